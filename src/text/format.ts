@@ -1,0 +1,40 @@
+/** Writes durations, byte counts and large counts the way people read them. */
+
+/** `0.4 s`, `12 s`, `3 min 05 s`, `2 h 07 min`, `3 d 04 h`: two units at most. Takes seconds; `?` for anything that is not a duration. */
+export function formatDuration(seconds: number): string {
+  if (!Number.isFinite(seconds) || seconds < 0) return "?";
+  if (seconds < 1) return `${Math.round(seconds * 1000)} ms`;
+  if (seconds < 9.95) return `${seconds.toFixed(1)} s`;
+  const whole = Math.round(seconds);
+  if (whole < 60) return `${whole} s`;
+  const two = (value: number) => String(value).padStart(2, "0");
+  if (whole < 3600) return `${Math.floor(whole / 60)} min ${two(whole % 60)} s`;
+  const minutes = Math.round(seconds / 60);
+  if (minutes < 24 * 60) return `${Math.floor(minutes / 60)} h ${two(minutes % 60)} min`;
+  const hours = Math.round(seconds / 3600);
+  return `${Math.floor(hours / 24)} d ${two(hours % 24)} h`;
+}
+
+function scaled(value: number, base: number, units: readonly string[], separator: string): string {
+  if (!Number.isFinite(value)) return String(value);
+  if (value < 0) return `-${scaled(-value, base, units, separator)}`;
+  let unit = 0;
+  // 999.5 rather than 1000: what would be printed as "1000 kB" belongs to the next unit.
+  while (unit < units.length - 1 && value >= base * 0.9995) {
+    value /= base;
+    unit++;
+  }
+  const digits = unit === 0 ? (Number.isInteger(value) ? 0 : 2) : value < 9.995 ? 2 : value < 99.95 ? 1 : 0;
+  const name = units[unit]!;
+  return name === "" ? value.toFixed(digits) : `${value.toFixed(digits)}${separator}${name}`;
+}
+
+/** Bytes in decimal units (1 kB = 1000 bytes), three digits: `512 B`, `1.30 GB`. */
+export function formatBytes(bytes: number): string {
+  return scaled(bytes, 1000, ["B", "kB", "MB", "GB", "TB", "PB"], " ");
+}
+
+/** A count with three digits: `950`, `22.1M`, `4.60G`. The usual letters of parameter and FLOP counts. */
+export function formatCount(count: number): string {
+  return scaled(count, 1000, ["", "k", "M", "G", "T", "P", "E"], "");
+}

@@ -1,0 +1,46 @@
+/** Finds the name a person most likely meant, for "did you mean" in error messages. */
+
+/** Edits (insert, delete, replace, swap of neighbours) between two strings: the optimal string alignment distance. */
+export function editDistance(a: string, b: string): number {
+  let beforePrevious: number[] = [];
+  let previous = Array.from({ length: b.length + 1 }, (_, j) => j);
+  for (let i = 1; i <= a.length; i++) {
+    const current = [i];
+    for (let j = 1; j <= b.length; j++) {
+      const replace = previous[j - 1]! + (a[i - 1] === b[j - 1] ? 0 : 1);
+      let best = Math.min(replace, previous[j]! + 1, current[j - 1]! + 1);
+      if (i > 1 && j > 1 && a[i - 1] === b[j - 2] && a[i - 2] === b[j - 1]) {
+        best = Math.min(best, beforePrevious[j - 2]! + 1);
+      }
+      current.push(best);
+    }
+    beforePrevious = previous;
+    previous = current;
+  }
+  return previous[b.length]!;
+}
+
+/**
+ * The known name nearest to what was given, or undefined when none is near enough to be meant
+ * (more than two edits and more than a third of the longer name). Case does not count.
+ */
+export function nearest(given: string, known: Iterable<string>): string | undefined {
+  const wanted = given.toLowerCase();
+  let best: string | undefined;
+  let bestDistance = Number.POSITIVE_INFINITY;
+  for (const name of known) {
+    const distance = editDistance(wanted, name.toLowerCase());
+    const allowed = Math.max(2, Math.floor(Math.max(given.length, name.length) / 3));
+    if (distance <= allowed && distance < Math.max(given.length, name.length) && distance < bestDistance) {
+      best = name;
+      bestDistance = distance;
+    }
+  }
+  return best;
+}
+
+/** `; did you mean "name"?` for the nearest known name, or nothing: to end the sentence of an error with. */
+export function didYouMean(given: string, known: Iterable<string>): string {
+  const name = nearest(given, known);
+  return name === undefined ? "" : `; did you mean "${name}"?`;
+}

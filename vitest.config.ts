@@ -1,0 +1,16 @@
+import { defineConfig } from "vitest/config";
+
+// Where continuous integration wants the totals as JSON, beside the usual output.
+const report = process.env.FOVEA_TEST_REPORT;
+
+export default defineConfig({
+  test: {
+    include: ["tests/**/*.test.ts"],
+    testTimeout: 120_000,
+    hookTimeout: 120_000,
+    // Two workers: ONNX Runtime brings threads of its own, and the machines we promise to run on have two cores.
+    maxWorkers: 2,
+    pool: "forks",
+    reporters: report ? ["default", ["json", { outputFile: report }]] : ["default"],
+  },
+});
