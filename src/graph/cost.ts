@@ -1,0 +1,55 @@
+// What a graph will cost before it runs: matrix FLOPs and an estimate of peak memory.
+import { reachable } from "./grad.js";
+import { byteSize, type Tensor } from "./tensor.js";
+
+export interface GraphCost {
+  /** Twice the multiply-adds of all matrix products and convolutions. */
+  readonly flops: number;
+  /** Estimated largest sum of bytes alive at one time, the inputs included. */
+  readonly peakBytes: number;
+  readonly inputBytes: number;
+  readonly outputBytes: number;
+  readonly nodes: number;
+}
+
+const aliases = new Set(["reshape", "stopGradient"]);
+
+/**
+ * Counts a graph. Memory: nodes run in the order a depth-first walk from the outputs gives (as the runtime's default
+ * order does), a value lives until its last reader, views share their source, outputs live to the end.
+ */
+export function costOf(outputs: readonly Tensor[]): GraphCost {
+  const nodes = reachable(outputs);
+  let flops = 0;
+  const readers = new Map<Tensor, number>();
+  const root = (tensor: Tensor): Tensor => {
+    let at = tensor;
+    while (aliases.has(at.producer.operation.name)) at = at.producer.inputs[0]!;
+    return at;
+  };
+  for (const node of nodes) {
+    flops += node.operation.flops?.(node) ?? 0;
+    if (aliases.has(node.operation.name)) continue;
+    for (const tensor of node.inputs) readers.set(root(tensor), (readers.get(root(tensor)) ?? 0) + 1);
+  }
+  for (const tensor of outputs) readers.set(root(tensor), Number.POSITIVE_INFINITY);
+  const isLeaf = (tensor: Tensor) => tensor.producer.inputs.length === 0;
+  const inputBytes = nodes
+    .filter((node) => node.inputs.length === 0)
+    .reduce((total, node) => total + node.outputs.reduce((sum, tensor) => sum + byteSize(tensor), 0), 0);
+  let live = inputBytes;
+  let peak = live;
+  for (const node of nodes) {
+    if (node.inputs.length === 0 || aliases.has(node.operation.name)) continue;
+    const kept = node.outputs.filter((tensor) => readers.has(tensor));
+    live += kept.reduce((total, tensor) => total + byteSize(tensor), 0);
+    peak = Math.max(peak, live);
+    for (const tensor of node.inputs.map(root)) {
+      const left = readers.get(tensor)! - 1;
+      readers.set(tensor, left);
+      if (left === 0 && !isLeaf(tensor)) live -= byteSize(tensor);
+    }
+  }
+  const outputBytes = [...new Set(outputs)].reduce((total, tensor) => total + byteSize(tensor), 0);
+  return { flops, peakBytes: peak, inputBytes, outputBytes, nodes: nodes.length };
+}

@@ -1,0 +1,99 @@
+// Reverse-mode differentiation: extends the graph with the gradients of a scalar.
+import { after } from "./ops/control.js";
+import { add } from "./ops/elementwise.js";
+import { scalar } from "./ops/leaf.js";
+import { zerosOf } from "./ops/shape.js";
+import { apply, type Block, describe, isFloat, type Node, outsideBlocks, ShapeError, type Tensor } from "./tensor.js";
+
+/** All nodes the given tensors depend on, in order of creation (which is a topological order). */
+export function reachable(outputs: readonly Tensor[]): Node[] {
+  const seen = new Set<Node>();
+  const stack = outputs.map((tensor) => tensor.producer);
+  while (stack.length > 0) {
+    const node = stack.pop()!;
+    if (seen.has(node)) continue;
+    seen.add(node);
+    for (const tensor of node.inputs) stack.push(tensor.producer);
+  }
+  return [...seen].sort((a, b) => a.id - b.id);
+}
+
+/**
+ * Gradients of a float scalar with respect to the given tensors, in their order; a tensor the loss does not depend on
+ * gets zeros. Nodes of a rematerialised block are computed again here, each block only once its incoming gradient is
+ * there. Throws ShapeError when the loss is not a float scalar or an operation on the way has no gradient.
+ */
+export function grad(loss: Tensor, parameters: readonly Tensor[]): Tensor[] {
+  if (loss.shape.length !== 0 || !isFloat(loss.dtype)) {
+    throw new ShapeError(`grad: the loss must be a float scalar, got ${describe(loss)}; reduce it first`);
+  }
+  return outsideBlocks(() => backward(loss, parameters));
+}
+
+function backward(loss: Tensor, parameters: readonly Tensor[]): Tensor[] {
+  const nodes = reachable([loss]);
+  const wanted = new Set<Tensor>(parameters);
+  // only nodes on a path from a wanted tensor to the loss take part
+  const active = new Set<Tensor>(parameters);
+  for (const node of nodes) {
+    if (node.inputs.some((tensor) => active.has(tensor))) for (const output of node.outputs) active.add(output);
+  }
+  const gradients = new Map<Tensor, Tensor>();
+  const accumulate = (tensor: Tensor, gradient: Tensor) => {
+    const already = gradients.get(tensor);
+    gradients.set(tensor, already ? add(already, gradient) : gradient);
+  };
+  accumulate(loss, scalar(1, loss.dtype));
+  const blocks = new Map<Block, Recomputation>();
+  for (const node of nodes.reverse()) {
+    const flowing = node.outputs.map((output) => gradients.get(output));
+    if (flowing.every((gradient) => gradient === undefined)) continue;
+    if (!node.inputs.some((tensor) => active.has(tensor))) continue;
+    if (!node.operation.gradient) {
+      if (node.operation.name === "stopGradient" || !node.outputs.some((tensor) => isFloat(tensor.dtype))) continue;
+      throw new ShapeError(`grad: ${node.operation.name} has no gradient`);
+    }
+    let source = node;
+    if (node.block) {
+      let recomputation = blocks.get(node.block);
+      if (!recomputation) {
+        const incoming = flowing.find((gradient) => gradient !== undefined)!;
+        recomputation = recompute(node.block, nodes, incoming);
+        blocks.set(node.block, recomputation);
+      }
+      source = recomputation.get(node)!;
+    }
+    const inputGradients = node.operation.gradient(source, flowing);
+    node.inputs.forEach((tensor, i) => {
+      const gradient = inputGradients[i];
+      if (gradient && active.has(tensor)) accumulate(tensor, gradient);
+    });
+    for (const output of node.outputs) if (!wanted.has(output)) gradients.delete(output);
+  }
+  return parameters.map((parameter) => gradients.get(parameter) ?? zerosOf(parameter));
+}
+
+type Recomputation = Map<Node, Node>;
+
+/** Copies the nodes of a block, its inputs held back until `incoming` (the gradient that needs them) is there. */
+function recompute(block: Block, nodes: readonly Node[], incoming: Tensor): Recomputation {
+  const copies: Recomputation = new Map();
+  const replaced = new Map<Tensor, Tensor>();
+  const heldBack = (tensor: Tensor): Tensor => {
+    const known = replaced.get(tensor);
+    if (known) return known;
+    // leaves (parameters, constants) are there anyway; what is computed outside is held back
+    const value = tensor.producer.inputs.length === 0 || !isFloat(tensor.dtype) ? tensor : after(tensor, incoming);
+    replaced.set(tensor, value);
+    return value;
+  };
+  const inOrder = nodes.filter((node) => node.block === block).sort((a, b) => a.id - b.id);
+  for (const node of inOrder) {
+    const outputs = apply(node.operation, node.inputs.map(heldBack), node.attributes);
+    node.outputs.forEach((output, i) => {
+      replaced.set(output, outputs[i]!);
+    });
+    copies.set(node, outputs[0]!.producer);
+  }
+  return copies;
+}

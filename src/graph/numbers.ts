@@ -1,0 +1,88 @@
+// Numbers to little-endian bytes and back, for every element type of the graph.
+import type { DType } from "./tensor.js";
+
+/** Any typed array that can back a tensor. */
+export type NumericArray = Float32Array | Int32Array | Uint32Array | Uint16Array | Uint8Array | BigInt64Array;
+
+/** A zero-filled typed array for `length` elements; float16 is held as its bits in a Uint16Array, bool as bytes. */
+export function allocate(dtype: DType, length: number): NumericArray {
+  switch (dtype) {
+    case "float32":
+      return new Float32Array(length);
+    case "int32":
+      return new Int32Array(length);
+    case "uint32":
+      return new Uint32Array(length);
+    case "int64":
+      return new BigInt64Array(length);
+    case "float16":
+      return new Uint16Array(length);
+    default:
+      return new Uint8Array(length);
+  }
+}
+
+/** A typed array of the given type that shares memory with `bytes` (copied first when misaligned). */
+export function viewNumbers(bytes: Uint8Array, dtype: DType): NumericArray {
+  const length = bytes.byteLength / allocate(dtype, 1).BYTES_PER_ELEMENT;
+  const aligned = bytes.byteOffset % 8 === 0 ? bytes : bytes.slice();
+  const { buffer, byteOffset } = aligned;
+  switch (dtype) {
+    case "float32":
+      return new Float32Array(buffer as ArrayBuffer, byteOffset, length);
+    case "int32":
+      return new Int32Array(buffer as ArrayBuffer, byteOffset, length);
+    case "uint32":
+      return new Uint32Array(buffer as ArrayBuffer, byteOffset, length);
+    case "int64":
+      return new BigInt64Array(buffer as ArrayBuffer, byteOffset, length);
+    case "float16":
+      return new Uint16Array(buffer as ArrayBuffer, byteOffset, length);
+    default:
+      return new Uint8Array(buffer as ArrayBuffer, byteOffset, length);
+  }
+}
+
+/** Plain numbers as the bytes of a tensor of the given type (float16 rounded to nearest even). */
+export function encodeNumbers(values: ArrayLike<number>, dtype: DType): Uint8Array {
+  const out = allocate(dtype, values.length);
+  if (out instanceof BigInt64Array) for (let i = 0; i < values.length; i++) out[i] = BigInt(values[i]!);
+  else if (dtype === "float16") for (let i = 0; i < values.length; i++) out[i] = toFloat16(values[i]!);
+  else for (let i = 0; i < values.length; i++) out[i] = values[i]!;
+  return new Uint8Array(out.buffer, out.byteOffset, out.byteLength);
+}
+
+const scratch = new Float32Array(1);
+const scratchBits = new Uint32Array(scratch.buffer);
+
+/** IEEE 754 half-precision bits of a number, rounded to nearest even. */
+export function toFloat16(value: number): number {
+  scratch[0] = value;
+  const bits = scratchBits[0]!;
+  const sign = (bits >>> 16) & 0x8000;
+  const magnitude = bits & 0x7fffffff;
+  if (magnitude >= 0x7f800000) return sign | (magnitude > 0x7f800000 ? 0x7e00 : 0x7c00);
+  if (magnitude >= 0x477ff000) return sign | 0x7c00; // rounds to 65536 or more
+  if (magnitude >= 0x38800000) {
+    // normal: drop 13 bits, round half to even
+    return sign | ((magnitude - 0x38000000 + 0xfff + ((magnitude >>> 13) & 1)) >>> 13);
+  }
+  if (magnitude < 0x33000001) return sign; // at most half the smallest subnormal
+  // subnormal: the mantissa with its hidden bit, shifted to units of 2^-24, half to even
+  const shift = 126 - (magnitude >>> 23);
+  const mantissa = (magnitude & 0x7fffff) | 0x800000;
+  const quotient = mantissa >>> shift;
+  const rest = mantissa & ((1 << shift) - 1);
+  const half = 1 << (shift - 1);
+  return sign | (quotient + (rest > half || (rest === half && (quotient & 1) === 1) ? 1 : 0));
+}
+
+/** The number a half-precision bit pattern stands for. */
+export function fromFloat16(bits: number): number {
+  const sign = bits & 0x8000 ? -1 : 1;
+  const exponent = (bits >>> 10) & 31;
+  const fraction = bits & 0x3ff;
+  if (exponent === 31) return fraction ? Number.NaN : sign * Number.POSITIVE_INFINITY;
+  if (exponent === 0) return sign * fraction * 2 ** -24;
+  return sign * (1 + fraction / 1024) * 2 ** (exponent - 15);
+}

@@ -1,0 +1,226 @@
+// Writes a graph as an ONNX model (opset 21, IR 10), weights inside the file or as external data.
+// Field numbers: onnx.proto3 of the ONNX project, https://github.com/onnx/onnx/blob/main/onnx/onnx.proto3
+import { reachable } from "../grad.js";
+import { encodeNumbers } from "../numbers.js";
+import { inputName } from "../ops/leaf.js";
+import {
+  byteSize,
+  type DType,
+  type Emitter,
+  type OnnxAttribute,
+  ShapeError,
+  type Tensor,
+  type TensorType,
+} from "../tensor.js";
+import { ProtobufWriter } from "./protobuf.js";
+
+const dataType: Record<DType, number> = {
+  float32: 1,
+  uint8: 2,
+  int32: 6,
+  int64: 7,
+  bool: 9,
+  float16: 10,
+  uint32: 12,
+};
+
+export interface OnnxModel {
+  /** The model file. */
+  readonly bytes: Uint8Array;
+  /** Weights kept outside the file, when it would pass the limit: the bytes of one file named in the model. */
+  readonly external?: { readonly path: string; readonly pieces: readonly Uint8Array[]; readonly byteLength: number };
+  readonly inputs: readonly { name: string; type: TensorType }[];
+  readonly outputs: readonly { name: string; type: TensorType }[];
+  readonly nodeCount: number;
+}
+
+export interface WriteOptions {
+  readonly name?: string;
+  /** Above this many bytes of weights they go into a file of their own; a protobuf cannot pass 2 GB. */
+  readonly externalAbove?: number;
+  /** Name of the file of external weights. */
+  readonly externalPath?: string;
+  /** Entries of the model's metadata. */
+  readonly metadata?: Readonly<Record<string, string>>;
+}
+
+interface Initializer {
+  readonly name: string;
+  readonly type: TensorType;
+  readonly bytes: Uint8Array;
+}
+
+const inlineLimit = 1024; // external data is for weights; small constants stay where shape inference sees them
+
+/**
+ * The ONNX model that computes `outputs` (by the names given) from the inputs they depend on.
+ * `inputs` fixes the order of inputs and keeps ones nothing depends on; throws ShapeError when one is missing.
+ */
+export function writeOnnx(
+  outputs: Readonly<Record<string, Tensor>>,
+  inputs?: readonly Tensor[],
+  options: WriteOptions = {},
+): OnnxModel {
+  const outputEntries = Object.entries(outputs);
+  const nodes = reachable(outputEntries.map(([, tensor]) => tensor));
+  const found = nodes.flatMap((node) => node.outputs.filter((tensor) => inputName(tensor) !== undefined));
+  const declared = inputs ?? found;
+  for (const tensor of found) {
+    if (!declared.includes(tensor))
+      throw new ShapeError(`writeOnnx: input ${inputName(tensor)} is used but not declared`);
+  }
+  const names = declared.map((tensor) => inputName(tensor)!);
+  if (new Set(names).size < names.length)
+    throw new ShapeError(`writeOnnx: two inputs have one name: ${names.join(", ")}`);
+
+  const used = new Set<Tensor>(outputEntries.map(([, tensor]) => tensor));
+  for (const node of nodes) for (const tensor of node.inputs) used.add(tensor);
+  const emission = new Emission(used);
+  for (const node of nodes) node.operation.emit(node, emission);
+  for (const [name, tensor] of outputEntries) emission.node("Identity", [emission.name(tensor)], [name]);
+
+  const weightBytes = emission.initializers.reduce((total, { bytes }) => total + bytes.length, 0);
+  const limit = options.externalAbove ?? 1_900_000_000;
+  const externalPath = options.externalPath ?? "weights.bin";
+  const pieces: Uint8Array[] = [];
+  let externalLength = 0;
+
+  const model = new ProtobufWriter();
+  model.integer(1, 10); // ir_version
+  model.string(2, "fovea");
+  model.message(7, (graph) => {
+    for (const encoded of emission.nodes) graph.bytes(1, encoded);
+    graph.string(2, options.name ?? "fovea");
+    for (const { name, type, bytes } of emission.initializers) {
+      graph.message(5, (tensor) => {
+        for (const side of type.shape) tensor.integer(1, side);
+        tensor.integer(2, dataType[type.dtype]);
+        tensor.string(8, name);
+        if (weightBytes > limit && bytes.length > inlineLimit) {
+          const entries = { location: externalPath, offset: `${externalLength}`, length: `${bytes.length}` };
+          for (const [key, value] of Object.entries(entries)) {
+            tensor.message(13, (entry) => {
+              entry.string(1, key);
+              entry.string(2, value);
+            });
+          }
+          tensor.integer(14, 1); // data_location: EXTERNAL
+          pieces.push(bytes);
+          externalLength += bytes.length;
+        } else tensor.bytes(9, bytes);
+      });
+    }
+    for (const tensor of declared) graph.message(11, (info) => writeValueInfo(info, inputName(tensor)!, tensor));
+    for (const [name, tensor] of outputEntries) graph.message(12, (info) => writeValueInfo(info, name, tensor));
+  });
+  for (const [domain, version] of [
+    ["", 21],
+    ["com.microsoft", 1],
+  ] as const) {
+    model.message(8, (opset) => {
+      opset.string(1, domain);
+      opset.integer(2, version);
+    });
+  }
+  for (const [key, value] of Object.entries(options.metadata ?? {})) {
+    model.message(14, (entry) => {
+      entry.string(1, key);
+      entry.string(2, value);
+    });
+  }
+  return {
+    bytes: model.finish(),
+    ...(pieces.length > 0 && { external: { path: externalPath, pieces, byteLength: externalLength } }),
+    inputs: declared.map((tensor) => ({ name: inputName(tensor)!, type: tensor })),
+    outputs: outputEntries.map(([name, tensor]) => ({ name, type: tensor })),
+    nodeCount: emission.nodes.length,
+  };
+}
+
+function writeValueInfo(info: ProtobufWriter, name: string, type: TensorType): void {
+  info.string(1, name);
+  info.message(2, (typeProto) => {
+    typeProto.message(1, (tensor) => {
+      tensor.integer(1, dataType[type.dtype]);
+      tensor.message(2, (shape) => {
+        for (const side of type.shape) shape.message(1, (dimension) => dimension.integer(1, side));
+      });
+    });
+  });
+}
+
+/** What operations write into: nodes already encoded, and constants shared by value. */
+class Emission implements Emitter {
+  readonly nodes: Uint8Array[] = [];
+  readonly initializers: Initializer[] = [];
+  private readonly shared = new Map<string, string>();
+  private temporaries = 0;
+
+  constructor(private readonly usedTensors: ReadonlySet<Tensor>) {}
+
+  readonly name = (tensor: Tensor): string => inputName(tensor) ?? `t${tensor.id}`;
+  readonly used = (tensor: Tensor): boolean => this.usedTensors.has(tensor);
+  readonly temporary = (): string => `v${this.temporaries++}`;
+
+  node(
+    type: string,
+    inputs: readonly string[],
+    outputs: readonly string[],
+    attributes: Record<string, OnnxAttribute> = {},
+    domain = "",
+  ): void {
+    const writer = new ProtobufWriter();
+    for (const name of inputs) writer.string(1, name);
+    for (const name of outputs) writer.string(2, name);
+    writer.string(3, `${type}_${this.nodes.length}`);
+    writer.string(4, type);
+    for (const [key, value] of Object.entries(attributes)) {
+      writer.message(5, (attribute) => {
+        attribute.string(1, key);
+        if ("float" in value) {
+          attribute.float(2, value.float);
+          attribute.integer(20, 1);
+        } else if ("int" in value) {
+          attribute.integer(3, value.int);
+          attribute.integer(20, 2);
+        } else if ("string" in value) {
+          attribute.string(4, value.string);
+          attribute.integer(20, 3);
+        } else {
+          for (const item of value.ints) attribute.integer(8, item);
+          attribute.integer(20, 7);
+        }
+      });
+    }
+    if (domain) writer.string(7, domain);
+    this.nodes.push(writer.finish());
+  }
+
+  float(value: number | readonly number[], dtype: DType = "float32"): string {
+    const values = typeof value === "number" ? [value] : value;
+    const shape = typeof value === "number" ? [] : [value.length];
+    return this.sharedConstant(values, { dtype, shape });
+  }
+
+  int64(values: readonly number[]): string {
+    return this.sharedConstant(values, { dtype: "int64", shape: [values.length] });
+  }
+
+  initializer(name: string, type: TensorType, bytes: Uint8Array): void {
+    if (bytes.length !== byteSize(type)) {
+      throw new ShapeError(`initializer ${name}: ${bytes.length} bytes for ${type.dtype} [${type.shape.join(", ")}]`);
+    }
+    this.initializers.push({ name, type, bytes });
+  }
+
+  private sharedConstant(values: readonly number[], type: TensorType): string {
+    const key = `${type.dtype}[${type.shape}]${values.map((value) => (Object.is(value, -0) ? "-0" : value)).join()}`;
+    let name = this.shared.get(key);
+    if (name === undefined) {
+      name = `c${this.shared.size}`;
+      this.shared.set(key, name);
+      this.initializer(name, type, encodeNumbers(values, type.dtype));
+    }
+    return name;
+  }
+}

@@ -1,0 +1,89 @@
+// GELU in both forms, softmax and log-softmax.
+//
+// On the CPU every elementwise node is a pass over memory, so the training form of GELU computes the value and the
+// derivative together in the forward pass, where they share their costly parts; the backward pass is one product.
+import { apply, describe, isFloat, type Operation, resolveAxis, ShapeError, type Tensor } from "../tensor.js";
+import { exp, multiply, subtract } from "./elementwise.js";
+import { reduceSum } from "./reduce.js";
+import { transpose } from "./shape.js";
+
+/** `tanh`: 0.5 x (1 + tanh(sqrt(2/pi) (x + 0.044715 x^3))); `erf`: 0.5 x (1 + erf(x / sqrt 2)) (papers.md 1.2). */
+export type GeluForm = "tanh" | "erf";
+
+const geluOperation: Operation<{ form: GeluForm }> = {
+  name: "gelu",
+  infer: ([x]) => {
+    if (!isFloat(x!.dtype)) throw new ShapeError(`gelu: needs a float tensor, got ${describe(x!)}`);
+    return [x!, x!];
+  },
+  emit: ({ inputs, outputs: [y, derivative], attributes: { form } }, emitter) => {
+    const x = emitter.name(inputs[0]!);
+    const dtype = inputs[0]!.dtype;
+    if (!emitter.used(derivative!)) {
+      emitter.node("Gelu", [x], [emitter.name(y!)], { approximate: { string: form === "tanh" ? "tanh" : "none" } });
+      return;
+    }
+    const node = (type: string, inputs: readonly string[], output = emitter.temporary()): string => {
+      emitter.node(type, inputs, [output]);
+      return output;
+    };
+    const float = (value: number) => emitter.float(value, dtype);
+    if (form === "erf") {
+      // y = x P and dy/dx = P + x p, with P = (1 + erf(x / sqrt 2)) / 2 and p = exp(-x^2 / 2) / sqrt(2 pi)
+      const z = node("Mul", [x, float(Math.SQRT1_2)]);
+      const p = node("Mul", [node("Add", [node("Erf", [z]), float(1)]), float(0.5)]);
+      node("Mul", [x, p], emitter.name(y!));
+      const exponent = node("Sub", [float(-0.5 * Math.log(2 * Math.PI)), node("Mul", [z, z])]);
+      node("Add", [p, node("Mul", [x, node("Exp", [exponent])])], emitter.name(derivative!));
+      return;
+    }
+    // y = x s and dy/dx = s + y (1 - s) w', with s = sigmoid(w), w = 2 sqrt(2/pi) (x + 0.044715 x^3)
+    const c0 = 2 * Math.sqrt(2 / Math.PI);
+    const c1 = c0 * 0.044715;
+    const square = node("Mul", [x, x]);
+    const w = node("Mul", [node("Add", [node("Mul", [square, float(c1)]), float(c0)]), x]);
+    const s = node("Sigmoid", [w]);
+    const value = node("Mul", [x, s], emitter.name(y!));
+    const slope = node("Add", [node("Mul", [square, float(3 * c1)]), float(c0)]);
+    const curved = node("Mul", [node("Mul", [value, node("Sub", [float(1), s])]), slope]);
+    node("Add", [s, curved], emitter.name(derivative!));
+  },
+  gradient: ({ outputs: [, derivative] }, [g]) => [multiply(g!, derivative!)],
+};
+
+/** The Gaussian error linear unit in either published form. */
+export const gelu = (x: Tensor, form: GeluForm = "tanh"): Tensor => apply(geluOperation, [x], { form })[0]!;
+
+// with y = softmax(x) over the last axis: dx = y (g - sum(g y))
+const softmaxOperation: Operation<object> = {
+  name: "softmax",
+  infer: ([x]) => [x!],
+  emit: ({ inputs, outputs }, emitter) => {
+    emitter.node("Softmax", [emitter.name(inputs[0]!)], [emitter.name(outputs[0]!)], { axis: { int: -1 } });
+  },
+  gradient: ({ outputs: [y] }, [g]) => [multiply(y!, subtract(g!, reduceSum(multiply(g!, y!), -1, true)))],
+};
+
+// with y = log softmax(x) over the last axis: dx = g - exp(y) sum(g)
+const logSoftmaxOperation: Operation<object> = {
+  name: "logSoftmax",
+  infer: ([x]) => [x!],
+  emit: ({ inputs, outputs }, emitter) => {
+    emitter.node("LogSoftmax", [emitter.name(inputs[0]!)], [emitter.name(outputs[0]!)], { axis: { int: -1 } });
+  },
+  gradient: ({ outputs: [y] }, [g]) => [subtract(g!, multiply(exp(y!), reduceSum(g!, -1, true)))],
+};
+
+function overAxis(operation: Operation<object>, x: Tensor, axis: number): Tensor {
+  if (!isFloat(x.dtype)) throw new ShapeError(`${operation.name}: needs a float tensor, got ${describe(x)}`);
+  const last = x.shape.length - 1;
+  const along = resolveAxis(operation.name, axis, x.shape.length);
+  if (along === last) return apply(operation, [x], {})[0]!;
+  const swap = x.shape.map((_, i) => (i === along ? last : i === last ? along : i));
+  return transpose(apply(operation, [transpose(x, swap)], {})[0]!, swap);
+}
+
+/** exp(x) / sum exp(x) over an axis (the last when left out). */
+export const softmax = (x: Tensor, axis = -1): Tensor => overAxis(softmaxOperation, x, axis);
+/** log softmax over an axis (the last when left out), without overflow. */
+export const logSoftmax = (x: Tensor, axis = -1): Tensor => overAxis(logSoftmaxOperation, x, axis);

@@ -1,0 +1,166 @@
+// 2-D convolution (cross-correlation, NCHW, kernels OIHW) with any stride, padding and dilation.
+//
+// y[n,o,i,j] = sum over c,a,b of x[n,c, i s + a d - p, j s + b d - p] w[o,c,a,b]
+//   dx: the transposed convolution of g with w (same stride, padding, dilation; output padding makes up the rows of x
+//       that the last window did not reach)
+//   dw: stride 1, dilation 1: for each kernel position the product of g with x shifted by it;
+//       otherwise: dw[o,c,a,b] = sum over n,i,j of x[n,c, a d + i s, ...] g[n,o,i,j] is itself a convolution of x^T
+//       [C,N,H,W] with g^T [O,N,h,w], where stride and dilation change places.
+//   1x1, stride 1: a matrix product over channels.
+import {
+  apply,
+  describe,
+  elementCount,
+  isFloat,
+  type Operation,
+  requireSameDType,
+  ShapeError,
+  type Tensor,
+} from "../tensor.js";
+import { matmul } from "./matmul.js";
+import { reduceSum } from "./reduce.js";
+import { concat, pad, reshape, slice, transpose } from "./shape.js";
+
+export interface ConvolutionOptions {
+  /** Steps between windows, [vertical, horizontal] or one for both; 1 when left out. */
+  readonly stride?: number | readonly [number, number];
+  /** Zeros around the image: [top, left, bottom, right] or one for all; 0 when left out. */
+  readonly padding?: number | readonly [number, number, number, number];
+  /** Steps between kernel entries; 1 when left out. */
+  readonly dilation?: number | readonly [number, number];
+}
+
+export interface Window {
+  readonly strides: readonly [number, number];
+  readonly pads: readonly [number, number, number, number];
+  readonly dilations: readonly [number, number];
+}
+
+/** The options with every default filled in; throws ShapeError on a stride or dilation below 1. */
+export function resolveWindow(name: string, { stride = 1, padding = 0, dilation = 1 }: ConvolutionOptions): Window {
+  const pair = (value: number | readonly [number, number]) =>
+    typeof value === "number" ? ([value, value] as const) : value;
+  const strides = pair(stride);
+  const dilations = pair(dilation);
+  const pads = typeof padding === "number" ? ([padding, padding, padding, padding] as const) : padding;
+  if ([...strides, ...dilations].some((n) => !Number.isInteger(n) || n < 1) || pads.some((n) => !Number.isInteger(n))) {
+    throw new ShapeError(
+      `${name}: strides [${strides}], dilations [${dilations}] and padding [${pads}] must be whole numbers, the first two at least 1`,
+    );
+  }
+  return { strides, pads, dilations };
+}
+
+/** Height and width that windows of the kernel's size give; throws ShapeError when the kernel is larger than the image. */
+export function outputSides(
+  name: string,
+  image: readonly number[],
+  kernel: readonly number[],
+  window: Window,
+): number[] {
+  return [0, 1].map((axis) => {
+    const padded = image[axis]! + window.pads[axis]! + window.pads[axis + 2]!;
+    const reach = window.dilations[axis]! * (kernel[axis]! - 1) + 1;
+    const count = Math.floor((padded - reach) / window.strides[axis]!) + 1;
+    if (count < 1) throw new ShapeError(`${name}: a kernel of ${reach} does not fit into ${padded} rows or columns`);
+    return count;
+  });
+}
+
+const windowAttributes = (window: Window, kernel: readonly number[]) => ({
+  kernel_shape: { ints: kernel },
+  strides: { ints: window.strides },
+  pads: { ints: window.pads },
+  dilations: { ints: window.dilations },
+});
+
+const convolutionOperation: Operation<Window> = {
+  name: "convolution2d",
+  infer: ([x, w], window) => {
+    const dtype = requireSameDType("convolution2d", [x!, w!]);
+    if (x!.shape.length !== 4 || w!.shape.length !== 4 || x!.shape[1] !== w!.shape[1] || !isFloat(dtype)) {
+      throw new ShapeError(
+        `convolution2d: image ${describe(x!)} [N,C,H,W] does not fit the kernel ${describe(w!)} [O,C,h,w]`,
+      );
+    }
+    const sides = outputSides("convolution2d", x!.shape.slice(2), w!.shape.slice(2), window);
+    return [{ dtype, shape: [x!.shape[0]!, w!.shape[0]!, ...sides] }];
+  },
+  emit: ({ inputs, outputs, attributes }, emitter) => {
+    const kernel = inputs[1]!.shape.slice(2);
+    emitter.node("Conv", inputs.map(emitter.name), [emitter.name(outputs[0]!)], windowAttributes(attributes, kernel));
+  },
+  gradient: ({ inputs, attributes: window }, [g]) => {
+    const [x, w] = inputs as [Tensor, Tensor];
+    return [convolutionTranspose(g!, w, window, x.shape.slice(2)), kernelGradient(x, w, g!, window)];
+  },
+  flops: ({ inputs, outputs }) => 2 * elementCount(outputs[0]!.shape) * elementCount(inputs[1]!.shape.slice(1)),
+};
+
+function kernelGradient(x: Tensor, w: Tensor, g: Tensor, window: Window): Tensor {
+  const [top, left, bottom, right] = window.pads;
+  const [kh, kw] = w.shape.slice(2) as [number, number];
+  const [n, , oh, ow] = g.shape as [number, number, number, number];
+  const [o, c] = w.shape as [number, number];
+  if ([...window.strides, ...window.dilations].every((step) => step === 1)) {
+    const padded = pad(x, [0, 0, top, left], [0, 0, bottom, right]);
+    const rows = reshape(g, [n, o, oh * ow]);
+    const positions: Tensor[] = [];
+    for (let a = 0; a < kh; a++) {
+      for (let b = 0; b < kw; b++) {
+        const shifted = reshape(slice(padded, [0, 0, a, b], [n, c, a + oh, b + ow]), [n, c, oh * ow]);
+        positions.push(reshape(reduceSum(matmul(rows, shifted, { transposeB: true }), 0), [o, c, 1]));
+      }
+    }
+    return reshape(concat(positions, 2), w.shape);
+  }
+  const swapped: Window = { strides: window.dilations, dilations: window.strides, pads: window.pads };
+  const full = apply(convolutionOperation, [transpose(x, [1, 0, 2, 3]), transpose(g, [1, 0, 2, 3])], swapped)[0]!;
+  return transpose(slice(full, [0, 0, 0, 0], [c, o, kh, kw]), [1, 0, 2, 3]);
+}
+
+interface TransposedWindow extends Window {
+  readonly sides: readonly number[];
+}
+
+const convolutionTransposeOperation: Operation<TransposedWindow> = {
+  name: "convolutionTranspose2d",
+  infer: ([g, w], { sides }) => [{ dtype: g!.dtype, shape: [g!.shape[0]!, w!.shape[1]!, ...sides] }],
+  emit: ({ inputs, outputs, attributes: window }, emitter) => {
+    const [g, w] = inputs as [Tensor, Tensor];
+    const kernel = w.shape.slice(2);
+    const missing = [0, 1].map((axis) => {
+      const reached =
+        (g.shape[axis + 2]! - 1) * window.strides[axis]! + window.dilations[axis]! * (kernel[axis]! - 1) + 1;
+      return window.sides[axis]! + window.pads[axis]! + window.pads[axis + 2]! - reached;
+    });
+    emitter.node("ConvTranspose", inputs.map(emitter.name), [emitter.name(outputs[0]!)], {
+      ...windowAttributes(window, kernel),
+      output_padding: { ints: missing },
+    });
+  },
+  gradient: ({ inputs, attributes: window }, [h]) => {
+    const [g, w] = inputs as [Tensor, Tensor];
+    return [apply(convolutionOperation, [h!, w], window)[0]!, kernelGradient(h!, w, g, window)];
+  },
+  flops: ({ inputs }) => 2 * elementCount(inputs[0]!.shape) * elementCount(inputs[1]!.shape.slice(1)),
+};
+
+/** The gradient of a convolution with respect to its image: g [N,O,h,w], kernel [O,C,kh,kw] gives [N,C,...sides]. */
+function convolutionTranspose(g: Tensor, w: Tensor, window: Window, sides: readonly number[]): Tensor {
+  return apply(convolutionTransposeOperation, [g, w], { ...window, sides })[0]!;
+}
+
+/** Convolution of images [N,C,H,W] with kernels [O,C,h,w]; gives [N,O,H',W']. Throws ShapeError. */
+export function convolution2d(x: Tensor, kernel: Tensor, options: ConvolutionOptions = {}): Tensor {
+  const window = resolveWindow("convolution2d", options);
+  const plain = x.shape.length === 4 && kernel.shape.length === 4 && x.shape[1] === kernel.shape[1];
+  if (plain && kernel.shape[2] === 1 && kernel.shape[3] === 1 && window.pads.every((count) => count === 0)) {
+    const [sy, sx] = window.strides;
+    const picked = sy === 1 && sx === 1 ? x : slice(x, [0, 0, 0, 0], x.shape, [1, 1, sy, sx]);
+    const [n, c, h, w] = picked.shape as [number, number, number, number];
+    const o = kernel.shape[0]!;
+    return reshape(matmul(reshape(kernel, [o, c]), reshape(picked, [n, c, h * w])), [n, o, h, w]);
+  }
+  return apply(convolutionOperation, [x, kernel], window)[0]!;
+}

@@ -1,0 +1,235 @@
+// Arithmetic with broadcasting, comparisons, selection and the unary functions.
+// Gradients of broadcast operands are summed back to the operand's shape.
+import {
+  apply,
+  broadcastShapes,
+  type DType,
+  describe,
+  isFloat,
+  type Operation,
+  requireSameDType,
+  type Shape,
+  ShapeError,
+  sameShape,
+  type Tensor,
+} from "../tensor.js";
+import { scalar } from "./leaf.js";
+import { reduceSum } from "./reduce.js";
+import { scale } from "./scale.js";
+import { reshape } from "./shape.js";
+
+/** Sums a gradient back to the shape of an operand that was broadcast. */
+export function sumTo(gradient: Tensor, shape: Shape): Tensor {
+  if (sameShape(gradient.shape, shape)) return gradient;
+  const lead = gradient.shape.length - shape.length;
+  const axes: number[] = [];
+  for (let i = 0; i < gradient.shape.length; i++) {
+    if (i < lead || (shape[i - lead] === 1 && gradient.shape[i] !== 1)) axes.push(i);
+  }
+  return reshape(axes.length > 0 ? reduceSum(gradient, axes, true) : gradient, shape);
+}
+
+type BinaryGradient = (
+  g: Tensor,
+  a: Tensor,
+  b: Tensor,
+  y: Tensor,
+) => [() => Tensor | undefined, () => Tensor | undefined];
+
+function binary(name: string, onnx: string, result: DType | "same", gradient?: BinaryGradient): Operation<object> {
+  return {
+    name,
+    infer: ([a, b]) => {
+      const dtype = requireSameDType(name, [a!, b!]);
+      return [{ dtype: result === "same" ? dtype : result, shape: broadcastShapes(name, a!.shape, b!.shape) }];
+    },
+    emit: ({ inputs, outputs }, emitter) => {
+      emitter.node(onnx, inputs.map(emitter.name), [emitter.name(outputs[0]!)]);
+    },
+    ...(gradient && {
+      gradient: ({ inputs: [a, b], outputs: [y] }, [g]) => {
+        const [left, right] = gradient(g!, a!, b!, y!);
+        const back = (operand: Tensor, rule: () => Tensor | undefined) => {
+          const value = isFloat(operand.dtype) ? rule() : undefined;
+          return value && sumTo(value, operand.shape);
+        };
+        return [back(a!, left), back(b!, right)];
+      },
+    }),
+  };
+}
+
+const none = () => undefined;
+const binaryOperations = {
+  add: binary("add", "Add", "same", (g) => [() => g, () => g]),
+  subtract: binary("subtract", "Sub", "same", (g) => [() => g, () => negate(g)]),
+  multiply: binary("multiply", "Mul", "same", (g, a, b) => [() => multiply(g, b), () => multiply(g, a)]),
+  divide: binary("divide", "Div", "same", (g, _, b, y) => [
+    () => divide(g, b),
+    () => negate(divide(multiply(g, y), b)), // d(a/b)/db = -y/b
+  ]),
+  // d(a^b)/da = b a^(b-1); the exponent is taken as a constant
+  power: binary("power", "Pow", "same", (g, a, b) => [
+    () => multiply(g, multiply(b, power(a, subtract(b, scalar(1, b.dtype))))),
+    none,
+  ]),
+  // a tie gives its whole gradient to the first operand
+  maximum: binary("maximum", "Max", "same", (g, a, b) => [
+    () => where(less(a, b), zeroLike(g), g),
+    () => where(less(a, b), g, zeroLike(g)),
+  ]),
+  minimum: binary("minimum", "Min", "same", (g, a, b) => [
+    () => where(greater(a, b), zeroLike(g), g),
+    () => where(greater(a, b), g, zeroLike(g)),
+  ]),
+  less: binary("less", "Less", "bool"),
+  greater: binary("greater", "Greater", "bool"),
+  equal: binary("equal", "Equal", "bool"),
+  and: binary("and", "And", "bool"),
+  bitwiseXor: binary("bitwiseXor", "BitwiseXor", "same"),
+};
+
+const zeroLike = (tensor: Tensor): Tensor => scalar(0, tensor.dtype);
+type Operand = Tensor | number;
+const lift = (operand: Operand, other: Operand): Tensor =>
+  typeof operand === "number" ? scalar(operand, typeof other === "number" ? "float32" : other.dtype) : operand;
+const applyBinary =
+  (operation: Operation<object>) =>
+  (a: Operand, b: Operand): Tensor =>
+    apply(operation, [lift(a, b), lift(b, a)], {})[0]!;
+
+/** Elementwise with numpy broadcasting; a number stands for a scalar of the other operand's type. Throws ShapeError. */
+export const add = applyBinary(binaryOperations.add);
+export const subtract = applyBinary(binaryOperations.subtract);
+export const multiply = (a: Operand, b: Operand): Tensor => {
+  if (typeof b === "number" && typeof a !== "number" && isFloat(a.dtype)) return scale(a, b);
+  if (typeof a === "number" && typeof b !== "number" && isFloat(b.dtype)) return scale(b, a);
+  return applyBinary(binaryOperations.multiply)(a, b);
+};
+export const divide = applyBinary(binaryOperations.divide);
+/** a to the power b; no gradient flows to the exponent. */
+export const power = applyBinary(binaryOperations.power);
+export const maximum = applyBinary(binaryOperations.maximum);
+export const minimum = applyBinary(binaryOperations.minimum);
+/** Comparisons give bool tensors. */
+export const less = applyBinary(binaryOperations.less);
+export const greater = applyBinary(binaryOperations.greater);
+export const equal = applyBinary(binaryOperations.equal);
+export const and = applyBinary(binaryOperations.and);
+export const bitwiseXor = applyBinary(binaryOperations.bitwiseXor);
+
+function unary(
+  name: string,
+  onnx: string,
+  gradient?: (g: Tensor, x: Tensor, y: Tensor) => Tensor | undefined,
+): Operation<object> {
+  return {
+    name,
+    infer: ([x]) => {
+      if (!isFloat(x!.dtype) && !(name === "negate" || name === "absolute")) {
+        throw new ShapeError(`${name}: needs a float tensor, got ${describe(x!)}`);
+      }
+      return [{ dtype: x!.dtype, shape: x!.shape }];
+    },
+    emit: ({ inputs, outputs }, emitter) => {
+      emitter.node(onnx, inputs.map(emitter.name), [emitter.name(outputs[0]!)]);
+    },
+    ...(gradient && { gradient: ({ inputs: [x], outputs: [y] }, [g]) => [gradient(g!, x!, y!)] }),
+  };
+}
+
+const unaryOperations = {
+  negate: unary("negate", "Neg", (g) => negate(g)),
+  exp: unary("exp", "Exp", (g, _, y) => multiply(g, y)),
+  log: unary("log", "Log", (g, x) => divide(g, x)),
+  sqrt: unary("sqrt", "Sqrt", (g, _, y) => divide(multiply(g, 0.5), y)),
+  reciprocal: unary("reciprocal", "Reciprocal", (g, _, y) => negate(multiply(g, multiply(y, y)))),
+  tanh: unary("tanh", "Tanh", (g, _, y) => multiply(g, subtract(1, multiply(y, y)))),
+  sigmoid: unary("sigmoid", "Sigmoid", (g, _, y) => multiply(g, multiply(y, subtract(1, y)))),
+  // d erf(x)/dx = 2/sqrt(pi) exp(-x^2)
+  erf: unary("erf", "Erf", (g, x) => multiply(g, multiply(exp(negate(multiply(x, x))), 2 / Math.sqrt(Math.PI)))),
+  relu: unary("relu", "Relu", (g, x) => where(greater(x, 0), g, zeroLike(g))),
+  softplus: unary("softplus", "Softplus", (g, x) => multiply(g, sigmoid(x))),
+  absolute: unary("absolute", "Abs", (g, x) => where(less(x, 0), negate(g), g)),
+};
+
+const applyUnary =
+  (operation: Operation<object>) =>
+  (x: Tensor): Tensor =>
+    apply(operation, [x], {})[0]!;
+/** Elementwise functions of one float tensor. */
+export const negate = applyUnary(unaryOperations.negate);
+export const exp = applyUnary(unaryOperations.exp);
+export const log = applyUnary(unaryOperations.log);
+export const sqrt = applyUnary(unaryOperations.sqrt);
+export const reciprocal = applyUnary(unaryOperations.reciprocal);
+export const tanh = applyUnary(unaryOperations.tanh);
+export const sigmoid = applyUnary(unaryOperations.sigmoid);
+export const erf = applyUnary(unaryOperations.erf);
+export const relu = applyUnary(unaryOperations.relu);
+/** log(1 + exp(x)), without overflow. */
+export const softplus = applyUnary(unaryOperations.softplus);
+export const absolute = applyUnary(unaryOperations.absolute);
+
+const whereOperation: Operation<object> = {
+  name: "where",
+  infer: ([condition, a, b]) => {
+    if (condition!.dtype !== "bool")
+      throw new ShapeError(`where: the condition must be bool, got ${describe(condition!)}`);
+    const dtype = requireSameDType("where", [a!, b!]);
+    const shape = broadcastShapes("where", broadcastShapes("where", condition!.shape, a!.shape), b!.shape);
+    return [{ dtype, shape }];
+  },
+  emit: ({ inputs, outputs }, emitter) => {
+    emitter.node("Where", inputs.map(emitter.name), [emitter.name(outputs[0]!)]);
+  },
+  gradient: ({ inputs: [condition, a, b] }, [g]) => [
+    undefined,
+    sumTo(where(condition!, g!, zeroLike(g!)), a!.shape),
+    sumTo(where(condition!, zeroLike(g!), g!), b!.shape),
+  ],
+};
+
+/** `a` where the condition holds, else `b`; all three broadcast together. */
+export const where = (condition: Tensor, a: Tensor, b: Tensor): Tensor =>
+  apply(whereOperation, [condition, a, b], {})[0]!;
+
+const onnxTypeCode: Record<DType, number> = {
+  float32: 1,
+  uint8: 2,
+  int32: 6,
+  int64: 7,
+  bool: 9,
+  float16: 10,
+  uint32: 12,
+};
+
+const castOperation: Operation<{ to: DType }> = {
+  name: "cast",
+  infer: ([x], { to }) => [{ dtype: to, shape: x!.shape }],
+  emit: ({ inputs, outputs, attributes }, emitter) => {
+    emitter.node("Cast", inputs.map(emitter.name), [emitter.name(outputs[0]!)], {
+      to: { int: onnxTypeCode[attributes.to] },
+    });
+  },
+  gradient: ({ inputs: [x], attributes }, [g]) => [
+    isFloat(x!.dtype) && isFloat(attributes.to) ? cast(g!, x!.dtype) : undefined,
+  ],
+};
+
+/** The same values in another element type; a gradient flows between float types only. */
+export const cast = (x: Tensor, to: DType): Tensor => (x.dtype === to ? x : apply(castOperation, [x], { to })[0]!);
+
+const stopGradientOperation: Operation<object> = {
+  name: "stopGradient",
+  infer: ([x]) => [x!],
+  emit: ({ inputs, outputs }, emitter) => {
+    emitter.node("Identity", inputs.map(emitter.name), [emitter.name(outputs[0]!)]);
+  },
+};
+
+/** The same value, through which no gradient flows. */
+export const stopGradient = (x: Tensor): Tensor => apply(stopGradientOperation, [x], {})[0]!;
+
+/** The sum of several tensors of one shape, left to right. */
+export const addAll = (terms: readonly Tensor[]): Tensor => terms.reduce((total, term) => add(total, term));

@@ -1,0 +1,144 @@
+// Matrix products: batched with transposes and a factor fused, and the 2-D form with a fused addend.
+//
+// Gradients of y = alpha op(A) op(B), with G the gradient of y and the transposes folded into the products:
+//   A not transposed: dA = alpha G op(B)^T        A transposed: dA = alpha op(B) G^T
+//   B not transposed: dB = alpha op(A)^T G        B transposed: dB = alpha G^T op(A)
+import {
+  apply,
+  broadcastShapes,
+  describe,
+  elementCount,
+  type Operation,
+  requireSameDType,
+  ShapeError,
+  type Tensor,
+} from "../tensor.js";
+import { sumTo } from "./elementwise.js";
+import { unscale } from "./scale.js";
+import { reshape } from "./shape.js";
+
+interface Product {
+  readonly transposeA: boolean;
+  readonly transposeB: boolean;
+  readonly alpha: number;
+}
+
+export type ProductOptions = Partial<Product>;
+
+/** [rows, inner] of the left and [inner, columns] of the right operand, transposes applied; throws ShapeError. */
+function productSides(name: string, a: Tensor, b: Tensor, { transposeA, transposeB }: Product) {
+  if (a.shape.length < 2 || b.shape.length < 2) {
+    throw new ShapeError(`${name}: ${describe(a)} and ${describe(b)} must both have two or more axes`);
+  }
+  const [a0, a1] = a.shape.slice(-2) as [number, number];
+  const [b0, b1] = b.shape.slice(-2) as [number, number];
+  const [rows, inner] = transposeA ? [a1, a0] : [a0, a1];
+  const [innerB, columns] = transposeB ? [b1, b0] : [b0, b1];
+  if (inner !== innerB) {
+    const note = (transposed: boolean) => (transposed ? " (transposed)" : "");
+    throw new ShapeError(
+      `${name}: ${describe(a)}${note(transposeA)} and ${describe(b)}${note(transposeB)} do not fit: ${inner} columns meet ${innerB} rows`,
+    );
+  }
+  return { rows, inner, columns };
+}
+
+const matmulOperation: Operation<Product> = {
+  name: "matmul",
+  infer: ([a, b], product) => {
+    const dtype = requireSameDType("matmul", [a!, b!]);
+    const { rows, columns } = productSides("matmul", a!, b!, product);
+    return [
+      { dtype, shape: [...broadcastShapes("matmul", a!.shape.slice(0, -2), b!.shape.slice(0, -2)), rows, columns] },
+    ];
+  },
+  emit: ({ inputs, outputs, attributes: { transposeA, transposeB, alpha } }, emitter) => {
+    const names = inputs.map(emitter.name);
+    const out = [emitter.name(outputs[0]!)];
+    if (!transposeA && !transposeB && alpha === 1) emitter.node("MatMul", names, out);
+    else {
+      emitter.node(
+        "FusedMatMul",
+        names,
+        out,
+        { transA: { int: transposeA ? 1 : 0 }, transB: { int: transposeB ? 1 : 0 }, alpha: { float: alpha } },
+        "com.microsoft",
+      );
+    }
+  },
+  gradient: ({ inputs, attributes }, [g]) => {
+    const [a, b] = inputs as [Tensor, Tensor];
+    const { transposeA, transposeB, alpha } = attributes;
+    const da = transposeA
+      ? matmul(b, g!, { transposeA: transposeB, transposeB: true, alpha })
+      : matmul(g!, b, { transposeB: !transposeB, alpha });
+    const db = transposeB
+      ? matmul(g!, a, { transposeA: true, transposeB: transposeA, alpha })
+      : matmul(a, g!, { transposeA: !transposeA, alpha });
+    return [sumTo(da, a.shape), sumTo(db, b.shape)];
+  },
+  flops: ({ inputs, outputs, attributes }) =>
+    2 * elementCount(outputs[0]!.shape) * productSides("matmul", inputs[0]!, inputs[1]!, attributes).inner,
+};
+
+/** alpha * op(A) op(B) of [..., m, k] and [..., k, n] (the last two axes swapped where told). Throws ShapeError. */
+export function matmul(a: Tensor, b: Tensor, options: ProductOptions = {}): Tensor {
+  const [left, leftFactor] = unscale(a);
+  const [right, rightFactor] = unscale(b);
+  const { transposeA = false, transposeB = false, alpha = 1 } = options;
+  return apply(matmulOperation, [left, right], { transposeA, transposeB, alpha: alpha * leftFactor * rightFactor })[0]!;
+}
+
+const gemmOperation: Operation<Product> = {
+  name: "gemm",
+  infer: ([a, b, c], product) => {
+    const dtype = requireSameDType("gemm", c ? [a!, b!, c] : [a!, b!]);
+    if (a!.shape.length !== 2 || b!.shape.length !== 2) {
+      throw new ShapeError(`gemm: ${describe(a!)} and ${describe(b!)} must both have two axes`);
+    }
+    const { rows, columns } = productSides("gemm", a!, b!, product);
+    if (c && broadcastShapes("gemm", c.shape, [rows, columns]).join() !== `${rows},${columns}`) {
+      throw new ShapeError(`gemm: the addend ${describe(c)} does not broadcast to [${rows}, ${columns}]`);
+    }
+    return [{ dtype, shape: [rows, columns] }];
+  },
+  emit: ({ inputs, outputs, attributes: { transposeA, transposeB, alpha } }, emitter) => {
+    emitter.node("Gemm", inputs.map(emitter.name), [emitter.name(outputs[0]!)], {
+      transA: { int: transposeA ? 1 : 0 },
+      transB: { int: transposeB ? 1 : 0 },
+      alpha: { float: alpha },
+    });
+  },
+  gradient: ({ inputs, attributes }, [g]) => {
+    const [a, b, c] = inputs as [Tensor, Tensor, Tensor?];
+    const { transposeA, transposeB, alpha } = attributes;
+    const da = transposeA
+      ? gemm(b, g!, undefined, { transposeA: transposeB, transposeB: true, alpha })
+      : gemm(g!, b, undefined, { transposeB: !transposeB, alpha });
+    const db = transposeB
+      ? gemm(g!, a, undefined, { transposeA: true, transposeB: transposeA, alpha })
+      : gemm(a, g!, undefined, { transposeA: !transposeA, alpha });
+    return c ? [da, db, sumTo(g!, c.shape)] : [da, db];
+  },
+  flops: ({ inputs, outputs, attributes }) =>
+    2 * elementCount(outputs[0]!.shape) * productSides("gemm", inputs[0]!, inputs[1]!, attributes).inner,
+};
+
+/** alpha * op(A) op(B) + C of matrices [m, k] and [k, n]; C broadcasts to [m, n]. Throws ShapeError. */
+export function gemm(a: Tensor, b: Tensor, c?: Tensor, options: ProductOptions = {}): Tensor {
+  const [left, leftFactor] = unscale(a);
+  const [right, rightFactor] = unscale(b);
+  const { transposeA = false, transposeB = false, alpha = 1 } = options;
+  const product = { transposeA, transposeB, alpha: alpha * leftFactor * rightFactor };
+  return apply(gemmOperation, c ? [left, right, c] : [left, right], product)[0]!;
+}
+
+/** x W + b over the last axis: [..., in] with kernel [in, out] and bias [out] gives [..., out]. Throws ShapeError. */
+export function linear(x: Tensor, kernel: Tensor, bias?: Tensor): Tensor {
+  const width = x.shape.at(-1);
+  if (width === undefined || kernel.shape.length !== 2 || kernel.shape[0] !== width) {
+    throw new ShapeError(`linear: ${describe(x)} does not fit the kernel ${describe(kernel)}`);
+  }
+  const rows = reshape(x, [elementCount(x.shape) / width, width]);
+  return reshape(gemm(rows, kernel, bias), [...x.shape.slice(0, -1), kernel.shape[1]!]);
+}

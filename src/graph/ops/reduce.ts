@@ -1,0 +1,85 @@
+// Reductions over axes: sum, mean, maximum and minimum.
+import {
+  apply,
+  describe,
+  isFloat,
+  type Operation,
+  resolveAxis,
+  type Shape,
+  ShapeError,
+  type Tensor,
+} from "../tensor.js";
+import { cast, divide, equal, multiply, negate } from "./elementwise.js";
+import { expand, reshape } from "./shape.js";
+
+interface Reduction {
+  readonly axes: readonly number[];
+  readonly keepDimensions: boolean;
+}
+
+const keptShape = (shape: Shape, axes: readonly number[]): number[] =>
+  shape.map((side, axis) => (axes.includes(axis) ? 1 : side));
+
+function reduction(
+  name: string,
+  onnx: string,
+  gradient: (g: Tensor, x: Tensor, y: Tensor, axes: readonly number[]) => Tensor,
+): Operation<Reduction> {
+  return {
+    name,
+    infer: ([x], { axes, keepDimensions }) => {
+      if (x!.dtype === "bool" || x!.dtype === "uint8") {
+        throw new ShapeError(`${name}: cannot reduce ${describe(x!)}; cast it first`);
+      }
+      const shape = keepDimensions ? keptShape(x!.shape, axes) : x!.shape.filter((_, axis) => !axes.includes(axis));
+      return [{ dtype: x!.dtype, shape }];
+    },
+    emit: ({ inputs, outputs, attributes }, emitter) => {
+      emitter.node(onnx, [emitter.name(inputs[0]!), emitter.int64(attributes.axes)], [emitter.name(outputs[0]!)], {
+        keepdims: { int: attributes.keepDimensions ? 1 : 0 },
+      });
+    },
+    gradient: ({ inputs: [x], outputs: [y], attributes: { axes } }, [g]) => {
+      if (!isFloat(x!.dtype)) return [undefined];
+      const shape = keptShape(x!.shape, axes);
+      return [gradient(reshape(g!, shape), x!, reshape(y!, shape), axes)];
+    },
+  };
+}
+
+const countOver = (shape: Shape, axes: readonly number[]): number =>
+  axes.reduce((product, axis) => product * shape[axis]!, 1);
+
+/** The gradient goes to the extreme values; ties share it equally. */
+function extremeGradient(g: Tensor, x: Tensor, y: Tensor, axes: readonly number[]): Tensor {
+  const hit = cast(equal(x, y), x.dtype);
+  return multiply(hit, divide(g, reduceSum(hit, axes, true)));
+}
+
+const operations = {
+  sum: reduction("reduceSum", "ReduceSum", (g, x) => expand(g, x.shape)),
+  mean: reduction("reduceMean", "ReduceMean", (g, x, _, axes) =>
+    expand(multiply(g, 1 / countOver(x.shape, axes)), x.shape),
+  ),
+  maximum: reduction("reduceMax", "ReduceMax", extremeGradient),
+};
+
+const applyReduction =
+  (operation: Operation<Reduction>) =>
+  (x: Tensor, axes?: number | readonly number[], keepDimensions = false): Tensor => {
+    const listed = axes === undefined ? x.shape.map((_, axis) => axis) : typeof axes === "number" ? [axes] : axes;
+    const resolved = listed.map((axis) => resolveAxis(operation.name, axis, x.shape.length)).sort((a, b) => a - b);
+    if (new Set(resolved).size < resolved.length) {
+      throw new ShapeError(`${operation.name}: axes [${listed.join(", ")}] of ${describe(x)} repeat one axis`);
+    }
+    if (resolved.length === 0) return x;
+    return apply(operation, [x], { axes: resolved, keepDimensions })[0]!;
+  };
+
+/** Reduces the given axes (all when left out); negative axes count from the end. Throws ShapeError. */
+export const reduceSum = applyReduction(operations.sum);
+export const reduceMean = applyReduction(operations.mean);
+/** Where several entries tie for the maximum they share its gradient equally. */
+export const reduceMax = applyReduction(operations.maximum);
+export const reduceMin = (x: Tensor, axes?: number | readonly number[], keepDimensions = false): Tensor =>
+  negate(reduceMax(negate(x), axes, keepDimensions));

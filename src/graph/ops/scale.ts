@@ -1,0 +1,26 @@
+// Multiplication by a plain number, kept as an operation of its own so that matrix products can absorb the factor.
+import { apply, isFloat, type Operation, type Tensor } from "../tensor.js";
+
+const scaleOperation: Operation<{ factor: number }> = {
+  name: "scale",
+  infer: ([x]) => [{ dtype: x!.dtype, shape: x!.shape }],
+  emit: ({ inputs, outputs, attributes }, emitter) => {
+    const factor = emitter.float(attributes.factor, inputs[0]!.dtype);
+    emitter.node("Mul", [emitter.name(inputs[0]!), factor], [emitter.name(outputs[0]!)]);
+  },
+  gradient: ({ attributes }, [g]) => [scale(g!, attributes.factor)],
+};
+
+/** x * factor; factors of factors are merged, and a factor of 1 is nothing. */
+export function scale(x: Tensor, factor: number): Tensor {
+  const [inner, already] = unscale(x);
+  const total = factor * already;
+  if (total === 1) return inner;
+  return apply(scaleOperation, [inner], { factor: total })[0]!;
+}
+
+/** The tensor and the number whose product this tensor is: lets a consumer take the factor into its own arithmetic. */
+export function unscale(x: Tensor): [Tensor, number] {
+  if ((x.producer.operation as unknown) !== scaleOperation || !isFloat(x.dtype)) return [x, 1];
+  return [x.producer.inputs[0]!, (x.producer.attributes as { factor: number }).factor];
+}

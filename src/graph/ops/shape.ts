@@ -1,0 +1,333 @@
+// Operations that move values without computing: reshape, transpose, slice, pad, concat, split, expand, gather of rows.
+import {
+  apply,
+  broadcastShapes,
+  describe,
+  elementCount,
+  isFloat,
+  type Operation,
+  requireSameDType,
+  resolveAxis,
+  type Shape,
+  ShapeError,
+  sameShape,
+  type Tensor,
+} from "../tensor.js";
+import { sumTo } from "./elementwise.js";
+import { scalar } from "./leaf.js";
+import { matmul } from "./matmul.js";
+import { oneHot } from "./select.js";
+
+const reshapeOperation: Operation<{ shape: Shape }> = {
+  name: "reshape",
+  infer: ([x], { shape }) => {
+    if (elementCount(x!.shape) !== elementCount(shape)) {
+      throw new ShapeError(`reshape: ${describe(x!)} does not have as many elements as [${shape.join(", ")}]`);
+    }
+    return [{ dtype: x!.dtype, shape }];
+  },
+  emit: ({ inputs, outputs, attributes }, emitter) => {
+    emitter.node(
+      "Reshape",
+      [emitter.name(inputs[0]!), emitter.int64(attributes.shape)],
+      [emitter.name(outputs[0]!)],
+      attributes.shape.includes(0) ? { allowzero: { int: 1 } } : {},
+    );
+  },
+  gradient: ({ inputs: [x] }, [g]) => [reshape(g!, x!.shape)],
+};
+
+/** The same values in another shape; one side may be -1 and is worked out. Throws ShapeError. */
+export function reshape(x: Tensor, shape: Shape): Tensor {
+  const known = shape.reduce((product, side) => (side === -1 ? product : product * side), 1);
+  const resolved = shape.map((side) => (side === -1 ? elementCount(x.shape) / known : side));
+  if (shape.filter((side) => side === -1).length > 1 || resolved.some((side) => !Number.isInteger(side) || side < 0)) {
+    throw new ShapeError(`reshape: ${describe(x)} cannot take the shape [${shape.join(", ")}]`);
+  }
+  return sameShape(x.shape, resolved) ? x : apply(reshapeOperation, [x], { shape: resolved })[0]!;
+}
+
+const transposeOperation: Operation<{ permutation: readonly number[] }> = {
+  name: "transpose",
+  infer: ([x], { permutation }) => [{ dtype: x!.dtype, shape: permutation.map((axis) => x!.shape[axis]!) }],
+  emit: ({ inputs, outputs, attributes }, emitter) => {
+    emitter.node("Transpose", [emitter.name(inputs[0]!)], [emitter.name(outputs[0]!)], {
+      perm: { ints: attributes.permutation },
+    });
+  },
+  gradient: ({ attributes: { permutation } }, [g]) => [
+    transpose(
+      g!,
+      permutation.map((_, axis) => permutation.indexOf(axis)),
+    ),
+  ],
+};
+
+/** Axes in another order: output axis i is input axis permutation[i]; reversed when left out. Throws ShapeError. */
+export function transpose(x: Tensor, permutation: readonly number[] = x.shape.map((_, i) => x.shape.length - 1 - i)) {
+  const sorted = [...permutation].sort((a, b) => a - b);
+  if (sorted.length !== x.shape.length || sorted.some((axis, i) => axis !== i)) {
+    throw new ShapeError(`transpose: [${permutation.join(", ")}] is not an order of the axes of ${describe(x)}`);
+  }
+  if (permutation.every((axis, i) => axis === i)) return x;
+  return apply(transposeOperation, [x], { permutation: [...permutation] })[0]!;
+}
+
+interface SliceRange {
+  readonly starts: readonly number[];
+  readonly ends: readonly number[];
+  readonly steps: readonly number[];
+}
+
+const sliceOperation: Operation<SliceRange> = {
+  name: "slice",
+  infer: ([x], { starts, ends, steps }) => [
+    { dtype: x!.dtype, shape: starts.map((start, axis) => Math.ceil((ends[axis]! - start) / steps[axis]!)) },
+  ],
+  emit: ({ inputs, outputs, attributes: { starts, ends, steps } }, emitter) => {
+    const shape = inputs[0]!.shape;
+    const axes = shape.flatMap((side, axis) =>
+      starts[axis] !== 0 || ends[axis] !== side || steps[axis] !== 1 ? [axis] : [],
+    );
+    const pick = (values: readonly number[]) => emitter.int64(axes.map((axis) => values[axis]!));
+    emitter.node(
+      "Slice",
+      [emitter.name(inputs[0]!), pick(starts), pick(ends), emitter.int64(axes), pick(steps)],
+      [emitter.name(outputs[0]!)],
+    );
+  },
+  // the gradient of what was left out is zero: spread by the step, then pad
+  gradient: ({ inputs: [x], outputs: [y], attributes: { starts, steps } }, [g]) => {
+    let spread = g!;
+    const before: number[] = [];
+    const after: number[] = [];
+    x!.shape.forEach((side, axis) => {
+      const step = steps[axis]!;
+      const count = y!.shape[axis]!;
+      if (step > 1) spread = interleaveZeros(spread, axis, step);
+      const covered = step > 1 ? count * step : count;
+      before.push(starts[axis]!);
+      after.push(side - starts[axis]! - covered);
+    });
+    return [pad(spread, before, after)];
+  },
+};
+
+/** Puts step - 1 zeros after every entry along an axis. */
+export function interleaveZeros(x: Tensor, axis: number, step: number): Tensor {
+  const shape = x.shape;
+  const split = [...shape.slice(0, axis + 1), 1, ...shape.slice(axis + 1)];
+  const after = split.map((_, i) => (i === axis + 1 ? step - 1 : 0));
+  const merged = shape.map((side, i) => (i === axis ? side * step : side));
+  return reshape(
+    pad(
+      reshape(x, split),
+      split.map(() => 0),
+      after,
+    ),
+    merged,
+  );
+}
+
+/**
+ * The part from `starts` (inclusive) to `ends` (exclusive), one entry an axis; negative positions count from the end,
+ * ends are clipped to the side. Throws ShapeError when a range is empty or an axis is missing.
+ */
+export function slice(
+  x: Tensor,
+  starts: readonly number[],
+  ends: readonly number[],
+  steps?: readonly number[],
+): Tensor {
+  const rank = x.shape.length;
+  if (starts.length !== rank || ends.length !== rank || (steps && steps.length !== rank)) {
+    throw new ShapeError(`slice: give one start, end and step for each of the ${rank} axes of ${describe(x)}`);
+  }
+  const resolve = (position: number, side: number) => Math.min(side, position < 0 ? position + side : position);
+  const from = starts.map((start, axis) => resolve(start, x.shape[axis]!));
+  const to = ends.map((end, axis) => resolve(end, x.shape[axis]!));
+  const by = steps ?? starts.map(() => 1);
+  if (from.some((start, axis) => start < 0 || start >= to[axis]! || by[axis]! < 1)) {
+    throw new ShapeError(
+      `slice: [${starts.join(", ")}] to [${ends.join(", ")}] by [${by.join(", ")}] selects nothing of ${describe(x)}`,
+    );
+  }
+  if (from.every((start, axis) => start === 0 && to[axis] === x.shape[axis] && by[axis] === 1)) return x;
+  return apply(sliceOperation, [x], { starts: from, ends: to, steps: [...by] })[0]!;
+}
+
+/** The entries `start` to `end` along one axis. */
+export function sliceAxis(x: Tensor, axis: number, start: number, end: number): Tensor {
+  const along = resolveAxis("slice", axis, x.shape.length);
+  return slice(
+    x,
+    x.shape.map((_, i) => (i === along ? start : 0)),
+    x.shape.map((side, i) => (i === along ? end : side)),
+  );
+}
+
+const padOperation: Operation<{ before: readonly number[]; after: readonly number[]; value: number }> = {
+  name: "pad",
+  infer: ([x], { before, after }) => [
+    { dtype: x!.dtype, shape: x!.shape.map((side, axis) => side + before[axis]! + after[axis]!) },
+  ],
+  emit: ({ inputs, outputs, attributes: { before, after, value } }, emitter) => {
+    emitter.node(
+      "Pad",
+      [emitter.name(inputs[0]!), emitter.int64([...before, ...after]), emitter.float(value, inputs[0]!.dtype)],
+      [emitter.name(outputs[0]!)],
+    );
+  },
+  gradient: ({ inputs: [x], attributes: { before, after } }, [g]) => {
+    // a negative pad crops, so its gradient pads: pad with the signs turned round
+    return [
+      pad(
+        g!,
+        before.map((count) => -count),
+        after.map((count) => -count),
+        0,
+        x!.shape,
+      ),
+    ];
+  },
+};
+
+/** Adds `before` and `after` entries of `value` on each axis; a negative count crops. Throws ShapeError. */
+export function pad(
+  x: Tensor,
+  before: readonly number[],
+  after: readonly number[],
+  value = 0,
+  expected?: Shape,
+): Tensor {
+  if (before.length !== x.shape.length || after.length !== x.shape.length) {
+    throw new ShapeError(
+      `pad: give one count before and after for each of the ${x.shape.length} axes of ${describe(x)}`,
+    );
+  }
+  if (before.every((count) => count === 0) && after.every((count) => count === 0)) return x;
+  const shape = x.shape.map((side, axis) => side + before[axis]! + after[axis]!);
+  if (shape.some((side) => side < 0) || (expected && !sameShape(shape, expected))) {
+    throw new ShapeError(`pad: counts [${before.join(", ")}] and [${after.join(", ")}] do not fit ${describe(x)}`);
+  }
+  if (before.every((count) => count <= 0) && after.every((count) => count <= 0)) {
+    return slice(
+      x,
+      before.map((count) => -count),
+      x.shape.map((side, axis) => side + after[axis]!),
+    );
+  }
+  return apply(padOperation, [x], { before: [...before], after: [...after], value })[0]!;
+}
+
+const concatOperation: Operation<{ axis: number }> = {
+  name: "concat",
+  infer: (inputs, { axis }) => {
+    const dtype = requireSameDType("concat", inputs);
+    const first = inputs[0]!.shape;
+    let total = 0;
+    for (const x of inputs) {
+      if (x.shape.length !== first.length || x.shape.some((side, i) => i !== axis && side !== first[i])) {
+        throw new ShapeError(
+          `concat: ${inputs.map(describe).join(" and ")} differ in more than axis ${axis}, along which they are joined`,
+        );
+      }
+      total += x.shape[axis]!;
+    }
+    return [{ dtype, shape: first.map((side, i) => (i === axis ? total : side)) }];
+  },
+  emit: ({ inputs, outputs, attributes }, emitter) => {
+    emitter.node("Concat", inputs.map(emitter.name), [emitter.name(outputs[0]!)], { axis: { int: attributes.axis } });
+  },
+  gradient: ({ inputs, attributes: { axis } }, [g]) =>
+    split(
+      g!,
+      axis,
+      inputs.map((x) => x.shape[axis]!),
+    ),
+};
+
+/** Joins tensors along an axis. Throws ShapeError when another axis differs. */
+export function concat(tensors: readonly Tensor[], axis: number): Tensor {
+  if (tensors.length === 0) throw new ShapeError("concat: needs at least one tensor");
+  if (tensors.length === 1) return tensors[0]!;
+  return apply(concatOperation, tensors, { axis: resolveAxis("concat", axis, tensors[0]!.shape.length) })[0]!;
+}
+
+const splitOperation: Operation<{ axis: number; sizes: readonly number[] }> = {
+  name: "split",
+  infer: ([x], { axis, sizes }) =>
+    sizes.map((size) => ({ dtype: x!.dtype, shape: x!.shape.map((side, i) => (i === axis ? size : side)) })),
+  emit: ({ inputs, outputs, attributes: { axis, sizes } }, emitter) => {
+    emitter.node("Split", [emitter.name(inputs[0]!), emitter.int64(sizes)], outputs.map(emitter.name), {
+      axis: { int: axis },
+    });
+  },
+  gradient: ({ outputs, attributes: { axis } }, gradients) => [
+    concat(
+      outputs.map((y, i) => gradients[i] ?? zerosOf(y)),
+      axis,
+    ),
+  ],
+};
+
+/** Cuts a tensor along an axis into pieces of the given sizes. Throws ShapeError when they do not add up. */
+export function split(x: Tensor, axis: number, sizes: readonly number[]): Tensor[] {
+  const along = resolveAxis("split", axis, x.shape.length);
+  const total = sizes.reduce((sum, size) => sum + size, 0);
+  if (total !== x.shape[along]) {
+    throw new ShapeError(
+      `split: sizes [${sizes.join(", ")}] add up to ${total}, axis ${along} of ${describe(x)} does not`,
+    );
+  }
+  return sizes.length === 1 ? [x] : apply(splitOperation, [x], { axis: along, sizes: [...sizes] });
+}
+
+const expandOperation: Operation<{ shape: Shape }> = {
+  name: "expand",
+  infer: ([x], { shape }) => {
+    if (!sameShape(broadcastShapes("expand", x!.shape, shape), shape)) {
+      throw new ShapeError(`expand: ${describe(x!)} does not broadcast to [${shape.join(", ")}]`);
+    }
+    return [{ dtype: x!.dtype, shape }];
+  },
+  emit: ({ inputs, outputs, attributes }, emitter) => {
+    emitter.node("Expand", [emitter.name(inputs[0]!), emitter.int64(attributes.shape)], [emitter.name(outputs[0]!)]);
+  },
+  gradient: ({ inputs: [x] }, [g]) => [sumTo(g!, x!.shape)],
+};
+
+/** Repeats a tensor to the shape it broadcasts to. Throws ShapeError. */
+export const expand = (x: Tensor, shape: Shape): Tensor =>
+  sameShape(x.shape, shape) ? x : apply(expandOperation, [x], { shape: [...shape] })[0]!;
+
+const gatherRowsOperation: Operation<object> = {
+  name: "gatherRows",
+  infer: ([table, indices]) => {
+    if (indices!.dtype !== "int32" && indices!.dtype !== "int64") {
+      throw new ShapeError(`gatherRows: indices must be integers, got ${describe(indices!)}`);
+    }
+    if (table!.shape.length < 1) throw new ShapeError(`gatherRows: ${describe(table!)} has no rows`);
+    return [{ dtype: table!.dtype, shape: [...indices!.shape, ...table!.shape.slice(1)] }];
+  },
+  emit: ({ inputs, outputs }, emitter) => {
+    emitter.node("Gather", inputs.map(emitter.name), [emitter.name(outputs[0]!)], { axis: { int: 0 } });
+  },
+  // The gradient of row r is the sum over all i with indices[i] = r: a product with the one-hot of the indices,
+  // which every device runs (ScatterElements with reduction does not run on all).
+  gradient: ({ inputs: [table, indices] }, [g]) => {
+    if (!isFloat(table!.dtype)) return [undefined, undefined];
+    const rows = table!.shape[0]!;
+    const count = elementCount(indices!.shape);
+    const hot = oneHot(reshape(indices!, [count]), rows, table!.dtype);
+    const flat = reshape(g!, [count, elementCount(table!.shape.slice(1))]);
+    return [reshape(matmul(hot, flat, { transposeA: true }), table!.shape), undefined];
+  },
+};
+
+/** Rows of `table` [R, ...] chosen by integer `indices` [...]: output [...indices, ...row]. */
+export const gatherRows = (table: Tensor, indices: Tensor): Tensor =>
+  apply(gatherRowsOperation, [table, indices], {})[0]!;
+
+/** Zeros shaped like a tensor, as a broadcast scalar. */
+export const zerosOf = (tensor: Tensor): Tensor => expand(scalar(0, tensor.dtype), tensor.shape);

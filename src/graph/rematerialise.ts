@@ -1,0 +1,71 @@
+// Memory for time: blocks computed again in the backward pass, and batches worked through in microbatches.
+import { grad } from "./grad.js";
+import { after } from "./ops/control.js";
+import { add } from "./ops/elementwise.js";
+import { scale } from "./ops/scale.js";
+import { sliceAxis } from "./ops/shape.js";
+import { type Block, describe, insideBlock, isFloat, ShapeError, type Tensor } from "./tensor.js";
+
+let nextBlock = 1;
+
+/**
+ * Runs `body` so that the tensors it makes are not kept for the backward pass but computed again there, from the
+ * tensors that enter it. Mark one encoder block at a time: memory falls to one block's intermediates plus one tensor
+ * a block, time rises by one forward pass. Blocks do not nest; an inner one is part of the outer.
+ */
+export function rematerialise<T>(body: () => T): T {
+  const block: Block = { id: nextBlock++ };
+  return insideBlock(block, body);
+}
+
+export interface AccumulatedGradients<M extends Record<string, Tensor>> {
+  /** Means over the microbatches of what `lossOf` returned. */
+  readonly metrics: M;
+  readonly gradients: Tensor[];
+}
+
+/**
+ * Mean metrics and mean gradients over equal parts of a batch, one part after the other (each starts only when the
+ * gradients of the one before are there, so only one part's intermediates are alive at a time).
+ *
+ * `batch` holds tensors with the example axis first; `lossOf(part)` returns scalars, the one named `loss` is
+ * differentiated (papers.md 5.10, accumulate_gradient). Throws ShapeError when the batch does not divide.
+ */
+export function accumulateGradients<M extends Record<string, Tensor> & { loss: Tensor }>(
+  batch: Readonly<Record<string, Tensor>>,
+  microbatches: number,
+  parameters: readonly Tensor[],
+  lossOf: (part: Readonly<Record<string, Tensor>>, index: number) => M,
+): AccumulatedGradients<M> {
+  const names = Object.keys(batch);
+  for (const name of names) {
+    if (batch[name]!.shape[0]! % microbatches !== 0) {
+      throw new ShapeError(
+        `accumulateGradients: ${name} ${describe(batch[name]!)} does not divide into ${microbatches}`,
+      );
+    }
+  }
+  let gradients: Tensor[] | undefined;
+  let metrics: Record<string, Tensor> | undefined;
+  for (let index = 0; index < microbatches; index++) {
+    const part: Record<string, Tensor> = {};
+    for (const name of names) {
+      const whole = batch[name]!;
+      const size = whole.shape[0]! / microbatches;
+      const slice = sliceAxis(whole, 0, index * size, (index + 1) * size);
+      part[name] = gradients && isFloat(slice.dtype) ? after(slice, gradients[0]!) : slice;
+    }
+    const found = lossOf(part, index);
+    const own = grad(found.loss, parameters);
+    gradients = gradients ? gradients.map((total, i) => add(total, own[i]!)) : own;
+    const before = metrics;
+    metrics = before
+      ? Object.fromEntries(Object.keys(found).map((name) => [name, add(before[name]!, found[name]!)]))
+      : found;
+  }
+  const mean = (total: Tensor) => scale(total, 1 / microbatches);
+  return {
+    metrics: Object.fromEntries(Object.entries(metrics!).map(([name, total]) => [name, mean(total)])) as M,
+    gradients: gradients!.map(mean),
+  };
+}

@@ -1,0 +1,17 @@
+// Runs a graph once: for tests, small tools and one-off computations. Training uses programs (program.ts).
+import { type NumericArray, type Tensor, writeOnnx } from "../graph/index.js";
+import { openSession, type SessionOptions } from "./session.js";
+
+/** The values of the named tensors, from the named inputs. Throws what the runtime throws, with the device named. */
+export async function evaluate(
+  outputs: Readonly<Record<string, Tensor>>,
+  feeds: Readonly<Record<string, NumericArray>> = {},
+  options: SessionOptions = {},
+): Promise<Record<string, NumericArray>> {
+  const session = await openSession(writeOnnx(outputs), options);
+  try {
+    return await session.run(feeds);
+  } finally {
+    await session.close();
+  }
+}
