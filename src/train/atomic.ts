@@ -1,0 +1,83 @@
+/** Writes a file so that at every moment, power cut and `kill -9` included, either the old file or the whole new one is there. */
+import { type FileHandle, open, readdir, rename, rm, statfs } from "node:fs/promises";
+import { basename, dirname, join } from "node:path";
+import { formatBytes } from "../text/format.js";
+
+/** Files being written carry this prefix, and never look like anything that could be loaded. */
+const temporaryPrefix = ".writing-";
+
+/** One write call takes at most this much: the system's own limit is 2 GiB. */
+const maxWrite = 1 << 28;
+
+async function writeAll(handle: FileHandle, bytes: Uint8Array): Promise<void> {
+  let offset = 0;
+  while (offset < bytes.byteLength) {
+    const { bytesWritten } = await handle.write(bytes, offset, Math.min(maxWrite, bytes.byteLength - offset));
+    offset += bytesWritten;
+  }
+}
+
+/** Makes a rename or removal in a folder last through a power cut. Windows cannot open folders, and needs not. */
+export async function syncFolder(folder: string): Promise<void> {
+  if (process.platform === "win32") return;
+  const handle = await open(folder, "r");
+  try {
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+}
+
+/** A full disk is the one failure with something to do about it: says how much is missing where. */
+async function explain(error: unknown, file: string, size: number): Promise<unknown> {
+  const code = (error as NodeJS.ErrnoException).code;
+  if (code !== "ENOSPC" && code !== "EDQUOT") return error;
+  const free = await statfs(dirname(file)).then(
+    ({ bavail, bsize }) => `, ${formatBytes(bavail * bsize)} free`,
+    () => "",
+  );
+  const full = code === "ENOSPC" ? "the disk is full" : "the disk quota is used up";
+  return Object.assign(
+    new Error(
+      `${full}: ${basename(file)} needs ${formatBytes(size)} in ${dirname(file)}${free}; nothing that was there is touched. Free space and try again`,
+      { cause: error },
+    ),
+    { code },
+  );
+}
+
+/**
+ * Writes chunks to a file through a temporary one in the same folder: write, fsync, rename, fsync the folder.
+ *
+ * On failure the temporary file is removed and the old file, if any, is as it was; a full disk is reported with the space missing.
+ */
+export async function writeFileAtomically(file: string, chunks: Iterable<Uint8Array>): Promise<void> {
+  const temporary = join(dirname(file), `${temporaryPrefix}${process.pid}-${basename(file)}`);
+  let handle: FileHandle | undefined;
+  let size = 0;
+  try {
+    handle = await open(temporary, "w");
+    const list = [...chunks];
+    for (const chunk of list) size += chunk.byteLength;
+    for (const chunk of list) await writeAll(handle, chunk);
+    await handle.sync();
+    await handle.close();
+    handle = undefined;
+    await rename(temporary, file);
+    await syncFolder(dirname(file));
+  } catch (error) {
+    const explained = await explain(error, file, size);
+    await handle?.close().catch(() => {});
+    await rm(temporary, { force: true }).catch(() => {});
+    throw explained;
+  }
+}
+
+/** Removes what interrupted writes of other processes left in a folder. A run's folder belongs to one process at a time. */
+export async function removeLeftovers(folder: string): Promise<void> {
+  for (const name of await readdir(folder)) {
+    if (name.startsWith(temporaryPrefix) && !name.startsWith(`${temporaryPrefix}${process.pid}-`)) {
+      await rm(join(folder, name), { force: true });
+    }
+  }
+}

@@ -1,0 +1,309 @@
+/** What a recipe is: the settings of one training run, its defaults, and the checks that refuse a setting that means nothing. */
+import { createHash } from "node:crypto";
+import { z } from "zod";
+import type { ScheduleConfig } from "../optim/schedules.js";
+import { didYouMean } from "../text/nearest.js";
+import { type Duration, type DurationContext, durationUnits, toSteps } from "./durations.js";
+import { keysAt } from "./recipe-schema.js";
+
+const count = z.number().int().positive();
+const fraction = z.number().min(0).lt(1);
+const positive = z.number().positive();
+const notNegative = z.number().min(0);
+
+/** A duration in one of its units. Marked, so that setting one unit from the command line replaces another. */
+export const durationSchema = z
+  .strictObject({
+    steps: z.number().optional(),
+    examples: z.number().optional(),
+    epochs: z.number().optional(),
+    percent: z.number().max(1, "a fraction of the run: 0.1 is a tenth of it").optional(),
+  })
+  .refine((duration: Duration) => durationUnits.filter((unit) => (duration[unit] ?? -1) >= 0).length === 1, {
+    error: `give exactly one of ${durationUnits.join(", ")}, 0 or more`,
+  })
+  .meta({ duration: true });
+
+const totalSchema = durationSchema.refine((total: Duration) => (total.percent ?? -1) < 0, {
+  error: "the length of the run cannot be a percentage of itself; give steps, examples or epochs",
+});
+
+const imageSize = z.union([count, z.tuple([count, count])], {
+  error: "expected a side in pixels or [height, width]",
+});
+
+const vitSchema = z
+  .strictObject({
+    name: z.literal("vit"),
+    /** A published variant such as "S/16"; the dimensions below change single ones of it. */
+    variant: z.string().optional(),
+    patchSize: imageSize.optional(),
+    width: count.optional(),
+    depth: count.optional(),
+    heads: count.optional(),
+    mlpDim: count.optional(),
+    imageSize: imageSize.default(224),
+    channels: count.default(3),
+    pooling: z.enum(["gap", "tok", "map", "none"]).default("gap"),
+    posEmbedding: z.enum(["learn", "sincos2d", "none"]).default("learn"),
+    classTokenOrder: z.enum(["before", "after"]).optional(),
+    /** A hidden tanh layer before the head: true for one as wide as the model, or its width. */
+    preLogits: z.union([z.boolean(), count]).default(false),
+    dropout: fraction.default(0),
+    stochasticDepth: fraction.default(0),
+    gelu: z.enum(["tanh", "erf"]).default("tanh"),
+    rematerialise: z.boolean().default(false),
+    headBiasInit: z.number().optional(),
+  })
+  .refine((model) => model.variant !== undefined || (model.patchSize && model.width && model.depth && model.heads), {
+    error: 'give a variant such as "S/16", or all of patchSize, width, depth and heads',
+  });
+
+const modelSchema = z.discriminatedUnion("name", [vitSchema], { error: unknownName("model", ["vit"]) });
+
+const partSchema = (split: string) =>
+  z.strictObject({
+    /** Where the images are: anything `fovea data` can describe. */
+    source: z.string().min(1),
+    split: z.string().min(1).default(split),
+    /** Preprocessing in its string form, `decode|resize(64)|value_range(-1,1)`. */
+    preprocessing: z.string().min(1),
+  });
+
+const dataSchema = z.strictObject({
+  train: partSchema("train"),
+  evaluation: partSchema("test").optional(),
+  /** Decoding threads; chosen from the machine when left out. */
+  workers: z.number().int().min(0).optional(),
+});
+
+/** Regular expressions are matched against whole parameter names, first match wins (reference section 5.2). */
+const patterns = z.array(
+  z.tuple([
+    z.string().refine(isRegularExpression, { error: "not a regular expression" }),
+    z.number({ error: "expected a number to multiply by" }),
+  ]),
+);
+
+const everyOptimizer = {
+  learningRate: notNegative,
+  weightDecay: notNegative.default(0),
+  clipNorm: positive.optional(),
+  weightDecayPatterns: patterns.optional(),
+  learningRatePatterns: patterns.optional(),
+};
+// Adam's own defaults (Kingma and Ba, arXiv:1412.6980, algorithm 1).
+const adamMoments = { beta1: fraction.default(0.9), beta2: fraction.default(0.999), epsilon: positive.default(1e-8) };
+
+const optimizerSchema = z.discriminatedUnion(
+  "name",
+  [
+    z.strictObject({
+      name: z.literal("sgd"),
+      momentum: fraction.default(0.9),
+      nesterov: z.boolean().default(false),
+      ...everyOptimizer,
+    }),
+    z.strictObject({ name: z.literal("adam"), ...adamMoments, ...everyOptimizer }),
+    z.strictObject({ name: z.literal("adamw"), ...adamMoments, ...everyOptimizer }),
+  ],
+  { error: unknownName("optimizer", ["sgd", "adam", "adamw"]) },
+);
+
+const everySchedule = {
+  warmup: durationSchema.optional(),
+  cooldown: durationSchema.optional(),
+  /** The factor at the peak. */
+  base: positive.optional(),
+  /** Multiply the peak by batchSize / 256. */
+  scaleWithBatchSize: z.boolean().optional(),
+};
+const decayShape = { end: notNegative.optional(), power: positive.optional() };
+const scheduleNames = ["constant", "cosine", "linear", "polynomial", "rsqrt", "stair"];
+const scheduleSchema = z.discriminatedUnion(
+  "name",
+  [
+    z.strictObject({ name: z.literal("constant"), ...everySchedule }),
+    z.strictObject({ name: z.literal("cosine"), ...everySchedule }),
+    z.strictObject({ name: z.literal("linear"), ...decayShape, ...everySchedule }),
+    z.strictObject({ name: z.literal("polynomial"), ...decayShape, ...everySchedule }),
+    z.strictObject({
+      name: z.literal("rsqrt"),
+      /** In steps. */
+      timescale: positive.optional(),
+      shift: notNegative.optional(),
+      ...everySchedule,
+    }),
+    z
+      .strictObject({
+        name: z.literal("stair"),
+        steps: z.array(z.number().int().min(0)),
+        mults: z.array(notNegative),
+        ...everySchedule,
+      })
+      .refine((stair) => stair.steps.length === stair.mults.length, {
+        error: "give as many mults as steps",
+        path: ["mults"],
+      }),
+  ],
+  { error: unknownName("schedule", scheduleNames) },
+);
+
+/** The whole recipe. Every default of the product stands here and nowhere else. */
+export const recipeSchema = z
+  .strictObject({
+    name: z
+      .string()
+      .regex(/^[\w.-]+$/, "letters, digits, dots, dashes and underscores: it names a folder")
+      .optional(),
+    seed: z.number().int().min(0).max(0xffff_ffff).default(0),
+    model: modelSchema,
+    data: dataSchema,
+    batchSize: count.default(128),
+    /** Parts a batch is worked through in, their gradients added up; chosen from the model when left out. */
+    microbatches: count.optional(),
+    total: totalSchema,
+    loss: z.enum(["softmax", "sigmoid"]).default("softmax"),
+    labelSmoothing: fraction.default(0),
+    optimizer: optimizerSchema,
+    schedule: scheduleSchema.default({ name: "cosine" }),
+    evaluate: z.strictObject({ every: durationSchema }).default({ every: { epochs: 1 } }),
+    checkpoint: z
+      .strictObject({
+        every: durationSchema.default({ percent: 0.1 }),
+        keepLast: count.default(2),
+        keepBest: z
+          .strictObject({ metric: z.string().default("accuracy"), mode: z.enum(["max", "min"]).default("max") })
+          .optional(),
+      })
+      .prefault({}),
+    log: z.strictObject({ every: durationSchema }).default({ every: { steps: 10 } }),
+    device: z.enum(["cpu", "webgpu", "cuda"]).default("cpu"),
+    threads: count.optional(),
+    /** Folder of the run; `runs/NAME` when left out. */
+    output: z.string().min(1).optional(),
+  })
+  .superRefine((recipe, context) => {
+    const refuse = (path: string[], message: string) => context.addIssue({ code: "custom", path, message });
+    if (recipe.microbatches !== undefined && recipe.batchSize % recipe.microbatches !== 0) {
+      refuse(["microbatches"], `${recipe.microbatches} equal parts do not make up a batch of ${recipe.batchSize}`);
+    }
+    if (recipe.loss === "sigmoid" && recipe.labelSmoothing > 0) {
+      refuse(["labelSmoothing"], "smooths the softmax loss only; set it to 0 with the sigmoid loss");
+    }
+    if (recipe.checkpoint.keepBest && !recipe.data.evaluation) {
+      refuse(["checkpoint", "keepBest"], "needs data.evaluation to tell which checkpoint is best");
+    }
+  });
+
+/** A recipe as written: defaults left out. */
+export type RecipeInput = z.input<typeof recipeSchema>;
+/** A recipe as run: every setting has its value. */
+export type Recipe = z.output<typeof recipeSchema>;
+
+/** Marks the default export of a recipe file: gives the editor the types and returns the settings as they are. */
+export function defineRecipe(recipe: RecipeInput): RecipeInput {
+  return recipe;
+}
+
+/** Every setting of a recipe that is wrong, one a line, with its path. */
+export class RecipeError extends Error {
+  override name = "RecipeError";
+}
+
+function isRegularExpression(text: string): boolean {
+  try {
+    new RegExp(text);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** The message for a value of `name` that is none of a table's. */
+function unknownName(what: string, names: readonly string[]): (issue: { input?: unknown }) => string | undefined {
+  return ({ input }) => {
+    if (typeof input !== "object" || input === null || Array.isArray(input)) return undefined;
+    const name = (input as { name?: unknown }).name;
+    const meant = typeof name === "string" ? didYouMean(name, names) : "";
+    return `unknown ${what} ${JSON.stringify(name)}; expected one of ${names.join(", ")}${meant}`;
+  };
+}
+
+function describeIssue(issue: z.core.$ZodIssue, input: unknown): string[] {
+  const path = issue.path.map(String).join(".");
+  if (issue.code === "unrecognized_keys") {
+    const known = keysAt(recipeSchema, issue.path.map(String), input);
+    return issue.keys.map((key) => {
+      const meant = didYouMean(key, known);
+      const expected = meant === "" ? `; known here: ${known.join(", ")}` : meant;
+      return `${path === "" ? "" : `${path}.`}${key}: unknown key${expected}`;
+    });
+  }
+  return [`${path === "" ? "recipe" : path}: ${issue.message}`];
+}
+
+/**
+ * Checks a recipe and fills in its defaults.
+ *
+ * Throws RecipeError naming every setting that is wrong, its path, what was expected, and for an unknown key the nearest known one.
+ */
+export function resolveRecipe(input: unknown, origin = "recipe"): Recipe {
+  const result = recipeSchema.safeParse(input);
+  if (result.success) return result.data;
+  const lines = result.error.issues.flatMap((issue) => describeIssue(issue, input));
+  throw new RecipeError(`${origin} is not a valid recipe:\n${lines.map((line) => `  ${line}`).join("\n")}`);
+}
+
+/** The recipe's schedule in the form `createSchedule` of fovea/optim takes, durations in steps. */
+export function scheduleConfig(recipe: Recipe, context: DurationContext): ScheduleConfig {
+  const { name, warmup, cooldown, ...rest } = recipe.schedule;
+  return {
+    ...rest,
+    decayType: name,
+    warmupSteps: warmup ? toSteps(warmup, context, "schedule.warmup") : 0,
+    cooldownSteps: cooldown ? toSteps(cooldown, context, "schedule.cooldown") : 0,
+  } as ScheduleConfig;
+}
+
+/** JSON with the keys of every object sorted: one text for one value. */
+export function canonicalJson(value: unknown): string {
+  return JSON.stringify(value, (_key, entry: unknown) =>
+    typeof entry === "object" && entry !== null && !Array.isArray(entry)
+      ? Object.fromEntries(Object.entries(entry).sort(([a], [b]) => (a < b ? -1 : 1)))
+      : entry,
+  );
+}
+
+/** What decides neither the losses nor the weights of a run: where it writes, how often, and on how many decoding threads. */
+const bystanders = ["name", "output", "log", "checkpoint", "data.workers"];
+
+function deciding(recipe: Recipe): Map<string, string> {
+  const leaves = new Map<string, string>();
+  const visit = (value: unknown, path: string) => {
+    if (bystanders.includes(path) || value === undefined) return;
+    if (typeof value === "object" && value !== null && !Array.isArray(value)) {
+      for (const [key, entry] of Object.entries(value)) visit(entry, path === "" ? key : `${path}.${key}`);
+    } else {
+      leaves.set(path, canonicalJson(value));
+    }
+  };
+  visit(recipe, "");
+  return leaves;
+}
+
+/** A hash (sha256, hexadecimal) of what decides the course of a run: two recipes of one hash train alike. */
+export function recipeHash(recipe: Recipe): string {
+  const leaves = [...deciding(recipe)].sort(([a], [b]) => (a < b ? -1 : 1));
+  return createHash("sha256").update(JSON.stringify(leaves)).digest("hex");
+}
+
+/** The settings that decide the course of a run and differ between two recipes, as `path: before -> after`. Empty when a run of one may be resumed with the other. */
+export function recipeDifferences(before: Recipe, after: Recipe): string[] {
+  const a = deciding(before);
+  const b = deciding(after);
+  return [...new Set([...a.keys(), ...b.keys()])]
+    .filter((path) => a.get(path) !== b.get(path))
+    .sort()
+    .map((path) => `${path}: ${a.get(path) ?? "unset"} -> ${b.get(path) ?? "unset"}`);
+}
