@@ -1,0 +1,157 @@
+/** The few-shot evaluator: draw k examples a class, fit the ridge, measure on the whole test set, repeat over seeds. */
+
+import { checkFeatures, type Features } from "./features.js";
+import { numpyGenerator } from "./random.js";
+import { defaultL2, ridgeClassifiers } from "./ridge.js";
+import { type Summary, summarise } from "./statistics.js";
+
+/** Frozen representations of a labelled train and test split, and the protocol to measure them with. */
+export interface FewShotOptions {
+  trainFeatures: Features;
+  /** One class, 0 … classes - 1, for each row of `trainFeatures`. */
+  trainLabels: ArrayLike<number>;
+  testFeatures: Features;
+  testLabels: ArrayLike<number>;
+  classes: number;
+  /** Names for warnings and errors; the numbers stand alone without. */
+  classNames?: readonly string[];
+  /** Support sizes, 1, 5, 10 and 25 a class unless given. */
+  shots?: readonly number[];
+  /** One draw of the support each; 0, 1, 2 unless given. */
+  seeds?: readonly number[];
+  /** One or several strengths of the ridge, 1024 unless given. */
+  l2?: number | readonly number[];
+}
+
+/** Accuracy on the test set of one fitted ridge. */
+export interface FewShotResult {
+  shots: number;
+  seed: number;
+  l2: number;
+  accuracy: number;
+}
+
+/** Accuracy over seeds for one number of shots and one l2. */
+export interface FewShotSummary extends Summary {
+  shots: number;
+  l2: number;
+}
+
+/** Everything the evaluator measured, in the order shots, l2, seed. */
+export interface FewShotReport {
+  results: FewShotResult[];
+  summary: FewShotSummary[];
+  /** Accuracy of a blind guess, 1 / classes. */
+  chance: number;
+  /** What a reader of the figures must know, such as classes with fewer examples than shots. */
+  warnings: string[];
+}
+
+/** The rows of each class, ascending. */
+export function indicesByClass(labels: ArrayLike<number>, classes: number): number[][] {
+  const indices: number[][] = Array.from({ length: classes }, () => []);
+  for (let i = 0; i < labels.length; i++) indices[labels[i]!]!.push(i);
+  return indices;
+}
+
+/**
+ * Draws the order in which each class gives its examples to the support set: the first k of every list are the k-shot
+ * support, so larger supports contain the smaller ones (reference section 6; the same draws as numpy's `default_rng(seed)`).
+ */
+export function supportOrder(labels: ArrayLike<number>, classes: number, seed: number): number[][] {
+  const random = numpyGenerator(seed);
+  return indicesByClass(labels, classes).map((indices) => random.permutation(indices));
+}
+
+/** The given rows of a feature matrix, in their order. */
+export function selectRows(features: Features, rows: readonly number[]): Features {
+  const { columns } = features;
+  const data =
+    features.data instanceof Float64Array
+      ? new Float64Array(rows.length * columns)
+      : new Float32Array(rows.length * columns);
+  rows.forEach((row, i) => {
+    data.set(features.data.subarray(row * columns, (row + 1) * columns), i * columns);
+  });
+  return { data, rows: rows.length, columns };
+}
+
+function positiveIntegers(name: string, values: readonly number[]): void {
+  if (values.length === 0) throw new Error(`few-shot: ${name} is empty; give at least one`);
+  for (const value of values) {
+    if (!Number.isInteger(value) || value < 1)
+      throw new Error(`few-shot: ${name} holds ${value}; give whole numbers from 1`);
+  }
+}
+
+/**
+ * Measures frozen representations by the ridge evaluator of the ViT, BiT and Scaling ViT papers (reference section 6).
+ *
+ * Features are [images, width]; accuracies are fractions of the test set. A class with fewer examples than shots gives what
+ * it has and is named in `warnings`; a class with none, a label outside the classes or a feature that is not finite throws.
+ *
+ * @example
+ * const { summary } = fewShot({ trainFeatures, trainLabels, testFeatures, testLabels, classes: 10, shots: [5, 10] });
+ * summary[0]; // { shots: 5, l2: 1024, mean: 0.62, standardDeviation: 0.04, confidence95: [0.52, 0.72] }
+ */
+export function fewShot(options: FewShotOptions): FewShotReport {
+  const { trainFeatures, trainLabels, testFeatures, testLabels, classes } = options;
+  const shots = options.shots ?? [1, 5, 10, 25];
+  const seeds = options.seeds ?? [0, 1, 2];
+  const strengths = typeof options.l2 === "object" ? options.l2 : [options.l2 ?? defaultL2];
+  positiveIntegers("classes", [classes]);
+  positiveIntegers("shots", shots);
+  if (seeds.length === 0 || strengths.length === 0) throw new Error("few-shot: give at least one seed and one l2");
+  if (classes < 2)
+    throw new Error("few-shot: one class only, there is nothing to tell apart; give a set with two or more");
+  checkFeatures("train split", trainFeatures, trainLabels, classes);
+  checkFeatures("test split", testFeatures, testLabels, classes);
+  if (testFeatures.rows === 0) throw new Error("few-shot: the test split is empty");
+  const warnings = supportWarnings(indicesByClass(trainLabels, classes), shots, options.classNames);
+
+  const results: FewShotResult[] = [];
+  for (const seed of seeds) {
+    const order = supportOrder(trainLabels, classes, seed);
+    for (const count of shots) {
+      const support = order.flatMap((indices) => indices.slice(0, count));
+      const fitted = ridgeClassifiers(
+        { features: selectRows(trainFeatures, support), labels: support.map((index) => trainLabels[index]!), classes },
+        strengths,
+      );
+      for (const classifier of fitted) {
+        const guesses = classifier.predict(testFeatures);
+        let right = 0;
+        for (let i = 0; i < guesses.length; i++) if (guesses[i] === testLabels[i]) right++;
+        results.push({ shots: count, seed, l2: classifier.l2, accuracy: right / guesses.length });
+      }
+    }
+  }
+  const summary = shots.flatMap((count) =>
+    strengths.map((l2) => ({
+      shots: count,
+      l2,
+      ...summarise(results.filter((r) => r.shots === count && r.l2 === l2).map((r) => r.accuracy)),
+    })),
+  );
+  const rank = (r: FewShotResult) => shots.indexOf(r.shots) * strengths.length + strengths.indexOf(r.l2);
+  results.sort((a, b) => rank(a) - rank(b)); // stable: seeds keep their order
+  return { results, summary, chance: 1 / classes, warnings };
+}
+
+/** A line for each class with fewer examples than the largest number of shots; throws for a class with none. */
+function supportWarnings(byClass: number[][], shots: readonly number[], names?: readonly string[]): string[] {
+  const title = (index: number) =>
+    names?.[index] === undefined ? `class ${index}` : `class ${index} (${names[index]})`;
+  const empty = byClass.flatMap((indices, index) => (indices.length === 0 ? [title(index)] : []));
+  if (empty.length > 0) {
+    throw new Error(`few-shot: no training example of ${empty.join(", ")}; add some or leave the class out`);
+  }
+  const most = Math.max(...shots);
+  return byClass.flatMap((indices, index) =>
+    indices.length < most
+      ? [
+          `${title(index)} has ${indices.length} training ${indices.length === 1 ? "example" : "examples"}, fewer than ${most} shots: all are used`,
+        ]
+      : [],
+  );
+}

@@ -1,0 +1,23 @@
+/** Few-shot transfer: the ridge evaluator, the classifier behind it, the game, and the raw-pixel baseline. */
+
+export {
+  type FewShotOptions,
+  type FewShotReport,
+  type FewShotResult,
+  type FewShotSummary,
+  fewShot,
+  supportOrder,
+} from "./evaluate.js";
+export { type Features, type ImageBatch, joinFeatures, rawPixelFeatures } from "./features.js";
+export { type GameOptions, type GameQuery, type GameResult, type GameRound, playGame } from "./game.js";
+export { type NumpyGenerator, numpyGenerator } from "./random.js";
+export {
+  biasConstant,
+  defaultL2,
+  type RidgeClassifier,
+  type RidgeForm,
+  type RidgeOptions,
+  ridgeClassifier,
+  ridgeClassifiers,
+} from "./ridge.js";
+export { type Summary, studentQuantile, summarise } from "./statistics.js";

@@ -1,0 +1,55 @@
+/** Means with confidence intervals over a handful of repetitions. */
+
+/** Summary of repeated measurements; the interval is null for a single one, which says nothing about spread. */
+export interface Summary {
+  mean: number;
+  /** Sample standard deviation (n - 1); 0 for a single measurement. */
+  standardDeviation: number;
+  confidence95: [number, number] | null;
+}
+
+/** P(|T| <= t) for Student's t with a whole number of degrees of freedom (Abramowitz and Stegun 26.7.3 and 26.7.4). */
+function studentCentralProbability(t: number, freedom: number): number {
+  const angle = Math.atan(t / Math.sqrt(freedom));
+  const cosineSquared = Math.cos(angle) ** 2;
+  const odd = freedom % 2 === 1;
+  let term = odd ? Math.cos(angle) : 1;
+  let sum = freedom === 1 ? 0 : term;
+  for (let k = odd ? 3 : 2; k <= freedom - 2; k += 2) {
+    term *= (cosineSquared * (k - 1)) / k;
+    sum += term;
+  }
+  return odd ? (2 / Math.PI) * (angle + Math.sin(angle) * sum) : Math.sin(angle) * sum;
+}
+
+/** The t for which a Student variable with `freedom` degrees of freedom lies within ±t with the given probability. */
+export function studentQuantile(freedom: number, probability = 0.95): number {
+  if (!Number.isInteger(freedom) || freedom < 1)
+    throw new Error(`Student t: ${freedom} degrees of freedom; give 1 or more`);
+  if (!(probability > 0 && probability < 1))
+    throw new Error(`Student t: probability ${probability}; give one between 0 and 1`);
+  let low = 0;
+  let high = 1;
+  while (studentCentralProbability(high, freedom) < probability) high *= 2;
+  for (let i = 0; i < 80; i++) {
+    const middle = (low + high) / 2;
+    if (studentCentralProbability(middle, freedom) < probability) low = middle;
+    else high = middle;
+  }
+  return (low + high) / 2;
+}
+
+/**
+ * Mean, spread and 95 % Student interval of the mean of measurements such as accuracies over seeds, the interval cut to [0, 1].
+ * Throws when there is nothing to summarise.
+ */
+export function summarise(measurements: readonly number[]): Summary {
+  const count = measurements.length;
+  if (count === 0) throw new Error("nothing to summarise: no measurement was made");
+  const mean = measurements.reduce((sum, value) => sum + value, 0) / count;
+  if (count === 1) return { mean, standardDeviation: 0, confidence95: null };
+  const variance = measurements.reduce((sum, value) => sum + (value - mean) ** 2, 0) / (count - 1);
+  const standardDeviation = Math.sqrt(variance);
+  const half = (studentQuantile(count - 1) * standardDeviation) / Math.sqrt(count);
+  return { mean, standardDeviation, confidence95: [Math.max(0, mean - half), Math.min(1, mean + half)] };
+}

@@ -1,0 +1,3 @@
+/** Transfer of a learned representation to new tasks. */
+
+export * from "./fewshot/index.js";
