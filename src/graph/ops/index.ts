@@ -1,5 +1,6 @@
 // Every operation a model may use.
 export * from "./activation.js";
+export * from "./attention.js";
 export * from "./control.js";
 export * from "./convolution.js";
 export * from "./elementwise.js";

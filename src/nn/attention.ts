@@ -1,0 +1,46 @@
+// Multi-head attention.
+import {
+  describe,
+  elementCount,
+  linear,
+  reshape,
+  ShapeError,
+  scaledDotProductAttention,
+  type Tensor,
+  transpose,
+} from "../graph/index.js";
+import { xavierUniform, zeros } from "./initializers.js";
+import type { Scope } from "./scope.js";
+
+/**
+ * Queries [N, t, d] attend to keys and values made from `memory` [N, s, d] (the queries' own tokens when left out) with
+ * `heads` heads of d / heads channels; gives [N, t, d]. Parameters `query`, `key`, `value` (kernel [d, h, d/h], bias
+ * [h, d/h]) and `out` (kernel [h, d/h, d]), kernels Xavier uniform over d by d (papers.md 1.1, 1.3).
+ * Records the attention weights [N, h, t, s] as `attentionWeights`.
+ */
+export function multiHeadAttention(scope: Scope, x: Tensor, heads: number, memory: Tensor = x): Tensor {
+  const width = x.shape.at(-1)!;
+  if (x.shape.length !== 3 || width % heads !== 0) {
+    throw new ShapeError(`attention: ${describe(x)} does not divide into ${heads} heads`);
+  }
+  const side = width / heads;
+  const initializer = xavierUniform(width, width);
+  const project = (name: string, tokens: Tensor): Tensor => {
+    const inner = scope.at(name);
+    const kernel = reshape(inner.parameter("kernel", [width, heads, side], initializer), [width, width]);
+    const bias = reshape(inner.parameter("bias", [heads, side], zeros), [width]);
+    const [n, t] = tokens.shape as [number, number];
+    const rows = linear(reshape(tokens, [n * t, width]), kernel, bias);
+    return transpose(reshape(rows, [n, t, heads, side]), [0, 2, 1, 3]);
+  };
+  const { output, weights } = scaledDotProductAttention(
+    project("query", x),
+    project("key", memory),
+    project("value", memory),
+  );
+  scope.name("attentionWeights", weights);
+  const merged = reshape(transpose(output, [0, 2, 1, 3]), [elementCount(x.shape) / width, width]);
+  const inner = scope.at("out");
+  const kernel = reshape(inner.parameter("kernel", [heads, side, width], initializer), [width, width]);
+  return reshape(linear(merged, kernel, inner.parameter("bias", [width], zeros)), x.shape);
+}

@@ -1,0 +1,6 @@
+// Layers and what they are made of.
+export { multiHeadAttention } from "./attention.js";
+export * from "./initializers.js";
+export { dense, dropout, layerNorm, mlpBlock, stochasticDepth } from "./layers.js";
+export { sincos2d, sincos2dTensor } from "./positions.js";
+export { type Parameter, Scope, type ScopeOptions } from "./scope.js";

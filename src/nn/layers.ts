@@ -1,0 +1,72 @@
+// Small layers: dense, layer norm, dropout, stochastic depth, the MLP block.
+import {
+  bernoulli,
+  cast,
+  elementCount,
+  type GeluForm,
+  gelu,
+  layerNorm as layerNormOperation,
+  linear,
+  multiply,
+  reshape,
+  scale,
+  type Tensor,
+} from "../graph/index.js";
+import { type Initializer, lecunNormal, normal, ones, xavierUniform, zeros } from "./initializers.js";
+import type { Scope } from "./scope.js";
+
+export interface DenseOptions {
+  readonly kernelInitializer?: Initializer;
+  readonly biasInitializer?: Initializer;
+}
+
+/** x W + b over the last axis: [..., in] to [..., width]; `kernel` [in, width] lecun normal, `bias` zeros by default. */
+export function dense(scope: Scope, x: Tensor, width: number, options: DenseOptions = {}): Tensor {
+  const fanIn = x.shape.at(-1)!;
+  const kernel = scope.parameter("kernel", [fanIn, width], options.kernelInitializer ?? lecunNormal(fanIn));
+  return linear(x, kernel, scope.parameter("bias", [width], options.biasInitializer ?? zeros));
+}
+
+/** Layer norm over the last axis with `scale` ones and `bias` zeros. */
+export function layerNorm(scope: Scope, x: Tensor, epsilon: number): Tensor {
+  const width = x.shape.at(-1)!;
+  return layerNormOperation(
+    x,
+    scope.parameter("scale", [width], ones),
+    scope.parameter("bias", [width], zeros),
+    epsilon,
+  );
+}
+
+/** In training, zeroes entries with probability `rate` and divides the rest by 1 - rate. */
+export function dropout(scope: Scope, x: Tensor, rate: number): Tensor {
+  if (rate === 0 || !scope.training) return x;
+  const { seed, stream } = scope.random();
+  return scale(multiply(x, cast(bernoulli(seed, stream, x.shape, 1 - rate), x.dtype)), 1 / (1 - rate));
+}
+
+/**
+ * In training, drops the whole branch of an example with probability `rate`. Kept branches are divided by 1 - rate when
+ * `rescale` is set (timm) and left as they are otherwise (big_vision; papers.md 10.10).
+ */
+export function stochasticDepth(scope: Scope, branch: Tensor, rate: number, rescale: boolean): Tensor {
+  if (rate === 0 || !scope.training) return branch;
+  const { seed, stream } = scope.random();
+  const shape = branch.shape.map((side, axis) => (axis === 0 ? side : 1));
+  const kept = multiply(branch, cast(bernoulli(seed, stream, shape, 1 - rate), branch.dtype));
+  return rescale ? scale(kept, 1 / (1 - rate)) : kept;
+}
+
+/** Dense, GELU, dropout, dense: [..., d] through [..., hidden] (papers.md 1.1; biases normal with deviation 1e-6). */
+export function mlpBlock(
+  scope: Scope,
+  x: Tensor,
+  options: { readonly hidden: number; readonly gelu: GeluForm; readonly dropout: number },
+): Tensor {
+  const width = x.shape.at(-1)!;
+  const initializers = { kernelInitializer: xavierUniform(width, options.hidden), biasInitializer: normal(1e-6) };
+  const rows = reshape(x, [elementCount(x.shape) / width, width]);
+  let hidden = gelu(dense(scope.at("Dense_0"), rows, options.hidden, initializers), options.gelu);
+  hidden = dropout(scope, hidden, options.dropout);
+  return reshape(dense(scope.at("Dense_1"), hidden, width, initializers), x.shape);
+}

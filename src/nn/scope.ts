@@ -1,0 +1,94 @@
+// Scopes: a parameter is named, shaped and initialised where it is used, so its path in code, in checkpoints and in
+// logs is one string.
+import { type DType, describe, input, type Shape, ShapeError, sameShape, type Tensor } from "../graph/index.js";
+import type { Initializer } from "./initializers.js";
+
+export interface Parameter {
+  readonly name: string;
+  readonly tensor: Tensor;
+  readonly initializer: Initializer;
+}
+
+/** What a whole model shares while it is traced. */
+interface Trace {
+  readonly parameters: Map<string, Parameter>;
+  readonly intermediates: Map<string, Tensor>;
+  readonly seed: Tensor | undefined;
+  readonly dtype: DType;
+  streams: number;
+}
+
+export interface ScopeOptions {
+  /** One int32 input, given anew at every step. With it the model is in training mode: dropout and the like draw. */
+  readonly seed?: Tensor;
+  readonly dtype?: DType;
+}
+
+/** A place in the tree of a model's names. */
+export class Scope {
+  private constructor(
+    readonly path: string,
+    private readonly trace: Trace,
+  ) {}
+
+  /** The root of a new model. Trace a model again in the same root to share its parameters. */
+  static root(options: ScopeOptions = {}): Scope {
+    return new Scope("", {
+      parameters: new Map(),
+      intermediates: new Map(),
+      seed: options.seed,
+      dtype: options.dtype ?? "float32",
+      streams: 0,
+    });
+  }
+
+  at(name: string): Scope {
+    return new Scope(this.join(name), this.trace);
+  }
+
+  /** True when dropout and stochastic depth draw. */
+  get training(): boolean {
+    return this.trace.seed !== undefined;
+  }
+
+  /** The parameter of that name here; made at first use. Throws ShapeError when used again in another shape. */
+  parameter(name: string, shape: Shape, initializer: Initializer): Tensor {
+    const path = this.join(name);
+    const known = this.trace.parameters.get(path);
+    if (known) {
+      if (!sameShape(known.tensor.shape, shape)) {
+        throw new ShapeError(`parameter ${path} is ${describe(known.tensor)} and cannot also be [${shape.join(", ")}]`);
+      }
+      return known.tensor;
+    }
+    const tensor = input(path, this.trace.dtype, shape);
+    this.trace.parameters.set(path, { name: path, tensor, initializer });
+    return tensor;
+  }
+
+  /** Gives a tensor a name by which few-shot, analyses and tests find it; returns the tensor. */
+  name(name: string, tensor: Tensor): Tensor {
+    this.trace.intermediates.set(this.join(name), tensor);
+    return tensor;
+  }
+
+  /** The seed of this step and a number no other draw of the model has. Throws outside training. */
+  random(): { seed: Tensor; stream: number } {
+    if (!this.trace.seed) throw new Error(`${this.path}: random numbers are drawn in training only`);
+    return { seed: this.trace.seed, stream: ++this.trace.streams };
+  }
+
+  /** Every parameter of the model, in order of first use. */
+  get parameters(): readonly Parameter[] {
+    return [...this.trace.parameters.values()];
+  }
+
+  /** Every named intermediate of the model; of several traces the last. */
+  get intermediates(): Readonly<Record<string, Tensor>> {
+    return Object.fromEntries(this.trace.intermediates);
+  }
+
+  private join(name: string): string {
+    return this.path ? `${this.path}/${name}` : name;
+  }
+}
