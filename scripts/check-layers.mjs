@@ -13,7 +13,7 @@ const KNOWS = {
   runtime: ["graph"],
   nn: ["graph"],
   models: ["nn"],
-  weights: ["models"],
+  weights: ["models", "text"],
   optim: ["graph"],
   data: ["text"],
   report: ["text"],

@@ -1,0 +1,3 @@
+/** File formats of weights. */
+export * from "./atomic.js";
+export * from "./safetensors.js";
