@@ -35,10 +35,35 @@ export const vitVariants: Readonly<Record<string, ViTShape>> = {
 /** Patch sizes in published use (papers.md 1.4); any other whole number works too. */
 export const patchSizes: readonly number[] = [64, 48, 32, 28, 24, 16, 14, 8];
 
+/** Variants at the patch sizes they were published with (papers.md 1.4; the -opt shapes with that of g and G). */
+export const publishedViTs: readonly string[] = [
+  "mu/16",
+  "s/28",
+  "s/16",
+  "Ti/16",
+  "S/32",
+  "S/16",
+  "M/16",
+  "B/32",
+  "B/28",
+  "B/16",
+  "B/8",
+  "L/32",
+  "L/16",
+  "So400m/14",
+  "H/14",
+  "g/14",
+  "g-opt/14",
+  "G/14",
+  "G-opt/14",
+  "e/14",
+];
+
 /** The configuration a name such as "B/16" stands for, with the defaults and the given changes. Throws RangeError. */
 export function vitConfig(variant: string, changes: Partial<ViTConfig> = {}): ViTConfig {
   const match = /^([A-Za-z0-9-]+)\/(\d+)$/.exec(variant);
-  const found = match && vitVariants[match[1]!];
+  // own names only: "constructor/16" names no variant
+  const found = match && Object.hasOwn(vitVariants, match[1]!) ? vitVariants[match[1]!] : undefined;
   if (!match || !found || Number(match[2]) < 1) {
     throw new RangeError(
       `unknown Vision Transformer "${variant}"; write NAME/PATCH, e.g. "S/16", with one of ${Object.keys(vitVariants).join(", ")}`,
