@@ -1,0 +1,72 @@
+/** Contact sheets: grids of labelled pictures as one SVG, for filters, position embeddings and samples. */
+
+import { type ChartOptions, createFrame, label, svgDocument, textWidth } from "./frame.js";
+import { type Picture, requireEmbedded } from "./images.js";
+import { element, fragment } from "./markup.js";
+
+/** A picture and the line beneath it. */
+export interface SheetPicture extends Picture {
+  caption?: string;
+}
+
+/** What a contact sheet shows. */
+export interface ContactSheetOptions extends Omit<ChartOptions, "height"> {
+  pictures: readonly SheetPicture[];
+  /** Pictures in a row; as many cells of `cell` pixels as fit unless given. */
+  columns?: number;
+  /** Side of a cell in CSS pixels, 96 unless given; shrinks where `columns` asks for it. */
+  cell?: number;
+  /** Shows each pixel as a square instead of smoothing: for filters and other tiny pictures. */
+  pixelated?: boolean;
+}
+
+const gap = 8;
+
+/** Shortens text to a width in pixels. */
+function shorten(text: string, width: number): string {
+  if (textWidth(text) <= width) return text;
+  const letters = [...text];
+  while (letters.length > 1 && textWidth(`${letters.join("")}…`) > width) letters.pop();
+  return `${letters.join("")}…`;
+}
+
+/** Draws pictures in a grid as an SVG document. Throws when there is none, or one is not embedded. */
+export function contactSheet(options: ContactSheetOptions): string {
+  const { pictures, pixelated = false, width = 720 } = options;
+  if (pictures.length === 0) throw new Error("contact sheet: no picture to show");
+  const wanted = options.cell ?? 96;
+  const columns = options.columns ?? Math.max(1, Math.floor((width + gap) / (wanted + gap)));
+  const cell = Math.min(wanted, (width - gap * (columns - 1)) / columns);
+  const caption = pictures.some((picture) => picture.caption) ? 18 : 0;
+  const rows = Math.ceil(pictures.length / columns);
+  const head = createFrame({ ...options, width, height: 1000 }, [], { left: 0, right: 0, bottom: 0 });
+  const top = options.title ? head.top : 0;
+  const height = top + rows * (cell + caption) + (rows - 1) * gap;
+  return svgDocument(
+    width,
+    Math.ceil(height),
+    options.description,
+    head.head,
+    pictures.map((picture, i) => {
+      const x = (i % columns) * (cell + gap);
+      const y = top + Math.floor(i / columns) * (cell + caption + gap);
+      return fragment(
+        element(
+          "image",
+          {
+            x,
+            y,
+            width: cell,
+            height: cell,
+            href: requireEmbedded(picture),
+            style: pixelated ? "image-rendering: pixelated" : undefined,
+          },
+          element("title", {}, picture.alt),
+        ),
+        picture.caption
+          ? label(shorten(picture.caption, cell), x + cell / 2, y + cell + 13, { anchor: "middle" })
+          : null,
+      );
+    }),
+  );
+}

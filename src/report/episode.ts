@@ -1,0 +1,139 @@
+/** One round of the few-shot game as a page shows it: the pictures given, the pictures asked about, and the answers. */
+
+import { collapsible } from "./components.js";
+import { type Picture, requireEmbedded } from "./images.js";
+import { type Child, element, fragment, type Markup } from "./markup.js";
+import { seriesColours } from "./palette.js";
+
+/** One picture to name; classes are positions in the episode's list. */
+export interface EpisodeQuery {
+  picture: Picture;
+  truth: number;
+  guess: number;
+  /** One score a class, any scale: bars are drawn from the lowest to the highest of the whole episode. */
+  scores: readonly number[];
+}
+
+/** A round with its pictures. */
+export interface Episode {
+  /** The classes in play with the pictures that were shown of each. */
+  classes: readonly { name: string; pictures: readonly Picture[] }[];
+  queries: readonly EpisodeQuery[];
+  /** Queries shown at once, the rest behind a line to open; 12 unless given. */
+  visible?: number;
+  /** Shows pixels as squares: for pictures of about 32 pixels and fewer. */
+  pixelated?: boolean;
+}
+
+/** A, B, C … as spreadsheets count: AA follows Z. */
+function letter(index: number): string {
+  const last = String.fromCharCode(65 + (index % 26));
+  return index < 26 ? last : letter(Math.floor(index / 26) - 1) + last;
+}
+
+function badge(index: number): Markup {
+  return element("span", { class: "badge", style: `border-color: ${colourOf(index)}` }, letter(index));
+}
+
+function colourOf(index: number): string {
+  return seriesColours[index % seriesColours.length]!;
+}
+
+function supportList({ classes }: Episode): Markup {
+  return element(
+    "ul",
+    { class: "support" },
+    classes.map(({ name, pictures }, i) =>
+      element(
+        "li",
+        {},
+        element("div", { class: "class" }, badge(i), name),
+        element(
+          "div",
+          { class: "shots" },
+          pictures.map((picture) =>
+            element("img", { src: requireEmbedded(picture), alt: picture.alt, loading: "lazy" }),
+          ),
+        ),
+      ),
+    ),
+  );
+}
+
+function scoreBars(query: EpisodeQuery, low: number, high: number): Markup {
+  const span = high - low || 1;
+  return element(
+    "dl",
+    { class: "scores" },
+    query.scores.map((score, i) =>
+      element(
+        "div",
+        { class: i === query.guess ? "best" : undefined, title: `${letter(i)}: ${score.toFixed(3)}` },
+        element("dt", {}, letter(i)),
+        element(
+          "dd",
+          {},
+          element("i", { style: `width: ${((100 * (score - low)) / span).toFixed(1)}%; background: ${colourOf(i)}` }),
+        ),
+      ),
+    ),
+  );
+}
+
+function queryCard(query: EpisodeQuery, episode: Episode, low: number, high: number): Markup {
+  const right = query.truth === query.guess;
+  const name = (index: number): Child => [letter(index), "\u00a0\u00b7 ", episode.classes[index]!.name];
+  return element(
+    "li",
+    { class: right ? "query right" : "query wrong" },
+    element("img", { src: requireEmbedded(query.picture), alt: query.picture.alt, loading: "lazy" }),
+    element(
+      "div",
+      { class: "answer" },
+      element("span", { class: "verdict" }, right ? "✓ Right: " : "✗ Wrong: ", name(query.guess)),
+      right ? null : element("span", { class: "truth" }, "it is ", name(query.truth)),
+      scoreBars(query, low, high),
+    ),
+  );
+}
+
+/**
+ * Shows a round: each class with its support pictures, then each query with guess, truth and score bars. Right and wrong
+ * differ by word, sign and border as well as colour. Throws when a query names a class the episode has not, or lacks a score.
+ */
+export function episodeGallery(episode: Episode): Markup {
+  const { classes, queries, visible = 12 } = episode;
+  for (const { truth, guess, scores, picture } of queries) {
+    if (!classes[truth] || !classes[guess] || scores.length !== classes.length || !scores.every(Number.isFinite)) {
+      throw new Error(
+        `episode: picture "${picture.alt}" has truth ${truth}, guess ${guess} and scores [${scores.join(", ")}]; expected positions among ${classes.length} classes and a finite score for each`,
+      );
+    }
+  }
+  const scores = queries.flatMap((query) => query.scores);
+  const low = Math.min(...scores);
+  const high = Math.max(...scores);
+  const right = queries.filter(({ truth, guess }) => truth === guess).length;
+  const cards = queries.map((query) => queryCard(query, episode, low, high));
+  const list = (items: Markup[]) => element("ul", { class: "queries" }, items);
+  const hidden = cards.length - visible;
+  return element(
+    "div",
+    { class: episode.pixelated ? "pixelated" : undefined },
+    element(
+      "p",
+      { class: "muted" },
+      `${classes[0]?.pictures.length ?? 0} pictures of each class are all the classifier was given:`,
+    ),
+    supportList(episode),
+    element(
+      "p",
+      { class: "muted" },
+      `Then it named pictures it had not been given: ${right} of ${queries.length} right. Bars are its scores for `,
+      classes.map((_, i) => (i === 0 ? letter(i) : `${i === classes.length - 1 ? " and " : ", "}${letter(i)}`)),
+      ".",
+    ),
+    list(cards.slice(0, visible)),
+    hidden > 0 ? collapsible(`Show the other ${hidden}`, list(cards.slice(visible))) : fragment(),
+  );
+}

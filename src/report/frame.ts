@@ -1,0 +1,191 @@
+/** What every chart shares: the SVG root, title, legend, axes and grid around a plotting area. */
+
+import { type Child, element, fragment, type Markup } from "./markup.js";
+import { neutral } from "./palette.js";
+import type { Scale } from "./scales.js";
+
+/** Options every chart takes. */
+export interface ChartOptions {
+  /** Heading inside the drawing; leave it out where the page already says it. */
+  title?: string;
+  /** What a reader who cannot see the chart is told. */
+  description: string;
+  /** Width in CSS pixels, 720 unless given; text keeps its size, so ask for 360 on a phone instead of scaling. */
+  width?: number;
+  /** Height in CSS pixels, half the width but at least 260 unless given. */
+  height?: number;
+}
+
+/** An entry of the legend: its text and a 22 x 12 drawing of how the series looks. */
+export interface LegendEntry {
+  label: string;
+  swatch: Markup;
+}
+
+/** Size of text on axes, in CSS pixels. */
+export const fontSize = 12;
+
+const fontFamily = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', Arial, sans-serif";
+
+/** Width of a line of sans-serif text at the axis size: 0.56 em a character on average, wide enough for digits. */
+export function textWidth(text: string, size = fontSize): number {
+  return text.length * size * 0.56;
+}
+
+/** A line of text; muted text is the second voice of a chart. */
+export function label(
+  text: string,
+  x: number,
+  y: number,
+  options: { anchor?: "start" | "middle" | "end"; muted?: boolean; size?: number; weight?: number } = {},
+): Markup {
+  const { anchor = "start", muted = false, size, weight } = options;
+  return element(
+    "text",
+    {
+      x,
+      y,
+      "text-anchor": anchor === "start" ? undefined : anchor,
+      "fill-opacity": muted ? 0.78 : undefined,
+      "font-size": size,
+      "font-weight": weight,
+    },
+    text,
+  );
+}
+
+/** The plotting area and what surrounds it so far. */
+export interface Frame {
+  width: number;
+  height: number;
+  left: number;
+  right: number;
+  top: number;
+  bottom: number;
+  /** Title and legend, already placed. */
+  head: Markup;
+}
+
+/** Places title and legend and leaves the rest of the drawing to the plot; margins are what the axes need. */
+export function createFrame(
+  options: ChartOptions,
+  legend: readonly LegendEntry[],
+  margins: { left: number; right: number; bottom: number; yLabel?: string },
+): Frame {
+  const width = options.width ?? 720;
+  const height = options.height ?? Math.max(260, Math.round(width / 2));
+  if (!(width >= 200) || !(height >= 120)) {
+    throw new Error(`chart: ${width}x${height} pixels are too few to draw in; give 200x120 or more`);
+  }
+  const parts: Markup[] = [];
+  let y = 4;
+  if (options.title) {
+    y += 16;
+    parts.push(label(options.title, 0, y, { size: 15, weight: 600 }));
+    y += 8;
+  }
+  if (legend.length > 0) {
+    let x = 0;
+    y += 8;
+    for (const { label: text, swatch } of legend) {
+      const entryWidth = 28 + textWidth(text) + 18;
+      if (x > 0 && x + entryWidth > width) {
+        x = 0;
+        y += 20;
+      }
+      parts.push(element("g", { transform: `translate(${x} ${y - 6})` }, swatch, label(text, 28, 10)));
+      x += entryWidth;
+    }
+    y += 14;
+  }
+  if (margins.yLabel) {
+    y += 12;
+    parts.push(label(margins.yLabel, 0, y, { muted: true }));
+    y += 6;
+  }
+  return {
+    width,
+    height,
+    left: margins.left,
+    right: width - margins.right,
+    top: y + 8,
+    bottom: height - margins.bottom,
+    head: fragment(...parts),
+  };
+}
+
+/** Space the tick labels of a vertical axis need. */
+export function axisWidth(scale: Scale): number {
+  return Math.ceil(Math.max(...scale.ticks.map((tick) => textWidth(scale.label(tick)))) + 10);
+}
+
+/** Horizontal grid lines with their values at the left. */
+export function verticalAxis(frame: Frame, scale: Scale): Markup {
+  return fragment(
+    scale.ticks.map((tick) => {
+      const y = scale.map(tick);
+      return fragment(
+        element("line", {
+          x1: frame.left,
+          x2: frame.right,
+          y1: y,
+          y2: y,
+          stroke: "currentColor",
+          "stroke-opacity": tick === 0 ? 0.55 : 0.16,
+        }),
+        label(scale.label(tick), frame.left - 8, y + 4, { anchor: "end", muted: true }),
+      );
+    }),
+  );
+}
+
+/** Ticks and values under the plot, and the name of the axis. */
+export function horizontalAxis(frame: Frame, scale: Scale, name?: string): Markup {
+  return fragment(
+    element("line", {
+      x1: frame.left,
+      x2: frame.right,
+      y1: frame.bottom,
+      y2: frame.bottom,
+      stroke: "currentColor",
+      "stroke-opacity": 0.55,
+    }),
+    scale.ticks.map((tick) => {
+      const x = scale.map(tick);
+      return fragment(
+        element("line", {
+          x1: x,
+          x2: x,
+          y1: frame.bottom,
+          y2: frame.bottom + 4,
+          stroke: "currentColor",
+          "stroke-opacity": 0.55,
+        }),
+        label(scale.label(tick), x, frame.bottom + 18, { anchor: "middle", muted: true }),
+      );
+    }),
+    name ? label(name, (frame.left + frame.right) / 2, frame.bottom + 38, { anchor: "middle", muted: true }) : null,
+  );
+}
+
+/** The finished drawing: a standalone SVG document that also stands inline in a page, where CSS may set its colour. */
+export function svgDocument(width: number, height: number, description: string, ...children: Child[]): string {
+  return element(
+    "svg",
+    {
+      xmlns: "http://www.w3.org/2000/svg",
+      viewBox: `0 0 ${width} ${height}`,
+      width,
+      height,
+      role: "img",
+      "aria-label": description,
+      color: neutral,
+      fill: "currentColor",
+      "font-family": fontFamily,
+      "font-size": fontSize,
+      class: "chart",
+    },
+    element("desc", {}, description),
+    ...children,
+  ).markup;
+}

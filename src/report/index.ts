@@ -1,0 +1,35 @@
+/** Plots to SVG and self-contained HTML reports. */
+
+export { type BarChartOptions, type BarSeries, barChart } from "./bar-chart.js";
+export {
+  type AccuracyRow,
+  accuracyTable,
+  chartFigure,
+  collapsible,
+  facts,
+  heading,
+  paragraph,
+  pictureGrid,
+  type Tile,
+  table,
+  tiles,
+  warning,
+} from "./components.js";
+export { type ContactSheetOptions, contactSheet, type SheetPicture } from "./contact-sheet.js";
+export { type LossChartOptions, lossChart, type StepValue, smooth, thin } from "./curves.js";
+export { type Episode, type EpisodeQuery, episodeGallery } from "./episode.js";
+export type { ChartOptions } from "./frame.js";
+export { type HtmlReportOptions, htmlReport, type Section } from "./html.js";
+export { encodedUri, floatUri, type Picture, pixelUri } from "./images.js";
+export {
+  type AxisOptions,
+  type LineChartOptions,
+  type LineSeries,
+  lineChart,
+  type Point,
+  type ReferenceLine,
+} from "./line-chart.js";
+export { type Attributes, type Child, element, escapeText, fragment, type Markup, trusted } from "./markup.js";
+export { paper, type SeriesStyle, seriesColours, seriesStyle } from "./palette.js";
+export { encodePng, type RawImage } from "./png.js";
+export { createScale, type NumberFormat, percent, type Scale, type ScaleOptions, shortNumber } from "./scales.js";

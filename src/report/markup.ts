@@ -1,0 +1,63 @@
+/** Well-formed SVG and XHTML by construction: elements are values, and every string that is not one is escaped. */
+
+/** A finished piece of markup. */
+export interface Markup {
+  readonly markup: string;
+}
+
+/** What an element may hold; strings and numbers become escaped text, empty values nothing. */
+export type Child = Markup | string | number | null | undefined | false | readonly Child[];
+
+/** Attribute values; numbers are written with at most two decimals, absent ones not at all. */
+export type Attributes = Record<string, string | number | null | undefined | false>;
+
+/** Elements HTML allows to stand without an end tag; all others get one, which both HTML and XML parsers read alike. */
+const voidElements = new Set(["br", "hr", "img", "meta"]);
+
+// XML 1.0 has no place for these, even escaped: control characters, lone surrogates, two non-characters.
+// biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is removed
+const notInXml = /[\u0000-\u0008\u000b\u000c\u000e-\u001f\ufffe\uffff]|\p{Surrogate}/gu;
+
+/** Escapes text for element content and quoted attributes; characters XML cannot hold become U+FFFD. */
+export function escapeText(text: string): string {
+  return text
+    .replace(notInXml, "\ufffd")
+    .replaceAll("&", "&amp;")
+    .replaceAll("<", "&lt;")
+    .replaceAll(">", "&gt;")
+    .replaceAll('"', "&quot;")
+    .replaceAll("'", "&#39;");
+}
+
+/** Marks text that already is markup, such as a finished chart; never give it text from outside. */
+export function trusted(markup: string): Markup {
+  return { markup };
+}
+
+function attributeText(name: string, value: string | number): string {
+  if (typeof value === "string") return escapeText(value);
+  if (!Number.isFinite(value))
+    throw new Error(`markup: attribute ${name} is ${value}; a drawing needs finite coordinates`);
+  return String(Number(value.toFixed(2)));
+}
+
+function childText(child: Child): string {
+  if (child === null || child === undefined || child === false) return "";
+  if (typeof child === "object") return "markup" in child ? child.markup : child.map(childText).join("");
+  return escapeText(String(child));
+}
+
+/** One element with its attributes and children. Throws when a number among the attributes is not finite. */
+export function element(name: string, attributes: Attributes = {}, ...children: Child[]): Markup {
+  let head = name;
+  for (const [key, value] of Object.entries(attributes)) {
+    if (value !== null && value !== undefined && value !== false) head += ` ${key}="${attributeText(key, value)}"`;
+  }
+  if (voidElements.has(name)) return { markup: `<${head} />` };
+  return { markup: `<${head}>${childText(children)}</${name}>` };
+}
+
+/** Several pieces one after another. */
+export function fragment(...children: Child[]): Markup {
+  return { markup: childText(children) };
+}

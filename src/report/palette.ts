@@ -1,0 +1,33 @@
+/** Colours and strokes that tell series apart on white and on dark paper, and without colour. */
+
+/** How a series is drawn. */
+export interface SeriesStyle {
+  colour: string;
+  /** SVG dash pattern; undefined is a solid line. */
+  dash: string | undefined;
+  marker: "circle" | "square" | "triangle" | "diamond";
+}
+
+/**
+ * Series colours, each with a contrast of at least 3:1 (WCAG 2.2, 1.4.11) on white and on the dark background of reports;
+ * tests/report checks it. Blue and orange come first: all common forms of colour blindness tell those two apart.
+ */
+export const seriesColours = ["#2f7fd1", "#c8631b", "#17906a", "#8d6bd1", "#d1497f", "#8f7a17"] as const;
+
+/** The two papers a chart must be readable on. */
+export const paper = { light: "#ffffff", dark: "#14171c" } as const;
+
+/** Text and axes of a chart that no style sheet recolours: the grey between both papers. */
+export const neutral = "#767b84";
+
+const dashes = [undefined, "7 4", "2 3", "10 3 2 3"] as const;
+const markers = ["circle", "square", "triangle", "diamond"] as const;
+
+/** Style of the series at `index`; colour, dash and marker repeat after different counts, so that no two of 12 are alike. */
+export function seriesStyle(index: number): SeriesStyle {
+  return {
+    colour: seriesColours[index % seriesColours.length]!,
+    dash: dashes[index % dashes.length],
+    marker: markers[index % markers.length]!,
+  };
+}
