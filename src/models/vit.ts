@@ -79,12 +79,22 @@ export const vitDefaults = {
   rematerialise: false,
 } as const satisfies Partial<ViTConfig>;
 
-/** Every intermediate by name; `preLogits` [N, d] is the representation, `logits` [N, classes] when there is a head. */
 export interface ViTOutput {
+  /** The representation: [N, d], as wide as the pre-logits layer where there is one; [N, tokens, d] without pooling. */
   readonly preLogits: Tensor;
+  /** [N, classes], or [N, tokens, classes] without pooling; undefined without a head. */
   readonly logits: Tensor | undefined;
-  /** Tokens after the final norm, without the class token: [N, rows * columns, d]. */
+  /** Tokens after the final norm, without the class token, row by row of the grid: [N, rows * columns, d]. */
   readonly patches: Tensor;
+  readonly grid: { readonly rows: number; readonly columns: number };
+  /**
+   * Every intermediate by name (t: tokens, the class token included):
+   * - `stem` [N, rows * columns, d], `withPositions` [N, t, d];
+   * - below `Transformer/encoderblock_{l}/`: `attention` and `mlp` [N, t, d] (the branches before they are added),
+   *   `afterAttention` and `output` [N, t, d], `MultiHeadDotProductAttention_0/attentionWeights` [N, heads, t, t];
+   * - `encoded` [N, t, d] (after the final norm), `headInput` (pooled), `preLogits`, `logits`;
+   * - with attention pooling `MAPHead_0/MultiHeadDotProductAttention_0/attentionWeights` [N, heads, 1, t].
+   */
   readonly intermediates: Readonly<Record<string, Tensor>>;
 }
 
@@ -113,7 +123,7 @@ export function vit(scope: Scope, image: Tensor, config: ViTConfig): ViTOutput {
   }
   scope.name("preLogits", pooled);
   const logits = config.classes > 0 ? scope.name("logits", head(scope.at("head"), pooled, config)) : undefined;
-  return { preLogits: pooled, logits, patches, intermediates: scope.intermediates };
+  return { preLogits: pooled, logits, patches, grid: { rows, columns }, intermediates: scope.intermediates };
 }
 
 /** A convolution with kernel and stride of the patch side, as a product over flattened patches: [N, rows * columns, d]. */
@@ -165,6 +175,7 @@ function encoderBlock(scope: Scope, x: Tensor, config: ViTConfig, drop: number):
     stochasticDepth(scope, dropout(scope, branch, config.dropout), drop, config.stochasticDepthRescale);
   const normed = layerNorm(scope.at("LayerNorm_0"), x, config.layerNormEpsilon);
   const attended = multiHeadAttention(scope.at("MultiHeadDotProductAttention_0"), normed, config.heads);
+  scope.name("attention", attended);
   const afterAttention = scope.name("afterAttention", add(x, residual(attended)));
   const hidden = mlpBlock(
     scope.at("MlpBlock_0"),
@@ -175,6 +186,7 @@ function encoderBlock(scope: Scope, x: Tensor, config: ViTConfig, drop: number):
       dropout: config.dropout,
     },
   );
+  scope.name("mlp", hidden);
   return add(afterAttention, residual(hidden));
 }
 

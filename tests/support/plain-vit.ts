@@ -1,0 +1,234 @@
+/** The Vision Transformer in float64 as plain loops, written from the text of papers.md 1.1 to 1.7, not from src/. */
+import { geluErf, geluTanh } from "./reference-network.js";
+
+export interface PlainViTConfig {
+  readonly patchSize: number;
+  readonly width: number;
+  readonly depth: number;
+  readonly heads: number;
+  readonly mlpDim: number;
+  readonly classes: number;
+  readonly pooling: "tok" | "gap" | "map" | "none";
+  readonly posEmbedding: "learn" | "sincos2d" | "none";
+  readonly classTokenOrder: "before" | "after";
+  readonly preLogits: boolean | number;
+  readonly gelu: "tanh" | "erf";
+  readonly layerNormEpsilon: number;
+}
+
+/** Parameter values by path; every array is read as the layout of papers.md 1.9 has it. */
+export type PlainParameters = Readonly<Record<string, Float64Array>>;
+
+/** Rows of a fixed width: tokens of one image. */
+interface Rows {
+  readonly count: number;
+  readonly width: number;
+  readonly data: Float64Array;
+}
+
+const rows = (count: number, width: number): Rows => ({ count, width, data: new Float64Array(count * width) });
+
+/** y = x W + b, W row-major [in, out]. */
+function dense(x: Rows, kernel: Float64Array, bias: Float64Array): Rows {
+  const out = bias.length;
+  if (kernel.length !== x.width * out) throw new Error(`kernel of ${kernel.length} for ${x.width} by ${out}`);
+  const y = rows(x.count, out);
+  for (let i = 0; i < x.count; i++) {
+    for (let o = 0; o < out; o++) {
+      let sum = bias[o]!;
+      for (let k = 0; k < x.width; k++) sum += x.data[i * x.width + k]! * kernel[k * out + o]!;
+      y.data[i * out + o] = sum;
+    }
+  }
+  return y;
+}
+
+const added = (a: Rows, b: Rows): Rows => ({ ...a, data: a.data.map((value, i) => value + b.data[i]!) });
+
+function layerNorm(x: Rows, scale: Float64Array, bias: Float64Array, epsilon: number): Rows {
+  const y = rows(x.count, x.width);
+  for (let i = 0; i < x.count; i++) {
+    const row = x.data.subarray(i * x.width, (i + 1) * x.width);
+    let mean = 0;
+    for (const value of row) mean += value / x.width;
+    let variance = 0;
+    for (const value of row) variance += (value - mean) ** 2 / x.width;
+    for (let k = 0; k < x.width; k++) {
+      y.data[i * x.width + k] = ((row[k]! - mean) / Math.sqrt(variance + epsilon)) * scale[k]! + bias[k]!;
+    }
+  }
+  return y;
+}
+
+/** Queries from `x`, keys and values from `memory`; kernels [d, h, dh] and [h, dh, d]. Weights are [h, t, s]. */
+function attention(at: (name: string) => Float64Array, x: Rows, memory: Rows, heads: number) {
+  const d = x.width;
+  const side = d / heads;
+  const q = dense(x, at("query/kernel"), at("query/bias"));
+  const k = dense(memory, at("key/kernel"), at("key/bias"));
+  const v = dense(memory, at("value/kernel"), at("value/bias"));
+  const weights = new Float64Array(heads * x.count * memory.count);
+  const mixed = rows(x.count, d);
+  for (let h = 0; h < heads; h++) {
+    for (let i = 0; i < x.count; i++) {
+      const scores = new Float64Array(memory.count);
+      for (let j = 0; j < memory.count; j++) {
+        for (let c = 0; c < side; c++) {
+          scores[j]! += (q.data[i * d + h * side + c]! / Math.sqrt(side)) * k.data[j * d + h * side + c]!;
+        }
+      }
+      const top = Math.max(...scores);
+      let total = 0;
+      for (let j = 0; j < memory.count; j++) total += Math.exp(scores[j]! - top);
+      for (let j = 0; j < memory.count; j++) {
+        const weight = Math.exp(scores[j]! - top) / total;
+        weights[(h * x.count + i) * memory.count + j] = weight;
+        for (let c = 0; c < side; c++) mixed.data[i * d + h * side + c]! += weight * v.data[j * d + h * side + c]!;
+      }
+    }
+  }
+  return { output: dense(mixed, at("out/kernel"), at("out/bias")), weights };
+}
+
+function mlp(at: (name: string) => Float64Array, x: Rows, gelu: (x: number) => number): Rows {
+  const hidden = dense(x, at("Dense_0/kernel"), at("Dense_0/bias"));
+  return dense({ ...hidden, data: hidden.data.map(gelu) }, at("Dense_1/kernel"), at("Dense_1/bias"));
+}
+
+/** [sin(x w), cos(x w), sin(y w), cos(y w)], w_k = 10000^(-k / (d/4 - 1)), of a grid row-major. */
+function sincos(height: number, width: number, d: number): Float64Array {
+  const q = d / 4;
+  return Float64Array.from({ length: height * width * d }, (_, i) => {
+    const cell = Math.floor(i / d);
+    const part = Math.floor((i % d) / q);
+    const angle = (part < 2 ? cell % width : Math.floor(cell / width)) * 10000 ** (-(i % q) / (q - 1));
+    return part % 2 === 0 ? Math.sin(angle) : Math.cos(angle);
+  });
+}
+
+/**
+ * Every intermediate of images [N, H, W, C] by the name the model gives it; each value is the images' one after the
+ * other. `logits` only with classes, `preLogits` always.
+ */
+export function plainViT(
+  parameters: PlainParameters,
+  images: ArrayLike<number>,
+  shape: readonly [number, number, number, number],
+  config: PlainViTConfig,
+): Record<string, Float64Array> {
+  const [n, height, width, channels] = shape;
+  const collected: Record<string, Float64Array[]> = {};
+  const size = height * width * channels;
+  for (let i = 0; i < n; i++) {
+    const image = Array.prototype.slice.call(images, i * size, (i + 1) * size) as number[];
+    one(parameters, image, [height, width, channels], config, (name, values) => {
+      collected[name] ??= [];
+      collected[name].push(values);
+    });
+  }
+  return Object.fromEntries(
+    Object.entries(collected).map(([name, pieces]) => {
+      const whole = new Float64Array(pieces.length * pieces[0]!.length);
+      pieces.forEach((piece, i) => {
+        whole.set(piece, i * piece.length);
+      });
+      return [name, whole];
+    }),
+  );
+}
+
+function one(
+  parameters: PlainParameters,
+  image: readonly number[],
+  [height, width, channels]: readonly [number, number, number],
+  config: PlainViTConfig,
+  note: (name: string, values: Float64Array) => void,
+): void {
+  const { patchSize: p, width: d, heads, layerNormEpsilon: epsilon, pooling } = config;
+  const gelu = config.gelu === "tanh" ? geluTanh : geluErf;
+  const at = (path: string) => (name: string) => {
+    const found = parameters[path === "" ? name : `${path}/${name}`];
+    if (!found) throw new Error(`no parameter ${path}/${name}`);
+    return found;
+  };
+  const top = at("");
+
+  // a convolution: kernel p x p (HWIO), stride p, VALID
+  const gridRows = Math.floor(height / p);
+  const gridColumns = Math.floor(width / p);
+  const kernel = top("embedding/kernel");
+  let x = rows(gridRows * gridColumns, d);
+  for (let gy = 0; gy < gridRows; gy++) {
+    for (let gx = 0; gx < gridColumns; gx++) {
+      for (let o = 0; o < d; o++) {
+        let sum = top("embedding/bias")[o]!;
+        for (let y = 0; y < p; y++) {
+          for (let z = 0; z < p; z++) {
+            for (let c = 0; c < channels; c++) {
+              const pixel = image[((gy * p + y) * width + gx * p + z) * channels + c]!;
+              sum += pixel * kernel[((y * p + z) * channels + c) * d + o]!;
+            }
+          }
+        }
+        x.data[(gy * gridColumns + gx) * d + o] = sum;
+      }
+    }
+  }
+  note("stem", x.data);
+
+  const withClassToken = pooling === "tok";
+  const token = withClassToken ? top("cls") : new Float64Array();
+  const joined = (y: Rows): Rows =>
+    withClassToken ? { count: y.count + 1, width: d, data: Float64Array.from([...token, ...y.data]) } : y;
+  const plus = (y: Rows, table: Float64Array): Rows => {
+    if (table.length !== y.data.length) throw new Error(`a table of ${table.length} for ${y.data.length} values`);
+    return added(y, { ...y, data: table });
+  };
+  if (config.posEmbedding === "none") x = joined(x);
+  else if (config.posEmbedding === "sincos2d") x = joined(plus(x, sincos(gridRows, gridColumns, d)));
+  else if (withClassToken && config.classTokenOrder === "before") {
+    x = plus(joined(x), top("Transformer/posembed_input/pos_embedding"));
+  } else x = joined(plus(x, top("pos_embedding")));
+  note("withPositions", x.data);
+
+  for (let l = 0; l < config.depth; l++) {
+    const path = `Transformer/encoderblock_${l}`;
+    const block = at(path);
+    const first = layerNorm(x, block("LayerNorm_0/scale"), block("LayerNorm_0/bias"), epsilon);
+    const attended = attention(at(`${path}/MultiHeadDotProductAttention_0`), first, first, heads);
+    note(`${path}/MultiHeadDotProductAttention_0/attentionWeights`, attended.weights);
+    note(`${path}/attention`, attended.output.data);
+    x = added(x, attended.output);
+    note(`${path}/afterAttention`, x.data);
+    const second = layerNorm(x, block("LayerNorm_1/scale"), block("LayerNorm_1/bias"), epsilon);
+    const hidden = mlp(at(`${path}/MlpBlock_0`), second, gelu);
+    note(`${path}/mlp`, hidden.data);
+    x = added(x, hidden);
+    note(`${path}/output`, x.data);
+  }
+  x = layerNorm(x, top("Transformer/encoder_norm/scale"), top("Transformer/encoder_norm/bias"), epsilon);
+  note("encoded", x.data);
+
+  let pooled: Rows;
+  if (pooling === "none") pooled = x;
+  else if (pooling === "tok") pooled = { count: 1, width: d, data: x.data.slice(0, d) };
+  else if (pooling === "gap") {
+    pooled = rows(1, d);
+    x.data.forEach((value, i) => {
+      pooled.data[i % d]! += value / x.count;
+    });
+  } else {
+    const probe = { count: 1, width: d, data: top("MAPHead_0/probe") };
+    const y = attention(at("MAPHead_0/MultiHeadDotProductAttention_0"), probe, x, heads);
+    note("MAPHead_0/MultiHeadDotProductAttention_0/attentionWeights", y.weights);
+    const normed = layerNorm(y.output, top("MAPHead_0/LayerNorm_0/scale"), top("MAPHead_0/LayerNorm_0/bias"), epsilon);
+    pooled = added(y.output, mlp(at("MAPHead_0/MlpBlock_0"), normed, gelu));
+  }
+  note("headInput", pooled.data);
+  if (config.preLogits !== false) {
+    const hidden = dense(pooled, top("pre_logits/kernel"), top("pre_logits/bias"));
+    pooled = { ...hidden, data: hidden.data.map(Math.tanh) };
+  }
+  note("preLogits", pooled.data);
+  if (config.classes > 0) note("logits", dense(pooled, top("head/kernel"), top("head/bias")).data);
+}

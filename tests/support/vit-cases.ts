@@ -1,0 +1,63 @@
+/** Tiny Vision Transformers for tests: traced, filled with seeded values, run, and compared with plain-vit.ts. */
+import { elementCount, input, type NumericArray, type Tensor } from "../../src/graph/index.js";
+import { type ViTConfig, type ViTOutput, vit, vitConfig } from "../../src/models/index.js";
+import { type Parameter, Scope, type ScopeOptions } from "../../src/nn/index.js";
+import { seeded, seedOf } from "./arrays.js";
+
+/** Width 8, depth 2, 2 heads; patch 4 of whatever image. */
+export const tiny = { width: 8, depth: 2, heads: 2, mlpDim: 12, classes: 3 } as const satisfies Partial<ViTConfig>;
+
+export type ImageShape = readonly [number, number, number, number];
+
+export interface TracedViT {
+  readonly config: ViTConfig;
+  readonly scope: Scope;
+  readonly image: Tensor;
+  readonly output: ViTOutput;
+  readonly parameters: readonly Parameter[];
+}
+
+/** A tiny model traced over an input named `image`. */
+export function traceTiny(changes: Partial<ViTConfig>, shape: ImageShape, options: ScopeOptions = {}): TracedViT {
+  const config = vitConfig("Ti/4", { ...tiny, ...changes });
+  const scope = Scope.root(options);
+  const image = input("image", "float32", shape);
+  const output = vit(scope, image, config);
+  return { config, scope, image, output, parameters: scope.parameters };
+}
+
+/** Numbers uniform in [-1, 1), the same for the same name. */
+export function uniform(length: number, name: string): Float32Array {
+  const random = seeded(seedOf(name));
+  return Float32Array.from({ length }, () => 2 * random() - 1);
+}
+
+/**
+ * A value for every parameter that leaves none without influence: nothing zero, and kernels that keep the size of what
+ * passes through them.
+ */
+export function parameterValues(parameters: readonly Parameter[]): Record<string, Float32Array> {
+  return Object.fromEntries(
+    parameters.map(({ name, tensor }) => {
+      const values = uniform(elementCount(tensor.shape), name);
+      if (name.endsWith("scale")) return [name, values.map((u) => 1 + 0.3 * u)];
+      if (!name.endsWith("kernel")) return [name, values.map((u) => 0.5 * u)];
+      const fanIn = /(query|key|value)\/kernel$/.test(name) ? tensor.shape[0]! : values.length / tensor.shape.at(-1)!;
+      return [name, values.map((u) => u * Math.sqrt(3 / fanIn))];
+    }),
+  );
+}
+
+/** The largest difference, in units of the largest entry of the second. */
+export function relativeError(actual: ArrayLike<number> | NumericArray, expected: ArrayLike<number>): number {
+  if (actual.length !== expected.length) return Number.POSITIVE_INFINITY;
+  let difference = 0;
+  let largest = 0;
+  for (let i = 0; i < expected.length; i++) {
+    const value = Number(actual[i]);
+    if (!Number.isFinite(value)) return Number.POSITIVE_INFINITY;
+    difference = Math.max(difference, Math.abs(value - expected[i]!));
+    largest = Math.max(largest, Math.abs(expected[i]!));
+  }
+  return largest === 0 ? difference : difference / largest;
+}
