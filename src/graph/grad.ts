@@ -87,7 +87,8 @@ function recompute(block: Block, nodes: readonly Node[], incoming: Tensor): Reco
     replaced.set(tensor, value);
     return value;
   };
-  const inOrder = nodes.filter((node) => node.block === block).sort((a, b) => a.id - b.id);
+  // a parameter or constant first used inside the block is still one and the same leaf, not computed and never copied
+  const inOrder = nodes.filter((node) => node.block === block && node.inputs.length > 0).sort((a, b) => a.id - b.id);
   for (const node of inOrder) {
     const outputs = apply(node.operation, node.inputs.map(heldBack), node.attributes);
     node.outputs.forEach((output, i) => {

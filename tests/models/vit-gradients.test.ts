@@ -1,0 +1,160 @@
+// Gradients of the whole Vision Transformer against central differences of the plain float64 model.
+
+import { describe, expect, test } from "vitest";
+import {
+  elementCount,
+  grad,
+  input,
+  logSoftmax,
+  multiply,
+  type NumericArray,
+  reduceSum,
+  scale,
+  type Tensor,
+} from "../../src/graph/index.js";
+import type { ViTConfig } from "../../src/models/index.js";
+import { evaluate } from "../../src/runtime/index.js";
+import { testDevices } from "../support/devices.js";
+import { plainViT } from "../support/plain-vit.js";
+import {
+  type ImageShape,
+  parameterValues,
+  relativeError,
+  type TracedViT,
+  traceTiny,
+  uniform,
+} from "../support/vit-cases.js";
+
+const image: ImageShape = [2, 9, 12, 3];
+const step = 1e-4; // central differences in float64: errors near 1e-8
+
+const poolings = ["tok", "gap", "map", "none"] as const;
+const posEmbeddings = ["learn", "sincos2d", "none"] as const;
+const cases: Record<string, Partial<ViTConfig>> = {
+  ...Object.fromEntries(
+    poolings.flatMap((pooling) =>
+      posEmbeddings.map((posEmbedding) => [`${pooling}, ${posEmbedding}`, { pooling, posEmbedding }]),
+    ),
+  ),
+  ...Object.fromEntries(
+    posEmbeddings.map((posEmbedding) => [
+      `tok, ${posEmbedding}, class token joined after`,
+      { pooling: "tok", posEmbedding, classTokenOrder: "after" },
+    ]),
+  ),
+  "tok, learn, pre-logits": { pooling: "tok", preLogits: true },
+  "none, sincos2d, pre-logits of another width": { pooling: "none", posEmbedding: "sincos2d", preLogits: 5 },
+  "gap, learn, no head": { classes: 0 },
+  "map, learn, erf GELU": { pooling: "map", gelu: "erf" },
+  "gap, learn, rematerialised": { rematerialise: true },
+  "map, sincos2d, width 16, 4 heads": { pooling: "map", posEmbedding: "sincos2d", width: 16, heads: 4, mlpDim: 24 },
+};
+
+/** Targets that sum to one over the classes of every row. */
+function targetsFor(shape: readonly number[]): Float32Array {
+  const classes = shape.at(-1)!;
+  const raw = uniform(elementCount(shape), "targets").map((u) => Math.exp(u));
+  return raw.map((value, i) => {
+    const start = Math.floor(i / classes) * classes;
+    let sum = 0;
+    for (let c = 0; c < classes; c++) sum += raw[start + c]!;
+    return value / sum;
+  });
+}
+
+/** The mean cross-entropy of the model's answers (its representation where it has no head) to fixed soft targets. */
+function lossOf({ output }: TracedViT): { loss: Tensor; targets: Tensor; answers: Tensor } {
+  const answers = output.logits ?? output.preLogits;
+  const targets = input("targets", "float32", answers.shape);
+  const rows = elementCount(answers.shape) / answers.shape.at(-1)!;
+  return { loss: scale(reduceSum(multiply(targets, logSoftmax(answers))), -1 / rows), targets, answers };
+}
+
+function plainLoss(answers: Float64Array, targets: Float32Array, classes: number): number {
+  let total = 0;
+  for (let start = 0; start < answers.length; start += classes) {
+    const row = answers.subarray(start, start + classes);
+    const top = Math.max(...row);
+    const norm = top + Math.log(row.reduce((sum, value) => sum + Math.exp(value - top), 0));
+    row.forEach((value, c) => {
+      total -= targets[start + c]! * (value - norm);
+    });
+  }
+  return total / (answers.length / classes);
+}
+
+/** Loss and gradients of the graph. */
+async function graphGradients(traced: TracedViT, device: "cpu" | "webgpu") {
+  const { loss, targets, answers } = lossOf(traced);
+  const tensors = traced.parameters.map(({ tensor }) => tensor);
+  const gradients = grad(loss, [...tensors, traced.image]);
+  const values = parameterValues(traced.parameters);
+  const given = { pixels: uniform(elementCount(image), "pixels"), targets: targetsFor(targets.shape) };
+  const names = [...traced.parameters.map(({ name }) => name), "image"];
+  const outputs = Object.fromEntries(names.map((name, i) => [`d ${name}`, gradients[i]!]));
+  const found = await evaluate(
+    { loss, ...outputs },
+    { ...values, image: given.pixels, targets: given.targets },
+    { device },
+  );
+  return { found, names, values, given, classes: answers.shape.at(-1)! };
+}
+
+/** Evenly spread positions of an array, all of them when it is short. */
+function sampled(length: number, most: number): number[] {
+  return length <= most
+    ? Array.from({ length }, (_, i) => i)
+    : Array.from({ length: most }, (_, i) => Math.floor(((i + 0.5) * length) / most));
+}
+
+const few = ["tok, learn", "map, sincos2d", "gap, learn, rematerialised", "map, learn, erf GELU"];
+
+for (const { device, missing } of testDevices) {
+  const names = device === "cpu" ? Object.keys(cases) : few;
+  const label = missing === undefined ? device : `${device} (skipped: ${missing})`;
+  describe.skipIf(missing !== undefined)(`on ${label}`, () => {
+    test.each(names)("%s", async (name) => {
+      const traced = traceTiny(cases[name]!, image);
+      const { found, names, values, given, classes } = await graphGradients(traced, device);
+      const doubles: Record<string, Float64Array> = Object.fromEntries(
+        Object.entries({ ...values, image: given.pixels }).map(([name, data]) => [name, Float64Array.from(data)]),
+      );
+      const loss = (): number => {
+        const answers = plainViT(doubles, doubles["image"]!, image, traced.config);
+        return plainLoss(answers["logits"] ?? answers["preLogits"]!, given.targets, classes);
+      };
+      expect(relativeError(found["loss"]!, [loss()])).toBeLessThan(1e-5);
+      const largest = Math.max(...names.map((name) => maximum(found[`d ${name}`]!)));
+      for (const name of names) {
+        const data = doubles[name]!;
+        const gradient = found[`d ${name}`]!;
+        expect(gradient.length, name).toBe(data.length);
+        const positions = sampled(data.length, 12);
+        const difference = positions.map((i) => {
+          const kept = data[i]!;
+          data[i] = kept + step;
+          const above = loss();
+          data[i] = kept - step;
+          const below = loss();
+          data[i] = kept;
+          return (above - below) / (2 * step);
+        });
+        const actual = positions.map((i) => Number(gradient[i]));
+        // float32 gradients: relative to the parameter's own largest, or to rounding of the model's largest
+        const own = Math.max(...difference.map(Math.abs));
+        const worst = Math.max(...actual.map((value, k) => Math.abs(value - difference[k]!)));
+        expect(worst, `${name}: ${actual.slice(0, 4)} for ${difference.slice(0, 4)}`).toBeLessThan(
+          2e-5 * own + 1e-7 * largest,
+        );
+        // a key's bias moves all scores of a query alike: softmax takes it out, so its gradient is zero
+        if (!name.endsWith("key/bias")) expect(own, name).toBeGreaterThan(1e-5);
+      }
+    });
+  });
+}
+
+function maximum(values: NumericArray): number {
+  let most = 0;
+  for (const value of values) most = Math.max(most, Math.abs(Number(value)));
+  return most;
+}
