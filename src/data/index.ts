@@ -1,0 +1,23 @@
+/** Data: sources of labelled images, decoding, preprocessing, generated scenes, and the prefetching loader. */
+export { builtModule } from "./built.js";
+export { decodeImage, decodeResize, type Fit, imageHeader } from "./decode.js";
+export * from "./image.js";
+export type { BadExample, BatchArrays } from "./loader/batch.js";
+export {
+  type Batch,
+  createLoader,
+  type Loader,
+  type LoaderInfo,
+  type LoaderOptions,
+  type LoaderStats,
+} from "./loader/loader.js";
+export type { LoaderPosition } from "./loader/plan.js";
+export * from "./preprocessing/index.js";
+export { createRandom, hash32, permutation, type Random, type RandomKey } from "./random.js";
+export { crop, flipLeftRight, type Rectangle, resizeArea, resizeBilinear } from "./resize.js";
+export * from "./scene/index.js";
+export { concat, holdOut, select, subsetOfClasses, take } from "./sources/combine.js";
+export { embeddedSets } from "./sources/embedded.js";
+export { openRecipe, openSource, parseSpec, sourceKinds } from "./sources/open.js";
+export type { Example, ImageSet, ImageSource, MergeClasses, SourceKind, SourceRecipe } from "./sources/types.js";
+export { didYouMean, nearest } from "./suggest.js";

@@ -1,0 +1,234 @@
+/** Makes batches: reads, decodes and preprocesses the examples of one batch and writes them into flat arrays. */
+import { type AnyImage, ExampleError, type PixelImage } from "../image.js";
+import type { DataRecord } from "../preprocessing/ops.js";
+import {
+  applyPreprocessing,
+  describePreprocessing,
+  exampleRandom,
+  type Preprocessing,
+  splitPreprocessing,
+} from "../preprocessing/pipeline.js";
+import type { ImageSource } from "../sources/types.js";
+import { epochOrder, type Plan } from "./plan.js";
+
+/** The arrays of a batch, as they travel between threads. */
+export interface BatchArrays {
+  /** [N, H, W, C], row by row. */
+  readonly image: Float32Array;
+  readonly shape: readonly [number, number, number, number];
+  /** [N] */
+  readonly label: Int32Array;
+  /** [N, depth] of `onehot`, where the preprocessing has it. */
+  readonly labels?: Float32Array;
+  /** [N]: 1 for an example, 0 for padding or an example that could not be read. */
+  readonly mask: Float32Array;
+  /** [N]: the examples' indices in the source, -1 for padding. */
+  readonly indices: Int32Array;
+}
+
+/** An example that could not be used. */
+export interface BadExample {
+  readonly index: number;
+  readonly id: string;
+  readonly reason: string;
+}
+
+/** A batch as it is made. */
+export interface MadeBatch {
+  readonly arrays: BatchArrays;
+  readonly bad: readonly BadExample[];
+}
+
+export interface BatchMaker {
+  /** Makes batch number `batch` of epoch `epoch`; `reuse` may give it the arrays of an old batch to write into. */
+  make(epoch: number, batch: number, reuse?: BatchArrays): Promise<MadeBatch>;
+}
+
+export interface BatchMakerOptions {
+  /** How many examples are read and decoded at once. */
+  readonly concurrency: number;
+  /** How many bytes of pixels, as they are before the first random op, are kept from epoch to epoch. */
+  readonly cacheBytes: number;
+}
+
+/**
+ * Returns a maker of the batches of a plan. Equal arguments make equal batches, whichever thread makes them and in whatever
+ * order.
+ *
+ * In training a bad example's place is taken by the next good one in the epoch's order (which is then seen twice in the
+ * epoch), so that every batch stays full and does not depend on other batches. In evaluation its mask is 0.
+ */
+export function createBatchMaker(
+  source: ImageSource,
+  plan: Plan,
+  pipeline: Preprocessing,
+  options: BatchMakerOptions,
+): BatchMaker {
+  const { fixed, rest, lookup } = splitPreprocessing(pipeline);
+  const cache = new Map<number, DataRecord>();
+  let cachedBytes = 0;
+  const bad = new Map<number, BadExample>();
+  let order: { epoch: number; indices: Int32Array } | undefined;
+
+  const prepare = async (index: number): Promise<DataRecord> => {
+    const kept = cache.get(index);
+    if (kept) return kept;
+    const { id, label, image } = await source.get(index);
+    const record = await applyPreprocessing(fixed, { id, label, image }, exampleRandom(plan.seed, 0, index));
+    const bytes = sizeOf(record.image);
+    if (cachedBytes + bytes <= options.cacheBytes && !cache.has(index)) {
+      cachedBytes += bytes;
+      cache.set(index, detach(record));
+    }
+    return record;
+  };
+
+  const load = async (epoch: number, index: number, attempt: number): Promise<DataRecord> => {
+    const known = bad.get(index);
+    if (known) throw new ExampleError(known.id, known.reason);
+    try {
+      return await applyPreprocessing(rest, await prepare(index), exampleRandom(plan.seed, epoch, index, attempt));
+    } catch (error) {
+      if (error instanceof ExampleError) bad.set(index, { index, id: error.id, reason: error.reason });
+      throw error;
+    }
+  };
+
+  return {
+    make: async (epoch, batch, reuse) => {
+      if (order?.epoch !== epoch) order = { epoch, indices: epochOrder(plan, epoch) };
+      const { indices } = order;
+      const start = batch * plan.batchSize;
+      const writer = createWriter(plan.batchSize, pipeline, lookup, reuse);
+      const failed: BadExample[] = [];
+      const slots = Math.min(plan.batchSize, plan.length - start);
+      const fill = async (slot: number): Promise<void> => {
+        // In evaluation the example itself; in training, up to the whole epoch's order is searched for a good one.
+        const attempts = plan.evaluation ? 1 : plan.length;
+        for (let attempt = 0; attempt < attempts; attempt++) {
+          const index = indices[(start + slot + attempt) % plan.length]!;
+          try {
+            writer.write(slot, index, source.labels, await load(epoch, index, attempt));
+            return;
+          } catch (error) {
+            if (!(error instanceof ExampleError)) throw error;
+            failed.push({ index, id: error.id, reason: error.reason });
+          }
+        }
+        writer.skip(slot, indices[start + slot]!, source.labels);
+      };
+      let next = 0;
+      const lane = async (): Promise<void> => {
+        while (next < slots) await fill(next++);
+      };
+      await Promise.all(Array.from({ length: Math.min(options.concurrency, slots) }, lane));
+      failed.sort((a, b) => a.index - b.index);
+      return { arrays: writer.finish(failed), bad: failed };
+    },
+  };
+}
+
+interface Writer {
+  write(slot: number, index: number, labels: Int32Array, record: DataRecord): void;
+  skip(slot: number, index: number, labels: Int32Array): void;
+  finish(failed: readonly BadExample[]): BatchArrays;
+}
+
+/** Writes records into the arrays of one batch; the first image decides their size. */
+function createWriter(
+  batchSize: number,
+  pipeline: Preprocessing,
+  lookup: Float32Array | undefined,
+  reuse: BatchArrays | undefined,
+): Writer {
+  const label = reuse?.label ?? new Int32Array(batchSize);
+  const mask = reuse?.mask ?? new Float32Array(batchSize);
+  const indices = reuse?.indices ?? new Int32Array(batchSize);
+  label.fill(0);
+  mask.fill(0);
+  indices.fill(-1);
+  const filled = new Uint8Array(batchSize);
+  let image: Float32Array | undefined;
+  let labels: Float32Array | undefined;
+  let first: PixelImage | undefined;
+  let firstId = "";
+  return {
+    write: (slot, index, sourceLabels, record) => {
+      const pixels = record.image;
+      if (pixels.kind === "encoded")
+        throw new Error(
+          `The preprocessing "${describePreprocessing(pipeline)}" leaves ${record.id} undecoded; put decode first.`,
+        );
+      if (!first) {
+        first = pixels;
+        firstId = record.id;
+        image = fitting(reuse?.image, batchSize * pixels.data.length);
+      }
+      if (pixels.height !== first.height || pixels.width !== first.width || pixels.channels !== first.channels) {
+        throw new Error(
+          `The images of a batch must have one size, but after "${describePreprocessing(pipeline)}" ${record.id} is ${sizeText(pixels)} and ${firstId} is ${sizeText(first)}; add resize(size) or a crop of fixed size.`,
+        );
+      }
+      writeImage(image!, slot * pixels.data.length, pixels, lookup);
+      if (record.labels) {
+        labels ??= fitting(reuse?.labels, batchSize * record.labels.length);
+        labels.set(record.labels, slot * record.labels.length);
+      }
+      label[slot] = sourceLabels[index]!;
+      indices[slot] = index;
+      mask[slot] = 1;
+      filled[slot] = 1;
+    },
+    skip: (slot, index, sourceLabels) => {
+      label[slot] = sourceLabels[index]!;
+      indices[slot] = index;
+    },
+    finish: (failed) => {
+      if (!first || !image) {
+        const { id, reason } = failed[0] ?? { id: "the batch", reason: "it is empty" };
+        throw new ExampleError(id, `${reason}; no example of this batch could be read`);
+      }
+      const size = first.data.length;
+      const depth = labels ? labels.length / batchSize : 0;
+      // Padding is all zeros, whatever an old batch left there.
+      for (let slot = 0; slot < batchSize; slot++) {
+        if (filled[slot]) continue;
+        image.fill(0, slot * size, (slot + 1) * size);
+        labels?.fill(0, slot * depth, (slot + 1) * depth);
+      }
+      const shape = [batchSize, first.height, first.width, first.channels] as const;
+      return { image, shape, label, mask, indices, ...(labels && { labels }) };
+    },
+  };
+}
+
+function writeImage(
+  target: Float32Array,
+  offset: number,
+  { kind, data }: PixelImage,
+  lookup: Float32Array | undefined,
+): void {
+  // A lookup table only replaces value_range, and only ops on raw images come before it.
+  if (kind === "raw" && lookup) for (let i = 0; i < data.length; i++) target[offset + i] = lookup[data[i]!]!;
+  else target.set(data, offset);
+}
+
+function fitting(old: Float32Array | undefined, length: number): Float32Array {
+  return old?.length === length ? old : new Float32Array(length);
+}
+
+function sizeOf(image: AnyImage): number {
+  return image.kind === "encoded" ? image.bytes.byteLength : image.data.byteLength;
+}
+
+/** A copy that holds its own pixels: what is kept must not keep a whole file's buffer alive. */
+function detach(record: DataRecord): DataRecord {
+  const { image } = record;
+  if (image.kind === "encoded") return { ...record, image: { ...image, bytes: image.bytes.slice() } };
+  if (image.data.byteLength === image.data.buffer.byteLength) return record;
+  return { ...record, image: { ...image, data: image.data.slice() } as PixelImage };
+}
+
+function sizeText({ height, width, channels }: PixelImage): string {
+  return `${height}x${width}x${channels}`;
+}

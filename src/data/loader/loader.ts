@@ -1,0 +1,310 @@
+/** The prefetching loader: an endless or counted stream of batches, made off the training thread, exact to continue from any position. */
+import {
+  describePreprocessing,
+  preprocessing as makePreprocessing,
+  type Preprocessing,
+} from "../preprocessing/pipeline.js";
+import { concat } from "../sources/combine.js";
+import { openSource } from "../sources/open.js";
+import type { ImageSource } from "../sources/types.js";
+import { type BadExample, type BatchArrays, createBatchMaker, type MadeBatch } from "./batch.js";
+import { advance, batchesPerEpoch, checkPlan, checkPosition, type LoaderPosition, type Plan } from "./plan.js";
+import { createWorkers } from "./workers.js";
+
+export interface LoaderOptions {
+  readonly batchSize: number;
+  /** String form or ops; the images that come out must have one size. */
+  readonly preprocessing: string | Preprocessing;
+  /** The split of sources given as specs. */
+  readonly split?: string;
+  /** Orders and random ops follow from it. Default 0. */
+  readonly seed?: number;
+  /** A new order every epoch. Default true in training, false in evaluation. */
+  readonly shuffle?: boolean;
+  /** After how many epochs (counted from the first, also when continuing) the loader ends. Default: never in training, 1 in evaluation. */
+  readonly epochs?: number;
+  /** Every example exactly once an epoch, the last batch padded and masked. Default false: uneven rests are left out. */
+  readonly evaluation?: boolean;
+  /** Threads that make batches; 0 makes them on the calling thread when they are asked for. Default 1. */
+  readonly workers?: number;
+  /** Batches made ahead. Default 2 for each worker. */
+  readonly prefetch?: number;
+  /** Examples that each worker reads and decodes at once. Default 2. */
+  readonly concurrency?: number;
+  /** Memory for pixels kept from epoch to epoch, over all workers. Default 256 MiB. */
+  readonly cacheBytes?: number;
+  /** The share of unreadable examples that ends the run; one is always forgiven unless this is 0. Default 0.01. */
+  readonly maxBadFraction?: number;
+  /** Where to continue. */
+  readonly position?: LoaderPosition;
+}
+
+/** One batch. */
+export interface Batch extends BatchArrays {
+  readonly epoch: number;
+  /** Where the loader stands after this batch. */
+  readonly position: LoaderPosition;
+}
+
+/** What is known once the source is open. */
+export interface LoaderInfo {
+  readonly name: string;
+  readonly length: number;
+  readonly classNames: readonly string[];
+  readonly batchesPerEpoch: number;
+}
+
+export interface LoaderStats {
+  readonly batches: number;
+  /** Examples handed out, padding and unreadable ones not counted. */
+  readonly images: number;
+  /** The time `next` waited for batches. */
+  readonly waitSeconds: number;
+  /** Every example that could not be used, once. */
+  readonly bad: readonly BadExample[];
+}
+
+export interface Loader extends AsyncIterable<Batch> {
+  /** The next batch, or undefined after the last one. Throws if the data fails; from then on every call does. */
+  next(): Promise<Batch | undefined>;
+  /** Where the loader stands: after the last batch that `next` returned. Undefined until the source is open. */
+  position(): LoaderPosition | undefined;
+  /** Opens the source if need be and says what is in it. */
+  info(): Promise<LoaderInfo>;
+  /** Gives a batch's arrays back to be written again; do not touch them afterwards. */
+  recycle(batch: Batch): void;
+  stats(): LoaderStats;
+  /** Ends the threads, and closes sources that were given as specs. */
+  close(): Promise<void>;
+}
+
+/** Makes batches by their place; the two ways are this thread and workers. */
+export interface BatchService {
+  /** Starts (or, on this thread, does) the work for one batch. */
+  request(epoch: number, batch: number, reuse?: BatchArrays): Promise<MadeBatch>;
+  /** How many batches may be asked for ahead. */
+  readonly ahead: number;
+  /** Keeps the process alive while `next` waits, and only then. */
+  hold(waiting: boolean): void;
+  close(): Promise<void>;
+}
+
+/**
+ * Makes a loader over a source, a spec, or several specs (classes merged by name).
+ *
+ * The batches depend on the source, the seed, the batch size and the preprocessing alone: not on the number of workers, on
+ * timing, or on where a run was interrupted. Errors of single examples are counted in `stats().bad`; in training the next
+ * good example takes the place, in evaluation the mask is 0; past `maxBadFraction` of the set `next` throws and names them.
+ *
+ * @example
+ * const loader = createLoader("embedded:clothing", { batchSize: 64, preprocessing: "decode|inception_crop(64)|flip_lr|value_range(-1,1)" });
+ * for await (const batch of loader) { ...; loader.recycle(batch); }
+ * await loader.close();
+ */
+export function createLoader(source: string | readonly string[] | ImageSource, options: LoaderOptions): Loader {
+  const pipeline =
+    typeof options.preprocessing === "string" ? makePreprocessing(options.preprocessing) : options.preprocessing;
+  const { evaluation = false, workers = 1, maxBadFraction = 0.01 } = options;
+  const epochs = options.epochs ?? (evaluation ? 1 : Number.POSITIVE_INFINITY);
+  checkOptions(options, pipeline);
+  const owned = typeof source === "string" || Array.isArray(source);
+  let state: State | undefined;
+  let opening: Promise<State> | undefined;
+  let failure: Error | undefined;
+  let closed = false;
+  let waited = 0;
+  let batches = 0;
+  let images = 0;
+  const bad = new Map<number, BadExample>();
+  const spare: BatchArrays[] = [];
+
+  const open = async (): Promise<State> => {
+    const opened = owned ? await openAll(source as string | readonly string[], options.split) : (source as ImageSource);
+    const plan: Plan = {
+      length: opened.length,
+      batchSize: options.batchSize,
+      seed: options.seed ?? 0,
+      shuffle: options.shuffle ?? !evaluation,
+      evaluation,
+    };
+    checkPlan(plan, opened.name);
+    const start: LoaderPosition = {
+      epoch: 0,
+      batch: 0,
+      seed: plan.seed,
+      batchSize: plan.batchSize,
+      length: plan.length,
+    };
+    const position = options.position ? checkPosition(plan, options.position) : start;
+    return {
+      source: opened,
+      plan,
+      position,
+      asked: position,
+      queue: [],
+      service: createService(opened, plan, pipeline, options, workers),
+    };
+  };
+  const ready = (): Promise<State> => {
+    opening ??= open().then((opened) => {
+      state = opened;
+      return opened;
+    });
+    return opening;
+  };
+
+  const askAhead = (s: State): void => {
+    while (s.queue.length < s.service.ahead && s.asked.epoch < epochs) {
+      const made = s.service.request(s.asked.epoch, s.asked.batch, spare.pop());
+      // Whether a batch failed is looked at when its turn comes; until then the failure is not "unhandled".
+      made.catch(() => undefined);
+      s.queue.push(made);
+      s.asked = advance(s.plan, s.asked);
+    }
+  };
+
+  const count = (s: State, found: readonly BadExample[]): void => {
+    for (const example of found) if (!bad.has(example.index)) bad.set(example.index, example);
+    const allowed = maxBadFraction === 0 ? 0 : Math.max(1, Math.floor(maxBadFraction * s.plan.length));
+    if (bad.size > allowed)
+      throw new Error(tooManyBad(s.source.name, [...bad.values()], s.plan.length, maxBadFraction));
+  };
+
+  const take = async (): Promise<Batch | undefined> => {
+    if (closed) throw new Error("The loader is closed.");
+    if (failure) throw failure;
+    const s = await ready();
+    if (s.position.epoch >= epochs) return undefined;
+    askAhead(s);
+    const since = performance.now();
+    s.service.hold(true);
+    const { arrays, bad: found } = await s.queue.shift()!.finally(() => s.service.hold(false));
+    waited += performance.now() - since;
+    count(s, found);
+    const { epoch } = s.position;
+    s.position = advance(s.plan, s.position);
+    askAhead(s);
+    batches++;
+    for (const valid of arrays.mask) images += valid;
+    return { ...arrays, epoch, position: s.position };
+  };
+
+  let turn: Promise<unknown> = Promise.resolve();
+  const next = (): Promise<Batch | undefined> => {
+    // One at a time: two calls at once get two batches in order.
+    const result = turn.then(take).catch((error: unknown) => {
+      failure ??= error instanceof Error ? error : new Error(String(error));
+      throw failure;
+    });
+    turn = result.catch(() => undefined);
+    return result;
+  };
+
+  return {
+    next,
+    position: () => state?.position,
+    info: async () => {
+      const { source: opened, plan } = await ready();
+      return {
+        name: opened.name,
+        length: plan.length,
+        classNames: opened.classNames,
+        batchesPerEpoch: batchesPerEpoch(plan),
+      };
+    },
+    recycle: ({ image, shape, label, labels, mask, indices }) => {
+      if (label.length !== options.batchSize || image.length === 0) return;
+      spare.push({ image, shape, label, mask, indices, ...(labels && { labels }) });
+    },
+    stats: () => ({ batches, images, waitSeconds: waited / 1000, bad: [...bad.values()] }),
+    close: async () => {
+      if (closed) return;
+      closed = true;
+      const opened = await opening?.catch(() => undefined);
+      await opened?.service.close();
+      if (owned) await opened?.source.close();
+    },
+    async *[Symbol.asyncIterator]() {
+      for (let batch = await next(); batch; batch = await next()) yield batch;
+    },
+  };
+}
+
+interface State {
+  readonly source: ImageSource;
+  readonly plan: Plan;
+  readonly service: BatchService;
+  /** The next batch to hand out, and the next one to ask for. */
+  position: LoaderPosition;
+  asked: LoaderPosition;
+  readonly queue: Promise<MadeBatch>[];
+}
+
+async function openAll(specs: string | readonly string[], split: string | undefined): Promise<ImageSource> {
+  const list = typeof specs === "string" ? [specs] : specs;
+  if (list.length === 0) throw new Error("The list of sources is empty.");
+  const sources = await Promise.all(list.map((spec) => openSource(spec, split === undefined ? {} : { split })));
+  return sources.length === 1 ? sources[0]! : concat(sources);
+}
+
+function createService(
+  source: ImageSource,
+  plan: Plan,
+  pipeline: Preprocessing,
+  options: LoaderOptions,
+  workers: number,
+): BatchService {
+  const { concurrency = 2, cacheBytes = 256 * 2 ** 20 } = options;
+  if (workers === 0) {
+    const maker = createBatchMaker(source, plan, pipeline, { concurrency, cacheBytes });
+    // One batch is begun ahead: sharp decodes on threads of its own while the caller does something else.
+    return { ahead: 1, request: maker.make, hold: () => undefined, close: async () => undefined };
+  }
+  if (!source.recipe) {
+    throw new Error(
+      `${source.name} was made by hand, so a worker thread cannot open it: use the loader with workers: 0.`,
+    );
+  }
+  const setup = {
+    recipe: source.recipe,
+    plan,
+    preprocessing: describePreprocessing(pipeline),
+    concurrency,
+    cacheBytes: Math.floor(cacheBytes / workers),
+  };
+  return createWorkers(setup, workers, options.prefetch ?? 2 * workers);
+}
+
+function checkOptions(options: LoaderOptions, pipeline: Preprocessing): void {
+  const whole = (name: "workers" | "prefetch" | "concurrency" | "epochs" | "cacheBytes", least: number): void => {
+    const value = options[name];
+    if (value !== undefined && !(value === Number.POSITIVE_INFINITY || (Number.isInteger(value) && value >= least))) {
+      throw new Error(`${name} must be a whole number from ${least}, not ${value}.`);
+    }
+  };
+  whole("workers", 0);
+  whole("prefetch", 1);
+  whole("concurrency", 1);
+  whole("epochs", 1);
+  whole("cacheBytes", 0);
+  const { maxBadFraction = 0, workers = 1 } = options;
+  if (!(maxBadFraction >= 0 && maxBadFraction <= 1))
+    throw new Error(`maxBadFraction must be from 0 to 1, not ${maxBadFraction}.`);
+  const own = pipeline.find((op) => !op.registered);
+  if (own && workers > 0)
+    throw new Error(
+      `The op "${own.name}" is a function of your own, which cannot go to a worker thread: use the loader with workers: 0.`,
+    );
+}
+
+function tooManyBad(name: string, bad: readonly BadExample[], length: number, maxBadFraction: number): string {
+  const shown = bad.slice(0, 5).map(({ id, reason }) => `  ${id}: ${reason}`);
+  const more = bad.length > shown.length ? [`  and ${bad.length - shown.length} more`] : [];
+  const share = ((100 * bad.length) / length).toPrecision(2);
+  return [
+    `${bad.length} of the ${length} examples of ${name} (${share} %) could not be read, more than maxBadFraction ${maxBadFraction} allows:`,
+    ...shown,
+    ...more,
+    "Repair or remove them, or allow a larger share.",
+  ].join("\n");
+}

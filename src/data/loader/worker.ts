@@ -1,0 +1,40 @@
+/** The loader's worker thread: opens the source from its recipe and makes the batches it is asked for. */
+import { parentPort, workerData } from "node:worker_threads";
+import { ExampleError } from "../image.js";
+import { preprocessing } from "../preprocessing/pipeline.js";
+import { openRecipe } from "../sources/open.js";
+import { createBatchMaker } from "./batch.js";
+import { type Request, type Response, transferables, type WorkerSetup } from "./protocol.js";
+
+const port = parentPort;
+if (!port) throw new Error("loader/worker.js runs as a worker thread only.");
+
+const setup = workerData as WorkerSetup;
+const maker = (async () => {
+  const source = await openRecipe(setup.recipe);
+  if (source.length !== setup.plan.length) {
+    throw new Error(
+      `${source.name} changed while it was read: it had ${setup.plan.length} examples and now has ${source.length}.`,
+    );
+  }
+  return createBatchMaker(source, setup.plan, preprocessing(setup.preprocessing), setup);
+})();
+// A failure to open is reported with the first batch that is asked for.
+maker.catch(() => undefined);
+
+// One batch after the other: the one that is waited for first is not held up by the next.
+let turn: Promise<void> = Promise.resolve();
+port.on("message", (request: Request) => {
+  turn = turn.then(() => answer(request));
+});
+
+async function answer({ job, epoch, batch, reuse }: Request): Promise<void> {
+  const send = (response: Response): void =>
+    port!.postMessage(response, "made" in response ? transferables(response.made.arrays) : []);
+  try {
+    send({ job, made: await (await maker).make(epoch, batch, reuse) });
+  } catch (error) {
+    const message = error instanceof Error ? error.message : String(error);
+    send({ job, error: { message, ...(error instanceof ExampleError && { id: error.id, reason: error.reason }) } });
+  }
+}

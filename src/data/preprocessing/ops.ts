@@ -1,0 +1,285 @@
+/** The preprocessing ops: what each is called, takes and does to a record; the names and defaults are big_vision's. */
+import { decodeImage, decodeResize, type Fit } from "../decode.js";
+import { type AnyImage, ExampleError, type PixelImage, toGrey, toRgb } from "../image.js";
+import type { Random } from "../random.js";
+import { crop, flipLeftRight, type Rectangle, resizeArea, resizeBilinear } from "../resize.js";
+import type { Arguments, Parameter } from "./arguments.js";
+import { roundToEven, sampleCrop } from "./crop-sampler.js";
+
+/** What flows through preprocessing: one example. Ops return a changed copy and leave what they were given alone. */
+export interface DataRecord {
+  /** The file or record it comes from, for messages. */
+  readonly id: string;
+  readonly image: AnyImage;
+  /** The class, or the classes of a multi-label example. */
+  readonly label: number | readonly number[];
+  /** The target vector, once `onehot` has made it. */
+  readonly labels?: Float32Array;
+}
+
+/** Changes a record; random ops draw from `random`. */
+export type Transform = (record: DataRecord, random: Random) => DataRecord | Promise<DataRecord>;
+
+/** One op of the registry. */
+export interface OpDefinition {
+  readonly summary: string;
+  /** Whether it draws random numbers: what comes before the first such op is the same every epoch and can be kept. */
+  readonly random: boolean;
+  /** Whether it changes the image. */
+  readonly changesImage: boolean;
+  readonly parameters: readonly Parameter[];
+  create(args: Arguments): Transform;
+}
+
+const size: Parameter = { name: "size", type: "size" };
+const width: Parameter = { name: "width", type: "size", default: null };
+const areaMin: Parameter = { name: "area_min", type: "number", default: 5, minimum: 0, maximum: 100 };
+const areaMax: Parameter = { name: "area_max", type: "number", default: 100, minimum: 0, maximum: 100 };
+const ratioMin: Parameter = { name: "ratio_min", type: "number", default: 0.75, minimum: 0.01, maximum: 100 };
+// 1.33, not 4/3: the default of the TensorFlow op.
+const ratioMax: Parameter = { name: "ratio_max", type: "number", default: 1.33, minimum: 0.01, maximum: 100 };
+const method: Parameter = { name: "method", type: "choice", choices: ["bilinear", "area"], default: "bilinear" };
+
+/** Every op by name. */
+export const opDefinitions: Readonly<Record<string, OpDefinition>> = {
+  decode: {
+    summary: "decode the file to upright 8-bit pixels with 3 channels (1 for grey, 0 to keep a raw image's own)",
+    random: false,
+    changesImage: true,
+    parameters: [{ name: "channels", type: "choice", choices: [3, 1, 0], default: 3 }],
+    create: (args) => async (record) => ({
+      ...record,
+      image: await decodeImage(record.image, record.id, args["channels"] as 0 | 1 | 3),
+    }),
+  },
+  decode_resize: {
+    summary:
+      "decode and resize in one go, antialiased and fast on large files; cover cuts the middle out, fill stretches",
+    random: false,
+    changesImage: true,
+    parameters: [
+      size,
+      width,
+      { name: "fit", type: "choice", choices: ["cover", "fill"], default: "cover" },
+      { name: "channels", type: "choice", choices: [3, 1], default: 3 },
+    ],
+    create: (args) => {
+      const [height, wide] = heightAndWidth(args);
+      const fit = args["fit"] as Fit;
+      const channels = args["channels"] as 1 | 3;
+      return async (record) => ({
+        ...record,
+        image: await decodeResize(record.image, record.id, height, wide, fit, channels),
+      });
+    },
+  },
+  resize: {
+    summary: "resize to size x size, or size x width; bilinear without antialias, half-pixel centres",
+    random: false,
+    changesImage: true,
+    parameters: [size, width, method],
+    create: (args) => {
+      const [height, wide] = heightAndWidth(args);
+      const resize = args["method"] === "area" ? resizeArea : resizeBilinear;
+      return onPixels("resize", (image) => resize(image, height, wide));
+    },
+  },
+  resize_small: {
+    summary: "resize so that the smaller side is `size`, keeping the aspect ratio, by the area method",
+    random: false,
+    changesImage: true,
+    parameters: [size, { ...method, default: "area" }],
+    create: (args) => {
+      const small = args["size"] as number;
+      const resize = args["method"] === "area" ? resizeArea : resizeBilinear;
+      return onPixels("resize_small", (image) => {
+        const factor = small / Math.min(image.height, image.width);
+        return resize(
+          image,
+          Math.max(1, roundToEven(image.height * factor)),
+          Math.max(1, roundToEven(image.width * factor)),
+        );
+      });
+    },
+  },
+  central_crop: {
+    summary: "cut size x size (or size x width) out of the middle; without a size the largest square",
+    random: false,
+    changesImage: true,
+    parameters: [{ ...size, default: null }, width],
+    create: (args) =>
+      onPixels("central_crop", (image) => {
+        const square = Math.min(image.height, image.width);
+        const [h, w] = args["size"] === null ? [square, square] : heightAndWidth(args);
+        fits("central_crop", image, h, w);
+        // papers.md 5.6: offset = (H - h) // 2.
+        return crop(image, {
+          top: Math.floor((image.height - h) / 2),
+          left: Math.floor((image.width - w) / 2),
+          height: h,
+          width: w,
+        });
+      }),
+  },
+  random_crop: {
+    summary: "cut size x size (or size x width) out of a random place",
+    random: true,
+    changesImage: true,
+    parameters: [size, width],
+    create: (args) => {
+      const [h, w] = heightAndWidth(args);
+      return onPixels("random_crop", (image, random) => {
+        fits("random_crop", image, h, w);
+        const top = random.integer(image.height - h + 1);
+        return crop(image, { top, left: random.integer(image.width - w + 1), height: h, width: w });
+      });
+    },
+  },
+  inception_crop: {
+    summary: "cut out a random area (per cent of the image) and aspect ratio, then resize bilinearly to size x size",
+    random: true,
+    changesImage: true,
+    parameters: [{ ...size, default: null }, areaMin, areaMax, ratioMin, ratioMax],
+    create: (args) => {
+      const number = (name: string): number => args[name] as number;
+      const limits = {
+        areaMin: number("area_min") / 100,
+        areaMax: number("area_max") / 100,
+        ratioMin: number("ratio_min"),
+        ratioMax: number("ratio_max"),
+      };
+      if (limits.areaMin > limits.areaMax) throw new Error("inception_crop: area_min is above area_max");
+      if (limits.ratioMin > limits.ratioMax) throw new Error("inception_crop: ratio_min is above ratio_max");
+      const target = args["size"] as number | null;
+      return onPixels("inception_crop", (image, random) => {
+        const box: Rectangle = sampleCrop(image.height, image.width, limits, random);
+        return target === null ? crop(image, box) : resizeBilinear(image, target, target, box);
+      });
+    },
+  },
+  flip_lr: {
+    summary: "mirror left to right with probability one half",
+    random: true,
+    changesImage: true,
+    parameters: [],
+    create: () => onPixels("flip_lr", (image, random) => (random.uniform() < 0.5 ? flipLeftRight(image) : image)),
+  },
+  value_range: {
+    summary: "turn pixels 0..255 (in_min..in_max) into floating-point numbers from vmin to vmax",
+    random: false,
+    changesImage: true,
+    parameters: [
+      { name: "vmin", type: "number", default: -1 },
+      { name: "vmax", type: "number", default: 1 },
+      { name: "in_min", type: "number", default: 0 },
+      { name: "in_max", type: "number", default: 255 },
+    ],
+    create: (args) => {
+      const scale = valueScale(args);
+      return onPixels("value_range", (image) => {
+        const data = new Float32Array(image.data.length);
+        for (let i = 0; i < data.length; i++) data[i] = scale(image.data[i]!);
+        return { kind: "float", data, height: image.height, width: image.width, channels: image.channels };
+      });
+    },
+  },
+  to_rgb: {
+    summary: "make the image three channels",
+    random: false,
+    changesImage: true,
+    parameters: [],
+    create: () => onPixels("to_rgb", toRgb),
+  },
+  grey: {
+    summary: "make the image one channel: BT.601 luminance",
+    random: false,
+    changesImage: true,
+    parameters: [],
+    create: () => onPixels("grey", toGrey),
+  },
+  onehot: {
+    summary: "turn the label into a vector of `depth` targets: `on` at its class (at each of several), `off` elsewhere",
+    random: false,
+    changesImage: false,
+    parameters: [
+      { name: "depth", type: "integer", minimum: 1 },
+      { name: "on", type: "number", default: 1 },
+      { name: "off", type: "number", default: 0 },
+    ],
+    create: (args) => {
+      const depth = args["depth"] as number;
+      return (record) => {
+        const labels = new Float32Array(depth).fill(args["off"] as number);
+        for (const label of typeof record.label === "number" ? [record.label] : record.label) {
+          if (!(Number.isInteger(label) && label >= 0 && label < depth)) {
+            throw new Error(
+              `onehot(${depth}) cannot hold the label ${label} of ${record.id}; labels must be whole numbers from 0 to ${depth - 1}`,
+            );
+          }
+          labels[label] = args["on"] as number;
+        }
+        return { ...record, labels };
+      };
+    },
+  },
+  keep: {
+    summary: "keep only the named fields of the record (image, label, labels; its id always stays)",
+    random: false,
+    changesImage: false,
+    parameters: [{ name: "names", type: "names" }],
+    create: (args) => {
+      const names = args["names"] as readonly string[];
+      const unknown = names.filter((name) => !["id", "image", "label", "labels"].includes(name));
+      if (unknown.length > 0)
+        throw new Error(`keep: unknown field ${unknown.join(", ")}; a record has id, image, label, labels`);
+      if (!names.includes("image"))
+        throw new Error("keep: a batch is made of images, so image must be among the names");
+      return (record) => {
+        const labels = names.includes("labels") ? record.labels : undefined;
+        return {
+          id: record.id,
+          image: record.image,
+          label: names.includes("label") ? record.label : -1,
+          ...(labels && { labels }),
+        };
+      };
+    },
+  },
+};
+
+/** The function of `value_range`, in the float32 steps of the reference: (x - in_min) / (in_max - in_min) * (vmax - vmin) + vmin. */
+export function valueScale(args: Arguments): (x: number) => number {
+  const [low, high, inLow, inHigh] = ["vmin", "vmax", "in_min", "in_max"].map((name) =>
+    Math.fround(args[name] as number),
+  ) as [number, number, number, number];
+  const inSpan = Math.fround(inHigh - inLow);
+  const span = Math.fround(high - low);
+  if (inSpan === 0) throw new Error("value_range: in_min and in_max must differ");
+  return (x) => Math.fround(low + Math.fround(Math.fround(Math.fround(x - inLow) / inSpan) * span));
+}
+
+function heightAndWidth(args: Arguments): [number, number] {
+  const height = args["size"] as number;
+  return [height, (args["width"] as number | null) ?? height];
+}
+
+function onPixels(name: string, change: (image: PixelImage, random: Random) => PixelImage): Transform {
+  return (record, random) => {
+    const { image } = record;
+    if (image.kind === "encoded")
+      throw new Error(`${name} needs pixels, but the image is still an encoded file; put decode before it`);
+    try {
+      return { ...record, image: change(image, random) };
+    } catch (error) {
+      // What a pixel op refuses is this one image, so the failure carries its name and counts as a bad example.
+      throw new ExampleError(record.id, error instanceof Error ? error.message : String(error), error);
+    }
+  };
+}
+
+function fits(name: string, image: PixelImage, height: number, width: number): void {
+  if (image.height >= height && image.width >= width) return;
+  throw new Error(
+    `${name} of ${height}x${width} does not fit into the ${image.height}x${image.width} image; resize first`,
+  );
+}

@@ -1,0 +1,183 @@
+/** Resizing, cropping and flipping of pixels in plain TypeScript, with the semantics of TensorFlow's image ops. */
+import { blankLike, type PixelImage } from "./image.js";
+
+/** A rectangle of pixels inside an image. */
+export interface Rectangle {
+  readonly top: number;
+  readonly left: number;
+  readonly height: number;
+  readonly width: number;
+}
+
+/**
+ * Resizes (a rectangle of) an image to height x width by bilinear interpolation without antialiasing, half-pixel centres,
+ * edges repeated: `tf.image.resize(image, size, method="bilinear", antialias=False)`. Raw images are cut back to whole
+ * numbers towards zero, as TensorFlow's cast to uint8 does (papers.md 5.6).
+ */
+export function resizeBilinear<T extends PixelImage>(
+  image: T,
+  height: number,
+  width: number,
+  from: Rectangle = whole(image),
+): T {
+  checkInside(image, from);
+  if (height === from.height && width === from.width) return crop(image, from);
+  const out = blankLike(image, height, width);
+  const channels = image.channels;
+  const rows = bilinearTable(from.height, height);
+  const columns = bilinearTable(from.width, width);
+  const source = image.data;
+  const target = out.data;
+  let at = 0;
+  for (let y = 0; y < height; y++) {
+    const upper = (from.top + rows.low[y]!) * image.width + from.left;
+    const lower = (from.top + rows.high[y]!) * image.width + from.left;
+    const fy = rows.fraction[y]!;
+    for (let x = 0; x < width; x++) {
+      const low = columns.low[x]!;
+      const high = columns.high[x]!;
+      const fx = columns.fraction[x]!;
+      const topLeft = (upper + low) * channels;
+      const topRight = (upper + high) * channels;
+      const bottomLeft = (lower + low) * channels;
+      const bottomRight = (lower + high) * channels;
+      for (let c = 0; c < channels; c++) {
+        const a = source[topLeft + c]!;
+        const b = source[bottomLeft + c]!;
+        const top = a + (source[topRight + c]! - a) * fx;
+        const bottom = b + (source[bottomRight + c]! - b) * fx;
+        target[at++] = top + (bottom - top) * fy;
+      }
+    }
+  }
+  return out;
+}
+
+/**
+ * Resizes an image to height x width by averaging the area each new pixel covers: `tf.image.resize(..., method="area")`.
+ * Raw images are cut back to whole numbers towards zero, after 1e-6 is added so that an even area keeps its exact value.
+ */
+export function resizeArea<T extends PixelImage>(image: T, height: number, width: number): T {
+  if (height === image.height && width === image.width) return image;
+  const channels = image.channels;
+  const rows = areaTable(image.height, height);
+  const columns = areaTable(image.width, width);
+  const wide = new Float64Array(image.height * width * channels);
+  const rowLength = width * channels;
+  for (let y = 0; y < image.height; y++) {
+    for (let x = 0; x < width; x++) {
+      const first = columns.first[x]!;
+      const weights = columns.weights[x]!;
+      for (let k = 0; k < weights.length; k++) {
+        const weight = weights[k]!;
+        const from = (y * image.width + first + k) * channels;
+        for (let c = 0; c < channels; c++) wide[y * rowLength + x * channels + c]! += weight * image.data[from + c]!;
+      }
+    }
+  }
+  const out = blankLike(image, height, width);
+  const guard = image.kind === "raw" ? 1e-6 : 0;
+  const row = new Float64Array(rowLength);
+  for (let y = 0; y < height; y++) {
+    row.fill(guard);
+    const first = rows.first[y]!;
+    const weights = rows.weights[y]!;
+    for (let k = 0; k < weights.length; k++) {
+      const from = (first + k) * rowLength;
+      for (let i = 0; i < rowLength; i++) row[i]! += weights[k]! * wide[from + i]!;
+    }
+    out.data.set(row, y * rowLength);
+  }
+  return out;
+}
+
+/** Cuts a rectangle out of an image; throws if it does not lie inside. The whole image is returned as it is. */
+export function crop<T extends PixelImage>(image: T, rectangle: Rectangle): T {
+  checkInside(image, rectangle);
+  if (rectangle.height === image.height && rectangle.width === image.width) return image;
+  const out = blankLike(image, rectangle.height, rectangle.width);
+  const length = rectangle.width * image.channels;
+  for (let y = 0; y < rectangle.height; y++) {
+    const from = ((rectangle.top + y) * image.width + rectangle.left) * image.channels;
+    out.data.set(image.data.subarray(from, from + length), y * length);
+  }
+  return out;
+}
+
+/** Mirrors an image left to right. */
+export function flipLeftRight<T extends PixelImage>(image: T): T {
+  const out = blankLike(image, image.height, image.width);
+  const { channels, width } = image;
+  for (let y = 0; y < image.height; y++) {
+    for (let x = 0; x < width; x++) {
+      const from = (y * width + x) * channels;
+      const to = (y * width + width - 1 - x) * channels;
+      for (let c = 0; c < channels; c++) out.data[to + c] = image.data[from + c]!;
+    }
+  }
+  return out;
+}
+
+/** The rectangle that covers the whole image. */
+export function whole(image: PixelImage): Rectangle {
+  return { top: 0, left: 0, height: image.height, width: image.width };
+}
+
+function checkInside(image: PixelImage, r: Rectangle): void {
+  if (
+    r.top < 0 ||
+    r.left < 0 ||
+    r.height < 1 ||
+    r.width < 1 ||
+    r.top + r.height > image.height ||
+    r.left + r.width > image.width
+  ) {
+    throw new Error(
+      `the crop ${r.height}x${r.width} at row ${r.top}, column ${r.left} does not lie inside the ${image.height}x${image.width} image`,
+    );
+  }
+}
+
+interface BilinearTable {
+  readonly low: Int32Array;
+  readonly high: Int32Array;
+  readonly fraction: Float64Array;
+}
+
+/** For every output position, the two input positions it lies between and how far it is from the first. */
+function bilinearTable(input: number, output: number): BilinearTable {
+  const scale = input / output;
+  const low = new Int32Array(output);
+  const high = new Int32Array(output);
+  const fraction = new Float64Array(output);
+  for (let i = 0; i < output; i++) {
+    const position = (i + 0.5) * scale - 0.5;
+    const floor = Math.floor(position);
+    low[i] = Math.max(floor, 0);
+    high[i] = Math.min(Math.ceil(position), input - 1);
+    fraction[i] = position - floor;
+  }
+  return { low, high, fraction };
+}
+
+interface AreaTable {
+  readonly first: Int32Array;
+  readonly weights: readonly Float64Array[];
+}
+
+/** For every output position, the first input position it covers and the share of each covered one (they sum to 1). */
+function areaTable(input: number, output: number): AreaTable {
+  const scale = input / output;
+  const first = new Int32Array(output);
+  const weights = Array.from({ length: output }, (_, i) => {
+    const start = i * scale;
+    const end = Math.min((i + 1) * scale, input);
+    first[i] = Math.floor(start);
+    const last = Math.min(Math.ceil(end), input);
+    return Float64Array.from({ length: Math.max(1, last - first[i]!) }, (_, k) => {
+      const position = first[i]! + k;
+      return (Math.min(position + 1, end) - Math.max(position, start)) / (end - start);
+    });
+  });
+  return { first, weights };
+}

@@ -1,0 +1,29 @@
+/** The small real sets that come with the package (assets/data), so that everything runs without a download. */
+import { fileURLToPath } from "node:url";
+import { didYouMean } from "../suggest.js";
+import { parquetKind } from "./parquet.js";
+import type { SourceKind } from "./types.js";
+
+/** The embedded sets; their sizes, origins and licences are in assets/data/README.md. */
+export const embeddedSets: Readonly<Record<string, string>> = {
+  clothing: "photos of clothes worn and laid out, 10 classes, 64x64 (CC0-1.0)",
+  fashion: "Fashion-MNIST: pictures of clothes from a shop's catalogue, 10 classes, 28x28 grey (MIT)",
+  "sign-digits": "photos of hands signing the digits 0 to 9, 10 classes, 64x64 (Apache-2.0)",
+};
+
+export const embeddedKind: SourceKind = {
+  summary: `a set that comes with the package: ${Object.keys(embeddedSets).join(", ")}`,
+  options: [],
+  recognises: () => false,
+  read: (target) => {
+    const names = Object.keys(embeddedSets);
+    if (!names.includes(target.path)) {
+      throw new Error(
+        `There is no embedded set "${target.path}"${didYouMean(target.path, names) || ";"} there are ${names.join(", ")}.`,
+      );
+    }
+    // Both src/data/sources and dist/data/sources lie three folders below the package.
+    const folder = fileURLToPath(new URL(`../../../assets/data/${target.path}`, import.meta.url));
+    return parquetKind.read({ ...target, path: folder });
+  },
+};

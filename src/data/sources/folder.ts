@@ -1,0 +1,52 @@
+/** A folder of image files: `class/file` or `split/class/file`. */
+import { statSync } from "node:fs";
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { ExampleError } from "../image.js";
+import { layOut } from "./layout.js";
+import { licenceFilesIn, listFiles, requirePath } from "./paths.js";
+import { checkIndex, type ImageSet, type SourceKind } from "./types.js";
+
+export const folderKind: SourceKind = {
+  summary: "a folder of image files: class/file or split/class/file",
+  options: [],
+  recognises: (path) => statSync(path).isDirectory(),
+  read: ({ path, spec }) => readFolder(path, spec),
+};
+
+async function readFolder(root: string, spec: string): Promise<ImageSet> {
+  requirePath(root);
+  if (!statSync(root).isDirectory()) throw new Error(`"${root}" is a file; an image folder was expected.`);
+  const { files, problems } = await listFiles(root);
+  const layout = layOut(root, files);
+  return {
+    splits: [...layout.splits.keys()],
+    problems: [...problems, ...layout.problems],
+    licenceFiles: licenceFilesIn(root),
+    open: async (split) => {
+      const { files: names, labels } = layout.splits.get(split)!;
+      const source = { name: root, length: names.length };
+      let closed = false;
+      return {
+        ...source,
+        split,
+        labels,
+        classNames: layout.classNames,
+        recipe: { kind: "open", spec, split },
+        get: async (index) => {
+          checkIndex(source, index);
+          const id = join(root, names[index]!);
+          if (closed) throw new Error(`${root} is closed; ${id} cannot be read any more`);
+          try {
+            return { id, label: labels[index]!, image: { kind: "encoded", bytes: await readFile(id) } };
+          } catch (error) {
+            throw new ExampleError(id, `cannot be read (${error instanceof Error ? error.message : error})`, error);
+          }
+        },
+        close: async () => {
+          closed = true;
+        },
+      };
+    },
+  };
+}

@@ -1,0 +1,140 @@
+/** Opens a source from its spec, a path or `kind:path?option=value`, through the table of kinds. */
+import { existsSync } from "node:fs";
+import { didYouMean } from "../suggest.js";
+import { concat, select, subsetOfClasses } from "./combine.js";
+import { embeddedKind } from "./embedded.js";
+import { folderKind } from "./folder.js";
+import { generatedKind } from "./generated.js";
+import { idxKind } from "./idx.js";
+import { parquetKind } from "./parquet.js";
+import { requirePath } from "./paths.js";
+import { tarKind } from "./tar.js";
+import type { ImageSet, ImageSource, SourceKind, SourceRecipe, SpecTarget } from "./types.js";
+
+/** Every kind of source by the name it has in specs; a path without a kind is read by the first that recognises it. */
+export const sourceKinds: Readonly<Record<string, SourceKind>> = {
+  embedded: embeddedKind,
+  generated: generatedKind,
+  tar: tarKind,
+  parquet: parquetKind,
+  idx: idxKind,
+  folder: folderKind,
+};
+
+/** A parsed spec. */
+export interface ParsedSpec extends SpecTarget {
+  readonly kindName: string;
+  readonly kind: SourceKind;
+}
+
+/**
+ * Opens one split of a source.
+ *
+ * A spec is a path (`photos/`, `photos.tar`, `shards/`, a folder of IDX files), `kind:path?option=value&...`, or the name of a
+ * set without a path: `embedded:clothing`, `generated:shapes?label=count&length=2000`. Without `split` the training split is
+ * opened, or the only one there is.
+ *
+ * @throws for a wrong path (naming the nearest existing folder), an empty folder, an unknown kind, option or split.
+ * @example const source = await openSource("embedded:clothing", { split: "test" })
+ */
+export async function openSource(spec: string, { split }: { readonly split?: string } = {}): Promise<ImageSource> {
+  const parsed = parseSpec(spec);
+  const set = await readSet(parsed);
+  return set.open(chooseSplit(spec, set.splits, split ?? parsed.options["split"]));
+}
+
+/** Opens a source again from its recipe, in this or another thread. */
+export async function openRecipe(recipe: SourceRecipe): Promise<ImageSource> {
+  switch (recipe.kind) {
+    case "open":
+      return openSource(recipe.spec, { split: recipe.split });
+    case "subset":
+      return subsetOfClasses(await openRecipe(recipe.of), recipe.classes, recipe.relabel);
+    case "select":
+      return select(await openRecipe(recipe.of), recipe.indices, recipe.name);
+    case "concat":
+      return concat(await Promise.all(recipe.of.map(openRecipe)), { mergeClasses: recipe.mergeClasses });
+  }
+}
+
+/**
+ * Takes a spec apart and finds the kind that reads it.
+ * @throws for an unknown kind or option, and for a path that is not there.
+ */
+export function parseSpec(spec: string): ParsedSpec {
+  const prefix = /^([a-z][a-z-]+):(.*)$/s.exec(spec);
+  const named = prefix && !existsSync(spec) ? prefix : undefined;
+  const rest = named ? named[2]! : spec;
+  const { path, options } = takeOptions(rest);
+  if (named) {
+    const kindName = named[1]!;
+    const kind = Object.hasOwn(sourceKinds, kindName) ? sourceKinds[kindName] : undefined;
+    if (!kind) {
+      const names = Object.keys(sourceKinds);
+      throw new Error(
+        `"${spec}" names an unknown kind of source, "${kindName}"${didYouMean(kindName, names) || ";"} known kinds: ${names.join(", ")}.`,
+      );
+    }
+    if (path === "") throw new Error(`"${spec}" has no path after "${kindName}:".`);
+    return checkOptions({ spec, kindName, kind, path, options });
+  }
+  if (path === "")
+    throw new Error("The source is an empty string; expected a path, or a set such as embedded:clothing.");
+  requirePath(path);
+  const found = Object.entries(sourceKinds).find(([, kind]) => kind.recognises(path));
+  if (!found)
+    throw new Error(
+      `"${path}" is not a source that can be read: ${Object.values(sourceKinds)
+        .map((kind) => kind.summary)
+        .join("; ")}.`,
+    );
+  const [kindName, kind] = found;
+  return checkOptions({ spec, kindName, kind, path, options });
+}
+
+/** Reads what splits a parsed spec has, without opening one. */
+export function readSet(parsed: ParsedSpec): Promise<ImageSet> {
+  return parsed.kind.read(parsed);
+}
+
+/** Names that people and data sets use for the same split. */
+const sameSplit: readonly (readonly string[])[] = [
+  ["train", "training"],
+  ["val", "validation", "valid", "dev"],
+  ["test", "testing", "eval", "evaluation"],
+];
+
+/** The split to open: the wanted one under any of its usual names, else the training split, else the only one. */
+export function chooseSplit(spec: string, splits: readonly string[], wanted?: string): string {
+  const find = (name: string): string | undefined => {
+    const names = sameSplit.find((group) => group.includes(name.toLowerCase())) ?? [name];
+    return splits.find((split) => split === name) ?? splits.find((split) => names.includes(split.toLowerCase()));
+  };
+  const found = wanted === undefined ? (find("train") ?? (splits.length === 1 ? splits[0] : undefined)) : find(wanted);
+  if (found !== undefined) return found;
+  if (wanted === undefined) throw new Error(`"${spec}" has no training split; name one of ${splits.join(", ")}.`);
+  const only =
+    splits.length === 1 && splits[0] === "all"
+      ? "it has no split folders (its one split is called all)"
+      : `its splits are ${splits.join(", ")}`;
+  throw new Error(`"${spec}" has no split "${wanted}"${didYouMean(wanted, splits) || ";"} ${only}.`);
+}
+
+function takeOptions(text: string): { path: string; options: Record<string, string> } {
+  const at = text.lastIndexOf("?");
+  // A path may hold a question mark; it has options only if it is not itself a file.
+  if (at < 0 || existsSync(text)) return { path: text, options: {} };
+  return { path: text.slice(0, at), options: Object.fromEntries(new URLSearchParams(text.slice(at + 1))) };
+}
+
+function checkOptions(parsed: ParsedSpec): ParsedSpec {
+  const known = ["split", ...parsed.kind.options];
+  for (const option of Object.keys(parsed.options)) {
+    if (!known.includes(option)) {
+      throw new Error(
+        `"${parsed.spec}" has an unknown option "${option}"${didYouMean(option, known) || ";"} ${parsed.kindName} sources take ${known.join(", ")}.`,
+      );
+    }
+  }
+  return parsed;
+}
