@@ -8,17 +8,32 @@ export type Initializer = (shape: Shape, random: Random) => Float32Array;
 /** Uniform numbers in [0, 1), 53 bits each. */
 export type Random = () => number;
 
-/** A generator keyed by a seed and a name: a hashed counter (see graph/ops/random.ts for the hash). */
+/**
+ * A generator keyed by a 32-bit seed and a name: sfc32, Chris Doty-Humphrey's small fast counting generator of PractRand
+ * (128 bits of state, so that no two parameters run through the same stretch of one sequence, as two hashed counters of
+ * 32 bits would for every few million draws).
+ */
 export function keyedRandom(seed: number, name: string): Random {
-  let key = hash32(seed ^ 0x5bd1e995);
-  for (const character of name) key = hash32(key ^ character.codePointAt(0)!);
-  const second = hash32(key ^ 0x9e3779b9);
-  let counter = 0;
-  return () => {
-    const high = hash32(key + Math.imul(counter, 0x9e3779b1)) >>> 5;
-    const low = hash32(second + Math.imul(counter++, 0x85ebca77)) >>> 6;
-    return (high * 67108864 + low) / 9007199254740992;
+  const start = hash32(seed ^ 0x5bd1e995);
+  let a = start;
+  let b = hash32(start ^ 0x9e3779b9);
+  for (const character of name) {
+    const code = character.codePointAt(0)!;
+    a = hash32(a ^ code);
+    b = hash32((b + Math.imul(code, 0x85ebca77)) >>> 0);
+  }
+  let c = start;
+  let counter = 1;
+  const next = (): number => {
+    const drawn = (a + b + counter) | 0;
+    counter = (counter + 1) | 0;
+    a = b ^ (b >>> 9);
+    b = (c + (c << 3)) | 0;
+    c = (((c << 21) | (c >>> 11)) + drawn) | 0;
+    return drawn >>> 0;
   };
+  for (let i = 0; i < 15; i++) next(); // until every bit of the key has reached every bit of the state
+  return () => ((next() >>> 5) * 67108864 + (next() >>> 6)) / 9007199254740992;
 }
 
 const filled = (shape: Shape, draw: () => number): Float32Array => {
