@@ -57,8 +57,11 @@ const layerNormOperation: Operation<{ epsilon: number }> = {
 };
 
 /** Normalises the last axis to mean 0 and variance 1, then scale and bias [width] (papers.md 1.2: epsilon 1e-6). */
-export const layerNorm = (x: Tensor, scale: Tensor, bias: Tensor, epsilon = 1e-6): Tensor =>
-  apply(layerNormOperation, [x, scale, bias], { epsilon })[0]!;
+export function layerNorm(x: Tensor, scale: Tensor, bias: Tensor, epsilon = 1e-6): Tensor {
+  // one row alone still is a matrix: the gradient's products over rows need two axes
+  if (x.shape.length === 1) return reshape(layerNorm(reshape(x, [1, -1]), scale, bias, epsilon), x.shape);
+  return apply(layerNormOperation, [x, scale, bias], { epsilon })[0]!;
+}
 
 const standardiseOperation: Operation<{ epsilon: number }> = {
   name: "standardise",
