@@ -1,0 +1,158 @@
+/** The commands as help shows them: words, arguments, examples. Bodies are in commands/, loaded when called. */
+import { defineArguments } from "./command.js";
+
+const source = {
+  type: "positional",
+  required: true,
+  description: "Images: a folder, tar, Parquet or IDX files, embedded:NAME or generated:NAME",
+} as const;
+const threads = {
+  type: "string",
+  valueHint: "n",
+  description: "Threads of ONNX Runtime; one a core when left out",
+} as const;
+const device = { type: "string", valueHint: "cpu|webgpu", default: "cpu", description: "Where to compute" } as const;
+const seed = {
+  type: "string",
+  valueHint: "n",
+  default: "0",
+  description: "Seed of everything drawn at random",
+} as const;
+
+export const quickstart = defineArguments({
+  name: "quickstart",
+  summary: "Learn from embedded images, then name classes never seen from five pictures of each; a few minutes",
+  arguments: {
+    output: {
+      type: "string",
+      valueHint: "folder",
+      default: "runs/quickstart",
+      description: "Folder of the run and its report",
+    },
+    minutes: { type: "string", valueHint: "n", description: "Time to train for; about two and a half when left out" },
+    seed,
+  },
+  examples: [
+    { line: "fovea quickstart", does: "pre-train, play, and write one HTML report" },
+    { line: "fovea quickstart --json --seed 1", does: "the accuracies beside chance and raw pixels, as JSON" },
+  ],
+});
+
+export const train = defineArguments({
+  name: "train",
+  summary: "Train by a recipe; any setting of it can be changed as --path.to.setting=value",
+  arguments: {
+    recipe: {
+      type: "positional",
+      required: true,
+      description: "Recipe file (recipes/*.ts, or recipe.json of an earlier run)",
+    },
+    output: { type: "string", valueHint: "folder", description: "Folder of the run; runs/NAME when left out" },
+    resume: { type: "boolean", description: "Go on from the newest checkpoint in the folder, as if never stopped" },
+    "dry-run": { type: "boolean", description: "Print parameters, FLOPs, memory, steps and expected time, and stop" },
+  },
+  examples: [
+    { line: "fovea train recipes/fashion-mnist.ts", does: "train, with progress on the terminal" },
+    { line: "fovea train recipes/fashion-mnist.ts --dry-run", does: "what it would cost" },
+    {
+      line: "fovea train recipes/fashion-mnist.ts --optimizer.learningRate=3e-4 --model.depth 4",
+      does: "with settings changed",
+    },
+    { line: "fovea train recipes/fashion-mnist.ts --resume", does: "go on after an interruption" },
+  ],
+  overrides: true,
+});
+
+export const fewshot = defineArguments({
+  name: "fewshot",
+  summary: "Measure how well a trained network tells new classes apart from few examples of each",
+  arguments: {
+    checkpoint: { type: "positional", required: true, description: "Run folder or checkpoint file" },
+    source: { ...source, description: `${source.description}; the classes to tell apart` },
+    shots: { type: "string", valueHint: "list", default: "1,5,10", description: "Examples of each class" },
+    seeds: {
+      type: "string",
+      valueHint: "n",
+      default: "5",
+      description: "Draws of the examples; the mean is over them",
+    },
+    classes: { type: "string", valueHint: "list", description: "Names of the classes; all when left out" },
+    split: { type: "string", valueHint: "name", description: "Where the examples come from; train when left out" },
+    "test-split": {
+      type: "string",
+      valueHint: "name",
+      description: "Where the images to name come from; test when left out",
+    },
+    device,
+    threads,
+  },
+  examples: [
+    { line: "fovea fewshot runs/quickstart embedded:sign-digits", does: "1, 5 and 10 shots, mean and 95 % interval" },
+    { line: "fovea fewshot runs/one photos/ --shots 5 --seeds 20 --json", does: "on a folder of your own, as JSON" },
+  ],
+});
+
+export const embed = defineArguments({
+  name: "embed",
+  summary: "Write the representation of every image of a source as a safetensors file",
+  arguments: {
+    checkpoint: { type: "positional", required: true, description: "Run folder or checkpoint file" },
+    source,
+    output: { type: "string", valueHint: "file", default: "embeddings.safetensors", description: "File to write" },
+    split: { type: "string", valueHint: "name", description: "Split of the source; train when left out" },
+    device,
+    threads,
+  },
+  examples: [{ line: "fovea embed runs/quickstart photos/ --output photos.safetensors", does: "one row an image" }],
+});
+
+export const models = defineArguments({
+  name: "models",
+  summary: "List the published variants with their sizes, parameters and cost",
+  arguments: {
+    variant: {
+      type: "positional",
+      required: false,
+      description: "Only this one: a variant (S), or with a patch (S/16)",
+    },
+    "image-size": {
+      type: "string",
+      valueHint: "list",
+      default: "224,384",
+      description: "Sides in pixels the cost is counted at",
+    },
+    pooling: { type: "string", valueHint: "gap|tok|map|none", default: "gap", description: "How tokens are pooled" },
+    classes: { type: "string", valueHint: "n", default: "1000", description: "Classes of the head; 0 for none" },
+  },
+  examples: [
+    { line: "fovea models", does: "the whole table" },
+    { line: "fovea models S", does: "one variant, at each patch size it was published with" },
+    { line: "fovea models B/4 --image-size 32 --classes 10", does: "any patch and image size" },
+    { line: "fovea models --pooling tok --classes 21843 --json", does: "as the ImageNet-21k models were, as JSON" },
+  ],
+});
+
+export const data = defineArguments({
+  name: "data",
+  summary: "Describe a source of images, and check that every one can be read",
+  arguments: {
+    source,
+    split: { type: "string", valueHint: "name", description: "Split to look at; train when left out" },
+    check: { type: "boolean", description: "Decode every image, and exit non-zero when one is broken" },
+  },
+  examples: [
+    { line: "fovea data photos/", does: "its splits, classes, sizes and oddities" },
+    { line: "fovea data photos.tar --split test --check", does: "and whether each image decodes" },
+    { line: 'fovea data "generated:shapes?label=count" --json', does: "a generated set, as JSON" },
+  ],
+});
+
+export const benchEngine = defineArguments({
+  name: "bench engine",
+  summary: "Measure the training step against the machine's matrix multiplication",
+  arguments: {
+    device,
+    threads,
+  },
+  examples: [{ line: "fovea bench engine --json", does: "rates, their ratio, memory, time to build, as JSON" }],
+});
