@@ -10,7 +10,7 @@ import ts from "typescript";
 const KNOWS = {
   text: [],
   graph: ["text"],
-  runtime: ["graph"],
+  runtime: ["graph", "text"],
   nn: ["graph"],
   models: ["nn"],
   weights: ["models", "text"],

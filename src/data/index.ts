@@ -1,5 +1,5 @@
 /** Data: sources of labelled images, decoding, preprocessing, generated scenes, and the prefetching loader. */
-export { builtModule } from "./built.js";
+export { builtModule } from "../text/built.js";
 export { decodeImage, decodeResize, type Fit, imageHeader } from "./decode.js";
 export * from "./image.js";
 export type { BadExample, BatchArrays } from "./loader/batch.js";
@@ -17,6 +17,14 @@ export { createRandom, hash32, permutation, type Random, type RandomKey } from "
 export { crop, flipLeftRight, type Rectangle, resizeArea, resizeBilinear } from "./resize.js";
 export * from "./scene/index.js";
 export { concat, holdOut, select, subsetOfClasses, take } from "./sources/combine.js";
+export {
+  type DescribeOptions,
+  describeSource,
+  labelProblems,
+  type SourceDescription,
+  type SourceProblem,
+  type SplitDescription,
+} from "./sources/describe.js";
 export { embeddedSets } from "./sources/embedded.js";
 export { openRecipe, openSource, parseSpec, sourceKinds } from "./sources/open.js";
 export type { Example, ImageSet, ImageSource, MergeClasses, SourceKind, SourceRecipe } from "./sources/types.js";

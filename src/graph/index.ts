@@ -2,7 +2,7 @@
 export { costOf, type GraphCost } from "./cost.js";
 export { grad, reachable } from "./grad.js";
 export { allocate, encodeNumbers, fromFloat16, type NumericArray, toFloat16, viewNumbers } from "./numbers.js";
-export { type OnnxModel, type WriteOptions, writeOnnx } from "./onnx/writer.js";
+export { type LoopBody, type OnnxModel, type WriteOptions, writeOnnx, writeOnnxLoop } from "./onnx/writer.js";
 export * from "./ops/index.js";
 export { accumulateGradients, rematerialise } from "./rematerialise.js";
 export {

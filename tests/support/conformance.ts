@@ -117,7 +117,7 @@ const asList = <T>(value: T | readonly T[]): readonly T[] =>
   Array.isArray(value) ? (value as readonly T[]) : [value as T];
 
 /** A case made concrete: its values, its graph, and what is expected of it. */
-class Prepared {
+export class Prepared {
   readonly values: readonly Value[];
   private readonly symbols: readonly Tensor[];
   readonly outputs: readonly Tensor[];

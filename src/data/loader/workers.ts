@@ -1,6 +1,6 @@
 /** A loader's worker threads: batches are shared out in turn, and a thread that fails, fails what it was asked for. */
 import { Worker } from "node:worker_threads";
-import { builtModule } from "../built.js";
+import { builtModule } from "../../text/built.js";
 import { ExampleError } from "../image.js";
 import type { MadeBatch } from "./batch.js";
 import type { BatchService } from "./loader.js";

@@ -7,6 +7,7 @@ import {
   byteSize,
   type DType,
   type Emitter,
+  type Node,
   type OnnxAttribute,
   ShapeError,
   type Tensor,
@@ -70,15 +71,134 @@ export function writeOnnx(
       throw new ShapeError(`writeOnnx: input ${inputName(tensor)} is used but not declared`);
   }
   const names = declared.map((tensor) => inputName(tensor)!);
-  if (new Set(names).size < names.length)
+  if (new Set(names).size < names.length) {
     throw new ShapeError(`writeOnnx: two inputs have one name: ${names.join(", ")}`);
+  }
+  const emission = emit(nodes, outputEntries);
+  return finishModel(
+    emission,
+    declared.map((tensor) => ({ name: inputName(tensor)!, type: tensor })),
+    outputEntries.map(([name, type]) => ({ name, type })),
+    options,
+  );
+}
 
-  const used = new Set<Tensor>(outputEntries.map(([, tensor]) => tensor));
+export interface LoopBody {
+  /** How often the body runs in one run of the model. */
+  readonly steps: number;
+  /** Values carried from step to step: an input, its next value, and the name of the last one among the outputs. */
+  readonly carried: readonly { readonly input: Tensor; readonly next: Tensor; readonly output: string }[];
+  /** Inputs given anew at each step; the model takes them stacked, [steps, ...]. */
+  readonly perStep: readonly Tensor[];
+  /** Values of each step, returned stacked, [steps, ...]. */
+  readonly results: Readonly<Record<string, Tensor>>;
+}
+
+/**
+ * The ONNX model that runs a body several times, carrying values along: several training steps in one run, so that the
+ * carried state is copied out of the runtime once and not at each step. Throws as `writeOnnx`.
+ */
+export function writeOnnxLoop(body: LoopBody, options: WriteOptions = {}): OnnxModel {
+  const results = Object.entries(body.results);
+  const nodes = reachable([...body.carried.map(({ next }) => next), ...results.map(([, tensor]) => tensor)]);
+  const inputs = [...body.perStep, ...body.carried.map(({ input }) => input)];
+  for (const tensor of nodes.flatMap((node) => node.outputs)) {
+    if (inputName(tensor) !== undefined && !inputs.includes(tensor)) {
+      throw new ShapeError(`writeOnnxLoop: input ${inputName(tensor)} is used but neither carried nor given per step`);
+    }
+  }
+  const inside = new Map(inputs.map((tensor) => [tensor, `body:${inputName(tensor)}`]));
+  const bodyOutputs: [string, Tensor][] = [
+    ...body.carried.map(({ next, output }): [string, Tensor] => [`body:${output}`, next]),
+    ...results.map(([name, tensor]): [string, Tensor] => [`body:${name}`, tensor]),
+  ];
+  const emission = emit(nodes, bodyOutputs, inside, (before) => {
+    before.node("Identity", ["body:continue"], ["body:continues"]);
+    for (const tensor of body.perStep) {
+      before.node("Gather", [inputName(tensor)!, "body:step"], [inside.get(tensor)!], { axis: { int: 0 } });
+    }
+  });
+  const carriedInputs = body.carried.map(({ input }) => ({ name: inside.get(input)!, type: input }));
+  const graph = new ProtobufWriter();
+  writeGraphBody(
+    graph,
+    "step",
+    emission.nodes,
+    [
+      { name: "body:step", type: { dtype: "int64", shape: [] } },
+      { name: "body:continue", type: { dtype: "bool", shape: [] } },
+      ...carriedInputs,
+    ],
+    [
+      { name: "body:continues", type: { dtype: "bool", shape: [] } },
+      ...bodyOutputs.map(([name, type]) => ({ name, type })),
+    ],
+  );
+  const bodyNodes = emission.nodes.splice(0);
+  const times = emission.int64Scalar(body.steps);
+  const stacked = (tensor: Tensor): TensorType => ({ dtype: tensor.dtype, shape: [body.steps, ...tensor.shape] });
+  emission.subgraphNode(
+    "Loop",
+    [times, "", ...body.carried.map(({ input }) => inputName(input)!)],
+    [...body.carried.map(({ output }) => output), ...results.map(([name]) => name)],
+    "body",
+    graph.finish(),
+  );
+  const model = finishModel(
+    emission,
+    [
+      ...body.perStep.map((tensor) => ({ name: inputName(tensor)!, type: stacked(tensor) })),
+      ...body.carried.map(({ input }) => ({ name: inputName(input)!, type: input })),
+    ],
+    [
+      ...body.carried.map(({ output, next }) => ({ name: output, type: next })),
+      ...results.map(([name, tensor]) => ({ name, type: stacked(tensor) })),
+    ],
+    options,
+  );
+  return { ...model, nodeCount: bodyNodes.length };
+}
+
+/** Writes the nodes of a graph, and one that gives each output its name. */
+function emit(
+  nodes: readonly Node[],
+  outputs: readonly (readonly [string, Tensor])[],
+  names: ReadonlyMap<Tensor, string> = new Map(),
+  before?: (emission: Emission) => void,
+): Emission {
+  const used = new Set<Tensor>(outputs.map(([, tensor]) => tensor));
   for (const node of nodes) for (const tensor of node.inputs) used.add(tensor);
-  const emission = new Emission(used);
+  const emission = new Emission(used, names);
+  before?.(emission);
   for (const node of nodes) node.operation.emit(node, emission);
-  for (const [name, tensor] of outputEntries) emission.node("Identity", [emission.name(tensor)], [name]);
+  for (const [name, tensor] of outputs) emission.node("Identity", [emission.name(tensor)], [name]);
+  return emission;
+}
 
+interface NamedType {
+  readonly name: string;
+  readonly type: TensorType;
+}
+
+function writeGraphBody(
+  graph: ProtobufWriter,
+  name: string,
+  nodes: readonly Uint8Array[],
+  inputs: readonly NamedType[],
+  outputs: readonly NamedType[],
+): void {
+  for (const encoded of nodes) graph.bytes(1, encoded);
+  graph.string(2, name);
+  for (const { name, type } of inputs) graph.message(11, (info) => writeValueInfo(info, name, type));
+  for (const { name, type } of outputs) graph.message(12, (info) => writeValueInfo(info, name, type));
+}
+
+function finishModel(
+  emission: Emission,
+  inputs: readonly NamedType[],
+  outputs: readonly NamedType[],
+  options: WriteOptions,
+): OnnxModel {
   const weightBytes = emission.initializers.reduce((total, { bytes }) => total + bytes.length, 0);
   const limit = options.externalAbove ?? 1_900_000_000;
   const externalPath = options.externalPath ?? "weights.bin";
@@ -89,8 +209,7 @@ export function writeOnnx(
   model.integer(1, 10); // ir_version
   model.string(2, "fovea");
   model.message(7, (graph) => {
-    for (const encoded of emission.nodes) graph.bytes(1, encoded);
-    graph.string(2, options.name ?? "fovea");
+    writeGraphBody(graph, options.name ?? "fovea", emission.nodes, inputs, outputs);
     for (const { name, type, bytes } of emission.initializers) {
       graph.message(5, (tensor) => {
         for (const side of type.shape) tensor.integer(1, side);
@@ -110,8 +229,6 @@ export function writeOnnx(
         } else tensor.bytes(9, bytes);
       });
     }
-    for (const tensor of declared) graph.message(11, (info) => writeValueInfo(info, inputName(tensor)!, tensor));
-    for (const [name, tensor] of outputEntries) graph.message(12, (info) => writeValueInfo(info, name, tensor));
   });
   for (const [domain, version] of [
     ["", 21],
@@ -131,8 +248,8 @@ export function writeOnnx(
   return {
     bytes: model.finish(),
     ...(pieces.length > 0 && { external: { path: externalPath, pieces, byteLength: externalLength } }),
-    inputs: declared.map((tensor) => ({ name: inputName(tensor)!, type: tensor })),
-    outputs: outputEntries.map(([name, tensor]) => ({ name, type: tensor })),
+    inputs,
+    outputs,
     nodeCount: emission.nodes.length,
   };
 }
@@ -156,9 +273,12 @@ class Emission implements Emitter {
   private readonly shared = new Map<string, string>();
   private temporaries = 0;
 
-  constructor(private readonly usedTensors: ReadonlySet<Tensor>) {}
+  constructor(
+    private readonly usedTensors: ReadonlySet<Tensor>,
+    private readonly names: ReadonlyMap<Tensor, string>,
+  ) {}
 
-  readonly name = (tensor: Tensor): string => inputName(tensor) ?? `t${tensor.id}`;
+  readonly name = (tensor: Tensor): string => this.names.get(tensor) ?? inputName(tensor) ?? `t${tensor.id}`;
   readonly used = (tensor: Tensor): boolean => this.usedTensors.has(tensor);
   readonly temporary = (): string => `v${this.temporaries++}`;
 
@@ -196,6 +316,27 @@ class Emission implements Emitter {
     this.nodes.push(writer.finish());
   }
 
+  /** A node with one attribute, a graph already encoded. */
+  subgraphNode(
+    type: string,
+    inputs: readonly string[],
+    outputs: readonly string[],
+    attribute: string,
+    graph: Uint8Array,
+  ): void {
+    const writer = new ProtobufWriter();
+    for (const name of inputs) writer.string(1, name);
+    for (const name of outputs) writer.string(2, name);
+    writer.string(3, type);
+    writer.string(4, type);
+    writer.message(5, (encoded) => {
+      encoded.string(1, attribute);
+      encoded.bytes(6, graph);
+      encoded.integer(20, 5);
+    });
+    this.nodes.push(writer.finish());
+  }
+
   float(value: number | readonly number[], dtype: DType = "float32"): string {
     const values = typeof value === "number" ? [value] : value;
     const shape = typeof value === "number" ? [] : [value.length];
@@ -204,6 +345,10 @@ class Emission implements Emitter {
 
   int64(values: readonly number[]): string {
     return this.sharedConstant(values, { dtype: "int64", shape: [values.length] });
+  }
+
+  int64Scalar(value: number): string {
+    return this.sharedConstant([value], { dtype: "int64", shape: [] });
   }
 
   initializer(name: string, type: TensorType, bytes: Uint8Array): void {

@@ -1,0 +1,160 @@
+// Owns the state of a program and runs its functions in the calling thread; the worker and in-thread programs use it.
+import type { Tensor as RuntimeTensor } from "onnxruntime-node";
+import { elementCount, type NumericArray, type OnnxModel, type TensorType } from "../graph/index.js";
+import type { Device } from "./devices.js";
+import { openSession, type Session, toRuntimeTensor } from "./session.js";
+
+/** A function of a program, written down. */
+export interface CompiledFunction {
+  readonly model: OnnxModel;
+  /** State tensors it reads, by name. */
+  readonly reads: readonly string[];
+  /** State tensors it replaces: the output that holds the next value of each. */
+  readonly writes: Readonly<Record<string, string>>;
+}
+
+export interface CompiledProgram {
+  readonly state: Readonly<Record<string, TensorType>>;
+  readonly functions: Readonly<Record<string, CompiledFunction>>;
+}
+
+export interface EngineOptions {
+  readonly device: Device;
+  readonly threads?: number;
+  readonly profilePrefix?: string;
+}
+
+export type Feeds = Readonly<Record<string, NumericArray>>;
+export type Results = Record<string, NumericArray>;
+
+/** Where state lives: typed arrays on the CPU, tensors of the runtime on a GPU. */
+type Held = NumericArray | RuntimeTensor;
+
+export class Engine {
+  private readonly state = new Map<string, Held>();
+  private readonly sessions = new Map<string, Promise<Session>>();
+
+  constructor(
+    private readonly program: CompiledProgram,
+    private readonly options: EngineOptions,
+  ) {}
+
+  /** Opens the sessions of the given functions (all when left out), so that the first run does not wait. */
+  async prepare(names: readonly string[] = Object.keys(this.program.functions)): Promise<void> {
+    for (const name of names) await this.session(name);
+  }
+
+  /** Gives state tensors new values. Throws when a name is unknown or a size does not fit. */
+  write(values: Feeds): void {
+    for (const [name, data] of Object.entries(values)) {
+      const type = this.typeOf(name);
+      if (data.length !== elementCount(type.shape)) {
+        throw new Error(`state ${name} is ${type.dtype} [${type.shape.join(", ")}]; got ${data.length} numbers`);
+      }
+      this.state.set(name, data);
+    }
+  }
+
+  /** Copies of state tensors. */
+  async read(names: readonly string[]): Promise<Results> {
+    const out: Results = {};
+    for (const name of names) {
+      const held = this.held(name);
+      out[name] = isRuntimeTensor(held) ? await this.fetch(name, held) : (held.slice() as NumericArray);
+    }
+    return out;
+  }
+
+  /** Runs a function on its inputs; state it replaces is replaced only when the run succeeds. */
+  async run(name: string, feeds: Feeds): Promise<Results> {
+    const compiled = this.functionOf(name);
+    const session = await this.session(name);
+    const given: Record<string, RuntimeTensor> = {};
+    const reads = new Set(compiled.reads);
+    for (const { name: input, type } of compiled.model.inputs) {
+      const value = reads.has(input) ? this.held(input) : feeds[input];
+      if (value === undefined) throw new Error(`${name}: no value given for input ${input}`);
+      given[input] = isRuntimeTensor(value) ? value : toRuntimeTensor(input, type, value);
+    }
+    const results = await session.runtime.run(given);
+    const replaced = new Map<string, Held>();
+    for (const [state, output] of Object.entries(compiled.writes)) {
+      const tensor = results[output]! as RuntimeTensor;
+      replaced.set(state, tensor.location === "cpu" ? (tensor.data as NumericArray) : tensor);
+      delete (results as Record<string, unknown>)[output];
+    }
+    for (const [state, value] of replaced) {
+      const before = this.state.get(state);
+      this.state.set(state, value);
+      if (before) release(before);
+    }
+    return Object.fromEntries(Object.entries(results).map(([output, tensor]) => [output, tensor.data as NumericArray]));
+  }
+
+  async close(): Promise<void> {
+    for (const held of this.state.values()) if (isRuntimeTensor(held)) held.dispose();
+    this.state.clear();
+    for (const session of this.sessions.values()) await (await session).close();
+  }
+
+  private session(name: string): Promise<Session> {
+    let session = this.sessions.get(name);
+    if (!session) {
+      const { model, writes } = this.functionOf(name);
+      session = openSession(model, {
+        ...this.options,
+        ...(this.options.profilePrefix && { profilePrefix: `${this.options.profilePrefix}-${name}` }),
+        keepOnDevice: Object.values(writes),
+      });
+      this.sessions.set(name, session);
+    }
+    return session;
+  }
+
+  private functionOf(name: string): CompiledFunction {
+    const found = this.program.functions[name];
+    if (!found) throw new Error(`no function ${name}; there are ${Object.keys(this.program.functions).join(", ")}`);
+    return found;
+  }
+
+  private typeOf(name: string): TensorType {
+    const type = this.program.state[name];
+    if (!type) throw new Error(`no state ${name} in this program`);
+    return type;
+  }
+
+  private held(name: string): Held {
+    const held = this.state.get(name);
+    if (held === undefined) throw new Error(`state ${name} was never given a value`);
+    return held;
+  }
+
+  /**
+   * Brings one tensor back from the device. The runtime aborts the process when asked for the data of such a tensor
+   * (engine notes, "Traps"), so it goes through a copying program whose output is on the CPU.
+   */
+  private async fetch(name: string, tensor: RuntimeTensor): Promise<NumericArray> {
+    const { identityModel } = await import("./identity.js");
+    const session = await openSession(identityModel(this.typeOf(name)), this.options);
+    try {
+      const { value } = await session.runtime.run({ value_in: tensor });
+      return value!.data as NumericArray;
+    } finally {
+      await session.close();
+    }
+  }
+}
+
+const isRuntimeTensor = (held: Held): held is RuntimeTensor => !ArrayBuffer.isView(held);
+
+const grave = new MessageChannel();
+grave.port1.close();
+
+/** Frees what a replaced state tensor held at once: waiting for the garbage collector would keep several copies. */
+function release(held: Held): void {
+  if (isRuntimeTensor(held)) held.dispose();
+  else if (held.buffer.byteLength > 1 << 16) {
+    // transferring an ArrayBuffer takes it from this side; the closed port drops it
+    grave.port2.postMessage(null, [held.buffer as ArrayBuffer]);
+  }
+}
