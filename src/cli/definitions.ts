@@ -134,15 +134,18 @@ export const models = defineArguments({
 
 export const data = defineArguments({
   name: "data",
-  summary: "Describe a source of images, and check that every one can be read",
+  summary: "Describe a source of images, and check that its images can be read",
   arguments: {
     source,
-    split: { type: "string", valueHint: "name", description: "Split to look at; train when left out" },
-    check: { type: "boolean", description: "Decode every image, and exit non-zero when one is broken" },
+    split: { type: "string", valueHint: "name", description: "Only this split; all when left out" },
+    check: {
+      type: "boolean",
+      description: "Decode every image, not a sample, and look for images that are there twice",
+    },
   },
   examples: [
-    { line: "fovea data photos/", does: "its splits, classes, sizes and oddities" },
-    { line: "fovea data photos.tar --split test --check", does: "and whether each image decodes" },
+    { line: "fovea data photos/", does: "its splits, classes, sizes and what is odd about it" },
+    { line: "fovea data photos.tar --split test --check", does: "every image of a split; exits 1 when one is broken" },
     { line: 'fovea data "generated:shapes?label=count" --json', does: "a generated set, as JSON" },
   ],
 });
