@@ -82,14 +82,14 @@ export function layOutScene(seed: number, index: number, options: SceneOptions):
 
 function drawCamera(random: Random): Camera {
   const azimuth = random.range(-0.2, 0.2);
-  const elevation = random.range(0.6, 0.78);
+  const elevation = random.range(0.68, 0.9);
   const distance = random.range(10, 11);
   const level = Math.cos(elevation) * distance;
   const position: Vector = [Math.sin(azimuth) * level, Math.sin(elevation) * distance, Math.cos(azimuth) * level];
-  const target: Vector = [0, 0.35, 0];
+  const target: Vector = [0, 0.3, 0.1];
   const forward = normalise([target[0] - position[0], target[1] - position[1], target[2] - position[2]]);
   const right = normalise(cross(forward, [0, 1, 0]));
-  return { position, forward, right, up: cross(right, forward), focal: 2.35 };
+  return { position, forward, right, up: cross(right, forward), focal: 2.75 };
 }
 
 interface Placed {
@@ -122,30 +122,17 @@ function placeObjects(
       material: choose(random, ["matte", "shiny"] as const),
     };
     const radius = radii[kind.size] * scale * (kind.shape === "box" ? boxShare : 1);
+    const footprint = radius * (kind.shape === "box" ? Math.SQRT2 : 1);
     let found: Placed | undefined;
     for (let attempt = 0; attempt < triesPerObject && !found; attempt++) {
-      const position: Vector = [random.range(-reach, reach), radius, random.range(-reach, reach)];
+      const x = random.range(-reach, reach);
+      const z = random.range(-reach, reach);
       const rotation = random.range(0, Math.PI / 2);
-      const [px, py] = project(camera, position);
-      const half = Math.min(options.height, options.width) / 2;
-      const object: SceneObject = {
-        ...kind,
-        radius,
-        position,
-        rotation,
-        distance: length([
-          position[0] - camera.position[0],
-          position[1] - camera.position[1],
-          position[2] - camera.position[2],
-        ]),
-        pixel: [options.width / 2 + px * half, options.height / 2 - py * half],
-      };
-      const candidate = {
-        object,
-        footprint: radius * (kind.shape === "box" ? Math.SQRT2 : 1),
-        box: pictureBox(camera, object),
-      };
-      if (inside(candidate.box) && placed.every((other) => apart(candidate, other))) found = candidate;
+      // The cheap test first: in a crowd most places fail it.
+      if (placed.some((other) => tooClose(x, z, footprint, other))) continue;
+      const object = standObject(camera, { ...kind, radius, position: [x, radius, z], rotation }, options);
+      const box = pictureBox(camera, object);
+      if (inside(box) && placed.every((other) => overlapsLittle(box, other.box))) found = { object, footprint, box };
     }
     if (!found) return undefined;
     placed.push(found);
@@ -153,19 +140,30 @@ function placeObjects(
   return placed.map(({ object }) => object);
 }
 
+function standObject(camera: Camera, object: Omit<SceneObject, "distance" | "pixel">, { height, width }: SceneOptions): SceneObject {
+  const [x, y, z] = object.position;
+  const [px, py] = project(camera, object.position);
+  const half = Math.min(height, width) / 2;
+  const distance = length([x - camera.position[0], y - camera.position[1], z - camera.position[2]]);
+  return { ...object, distance, pixel: [width / 2 + px * half, height / 2 - py * half] };
+}
+
 function inside(box: PictureBox): boolean {
   return box.left > -0.97 && box.right < 0.97 && box.bottom > -0.97 && box.top < 0.97;
 }
 
-function apart(a: Placed, b: Placed): boolean {
-  const dx = a.object.position[0] - b.object.position[0];
-  const dz = a.object.position[2] - b.object.position[2];
-  const least = a.footprint + b.footprint + gap;
-  if (dx * dx + dz * dz < least * least) return false;
-  const width = Math.min(a.box.right, b.box.right) - Math.max(a.box.left, b.box.left);
-  const height = Math.min(a.box.top, b.box.top) - Math.max(a.box.bottom, b.box.bottom);
+function tooClose(x: number, z: number, footprint: number, other: Placed): boolean {
+  const dx = x - other.object.position[0];
+  const dz = z - other.object.position[2];
+  const least = footprint + other.footprint + gap;
+  return dx * dx + dz * dz < least * least;
+}
+
+function overlapsLittle(a: PictureBox, b: PictureBox): boolean {
+  const width = Math.min(a.right, b.right) - Math.max(a.left, b.left);
+  const height = Math.min(a.top, b.top) - Math.max(a.bottom, b.bottom);
   if (width <= 0 || height <= 0) return true;
-  return width * height <= maxOverlap * Math.min(area(a.box), area(b.box));
+  return width * height <= maxOverlap * Math.min(area(a), area(b));
 }
 
 function area(box: PictureBox): number {

@@ -20,6 +20,11 @@ const albedo: Readonly<Record<Colour, Vector>> = {
   yellow: [0.78, 0.6, 0.03],
 };
 
+/** Strengths of the light from all around (its even part, and the part from above) and of the lamp. */
+const ambientLight = 0.26;
+const ambientFromAbove = 0.12;
+const lampLight = 0.85;
+
 /** Where the four samples of a pixel look for the light, beside its middle: four points of a lamp give soft shadow edges. */
 const lampOffsets: readonly (readonly [number, number])[] = [
   [-0.09, -0.04],
@@ -44,23 +49,22 @@ export function renderScene(layout: SceneLayout, height: number, width: number):
   const rows = height * samples;
   const columns = width * samples;
   const rays = castRays(layout, rows, columns);
-  const objects = layout.scene.objects;
+  const objects = prepare(layout);
   const lamps = lampOffsets.map(([u, v]) => unit(layout.light[0] + u, layout.light[1], layout.light[2] + v));
   const image = new Uint8Array(height * width * 3);
-  const colour = new Float64Array(3);
   const sum = new Float64Array(3);
   for (let y = 0; y < height; y++) {
     for (let x = 0; x < width; x++) {
-      sum.fill(0);
+      sum[0] = sum[1] = sum[2] = 0;
       for (let s = 0; s < samples * samples; s++) {
         const at = (y * samples + (s >> 1)) * columns + x * samples + (s & 1);
-        shade(layout, objects, rays, at, lamps[s]!, colour);
-        for (let c = 0; c < 3; c++) sum[c]! += colour[c]!;
+        if (rays.hit[at]! < 0) shadeGround(layout, objects, rays, at, lamps[s]!, sum);
+        else shadeObject(layout, objects, rays, at, lamps[s]!, sum);
       }
+      const to = (y * width + x) * 3;
       for (let c = 0; c < 3; c++) {
         // Square root as the display curve: near sRGB's, and exact on every machine, which a power is not.
-        const value = Math.sqrt(Math.min(1, sum[c]! / (samples * samples)));
-        image[(y * width + x) * 3 + c] = Math.round(value * 255);
+        image[to + c] = Math.sqrt(Math.min(1, sum[c]! / (samples * samples))) * 255 + 0.5;
       }
     }
   }
@@ -124,93 +128,111 @@ function castRays({ camera, scene }: SceneLayout, rows: number, columns: number)
   return rays;
 }
 
-function shade(
-  layout: SceneLayout,
-  objects: readonly SceneObject[],
-  rays: Rays,
-  at: number,
-  lamp: Vector,
-  out: Float64Array,
-): void {
-  const { camera, ground } = layout;
+/** The objects as flat lists, which the inner loops read faster, and how far each one darkens the ground. */
+interface Prepared {
+  readonly objects: readonly SceneObject[];
+  readonly x: Float64Array;
+  readonly y: Float64Array;
+  readonly z: Float64Array;
+  readonly radius: Float64Array;
+  /** The rectangle of ground that an object's shadow or contact can reach: least and greatest x, then z. */
+  readonly reach: Float64Array;
+}
+
+function prepare({ scene: { objects }, light }: SceneLayout): Prepared {
+  const list = (value: (object: SceneObject) => number): Float64Array => Float64Array.from(objects, value);
+  const reach = new Float64Array(objects.length * 4);
+  for (const [i, { position, radius }] of objects.entries()) {
+    // The lamp's points lie at most 0.1 beside its middle; a shadow ends where light over the top (height 2r) comes down.
+    const around = 2.2 * radius;
+    for (const [axis, at] of [
+      [0, position[0]],
+      [2, position[2]],
+    ] as const) {
+      const shadow = [-0.1, 0.1].map((offset) => at - ((light[axis] + offset) / light[1]) * 2 * radius);
+      reach[i * 4 + axis] = Math.min(at - around, ...shadow.map((end) => end - 1.5 * radius));
+      reach[i * 4 + axis + 1] = Math.max(at + around, ...shadow.map((end) => end + 1.5 * radius));
+    }
+  }
+  return { objects, x: list((o) => o.position[0]), y: list((o) => o.position[1]), z: list((o) => o.position[2]), radius: list((o) => o.radius), reach };
+}
+
+function shadeGround({ camera, ground }: SceneLayout, prepared: Prepared, rays: Rays, at: number, lamp: Vector, sum: Float64Array): void {
+  // The camera always looks down, so a ray that meets no object meets the ground.
+  const t = -camera.position[1] / rays.direction[at * 3 + 1]!;
+  const px = camera.position[0] + rays.direction[at * 3]! * t;
+  const pz = camera.position[2] + rays.direction[at * 3 + 2]! * t;
+  const { x, z, radius, reach, objects } = prepared;
+  let open = 1;
+  let lit = lamp[1];
+  for (let i = 0; i < objects.length; i++) {
+    if (px < reach[i * 4]! || px > reach[i * 4 + 1]! || pz < reach[i * 4 + 2]! || pz > reach[i * 4 + 3]!) continue;
+    const dx = x[i]! - px;
+    const dz = z[i]! - pz;
+    // Less of the light from all around reaches the ground close to an object.
+    const near = 1 - Math.sqrt(dx * dx + dz * dz) / (2.2 * radius[i]!);
+    if (near > 0) open *= 1 - 0.9 * near * near;
+    if (lit > 0 && intersect(objects[i]!, px, 0, pz, lamp[0], lamp[1], lamp[2], shadowHit)) lit = 0;
+  }
+  // The lamp's pool of light fades away from the middle of the scene.
+  const diffuse = ((ambientLight + ambientFromAbove) * open + lampLight * lit) / (1 + 0.018 * (px * px + pz * pz));
+  for (let c = 0; c < 3; c++) sum[c]! += ground[c]! * diffuse;
+}
+
+function shadeObject({ camera }: SceneLayout, prepared: Prepared, rays: Rays, at: number, lamp: Vector, sum: Float64Array): void {
   const d = at * 3;
+  const hit = rays.hit[at]!;
+  const object = prepared.objects[hit]!;
+  const t = rays.distance[at]!;
   const dx = rays.direction[d]!;
   const dy = rays.direction[d + 1]!;
   const dz = rays.direction[d + 2]!;
-  const hit = rays.hit[at]!;
-  const onGround = hit < 0;
-  // The camera always looks down, so a ray that meets no object meets the ground.
-  const t = onGround ? -camera.position[1] / dy : rays.distance[at]!;
-  const px = camera.position[0] + dx * t;
-  const py = onGround ? 0 : camera.position[1] + dy * t;
-  const pz = camera.position[2] + dz * t;
-  const nx = onGround ? 0 : rays.normal[d]!;
-  const ny = onGround ? 1 : rays.normal[d + 1]!;
-  const nz = onGround ? 0 : rays.normal[d + 2]!;
+  const nx = rays.normal[d]!;
+  const ny = rays.normal[d + 1]!;
+  const nz = rays.normal[d + 2]!;
   const facing = nx * lamp[0] + ny * lamp[1] + nz * lamp[2];
-  const lit = facing > 0 && !inShadow(objects, hit, px, py, pz, lamp) ? facing : 0;
-  // Light from all around: more from above, less close to objects.
-  const ambient = (0.26 + 0.12 * ny) * (onGround ? contact(objects, px, pz) : 1);
-  const base = onGround ? ground : albedo[objects[hit]!.colour];
-  // The lamp's pool of light fades away from the middle of the scene.
-  const pool = onGround ? 1 / (1 + 0.018 * (px * px + pz * pz)) : 1;
-  let shine = 0;
-  let sky = 0;
-  if (!onGround) {
-    const shiny = objects[hit]!.material === "shiny";
-    const towards = -(dx * nx + dy * ny + dz * nz);
+  const shaded = facing <= 0 || inShadow(prepared, hit, camera.position[0] + dx * t, camera.position[1] + dy * t, camera.position[2] + dz * t, lamp);
+  const lit = shaded ? 0 : facing;
+  const diffuse = ambientLight + ambientFromAbove * ny + lampLight * lit;
+  const shiny = object.material === "shiny";
+  const towards = -(dx * nx + dy * ny + dz * nz);
+  let extra = 0;
+  if (lit > 0) {
+    // Blinn's highlight: how nearly the surface faces halfway between the lamp and the camera.
     const hx = lamp[0] - dx;
     const hy = lamp[1] - dy;
     const hz = lamp[2] - dz;
     const h = Math.max(0, nx * hx + ny * hy + nz * hz) / Math.sqrt(hx * hx + hy * hy + hz * hz);
-    const h8 = h * h * h * h * h * h * h * h;
-    const h64 = h8 * h8 * h8 * h8 * h8 * h8 * h8 * h8;
-    if (lit > 0) shine = shiny ? 0.75 * h64 : 0.05 * h8;
-    // What a shiny surface mirrors of a bright sky, more at grazing angles.
-    if (shiny) sky = Math.max(0, dy + 2 * towards * ny) * (0.06 + 0.3 * (1 - towards) * (1 - towards));
+    const h2 = h * h;
+    const h8 = h2 * h2 * h2 * h2;
+    const h16 = h8 * h8;
+    extra = shiny ? 0.75 * h16 * h16 * h16 * h16 : 0.05 * h8;
   }
-  const diffuse = (ambient + 0.85 * lit) * pool;
-  for (let c = 0; c < 3; c++) out[c] = base[c]! * diffuse + shine + sky;
+  // What a shiny surface mirrors of a bright sky, more at grazing angles.
+  if (shiny) extra += Math.max(0, dy + 2 * towards * ny) * (0.06 + 0.3 * (1 - towards) * (1 - towards));
+  const base = albedo[object.colour];
+  for (let c = 0; c < 3; c++) sum[c]! += base[c]! * diffuse + extra;
 }
 
-/** Whether something stands between a point and the lamp. */
-function inShadow(
-  objects: readonly SceneObject[],
-  self: number,
-  px: number,
-  py: number,
-  pz: number,
-  lamp: Vector,
-): boolean {
-  for (const [i, object] of objects.entries()) {
+/** Whether another object stands between a point of object `self` and the lamp. */
+function inShadow({ objects, x, y, z, radius }: Prepared, self: number, px: number, py: number, pz: number, lamp: Vector): boolean {
+  for (let i = 0; i < objects.length; i++) {
     // Every shape is convex, so it does not throw a shadow on the side of it that faces the lamp.
     if (i === self) continue;
-    const cx = object.position[0] - px;
-    const cy = object.position[1] - py;
-    const cz = object.position[2] - pz;
+    const cx = x[i]! - px;
+    const cy = y[i]! - py;
+    const cz = z[i]! - pz;
     const along = cx * lamp[0] + cy * lamp[1] + cz * lamp[2];
+    const square = cx * cx + cy * cy + cz * cz;
     // The sphere around a box reaches sqrt(3) radii, around the other shapes at most sqrt(2).
-    const bound = 3 * object.radius * object.radius;
-    const miss = cx * cx + cy * cy + cz * cz - along * along;
-    if (miss > bound || (along < 0 && cx * cx + cy * cy + cz * cz > bound)) continue;
-    if (intersect(object, px, py, pz, lamp[0], lamp[1], lamp[2], shadowHit)) return true;
+    const bound = 3 * radius[i]! * radius[i]!;
+    if (square - along * along > bound || (along < 0 && square > bound)) continue;
+    if (intersect(objects[i]!, px, py, pz, lamp[0], lamp[1], lamp[2], shadowHit)) return true;
   }
   return false;
 }
 
 const shadowHit: Hit = { distance: 0, nx: 0, ny: 0, nz: 0 };
-
-/** How much of the surrounding light reaches the ground beside objects: 1 far away, about 0.4 where one touches it. */
-function contact(objects: readonly SceneObject[], px: number, pz: number): number {
-  let open = 1;
-  for (const { position, radius } of objects) {
-    const dx = position[0] - px;
-    const dz = position[2] - pz;
-    const near = 1 - Math.sqrt(dx * dx + dz * dz) / (2.2 * radius);
-    if (near > 0) open *= 1 - 0.9 * near * near;
-  }
-  return open;
-}
 
 function unit(x: number, y: number, z: number): Vector {
   const n = 1 / Math.sqrt(x * x + y * y + z * z);

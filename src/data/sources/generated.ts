@@ -13,7 +13,7 @@ interface Question {
 }
 
 /** Distances of the nearest object that cut scenes of 1 to 5 objects into six classes of about equal size. */
-const distanceEdges = [8.6, 9.1, 9.5, 10, 10.6] as const;
+const distanceEdges = [8.7, 9, 9.3, 9.6, 10.2] as const;
 
 const questions: Readonly<Record<string, Question>> = {
   count: {
