@@ -147,9 +147,8 @@ function accuracyStrip({ accuracy, interval, chance, rawPixels }: AccuracyRow): 
           y1: 12,
           y2: 12,
           stroke: colour,
-          "stroke-width": 7,
-          "stroke-opacity": 0.45,
-          "stroke-linecap": "round",
+          "stroke-width": 12,
+          "stroke-opacity": 0.4,
         })
       : null,
     rawPixels === undefined
@@ -162,7 +161,7 @@ function accuracyStrip({ accuracy, interval, chance, rawPixels }: AccuracyRow): 
           stroke: seriesColours[1],
           "stroke-width": 2,
         }),
-    element("circle", { cx: x(accuracy), cy: 12, r: 6, fill: colour }),
+    element("circle", { cx: x(accuracy), cy: 12, r: 4, fill: colour }),
   );
 }
 
@@ -173,7 +172,7 @@ function stripKey(withRawPixels: boolean, withInterval: boolean): Markup {
   return element(
     "ul",
     { class: "key" },
-    element("li", {}, swatch(element("circle", { cx: 10, cy: 8, r: 6, fill: colour })), "accuracy"),
+    element("li", {}, swatch(element("circle", { cx: 10, cy: 8, r: 4, fill: colour })), "accuracy"),
     withInterval
       ? element(
           "li",
@@ -185,9 +184,8 @@ function stripKey(withRawPixels: boolean, withInterval: boolean): Markup {
               y1: 8,
               y2: 8,
               stroke: colour,
-              "stroke-width": 7,
-              "stroke-opacity": 0.45,
-              "stroke-linecap": "round",
+              "stroke-width": 12,
+              "stroke-opacity": 0.4,
             }),
           ),
           "its 95 % interval",
@@ -280,7 +278,7 @@ export function chartFigure(draw: (width: number) => string, caption?: string): 
   return element(
     "figure",
     {},
-    element("div", { class: "wide" }, trusted(draw(880))),
+    element("div", { class: "wide" }, trusted(draw(920))),
     element("div", { class: "narrow" }, trusted(draw(350))),
     caption ? element("figcaption", {}, caption) : null,
   );

@@ -8,19 +8,29 @@ export interface StepValue {
   value: number;
 }
 
+/** Sums over all values up to each one, those k places back weighted by decay^k. */
+function decayingSums(values: readonly number[], decay: number): number[] {
+  let sum = 0;
+  return values.map((value) => {
+    sum = decay * sum + value;
+    return sum;
+  });
+}
+
 /**
- * Exponential moving average with the start corrected as Adam corrects its moments (arXiv:1412.6980, section 3), so that
- * the first values are not pulled to 0; `decay` is the weight of the past. Values that are not finite are passed over.
+ * Smooths a curve without delay: each value becomes the mean of all, those k places away to either side weighted by decay^k.
+ * Values that are not finite are left out.
  */
 export function smooth(values: readonly StepValue[], decay: number): StepValue[] {
-  let average = 0;
-  let weight = 0;
-  return values.flatMap(({ step, value }) => {
-    if (!Number.isFinite(value)) return [];
-    average = decay * average + (1 - decay) * value;
-    weight = decay * weight + (1 - decay);
-    return [{ step, value: average / weight }];
-  });
+  const finite = values.filter(({ value }) => Number.isFinite(value));
+  const bothSides = (own: number[]) => {
+    const before = decayingSums(own, decay);
+    const after = decayingSums([...own].reverse(), decay).reverse();
+    return own.map((value, i) => before[i]! + after[i]! - value);
+  };
+  const sums = bothSides(finite.map(({ value }) => value));
+  const weights = bothSides(finite.map(() => 1));
+  return finite.map(({ step }, i) => ({ step, value: sums[i]! / weights[i]! }));
 }
 
 /** At most about `count` of the values, keeping the smallest and largest of each stretch, so that spikes stay visible. */
@@ -57,8 +67,8 @@ export function lossChart(options: LossChartOptions): string {
   const { loss, validation, width = 720, title, chance } = options;
   const points = (values: readonly StepValue[]): Point[] =>
     thin(values, width).map(({ step, value }) => ({ x: step, y: value }));
-  // A window of about a thirtieth of the run: short enough to follow the fall, long enough to quiet the batches.
-  const decay = Math.max(0, 1 - 30 / Math.max(loss.length, 1));
+  // Windows of about a fortieth of the run to either side: short enough to follow the fall, long enough to quiet the batches.
+  const decay = Math.max(0, 1 - 40 / Math.max(loss.length, 1));
   const course = smooth(loss, decay);
   const last = course.at(-1);
   const range = last
@@ -70,8 +80,8 @@ export function lossChart(options: LossChartOptions): string {
     width,
     description: `Training loss${range}`,
     series: [
-      { name: single ? "training" : "training, smoothed", points: points(course), markers: false },
       ...(single ? [] : [{ name: "each step", points: points(loss), background: true }]),
+      { name: single ? "training" : "training, smoothed", points: points(course), markers: false },
       ...(validation ? [{ name: "validation", points: points(validation) }] : []),
     ],
     x: { label: "step" },

@@ -2,7 +2,7 @@
 
 import { collapsible } from "./components.js";
 import { type Picture, requireEmbedded } from "./images.js";
-import { type Child, element, fragment, type Markup } from "./markup.js";
+import { element, fragment, type Markup } from "./markup.js";
 import { seriesColours } from "./palette.js";
 
 /** One picture to name; classes are positions in the episode's list. */
@@ -82,7 +82,7 @@ function scoreBars(query: EpisodeQuery, low: number, high: number): Markup {
 
 function queryCard(query: EpisodeQuery, episode: Episode, low: number, high: number): Markup {
   const right = query.truth === query.guess;
-  const name = (index: number): Child => [letter(index), "\u00a0\u00b7 ", episode.classes[index]!.name];
+  const name = (index: number): string => `${letter(index)}\u00a0\u00b7\u00a0${episode.classes[index]!.name}`;
   return element(
     "li",
     { class: right ? "query right" : "query wrong" },
@@ -90,7 +90,14 @@ function queryCard(query: EpisodeQuery, episode: Episode, low: number, high: num
     element(
       "div",
       { class: "answer" },
-      element("span", { class: "verdict" }, right ? "✓ Right: " : "✗ Wrong: ", name(query.guess)),
+      element(
+        "span",
+        { class: "verdict" },
+        right ? "✓" : "✗",
+        element("span", { class: "unseen" }, right ? " right: " : " wrong: "),
+        "\u00a0",
+        name(query.guess),
+      ),
       right ? null : element("span", { class: "truth" }, "it is ", name(query.truth)),
       scoreBars(query, low, high),
     ),
@@ -99,7 +106,7 @@ function queryCard(query: EpisodeQuery, episode: Episode, low: number, high: num
 
 /**
  * Shows a round: each class with its support pictures, then each query with guess, truth and score bars. Right and wrong
- * differ by word, sign and border as well as colour. Throws when a query names a class the episode has not, or lacks a score.
+ * differ by sign, border and what is said aloud as well as by colour. Throws when a query names a class the episode has not, or lacks a score.
  */
 export function episodeGallery(episode: Episode): Markup {
   const { classes, queries, visible = 12 } = episode;

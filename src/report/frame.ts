@@ -12,7 +12,7 @@ export interface ChartOptions {
   description: string;
   /** Width in CSS pixels, 720 unless given; text keeps its size, so ask for 360 on a phone instead of scaling. */
   width?: number;
-  /** Height in CSS pixels, half the width but at least 260 unless given. */
+  /** Height in CSS pixels, a little under half the width but at least 280 unless given. */
   height?: number;
 }
 
@@ -66,6 +66,11 @@ export interface Frame {
   head: Markup;
 }
 
+/** The height of a chart that names none. */
+export function heightOf({ width = 720, height }: ChartOptions): number {
+  return height ?? Math.max(280, Math.round(width * 0.46));
+}
+
 /** Places title and legend and leaves the rest of the drawing to the plot; margins are what the axes need. */
 export function createFrame(
   options: ChartOptions,
@@ -73,7 +78,7 @@ export function createFrame(
   margins: { left: number; right: number; bottom: number; yLabel?: string },
 ): Frame {
   const width = options.width ?? 720;
-  const height = options.height ?? Math.max(260, Math.round(width / 2));
+  const height = heightOf(options);
   if (!(width >= 200) || !(height >= 120)) {
     throw new Error(`chart: ${width}x${height} pixels are too few to draw in; give 200x120 or more`);
   }

@@ -4,6 +4,7 @@ import {
   axisWidth,
   type ChartOptions,
   createFrame,
+  heightOf,
   horizontalAxis,
   type LegendEntry,
   label,
@@ -192,7 +193,7 @@ export function lineChart(options: LineChartOptions): string {
   let styles = 0;
   const styled = series.map((one) => ({ one, style: one.background ? seriesStyle(styles) : seriesStyle(styles++) }));
   const legend = series.length > 1 ? styled.map(({ one, style }) => legendEntry(one, style)) : [];
-  const height = options.height ?? Math.max(260, Math.round((options.width ?? 720) / 2));
+  const height = heightOf(options);
   const yOptions = {
     domain: yDomain,
     type: yAxis?.scale,

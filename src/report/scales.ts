@@ -44,16 +44,20 @@ function decimalsOf(step: number): number {
   return Math.max(0, -Math.floor(Math.log10(step) + 1e-9));
 }
 
+/** A small number as a power of ten with a mantissa where it is not 1: 10⁻⁴, 3·10⁻⁵. */
+function powerOfTen(value: number): string {
+  const exponent = Math.floor(Math.log10(Math.abs(value)) + 1e-9);
+  const mantissa = clean(value / 10 ** exponent);
+  const digits = [...String(Math.abs(exponent))].map((digit) => superscripts[Number(digit)]).join("");
+  const power = `10${exponent < 0 ? "⁻" : ""}${digits}`;
+  return mantissa === 1 ? power : `${Number(mantissa.toPrecision(3))}·${power}`;
+}
+
 /** A short form of a number: 12k, 3.5M, 0.002, 10⁻⁶; `step` is the distance to the next one, which sets the decimals. */
 export function shortNumber(value: number, step = 0): string {
   const size = Math.abs(value);
   if (size === 0) return "0";
-  if (size < 1e-3 && (step === 0 || step < 1e-3)) {
-    const exponent = Math.floor(Math.log10(size) + 1e-9);
-    const mantissa = clean(value / 10 ** exponent);
-    const raised = `10⁻${[...String(-exponent)].map((digit) => superscripts[Number(digit)]).join("")}`;
-    return mantissa === 1 ? raised : `${Number(mantissa.toPrecision(3))}·${raised}`;
-  }
+  if (size < 1e-3 && step < 1e-3) return powerOfTen(value);
   for (const [unit, suffix] of [
     [1e9, "G"],
     [1e6, "M"],
@@ -80,8 +84,10 @@ function labelOf(value: number, step: number, format: NumberFormat): string {
 
 function linearScale({ domain, range, ticks: count = 5, nice = true, format = "number" }: ScaleOptions): Scale {
   let [low, high] = domain;
-  if (low === high) {
-    const margin = Math.abs(low) * 0.1 || 1;
+  // A constant, up to rounding, gets room on both sides.
+  const size = Math.max(Math.abs(low), Math.abs(high));
+  if (high - low <= 1e-9 * size || size < 1e-12) {
+    const margin = size < 1e-12 ? 1 : 0.1 * size;
     low -= margin;
     high += margin;
   }
@@ -123,11 +129,13 @@ function logScale({ domain, range, nice = true, format = "number", ticks: count 
   const every = Math.max(1, Math.ceil(inside.length / (2 * Math.max(count, 1))));
   const [start, end] = range;
   const span = Math.log(high / low);
+  // One notation for a whole axis: 10⁻³ beside 10⁻⁴, not 0.001.
+  const small = format === "number" && inside.some((tick) => tick < 1e-3);
   return {
     domain: [low, high],
     ticks: inside.filter((_, i) => i % every === 0),
     map: (value) => start + (Math.log(value / low) / span) * (end - start),
-    label: (tick) => labelOf(tick, 0, format),
+    label: (tick) => (small && tick < 1 ? powerOfTen(tick) : labelOf(tick, 0, format)),
   };
 }
 

@@ -40,7 +40,7 @@ code { font-family: ui-monospace, "SF Mono", Menlo, Consolas, monospace; font-si
 .tiles { display: grid; grid-template-columns: repeat(auto-fit, minmax(9.5rem, 1fr)); gap: 0.75rem; margin: 1.2rem 0; padding: 0; list-style: none; }
 .tiles li { background: var(--card); border: 1px solid var(--line); border-radius: 10px; padding: 0.75rem 0.95rem; }
 .tiles .label { display: block; color: var(--muted); font-size: 0.85rem; line-height: 1.3; }
-.tiles .value { display: block; font-size: 1.6rem; line-height: 1.25; font-weight: 650; letter-spacing: -0.01em; font-variant-numeric: tabular-nums; }
+.tiles .value { display: block; font-size: clamp(1.2rem, 1rem + 1.6vw, 1.6rem); line-height: 1.25; font-weight: 650; letter-spacing: -0.01em; font-variant-numeric: tabular-nums; }
 .tiles .detail { display: block; color: var(--muted); font-size: 0.82rem; line-height: 1.35; }
 
 .scroll { overflow-x: auto; margin: 0.6rem 0 1.1rem; }
@@ -53,7 +53,8 @@ tbody th .detail { display: block; font-weight: 400; font-size: 0.84rem; color: 
 .number { text-align: right; white-space: nowrap; }
 .strong { font-weight: 650; font-size: 1.08rem; }
 .interval { white-space: nowrap; color: var(--muted); }
-.strip { width: 13rem; min-width: 9rem; padding-right: 0; }
+.strip { width: 14rem; min-width: 9rem; padding-left: 0.6rem; padding-right: 0; }
+.unseen { position: absolute; clip-path: inset(50%); width: 1px; height: 1px; overflow: hidden; white-space: nowrap; }
 .strip svg { display: block; width: 100%; height: auto; }
 .key { display: flex; flex-wrap: wrap; gap: 0.2rem 1.2rem; color: var(--muted); font-size: 0.84rem; margin: 0 0 1rem; padding: 0; list-style: none; }
 .key svg { vertical-align: -3px; margin-right: 0.4rem; }
@@ -105,7 +106,7 @@ dl.facts dd { margin: 0; overflow-wrap: anywhere; }
   .accuracies, .accuracies tbody, .accuracies caption { display: block; }
   .accuracies tr { display: grid; grid-template-columns: 1fr 1fr; gap: 0.1rem 1rem; padding: 0.7rem 0; border-bottom: 1px solid var(--line); }
   .accuracies th, .accuracies td { border: 0; padding: 0.1rem 0; text-align: left; }
-  .accuracies tbody th, .accuracies .strip { grid-column: 1 / -1; width: auto; }
+  .accuracies tbody th, .accuracies .strip { grid-column: 1 / -1; width: auto; padding-left: 0; }
   .accuracies td[data-label]::before { content: attr(data-label); display: block; font-size: 0.76rem; font-weight: 400; color: var(--muted); line-height: 1.2; }
   dl.facts { grid-template-columns: 1fr; gap: 0; }
   dl.facts dd { margin-bottom: 0.5rem; }
