@@ -2,6 +2,7 @@
 import { after } from "./ops/control.js";
 import { add } from "./ops/elementwise.js";
 import { scalar } from "./ops/leaf.js";
+import { unscale } from "./ops/scale.js";
 import { zerosOf } from "./ops/shape.js";
 import { apply, type Block, describe, isFloat, type Node, outsideBlocks, ShapeError, type Tensor } from "./tensor.js";
 
@@ -21,11 +22,19 @@ export function reachable(outputs: readonly Tensor[]): Node[] {
 /**
  * Gradients of a float scalar with respect to the given tensors, in their order; a tensor the loss does not depend on
  * gets zeros. Nodes of a rematerialised block are computed again here, each block only once its incoming gradient is
- * there. Throws ShapeError when the loss is not a float scalar or an operation on the way has no gradient.
+ * there. Throws ShapeError when the loss is not a float scalar, an operation on the way has no gradient, or a tensor is
+ * the product of `scale`.
  */
 export function grad(loss: Tensor, parameters: readonly Tensor[]): Tensor[] {
   if (loss.shape.length !== 0 || !isFloat(loss.dtype)) {
     throw new ShapeError(`grad: the loss must be a float scalar, got ${describe(loss)}; reduce it first`);
+  }
+  for (const parameter of parameters) {
+    if (unscale(parameter)[0] !== parameter) {
+      throw new ShapeError(
+        `grad: ${describe(parameter)} is a scaled tensor, whose factor its readers may have taken in; ask for the gradient of its source`,
+      );
+    }
   }
   return outsideBlocks(() => backward(loss, parameters));
 }
@@ -52,6 +61,12 @@ function backward(loss: Tensor, parameters: readonly Tensor[]): Tensor[] {
     if (!node.operation.gradient) {
       if (node.operation.name === "stopGradient" || !node.outputs.some((tensor) => isFloat(tensor.dtype))) continue;
       throw new ShapeError(`grad: ${node.operation.name} has no gradient`);
+    }
+    const { keptFrom = node.outputs.length } = node.operation;
+    if (flowing.some((gradient, index) => gradient !== undefined && index >= keptFrom)) {
+      throw new ShapeError(
+        `grad: ${node.operation.name} cannot be differentiated a second time; write it with operations that can`,
+      );
     }
     let source = node;
     if (node.block) {

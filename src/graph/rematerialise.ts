@@ -12,6 +12,7 @@ let nextBlock = 1;
  * Runs `body` so that the tensors it makes are not kept for the backward pass but computed again there, from the
  * tensors that enter it. Mark one encoder block at a time: memory falls to one block's intermediates plus one tensor
  * a block, time rises by one forward pass. Blocks do not nest; an inner one is part of the outer.
+ * What follows from inputs and parameters alone is not recomputed: nothing holds it back, and the runtime merges it.
  */
 export function rematerialise<T>(body: () => T): T {
   const block: Block = { id: nextBlock++ };
@@ -37,6 +38,9 @@ export function accumulateGradients<M extends Record<string, Tensor> & { loss: T
   parameters: readonly Tensor[],
   lossOf: (part: Readonly<Record<string, Tensor>>, index: number) => M,
 ): AccumulatedGradients<M> {
+  if (!Number.isInteger(microbatches) || microbatches < 1) {
+    throw new ShapeError(`accumulateGradients: ${microbatches} is not a number of microbatches`);
+  }
   const names = Object.keys(batch);
   for (const name of names) {
     if (batch[name]!.shape[0]! % microbatches !== 0) {

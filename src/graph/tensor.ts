@@ -67,6 +67,8 @@ export interface Operation<A = unknown> {
   emit(node: Node<A>, emitter: Emitter): void;
   /** Gradients of the inputs from those of the outputs (undefined: not needed, or none flows). */
   gradient?(node: Node<A>, outputGradients: readonly (Tensor | undefined)[]): (Tensor | undefined)[];
+  /** Outputs from this one on are kept for the backward pass alone; the gradient rule takes no gradient of them. */
+  readonly keptFrom?: number;
   /** Multiply-adds times two spent in matrix products and convolutions. */
   flops?(node: Node<A>): number;
 }

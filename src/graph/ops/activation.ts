@@ -12,6 +12,7 @@ export type GeluForm = "tanh" | "erf";
 
 const geluOperation: Operation<{ form: GeluForm }> = {
   name: "gelu",
+  keptFrom: 1,
   infer: ([x]) => {
     if (!isFloat(x!.dtype)) throw new ShapeError(`gelu: needs a float tensor, got ${describe(x!)}`);
     return [x!, x!];

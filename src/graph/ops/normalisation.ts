@@ -21,6 +21,7 @@ import { reshape } from "./shape.js";
 
 const layerNormOperation: Operation<{ epsilon: number }> = {
   name: "layerNorm",
+  keptFrom: 1,
   infer: ([x, gamma, beta]) => {
     requireSameDType("layerNorm", [x!, gamma!, beta!]);
     const width = x!.shape.at(-1);
@@ -65,6 +66,7 @@ export function layerNorm(x: Tensor, scale: Tensor, bias: Tensor, epsilon = 1e-6
 
 const standardiseOperation: Operation<{ epsilon: number }> = {
   name: "standardise",
+  keptFrom: 1,
   infer: ([x]) => [x!, { dtype: x!.dtype, shape: [...x!.shape.slice(0, -1), 1] }],
   emit: ({ inputs, outputs, attributes }, emitter) => {
     const x = inputs[0]!;

@@ -1,9 +1,12 @@
 // Multiplication by a plain number, kept as an operation of its own so that matrix products can absorb the factor.
-import { apply, isFloat, type Operation, type Tensor } from "../tensor.js";
+import { apply, describe, isFloat, type Operation, ShapeError, type Tensor } from "../tensor.js";
 
 const scaleOperation: Operation<{ factor: number }> = {
   name: "scale",
-  infer: ([x]) => [{ dtype: x!.dtype, shape: x!.shape }],
+  infer: ([x]) => {
+    if (!isFloat(x!.dtype)) throw new ShapeError(`scale: needs a float tensor, got ${describe(x!)}; cast it first`);
+    return [{ dtype: x!.dtype, shape: x!.shape }];
+  },
   emit: ({ inputs, outputs, attributes }, emitter) => {
     const factor = emitter.float(attributes.factor, inputs[0]!.dtype);
     emitter.node("Mul", [emitter.name(inputs[0]!), factor], [emitter.name(outputs[0]!)]);
