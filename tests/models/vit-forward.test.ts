@@ -56,7 +56,6 @@ const cases: Record<string, Case> = {
 const few = [
   "pooling tok, position embedding learn",
   "pooling map, position embedding sincos2d",
-  "pre-logits of every token",
   "erf GELU",
   "sides no patch divides",
 ];
