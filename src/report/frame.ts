@@ -27,9 +27,9 @@ export const fontSize = 12;
 
 const fontFamily = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', Arial, sans-serif";
 
-/** Width of a line of sans-serif text at the axis size: 0.56 em a character on average, wide enough for digits. */
+/** Width of a line of sans-serif text at the axis size: 0.6 em a character, so that wide fonts fit too. */
 export function textWidth(text: string, size = fontSize): number {
-  return text.length * size * 0.56;
+  return text.length * size * 0.6;
 }
 
 /** A line of text; muted text is the second voice of a chart. */
@@ -46,7 +46,8 @@ export function label(
       x,
       y,
       "text-anchor": anchor === "start" ? undefined : anchor,
-      "fill-opacity": muted ? 0.78 : undefined,
+      // A class, not an opacity: alone, the neutral grey has no contrast to give away.
+      class: muted ? "quiet" : undefined,
       "font-size": size,
       "font-weight": weight,
     },

@@ -13,7 +13,7 @@ import {
   verticalAxis,
 } from "./frame.js";
 import { element, fragment, type Markup } from "./markup.js";
-import { type SeriesStyle, seriesStyle } from "./palette.js";
+import { paper, type SeriesStyle, seriesStyle } from "./palette.js";
 import { createScale, type NumberFormat, type Scale, shortNumber } from "./scales.js";
 
 /** One point of a series; `low` and `high` bound its uncertainty. */
@@ -110,7 +110,18 @@ export function markerAt(shape: SeriesStyle["marker"], x: number, y: number, col
 /** A vertical bar from low to high with caps. */
 export function errorBar(x: number, low: number, high: number, cap: number, colour: string): Markup {
   const d = `M${x.toFixed(1)} ${low.toFixed(1)}V${high.toFixed(1)}M${(x - cap).toFixed(1)} ${low.toFixed(1)}h${2 * cap}M${(x - cap).toFixed(1)} ${high.toFixed(1)}h${2 * cap}`;
-  return element("path", { d, stroke: colour, "stroke-width": 1.4, fill: "none" });
+  // A rim in the colour of the paper (white where no page says otherwise) parts it from a bar it is drawn upon.
+  return fragment(
+    element("path", {
+      d,
+      class: "rim",
+      stroke: paper.light,
+      "stroke-opacity": 0.85,
+      "stroke-width": 3.6,
+      fill: "none",
+    }),
+    element("path", { d, stroke: colour, "stroke-width": 1.5, fill: "none" }),
+  );
 }
 
 function drawUncertainty(run: readonly Point[], series: LineSeries, colour: string, x: Scale, y: Scale): Markup | null {

@@ -62,6 +62,8 @@ tbody th .detail { display: block; font-weight: 400; font-size: 0.84rem; color: 
 figure { margin: 0.9rem 0 1.4rem; }
 figcaption { color: var(--muted); font-size: 0.88rem; max-width: 44rem; margin-top: 0.5rem; }
 .chart { color: var(--text); max-width: 100%; height: auto; display: block; }
+.quiet { fill-opacity: 0.76; }
+.rim { stroke: var(--paper); }
 .narrow { display: none; }
 
 .support { display: grid; gap: 0.5rem; margin: 0 0 1.1rem; padding: 0; list-style: none; }
