@@ -49,6 +49,7 @@ export const train = defineArguments({
     },
     output: { type: "string", valueHint: "folder", description: "Folder of the run; runs/NAME when left out" },
     resume: { type: "boolean", description: "Go on from the newest checkpoint in the folder, as if never stopped" },
+    overwrite: { type: "boolean", description: "Replace the run that is in the folder" },
     "dry-run": { type: "boolean", description: "Print parameters, FLOPs, memory, steps and expected time, and stop" },
   },
   examples: [

@@ -24,6 +24,7 @@ export function entry<T extends ArgsDef>(
 
 /** The commands, in the order help lists them. */
 const commands: readonly Entry[] = [
+  entry(definitions.train, () => import("./commands/train.js")),
   entry(definitions.models, () => import("./commands/models.js")),
   entry(definitions.data, () => import("./commands/data.js")),
 ];

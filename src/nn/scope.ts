@@ -22,6 +22,8 @@ export interface ScopeOptions {
   /** One int32 input, given anew at every step. With it the model is in training mode: dropout and the like draw. */
   readonly seed?: Tensor;
   readonly dtype?: DType;
+  /** Parameters of another trace to share. */
+  readonly parameters?: readonly Parameter[];
 }
 
 /** A place in the tree of a model's names. */
@@ -34,7 +36,7 @@ export class Scope {
   /** The root of a new model. Trace a model again in the same root to share its parameters. */
   static root(options: ScopeOptions = {}): Scope {
     return new Scope("", {
-      parameters: new Map(),
+      parameters: new Map(options.parameters?.map((parameter) => [parameter.name, parameter])),
       intermediates: new Map(),
       seed: options.seed,
       dtype: options.dtype ?? "float32",

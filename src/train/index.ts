@@ -1,10 +1,16 @@
 /** Training: recipes and the plumbing of a run. */
 
 export * from "./checkpoint.js";
+export * from "./classifier.js";
+export * from "./dry-run.js";
 export * from "./durations.js";
+export * from "./evaluate.js";
 export * from "./load-recipe.js";
+export * from "./losses.js";
 export * from "./metrics.js";
 export * from "./overrides.js";
 export * from "./progress.js";
 export * from "./recipe.js";
+export * from "./settings.js";
 export * from "./tensorboard.js";
+export * from "./train.js";

@@ -37,7 +37,7 @@ const vitSchema = z
     name: z.literal("vit"),
     /** A published variant such as "S/16"; the dimensions below change single ones of it. */
     variant: z.string().optional(),
-    patchSize: imageSize.optional(),
+    patchSize: count.optional(),
     width: count.optional(),
     depth: count.optional(),
     heads: count.optional(),

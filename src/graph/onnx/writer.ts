@@ -170,8 +170,12 @@ function emit(
   for (const node of nodes) for (const tensor of node.inputs) used.add(tensor);
   const emission = new Emission(used, names);
   before?.(emission);
-  for (const node of nodes) node.operation.emit(node, emission);
-  for (const [name, tensor] of outputs) emission.node("Identity", [emission.name(tensor)], [name]);
+  const read = new Set(nodes.flatMap((node) => node.inputs.map((tensor) => tensor.producer)));
+  const inner = nodes.filter((node) => read.has(node));
+  const last = nodes.filter((node) => !read.has(node)).reverse();
+  for (const node of [...inner, ...last]) node.operation.emit(node, emission);
+  const results = [...outputs].sort(([, a], [, b]) => b.producer.id - a.producer.id);
+  for (const [name, tensor] of results) emission.node("Identity", [emission.name(tensor)], [name]);
   return emission;
 }
 
@@ -192,6 +196,9 @@ function writeGraphBody(
   for (const { name, type } of inputs) graph.message(11, (info) => writeValueInfo(info, name, type));
   for (const { name, type } of outputs) graph.message(12, (info) => writeValueInfo(info, name, type));
 }
+
+/** Name and type alone: what is returned may travel to another thread, a tensor with its producer may not. */
+const plain = ({ name, type }: NamedType): NamedType => ({ name, type: { dtype: type.dtype, shape: [...type.shape] } });
 
 function finishModel(
   emission: Emission,
@@ -248,8 +255,8 @@ function finishModel(
   return {
     bytes: model.finish(),
     ...(pieces.length > 0 && { external: { path: externalPath, pieces, byteLength: externalLength } }),
-    inputs,
-    outputs,
+    inputs: inputs.map(plain),
+    outputs: outputs.map(plain),
     nodeCount: emission.nodes.length,
   };
 }

@@ -1,0 +1,80 @@
+/** `fovea train`: trains by a recipe, or says what it would cost. */
+
+import { formatBytes } from "../../text/format.js";
+import {
+  type DryRun,
+  dryRun,
+  formatDuration,
+  loadRecipe,
+  type TrainResult,
+  train as trainRecipe,
+} from "../../train/index.js";
+import { type CommandResult, defineCommand } from "../command.js";
+import { train } from "../definitions.js";
+
+const percent = (share: number) => `${(100 * share).toFixed(2)} %`;
+const count = (value: number) => value.toLocaleString("en-US");
+
+/** The cost of a run as text. */
+function dryRunText(found: DryRun): string {
+  return [
+    `images      ${count(found.trainingImages)} of ${count(found.classes)} classes`,
+    `parameters  ${count(found.parameters)}`,
+    `steps       ${count(found.totalSteps)} (${found.epochs.toFixed(1)} epochs)`,
+    `FLOPs       ${(found.flopsPerStep / 1e9).toFixed(2)} G a step, ${(found.totalFlops / 1e12).toFixed(1)} T in all`,
+    `memory      about ${formatBytes(found.memoryBytes)}`,
+    `time        about ${formatDuration(found.expectedSeconds)} (this machine: ${found.matmulGflops.toFixed(0)} GFLOP/s on a 1024 x 1024 product, of which ${(100 * found.assumedRatio).toFixed(0)} % is assumed)`,
+  ].join("\n");
+}
+
+function trainText(result: TrainResult): string {
+  const { folder, step, totalSteps, evaluation, seconds, interrupted, bad } = result;
+  const lines = [
+    interrupted
+      ? `stopped after step ${step} of ${totalSteps}; the state is saved in ${folder}; go on with --resume`
+      : `trained ${totalSteps} steps in ${formatDuration(seconds)}; the run is in ${folder}`,
+    `loss ${result.loss.toFixed(4)}`,
+  ];
+  if (evaluation) lines.push(`accuracy ${percent(evaluation.accuracy)} on ${count(evaluation.images)} images`);
+  if (bad.length > 0)
+    lines.push(`${bad.length} images could not be read:`, ...bad.slice(0, 10).map((one) => `  ${one}`));
+  return lines.join("\n");
+}
+
+/** An AbortSignal that the first Ctrl-C (or SIGTERM) fires; a second one ends the process as usual. */
+function stopSignal(note: (text: string) => void): { signal: AbortSignal; release(): void } {
+  const controller = new AbortController();
+  const stop = () => {
+    note("stopping after this step; once more to stop at once");
+    controller.abort();
+    release();
+  };
+  const release = () => {
+    process.off("SIGINT", stop);
+    process.off("SIGTERM", stop);
+  };
+  process.on("SIGINT", stop);
+  process.on("SIGTERM", stop);
+  return { signal: controller.signal, release };
+}
+
+export const command = defineCommand(train, async ({ args, overrides, json, note }): Promise<CommandResult> => {
+  const output = args.output === undefined ? [] : [{ path: "output", value: args.output }];
+  const recipe = await loadRecipe(args.recipe, [...overrides, ...output]);
+  if (args["dry-run"]) {
+    const found = await dryRun(recipe);
+    return { document: found, text: dryRunText(found) };
+  }
+  const { signal, release } = stopSignal(note);
+  try {
+    const result = await trainRecipe(recipe, {
+      resume: args.resume === true,
+      overwrite: args.overwrite === true,
+      silent: json,
+      signal,
+    });
+    return { document: result, text: trainText(result), failed: result.interrupted };
+  } finally {
+    release();
+  }
+});

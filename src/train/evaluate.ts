@@ -1,0 +1,95 @@
+// Evaluation of a classifier and representations of images, over a whole source.
+import { createLoader, type ImageSource } from "../data/index.js";
+import type { Program } from "../runtime/index.js";
+
+export interface EvaluationResult {
+  /** Share of images whose highest logit is their class. */
+  readonly accuracy: number;
+  /** Mean loss an image. */
+  readonly loss: number;
+  readonly images: number;
+}
+
+export interface PassOptions {
+  readonly batchSize: number;
+  readonly preprocessing: string;
+  readonly workers?: number;
+}
+
+/** The position of the largest value of `count` starting at `offset`; the first of equals. */
+export function argmax(values: ArrayLike<number>, offset: number, count: number): number {
+  let best = 0;
+  for (let i = 1; i < count; i++) if (values[offset + i]! > values[offset + best]!) best = i;
+  return best;
+}
+
+/** Runs `evaluate` of a classifier's program over every image of a source. */
+export async function evaluateClassifier(
+  program: Program,
+  source: ImageSource,
+  options: PassOptions,
+): Promise<EvaluationResult> {
+  const loader = createLoader(source, { ...options, evaluation: true });
+  let images = 0;
+  let right = 0;
+  let lossSum = 0;
+  try {
+    for (let batch = await loader.next(); batch; batch = await loader.next()) {
+      const feeds = { image: batch.image, label: batch.label };
+      const { logits, loss } = await program.run("evaluate", feeds);
+      const classes = logits!.length / options.batchSize;
+      for (let i = 0; i < options.batchSize; i++) {
+        if (batch.mask[i] === 0) continue;
+        images++;
+        lossSum += Number(loss![i]);
+        if (argmax(logits as Float32Array, i * classes, classes) === feeds.label[i]) right++;
+      }
+      loader.recycle({ ...batch, image: feeds.image, label: feeds.label });
+    }
+  } finally {
+    await loader.close();
+  }
+  return { accuracy: right / images, loss: lossSum / images, images };
+}
+
+export interface Representations {
+  /** [count, width], row by row. */
+  readonly features: Float32Array;
+  readonly width: number;
+  readonly labels: Int32Array;
+  /** Index in the source of each row. */
+  readonly indices: Int32Array;
+}
+
+/** The representation (`preLogits`) of every readable image of a source, in the source's order. */
+export async function representImages(
+  program: Program,
+  source: ImageSource,
+  options: PassOptions & { readonly onProgress?: (done: number, total: number) => void },
+): Promise<Representations> {
+  const loader = createLoader(source, { ...options, evaluation: true });
+  const rows: Float32Array[] = [];
+  const labels: number[] = [];
+  const indices: number[] = [];
+  let width = 0;
+  try {
+    for (let batch = await loader.next(); batch; batch = await loader.next()) {
+      const feeds = { image: batch.image };
+      const { preLogits } = await program.run("represent", feeds);
+      width = preLogits!.length / options.batchSize;
+      for (let i = 0; i < options.batchSize; i++) {
+        if (batch.mask[i] === 0) continue;
+        rows.push((preLogits as Float32Array).subarray(i * width, (i + 1) * width));
+        labels.push(batch.label[i]!);
+        indices.push(batch.indices[i]!);
+      }
+      options.onProgress?.(rows.length, source.length);
+      loader.recycle({ ...batch, image: feeds.image });
+    }
+  } finally {
+    await loader.close();
+  }
+  const features = new Float32Array(rows.length * width);
+  for (const [i, row] of rows.entries()) features.set(row, i * width);
+  return { features, width, labels: Int32Array.from(labels), indices: Int32Array.from(indices) };
+}

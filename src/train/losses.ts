@@ -1,0 +1,54 @@
+// Classification losses, as the reference defines them (papers.md 5.4). Each gives one number an example: [N].
+import {
+  add,
+  describe,
+  logSoftmax,
+  multiply,
+  negate,
+  oneHot,
+  reduceSum,
+  ShapeError,
+  scale,
+  softplus,
+  subtract,
+  type Tensor,
+} from "../graph/index.js";
+
+export type LossName = "softmax" | "sigmoid";
+
+/**
+ * Targets [N, K] of integer labels [N]: 1 for the class and 0 elsewhere; smoothed, 1 - e and e / (K - 1)
+ * (papers.md 5.4, weighted_softmax_xent).
+ */
+export function targetsOf(labels: Tensor, classes: number, smoothing = 0): Tensor {
+  const hot = oneHot(labels, classes);
+  if (smoothing === 0) return hot;
+  const off = smoothing / (classes - 1);
+  return add(scale(hot, 1 - smoothing - off), off);
+}
+
+/** -sum over classes of target log softmax(logits): [N, K] and [N, K] give [N]. */
+export function softmaxCrossEntropy(logits: Tensor, targets: Tensor): Tensor {
+  requireMatching("softmaxCrossEntropy", logits, targets);
+  return negate(reduceSum(multiply(targets, logSoftmax(logits)), 1));
+}
+
+/** -sum over classes of y log sigmoid(z) + (1 - y) log sigmoid(-z): summed, not averaged, over classes. */
+export function sigmoidCrossEntropy(logits: Tensor, targets: Tensor): Tensor {
+  requireMatching("sigmoidCrossEntropy", logits, targets);
+  // -log sigmoid(-z) = softplus(z), and log sigmoid(z) - log sigmoid(-z) = z
+  return reduceSum(subtract(softplus(logits), multiply(targets, logits)), 1);
+}
+
+export const losses: Readonly<Record<LossName, (logits: Tensor, targets: Tensor) => Tensor>> = {
+  softmax: softmaxCrossEntropy,
+  sigmoid: sigmoidCrossEntropy,
+};
+
+function requireMatching(name: string, logits: Tensor, targets: Tensor): void {
+  if (logits.shape.length !== 2 || logits.shape.join() !== targets.shape.join()) {
+    throw new ShapeError(
+      `${name}: logits ${describe(logits)} and targets ${describe(targets)} must both be [N, classes]`,
+    );
+  }
+}

@@ -1,0 +1,55 @@
+// From a recipe and what is known of its data to the configuration of a run.
+import { type ViTConfig, vitConfig, vitDefaults } from "../models/index.js";
+import { createSchedule } from "../optim/index.js";
+import type { ClassifierConfig } from "./classifier.js";
+import { type DurationContext, toSteps } from "./durations.js";
+import { type Recipe, scheduleConfig } from "./recipe.js";
+
+/** The model a recipe describes, for a number of classes. Throws RangeError when the variant is unknown. */
+export function modelConfig(model: Recipe["model"], classes: number): ViTConfig {
+  const { name: _, variant, imageSize: __, channels: ___, ...rest } = model;
+  const given = Object.fromEntries(
+    Object.entries(rest).filter(([, value]) => value !== undefined),
+  ) as Partial<ViTConfig>;
+  if (variant !== undefined) return vitConfig(variant, { ...given, classes });
+  const width = given.width!;
+  return { ...vitDefaults, mlpDim: 4 * width, ...given, classes } as ViTConfig;
+}
+
+/** [height, width, channels] of a recipe's images. */
+export function imageShape({ imageSize, channels }: Recipe["model"]): readonly [number, number, number] {
+  return typeof imageSize === "number" ? [imageSize, imageSize, channels] : [...imageSize, channels];
+}
+
+export interface RunPlan {
+  readonly totalSteps: number;
+  readonly evaluateEvery: number;
+  readonly checkpointEvery: number;
+  readonly logEvery: number;
+  readonly stepsPerEpoch: number;
+  readonly classifier: ClassifierConfig;
+}
+
+/** Every duration of a recipe in steps, and the configuration of its graphs. Throws when a duration means nothing. */
+export function planRun(recipe: Recipe, datasetSize: number, classes: number): RunPlan {
+  const sizes: DurationContext = { batchSize: recipe.batchSize, datasetSize };
+  const totalSteps = toSteps(recipe.total, sizes, "total");
+  const context: DurationContext = { ...sizes, totalSteps };
+  return {
+    totalSteps,
+    evaluateEvery: toSteps(recipe.evaluate.every, context, "evaluate.every"),
+    checkpointEvery: toSteps(recipe.checkpoint.every, context, "checkpoint.every"),
+    logEvery: toSteps(recipe.log.every, context, "log.every"),
+    stepsPerEpoch: Math.max(1, Math.floor(datasetSize / recipe.batchSize)),
+    classifier: {
+      model: modelConfig(recipe.model, classes),
+      image: imageShape(recipe.model),
+      batchSize: recipe.batchSize,
+      microbatches: recipe.microbatches ?? 1,
+      loss: recipe.loss,
+      labelSmoothing: recipe.labelSmoothing,
+      optimizer: recipe.optimizer,
+      schedule: createSchedule(scheduleConfig(recipe, context), { total: totalSteps, batchSize: recipe.batchSize }),
+    },
+  };
+}

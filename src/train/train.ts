@@ -1,0 +1,358 @@
+// The training loop: batches in, one program step each, metrics, evaluation and checkpoints out; stops and goes on as
+// if it had never stopped.
+import { readFile, rm } from "node:fs/promises";
+import { join } from "node:path";
+import { createLoader, type ImageSource, type Loader, type LoaderPosition, openSource } from "../data/index.js";
+import { compile, type Device, type Program, parseDevice, type Results } from "../runtime/index.js";
+import type { StoredTensor, TypedArray } from "../weights/index.js";
+import {
+  type Json,
+  type LoadedCheckpoint,
+  latestCheckpoint,
+  listCheckpoints,
+  type Score,
+  saveCheckpoint,
+} from "./checkpoint.js";
+import { buildClassifier, type Classifier } from "./classifier.js";
+import { isTime } from "./durations.js";
+import { type EvaluationResult, evaluateClassifier } from "./evaluate.js";
+import { resolvedRecipeFile, saveRecipe } from "./load-recipe.js";
+import { type MetricsRecord, MetricsWriter } from "./metrics.js";
+import { type Progress, startProgress } from "./progress.js";
+import { type Recipe, recipeDifferences, resolveRecipe } from "./recipe.js";
+import { planRun, type RunPlan } from "./settings.js";
+import { TensorBoardWriter } from "./tensorboard.js";
+
+export interface TrainOptions {
+  /** Continue the run in the recipe's output folder. */
+  readonly resume?: boolean;
+  /** Replace a run that is there already. */
+  readonly overwrite?: boolean;
+  /** Already opened sources, in place of the ones the recipe names (they are not closed). */
+  readonly sources?: { readonly train: ImageSource; readonly evaluation?: ImageSource };
+  readonly silent?: boolean;
+  /** Stops after the step under way, saves, and ends the run with `interrupted`. */
+  readonly signal?: AbortSignal;
+  /** Told every line of metrics as it is written. */
+  readonly onMetrics?: (record: MetricsRecord) => void;
+}
+
+export interface TrainResult {
+  readonly folder: string;
+  readonly step: number;
+  readonly totalSteps: number;
+  readonly loss: number;
+  readonly evaluation: EvaluationResult | undefined;
+  readonly interrupted: boolean;
+  /** Seconds of running time, resumed parts added up. */
+  readonly seconds: number;
+  readonly parameters: number;
+  readonly bad: readonly string[];
+}
+
+/** A run cannot start or go on; the message says why and what to do. */
+export class TrainError extends Error {
+  override name = "TrainError";
+}
+
+/** The folder of a recipe's run. */
+export const runFolder = (recipe: Recipe): string => recipe.output ?? join("runs", recipe.name ?? "run");
+export const checkpointFolder = (folder: string): string => join(folder, "checkpoints");
+
+/**
+ * Trains a classifier as a recipe says, into the recipe's output folder: `recipe.json`, `metrics.jsonl`, TensorBoard
+ * events, `checkpoints/`. Throws TrainError when the folder already holds a run (and neither `resume` nor `overwrite`
+ * is given), when the loss is not a number, and what the sources, the recipe and the disk throw.
+ */
+export async function train(recipe: Recipe, options: TrainOptions = {}): Promise<TrainResult> {
+  const folder = runFolder(recipe);
+  const restored = await openFolder(recipe, folder, options);
+  const owned: ImageSource[] = [];
+  const open = async (given: ImageSource | undefined, part: { source: string; split: string }) => {
+    if (given) return given;
+    const source = await openSource(part.source, { split: part.split });
+    owned.push(source);
+    return source;
+  };
+  let run: Run | undefined;
+  try {
+    const trainSource = await open(options.sources?.train, recipe.data.train);
+    const evaluationPart = recipe.data.evaluation;
+    const evaluationSource = evaluationPart && (await open(options.sources?.evaluation, evaluationPart));
+    const plan = planRun(recipe, trainSource.length, trainSource.classNames.length);
+    const classifier = buildClassifier(plan.classifier, recipe.seed);
+    const device: Device = parseDevice(recipe.device);
+    const program = await compile(classifier.source, {
+      device,
+      ...(recipe.threads !== undefined && { threads: recipe.threads }),
+    });
+    run = await Run.start({
+      recipe,
+      folder,
+      plan,
+      classifier,
+      program,
+      trainSource,
+      evaluationSource,
+      restored,
+      options,
+    });
+    return await run.finish();
+  } finally {
+    await run?.close();
+    for (const source of owned) await source.close();
+  }
+}
+
+/** Makes sure the folder may be written, and finds what to continue from. */
+async function openFolder(
+  recipe: Recipe,
+  folder: string,
+  options: TrainOptions,
+): Promise<LoadedCheckpoint | undefined> {
+  const recipePath = join(folder, resolvedRecipeFile);
+  const { checkpoints, damaged } = await listCheckpoints(checkpointFolder(folder));
+  const exists = checkpoints.length + damaged.length > 0;
+  if (options.resume) {
+    const before = await readFile(recipePath, "utf8").catch(() => undefined);
+    if (before === undefined)
+      throw new TrainError(`there is no run to resume in ${folder}; start one without --resume`);
+    const changed = recipeDifferences(resolveRecipe(JSON.parse(before), recipePath), recipe);
+    if (changed.length > 0) {
+      throw new TrainError(
+        `the run in ${folder} was started with other settings; resume with the same ones, or start anew with another --output:\n${changed.map((line) => `  ${line}`).join("\n")}`,
+      );
+    }
+    return await latestCheckpoint(checkpointFolder(folder));
+  }
+  if (exists && !options.overwrite) {
+    throw new TrainError(
+      `${folder} already holds a run; continue it with --resume, replace it with --overwrite, or choose another --output`,
+    );
+  }
+  if (exists) await rm(checkpointFolder(folder), { recursive: true });
+  await saveRecipe(folder, recipe);
+  return undefined;
+}
+
+interface RunParts {
+  readonly recipe: Recipe;
+  readonly folder: string;
+  readonly plan: RunPlan;
+  readonly classifier: Classifier;
+  readonly program: Program;
+  readonly trainSource: ImageSource;
+  readonly evaluationSource: ImageSource | undefined;
+  readonly restored: LoadedCheckpoint | undefined;
+  readonly options: TrainOptions;
+}
+
+/** A run under way: owns the program, the loader and the open files. */
+class Run {
+  private step: number;
+  private loss = Number.NaN;
+  private evaluation: EvaluationResult | undefined;
+  private lastSaved = -1;
+  private readonly before: number;
+  private readonly started = performance.now();
+
+  private constructor(
+    private readonly parts: RunParts,
+    private readonly loader: Loader,
+    private readonly metrics: MetricsWriter,
+    private readonly tensorBoard: TensorBoardWriter,
+    private readonly progress: Progress,
+  ) {
+    this.step = parts.restored?.step ?? 0;
+    this.before = (parts.restored?.meta["seconds"] as number | undefined) ?? 0;
+  }
+
+  static async start(parts: RunParts): Promise<Run> {
+    const { recipe, restored, classifier, program, folder, plan, options } = parts;
+    await program.writeState(restored ? restoredState(classifier, restored) : classifier.initialState());
+    const position = restored?.meta["loader"] as unknown as LoaderPosition | undefined;
+    const loader = createLoader(parts.trainSource, {
+      batchSize: recipe.batchSize,
+      preprocessing: recipe.data.train.preprocessing,
+      seed: recipe.seed,
+      ...(recipe.data.workers !== undefined && { workers: recipe.data.workers }),
+      ...(position && { position }),
+    });
+    const metrics = await MetricsWriter.open(join(folder, "metrics.jsonl"), restored?.step);
+    const progress = startProgress({
+      total: plan.totalSteps,
+      start: restored?.step ?? 0,
+      batchSize: recipe.batchSize,
+      ...(options.silent !== undefined && { silent: options.silent }),
+    });
+    const run = new Run(parts, loader, metrics, new TensorBoardWriter(folder, restored?.step), progress);
+    if (restored) run.best = (await bestSoFar(folder))?.value;
+    if (restored) progress.note(`resumed from step ${restored.step} (${restored.path})`);
+    return run;
+  }
+
+  private get seconds(): number {
+    return this.before + (performance.now() - this.started) / 1000;
+  }
+
+  /** Runs every step that is left. */
+  async finish(): Promise<TrainResult> {
+    const { plan, recipe, options, folder, classifier } = this.parts;
+    const { totalSteps } = plan;
+    let interrupted = false;
+    while (this.step < totalSteps && !interrupted) {
+      await this.trainStep();
+      const evaluated = isTime(this.step, plan.evaluateEvery, totalSteps) ? await this.evaluate() : undefined;
+      interrupted = options.signal?.aborted ?? false;
+      const due = isTime(this.step, plan.checkpointEvery, totalSteps);
+      if (this.isBest(evaluated) || due || interrupted) await this.save(evaluated);
+    }
+    interrupted &&= this.step < totalSteps;
+    this.progress.finish();
+    return {
+      folder,
+      step: this.step,
+      totalSteps,
+      loss: this.loss,
+      evaluation: this.evaluation ?? (recipe.data.evaluation && !interrupted ? await this.evaluate() : undefined),
+      interrupted,
+      seconds: this.seconds,
+      parameters: classifier.parameterCount,
+      bad: this.loader.stats().bad.map((one) => `${one.id}: ${one.reason}`),
+    };
+  }
+
+  private async trainStep(): Promise<void> {
+    const { program, classifier, recipe, plan } = this.parts;
+    const batch = await this.loader.next();
+    if (!batch) throw new TrainError("the training data ended before the run did");
+    const feeds = { image: batch.image, label: batch.label, ...classifier.stepInputs(this.step, recipe.seed) };
+    const results = await program.step(feeds);
+    this.loader.recycle({ ...batch, image: feeds.image, label: feeds.label });
+    this.step++;
+    this.loss = numberOf(results, "loss");
+    if (!Number.isFinite(this.loss)) throw this.notANumber();
+    const shown: Record<string, number> = { loss: this.loss };
+    if (results["gradientNorm"]) shown["gradientNorm"] = numberOf(results, "gradientNorm");
+    this.progress.update(this.step, {
+      loss: this.loss,
+      ...(this.evaluation && { accuracy: this.evaluation.accuracy }),
+    });
+    if (isTime(this.step, plan.logEvery, plan.totalSteps, true)) {
+      this.record({ ...shown, learningRate: recipe.optimizer.learningRate * plan.classifier.schedule(this.step - 1) });
+    }
+  }
+
+  private notANumber(): TrainError {
+    const saved =
+      this.lastSaved >= 0 ? `the checkpoint of step ${this.lastSaved} is good` : "no checkpoint was saved yet";
+    return new TrainError(
+      `the loss of step ${this.step} is ${this.loss}; ${saved}. Try a lower optimizer.learningRate, a longer schedule.warmup or optimizer.clipNorm=1`,
+    );
+  }
+
+  private async evaluate(): Promise<EvaluationResult | undefined> {
+    const { evaluationSource, recipe, program } = this.parts;
+    const part = recipe.data.evaluation;
+    if (!evaluationSource || !part) return undefined;
+    this.evaluation = await evaluateClassifier(program, evaluationSource, {
+      batchSize: recipe.batchSize,
+      preprocessing: part.preprocessing,
+      ...(recipe.data.workers !== undefined && { workers: recipe.data.workers }),
+    });
+    this.record({ "evaluation/loss": this.evaluation.loss, "evaluation/accuracy": this.evaluation.accuracy });
+    this.progress.note(
+      `step ${this.step}: evaluation accuracy ${(100 * this.evaluation.accuracy).toFixed(2)} %, loss ${this.evaluation.loss.toFixed(4)}`,
+    );
+    return this.evaluation;
+  }
+
+  private record(values: Readonly<Record<string, number>>): void {
+    const record = {
+      step: this.step,
+      epoch: this.step / this.parts.plan.stepsPerEpoch,
+      time: this.seconds,
+      ...values,
+    };
+    this.metrics.write(record);
+    this.tensorBoard.scalars(this.step, values);
+    this.parts.options.onMetrics?.(record);
+  }
+
+  private scoreOf(evaluated: EvaluationResult | undefined): Score | undefined {
+    const keep = this.parts.recipe.checkpoint.keepBest;
+    if (!keep || !evaluated) return undefined;
+    const value = evaluated[keep.metric as keyof EvaluationResult];
+    if (value === undefined) {
+      throw new TrainError(`checkpoint.keepBest.metric: there is no metric ${keep.metric}; use accuracy or loss`);
+    }
+    return { metric: keep.metric, mode: keep.mode, value };
+  }
+
+  private best: number | undefined;
+
+  private isBest(evaluated: EvaluationResult | undefined): boolean {
+    const score = this.scoreOf(evaluated);
+    if (!score) return false;
+    const better =
+      this.best === undefined || (score.mode === "max" ? score.value > this.best : score.value < this.best);
+    if (better) this.best = score.value;
+    return better;
+  }
+
+  private async save(evaluated: EvaluationResult | undefined): Promise<void> {
+    const { program, classifier, recipe, folder } = this.parts;
+    const state = await program.readState();
+    const tensors = new Map<string, StoredTensor>(
+      classifier.slots.map(({ name, input }) => [
+        name,
+        { dtype: "float32", shape: [...input.shape], data: state[name] as TypedArray },
+      ]),
+    );
+    const score = this.scoreOf(evaluated);
+    const meta: Record<string, Json> = {
+      loader: this.loader.position() as unknown as Json,
+      seconds: this.seconds,
+      loss: this.loss,
+    };
+    await saveCheckpoint(
+      checkpointFolder(folder),
+      { step: this.step, tensors, meta },
+      { keepLast: recipe.checkpoint.keepLast, ...(score && { score }) },
+    );
+    this.lastSaved = this.step;
+  }
+
+  async close(): Promise<void> {
+    this.progress.finish();
+    this.metrics.close();
+    this.tensorBoard.close();
+    await this.loader.close();
+    await this.parts.program.close();
+  }
+}
+
+/** The best score among the checkpoints of a run. */
+async function bestSoFar(folder: string): Promise<Score | undefined> {
+  const { checkpoints } = await listCheckpoints(checkpointFolder(folder));
+  const scores = checkpoints.flatMap(({ score }) => score ?? []);
+  return scores.sort((a, b) => (a.mode === "max" ? b.value - a.value : a.value - b.value))[0];
+}
+
+/** The state a checkpoint holds; throws TrainError listing every name that is missing or extra. */
+function restoredState(classifier: Classifier, { tensors, path }: LoadedCheckpoint): Results {
+  const wanted = new Map(classifier.slots.map(({ name, input }) => [name, input.shape.join()]));
+  const problems = [
+    ...[...wanted.keys()].filter((name) => !tensors.has(name)).map((name) => `missing ${name}`),
+    ...[...tensors.keys()].filter((name) => !wanted.has(name)).map((name) => `extra ${name}`),
+    ...[...tensors]
+      .filter(([name, { shape }]) => wanted.has(name) && wanted.get(name) !== shape.join())
+      .map(([name, { shape }]) => `${name} is [${shape.join(", ")}], expected [${wanted.get(name)}]`),
+  ];
+  if (problems.length > 0) throw new TrainError(`${path} does not fit the model:\n  ${problems.join("\n  ")}`);
+  return Object.fromEntries([...tensors].map(([name, { data }]) => [name, data as Float32Array]));
+}
+
+function numberOf(results: Results, name: string): number {
+  return Number(results[name]![0]);
+}
