@@ -21,7 +21,18 @@ const side = 64;
 const jpeg = { quality: 90, mozjpeg: true };
 const rowGroupSize = 500;
 const fashionPerClass = { train: 600, test: 100 };
-const fashionClasses = ["t-shirt", "trouser", "pullover", "dress", "coat", "sandal", "shirt", "sneaker", "bag", "ankle boot"];
+const fashionClasses = [
+  "t-shirt",
+  "trouser",
+  "pullover",
+  "dress",
+  "coat",
+  "sandal",
+  "shirt",
+  "sneaker",
+  "bag",
+  "ankle boot",
+];
 
 const [clothing, signDigits, fashion] = process.argv.slice(2);
 if (!fashion) {
@@ -43,7 +54,10 @@ async function writePhotos(name, path, splits) {
       const example = await source.get(index);
       const { width, height } = await sharp(example.image.bytes).metadata();
       // Images that have the right size already are kept to the byte: encoding again would only lose.
-      const bytes = width === side && height === side ? example.image.bytes : await sharp(example.image.bytes).resize(side, side).jpeg(jpeg).toBuffer();
+      const bytes =
+        width === side && height === side
+          ? example.image.bytes
+          : await sharp(example.image.bytes).resize(side, side).jpeg(jpeg).toBuffer();
       image.push({ bytes: new Uint8Array(bytes), path: example.id.split("/").slice(-2).join("/") });
       label.push(BigInt(example.label));
     }

@@ -8,7 +8,7 @@ import {
   type Preprocessing,
   splitPreprocessing,
 } from "../preprocessing/pipeline.js";
-import type { ImageSource } from "../sources/types.js";
+import type { Example, ImageSource } from "../sources/types.js";
 import { epochOrder, type Plan } from "./plan.js";
 
 /** The arrays of a batch, as they travel between threads. */
@@ -70,10 +70,21 @@ export function createBatchMaker(
   const bad = new Map<number, BadExample>();
   let order: { epoch: number; indices: Int32Array } | undefined;
 
+  /** Examples that are being read while earlier ones are decoded, so that decoding does not wait for files. */
+  const reads = new Map<number, Promise<Example>>();
+  const readAhead = (index: number): void => {
+    if (cache.has(index) || bad.has(index) || reads.has(index)) return;
+    const example = source.get(index);
+    // A failure is met where the example is used.
+    example.catch(() => undefined);
+    reads.set(index, example);
+  };
+
   const prepare = async (index: number): Promise<DataRecord> => {
     const kept = cache.get(index);
     if (kept) return kept;
-    const { id, label, image } = await source.get(index);
+    const { id, label, image } = await (reads.get(index) ?? source.get(index));
+    reads.delete(index);
     const record = await applyPreprocessing(fixed, { id, label, image }, exampleRandom(plan.seed, 0, index));
     const bytes = sizeOf(record.image);
     if (cachedBytes + bytes <= options.cacheBytes && !cache.has(index)) {
@@ -103,6 +114,8 @@ export function createBatchMaker(
       const failed: BadExample[] = [];
       const slots = Math.min(plan.batchSize, plan.length - start);
       const fill = async (slot: number): Promise<void> => {
+        const ahead = slot + options.concurrency;
+        if (ahead < slots) readAhead(indices[start + ahead]!);
         // In evaluation the example itself; in training, up to the whole epoch's order is searched for a good one.
         const attempts = plan.evaluation ? 1 : plan.length;
         for (let attempt = 0; attempt < attempts; attempt++) {
@@ -121,7 +134,11 @@ export function createBatchMaker(
       const lane = async (): Promise<void> => {
         while (next < slots) await fill(next++);
       };
-      await Promise.all(Array.from({ length: Math.min(options.concurrency, slots) }, lane));
+      try {
+        await Promise.all(Array.from({ length: Math.min(options.concurrency, slots) }, lane));
+      } finally {
+        reads.clear();
+      }
       failed.sort((a, b) => a.index - b.index);
       return { arrays: writer.finish(failed), bad: failed };
     },

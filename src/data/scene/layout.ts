@@ -140,7 +140,11 @@ function placeObjects(
   return placed.map(({ object }) => object);
 }
 
-function standObject(camera: Camera, object: Omit<SceneObject, "distance" | "pixel">, { height, width }: SceneOptions): SceneObject {
+function standObject(
+  camera: Camera,
+  object: Omit<SceneObject, "distance" | "pixel">,
+  { height, width }: SceneOptions,
+): SceneObject {
   const [x, y, z] = object.position;
   const [px, py] = project(camera, object.position);
   const half = Math.min(height, width) / 2;

@@ -154,10 +154,24 @@ function prepare({ scene: { objects }, light }: SceneLayout): Prepared {
       reach[i * 4 + axis + 1] = Math.max(at + around, ...shadow.map((end) => end + 1.5 * radius));
     }
   }
-  return { objects, x: list((o) => o.position[0]), y: list((o) => o.position[1]), z: list((o) => o.position[2]), radius: list((o) => o.radius), reach };
+  return {
+    objects,
+    x: list((o) => o.position[0]),
+    y: list((o) => o.position[1]),
+    z: list((o) => o.position[2]),
+    radius: list((o) => o.radius),
+    reach,
+  };
 }
 
-function shadeGround({ camera, ground }: SceneLayout, prepared: Prepared, rays: Rays, at: number, lamp: Vector, sum: Float64Array): void {
+function shadeGround(
+  { camera, ground }: SceneLayout,
+  prepared: Prepared,
+  rays: Rays,
+  at: number,
+  lamp: Vector,
+  sum: Float64Array,
+): void {
   // The camera always looks down, so a ray that meets no object meets the ground.
   const t = -camera.position[1] / rays.direction[at * 3 + 1]!;
   const px = camera.position[0] + rays.direction[at * 3]! * t;
@@ -179,7 +193,14 @@ function shadeGround({ camera, ground }: SceneLayout, prepared: Prepared, rays: 
   for (let c = 0; c < 3; c++) sum[c]! += ground[c]! * diffuse;
 }
 
-function shadeObject({ camera }: SceneLayout, prepared: Prepared, rays: Rays, at: number, lamp: Vector, sum: Float64Array): void {
+function shadeObject(
+  { camera }: SceneLayout,
+  prepared: Prepared,
+  rays: Rays,
+  at: number,
+  lamp: Vector,
+  sum: Float64Array,
+): void {
   const d = at * 3;
   const hit = rays.hit[at]!;
   const object = prepared.objects[hit]!;
@@ -191,7 +212,16 @@ function shadeObject({ camera }: SceneLayout, prepared: Prepared, rays: Rays, at
   const ny = rays.normal[d + 1]!;
   const nz = rays.normal[d + 2]!;
   const facing = nx * lamp[0] + ny * lamp[1] + nz * lamp[2];
-  const shaded = facing <= 0 || inShadow(prepared, hit, camera.position[0] + dx * t, camera.position[1] + dy * t, camera.position[2] + dz * t, lamp);
+  const shaded =
+    facing <= 0 ||
+    inShadow(
+      prepared,
+      hit,
+      camera.position[0] + dx * t,
+      camera.position[1] + dy * t,
+      camera.position[2] + dz * t,
+      lamp,
+    );
   const lit = shaded ? 0 : facing;
   const diffuse = ambientLight + ambientFromAbove * ny + lampLight * lit;
   const shiny = object.material === "shiny";
@@ -215,7 +245,14 @@ function shadeObject({ camera }: SceneLayout, prepared: Prepared, rays: Rays, at
 }
 
 /** Whether another object stands between a point of object `self` and the lamp. */
-function inShadow({ objects, x, y, z, radius }: Prepared, self: number, px: number, py: number, pz: number, lamp: Vector): boolean {
+function inShadow(
+  { objects, x, y, z, radius }: Prepared,
+  self: number,
+  px: number,
+  py: number,
+  pz: number,
+  lamp: Vector,
+): boolean {
   for (let i = 0; i < objects.length; i++) {
     // Every shape is convex, so it does not throw a shadow on the side of it that faces the lamp.
     if (i === self) continue;

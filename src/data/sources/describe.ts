@@ -61,7 +61,10 @@ interface Duplicate {
  *
  * @throws where the source cannot be opened at all, as `openSource` does.
  */
-export async function describeSource(spec: string, { split, sample = 64 }: DescribeOptions = {}): Promise<SourceDescription> {
+export async function describeSource(
+  spec: string,
+  { split, sample = 64 }: DescribeOptions = {},
+): Promise<SourceDescription> {
   const parsed = parseSpec(spec);
   const set = await readSet(parsed);
   const wanted = split ?? parsed.options["split"];
@@ -82,7 +85,13 @@ export async function describeSource(spec: string, { split, sample = 64 }: Descr
                 .digest("base64");
               const first = seen.get(hash);
               if (!first) seen.set(hash, { id, split: name, label });
-              else duplicates.push({ id, first: first.id, acrossSplits: first.split !== name, acrossLabels: first.label !== label });
+              else
+                duplicates.push({
+                  id,
+                  first: first.id,
+                  acrossSplits: first.split !== name,
+                  acrossLabels: first.label !== label,
+                });
             };
       splits.push(await describeSplit(source, sample, onExample));
     } finally {
@@ -100,13 +109,22 @@ export function labelProblems(source: Pick<ImageSource, "name" | "split" | "clas
   const present = counts.filter((count) => count > 0).length;
   if (present === 1) {
     const only = source.classNames[counts.findIndex((count) => count > 0)];
-    return [{ level: "error", text: `${source.split}: all ${source.labels.length} examples are of one class (${only}); there is nothing to tell apart` }];
+    return [
+      {
+        level: "error",
+        text: `${source.split}: all ${source.labels.length} examples are of one class (${only}); there is nothing to tell apart`,
+      },
+    ];
   }
   const empty = source.classNames.filter((_, i) => counts[i] === 0);
   return empty.length === 0 ? [] : [{ level: "warning", text: `${source.split}: no examples of ${some(empty)}` }];
 }
 
-async function describeSplit(source: ImageSource, sample: number, onExample?: (example: Example) => void): Promise<SplitDescription> {
+async function describeSplit(
+  source: ImageSource,
+  sample: number,
+  onExample?: (example: Example) => void,
+): Promise<SplitDescription> {
   const checked = Math.min(sample, source.length);
   const sizes = new Map<string, SizeCount>();
   const broken: { id: string; reason: string }[] = [];
@@ -154,9 +172,21 @@ function duplicateProblems(duplicates: readonly Duplicate[]): SourceProblem[] {
     const examples = list.slice(0, 3).map(({ id, first }) => `${id} = ${first}`);
     problems.push({ level, text: `${list.length} image(s) ${what}: ${some(examples, list.length)}` });
   };
-  add("error", duplicates.filter((d) => d.acrossLabels), "are the same to the byte as one with another label");
-  add("error", duplicates.filter((d) => d.acrossSplits && !d.acrossLabels), "are the same to the byte as one in another split");
-  add("warning", duplicates.filter((d) => !d.acrossSplits && !d.acrossLabels), "are in their split more than once");
+  add(
+    "error",
+    duplicates.filter((d) => d.acrossLabels),
+    "are the same to the byte as one with another label",
+  );
+  add(
+    "error",
+    duplicates.filter((d) => d.acrossSplits && !d.acrossLabels),
+    "are the same to the byte as one in another split",
+  );
+  add(
+    "warning",
+    duplicates.filter((d) => !d.acrossSplits && !d.acrossLabels),
+    "are in their split more than once",
+  );
   return problems;
 }
 

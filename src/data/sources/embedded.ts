@@ -9,7 +9,10 @@ import type { SourceKind } from "./types.js";
 export const embeddedSets: Readonly<Record<string, { readonly summary: string; readonly kind: SourceKind }>> = {
   clothing: { summary: "photos of clothes worn and laid out, 10 classes, 64x64 (CC0-1.0)", kind: parquetKind },
   fashion: { summary: "Fashion-MNIST: clothes from a shop's catalogue, 10 classes, 28x28 grey (MIT)", kind: idxKind },
-  "sign-digits": { summary: "photos of hands signing the digits 0 to 9, 10 classes, 64x64 (Apache-2.0)", kind: parquetKind },
+  "sign-digits": {
+    summary: "photos of hands signing the digits 0 to 9, 10 classes, 64x64 (Apache-2.0)",
+    kind: parquetKind,
+  },
 };
 
 export const embeddedKind: SourceKind = {
