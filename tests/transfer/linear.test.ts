@@ -5,6 +5,7 @@ import {
   type Matrix,
   multiply,
   multiplyTransposed,
+  rowProducts,
   solvePositiveDefinite,
   transpose,
   zeros,
@@ -49,6 +50,10 @@ describe("products", () => {
           expect(product.data[i * m + j]).toBeCloseTo(sum, 14);
         }
       }
+    }
+    for (let n = 1; n <= 9; n++) {
+      const a = randomMatrix(n, 6, n);
+      expect(rowProducts(a)).toEqual(multiplyTransposed(a, a));
     }
     expect(() => multiply(zeros(2, 3), zeros(2, 3))).toThrow(/\[2, 3\] and \[2, 3\]/);
     expect(() => multiplyTransposed(zeros(2, 3), zeros(2, 4))).toThrow(/\[2, 3\] and \[2, 4\]/);

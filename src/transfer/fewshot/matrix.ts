@@ -22,42 +22,57 @@ export function transpose(a: Matrix): Matrix {
   return result;
 }
 
-/** A B^T for A [n, k] and B [m, k]: dot products of contiguous rows, four at a time so that each row of A is read from registers. */
+/** Writes dot products of row i of A with rows 0 … count - 1 of B, four at a time so that each value of A is loaded once for four. */
+function dotRows(a: Matrix, i: number, b: Matrix, count: number, out: Float64Array, at: number): void {
+  const width = a.columns;
+  const x = a.data.subarray(i * width, (i + 1) * width);
+  const y = b.data;
+  let j = 0;
+  for (; j + 4 <= count; j += 4) {
+    const first = j * width;
+    const second = first + width;
+    const third = second + width;
+    const fourth = third + width;
+    let s0 = 0;
+    let s1 = 0;
+    let s2 = 0;
+    let s3 = 0;
+    for (let k = 0; k < width; k++) {
+      const value = x[k]!;
+      s0 += value * y[first + k]!;
+      s1 += value * y[second + k]!;
+      s2 += value * y[third + k]!;
+      s3 += value * y[fourth + k]!;
+    }
+    out[at + j] = s0;
+    out[at + j + 1] = s1;
+    out[at + j + 2] = s2;
+    out[at + j + 3] = s3;
+  }
+  for (; j < count; j++) {
+    let sum = 0;
+    for (let k = 0; k < width; k++) sum += x[k]! * y[j * width + k]!;
+    out[at + j] = sum;
+  }
+}
+
+/** A B^T for A [n, k] and B [m, k]. */
 export function multiplyTransposed(a: Matrix, b: Matrix): Matrix {
   if (a.columns !== b.columns) {
     throw new Error(`A B^T needs equal widths, given [${a.rows}, ${a.columns}] and [${b.rows}, ${b.columns}]`);
   }
-  const width = a.columns;
-  const x = a.data;
-  const y = b.data;
   const result = zeros(a.rows, b.rows);
-  for (let i = 0; i < a.rows; i++) {
-    const row = i * width;
-    let j = 0;
-    for (; j + 4 <= b.rows; j += 4) {
-      const first = j * width;
-      let s0 = 0;
-      let s1 = 0;
-      let s2 = 0;
-      let s3 = 0;
-      for (let k = 0; k < width; k++) {
-        const value = x[row + k]!;
-        s0 += value * y[first + k]!;
-        s1 += value * y[first + width + k]!;
-        s2 += value * y[first + 2 * width + k]!;
-        s3 += value * y[first + 3 * width + k]!;
-      }
-      const out = i * b.rows + j;
-      result.data[out] = s0;
-      result.data[out + 1] = s1;
-      result.data[out + 2] = s2;
-      result.data[out + 3] = s3;
-    }
-    for (; j < b.rows; j++) {
-      let sum = 0;
-      for (let k = 0; k < width; k++) sum += x[row + k]! * y[j * width + k]!;
-      result.data[i * b.rows + j] = sum;
-    }
+  for (let i = 0; i < a.rows; i++) dotRows(a, i, b, b.rows, result.data, i * b.rows);
+  return result;
+}
+
+/** A A^T for A [n, k]: half the work of the general product. */
+export function rowProducts(a: Matrix): Matrix {
+  const n = a.rows;
+  const result = zeros(n, n);
+  for (let i = 0; i < n; i++) {
+    dotRows(a, i, a, i + 1, result.data, i * n);
+    for (let j = 0; j < i; j++) result.data[j * n + i] = result.data[i * n + j]!;
   }
   return result;
 }
@@ -79,18 +94,26 @@ export function solvePositiveDefinite(a: Matrix, shift: number, b: Matrix): Matr
   const m = b.columns;
   const factor = Float64Array.from(a.data);
   for (let i = 0; i < n; i++) {
-    const row = i * n;
+    const row = factor.subarray(i * n, (i + 1) * n);
     for (let j = 0; j <= i; j++) {
-      const other = j * n;
-      let sum = factor[row + j]! + (i === j ? shift : 0);
-      for (let k = 0; k < j; k++) sum -= factor[row + k]! * factor[other + k]!;
+      const other = factor.subarray(j * n, (j + 1) * n);
+      // Two sums: one alone would wait for each addition to finish.
+      let even = 0;
+      let odd = 0;
+      let k = 0;
+      for (; k + 1 < j; k += 2) {
+        even += row[k]! * other[k]!;
+        odd += row[k + 1]! * other[k + 1]!;
+      }
+      if (k < j) even += row[k]! * other[k]!;
+      const rest = row[j]! + (i === j ? shift : 0) - even - odd;
       if (i !== j) {
-        factor[row + j] = sum / factor[other + j]!;
-      } else if (sum > 0) {
-        factor[row + i] = Math.sqrt(sum);
+        row[j] = rest / other[j]!;
+      } else if (rest > 0) {
+        row[i] = Math.sqrt(rest);
       } else {
         throw new Error(
-          `ridge: the ${n}x${n} system with l2 = ${shift} is not positive definite (pivot ${i} is ${sum}); use a larger l2`,
+          `ridge: the ${n}x${n} system with l2 = ${shift} is not positive definite (pivot ${i} is ${rest}); use a larger l2`,
         );
       }
     }
