@@ -170,13 +170,29 @@ function emit(
   for (const node of nodes) for (const tensor of node.inputs) used.add(tensor);
   const emission = new Emission(used, names);
   before?.(emission);
+  // The runtime runs what the last node of the file needs first, then what the one before it needs, and so on. So the
+  // nodes nobody reads stand last, the deepest before the shallowest: a layer's parameter gradients are then computed as
+  // the backward pass goes by, and not after all of it with every activation still alive.
+  const depths = depthsOf(nodes);
+  const deepestFirst = (a: Node, b: Node) => depths.get(b)! - depths.get(a)!;
   const read = new Set(nodes.flatMap((node) => node.inputs.map((tensor) => tensor.producer)));
-  const inner = nodes.filter((node) => read.has(node));
-  const last = nodes.filter((node) => !read.has(node)).reverse();
-  for (const node of [...inner, ...last]) node.operation.emit(node, emission);
-  const results = [...outputs].sort(([, a], [, b]) => b.producer.id - a.producer.id);
+  const unread = nodes.filter((node) => !read.has(node)).sort(deepestFirst);
+  for (const node of [...nodes.filter((node) => read.has(node)), ...unread]) node.operation.emit(node, emission);
+  const results = [...outputs].sort(([, a], [, b]) => deepestFirst(a.producer, b.producer));
   for (const [name, tensor] of results) emission.node("Identity", [emission.name(tensor)], [name]);
   return emission;
+}
+
+/** The length of the longest way to each node from a leaf. */
+function depthsOf(nodes: readonly Node[]): Map<Node, number> {
+  const depths = new Map<Node, number>();
+  for (const node of nodes) {
+    depths.set(
+      node,
+      node.inputs.reduce((depth, { producer }) => Math.max(depth, depths.get(producer)! + 1), 0),
+    );
+  }
+  return depths;
 }
 
 interface NamedType {
