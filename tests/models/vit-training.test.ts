@@ -1,13 +1,16 @@
 // What training alone does in the Vision Transformer: recomputed blocks, dropout, stochastic depth.
 import { describe, expect, test } from "vitest";
 import {
+  accumulateGradients,
   elementCount,
   grad,
   input,
   multiply,
   type NumericArray,
   reachable,
+  reduceMean,
   reduceSum,
+  subtract,
   type Tensor,
 } from "../../src/graph/index.js";
 import { type ViTConfig, vit, vitConfig } from "../../src/models/index.js";
@@ -88,6 +91,42 @@ describe("rematerialised blocks", () => {
       expect(relativeError(b[name]!, Float64Array.from(value as Float32Array)), name).toBeLessThan(5e-6);
     }
   });
+});
+
+test("gradients over microbatches are those of the whole batch, with blocks kept or recomputed", async () => {
+  for (const rematerialise of [false, true]) {
+    const config = { ...vitConfig("Ti/4", tiny), rematerialise };
+    const scope = Scope.root();
+    const batch = { image: input("image", "float32", image), target: input("target", "float32", [4, tiny.classes]) };
+    const lossOfPart = (part: Readonly<Record<string, Tensor>>) => {
+      const { logits } = vit(scope, part["image"]!, config);
+      const error = subtract(logits!, part["target"]!);
+      return { loss: reduceMean(multiply(error, error)) };
+    };
+    const whole = lossOfPart(batch);
+    const tensors = scope.parameters.map(({ tensor }) => tensor);
+    const parts = accumulateGradients(batch, 4, tensors, lossOfPart);
+    const named = (kind: string, loss: Tensor, gradients: readonly Tensor[]) => ({
+      [`${kind} loss`]: loss,
+      ...Object.fromEntries(scope.parameters.map(({ name }, i) => [`${kind} d ${name}`, gradients[i]!])),
+    });
+    const found = await evaluate(
+      {
+        ...named("whole", whole.loss, grad(whole.loss, tensors)),
+        ...named("parts", parts.metrics.loss, parts.gradients),
+      },
+      {
+        ...parameterValues(scope.parameters),
+        image: uniform(elementCount(image), "pixels"),
+        target: uniform(4 * tiny.classes, "target"),
+      },
+    );
+    for (const name of ["loss", ...scope.parameters.map(({ name }) => `d ${name}`)]) {
+      if (name.endsWith("key/bias")) continue; // zero but for rounding
+      const expected = Float64Array.from(found[`whole ${name}`] as Float32Array);
+      expect(relativeError(found[`parts ${name}`]!, expected), name).toBeLessThan(1e-5);
+    }
+  }
 });
 
 describe("outside training", () => {
