@@ -155,8 +155,25 @@ export const benchEngine = defineArguments({
   name: "bench engine",
   summary: "Measure the training step against the machine's matrix multiplication",
   arguments: {
-    device,
+    variant: {
+      type: "string",
+      valueHint: "name",
+      description: "Only this Vision Transformer; S/16 at batch 8 and Ti/16 at batch 16 when left out",
+    },
+    batch: { type: "string", valueHint: "n", default: "8", description: "Images in a step of --variant" },
+    "image-size": { type: "string", valueHint: "n", default: "224", description: "Side of the images in pixels" },
+    rounds: { type: "string", valueHint: "n", default: "7", description: "Steps measured, each between products" },
+    microbatches: { type: "string", valueHint: "n", default: "1", description: "Parts a batch is worked through in" },
+    "steps-per-run": {
+      type: "string",
+      valueHint: "n",
+      default: "4",
+      description: "Steps with AdamW in one run of the runtime (their state is copied out once a run)",
+    },
     threads,
   },
-  examples: [{ line: "fovea bench engine --json", does: "rates, their ratio, memory, time to build, as JSON" }],
+  examples: [
+    { line: "fovea bench engine --json", does: "rates, their ratio, memory, time to build, as JSON" },
+    { line: "fovea bench engine --variant B/16 --batch 2 --rounds 3", does: "another model" },
+  ],
 });

@@ -27,6 +27,7 @@ const commands: readonly Entry[] = [
   entry(definitions.train, () => import("./commands/train.js")),
   entry(definitions.models, () => import("./commands/models.js")),
   entry(definitions.data, () => import("./commands/data.js")),
+  entry(definitions.benchEngine, () => import("./commands/bench-engine.js")),
 ];
 
 interface Found {

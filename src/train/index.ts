@@ -7,6 +7,7 @@ export * from "./durations.js";
 export * from "./evaluate.js";
 export * from "./load-recipe.js";
 export * from "./losses.js";
+export * from "./matmul-rate.js";
 export * from "./metrics.js";
 export * from "./overrides.js";
 export * from "./progress.js";

@@ -2,6 +2,7 @@
 import { existsSync } from "node:fs";
 import { didYouMean } from "../suggest.js";
 import { concat, select, subsetOfClasses } from "./combine.js";
+import { applySelection, joinSources, selectionOptions, splitSpecs } from "./compose.js";
 import { embeddedKind } from "./embedded.js";
 import { folderKind } from "./folder.js";
 import { generatedKind } from "./generated.js";
@@ -32,15 +33,30 @@ export interface ParsedSpec extends SpecTarget {
  *
  * A spec is a path (`photos/`, `photos.tar`, `shards/`, a folder of IDX files), `kind:path?option=value&...`, or the name of a
  * set without a path: `embedded:clothing`, `generated:shapes?label=count&length=2000`. Without `split` the training split is
- * opened, or the only one there is.
+ * opened, or the only one there is. Any spec takes the options `classes`, `without` (names separated by commas), `take` and
+ * `seed` (`embedded:clothing?without=hat,dress`), and several specs joined by " + " are one source with all their classes.
  *
  * @throws for a wrong path (naming the nearest existing folder), an empty folder, an unknown kind, option or split.
  * @example const source = await openSource("embedded:clothing", { split: "test" })
  */
 export async function openSource(spec: string, { split }: { readonly split?: string } = {}): Promise<ImageSource> {
+  const opened: ImageSource[] = [];
+  try {
+    for (const part of splitSpecs(spec)) opened.push(await openOne(part, split));
+    return joinSources(opened);
+  } catch (error) {
+    for (const source of opened) await source.close();
+    throw error;
+  }
+}
+
+async function openOne(spec: string, split: string | undefined): Promise<ImageSource> {
   const parsed = parseSpec(spec);
   const set = await readSet(parsed);
-  return set.open(chooseSplit(spec, set.splits, split ?? parsed.options["split"]));
+  const whole = await set.open(chooseSplit(spec, set.splits, split ?? parsed.options["split"]));
+  // A kind that has an option of the same name (the seed of generated scenes) takes it for itself.
+  const own = Object.entries(parsed.options).filter(([option]) => !parsed.kind.options.includes(option));
+  return applySelection(whole, Object.fromEntries(own));
 }
 
 /** Opens a source again from its recipe, in this or another thread. */
@@ -128,7 +144,7 @@ function takeOptions(text: string): { path: string; options: Record<string, stri
 }
 
 function checkOptions(parsed: ParsedSpec): ParsedSpec {
-  const known = ["split", ...parsed.kind.options];
+  const known = ["split", ...parsed.kind.options, ...selectionOptions];
   for (const option of Object.keys(parsed.options)) {
     if (!known.includes(option)) {
       throw new Error(

@@ -1,0 +1,39 @@
+/** `fovea bench engine`: the training step beside the machine's matrix multiplication. */
+import { type EngineBench, benchEngine as measure } from "../../bench/index.js";
+import { vitConfig } from "../../models/index.js";
+import { formatBytes } from "../../text/format.js";
+import { defineCommand } from "../command.js";
+import { benchEngine } from "../definitions.js";
+import { wholeNumber } from "../words.js";
+
+function textOf(bench: EngineBench): string {
+  const { variant, batchSize, imageSize } = bench;
+  return [
+    `ViT-${variant}, ${imageSize} px, batch ${batchSize}`,
+    `  matrix product 1024 x 1024    ${bench.matmulGflops.toFixed(1)} GFLOP/s`,
+    `  forward and backward          ${bench.stepGflops.toFixed(1)} GFLOP/s, ${bench.ratio.toFixed(3)} of it; ${bench.imagesPerSecond.toFixed(1)} images/s`,
+    `  with AdamW                    ${bench.ratioWithUpdate.toFixed(3)} of it`,
+    `  rematerialised                ${bench.ratioRematerialised.toFixed(3)} of it`,
+    `  peak memory                   ${formatBytes(bench.peakBytes)}; rematerialised ${formatBytes(bench.peakBytesRematerialised)}; with AdamW ${formatBytes(bench.peakBytesWithUpdate)}`,
+    `  build ${bench.buildSeconds.toFixed(2)} s, compile ${bench.compileSeconds.toFixed(2)} s`,
+  ].join("\n");
+}
+
+export const command = defineCommand(benchEngine, async ({ args, note }) => {
+  const common = {
+    imageSize: wholeNumber(args["image-size"], "image-size"),
+    rounds: wholeNumber(args.rounds, "rounds"),
+    microbatches: wholeNumber(args.microbatches, "microbatches"),
+    stepsPerRun: wholeNumber(args["steps-per-run"], "steps-per-run"),
+    ...(args.threads !== undefined && { threads: wholeNumber(args.threads, "threads") }),
+    onProgress: note,
+  };
+  if (args.variant !== undefined) {
+    vitConfig(args.variant); // refuses an unknown name before anything is measured
+    const found = await measure({ ...common, variant: args.variant, batchSize: wholeNumber(args.batch, "batch") });
+    return { document: found, text: textOf(found) };
+  }
+  const small = await measure({ ...common, variant: "S/16", batchSize: 8 });
+  const tiny = await measure({ ...common, variant: "Ti/16", batchSize: 16 });
+  return { document: { ...small, tiny }, text: `${textOf(small)}\n\n${textOf(tiny)}` };
+});

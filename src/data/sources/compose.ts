@@ -1,0 +1,48 @@
+/** Source specs that say more than a place: some of the classes, a part of the examples, several sources joined by " + ". */
+import { concat, subsetOfClasses, take } from "./combine.js";
+import type { ImageSource } from "./types.js";
+
+/** What any spec may ask for after its `?`, whatever its kind. */
+export const selectionOptions: readonly string[] = ["classes", "without", "take", "seed"];
+
+export interface Selection {
+  /** Names of the classes to keep, separated by commas. */
+  readonly classes?: string;
+  /** Names of the classes to leave out. */
+  readonly without?: string;
+  /** How many examples to keep, drawn by `seed`. */
+  readonly take?: string;
+  readonly seed?: string;
+}
+
+const names = (list: string): string[] => list.split(",").map((name) => name.trim());
+
+/**
+ * The part of a source that a selection asks for; classes are numbered anew in the order of their names in the source.
+ * @throws for a class the source does not have and a number of examples that is none.
+ */
+export function applySelection(source: ImageSource, selection: Selection): ImageSource {
+  let chosen = source;
+  if (selection.classes !== undefined || selection.without !== undefined) {
+    const kept = selection.classes === undefined ? source.classNames : names(selection.classes);
+    const dropped = selection.without === undefined ? [] : names(selection.without);
+    const unknown = dropped.filter((name) => !source.classNames.includes(name));
+    if (unknown.length > 0) {
+      throw new Error(
+        `${source.name} has no class ${unknown.join(", ")}; its classes are ${source.classNames.join(", ")}.`,
+      );
+    }
+    chosen = subsetOfClasses(
+      chosen,
+      kept.filter((name) => !dropped.includes(name)),
+    );
+  }
+  return selection.take === undefined ? chosen : take(chosen, Number(selection.take), Number(selection.seed ?? 0));
+}
+
+/** The specs joined in one by " + "; one element when there is nothing to join. */
+export const splitSpecs = (spec: string): string[] => spec.split(" + ").map((part) => part.trim());
+
+/** Joined sources keep their classes apart: a 3 of one set and a 3 of another are two classes. */
+export const joinSources = (sources: readonly ImageSource[]): ImageSource =>
+  sources.length === 1 ? sources[0]! : concat(sources, { mergeClasses: "disjoint" });
