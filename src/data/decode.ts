@@ -35,7 +35,7 @@ export type Fit = "cover" | "fill";
  */
 export async function decodeImage(image: AnyImage, id: string, channels: 0 | 1 | 3 = 3): Promise<PixelImage> {
   if (image.kind !== "encoded") return withChannels(image, channels);
-  return withChannels(await readPixels(id, image, openImage(image)), channels);
+  return withChannels(await readPixels(id, image, true, (pipeline) => pipeline), channels);
 }
 
 /**
@@ -57,8 +57,10 @@ export async function decodeResize(
   channels: 1 | 3 = 3,
 ): Promise<PixelImage> {
   if (image.kind !== "encoded") return resizePixels(withChannels(image, channels), height, width, fit);
-  const pipeline = openImage(image, maxPixels).resize(width, height, { fit, kernel: "linear" });
-  return withChannels(await readPixels(id, image, pipeline), channels);
+  const pixels = await readPixels(id, image, maxPixels, (pipeline) =>
+    pipeline.resize(width, height, { fit, kernel: "linear" }),
+  );
+  return withChannels(pixels, channels);
 }
 
 /** What an image file's header says: size (before the EXIF orientation is applied), channels, format. */
@@ -76,13 +78,17 @@ export async function imageHeader(
   }
 }
 
-function openImage(image: EncodedImage, limitInputPixels: number | true = true): Sharp {
-  return sharp(image.bytes, { failOn: "error", autoOrient: true, limitInputPixels }).flatten({ background: "#ffffff" });
-}
-
-async function readPixels(id: string, image: EncodedImage, pipeline: Sharp): Promise<RawImage> {
+async function readPixels(
+  id: string,
+  image: EncodedImage,
+  limitInputPixels: number | true,
+  change: (pipeline: Sharp) => Sharp,
+): Promise<RawImage> {
   try {
-    const { data, info } = await pipeline
+    const opened = sharp(image.bytes, { failOn: "error", autoOrient: true, limitInputPixels }).flatten({
+      background: "#ffffff",
+    });
+    const { data, info } = await change(opened)
       .toColourspace("srgb")
       .raw({ depth: "uchar" })
       .toBuffer({ resolveWithObject: true });

@@ -40,11 +40,13 @@ export function hash32(keys: readonly RandomKey[], salt = 0): number {
 
 /** Derives a generator from keys: equal keys give equal sequences. */
 export function createRandom(...keys: RandomKey[]): Random {
-  let a = hash32(keys, 1) | 0;
-  let b = hash32(keys, 2) | 0;
-  let c = hash32(keys, 3) | 0;
   // The all-zero state is the one state xoshiro never leaves; setting one bit of the last word rules it out.
-  let d = hash32(keys, 4) | 1;
+  return randomFrom([hash32(keys, 1), hash32(keys, 2), hash32(keys, 3), hash32(keys, 4) | 1]);
+}
+
+/** xoshiro128** from a state of four 32-bit words that are not all zero. */
+export function randomFrom(state: readonly [number, number, number, number]): Random {
+  let [a, b, c, d] = state;
   const next = (): number => {
     const result = Math.imul(rotateLeft(Math.imul(b, 5), 7), 9);
     const t = b << 9;

@@ -17,6 +17,8 @@ export interface Parameter {
   readonly minimum?: number;
   readonly maximum?: number;
   readonly choices?: readonly Literal[];
+  /** How the string form is written: `always` even where it is the default, `byPlace` without its name although it has a default. */
+  readonly written?: "always" | "byPlace";
 }
 
 /** One op as it was written: positional arguments first, then named ones. */
@@ -127,18 +129,23 @@ export function bindArguments(call: Call, parameters: readonly Parameter[]): Arg
   return bound;
 }
 
-/** Writes a call in its shortest string form: required arguments by position, others by name where they differ from the default. */
+/** Writes a call in its usual string form: required arguments by position, others by name where they differ from the default. */
 export function showCall(name: string, parameters: readonly Parameter[], args: Arguments): string {
   const parts: string[] = [];
-  let positional = true;
+  let byPlace = true;
   for (const parameter of parameters) {
     const literal = args[parameter.name]!;
     if (parameter.type === "names") {
       parts.push(...(literal as readonly Literal[]).map(show));
-    } else if (parameter.default !== undefined && show(literal) === show(parameter.default)) {
-      positional = false;
+    } else if (
+      parameter.default !== undefined &&
+      parameter.written !== "always" &&
+      show(literal) === show(parameter.default)
+    ) {
+      byPlace = false;
     } else {
-      parts.push(positional ? show(literal) : `${parameter.name}=${show(literal)}`);
+      byPlace &&= parameter.default === undefined || parameter.written !== undefined;
+      parts.push(byPlace ? show(literal) : `${parameter.name}=${show(literal)}`);
     }
   }
   return parts.length === 0 ? name : `${name}(${parts.join(",")})`;

@@ -32,7 +32,7 @@ export interface OpDefinition {
 }
 
 const size: Parameter = { name: "size", type: "size" };
-const width: Parameter = { name: "width", type: "size", default: null };
+const width: Parameter = { name: "width", type: "size", default: null, written: "byPlace" };
 const areaMin: Parameter = { name: "area_min", type: "number", default: 5, minimum: 0, maximum: 100 };
 const areaMax: Parameter = { name: "area_max", type: "number", default: 100, minimum: 0, maximum: 100 };
 const ratioMin: Parameter = { name: "ratio_min", type: "number", default: 0.75, minimum: 0.01, maximum: 100 };
@@ -46,7 +46,7 @@ export const opDefinitions: Readonly<Record<string, OpDefinition>> = {
     summary: "decode the file to upright 8-bit pixels with 3 channels (1 for grey, 0 to keep a raw image's own)",
     random: false,
     changesImage: true,
-    parameters: [{ name: "channels", type: "choice", choices: [3, 1, 0], default: 3 }],
+    parameters: [{ name: "channels", type: "choice", choices: [3, 1, 0], default: 3, written: "byPlace" }],
     create: (args) => async (record) => ({
       ...record,
       image: await decodeImage(record.image, record.id, args["channels"] as 0 | 1 | 3),
@@ -106,7 +106,7 @@ export const opDefinitions: Readonly<Record<string, OpDefinition>> = {
     summary: "cut size x size (or size x width) out of the middle; without a size the largest square",
     random: false,
     changesImage: true,
-    parameters: [{ ...size, default: null }, width],
+    parameters: [{ ...size, default: null, written: "byPlace" }, width],
     create: (args) =>
       onPixels("central_crop", (image) => {
         const square = Math.min(image.height, image.width);
@@ -139,7 +139,7 @@ export const opDefinitions: Readonly<Record<string, OpDefinition>> = {
     summary: "cut out a random area (per cent of the image) and aspect ratio, then resize bilinearly to size x size",
     random: true,
     changesImage: true,
-    parameters: [{ ...size, default: null }, areaMin, areaMax, ratioMin, ratioMax],
+    parameters: [{ ...size, default: null, written: "byPlace" }, areaMin, areaMax, ratioMin, ratioMax],
     create: (args) => {
       const number = (name: string): number => args[name] as number;
       const limits = {
@@ -169,8 +169,8 @@ export const opDefinitions: Readonly<Record<string, OpDefinition>> = {
     random: false,
     changesImage: true,
     parameters: [
-      { name: "vmin", type: "number", default: -1 },
-      { name: "vmax", type: "number", default: 1 },
+      { name: "vmin", type: "number", default: -1, written: "always" },
+      { name: "vmax", type: "number", default: 1, written: "always" },
       { name: "in_min", type: "number", default: 0 },
       { name: "in_max", type: "number", default: 255 },
     ],

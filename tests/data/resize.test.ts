@@ -1,0 +1,150 @@
+import fc from "fast-check";
+import { expect, test } from "vitest";
+import {
+  crop,
+  type FloatImage,
+  flipLeftRight,
+  type PixelImage,
+  type RawImage,
+  rawImage,
+  resizeArea,
+  resizeBilinear,
+} from "../../src/data/index.js";
+
+const image = fc
+  .record({
+    height: fc.integer({ min: 1, max: 9 }),
+    width: fc.integer({ min: 1, max: 9 }),
+    channels: fc.constantFrom(1, 3),
+  })
+  .chain(({ height, width, channels }) =>
+    fc
+      .uint8Array({ minLength: height * width * channels, maxLength: height * width * channels })
+      .map((data) => rawImage(data, height, width, channels)),
+  );
+const side = fc.integer({ min: 1, max: 12 });
+
+function at(from: PixelImage, y: number, x: number, c: number): number {
+  const clamp = (v: number, n: number) => Math.min(Math.max(v, 0), n - 1);
+  return from.data[(clamp(y, from.height) * from.width + clamp(x, from.width)) * from.channels + c]!;
+}
+
+function toFloat(raw: RawImage): FloatImage {
+  return { ...raw, kind: "float", data: Float32Array.from(raw.data) };
+}
+
+/** Bilinear interpolation as the weighted sum of four pixels, written independently of the implementation. */
+function plainBilinear(from: PixelImage, height: number, width: number): number[] {
+  const out: number[] = [];
+  for (let y = 0; y < height; y++) {
+    for (let x = 0; x < width; x++) {
+      for (let c = 0; c < from.channels; c++) {
+        const sy = ((y + 0.5) * from.height) / height - 0.5;
+        const sx = ((x + 0.5) * from.width) / width - 0.5;
+        const [y0, x0] = [Math.floor(sy), Math.floor(sx)];
+        let sum = 0;
+        for (const dy of [0, 1]) {
+          for (const dx of [0, 1]) {
+            sum += at(from, y0 + dy, x0 + dx, c) * (1 - Math.abs(sy - y0 - dy)) * (1 - Math.abs(sx - x0 - dx));
+          }
+        }
+        out.push(sum);
+      }
+    }
+  }
+  return out;
+}
+
+/** The mean over each pixel's area, by splitting every input pixel into height x width equal parts. */
+function plainArea(from: PixelImage, height: number, width: number): number[] {
+  const out: number[] = [];
+  for (let y = 0; y < height; y++) {
+    for (let x = 0; x < width; x++) {
+      for (let c = 0; c < from.channels; c++) {
+        let sum = 0;
+        for (let i = 0; i < from.height; i++) {
+          for (let j = 0; j < from.width; j++) {
+            sum += at(from, Math.floor((y * from.height + i) / height), Math.floor((x * from.width + j) / width), c);
+          }
+        }
+        out.push(sum / (from.height * from.width));
+      }
+    }
+  }
+  return out;
+}
+
+test("bilinear resizing agrees with a plain reference", () => {
+  fc.assert(
+    fc.property(image, side, side, (raw, height, width) => {
+      const expected = plainBilinear(raw, height, width);
+      const float = resizeBilinear(toFloat(raw), height, width);
+      for (const [i, value] of expected.entries()) expect(Math.abs(float.data[i]! - value)).toBeLessThan(1e-4);
+      const cut = resizeBilinear(raw, height, width);
+      // Towards zero, as TensorFlow's cast; a value within rounding of a whole number may fall on either side.
+      for (const [i, value] of expected.entries())
+        expect([Math.floor(value + 1e-9), Math.floor(value - 1e-9)]).toContain(cut.data[i]);
+    }),
+  );
+});
+
+test("bilinear resizing has half-pixel centres, repeats edges and cuts to whole numbers", () => {
+  const row = rawImage(Uint8Array.of(0, 10), 1, 2, 1);
+  expect([...resizeBilinear(row, 1, 4).data]).toEqual([0, 2, 7, 10]);
+  expect([...resizeBilinear(toFloat(row), 1, 4).data]).toEqual([0, 2.5, 7.5, 10]);
+  // Without antialias, making 5 pixels out of one third skips those in between: positions 0.5 + ... of 15.
+  const ramp = rawImage(
+    Uint8Array.from({ length: 15 }, (_, i) => i * 10),
+    1,
+    15,
+    1,
+  );
+  expect([...resizeBilinear(ramp, 1, 5).data]).toEqual([10, 40, 70, 100, 130]);
+});
+
+test("bilinear resizing of a part is resizing of the crop", () => {
+  const raw = rawImage(
+    Uint8Array.from({ length: 6 * 7 * 3 }, (_, i) => (i * 37) & 255),
+    6,
+    7,
+    3,
+  );
+  const part = { top: 1, left: 2, height: 4, width: 3 };
+  expect(resizeBilinear(raw, 5, 9, part)).toEqual(resizeBilinear(crop(raw, part), 5, 9));
+});
+
+test("area resizing agrees with a plain reference and keeps flat areas exact", () => {
+  fc.assert(
+    fc.property(image, side, side, (raw, height, width) => {
+      const float = resizeArea(toFloat(raw), height, width);
+      for (const [i, value] of plainArea(raw, height, width).entries())
+        expect(Math.abs(float.data[i]! - value)).toBeLessThan(1e-4);
+    }),
+  );
+  fc.assert(
+    fc.property(side, side, side, side, fc.integer({ min: 0, max: 255 }), (h, w, height, width, level) => {
+      const flat = rawImage(new Uint8Array(h * w).fill(level), h, w, 1);
+      expect(new Set(resizeArea(flat, height, width).data)).toEqual(new Set([level]));
+      expect(new Set(resizeBilinear(flat, height, width).data)).toEqual(new Set([level]));
+    }),
+  );
+});
+
+test("area resizing weighs the pixels a new one covers in part", () => {
+  const row = rawImage(Uint8Array.of(30, 60, 90), 1, 3, 1);
+  expect([...resizeArea(row, 1, 2).data]).toEqual([40, 80]);
+});
+
+test("flipping twice gives the image back, and crops are cut where they are said to be", () => {
+  fc.assert(
+    fc.property(image, (raw) => {
+      expect(flipLeftRight(flipLeftRight(raw))).toEqual(raw);
+    }),
+  );
+  const raw = rawImage(Uint8Array.of(1, 2, 3, 4, 5, 6), 2, 3, 1);
+  expect([...flipLeftRight(raw).data]).toEqual([3, 2, 1, 6, 5, 4]);
+  expect([...crop(raw, { top: 1, left: 1, height: 1, width: 2 }).data]).toEqual([5, 6]);
+  expect(() => crop(raw, { top: 1, left: 1, height: 2, width: 2 })).toThrow(
+    /crop 2x2 at row 1, column 1 does not lie inside the 2x3/,
+  );
+});

@@ -1,0 +1,151 @@
+/** Pictures and sets that the data tests are made of; everything is written to temporary folders. */
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { parquetWriteBuffer } from "hyparquet-writer";
+import sharp, { type Sharp } from "sharp";
+import { afterAll } from "vitest";
+import type { ImageSource } from "../../src/data/index.js";
+
+/** Makes a temporary folder that is removed after the tests of the file. */
+export function temporaryFolder(): string {
+  const folder = mkdtempSync(join(tmpdir(), "fovea-data-"));
+  afterAll(() => rmSync(folder, { recursive: true, force: true }));
+  return folder;
+}
+
+export function write(folder: string, files: Readonly<Record<string, Uint8Array | string>>): void {
+  for (const [name, content] of Object.entries(files)) {
+    mkdirSync(dirname(join(folder, name)), { recursive: true });
+    writeFileSync(join(folder, name), content);
+  }
+}
+
+/** A picture whose left half is `left` and right half `right`, so that orientation shows. */
+export function halves(width: number, height: number, left: readonly number[], right: readonly number[]): Sharp {
+  const channels = left.length as 3;
+  const data = new Uint8Array(width * height * channels);
+  for (let y = 0; y < height; y++) {
+    for (let x = 0; x < width; x++) data.set(x < width / 2 ? left : right, (y * width + x) * channels);
+  }
+  return sharp(data, { raw: { width, height, channels } });
+}
+
+/** A lossless picture of one grey level, by which tests tell examples apart. */
+export function flat(level: number, size = 8): Promise<Buffer> {
+  return halves(size, size, [level, level, level], [level, level, level]).png().toBuffer();
+}
+
+/** A JPEG with detail, long enough to be cut. */
+export async function detailedJpeg(size = 64): Promise<Buffer> {
+  const data = Uint8Array.from({ length: size * size * 3 }, (_, i) => (i * i * 7919 + i * 31) & 255);
+  return sharp(data, { raw: { width: size, height: size, channels: 3 } })
+    .jpeg({ quality: 90 })
+    .toBuffer();
+}
+
+/** A small set of nine lossless pictures: labels, class names, and level = 10 * number within the split, for every kind of storage. */
+export const sample = {
+  classNames: ["cat", "dog 2", "dog 10"],
+  train: [0, 0, 1, 1, 2, 2],
+  test: [0, 1, 2],
+} as const;
+
+export function sampleFiles(): Promise<Record<string, Buffer>> {
+  return collect((split, label, i) => `${split}/${sample.classNames[label]}/${i}.png`);
+}
+
+async function collect(name: (split: string, label: number, i: number) => string): Promise<Record<string, Buffer>> {
+  const files: Record<string, Buffer> = {};
+  for (const split of ["train", "test"] as const) {
+    for (const [i, label] of sample[split].entries()) files[name(split, label, i)] = await flat(10 * i);
+  }
+  return files;
+}
+
+/** A tar archive by the ustar rules, written out here so that the reader is not tested against itself. */
+export function tar(files: Readonly<Record<string, Uint8Array>>, longNames = false): Buffer {
+  const blocks: Buffer[] = [];
+  const add = (name: string, type: string, content: Uint8Array): void => {
+    const header = Buffer.alloc(512);
+    header.write(name.slice(0, 100), 0);
+    header.write("0000644\0", 100);
+    header.write(`${content.length.toString(8).padStart(11, "0")}\0`, 124);
+    header.write("00000000000\0", 136);
+    header.write("        ", 148);
+    header.write(type, 156);
+    header.write("ustar\x0000", 257, "latin1");
+    const sum = header.reduce((a, b) => a + b, 0);
+    header.write(`${sum.toString(8).padStart(6, "0")}\0 `, 148);
+    blocks.push(header, Buffer.from(content), Buffer.alloc((512 - (content.length % 512)) % 512));
+  };
+  for (const [name, content] of Object.entries(files)) {
+    if (longNames) add("././@LongLink", "L", Buffer.from(`${name}\0`));
+    add(longNames ? "shortened" : name, "0", content);
+  }
+  return Buffer.concat([...blocks, Buffer.alloc(1024)]);
+}
+
+/** A Parquet shard in Hugging Face's layout. */
+export function parquet(
+  rows: readonly { bytes: Uint8Array; path: string; label: number }[],
+  {
+    names,
+    rowGroupSize = 2,
+    codec = "UNCOMPRESSED",
+  }: { names?: readonly string[]; rowGroupSize?: number; codec?: "UNCOMPRESSED" | "SNAPPY" } = {},
+): Uint8Array {
+  const features = { image: { _type: "Image" }, label: { _type: "ClassLabel", names } };
+  return new Uint8Array(
+    parquetWriteBuffer({
+      columnData: [
+        { name: "image", data: rows.map(({ bytes, path }) => ({ bytes: new Uint8Array(bytes), path })) },
+        { name: "label", data: rows.map(({ label }) => BigInt(label)) },
+      ],
+      schema: [
+        { name: "schema", num_children: 2 },
+        { name: "image", num_children: 2, repetition_type: "REQUIRED" },
+        { name: "bytes", type: "BYTE_ARRAY", repetition_type: "REQUIRED" },
+        { name: "path", type: "BYTE_ARRAY", converted_type: "UTF8", repetition_type: "REQUIRED" },
+        { name: "label", type: "INT64", repetition_type: "REQUIRED" },
+      ],
+      codec,
+      rowGroupSize,
+      ...(names && { kvMetadata: [{ key: "huggingface", value: JSON.stringify({ info: { features } }) }] }),
+    }),
+  );
+}
+
+/** An IDX file. */
+export function idx(sizes: readonly number[], values: Uint8Array): Buffer {
+  const header = Buffer.alloc(4 + 4 * sizes.length);
+  header.writeUInt32BE(0x0800 + sizes.length, 0);
+  for (const [i, size] of sizes.entries()) header.writeUInt32BE(size, 4 + 4 * i);
+  return Buffer.concat([header, values]);
+}
+
+/** A source of raw 4x4 images whose pixels are all the example's index (and length + label above it), for loader tests. */
+export function numbered(
+  length: number,
+  broken: ReadonlySet<number> = new Set(),
+  onGet: (index: number) => void = () => undefined,
+): ImageSource {
+  return {
+    name: "numbered",
+    split: "train",
+    classNames: ["even", "odd"],
+    length,
+    labels: Int32Array.from({ length }, (_, i) => i % 2),
+    get: async (index) => {
+      onGet(index);
+      const bytes = Buffer.from("not an image");
+      if (broken.has(index)) return { id: `number ${index}`, label: index % 2, image: { kind: "encoded", bytes } };
+      return {
+        id: `number ${index}`,
+        label: index % 2,
+        image: { kind: "raw", data: new Uint8Array(48).fill(index), height: 4, width: 4, channels: 3 },
+      };
+    },
+    close: async () => undefined,
+  };
+}
