@@ -26,8 +26,9 @@ export interface AccumulatedGradients<M extends Record<string, Tensor>> {
 }
 
 /**
- * Mean metrics and mean gradients over equal parts of a batch, one part after the other (each starts only when the
- * gradients of the one before are there, so only one part's intermediates are alive at a time).
+ * Mean metrics and mean gradients over equal parts of a batch, one part after the other: each starts only when all
+ * gradients of the one before are there (one alone would leave the others for later, and what they need alive), so only
+ * one part's intermediates are alive at a time. A batch without any float tensor cannot be held back.
  *
  * `batch` holds tensors with the example axis first; `lossOf(part)` returns scalars, the one named `loss` is
  * differentiated (papers.md 5.10, accumulate_gradient). Throws ShapeError when the batch does not divide.
@@ -57,7 +58,7 @@ export function accumulateGradients<M extends Record<string, Tensor> & { loss: T
       const whole = batch[name]!;
       const size = whole.shape[0]! / microbatches;
       const slice = sliceAxis(whole, 0, index * size, (index + 1) * size);
-      part[name] = gradients && isFloat(slice.dtype) ? after(slice, gradients[0]!) : slice;
+      part[name] = gradients && isFloat(slice.dtype) ? after(slice, ...gradients) : slice;
     }
     const found = lossOf(part, index);
     const own = grad(found.loss, parameters);
