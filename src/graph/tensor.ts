@@ -38,6 +38,8 @@ export interface Emitter {
   name(tensor: Tensor): string;
   /** Is this tensor read by anything (or an output of the graph)? Lets an operation skip what nobody needs. */
   used(tensor: Tensor): boolean;
+  /** Does the target run this type of node? Asked before using one for which there is a plainer form. */
+  runs(type: string): boolean;
   /** A fresh name for an intermediate value. */
   temporary(): string;
   /** Adds one ONNX node and returns its output names. */

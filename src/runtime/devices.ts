@@ -3,6 +3,15 @@
 export type Device = "cpu" | "webgpu";
 export const devices: readonly Device[] = ["cpu", "webgpu"];
 
+/**
+ * Node types the runtime's provider for a device lacks, so that they would run on the CPU with copies there and back
+ * (onnxruntime 1.30). The graph writer avoids them.
+ */
+export const lackingNodes: Readonly<Record<Device, readonly string[]>> = {
+  cpu: [],
+  webgpu: ["FusedMatMul", "LogSoftmax"],
+};
+
 /** A device was asked for that this machine or build does not have; the message says what to do. */
 export class DeviceError extends Error {
   override name = "DeviceError";

@@ -1,5 +1,6 @@
 // Runs a graph once: for tests, small tools and one-off computations. Training uses programs (program.ts).
 import { type NumericArray, type Tensor, writeOnnx } from "../graph/index.js";
+import { lackingNodes } from "./devices.js";
 import { openSession, type SessionOptions } from "./session.js";
 
 /** The values of the named tensors, from the named inputs. Throws what the runtime throws, with the device named. */
@@ -8,7 +9,10 @@ export async function evaluate(
   feeds: Readonly<Record<string, NumericArray>> = {},
   options: SessionOptions = {},
 ): Promise<Record<string, NumericArray>> {
-  const session = await openSession(writeOnnx(outputs), options);
+  const session = await openSession(
+    writeOnnx(outputs, undefined, { lacking: lackingNodes[options.device ?? "cpu"] }),
+    options,
+  );
   try {
     return await session.run(feeds);
   } finally {

@@ -1,5 +1,5 @@
 // Running graphs: devices, sessions, programs.
-export { type Device, DeviceError, devices, parseDevice } from "./devices.js";
+export { type Device, DeviceError, devices, lackingNodes, parseDevice } from "./devices.js";
 export type { Feeds, Results } from "./engine.js";
 export { evaluate } from "./evaluate.js";
 export { type CompileOptions, compile, type Program, type ProgramFunction, type ProgramSource } from "./program.js";

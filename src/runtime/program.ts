@@ -3,7 +3,7 @@
 import { Worker } from "node:worker_threads";
 import { inputName, reachable, type Tensor, type TensorType, writeOnnx, writeOnnxLoop } from "../graph/index.js";
 import { builtModule } from "../text/built.js";
-import { type Device, DeviceError } from "./devices.js";
+import { type Device, DeviceError, lackingNodes } from "./devices.js";
 import { type CompiledFunction, type CompiledProgram, Engine, type Feeds, type Results } from "./engine.js";
 
 /** One function of a program: what it takes, what it returns, and which state it replaces. */
@@ -51,21 +51,25 @@ export interface Program {
   close(): Promise<void>;
 }
 
-function compileFunction(state: ReadonlySet<Tensor>, source: ProgramFunction): CompiledFunction {
+function compileFunction(state: ReadonlySet<Tensor>, source: ProgramFunction, device: Device): CompiledFunction {
+  const options = { lacking: lackingNodes[device] };
   const next = source.next ?? {};
   const byName = new Map([...state].map((tensor) => [inputName(tensor)!, tensor]));
   const writes = Object.fromEntries(Object.keys(next).map((name) => [name, `next:${name}`]));
   for (const name of Object.keys(next)) if (!byName.has(name)) throw new Error(`no state ${name} to give a next value`);
   if ((source.stepsPerRun ?? 1) > 1) {
     const reads = [...state].filter((tensor) => inputName(tensor)! in next);
-    const model = writeOnnxLoop({
-      steps: source.stepsPerRun!,
-      carried: reads
-        .map((tensor) => ({ input: tensor, next: next[inputName(tensor)!]!, output: writes[inputName(tensor)!]! }))
-        .reverse(),
-      perStep: source.inputs,
-      results: source.outputs,
-    });
+    const model = writeOnnxLoop(
+      {
+        steps: source.stepsPerRun!,
+        carried: reads
+          .map((tensor) => ({ input: tensor, next: next[inputName(tensor)!]!, output: writes[inputName(tensor)!]! }))
+          .reverse(),
+        perStep: source.inputs,
+        results: source.outputs,
+      },
+      options,
+    );
     return { model, reads: reads.map((tensor) => inputName(tensor)!), writes };
   }
   // Metrics first, then the next values from the last layer back: the runtime schedules in the order of the outputs,
@@ -79,7 +83,7 @@ function compileFunction(state: ReadonlySet<Tensor>, source: ProgramFunction): C
     ),
   };
   const reads = readBy(Object.values(outputs), state);
-  const model = writeOnnx(outputs, [...source.inputs, ...reads]);
+  const model = writeOnnx(outputs, [...source.inputs, ...reads], options);
   return { model, reads: reads.map((tensor) => inputName(tensor)!), writes };
 }
 
@@ -101,7 +105,7 @@ export async function compile(source: ProgramSource, options: CompileOptions = {
       source.state.map((tensor) => [inputName(tensor)!, { dtype: tensor.dtype, shape: tensor.shape }]),
     ),
     functions: Object.fromEntries(
-      Object.entries(source.functions).map(([name, body]) => [name, compileFunction(state, body)]),
+      Object.entries(source.functions).map(([name, body]) => [name, compileFunction(state, body, device)]),
     ),
   };
   const written = performance.now();

@@ -41,6 +41,8 @@ export interface WriteOptions {
   readonly externalAbove?: number;
   /** Name of the file of external weights. */
   readonly externalPath?: string;
+  /** Node types the target lacks or runs badly; operations that know a plainer form then write that. */
+  readonly lacking?: readonly string[];
   /** Entries of the model's metadata. */
   readonly metadata?: Readonly<Record<string, string>>;
 }
@@ -74,7 +76,13 @@ export function writeOnnx(
   if (new Set(names).size < names.length) {
     throw new ShapeError(`writeOnnx: two inputs have one name: ${names.join(", ")}`);
   }
-  const emission = emit(nodes, outputEntries);
+  for (const name of Object.keys(outputs)) {
+    if (names.includes(name)) throw new ShapeError(`writeOnnx: an input and an output are both named ${name}`);
+  }
+  for (const name of [...names, ...Object.keys(outputs)]) {
+    if (/^_[tvc]\d+$/.test(name)) throw new ShapeError(`writeOnnx: names like ${name} are taken by the writer`);
+  }
+  const emission = emit(nodes, outputEntries, options);
   return finishModel(
     emission,
     declared.map((tensor) => ({ name: inputName(tensor)!, type: tensor })),
@@ -112,7 +120,7 @@ export function writeOnnxLoop(body: LoopBody, options: WriteOptions = {}): OnnxM
     ...body.carried.map(({ next, output }): [string, Tensor] => [`body:${output}`, next]),
     ...results.map(([name, tensor]): [string, Tensor] => [`body:${name}`, tensor]),
   ];
-  const emission = emit(nodes, bodyOutputs, inside, (before) => {
+  const emission = emit(nodes, bodyOutputs, options, inside, (before) => {
     before.node("Identity", ["body:continue"], ["body:continues"]);
     for (const tensor of body.perStep) {
       before.node("Gather", [inputName(tensor)!, "body:step"], [inside.get(tensor)!], { axis: { int: 0 } });
@@ -163,12 +171,13 @@ export function writeOnnxLoop(body: LoopBody, options: WriteOptions = {}): OnnxM
 function emit(
   nodes: readonly Node[],
   outputs: readonly (readonly [string, Tensor])[],
+  { lacking = [] }: WriteOptions,
   names: ReadonlyMap<Tensor, string> = new Map(),
   before?: (emission: Emission) => void,
 ): Emission {
   const used = new Set<Tensor>(outputs.map(([, tensor]) => tensor));
   for (const node of nodes) for (const tensor of node.inputs) used.add(tensor);
-  const emission = new Emission(used, names);
+  const emission = new Emission(used, names, new Set(lacking));
   before?.(emission);
   // The runtime runs what the last node of the file needs first, then what the one before it needs, and so on. So the
   // nodes nobody reads stand last, the deepest before the shallowest: a layer's parameter gradients are then computed as
@@ -299,11 +308,13 @@ class Emission implements Emitter {
   constructor(
     private readonly usedTensors: ReadonlySet<Tensor>,
     private readonly names: ReadonlyMap<Tensor, string>,
+    private readonly lacking: ReadonlySet<string>,
   ) {}
 
-  readonly name = (tensor: Tensor): string => this.names.get(tensor) ?? inputName(tensor) ?? `t${tensor.id}`;
+  readonly name = (tensor: Tensor): string => this.names.get(tensor) ?? inputName(tensor) ?? `_t${tensor.id}`;
+  readonly runs = (type: string): boolean => !this.lacking.has(type);
   readonly used = (tensor: Tensor): boolean => this.usedTensors.has(tensor);
-  readonly temporary = (): string => `v${this.temporaries++}`;
+  readonly temporary = (): string => `_v${this.temporaries++}`;
 
   node(
     type: string,
@@ -385,7 +396,7 @@ class Emission implements Emitter {
     const key = `${type.dtype}[${type.shape}]${values.map((value) => (Object.is(value, -0) ? "-0" : value)).join()}`;
     let name = this.shared.get(key);
     if (name === undefined) {
-      name = `c${this.shared.size}`;
+      name = `_c${this.shared.size}`;
       this.shared.set(key, name);
       this.initializer(name, type, encodeNumbers(values, type.dtype));
     }

@@ -70,7 +70,21 @@ const logSoftmaxOperation: Operation<object> = {
   name: "logSoftmax",
   infer: ([x]) => [x!],
   emit: ({ inputs, outputs }, emitter) => {
-    emitter.node("LogSoftmax", [emitter.name(inputs[0]!)], [emitter.name(outputs[0]!)], { axis: { int: -1 } });
+    const x = emitter.name(inputs[0]!);
+    const out = emitter.name(outputs[0]!);
+    if (emitter.runs("LogSoftmax")) {
+      emitter.node("LogSoftmax", [x], [out], { axis: { int: -1 } });
+      return;
+    }
+    // (x - max) - log(sum(exp(x - max)))
+    const node = (type: string, inputs: readonly string[]): string => {
+      const output = emitter.temporary();
+      emitter.node(type, inputs, [output]);
+      return output;
+    };
+    const last = emitter.int64([-1]);
+    const shifted = node("Sub", [x, node("ReduceMax", [x, last])]);
+    emitter.node("Sub", [shifted, node("Log", [node("ReduceSum", [node("Exp", [shifted]), last])])], [out]);
   },
   gradient: ({ outputs: [y] }, [g]) => [subtract(g!, multiply(exp(y!), reduceSum(g!, -1, true)))],
 };

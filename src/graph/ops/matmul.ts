@@ -7,6 +7,7 @@ import {
   apply,
   broadcastShapes,
   describe,
+  type Emitter,
   elementCount,
   type Operation,
   requireSameDType,
@@ -52,10 +53,12 @@ const matmulOperation: Operation<Product> = {
       { dtype, shape: [...broadcastShapes("matmul", a!.shape.slice(0, -2), b!.shape.slice(0, -2)), rows, columns] },
     ];
   },
-  emit: ({ inputs, outputs, attributes: { transposeA, transposeB, alpha } }, emitter) => {
+  emit: ({ inputs, outputs, attributes }, emitter) => {
+    const { transposeA, transposeB, alpha } = attributes;
     const names = inputs.map(emitter.name);
     const out = [emitter.name(outputs[0]!)];
     if (!transposeA && !transposeB && alpha === 1) emitter.node("MatMul", names, out);
+    else if (!emitter.runs("FusedMatMul")) emitProduct(inputs, out, attributes, emitter);
     else {
       emitter.node(
         "FusedMatMul",
@@ -80,6 +83,32 @@ const matmulOperation: Operation<Product> = {
   flops: ({ inputs, outputs, attributes }) =>
     2 * elementCount(outputs[0]!.shape) * productSides("matmul", inputs[0]!, inputs[1]!, attributes).inner,
 };
+
+/** The product without FusedMatMul: matrices as Gemm, stacks of them with Transpose, MatMul and Mul. */
+function emitProduct(
+  inputs: readonly Tensor[],
+  out: readonly string[],
+  { transposeA, transposeB, alpha }: Product,
+  emitter: Emitter,
+): void {
+  if (inputs.every((x) => x.shape.length === 2)) {
+    const flags = { transA: { int: transposeA ? 1 : 0 }, transB: { int: transposeB ? 1 : 0 }, alpha: { float: alpha } };
+    emitter.node("Gemm", inputs.map(emitter.name), out, flags);
+    return;
+  }
+  const [left, right] = [transposeA, transposeB].map((transposed, i) => {
+    const x = inputs[i]!;
+    if (!transposed) return emitter.name(x);
+    const turned = emitter.temporary();
+    const last = x.shape.length - 1;
+    const permutation = x.shape.map((_, axis) => (axis === last ? last - 1 : axis === last - 1 ? last : axis));
+    emitter.node("Transpose", [emitter.name(x)], [turned], { perm: { ints: permutation } });
+    return turned;
+  });
+  const product = alpha === 1 ? out[0]! : emitter.temporary();
+  emitter.node("MatMul", [left!, right!], [product]);
+  if (alpha !== 1) emitter.node("Mul", [product, emitter.float(alpha, inputs[0]!.dtype)], out);
+}
 
 /** alpha * op(A) op(B) of [..., m, k] and [..., k, n] (the last two axes swapped where told). Throws ShapeError. */
 export function matmul(a: Tensor, b: Tensor, options: ProductOptions = {}): Tensor {
