@@ -1,5 +1,12 @@
 // Optimisers and schedules.
-export { type AdamConfig, createOptimizer, isFrozen, type OptimizerConfig, type SgdConfig } from "./optimizers.js";
+export {
+  type AdamConfig,
+  createOptimizer,
+  isFrozen,
+  isOptimizerState,
+  type OptimizerConfig,
+  type SgdConfig,
+} from "./optimizers.js";
 export * from "./schedules.js";
 export {
   applyOptimizer,

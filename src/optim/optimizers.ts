@@ -58,3 +58,6 @@ export function createOptimizer(config: OptimizerConfig, schedule: (step: number
 /** Is a parameter left as it is (its learning rate multiplied by 0)? Frozen parameters keep no optimiser state. */
 export const isFrozen = (config: OptimizerConfig, path: string): boolean =>
   patternValue(config.learningRatePatterns ?? [], path, 1) === 0;
+
+/** Is this a name that a transformation keeps its state of a parameter under, and not a parameter? */
+export const isOptimizerState = (name: string): boolean => /^(adam\/[mv]|momentum)\//.test(name);

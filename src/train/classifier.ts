@@ -23,6 +23,7 @@ import {
   type StateSlot,
 } from "../optim/index.js";
 import type { ProgramSource } from "../runtime/index.js";
+import { forwardFunctions, requireClassifier } from "./forward.js";
 import { type LossName, losses, targetsOf } from "./losses.js";
 
 export interface ClassifierConfig {
@@ -61,9 +62,7 @@ export interface Classifier {
 /** Builds the graphs. `seed` decides the first values. Throws ShapeError when the model does not fit the images. */
 export function buildClassifier(config: ClassifierConfig, seed: number): Classifier {
   const { model, batchSize } = config;
-  if (model.classes < 1 || model.pooling === "none") {
-    throw new RangeError("a classifier needs a head and pooled tokens: classes of at least 1, pooling tok, gap or map");
-  }
+  requireClassifier(model);
   const seedInput = input("seed", "int32", [1]);
   const draws = model.dropout > 0 || model.stochasticDepth > 0;
   const training = Scope.root(draws ? { seed: seedInput } : {});
@@ -90,12 +89,8 @@ export function buildClassifier(config: ClassifierConfig, seed: number): Classif
   const outputs: Record<string, Tensor> = { loss: metrics.loss };
   if (config.optimizer.clipNorm !== undefined) outputs["gradientNorm"] = globalNorm(gradients);
 
-  const evaluated = Scope.root({ parameters });
   const size = config.evaluationBatchSize ?? batchSize;
-  const evaluationImage = input("image", "float32", [size, ...config.image]);
-  const evaluationLabel = input("label", "int32", [size]);
-  const result = vit(evaluated, evaluationImage, model);
-  const perExample = losses[config.loss](result.logits!, targetsOf(evaluationLabel, model.classes));
+  const { evaluate, represent } = forwardFunctions({ ...config, batchSize: size }, parameters);
   return {
     source: {
       state: slots.map((slot) => slot.input),
@@ -106,11 +101,8 @@ export function buildClassifier(config: ClassifierConfig, seed: number): Classif
           next: Object.fromEntries(changing.map((slot) => [slot.name, slot.next])),
           ...(config.stepsPerRun && { stepsPerRun: config.stepsPerRun }),
         },
-        evaluate: {
-          inputs: [evaluationImage, evaluationLabel],
-          outputs: { logits: result.logits!, loss: perExample },
-        },
-        represent: { inputs: [evaluationImage], outputs: { preLogits: result.preLogits } },
+        evaluate,
+        represent,
       },
     },
     parameters,
@@ -119,7 +111,7 @@ export function buildClassifier(config: ClassifierConfig, seed: number): Classif
     scalars,
     cost: {
       step: costOf([...Object.values(outputs), ...changing.map((slot) => slot.next)]),
-      evaluate: costOf([result.logits!, perExample]),
+      evaluate: costOf(Object.values(evaluate.outputs)),
     },
     initialState: () => Object.fromEntries(slots.map((slot) => [slot.name, slot.initial()])),
     stepInputs: (step, runSeed) => ({

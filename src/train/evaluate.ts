@@ -1,5 +1,5 @@
 // Evaluation of a classifier and representations of images, over a whole source.
-import { createLoader, type ImageSource } from "../data/index.js";
+import { type BadExample, type Batch, createLoader, type ImageSource } from "../data/index.js";
 import type { Program } from "../runtime/index.js";
 
 export interface EvaluationResult {
@@ -59,31 +59,52 @@ export interface Representations {
   readonly labels: Int32Array;
   /** Index in the source of each row. */
   readonly indices: Int32Array;
+  /** The images that could not be read and have no row. */
+  readonly bad: readonly BadExample[];
+}
+
+export interface RepresentOptions extends PassOptions {
+  /** The share of unreadable images that ends the pass (see LoaderOptions). */
+  readonly maxBadFraction?: number;
+  /** Told how many images of the source are behind, unreadable ones included. */
+  readonly onProgress?: (done: number, total: number) => void;
+  /** Shown every batch before it runs; its arrays are written again afterwards and must not be kept. */
+  readonly onBatch?: (batch: Batch) => void;
 }
 
 /** The representation (`preLogits`) of every readable image of a source, in the source's order. */
 export async function representImages(
   program: Program,
   source: ImageSource,
-  options: PassOptions & { readonly onProgress?: (done: number, total: number) => void },
+  options: RepresentOptions,
 ): Promise<Representations> {
-  const loader = createLoader(source, { ...options, evaluation: true });
+  const { batchSize, preprocessing, workers, maxBadFraction, onProgress, onBatch } = options;
+  const loader = createLoader(source, {
+    batchSize,
+    preprocessing,
+    evaluation: true,
+    ...(workers !== undefined && { workers }),
+    ...(maxBadFraction !== undefined && { maxBadFraction }),
+  });
   const rows: Float32Array[] = [];
   const labels: number[] = [];
   const indices: number[] = [];
   let width = 0;
+  let done = 0;
   try {
     for (let batch = await loader.next(); batch; batch = await loader.next()) {
+      onBatch?.(batch);
       const feeds = { image: batch.image };
       const { preLogits } = await program.run("represent", feeds);
-      width = preLogits!.length / options.batchSize;
-      for (let i = 0; i < options.batchSize; i++) {
+      width = preLogits!.length / batchSize;
+      for (let i = 0; i < batchSize; i++) {
         if (batch.mask[i] === 0) continue;
         rows.push((preLogits as Float32Array).subarray(i * width, (i + 1) * width));
         labels.push(batch.label[i]!);
         indices.push(batch.indices[i]!);
       }
-      options.onProgress?.(rows.length, source.length);
+      done = Math.min(done + batchSize, source.length);
+      onProgress?.(done, source.length);
       loader.recycle({ ...batch, image: feeds.image });
     }
   } finally {
@@ -91,5 +112,11 @@ export async function representImages(
   }
   const features = new Float32Array(rows.length * width);
   for (const [i, row] of rows.entries()) features.set(row, i * width);
-  return { features, width, labels: Int32Array.from(labels), indices: Int32Array.from(indices) };
+  return {
+    features,
+    width,
+    labels: Int32Array.from(labels),
+    indices: Int32Array.from(indices),
+    bad: loader.stats().bad,
+  };
 }

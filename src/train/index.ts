@@ -5,6 +5,8 @@ export * from "./classifier.js";
 export * from "./dry-run.js";
 export * from "./durations.js";
 export * from "./evaluate.js";
+export * from "./evaluation-preprocessing.js";
+export * from "./load-model.js";
 export * from "./load-recipe.js";
 export * from "./losses.js";
 export * from "./matmul-rate.js";

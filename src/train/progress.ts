@@ -15,6 +15,8 @@ export interface ProgressOptions {
   total: number;
   /** Steps finished before this process began, when resumed. */
   start?: number;
+  /** What a step is called, "step" when left out. */
+  unit?: string;
   /** Images per step; without it no images/s are shown. */
   batchSize?: number;
   /** Says nothing at all: with `--json`, or when told. */
@@ -49,7 +51,14 @@ const speedWindow = 20_000;
  * progress.finish();
  */
 export function startProgress(options: ProgressOptions): Progress {
-  const { total, batchSize, silent = false, stream = process.stderr, now = () => performance.now() } = options;
+  const {
+    total,
+    unit = "step",
+    batchSize,
+    silent = false,
+    stream = process.stderr,
+    now = () => performance.now(),
+  } = options;
   const start = options.start ?? 0;
   const samples: { time: number; step: number }[] = [{ time: now(), step: start }];
   let step = start;
@@ -68,7 +77,7 @@ export function startProgress(options: ProgressOptions): Progress {
   const line = (): string => {
     const speed = stepsPerSecond();
     const share = total > 0 ? Math.floor((100 * step) / total) : 100;
-    const parts = [`step ${step}/${total}`, `${share} %`];
+    const parts = [`${unit} ${step}/${total}`, `${share} %`];
     for (const [name, value] of Object.entries(values)) parts.push(`${name} ${formatMetric(value)}`);
     if (speed > 0) {
       if (batchSize) parts.push(`${formatRate(speed * batchSize)} images/s`);

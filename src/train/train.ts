@@ -20,6 +20,7 @@ import { resolvedRecipeFile, saveRecipe } from "./load-recipe.js";
 import { type MetricsRecord, MetricsWriter } from "./metrics.js";
 import { type Progress, startProgress } from "./progress.js";
 import { type Recipe, recipeDifferences, resolveRecipe } from "./recipe.js";
+import { restoredState } from "./restore.js";
 import { planRun, type RunPlan } from "./settings.js";
 import { TensorBoardWriter } from "./tensorboard.js";
 
@@ -169,7 +170,8 @@ class Run {
 
   static async start(parts: RunParts): Promise<Run> {
     const { recipe, restored, classifier, program, folder, plan, options } = parts;
-    await program.writeState(restored ? restoredState(classifier, restored) : classifier.initialState());
+    const wanted = classifier.slots.map(({ name, input }) => ({ name, shape: input.shape }));
+    await program.writeState(restored ? restoredState(wanted, restored) : classifier.initialState());
     const position = restored?.meta["loader"] as unknown as LoaderPosition | undefined;
     const loader = createLoader(parts.trainSource, {
       batchSize: recipe.batchSize,
@@ -314,6 +316,7 @@ class Run {
       loader: this.loader.position() as unknown as Json,
       seconds: this.seconds,
       loss: this.loss,
+      classNames: this.parts.trainSource.classNames,
     };
     await saveCheckpoint(
       checkpointFolder(folder),
@@ -337,20 +340,6 @@ async function bestSoFar(folder: string): Promise<Score | undefined> {
   const { checkpoints } = await listCheckpoints(checkpointFolder(folder));
   const scores = checkpoints.flatMap(({ score }) => score ?? []);
   return scores.sort((a, b) => (a.mode === "max" ? b.value - a.value : a.value - b.value))[0];
-}
-
-/** The state a checkpoint holds; throws TrainError listing every name that is missing or extra. */
-function restoredState(classifier: Classifier, { tensors, path }: LoadedCheckpoint): Results {
-  const wanted = new Map(classifier.slots.map(({ name, input }) => [name, input.shape.join()]));
-  const problems = [
-    ...[...wanted.keys()].filter((name) => !tensors.has(name)).map((name) => `missing ${name}`),
-    ...[...tensors.keys()].filter((name) => !wanted.has(name)).map((name) => `extra ${name}`),
-    ...[...tensors]
-      .filter(([name, { shape }]) => wanted.has(name) && wanted.get(name) !== shape.join())
-      .map(([name, { shape }]) => `${name} is [${shape.join(", ")}], expected [${wanted.get(name)}]`),
-  ];
-  if (problems.length > 0) throw new TrainError(`${path} does not fit the model:\n  ${problems.join("\n  ")}`);
-  return Object.fromEntries([...tensors].map(([name, { data }]) => [name, data as Float32Array]));
 }
 
 function numberOf(results: Results, name: string): number {
