@@ -47,7 +47,8 @@ export function createWorkers(setup: WorkerSetup, count: number, ahead: number):
 }
 
 function startThread(url: URL, setup: WorkerSetup): Thread {
-  const worker = new Worker(url, { workerData: setup, name: "fovea loader" });
+  // None of the process's own flags: the thread runs built code, and flags such as --input-type would stop it.
+  const worker = new Worker(url, { workerData: setup, name: "fovea loader", execArgv: [] });
   const thread: Thread = { worker, pending: new Map() };
   worker.on("message", (response: Response) => {
     const pending = thread.pending.get(response.job);

@@ -50,10 +50,16 @@ export async function openSource(spec: string, { split }: { readonly split?: str
   }
 }
 
-async function openOne(spec: string, split: string | undefined): Promise<ImageSource> {
+/** One spec, before any selection of classes and examples: what recipes of sources remember. */
+async function openWhole(spec: string, split: string | undefined): Promise<ImageSource> {
   const parsed = parseSpec(spec);
   const set = await readSet(parsed);
-  const whole = await set.open(chooseSplit(spec, set.splits, split ?? parsed.options["split"]));
+  return set.open(chooseSplit(spec, set.splits, split ?? parsed.options["split"]));
+}
+
+async function openOne(spec: string, split: string | undefined): Promise<ImageSource> {
+  const parsed = parseSpec(spec);
+  const whole = await openWhole(spec, split);
   // A kind that has an option of the same name (the seed of generated scenes) takes it for itself.
   const own = Object.entries(parsed.options).filter(([option]) => !parsed.kind.options.includes(option));
   return applySelection(whole, Object.fromEntries(own));
@@ -63,7 +69,7 @@ async function openOne(spec: string, split: string | undefined): Promise<ImageSo
 export async function openRecipe(recipe: SourceRecipe): Promise<ImageSource> {
   switch (recipe.kind) {
     case "open":
-      return openSource(recipe.spec, { split: recipe.split });
+      return openWhole(recipe.spec, recipe.split);
     case "subset":
       return subsetOfClasses(await openRecipe(recipe.of), recipe.classes, recipe.relabel);
     case "select":
