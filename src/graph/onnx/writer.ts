@@ -6,6 +6,7 @@ import { inputName } from "../ops/leaf.js";
 import {
   byteSize,
   type DType,
+  describe,
   type Emitter,
   type Node,
   type OnnxAttribute,
@@ -71,6 +72,11 @@ export function writeOnnx(
   for (const tensor of found) {
     if (!declared.includes(tensor))
       throw new ShapeError(`writeOnnx: input ${inputName(tensor)} is used but not declared`);
+  }
+  for (const tensor of declared) {
+    if (inputName(tensor) === undefined) {
+      throw new ShapeError(`writeOnnx: ${describe(tensor)} is not an input and cannot be declared as one`);
+    }
   }
   const names = declared.map((tensor) => inputName(tensor)!);
   if (new Set(names).size < names.length) {

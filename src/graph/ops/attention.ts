@@ -6,7 +6,7 @@
 //   dQ = alpha dS K,  dK = alpha dS^T Q
 import { apply, describe, type Operation, requireSameDType, ShapeError, type Tensor } from "../tensor.js";
 import { add, multiply, subtract } from "./elementwise.js";
-import { matmul } from "./matmul.js";
+import { emitProduct, matmul } from "./matmul.js";
 import { reduceSum } from "./reduce.js";
 
 const attentionOperation: Operation<{ alpha: number }> = {
@@ -29,8 +29,7 @@ const attentionOperation: Operation<{ alpha: number }> = {
   },
   emit: ({ inputs: [q, k, v], outputs: [o, p], attributes: { alpha } }, emitter) => {
     const scores = emitter.temporary();
-    const attributes = { transA: { int: 0 }, transB: { int: 1 }, alpha: { float: alpha } };
-    emitter.node("FusedMatMul", [emitter.name(q!), emitter.name(k!)], [scores], attributes, "com.microsoft");
+    emitProduct([q!, k!], scores, { transposeA: false, transposeB: true, alpha }, emitter);
     emitter.node("Softmax", [scores], [emitter.name(p!)], { axis: { int: -1 } });
     emitter.node("MatMul", [emitter.name(p!), emitter.name(v!)], [emitter.name(o!)]);
   },

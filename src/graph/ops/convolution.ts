@@ -36,16 +36,19 @@ export interface Window {
   readonly dilations: readonly [number, number];
 }
 
-/** The options with every default filled in; throws ShapeError on a stride or dilation below 1. */
+/** The options with every default filled in; throws ShapeError on a stride or dilation below 1 or a negative padding. */
 export function resolveWindow(name: string, { stride = 1, padding = 0, dilation = 1 }: ConvolutionOptions): Window {
   const pair = (value: number | readonly [number, number]) =>
     typeof value === "number" ? ([value, value] as const) : value;
   const strides = pair(stride);
   const dilations = pair(dilation);
   const pads = typeof padding === "number" ? ([padding, padding, padding, padding] as const) : padding;
-  if ([...strides, ...dilations].some((n) => !Number.isInteger(n) || n < 1) || pads.some((n) => !Number.isInteger(n))) {
+  if (
+    [...strides, ...dilations].some((n) => !Number.isInteger(n) || n < 1) ||
+    pads.some((n) => !Number.isInteger(n) || n < 0)
+  ) {
     throw new ShapeError(
-      `${name}: strides [${strides}], dilations [${dilations}] and padding [${pads}] must be whole numbers, the first two at least 1`,
+      `${name}: strides [${strides}], dilations [${dilations}] and padding [${pads}] must be whole numbers, the first two at least 1, the last at least 0`,
     );
   }
   return { strides, pads, dilations };
@@ -155,7 +158,13 @@ function convolutionTranspose(g: Tensor, w: Tensor, window: Window, sides: reado
 export function convolution2d(x: Tensor, kernel: Tensor, options: ConvolutionOptions = {}): Tensor {
   const window = resolveWindow("convolution2d", options);
   const plain = x.shape.length === 4 && kernel.shape.length === 4 && x.shape[1] === kernel.shape[1];
-  if (plain && kernel.shape[2] === 1 && kernel.shape[3] === 1 && window.pads.every((count) => count === 0)) {
+  if (
+    plain &&
+    x.dtype === kernel.dtype &&
+    kernel.shape[2] === 1 &&
+    kernel.shape[3] === 1 &&
+    window.pads.every((count) => count === 0)
+  ) {
     const [sy, sx] = window.strides;
     const picked = sy === 1 && sx === 1 ? x : slice(x, [0, 0, 0, 0], x.shape, [1, 1, sy, sx]);
     const [n, c, h, w] = picked.shape as [number, number, number, number];

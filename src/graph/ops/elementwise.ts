@@ -126,7 +126,8 @@ function unary(
   return {
     name,
     infer: ([x]) => {
-      if (!isFloat(x!.dtype) && !(name === "negate" || name === "absolute")) {
+      const signed = x!.dtype === "int32" || x!.dtype === "int64";
+      if (!isFloat(x!.dtype) && !(signed && (name === "negate" || name === "absolute"))) {
         throw new ShapeError(`${name}: needs a float tensor, got ${describe(x!)}`);
       }
       return [{ dtype: x!.dtype, shape: x!.shape }];

@@ -49,25 +49,15 @@ const matmulOperation: Operation<Product> = {
   infer: ([a, b], product) => {
     const dtype = requireSameDType("matmul", [a!, b!]);
     const { rows, columns } = productSides("matmul", a!, b!, product);
-    return [
-      { dtype, shape: [...broadcastShapes("matmul", a!.shape.slice(0, -2), b!.shape.slice(0, -2)), rows, columns] },
-    ];
+    const stacks = broadcastShapes(
+      `matmul: ${describe(a!)} and ${describe(b!)}`,
+      a!.shape.slice(0, -2),
+      b!.shape.slice(0, -2),
+    );
+    return [{ dtype, shape: [...stacks, rows, columns] }];
   },
   emit: ({ inputs, outputs, attributes }, emitter) => {
-    const { transposeA, transposeB, alpha } = attributes;
-    const names = inputs.map(emitter.name);
-    const out = [emitter.name(outputs[0]!)];
-    if (!transposeA && !transposeB && alpha === 1) emitter.node("MatMul", names, out);
-    else if (!emitter.runs("FusedMatMul")) emitProduct(inputs, out, attributes, emitter);
-    else {
-      emitter.node(
-        "FusedMatMul",
-        names,
-        out,
-        { transA: { int: transposeA ? 1 : 0 }, transB: { int: transposeB ? 1 : 0 }, alpha: { float: alpha } },
-        "com.microsoft",
-      );
-    }
+    emitProduct(inputs as [Tensor, Tensor], emitter.name(outputs[0]!), attributes, emitter);
   },
   gradient: ({ inputs, attributes }, [g]) => {
     const [a, b] = inputs as [Tensor, Tensor];
@@ -84,30 +74,31 @@ const matmulOperation: Operation<Product> = {
     2 * elementCount(outputs[0]!.shape) * productSides("matmul", inputs[0]!, inputs[1]!, attributes).inner,
 };
 
-/** The product without FusedMatMul: matrices as Gemm, stacks of them with Transpose, MatMul and Mul. */
-function emitProduct(
-  inputs: readonly Tensor[],
-  out: readonly string[],
+/** Writes alpha op(A) op(B): fused where the target can, else as Gemm, or as Transpose, MatMul and Mul. */
+export function emitProduct(
+  operands: readonly [Tensor, Tensor],
+  output: string,
   { transposeA, transposeB, alpha }: Product,
   emitter: Emitter,
 ): void {
-  if (inputs.every((x) => x.shape.length === 2)) {
-    const flags = { transA: { int: transposeA ? 1 : 0 }, transB: { int: transposeB ? 1 : 0 }, alpha: { float: alpha } };
-    emitter.node("Gemm", inputs.map(emitter.name), out, flags);
-    return;
+  const names = operands.map(emitter.name);
+  const flags = { transA: { int: transposeA ? 1 : 0 }, transB: { int: transposeB ? 1 : 0 }, alpha: { float: alpha } };
+  if (!transposeA && !transposeB && alpha === 1) emitter.node("MatMul", names, [output]);
+  else if (emitter.runs("FusedMatMul")) emitter.node("FusedMatMul", names, [output], flags, "com.microsoft");
+  else if (operands.every((x) => x.shape.length === 2)) emitter.node("Gemm", names, [output], flags);
+  else {
+    const turned = [transposeA, transposeB].map((transposed, i) => {
+      if (!transposed) return names[i]!;
+      const name = emitter.temporary();
+      const last = operands[i]!.shape.length - 1;
+      const permutation = operands[i]!.shape.map((_, axis) => (axis < last - 1 ? axis : 2 * last - 1 - axis));
+      emitter.node("Transpose", [names[i]!], [name], { perm: { ints: permutation } });
+      return name;
+    });
+    const product = alpha === 1 ? output : emitter.temporary();
+    emitter.node("MatMul", turned, [product]);
+    if (alpha !== 1) emitter.node("Mul", [product, emitter.float(alpha, operands[0].dtype)], [output]);
   }
-  const [left, right] = [transposeA, transposeB].map((transposed, i) => {
-    const x = inputs[i]!;
-    if (!transposed) return emitter.name(x);
-    const turned = emitter.temporary();
-    const last = x.shape.length - 1;
-    const permutation = x.shape.map((_, axis) => (axis === last ? last - 1 : axis === last - 1 ? last : axis));
-    emitter.node("Transpose", [emitter.name(x)], [turned], { perm: { ints: permutation } });
-    return turned;
-  });
-  const product = alpha === 1 ? out[0]! : emitter.temporary();
-  emitter.node("MatMul", [left!, right!], [product]);
-  if (alpha !== 1) emitter.node("Mul", [product, emitter.float(alpha, inputs[0]!.dtype)], out);
 }
 
 /** alpha * op(A) op(B) of [..., m, k] and [..., k, n] (the last two axes swapped where told). Throws ShapeError. */

@@ -100,9 +100,10 @@ export function standardise(x: Tensor, epsilon: number): Tensor {
  */
 export function groupNorm(x: Tensor, scale: Tensor, bias: Tensor, groups = 32, epsilon = 1e-5): Tensor {
   const [batch, channels] = x.shape as [number, number];
-  if (x.shape.length < 2 || channels % groups !== 0 || scale.shape.join() !== `${channels}`) {
+  const perChannelEach = [scale, bias].every(({ shape }) => shape.join() === `${channels}`);
+  if (x.shape.length < 2 || channels % groups !== 0 || !perChannelEach) {
     throw new ShapeError(
-      `groupNorm: ${describe(x)} cannot be normalised in ${groups} groups with scale ${describe(scale)}`,
+      `groupNorm: ${describe(x)} cannot be normalised in ${groups} groups with scale ${describe(scale)} and bias ${describe(bias)}`,
     );
   }
   const rows = reshape(x, [batch * groups, elementCount(x.shape) / (batch * groups)]);

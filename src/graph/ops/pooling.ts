@@ -124,6 +124,9 @@ export interface PoolOptions extends Omit<ConvolutionOptions, "dilation"> {
 
 function pool(operation: Operation<Pool>, x: Tensor, kernel: number | readonly [number, number], options: PoolOptions) {
   const sides = typeof kernel === "number" ? ([kernel, kernel] as const) : kernel;
+  if (sides.some((side) => !Number.isInteger(side) || side < 1)) {
+    throw new ShapeError(`${operation.name}: the kernel [${sides}] must have whole sides of at least 1`);
+  }
   const window = resolveWindow(operation.name, { stride: sides, ...options });
   if (window.pads.some((count, i) => count < 0 || count >= sides[i % 2]!)) {
     throw new ShapeError(`${operation.name}: padding [${window.pads}] must be smaller than the kernel [${sides}]`);

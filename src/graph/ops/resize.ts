@@ -31,7 +31,7 @@ export function resizeBilinear(
   width: number,
   convention: ResizeConvention = "halfPixel",
 ): Tensor {
-  if (x.shape.length < 2 || !isFloat(x.dtype) || height < 1 || width < 1) {
+  if (x.shape.length < 2 || !isFloat(x.dtype) || ![height, width].every((side) => Number.isInteger(side) && side > 0)) {
     throw new ShapeError(`resizeBilinear: ${describe(x)} cannot be resized to ${height} x ${width}`);
   }
   const [h, w] = x.shape.slice(-2) as [number, number];

@@ -275,9 +275,9 @@ const splitOperation: Operation<{ axis: number; sizes: readonly number[] }> = {
 export function split(x: Tensor, axis: number, sizes: readonly number[]): Tensor[] {
   const along = resolveAxis("split", axis, x.shape.length);
   const total = sizes.reduce((sum, size) => sum + size, 0);
-  if (total !== x.shape[along]) {
+  if (total !== x.shape[along] || sizes.some((size) => !Number.isInteger(size) || size < 0)) {
     throw new ShapeError(
-      `split: sizes [${sizes.join(", ")}] add up to ${total}, axis ${along} of ${describe(x)} does not`,
+      `split: sizes [${sizes.join(", ")}] (sum ${total}) do not divide axis ${along} of ${describe(x)}`,
     );
   }
   return sizes.length === 1 ? [x] : apply(splitOperation, [x], { axis: along, sizes: [...sizes] });
