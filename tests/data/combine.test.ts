@@ -6,12 +6,11 @@ import {
   holdOut,
   type ImageSource,
   openRecipe,
-  openSource,
   select,
   subsetOfClasses,
   take,
 } from "../../src/data/index.js";
-import { numbered, sample, sampleFiles, tar, temporaryFolder, write } from "./support.js";
+import { numbered, openUntilEnd, sample, sampleFiles, tar, temporaryFolder, write } from "./support.js";
 
 const root = temporaryFolder();
 const at = (path: string) => join(root, path);
@@ -32,7 +31,7 @@ describe("sources made of others", () => {
     );
 
   test("a subset of classes is numbered anew, or not", async () => {
-    const source = await openSource(at("folder"));
+    const source = await openUntilEnd(at("folder"));
     const anew = subsetOfClasses(source, ["dog 10", "cat"]);
     expect([anew.classNames, [...anew.labels]]).toEqual([
       ["dog 10", "cat"],
@@ -50,7 +49,7 @@ describe("sources made of others", () => {
   });
 
   test("take draws by seed and keeps the order", async () => {
-    const source = await openSource(at("folder"));
+    const source = await openUntilEnd(at("folder"));
     const four = take(source, 4, 1);
     expect(four.length).toBe(4);
     const found = await levels(four);
@@ -77,8 +76,8 @@ describe("sources made of others", () => {
 
   test("concat merges classes by name or keeps them apart", async () => {
     const [pets, more] = [
-      await openSource(at("folder")),
-      subsetOfClasses(await openSource(at("folder"), { split: "test" }), ["dog 10", "cat"]),
+      await openUntilEnd(at("folder")),
+      subsetOfClasses(await openUntilEnd(at("folder"), { split: "test" }), ["dog 10", "cat"]),
     ];
     const merged = concat([pets, more]);
     expect([merged.classNames, [...merged.labels]]).toEqual([sample.classNames, [0, 0, 1, 1, 2, 2, 0, 2]]);
@@ -94,7 +93,7 @@ describe("sources made of others", () => {
 
   test("recipes rebuild the same source", async () => {
     const source = take(
-      concat([subsetOfClasses(await openSource(at("flat.tar")), ["dog 2", "cat"]), await openSource(at("folder"))]),
+      concat([subsetOfClasses(await openUntilEnd(at("flat.tar")), ["dog 2", "cat"]), await openUntilEnd(at("folder"))]),
       7,
       5,
     );

@@ -2,8 +2,7 @@ import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
 import { describe, expect, test } from "vitest";
-import { openSource } from "../../src/data/index.js";
-import { flat, idx, parquet, sampleFiles, tar, temporaryFolder, write } from "./support.js";
+import { flat, idx, openUntilEnd, parquet, sampleFiles, tar, temporaryFolder, write } from "./support.js";
 
 const root = temporaryFolder();
 const at = (path: string) => join(root, path);
@@ -12,20 +11,20 @@ describe("tar", () => {
   test("a path that leads out of the archive is refused", async () => {
     for (const name of ["../escape/a.png", "/etc/a.png", "a/../../b.png"]) {
       writeFileSync(at("escape.tar"), tar({ [name]: await flat(1) }));
-      await expect(openSource(at("escape.tar"))).rejects.toThrow(/leads out of the archive/);
+      await expect(openUntilEnd(at("escape.tar"))).rejects.toThrow(/leads out of the archive/);
     }
   });
 
   test("an archive that is cut off is refused", async () => {
     const whole = tar(await sampleFiles());
     writeFileSync(at("cut.tar"), whole.subarray(0, 512 + 40));
-    await expect(openSource(at("cut.tar"))).rejects.toThrow(
+    await expect(openUntilEnd(at("cut.tar"))).rejects.toThrow(
       /is cut off: the entry at byte 0 needs \d+ bytes, 40 are left/,
     );
     const damaged = Buffer.from(whole);
     damaged[1024 + 20] = 1;
     writeFileSync(at("damaged.tar"), damaged);
-    await expect(openSource(at("damaged.tar"))).rejects.toThrow(/is damaged at byte 1024/);
+    await expect(openUntilEnd(at("damaged.tar"))).rejects.toThrow(/is damaged at byte 1024/);
   });
 });
 
@@ -35,7 +34,7 @@ describe("Parquet", () => {
   test("bytes come out unharmed, also those that are not text", async () => {
     const bytes = Uint8Array.from({ length: 256 }, (_, i) => i);
     write(at("bytes"), { "train.parquet": parquet([{ bytes, path: "all", label: 0 }], { names: ["a"] }) });
-    const { image } = await (await openSource(at("bytes"))).get(0);
+    const { image } = await (await openUntilEnd(at("bytes"))).get(0);
     expect(image.kind === "encoded" && [...image.bytes]).toEqual([...bytes]);
   });
 
@@ -43,23 +42,23 @@ describe("Parquet", () => {
     write(at("hidden"), {
       "test.parquet": parquet([await row(0), { ...(await row(0)), label: -1 }], { names: ["a"] }),
     });
-    await expect(openSource(at("hidden"), { split: "test" })).rejects.toThrow(
+    await expect(openUntilEnd(at("hidden"), { split: "test" })).rejects.toThrow(
       /Row 1 of .* has the label -1, which is none of the 1 classes/,
     );
   });
 
   test("columns can be named, and a missing one lists those there are", async () => {
     write(at("columns"), { "train.parquet": parquet([await row(0), await row(1)]) });
-    await expect(openSource(`${at("columns")}?label=kind`)).rejects.toThrow(
+    await expect(openUntilEnd(`${at("columns")}?label=kind`)).rejects.toThrow(
       /has no label column "kind"; its columns are image, label. Name one in the spec/,
     );
-    const source = await openSource(`parquet:${at("columns/train.parquet")}?label=label&image=image&classes=a,b`);
+    const source = await openUntilEnd(`parquet:${at("columns/train.parquet")}?label=label&image=image&classes=a,b`);
     expect(source.classNames).toEqual(["a", "b"]);
   });
 
   test("a class list of another form is refused", async () => {
     write(at("names"), { "train.parquet": parquet([await row(0)]), "classes.json": JSON.stringify({ a: 1 }) });
-    await expect(openSource(at("names"))).rejects.toThrow(/classes.json" does not list class names: expected/);
+    await expect(openUntilEnd(at("names"))).rejects.toThrow(/classes.json" does not list class names: expected/);
   });
 });
 
@@ -70,7 +69,7 @@ describe("IDX", () => {
     const open = async (files: Record<string, Uint8Array>) => {
       const folder = temporaryName();
       write(at(folder), files);
-      const source = await openSource(at(folder));
+      const source = await openUntilEnd(at(folder));
       return source.get(0);
     };
     const names = { images: "train-images-idx3-ubyte", labels: "train-labels-idx1-ubyte" };

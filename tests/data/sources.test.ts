@@ -4,7 +4,7 @@ import { gzipSync } from "node:zlib";
 import { beforeAll, describe, expect, test } from "vitest";
 import { decodeImage, ExampleError, embeddedSets, openRecipe, openSource, sourceKinds } from "../../src/data/index.js";
 import { naturalOrder } from "../../src/data/sources/paths.js";
-import { flat, idx, parquet, sample, sampleFiles, tar, temporaryFolder, write } from "./support.js";
+import { flat, idx, openUntilEnd, parquet, sample, sampleFiles, tar, temporaryFolder, write } from "./support.js";
 
 const root = temporaryFolder();
 const at = (path: string) => join(root, path);
@@ -278,11 +278,11 @@ test("embedded sets hold as many images as their README says", async () => {
     "sign-digits": ["train", "test"],
   })) {
     lengths[name] = await Promise.all(
-      splits.map(async (split) => (await openSource(`embedded:${name}`, { split })).length),
+      splits.map(async (split) => (await openUntilEnd(`embedded:${name}`, { split })).length),
     );
   }
   expect(lengths).toEqual({ clothing: [3068, 341, 372], fashion: [6000, 1000], "sign-digits": [1500, 562] });
-  const fashion = await openSource("embedded:fashion");
+  const fashion = await openUntilEnd("embedded:fashion");
   expect(new Set(Array.from({ length: 10 }, (_, label) => fashion.labels.filter((x) => x === label).length))).toEqual(
     new Set([600]),
   );

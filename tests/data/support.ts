@@ -5,7 +5,7 @@ import { dirname, join } from "node:path";
 import { parquetWriteBuffer } from "hyparquet-writer";
 import sharp, { type Sharp } from "sharp";
 import { afterAll } from "vitest";
-import type { ImageSource } from "../../src/data/index.js";
+import { type ImageSource, openSource } from "../../src/data/index.js";
 
 /** Makes a temporary folder that is removed after the tests of the file. */
 export function temporaryFolder(): string {
@@ -13,6 +13,18 @@ export function temporaryFolder(): string {
   afterAll(() => rmSync(folder, { recursive: true, force: true }));
   return folder;
 }
+
+/** Opens a source that is closed after the tests of the file. */
+export async function openUntilEnd(...args: Parameters<typeof openSource>): Promise<ImageSource> {
+  const source = await openSource(...args);
+  opened.push(source);
+  return source;
+}
+
+const opened: ImageSource[] = [];
+afterAll(async () => {
+  for (const source of opened.splice(0)) await source.close();
+});
 
 export function write(folder: string, files: Readonly<Record<string, Uint8Array | string>>): void {
   for (const [name, content] of Object.entries(files)) {
