@@ -29,7 +29,7 @@ export async function evaluateClassifier(
   source: ImageSource,
   options: PassOptions,
 ): Promise<EvaluationResult> {
-  const loader = createLoader(source, { ...options, evaluation: true });
+  const loader = createLoader(source, { ...options, evaluation: true, cacheBytes: 0 });
   let images = 0;
   let right = 0;
   let lossSum = 0;
@@ -83,6 +83,8 @@ export async function representImages(
     batchSize,
     preprocessing,
     evaluation: true,
+    // each image is seen once
+    cacheBytes: 0,
     ...(workers !== undefined && { workers }),
     ...(maxBadFraction !== undefined && { maxBadFraction }),
   });

@@ -1,0 +1,86 @@
+/** `fovea embed`: the representation of every image of a source, as a safetensors file. */
+import { existsSync, statSync } from "node:fs";
+import { mkdir } from "node:fs/promises";
+import { dirname } from "node:path";
+import { type ImageSource, openSource } from "../../data/index.js";
+import { formatDuration, representImages } from "../../train/index.js";
+import { writeSafetensors } from "../../weights/index.js";
+import { type CommandResult, defineCommand } from "../command.js";
+import { embed } from "../definitions.js";
+import { badLines, networkDocument, openNetwork, withProgress } from "./network.js";
+
+/**
+ * The same source, remembering the id of every example that was read. It has no recipe, so that it is read in this
+ * thread: asking a source for ids alone would read every image a second time.
+ */
+function withIds(source: ImageSource): { source: ImageSource; ids: Map<number, string> } {
+  const ids = new Map<number, string>();
+  const { recipe: _, ...rest } = source;
+  const get = async (index: number) => {
+    const example = await source.get(index);
+    ids.set(index, example.id);
+    return example;
+  };
+  return { source: { ...rest, get }, ids };
+}
+
+export const command = defineCommand(embed, async ({ args, json, note }): Promise<CommandResult> => {
+  const started = performance.now();
+  const { output } = args;
+  if (existsSync(output) && statSync(output).isDirectory()) {
+    throw new Error(
+      `${output} is a folder; --output names the file to write, such as ${output}/embeddings.safetensors`,
+    );
+  }
+  const opened = await openSource(args.source, args.split === undefined ? {} : { split: args.split });
+  try {
+    const model = await openNetwork(args, note);
+    try {
+      const { source, ids } = withIds(opened);
+      const { features, width, labels, indices, bad } = await withProgress(source.length, json, (onProgress) =>
+        representImages(model.program, source, { ...model, workers: 0, maxBadFraction: 1, onProgress }),
+      );
+      for (const line of badLines(bad)) note(line);
+      const text = {
+        ids: JSON.stringify(Array.from(indices, (index) => ids.get(index)!)),
+        classNames: JSON.stringify(source.classNames),
+        checkpoint: model.path,
+        preprocessing: model.preprocessing,
+        source: args.source,
+        split: source.split,
+      };
+      await mkdir(dirname(output), { recursive: true });
+      await writeSafetensors(
+        output,
+        new Map([
+          ["features", { dtype: "float32", shape: [labels.length, width], data: features }],
+          ["labels", { dtype: "int32", shape: [labels.length], data: labels }],
+        ]),
+        new Map(Object.entries(text)),
+      );
+      const seconds = (performance.now() - started) / 1000;
+      return {
+        document: {
+          output,
+          checkpoint: model.path,
+          source: args.source,
+          split: source.split,
+          images: labels.length,
+          width,
+          classNames: source.classNames,
+          bad,
+          model: networkDocument(model),
+          seconds,
+        },
+        text: [
+          `${output}: features [${labels.length}, ${width}] and labels [${labels.length}] of ${args.source} (${source.split})`,
+          `network ${model.path}, images by ${model.preprocessing}; ${formatDuration(seconds)}`,
+        ].join("\n"),
+      };
+    } finally {
+      await model.close();
+    }
+  } finally {
+    await opened.close();
+  }
+});

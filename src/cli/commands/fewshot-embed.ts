@@ -1,0 +1,120 @@
+/** Representations and raw pixels of the images that a few-shot measurement needs, and of no others. */
+import { type BadExample, type ImageSource, select } from "../../data/index.js";
+import { type OpenedModel, representImages } from "../../train/index.js";
+import { type Features, rawPixelFeatures, supportOrder } from "../../transfer/index.js";
+
+/** Images as the evaluator takes them: by the network and as raw pixels, row for row. */
+export interface EmbeddedImages {
+  readonly features: Features;
+  readonly pixels: Features;
+  readonly labels: Int32Array;
+  /** The images that could not be read and have no row. */
+  readonly bad: readonly BadExample[];
+}
+
+interface EmbeddedSource extends EmbeddedImages {
+  /** Index in the source of each row. */
+  readonly indices: Int32Array;
+}
+
+/** Every readable image of a source. The raw pixels are those of the images as the network sees them. */
+export async function embedSource(
+  model: OpenedModel,
+  source: ImageSource,
+  onProgress: (done: number) => void,
+): Promise<EmbeddedSource> {
+  const pixelRows: Float32Array[] = [];
+  let columns = 0;
+  const { program, batchSize, preprocessing, recipe } = model;
+  const found = await representImages(program, source, {
+    batchSize,
+    preprocessing,
+    ...(recipe.data.workers !== undefined && { workers: recipe.data.workers }),
+    onProgress,
+    onBatch: ({ image, shape, mask }) => {
+      const pixels = rawPixelFeatures({ data: image, shape });
+      columns = pixels.columns;
+      for (const [i, valid] of mask.entries()) {
+        if (valid === 1) pixelRows.push((pixels.data as Float32Array).subarray(i * columns, (i + 1) * columns));
+      }
+    },
+  });
+  const { width, labels, indices, bad } = found;
+  return {
+    features: { data: found.features, rows: labels.length, columns: width },
+    pixels: matrix(labels.length, columns, pixelRows.entries()),
+    labels,
+    indices,
+    bad,
+  };
+}
+
+/** The examples that any of the seeds draws for up to `most` shots, ascending; without those to leave out. */
+export function drawnExamples(
+  source: ImageSource,
+  seeds: readonly number[],
+  most: number,
+  without: ReadonlySet<number> = new Set(),
+): number[] {
+  const kept = keptIndices(source, without);
+  const labels = kept.map((index) => source.labels[index]!);
+  const drawn = seeds.flatMap((seed) =>
+    supportOrder(labels, source.classNames.length, seed).flatMap((rows) => rows.slice(0, most)),
+  );
+  return [...new Set(drawn)].map((row) => kept[row]!).sort((a, b) => a - b);
+}
+
+/**
+ * All images of a source, of which only those that are drawn are read: the rows of the others are zeros, which the
+ * evaluator does not look at. A drawn image that cannot be read is left out of the source, and the draw is made again.
+ */
+export async function embedDrawn(
+  model: OpenedModel,
+  source: ImageSource,
+  seeds: readonly number[],
+  most: number,
+  onProgress: (done: number) => void,
+): Promise<EmbeddedImages> {
+  const features = new Map<number, Float32Array>();
+  const pixels = new Map<number, Float32Array>();
+  const bad = new Map<number, BadExample>();
+  const columns = { features: 0, pixels: 0 };
+  for (;;) {
+    const drawn = drawnExamples(source, seeds, most, new Set(bad.keys()));
+    const missing = drawn.filter((index) => !features.has(index));
+    if (missing.length === 0) break;
+    const before = features.size;
+    const part = await embedSource(model, select(source, missing, source.name), (done) => onProgress(before + done));
+    columns.features = part.features.columns;
+    columns.pixels = part.pixels.columns;
+    for (const [row, at] of part.indices.entries()) {
+      features.set(missing[at]!, rowOf(part.features, row));
+      pixels.set(missing[at]!, rowOf(part.pixels, row));
+    }
+    for (const example of part.bad) bad.set(missing[example.index]!, example);
+  }
+  const kept = keptIndices(source, new Set(bad.keys()));
+  const placed = (rows: Map<number, Float32Array>) =>
+    [...kept.entries()].flatMap(([row, index]) => {
+      const values = rows.get(index);
+      return values ? [[row, values] as const] : [];
+    });
+  return {
+    features: matrix(kept.length, columns.features, placed(features)),
+    pixels: matrix(kept.length, columns.pixels, placed(pixels)),
+    labels: Int32Array.from(kept, (index) => source.labels[index]!),
+    bad: [...bad.values()],
+  };
+}
+
+const keptIndices = (source: ImageSource, without: ReadonlySet<number>): number[] =>
+  Array.from({ length: source.length }, (_, index) => index).filter((index) => !without.has(index));
+
+const rowOf = ({ data, columns }: Features, row: number): Float32Array =>
+  data.subarray(row * columns, (row + 1) * columns) as Float32Array;
+
+function matrix(rows: number, columns: number, filled: Iterable<readonly [number, Float32Array]>): Features {
+  const data = new Float32Array(rows * columns);
+  for (const [row, values] of filled) data.set(values, row * columns);
+  return { data, rows, columns };
+}
