@@ -2,7 +2,8 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { cast, encodeNumbers, fromFloat16, input, toFloat16, viewNumbers } from "../../src/graph/index.js";
-import { of, run } from "../support/conformance.js";
+import { of } from "../support/conformance.js";
+import { run } from "../support/run.js";
 
 test("all 65,536 bit patterns survive the way to a number and back; NaNs stay NaN", () => {
   for (let bits = 0; bits < 65536; bits++) {

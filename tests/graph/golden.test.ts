@@ -1,7 +1,7 @@
 /** Published golden values (papers.md 12.2, 12.3) through the runtime. */
 import { expect, test } from "vitest";
 import { bilinearWeights, constant, gelu, resizeBilinear } from "../../src/graph/index.js";
-import { run } from "../support/conformance.js";
+import { run } from "../support/run.js";
 
 const points = [-3, -2, -1, -0.5, 0.5, 1, 2, 3];
 const golden = {

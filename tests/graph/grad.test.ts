@@ -2,8 +2,9 @@
 import { expect, test } from "vitest";
 import * as g from "../../src/graph/index.js";
 import { seeded } from "../support/arrays.js";
-import { expectClose, normal, of, positive, run, type Value } from "../support/conformance.js";
+import { expectClose, normal, of, positive } from "../support/conformance.js";
 import * as r from "../support/reference.js";
+import { run, type Value } from "../support/run.js";
 
 const random = seeded(11);
 const x23 = normal(2, 3)(random);

@@ -2,8 +2,9 @@
 import { describe, expect, test } from "vitest";
 import * as g from "../../src/graph/index.js";
 import { seeded } from "../support/arrays.js";
-import { normal, of, run, type Value } from "../support/conformance.js";
+import { normal, of } from "../support/conformance.js";
 import { executedNodes } from "../support/profile.js";
+import { run, type Value } from "../support/run.js";
 
 const [rows, width, depth] = [128, 8, 5];
 

@@ -3,8 +3,9 @@ import fc from "fast-check";
 import { expect, test } from "vitest";
 import * as g from "../../src/graph/index.js";
 import { type Array64, array, count } from "../support/arrays.js";
-import { expectClose, of, run } from "../support/conformance.js";
+import { expectClose, of } from "../support/conformance.js";
 import * as r from "../support/reference.js";
+import { run } from "../support/run.js";
 
 const shape = (maxRank: number) => fc.array(fc.integer({ min: 1, max: 4 }), { minLength: 0, maxLength: maxRank });
 const counting = (sides: readonly number[]) => Array.from({ length: count(sides) }, (_, i) => i + 1);

@@ -1,8 +1,9 @@
 /** Random numbers in the graph: equal to their scalar definition bit for bit, and uniform, independent, repeatable. */
 import { describe, expect, test } from "vitest";
 import * as g from "../../src/graph/index.js";
-import { of, run } from "../support/conformance.js";
+import { of } from "../support/conformance.js";
 import { testDevices } from "../support/devices.js";
+import { run } from "../support/run.js";
 
 const draw = (seed: number, stream: number, length: number) =>
   Array.from({ length }, (_, i) => g.uniformAt(seed, stream, i));

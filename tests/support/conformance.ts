@@ -4,31 +4,24 @@
  *
  * All cases of a family run as one graph in one session, because opening a session costs more than running it.
  */
-import { Tensor as RuntimeTensor } from "onnxruntime-node";
 import { beforeAll, describe, expect, test } from "vitest";
 import {
   add,
   type DType,
   encodeNumbers,
-  fromFloat16,
   grad,
   input,
   isFloat,
   multiply,
-  type NumericArray,
   reduceSum,
   type Tensor,
   viewNumbers,
-  writeOnnx,
 } from "../../src/graph/index.js";
-import { lackingNodes, openSession, type SessionOptions } from "../../src/runtime/index.js";
 import { type Array64, array, count, seeded, seedOf } from "./arrays.js";
 import type { TestDevice } from "./devices.js";
+import { type ExecutedNode, traced } from "./profile.js";
+import { decode, type Result, run, type Value } from "./run.js";
 
-/** A value to feed, already rounded to its type, so that reference and runtime start from the same numbers. */
-export interface Value extends Array64 {
-  readonly dtype: DType;
-}
 export type InputSpec = (random: () => number) => Value;
 
 const rounded = (shape: readonly number[], dtype: DType, values: ArrayLike<number>): Value => ({
@@ -107,17 +100,11 @@ export const noGradient =
   (index: number): GradientReference =>
   (_, inputs) => ({ shape: inputs[index]!.shape, data: new Float64Array(inputs[index]!.data.length) });
 
-function decode(data: NumericArray, dtype: DType): number[] {
-  if (data instanceof BigInt64Array) return Array.from(data, Number);
-  if (dtype === "float16") return Array.from(data as Uint16Array, fromFloat16);
-  return Array.from(data as Float32Array);
-}
-
 const asList = <T>(value: T | readonly T[]): readonly T[] =>
   Array.isArray(value) ? (value as readonly T[]) : [value as T];
 
 /** A case made concrete: its values, its graph, and what is expected of it. */
-export class Prepared {
+class Prepared {
   readonly values: readonly Value[];
   private readonly symbols: readonly Tensor[];
   readonly outputs: readonly Tensor[];
@@ -215,12 +202,6 @@ export class Prepared {
   }
 }
 
-/** What came back from a session: the values and the shape the runtime gave them. */
-export interface Result {
-  readonly shape: readonly number[];
-  readonly values: readonly number[];
-}
-
 /** Every entry within `tolerance` of the expected one, relative to it and to a tenth of the largest; 0 is exact. */
 export function expectClose(result: Result, expected: Array64, tolerance: number, what: string): void {
   expect([...result.shape], `shape of ${what} at run time`).toEqual([...expected.shape]);
@@ -237,42 +218,28 @@ export function expectClose(result: Result, expected: Array64, tolerance: number
   });
 }
 
-/** Runs a graph once and returns values with the shapes the runtime reports. */
-export async function run(
-  outputs: Readonly<Record<string, Tensor>>,
-  feeds: Readonly<Record<string, Value>>,
-  options: SessionOptions = {},
-): Promise<Record<string, Result>> {
-  const model = writeOnnx(outputs, undefined, { lacking: lackingNodes[options.device ?? "cpu"] });
-  const session = await openSession(model, options);
-  try {
-    const given = model.inputs.map(({ name, type }) => {
-      const bytes = encodeNumbers(feeds[name]!.data, type.dtype);
-      const data = viewNumbers(bytes, type.dtype) as Float32Array;
-      return [name, new RuntimeTensor(type.dtype, data, [...type.shape])] as const;
-    });
-    const results = await session.runtime.run(Object.fromEntries(given));
-    return Object.fromEntries(
-      model.outputs.map(({ name, type }) => {
-        const { dims, data } = results[name]!;
-        return [name, { shape: dims, values: decode(data as NumericArray, type.dtype) }];
-      }),
-    );
-  } finally {
-    await session.close();
-  }
+/** What a session returned, and every node it ran. */
+interface Traced {
+  readonly results: Record<string, Result>;
+  readonly nodes: readonly ExecutedNode[];
 }
 
-/** Registers the tests of a family of cases on a device. */
-export function conformance(family: string, cases: readonly OperationCase[], device: TestDevice): void {
-  const title = `${family} on ${device.device}`;
-  if (device.missing !== undefined) {
-    test.skip(`${title}: skipped, ${device.missing}`, () => {});
+/** Registers the tests of a family of cases on a device; `placed` judges which nodes ran where. */
+export function conformance(
+  family: string,
+  cases: readonly OperationCase[],
+  { device, missing }: TestDevice,
+  placed?: (nodes: readonly ExecutedNode[]) => void,
+): void {
+  const title = `${family} on ${device}`;
+  if (missing !== undefined) {
+    test.skip(`${title}: skipped, ${missing}`, () => {});
     return;
   }
   describe(title, () => {
     const prepared = new Map<OperationCase, Prepared>();
-    let together: Record<string, Result> | undefined;
+    let together: Traced | undefined;
+    let failure: unknown;
     beforeAll(async () => {
       // a case that cannot be built or run fails alone, in its own test
       cases.forEach((definition, i) => {
@@ -281,20 +248,26 @@ export function conformance(family: string, cases: readonly OperationCase[], dev
         } catch {}
       });
       const all = [...prepared.values()];
-      const options = { device: device.device };
-      together = await run(
-        Object.assign({}, ...all.map((one) => one.named)),
-        Object.assign({}, ...all.map((one) => one.feeds)),
-        options,
-      ).catch((e) => {
-        console.log("GROUP", String(e).slice(0, 600));
-        return undefined;
-      });
+      try {
+        together = await traced(
+          Object.assign({}, ...all.map((one) => one.named)),
+          Object.assign({}, ...all.map((one) => one.feeds)),
+          device,
+        );
+      } catch (error) {
+        failure = error;
+      }
     });
     for (const definition of cases) {
       test(definition.name, async () => {
         const one = prepared.get(definition) ?? new Prepared(definition, "n");
-        one.check(together ?? (await run(one.named, one.feeds, { device: device.device })));
+        one.check(together?.results ?? (await run(one.named, one.feeds, { device })));
+      });
+    }
+    if (placed) {
+      test("nodes run where they should", () => {
+        expect(failure).toBeUndefined();
+        placed(together!.nodes);
       });
     }
   });

@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Tensor } from "../../src/graph/index.js";
 import type { Device } from "../../src/runtime/index.js";
-import { run, type Value } from "./conformance.js";
+import { type Result, run, type Value } from "./run.js";
 
 export interface ExecutedNode {
   /** The ONNX node type. */
@@ -25,27 +25,35 @@ interface TraceEvent {
   };
 }
 
-/** The nodes of one run on a device, in the order they started. */
-export async function executedNodes(
+/** The results of one run on a device, and the nodes it executed, in the order they started. */
+export async function traced(
   outputs: Readonly<Record<string, Tensor>>,
   feeds: Readonly<Record<string, Value>>,
   device: Device = "cpu",
-): Promise<ExecutedNode[]> {
+): Promise<{ results: Record<string, Result>; nodes: ExecutedNode[] }> {
   const folder = mkdtempSync(join(tmpdir(), "fovea-profile-"));
   try {
-    await run(outputs, feeds, { device, profilePrefix: join(folder, "trace") });
+    const results = await run(outputs, feeds, { device, profilePrefix: join(folder, "trace") });
     const events = readdirSync(folder).flatMap(
       (file) => JSON.parse(readFileSync(join(folder, file), "utf8")) as TraceEvent[],
     );
-    return events
+    const nodes = events
       .filter((event) => event.cat === "Node" && event.args?.provider !== undefined && event.args.provider !== "")
       .sort((a, b) => a.ts - b.ts)
       .map(({ args }) => ({
         type: args!.op_name!,
-        device: args!.provider === "CPUExecutionProvider" ? "cpu" : "webgpu",
+        device: (args!.provider === "CPUExecutionProvider" ? "cpu" : "webgpu") as Device,
         inputs: (args!.input_type_shape ?? []).flatMap((entry) => Object.keys(entry)),
       }));
+    return { results, nodes };
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
 }
+
+/** The nodes of one run on a device, in the order they started. */
+export const executedNodes = async (
+  outputs: Readonly<Record<string, Tensor>>,
+  feeds: Readonly<Record<string, Value>>,
+  device: Device = "cpu",
+): Promise<ExecutedNode[]> => (await traced(outputs, feeds, device)).nodes;

@@ -1,0 +1,56 @@
+/** Runs a graph once and returns the values with the shapes the runtime reports. */
+import { Tensor as RuntimeTensor } from "onnxruntime-node";
+import {
+  type DType,
+  encodeNumbers,
+  fromFloat16,
+  type NumericArray,
+  type Tensor,
+  viewNumbers,
+  writeOnnx,
+} from "../../src/graph/index.js";
+import { lackingNodes, openSession, type SessionOptions } from "../../src/runtime/index.js";
+import type { Array64 } from "./arrays.js";
+
+/** A value to feed, already rounded to its type, so that reference and runtime start from the same numbers. */
+export interface Value extends Array64 {
+  readonly dtype: DType;
+}
+
+/** What came back from a session: the values and the shape the runtime gave them. */
+export interface Result {
+  readonly shape: readonly number[];
+  readonly values: readonly number[];
+}
+
+export function decode(data: NumericArray, dtype: DType): number[] {
+  if (data instanceof BigInt64Array) return Array.from(data, Number);
+  if (dtype === "float16") return Array.from(data as Uint16Array, fromFloat16);
+  return Array.from(data as Float32Array);
+}
+
+/** The named tensors, from the named values, on the device of the options. */
+export async function run(
+  outputs: Readonly<Record<string, Tensor>>,
+  feeds: Readonly<Record<string, Value>>,
+  options: SessionOptions = {},
+): Promise<Record<string, Result>> {
+  const model = writeOnnx(outputs, undefined, { lacking: lackingNodes[options.device ?? "cpu"] });
+  const session = await openSession(model, options);
+  try {
+    const given = model.inputs.map(({ name, type }) => {
+      const bytes = encodeNumbers(feeds[name]!.data, type.dtype);
+      const data = viewNumbers(bytes, type.dtype) as Float32Array;
+      return [name, new RuntimeTensor(type.dtype, data, [...type.shape])] as const;
+    });
+    const results = await session.runtime.run(Object.fromEntries(given));
+    return Object.fromEntries(
+      model.outputs.map(({ name, type }) => {
+        const { dims, data } = results[name]!;
+        return [name, { shape: dims, values: decode(data as NumericArray, type.dtype) }];
+      }),
+    );
+  } finally {
+    await session.close();
+  }
+}
