@@ -1,8 +1,9 @@
 /** Opening a trained network: which checkpoint, what it computes, and one clear message for whatever does not fit. */
 import { copyFileSync, mkdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import sharp from "sharp";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { describePreprocessing, openSource } from "../../src/data/index.js";
+import { describePreprocessing, openSource, preprocessImage, rawImage } from "../../src/data/index.js";
 import { compile } from "../../src/runtime/index.js";
 import {
   buildClassifier,
@@ -203,7 +204,11 @@ describe("what cannot be opened", () => {
 describe("preprocessing for evaluation", () => {
   const of = (
     trained: string,
-    { evaluation, imageSize = 32, channels = 3 }: { evaluation?: string; imageSize?: number; channels?: number } = {},
+    {
+      evaluation,
+      imageSize = 32,
+      channels = 3,
+    }: { evaluation?: string; imageSize?: number | [number, number]; channels?: number } = {},
   ) =>
     evaluationPreprocessing(
       resolveRecipe({
@@ -237,6 +242,25 @@ describe("preprocessing for evaluation", () => {
       "decode|resize(32)|value_range(0,1)",
     );
   });
+
+  test.each(["png", "jpeg", "raw"] as const)(
+    "leaves a %s image of the model's size as training saw it",
+    async (format) => {
+      const size = { width: 12, height: 9, channels: 3 as const };
+      const noise = Uint8Array.from({ length: 9 * 12 * 3 }, (_, i) => (i * 7919) % 256);
+      const file = sharp(noise, { raw: size });
+      const image =
+        format === "raw"
+          ? rawImage(noise, 9, 12, 3)
+          : ({ kind: "encoded", bytes: await file.toFormat(format).toBuffer() } as const);
+      for (const trained of ["decode|value_range", "decode|grey|value_range"]) {
+        const channels = trained.includes("grey") ? 1 : 3;
+        const fitted = of(trained, { imageSize: [9, 12], channels });
+        expect(fitted).toMatch(/^decode_resize\(9,/);
+        expect(await preprocessImage(fitted, image)).toEqual(await preprocessImage(trained, image));
+      }
+    },
+  );
 
   test("channels are made the model's", () => {
     expect(of("decode|grey|value_range(-1,1)", { channels: 1 })).toBe("decode_resize(32)|grey|value_range(-1,1)");

@@ -1,0 +1,241 @@
+/** `fovea fewshot` with a tiny trained network, on generated shapes and on folders made for the purpose. */
+import { cpSync, mkdirSync, rmSync, truncateSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { openSource } from "../../src/data/index.js";
+import { openModel, representImages } from "../../src/train/index.js";
+import { fewShot, rawPixelFeatures } from "../../src/transfer/index.js";
+import { fovea } from "../support/command-line.js";
+import { imageFolder, temporaryFolder, trainTiny } from "../support/trained-run.js";
+
+const root = temporaryFolder("fewshot");
+const network = join(root, "run");
+const grey = join(root, "grey");
+const photos = join(root, "photos");
+const shapes = "generated:shapes?label=shape&size=16&length=40&seed=3";
+
+beforeAll(async () => {
+  await trainTiny(network);
+  await trainTiny(grey, {
+    model: { name: "vit", patchSize: 8, width: 16, depth: 1, heads: 2, imageSize: 16, channels: 1 },
+    data: {
+      train: {
+        source: "generated:shapes?label=shape&size=16&length=24",
+        preprocessing: "decode|grey|value_range(-1,1)",
+      },
+      workers: 0,
+    },
+  });
+  await imageFolder(photos, { apple: 12, leaf: 10, sky: 8 });
+});
+afterAll(() => rmSync(root, { recursive: true }));
+
+/** The same measurement with every image of both splits embedded. */
+async function measuredDirectly(shots: number[], seeds: number[]) {
+  const model = await openModel(network, { functions: ["represent"], threads: 1 });
+  try {
+    const parts = await Promise.all(
+      ["train", "test"].map(async (split) => {
+        const source = await openSource(shapes, { split });
+        const pixels = new Float32Array(40 * 768);
+        let rows = 0;
+        const { features, width, labels } = await representImages(model.program, source, {
+          ...model,
+          workers: 0,
+          onBatch: ({ image, shape, mask }) => {
+            const valid = mask.filter((one) => one === 1).length;
+            pixels.set(rawPixelFeatures({ data: image, shape }).data.subarray(0, valid * 768), rows * 768);
+            rows += valid;
+          },
+        });
+        return {
+          labels,
+          features: { data: features, rows, columns: width },
+          pixels: { data: pixels, rows, columns: 768 },
+        };
+      }),
+    );
+    const [train, held] = parts as [(typeof parts)[0], (typeof parts)[0]];
+    const by = (kind: "features" | "pixels") =>
+      fewShot({
+        trainFeatures: train[kind],
+        trainLabels: train.labels,
+        testFeatures: held[kind],
+        testLabels: held.labels,
+        classes: 4,
+        shots,
+        seeds,
+      });
+    return { network: by("features"), pixels: by("pixels") };
+  } finally {
+    await model.close();
+  }
+}
+
+test("one JSON document, equal to the evaluator on every image of both splits", async () => {
+  const { status, stdout, stderr } = await fovea(
+    ...["fewshot", network, shapes, "--shots", "1,3", "--seeds", "3", "--threads", "1", "--json"],
+  );
+  expect([status, stderr]).toEqual([
+    0,
+    `using ${join(network, "checkpoints", "step-000000003.safetensors")}, the newest: no checkpoint of the run is scored\n`,
+  ]);
+  const document = JSON.parse(stdout);
+  const expected = await measuredDirectly([1, 3], [0, 1, 2]);
+  expect(document.results).toHaveLength(6);
+  expect(document.results).toEqual(expected.network.results);
+  expect(document.summary).toEqual(expected.network.summary);
+  expect(document.rawPixels).toEqual(expected.pixels.summary);
+  expect(document).toMatchObject({
+    checkpoint: join(network, "checkpoints", "step-000000003.safetensors"),
+    source: shapes,
+    splits: { train: "train", test: "test", heldOut: false },
+    images: { examples: 40, named: 40, bad: [] },
+    model: { step: 3, width: 16, imageShape: [16, 16, 3], preprocessing: "decode_resize(16)|value_range(-1,1)" },
+    chance: 0.25,
+    warnings: [],
+  });
+  expect(document.seconds).toBeGreaterThan(0);
+});
+
+test("a folder of photos of another size, without a test split: half is held out, and raw pixels tell colours apart", async () => {
+  const { status, stdout, stderr } = await fovea("fewshot", network, photos, "--shots", "1,5", "--seeds", "4");
+  expect(status).toBe(0);
+  expect(stderr).toMatch(
+    /photos has no other split to test on: half of each class \(15 of 30 images, drawn by seed 0\) is held out/,
+  );
+  expect(stderr).toMatch(/image \d+\/\d+ {2}100 %/);
+  expect(stdout).toMatch(/: 3 classes, 15 images to name \(held out\), 4 draws of the examples\n/);
+  expect(stdout).toMatch(
+    /\nshots {2}accuracy % {2}deviation {2}95 % interval {2}raw pixels %\n {4}1 .*\n {4}5 .* 100\.0\n/,
+  );
+  expect(stdout).toMatch(/\nchance 33\.3 %; /);
+  expect(stdout).toMatch(/\nwarning: class 2 \(sky\) has 4 training examples, fewer than 5 shots: all are used\n/);
+});
+
+test("a grey network takes photos in colour", async () => {
+  const { status, stdout } = await fovea("fewshot", grey, photos, "--shots", "2", "--seeds", "1", "--json");
+  expect(status).toBe(0);
+  const { model, summary, splits } = JSON.parse(stdout);
+  expect(model).toMatchObject({
+    imageShape: [16, 16, 1],
+    preprocessing: expect.stringMatching(/^decode_resize\(16\)\|grey\|value_range/),
+  });
+  expect(summary).toMatchObject([{ shots: 2, confidence95: null }]);
+  expect(splits.heldOut).toBe(true);
+});
+
+test("classes are chosen by name", async () => {
+  const { stdout } = await fovea(
+    ...["fewshot", network, photos, "--classes", "sky, apple", "--shots", "1", "--seeds", "2", "--json"],
+  );
+  expect(JSON.parse(stdout)).toMatchObject({
+    classNames: ["sky", "apple"],
+    chance: 0.5,
+    images: { examples: 10, named: 10 },
+  });
+  const wrong = await fovea("fewshot", network, photos, "--classes", "sky,aple");
+  expect(wrong).toMatchObject({ status: 1, stdout: "" });
+  expect(wrong.stderr).toMatch(/has no class "aple"; did you mean "apple"\?/);
+});
+
+test("images never stand on both sides: the split that is learnt from is not named", async () => {
+  const same = await fovea(
+    ...[
+      "fewshot",
+      network,
+      shapes,
+      "--split",
+      "test",
+      "--test-split",
+      "test",
+      "--shots",
+      "1",
+      "--seeds",
+      "1",
+      "--json",
+    ],
+  );
+  expect(same.stderr).toMatch(/are both of the split test: half of each class/);
+  const { splits, images } = JSON.parse(same.stdout);
+  expect(splits).toEqual({ train: "test", test: "test", heldOut: true });
+  expect(images.examples + images.named).toBe(40);
+  const other = await fovea("fewshot", network, shapes, "--split", "test", "--shots", "1", "--seeds", "1", "--json");
+  expect(other.stderr).toMatch(/its validation split is named/);
+  expect(JSON.parse(other.stdout).splits).toEqual({ train: "test", test: "validation", heldOut: false });
+});
+
+test("a broken image is named, left out, and another drawn in its place", async () => {
+  const faulty = join(root, "faulty");
+  cpSync(photos, join(faulty, "train"), { recursive: true });
+  cpSync(photos, join(faulty, "test"), { recursive: true });
+  for (const name of ["2", "3"]) rmSync(join(faulty, "train/sky", `${name}.png`));
+  writeFileSync(join(faulty, "train/sky/0.png"), "not an image");
+  truncateSync(join(faulty, "test/apple/0.png"), 40);
+  const { status, stdout, stderr } = await fovea("fewshot", network, faulty, "--shots", "6", "--seeds", "2", "--json");
+  expect(status).toBe(0);
+  expect(stderr).toMatch(/2 images could not be read and were left out:\n.*sky\/0\.png: .*\n.*apple\/0\.png: /);
+  const { images, warnings } = JSON.parse(stdout);
+  expect(images).toMatchObject({ examples: 28, named: 29 });
+  expect(images.bad.map(({ id }: { id: string }) => id)).toEqual([
+    join(faulty, "train/sky/0.png"),
+    join(faulty, "test/apple/0.png"),
+  ]);
+  expect(warnings).toEqual(["class 2 (sky) has 5 training examples, fewer than 6 shots: all are used"]);
+});
+
+describe("one clear message", () => {
+  const refused = async (words: string[], status: number, message: RegExp) => {
+    const ran = await fovea("fewshot", ...words);
+    expect(ran.stderr).toMatch(message);
+    expect(ran.stderr).not.toMatch(/\n {4}at /);
+    expect(ran).toMatchObject({ status, stdout: "" });
+  };
+
+  test("for one class only", async () => {
+    const single = await imageFolder(join(root, "single"), { apple: 4 });
+    await refused([network, single], 1, /has one class only \(apple\): there is nothing to tell apart/);
+    await refused([network, photos, "--classes", "sky"], 1, /has one class only \(sky\)/);
+  });
+
+  test("for classes of one image, of which none can be held out", async () => {
+    const few = await imageFolder(join(root, "few"), { apple: 1, leaf: 1 });
+    await refused([network, few], 1, /no image to name .*two images or more/);
+  });
+
+  test("for a class without examples", async () => {
+    const uneven = join(root, "uneven");
+    await imageFolder(join(uneven, "train"), { apple: 2, leaf: 2 });
+    await imageFolder(join(uneven, "test"), { apple: 2, sky: 2 });
+    await refused([network, uneven], 1, /no example of sky in the split train/);
+  });
+
+  test("for wrong paths", async () => {
+    await refused([join(root, "rum"), photos], 1, /There is no ".*rum".*did you mean "run"/);
+    await refused([network, join(root, "fotos")], 1, /There is no ".*fotos".*did you mean "photos"/);
+    await refused([photos, photos], 1, /is not the folder of a run/);
+    mkdirSync(join(root, "empty"));
+    await refused([network, join(root, "empty")], 1, /no images in .*empty/);
+  });
+
+  test("for a damaged checkpoint", async () => {
+    const damaged = join(root, "damaged");
+    cpSync(network, damaged, { recursive: true });
+    const file = join(damaged, "checkpoints", "step-000000003.safetensors");
+    truncateSync(file, 1000);
+    await refused([file, photos], 1, /step-000000003\.safetensors/);
+    const { status, stderr } = await fovea("fewshot", damaged, photos, "--shots", "1", "--seeds", "1");
+    expect(status).toBe(0);
+    expect(stderr).toMatch(/skipped a damaged checkpoint: .*step-000000003/);
+    expect(stderr).toMatch(/using .*step-000000002\.safetensors/);
+  });
+
+  test.each([
+    [["--shots", "0"], 2, /--shots: "0" is not a whole number from 1/],
+    [["--seeds", "few"], 2, /--seeds: "few"/],
+    [["--test-split", "exam"], 1, /has no split "exam"/],
+    [["--device", "abacus"], 1, /unknown device "abacus"/],
+  ])("for %j", async (words, status, message) => {
+    await refused([network, photos, ...words], status, message);
+  });
+});
