@@ -25,6 +25,8 @@ export function entry<T extends ArgsDef>(
 /** The commands, in the order help lists them. */
 const commands: readonly Entry[] = [
   entry(definitions.train, () => import("./commands/train.js")),
+  entry(definitions.fewshot, () => import("./commands/fewshot.js")),
+  entry(definitions.embed, () => import("./commands/embed.js")),
   entry(definitions.models, () => import("./commands/models.js")),
   entry(definitions.data, () => import("./commands/data.js")),
   entry(definitions.benchEngine, () => import("./commands/bench-engine.js")),
