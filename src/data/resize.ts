@@ -23,34 +23,52 @@ export function resizeBilinear<T extends PixelImage>(
   checkInside(image, from);
   if (height === from.height && width === from.width) return crop(image, from);
   const out = blankLike(image, height, width);
-  const channels = image.channels;
-  const rows = bilinearTable(from.height, height);
-  const columns = bilinearTable(from.width, width);
-  const source = image.data;
-  const target = out.data;
-  let at = 0;
+  const rows = bilinearTable(from.height, height, 1);
+  const columns = bilinearTable(from.width, width, image.channels);
+  const length = width * image.channels;
+  // Rows are interpolated along x first and kept while they are needed: neighbours share them when an image grows.
+  let upper = { row: -1, values: new Float64Array(length) };
+  let lower = { row: -1, values: new Float64Array(length) };
+  const fill = (line: { row: number; values: Float64Array }, row: number): void => {
+    line.row = row;
+    const start = ((from.top + row) * image.width + from.left) * image.channels;
+    interpolateRow(image.data, start, columns, line.values);
+  };
   for (let y = 0; y < height; y++) {
-    const upper = (from.top + rows.low[y]!) * image.width + from.left;
-    const lower = (from.top + rows.high[y]!) * image.width + from.left;
-    const fy = rows.fraction[y]!;
-    for (let x = 0; x < width; x++) {
-      const low = columns.low[x]!;
-      const high = columns.high[x]!;
-      const fx = columns.fraction[x]!;
-      const topLeft = (upper + low) * channels;
-      const topRight = (upper + high) * channels;
-      const bottomLeft = (lower + low) * channels;
-      const bottomRight = (lower + high) * channels;
-      for (let c = 0; c < channels; c++) {
-        const a = source[topLeft + c]!;
-        const b = source[bottomLeft + c]!;
-        const top = a + (source[topRight + c]! - a) * fx;
-        const bottom = b + (source[bottomRight + c]! - b) * fx;
-        target[at++] = top + (bottom - top) * fy;
-      }
-    }
+    const low = rows.low[y]!;
+    const high = rows.high[y]!;
+    if (lower.row === low) [upper, lower] = [lower, upper];
+    if (upper.row !== low) fill(upper, low);
+    if (lower.row !== high && low !== high) fill(lower, high);
+    blendRows(upper.values, low === high ? upper.values : lower.values, rows.fraction[y]!, out.data, y * length);
   }
   return out;
+}
+
+/** One row resized along x: between the values at `low` and `high`, `fraction` of the way. */
+function interpolateRow(
+  source: Uint8Array | Float32Array,
+  start: number,
+  { low, high, fraction }: BilinearTable,
+  row: Float64Array,
+): void {
+  for (let i = 0; i < row.length; i++) {
+    const a = source[start + low[i]!]!;
+    row[i] = a + (source[start + high[i]!]! - a) * fraction[i]!;
+  }
+}
+
+function blendRows(
+  upper: Float64Array,
+  lower: Float64Array,
+  fraction: number,
+  target: Uint8Array | Float32Array,
+  start: number,
+): void {
+  for (let i = 0; i < upper.length; i++) {
+    const a = upper[i]!;
+    target[start + i] = a + (lower[i]! - a) * fraction;
+  }
 }
 
 /**
@@ -107,12 +125,13 @@ export function crop<T extends PixelImage>(image: T, rectangle: Rectangle): T {
 /** Mirrors an image left to right. */
 export function flipLeftRight<T extends PixelImage>(image: T): T {
   const out = blankLike(image, image.height, image.width);
-  const { channels, width } = image;
+  const { channels, width, data: source } = image;
+  const target = out.data;
   for (let y = 0; y < image.height; y++) {
-    for (let x = 0; x < width; x++) {
-      const from = (y * width + x) * channels;
-      const to = (y * width + width - 1 - x) * channels;
-      for (let c = 0; c < channels; c++) out.data[to + c] = image.data[from + c]!;
+    let from = y * width * channels;
+    let to = from + (width - 1) * channels;
+    for (let x = 0; x < width; x++, from += channels, to -= channels) {
+      for (let c = 0; c < channels; c++) target[to + c] = source[from + c]!;
     }
   }
   return out;
@@ -144,17 +163,18 @@ interface BilinearTable {
   readonly fraction: Float64Array;
 }
 
-/** For every output position, the two input positions it lies between and how far it is from the first. */
-function bilinearTable(input: number, output: number): BilinearTable {
+/** For every value of an output row, the two input values it lies between and how far it is from the first. */
+function bilinearTable(input: number, output: number, channels: number): BilinearTable {
   const scale = input / output;
-  const low = new Int32Array(output);
-  const high = new Int32Array(output);
-  const fraction = new Float64Array(output);
-  for (let i = 0; i < output; i++) {
-    const position = (i + 0.5) * scale - 0.5;
+  const low = new Int32Array(output * channels);
+  const high = new Int32Array(output * channels);
+  const fraction = new Float64Array(output * channels);
+  for (let i = 0; i < output * channels; i++) {
+    const channel = i % channels;
+    const position = ((i - channel) / channels + 0.5) * scale - 0.5;
     const floor = Math.floor(position);
-    low[i] = Math.max(floor, 0);
-    high[i] = Math.min(Math.ceil(position), input - 1);
+    low[i] = Math.max(floor, 0) * channels + channel;
+    high[i] = Math.min(Math.ceil(position), input - 1) * channels + channel;
     fraction[i] = position - floor;
   }
   return { low, high, fraction };

@@ -3,11 +3,11 @@ import { concat, subsetOfClasses, take } from "./combine.js";
 import type { ImageSource } from "./types.js";
 
 /** What any spec may ask for after its `?`, whatever its kind. */
-export const selectionOptions: readonly string[] = ["classes", "without", "take", "seed"];
+export const selectionOptions: readonly string[] = ["only", "without", "take", "seed"];
 
 export interface Selection {
   /** Names of the classes to keep, separated by commas. */
-  readonly classes?: string;
+  readonly only?: string;
   /** Names of the classes to leave out. */
   readonly without?: string;
   /** How many examples to keep, drawn by `seed`. */
@@ -23,8 +23,8 @@ const names = (list: string): string[] => list.split(",").map((name) => name.tri
  */
 export function applySelection(source: ImageSource, selection: Selection): ImageSource {
   let chosen = source;
-  if (selection.classes !== undefined || selection.without !== undefined) {
-    const kept = selection.classes === undefined ? source.classNames : names(selection.classes);
+  if (selection.only !== undefined || selection.without !== undefined) {
+    const kept = selection.only === undefined ? source.classNames : names(selection.only);
     const dropped = selection.without === undefined ? [] : names(selection.without);
     const unknown = dropped.filter((name) => !source.classNames.includes(name));
     if (unknown.length > 0) {

@@ -33,7 +33,7 @@ export interface ParsedSpec extends SpecTarget {
  *
  * A spec is a path (`photos/`, `photos.tar`, `shards/`, a folder of IDX files), `kind:path?option=value&...`, or the name of a
  * set without a path: `embedded:clothing`, `generated:shapes?label=count&length=2000`. Without `split` the training split is
- * opened, or the only one there is. Any spec takes the options `classes`, `without` (names separated by commas), `take` and
+ * opened, or the only one there is. Any spec takes the options `only`, `without` (names separated by commas), `take` and
  * `seed` (`embedded:clothing?without=hat,dress`), and several specs joined by " + " are one source with all their classes.
  *
  * @throws for a wrong path (naming the nearest existing folder), an empty folder, an unknown kind, option or split.
