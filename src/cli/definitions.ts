@@ -29,7 +29,11 @@ export const quickstart = defineArguments({
       default: "runs/quickstart",
       description: "Folder of the run and its report",
     },
-    minutes: { type: "string", valueHint: "n", description: "Time to train for; about two and a half when left out" },
+    minutes: {
+      type: "string",
+      valueHint: "n",
+      description: "Train for about this long at most, with a shorter schedule",
+    },
     seed,
   },
   examples: [

@@ -24,6 +24,7 @@ export function entry<T extends ArgsDef>(
 
 /** The commands, in the order help lists them. */
 const commands: readonly Entry[] = [
+  entry(definitions.quickstart, () => import("./commands/quickstart.js")),
   entry(definitions.train, () => import("./commands/train.js")),
   entry(definitions.fewshot, () => import("./commands/fewshot.js")),
   entry(definitions.embed, () => import("./commands/embed.js")),

@@ -165,6 +165,7 @@ class Run {
     private readonly progress: Progress,
   ) {
     this.step = parts.restored?.step ?? 0;
+    this.loss = (parts.restored?.meta["loss"] as number | undefined) ?? Number.NaN;
     this.before = (parts.restored?.meta["seconds"] as number | undefined) ?? 0;
   }
 

@@ -11,6 +11,7 @@ import {
 } from "../../train/index.js";
 import { type CommandResult, defineCommand } from "../command.js";
 import { train } from "../definitions.js";
+import { interruption } from "../interrupt.js";
 
 const percent = (share: number) => `${(100 * share).toFixed(2)} %`;
 const count = (value: number) => value.toLocaleString("en-US");
@@ -41,23 +42,6 @@ function trainText(result: TrainResult): string {
   return lines.join("\n");
 }
 
-/** An AbortSignal that the first Ctrl-C (or SIGTERM) fires; a second one ends the process as usual. */
-function stopSignal(note: (text: string) => void): { signal: AbortSignal; release(): void } {
-  const controller = new AbortController();
-  const stop = () => {
-    note("stopping after this step; once more to stop at once");
-    controller.abort();
-    release();
-  };
-  const release = () => {
-    process.off("SIGINT", stop);
-    process.off("SIGTERM", stop);
-  };
-  process.on("SIGINT", stop);
-  process.on("SIGTERM", stop);
-  return { signal: controller.signal, release };
-}
-
 export const command = defineCommand(train, async ({ args, overrides, json, note }): Promise<CommandResult> => {
   const output = args.output === undefined ? [] : [{ path: "output", value: args.output }];
   const recipe = await loadRecipe(args.recipe, [...overrides, ...output]);
@@ -65,7 +49,7 @@ export const command = defineCommand(train, async ({ args, overrides, json, note
     const found = await dryRun(recipe);
     return { document: found, text: dryRunText(found) };
   }
-  const { signal, release } = stopSignal(note);
+  const { signal, release } = interruption(note);
   try {
     const result = await trainRecipe(recipe, {
       resume: args.resume === true,

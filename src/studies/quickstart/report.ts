@@ -1,0 +1,136 @@
+// The quickstart's report: one page with the accuracies, the course of training and a round of each game in pictures.
+import type { Example } from "../../data/index.js";
+import {
+  accuracyTable,
+  chartFigure,
+  encodedUri,
+  episodeGallery,
+  facts,
+  htmlReport,
+  lossChart,
+  type Picture,
+  paragraph,
+  pixelUri,
+  tiles,
+} from "../../report/index.js";
+import { formatDuration } from "../../text/format.js";
+import type { MetricsRecord, TrainResult } from "../../train/index.js";
+import { gameSettings, type PlayedSet } from "./play.js";
+
+export interface ReportParts {
+  readonly played: readonly PlayedSet[];
+  readonly metrics: readonly MetricsRecord[];
+  readonly trained: TrainResult;
+  readonly upstreamClasses: number;
+  readonly upstreamImages: number;
+  readonly seconds: number;
+}
+
+function pictureOf(example: Example, alt: string): Picture {
+  const { image } = example;
+  return {
+    source:
+      image.kind === "encoded" ? encodedUri(image.bytes) : pixelUri({ ...image, channels: image.channels as 1 | 3 }),
+    alt,
+  };
+}
+
+/** The round nearest to the mean accuracy: what a typical one looks like, not the best. */
+function typicalRound({ learned }: PlayedSet) {
+  const distance = (accuracy: number) => Math.abs(accuracy - learned.accuracy);
+  return learned.rounds.reduce((best, round) => (distance(round.accuracy) < distance(best.accuracy) ? round : best));
+}
+
+async function gallery(played: PlayedSet) {
+  const round = typicalRound(played);
+  const nameOf = (label: number) => played.classNames[label]!;
+  const show = async (row: number, alt: string) => pictureOf(await played.picture(row), alt);
+  const classes = [];
+  for (const [i, label] of round.classes.entries()) {
+    const pictures: Picture[] = [];
+    for (const row of round.support[i]!) pictures.push(await show(row, `${nameOf(label)}, shown`));
+    classes.push({ name: nameOf(label), pictures });
+  }
+  const queries = [];
+  // every fourth question: an even share of each class, few enough to take in
+  for (const query of round.queries.filter((_, i) => i % 4 === 0)) {
+    queries.push({
+      picture: await show(query.index, `to name: ${nameOf(query.truth)}`),
+      truth: round.classes.indexOf(query.truth),
+      guess: round.classes.indexOf(query.guess),
+      scores: query.scores,
+    });
+  }
+  return episodeGallery({ classes, queries, visible: queries.length });
+}
+
+/** The page, as one HTML document. */
+export async function quickstartReport(parts: ReportParts): Promise<string> {
+  const { played, metrics, trained, seconds } = parts;
+  const loss = metrics.flatMap(({ step, loss }) => (typeof loss === "number" ? { step, value: loss } : []));
+  const validation = metrics.flatMap(({ step, "evaluation/loss": value }) =>
+    typeof value === "number" ? { step, value } : [],
+  );
+  const { shots, classes, queries, rounds } = gameSettings;
+  const percent = (share: number) => `${(100 * share).toFixed(1)} %`;
+  const sections = [
+    {
+      title: "How well it names classes it has never seen",
+      content: [
+        paragraph(
+          `Each round shows ${shots} pictures of each of ${classes} classes that were held out of training, and asks for the class of ${classes * queries} others. The figures are means over ${rounds} rounds; raw pixels play the same rounds with the same ridge regression.`,
+        ),
+        accuracyTable(
+          played.map(({ set, learned, rawPixels }) => ({
+            set: set.name,
+            detail: set.about,
+            accuracy: learned.accuracy,
+            interval: learned.confidence95,
+            chance: learned.chance,
+            rawPixels: rawPixels.accuracy,
+          })),
+        ),
+      ],
+    },
+    {
+      title: "How it learned",
+      content: [
+        chartFigure(
+          (width) => lossChart({ loss, validation, width, chance: Math.log(parts.upstreamClasses) }),
+          `Cross-entropy over ${parts.upstreamClasses} classes; the dashed line is a model that knows nothing.`,
+        ),
+      ],
+    },
+  ];
+  for (const one of played) {
+    sections.push({
+      title: `A typical round: ${one.set.name}`,
+      content: [paragraph(`${one.set.about} Pictures: ${one.set.origin}.`), await gallery(one)],
+    });
+  }
+  sections.push({
+    title: "What was run",
+    content: [
+      facts([
+        ["model", `Vision Transformer, ${trained.parameters.toLocaleString("en-US")} parameters, trained from nothing`],
+        ["upstream", `${parts.upstreamImages.toLocaleString("en-US")} pictures of ${parts.upstreamClasses} classes`],
+        ["training", `${trained.step.toLocaleString("en-US")} steps in ${formatDuration(trained.seconds)}`],
+        ["everything", formatDuration(seconds)],
+      ]),
+    ],
+  });
+  return htmlReport({
+    title: "Fovea quickstart",
+    lead: "A small network learned from scratch, then named new classes from five pictures of each.",
+    summary: [
+      tiles(
+        played.map(({ set, learned, rawPixels }) => ({
+          label: set.name,
+          value: percent(learned.accuracy),
+          detail: `chance ${percent(learned.chance)}, raw pixels ${percent(rawPixels.accuracy)}`,
+        })),
+      ),
+    ],
+    sections,
+  });
+}
