@@ -98,22 +98,22 @@ async function readPixels(
   }
 }
 
-function decodeError(id: string, image: EncodedImage, error: unknown): ExampleError {
-  if (image.bytes.length === 0) return new ExampleError(id, "the file is empty", error);
+/**
+ * Says what is wrong with an image. "Unsupported format" and "pixel limit" are sharp's own words; other messages come from a
+ * buffer that libvips shares between threads, so a neighbour's may stand there or none: they are shown, but decide nothing.
+ */
+function decodeError(id: string, { bytes }: EncodedImage, error: unknown): ExampleError {
+  if (bytes.length === 0) return new ExampleError(id, "the file is empty", error);
   const text = (error instanceof Error ? error.message : String(error)).split("\n")[0]!.trim();
-  const size = `${image.bytes.length} bytes`;
-  if (/unsupported image format/i.test(text))
-    return new ExampleError(id, `not an image this program can read (${size})`, error);
-  if (/premature end|truncated|read error|unable to parse|unexpected end/i.test(text)) {
-    return new ExampleError(id, `the image is truncated or damaged (${size}; ${text})`, error);
+  if (/unsupported image format/i.test(text)) {
+    return new ExampleError(id, `not an image this program can read (${bytes.length} bytes)`, error);
   }
-  if (/pixel limit/i.test(text))
-    return new ExampleError(
-      id,
-      "the image has too many pixels to decode whole; use decode_resize(size), or shrink the file",
-      error,
-    );
-  return new ExampleError(id, `cannot be decoded (${size}; ${text})`, error);
+  if (/pixel limit/i.test(text)) {
+    const advice = "use decode_resize(size), or shrink the file";
+    return new ExampleError(id, `the image has too many pixels to decode whole; ${advice}`, error);
+  }
+  const detail = /unknown error/i.test(text) ? "" : `; ${text}`;
+  return new ExampleError(id, `the image is truncated or damaged (${bytes.length} bytes${detail})`, error);
 }
 
 function withChannels(image: PixelImage, channels: 0 | 1 | 3): PixelImage {

@@ -8,6 +8,7 @@ import {
   type Preprocessing,
   splitPreprocessing,
 } from "../preprocessing/pipeline.js";
+import { createRandom } from "../random.js";
 import type { Example, ImageSource } from "../sources/types.js";
 import { epochOrder, type Plan } from "./plan.js";
 
@@ -65,7 +66,9 @@ export function createBatchMaker(
   options: BatchMakerOptions,
 ): BatchMaker {
   const { fixed, rest, lookup } = splitPreprocessing(pipeline);
-  const cache = new Map<number, DataRecord>();
+  const restIsRandom = rest.some((op) => op.random);
+  const still = createRandom("no random op draws from this");
+  const cache = new Map<number, Prepared>();
   let cachedBytes = 0;
   const bad = new Map<number, BadExample>();
   let order: { epoch: number; indices: Int32Array } | undefined;
@@ -74,35 +77,24 @@ export function createBatchMaker(
   const reads = new Map<number, Promise<Example>>();
   const readAhead = (index: number): void => {
     if (cache.has(index) || bad.has(index) || reads.has(index)) return;
-    const example = source.get(index);
-    // A failure is met where the example is used.
-    example.catch(() => undefined);
-    reads.set(index, example);
+    reads.set(index, handledLater(source.get(index)));
   };
 
-  const prepare = async (index: number): Promise<DataRecord> => {
+  /** Reads an example and applies what comes before the first random op, above all the decoding. */
+  const prepare = async (index: number): Promise<Prepared> => {
     const kept = cache.get(index);
     if (kept) return kept;
-    const { id, label, image } = await (reads.get(index) ?? source.get(index));
-    reads.delete(index);
-    const record = await applyPreprocessing(fixed, { id, label, image }, exampleRandom(plan.seed, 0, index));
-    const bytes = sizeOf(record.image);
-    if (cachedBytes + bytes <= options.cacheBytes && !cache.has(index)) {
-      cachedBytes += bytes;
-      cache.set(index, detach(record));
-    }
-    return record;
-  };
-
-  const load = async (epoch: number, index: number, attempt: number): Promise<DataRecord> => {
     const known = bad.get(index);
     if (known) throw new ExampleError(known.id, known.reason);
-    try {
-      return await applyPreprocessing(rest, await prepare(index), exampleRandom(plan.seed, epoch, index, attempt));
-    } catch (error) {
-      if (error instanceof ExampleError) bad.set(index, { index, id: error.id, reason: error.reason });
-      throw error;
+    const { id, label, image } = await (reads.get(index) ?? source.get(index));
+    reads.delete(index);
+    const prepared = { label, record: await applyPreprocessing(fixed, { id, label, image }, still) };
+    const bytes = sizeOf(prepared.record.image);
+    if (cachedBytes + bytes <= options.cacheBytes && !cache.has(index)) {
+      cachedBytes += bytes;
+      cache.set(index, { label, record: detach(prepared.record) });
     }
+    return prepared;
   };
 
   return {
@@ -110,29 +102,46 @@ export function createBatchMaker(
       if (order?.epoch !== epoch) order = { epoch, indices: epochOrder(plan, epoch) };
       const { indices } = order;
       const start = batch * plan.batchSize;
+      const slots = Math.min(plan.batchSize, plan.length - start);
       const writer = createWriter(plan.batchSize, pipeline, lookup, reuse);
       const failed: BadExample[] = [];
-      const slots = Math.min(plan.batchSize, plan.length - start);
-      const fill = async (slot: number): Promise<void> => {
+
+      const begin = (slot: number): Promise<Prepared> => {
         const ahead = slot + options.concurrency;
         if (ahead < slots) readAhead(indices[start + ahead]!);
+        return handledLater(prepare(indices[start + slot]!));
+      };
+      const finish = async (slot: number, begun: Promise<Prepared>): Promise<void> => {
         // In evaluation the example itself; in training, up to the whole epoch's order is searched for a good one.
         const attempts = plan.evaluation ? 1 : plan.length;
         for (let attempt = 0; attempt < attempts; attempt++) {
           const index = indices[(start + slot + attempt) % plan.length]!;
           try {
-            writer.write(slot, index, source.labels, await load(epoch, index, attempt));
+            const { label, record } = await (attempt === 0 ? begun : prepare(index));
+            const random = restIsRandom ? exampleRandom(plan.seed, epoch, index, attempt) : still;
+            writer.write(slot, index, label, await applyPreprocessing(rest, record, random));
             return;
           } catch (error) {
             if (!(error instanceof ExampleError)) throw error;
-            failed.push({ index, id: error.id, reason: error.reason });
+            const found = { index, id: error.id, reason: error.reason };
+            bad.set(index, found);
+            failed.push(found);
           }
         }
-        writer.skip(slot, indices[start + slot]!, source.labels);
+        writer.skip(slot, indices[start + slot]!, source.labels[indices[start + slot]!]!);
       };
       let next = 0;
       const lane = async (): Promise<void> => {
-        while (next < slots) await fill(next++);
+        let slot = next++;
+        let begun = slot < slots ? begin(slot) : undefined;
+        while (begun) {
+          await begun.catch(() => undefined);
+          // The next example is decoded, on a thread of sharp's, while this one is cropped and written on this thread.
+          const [done, ready] = [slot, begun];
+          slot = next++;
+          begun = slot < slots ? begin(slot) : undefined;
+          await finish(done, ready);
+        }
       };
       try {
         await Promise.all(Array.from({ length: Math.min(options.concurrency, slots) }, lane));
@@ -145,9 +154,21 @@ export function createBatchMaker(
   };
 }
 
+/** An example up to its first random op, and the label its source gave it. */
+interface Prepared {
+  readonly label: number;
+  readonly record: DataRecord;
+}
+
+/** Marks a promise whose failure is met later, where its value is used, as not forgotten. */
+function handledLater<T>(promise: Promise<T>): Promise<T> {
+  promise.catch(() => undefined);
+  return promise;
+}
+
 interface Writer {
-  write(slot: number, index: number, labels: Int32Array, record: DataRecord): void;
-  skip(slot: number, index: number, labels: Int32Array): void;
+  write(slot: number, index: number, label: number, record: DataRecord): void;
+  skip(slot: number, index: number, label: number): void;
   finish(failed: readonly BadExample[]): BatchArrays;
 }
 
@@ -158,10 +179,10 @@ function createWriter(
   lookup: Float32Array | undefined,
   reuse: BatchArrays | undefined,
 ): Writer {
-  const label = reuse?.label ?? new Int32Array(batchSize);
+  const labelOf = reuse?.label ?? new Int32Array(batchSize);
   const mask = reuse?.mask ?? new Float32Array(batchSize);
   const indices = reuse?.indices ?? new Int32Array(batchSize);
-  label.fill(0);
+  labelOf.fill(0);
   mask.fill(0);
   indices.fill(-1);
   const filled = new Uint8Array(batchSize);
@@ -170,7 +191,7 @@ function createWriter(
   let first: PixelImage | undefined;
   let firstId = "";
   return {
-    write: (slot, index, sourceLabels, record) => {
+    write: (slot, index, label, record) => {
       const pixels = record.image;
       if (pixels.kind === "encoded")
         throw new Error(
@@ -191,13 +212,13 @@ function createWriter(
         labels ??= fitting(reuse?.labels, batchSize * record.labels.length);
         labels.set(record.labels, slot * record.labels.length);
       }
-      label[slot] = sourceLabels[index]!;
+      labelOf[slot] = label;
       indices[slot] = index;
       mask[slot] = 1;
       filled[slot] = 1;
     },
-    skip: (slot, index, sourceLabels) => {
-      label[slot] = sourceLabels[index]!;
+    skip: (slot, index, label) => {
+      labelOf[slot] = label;
       indices[slot] = index;
     },
     finish: (failed) => {
@@ -214,7 +235,7 @@ function createWriter(
         labels?.fill(0, slot * depth, (slot + 1) * depth);
       }
       const shape = [batchSize, first.height, first.width, first.channels] as const;
-      return { image, shape, label, mask, indices, ...(labels && { labels }) };
+      return { image, shape, label: labelOf, mask, indices, ...(labels && { labels }) };
     },
   };
 }
