@@ -14,7 +14,7 @@ import {
   ShapeError,
   type Tensor,
 } from "../tensor.js";
-import { sumTo } from "./elementwise.js";
+import { add, sumTo } from "./elementwise.js";
 import { unscale } from "./scale.js";
 import { reshape, transpose } from "./shape.js";
 
@@ -186,6 +186,8 @@ export function linear(x: Tensor, kernel: Tensor, bias?: Tensor): Tensor {
   if (width === undefined || kernel.shape.length !== 2 || kernel.shape[0] !== width) {
     throw new ShapeError(`linear: ${describe(x)} does not fit the kernel ${describe(kernel)}`);
   }
-  const rows = reshape(x, [elementCount(x.shape) / width, width]);
-  return reshape(gemm(rows, kernel, bias), [...x.shape.slice(0, -1), kernel.shape[1]!]);
+  const rows = gemm(reshape(x, [elementCount(x.shape) / width, width]), kernel);
+  // The bias as an addition of its own: as the addend of Gemm the CPU first spreads it over the output on one thread
+  // (1.3 ms of 12 on [1576, 384] x [384, 1536] against 0.4 for the addition).
+  return reshape(bias ? add(rows, bias) : rows, [...x.shape.slice(0, -1), kernel.shape[1]!]);
 }

@@ -1,7 +1,10 @@
 // Reductions over axes: sum, mean, maximum and minimum.
+import { encodeNumbers } from "../numbers.js";
 import {
   apply,
   describe,
+  type Emitter,
+  elementCount,
   isFloat,
   type Operation,
   resolveAxis,
@@ -35,6 +38,7 @@ function reduction(
       return [{ dtype: x!.dtype, shape }];
     },
     emit: ({ inputs, outputs, attributes }, emitter) => {
+      if (onnx === "ReduceSum" && emitColumnSums(inputs[0]!, outputs[0]!, attributes.axes, emitter)) return;
       emitter.node(onnx, [emitter.name(inputs[0]!), emitter.int64(attributes.axes)], [emitter.name(outputs[0]!)], {
         keepdims: { int: attributes.keepDimensions ? 1 : 0 },
       });
@@ -45,6 +49,24 @@ function reduction(
       return [gradient(reshape(g!, shape), x!, reshape(y!, shape), axes)];
     },
   };
+}
+
+/**
+ * Sums over the leading axes as a product with a row of ones, which the CPU does two to six times as fast as ReduceSum
+ * over them; false where that does not apply. The gradients of biases and scales are such sums.
+ */
+function emitColumnSums(x: Tensor, y: Tensor, axes: readonly number[], emitter: Emitter): boolean {
+  const rows = countOver(x.shape, axes);
+  const columns = elementCount(x.shape) / rows;
+  if (x.dtype !== "float32" || axes.some((axis, i) => axis !== i) || rows === 1 || columns === 1) return false;
+  const matrix = x.shape.length === 2 ? emitter.name(x) : emitter.temporary();
+  if (x.shape.length !== 2) emitter.node("Reshape", [emitter.name(x), emitter.int64([rows, columns])], [matrix]);
+  const sums = emitter.temporary();
+  const ones = emitter.temporary();
+  emitter.initializer(ones, { dtype: "float32", shape: [1, rows] }, encodeNumbers(new Array(rows).fill(1), "float32"));
+  emitter.node("MatMul", [ones, matrix], [sums]);
+  emitter.node("Reshape", [sums, emitter.int64(y.shape)], [emitter.name(y)]);
+  return true;
 }
 
 const countOver = (shape: Shape, axes: readonly number[]): number =>
