@@ -125,6 +125,8 @@ export function bindArguments(call: Call, parameters: readonly Parameter[]): Arg
       bound[parameter.name] = parameter.default;
     }
     check(call.name, parameter, bound[parameter.name]!);
+    // Minus zero would be written as "0" and read back as another number.
+    if (bound[parameter.name] === 0) bound[parameter.name] = 0;
   }
   return bound;
 }
