@@ -1,30 +1,36 @@
 // The thread a program runs in: takes requests one after the other and gives the caller's arrays back.
 import { parentPort, workerData } from "node:worker_threads";
-import { type CompiledProgram, Engine, type EngineOptions } from "./engine.js";
-import { type Answer, type Request, serve } from "./program.js";
+import { Engine, type Results } from "./engine.js";
+import { type Answer, closedMessage, type EngineWorkerData, type Request, serve } from "./program.js";
 
-const { program, options } = workerData as { program: CompiledProgram; options: EngineOptions };
+const { program, options, closing } = workerData as EngineWorkerData;
 const engine = new Engine(program, options);
 const port = parentPort!;
 let last: Promise<void> = Promise.resolve();
 
-port.on("message", ({ id, request }: { id: number; request: Request }) => {
-  last = last.then(() => answer(id, request));
+port.on("message", ({ id, request }: { id: number; request: Request | { readonly kind: "close" } }) => {
+  last = last.then(() => (request.kind === "close" ? close() : answer(id, request)));
 });
+
+/** Gives the sessions back; with its port closed the thread ends by itself. */
+async function close(): Promise<void> {
+  await engine.close();
+  port.close();
+}
 
 async function answer(id: number, request: Request): Promise<void> {
   let reply: Answer;
-  const buffers = new Set<ArrayBuffer>();
+  let results: Results | undefined;
+  // given back whether the run succeeds or not: the caller has no other copy
+  const feeds = request.kind === "run" ? request.feeds : undefined;
   try {
-    const results = await serve(engine, request);
-    const feeds = request.kind === "run" ? request.feeds : undefined;
-    for (const array of [...Object.values(results ?? {}), ...Object.values(feeds ?? {})]) {
-      buffers.add(array.buffer as ArrayBuffer);
-    }
+    if (Atomics.load(closing, 0) === 1) throw new Error(closedMessage);
+    results = await serve(engine, request);
     reply = { id, results, feeds };
   } catch (error) {
     const { name, message } = error instanceof Error ? error : new Error(String(error));
-    reply = { id, error: { name, message } };
+    reply = { id, feeds, error: { name, message } };
   }
-  port.postMessage(reply, [...buffers]);
+  const arrays = [...Object.values(results ?? {}), ...Object.values(feeds ?? {})];
+  port.postMessage(reply, [...new Set(arrays.map((array) => array.buffer as ArrayBuffer))]);
 }

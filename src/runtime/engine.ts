@@ -44,15 +44,15 @@ export class Engine {
     for (const name of names) await this.session(name);
   }
 
-  /** Gives state tensors new values. Throws when a name is unknown or a size does not fit. */
+  /** Gives state tensors new values. Throws, and changes none, when a name is unknown or a size does not fit. */
   write(values: Feeds): void {
     for (const [name, data] of Object.entries(values)) {
-      const type = this.typeOf(name);
-      if (data.length !== elementCount(type.shape)) {
-        throw new Error(`state ${name} is ${type.dtype} [${type.shape.join(", ")}]; got ${data.length} numbers`);
+      const { dtype, shape } = this.typeOf(name);
+      if (data.length !== elementCount(shape)) {
+        throw new Error(`state ${name} is ${dtype} [${shape.join(", ")}]; got ${data.length} numbers`);
       }
-      this.state.set(name, data);
     }
+    for (const [name, data] of Object.entries(values)) this.replace(name, data);
   }
 
   /** Copies of state tensors. */
@@ -83,18 +83,22 @@ export class Engine {
       replaced.set(state, tensor.location === "cpu" ? (tensor.data as NumericArray) : tensor);
       delete (results as Record<string, unknown>)[output];
     }
-    for (const [state, value] of replaced) {
-      const before = this.state.get(state);
-      this.state.set(state, value);
-      if (before) release(before);
-    }
+    for (const [state, value] of replaced) this.replace(state, value);
     return Object.fromEntries(Object.entries(results).map(([output, tensor]) => [output, tensor.data as NumericArray]));
   }
 
   async close(): Promise<void> {
     for (const held of this.state.values()) if (isRuntimeTensor(held)) held.dispose();
     this.state.clear();
-    for (const session of this.sessions.values()) await (await session).close();
+    // one that could not be opened has said so to whoever asked for it
+    for (const session of this.sessions.values()) await (await session.catch(() => undefined))?.close();
+    this.sessions.clear();
+  }
+
+  private replace(name: string, value: Held): void {
+    const before = this.state.get(name);
+    this.state.set(name, value);
+    if (before) release(before);
   }
 
   private session(name: string): Promise<Session> {
@@ -119,11 +123,13 @@ export class Engine {
 
   private typeOf(name: string): TensorType {
     const type = this.program.state[name];
-    if (!type) throw new Error(`no state ${name} in this program`);
+    if (!type)
+      throw new Error(`no state ${name} in this program; there is ${Object.keys(this.program.state).join(", ")}`);
     return type;
   }
 
   private held(name: string): Held {
+    this.typeOf(name);
     const held = this.state.get(name);
     if (held === undefined) throw new Error(`state ${name} was never given a value`);
     return held;

@@ -1,10 +1,25 @@
 // Programs: graphs compiled for a device, with the state they own. They run in a worker thread, because a run blocks
 // the thread that calls it; a loader, a progress line and Ctrl-C live beside it.
 import { Worker } from "node:worker_threads";
-import { inputName, reachable, type Tensor, type TensorType, writeOnnx, writeOnnxLoop } from "../graph/index.js";
+import {
+  inputName,
+  type NumericArray,
+  reachable,
+  type Tensor,
+  type TensorType,
+  writeOnnx,
+  writeOnnxLoop,
+} from "../graph/index.js";
 import { builtModule } from "../text/built.js";
 import { type Device, DeviceError, lackingNodes } from "./devices.js";
-import { type CompiledFunction, type CompiledProgram, Engine, type Feeds, type Results } from "./engine.js";
+import {
+  type CompiledFunction,
+  type CompiledProgram,
+  Engine,
+  type EngineOptions,
+  type Feeds,
+  type Results,
+} from "./engine.js";
 
 /** One function of a program: what it takes, what it returns, and which state it replaces. */
 export interface ProgramFunction {
@@ -58,13 +73,18 @@ function compileFunction(state: ReadonlySet<Tensor>, source: ProgramFunction, de
   const writes = Object.fromEntries(Object.keys(next).map((name) => [name, `next:${name}`]));
   for (const name of Object.keys(next)) if (!byName.has(name)) throw new Error(`no state ${name} to give a next value`);
   if ((source.stepsPerRun ?? 1) > 1) {
-    const reads = [...state].filter((tensor) => inputName(tensor)! in next);
+    // What is read and never replaced is carried too: the body of a loop takes nothing else from outside.
+    const used = new Set(readBy([...Object.values(source.outputs), ...Object.values(next)], state));
+    const reads = [...state].filter((tensor) => inputName(tensor)! in next || used.has(tensor));
+    const carried = reads.map((tensor) => {
+      const name = inputName(tensor)!;
+      writes[name] = `next:${name}`;
+      return { input: tensor, next: next[name] ?? tensor, output: writes[name] };
+    });
     const model = writeOnnxLoop(
       {
         steps: source.stepsPerRun!,
-        carried: reads
-          .map((tensor) => ({ input: tensor, next: next[inputName(tensor)!]!, output: writes[inputName(tensor)!]! }))
-          .reverse(),
+        carried: carried.reverse(),
         perStep: source.inputs,
         results: source.outputs,
       },
@@ -155,6 +175,16 @@ interface Remote {
   close(): Promise<void>;
 }
 
+/** What the thread of a program starts with. */
+export interface EngineWorkerData {
+  readonly program: CompiledProgram;
+  readonly options: EngineOptions;
+  /** Becomes 1 when the program is closed: requests that still wait are then refused. */
+  readonly closing: Int32Array;
+}
+
+export const closedMessage = "the program is closed";
+
 /** Does to an engine what a request asks. */
 export async function serve(engine: Engine, request: Request): Promise<Results | undefined> {
   switch (request.kind) {
@@ -171,17 +201,19 @@ export async function serve(engine: Engine, request: Request): Promise<Results |
 
 class LocalEngine implements Remote {
   private last: Promise<unknown> = Promise.resolve();
+  private closed: Promise<void> | undefined;
   constructor(private readonly engine: Engine) {}
 
   call(request: Request): Promise<Results | undefined> {
+    if (this.closed) return Promise.reject(new Error(closedMessage));
     const result = this.last.then(() => serve(this.engine, request));
     this.last = result.catch(() => {});
     return result;
   }
 
   async close(): Promise<void> {
-    await this.last;
-    await this.engine.close();
+    this.closed ??= this.last.then(() => this.engine.close());
+    await this.closed;
   }
 }
 
@@ -194,46 +226,80 @@ interface Pending {
 /** What the worker answers: the results, and the feeds given back. */
 export type Answer =
   | { readonly id: number; readonly results: Results | undefined; readonly feeds: Feeds | undefined }
-  | { readonly id: number; readonly error: { readonly name: string; readonly message: string } };
+  | {
+      readonly id: number;
+      readonly feeds: Feeds | undefined;
+      readonly error: { readonly name: string; readonly message: string };
+    };
+
+/** A copy that holds its own memory. Throws when the array's is with another run. */
+function copied(name: string, array: NumericArray): NumericArray {
+  try {
+    return array.slice() as NumericArray;
+  } catch {
+    throw new Error(`${name}: this array was given to a run that has not ended; wait for that run first`);
+  }
+}
+
+/** A request as it travels: arrays that are whole buffers are handed over, views of larger ones copied. */
+function packed(request: Request): { message: Request; buffers: ArrayBuffer[] } {
+  if (request.kind === "prepare" || request.kind === "read") return { message: request, buffers: [] };
+  const given = request.kind === "run" ? request.feeds : request.values;
+  const arrays = Object.fromEntries(
+    Object.entries(given).map(([name, array]) => {
+      const { byteLength, buffer } = array;
+      const whole = byteLength > 0 && byteLength === buffer.byteLength && buffer instanceof ArrayBuffer;
+      return [name, whole ? array : copied(name, array)];
+    }),
+  );
+  const buffers = [...new Set(Object.values(arrays).map((array) => array.buffer as ArrayBuffer))];
+  return { message: request.kind === "run" ? { ...request, feeds: arrays } : { ...request, values: arrays }, buffers };
+}
 
 class WorkerEngine implements Remote {
   private readonly worker: Worker;
+  private readonly ended: Promise<void>;
+  private readonly closing = new Int32Array(new SharedArrayBuffer(4));
   private readonly pending = new Map<number, Pending>();
   private nextId = 0;
   private failure: Error | undefined;
 
-  constructor(program: CompiledProgram, options: ConstructorParameters<typeof Engine>[1]) {
-    this.worker = new Worker(builtModule(import.meta.url, "./engine-worker.js"), { workerData: { program, options } });
+  constructor(program: CompiledProgram, options: EngineOptions) {
+    const workerData: EngineWorkerData = { program, options, closing: this.closing };
+    // None of the process's own flags: the thread runs built code, and flags such as --input-type would stop it.
+    this.worker = new Worker(builtModule(import.meta.url, "./engine-worker.js"), { workerData, execArgv: [] });
     this.worker.on("message", (answer: Answer) => this.settle(answer));
     this.worker.on("error", (error: unknown) => this.fail(error instanceof Error ? error : new Error(String(error))));
-    this.worker.on("exit", (code) => this.fail(new Error(`the engine's thread ended (code ${code})`)));
+    this.ended = new Promise((resolve) => {
+      this.worker.on("exit", (code) => {
+        this.fail(new Error(`the engine's thread ended (code ${code})`));
+        resolve();
+      });
+    });
     this.worker.unref();
   }
 
   call(request: Request): Promise<Results | undefined> {
     if (this.failure) return Promise.reject(this.failure);
-    this.worker.ref();
     return new Promise((resolve, reject) => {
       const id = this.nextId++;
+      const { message, buffers } = packed(request);
+      this.worker.postMessage({ id, request: message }, buffers);
+      this.worker.ref();
       this.pending.set(id, { resolve, reject, request });
-      const arrays = request.kind === "run" ? request.feeds : request.kind === "write" ? request.values : {};
-      const buffers = new Set(Object.values(arrays).map((array) => array.buffer as ArrayBuffer));
-      this.worker.postMessage({ id, request }, [...buffers]);
     });
   }
 
   private settle(answer: Answer): void {
     const pending = this.pending.get(answer.id)!;
     this.pending.delete(answer.id);
-    if (this.pending.size === 0) this.worker.unref();
+    if (this.pending.size === 0 && !this.failure) this.worker.unref();
+    // the caller's arrays went to the worker and came back as new ones over the same memory
+    if (pending.request.kind === "run" && answer.feeds) Object.assign(pending.request.feeds, answer.feeds);
     if ("error" in answer) {
       const Kind = answer.error.name === "DeviceError" ? DeviceError : Error;
       pending.reject(new Kind(answer.error.message));
-      return;
-    }
-    // the caller's arrays went to the worker and came back as new ones over the same memory
-    if (pending.request.kind === "run" && answer.feeds) Object.assign(pending.request.feeds, answer.feeds);
-    pending.resolve(answer.results);
+    } else pending.resolve(answer.results);
   }
 
   private fail(error: Error): void {
@@ -242,8 +308,17 @@ class WorkerEngine implements Remote {
     this.pending.clear();
   }
 
+  /**
+   * The run under way ends as usual, those that wait are refused. The thread ends by itself: to terminate it inside the
+   * runtime's native code would abort the process.
+   */
   async close(): Promise<void> {
-    this.failure ??= new Error("the program is closed");
-    await this.worker.terminate();
+    if (!this.failure) {
+      this.failure = new Error(closedMessage);
+      Atomics.store(this.closing, 0, 1);
+      this.worker.ref();
+      this.worker.postMessage({ id: this.nextId++, request: { kind: "close" } });
+    }
+    await this.ended;
   }
 }

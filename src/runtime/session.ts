@@ -78,7 +78,7 @@ async function writePieces(path: string, pieces: readonly Uint8Array[]): Promise
   }
 }
 
-/** The runtime's view of our data: no copy; float16 travels as its bits. Throws when the size does not fit. */
+/** The runtime's view of our data: no copy, but of shared memory; float16 travels as its bits. Throws when the size or the kind of array does not fit. */
 export function toRuntimeTensor(name: string, type: TensorType, data: NumericArray): RuntimeTensor {
   const expected = type.shape.reduce((product, side) => product * side, 1);
   if (data.length !== expected) {
@@ -86,7 +86,15 @@ export function toRuntimeTensor(name: string, type: TensorType, data: NumericArr
       `input ${name} takes ${type.dtype} [${type.shape.join(", ")}], ${expected} numbers; got ${data.length}`,
     );
   }
-  return new RuntimeTensor(type.dtype, data as Float32Array, [...type.shape]) as RuntimeTensor;
+  // the runtime reads ordinary memory only
+  const own = data.buffer instanceof ArrayBuffer ? data : data.slice();
+  try {
+    return new RuntimeTensor(type.dtype, own as Float32Array, [...type.shape]) as RuntimeTensor;
+  } catch {
+    throw new Error(
+      `input ${name} takes ${type.dtype} [${type.shape.join(", ")}]; got a ${data.constructor.name}, which holds other numbers`,
+    );
+  }
 }
 
 const fromRuntime = (tensor: RuntimeTensor): NumericArray => tensor.data as NumericArray;
