@@ -2,6 +2,7 @@
 import type { Tensor as RuntimeTensor } from "onnxruntime-node";
 import { elementCount, type NumericArray, type OnnxModel, type TensorType } from "../graph/index.js";
 import type { Device } from "./devices.js";
+import { identityModel } from "./identity.js";
 import { openSession, type Session, toRuntimeTensor } from "./session.js";
 
 /** A function of a program, written down. */
@@ -58,9 +59,15 @@ export class Engine {
   /** Copies of state tensors. */
   async read(names: readonly string[]): Promise<Results> {
     const out: Results = {};
-    for (const name of names) {
-      const held = this.held(name);
-      out[name] = isRuntimeTensor(held) ? await this.fetch(name, held) : (held.slice() as NumericArray);
+    // one session for all tensors of a type: a network's parameters have few
+    const copiers = new Map<string, Promise<Session>>();
+    try {
+      for (const name of names) {
+        const held = this.held(name);
+        out[name] = isRuntimeTensor(held) ? await this.fetch(name, held, copiers) : (held.slice() as NumericArray);
+      }
+    } finally {
+      for (const copier of copiers.values()) await (await copier.catch(() => undefined))?.close();
     }
     return out;
   }
@@ -139,15 +146,20 @@ export class Engine {
    * Brings one tensor back from the device. The runtime aborts the process when asked for the data of such a tensor
    * (engine notes, "Traps"), so it goes through a copying program whose output is on the CPU.
    */
-  private async fetch(name: string, tensor: RuntimeTensor): Promise<NumericArray> {
-    const { identityModel } = await import("./identity.js");
-    const session = await openSession(identityModel(this.typeOf(name)), this.options);
-    try {
-      const { value } = await session.runtime.run({ value_in: tensor });
-      return value!.data as NumericArray;
-    } finally {
-      await session.close();
+  private async fetch(
+    name: string,
+    tensor: RuntimeTensor,
+    copiers: Map<string, Promise<Session>>,
+  ): Promise<NumericArray> {
+    const type = this.typeOf(name);
+    const key = `${type.dtype} ${type.shape.join()}`;
+    let copier = copiers.get(key);
+    if (!copier) {
+      copier = openSession(identityModel(type), this.options);
+      copiers.set(key, copier);
     }
+    const { value } = await (await copier).runtime.run({ value_in: tensor });
+    return value!.data as NumericArray;
   }
 }
 
