@@ -3,6 +3,7 @@ import { chain, type Transformation } from "./transformation.js";
 import {
   addDecayedWeights,
   clipByGlobalNorm,
+  freeze,
   type Patterns,
   patternValue,
   scaleBy,
@@ -40,10 +41,11 @@ export interface AdamConfig extends Common {
 
 export type OptimizerConfig = SgdConfig | AdamConfig;
 
-/** Clip, scale, learning rate, per-pattern rates, decay, schedule: the chain a configuration names. */
+/** Frozen parameters left out, then clip, scale, learning rate, per-pattern rates, decay, schedule: the chain a configuration names. */
 export function createOptimizer(config: OptimizerConfig, schedule: (step: number) => number): Transformation {
   const { learningRate, weightDecay = 0, clipNorm, weightDecayPatterns, learningRatePatterns } = config;
   return chain(
+    freeze((path) => isFrozen(config, path)),
     ...(clipNorm === undefined ? [] : [clipByGlobalNorm(clipNorm)]),
     config.name === "sgd" ? trace(config.momentum ?? 0.9, config.nesterov) : scaleByAdam(config),
     scaleBy(learningRate),

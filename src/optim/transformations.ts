@@ -2,6 +2,12 @@
 import { add, divide, maximum, multiply, reduceSum, scalar, sqrt, type Tensor } from "../graph/index.js";
 import { materialised, type Transformation } from "./transformation.js";
 
+/** Leaves parameters out of what follows: they stay as they are, keep no state, and clipping does not count them. */
+export const freeze =
+  (isFrozen: (path: string) => boolean): Transformation =>
+  (updates) =>
+    updates.filter(({ name }) => !isFrozen(name));
+
 /**
  * Scales all gradients by min(1, maxNorm / norm), norm the root of the sum of squares over every gradient
  * (papers.md 5.2).
@@ -73,7 +79,7 @@ export function patternValue(patterns: Patterns, path: string, otherwise: number
   return patterns.find(([pattern]) => new RegExp(`^(?:${pattern})$`).test(path))?.[1] ?? otherwise;
 }
 
-/** Multiplies the updates of matching parameters; those with multiplier 0 are frozen and keep no state. */
+/** Multiplies the updates of matching parameters. */
 export const scaleByPattern =
   (patterns: Patterns): Transformation =>
   (updates) =>
