@@ -8,6 +8,8 @@ export interface EvaluationResult {
   /** Mean loss an image. */
   readonly loss: number;
   readonly images: number;
+  /** The images that could not be read and do not count. */
+  readonly bad: readonly BadExample[];
 }
 
 export interface PassOptions {
@@ -23,7 +25,7 @@ export function argmax(values: ArrayLike<number>, offset: number, count: number)
   return best;
 }
 
-/** Runs `evaluate` of a classifier's program over every image of a source. */
+/** Runs `evaluate` of a classifier's program over every image of a source. Throws when none of them can be read. */
 export async function evaluateClassifier(
   program: Program,
   source: ImageSource,
@@ -35,6 +37,7 @@ export async function evaluateClassifier(
   let lossSum = 0;
   try {
     for (let batch = await loader.next(); batch; batch = await loader.next()) {
+      if (batch.image.length === 0) continue;
       const feeds = { image: batch.image, label: batch.label };
       const { logits, loss } = await program.run("evaluate", feeds);
       const classes = logits!.length / options.batchSize;
@@ -49,7 +52,13 @@ export async function evaluateClassifier(
   } finally {
     await loader.close();
   }
-  return { accuracy: right / images, loss: lossSum / images, images };
+  const { bad } = loader.stats();
+  if (images === 0) throw noneReadable(source, bad);
+  return { accuracy: right / images, loss: lossSum / images, images, bad };
+}
+
+function noneReadable({ name }: ImageSource, [first]: readonly BadExample[]): Error {
+  return new Error(`no image of ${name} could be read${first ? `; the first, ${first.id}: ${first.reason}` : ""}`);
 }
 
 export interface Representations {
@@ -68,11 +77,11 @@ export interface RepresentOptions extends PassOptions {
   readonly maxBadFraction?: number;
   /** Told how many images of the source are behind, unreadable ones included. */
   readonly onProgress?: (done: number, total: number) => void;
-  /** Shown every batch before it runs; its arrays are written again afterwards and must not be kept. */
+  /** Shown every batch with a readable image before it runs; its arrays are written again afterwards and must not be kept. */
   readonly onBatch?: (batch: Batch) => void;
 }
 
-/** The representation (`preLogits`) of every readable image of a source, in the source's order. */
+/** The representation (`preLogits`) of every readable image of a source, in the source's order. Throws when there is none. */
 export async function representImages(
   program: Program,
   source: ImageSource,
@@ -95,6 +104,11 @@ export async function representImages(
   let done = 0;
   try {
     for (let batch = await loader.next(); batch; batch = await loader.next()) {
+      done = Math.min(done + batchSize, source.length);
+      if (batch.image.length === 0) {
+        onProgress?.(done, source.length);
+        continue;
+      }
       onBatch?.(batch);
       const feeds = { image: batch.image };
       const { preLogits } = await program.run("represent", feeds);
@@ -105,13 +119,14 @@ export async function representImages(
         labels.push(batch.label[i]!);
         indices.push(batch.indices[i]!);
       }
-      done = Math.min(done + batchSize, source.length);
       onProgress?.(done, source.length);
       loader.recycle({ ...batch, image: feeds.image });
     }
   } finally {
     await loader.close();
   }
+  const { bad } = loader.stats();
+  if (rows.length === 0) throw noneReadable(source, bad);
   const features = new Float32Array(rows.length * width);
   for (const [i, row] of rows.entries()) features.set(row, i * width);
   return {
@@ -119,6 +134,6 @@ export async function representImages(
     width,
     labels: Int32Array.from(labels),
     indices: Int32Array.from(indices),
-    bad: loader.stats().bad,
+    bad,
   };
 }

@@ -1,8 +1,9 @@
 /** The metrics of a run as JSON lines: one object a line, appended as it happens, cut back when a run is resumed. */
-import { closeSync, existsSync, mkdirSync, openSync, writeSync } from "node:fs";
+import { closeSync, existsSync, mkdirSync, openSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { dirname } from "node:path";
 import { writeFileAtomically } from "../weights/atomic.js";
+import { appendBytes } from "./append.js";
 
 /** One line: finished updates, epochs passed, seconds since the run began, and any named numbers. */
 export interface MetricsRecord {
@@ -40,8 +41,7 @@ export class MetricsWriter {
   write(record: MetricsRecord): void {
     if (this.descriptor === undefined) throw new Error(`${this.path}: metrics written after close`);
     const line = Buffer.from(`${JSON.stringify(record)}\n`);
-    let offset = 0;
-    while (offset < line.byteLength) offset += writeSync(this.descriptor, line, offset);
+    appendBytes(this.path, this.descriptor, line);
   }
 
   close(): void {

@@ -173,7 +173,10 @@ export const recipeSchema = z
         every: durationSchema.default({ percent: 0.1 }),
         keepLast: count.default(2),
         keepBest: z
-          .strictObject({ metric: z.string().default("accuracy"), mode: z.enum(["max", "min"]).default("max") })
+          .strictObject({
+            metric: z.enum(["accuracy", "loss"]).default("accuracy"),
+            mode: z.enum(["max", "min"]).default("max"),
+          })
           .optional(),
       })
       .prefault({}),

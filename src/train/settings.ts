@@ -30,8 +30,16 @@ export interface RunPlan {
   readonly classifier: ClassifierConfig;
 }
 
-/** Every duration of a recipe in steps, and the configuration of its graphs. Throws when a duration means nothing. */
+/**
+ * Every duration of a recipe in steps, and the configuration of its graphs. Throws when a duration means nothing, and
+ * RangeError when there is nothing to tell apart.
+ */
 export function planRun(recipe: Recipe, datasetSize: number, classes: number): RunPlan {
+  if (classes < 2) {
+    throw new RangeError(
+      `${recipe.data.train.source} has one class only; a classifier needs at least two to tell apart`,
+    );
+  }
   const sizes: DurationContext = { batchSize: recipe.batchSize, datasetSize };
   const totalSteps = toSteps(recipe.total, sizes, "total");
   const context: DurationContext = { ...sizes, totalSteps };

@@ -1,7 +1,8 @@
 /** Writes scalars as TensorBoard event files: protocol buffers in TFRecord frames, both by hand, nothing to install. */
-import { closeSync, mkdirSync, openSync, writeSync } from "node:fs";
+import { closeSync, mkdirSync, openSync } from "node:fs";
 import { hostname } from "node:os";
 import { join } from "node:path";
+import { appendBytes } from "./append.js";
 
 // Castagnoli's polynomial, reflected (RFC 3720, appendix B.4).
 const crcTable = Uint32Array.from({ length: 256 }, (_, byte) => {
@@ -113,9 +114,7 @@ export class TensorBoardWriter {
 
   private write(step: number, payload: readonly number[]): void {
     if (this.descriptor === undefined) throw new Error(`${this.path}: events written after close`);
-    const record = tfRecord(encodeEvent(this.now() / 1000, step, payload));
-    let offset = 0;
-    while (offset < record.byteLength) offset += writeSync(this.descriptor, record, offset);
+    appendBytes(this.path, this.descriptor, tfRecord(encodeEvent(this.now() / 1000, step, payload)));
   }
 
   close(): void {

@@ -1,8 +1,16 @@
 // The training loop: batches in, one program step each, metrics, evaluation and checkpoints out; stops and goes on as
 // if it had never stopped.
-import { readFile, rm } from "node:fs/promises";
+import { existsSync } from "node:fs";
+import { readdir, readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
-import { createLoader, type ImageSource, type Loader, type LoaderPosition, openSource } from "../data/index.js";
+import {
+  type BadExample,
+  createLoader,
+  type ImageSource,
+  type Loader,
+  type LoaderPosition,
+  openSource,
+} from "../data/index.js";
 import { compile, type Device, type Program, parseDevice, type Results } from "../runtime/index.js";
 import type { StoredTensor, TypedArray } from "../weights/index.js";
 import {
@@ -67,7 +75,7 @@ export const checkpointFolder = (folder: string): string => join(folder, "checkp
  */
 export async function train(recipe: Recipe, options: TrainOptions = {}): Promise<TrainResult> {
   const folder = runFolder(recipe);
-  const restored = await openFolder(recipe, folder, options);
+  const restored = await inspectFolder(recipe, folder, options);
   const owned: ImageSource[] = [];
   const open = async (given: ImageSource | undefined, part: { source: string; split: string }) => {
     if (given) return given;
@@ -76,17 +84,21 @@ export async function train(recipe: Recipe, options: TrainOptions = {}): Promise
     return source;
   };
   let run: Run | undefined;
+  let program: Program | undefined;
   try {
     const trainSource = await open(options.sources?.train, recipe.data.train);
     const evaluationPart = recipe.data.evaluation;
     const evaluationSource = evaluationPart && (await open(options.sources?.evaluation, evaluationPart));
+    if (evaluationSource) requireSameClasses(trainSource, evaluationSource);
     const plan = planRun(recipe, trainSource.length, trainSource.classNames.length);
     const classifier = buildClassifier(plan.classifier, recipe.seed);
     const device: Device = parseDevice(recipe.device);
-    const program = await compile(classifier.source, {
+    program = await compile(classifier.source, {
       device,
       ...(recipe.threads !== undefined && { threads: recipe.threads }),
     });
+    // Only now, when all that could be refused was: a run that is replaced is not lost to a mistyped source.
+    if (!options.resume) await prepareFolder(recipe, folder);
     run = await Run.start({
       recipe,
       folder,
@@ -101,12 +113,13 @@ export async function train(recipe: Recipe, options: TrainOptions = {}): Promise
     return await run.finish();
   } finally {
     await run?.close();
+    await program?.close();
     for (const source of owned) await source.close();
   }
 }
 
-/** Makes sure the folder may be written, and finds what to continue from. */
-async function openFolder(
+/** Makes sure the folder may be written, and finds what to continue from. Writes nothing. */
+async function inspectFolder(
   recipe: Recipe,
   folder: string,
   options: TrainOptions,
@@ -131,9 +144,24 @@ async function openFolder(
       `${folder} already holds a run; continue it with --resume, replace it with --overwrite, or choose another --output`,
     );
   }
-  if (exists) await rm(checkpointFolder(folder), { recursive: true });
-  await saveRecipe(folder, recipe);
   return undefined;
+}
+
+/** Makes the folder of a new run; what another left in it goes. */
+async function prepareFolder(recipe: Recipe, folder: string): Promise<void> {
+  const left = existsSync(join(folder, resolvedRecipeFile)) ? await readdir(folder) : [];
+  for (const name of left) if (name.startsWith("events.out.tfevents.")) await rm(join(folder, name));
+  await rm(checkpointFolder(folder), { recursive: true, force: true });
+  await saveRecipe(folder, recipe);
+}
+
+/** Labels are positions in the list of classes, so the two lists must agree; the evaluation may lack the last ones. */
+function requireSameClasses(training: ImageSource, evaluation: ImageSource): void {
+  const at = evaluation.classNames.findIndex((name, i) => name !== training.classNames[i]);
+  if (at < 0) return;
+  throw new TrainError(
+    `class ${at} is "${training.classNames[at] ?? "(none)"}" in ${training.name} and "${evaluation.classNames[at]}" in ${evaluation.name}; data.train and data.evaluation must have the same classes`,
+  );
 }
 
 interface RunParts {
@@ -153,7 +181,9 @@ class Run {
   private step: number;
   private loss = Number.NaN;
   private evaluation: EvaluationResult | undefined;
-  private lastSaved = -1;
+  private lastSaved: number;
+  /** Examples that could not be read, by name. */
+  private readonly bad = new Map<string, string>();
   private readonly before: number;
   private readonly started = performance.now();
 
@@ -165,6 +195,7 @@ class Run {
     private readonly progress: Progress,
   ) {
     this.step = parts.restored?.step ?? 0;
+    this.lastSaved = this.step === 0 ? -1 : this.step;
     this.loss = (parts.restored?.meta["loss"] as number | undefined) ?? Number.NaN;
     this.before = (parts.restored?.meta["seconds"] as number | undefined) ?? 0;
   }
@@ -221,7 +252,7 @@ class Run {
       interrupted,
       seconds: this.seconds,
       parameters: classifier.parameterCount,
-      bad: this.loader.stats().bad.map((one) => `${one.id}: ${one.reason}`),
+      bad: [...this.bad].map(([id, reason]) => `${id}: ${reason}`),
     };
   }
 
@@ -229,6 +260,7 @@ class Run {
     const { program, classifier, recipe, plan } = this.parts;
     const batch = await this.loader.next();
     if (!batch) throw new TrainError("the training data ended before the run did");
+    this.noteBad(this.loader.stats().bad);
     const feeds = { image: batch.image, label: batch.label, ...classifier.stepInputs(this.step, recipe.seed) };
     const results = await program.step(feeds);
     this.loader.recycle({ ...batch, image: feeds.image, label: feeds.label });
@@ -246,11 +278,20 @@ class Run {
     }
   }
 
-  private notANumber(): TrainError {
+  /** Names examples that could not be read, each once. */
+  private noteBad(found: readonly BadExample[]): void {
+    for (const { id, reason } of found) {
+      if (this.bad.has(id)) continue;
+      this.bad.set(id, reason);
+      this.progress.note(`skipped ${id}: ${reason}`);
+    }
+  }
+
+  private notANumber(what = `the loss of step ${this.step} is ${this.loss}`): TrainError {
     const saved =
       this.lastSaved >= 0 ? `the checkpoint of step ${this.lastSaved} is good` : "no checkpoint was saved yet";
     return new TrainError(
-      `the loss of step ${this.step} is ${this.loss}; ${saved}. Try a lower optimizer.learningRate, a longer schedule.warmup or optimizer.clipNorm=1`,
+      `${what}; ${saved}. Try a lower optimizer.learningRate, a longer schedule.warmup or optimizer.clipNorm=1`,
     );
   }
 
@@ -263,6 +304,7 @@ class Run {
       preprocessing: part.preprocessing,
       ...(recipe.data.workers !== undefined && { workers: recipe.data.workers }),
     });
+    this.noteBad(this.evaluation.bad);
     this.record({ "evaluation/loss": this.evaluation.loss, "evaluation/accuracy": this.evaluation.accuracy });
     this.progress.note(
       `step ${this.step}: evaluation accuracy ${(100 * this.evaluation.accuracy).toFixed(2)} %, loss ${this.evaluation.loss.toFixed(4)}`,
@@ -285,11 +327,7 @@ class Run {
   private scoreOf(evaluated: EvaluationResult | undefined): Score | undefined {
     const keep = this.parts.recipe.checkpoint.keepBest;
     if (!keep || !evaluated) return undefined;
-    const value = evaluated[keep.metric as keyof EvaluationResult];
-    if (value === undefined) {
-      throw new TrainError(`checkpoint.keepBest.metric: there is no metric ${keep.metric}; use accuracy or loss`);
-    }
-    return { metric: keep.metric, mode: keep.mode, value };
+    return { metric: keep.metric, mode: keep.mode, value: evaluated[keep.metric] };
   }
 
   private best: number | undefined;
@@ -306,6 +344,9 @@ class Run {
   private async save(evaluated: EvaluationResult | undefined): Promise<void> {
     const { program, classifier, recipe, folder } = this.parts;
     const state = await program.readState();
+    // A loss that is still a number may have gradients that are not: such a state must not replace a good checkpoint.
+    const broken = Object.keys(state).find((name) => !allFinite(state[name] as Float32Array));
+    if (broken !== undefined) throw this.notANumber(`${broken} is not finite after step ${this.step}`);
     const tensors = new Map<string, StoredTensor>(
       classifier.slots.map(({ name, input }) => [
         name,
@@ -332,7 +373,6 @@ class Run {
     this.metrics.close();
     this.tensorBoard.close();
     await this.loader.close();
-    await this.parts.program.close();
   }
 }
 
@@ -341,6 +381,11 @@ async function bestSoFar(folder: string): Promise<Score | undefined> {
   const { checkpoints } = await listCheckpoints(checkpointFolder(folder));
   const scores = checkpoints.flatMap(({ score }) => score ?? []);
   return scores.sort((a, b) => (a.mode === "max" ? b.value - a.value : a.value - b.value))[0];
+}
+
+function allFinite(values: Float32Array): boolean {
+  for (let i = 0; i < values.length; i++) if (!Number.isFinite(values[i])) return false;
+  return true;
 }
 
 function numberOf(results: Results, name: string): number {

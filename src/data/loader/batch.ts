@@ -14,7 +14,7 @@ import { epochOrder, type Plan } from "./plan.js";
 
 /** The arrays of a batch, as they travel between threads. */
 export interface BatchArrays {
-  /** [N, H, W, C], row by row. */
+  /** [N, H, W, C], row by row; in evaluation empty (H = W = C = 0) when not one image of the batch could be read. */
   readonly image: Float32Array;
   readonly shape: readonly [number, number, number, number];
   /** [N] */
@@ -103,7 +103,7 @@ export function createBatchMaker(
       const { indices } = order;
       const start = batch * plan.batchSize;
       const slots = Math.min(plan.batchSize, plan.length - start);
-      const writer = createWriter(plan.batchSize, pipeline, lookup, reuse);
+      const writer = createWriter(plan, pipeline, lookup, reuse);
       const failed: BadExample[] = [];
 
       const begin = (slot: number): Promise<Prepared> => {
@@ -174,7 +174,7 @@ interface Writer {
 
 /** Writes records into the arrays of one batch; the first image decides their size. */
 function createWriter(
-  batchSize: number,
+  { batchSize, evaluation }: Plan,
   pipeline: Preprocessing,
   lookup: Float32Array | undefined,
   reuse: BatchArrays | undefined,
@@ -223,6 +223,9 @@ function createWriter(
     },
     finish: (failed) => {
       if (!first || !image) {
+        // the size of the images is not known; nothing is lost, since the mask leaves them all out
+        if (evaluation)
+          return { image: new Float32Array(0), shape: [batchSize, 0, 0, 0], label: labelOf, mask, indices };
         const { id, reason } = failed[0] ?? { id: "the batch", reason: "it is empty" };
         throw new ExampleError(id, `${reason}; no example of this batch could be read`);
       }
