@@ -13,7 +13,7 @@ export default defineRecipe({
     imageSize: 28,
     channels: 1,
     pooling: "gap",
-    posEmbedding: "learn",
+    posEmbedding: "sincos2d",
   },
   data: {
     train: {
@@ -25,8 +25,9 @@ export default defineRecipe({
       preprocessing: "decode|grey|value_range(-1,1)",
     },
   },
-  batchSize: 128,
-  total: { epochs: 6 },
+  batchSize: 64,
+  microbatches: 2,
+  total: { epochs: 5 },
   optimizer: { name: "adamw", learningRate: 1e-3, weightDecay: 0.05, clipNorm: 1 },
-  schedule: { name: "cosine", warmup: { percent: 0.1 } },
+  schedule: { name: "cosine", warmup: { percent: 0.05 } },
 });

@@ -14,9 +14,9 @@ export interface GameSet {
 export const gameSets: readonly GameSet[] = [
   {
     name: "natural",
-    about: "photos of clothes: dress, pants or shoes?",
+    about: "photos of clothes: hat, pants or shorts?",
     pools: ["train", "validation", "test"].map((split) => ({
-      source: "embedded:clothing?only=dress,pants,shoes",
+      source: "embedded:clothing?only=hat,pants,shorts",
       split,
     })),
     origin: "Clothing dataset (small), Alexey Grigorev and contributors, CC0-1.0",
