@@ -1,7 +1,7 @@
 // What a run will cost, before it runs: parameters, FLOPs, memory, steps and time.
-import { openSource } from "../data/index.js";
 import { buildClassifier } from "./classifier.js";
 import { evaluateMatmulRate } from "./matmul-rate.js";
+import { openPart } from "./open-part.js";
 import type { Recipe } from "./recipe.js";
 import { planRun } from "./settings.js";
 
@@ -30,7 +30,7 @@ const ratioOf = (width: number): number => (width >= 384 ? 0.75 : width >= 192 ?
 
 /** Traces a recipe's graphs and measures the machine; trains nothing and writes nothing. */
 export async function dryRun(recipe: Recipe): Promise<DryRun> {
-  const source = await openSource(recipe.data.train.source, { split: recipe.data.train.split });
+  const source = await openPart(recipe.data.train, "train");
   try {
     const plan = planRun(recipe, source.length, source.classNames.length);
     const { parameterCount, cost, slots } = buildClassifier(plan.classifier, recipe.seed);

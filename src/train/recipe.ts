@@ -61,18 +61,18 @@ const vitSchema = z
 
 const modelSchema = z.discriminatedUnion("name", [vitSchema], { error: unknownName("model", ["vit"]) });
 
-const partSchema = (split: string) =>
-  z.strictObject({
-    /** Where the images are: anything `fovea data` can describe. */
-    source: z.string().min(1),
-    split: z.string().min(1).default(split),
-    /** Preprocessing in its string form, `decode|resize(64)|value_range(-1,1)`. */
-    preprocessing: z.string().min(1),
-  });
+const partSchema = z.strictObject({
+  /** Where the images are: anything `fovea data` can describe. */
+  source: z.string().min(1),
+  /** When left out: `train` to train on and `test` to evaluate with, or everything where a source has no splits. */
+  split: z.string().min(1).optional(),
+  /** Preprocessing in its string form, `decode|resize(64)|value_range(-1,1)`. */
+  preprocessing: z.string().min(1),
+});
 
 const dataSchema = z.strictObject({
-  train: partSchema("train"),
-  evaluation: partSchema("test").optional(),
+  train: partSchema,
+  evaluation: partSchema.optional(),
   /** Decoding threads; chosen from the machine when left out. */
   workers: z.number().int().min(0).optional(),
 });

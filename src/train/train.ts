@@ -3,14 +3,7 @@
 import { existsSync } from "node:fs";
 import { readdir, readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
-import {
-  type BadExample,
-  createLoader,
-  type ImageSource,
-  type Loader,
-  type LoaderPosition,
-  openSource,
-} from "../data/index.js";
+import { type BadExample, createLoader, type ImageSource, type Loader, type LoaderPosition } from "../data/index.js";
 import { compile, type Device, type Program, parseDevice, type Results } from "../runtime/index.js";
 import type { StoredTensor, TypedArray } from "../weights/index.js";
 import {
@@ -26,6 +19,7 @@ import { isTime } from "./durations.js";
 import { type EvaluationResult, evaluateClassifier } from "./evaluate.js";
 import { resolvedRecipeFile, saveRecipe } from "./load-recipe.js";
 import { type MetricsRecord, MetricsWriter } from "./metrics.js";
+import { openPart } from "./open-part.js";
 import { type Progress, startProgress } from "./progress.js";
 import { type Recipe, recipeDifferences, resolveRecipe } from "./recipe.js";
 import { restoredState } from "./restore.js";
@@ -77,18 +71,22 @@ export async function train(recipe: Recipe, options: TrainOptions = {}): Promise
   const folder = runFolder(recipe);
   const restored = await inspectFolder(recipe, folder, options);
   const owned: ImageSource[] = [];
-  const open = async (given: ImageSource | undefined, part: { source: string; split: string }) => {
+  const open = async (
+    given: ImageSource | undefined,
+    part: Recipe["data"]["train"],
+    purpose: "train" | "evaluation",
+  ) => {
     if (given) return given;
-    const source = await openSource(part.source, { split: part.split });
+    const source = await openPart(part, purpose);
     owned.push(source);
     return source;
   };
   let run: Run | undefined;
   let program: Program | undefined;
   try {
-    const trainSource = await open(options.sources?.train, recipe.data.train);
+    const trainSource = await open(options.sources?.train, recipe.data.train, "train");
     const evaluationPart = recipe.data.evaluation;
-    const evaluationSource = evaluationPart && (await open(options.sources?.evaluation, evaluationPart));
+    const evaluationSource = evaluationPart && (await open(options.sources?.evaluation, evaluationPart, "evaluation"));
     if (evaluationSource) requireSameClasses(trainSource, evaluationSource);
     const plan = planRun(recipe, trainSource.length, trainSource.classNames.length);
     const classifier = buildClassifier(plan.classifier, recipe.seed);

@@ -55,7 +55,7 @@ describe("checking", () => {
     });
     expect(recipe.model).toMatchObject({ pooling: "gap", posEmbedding: "learn", dropout: 0, gelu: "tanh" });
     expect(recipe.optimizer).toMatchObject({ beta1: 0.9, beta2: 0.999, epsilon: 1e-8, weightDecay: 0 });
-    expect(recipe.data.train.split).toBe("train");
+    expect(recipe.batchSize).toBe(128);
     expect(resolveRecipe(recipe)).toEqual(recipe);
   });
 
@@ -175,7 +175,7 @@ describe("overrides", () => {
     expect(recipe.name).toBe("123");
     expect(recipe.data.train).toMatchObject({ source: "elsewhere", preprocessing: "decode|value_range(-1,1)" });
     expect(recipe.optimizer.weightDecayPatterns).toEqual([["head/.*", 0]]);
-    expect(recipe.data.evaluation).toEqual({ source: "x", split: "test", preprocessing: "decode" });
+    expect(recipe.data.evaluation).toEqual({ source: "x", preprocessing: "decode" });
     expect(recipe.device).toBe("webgpu");
   });
 

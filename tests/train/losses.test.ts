@@ -1,0 +1,165 @@
+/** Losses against golden values (papers.md 5.4 and 12.5), microbatches against the whole batch, and counted costs. */
+import { expect, test } from "vitest";
+import * as g from "../../src/graph/index.js";
+import { compile, evaluate } from "../../src/runtime/index.js";
+import { buildClassifier, type ClassifierConfig } from "../../src/train/classifier.js";
+import { dryRun, resolveRecipe } from "../../src/train/index.js";
+import { losses, sigmoidCrossEntropy, softmaxCrossEntropy, targetsOf } from "../../src/train/losses.js";
+import { planRun } from "../../src/train/settings.js";
+import { seeded } from "../support/arrays.js";
+import { tinyRecipe } from "../support/trained-run.js";
+
+const labelsOf = (...labels: number[]) => g.constant(labels, [labels.length], "int32");
+const value = async (tensor: g.Tensor): Promise<number[]> =>
+  Array.from((await evaluate({ value: tensor }, {}, { threads: 1 }))["value"] as Float32Array);
+
+test.each([
+  [1000, -6.9, 7.907278, 3e-5],
+  // 1 + exp(-10) keeps few digits of exp(-10) in float32, and 21,842 of those add up
+  [21843, -10, 10.991648, 2e-3],
+  [10, 0, 6.931472, 3e-6],
+])("sigmoid loss of %i classes whose logits are all %f", async (classes, bias, expected, tolerance) => {
+  const logits = g.constant(new Float32Array(classes).fill(bias), [1, classes]);
+  const [loss] = await value(sigmoidCrossEntropy(logits, targetsOf(labelsOf(3), classes)));
+  expect(Math.abs(loss! - expected)).toBeLessThan(tolerance);
+});
+
+test("sigmoid loss sums over classes, an example at a time, and stays finite for large logits", async () => {
+  const z = [
+    [2, -1, 0.5],
+    [-80, 100, -3],
+  ];
+  const loss = await value(sigmoidCrossEntropy(g.constant(z.flat(), [2, 3]), targetsOf(labelsOf(0, 0), 3)));
+  const softplus = (x: number) => Math.max(x, 0) + Math.log1p(Math.exp(-Math.abs(x)));
+  z.forEach((row, n) => {
+    const expected = row.reduce((sum, x, k) => sum + (k === 0 ? softplus(-x) : softplus(x)), 0);
+    expect(loss[n]! / expected).toBeCloseTo(1, 6);
+  });
+});
+
+test("softmax loss, plain and smoothed", async () => {
+  const z = [
+    [2, -1, 0.5, 0],
+    [90, -80, 3, 1],
+  ];
+  const labels = [1, 0];
+  const logs = z.map((row) => {
+    const top = Math.max(...row);
+    const sum = top + Math.log(row.reduce((total, x) => total + Math.exp(x - top), 0));
+    return row.map((x) => x - sum);
+  });
+  for (const smoothing of [0, 0.1]) {
+    const loss = await value(
+      softmaxCrossEntropy(g.constant(z.flat(), [2, 4]), targetsOf(labelsOf(...labels), 4, smoothing)),
+    );
+    logs.forEach((row, n) => {
+      const expected = row.reduce((sum, x, k) => sum - (k === labels[n] ? 1 - smoothing : smoothing / 3) * x, 0);
+      expect(Math.abs(loss[n]! - expected)).toBeLessThan(1e-5 * Math.max(1, expected));
+    });
+  }
+});
+
+test("smoothed targets are 1 - e and e / (K - 1), and sum to 1", async () => {
+  const targets = await value(targetsOf(labelsOf(7), 1000, 0.1));
+  targets.forEach((target, k) => {
+    expect(target).toBeCloseTo(k === 7 ? 0.9 : 0.0001001001, 7);
+  });
+  expect(targets.reduce((a, b) => a + b)).toBeCloseTo(1, 4);
+  expect(await value(targetsOf(labelsOf(1, 0), 2))).toEqual([0, 1, 1, 0]);
+});
+
+test("logits and targets that do not fit are named with their shapes", () => {
+  for (const loss of Object.values(losses)) {
+    expect(() => loss(g.input("a", "float32", [2, 3]), g.input("b", "float32", [2, 4]))).toThrow(
+      /\[2, 3\].*\[2, 4\].*must both be \[N, classes\]/,
+    );
+  }
+});
+
+const configOf = (changes: Partial<ClassifierConfig> = {}): ClassifierConfig => ({
+  ...planRun(resolveRecipe(tinyRecipe("unused", { batchSize: 8 })), 24, 4).classifier,
+  ...changes,
+});
+
+/** Three steps on one seeded batch; losses, norms and every value of the state. */
+async function threeSteps(config: ClassifierConfig) {
+  const classifier = buildClassifier(config, 5);
+  const program = await compile(classifier.source, { inThread: true, threads: 1 });
+  await program.writeState(classifier.initialState());
+  const random = seeded(11);
+  const image = Float32Array.from({ length: 8 * 16 * 16 * 3 }, () => 2 * random() - 1);
+  const label = Int32Array.from({ length: 8 }, (_, i) => i % 4);
+  const numbers: number[] = [];
+  for (let step = 0; step < 3; step++) {
+    const { loss, gradientNorm } = await program.step({ image, label, ...classifier.stepInputs(step, 5) });
+    numbers.push(Number(loss![0]), Number(gradientNorm![0]));
+  }
+  const state = await program.readState();
+  await program.close();
+  return { numbers, state };
+}
+
+test.each(["softmax", "sigmoid"] as const)("microbatches add up to the whole batch (%s)", async (loss) => {
+  const optimizer = { name: "sgd", learningRate: 0.1, clipNorm: 1 } as const;
+  const whole = await threeSteps(configOf({ loss, optimizer, microbatches: 1 }));
+  for (const microbatches of [2, 8]) {
+    const parts = await threeSteps(configOf({ loss, optimizer, microbatches }));
+    parts.numbers.forEach((number, i) => {
+      expect(Math.abs(number / whole.numbers[i]! - 1)).toBeLessThan(1e-5);
+    });
+    for (const [name, values] of Object.entries(whole.state)) {
+      const other = parts.state[name] as Float32Array;
+      (values as Float32Array).forEach((x, i) => {
+        expect(Math.abs(other[i]! - x), name).toBeLessThan(1e-5);
+      });
+    }
+  }
+});
+
+test("frozen parameters stay as they are, without state of the optimiser", async () => {
+  const optimizer = {
+    name: "adamw",
+    learningRate: 0.1,
+    weightDecay: 0.5,
+    clipNorm: 1,
+    learningRatePatterns: [["head/.*", 1] as const, [".*", 0] as const],
+  } as const;
+  const config = configOf({ optimizer });
+  const { state } = await threeSteps(config);
+  const classifier = buildClassifier(config, 5);
+  const before = classifier.initialState();
+  for (const { name } of classifier.parameters) {
+    const moved = (state[name] as Float32Array).some((x, i) => x !== before[name]![i]);
+    expect(moved, name).toBe(name.startsWith("head/"));
+    expect(`adam/m/${name}` in state, name).toBe(name.startsWith("head/"));
+  }
+  expect(() =>
+    buildClassifier(configOf({ optimizer: { ...optimizer, learningRatePatterns: [[".*", 0]] } }), 5),
+  ).toThrow("every parameter is frozen");
+});
+
+test("a dry run counts parameters, steps and FLOPs, and writes nothing", async () => {
+  const recipe = resolveRecipe(tinyRecipe("/nonexistent/run", { batchSize: 8, total: { epochs: 2 } }));
+  const found = await dryRun(recipe);
+  // ViT of depth 1, width 16, patches of 8 x 8 x 3, an MLP of 32, mean pooling, four classes, four tokens
+  const attention = 4 * (16 * 16 + 16);
+  const mlp = 16 * 32 + 32 + 32 * 16 + 16;
+  const parameters = 8 * 8 * 3 * 16 + 16 + 4 * 16 + attention + mlp + 3 * 2 * 16 + 16 * 4 + 4;
+  expect(found).toMatchObject({ trainingImages: 24, classes: 4, totalSteps: 6, epochs: 2, parameters });
+  // forward products of one image: embedding, projections, scores and weighted values, MLP, head
+  const forward = 2 * (4 * 192 * 16 + 4 * 4 * 16 * 16 + 2 * 4 * 4 * 16 + 2 * 4 * 16 * 32 + 16 * 4);
+  // backward takes twice that, less the gradient of the pixels, which nobody asks for
+  const step = 8 * (3 * forward - 2 * 4 * 192 * 16);
+  expect(found.flopsPerStep / step).toBeGreaterThan(0.99);
+  expect(found.flopsPerStep / step).toBeLessThan(1.05);
+  expect(found.totalFlops).toBe(6 * found.flopsPerStep);
+  expect(found.memoryBytes).toBeGreaterThan(4 * parameters);
+  expect(found.matmulGflops).toBeGreaterThan(0);
+  expect(found.expectedSeconds).toBeCloseTo(found.totalFlops / (found.matmulGflops * 1e9 * found.assumedRatio), 6);
+});
+
+test("a single class is refused by name before anything is traced", () => {
+  expect(() => planRun(resolveRecipe(tinyRecipe("unused")), 24, 1)).toThrow(
+    /generated:shapes.* has one class only; a classifier needs at least two/,
+  );
+});
