@@ -1,5 +1,5 @@
 /** Data: sources of labelled images, decoding, preprocessing, generated scenes, and the prefetching loader. */
-export { builtModule } from "../text/built.js";
+
 export { decodeImage, decodeResize, type Fit, imageHeader } from "./decode.js";
 export * from "./image.js";
 export type { BadExample, BatchArrays } from "./loader/batch.js";
@@ -28,4 +28,3 @@ export {
 export { embeddedSets } from "./sources/embedded.js";
 export { openRecipe, openSource, parseSpec, sourceKinds } from "./sources/open.js";
 export type { Example, ImageSet, ImageSource, MergeClasses, SourceKind, SourceRecipe } from "./sources/types.js";
-export { didYouMean, nearest } from "./suggest.js";

@@ -1,6 +1,6 @@
 import { pathToFileURL } from "node:url";
 import { expect, test } from "vitest";
-import { builtModule } from "../../src/data/index.js";
+import { builtModule } from "../../src/text/built.js";
 import { temporaryFolder, write } from "./support.js";
 
 test("a source file's neighbour is found in dist, a built file's beside it", () => {

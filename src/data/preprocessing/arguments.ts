@@ -1,5 +1,5 @@
 /** The arguments of preprocessing ops: how they are written in the string form, checked, and written back. */
-import { didYouMean } from "../suggest.js";
+import { didYouMean } from "../../text/nearest.js";
 
 /** A value as it can stand in the string form. */
 export type Literal = number | string | boolean | null | readonly Literal[];

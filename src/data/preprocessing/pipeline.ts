@@ -1,7 +1,8 @@
 /** Preprocessing pipelines: made of ops by function calls or from the string form, and written back to it. */
+
+import { didYouMean } from "../../text/nearest.js";
 import type { EncodedImage, PixelImage } from "../image.js";
 import { createRandom, type Random } from "../random.js";
-import { didYouMean } from "../suggest.js";
 import { type Arguments, bindArguments, type Call, type Literal, parseCalls, showCall } from "./arguments.js";
 import { type DataRecord, opDefinitions, type Transform, valueScale } from "./ops.js";
 

@@ -1,6 +1,7 @@
 /** Sources made of other sources: some of their classes, several together, some of their examples. */
+
+import { didYouMean } from "../../text/nearest.js";
 import { permutation } from "../random.js";
-import { didYouMean } from "../suggest.js";
 import { checkIndex, type ImageSource, type MergeClasses, type SourceRecipe } from "./types.js";
 
 /**

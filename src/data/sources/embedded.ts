@@ -1,6 +1,6 @@
 /** The small real sets that come with the package (assets/data), so that everything runs without a download. */
 import { fileURLToPath } from "node:url";
-import { didYouMean } from "../suggest.js";
+import { didYouMean } from "../../text/nearest.js";
 import { idxKind } from "./idx.js";
 import { parquetKind } from "./parquet.js";
 import type { SourceKind } from "./types.js";

@@ -1,8 +1,9 @@
 /** Generated sets: pictures of shapes on a ground plane whose content is known, for counting and other questions. */
+
+import { didYouMean } from "../../text/nearest.js";
 import { layOutScene, type SceneOptions } from "../scene/layout.js";
 import { renderScene, splitSeed } from "../scene/render.js";
 import { colours, type Scene, shapes } from "../scene/types.js";
-import { didYouMean } from "../suggest.js";
 import { checkIndex, type ImageSet, type SourceKind } from "./types.js";
 
 /** What is asked about a picture: its classes, and the label of a scene. */

@@ -1,6 +1,6 @@
 /** Opens a source from its spec, a path or `kind:path?option=value`, through the table of kinds. */
 import { existsSync } from "node:fs";
-import { didYouMean } from "../suggest.js";
+import { didYouMean } from "../../text/nearest.js";
 import { concat, select, subsetOfClasses } from "./combine.js";
 import { applySelection, joinSources, selectionOptions, splitSpecs } from "./compose.js";
 import { embeddedKind } from "./embedded.js";

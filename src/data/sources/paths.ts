@@ -3,7 +3,7 @@
 import { existsSync, readdirSync } from "node:fs";
 import { readdir, stat } from "node:fs/promises";
 import { basename, dirname, join, resolve } from "node:path";
-import { didYouMean } from "../suggest.js";
+import { didYouMean } from "../../text/nearest.js";
 
 /** Throws if nothing is at `path`, naming the nearest existing folder and the entry in it that was perhaps meant. */
 export function requirePath(path: string): void {

@@ -15,16 +15,7 @@ import {
   type TensorType,
 } from "../tensor.js";
 import { ProtobufWriter } from "./protobuf.js";
-
-const dataType: Record<DType, number> = {
-  float32: 1,
-  uint8: 2,
-  int32: 6,
-  int64: 7,
-  bool: 9,
-  float16: 10,
-  uint32: 12,
-};
+import { onnxTypeCodes } from "./types.js";
 
 export interface OnnxModel {
   /** The model file. */
@@ -251,7 +242,7 @@ function finishModel(
     for (const { name, type, bytes } of emission.initializers) {
       graph.message(5, (tensor) => {
         for (const side of type.shape) tensor.integer(1, side);
-        tensor.integer(2, dataType[type.dtype]);
+        tensor.integer(2, onnxTypeCodes[type.dtype]);
         tensor.string(8, name);
         if (weightBytes > limit && bytes.length > inlineLimit) {
           const entries = { location: externalPath, offset: `${externalLength}`, length: `${bytes.length}` };
@@ -296,7 +287,7 @@ function writeValueInfo(info: ProtobufWriter, name: string, type: TensorType): v
   info.string(1, name);
   info.message(2, (typeProto) => {
     typeProto.message(1, (tensor) => {
-      tensor.integer(1, dataType[type.dtype]);
+      tensor.integer(1, onnxTypeCodes[type.dtype]);
       tensor.message(2, (shape) => {
         for (const side of type.shape) shape.message(1, (dimension) => dimension.integer(1, side));
       });

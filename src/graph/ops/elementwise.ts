@@ -1,5 +1,7 @@
 // Arithmetic with broadcasting, comparisons, selection and the unary functions.
 // Gradients of broadcast operands are summed back to the operand's shape.
+
+import { onnxTypeCodes } from "../onnx/types.js";
 import {
   apply,
   broadcastShapes,
@@ -195,22 +197,12 @@ const whereOperation: Operation<object> = {
 export const where = (condition: Tensor, a: Tensor, b: Tensor): Tensor =>
   apply(whereOperation, [condition, a, b], {})[0]!;
 
-const onnxTypeCode: Record<DType, number> = {
-  float32: 1,
-  uint8: 2,
-  int32: 6,
-  int64: 7,
-  bool: 9,
-  float16: 10,
-  uint32: 12,
-};
-
 const castOperation: Operation<{ to: DType }> = {
   name: "cast",
   infer: ([x], { to }) => [{ dtype: to, shape: x!.shape }],
   emit: ({ inputs, outputs, attributes }, emitter) => {
     emitter.node("Cast", inputs.map(emitter.name), [emitter.name(outputs[0]!)], {
-      to: { int: onnxTypeCode[attributes.to] },
+      to: { int: onnxTypeCodes[attributes.to] },
     });
   },
   gradient: ({ inputs: [x], attributes }, [g]) => [
