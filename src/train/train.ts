@@ -229,7 +229,7 @@ class Run {
 
   /** Runs every step that is left. */
   async finish(): Promise<TrainResult> {
-    const { plan, recipe, options, folder, classifier } = this.parts;
+    const { plan, options, folder, classifier } = this.parts;
     const { totalSteps } = plan;
     let interrupted = false;
     while (this.step < totalSteps && !interrupted) {
@@ -246,7 +246,7 @@ class Run {
       step: this.step,
       totalSteps,
       loss: this.loss,
-      evaluation: this.evaluation ?? (recipe.data.evaluation && !interrupted ? await this.evaluate() : undefined),
+      evaluation: this.evaluation ?? (interrupted ? undefined : await this.measure()),
       interrupted,
       seconds: this.seconds,
       parameters: classifier.parameterCount,
@@ -294,6 +294,17 @@ class Run {
   }
 
   private async evaluate(): Promise<EvaluationResult | undefined> {
+    const found = await this.measure();
+    if (!found) return undefined;
+    this.record({ "evaluation/loss": found.loss, "evaluation/accuracy": found.accuracy });
+    this.progress.note(
+      `step ${this.step}: evaluation accuracy ${(100 * found.accuracy).toFixed(2)} %, loss ${found.loss.toFixed(4)}`,
+    );
+    return found;
+  }
+
+  /** Evaluates without a word: a resumed run that was done already has its line of metrics. */
+  private async measure(): Promise<EvaluationResult | undefined> {
     const { evaluationSource, recipe, program } = this.parts;
     const part = recipe.data.evaluation;
     if (!evaluationSource || !part) return undefined;
@@ -303,10 +314,6 @@ class Run {
       ...(recipe.data.workers !== undefined && { workers: recipe.data.workers }),
     });
     this.noteBad(this.evaluation.bad);
-    this.record({ "evaluation/loss": this.evaluation.loss, "evaluation/accuracy": this.evaluation.accuracy });
-    this.progress.note(
-      `step ${this.step}: evaluation accuracy ${(100 * this.evaluation.accuracy).toFixed(2)} %, loss ${this.evaluation.loss.toFixed(4)}`,
-    );
     return this.evaluation;
   }
 
