@@ -215,14 +215,14 @@ describe("the command line", () => {
 
   test("Ctrl-C saves, exits with an error and says how to go on; --resume finishes", async () => {
     // long enough to be caught in the middle
-    const length = "--total.steps=40";
+    const length = "--total.steps=100";
     const { child, output } = start("interrupted", length);
     const ended = finished(child);
     await reached("interrupted", 2, child);
     child.kill("SIGINT");
     const [status, signal] = await ended;
     expect([status, signal], output()).toEqual([1, null]);
-    const [, at] = /stopped after step (\d+) of 40; the state is saved in .*; go on with --resume/.exec(output())!;
+    const [, at] = /stopped after step (\d+) of 100; the state is saved in .*; go on with --resume/.exec(output())!;
     expect((await latestCheckpoint(join(folderOf("interrupted"), "checkpoints")))!.step).toBe(Number(at));
 
     const again = start("interrupted", length);
@@ -232,9 +232,9 @@ describe("the command line", () => {
     const resumed = start("interrupted", length, "--resume");
     expect((await finished(resumed.child))[0], resumed.output()).toBe(0);
     expect(resumed.output()).toContain(`resumed from step ${at}`);
-    expect(resumed.output()).toContain("trained 40 steps");
+    expect(resumed.output()).toContain("trained 100 steps");
     const metrics = await readMetrics(join(folderOf("interrupted"), "metrics.jsonl"));
     const steps = metrics.flatMap(({ step, loss }) => (loss === undefined ? [] : [step]));
-    expect(steps).toEqual(Array.from({ length: 40 }, (_, i) => i + 1));
+    expect(steps).toEqual(Array.from({ length: 100 }, (_, i) => i + 1));
   });
 });
