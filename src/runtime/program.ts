@@ -73,6 +73,8 @@ function compileFunction(state: ReadonlySet<Tensor>, source: ProgramFunction, de
   const writes = Object.fromEntries(Object.keys(next).map((name) => [name, `next:${name}`]));
   for (const name of Object.keys(next)) if (!byName.has(name)) throw new Error(`no state ${name} to give a next value`);
   if ((source.stepsPerRun ?? 1) > 1) {
+    if (device !== "cpu")
+      throw new DeviceError(`${device} cannot take several steps in one run; leave stepsPerRun out`);
     // What is read and never replaced is carried too: the body of a loop takes nothing else from outside.
     const used = new Set(readBy([...Object.values(source.outputs), ...Object.values(next)], state));
     const reads = [...state].filter((tensor) => inputName(tensor)! in next || used.has(tensor));

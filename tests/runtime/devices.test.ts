@@ -4,9 +4,10 @@ import { fileURLToPath } from "node:url";
 import { Tensor as RuntimeTensor } from "onnxruntime-node";
 import { describe, expect, test } from "vitest";
 import * as g from "../../src/graph/index.js";
+import { Engine } from "../../src/runtime/engine.js";
 import { compile, DeviceError, openSession, type Program, parseDevice } from "../../src/runtime/index.js";
 import { testDevice } from "../support/devices.js";
-import { expectedTotal, feedsAt, firstState, started, width } from "./support.js";
+import { expectedTotal, feedsAt, firstState, runningSum, started, width } from "./support.js";
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
 
@@ -139,6 +140,37 @@ describe("WebGPU", () => {
     } finally {
       await session.close();
     }
+  });
+
+  test("what a run writes stays on the device and is handed to the next run", async ({ skip }) => {
+    skip(missing !== undefined, missing);
+    const x = g.input("x", "float32", [3]);
+    const total = g.input("total", "float32", [3]);
+    const step = {
+      model: g.writeOnnx({ "next:total": g.add(total, x) }, [x, total]),
+      reads: ["total"],
+      writes: { total: "next:total" },
+    };
+    const state = { total: { dtype: "float32", shape: [3] } } as const;
+    const engine = new Engine({ state, functions: { step } }, { device: "webgpu" });
+    try {
+      engine.write({ total: new Float32Array(3) });
+      const held = () => (engine as unknown as { state: Map<string, { location?: string }> }).state.get("total")!;
+      expect(held().location).toBeUndefined();
+      for (let i = 0; i < 3; i++) {
+        await engine.run("step", { x: Float32Array.of(1, 2, 3) });
+        expect(held().location).toBe("gpu-buffer");
+      }
+      expect(Array.from((await engine.read(["total"]))["total"] as Float32Array)).toEqual([3, 6, 9]);
+    } finally {
+      await engine.close();
+    }
+  });
+
+  test("several steps in one run are refused: its provider has no Loop", async () => {
+    await expect(compile(runningSum(3), { device: "webgpu", inThread: true })).rejects.toThrow(
+      "webgpu cannot take several steps in one run; leave stepsPerRun out",
+    );
   });
 
   test("state that a step leaves as it is survives being replaced by itself", async ({ skip }) => {
