@@ -19,6 +19,7 @@ import {
 } from "../../src/train/index.js";
 import { openPart } from "../../src/train/open-part.js";
 import { planRun } from "../../src/train/settings.js";
+import { testDevice } from "../support/devices.js";
 import { imageFolder, temporaryFolder, tinyRecipe, trainTiny } from "../support/trained-run.js";
 
 const root = temporaryFolder("train");
@@ -257,24 +258,57 @@ describe("broken images", () => {
   });
 });
 
-describe("failures", () => {
-  test("a loss that is not a number stops the run with its step and advice; the last checkpoint is good", async () => {
-    const failure = await run("nan", {
-      optimizer: { name: "sgd", learningRate: 1e30 },
-      schedule: { name: "stair", steps: [3], mults: [1e30], base: 1e-32 },
-      total: { steps: 20 },
-    }).catch((error: unknown) => error as Error);
-    const { name, message } = failure as Error;
-    expect(name).toBe("TrainError");
-    const [, saved] = /the checkpoint of step (\d+) is good/.exec(message)!;
-    expect(message).toMatch(/step \d+/);
-    expect(message).toContain("Try a lower optimizer.learningRate, a longer schedule.warmup or optimizer.clipNorm=1");
-    const latest = (await latestCheckpoint(checkpoints("nan")))!;
-    expect(latest.step).toBe(Number(saved));
-    for (const [tensor, { data }] of latest.tensors) {
-      expect(Array.from(data as Float32Array).every(Number.isFinite), tensor).toBe(true);
-    }
+test("a run on WebGPU is the run on the CPU", { timeout: 120_000 }, async ({ skip }) => {
+  const { missing } = testDevice("webgpu");
+  skip(missing !== undefined, missing);
+  const changes = {
+    model: { ...tinyRecipe("unused").model, dropout: 0.1 },
+    // not Adam, which makes a step of the sign of a gradient that is only rounding
+    optimizer: { name: "sgd", learningRate: 0.1, weightDecay: 0.01, clipNorm: 1 },
+    log: { every: { steps: 1 } },
+    evaluate: { every: { steps: 3 } },
+    checkpoint: { every: { steps: 3 } },
+  } as Partial<RecipeInput>;
+  const numbers: number[][] = [];
+  for (const device of ["cpu", "webgpu"] as const) {
+    await run(device, { ...changes, device });
+    const metrics = await readMetrics(join(folderOf(device), "metrics.jsonl"));
+    const { tensors } = (await latestCheckpoint(checkpoints(device)))!;
+    const kernel = Array.from(tensors.get("head/kernel")!.data as Float32Array);
+    numbers.push([...metrics.flatMap(({ time: _, ...record }) => Object.values(record) as number[]), ...kernel]);
+  }
+  expect(numbers[1]).toHaveLength(numbers[0]!.length);
+  numbers[0]!.forEach((value, i) => {
+    expect(Math.abs(numbers[1]![i]! - value)).toBeLessThan(1e-4 * Math.max(1, Math.abs(value)));
   });
+});
+
+describe("failures", () => {
+  // the rate jumps after three steps: to where the next loss overflows, and to where the update itself does
+  test.each([
+    ["a loss", 1e30, /^the loss of step \d+ is (NaN|-?Infinity); /],
+    ["a state", 1e42, /^\S+ is not finite after step 4; /],
+  ])(
+    "%s that is not a number stops the run with its step and advice; the last checkpoint is good",
+    async (what, jump, text) => {
+      const folder = `nan-${what.replaceAll(" ", "-")}`;
+      const failure = await run(folder, {
+        optimizer: { name: "sgd", learningRate: 1e30 },
+        schedule: { name: "stair", steps: [3], mults: [jump], base: 1e-32 },
+        total: { steps: 20 },
+      }).catch((error: unknown) => error as Error);
+      const { name, message } = failure as Error;
+      expect(name).toBe("TrainError");
+      const [, saved] = /the checkpoint of step (\d+) is good/.exec(message)!;
+      expect(message).toMatch(text);
+      expect(message).toContain("Try a lower optimizer.learningRate, a longer schedule.warmup or optimizer.clipNorm=1");
+      const latest = (await latestCheckpoint(checkpoints(folder)))!;
+      expect(latest.step).toBe(Number(saved));
+      for (const [tensor, { data }] of latest.tensors) {
+        expect(Array.from(data as Float32Array).every(Number.isFinite), tensor).toBe(true);
+      }
+    },
+  );
 
   test("a disk that fills up is said so, and the checkpoints before stay whole", { timeout: 60_000 }, async ({
     skip,
