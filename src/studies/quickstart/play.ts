@@ -1,8 +1,14 @@
 // Plays the few-shot game with a trained network and with raw pixels, on the same rounds.
 import type { ImageSource } from "../../data/index.js";
-import { createLoader } from "../../data/index.js";
 import { type OpenedModel, representImages } from "../../train/index.js";
-import { type Features, type GameResult, playGame, rawPixelFeatures } from "../../transfer/index.js";
+import {
+  type Features,
+  type GameResult,
+  joinFeatures,
+  playGame,
+  rawPixelFeatures,
+  selectRows,
+} from "../../transfer/index.js";
 import { type GameSet, openPool } from "./sets.js";
 
 /** The game every set is played by: five pictures of each of three classes, twenty of each to name. */
@@ -19,23 +25,18 @@ export interface PlayedSet {
   close(): Promise<void>;
 }
 
-/** The pixels of every picture of a pool, as the network sees them. */
-async function rawPixels(source: ImageSource, preprocessing: string): Promise<Features> {
-  const loader = createLoader(source, { batchSize: source.length, preprocessing, evaluation: true });
-  try {
-    const batch = (await loader.next())!;
-    return rawPixelFeatures({ data: batch.image, shape: batch.shape });
-  } finally {
-    await loader.close();
-  }
-}
-
-/** Plays one set. Throws when a class of the game is among those the network was trained on. */
+/** Plays one set. Both play from the same pass over the pictures. */
 export async function playSet(model: OpenedModel, set: GameSet, seed: number): Promise<PlayedSet> {
   const pool = await openPool(set);
+  const pixels: Features[] = [];
   const { features, width, labels } = await representImages(model.program, pool, {
     batchSize: model.batchSize,
     preprocessing: model.preprocessing,
+    onBatch: ({ image, shape, mask }) => {
+      const rows = rawPixelFeatures({ data: image, shape });
+      const kept = Array.from(mask.keys()).filter((row) => mask[row] === 1);
+      pixels.push(selectRows(rows, kept));
+    },
   });
   const game = { labels, ...gameSettings, seed };
   const learned = playGame({ features: { data: features, rows: labels.length, columns: width }, ...game });
@@ -44,7 +45,7 @@ export async function playSet(model: OpenedModel, set: GameSet, seed: number): P
     classNames: pool.classNames,
     images: pool.length,
     learned,
-    rawPixels: playGame({ features: await rawPixels(pool, model.preprocessing), ...game }),
+    rawPixels: playGame({ features: joinFeatures(pixels), ...game }),
     picture: (row) => pool.get(row),
     close: () => pool.close(),
   };

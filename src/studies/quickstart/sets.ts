@@ -32,7 +32,7 @@ export const gameSets: readonly GameSet[] = [
     about: "generated scenes: three, five or seven objects?",
     pools: [
       {
-        source: "generated:shapes?label=count&counts=1-9&only=3,5,7&size=48&length=900&seed=20261123",
+        source: "generated:shapes?label=count&counts=1-9&only=3,5,7&size=48&length=600&seed=20261123",
         split: "train",
       },
     ],

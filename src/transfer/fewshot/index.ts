@@ -6,6 +6,7 @@ export {
   type FewShotResult,
   type FewShotSummary,
   fewShot,
+  selectRows,
   supportOrder,
 } from "./evaluate.js";
 export { type Features, type ImageBatch, joinFeatures, rawPixelFeatures } from "./features.js";

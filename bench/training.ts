@@ -1,0 +1,84 @@
+/**
+ * Measures what the loader costs training: steps on fresh batches against steps on one fixed batch, in one run, in turn.
+ *
+ *   npm run build && npx jiti bench/training.ts [RECIPE] [--steps 20] [--rounds 5] [--json] [--data.train.source=...]
+ *
+ * Both feed the same program in its worker thread. The figure is the median over rounds of the ratio of times.
+ */
+import { parseArgs } from "node:util";
+import { createLoader, openSource } from "../src/data/index.js";
+import { compile } from "../src/runtime/index.js";
+import { buildClassifier, loadRecipe, median, parseOverrides, planRun } from "../src/train/index.js";
+
+const { values, positionals, tokens } = parseArgs({
+  options: {
+    steps: { type: "string", default: "20" },
+    rounds: { type: "string", default: "5" },
+    json: { type: "boolean", default: false },
+  },
+  allowPositionals: true,
+  strict: false,
+  tokens: true,
+});
+const own = new Set(["steps", "rounds", "json"]);
+const settings = tokens.flatMap((token) =>
+  token.kind === "option" && !own.has(token.name) ? [`--${token.name}=${token.value}`] : [],
+);
+const recipe = await loadRecipe(positionals[0] ?? "recipes/quickstart.ts", parseOverrides(settings));
+const source = await openSource(recipe.data.train.source, { split: recipe.data.train.split });
+const plan = planRun(recipe, source.length, source.classNames.length);
+const classifier = buildClassifier(plan.classifier, recipe.seed);
+const { step: stepFunction } = classifier.source.functions;
+const program = await compile({ state: classifier.source.state, functions: { step: stepFunction! } });
+await program.writeState(classifier.initialState());
+const loader = createLoader(source, {
+  batchSize: recipe.batchSize,
+  preprocessing: recipe.data.train.preprocessing,
+  ...(recipe.data.workers !== undefined && { workers: recipe.data.workers }),
+});
+
+const steps = Number(values.steps);
+let step = 0;
+const first = (await loader.next())!;
+const fixed = { image: first.image.slice(), label: first.label.slice() };
+loader.recycle(first);
+
+async function fromLoader(): Promise<void> {
+  const batch = (await loader.next())!;
+  const feeds = { image: batch.image, label: batch.label, ...classifier.stepInputs(step++, 0) };
+  await program.step(feeds);
+  loader.recycle({ ...batch, image: feeds.image, label: feeds.label });
+}
+
+async function fromFixed(): Promise<void> {
+  const feeds = { ...fixed, ...classifier.stepInputs(step++, 0) };
+  await program.step(feeds);
+  fixed.image = feeds.image;
+  fixed.label = feeds.label;
+}
+
+async function seconds(body: () => Promise<void>): Promise<number> {
+  const started = performance.now();
+  for (let i = 0; i < steps; i++) await body();
+  return (performance.now() - started) / 1000;
+}
+
+await fromLoader();
+await fromFixed();
+const ratios: number[] = [];
+let images = 0;
+for (let round = 0; round < Number(values.rounds); round++) {
+  const onFixed = await seconds(fromFixed);
+  const onLoader = await seconds(fromLoader);
+  ratios.push(onLoader / onFixed);
+  images = (steps * recipe.batchSize) / onLoader;
+}
+const result = { recipe: recipe.name, ratio: median(ratios), ratios, imagesPerSecond: images };
+console.log(
+  values.json
+    ? JSON.stringify(result)
+    : `training with the loader takes ${result.ratio.toFixed(3)} of the time on one fixed batch (${images.toFixed(0)} images/s)`,
+);
+await loader.close();
+await program.close();
+await source.close();

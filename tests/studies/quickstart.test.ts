@@ -1,0 +1,76 @@
+// The quickstart from end to end with a network too small to learn: training, the three games, the report, going on.
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { openSource } from "../../src/data/index.js";
+import { type QuickstartResult, quickstart } from "../../src/studies/quickstart/index.js";
+import { gameSets, openPool } from "../../src/studies/quickstart/sets.js";
+import { loadRecipe } from "../../src/train/index.js";
+
+const folder = mkdtempSync(join(tmpdir(), "fovea-quickstart-"));
+const tiny = [
+  ["model.width", "16"],
+  ["model.heads", "2"],
+  ["model.mlpDim", "16"],
+  ["model.depth", "1"],
+  ["total.steps", "2"],
+  ["batchSize", "8"],
+].map(([path, value]) => ({ path: path!, value: value! }));
+let result: QuickstartResult;
+const notes: string[] = [];
+
+beforeAll(async () => {
+  result = await quickstart({ output: folder, overrides: tiny, silent: true, note: (text) => notes.push(text) });
+});
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+test("the game is played on three sets, each beside chance and raw pixels on the same rounds", () => {
+  expect(result.sets.map(({ set }) => set)).toEqual(["natural", "specialised", "counting"]);
+  for (const { accuracy, interval, chance, rawPixels } of result.sets) {
+    expect(chance).toBeCloseTo(1 / 3, 12);
+    expect(accuracy).toBeGreaterThan(0.2);
+    expect(accuracy).toBeLessThanOrEqual(1);
+    expect(interval![0]).toBeLessThan(accuracy);
+    expect(interval![1]).toBeGreaterThan(accuracy);
+    expect(rawPixels).toBeGreaterThan(0.3);
+  }
+  // raw pixels do not depend on the network: these figures belong to the sets and the seed
+  expect(result.sets.map(({ rawPixels }) => rawPixels.toFixed(3))).toEqual(["0.550", "0.640", "0.390"]);
+});
+
+test("the report is one page with every figure, the pictures and nothing from elsewhere", () => {
+  const page = readFileSync(result.report, "utf8");
+  for (const { accuracy, rawPixels } of result.sets) {
+    expect(page).toContain(`${(100 * accuracy).toFixed(1)}`);
+    expect(page).toContain(`${(100 * rawPixels).toFixed(1)}`);
+  }
+  expect(page.match(/<img /g)!.length).toBe(3 * (15 + 15));
+  expect(page).not.toMatch(/(src|href)="https?:/);
+});
+
+test("the classes of the games are left out of training, by the sources themselves", async () => {
+  const recipe = await loadRecipe(new URL("../../recipes/quickstart.ts", import.meta.url).pathname);
+  const trained = new Set<string>();
+  for (const spec of recipe.data.train.source.split(" + ")) {
+    const source = await openSource(spec);
+    for (const name of source.classNames) trained.add(`${spec.split("?")[0]}/${name}`);
+    await source.close();
+  }
+  expect(trained.size).toBe(20);
+  for (const set of gameSets) {
+    const pool = await openPool(set);
+    expect(pool.classNames).toHaveLength(3);
+    for (const name of pool.classNames) {
+      expect(trained).not.toContain(`${set.pools[0]!.source.split("?")[0]}/${name}`);
+    }
+    await pool.close();
+  }
+});
+
+test("called again it plays with the finished run and trains nothing", async () => {
+  const again = await quickstart({ output: folder, overrides: tiny, silent: true, note: (text) => notes.push(text) });
+  expect(notes.join("\n")).toContain("holds step 2 of 2");
+  expect(again.sets).toEqual(result.sets);
+  expect(again.trained.loss).toBe(result.trained.loss);
+});
