@@ -36,8 +36,9 @@ export function softmaxCrossEntropy(logits: Tensor, targets: Tensor): Tensor {
 /** -sum over classes of y log sigmoid(z) + (1 - y) log sigmoid(-z): summed, not averaged, over classes. */
 export function sigmoidCrossEntropy(logits: Tensor, targets: Tensor): Tensor {
   requireMatching("sigmoidCrossEntropy", logits, targets);
-  // -log sigmoid(-z) = softplus(z), and log sigmoid(z) - log sigmoid(-z) = z
-  return reduceSum(subtract(softplus(logits), multiply(targets, logits)), 1);
+  // -log sigmoid(-z) = softplus(z), and log sigmoid(z) - log sigmoid(-z) = z. Summed apart: beside one class's large
+  // term the thousands of small ones would be rounded away.
+  return subtract(reduceSum(softplus(logits), 1), reduceSum(multiply(targets, logits), 1));
 }
 
 export const losses: Readonly<Record<LossName, (logits: Tensor, targets: Tensor) => Tensor>> = {

@@ -7,7 +7,9 @@ import {
   broadcastShapes,
   type DType,
   describe,
+  type Emitter,
   isFloat,
+  type Node,
   type Operation,
   requireSameDType,
   type Shape,
@@ -141,6 +143,26 @@ function unary(
   };
 }
 
+/**
+ * max(x, 0) + log1p(exp(-|x|)). ONNX's own Softplus computes log(1 + exp x) in float32 and loses the digits of a small
+ * exp x, which a sigmoid loss over many classes adds up. log1p(u) = u log(w) / (w - 1) with w = 1 + u as rounded, and u
+ * where w is 1 (Kahan; Goldberg, "What every computer scientist should know about floating-point arithmetic", theorem 4).
+ */
+function emitSoftplus({ inputs, outputs }: Node<object>, emitter: Emitter): void {
+  const x = emitter.name(inputs[0]!);
+  const float = (value: number) => emitter.float(value, inputs[0]!.dtype);
+  const node = (type: string, operands: readonly string[], output = emitter.temporary()): string => {
+    emitter.node(type, operands, [output]);
+    return output;
+  };
+  const u = node("Exp", [node("Neg", [node("Abs", [x])])]);
+  const w = node("Add", [u, float(1)]);
+  const lost = node("Equal", [w, float(1)]);
+  const rounded = node("Where", [lost, float(1), node("Sub", [w, float(1)])]);
+  const log1p = node("Where", [lost, u, node("Mul", [node("Log", [w]), node("Div", [u, rounded])])]);
+  node("Add", [node("Max", [x, float(0)]), log1p], emitter.name(outputs[0]!));
+}
+
 const unaryOperations = {
   negate: unary("negate", "Neg", (g) => negate(g)),
   exp: unary("exp", "Exp", (g, _, y) => multiply(g, y)),
@@ -152,7 +174,7 @@ const unaryOperations = {
   // d erf(x)/dx = 2/sqrt(pi) exp(-x^2)
   erf: unary("erf", "Erf", (g, x) => multiply(g, multiply(exp(negate(multiply(x, x))), 2 / Math.sqrt(Math.PI)))),
   relu: unary("relu", "Relu", (g, x) => where(greater(x, 0), g, zeroLike(g))),
-  softplus: unary("softplus", "Softplus", (g, x) => multiply(g, sigmoid(x))),
+  softplus: { ...unary("softplus", "Softplus", (g, x) => multiply(g, sigmoid(x))), emit: emitSoftplus },
   absolute: unary("absolute", "Abs", (g, x) => where(less(x, 0), negate(g), g)),
 };
 
