@@ -3,11 +3,12 @@
 // third digit from the 2, and the counts 3, 5 and 7. They were chosen by that rule, not by how well they are told apart.
 import { defineRecipe } from "fovea/train";
 
-const upstream = [
-  "embedded:clothing?without=hat,pants,shorts",
-  "embedded:sign-digits?without=2,5,8",
-  "generated:shapes?label=count&counts=1-9&only=1,2,4,6,8,9&size=48&length=4500",
-].join(" + ");
+const upstream = (scenes: string) =>
+  [
+    "embedded:clothing?without=hat,pants,shorts",
+    "embedded:sign-digits?without=2,5,8",
+    `generated:shapes?label=count&counts=1-9&only=1,2,4,6,8,9&size=48&${scenes}`,
+  ].join(" + ");
 
 export default defineRecipe({
   model: {
@@ -24,12 +25,18 @@ export default defineRecipe({
     posEmbedding: "learn",
   },
   data: {
-    train: { source: upstream, preprocessing: "decode|resize(52)|random_crop(48)|flip_lr|value_range(-1,1)" },
-    evaluation: { source: upstream, preprocessing: "decode|resize(48)|value_range(-1,1)" },
+    train: {
+      source: upstream("length=4500"),
+      preprocessing: "decode|resize(52)|random_crop(48)|flip_lr|value_range(-1,1)",
+    },
+    evaluation: {
+      source: upstream("length=900&seed=1"),
+      preprocessing: "decode|resize(48)|value_range(-1,1)",
+    },
   },
   batchSize: 64,
-  total: { steps: 1600 },
+  total: { steps: 1500 },
   optimizer: { name: "adamw", learningRate: 1e-3, weightDecay: 0.05, clipNorm: 1 },
   schedule: { name: "cosine", warmup: { percent: 0.1 } },
-  evaluate: { every: { percent: 0.34 } },
+  evaluate: { every: { percent: 0.5 } },
 });

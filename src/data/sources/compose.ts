@@ -1,4 +1,5 @@
 /** Source specs that say more than a place: some of the classes, a part of the examples, several sources joined by " + ". */
+import { basename } from "node:path";
 import { concat, subsetOfClasses, take } from "./combine.js";
 import type { ImageSource } from "./types.js";
 
@@ -43,6 +44,19 @@ export function applySelection(source: ImageSource, selection: Selection): Image
 /** The specs joined in one by " + "; one element when there is nothing to join. */
 export const splitSpecs = (spec: string): string[] => spec.split(" + ").map((part) => part.trim());
 
-/** Joined sources keep their classes apart: a 3 of one set and a 3 of another are two classes. */
-export const joinSources = (sources: readonly ImageSource[]): ImageSource =>
-  sources.length === 1 ? sources[0]! : concat(sources, { mergeClasses: "disjoint" });
+/**
+ * Joined sources keep their classes apart: a 3 of one set and a 3 of another are two classes. Where names repeat, the
+ * set's own name (`sign-digits/3`, `shapes/3`) stands before them, which is the same for every split and length of it.
+ */
+export function joinSources(sources: readonly ImageSource[], specs: readonly string[]): ImageSource {
+  if (sources.length === 1) return sources[0]!;
+  const names = specs.map((spec) => basename(spec.replace(/\?.*$/s, "").replace(/^[a-z-]+:/, "")) || spec);
+  const own = (name: string, i: number) => {
+    const earlier = names.slice(0, i).filter((other) => other === name).length;
+    return earlier === 0 ? name : `${name}-${earlier + 1}`;
+  };
+  return concat(
+    sources.map((source, i) => ({ ...source, name: own(names[i]!, i) })),
+    { mergeClasses: "disjoint" },
+  );
+}

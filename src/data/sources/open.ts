@@ -42,8 +42,9 @@ export interface ParsedSpec extends SpecTarget {
 export async function openSource(spec: string, { split }: { readonly split?: string } = {}): Promise<ImageSource> {
   const opened: ImageSource[] = [];
   try {
-    for (const part of splitSpecs(spec)) opened.push(await openOne(part, split));
-    return joinSources(opened);
+    const parts = splitSpecs(spec);
+    for (const part of parts) opened.push(await openOne(part, split));
+    return joinSources(opened, parts);
   } catch (error) {
     for (const source of opened) await source.close();
     throw error;
