@@ -40,7 +40,8 @@ export interface EngineMeasure {
 
 interface Built {
   readonly source: ProgramSource;
-  readonly initial: Results;
+  /** First values of the state; drawing them is no part of building. */
+  initial(): Results;
   readonly flops: number;
   feeds(): Record<string, Float32Array | Int32Array>;
 }
@@ -65,9 +66,13 @@ function forwardBackward(options: EngineMeasureOptions): Built {
   const outputs = { loss: metrics.loss, gradientNorm: globalNorm(gradients) };
   return {
     source: { state: parameters, functions: { step: { inputs: [image, label], outputs } } },
-    initial: Object.fromEntries(
-      scope.parameters.map(({ name, tensor, initializer }) => [name, initializer(tensor.shape, keyedRandom(0, name))]),
-    ),
+    initial: () =>
+      Object.fromEntries(
+        scope.parameters.map(({ name, tensor, initializer }) => [
+          name,
+          initializer(tensor.shape, keyedRandom(0, name)),
+        ]),
+      ),
     flops: costOf(Object.values(outputs)).flops,
     feeds: () => fakeBatch(batchSize, imageSize, 1),
   };
@@ -93,7 +98,7 @@ function withUpdate(options: EngineMeasureOptions): Built {
   const scalars = built.stepInputs(0, 0);
   return {
     source: { state: built.source.state, functions: { step: step! } },
-    initial: built.initialState() as Results,
+    initial: () => built.initialState() as Results,
     flops: built.cost.step.flops * stepsPerRun,
     feeds: () => ({
       ...fakeBatch(batchSize, imageSize, stepsPerRun),
@@ -122,13 +127,13 @@ export async function measureEngine(options: EngineMeasureOptions): Promise<Engi
     inThread: true,
     ...(options.threads !== undefined && { threads: options.threads }),
   });
-  await program.writeState(built.initial);
+  await program.writeState(built.initial());
   const feeds = built.feeds();
   for (let i = 0; i < 2; i++) await program.step(feeds);
   const meter = await openMatmulMeter(options.threads);
   const products = async () => {
     const seconds: number[] = [];
-    for (let i = 0; i < 8; i++) seconds.push(await meter.seconds());
+    for (let i = 0; i < 5; i++) seconds.push(await meter.seconds());
     return seconds;
   };
   const stepSeconds: number[] = [];
