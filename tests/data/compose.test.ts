@@ -11,7 +11,9 @@ test("only and without choose classes and number them anew, in the source's orde
   expect(only.classNames).toEqual(["2", "4"]);
   expect(without.classNames).toEqual(["2", "4"]);
   expect([...only.labels]).toEqual([...without.labels]);
-  const expected = [...whole.labels].filter((label) => label === 1 || label === 3).map((label) => (label === 1 ? 0 : 1));
+  const expected = [...whole.labels]
+    .filter((label) => label === 1 || label === 3)
+    .map((label) => (label === 1 ? 0 : 1));
   expect([...only.labels]).toEqual(expected);
 });
 
