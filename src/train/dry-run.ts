@@ -1,4 +1,5 @@
 // What a run will cost, before it runs: parameters, FLOPs, memory, steps and time.
+import { byteSize } from "../graph/index.js";
 import { buildClassifier } from "./classifier.js";
 import { evaluateMatmulRate } from "./matmul-rate.js";
 import { openPart } from "./open-part.js";
@@ -36,7 +37,7 @@ export async function dryRun(recipe: Recipe): Promise<DryRun> {
     const { parameterCount, cost, slots } = buildClassifier(plan.classifier, recipe.seed);
     const matmulGflops = await evaluateMatmulRate(recipe.threads);
     const assumedRatio = ratioOf(plan.classifier.model.width);
-    const stateBytes = slots.reduce((total, { input }) => total + 4 * input.shape.reduce((a, b) => a * b, 1), 0);
+    const stateBytes = slots.reduce((total, { input }) => total + byteSize(input), 0);
     const totalFlops = cost.step.flops * plan.totalSteps;
     return {
       trainingImages: source.length,
