@@ -1,7 +1,7 @@
 // One measurement of the engine, alone in its process so that peak memory is its own: Vision Transformer steps and the
 // machine's matrix product in turn.
 import { accumulateGradients, costOf, input, reduceMean, type Tensor } from "../graph/index.js";
-import { vit, vitConfig } from "../models/index.js";
+import { type ModelConfig, model as network, vitConfig } from "../models/index.js";
 import { keyedRandom, Scope } from "../nn/index.js";
 import { globalNorm } from "../optim/index.js";
 import { compile, type ProgramSource, type Results } from "../runtime/index.js";
@@ -51,15 +51,15 @@ const classes = 1000;
 /** Forward, backward and the norm of all gradients, which makes the runtime compute every one of them. */
 function forwardBackward(options: EngineMeasureOptions): Built {
   const { batchSize, imageSize, microbatches, rematerialise } = options;
-  const model = vitConfig(options.variant, { pooling: "tok", rematerialise });
+  const model: ModelConfig = { family: "vit", ...vitConfig(options.variant, { pooling: "tok", rematerialise }) };
   const scope = Scope.root();
   const sides = [imageSize, imageSize, 3];
-  vit(scope, input("declare", "float32", [1, ...sides]), model);
+  network(scope, input("declare", "float32", [1, ...sides]), model);
   const parameters = scope.parameters.map(({ tensor }) => tensor);
   const image = input("image", "float32", [batchSize, ...sides]);
   const label = input("label", "int32", [batchSize]);
   const lossOf = (part: Readonly<Record<string, Tensor>>) => {
-    const { logits } = vit(scope, part["image"]!, model);
+    const { logits } = network(scope, part["image"]!, model);
     return { loss: reduceMean(softmaxCrossEntropy(logits!, targetsOf(part["label"]!, classes))) };
   };
   const { metrics, gradients } = accumulateGradients({ image, label }, microbatches, parameters, lossOf);
@@ -82,7 +82,7 @@ function withUpdate(options: EngineMeasureOptions): Built {
   const { batchSize, imageSize, microbatches, rematerialise, stepsPerRun } = options;
   const built = buildClassifier(
     {
-      model: vitConfig(options.variant, { pooling: "tok", rematerialise }),
+      model: { family: "vit", ...vitConfig(options.variant, { pooling: "tok", rematerialise }) },
       image: [imageSize, imageSize, 3],
       batchSize,
       microbatches,

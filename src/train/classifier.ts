@@ -10,7 +10,7 @@ import {
   reduceMean,
   type Tensor,
 } from "../graph/index.js";
-import { type ViTConfig, vit } from "../models/index.js";
+import { drawsInTraining, type ModelConfig, model as network, requireClassifier } from "../models/index.js";
 import { keyedRandom, type Parameter, Scope } from "../nn/index.js";
 import {
   applyOptimizer,
@@ -23,11 +23,11 @@ import {
   type StateSlot,
 } from "../optim/index.js";
 import type { ProgramSource } from "../runtime/index.js";
-import { forwardFunctions, requireClassifier } from "./forward.js";
+import { forwardFunctions } from "./forward.js";
 import { type LossName, losses, targetsOf } from "./losses.js";
 
 export interface ClassifierConfig {
-  readonly model: ViTConfig;
+  readonly model: ModelConfig;
   /** [height, width, channels] of the images. */
   readonly image: readonly [number, number, number];
   readonly batchSize: number;
@@ -64,12 +64,12 @@ export function buildClassifier(config: ClassifierConfig, seed: number): Classif
   const { model, batchSize } = config;
   requireClassifier(model);
   const seedInput = input("seed", "int32", [1]);
-  const draws = model.dropout > 0 || model.stochasticDepth > 0;
+  const draws = drawsInTraining(model);
   const training = Scope.root(draws ? { seed: seedInput } : {});
   const image = input("image", "float32", [batchSize, ...config.image]);
   const label = input("label", "int32", [batchSize]);
   const lossOf = (part: Readonly<Record<string, Tensor>>) => {
-    const { logits } = vit(training, part["image"]!, model);
+    const { logits } = network(training, part["image"]!, model);
     const targets = targetsOf(part["label"]!, model.classes, config.labelSmoothing);
     return { loss: reduceMean(losses[config.loss](logits!, targets)) };
   };
@@ -123,7 +123,7 @@ export function buildClassifier(config: ClassifierConfig, seed: number): Classif
 
 /** Traces the model once on one image, so that its parameters exist before gradients with respect to them are asked for. */
 function declareParameters(scope: Scope, { model, image }: ClassifierConfig): void {
-  vit(scope, input("declare", "float32", [1, ...image]), model);
+  network(scope, input("declare", "float32", [1, ...image]), model);
 }
 
 /** The seed of one step's random draws. */

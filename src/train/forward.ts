@@ -1,12 +1,12 @@
 // The forward functions of a trained classifier, the same in training and in use.
 import { input, type Tensor } from "../graph/index.js";
-import { type ViTConfig, vit } from "../models/index.js";
+import { type ModelConfig, model as network, requireClassifier } from "../models/index.js";
 import { type Parameter, Scope } from "../nn/index.js";
 import type { ProgramFunction } from "../runtime/index.js";
 import { type LossName, losses, targetsOf } from "./losses.js";
 
 export interface ForwardConfig {
-  readonly model: ViTConfig;
+  readonly model: ModelConfig;
   /** [height, width, channels] of the images. */
   readonly image: readonly [number, number, number];
   /** Images a run takes. */
@@ -22,13 +22,6 @@ export interface ForwardFunctions {
   readonly represent: ProgramFunction & { readonly outputs: { readonly preLogits: Tensor } };
 }
 
-/** Throws RangeError unless the model gives one row of logits an image. */
-export function requireClassifier({ classes, pooling }: ViTConfig): void {
-  if (classes < 1 || pooling === "none") {
-    throw new RangeError("a classifier needs a head and pooled tokens: classes of at least 1, pooling tok, gap or map");
-  }
-}
-
 /**
  * Traces a classifier without dropout or other draws, over the parameters given (of a trace in training) or over new
  * ones. Throws RangeError when it has no head or does not pool, ShapeError when the model does not fit the images.
@@ -39,7 +32,7 @@ export function forwardFunctions(config: ForwardConfig, parameters: readonly Par
   const scope = Scope.root({ parameters });
   const image = input("image", "float32", [batchSize, ...config.image]);
   const label = input("label", "int32", [batchSize]);
-  const { logits, preLogits } = vit(scope, image, model);
+  const { logits, preLogits } = network(scope, image, model);
   const loss = losses[config.loss](logits!, targetsOf(label, model.classes));
   return {
     parameters: scope.parameters,

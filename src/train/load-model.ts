@@ -4,7 +4,7 @@ import { readFile } from "node:fs/promises";
 import { basename, dirname, join, resolve } from "node:path";
 import { requirePath } from "../data/sources/paths.js";
 import { elementCount } from "../graph/index.js";
-import type { ViTConfig } from "../models/index.js";
+import type { ModelConfig } from "../models/index.js";
 import { isOptimizerState } from "../optim/index.js";
 import { compile, type Device, type Program } from "../runtime/index.js";
 import {
@@ -44,7 +44,7 @@ export interface OpenedModel {
   /** Updates it had seen. */
   readonly step: number;
   readonly recipe: Recipe;
-  readonly config: ViTConfig;
+  readonly config: ModelConfig;
   /** [height, width, channels] */
   readonly imageShape: readonly [number, number, number];
   /** What makes images of any source fit (see `evaluationPreprocessing`). */

@@ -1,0 +1,39 @@
+// One type for every family of models, and the one place where a configuration becomes a network.
+import type { Tensor } from "../graph/index.js";
+import type { Scope } from "../nn/index.js";
+import { type ViTConfig, vit } from "./vit.js";
+
+/** What describes a network whole but for the size of its images: the family and the family's configuration. */
+export type ModelConfig = { readonly family: "vit" } & ViTConfig;
+
+export type ModelFamily = ModelConfig["family"];
+
+/** What every family gives. */
+export interface ModelOutput {
+  /** The representation, what the head reads: [N, width]; [N, tokens, width] of a model that does not pool. */
+  readonly preLogits: Tensor;
+  /** [N, classes], or [N, tokens, classes] without pooling; undefined without a head. */
+  readonly logits: Tensor | undefined;
+  /** Every intermediate by name; the family's file lists them. */
+  readonly intermediates: Readonly<Record<string, Tensor>>;
+}
+
+/**
+ * Traces a network on images [N, H, W, C] (for published weights scaled to [-1, 1]). Throws ShapeError when the images do
+ * not fit it.
+ */
+export function model(scope: Scope, image: Tensor, config: ModelConfig): ModelOutput {
+  return vit(scope, image, config);
+}
+
+/** Throws RangeError unless the network gives one row of logits an image. */
+export function requireClassifier(config: ModelConfig): void {
+  if (config.classes < 1 || (config.family === "vit" && config.pooling === "none")) {
+    throw new RangeError("a classifier needs a head and pooled tokens: classes of at least 1, pooling tok, gap or map");
+  }
+}
+
+/** Does the network draw random numbers in training? */
+export function drawsInTraining(config: ModelConfig): boolean {
+  return config.dropout > 0 || config.stochasticDepth > 0;
+}
