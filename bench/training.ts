@@ -41,12 +41,14 @@ const loader = createLoader(source, {
 
 const steps = Number(values.steps);
 let step = 0;
+let loaded = 0;
 const first = (await loader.next())!;
 const fixed = { image: first.image.slice(), label: first.label.slice() };
 loader.recycle(first);
 
 async function fromLoader(): Promise<void> {
   const batch = (await loader.next())!;
+  loaded += recipe.batchSize;
   const feeds = { image: batch.image, label: batch.label, ...classifier.stepInputs(step++, 0) };
   await program.step(feeds);
   loader.recycle({ ...batch, image: feeds.image, label: feeds.label });
@@ -73,7 +75,7 @@ let images = 0;
 for (let round = 0; round < Number(values.rounds); round++) {
   const onFixed = await seconds(fromFixed);
   const onLoader = await seconds(fromLoader);
-  (step * recipe.batchSize <= source.length ? firstEpoch : laterEpochs).push(onLoader / onFixed);
+  (loaded <= source.length ? firstEpoch : laterEpochs).push(onLoader / onFixed);
   images = (steps * recipe.batchSize) / onLoader;
 }
 const result = {
