@@ -1,5 +1,7 @@
 // Layers and what they are made of.
 export { multiHeadAttention } from "./attention.js";
+export { type NonLocalOptions, nonLocalBlock, squeezeExcitation } from "./channel-attention.js";
+export * from "./convolution.js";
 export * from "./initializers.js";
 export { dense, dropout, layerNorm, mlpBlock, stochasticDepth } from "./layers.js";
 export { sincos2d, sincos2dTensor } from "./positions.js";

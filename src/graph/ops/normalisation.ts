@@ -13,7 +13,7 @@ import {
   ShapeError,
   type Tensor,
 } from "../tensor.js";
-import { add, multiply, subtract } from "./elementwise.js";
+import { add, divide, multiply, sqrt, subtract } from "./elementwise.js";
 import { matmul } from "./matmul.js";
 import { reduceMean, reduceSum } from "./reduce.js";
 import { scale } from "./scale.js";
@@ -92,6 +92,23 @@ const standardiseOperation: Operation<{ epsilon: number }> = {
 export function standardise(x: Tensor, epsilon: number): Tensor {
   if (!isFloat(x.dtype) || x.shape.length < 1) throw new ShapeError(`standardise: cannot take ${describe(x)}`);
   return apply(standardiseOperation, [x], { epsilon })[0]!;
+}
+
+/** `bit`: divide by sqrt(variance + 1e-10) (papers.md 2.1); `flax`: divide by deviation + 1e-5 (papers.md 3.1). */
+export type WeightStandardisation = "bit" | "flax";
+
+/** Kernels [O, ...] with each output channel at mean 0 and deviation 1, the variance biased. Throws ShapeError. */
+export function weightStandardise(kernel: Tensor, form: WeightStandardisation): Tensor {
+  if (!isFloat(kernel.dtype) || kernel.shape.length < 2) {
+    throw new ShapeError(`weightStandardise: cannot take ${describe(kernel)}; a kernel is [O, C, h, w]`);
+  }
+  const channels = kernel.shape[0]!;
+  const rows = reshape(kernel, [channels, elementCount(kernel.shape) / channels]);
+  if (form === "bit") return reshape(standardise(rows, 1e-10), kernel.shape);
+  const centred = subtract(rows, reduceMean(rows, 1, true));
+  // 1e-20 changes no deviation that 1e-5 does not drown, and gives a constant kernel a gradient
+  const deviation = sqrt(add(reduceMean(multiply(centred, centred), 1, true), 1e-20));
+  return reshape(divide(centred, add(deviation, 1e-5)), kernel.shape);
 }
 
 /**

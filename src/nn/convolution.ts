@@ -1,0 +1,122 @@
+// Convolutions on NCHW images, weight-standardised or plain, their norm, and TensorFlow's SAME padding.
+//
+// Kernels are stored OIHW, [channels out, channels in, height, width]: an output channel is then one row, which is what
+// weight standardisation works on and what the convolution reads. Published files that hold HWIO are turned on loading.
+import {
+  add,
+  type ConvolutionOptions,
+  convolution2d,
+  describe,
+  elementCount,
+  groupNorm,
+  reshape,
+  ShapeError,
+  type Tensor,
+  transpose,
+  type WeightStandardisation,
+  weightStandardise,
+} from "../graph/index.js";
+import { type Initializer, lecunNormal, ones, zeros } from "./initializers.js";
+import type { Scope } from "./scope.js";
+
+export interface ConvolutionLayerOptions {
+  /** Output channels. */
+  readonly channels: number;
+  /** Sides of the kernel, [height, width] or one for both. */
+  readonly kernel: number | readonly [number, number];
+  readonly stride?: number | readonly [number, number];
+  /** Zeros around the image, [top, left, bottom, right] or one for all; "same" as TensorFlow pads; 0 when left out. */
+  readonly padding?: ConvolutionOptions["padding"] | "same";
+  /** Truncated normal of variance 1 / fan-in when left out, the default of flax (papers.md 1.3), as BiT and hybrids use. */
+  readonly kernelInitializer?: Initializer;
+}
+
+/** NHWC images as the NCHW images convolutions take. Throws ShapeError. */
+export function toNCHW(image: Tensor): Tensor {
+  if (image.shape.length !== 4) throw new ShapeError(`toNCHW: images ${describe(image)} must be [N, H, W, C]`);
+  return transpose(image, [0, 3, 1, 2]);
+}
+
+/**
+ * Zeros before and after a side of `size` pixels so that windows of `kernel` at `stride` give ceil(size / stride)
+ * outputs, as TensorFlow's SAME: an odd zero goes after (an even size at stride 2: 7 gives [2, 3], 3 gives [0, 1];
+ * papers.md 3.1).
+ */
+export function samePadding(size: number, kernel: number, stride: number): [before: number, after: number] {
+  const total = Math.max((Math.ceil(size / stride) - 1) * stride + kernel - size, 0);
+  const before = Math.floor(total / 2);
+  return [before, total - before];
+}
+
+const pair = (value: number | readonly [number, number]): readonly [number, number] =>
+  typeof value === "number" ? [value, value] : value;
+
+function resolved(
+  x: Tensor,
+  options: ConvolutionLayerOptions,
+): { kernel: readonly [number, number]; window: ConvolutionOptions } {
+  if (x.shape.length !== 4) throw new ShapeError(`convolution: images ${describe(x)} must be [N, C, H, W]`);
+  const { stride = 1, padding = 0 } = options;
+  const kernel = pair(options.kernel);
+  if (padding !== "same") return { kernel, window: { stride, padding } };
+  const [vertical, horizontal] = pair(stride);
+  const [top, bottom] = samePadding(x.shape[2]!, kernel[0], vertical);
+  const [left, right] = samePadding(x.shape[3]!, kernel[1], horizontal);
+  return { kernel, window: { stride, padding: [top, left, bottom, right] } };
+}
+
+function kernelOf(
+  scope: Scope,
+  x: Tensor,
+  [height, width]: readonly [number, number],
+  options: ConvolutionLayerOptions,
+) {
+  const shape = [options.channels, x.shape[1]!, height, width];
+  const initializer = options.kernelInitializer ?? lecunNormal(elementCount(shape.slice(1)));
+  return scope.parameter("kernel", shape, initializer);
+}
+
+/**
+ * Convolution of [N, C, H, W] with `kernel` [channels, C, h, w], each output channel of which is first brought to mean 0
+ * and deviation 1 over (C, h, w); no bias. `form`: "bit" divides by sqrt(variance + 1e-10) (papers.md 2.1), "flax" by
+ * deviation + 1e-5 (papers.md 3.1). Throws ShapeError.
+ */
+export function standardisedConvolution(
+  scope: Scope,
+  x: Tensor,
+  options: ConvolutionLayerOptions & { readonly form: WeightStandardisation },
+): Tensor {
+  const { kernel, window } = resolved(x, options);
+  return convolution2d(x, weightStandardise(kernelOf(scope, x, kernel, options), options.form), window);
+}
+
+/** Convolution of [N, C, H, W] with `kernel` [channels, C, h, w] and, when asked for, `bias` [channels]. Throws ShapeError. */
+export function convolution(
+  scope: Scope,
+  x: Tensor,
+  options: ConvolutionLayerOptions & { readonly bias?: boolean; readonly biasInitializer?: Initializer },
+): Tensor {
+  const { kernel, window } = resolved(x, options);
+  const y = convolution2d(x, kernelOf(scope, x, kernel, options), window);
+  if (!options.bias) return y;
+  const bias = scope.parameter("bias", [options.channels], options.biasInitializer ?? zeros);
+  return add(y, reshape(bias, [1, options.channels, 1, 1]));
+}
+
+export interface GroupNormOptions {
+  readonly groups: number;
+  readonly epsilon: number;
+  readonly scaleInitializer?: Initializer;
+}
+
+/** Group norm of [N, C, ...] with `scale` [C] (ones when left out) and `bias` [C] zeros. Throws ShapeError. */
+export function groupNormLayer(scope: Scope, x: Tensor, options: GroupNormOptions): Tensor {
+  const channels = x.shape[1]!;
+  return groupNorm(
+    x,
+    scope.parameter("scale", [channels], options.scaleInitializer ?? ones),
+    scope.parameter("bias", [channels], zeros),
+    options.groups,
+    options.epsilon,
+  );
+}
