@@ -1,0 +1,133 @@
+// MLP-Mixer (Tolstikhin et al., 2021): MLPs over patches and over channels in turn. Facts: papers.md 3.2.
+import { add, type GeluForm, gelu, matmul, reduceMean, rematerialise, reshape, type Tensor } from "../graph/index.js";
+import {
+  dense,
+  dropout,
+  filledWith,
+  layerNorm,
+  lecunNormal,
+  type Scope,
+  stochasticDepth,
+  zeros,
+} from "../nn/index.js";
+import { patchEmbedding } from "./stems.js";
+
+export interface MixerConfig {
+  /** Side of the square patches, in pixels; trailing pixels that fill no patch are ignored. */
+  readonly patchSize: number;
+  readonly width: number;
+  readonly depth: number;
+  /** Hidden width of the MLP over patches; its outer width is the number of patches of the images it is built for. */
+  readonly tokensMlpDim: number;
+  /** Hidden width of the MLP over channels. */
+  readonly channelsMlpDim: number;
+  /** Classes of the head; 0 leaves the head away. */
+  readonly classes: number;
+  /** After each GELU and on each branch; 0 in every published Mixer. */
+  readonly dropout: number;
+  /** Drop probability of the last block's branches; it rises linearly from 0 at the first. */
+  readonly stochasticDepth: number;
+  /** Divide kept branches by their probability; not done by the published ones. */
+  readonly stochasticDepthRescale: boolean;
+  readonly gelu: GeluForm;
+  readonly layerNormEpsilon: number;
+  readonly headBiasInit: number;
+  /** Compute each block again in the backward pass instead of keeping its intermediates. */
+  readonly rematerialise: boolean;
+}
+
+/** The published defaults (papers.md 3.2). */
+export const mixerDefaults = {
+  classes: 1000,
+  dropout: 0,
+  stochasticDepth: 0,
+  stochasticDepthRescale: false,
+  gelu: "tanh",
+  layerNormEpsilon: 1e-6,
+  headBiasInit: 0,
+  rematerialise: false,
+} as const satisfies Partial<MixerConfig>;
+
+export interface MixerOutput {
+  /** The representation: the mean over patches [N, width]. */
+  readonly preLogits: Tensor;
+  /** [N, classes]; undefined without a head. */
+  readonly logits: Tensor | undefined;
+  /** Patches after the last norm, row by row of the grid: [N, rows * columns, width]. */
+  readonly patches: Tensor;
+  readonly grid: { readonly rows: number; readonly columns: number };
+  /**
+   * Every intermediate by name (s: patches):
+   * - `stem` [N, s, width];
+   * - below `MixerBlock_{i}/`: `tokenMixing` and `channelMixing` [N, s, width] (the branches before they are added),
+   *   `afterTokenMixing` and `output` [N, s, width];
+   * - `encoded` [N, s, width] (after the last norm), `headInput` and `preLogits` [N, width], `logits`.
+   */
+  readonly intermediates: Readonly<Record<string, Tensor>>;
+}
+
+/**
+ * The logits and intermediates of images [N, H, W, C] scaled to [-1, 1]. The parameters belong to images of that many
+ * patches. Throws ShapeError when the image is smaller than a patch, or holds another number of patches than the
+ * parameters of the scope.
+ */
+export function mixer(scope: Scope, image: Tensor, config: MixerConfig): MixerOutput {
+  const { tokens, rows, columns } = patchEmbedding(scope.at("stem"), image, config);
+  let x = scope.name("stem", tokens);
+  for (let i = 0; i < config.depth; i++) {
+    const block = scope.at(`MixerBlock_${i}`);
+    const drop = (config.stochasticDepth * i) / Math.max(config.depth - 1, 1);
+    const from = x;
+    const body = () => mixerBlock(block, from, config, drop);
+    x = block.name("output", config.rematerialise ? rematerialise(body) : body());
+  }
+  const patches = scope.name("encoded", layerNorm(scope.at("pre_head_layer_norm"), x, config.layerNormEpsilon));
+  const pooled = scope.name("headInput", reduceMean(patches, 1));
+  scope.name("preLogits", pooled);
+  const logits =
+    config.classes > 0
+      ? scope.name(
+          "logits",
+          dense(scope.at("head"), pooled, config.classes, {
+            kernelInitializer: zeros,
+            biasInitializer: config.headBiasInit === 0 ? zeros : filledWith(config.headBiasInit),
+          }),
+        )
+      : undefined;
+  return { preLogits: pooled, logits, patches, grid: { rows, columns }, intermediates: scope.intermediates };
+}
+
+/** x + tokenMixing(norm x), then x + channelMixing(norm x); each branch draws its own stochastic depth. */
+function mixerBlock(scope: Scope, x: Tensor, config: MixerConfig, drop: number): Tensor {
+  const residual = (branch: Tensor) =>
+    stochasticDepth(scope, dropout(scope, branch, config.dropout), drop, config.stochasticDepthRescale);
+  const normed = layerNorm(scope.at("LayerNorm_0"), x, config.layerNormEpsilon);
+  const mixed = scope.name("tokenMixing", tokenMixing(scope.at("token_mixing"), normed, config));
+  const between = scope.name("afterTokenMixing", add(x, residual(mixed)));
+  const again = layerNorm(scope.at("LayerNorm_1"), between, config.layerNormEpsilon);
+  const channels = scope.name("channelMixing", channelMixing(scope.at("channel_mixing"), again, config));
+  return add(between, residual(channels));
+}
+
+/**
+ * The MLP over the axis of patches of [N, s, C]: W1^T x, GELU, W2^T h. The products take that axis as it lies; the swap of
+ * axes that the paper writes never happens.
+ */
+function tokenMixing(scope: Scope, x: Tensor, config: MixerConfig): Tensor {
+  const along = (name: string, from: Tensor, count: number): Tensor => {
+    const inner = scope.at(name);
+    const side = from.shape[1]!;
+    const kernel = inner.parameter("kernel", [side, count], lecunNormal(side));
+    const bias = inner.parameter("bias", [count], zeros);
+    return add(matmul(kernel, from, { transposeA: true }), reshape(bias, [count, 1]));
+  };
+  const hidden = dropout(scope, gelu(along("Dense_0", x, config.tokensMlpDim), config.gelu), config.dropout);
+  return along("Dense_1", hidden, x.shape[1]!);
+}
+
+function channelMixing(scope: Scope, x: Tensor, config: MixerConfig): Tensor {
+  const [n, tokens, width] = x.shape as [number, number, number];
+  const rows = reshape(x, [n * tokens, width]);
+  const hidden = gelu(dense(scope.at("Dense_0"), rows, config.channelsMlpDim), config.gelu);
+  return reshape(dense(scope.at("Dense_1"), dropout(scope, hidden, config.dropout), width), x.shape);
+}
