@@ -1,16 +1,24 @@
 // The post-activation ResNet with group norm and standardised weights (He et al., 2016, with the norms of BiT): the stem of
 // the hybrids (stems.ts) and, with a head, the plain ResNets of resnet.ts. Facts: papers.md 3.1.
-import { add, maxPool2d, relu, rematerialise, type Tensor } from "../graph/index.js";
+import { add, maxPool2d, relu, rematerialise, type Tensor, type WeightStandardisation } from "../graph/index.js";
 import { groupNormLayer, type Scope, samePadding, standardisedConvolution, zeros } from "../nn/index.js";
 
-/** Norms of the reference: 32 groups and epsilon 1e-6, flax's defaults (papers.md 3.1). */
-const epsilon = 1e-6;
+/** What the reference has: flax's epsilon, and the standardisation that adds 1e-5 to the deviation (papers.md 3.1). */
+const reference = { epsilon: 1e-6, form: "flax" } as const;
 
-export interface BottleneckOptions {
+/** The norms of a unit and of the root. */
+interface Norms {
+  readonly groups: number;
+  /** Of the group norms; 1e-6 when left out. */
+  readonly epsilon?: number;
+  /** Of the kernels; "flax" when left out. */
+  readonly form?: WeightStandardisation | "none";
+}
+
+export interface BottleneckOptions extends Norms {
   /** Channels of the 3x3 convolution; four times as many come out. */
   readonly channels: number;
   readonly stride: number;
-  readonly groups: number;
   /** What happens to the branch before it is added, e.g. squeeze-and-excitation. */
   readonly branch?: (scope: Scope, y: Tensor) => Tensor;
 }
@@ -22,13 +30,14 @@ export interface BottleneckOptions {
  */
 export function bottleneckV1(scope: Scope, x: Tensor, options: BottleneckOptions): Tensor {
   const { channels, stride, groups, branch = (_scope, y) => y } = options;
+  const { epsilon, form } = { ...reference, ...options };
   const convolved = (name: string, from: Tensor, count: number, kernel: number, by: number) =>
     standardisedConvolution(scope.at(name), from, {
       channels: count,
       kernel,
       stride: by,
       padding: "same",
-      form: "flax",
+      form,
     });
   const normed = (name: string, from: Tensor, start = {}) =>
     groupNormLayer(scope.at(name), from, { groups, epsilon, ...start });
@@ -43,17 +52,23 @@ export function bottleneckV1(scope: Scope, x: Tensor, options: BottleneckOptions
   return relu(add(shortcut, branch(scope, y)));
 }
 
-export interface ResNetV1Options {
+/** A unit of a network, both counted from 0. */
+interface Place {
+  readonly stage: number;
+  readonly unit: number;
+}
+
+export interface ResNetV1Options extends Norms {
   /** Units in each stage. */
   readonly blocks: readonly number[];
   /** The root has 64 times this many channels, stage i the 2^i-fold. */
   readonly widthFactor: number;
-  readonly groups: number;
   /** Compute each unit again in the backward pass instead of keeping its intermediates. */
   readonly rematerialise?: boolean;
-  readonly branch?: BottleneckOptions["branch"];
+  /** What happens to the branch of a unit before it is added. */
+  readonly branch?: (scope: Scope, y: Tensor, place: Place) => Tensor;
   /** What happens to the output of a unit, e.g. a non-local block after some; counted from 0. */
-  readonly after?: (scope: Scope, x: Tensor, place: { readonly stage: number; readonly unit: number }) => Tensor;
+  readonly after?: (scope: Scope, x: Tensor, place: Place) => Tensor;
 }
 
 /**
@@ -64,13 +79,14 @@ export interface ResNetV1Options {
  */
 export function resnetV1Stages(scope: Scope, image: Tensor, options: ResNetV1Options): Tensor {
   const { blocks, widthFactor, groups, branch, after = (_scope, y) => y } = options;
+  const { epsilon, form } = { ...reference, ...options };
   const width = Math.floor(64 * widthFactor);
   const convolved = standardisedConvolution(scope.at("conv_root"), image, {
     channels: width,
     kernel: 7,
     stride: 2,
     padding: "same",
-    form: "flax",
+    form,
   });
   const active = relu(groupNormLayer(scope.at("gn_root"), convolved, { groups, epsilon }));
   const [top, bottom] = samePadding(active.shape[2]!, 3, 2);
@@ -86,7 +102,9 @@ export function resnetV1Stages(scope: Scope, image: Tensor, options: ResNetV1Opt
           channels: width * 2 ** stage,
           stride,
           groups,
-          ...(branch && { branch }),
+          epsilon,
+          form,
+          ...(branch && { branch: (of: Scope, z: Tensor) => branch(of, z, { stage, unit }) }),
         });
         return after(inner, y, { stage, unit });
       };

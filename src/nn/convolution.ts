@@ -79,15 +79,16 @@ function kernelOf(
 /**
  * Convolution of [N, C, H, W] with `kernel` [channels, C, h, w], each output channel of which is first brought to mean 0
  * and deviation 1 over (C, h, w); no bias. `form`: "bit" divides by sqrt(variance + 1e-10) (papers.md 2.1), "flax" by
- * deviation + 1e-5 (papers.md 3.1). Throws ShapeError.
+ * deviation + 1e-5 (papers.md 3.1), "none" leaves the kernel as it is. Throws ShapeError.
  */
 export function standardisedConvolution(
   scope: Scope,
   x: Tensor,
-  options: ConvolutionLayerOptions & { readonly form: WeightStandardisation },
+  options: ConvolutionLayerOptions & { readonly form: WeightStandardisation | "none" },
 ): Tensor {
-  const { kernel, window } = resolved(x, options);
-  return convolution2d(x, weightStandardise(kernelOf(scope, x, kernel, options), options.form), window);
+  const { kernel: sides, window } = resolved(x, options);
+  const kernel = kernelOf(scope, x, sides, options);
+  return convolution2d(x, options.form === "none" ? kernel : weightStandardise(kernel, options.form), window);
 }
 
 /** Convolution of [N, C, H, W] with `kernel` [channels, C, h, w] and, when asked for, `bias` [channels]. Throws ShapeError. */
