@@ -1,10 +1,11 @@
 // One type for every family of models, and the one place where a configuration becomes a network.
 import type { Tensor } from "../graph/index.js";
 import type { Scope } from "../nn/index.js";
+import { type ResNetConfig, resnet } from "./resnet.js";
 import { type ViTConfig, vit } from "./vit.js";
 
 /** What describes a network whole but for the size of its images: the family and the family's configuration. */
-export type ModelConfig = { readonly family: "vit" } & ViTConfig;
+export type ModelConfig = ({ readonly family: "vit" } & ViTConfig) | ({ readonly family: "resnet" } & ResNetConfig);
 
 export type ModelFamily = ModelConfig["family"];
 
@@ -23,7 +24,12 @@ export interface ModelOutput {
  * not fit it.
  */
 export function model(scope: Scope, image: Tensor, config: ModelConfig): ModelOutput {
-  return vit(scope, image, config);
+  switch (config.family) {
+    case "vit":
+      return vit(scope, image, config);
+    case "resnet":
+      return resnet(scope, image, config);
+  }
 }
 
 /** Throws RangeError unless the network gives one row of logits an image. */
