@@ -1,50 +1,8 @@
 /** Reads and writes safetensors files: a JSON header with the name, dtype, shape and byte range of every tensor, then the bytes. */
 import { type FileHandle, open } from "node:fs/promises";
 import { writeFileAtomically } from "./atomic.js";
-
-/** A dtype that a file can hold, by the name the rest of the project uses. */
-export type StoredDType = keyof typeof dtypes;
-
-/** A tensor in memory, as it is stored: row-major; float16 and bfloat16 as their bits, bool as bytes 0 and 1. */
-export interface StoredTensor {
-  readonly dtype: StoredDType;
-  readonly shape: readonly number[];
-  readonly data: TypedArray;
-}
-
-export type TypedArray =
-  | Float32Array
-  | Float64Array
-  | Int8Array
-  | Int16Array
-  | Int32Array
-  | BigInt64Array
-  | Uint8Array
-  | Uint16Array
-  | Uint32Array
-  | BigUint64Array;
-
-interface TypedArrayConstructor {
-  readonly name: string;
-  readonly BYTES_PER_ELEMENT: number;
-  new (buffer: ArrayBuffer, byteOffset?: number, length?: number): TypedArray;
-}
-
-const dtypes = {
-  float64: { code: "F64", array: Float64Array as TypedArrayConstructor },
-  float32: { code: "F32", array: Float32Array as TypedArrayConstructor },
-  float16: { code: "F16", array: Uint16Array as TypedArrayConstructor },
-  bfloat16: { code: "BF16", array: Uint16Array as TypedArrayConstructor },
-  int64: { code: "I64", array: BigInt64Array as TypedArrayConstructor },
-  int32: { code: "I32", array: Int32Array as TypedArrayConstructor },
-  int16: { code: "I16", array: Int16Array as TypedArrayConstructor },
-  int8: { code: "I8", array: Int8Array as TypedArrayConstructor },
-  uint64: { code: "U64", array: BigUint64Array as TypedArrayConstructor },
-  uint32: { code: "U32", array: Uint32Array as TypedArrayConstructor },
-  uint16: { code: "U16", array: Uint16Array as TypedArrayConstructor },
-  uint8: { code: "U8", array: Uint8Array as TypedArrayConstructor },
-  bool: { code: "BOOL", array: Uint8Array as TypedArrayConstructor },
-} as const;
+import { WeightsError } from "./error.js";
+import { dtypes, type StoredDType, type StoredTensor, type TensorFile, tensorBytes } from "./stored.js";
 
 const byCode = new Map<string, StoredDType>(
   (Object.keys(dtypes) as StoredDType[]).map((dtype) => [dtypes[dtype].code, dtype]),
@@ -58,7 +16,7 @@ const prefixBytes = 8;
 const maxRead = 1 << 28;
 
 /** A file that is not valid safetensors: says what is wrong with it. */
-export class SafetensorsError extends Error {
+export class SafetensorsError extends WeightsError {
   override name = "SafetensorsError";
 }
 
@@ -207,7 +165,8 @@ function headerLength(prefix: Uint8Array, fileBytes: number): number {
 }
 
 /** An open file whose header is checked and whose tensors are read one by one, each once. Close it. */
-export class SafetensorsFile implements SafetensorsHeader {
+export class SafetensorsFile implements SafetensorsHeader, TensorFile {
+  readonly format = "safetensors";
   readonly entries: ReadonlyMap<string, SafetensorsEntry>;
   readonly metadata: ReadonlyMap<string, string>;
 
@@ -300,11 +259,6 @@ export function decodeSafetensors(bytes: Uint8Array): Safetensors {
     tensors.set(name, { dtype, shape, data: new dtypes[dtype].array(copy.buffer) });
   }
   return { tensors, metadata: new Map(header.metadata) };
-}
-
-/** The bytes of a tensor, not copied. */
-export function tensorBytes({ data }: StoredTensor): Uint8Array {
-  return new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
 }
 
 /**

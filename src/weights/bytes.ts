@@ -1,0 +1,65 @@
+/** Where bytes come from: an open file, or memory; read by position, never past the end. */
+import { type FileHandle, open } from "node:fs/promises";
+import { WeightsError } from "./error.js";
+
+/** Bytes that are read by position. */
+export interface ByteSource {
+  readonly size: number;
+  /** Exactly `length` bytes from `position`, in a buffer of their own. Throws WeightsError when there are fewer. */
+  read(position: number, length: number): Promise<Uint8Array<ArrayBuffer>>;
+  close(): Promise<void>;
+}
+
+/** One read call takes at most this much: the system's own limit is 2 GiB. */
+const maxRead = 1 << 28;
+
+function requireInside(position: number, length: number, size: number): void {
+  if (position < 0 || length < 0 || position + length > size) {
+    throw new WeightsError(
+      `bytes ${position} to ${position + length} do not lie in its ${size} bytes; the file may be cut short`,
+    );
+  }
+}
+
+async function readFully(handle: FileHandle, into: Uint8Array, position: number): Promise<void> {
+  let offset = 0;
+  while (offset < into.byteLength) {
+    const length = Math.min(maxRead, into.byteLength - offset);
+    const { bytesRead } = await handle.read(into, offset, length, position + offset);
+    if (bytesRead === 0) throw new WeightsError("the file became shorter while it was read");
+    offset += bytesRead;
+  }
+}
+
+/** Opens a file. Throws the system's error. Close it. */
+export async function openBytes(path: string): Promise<ByteSource> {
+  const handle = await open(path, "r");
+  try {
+    const { size } = await handle.stat();
+    return {
+      size,
+      async read(position, length) {
+        requireInside(position, length, size);
+        const bytes = new Uint8Array(length);
+        await readFully(handle, bytes, position);
+        return bytes;
+      },
+      close: () => handle.close(),
+    };
+  } catch (error) {
+    await handle.close();
+    throw error;
+  }
+}
+
+/** Bytes that are in memory already. */
+export function bytesInMemory(bytes: Uint8Array): ByteSource {
+  return {
+    size: bytes.byteLength,
+    read: async (position, length) => {
+      requireInside(position, length, bytes.byteLength);
+      return new Uint8Array(bytes.subarray(position, position + length));
+    },
+    close: async () => {},
+  };
+}

@@ -1,0 +1,75 @@
+/** Tensors as files hold them: dtypes by the names the rest of the project uses, and the arrays their numbers stand in. */
+
+/** A dtype that a file can hold, by the name the rest of the project uses. */
+export type StoredDType = keyof typeof dtypes;
+
+/** A tensor in memory, as it is stored: row-major; float16 and bfloat16 as their bits, bool as bytes 0 and 1. */
+export interface StoredTensor {
+  readonly dtype: StoredDType;
+  readonly shape: readonly number[];
+  readonly data: TypedArray;
+}
+
+export type TypedArray =
+  | Float32Array
+  | Float64Array
+  | Int8Array
+  | Int16Array
+  | Int32Array
+  | BigInt64Array
+  | Uint8Array
+  | Uint16Array
+  | Uint32Array
+  | BigUint64Array;
+
+interface TypedArrayConstructor {
+  readonly name: string;
+  readonly BYTES_PER_ELEMENT: number;
+  new (buffer: ArrayBuffer, byteOffset?: number, length?: number): TypedArray;
+}
+
+export const dtypes = {
+  float64: { code: "F64", array: Float64Array as TypedArrayConstructor },
+  float32: { code: "F32", array: Float32Array as TypedArrayConstructor },
+  float16: { code: "F16", array: Uint16Array as TypedArrayConstructor },
+  bfloat16: { code: "BF16", array: Uint16Array as TypedArrayConstructor },
+  int64: { code: "I64", array: BigInt64Array as TypedArrayConstructor },
+  int32: { code: "I32", array: Int32Array as TypedArrayConstructor },
+  int16: { code: "I16", array: Int16Array as TypedArrayConstructor },
+  int8: { code: "I8", array: Int8Array as TypedArrayConstructor },
+  uint64: { code: "U64", array: BigUint64Array as TypedArrayConstructor },
+  uint32: { code: "U32", array: Uint32Array as TypedArrayConstructor },
+  uint16: { code: "U16", array: Uint16Array as TypedArrayConstructor },
+  uint8: { code: "U8", array: Uint8Array as TypedArrayConstructor },
+  bool: { code: "BOOL", array: Uint8Array as TypedArrayConstructor },
+} as const;
+
+/** Bytes of one number. */
+export const bytesOf = (dtype: StoredDType): number => dtypes[dtype].array.BYTES_PER_ELEMENT;
+
+/** The numbers in a buffer, not copied. */
+export function numbersIn(dtype: StoredDType, buffer: ArrayBuffer): TypedArray {
+  return new dtypes[dtype].array(buffer);
+}
+
+/** The bytes of a tensor, not copied. */
+export function tensorBytes({ data }: StoredTensor): Uint8Array {
+  return new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
+}
+
+/** What a file says of a tensor before it is read. */
+export interface TensorEntry {
+  readonly dtype: StoredDType;
+  readonly shape: readonly number[];
+}
+
+/** A file of named tensors that are read one by one. Close it. */
+export interface TensorFile {
+  readonly path: string;
+  readonly format: "safetensors" | "npz";
+  readonly entries: ReadonlyMap<string, TensorEntry>;
+  readonly metadata: ReadonlyMap<string, string>;
+  /** Throws WeightsError when there is none of that name or it is damaged. */
+  read(name: string): Promise<StoredTensor>;
+  close(): Promise<void>;
+}
