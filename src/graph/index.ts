@@ -2,7 +2,11 @@
 export { costOf, type GraphCost } from "./cost.js";
 export { grad, reachable } from "./grad.js";
 export { allocate, encodeNumbers, fromFloat16, type NumericArray, toFloat16, viewNumbers } from "./numbers.js";
-export { type LoopBody, type OnnxModel, type WriteOptions, writeOnnx, writeOnnxLoop } from "./onnx/writer.js";
+export { type EncodeOptions, encodeOnnx, type OnnxModel } from "./onnx/encode.js";
+export { freeSide, type Initializer, type NamedType, type OnnxGraph, type OnnxNode } from "./onnx/graph.js";
+export { type LoopBody, writeOnnxLoop } from "./onnx/loop.js";
+export type { StoredType } from "./onnx/types.js";
+export { onnxGraph, type WriteOptions, writeOnnx } from "./onnx/writer.js";
 export * from "./ops/index.js";
 export { accumulateGradients, rematerialise } from "./rematerialise.js";
 export {
@@ -13,6 +17,7 @@ export {
   elementCount,
   isFloat,
   type Node,
+  type OnnxAttribute,
   type Shape,
   ShapeError,
   sameShape,

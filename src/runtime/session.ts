@@ -3,7 +3,7 @@ import { mkdtemp, open, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { InferenceSession, Tensor as RuntimeTensor } from "onnxruntime-node";
-import type { NumericArray, OnnxModel, TensorType } from "../graph/index.js";
+import { freeSide, type NumericArray, type OnnxModel, type TensorType } from "../graph/index.js";
 import { type Device, explainDeviceFailure } from "./devices.js";
 
 export interface SessionOptions {
@@ -80,7 +80,8 @@ async function writePieces(path: string, pieces: readonly Uint8Array[]): Promise
 
 /** The runtime's view of our data: no copy, but of shared memory; float16 travels as its bits. Throws when the size or the kind of array does not fit. */
 export function toRuntimeTensor(name: string, type: TensorType, data: NumericArray): RuntimeTensor {
-  const expected = type.shape.reduce((product, side) => product * side, 1);
+  const shape = filledShape(type.shape, data.length);
+  const expected = shape.reduce((product, side) => product * side, 1);
   if (data.length !== expected) {
     throw new Error(
       `input ${name} takes ${type.dtype} [${type.shape.join(", ")}], ${expected} numbers; got ${data.length}`,
@@ -89,12 +90,18 @@ export function toRuntimeTensor(name: string, type: TensorType, data: NumericArr
   // the runtime reads ordinary memory only
   const own = data.buffer instanceof ArrayBuffer ? data : data.slice();
   try {
-    return new RuntimeTensor(type.dtype, own as Float32Array, [...type.shape]) as RuntimeTensor;
+    return new RuntimeTensor(type.dtype, own as Float32Array, shape) as RuntimeTensor;
   } catch {
     throw new Error(
       `input ${name} takes ${type.dtype} [${type.shape.join(", ")}]; got a ${data.constructor.name}, which holds other numbers`,
     );
   }
+}
+
+/** A shape with its free side, if it has one, worked out from the count of numbers (rounded up: a remainder is refused). */
+function filledShape(shape: readonly number[], count: number): number[] {
+  const known = shape.reduce((product, side) => (side === freeSide ? product : product * side), 1);
+  return shape.map((side) => (side === freeSide ? Math.ceil(count / known) : side));
 }
 
 const fromRuntime = (tensor: RuntimeTensor): NumericArray => tensor.data as NumericArray;

@@ -1,0 +1,147 @@
+// Encodes an ONNX graph as a model file (opset 21, IR 10), weights inside the file or as external data.
+// Field numbers: onnx.proto3 of the ONNX project, https://github.com/onnx/onnx/blob/main/onnx/onnx.proto3
+import type { OnnxAttribute, TensorType } from "../tensor.js";
+import { freeSide, type NamedType, type OnnxGraph, type OnnxNode } from "./graph.js";
+import { ProtobufWriter } from "./protobuf.js";
+import { onnxTypeCodes } from "./types.js";
+
+export interface OnnxModel {
+  /** The model file. */
+  readonly bytes: Uint8Array;
+  /** Weights kept outside the file, when it would pass the limit: the bytes of one file named in the model. */
+  readonly external?: { readonly path: string; readonly pieces: readonly Uint8Array[]; readonly byteLength: number };
+  readonly inputs: readonly { name: string; type: TensorType }[];
+  readonly outputs: readonly { name: string; type: TensorType }[];
+  readonly nodeCount: number;
+}
+
+export interface EncodeOptions {
+  /** Above this many bytes of weights they go into a file of their own; a protobuf cannot pass 2 GB. */
+  readonly externalAbove?: number;
+  /** Name of the file of external weights. */
+  readonly externalPath?: string;
+  /** Entries of the model's metadata. */
+  readonly metadata?: Readonly<Record<string, string>>;
+}
+
+const inlineLimit = 1024; // external data is for weights; small constants stay where shape inference sees them
+
+/** The model file of a graph. */
+export function encodeOnnx(graph: OnnxGraph, options: EncodeOptions = {}): OnnxModel {
+  const weightBytes = graph.initializers.reduce((total, { bytes }) => total + bytes.length, 0);
+  const limit = options.externalAbove ?? 1_900_000_000;
+  const externalPath = options.externalPath ?? "weights.bin";
+  const pieces: Uint8Array[] = [];
+  let externalLength = 0;
+
+  const model = new ProtobufWriter();
+  model.integer(1, 10); // ir_version
+  model.string(2, "fovea");
+  model.message(7, (encoded) => {
+    writeGraphBody(encoded, graph);
+    for (const { name, type, bytes } of graph.initializers) {
+      encoded.message(5, (tensor) => {
+        for (const side of type.shape) tensor.integer(1, side);
+        tensor.integer(2, onnxTypeCodes[type.dtype]);
+        tensor.string(8, name);
+        if (weightBytes > limit && bytes.length > inlineLimit) {
+          const entries = { location: externalPath, offset: `${externalLength}`, length: `${bytes.length}` };
+          for (const [key, value] of Object.entries(entries)) writeEntry(tensor, 13, key, value);
+          tensor.integer(14, 1); // data_location: EXTERNAL
+          pieces.push(bytes);
+          externalLength += bytes.length;
+        } else tensor.bytes(9, bytes);
+      });
+    }
+  });
+  // The runtime's own operators are named only where one is used: other runtimes need not know the domain.
+  const domains = new Set(["", ...graph.nodes.map(({ domain }) => domain)]);
+  for (const node of graph.nodes.flatMap(nodesInside)) domains.add(node.domain);
+  for (const domain of domains) {
+    model.message(8, (opset) => {
+      opset.string(1, domain);
+      opset.integer(2, domain === "" ? 21 : 1);
+    });
+  }
+  for (const [key, value] of Object.entries(options.metadata ?? {})) writeEntry(model, 14, key, value);
+  return {
+    bytes: model.finish(),
+    ...(pieces.length > 0 && { external: { path: externalPath, pieces, byteLength: externalLength } }),
+    inputs: graph.inputs.map(plain),
+    outputs: graph.outputs.map(plain),
+    nodeCount: graph.nodes.reduce((count, node) => count + 1 + nodesInside(node).length, 0),
+  };
+}
+
+/** Name and type alone: what is returned may travel to another thread, a tensor with its producer may not. */
+const plain = ({ name, type }: NamedType): NamedType => ({ name, type: { dtype: type.dtype, shape: [...type.shape] } });
+
+/** The nodes of the graphs a node holds. */
+const nodesInside = ({ attributes }: OnnxNode): OnnxNode[] =>
+  Object.values(attributes).flatMap((value) => ("graph" in value ? [...value.graph.nodes] : []));
+
+function writeEntry(writer: ProtobufWriter, field: number, key: string, value: string): void {
+  writer.message(field, (entry) => {
+    entry.string(1, key);
+    entry.string(2, value);
+  });
+}
+
+function writeGraphBody(writer: ProtobufWriter, graph: OnnxGraph): void {
+  graph.nodes.forEach((node, index) => {
+    writer.message(1, (encoded) => writeNode(encoded, node, index));
+  });
+  writer.string(2, graph.name);
+  for (const { name, type } of graph.inputs) writer.message(11, (info) => writeValueInfo(info, name, type));
+  for (const { name, type } of graph.outputs) writer.message(12, (info) => writeValueInfo(info, name, type));
+}
+
+function writeNode(writer: ProtobufWriter, node: OnnxNode, index: number): void {
+  for (const name of node.inputs) writer.string(1, name);
+  for (const name of node.outputs) writer.string(2, name);
+  writer.string(3, `${node.type}_${index}`);
+  writer.string(4, node.type);
+  for (const [key, value] of Object.entries(node.attributes)) {
+    writer.message(5, (attribute) => {
+      attribute.string(1, key);
+      writeAttributeValue(attribute, value);
+    });
+  }
+  if (node.domain) writer.string(7, node.domain);
+}
+
+function writeAttributeValue(attribute: ProtobufWriter, value: OnnxAttribute | { readonly graph: OnnxGraph }): void {
+  if ("float" in value) {
+    attribute.float(2, value.float);
+    attribute.integer(20, 1);
+  } else if ("int" in value) {
+    attribute.integer(3, value.int);
+    attribute.integer(20, 2);
+  } else if ("string" in value) {
+    attribute.string(4, value.string);
+    attribute.integer(20, 3);
+  } else if ("graph" in value) {
+    attribute.message(6, (inner) => writeGraphBody(inner, value.graph));
+    attribute.integer(20, 5);
+  } else {
+    for (const item of value.ints) attribute.integer(8, item);
+    attribute.integer(20, 7);
+  }
+}
+
+function writeValueInfo(info: ProtobufWriter, name: string, type: TensorType): void {
+  info.string(1, name);
+  info.message(2, (typeProto) => {
+    typeProto.message(1, (tensor) => {
+      tensor.integer(1, onnxTypeCodes[type.dtype]);
+      tensor.message(2, (shape) => {
+        for (const side of type.shape) {
+          shape.message(1, (dimension) => {
+            if (side === freeSide) dimension.string(2, "batch");
+            else dimension.integer(1, side);
+          });
+        }
+      });
+    });
+  });
+}
