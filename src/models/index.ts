@@ -1,4 +1,6 @@
 // The models and their published variants.
+export { type MixerConfig, type MixerOutput, mixer, mixerDefaults } from "./mixer.js";
+export { type MixerShape, mixerConfig, mixerVariants, publishedMixers } from "./mixer-variants.js";
 export {
   drawsInTraining,
   type ModelConfig,
@@ -7,6 +9,19 @@ export {
   model,
   requireClassifier,
 } from "./model.js";
+export { type ResNetAttention, type ResNetConfig, type ResNetOutput, resnet, resnetDefaults } from "./resnet.js";
+export { publishedResNets, resnetBlocks, resnetConfig } from "./resnet-variants.js";
 export { type ViTSize, vitSize } from "./size.js";
+export {
+  type ConvolutionStem,
+  convolutionStem,
+  type Patches,
+  patchEmbedding,
+  type ResNetStem,
+  resnetStem,
+  type Stem,
+  stemFeatures,
+} from "./stems.js";
 export { patchSizes, publishedViTs, type ViTShape, vitConfig, vitVariants } from "./variants.js";
-export { type Pooling, type PositionEmbedding, type ViTConfig, type ViTOutput, vit, vitDefaults } from "./vit.js";
+export { type Pooling, type ViTConfig, type ViTOutput, vit, vitDefaults } from "./vit.js";
+export type { PositionEmbedding, PositionLayers } from "./vit-positions.js";

@@ -1,15 +1,6 @@
 // MLP-Mixer (Tolstikhin et al., 2021): MLPs over patches and over channels in turn. Facts: papers.md 3.2.
 import { add, type GeluForm, gelu, matmul, reduceMean, rematerialise, reshape, type Tensor } from "../graph/index.js";
-import {
-  dense,
-  dropout,
-  filledWith,
-  layerNorm,
-  lecunNormal,
-  type Scope,
-  stochasticDepth,
-  zeros,
-} from "../nn/index.js";
+import { dense, dropout, filledWith, layerNorm, lecunNormal, type Scope, stochasticDepth, zeros } from "../nn/index.js";
 import { patchEmbedding } from "./stems.js";
 
 export interface MixerConfig {

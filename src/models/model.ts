@@ -1,11 +1,15 @@
 // One type for every family of models, and the one place where a configuration becomes a network.
 import type { Tensor } from "../graph/index.js";
 import type { Scope } from "../nn/index.js";
+import { type MixerConfig, mixer } from "./mixer.js";
 import { type ResNetConfig, resnet } from "./resnet.js";
 import { type ViTConfig, vit } from "./vit.js";
 
 /** What describes a network whole but for the size of its images: the family and the family's configuration. */
-export type ModelConfig = ({ readonly family: "vit" } & ViTConfig) | ({ readonly family: "resnet" } & ResNetConfig);
+export type ModelConfig =
+  | ({ readonly family: "vit" } & ViTConfig)
+  | ({ readonly family: "resnet" } & ResNetConfig)
+  | ({ readonly family: "mixer" } & MixerConfig);
 
 export type ModelFamily = ModelConfig["family"];
 
@@ -29,6 +33,8 @@ export function model(scope: Scope, image: Tensor, config: ModelConfig): ModelOu
       return vit(scope, image, config);
     case "resnet":
       return resnet(scope, image, config);
+    case "mixer":
+      return mixer(scope, image, config);
   }
 }
 

@@ -1,11 +1,14 @@
 // Multi-head attention.
 import {
+  add,
   describe,
   elementCount,
   linear,
+  matmul,
   reshape,
   ShapeError,
   scaledDotProductAttention,
+  softmax,
   type Tensor,
   transpose,
 } from "../graph/index.js";
@@ -17,8 +20,17 @@ import type { Scope } from "./scope.js";
  * `heads` heads of d / heads channels; gives [N, t, d]. Parameters `query`, `key`, `value` (kernel [d, h, d/h], bias
  * [h, d/h]) and `out` (kernel [h, d/h, d]), kernels Xavier uniform over d by d (papers.md 1.1, 1.3).
  * Records the attention weights [N, h, t, s] as `attentionWeights`.
+ *
+ * `bias`, where given, makes of the queries [N, h, t, d/h] what is added to their scaled scores [N, h, t, s] before the
+ * softmax (see `relativeScores`). Throws ShapeError when the heads do not divide the width.
  */
-export function multiHeadAttention(scope: Scope, x: Tensor, heads: number, memory: Tensor = x): Tensor {
+export function multiHeadAttention(
+  scope: Scope,
+  x: Tensor,
+  heads: number,
+  memory: Tensor = x,
+  bias?: (query: Tensor) => Tensor,
+): Tensor {
   const width = x.shape.at(-1)!;
   if (x.shape.length !== 3 || width % heads !== 0) {
     throw new ShapeError(`attention: ${describe(x)} does not divide into ${heads} heads`);
@@ -33,14 +45,21 @@ export function multiHeadAttention(scope: Scope, x: Tensor, heads: number, memor
     const rows = linear(reshape(tokens, [n * t, width]), kernel, bias);
     return transpose(reshape(rows, [n, t, heads, side]), [0, 2, 1, 3]);
   };
-  const { output, weights } = scaledDotProductAttention(
-    project("query", x),
-    project("key", memory),
-    project("value", memory),
-  );
+  const query = project("query", x);
+  const key = project("key", memory);
+  const value = project("value", memory);
+  const { output, weights } = bias
+    ? biasedAttention(query, key, value, bias(query))
+    : scaledDotProductAttention(query, key, value);
   scope.name("attentionWeights", weights);
   const merged = reshape(transpose(output, [0, 2, 1, 3]), [elementCount(x.shape) / width, width]);
   const inner = scope.at("out");
   const kernel = reshape(inner.parameter("kernel", [heads, side, width], initializer), [width, width]);
   return reshape(linear(merged, kernel, inner.parameter("bias", [width], zeros)), x.shape);
+}
+
+function biasedAttention(query: Tensor, key: Tensor, value: Tensor, bias: Tensor) {
+  const scores = matmul(query, key, { transposeB: true, alpha: 1 / Math.sqrt(query.shape.at(-1)!) });
+  const weights = softmax(add(scores, bias));
+  return { output: matmul(weights, value), weights };
 }

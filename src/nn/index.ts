@@ -4,5 +4,5 @@ export { type NonLocalOptions, nonLocalBlock, squeezeExcitation } from "./channe
 export * from "./convolution.js";
 export * from "./initializers.js";
 export { dense, dropout, layerNorm, mlpBlock, stochasticDepth } from "./layers.js";
-export { sincos2d, sincos2dTensor } from "./positions.js";
+export { learned2d, relativeScores, sincos2d, sincos2dTensor } from "./positions.js";
 export { type Parameter, Scope, type ScopeOptions } from "./scope.js";

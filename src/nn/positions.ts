@@ -1,5 +1,18 @@
-// Position embeddings of a grid of patches.
-import { constant, type DType, type Tensor } from "../graph/index.js";
+// Position embeddings of a grid of patches: fixed, learned by axis, and relative.
+import {
+  concat,
+  constant,
+  type DType,
+  describe,
+  expand,
+  matmul,
+  reshape,
+  ShapeError,
+  sliceAxis,
+  type Tensor,
+} from "../graph/index.js";
+import { normal } from "./initializers.js";
+import type { Scope } from "./scope.js";
 
 /**
  * The fixed 2-D sine/cosine embedding [1, height * width, d], row-major: [sin(x w), cos(x w), sin(y w), cos(y w)] with
@@ -28,3 +41,58 @@ export function sincos2d(height: number, width: number, d: number): Float32Array
 /** `sincos2d` as a constant of the graph. */
 export const sincos2dTensor = (height: number, width: number, d: number, dtype: DType): Tensor =>
   constant(sincos2d(height, width, d), [1, height * width, d], dtype);
+
+/**
+ * Learned embeddings of the columns and of the rows, each of half the width, joined for every cell: [1, rows * columns, d],
+ * row-major (ViT paper, appendix D.4; papers.md 9.5). Parameters `pos_embedding_x` [1, columns, d/2] and `pos_embedding_y`
+ * [1, rows, d/2], normal with deviation 1 / sqrt(d) as the 1-D table. Throws RangeError when d is odd.
+ */
+export function learned2d(scope: Scope, rows: number, columns: number, d: number): Tensor {
+  if (d % 2 !== 0) throw new RangeError(`a position embedding by axis needs an even width, got ${d}`);
+  const half = d / 2;
+  const initializer = normal(1 / Math.sqrt(d));
+  const x = scope.parameter("pos_embedding_x", [1, columns, half], initializer);
+  const y = scope.parameter("pos_embedding_y", [1, rows, half], initializer);
+  const spread = [
+    expand(reshape(x, [1, 1, columns, half]), [1, rows, columns, half]),
+    expand(reshape(y, [1, rows, 1, half]), [1, rows, columns, half]),
+  ];
+  return reshape(concat(spread, 3), [1, rows * columns, d]);
+}
+
+/**
+ * What relative positions add to the attention scores: every query attends, beside the keys, to an embedding of its
+ * offset from each patch in the 1-D order of the patches (ViT paper, appendix D.4; papers.md 9.5). For queries
+ * [N, h, t, side] gives q_i . r(i - j) / sqrt(side), [N, h, t, t].
+ *
+ * The paper leaves open: the scale (as for the keys, Shaw et al., 2018, arXiv:1803.02155), the width (a key's: `side` for
+ * each head), and the class token, which has no place among the patches: with `classToken` the first token's row and
+ * column are zero.
+ *
+ * Parameter `relative_embedding` [h, 2n - 1, side] over n patches; row k is for the offset i - j = n - 1 - k.
+ */
+export function relativeScores(scope: Scope, query: Tensor, { classToken }: { readonly classToken: boolean }): Tensor {
+  if (query.shape.length !== 4) throw new ShapeError(`relativeScores: ${describe(query)} must be [N, h, t, side]`);
+  const [batch, heads, t, side] = query.shape as [number, number, number, number];
+  const n = classToken ? t - 1 : t;
+  const patches = classToken ? sliceAxis(query, 2, 1, t) : query;
+  const table = scope.parameter("relative_embedding", [heads, 2 * n - 1, side], normal(1 / Math.sqrt(heads * side)));
+  const byOffset = matmul(patches, table, { transposeB: true, alpha: 1 / Math.sqrt(side) });
+  const scores = aligned(byOffset, n);
+  if (!classToken) return scores;
+  const row = constant([0], [1, 1, 1, 1], query.dtype);
+  const below = concat([expand(row, [batch, heads, n, 1]), scores], 3);
+  return concat([expand(row, [batch, heads, 1, t]), below], 2);
+}
+
+/**
+ * [.., i, j] = x[.., i, j - i + n - 1] of x [.., n, 2n - 1]. Read row by row, that entry lies at i (2n - 2) + j + n - 1:
+ * without its first n - 1 numbers x has rows of 2n - 2, and each begins with the n that are wanted.
+ */
+function aligned(x: Tensor, n: number): Tensor {
+  if (n === 1) return x;
+  const leading = x.shape.slice(0, -2);
+  const flat = reshape(x, [...leading, n * (2 * n - 1)]);
+  const body = sliceAxis(flat, leading.length, n - 1, n - 1 + n * (2 * n - 2));
+  return sliceAxis(reshape(body, [...leading, n, 2 * n - 2]), leading.length + 1, 0, n);
+}

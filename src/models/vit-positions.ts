@@ -1,0 +1,99 @@
+// Where the patches of a Vision Transformer lie: the position embeddings of the ViT paper's appendix D.4 (papers.md 1.1,
+// 1.7, 9.5) and the class token among them.
+import { add, concat, constant, expand, type Tensor } from "../graph/index.js";
+import { learned2d, normal, relativeScores, type Scope, sincos2dTensor, zeros } from "../nn/index.js";
+
+/**
+ * - `learn`: a learned table, one row a token;
+ * - `learn2d`: learned tables of rows and columns, each of half the width;
+ * - `relative`: in the attention of every block, by the offset of the patches (`relativeScores`), nothing on the tokens;
+ * - `sincos2d`: fixed;
+ * - `none`.
+ */
+export type PositionEmbedding = "learn" | "learn2d" | "relative" | "sincos2d" | "none";
+
+/**
+ * Where it is added: to the `input` of the first block, or to the input of every block, each with its own table
+ * (`everyLayer`) or all with the same (`everyLayerShared`). Relative embeddings are in every block anyway: each has its own
+ * table unless they are shared.
+ */
+export type PositionLayers = "input" | "everyLayer" | "everyLayerShared";
+
+export interface PositionConfig {
+  readonly heads: number;
+  readonly pooling: string;
+  readonly posEmbedding: PositionEmbedding;
+  readonly posEmbeddingLayers: PositionLayers;
+  readonly classTokenOrder: "before" | "after";
+}
+
+export interface Grid {
+  readonly rows: number;
+  readonly columns: number;
+}
+
+/** Only in the 1-D table of the original order has the class token a row; by axis it has no place, so it gets nothing. */
+const classTokenHasRow = ({ pooling, posEmbedding, classTokenOrder }: PositionConfig): boolean =>
+  pooling === "tok" && posEmbedding === "learn" && classTokenOrder === "before";
+
+/** Tokens [N, rows * columns, d] with the class token, where there is one, in front and the embedding of the input added. */
+export function withPositions(scope: Scope, tokens: Tensor, grid: Grid, config: PositionConfig): Tensor {
+  const [n, , width] = tokens.shape as [number, number, number];
+  const joined = (x: Tensor) =>
+    config.pooling === "tok" ? concat([expand(scope.parameter("cls", [1, 1, width], zeros), [n, 1, width]), x], 1) : x;
+  const added = (x: Tensor, name: string) => {
+    const table = tableOf(scope, name, width, grid, config, x);
+    return table ? add(x, table) : x;
+  };
+  return classTokenHasRow(config) ? added(joined(tokens), originalName) : joined(added(tokens, "pos_embedding"));
+}
+
+/** The name of the table in the original layout (papers.md 1.9), in which the class token has a row. */
+const originalName = "Transformer/posembed_input/pos_embedding";
+
+/** The input [N, t, d] of block `layer` with what is added there; nothing at the first, which `withPositions` served. */
+export function withLayerPositions(
+  scope: Scope,
+  block: Scope,
+  x: Tensor,
+  layer: number,
+  grid: Grid,
+  config: PositionConfig,
+): Tensor {
+  if (layer === 0 || config.posEmbeddingLayers === "input") return x;
+  const shared = config.posEmbeddingLayers === "everyLayerShared";
+  const name = shared && classTokenHasRow(config) ? originalName : "pos_embedding";
+  const width = x.shape[2]!;
+  const table = tableOf(shared ? scope : block, name, width, grid, config, x);
+  if (!table) return x;
+  const lacksRow = table.shape[1] !== x.shape[1];
+  const whole = lacksRow ? concat([constant(new Float32Array(width), [1, 1, width], x.dtype), table], 1) : table;
+  return block.name("withPositions", add(x, whole));
+}
+
+/** The embedding [1, tokens, d] that is added to tokens; undefined where none is. */
+function tableOf(
+  scope: Scope,
+  name: string,
+  width: number,
+  { rows, columns }: Grid,
+  config: PositionConfig,
+  like: Tensor,
+): Tensor | undefined {
+  if (config.posEmbedding === "sincos2d") return sincos2dTensor(rows, columns, width, like.dtype);
+  if (config.posEmbedding === "learn2d") return learned2d(scope, rows, columns, width);
+  if (config.posEmbedding !== "learn") return undefined;
+  const count = rows * columns + (classTokenHasRow(config) ? 1 : 0);
+  return scope.parameter(name, [1, count, width], normal(1 / Math.sqrt(width)));
+}
+
+/** What the attention of a block adds to its scores; undefined where nothing is. `scope` is the root, `attention` the block's. */
+export function attentionBias(
+  scope: Scope,
+  attention: Scope,
+  config: PositionConfig,
+): ((query: Tensor) => Tensor) | undefined {
+  if (config.posEmbedding !== "relative") return undefined;
+  const own = config.posEmbeddingLayers === "everyLayerShared" ? scope.at("Transformer") : attention;
+  return (query) => relativeScores(own, query, { classToken: config.pooling === "tok" });
+}
