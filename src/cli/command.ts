@@ -13,11 +13,15 @@ export interface CommandDefinition<T extends ArgsDef = ArgsDef> {
   examples: readonly { line: string; does: string }[];
   /** Are unknown `--a.b=value` words settings of a recipe? */
   overrides?: boolean;
+  /** Does the last positional argument take every word that is left? They reach the body as `rest`. */
+  variadic?: boolean;
 }
 
 /** What a command is called with. */
 export interface CommandContext<T extends ArgsDef> {
   args: ParsedArgs<T>;
+  /** The words beyond the positional arguments, where the command is variadic. */
+  rest: readonly string[];
   /** Settings of the recipe given on the command line, in order. */
   overrides: readonly Override[];
   /** Does the caller read stdout as JSON? Then no progress is shown. */

@@ -19,6 +19,8 @@ const seed = {
   description: "Seed of everything drawn at random",
 } as const;
 
+const network = "Run folder, checkpoint file, or published weights: a file, a folder or a hub name";
+
 export const quickstart = defineArguments({
   name: "quickstart",
   summary: "Learn from embedded images, then name classes never seen from five pictures of each; a few minutes",
@@ -109,6 +111,28 @@ export const embed = defineArguments({
     threads,
   },
   examples: [{ line: "fovea embed runs/quickstart photos/ --output photos.safetensors", does: "one row an image" }],
+});
+
+export const predict = defineArguments({
+  name: "predict",
+  summary: "Name the most probable classes of images",
+  arguments: {
+    checkpoint: { type: "positional", required: true, description: network },
+    images: {
+      type: "positional",
+      required: true,
+      description: "Files and folders of images, any number; - for an image, or paths one a line, on standard input",
+    },
+    top: { type: "string", valueHint: "n", default: "1", description: "Classes named for each image" },
+    device,
+    threads,
+  },
+  examples: [
+    { line: "fovea predict runs/quickstart photo.jpg --top 5", does: "the five most probable classes" },
+    { line: "fovea predict runs/quickstart photos/ more/one.png --json", does: "every image below a folder, as JSON" },
+    { line: "find . -name '*.jpg' | fovea predict runs/quickstart -", does: "paths from another program" },
+  ],
+  variadic: true,
 });
 
 export const models = defineArguments({

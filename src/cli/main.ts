@@ -28,6 +28,7 @@ const commands: readonly Entry[] = [
   entry(definitions.train, () => import("./commands/train.js")),
   entry(definitions.fewshot, () => import("./commands/fewshot.js")),
   entry(definitions.embed, () => import("./commands/embed.js")),
+  entry(definitions.predict, () => import("./commands/predict.js")),
   entry(definitions.models, () => import("./commands/models.js")),
   entry(definitions.data, () => import("./commands/data.js")),
   entry(definitions.benchEngine, () => import("./commands/bench-engine.js")),
@@ -61,14 +62,16 @@ function findCommand(words: readonly string[], commands: readonly Entry[]): Foun
 async function runCommand({ entry, rest }: Found): Promise<number> {
   const [{ parseArgs }, { commonArguments }] = await Promise.all([import("citty"), import("./command.js")]);
   const args = { ...entry.definition.arguments, ...commonArguments };
-  const { known, settings } = sortWords(rest, args, { settings: entry.definition.overrides === true });
-  const parsed = parseArgs(known, args);
+  const { overrides: takesSettings = false, variadic = false } = entry.definition;
+  const sorted = sortWords(rest, args, { settings: takesSettings, variadic });
+  const parsed = parseArgs(sorted.known, args);
   const json = parsed["json"] === true;
-  const overrides = settings.length > 0 ? (await import("../train/overrides.js")).parseOverrides(settings) : [];
+  const overrides =
+    sorted.settings.length > 0 ? (await import("../train/overrides.js")).parseOverrides(sorted.settings) : [];
   const command = await entry.load();
   const release = guardStdout();
   try {
-    const result = await command.run({ args: parsed, overrides, json, note });
+    const result = await command.run({ args: parsed, rest: sorted.rest, overrides, json, note });
     printResult(result, json);
     return result.failed ? exitFailure : 0;
   } finally {

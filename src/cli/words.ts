@@ -36,14 +36,21 @@ export interface SortedWords {
   known: string[];
   /** `--path=value` words for a recipe, with the word after them where they have no `=`. */
   settings: string[];
+  /** Words beyond the positional arguments of a variadic command. */
+  rest: string[];
 }
 
 /**
  * Sorts words by the arguments a command has. Unknown flags are settings where `settings` says so.
  *
- * Throws UsageError for an unknown flag (naming the nearest), a flag without its value, and words beyond the positional arguments.
+ * Throws UsageError for an unknown flag (naming the nearest), a flag without its value, and words beyond the positional
+ * arguments of a command that is not variadic.
  */
-export function sortWords(words: readonly string[], args: ArgsDef, options: { settings: boolean }): SortedWords {
+export function sortWords(
+  words: readonly string[],
+  args: ArgsDef,
+  options: { settings: boolean; variadic?: boolean },
+): SortedWords {
   const table = flagTable(args);
   const positionals = Object.entries(args).filter(([, { type }]) => type === "positional");
   const known: string[] = [];
@@ -93,10 +100,11 @@ export function sortWords(words: readonly string[], args: ArgsDef, options: { se
   if (missing) {
     throw new UsageError(`${missing[0].toUpperCase()} is missing: ${missing[1].description ?? ""}`);
   }
+  const rest = options.variadic ? places.splice(positionals.length) : [];
   if (places.length > positionals.length) {
     throw new UsageError(`"${places[positionals.length]}" is one word too many`);
   }
-  return { known: places.length > 0 ? [...known, "--", ...places] : known, settings };
+  return { known: places.length > 0 ? [...known, "--", ...places] : known, settings, rest };
 }
 
 /** Reads a whole number given as text. Throws UsageError naming the flag. */

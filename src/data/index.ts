@@ -26,5 +26,6 @@ export {
   type SplitDescription,
 } from "./sources/describe.js";
 export { embeddedSets } from "./sources/embedded.js";
+export { imageFiles, type NamedImage } from "./sources/files.js";
 export { openRecipe, openSource, parseSpec, sourceKinds } from "./sources/open.js";
 export type { Example, ImageSet, ImageSource, MergeClasses, SourceKind, SourceRecipe } from "./sources/types.js";

@@ -1,5 +1,6 @@
 // What a run will cost, before it runs: parameters, FLOPs, memory, steps and time.
 import { byteSize } from "../graph/index.js";
+import type { ModelConfig } from "../models/index.js";
 import { buildClassifier } from "./classifier.js";
 import { evaluateMatmulRate } from "./matmul-rate.js";
 import { openPart } from "./open-part.js";
@@ -26,8 +27,12 @@ export interface DryRun {
 
 // Node, ONNX Runtime and the loader before any model: resident bytes measured on Linux with Node 20.
 const baseBytes = 180e6;
-// The share of the matmul rate a step reaches: see README, "Speed"; narrow models reach less than wide ones.
-const ratioOf = (width: number): number => (width >= 384 ? 0.75 : width >= 192 ? 0.6 : 0.45);
+// The share of the matmul rate a step reaches: see README, "Speed"; narrow models reach less than wide ones, convolutions
+// less than products.
+function ratioOf(model: ModelConfig): number {
+  if (model.family === "resnet") return 0.5;
+  return model.width >= 384 ? 0.75 : model.width >= 192 ? 0.6 : 0.45;
+}
 
 /** Traces a recipe's graphs and measures the machine; trains nothing and writes nothing. */
 export async function dryRun(recipe: Recipe): Promise<DryRun> {
@@ -36,7 +41,7 @@ export async function dryRun(recipe: Recipe): Promise<DryRun> {
     const plan = planRun(recipe, source.length, source.classNames.length);
     const { parameterCount, cost, slots } = buildClassifier(plan.classifier, recipe.seed);
     const matmulGflops = await evaluateMatmulRate(recipe.threads);
-    const assumedRatio = ratioOf(plan.classifier.model.width);
+    const assumedRatio = ratioOf(plan.classifier.model);
     const stateBytes = slots.reduce((total, { input }) => total + byteSize(input), 0);
     const totalFlops = cost.step.flops * plan.totalSteps;
     return {

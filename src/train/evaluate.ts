@@ -61,8 +61,9 @@ function noneReadable({ name }: ImageSource, [first]: readonly BadExample[]): Er
   return new Error(`no image of ${name} could be read${first ? `; the first, ${first.id}: ${first.reason}` : ""}`);
 }
 
+/** What a network gives for each image. */
 export interface Representations {
-  /** [count, width], row by row. */
+  /** [count, width], row by row: representations, or logits. */
   readonly features: Float32Array;
   readonly width: number;
   readonly labels: Int32Array;
@@ -82,8 +83,23 @@ export interface RepresentOptions extends PassOptions {
 }
 
 /** The representation (`preLogits`) of every readable image of a source, in the source's order. Throws when there is none. */
-export async function representImages(
+export const representImages = (
   program: Program,
+  source: ImageSource,
+  options: RepresentOptions,
+): Promise<Representations> => rowsOf(program, "represent", "preLogits", source, options);
+
+/** The logits of every readable image of a source, in the source's order. Throws when there is none. */
+export const classifyImages = (
+  program: Program,
+  source: ImageSource,
+  options: RepresentOptions,
+): Promise<Representations> => rowsOf(program, "classify", "logits", source, options);
+
+async function rowsOf(
+  program: Program,
+  name: string,
+  output: string,
   source: ImageSource,
   options: RepresentOptions,
 ): Promise<Representations> {
@@ -111,11 +127,11 @@ export async function representImages(
       }
       onBatch?.(batch);
       const feeds = { image: batch.image };
-      const { preLogits } = await program.run("represent", feeds);
-      width = preLogits!.length / batchSize;
+      const values = (await program.run(name, feeds))[output] as Float32Array;
+      width = values.length / batchSize;
       for (let i = 0; i < batchSize; i++) {
         if (batch.mask[i] === 0) continue;
-        rows.push((preLogits as Float32Array).subarray(i * width, (i + 1) * width));
+        rows.push(values.subarray(i * width, (i + 1) * width));
         labels.push(batch.label[i]!);
         indices.push(batch.indices[i]!);
       }

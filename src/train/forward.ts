@@ -18,6 +18,8 @@ export interface ForwardFunctions {
   readonly parameters: readonly Parameter[];
   /** image, label; gives logits [N, classes] and the loss of each image [N]. */
   readonly evaluate: ProgramFunction & { readonly outputs: { readonly logits: Tensor; readonly loss: Tensor } };
+  /** image; gives logits [N, classes]. */
+  readonly classify: ProgramFunction & { readonly outputs: { readonly logits: Tensor } };
   /** image; gives the representation preLogits [N, width]. */
   readonly represent: ProgramFunction & { readonly outputs: { readonly preLogits: Tensor } };
 }
@@ -37,6 +39,7 @@ export function forwardFunctions(config: ForwardConfig, parameters: readonly Par
   return {
     parameters: scope.parameters,
     evaluate: { inputs: [image, label], outputs: { logits: logits!, loss } },
+    classify: { inputs: [image], outputs: { logits: logits! } },
     represent: { inputs: [image], outputs: { preLogits } },
   };
 }

@@ -25,11 +25,10 @@ export async function embedSource(
 ): Promise<EmbeddedSource> {
   const pixelRows: Float32Array[] = [];
   let columns = 0;
-  const { program, batchSize, preprocessing, recipe } = model;
+  const { program, batchSize, preprocessing } = model;
   const found = await representImages(program, source, {
     batchSize,
     preprocessing,
-    ...(recipe.data.workers !== undefined && { workers: recipe.data.workers }),
     onProgress,
     onBatch: ({ image, shape, mask }) => {
       const pixels = rawPixelFeatures({ data: image, shape });

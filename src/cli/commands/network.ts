@@ -9,14 +9,17 @@ export interface NetworkArguments {
   readonly threads?: string | undefined;
 }
 
-/** Opens the network that a command was given, for its representation. */
+/** Opens the network that a command was given, for its representation or its classes. */
 export function openNetwork(
   { checkpoint, device, threads }: NetworkArguments,
   note: (text: string) => void,
+  use: "represent" | "classify" = "represent",
+  batchSize?: number,
 ): Promise<OpenedModel> {
   return openModel(checkpoint, {
     device: parseDevice(device),
-    functions: ["represent"],
+    functions: [use],
+    ...(batchSize !== undefined && { batchSize }),
     note,
     ...(threads !== undefined && { threads: wholeNumber(threads, "threads", 1) }),
   });
@@ -24,11 +27,11 @@ export function openNetwork(
 
 /** What is said of a network in JSON documents. */
 export function networkDocument(model: OpenedModel) {
-  const { path, step, config, imageShape, preprocessing, width, parameterCount, recipe } = model;
+  const { path, step, config, imageShape, preprocessing, width, parameterCount } = model;
   return {
     checkpoint: path,
     step,
-    name: recipe.model.name,
+    name: config.family,
     parameters: parameterCount,
     width,
     imageShape,

@@ -1,0 +1,68 @@
+/** `fovea predict`: the most probable classes of images, by a network that was trained to tell classes apart. */
+import { imageFiles, type NamedImage } from "../../data/index.js";
+import { classifyImages, type Guess, topClasses } from "../../train/index.js";
+import { defineCommand } from "../command.js";
+import { predict } from "../definitions.js";
+import { UsageError, wholeNumber } from "../words.js";
+import { badLines, networkDocument, openNetwork, withProgress } from "./network.js";
+import { readImageOrPaths } from "./stdin.js";
+
+interface Prediction {
+  image: string;
+  guesses: readonly Guess[];
+}
+
+/** The words as places of images; `-` becomes what standard input holds. */
+async function placesFrom(words: readonly string[]): Promise<(string | NamedImage)[]> {
+  const places: (string | NamedImage)[] = [];
+  for (const word of words) {
+    if (word !== "-") places.push(word);
+    else if (words.filter((other) => other === "-").length > 1) throw new UsageError('"-" may stand once only');
+    else places.push(...(await readImageOrPaths(process.stdin)));
+  }
+  return places;
+}
+
+const nameOf = ({ name, class: index }: Guess) => name ?? `class ${index}`;
+
+/** One line an image; with several guesses, the others below it. */
+function listing(predictions: readonly Prediction[]): string {
+  const width = Math.max(...predictions.flatMap(({ guesses }) => guesses.map((guess) => nameOf(guess).length)));
+  const line = (guess: Guess) =>
+    `${nameOf(guess).padEnd(width)}  ${(100 * guess.probability).toFixed(1).padStart(5)} %`;
+  return predictions
+    .map(({ image, guesses }) => {
+      if (guesses.length === 1) return `${line(guesses[0]!)}  ${image}`;
+      return [image, ...guesses.map((guess) => `  ${line(guess)}`)].join("\n");
+    })
+    .join("\n");
+}
+
+export const command = defineCommand(predict, async ({ args, rest, json, note }) => {
+  const top = wholeNumber(args.top, "top", 1);
+  const source = await imageFiles(await placesFrom([args.images, ...rest]));
+  const model = await openNetwork(args, note, "classify", Math.min(source.length, 32));
+  try {
+    // only files that are read in this thread: bytes from standard input cannot be opened by another
+    const { features, width, indices, bad } = await withProgress(
+      source.length,
+      json || source.length < 32,
+      (progress) =>
+        classifyImages(model.program, source, { ...model, workers: 0, maxBadFraction: 1, onProgress: progress }),
+    );
+    const predictions: Prediction[] = [];
+    for (const [row, index] of indices.entries()) {
+      const { id } = await source.get(index);
+      const logits = features.subarray(row * width, (row + 1) * width);
+      predictions.push({ image: id, guesses: topClasses(logits, top, model.loss, model.classNames) });
+    }
+    for (const line of badLines(bad)) note(line);
+    return {
+      document: { predictions, bad, model: networkDocument(model) },
+      text: listing(predictions),
+      failed: bad.length > 0,
+    };
+  } finally {
+    await model.close();
+  }
+});
