@@ -3,13 +3,8 @@ import { createHash } from "node:crypto";
 import { mkdir, readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { removeLeftovers, syncFolder } from "../weights/atomic.js";
-import {
-  SafetensorsFile,
-  type SafetensorsHeader,
-  type StoredTensor,
-  tensorBytes,
-  writeSafetensors,
-} from "../weights/safetensors.js";
+import { SafetensorsFile, type SafetensorsHeader, writeSafetensors } from "../weights/safetensors.js";
+import { type StoredTensor, tensorBytes } from "../weights/stored.js";
 
 /** Anything JSON can hold. */
 export type Json = string | number | boolean | null | readonly Json[] | { readonly [key: string]: Json };
