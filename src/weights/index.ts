@@ -1,7 +1,40 @@
 /** Weights: file formats, published layouts, the hub, and `loadWeights` and `saveWeights` over all of them. */
 export * from "./atomic.js";
+export { cacheFolder } from "./cache.js";
+export { type ImageSize, patchGrid } from "./describe.js";
 export { WeightsError } from "./error.js";
-export * from "./npz.js";
+export { augRegAddress, fetchAugReg, fetchHubModel, type HubName, type HubOptions, parseHubName } from "./hub.js";
+export { type LayoutName, layouts } from "./layouts/index.js";
+export {
+  type InspectedWeights,
+  inspectWeights,
+  type LoadedWeights,
+  type LoadOptions,
+  loadWeights,
+  resizeImages,
+  type Weights,
+  type WeightTensor,
+  withClasses,
+} from "./load.js";
+export type { PublishedAccuracy, WeightsMetadata } from "./metadata.js";
+export { decodeNpz, encodeNpz, NpzFile, readNpz, writeNpz } from "./npz.js";
+export { requireFinite, toFloat32 } from "./numbers.js";
+export { type PatchGrid, type PositionResize, positionResizes, resizeLine, resizePositions } from "./positions.js";
+export {
+  type AugRegSettings,
+  augRegFile,
+  findAugReg,
+  type PublishedAugReg,
+  parseAugRegName,
+  publishedAugReg,
+} from "./published-augreg.js";
 export * from "./safetensors.js";
-export type { StoredDType, StoredTensor, TensorEntry, TensorFile, TypedArray } from "./stored.js";
-export { tensorBytes } from "./stored.js";
+export { layoutShapes, layoutTensors, saveWeights, withClassTokenOrder } from "./save.js";
+export {
+  type StoredDType,
+  type StoredTensor,
+  type TensorEntry,
+  type TensorFile,
+  type TypedArray,
+  tensorBytes,
+} from "./stored.js";

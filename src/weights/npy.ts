@@ -1,6 +1,6 @@
 /** The .npy format of NumPy (NEP 1): a header that names dtype, order and shape, then the numbers. */
 import { WeightsError } from "./error.js";
-import type { StoredDType, TypedArray } from "./safetensors.js";
+import type { StoredDType, TypedArray } from "./stored.js";
 
 /** What a .npy file says of itself. */
 export interface NpyHeader {

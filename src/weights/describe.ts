@@ -1,0 +1,251 @@
+/** What a network is, from the names and shapes of its weights and what is known beside them. */
+import { elementCount, input } from "../graph/index.js";
+import {
+  type MixerConfig,
+  type ModelConfig,
+  mixerDefaults,
+  model,
+  type ResNetConfig,
+  resnetDefaults,
+  resnetStem,
+  type Stem,
+  type ViTConfig,
+  vitDefaults,
+  vitVariants,
+} from "../models/index.js";
+import { Scope } from "../nn/index.js";
+import { WeightsError } from "./error.js";
+import type { Hints, Reading } from "./layouts/index.js";
+import { type Named, type View, viewOf } from "./layouts/table.js";
+import type { PatchGrid } from "./positions.js";
+
+/** The size of the images weights are for, in pixels, and their channels. */
+export interface ImageSize {
+  readonly height: number;
+  readonly width: number;
+  readonly channels: number;
+}
+
+/** A network and its images, as a file describes them. */
+export interface Described {
+  readonly config: ModelConfig;
+  readonly image: ImageSize;
+  readonly notes: readonly string[];
+}
+
+/** Any larger is a damaged description; published images have 1024 pixels a side at most. */
+const maxImageSide = 1 << 14;
+/** Images of a network that takes any size, where nothing says which it was trained on (papers.md 2.1). */
+const usualImageSide = 224;
+
+const missing = (name: string): never => {
+  throw new WeightsError(`it lacks ${name} in our names, without which the network cannot be told`);
+};
+
+function shapeOf(view: View, name: string, rank: number): readonly number[] {
+  const shape = view.get(name) ?? missing(name);
+  if (shape.length !== rank) {
+    throw new WeightsError(`the shape [${shape.join(", ")}] of ${name} (our name) should have ${rank} sides`);
+  }
+  return shape;
+}
+
+const sizeOf = (view: View, name: string): number | undefined => {
+  const shape = view.get(name);
+  return shape && elementCount(shape);
+};
+
+/** How many different numbers stand in the first group of names that match. */
+function countOf(view: View, expression: RegExp): number {
+  const found = new Set<string>();
+  for (const name of view.keys()) {
+    const match = expression.exec(name);
+    if (match) found.add(match[1]!);
+  }
+  return found.size;
+}
+
+function blocksOf(view: View): number[] {
+  const stages = countOf(view, /^block(\d+)\/unit\d+\/conv1\/kernel$/);
+  return Array.from({ length: stages }, (_, i) => countOf(view, new RegExp(`^block${i + 1}/unit(\\d+)/conv1/kernel$`)));
+}
+
+/** The heads of a width are the same in every published variant of it (papers.md 1.4); otherwise 64 channels a head. */
+function headsOf(view: View, width: number, hints: Hints, notes: string[]): number {
+  const query = view.get("Transformer/encoderblock_0/MultiHeadDotProductAttention_0/query/kernel");
+  if (query?.length === 3) return query[1]!;
+  if (hints.heads !== undefined) return hints.heads;
+  const known = Object.values(vitVariants).find((variant) => variant.width === width);
+  const heads = known?.heads ?? width / 64;
+  if (!Number.isInteger(heads) || heads < 1) {
+    throw new WeightsError(`nothing says how many heads its attention of width ${width} has; give config: { heads }`);
+  }
+  notes.push(`the file does not say how many heads there are: ${heads}, as every published model of width ${width}`);
+  return heads;
+}
+
+function stemOf(view: View): Stem {
+  if (view.has("conv_root/kernel")) {
+    return { ...resnetStem(blocksOf(view)), widthFactor: shapeOf(view, "conv_root/kernel", 4)[0]! / 64 };
+  }
+  return { kind: "patch" };
+}
+
+function vitOf(view: View, hints: Hints, notes: string[]): ViTConfig {
+  const [patchSize, , , width] = shapeOf(view, "embedding/kernel", 4) as [number, number, number, number];
+  const preLogits = sizeOf(view, "pre_logits/bias");
+  const hasTable = ["Transformer/posembed_input/pos_embedding", "pos_embedding"].some((name) => view.has(name));
+  if (!hasTable)
+    notes.push("there is no learned position embedding: taken for the fixed sine/cosine one (papers.md 1.7)");
+  return {
+    ...vitDefaults,
+    stem: stemOf(view),
+    patchSize,
+    width,
+    depth: countOf(view, /^Transformer\/encoderblock_(\d+)\/LayerNorm_0\/scale$/),
+    heads: headsOf(view, width, hints, notes),
+    mlpDim: sizeOf(view, "Transformer/encoderblock_0/MlpBlock_0/Dense_0/bias") ?? missing("the MLP of its first block"),
+    classes: sizeOf(view, "head/bias") ?? 0,
+    pooling: view.has("cls") ? "tok" : view.has("MAPHead_0/probe") ? "map" : "gap",
+    posEmbedding: hasTable ? "learn" : "sincos2d",
+    preLogits: preLogits === undefined ? false : preLogits === width ? true : preLogits,
+  };
+}
+
+function mixerOf(view: View): MixerConfig {
+  const [patchSize, , , width] = shapeOf(view, "stem/kernel", 4) as [number, number, number, number];
+  return {
+    ...mixerDefaults,
+    patchSize,
+    width,
+    depth: countOf(view, /^MixerBlock_(\d+)\/LayerNorm_0\/scale$/),
+    tokensMlpDim:
+      sizeOf(view, "MixerBlock_0/token_mixing/Dense_0/bias") ?? missing("the token mixing of its first block"),
+    channelsMlpDim:
+      sizeOf(view, "MixerBlock_0/channel_mixing/Dense_0/bias") ?? missing("the channel mixing of its first block"),
+    classes: sizeOf(view, "head/bias") ?? 0,
+  };
+}
+
+function resnetOf(view: View): ResNetConfig {
+  return {
+    ...resnetDefaults,
+    blocks: blocksOf(view),
+    widthFactor: shapeOf(view, "conv_root/kernel", 4)[0]! / 64,
+    classes: sizeOf(view, "head/bias") ?? 0,
+  };
+}
+
+/** Patches that a learned table or a token MLP fixes; undefined where any image fits. */
+function fixedPatches(view: View, config: ModelConfig): { readonly count: number; readonly what: string } | undefined {
+  if (config.family === "mixer") {
+    const count = sizeOf(view, "MixerBlock_0/token_mixing/Dense_1/bias");
+    return count === undefined ? undefined : { count, what: "its token mixing" };
+  }
+  if (config.family !== "vit" || config.posEmbedding !== "learn") return undefined;
+  const hasRow = config.pooling === "tok" && config.classTokenOrder === "before";
+  const shape = view.get(hasRow ? "Transformer/posembed_input/pos_embedding" : "pos_embedding");
+  const count = (shape?.at(-2) ?? 0) - (hasRow ? 1 : 0);
+  return count > 0 ? { count, what: "its position embedding" } : undefined;
+}
+
+/** The grid of patches that a network cuts an image into; undefined for one that cuts none. */
+export function patchGrid(config: ModelConfig, image: { height: number; width: number }): PatchGrid | undefined {
+  if (config.family === "resnet") return undefined;
+  const strides = config.family === "vit" ? stridesOf(config.stem) : [];
+  const side = (pixels: number) =>
+    Math.floor(strides.reduce((rest, stride) => Math.ceil(rest / stride), pixels) / config.patchSize);
+  return { rows: side(image.height), columns: side(image.width) };
+}
+
+/** What the stem divides the sides by, rounding up each time: all of them pad. */
+function stridesOf(stem: Stem): readonly number[] {
+  if (stem.kind === "patch") return [];
+  return stem.kind === "convolutions" ? stem.strides : [2, 2, ...stem.blocks.slice(1).map(() => 2)];
+}
+
+function imageOf(view: View, config: ModelConfig, hints: Hints, channels: number): ImageSize {
+  const patches = fixedPatches(view, config);
+  if (!patches) {
+    const { height = usualImageSide, width = usualImageSide } = hints.image ?? {};
+    return { height, width, channels };
+  }
+  const fits = (image: { height: number; width: number }) => {
+    const grid = patchGrid(config, image)!;
+    return grid.rows * grid.columns === patches.count;
+  };
+  if (hints.image && fits(hints.image)) return { ...hints.image, channels };
+  const patch = config.family === "resnet" ? 1 : config.patchSize;
+  const perPatch =
+    patch * (config.family === "vit" ? stridesOf(config.stem).reduce((product, s) => product * s, 1) : 1);
+  const side = Math.round(Math.sqrt(patches.count)) * perPatch;
+  if (side > 0 && side <= maxImageSide && fits({ height: side, width: side }))
+    return { height: side, width: side, channels };
+  throw new WeightsError(
+    `${patches.what} has ${patches.count} patches, which are no square${hints.image ? ` and not those of ${hints.image.height} x ${hints.image.width} pixels` : ""}; give sourceImage: [height, width] they were trained on`,
+  );
+}
+
+/** No part of a network may claim more of something than this, or building its graph would not end. */
+const maxSetting = 1 << 20;
+
+function requireSane(config: ModelConfig, tensors: number): void {
+  const lists = config.family === "mixer" ? [] : config.family === "resnet" ? config.blocks : stemCounts(config.stem);
+  const depth = config.family === "resnet" ? 0 : config.depth;
+  for (const [name, value] of Object.entries(config)) {
+    if (typeof value !== "number") continue;
+    if (!Number.isFinite(value) || Math.abs(value) > maxSetting) {
+      throw new WeightsError(`its setting ${name} of ${value} is that of no network`);
+    }
+  }
+  const whole = [depth, ...lists, ...(config.family === "resnet" ? [] : [config.width, config.patchSize])];
+  if (
+    !whole.every((value) => Number.isInteger(value) && value >= 0) ||
+    lists.reduce((a, b) => a + b, depth) > tensors
+  ) {
+    throw new WeightsError(`it claims ${depth || lists.join(", ")} blocks with ${tensors} tensors`);
+  }
+}
+
+const stemCounts = (stem: Stem): readonly number[] =>
+  stem.kind === "resnet" ? stem.blocks : stem.kind === "convolutions" ? stem.strides : [];
+
+/** The network a file holds. `changes` are settings that go before what the file says. Throws WeightsError. */
+export function describeNetwork(
+  reading: Reading,
+  hints: Hints,
+  changes: Readonly<Record<string, unknown>> = {},
+): Described {
+  const view = viewOf(reading.entries, reading.rows);
+  const notes = [...reading.notes];
+  const told = { ...hints, ...(typeof changes["heads"] === "number" && { heads: changes["heads"] }) };
+  const { family } = reading;
+  const shapes = family === "vit" ? vitOf(view, told, notes) : family === "mixer" ? mixerOf(view) : resnetOf(view);
+  const config = { ...shapes, ...reading.config, ...hints.config, ...changes, family } as ModelConfig;
+  requireSane(config, reading.entries.size);
+  const first =
+    family === "mixer" ? "stem/kernel" : view.has("conv_root/kernel") ? "conv_root/kernel" : "embedding/kernel";
+  const channels =
+    config.family === "vit" && config.stem.kind === "convolutions"
+      ? shapeOf(view, "stem/conv1/kernel", 4)[1]!
+      : shapeOf(view, first, 4)[first === "conv_root/kernel" ? 1 : 2]!;
+  return { config, image: imageOf(view, config, hints, channels), notes };
+}
+
+/** Sides of the images that a network of any size is traced on: enough for every stage to keep a pixel. */
+const traceSide = 64;
+
+/** The parameters of a network for images of a size, in order of first use. Throws WeightsError when it cannot be built. */
+export function parametersOf(config: ModelConfig, image: ImageSize): Named[] {
+  const depends =
+    config.family === "mixer" || (config.family === "vit" && !["sincos2d", "none"].includes(config.posEmbedding));
+  const side = config.family === "vit" ? Math.max(traceSide, config.patchSize * 64) : traceSide;
+  const { height, width } = depends ? image : { height: side, width: side };
+  try {
+    const scope = Scope.root();
+    model(scope, input("image", "float32", [1, height, width, image.channels]), config);
+    return scope.parameters.map(({ name, tensor }) => ({ name, shape: tensor.shape }));
+  } catch (error) {
+    throw new WeightsError(`what it says of its network makes none: ${(error as Error).message}`, { cause: error });
+  }
+}

@@ -1,0 +1,217 @@
+/**
+ * Fetches published weights into the cache: models of the Hugging Face hub, and AugReg checkpoints from their public bucket.
+ *
+ * What is in the cache whole is used without asking anyone, so that it works offline and stays the same; `refresh` asks.
+ */
+import { join } from "node:path";
+import { downloadFile, type ListFileEntry, listFiles, modelInfo } from "@huggingface/hub";
+import { formatBytes } from "../text/format.js";
+import {
+  type CacheRecord,
+  cacheFolder,
+  findDamage,
+  readRecord,
+  replaceFolder,
+  saveDownload,
+  writeRecord,
+} from "./cache.js";
+import { WeightsError } from "./error.js";
+import { augRegFile } from "./published-augreg.js";
+import { insideFolder, shardNames } from "./tensor-files.js";
+
+export interface HubOptions {
+  /** The cache folder; `FOVEA_CACHE` or the user's when left out (see `cacheFolder`). */
+  readonly cache?: string;
+  /** The address that stands for the hub or the bucket: a mirror. */
+  readonly endpoint?: string;
+  /** For models that are not public. */
+  readonly accessToken?: string;
+  /** Never ask the network. */
+  readonly offline?: boolean;
+  /** Ask whether there is something newer, and fetch it. */
+  readonly refresh?: boolean;
+  /** Told what is fetched and from where. */
+  readonly note?: (text: string) => void;
+}
+
+/** A model of the hub. */
+export interface HubName {
+  /** `owner/name`. */
+  readonly repository: string;
+  /** A branch, tag or commit; `main` when left out. */
+  readonly revision: string;
+}
+
+const part = "[A-Za-z0-9][A-Za-z0-9._-]{0,95}";
+const hubName = new RegExp(`^(?:hf:)?(${part}/${part})(?:@([A-Za-z0-9][A-Za-z0-9._/-]{0,95}))?$`);
+
+/** Reads `hf:owner/name`, `hf:owner/name@revision`, or the same without `hf:`; undefined for anything else. */
+export function parseHubName(name: string): HubName | undefined {
+  const match = hubName.exec(name);
+  if (!match || match[1]!.includes("..") || match[2]?.includes("..")) return undefined;
+  return { repository: match[1]!, revision: match[2] ?? "main" };
+}
+
+/** What a network error is underneath: fetch wraps the reason. */
+function reasonOf(error: unknown): string {
+  const { message, cause } = error as Error;
+  const { code, message: inner } = (cause ?? {}) as NodeJS.ErrnoException;
+  return code ?? inner ?? message;
+}
+
+/** The record of a folder that is whole, or undefined: damage is told. */
+async function wholeFolder(folder: string, note: (text: string) => void): Promise<CacheRecord | undefined> {
+  const record = await readRecord(folder);
+  if (!record) return undefined;
+  const damage = await findDamage(folder, record);
+  if (damage === undefined) return record;
+  note(`the cache is damaged: ${damage}; it is fetched again`);
+  return undefined;
+}
+
+function requireNetwork(what: string, { offline }: HubOptions): void {
+  if (!offline) return;
+  throw new WeightsError(
+    `${what} is not in the cache (${cacheFolder()}), and nothing is fetched offline. Fetch it once with the network, or set FOVEA_CACHE to a cache that has it`,
+  );
+}
+
+/** One half of a name that is safe as a folder's. */
+const folderName = (name: string) => name.replace(/[^A-Za-z0-9._-]/g, "--");
+
+/**
+ * The folder of the cache that holds a model's safetensors files and descriptions, fetched if need be. Throws WeightsError
+ * when there is no such model, it has no safetensors or .npz file, or it is not in the cache and the hub cannot be reached.
+ */
+export async function fetchHubModel(name: HubName, options: HubOptions = {}): Promise<string> {
+  const { note = () => {} } = options;
+  const cache = options.cache ?? cacheFolder();
+  const folder = join(cache, "hub", folderName(name.repository), folderName(name.revision));
+  const record = await wholeFolder(folder, note);
+  if (record && (!options.refresh || options.offline)) return folder;
+  const what = `hf:${name.repository}${name.revision === "main" ? "" : `@${name.revision}`}`;
+  requireNetwork(what, options);
+  try {
+    return await download(name, folder, record, options);
+  } catch (error) {
+    throw hubError(what, error);
+  }
+}
+
+function hubError(what: string, error: unknown): unknown {
+  if (error instanceof WeightsError) return error;
+  const { statusCode } = error as { statusCode?: number };
+  if (statusCode === 401 || statusCode === 403 || statusCode === 404) {
+    const text = `${what}: the hub has no such model, or not for you (${statusCode}). Check the name; a model that is not public needs accessToken`;
+    return new WeightsError(text, { cause: error });
+  }
+  if (statusCode !== undefined)
+    return new WeightsError(`${what}: the hub answered ${statusCode}. Try again`, { cause: error });
+  if ((error as NodeJS.ErrnoException).code === undefined && error instanceof TypeError) {
+    return new WeightsError(
+      `${what} is not in the cache (${cacheFolder()}) and the hub cannot be reached: ${reasonOf(error)}. Fetch it once with the network; afterwards it works offline`,
+      { cause: error },
+    );
+  }
+  return error;
+}
+
+/** Files of descriptions that are taken along where there are any. */
+const descriptions = ["config.json", "preprocessor_config.json"];
+
+async function download(
+  { repository, revision }: HubName,
+  folder: string,
+  known: CacheRecord | undefined,
+  options: HubOptions,
+): Promise<string> {
+  const { note = () => {} } = options;
+  const access = {
+    ...(options.endpoint !== undefined && { hubUrl: options.endpoint.replace(/\/$/, "") }),
+    ...(options.accessToken !== undefined && { accessToken: options.accessToken }),
+  };
+  const { sha } = await modelInfo({ name: repository, revision, additionalFields: ["sha"], ...access });
+  if (known?.revision === sha) return folder;
+  const listed = new Map<string, ListFileEntry>();
+  for await (const entry of listFiles({ repo: repository, revision: sha, ...access })) {
+    if (entry.type === "file") listed.set(entry.path, entry);
+  }
+  const files: Record<string, { bytes: number; sha256: string }> = {};
+  const fetchOne = async (path: string, incoming: string) => {
+    const entry = listed.get(path);
+    if (!entry) throw new WeightsError(`hf:${repository} has no ${path}, which its index names`);
+    const size = entry.lfs?.size ?? entry.size;
+    note(`fetching ${repository}/${path} (${formatBytes(size)})`);
+    const blob = await downloadFile({ repo: repository, path, revision: sha, ...access });
+    if (!blob) throw new WeightsError(`hf:${repository} lists ${path} but does not give it`);
+    files[path] = await saveDownload(insideFolder(incoming, path), blob.stream() as AsyncIterable<Uint8Array>, {
+      bytes: size,
+      ...(entry.lfs ? { sha256: entry.lfs.oid } : entry.oid !== undefined && { gitSha1: entry.oid }),
+    });
+  };
+  await replaceFolder(folder, async (incoming) => {
+    for (const path of descriptions) if (listed.has(path)) await fetchOne(path, incoming);
+    for (const path of weightFiles(repository, [...listed.keys()])) {
+      await fetchOne(path, incoming);
+      if (!path.endsWith(".json")) continue;
+      for (const shard of await shardNames(incoming, path)) await fetchOne(shard, incoming);
+    }
+    await writeRecord(incoming, { source: `hf:${repository}`, revision: sha, files });
+  });
+  return folder;
+}
+
+/** The file or index that holds a model's weights. Throws WeightsError. */
+function weightFiles(repository: string, names: readonly string[]): readonly string[] {
+  for (const name of ["model.safetensors", "model.safetensors.index.json"]) if (names.includes(name)) return [name];
+  const arrays = names.filter((name) => /^[^/]+\.(npz|safetensors)$/.test(name));
+  if (arrays.length === 1) return arrays;
+  const what =
+    arrays.length === 0
+      ? "neither model.safetensors nor an .npz file"
+      : `${arrays.length} files of weights (${arrays.join(", ")})`;
+  throw new WeightsError(`hf:${repository} has ${what}; fetch the file you mean and give its path`);
+}
+
+/** Where the AugReg checkpoints are public (papers.md 1.10). */
+export const augRegAddress = "https://storage.googleapis.com/vit_models/augreg";
+
+/**
+ * The path in the cache of an AugReg checkpoint (see `augRegFile` for names), fetched if need be. Throws WeightsError when
+ * there is no such checkpoint, or it is not in the cache and the bucket cannot be reached.
+ */
+export async function fetchAugReg(name: string, options: HubOptions = {}): Promise<string> {
+  const { note = () => {} } = options;
+  const file = `${augRegFile(name)}.npz`;
+  const folder = join(options.cache ?? cacheFolder(), "augreg", file);
+  const path = join(folder, file);
+  if ((await wholeFolder(folder, note)) && (!options.refresh || options.offline)) return path;
+  const what = `augreg:${name}`;
+  requireNetwork(what, options);
+  const address = `${(options.endpoint ?? augRegAddress).replace(/\/$/, "")}/${file}`;
+  let response: Response;
+  try {
+    response = await fetch(address);
+  } catch (error) {
+    throw new WeightsError(
+      `${what} is not in the cache (${cacheFolder()}) and ${address} cannot be reached: ${reasonOf(error)}. Fetch it once with the network; afterwards it works offline`,
+      { cause: error },
+    );
+  }
+  if (!response.ok || !response.body) {
+    await response.body?.cancel();
+    throw new WeightsError(`${what}: ${address} answered ${response.status}; is there a checkpoint of that name?`);
+  }
+  const length = response.headers.get("content-length");
+  const md5 = /(?:^|[, ])md5=([A-Za-z0-9+/=]+)/.exec(response.headers.get("x-goog-hash") ?? "")?.[1];
+  note(`fetching ${file}${length === null ? "" : ` (${formatBytes(Number(length))})`}`);
+  const content = response.body as AsyncIterable<Uint8Array>;
+  await replaceFolder(folder, async (incoming) => {
+    const saved = await saveDownload(join(incoming, file), content, {
+      ...(length !== null && { bytes: Number(length) }),
+      ...(md5 !== undefined && { md5: Buffer.from(md5, "base64").toString("hex") }),
+    });
+    await writeRecord(incoming, { source: address, files: { [file]: saved } });
+  });
+  return path;
+}

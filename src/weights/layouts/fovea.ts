@@ -1,0 +1,34 @@
+/** Our own safetensors files: our names as they are, any network, and all that describes it in the metadata. */
+import { type FileContents, type Layout, type Reading, renamed } from "./layout.js";
+import type { Row } from "./table.js";
+
+const rows: readonly Row[] = [{ ours: "{name...}", theirs: "{name...}" }];
+
+/** What each family has and no other layout in safetensors does. */
+const marks = {
+  vit: "Transformer/encoder_norm/scale",
+  mixer: "pre_head_layer_norm/scale",
+  resnet: "block1/unit1/conv1/kernel",
+} as const;
+
+function recognise({ format, entries }: FileContents): Reading | undefined {
+  if (format !== "safetensors") return undefined;
+  const family = (Object.keys(marks) as (keyof typeof marks)[]).find((name) => entries.has(marks[name]));
+  if (!family) return undefined;
+  const plain = renamed(entries, (name) => name);
+  const config: Record<string, unknown> = {};
+  if (family === "resnet") config["version"] = entries.has("gn_root/scale") ? 1 : 2;
+  if (family === "vit") {
+    config["classTokenOrder"] = entries.has("Transformer/posembed_input/pos_embedding") ? "before" : "after";
+  }
+  return { family, rows, ...plain, config, notes: [] };
+}
+
+export const fovea: Layout = {
+  name: "fovea",
+  format: "safetensors",
+  families: ["vit", "resnet", "mixer"],
+  recognise,
+  rowsFor: () => rows,
+  lost: () => [],
+};

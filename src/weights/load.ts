@@ -1,0 +1,333 @@
+/**
+ * Loads weights from wherever they are, in whatever published layout, as our parameters; and says what is in a file.
+ *
+ *     const { config, tensors, image, metadata } = await loadWeights("augreg:B/16", { image: 224, classes: 10 });
+ *     const program = ...; // a network of `config` for images of `image`; its parameters are `tensors`, by name
+ *
+ *     await loadWeights("model.safetensors");          // ours, timm's, Hugging Face's
+ *     await loadWeights("BiT-M-R50x1.npz");            // BiT, AugReg, original ViT, hybrids, MLP-Mixer
+ *     await loadWeights("hf:google/vit-base-patch16-224@main"); // fetched once, then offline from the cache
+ *     (await inspectWeights("checkpoint.npz")).config; // without reading the numbers
+ *
+ * `saveWeights` (save.ts) is the way back.
+ */
+import { elementCount } from "../graph/index.js";
+import type { ModelConfig } from "../models/index.js";
+import { type Described, describeNetwork, type ImageSize, parametersOf, patchGrid } from "./describe.js";
+import { inFile, WeightsError } from "./error.js";
+import type { HubOptions } from "./hub.js";
+import { type Hints, type LayoutName, type Reading, recogniseLayout } from "./layouts/index.js";
+import { type Assignment, assign, type Named, type Shape, toOurs } from "./layouts/table.js";
+import { describeOwn, type WeightsMetadata } from "./metadata.js";
+import { requireFinite, toFloat32, weightDTypes } from "./numbers.js";
+import { type PositionResize, positionResizes, resizeLine, resizePositions } from "./positions.js";
+import { openSource } from "./sources.js";
+import type { StoredDType, TensorFile } from "./stored.js";
+
+/** A parameter of ours: float32, row-major. */
+export interface WeightTensor {
+  readonly shape: readonly number[];
+  readonly data: Float32Array;
+}
+
+/** A network with its weights. */
+export interface Weights {
+  readonly config: ModelConfig;
+  /** The images the parameters are for. Networks without learned positions or token mixing take any. */
+  readonly image: ImageSize;
+  /** Every parameter of the network by its name, in order of first use. */
+  readonly tensors: ReadonlyMap<string, WeightTensor>;
+  readonly metadata: WeightsMetadata;
+}
+
+/** Weights as they were loaded. */
+export interface LoadedWeights extends Weights {
+  /** The file, or the index of several. */
+  readonly path: string;
+  readonly layout: LayoutName;
+  /** What was assumed, changed or left out on the way. */
+  readonly notes: readonly string[];
+}
+
+export interface LoadOptions {
+  /** Size of the images the network is wanted for, in pixels, [height, width] or one for both: positions are resized. */
+  readonly image?: number | readonly [number, number];
+  /** How positions are resized; as the code the weights come from does it when left out. */
+  readonly positionResize?: PositionResize;
+  /**
+   * Classes wanted: another number than the file's puts a zero head in its place (and leaves a pre-logits layer away with
+   * the head it belonged to, as the ViT paper does); 0 leaves the head away.
+   */
+  readonly classes?: number;
+  /** Settings that go before what the file and its layout say, e.g. `{ gelu: "tanh" }`, `{ heads: 6 }`. */
+  readonly config?: Readonly<Record<string, unknown>>;
+  /** Size of the images the weights were trained on, where the file does not tell: grids that are no square. */
+  readonly sourceImage?: readonly [number, number];
+  /** Cache, mirror and network (see `HubOptions`). */
+  readonly hub?: Omit<HubOptions, "note">;
+  /** Told every note as it comes up. */
+  readonly note?: (text: string) => void;
+}
+
+/** What a file of weights holds. */
+export interface InspectedWeights {
+  readonly path: string;
+  readonly format: "safetensors" | "npz";
+  readonly layout: LayoutName;
+  readonly config: ModelConfig;
+  readonly image: ImageSize;
+  readonly metadata: WeightsMetadata;
+  readonly parameterCount: number;
+  /** The file's own tensors. */
+  readonly entries: ReadonlyMap<string, { readonly dtype: StoredDType; readonly shape: readonly number[] }>;
+  readonly notes: readonly string[];
+}
+
+interface Opened extends Described {
+  readonly file: TensorFile;
+  readonly layout: LayoutName;
+  readonly reading: Reading;
+  readonly assignments: readonly Assignment[];
+  readonly parameters: readonly Named[];
+  readonly metadata: WeightsMetadata;
+}
+
+/**
+ * Loads the weights that `name` stands for: a .safetensors or .npz file in any layout of `layouts`; a folder with
+ * `model.safetensors` (or its index) and config.json; `hf:OWNER/NAME[@REVISION]`, or without `hf:` where no such path
+ * exists; `augreg:NAME` (see `augRegFile`). All numbers come as float32.
+ *
+ * Throws WeightsError when there is nothing of that name, it is damaged or in no known layout, holds NaN or infinities,
+ * does not fit the network (naming every missing, extra and mis-shaped tensor), or cannot be brought to the wanted images.
+ */
+export async function loadWeights(name: string, options: LoadOptions = {}): Promise<LoadedWeights> {
+  const opened = await openWeights(name, options);
+  try {
+    const tensors = await readTensors(opened);
+    const { config, image, metadata, layout, file } = opened;
+    const notes = [...opened.notes];
+    const tell = (text: string) => {
+      notes.push(text);
+      options.note?.(text);
+    };
+    let weights: Weights = { config, image, metadata, tensors };
+    if (options.image !== undefined) {
+      const [height, width] = typeof options.image === "number" ? [options.image, options.image] : options.image;
+      const method = options.positionResize ?? usualResize(layout, file.format);
+      weights = resizeImages(weights, { height, width }, method, tell);
+    }
+    if (options.classes !== undefined) weights = withClasses(weights, options.classes, tell);
+    return { ...weights, path: file.path, layout, notes };
+  } catch (error) {
+    throw inFile(opened.file.path, error);
+  } finally {
+    await opened.file.close();
+  }
+}
+
+/** What is in a file of weights, without reading its numbers. `name` and what is thrown are those of `loadWeights`. */
+export async function inspectWeights(
+  name: string,
+  options: Pick<LoadOptions, "config" | "sourceImage" | "hub" | "note"> = {},
+): Promise<InspectedWeights> {
+  const { file, layout, config, image, metadata, parameters, notes } = await openWeights(name, options);
+  await file.close();
+  const parameterCount = parameters.reduce((total, { shape }) => total + elementCount(shape), 0);
+  return {
+    path: file.path,
+    format: file.format,
+    layout,
+    config,
+    image,
+    metadata,
+    parameterCount,
+    entries: file.entries,
+    notes,
+  };
+}
+
+async function openWeights(name: string, options: LoadOptions): Promise<Opened> {
+  const { file, description } = await openSource(name, { ...options.hub, ...(options.note && { note: options.note }) });
+  try {
+    const ours = describeOwn(file.metadata);
+    const given = options.sourceImage && { image: { height: options.sourceImage[0], width: options.sourceImage[1] } };
+    const config = { ...description.hints.config, ...ours.hints.config };
+    const hints: Hints = { ...description.hints, ...ours.hints, ...given, config };
+    const { layout, reading } = recogniseLayout(file, hints);
+    if (ours.family !== undefined && ours.family !== reading.family) {
+      throw new WeightsError(`its metadata says it is a ${ours.family}; its tensors are those of a ${reading.family}`);
+    }
+    const described = describeNetwork(reading, hints, options.config);
+    const parameters = parametersOf(described.config, described.image);
+    const { assignments, unplaced } = assign(parameters, reading.rows);
+    requireMatch(reading, layout.name, described.config, assignments, unplaced);
+    const metadata = { ...description.metadata, ...ours.metadata };
+    const notes = [...description.notes, ...described.notes];
+    const named = withFittingNames(metadata, described.config.classes, notes);
+    for (const text of notes) options.note?.(text);
+    return { ...described, file, layout: layout.name, reading, assignments, parameters, metadata: named, notes };
+  } catch (error) {
+    await file.close();
+    throw inFile(file.path, error);
+  }
+}
+
+/** Class names that are as many as the classes; others are told and left out. */
+function withFittingNames(metadata: WeightsMetadata, classes: number, notes: string[]): WeightsMetadata {
+  const { classNames, ...rest } = metadata;
+  if (!classNames || classNames.length === classes) return metadata;
+  if (classes > 0) {
+    notes.push(
+      `${classNames.length} class names came with weights of ${classes} classes; they belong to others and are left out`,
+    );
+  }
+  return rest;
+}
+
+const withoutOnes = (shape: Shape) => shape.filter((side) => side !== 1);
+/** Sides of 1 move no number: old files have group norms of [1, 1, 1, C] and biases of [1, 1, C] (papers.md 1.9, 3.2). */
+const sameButOnes = (a: Shape, b: Shape) => {
+  const [left, right] = [withoutOnes(a), withoutOnes(b)];
+  return left.length === right.length && left.every((side, axis) => side === right[axis]);
+};
+
+const shown = (shape: Shape) => `[${shape.join(", ")}]`;
+
+/** Throws one error that lists everything that does not match. */
+function requireMatch(
+  { entries, names }: Reading,
+  layout: LayoutName,
+  config: ModelConfig,
+  assignments: readonly Assignment[],
+  unplaced: readonly string[],
+): void {
+  const wanted = new Map(assignments.map((assignment) => [assignment.theirs, assignment]));
+  const missing = [...wanted.keys()]
+    .filter((name) => !entries.has(name))
+    .concat(unplaced.map((name) => `${name} (our name)`));
+  const extra = [...entries.keys()].filter((name) => !wanted.has(name)).map((name) => names.get(name)!);
+  const wrong: string[] = [];
+  for (const [name, { shape }] of wanted) {
+    const entry = entries.get(name);
+    if (!entry) continue;
+    if (!sameButOnes(entry.shape, shape))
+      wrong.push(`${names.get(name)} is ${shown(entry.shape)}, expected ${shown(shape)}`);
+    if (!weightDTypes.includes(entry.dtype))
+      wrong.push(`${names.get(name)} holds ${entry.dtype}, expected ${weightDTypes.join(", ")}`);
+  }
+  if (missing.length + extra.length + wrong.length === 0) return;
+  const list = (title: string, items: readonly string[]) =>
+    items.length === 0 ? "" : `\n  ${title} (${items.length}): ${items.join("; ")}`;
+  throw new WeightsError(
+    `its tensors (layout "${layout}") are not those of the ${config.family} they look like (${summary(config)}):${list("missing", missing)}${list("extra", extra)}${list("mis-shaped", wrong)}`,
+  );
+}
+
+function summary(config: ModelConfig): string {
+  if (config.family === "resnet")
+    return `blocks ${config.blocks.join(", ")}, width x${config.widthFactor}, ${config.classes} classes`;
+  return `width ${config.width}, depth ${config.depth}, patch ${config.patchSize}, ${config.classes} classes`;
+}
+
+/** Reads every tensor once; what is not turned is not copied. */
+async function readTensors({ file, reading, assignments, parameters }: Opened): Promise<Map<string, WeightTensor>> {
+  const read = new Map<string, Float32Array>();
+  for (const assignment of assignments) {
+    const name = reading.names.get(assignment.theirs)!;
+    const data = toFloat32(await file.read(name), name);
+    requireFinite(data, name);
+    for (const [ours, values] of toOurs(assignment, data)) read.set(ours, values);
+  }
+  return new Map(parameters.map(({ name, shape }) => [name, { shape, data: read.get(name)! }]));
+}
+
+/** The convention of the code a layout comes from (papers.md 1.8). */
+function usualResize(layout: LayoutName, format: "safetensors" | "npz"): PositionResize {
+  if (format === "npz" || layout === "fovea") return "original";
+  return layout === "huggingface" ? "huggingface" : "timm";
+}
+
+/**
+ * Weights for images of another size: learned positions are resized to the new grid, told through `note`. Throws
+ * WeightsError for an MLP-Mixer whose number of patches would change, for relative positions and for images too small.
+ */
+export function resizeImages(
+  weights: Weights,
+  size: { readonly height: number; readonly width: number },
+  method: PositionResize = "original",
+  note: (text: string) => void = () => {},
+): Weights {
+  const { config, image, tensors } = weights;
+  const sides = [size.height, size.width];
+  if (!sides.every((side) => Number.isInteger(side) && side > 0)) {
+    throw new WeightsError(`images of ${sides.join(" x ")} pixels: the sides must be whole numbers above 0`);
+  }
+  const wanted: ImageSize = { ...size, channels: image.channels };
+  const [from, to] = [patchGrid(config, image), patchGrid(config, wanted)];
+  if (!from || !to || (from.rows === to.rows && from.columns === to.columns)) return { ...weights, image: wanted };
+  const grids = `${from.rows} x ${from.columns} to ${to.rows} x ${to.columns}`;
+  if (to.rows < 1 || to.columns < 1)
+    throw new WeightsError(`images of ${sides.join(" x ")} pixels are smaller than a patch`);
+  if (config.family === "mixer") {
+    if (from.rows * from.columns === to.rows * to.columns) return { ...weights, image: wanted };
+    throw new WeightsError(
+      `an MLP-Mixer mixes a fixed number of patches (${from.rows * from.columns}); it cannot take ${to.rows * to.columns}. Resize its images to ${image.height} x ${image.width}`,
+    );
+  }
+  if (config.family === "vit" && config.posEmbedding === "relative") {
+    throw new WeightsError(`relative position embeddings belong to their grid; they are not resized from ${grids}`);
+  }
+  const resized = new Map<string, WeightTensor>();
+  let changed = 0;
+  for (const [name, tensor] of tensors) {
+    const [, count = 0, width = 0] = tensor.shape;
+    const last = name.slice(name.lastIndexOf("/") + 1);
+    const [before, after] = last === "pos_embedding_x" ? [from.columns, to.columns] : [from.rows, to.rows];
+    let data: Float32Array | undefined;
+    if (last === "pos_embedding") data = resizePositions(tensor.data, count, from, to, method);
+    else if (last === "pos_embedding_x" || last === "pos_embedding_y")
+      data = resizeLine(tensor.data, before, after, method);
+    if (data) changed++;
+    resized.set(name, data ? { shape: [1, data.length / width, width], data } : tensor);
+  }
+  if (changed > 0)
+    note(`position embedding resized from ${grids} patches as "${method}" does (${positionResizes[method]})`);
+  return { ...weights, image: wanted, tensors: resized };
+}
+
+/** Weights with another number of classes (see `LoadOptions.classes`). Throws WeightsError for a number that is none. */
+export function withClasses(weights: Weights, classes: number, note: (text: string) => void = () => {}): Weights {
+  const { config } = weights;
+  if (!Number.isInteger(classes) || classes < 0) throw new WeightsError(`${classes} is no number of classes`);
+  if (classes === config.classes) return weights;
+  const { classNames: _names, accuracies: _accuracies, ...metadata } = weights.metadata;
+  const tensors = new Map([...weights.tensors].filter(([name]) => !name.startsWith("head/")));
+  if (classes === 0) {
+    note(`the head of ${config.classes} classes is left away`);
+    return { ...weights, config: { ...config, classes }, tensors, metadata };
+  }
+  let changed = { ...config, classes } as ModelConfig;
+  const hadPreLogits = changed.family === "vit" && changed.preLogits !== false;
+  if (changed.family === "vit" && hadPreLogits) {
+    // the ViT paper takes the whole two-layer head away and puts one linear layer of zeros there (papers.md 1.6)
+    for (const name of ["pre_logits/kernel", "pre_logits/bias"]) tensors.delete(name);
+    changed = { ...changed, preLogits: false };
+  }
+  const width = headWidth(changed, tensors);
+  tensors.set("head/kernel", { shape: [width, classes], data: new Float32Array(width * classes) });
+  tensors.set("head/bias", { shape: [classes], data: new Float32Array(classes) });
+  const old = config.classes > 0 ? `the head of ${config.classes} classes` : "no head";
+  note(
+    `${old} is replaced by one of zeros for ${classes} classes${hadPreLogits ? "; the pre-logits layer goes with it" : ""}`,
+  );
+  return { ...weights, config: changed, tensors, metadata };
+}
+
+function headWidth(config: ModelConfig, tensors: ReadonlyMap<string, WeightTensor>): number {
+  if (config.family !== "resnet") return config.width;
+  const norm = tensors.get("norm/scale");
+  if (norm) return norm.shape[0]!;
+  // version 1 has no last norm: as wide as the last unit
+  const last = config.blocks.length;
+  return tensors.get(`block${last}/unit1/gn3/scale`)!.shape[0]!;
+}

@@ -1,0 +1,245 @@
+/** What travels with weights: preprocessing, class names, licence, source, accuracies; and how each ecosystem writes it. */
+import { readFile, stat } from "node:fs/promises";
+import { WeightsError } from "./error.js";
+import type { Hints } from "./layouts/index.js";
+
+/** What is known of weights besides their numbers. Everything may be unknown. */
+export interface WeightsMetadata {
+  /** How images are prepared, in the string form of preprocessing: `decode|resize(224)|value_range(-1,1)`. */
+  readonly preprocessing?: string;
+  /** One for each class, in the order of the logits. */
+  readonly classNames?: readonly string[];
+  /** An SPDX name where there is one. */
+  readonly licence?: string;
+  /** Where the weights come from: a name, an address, a paper. */
+  readonly source?: string;
+  /** What they are published to reach, in per cent, on images of `resolution` pixels a side. */
+  readonly accuracies?: readonly PublishedAccuracy[];
+}
+
+export interface PublishedAccuracy {
+  readonly dataset: string;
+  readonly top1: number;
+  readonly resolution: number;
+}
+
+/** What a description says: metadata, what helps to read the weights, and what is worth telling. */
+export interface Description {
+  readonly metadata: WeightsMetadata;
+  readonly hints: Hints;
+  readonly notes: readonly string[];
+}
+
+/** A description of 21,843 classes has 2 MB; much more is none. */
+const maxJsonBytes = 16 * 2 ** 20;
+
+type Json = Readonly<Record<string, unknown>>;
+
+const isObject = (value: unknown): value is Json =>
+  typeof value === "object" && value !== null && !Array.isArray(value);
+const own = (object: Json | undefined, key: string): unknown =>
+  object && Object.hasOwn(object, key) ? object[key] : undefined;
+const text = (value: unknown): string | undefined => (typeof value === "string" && value !== "" ? value : undefined);
+const positive = (value: unknown): number | undefined =>
+  typeof value === "number" && Number.isFinite(value) && value > 0 ? value : undefined;
+const numbers = (value: unknown): readonly number[] | undefined =>
+  Array.isArray(value) && value.every((entry) => typeof entry === "number") ? value : undefined;
+
+/** A JSON object in a file; undefined where there is none. Throws WeightsError when it is too large or not an object. */
+export async function readJson(path: string): Promise<Json | undefined> {
+  try {
+    const { size } = await stat(path);
+    if (size > maxJsonBytes) throw new WeightsError(`${path}: ${size} bytes are too many for a description`);
+    const value: unknown = JSON.parse(await readFile(path, "utf8"));
+    if (!isObject(value)) throw new WeightsError(`${path}: not a JSON object`);
+    return value;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
+    if (error instanceof SyntaxError) throw new WeightsError(`${path}: not JSON: ${error.message}`, { cause: error });
+    throw error;
+  }
+}
+
+function sizeOf(value: unknown): { height: number; width: number } | undefined {
+  if (typeof value === "number") return sizeOf([value, value]);
+  if (isObject(value)) return sizeOf([own(value, "height"), own(value, "width")]);
+  const sides = numbers(value)?.slice(-2);
+  if (sides?.length !== 2 || !sides.every((side) => Number.isInteger(side) && side > 0 && side <= 1 << 14))
+    return undefined;
+  return { height: sides[0]!, width: sides[1]! };
+}
+
+const sized = ({ height, width }: { height: number; width: number }) =>
+  height === width ? `${height}` : `${height},${width}`;
+
+/** `value_range` for a mean and deviation of pixels in 0..1, the same for every channel; undefined where they differ. */
+function valueRange(mean: readonly number[], deviation: readonly number[]): string | undefined {
+  const [m, d] = [mean[0], deviation[0]];
+  if (m === undefined || !d || mean.some((value) => value !== m) || deviation.some((value) => value !== d))
+    return undefined;
+  const written = (value: number) => String(Number(value.toPrecision(7)));
+  return `value_range(${written(-m / d)},${written((1 - m) / d)})`;
+}
+
+const noRange = (mean: readonly number[], deviation: readonly number[]) =>
+  `its images are scaled by a mean of ${mean.join(", ")} and a deviation of ${deviation.join(", ")}, which differ by channel: no preprocessing string says that, so none is given`;
+
+/** The hidden_act of a config.json as our form of GELU; undefined where it is another function. */
+const activations: Readonly<Record<string, "erf" | "tanh">> = {
+  gelu: "erf",
+  gelu_new: "tanh",
+  gelu_pytorch_tanh: "tanh",
+  gelu_fast: "tanh",
+};
+
+/** Reads config.json and preprocessor_config.json of a Hugging Face `vit`. Throws WeightsError for another model. */
+export function describeHuggingFace(config: Json, preprocessor: Json | undefined): Description {
+  const type = text(own(config, "model_type"));
+  if (type !== undefined && type !== "vit") {
+    throw new WeightsError(`config.json: model_type "${type}" is not read; only "vit" is`);
+  }
+  const activation = text(own(config, "hidden_act")) ?? "gelu";
+  if (!Object.hasOwn(activations, activation)) {
+    throw new WeightsError(
+      `config.json: hidden_act "${activation}" is not known; ${Object.keys(activations).join(", ")} are`,
+    );
+  }
+  const notes: string[] = [];
+  const labels = own(config, "id2label");
+  const names = isObject(labels) ? Object.keys(labels).map((_, i) => text(own(labels, String(i)))) : [];
+  const image = sizeOf(own(config, "image_size"));
+  const heads = positive(own(config, "num_attention_heads"));
+  const epsilon = positive(own(config, "layer_norm_eps"));
+  const size = sizeOf(own(preprocessor, "size")) ?? image;
+  let preprocessing: string | undefined;
+  if (size) {
+    const normalises = own(preprocessor, "do_normalize") !== false;
+    const mean = normalises ? (numbers(own(preprocessor, "image_mean")) ?? [0.5]) : [0];
+    const deviation = normalises ? (numbers(own(preprocessor, "image_std")) ?? [0.5]) : [1];
+    const range = valueRange(mean, deviation);
+    if (range) preprocessing = `decode_resize(${sized(size)},fit="fill")|${range}`;
+    else notes.push(noRange(mean, deviation));
+  }
+  const licence = text(own(config, "license"));
+  const source = text(own(config, "_name_or_path"));
+  return {
+    metadata: {
+      ...(preprocessing !== undefined && { preprocessing }),
+      ...(names.length > 0 && names.every((name) => name !== undefined) && { classNames: names as string[] }),
+      ...(licence !== undefined && { licence }),
+      ...(source !== undefined && { source }),
+    },
+    hints: {
+      ...(image && { image }),
+      ...(heads !== undefined && { heads }),
+      config: { gelu: activations[activation], ...(epsilon !== undefined && { layerNormEpsilon: epsilon }) },
+    },
+    notes,
+  };
+}
+
+/** Reads the config.json that timm puts beside its weights. */
+export function describeTimm(config: Json): Description {
+  const pretrained = own(config, "pretrained_cfg");
+  const from = (key: string): unknown => own(isObject(pretrained) ? pretrained : undefined, key) ?? own(config, key);
+  const notes: string[] = [];
+  const image = sizeOf(from("input_size"));
+  const mean = numbers(from("mean")) ?? [0.5];
+  const deviation = numbers(from("std")) ?? [0.5];
+  const crop = positive(from("crop_pct")) ?? 1;
+  const range = valueRange(mean, deviation);
+  let preprocessing: string | undefined;
+  if (image && range && image.height === image.width) {
+    const resized = Math.floor(image.height / crop);
+    preprocessing = `decode|resize_small(${resized})|central_crop(${image.height})|${range}`;
+    const method = text(from("interpolation"));
+    if (method === "bicubic")
+      notes.push("timm resizes its images by the bicubic method; here the area method stands for it");
+  } else if (!range) notes.push(noRange(mean, deviation));
+  const names = from("label_names");
+  const architecture = text(from("architecture"));
+  const tag = text(from("tag"));
+  const licence = text(from("license"));
+  return {
+    metadata: {
+      ...(preprocessing !== undefined && { preprocessing }),
+      ...(Array.isArray(names) && names.every((name) => typeof name === "string") && { classNames: names as string[] }),
+      ...(licence !== undefined && { licence }),
+      ...(architecture !== undefined && { source: `timm/${architecture}${tag === undefined ? "" : `.${tag}`}` }),
+    },
+    hints: { ...(image && { image }) },
+    notes,
+  };
+}
+
+/** Reads the descriptions that lie in a folder beside weights: those of Hugging Face or of timm. */
+export function describeFolder(config: Json | undefined, preprocessor: Json | undefined): Description {
+  if (!config) return { metadata: {}, hints: {}, notes: [] };
+  const isTimm = own(config, "architecture") !== undefined && own(config, "model_type") === undefined;
+  return isTimm ? describeTimm(config) : describeHuggingFace(config, preprocessor);
+}
+
+/** The key of a safetensors file's own metadata under which ours stands. */
+export const metadataKey = "fovea";
+
+/** Reads what `writtenMetadata` wrote. Throws WeightsError when it is not understood. */
+export function describeOwn(metadata: ReadonlyMap<string, string>): Description & { readonly family?: string } {
+  const written = metadata.get(metadataKey);
+  if (written === undefined) return { metadata: {}, hints: {}, notes: [] };
+  if (written.length > maxJsonBytes) throw new WeightsError("its metadata is too long");
+  let value: unknown;
+  try {
+    value = JSON.parse(written);
+  } catch (error) {
+    throw new WeightsError(`its metadata "${metadataKey}" is not JSON: ${(error as Error).message}`, { cause: error });
+  }
+  if (!isObject(value)) throw new WeightsError(`its metadata "${metadataKey}" is not an object`);
+  const config = own(value, "config");
+  const given = own(value, "metadata");
+  const image = sizeOf(own(value, "image"));
+  const family = text(own(isObject(config) ? config : undefined, "family"));
+  return {
+    metadata: isObject(given) ? checkedMetadata(given) : {},
+    hints: { ...(image && { image }), ...(isObject(config) && { config: checkedSettings(config) }) },
+    notes: [],
+    ...(family !== undefined && { family }),
+  };
+}
+
+function checkedMetadata(given: Json): WeightsMetadata {
+  const names = own(given, "classNames");
+  const accuracies = own(given, "accuracies");
+  const strings = ["preprocessing", "licence", "source"].flatMap((key) => {
+    const value = text(own(given, key));
+    return value === undefined ? [] : [[key, value] as const];
+  });
+  const isAccuracy = (entry: unknown): entry is PublishedAccuracy =>
+    isObject(entry) &&
+    typeof entry["dataset"] === "string" &&
+    typeof entry["top1"] === "number" &&
+    typeof entry["resolution"] === "number";
+  return {
+    ...Object.fromEntries(strings),
+    ...(Array.isArray(names) && names.every((name) => typeof name === "string") && { classNames: names as string[] }),
+    ...(Array.isArray(accuracies) && accuracies.every(isAccuracy) && { accuracies }),
+  };
+}
+
+/** Settings as plain values: nothing of them is a function of the file, and what the graph makes of them is checked later. */
+function checkedSettings(config: Json): Json {
+  return Object.fromEntries(Object.entries(config).filter(([key]) => key !== "family" && key !== "__proto__"));
+}
+
+/** The metadata of a safetensors file that describes a network whole; `format` is what readers of the layout expect. */
+export function writtenMetadata(
+  config: Json,
+  image: { readonly height: number; readonly width: number },
+  metadata: WeightsMetadata,
+  format: "fovea" | "pt",
+): Map<string, string> {
+  const settings = Object.fromEntries(Object.entries(config).filter(([, value]) => value !== undefined));
+  return new Map([
+    ["format", format],
+    [metadataKey, JSON.stringify({ config: settings, image: { height: image.height, width: image.width }, metadata })],
+  ]);
+}

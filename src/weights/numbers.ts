@@ -1,0 +1,39 @@
+/** Stored numbers as float32, and the check that none is NaN or infinite. */
+import { fromFloat16 } from "../graph/index.js";
+import { WeightsError } from "./error.js";
+import type { StoredDType, StoredTensor } from "./stored.js";
+
+/** The dtypes weights may have. */
+export const weightDTypes: readonly StoredDType[] = ["float32", "float64", "float16", "bfloat16"];
+
+/** The numbers of a tensor as float32; float32 itself is not copied. Throws WeightsError for whole numbers. */
+export function toFloat32({ dtype, data }: StoredTensor, name: string): Float32Array {
+  if (dtype === "float32") return data as Float32Array;
+  if (dtype === "float64") return Float32Array.from(data as Float64Array);
+  if (dtype === "float16") {
+    const bits = data as Uint16Array;
+    const values = new Float32Array(bits.length);
+    for (let i = 0; i < bits.length; i++) values[i] = fromFloat16(bits[i]!);
+    return values;
+  }
+  if (dtype === "bfloat16") {
+    const bits = data as Uint16Array;
+    const wide = new Uint32Array(bits.length);
+    for (let i = 0; i < bits.length; i++) wide[i] = bits[i]! << 16;
+    return new Float32Array(wide.buffer);
+  }
+  throw new WeightsError(`tensor "${name}" holds ${dtype}; weights are ${weightDTypes.join(", ")}`);
+}
+
+/** Throws WeightsError naming the tensor, the first number that is none and how many there are. */
+export function requireFinite(data: Float32Array, name: string): void {
+  // a sum of finite numbers times zero is zero; NaN and infinities make it NaN, without a branch for each number
+  let sum = 0;
+  for (let i = 0; i < data.length; i++) sum += data[i]! * 0;
+  if (sum === 0) return;
+  const first = data.findIndex((value) => !Number.isFinite(value));
+  const count = data.reduce((total, value) => total + (Number.isFinite(value) ? 0 : 1), 0);
+  throw new WeightsError(
+    `tensor "${name}" holds ${data[first]} at ${first} (${count} of its ${data.length} numbers are not finite); these weights are damaged or diverged`,
+  );
+}

@@ -1,0 +1,118 @@
+/**
+ * Writes a network's weights in any of the layouts that `loadWeights` reads.
+ *
+ *     await saveWeights("b16.safetensors", weights, "timm");   // or "huggingface", "fovea"
+ *     await saveWeights("b16.npz", weights, "augreg");         // or "bit", "mixer"
+ */
+import type { ModelConfig } from "../models/index.js";
+import { parametersOf } from "./describe.js";
+import { WeightsError } from "./error.js";
+import { type LayoutName, layoutFor } from "./layouts/index.js";
+import { assign, toTheirs } from "./layouts/table.js";
+import type { Weights, WeightTensor } from "./load.js";
+import { writtenMetadata } from "./metadata.js";
+import { writeNpz } from "./npz.js";
+import { requireFinite } from "./numbers.js";
+import { writeSafetensors } from "./safetensors.js";
+import type { StoredTensor } from "./stored.js";
+
+const originalName = "Transformer/posembed_input/pos_embedding";
+
+/**
+ * The same network with its class token joined before, or after, the position embedding is added; exact both ways
+ * (papers.md 1.1): the row of the class token is added to it, or is zero. Others than Vision Transformers with a class
+ * token and a learned table come back as they are.
+ */
+export function withClassTokenOrder<W extends Pick<Weights, "config" | "tensors">>(
+  weights: W,
+  order: "before" | "after",
+): W {
+  const { config, tensors } = weights;
+  if (config.family !== "vit" || config.pooling !== "tok" || config.classTokenOrder === order) return weights;
+  const [from, to] = order === "before" ? ["pos_embedding", originalName] : [originalName, "pos_embedding"];
+  const table = tensors.get(from);
+  const changed = new Map(tensors);
+  if (table) {
+    const [, count, width] = table.shape as [number, number, number];
+    changed.delete(from);
+    if (order === "before") {
+      const data = new Float32Array((count + 1) * width);
+      data.set(table.data, width);
+      changed.set(to, { shape: [1, count + 1, width], data });
+    } else {
+      const token = tensors.get("cls")!;
+      changed.set("cls", { ...token, data: token.data.map((value, i) => value + table.data[i]!) });
+      changed.set(to, { shape: [1, count - 1, width], data: table.data.subarray(width) });
+    }
+  }
+  return { ...weights, config: { ...config, classTokenOrder: order }, tensors: changed };
+}
+
+/** The names and shapes a layout has, in the order in which they are written; no numbers are needed. Throws WeightsError. */
+export function layoutShapes(
+  weights: Pick<Weights, "config" | "image">,
+  layout: LayoutName,
+): Map<string, readonly number[]> {
+  return new Map(placed(weights.config, weights, layout).map(({ theirs, shape }) => [theirs, shape]));
+}
+
+function placed(config: ModelConfig, { image }: Pick<Weights, "image">, name: LayoutName) {
+  const ordered = name === "fovea" ? config : withOrder(config);
+  const rows = layoutFor(name, config.family).rowsFor(ordered);
+  const { assignments, unplaced } = assign(parametersOf(ordered, image), rows);
+  if (unplaced.length > 0) {
+    throw new WeightsError(
+      `the layout "${name}" has no place for ${unplaced.join(", ")}; write "fovea", which holds every network, or ONNX`,
+    );
+  }
+  return assignments;
+}
+
+const withOrder = (config: ModelConfig): ModelConfig =>
+  config.family === "vit" && config.pooling === "tok" ? { ...config, classTokenOrder: "before" } : config;
+
+/** A network's tensors under the names and in the shapes of a layout. Throws WeightsError as `saveWeights` does. */
+export function layoutTensors(weights: Weights, layout: LayoutName): Map<string, StoredTensor> {
+  const { config, tensors } = layout === "fovea" ? weights : withClassTokenOrder(weights, "before");
+  const numbers = (name: string): Float32Array => {
+    const tensor: WeightTensor | undefined = tensors.get(name);
+    if (!tensor) throw new WeightsError(`the weights lack ${name}, which their network has`);
+    requireFinite(tensor.data, name);
+    return tensor.data;
+  };
+  return new Map(
+    placed(config, weights, layout).map((assignment) => [
+      assignment.theirs,
+      { dtype: "float32", shape: assignment.shape, data: toTheirs(assignment, numbers) },
+    ]),
+  );
+}
+
+/**
+ * Writes weights to a file, whole or not at all; gives what the layout cannot say of them. Safetensors files also carry the
+ * whole description in their metadata, which `loadWeights` reads and others pass over.
+ *
+ * Throws WeightsError when the layout holds no such network, the file's ending is not that of its format, a parameter is
+ * missing, or a number is NaN or infinite.
+ */
+export async function saveWeights(
+  path: string,
+  weights: Weights,
+  layoutName: LayoutName,
+): Promise<{ lost: readonly string[] }> {
+  const layout = layoutFor(layoutName, weights.config.family);
+  if (!path.endsWith(`.${layout.format}`)) {
+    throw new WeightsError(`${path}: the layout "${layoutName}" is written as .${layout.format}`);
+  }
+  const tensors = layoutTensors(weights, layoutName);
+  if (layout.format === "npz") {
+    await writeNpz(path, tensors);
+    const described = Object.keys(weights.metadata);
+    const lost = described.length > 0 ? [`its description (${described.join(", ")}): .npz files hold none`] : [];
+    return { lost: [...layout.lost(weights.config), ...lost] };
+  }
+  const config = layoutName === "fovea" ? weights.config : withOrder(weights.config);
+  const format = layoutName === "fovea" ? "fovea" : "pt";
+  await writeSafetensors(path, tensors, writtenMetadata({ ...config }, weights.image, weights.metadata, format));
+  return { lost: layout.lost(weights.config) };
+}

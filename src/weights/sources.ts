@@ -1,0 +1,87 @@
+/** Finds the weights a name stands for: a file, a folder, a model of the hub, a published AugReg checkpoint. */
+import { readdir, stat } from "node:fs/promises";
+import { basename, dirname, join } from "node:path";
+import { didYouMean } from "../text/nearest.js";
+import { WeightsError } from "./error.js";
+import { fetchAugReg, fetchHubModel, type HubOptions, parseHubName } from "./hub.js";
+import { type Description, describeFolder, readJson } from "./metadata.js";
+import { findAugReg } from "./published-augreg.js";
+import type { TensorFile } from "./stored.js";
+import { openShards, openTensorFile } from "./tensor-files.js";
+
+/** Weights that are open, and what lies beside them. */
+export interface OpenSource {
+  readonly file: TensorFile;
+  readonly description: Description;
+}
+
+const nothing: Description = { metadata: {}, hints: {}, notes: [] };
+const isThere = async (path: string) =>
+  await stat(path).then(
+    (found) => found,
+    () => undefined,
+  );
+
+const describeIn = async (folder: string): Promise<Description> =>
+  describeFolder(await readJson(join(folder, "config.json")), await readJson(join(folder, "preprocessor_config.json")));
+
+/** The weights of a folder: `model.safetensors`, its index, or the one file of weights that lies there. Throws WeightsError. */
+async function openFolder(folder: string): Promise<TensorFile> {
+  const names = await readdir(folder);
+  const named = names.find((name) => name === "model.safetensors");
+  if (named) return await openTensorFile(join(folder, named));
+  const index = names.find((name) => name === "model.safetensors.index.json");
+  if (index) return await openShards(folder, index);
+  const weights = names.filter((name) => /\.(safetensors|npz)$/.test(name) && !name.startsWith("."));
+  if (weights.length === 1) return await openTensorFile(join(folder, weights[0]!));
+  const pickles = names.filter((name) => /\.(bin|pth?|ckpt|h5|msgpack)$/.test(name));
+  const what =
+    weights.length > 1
+      ? `${weights.length} files of weights (${weights.join(", ")}); name one of them`
+      : `no .safetensors or .npz file${pickles.length > 0 ? `, only ${pickles.join(", ")}, which are not read: convert them to safetensors` : ""}`;
+  throw new WeightsError(`${folder} holds ${what}`);
+}
+
+/** What a published AugReg checkpoint is known to reach, by the name of its file. */
+function describeAugReg(path: string): Description {
+  const published = findAugReg(basename(path).replace(/\.npz$/, ""));
+  return published ? { metadata: published.metadata, hints: {}, notes: [] } : nothing;
+}
+
+/**
+ * Opens what a name stands for (see `loadWeights`). Close its file. Throws WeightsError when there is nothing of that
+ * name, it cannot be fetched, or it is damaged.
+ */
+export async function openSource(name: string, options: HubOptions): Promise<OpenSource> {
+  if (name.startsWith("augreg:")) {
+    const path = await fetchAugReg(name.slice("augreg:".length), options);
+    return { file: await openTensorFile(path), description: describeAugReg(path) };
+  }
+  if (!name.startsWith("hf:")) {
+    const found = await isThere(name);
+    if (found?.isDirectory()) return { file: await openFolder(name), description: await describeIn(name) };
+    if (found?.isFile()) {
+      const description = name.endsWith(".npz") ? describeAugReg(name) : await describeBeside(name);
+      return { file: await openTensorFile(name), description };
+    }
+    if (found) throw new WeightsError(`${name} is neither a file nor a folder`);
+  }
+  const hub = parseHubName(name);
+  if (!hub) throw new WeightsError(`${name}: ${await whatIsMissing(name)}`);
+  const folder = await fetchHubModel(hub, options);
+  const description = await describeIn(folder);
+  const metadata = { source: `hf:${hub.repository}`, ...description.metadata };
+  return { file: await openFolder(folder), description: { ...description, metadata } };
+}
+
+/** A file of a Hugging Face or timm folder is described by what lies beside it; a config.json of something else is not. */
+async function describeBeside(path: string): Promise<Description> {
+  if (!/^model(-\d+-of-\d+)?\.safetensors$/.test(basename(path))) return nothing;
+  return await describeIn(dirname(path));
+}
+
+async function whatIsMissing(name: string): Promise<string> {
+  const beside = await readdir(dirname(name)).catch(() => []);
+  const meant = didYouMean(basename(name), beside);
+  return `there is no such file or folder${meant || ";"} Give a .safetensors or .npz file, a folder with model.safetensors, hf:OWNER/NAME, or augreg:NAME`;
+}

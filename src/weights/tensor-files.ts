@@ -1,0 +1,111 @@
+/** Opens files of tensors by what they are, whatever they are called, and several safetensors files as one. */
+import { open } from "node:fs/promises";
+import { basename, join } from "node:path";
+import { inFile, WeightsError } from "./error.js";
+import { readJson } from "./metadata.js";
+import { NpzFile } from "./npz.js";
+import { SafetensorsFile } from "./safetensors.js";
+import type { StoredTensor, TensorEntry, TensorFile } from "./stored.js";
+
+const magicBytes = 8;
+
+/**
+ * Opens a .safetensors or .npz file; its first bytes say which it is. Throws WeightsError for anything else, the system's
+ * error where there is no such file.
+ */
+export async function openTensorFile(path: string): Promise<TensorFile> {
+  const handle = await open(path, "r");
+  const start = new Uint8Array(magicBytes);
+  try {
+    await handle.read(start, 0, magicBytes, 0);
+  } finally {
+    await handle.close();
+  }
+  const magic = String.fromCharCode(...start);
+  if (magic.startsWith("PK")) return await NpzFile.open(path);
+  const other = magic.startsWith("\x93NUMPY")
+    ? "a single NumPy array; a network is several, in an .npz file"
+    : magic.startsWith("\x89HDF")
+      ? "an HDF5 file"
+      : start[0] === 0x80 && start[1]! >= 2 && start[1]! <= 5
+        ? "a Python pickle, which can run any program when it is read"
+        : undefined;
+  if (other) throw new WeightsError(`${path}: this is ${other}. Only .safetensors and .npz files are read`);
+  return await SafetensorsFile.open(path);
+}
+
+/** A file of a folder by its plain name. Throws WeightsError for a name that leads elsewhere. */
+export function insideFolder(folder: string, name: string): string {
+  if (
+    name === "" ||
+    name !== basename(name) ||
+    name === "." ||
+    name === ".." ||
+    name.includes("\\") ||
+    name.includes("\0")
+  ) {
+    throw new WeightsError(`the file name ${JSON.stringify(name.slice(0, 200))} leads out of ${folder}`);
+  }
+  return join(folder, name);
+}
+
+/** More files than any model is cut into. */
+const maxShards = 1000;
+
+/** The names of the files that a `*.safetensors.index.json` cuts a model into. Throws WeightsError. */
+export async function shardNames(folder: string, indexName: string): Promise<string[]> {
+  const index = await readJson(insideFolder(folder, indexName));
+  const map = index?.["weight_map"];
+  if (typeof map !== "object" || map === null || Array.isArray(map)) {
+    throw new WeightsError(`${join(folder, indexName)}: it has no weight_map`);
+  }
+  const files = new Set<unknown>(Object.values(map));
+  if (files.size === 0 || files.size > maxShards) {
+    throw new WeightsError(`${join(folder, indexName)}: it names ${files.size} files`);
+  }
+  return [...files].map((name) => {
+    if (typeof name !== "string") throw new WeightsError(`${join(folder, indexName)}: a file name is not a string`);
+    insideFolder(folder, name);
+    return name;
+  });
+}
+
+/** Opens the files of an index as one. Throws WeightsError, also where two of them hold the same name. */
+export async function openShards(folder: string, indexName: string): Promise<TensorFile> {
+  const files: TensorFile[] = [];
+  const entries = new Map<string, TensorEntry>();
+  const homes = new Map<string, TensorFile>();
+  const metadata = new Map<string, string>();
+  const close = async () => {
+    for (const file of files) await file.close();
+  };
+  const path = join(folder, indexName);
+  try {
+    for (const name of await shardNames(folder, indexName)) {
+      const file = await SafetensorsFile.open(insideFolder(folder, name));
+      files.push(file);
+      for (const [key, value] of file.metadata) metadata.set(key, value);
+      for (const [key, entry] of file.entries) {
+        const home = homes.get(key);
+        if (home) throw new WeightsError(`both ${basename(home.path)} and ${name} hold "${key}"`);
+        homes.set(key, file);
+        entries.set(key, entry);
+      }
+    }
+  } catch (error) {
+    await close();
+    throw inFile(path, error);
+  }
+  return {
+    path,
+    format: "safetensors",
+    entries,
+    metadata,
+    close,
+    async read(name): Promise<StoredTensor> {
+      const home = homes.get(name);
+      if (!home) throw new WeightsError(`${path}: no tensor "${name}"`);
+      return await home.read(name);
+    },
+  };
+}
