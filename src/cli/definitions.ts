@@ -137,12 +137,12 @@ export const predict = defineArguments({
 
 export const models = defineArguments({
   name: "models",
-  summary: "List the published variants with their sizes, parameters and cost",
+  summary: "List the published models with their parameters, cost and preprocessing",
   arguments: {
-    variant: {
+    model: {
       type: "positional",
       required: false,
-      description: "Only this one: a variant (S), or with a patch (S/16)",
+      description: "Only these: a series (vit, mixer, bit), a variant (S, Mixer-B) or a model (S/16, R50x1)",
     },
     "image-size": {
       type: "string",
@@ -150,14 +150,19 @@ export const models = defineArguments({
       default: "224,384",
       description: "Sides in pixels the cost is counted at",
     },
-    pooling: { type: "string", valueHint: "gap|tok|map|none", default: "gap", description: "How tokens are pooled" },
+    pooling: {
+      type: "string",
+      valueHint: "gap|tok|map|none",
+      description: "How Vision Transformers pool their tokens; as published when left out",
+    },
     classes: { type: "string", valueHint: "n", default: "1000", description: "Classes of the head; 0 for none" },
   },
   examples: [
-    { line: "fovea models", does: "the whole table" },
+    { line: "fovea models", does: "every published model" },
+    { line: "fovea models hybrid", does: "one series: vit, hybrid, earlyConvolutions, mixer, bit or resnet" },
     { line: "fovea models S", does: "one variant, at each patch size it was published with" },
     { line: "fovea models B/4 --image-size 32 --classes 10", does: "any patch and image size" },
-    { line: "fovea models --pooling tok --classes 21843 --json", does: "as the ImageNet-21k models were, as JSON" },
+    { line: "fovea models vit --pooling tok --classes 21843 --json", does: "as the ImageNet-21k models were, as JSON" },
   ],
 });
 

@@ -9,9 +9,17 @@ export {
   model,
   requireClassifier,
 } from "./model.js";
+export {
+  type ModelChanges,
+  type ModelSeries,
+  modelSeries,
+  type PublishedModel,
+  parseModelName,
+  publishedModels,
+} from "./registry.js";
 export { type ResNetAttention, type ResNetConfig, type ResNetOutput, resnet, resnetDefaults } from "./resnet.js";
 export { publishedResNets, resnetBlocks, resnetConfig } from "./resnet-variants.js";
-export { type ViTSize, vitSize } from "./size.js";
+export { type ModelSize, modelSize } from "./size.js";
 export {
   type ConvolutionStem,
   convolutionStem,
@@ -22,6 +30,14 @@ export {
   type Stem,
   stemFeatures,
 } from "./stems.js";
-export { patchSizes, publishedViTs, type ViTShape, vitConfig, vitVariants } from "./variants.js";
+export {
+  patchSizes,
+  publishedEarlyConvolutions,
+  publishedHybrids,
+  publishedViTs,
+  type ViTShape,
+  vitConfig,
+  vitVariants,
+} from "./variants.js";
 export { type Pooling, type ViTConfig, type ViTOutput, vit, vitDefaults } from "./vit.js";
 export type { PositionEmbedding, PositionLayers } from "./vit-positions.js";

@@ -1,28 +1,29 @@
-// How large a Vision Transformer is: parameters and matrix FLOPs, counted on its traced graph; no weight is allocated.
+// How large a model is: parameters and matrix FLOPs, counted on its traced graph; no weight is allocated.
 import { costOf, elementCount, input } from "../graph/index.js";
 import { Scope } from "../nn/index.js";
-import { vitConfig } from "./variants.js";
-import { type ViTConfig, vit } from "./vit.js";
+import { type ModelConfig, model as network } from "./model.js";
+import { parseModelName } from "./registry.js";
 
-export interface ViTSize {
+export interface ModelSize {
   readonly parameters: number;
   /** Twice the multiply-adds of one image's forward pass, the head included. */
   readonly flops: number;
 }
 
 /**
- * Parameters and FLOPs of a model such as "S/16" for square images (224 pixels and 3 channels when left out), with
- * changes to its configuration. Throws RangeError for an unknown name, ShapeError for an image smaller than a patch.
+ * Parameters and FLOPs of a model, given by its name or configuration, for square images (224 pixels and 3 channels when
+ * left out). Throws RangeError for an unknown name, ShapeError for an image that is too small.
  *
- *     vitSize("B/16", { pooling: "tok" }).parameters; // 86567656
+ *     modelSize("R50x1").parameters; // 25549352
+ *     modelSize({ family: "vit", ...vitConfig("B/16", { pooling: "tok" }) }).parameters; // 86567656
  */
-export function vitSize(
-  name: string,
-  { size = 224, channels = 3, ...changes }: Partial<ViTConfig> & { size?: number; channels?: number } = {},
-): ViTSize {
+export function modelSize(
+  model: string | ModelConfig,
+  { size = 224, channels = 3 }: { readonly size?: number; readonly channels?: number } = {},
+): ModelSize {
   const scope = Scope.root();
-  const image = input("image", "float32", [1, size, size, channels]);
-  const { logits, preLogits } = vit(scope, image, vitConfig(name, changes));
+  const config = typeof model === "string" ? parseModelName(model) : model;
+  const { logits, preLogits } = network(scope, input("image", "float32", [1, size, size, channels]), config);
   const parameters = scope.parameters.reduce((total, { tensor }) => total + elementCount(tensor.shape), 0);
   return { parameters, flops: costOf([logits ?? preLogits]).flops };
 }

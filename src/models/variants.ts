@@ -1,4 +1,6 @@
-// The published Vision Transformer variants and how a name such as "S/16" is read (papers.md 1.4).
+// The published Vision Transformers, hybrids and early convolutions among them, and how names such as "S/16", "R50+B/16"
+// and "C-4GF" are read (papers.md 1.4, 3.1, 10.8).
+import { convolutionStem, resnetStem } from "./stems.js";
 import { type ViTConfig, vitDefaults } from "./vit.js";
 
 export interface ViTShape {
@@ -59,15 +61,65 @@ export const publishedViTs: readonly string[] = [
   "e/14",
 ];
 
-/** The configuration a name such as "B/16" stands for, with the defaults and the given changes. Throws RangeError. */
-export function vitConfig(variant: string, changes: Partial<ViTConfig> = {}): ViTConfig {
-  const match = /^([A-Za-z0-9-]+)\/(\d+)$/.exec(variant);
+/** A name's configuration but for the defaults. */
+type Variant = ViTShape & Pick<ViTConfig, "stem" | "patchSize" | "pooling">;
+
+const hybrid = (name: string, blocks: readonly number[], patchSize: number): Variant => ({
+  ...vitVariants[name]!,
+  stem: resnetStem(blocks),
+  patchSize,
+  pooling: "tok",
+});
+
+/**
+ * The hybrids of the ViT and AugReg papers (papers.md 3.1), patches counted on the ResNet's map. R+Ti/16 is called /16, but
+ * the root of the released code divides by 4 and the patches by 8, so its tokens are 32 pixels apart.
+ */
+const hybrids: Readonly<Record<string, Variant>> = {
+  "R+Ti/16": hybrid("Ti", [], 8),
+  "R26+S/32": hybrid("S", [2, 2, 2, 2], 1),
+  "R26+B/32": hybrid("B", [2, 2, 2, 2], 1),
+  "R50+B/16": hybrid("B", [3, 4, 9], 1),
+  "R50+L/32": hybrid("L", [3, 4, 6, 3], 1),
+};
+
+/** Both models of a size: `P` cuts 16-pixel patches, `C` has convolutions instead and one block fewer (papers.md 10.8). */
+function earlyConvolutions(size: string, dimensions: ViTShape, channels: readonly number[]): Record<string, Variant> {
+  const { depth } = dimensions;
+  return {
+    [`P-${size}`]: { ...dimensions, stem: { kind: "patch" }, patchSize: 16, pooling: "tok" },
+    [`C-${size}`]: { ...dimensions, depth: depth - 1, stem: convolutionStem(channels), patchSize: 1, pooling: "tok" },
+  };
+}
+
+const wideStem = [64, 128, 128, 256, 256, 512];
+const earlyConvolutionVariants: Readonly<Record<string, Variant>> = {
+  ...earlyConvolutions("1GF", shape(192, 12, 576, 3), [24, 48, 96, 192]),
+  ...earlyConvolutions("4GF", shape(384, 12, 1152, 6), [48, 96, 192, 384]),
+  ...earlyConvolutions("18GF", shape(768, 12, 3072, 12), wideStem),
+  ...earlyConvolutions("36GF", shape(1024, 14, 4096, 16), wideStem),
+};
+
+export const publishedHybrids: readonly string[] = Object.keys(hybrids);
+export const publishedEarlyConvolutions: readonly string[] = Object.keys(earlyConvolutionVariants);
+
+function variantOf(name: string): Partial<ViTConfig> | undefined {
   // own names only: "constructor/16" names no variant
-  const found = match && Object.hasOwn(vitVariants, match[1]!) ? vitVariants[match[1]!] : undefined;
-  if (!match || !found || Number(match[2]) < 1) {
+  for (const table of [hybrids, earlyConvolutionVariants]) if (Object.hasOwn(table, name)) return table[name];
+  const [, plain = "", patch] = /^([A-Za-z0-9-]+)\/([1-9]\d*)$/.exec(name) ?? [];
+  return Object.hasOwn(vitVariants, plain) ? { ...vitVariants[plain], patchSize: Number(patch) } : undefined;
+}
+
+/**
+ * The configuration a name stands for, with the defaults and the given changes: a variant with any patch size ("B/16"), a
+ * hybrid ("R50+B/16") or one of the early convolutions and their twins ("C-4GF", "P-4GF"). Throws RangeError.
+ */
+export function vitConfig(name: string, changes: Partial<ViTConfig> = {}): ViTConfig {
+  const found = variantOf(name);
+  if (!found) {
     throw new RangeError(
-      `unknown Vision Transformer "${variant}"; write NAME/PATCH, e.g. "S/16", with one of ${Object.keys(vitVariants).join(", ")}`,
+      `unknown Vision Transformer "${name}"; write NAME/PATCH, e.g. "S/16", with one of ${Object.keys(vitVariants).join(", ")}, or one of ${[...publishedHybrids, ...publishedEarlyConvolutions].join(", ")}`,
     );
   }
-  return { ...vitDefaults, ...found, patchSize: Number(match[2]), ...changes };
+  return { ...vitDefaults, ...found, ...changes } as ViTConfig;
 }

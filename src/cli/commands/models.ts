@@ -1,72 +1,134 @@
-/** `fovea models`: the published variants with their dimensions, parameters and cost. */
-import { type Pooling, publishedViTs, vitConfig, vitSize, vitVariants } from "../../models/index.js";
+/** `fovea models`: the published models with their parameters, cost and preprocessing. */
+import { ShapeError } from "../../graph/index.js";
+import {
+  type ModelConfig,
+  type ModelSeries,
+  modelSeries,
+  modelSize,
+  type Pooling,
+  type PublishedModel,
+  parseModelName,
+  publishedModels,
+} from "../../models/index.js";
 import { didYouMean } from "../../text/nearest.js";
 import { defineCommand } from "../command.js";
 import { models } from "../definitions.js";
 import { UsageError, wholeNumber, wholeNumbers } from "../words.js";
 
-interface Row {
-  name: string;
-  width: number;
-  depth: number;
-  heads: number;
-  mlpDim: number;
-  patchSize: number;
-  /** At the first image size: a learned position embedding has one row for each token. */
+interface Row extends PublishedModel {
+  /** At the first image size: learned position embeddings and the Mixer's MLPs over patches grow with the image. */
   parameters: number;
   cost: { imageSize: number; flops: number }[];
 }
 
 const poolings: readonly Pooling[] = ["gap", "tok", "map", "none"];
+const seriesNames = Object.keys(modelSeries) as ModelSeries[];
 
-/** The published names a filter means: all, those of a variant ("S"), or one, of any patch size ("S/16", "S/4"). */
-function namesFor(filter: string | undefined): readonly string[] {
-  if (filter === undefined) return publishedViTs;
-  const [, variant = "", patch] = /^([^/]+)(?:\/([1-9]\d*))?$/.exec(filter) ?? [];
-  if (!Object.hasOwn(vitVariants, variant)) {
-    const known = filter.includes("/") ? publishedViTs : Object.keys(vitVariants);
-    const meant = didYouMean(filter, known);
-    throw new UsageError(
-      `unknown variant "${filter}"${meant === "" ? `; variants are ${Object.keys(vitVariants).join(", ")}` : meant}`,
-    );
-  }
-  return patch === undefined ? publishedViTs.filter((name) => name.startsWith(`${variant}/`)) : [filter];
+/** The variant a name is of: "S" of "S/16", "Mixer-B" of "Mixer-B/16", "R50" of "R50x1" and "R50+B/16". */
+const variantOf = (name: string): string => /^(?:R\d+(?=[x+])|[^/]+)/.exec(name)![0];
+
+/** The models a filter means: all, those of a series or variant, or one, of any patch size ("S/4"), width or depth. */
+function selected(filter: string | undefined): readonly PublishedModel[] {
+  if (filter === undefined) return publishedModels;
+  const series = seriesNames.find((name) => name.toLowerCase() === filter.toLowerCase());
+  if (series) return publishedModels.filter((one) => one.series === series);
+  const found = publishedModels.filter(({ name }) => name === filter);
+  if (found.length > 0) return found;
+  const ofVariant = publishedModels.filter(({ name }) => variantOf(name) === filter);
+  if (ofVariant.length > 0) return ofVariant;
+  return [unpublished(filter)];
 }
 
-function rowOf(name: string, sizes: readonly number[], settings: { classes: number; pooling: Pooling }): Row {
-  const { width, depth, heads, mlpDim, patchSize } = vitConfig(name);
-  const tooSmall = sizes.find((size) => size < patchSize);
-  if (tooSmall !== undefined) {
-    throw new UsageError(`--image-size: ${tooSmall} pixels are less than a patch of ${name}`);
+/** A model that was not published but is written like one of a series. */
+function unpublished(name: string): PublishedModel {
+  let config: ModelConfig;
+  try {
+    config = parseModelName(name);
+  } catch {
+    const known = [...seriesNames, ...publishedModels.flatMap((one) => [one.name, variantOf(one.name)])];
+    const meant = didYouMean(name, known);
+    const otherwise = `; series are ${seriesNames.join(", ")}, and \`fovea models\` lists every name`;
+    throw new UsageError(`unknown model "${name}"${meant === "" ? otherwise : meant}`);
   }
-  const counted = sizes.map((size) => ({ size, ...vitSize(name, { size, ...settings }) }));
+  return { ...publishedModels.find((one) => one.series === seriesOf(config))!, name, config };
+}
+
+function seriesOf(config: ModelConfig): ModelSeries {
+  if (config.family === "mixer") return "mixer";
+  if (config.family === "resnet") return config.version === 1 ? "resnet" : "bit";
+  return config.stem.kind === "resnet" ? "hybrid" : "vit";
+}
+
+function rowOf(model: PublishedModel, sizes: readonly number[], classes: number, pooling: Pooling | undefined): Row {
+  const changed = { ...model.config, classes };
+  const config = pooling && changed.family === "vit" ? { ...changed, pooling } : changed;
+  const counted = sizes.map((size) => {
+    try {
+      return { size, ...modelSize(config, { size }) };
+    } catch (error) {
+      if (!(error instanceof ShapeError)) throw error;
+      throw new UsageError(`--image-size: ${size} pixels are too few for ${model.name}: ${error.message}`);
+    }
+  });
   const cost = counted.map(({ size, flops }) => ({ imageSize: size, flops }));
-  return { name, width, depth, heads, mlpDim, patchSize, parameters: counted[0]!.parameters, cost };
+  return { ...model, config, parameters: counted[0]!.parameters, cost };
 }
 
-/** Counts with thousands apart; columns to the right, the name to the left. */
+function dimensions(config: ModelConfig): string {
+  if (config.family === "resnet") return `${config.blocks.join("+")} units, x${config.widthFactor}`;
+  const { width, depth } = config;
+  if (config.family === "mixer") return `${width} x ${depth}, MLPs ${config.tokensMlpDim} and ${config.channelsMlpDim}`;
+  const { heads, mlpDim, stem, pooling } = config;
+  const before =
+    stem.kind === "resnet"
+      ? `, after ${["root", ...stem.blocks].join("+")} units`
+      : stem.kind === "convolutions"
+        ? `, after ${stem.channels.length} convolutions`
+        : "";
+  return `${width} x ${depth}, ${heads} heads, MLP ${mlpDim}, ${pooling}${before}`;
+}
+
+/** Counts with thousands apart, in columns to the right; one heading a series. */
 function table(rows: readonly Row[], sizes: readonly number[]): string {
-  const head = ["name", "parameters", ...sizes.map((size) => `GFLOPs ${size}`), "width", "depth", "heads", "MLP"];
-  const lines = rows.map((row) => [
+  const head = ["name", "parameters", ...sizes.map((size) => `GFLOPs ${size}`), "input", "preprocessing", "dimensions"];
+  const cells = rows.map((row) => [
     row.name,
     row.parameters.toLocaleString("en-US"),
     ...row.cost.map(({ flops }) => (flops / 1e9).toFixed(flops < 9.995e9 ? 2 : 1)),
-    ...[row.width, row.depth, row.heads, row.mlpDim].map(String),
+    `${row.imageSize}`,
+    row.preprocessing,
+    dimensions(row.config),
   ]);
-  const widths = head.map((title, i) => Math.max(title.length, ...lines.map((line) => line[i]!.length)));
-  const line = (cells: readonly string[]) =>
-    cells.map((cell, i) => (i === 0 ? cell.padEnd(widths[i]!) : cell.padStart(widths[i]!))).join("  ");
-  return [head, ...lines].map(line).join("\n");
+  const widths = head.map((title, i) => Math.max(title.length, ...cells.map((line) => line[i]!.length)));
+  const leftFrom = head.length - 2; // words to the left, numbers to the right
+  const line = (texts: readonly string[]) =>
+    texts
+      .map((text, i) => (i === 0 || i >= leftFrom ? text.padEnd(widths[i]!) : text.padStart(widths[i]!)))
+      .join("  ")
+      .trimEnd();
+  const lines = [line(head)];
+  rows.forEach((row, i) => {
+    const { title, source } = modelSeries[row.series];
+    if (row.series !== rows[i - 1]?.series) lines.push("", `${title} (${source})`);
+    lines.push(line(cells[i]!));
+  });
+  return lines.join("\n");
 }
 
 export const command = defineCommand(models, async ({ args }) => {
   const classes = wholeNumber(args.classes, "classes");
   const sizes = wholeNumbers(args["image-size"], "image-size", 1);
   const pooling = poolings.find((name) => name === args.pooling);
-  if (!pooling) throw new UsageError(`--pooling: "${args.pooling}" is none of ${poolings.join(", ")}`);
-  const rows = namesFor(args.variant).map((name) => rowOf(name, sizes, { classes, pooling }));
+  if (args.pooling !== undefined && !pooling) {
+    throw new UsageError(`--pooling: "${args.pooling}" is none of ${poolings.join(", ")}`);
+  }
+  const chosen = selected(args.model);
+  if (pooling && !chosen.some(({ family }) => family === "vit")) {
+    throw new UsageError(`--pooling: ${args.model} is no Vision Transformer; only they choose how to pool`);
+  }
+  const rows = chosen.map((model) => rowOf(model, sizes, classes, pooling));
   const settings =
-    `Pooling ${pooling}, ${classes === 0 ? "no head" : `${classes} classes`}, parameters at ${sizes[0]} pixels; ` +
+    `${classes === 0 ? "No head" : `${classes} classes`}, parameters at ${sizes[0]} pixels; ` +
     "a GFLOP is 10^9 operations of one image's forward pass, a multiply-add counted as two.";
-  return { document: { pooling, classes, models: rows }, text: `${table(rows, sizes)}\n\n${settings}` };
+  return { document: { classes, models: rows }, text: `${table(rows, sizes)}\n\n${settings}` };
 });
