@@ -218,7 +218,10 @@ export function describeNetwork(
 ): Described {
   const view = viewOf(reading.entries, reading.rows);
   const notes = [...reading.notes];
-  const told = { ...hints, ...(typeof changes["heads"] === "number" && { heads: changes["heads"] }) };
+  const heads = [changes, hints.config]
+    .map((settings) => settings?.["heads"])
+    .find((value) => typeof value === "number");
+  const told = { ...hints, ...(heads !== undefined && { heads }) };
   const { family } = reading;
   const shapes = family === "vit" ? vitOf(view, told, notes) : family === "mixer" ? mixerOf(view) : resnetOf(view);
   const config = { ...shapes, ...reading.config, ...hints.config, ...changes, family } as ModelConfig;
