@@ -1,7 +1,7 @@
 // The engine's benchmark measures what it says; how fast that is, is no matter of a test.
 import { expect, test } from "vitest";
 import { type EngineMeasureOptions, measureInProcess } from "../../src/bench/index.js";
-import { vitSize } from "../../src/models/index.js";
+import { modelSize, vitConfig } from "../../src/models/index.js";
 
 const options: EngineMeasureOptions = {
   variant: "mu/16",
@@ -23,7 +23,8 @@ test.each([
   const measured = await measureInProcess({ ...options, ...changes });
   for (const [key, value] of Object.entries(measured)) expect(value, key).toBeGreaterThan(0);
   // backward is twice forward but for the patches, whose pixels need no gradient; counted a step
-  const forward = (2 * vitSize("mu/16", { size: 32, pooling: "tok" }).flops) / 1e9;
+  const forward =
+    (2 * modelSize({ family: "vit", ...vitConfig("mu/16", { pooling: "tok" }) }, { size: 32 }).flops) / 1e9;
   const steps = "stepsPerRun" in changes ? changes.stepsPerRun : 1;
   expect(measured.gflopsPerStep / steps).toBeGreaterThan(2.4 * forward);
   expect(measured.gflopsPerStep / steps).toBeLessThan("rematerialise" in changes ? 4.2 * forward : 3 * forward);
