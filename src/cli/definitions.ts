@@ -135,6 +135,52 @@ export const predict = defineArguments({
   variadic: true,
 });
 
+export const convert = defineArguments({
+  name: "convert",
+  summary: "Write a network's weights in another published layout",
+  arguments: {
+    network: { type: "positional", required: true, description: network },
+    output: { type: "positional", required: true, description: "File to write: .safetensors or .npz" },
+    layout: {
+      type: "string",
+      valueHint: "name",
+      description:
+        "fovea, timm or huggingface (.safetensors); augreg, bit or mixer (.npz). When left out: fovea, or the .npz layout of the family",
+    },
+    "image-size": {
+      type: "string",
+      valueHint: "n|h,w",
+      description: "Bring learned positions of published weights to images of this size",
+    },
+    classes: { type: "string", valueHint: "n", description: "Replace the head by one of zeros; 0 leaves it away" },
+    overwrite: { type: "boolean", description: "Replace the file that is there" },
+  },
+  examples: [
+    {
+      line: "fovea convert runs/quickstart tiny.safetensors --layout timm",
+      does: "a run's network under timm's names",
+    },
+    { line: "fovea convert B_16.npz b16.safetensors --layout huggingface", does: "from AugReg to Hugging Face" },
+    {
+      line: "fovea convert augreg:S/16 s16.safetensors --image-size 384 --classes 0",
+      does: "for larger images, without a head",
+    },
+  ],
+});
+
+export const inspectWeights = defineArguments({
+  name: "inspect weights",
+  summary: "Say what is in a file of weights: layout, model, images, classes, licence, tensors",
+  arguments: {
+    network: { type: "positional", required: true, description: network },
+    tensors: { type: "boolean", description: "List every tensor, not only the first few" },
+  },
+  examples: [
+    { line: "fovea inspect weights model.safetensors", does: "what it is and how it wants its images" },
+    { line: "fovea inspect weights BiT-M-R50x1.npz --tensors --json", does: "every tensor, as JSON" },
+  ],
+});
+
 export const models = defineArguments({
   name: "models",
   summary: "List the published models with their parameters, cost and preprocessing",

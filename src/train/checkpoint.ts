@@ -53,6 +53,9 @@ export class CheckpointError extends Error {
 
 const fileName = (step: number) => `step-${String(step).padStart(9, "0")}.safetensors`;
 const filePattern = /^step-(\d{9,})\.safetensors$/;
+
+/** Is a file called as a checkpoint of a run is? */
+export const isCheckpointName = (name: string): boolean => filePattern.test(name);
 /** The metadata keys of the file, prefixed so that other readers see whose they are. */
 const stateKey = "fovea.checkpoint";
 const checksumKey = "fovea.sha256";

@@ -29,6 +29,40 @@ export function evaluationPreprocessing(recipe: Pick<Recipe, "data" | "model">):
   return describePreprocessing(fitted(ops, height, width, channels));
 }
 
+/**
+ * A preprocessing in its string form made to fit images of any source, as `evaluationPreprocessing` makes a recipe's; for
+ * weights that say how they were trained. Without one, images are resized to [height, width] and scaled to [-1, 1], as all
+ * published models of this project's families have them (papers.md 1.1). `resized` says that the network is wanted for
+ * images of another size than the preprocessing gives: its sizes are scaled along, margins and all.
+ */
+export function fittedPreprocessing(
+  given: string | undefined,
+  [height, width, channels]: readonly [number, number, number],
+  resized = false,
+): string {
+  const ops = preprocessing(given ?? `decode|resize(${sides(height, width)})|value_range(-1,1)`);
+  const known = ops.reduce(after, {} as Known);
+  const scaled =
+    resized && known.height !== undefined && known.width !== undefined
+      ? ops.flatMap((op) => scaledBy(op, height / known.height!, width / known.width!))
+      : ops;
+  return describePreprocessing(fitted(scaled, height, width, channels));
+}
+
+/** An op with its size in pixels, where it has one, times these factors. */
+function scaledBy(op: PreprocessingOp, vertical: number, horizontal: number): Preprocessing {
+  const { size, width } = op.args;
+  if (typeof size !== "number") return [op];
+  const text = describePreprocessing([op]);
+  const inside = /\((?:\d+)(?:,\d+)?/;
+  const round = Math.round;
+  const sized =
+    typeof width === "number" || vertical !== horizontal
+      ? sides(round(size * vertical), round((typeof width === "number" ? width : size) * horizontal))
+      : `${round(size * vertical)}`;
+  return preprocessing(text.replace(inside, `(${sized}`));
+}
+
 /** 256 to 224 pixels: how much larger the image is than what is cut out of it in evaluation (papers.md 5.6). */
 const evaluationMargin = 256 / 224;
 

@@ -70,7 +70,8 @@ function unknownPath(path: string, recipe: unknown): RecipeError {
   if (leafPaths(recipeSchema).includes(path)) {
     const parent = path.split(".").slice(0, -1);
     const name = parent.reduce<unknown>((at, key) => (isObject(at) ? at[key] : undefined), recipe);
-    const chosen = isObject(name) && typeof name["name"] === "string" ? ` "${name["name"]}"` : "";
+    const selected = isObject(name) ? (name["name"] ?? name["kind"]) : undefined;
+    const chosen = typeof selected === "string" ? ` "${selected}"` : "";
     return new RecipeError(`--${path}: no setting of the ${parent.join(".")}${chosen} this recipe uses`);
   }
   const meant = nearestPath(path);
@@ -137,7 +138,7 @@ function applyOne(recipe: Settings, override: Override): void {
 export function applyOverrides(recipe: unknown, overrides: readonly Override[]): unknown {
   if (overrides.length === 0 || !isObject(recipe)) return recipe;
   const copy = structuredClone(recipe);
-  const selects = ({ path }: Override) => path.endsWith(".name");
+  const selects = ({ path }: Override) => /\.(name|kind)$/.test(path);
   for (const override of [...overrides.filter(selects), ...overrides.filter((one) => !selects(one))]) {
     applyOne(copy, override);
   }

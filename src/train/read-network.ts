@@ -1,20 +1,21 @@
 // Reads a trained network from where it is kept: what it is, how it wants its images, and its parameters.
-import { existsSync, statSync } from "node:fs";
+import { existsSync, readdirSync, statSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { basename, dirname, join, resolve } from "node:path";
 import { requirePath } from "../data/sources/paths.js";
 import type { ModelConfig } from "../models/index.js";
 import { isOptimizerState } from "../optim/index.js";
-import type { StoredTensor } from "../weights/index.js";
+import { loadWeights, parseHubName, type StoredTensor, type Weights, type WeightsMetadata } from "../weights/index.js";
 import {
   bestCheckpoint,
   CheckpointError,
+  isCheckpointName,
   type LoadedCheckpoint,
   latestCheckpoint,
   listCheckpoints,
   loadCheckpoint,
 } from "./checkpoint.js";
-import { evaluationPreprocessing } from "./evaluation-preprocessing.js";
+import { evaluationPreprocessing, fittedPreprocessing } from "./evaluation-preprocessing.js";
 import { resolvedRecipeFile } from "./load-recipe.js";
 import type { LossName } from "./losses.js";
 import { type Recipe, resolveRecipe } from "./recipe.js";
@@ -37,22 +38,100 @@ export interface TrainedNetwork {
   readonly tensors: ReadonlyMap<string, StoredTensor>;
   /** Updates it had seen, where that is known. */
   readonly step: number | undefined;
+  /** What else is known of published weights: licence, source, accuracies. */
+  readonly metadata: WeightsMetadata;
 }
 
 export interface ReadNetworkOptions {
   /** Told which checkpoint of a folder is used, and about damaged ones that were passed over. */
   readonly note?: (text: string) => void;
+  /** Published weights only: the size of images the network is wanted for; learned positions are resized to it. */
+  readonly image?: number | readonly [number, number];
 }
 
 /**
- * Reads the network of a run: `path` is the run's folder, of which the best-scored checkpoint is taken (the newest where
- * none is scored), or one of its checkpoint files.
+ * Reads a trained network. `path` is
  *
- * Throws CheckpointError when there is no checkpoint or it is damaged; RecipeError when the recipe is not valid; an Error
- * naming the nearest path when there is nothing at `path`.
+ * - the folder of a run, of which the best-scored checkpoint is taken (the newest where none is scored), or one of its
+ *   checkpoint files;
+ * - published weights in any layout that `loadWeights` reads: a file, a folder, `hf:OWNER/NAME`, `augreg:NAME`.
+ *
+ * Throws CheckpointError when there is no checkpoint or it is damaged; RecipeError when the recipe is not valid; WeightsError
+ * when weights are damaged or in no known layout; an Error naming the nearest path when there is nothing at `path`.
  */
 export async function readNetwork(path: string, options: ReadNetworkOptions = {}): Promise<TrainedNetwork> {
-  const { folder, file } = findRun(path);
+  if (isHubName(path)) return await readWeights(path, options);
+  requirePath(path);
+  const run = findRun(path);
+  return run ? await readRun(run, options) : await readWeights(path, options);
+}
+
+/** The network in the form that `saveWeights` and exports take. */
+export function asWeights({
+  config,
+  imageShape: [height, width, channels],
+  tensors,
+  ...rest
+}: TrainedNetwork): Weights {
+  const { preprocessing, classNames, metadata } = rest;
+  const parameters = [...tensors].map(
+    ([name, { shape, data }]) => [name, { shape, data: data as Float32Array }] as const,
+  );
+  return {
+    config,
+    image: { height, width, channels },
+    tensors: new Map(parameters),
+    metadata: { ...metadata, preprocessing, ...(classNames && { classNames }) },
+  };
+}
+
+/** A name of the hub, or of a published checkpoint; `runs/one` is a path when there is a folder `runs`. */
+function isHubName(path: string): boolean {
+  if (/^(hf|augreg):/.test(path)) return true;
+  return !existsSync(path) && parseHubName(path) !== undefined && !existsSync(dirname(path));
+}
+
+async function readWeights(name: string, options: ReadNetworkOptions): Promise<TrainedNetwork> {
+  if (existsSync(name)) requireWeights(name);
+  const { note, image } = options;
+  const { path, config, tensors, metadata, ...weights } = await loadWeights(name, {
+    ...(note && { note }),
+    ...(image !== undefined && { image }),
+  });
+  const { height, width, channels } = weights.image;
+  const imageShape = [height, width, channels] as const;
+  return {
+    path,
+    config,
+    imageShape,
+    preprocessing: fittedPreprocessing(metadata.preprocessing, imageShape, image !== undefined),
+    classNames: metadata.classNames,
+    // the many labels of ImageNet-21k are trained each on its own (papers.md 2.4); where less is known, one is looked for
+    loss: config.classes === imageNet21kClasses ? "sigmoid" : "softmax",
+    tensors: new Map([...tensors].map(([key, { shape, data }]) => [key, { dtype: "float32", shape, data }])),
+    step: undefined,
+    metadata,
+  };
+}
+
+const imageNet21kClasses = 21_843;
+
+/** Throws CheckpointError for a folder without weights and for a checkpoint that was taken out of its run. */
+function requireWeights(path: string): void {
+  if (statSync(path).isDirectory()) {
+    if (readdirSync(path).some((name) => /\.(safetensors|npz|index\.json)$/.test(name))) return;
+    throw new CheckpointError(
+      `${path} is not the folder of a run: it has no ${resolvedRecipeFile}, nor weights (.safetensors, .npz). Give the folder that \`fovea train\` wrote (runs/NAME), a checkpoint file in it, or published weights.`,
+    );
+  }
+  if (isCheckpointName(basename(path))) {
+    throw new CheckpointError(
+      `${path} is not in the folder of a run: there is no ${resolvedRecipeFile} in ${dirname(dirname(resolve(path)))}, and only it says what the model of a checkpoint is. Give a file of RUN/checkpoints, or what \`fovea convert RUN\` wrote.`,
+    );
+  }
+}
+
+async function readRun({ folder, file }: Run, options: ReadNetworkOptions): Promise<TrainedNetwork> {
   const recipe = await readRecipe(folder);
   const checkpoint = file === undefined ? await chooseCheckpoint(folder, options.note) : await loadCheckpoint(file);
   const classNames = readClassNames(checkpoint);
@@ -67,26 +146,30 @@ export async function readNetwork(path: string, options: ReadNetworkOptions = {}
     loss: recipe.loss,
     tensors: new Map([...checkpoint.tensors].filter(([name]) => !isOptimizerState(name))),
     step: checkpoint.step,
+    metadata: {},
   };
 }
 
-/** The run's folder, and the checkpoint file where one was named. Throws where there is neither. */
-function findRun(path: string): { folder: string; file: string | undefined } {
-  requirePath(path);
+interface Run {
+  readonly folder: string;
+  /** The checkpoint file, where one was named. */
+  readonly file: string | undefined;
+}
+
+/** Is something at the path that belongs to a run: its folder, or a checkpoint in it? */
+export const isRunPath = (path: string): boolean => existsSync(path) && findRun(path) !== undefined;
+
+/** The run that a path belongs to, if any. */
+function findRun(path: string): Run | undefined {
   const isRun = (folder: string) => existsSync(join(folder, resolvedRecipeFile));
   const full = resolve(path);
   if (statSync(full).isDirectory()) {
     if (isRun(full)) return { folder: path, file: undefined };
     if (basename(full) === "checkpoints" && isRun(dirname(full))) return { folder: dirname(full), file: undefined };
-    throw new CheckpointError(
-      `${path} is not the folder of a run: it has no ${resolvedRecipeFile}. Give the folder that \`fovea train\` wrote (runs/NAME), or a checkpoint file in it.`,
-    );
+    return undefined;
   }
   const folder = dirname(dirname(full));
-  if (isRun(folder)) return { folder, file: path };
-  throw new CheckpointError(
-    `${path} is not in the folder of a run: there is no ${resolvedRecipeFile} in ${folder}, and only it says what the model is. Give a file of RUN/checkpoints.`,
-  );
+  return isRun(folder) && isCheckpointName(basename(full)) ? { folder, file: path } : undefined;
 }
 
 async function readRecipe(folder: string): Promise<Recipe> {

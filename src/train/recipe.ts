@@ -4,7 +4,8 @@ import { z } from "zod";
 import type { ScheduleConfig } from "../optim/schedules.js";
 import { didYouMean } from "../text/nearest.js";
 import { type Duration, type DurationContext, durationUnits, toSteps } from "./durations.js";
-import { keysAt } from "./recipe-schema.js";
+import { modelSchema } from "./recipe-model.js";
+import { keysAt, unknownName } from "./recipe-schema.js";
 
 const count = z.number().int().positive();
 const fraction = z.number().min(0).lt(1);
@@ -27,39 +28,6 @@ export const durationSchema = z
 const totalSchema = durationSchema.refine((total: Duration) => (total.percent ?? -1) < 0, {
   error: "the length of the run cannot be a percentage of itself; give steps, examples or epochs",
 });
-
-const imageSize = z.union([count, z.tuple([count, count])], {
-  error: "expected a side in pixels or [height, width]",
-});
-
-const vitSchema = z
-  .strictObject({
-    name: z.literal("vit"),
-    /** A published variant such as "S/16"; the dimensions below change single ones of it. */
-    variant: z.string().optional(),
-    patchSize: count.optional(),
-    width: count.optional(),
-    depth: count.optional(),
-    heads: count.optional(),
-    mlpDim: count.optional(),
-    imageSize: imageSize.default(224),
-    channels: count.default(3),
-    pooling: z.enum(["gap", "tok", "map", "none"]).default("gap"),
-    posEmbedding: z.enum(["learn", "sincos2d", "none"]).default("learn"),
-    classTokenOrder: z.enum(["before", "after"]).optional(),
-    /** A hidden tanh layer before the head: true for one as wide as the model, or its width. */
-    preLogits: z.union([z.boolean(), count]).default(false),
-    dropout: fraction.default(0),
-    stochasticDepth: fraction.default(0),
-    gelu: z.enum(["tanh", "erf"]).default("tanh"),
-    rematerialise: z.boolean().default(false),
-    headBiasInit: z.number().optional(),
-  })
-  .refine((model) => model.variant !== undefined || (model.patchSize && model.width && model.depth && model.heads), {
-    error: 'give a variant such as "S/16", or all of patchSize, width, depth and heads',
-  });
-
-const modelSchema = z.discriminatedUnion("name", [vitSchema], { error: unknownName("model", ["vit"]) });
 
 const partSchema = z.strictObject({
   /** Where the images are: anything `fovea data` can describe. */
@@ -221,16 +189,6 @@ function isRegularExpression(text: string): boolean {
   } catch {
     return false;
   }
-}
-
-/** The message for a value of `name` that is none of a table's. */
-function unknownName(what: string, names: readonly string[]): (issue: { input?: unknown }) => string | undefined {
-  return ({ input }) => {
-    if (typeof input !== "object" || input === null || Array.isArray(input)) return undefined;
-    const name = (input as { name?: unknown }).name;
-    const meant = typeof name === "string" ? didYouMean(name, names) : "";
-    return `unknown ${what} ${JSON.stringify(name)}; expected one of ${names.join(", ")}${meant}`;
-  };
 }
 
 function describeIssue(issue: z.core.$ZodIssue, input: unknown): string[] {

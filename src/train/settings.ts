@@ -1,25 +1,11 @@
 // From a recipe and what is known of its data to the configuration of a run.
-import { type ModelConfig, type ViTConfig, vitConfig, vitDefaults } from "../models/index.js";
 import { createSchedule } from "../optim/index.js";
 import type { ClassifierConfig } from "./classifier.js";
 import { type DurationContext, toSteps } from "./durations.js";
 import { type Recipe, scheduleConfig } from "./recipe.js";
+import { imageShape, modelConfig } from "./recipe-model.js";
 
-/** The model a recipe describes, for a number of classes. Throws RangeError when the variant is unknown. */
-export function modelConfig(model: Recipe["model"], classes: number): ModelConfig {
-  const { name: family, variant, imageSize: _, channels: __, ...rest } = model;
-  const given = Object.fromEntries(
-    Object.entries(rest).filter(([, value]) => value !== undefined),
-  ) as Partial<ViTConfig>;
-  if (variant !== undefined) return { family, ...vitConfig(variant, { ...given, classes }) };
-  const width = given.width!;
-  return { family, ...vitDefaults, mlpDim: 4 * width, ...given, classes } as ModelConfig;
-}
-
-/** [height, width, channels] of a recipe's images. */
-export function imageShape({ imageSize, channels }: Recipe["model"]): readonly [number, number, number] {
-  return typeof imageSize === "number" ? [imageSize, imageSize, channels] : [...imageSize, channels];
-}
+export { imageShape, modelConfig };
 
 export interface RunPlan {
   readonly totalSteps: number;

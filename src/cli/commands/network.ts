@@ -1,7 +1,7 @@
 /** What the commands that use a trained network share: opening it, and showing how far the images are. */
 import { parseDevice } from "../../runtime/index.js";
 import { type OpenedModel, openModel, startProgress } from "../../train/index.js";
-import { wholeNumber } from "../words.js";
+import { UsageError, wholeNumber, wholeNumbers } from "../words.js";
 
 export interface NetworkArguments {
   readonly checkpoint: string;
@@ -23,6 +23,13 @@ export function openNetwork(
     note,
     ...(threads !== undefined && { threads: wholeNumber(threads, "threads", 1) }),
   });
+}
+
+/** Reads "224" or "384,512" (height, width) given as --image-size. Throws UsageError. */
+export function imageSize(text: string): number | readonly [number, number] {
+  const [height, width, ...more] = wholeNumbers(text, "image-size", 1);
+  if (more.length > 0) throw new UsageError(`--image-size: "${text}" is neither a side nor HEIGHT,WIDTH`);
+  return width === undefined ? height! : [height!, width];
 }
 
 /** What is said of a network in JSON documents. */

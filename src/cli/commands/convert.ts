@@ -1,0 +1,49 @@
+/** `fovea convert`: a network's weights in another published layout. */
+import { existsSync } from "node:fs";
+import { mkdir, stat } from "node:fs/promises";
+import { dirname } from "node:path";
+import type { ModelFamily } from "../../models/index.js";
+import { formatBytes } from "../../text/format.js";
+import { didYouMean } from "../../text/nearest.js";
+import { asWeights, readNetwork } from "../../train/index.js";
+import { type LayoutName, layouts, saveWeights, withClasses } from "../../weights/index.js";
+import { defineCommand } from "../command.js";
+import { convert } from "../definitions.js";
+import { UsageError, wholeNumber } from "../words.js";
+import { imageSize } from "./network.js";
+
+const names: readonly LayoutName[] = [...new Set(layouts.map(({ name }) => name))];
+
+/** The layout that was named, or the usual one of the file's ending. */
+function layoutOf(given: string | undefined, output: string, family: ModelFamily): LayoutName {
+  if (given !== undefined) {
+    const found = names.find((name) => name === given);
+    if (found) return found;
+    throw new UsageError(`--layout: "${given}" is none of ${names.join(", ")}${didYouMean(given, names)}`);
+  }
+  const format = output.endsWith(".npz") ? "npz" : "safetensors";
+  return layouts.find((layout) => layout.format === format && layout.families.includes(family))?.name ?? "fovea";
+}
+
+export const command = defineCommand(convert, async ({ args, note }) => {
+  const { output } = args;
+  if (!/\.(safetensors|npz)$/.test(output)) {
+    throw new UsageError(`OUTPUT: "${output}" ends in neither .safetensors nor .npz; for ONNX see \`fovea export\``);
+  }
+  if (existsSync(output) && !args.overwrite) {
+    throw new Error(`${output} is there already; choose another name, or replace it with --overwrite`);
+  }
+  const image = args["image-size"] === undefined ? {} : { image: imageSize(args["image-size"]) };
+  const network = await readNetwork(args.network, { note, ...image });
+  const whole = asWeights(network);
+  const weights = args.classes === undefined ? whole : withClasses(whole, wholeNumber(args.classes, "classes"), note);
+  const layout = layoutOf(args.layout, output, weights.config.family);
+  await mkdir(dirname(output), { recursive: true });
+  const { lost } = await saveWeights(output, weights, layout);
+  const { size: bytes } = await stat(output);
+  for (const what of lost) note(`not in ${output}: ${what}`);
+  return {
+    document: { network: network.path, output, layout, bytes, image: weights.image, config: weights.config, lost },
+    text: `${output}: ${network.path} in the layout "${layout}", ${formatBytes(bytes)}`,
+  };
+});
