@@ -65,14 +65,37 @@ function countOf(view: View, expression: RegExp): number {
   return found.size;
 }
 
+/** More stages than any network has. */
+const maxStages = 64;
+
 function blocksOf(view: View): number[] {
-  const stages = countOf(view, /^block(\d+)\/unit\d+\/conv1\/kernel$/);
-  return Array.from({ length: stages }, (_, i) => countOf(view, new RegExp(`^block${i + 1}/unit(\\d+)/conv1/kernel$`)));
+  const units = new Map<number, Set<string>>();
+  for (const name of view.keys()) {
+    const [, stage, unit] = /^block(\d+)\/unit(\d+)\/conv1\/kernel$/.exec(name) ?? [];
+    if (stage === undefined || unit === undefined) continue;
+    const found = units.get(Number(stage)) ?? new Set();
+    units.set(Number(stage), found.add(unit));
+  }
+  if (units.size > maxStages) throw new WeightsError(`it has ${units.size} stages, more than any network`);
+  return Array.from({ length: units.size }, (_, i) => units.get(i + 1)?.size ?? 0);
 }
+
+/** The shape of a part of the first block that has it: a block that lacks it is told of later, with all that is missing. */
+function inAnyBlock(view: View, part: string): readonly number[] | undefined {
+  for (const [name, shape] of view) {
+    if (name.endsWith(part) && /^(Transformer\/encoderblock|MixerBlock)_\d+\//.test(name)) return shape;
+  }
+  return undefined;
+}
+
+const sizeInAnyBlock = (view: View, part: string): number => {
+  const shape = inAnyBlock(view, `/${part}`);
+  return shape ? elementCount(shape) : missing(`${part} of any block`);
+};
 
 /** The heads of a width are the same in every published variant of it (papers.md 1.4); otherwise 64 channels a head. */
 function headsOf(view: View, width: number, hints: Hints, notes: string[]): number {
-  const query = view.get("Transformer/encoderblock_0/MultiHeadDotProductAttention_0/query/kernel");
+  const query = inAnyBlock(view, "/MultiHeadDotProductAttention_0/query/kernel");
   if (query?.length === 3) return query[1]!;
   if (hints.heads !== undefined) return hints.heads;
   const known = Object.values(vitVariants).find((variant) => variant.width === width);
@@ -104,7 +127,7 @@ function vitOf(view: View, hints: Hints, notes: string[]): ViTConfig {
     width,
     depth: countOf(view, /^Transformer\/encoderblock_(\d+)\/LayerNorm_0\/scale$/),
     heads: headsOf(view, width, hints, notes),
-    mlpDim: sizeOf(view, "Transformer/encoderblock_0/MlpBlock_0/Dense_0/bias") ?? missing("the MLP of its first block"),
+    mlpDim: sizeInAnyBlock(view, "MlpBlock_0/Dense_0/bias"),
     classes: sizeOf(view, "head/bias") ?? 0,
     pooling: view.has("cls") ? "tok" : view.has("MAPHead_0/probe") ? "map" : "gap",
     posEmbedding: hasTable ? "learn" : "sincos2d",
@@ -119,10 +142,8 @@ function mixerOf(view: View): MixerConfig {
     patchSize,
     width,
     depth: countOf(view, /^MixerBlock_(\d+)\/LayerNorm_0\/scale$/),
-    tokensMlpDim:
-      sizeOf(view, "MixerBlock_0/token_mixing/Dense_0/bias") ?? missing("the token mixing of its first block"),
-    channelsMlpDim:
-      sizeOf(view, "MixerBlock_0/channel_mixing/Dense_0/bias") ?? missing("the channel mixing of its first block"),
+    tokensMlpDim: sizeInAnyBlock(view, "token_mixing/Dense_0/bias"),
+    channelsMlpDim: sizeInAnyBlock(view, "channel_mixing/Dense_0/bias"),
     classes: sizeOf(view, "head/bias") ?? 0,
   };
 }
@@ -188,23 +209,26 @@ function imageOf(view: View, config: ModelConfig, hints: Hints, channels: number
 
 /** No part of a network may claim more of something than this, or building its graph would not end. */
 const maxSetting = 1 << 20;
+/** The deepest published network has 56 blocks, the deepest ResNet here 66 units. */
+const maxBlocks = 1024;
 
-function requireSane(config: ModelConfig, tensors: number): void {
-  const lists = config.family === "mixer" ? [] : config.family === "resnet" ? config.blocks : stemCounts(config.stem);
-  const depth = config.family === "resnet" ? 0 : config.depth;
+/** Throws where what a file carries of settings is that of no network. */
+function requireSane(config: ModelConfig): void {
   for (const [name, value] of Object.entries(config)) {
-    if (typeof value !== "number") continue;
-    if (!Number.isFinite(value) || Math.abs(value) > maxSetting) {
+    if (typeof value === "number" && !(Math.abs(value) <= maxSetting)) {
       throw new WeightsError(`its setting ${name} of ${value} is that of no network`);
     }
   }
-  const whole = [depth, ...lists, ...(config.family === "resnet" ? [] : [config.width, config.patchSize])];
-  if (
-    !whole.every((value) => Number.isInteger(value) && value >= 0) ||
-    lists.reduce((a, b) => a + b, depth) > tensors
-  ) {
-    throw new WeightsError(`it claims ${depth || lists.join(", ")} blocks with ${tensors} tensors`);
+  const counts = config.family === "mixer" ? [] : config.family === "resnet" ? config.blocks : stemCounts(config.stem);
+  const depth = config.family === "resnet" ? 0 : config.depth;
+  const sides = config.family === "resnet" ? [] : [config.width, config.patchSize];
+  const strides = config.family === "vit" && config.stem.kind === "convolutions" ? config.stem.strides : [];
+  const whole = [depth, config.classes, ...counts, ...sides].every((value) => Number.isInteger(value) && value >= 0);
+  if (!whole || [...sides, ...strides].some((side) => side < 1) || counts.length > maxStages) {
+    throw new WeightsError("its settings are those of no network: sides, strides and counts must be whole numbers");
   }
+  const blocks = counts.reduce((sum, count) => sum + count, depth);
+  if (blocks > maxBlocks) throw new WeightsError(`it claims ${blocks} blocks, more than any network has`);
 }
 
 const stemCounts = (stem: Stem): readonly number[] =>
@@ -225,30 +249,41 @@ export function describeNetwork(
   const { family } = reading;
   const shapes = family === "vit" ? vitOf(view, told, notes) : family === "mixer" ? mixerOf(view) : resnetOf(view);
   const config = { ...shapes, ...reading.config, ...hints.config, ...changes, family } as ModelConfig;
-  requireSane(config, reading.entries.size);
+  // settings that a file carries may have any type
+  sensibly(() => requireSane(config));
   const first =
     family === "mixer" ? "stem/kernel" : view.has("conv_root/kernel") ? "conv_root/kernel" : "embedding/kernel";
   const channels =
     config.family === "vit" && config.stem.kind === "convolutions"
       ? shapeOf(view, "stem/conv1/kernel", 4)[1]!
       : shapeOf(view, first, 4)[first === "conv_root/kernel" ? 1 : 2]!;
-  return { config, image: imageOf(view, config, hints, channels), notes };
+  return { config, image: sensibly(() => imageOf(view, config, hints, channels)), notes };
 }
 
 /** Sides of the images that a network of any size is traced on: enough for every stage to keep a pixel. */
 const traceSide = 64;
 
-/** The parameters of a network for images of a size, in order of first use. Throws WeightsError when it cannot be built. */
-export function parametersOf(config: ModelConfig, image: ImageSize): Named[] {
-  const depends =
-    config.family === "mixer" || (config.family === "vit" && !["sincos2d", "none"].includes(config.posEmbedding));
-  const side = config.family === "vit" ? Math.max(traceSide, config.patchSize * 64) : traceSide;
-  const { height, width } = depends ? image : { height: side, width: side };
+/** What `make` gives; whatever goes wrong in it is the fault of the settings. */
+function sensibly<T>(make: () => T): T {
   try {
-    const scope = Scope.root();
-    model(scope, input("image", "float32", [1, height, width, image.channels]), config);
-    return scope.parameters.map(({ name, tensor }) => ({ name, shape: tensor.shape }));
+    return make();
   } catch (error) {
+    if (error instanceof WeightsError) throw error;
     throw new WeightsError(`what it says of its network makes none: ${(error as Error).message}`, { cause: error });
   }
+}
+
+/** The parameters of a network for images of a size, in order of first use. Throws WeightsError when it cannot be built. */
+export function parametersOf(config: ModelConfig, image: ImageSize): Named[] {
+  return sensibly(() => {
+    const fixed = config.family === "vit" && ["sincos2d", "none"].includes(config.posEmbedding);
+    // a fixed table has no parameters, and it may be large
+    const traced = fixed ? ({ ...config, posEmbedding: "none" } as ModelConfig) : config;
+    const side = config.family === "vit" ? Math.max(traceSide, config.patchSize * 64) : traceSide;
+    const { height, width } =
+      config.family === "mixer" || (config.family === "vit" && !fixed) ? image : { height: side, width: side };
+    const scope = Scope.root();
+    model(scope, input("image", "float32", [1, height, width, image.channels]), traced);
+    return scope.parameters.map(({ name, tensor }) => ({ name, shape: tensor.shape }));
+  });
 }

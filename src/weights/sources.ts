@@ -59,7 +59,10 @@ export async function openSource(name: string, options: HubOptions): Promise<Ope
   }
   if (!name.startsWith("hf:")) {
     const found = await isThere(name);
-    if (found?.isDirectory()) return { file: await openFolder(name), description: await describeIn(name) };
+    if (found?.isDirectory()) {
+      const description = await describeIn(name);
+      return { file: await openFolder(name), description };
+    }
     if (found?.isFile()) {
       const description = name.endsWith(".npz") ? describeAugReg(name) : await describeBeside(name);
       return { file: await openTensorFile(name), description };

@@ -18,6 +18,21 @@ describe("golden values", () => {
     close(resizeLine(Float32Array.from([0, 1, 4]), 3, 5, "original"), [0, 0.5, 1, 2.5, 4]);
   });
 
+  test("scipy.ndimage.zoom of order 1, which the original code calls, on a grid of 2 x 3 (SciPy 1.17)", () => {
+    const resized = resizePositions(
+      Float32Array.from([0, 3, 1, 2, -4, 5]),
+      6,
+      { rows: 2, columns: 3 },
+      { rows: 4, columns: 5 },
+      "original",
+    );
+    const scipy = [
+      0, 1.5, 3, 2, 1, 0.666667, 0.666667, 0.666667, 1.5, 2.333333, 1.333333, -0.166667, -1.666667, 1, 3.666667, 2, -1,
+      -4, 0.5, 5,
+    ];
+    close(resized, scipy);
+  });
+
   test("the cubic kernels by hand", () => {
     // to twice the size a centre lies a quarter beside an entry; a = -0.75, clamped: weights of 1.25, 0.25, 0.75, 1.75
     const weight = (x: number, a: number) =>

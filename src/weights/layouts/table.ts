@@ -144,8 +144,8 @@ export function assign(
 /** What a file says of a parameter of ours: its shape, or its size in one axis where a step hides the shape. */
 export type View = ReadonlyMap<string, Shape>;
 
-/** More blocks than any network has; a file that claims more is not read as stacked. */
-const maxStacked = 1000;
+/** More parameters than any network has: a stacked file that claims more is damaged. */
+const maxNames = 100_000;
 
 /** Our names for what a file holds, with the shapes ours would have. */
 export function viewOf(entries: ReadonlyMap<string, { readonly shape: Shape }>, rows: readonly Row[]): View {
@@ -155,7 +155,9 @@ export function viewOf(entries: ReadonlyMap<string, { readonly shape: Shape }>, 
     for (const { row, ours, theirs } of compiled) {
       const values = theirs.match(name);
       if (!values) continue;
-      const count = row.stacked ? Math.min(shape[0] ?? 0, maxStacked) : 1;
+      const count = row.stacked ? (shape[0] ?? 0) : 1;
+      if (view.size + count > maxNames)
+        throw new WeightsError(`"${name}" claims ${count} blocks, more than any network has`);
       const own = row.stacked ? shape.slice(1) : shape;
       for (let l = 0; l < count; l++) {
         for (const one of ours) {

@@ -1,0 +1,432 @@
+/** `loadWeights`: other images, other classes, folders, descriptions, and one clear error for whatever does not fit. */
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import type { ModelConfig } from "../../src/models/index.js";
+import {
+  inspectWeights,
+  loadWeights,
+  resizePositions,
+  type StoredTensor,
+  saveWeights,
+  WeightsError,
+  writeNpz,
+  writeSafetensors,
+} from "../../src/weights/index.js";
+import * as models from "./models.js";
+import * as tables from "./tables.js";
+
+let folder: string;
+beforeAll(() => {
+  folder = mkdtempSync(join(tmpdir(), "fovea-load-"));
+});
+afterAll(() => rmSync(folder, { recursive: true }));
+
+const vit = models.weightsOf(models.vit);
+const position = "Transformer/posembed_input/pos_embedding";
+const augreg = () => tables.theirTensors(tables.augRegTable([1, 3, 2], [4, 4, 3]), vit);
+
+async function npz(tensors: Map<string, StoredTensor>, name = "weights.npz"): Promise<string> {
+  const path = join(folder, name);
+  await writeNpz(path, tensors);
+  return path;
+}
+
+describe("images of another size", () => {
+  test("positions are resized as the source does, and it is told", async () => {
+    const told: string[] = [];
+    const loaded = await loadWeights(await npz(augreg()), { image: [12, 20], note: (text) => told.push(text) });
+    expect(loaded.image).toEqual({ height: 12, width: 20, channels: 3 });
+    const table = vit.tensors.get(position)!;
+    const expected = resizePositions(table.data, 5, { rows: 2, columns: 2 }, { rows: 3, columns: 5 }, "original");
+    expect(loaded.tensors.get(position)).toEqual({ shape: [1, 16, 8], data: expected });
+    const note =
+      'position embedding resized from 2 x 2 to 3 x 5 patches as "original" does (bilinear, corners aligned)';
+    expect(told).toEqual([note]);
+    expect(loaded.notes).toEqual([note]);
+    await models.forward(loaded);
+  });
+
+  test.each([
+    ["huggingface", tables.huggingFaceTable, "huggingface"],
+    ["timm", tables.timmViTTable, "timm"],
+  ] as const)("%s has a way of its own", async (_name, table, method) => {
+    const path = join(folder, "own.safetensors");
+    await writeSafetensors(path, tables.theirTensors(table(), vit));
+    const loaded = await loadWeights(path, { image: 16, config: { heads: 2 } });
+    const data = resizePositions(
+      vit.tensors.get(position)!.data,
+      5,
+      { rows: 2, columns: 2 },
+      { rows: 4, columns: 4 },
+      method,
+    );
+    expect(loaded.tensors.get(position)!.data).toEqual(data);
+    const other = await loadWeights(path, { image: 16, config: { heads: 2 }, positionResize: "timm-npz" });
+    expect(other.tensors.get(position)!.data).not.toEqual(data);
+  });
+
+  test("a size that cuts the same patches resizes nothing", async () => {
+    const loaded = await loadWeights(await npz(augreg()), { image: [11, 8] });
+    expect(loaded.tensors.get(position)!.data).toEqual(vit.tensors.get(position)!.data);
+    expect(loaded.notes).toEqual([]);
+  });
+
+  test("learned positions by axis and in every layer", async () => {
+    for (const posEmbedding of ["learn", "learn2d"] as const) {
+      const config = { ...models.vit, posEmbedding, posEmbeddingLayers: "everyLayer" } as ModelConfig;
+      const path = join(folder, "layers.safetensors");
+      await saveWeights(path, models.weightsOf(config), "fovea");
+      await models.forward(await loadWeights(path, { image: [16, 12] }));
+    }
+  });
+
+  test("what takes any image, and what takes only its own", async () => {
+    const resnet = join(folder, "any.safetensors");
+    await saveWeights(resnet, models.weightsOf(models.resnet), "fovea");
+    expect((await loadWeights(resnet, { image: 48 })).image).toEqual({ height: 48, width: 48, channels: 3 });
+    const mixer = join(folder, "mixer.safetensors");
+    await saveWeights(mixer, models.weightsOf(models.mixer), "fovea");
+    await expect(loadWeights(mixer, { image: 12 })).rejects.toThrow(
+      /a fixed number of patches \(4\); it cannot take 9/,
+    );
+    expect((await loadWeights(mixer, { image: [4, 16] })).image).toMatchObject({ height: 4, width: 16 });
+    const relative = join(folder, "relative.safetensors");
+    await saveWeights(relative, models.weightsOf({ ...models.vit, posEmbedding: "relative" } as ModelConfig), "fovea");
+    await expect(loadWeights(relative, { image: 16 })).rejects.toThrow(
+      /relative position embeddings belong to their grid/,
+    );
+  });
+
+  test("nonsense is refused", async () => {
+    const path = await npz(augreg());
+    await expect(loadWeights(path, { image: 0 })).rejects.toThrow(/whole numbers above 0/);
+    await expect(loadWeights(path, { image: 2.5 })).rejects.toThrow(/whole numbers above 0/);
+    await expect(loadWeights(path, { image: 3 })).rejects.toThrow(/smaller than a patch/);
+  });
+});
+
+describe("other classes", () => {
+  test("a head of zeros takes the old one's place, and the class names go", async () => {
+    const path = join(folder, "classes.safetensors");
+    const metadata = { classNames: ["a", "b", "c", "d", "e"], licence: "CC0-1.0" };
+    await saveWeights(path, { ...vit, metadata }, "fovea");
+    const loaded = await loadWeights(path, { classes: 3 });
+    expect(loaded.config.classes).toBe(3);
+    expect(loaded.tensors.get("head/kernel")).toEqual({ shape: [8, 3], data: new Float32Array(24) });
+    expect(loaded.tensors.get("head/bias")).toEqual({ shape: [3], data: new Float32Array(3) });
+    expect(loaded.metadata).toEqual({ licence: "CC0-1.0" });
+    expect(loaded.notes).toEqual(["the head of 5 classes is replaced by one of zeros for 3 classes"]);
+    expect(await models.forward(loaded)).toEqual(new Float32Array(6));
+    expect((await loadWeights(path, { classes: 5 })).metadata).toEqual(metadata);
+  });
+
+  test("no head at all", async () => {
+    const loaded = await loadWeights(await npz(augreg()), { classes: 0 });
+    expect(loaded.config.classes).toBe(0);
+    expect([...loaded.tensors.keys()].some((name) => name.startsWith("head"))).toBe(false);
+    expect(await models.forward(loaded)).toHaveLength(16);
+  });
+
+  test("the pre-logits layer goes with its head, as in the ViT paper", async () => {
+    const path = join(folder, "prelogits.npz");
+    await saveWeights(path, models.weightsOf({ ...models.vit, preLogits: true } as ModelConfig), "augreg");
+    const loaded = await loadWeights(path, { classes: 2 });
+    expect(loaded.config).toMatchObject({ preLogits: false, classes: 2 });
+    expect(loaded.tensors.has("pre_logits/kernel")).toBe(false);
+    const features = await loadWeights(path, { classes: 0 });
+    expect(features.config).toMatchObject({ preLogits: true });
+  });
+
+  test.each([
+    ["version 1", { version: 1, weightStandardisation: "flax" }],
+    ["version 2", {}],
+  ])("of a ResNet, %s", async (_name, changes) => {
+    const path = join(folder, "resnet.safetensors");
+    await saveWeights(path, models.weightsOf({ ...models.resnet, ...changes } as ModelConfig), "fovea");
+    const loaded = await loadWeights(path, { classes: 7 });
+    expect(loaded.tensors.get("head/kernel")!.shape).toEqual([64, 7]);
+    expect(await models.forward({ ...loaded, image: { height: 16, width: 16, channels: 3 } })).toHaveLength(14);
+  });
+
+  test.each([-1, 1.5, Number.NaN])("%d is no number of classes", async (classes) => {
+    await expect(loadWeights(await npz(augreg()), { classes })).rejects.toThrow(/is no number of classes/);
+  });
+});
+
+describe("what does not fit is listed whole", () => {
+  test("missing, extra and mis-shaped in one error", async () => {
+    const tensors = augreg();
+    tensors.delete("Transformer/encoderblock_1/LayerNorm_2/bias");
+    tensors.delete("head/kernel");
+    const spare: StoredTensor = { dtype: "float32", shape: [1], data: new Float32Array(1) };
+    tensors.set("adapter/kernel", spare);
+    tensors.set("__proto", spare);
+    tensors.set("Transformer/encoder_norm/bias", { dtype: "float32", shape: [9], data: new Float32Array(9) });
+    tensors.set("cls", { dtype: "int32", shape: [1, 1, 8], data: new Int32Array(8) });
+    const error = await loadWeights(await npz(tensors)).catch((reason: unknown) => reason);
+    expect(error).toBeInstanceOf(WeightsError);
+    const { message } = error as WeightsError;
+    expect(message).toMatch(/weights\.npz: its tensors \(layout "augreg"\) are not those of the vit/);
+    expect(message).toMatch(/missing \(2\): .*head\/kernel/);
+    expect(message).toMatch(/missing .*Transformer\/encoderblock_1\/LayerNorm_2\/bias/);
+    expect(message).toMatch(/extra \(2\): adapter\/kernel; __proto/);
+    expect(message).toMatch(/mis-shaped \(2\): .*Transformer\/encoder_norm\/bias is \[9\], expected \[8\]/);
+    expect(message).toMatch(/cls holds int32, expected float32, float64, float16, bfloat16/);
+  });
+
+  test("a block too few is listed, not guessed", async () => {
+    const tensors = augreg();
+    for (const name of [...tensors.keys()]) if (name.includes("encoderblock_0/")) tensors.delete(name);
+    await expect(loadWeights(await npz(tensors))).rejects.toThrow(
+      /missing \(16\): Transformer\/encoderblock_0.*extra \(16\)/s,
+    );
+  });
+
+  test.each([Number.NaN, Number.POSITIVE_INFINITY])("%d in a tensor names it", async (value) => {
+    const tensors = augreg();
+    (tensors.get("head/bias")!.data as Float32Array)[3] = value;
+    const path = await npz(tensors);
+    await expect(loadWeights(path)).rejects.toThrow(
+      `"head/bias" holds ${value} at 3 (1 of its 5 numbers are not finite)`,
+    );
+    const broken = {
+      ...vit,
+      tensors: new Map(vit.tensors).set("head/bias", { shape: [5], data: new Float32Array(5).fill(value) }),
+    };
+    await expect(saveWeights(join(folder, "no.npz"), broken, "augreg")).rejects.toThrow(/"head\/bias" holds/);
+  });
+
+  test("files in no layout, and files of no tensors", async () => {
+    const odd = await npz(new Map([["a", { dtype: "float32", shape: [], data: new Float32Array(1) }]]));
+    await expect(loadWeights(odd)).rejects.toThrow(
+      /its 1 tensors are in no known layout \(fovea, augreg.*begins with "a"/,
+    );
+    for (const [start, message] of [
+      ["\x93NUMPY\x01\x00", /a single NumPy array/],
+      ["\x89HDF\r\n\x1a\n", /an HDF5 file/],
+      ["\x80\x02}q\x00X", /a Python pickle/],
+      ["", /too few/],
+      ["not weights at all", /not a safetensors file/],
+    ] as const) {
+      const path = join(folder, "odd.bin");
+      writeFileSync(path, Buffer.from(start, "latin1"));
+      await expect(loadWeights(path)).rejects.toThrow(WeightsError);
+      await expect(loadWeights(path)).rejects.toThrow(message);
+    }
+  });
+
+  test("descriptions that make no network end in time", async () => {
+    const path = join(folder, "hostile.safetensors");
+    const write = async (config: object) =>
+      writeSafetensors(
+        path,
+        new Map([...vit.tensors].map(([name, t]) => [name, { dtype: "float32", ...t }])),
+        new Map([["fovea", JSON.stringify({ config: { ...models.vit, ...config } })]]),
+      );
+    for (const config of [
+      { depth: 1e9 },
+      { depth: 100_000 },
+      { heads: 1e300 },
+      { heads: 3 },
+      { width: -8 },
+      { patchSize: 0 },
+      { patchSize: 1e6 },
+      { classes: 1e9 },
+      { mlpDim: 0.5 },
+      { pooling: "max" },
+      { stem: { kind: "resnet", blocks: [1e9], widthFactor: 1, groups: 32 } },
+      { stem: { kind: "convolutions", channels: [4], strides: [0], groups: 1 } },
+      { stem: null },
+      { stem: { kind: "convolutions", channels: [4], strides: [1e-9], groups: 1 } },
+      { posEmbedding: "sincos2d", width: 1 << 20 },
+      { family: "mixer" },
+      { posEmbeddingLayers: 7, depth: "2" },
+    ]) {
+      await write(config);
+      await expect(loadWeights(path), JSON.stringify(config)).rejects.toThrow(WeightsError);
+    }
+    await writeSafetensors(path, new Map(), new Map([["fovea", "{"]]));
+    await expect(loadWeights(path)).rejects.toThrow(/its metadata "fovea" is not JSON/);
+  });
+});
+
+describe("numbers", () => {
+  test("half precision and doubles come as float32", async () => {
+    const tensors = augreg();
+    const rounded = Float32Array.from(vit.tensors.get("head/bias")!.data, (v) => Math.fround(Math.round(v * 8) / 8));
+    const bits = new Uint32Array(rounded.buffer);
+    tensors.set("head/bias", { dtype: "bfloat16", shape: [5], data: Uint16Array.from(bits, (b) => b >>> 16) });
+    const kernel = tensors.get("head/kernel")!;
+    tensors.set("head/kernel", { ...kernel, dtype: "float64", data: Float64Array.from(kernel.data as Float32Array) });
+    tensors.set("cls", { dtype: "float16", shape: [1, 1, 8], data: new Uint16Array(8).fill(0xc100) });
+    const loaded = await loadWeights(await npz(tensors));
+    expect(loaded.tensors.get("head/bias")!.data).toEqual(rounded);
+    expect(loaded.tensors.get("head/kernel")!.data).toEqual(kernel.data);
+    expect(loaded.tensors.get("cls")!.data).toEqual(new Float32Array(8).fill(-2.5));
+  });
+});
+
+describe("folders", () => {
+  const config = {
+    model_type: "vit",
+    hidden_act: "gelu_new",
+    layer_norm_eps: 1e-5,
+    num_attention_heads: 2,
+    image_size: 8,
+    id2label: { 0: "ant", 1: "bee", 2: "cat", 3: "dog", 4: "elk" },
+    license: "apache-2.0",
+  };
+  const preprocessor = { size: { height: 8, width: 8 }, image_mean: [0.5, 0.5, 0.5], image_std: [0.5, 0.5, 0.5] };
+  const make = (name: string, files: Record<string, object>) => {
+    const path = join(folder, name);
+    mkdirSync(path, { recursive: true });
+    for (const [file, value] of Object.entries(files)) writeFileSync(join(path, file), JSON.stringify(value));
+    return path;
+  };
+  const hf = () => tables.theirTensors(tables.huggingFaceTable(), vit);
+
+  test("Hugging Face: settings, preprocessing, class names and licence come along", async () => {
+    const path = make("hf", { "config.json": config, "preprocessor_config.json": preprocessor });
+    await writeSafetensors(join(path, "model.safetensors"), hf());
+    for (const name of [path, join(path, "model.safetensors")]) {
+      const loaded = await loadWeights(name);
+      expect(loaded.config).toMatchObject({ gelu: "tanh", layerNormEpsilon: 1e-5, heads: 2 });
+      expect(loaded.metadata).toEqual({
+        preprocessing: 'decode_resize(8,fit="fill")|value_range(-1,1)',
+        classNames: ["ant", "bee", "cat", "dog", "elk"],
+        licence: "apache-2.0",
+      });
+    }
+  });
+
+  test("class names that are not as many as the classes are told and left out", async () => {
+    const path = make("names", { "config.json": { ...config, id2label: { 0: "a", 1: "b" } } });
+    await writeSafetensors(join(path, "model.safetensors"), hf());
+    const loaded = await loadWeights(path);
+    expect(loaded.metadata.classNames).toBeUndefined();
+    expect(loaded.notes.join()).toMatch(/2 class names came with weights of 5 classes/);
+  });
+
+  test("timm: size, preprocessing and source", async () => {
+    const pretrained_cfg = {
+      tag: "augreg_in21k",
+      input_size: [3, 8, 8],
+      crop_pct: 0.8,
+      interpolation: "bicubic",
+      mean: [0.5, 0.5, 0.5],
+      std: [0.5, 0.5, 0.5],
+      license: "apache-2.0",
+    };
+    const path = make("timm", { "config.json": { architecture: "vit_tiny_test", num_classes: 5, pretrained_cfg } });
+    await writeSafetensors(join(path, "model.safetensors"), tables.theirTensors(tables.timmViTTable(), vit));
+    const loaded = await loadWeights(path, { config: { heads: 2 } });
+    expect(loaded.metadata).toEqual({
+      preprocessing: "decode|resize_small(10)|central_crop(8)|value_range(-1,1)",
+      licence: "apache-2.0",
+      source: "timm/vit_tiny_test.augreg_in21k",
+    });
+    expect(loaded.notes.join()).toMatch(/bicubic/);
+  });
+
+  test("scaling that differs by channel is told, not approximated", async () => {
+    const path = make("imagenet", {
+      "config.json": config,
+      "preprocessor_config.json": { ...preprocessor, image_mean: [0.485, 0.456, 0.406] },
+    });
+    await writeSafetensors(join(path, "model.safetensors"), hf());
+    const loaded = await loadWeights(path);
+    expect(loaded.metadata.preprocessing).toBeUndefined();
+    expect(loaded.notes.join()).toMatch(/a mean of 0.485, 0.456, 0.406/);
+  });
+
+  test("a model cut into several files", async () => {
+    const tensors = [...hf()];
+    const half = Math.floor(tensors.length / 2);
+    const weight_map = Object.fromEntries(tensors.map(([name], i) => [name, `part-${i < half ? 1 : 2}.safetensors`]));
+    const path = make("shards", { "config.json": config, "model.safetensors.index.json": { weight_map } });
+    await writeSafetensors(join(path, "part-1.safetensors"), new Map(tensors.slice(0, half)));
+    await writeSafetensors(join(path, "part-2.safetensors"), new Map(tensors.slice(half)));
+    const loaded = await loadWeights(path);
+    expect([...loaded.tensors.get("head/bias")!.data]).toEqual([...vit.tensors.get("head/bias")!.data]);
+    await writeSafetensors(join(path, "part-2.safetensors"), new Map(tensors.slice(half - 1)));
+    await expect(loadWeights(path)).rejects.toThrow(/both part-1\.safetensors and part-2\.safetensors hold/);
+  });
+
+  test.each(["../out.safetensors", "/etc/passwd", "a/../../b", "..", "c:\\x", ""])(
+    "an index that leads to %j",
+    async (name) => {
+      const path = make("out", { "model.safetensors.index.json": { weight_map: { a: name } } });
+      await expect(loadWeights(path)).rejects.toThrow(/leads out of/);
+    },
+  );
+
+  test.each<[string, Record<string, object | string>, RegExp]>([
+    ["empty", {}, /holds no \.safetensors or \.npz file$/],
+    ["pickles", { "pytorch_model.bin": {} }, /only pytorch_model\.bin, which are not read: convert them/],
+    ["two", { "a.npz": {}, "b.safetensors": {} }, /2 files of weights \(a\.npz, b\.safetensors\); name one/],
+    ["another", { "config.json": { model_type: "clip" }, "model.safetensors": {} }, /model_type "clip" is not read/],
+  ])("%s", async (name, files, message) => {
+    await expect(loadWeights(make(`bad-${name}`, files as Record<string, object>))).rejects.toThrow(message);
+  });
+
+  test("nothing of that name", async () => {
+    await npz(augreg(), "here.npz");
+    await expect(loadWeights(join(folder, "hare.npz"))).rejects.toThrow(
+      /no such file or folder; did you mean "here\.npz"\?/,
+    );
+    await expect(loadWeights("what is this")).rejects.toThrow(/hf:OWNER\/NAME, or augreg:NAME/);
+  });
+});
+
+test("inspecting reads no numbers and counts them all", async () => {
+  const path = await npz(augreg());
+  const found = await inspectWeights(path);
+  expect(found).toMatchObject({ layout: "augreg", format: "npz", config: models.vit, image: { height: 8, width: 8 } });
+  expect(found.entries.get("head/kernel")).toMatchObject({ dtype: "float32", shape: [8, 5] });
+  expect(found.parameterCount).toBe([...vit.tensors.values()].reduce((sum, { data }) => sum + data.length, 0));
+});
+
+describe("saving", () => {
+  test("says what a layout cannot", async () => {
+    const erf = { ...models.vit, gelu: "erf", layerNormEpsilon: 1e-5 } as ModelConfig;
+    const weights = { ...models.weightsOf(erf), metadata: { licence: "CC0-1.0" } };
+    const { lost } = await saveWeights(join(folder, "lost.npz"), weights, "augreg");
+    expect(lost.join("; ")).toMatch(/erf GELU.*epsilon of 0.00001.*its description \(licence\)/);
+    const { lost: timmLost } = await saveWeights(
+      join(folder, "lost.safetensors"),
+      models.weightsOf(models.vit),
+      "timm",
+    );
+    expect(timmLost).toEqual(['its tanh GELU (pass act_layer="gelu_tanh" to timm)']);
+  });
+
+  test.each<[string, Partial<ModelConfig>, "huggingface" | "timm" | "augreg" | "bit", RegExp]>([
+    ["pooling by mean", { pooling: "gap" } as Partial<ModelConfig>, "huggingface", /it cannot hold pooling "gap"/],
+    [
+      "a stem",
+      { stem: models.hybrid.family === "vit" && models.hybrid.stem } as Partial<ModelConfig>,
+      "huggingface",
+      /a convolutional stem/,
+    ],
+    [
+      "pre-logits under a head",
+      { preLogits: true } as Partial<ModelConfig>,
+      "huggingface",
+      /a pre-logits layer under a head/,
+    ],
+    ["relative positions", { posEmbedding: "relative" } as Partial<ModelConfig>, "timm", /has no place for .*rel/],
+    ["another family", {}, "bit", /"bit" holds no network of the family vit; fovea, augreg, huggingface, timm do/],
+  ])("refuses %s", async (_name, changes, layout, message) => {
+    const config = { ...models.vit, ...changes } as ModelConfig;
+    const size =
+      config.family === "vit" && config.stem.kind === "resnet" ? { height: 32, width: 32, channels: 3 } : undefined;
+    const path = join(folder, `refused.${layout === "bit" || layout === "augreg" ? "npz" : "safetensors"}`);
+    await expect(saveWeights(path, models.weightsOf(config, size), layout)).rejects.toThrow(message);
+  });
+
+  test("the ending of the file is that of the format", async () => {
+    await expect(saveWeights(join(folder, "x.npz"), vit, "timm")).rejects.toThrow(/written as \.safetensors/);
+  });
+});
