@@ -4,7 +4,6 @@ import {
   add,
   describe,
   maxPool2d,
-  pad,
   reduceMean,
   relu,
   rematerialise,
@@ -174,7 +173,7 @@ function stagesV2(scope: Scope, image: Tensor, options: StageOptions): Tensor {
   });
   const pooled =
     options.rootPoolPadding === "zeros"
-      ? maxPool2d(pad(convolved, [0, 0, 1, 1], [0, 0, 1, 1]), 3, { stride: 2 })
+      ? maxPool2d(convolved, 3, { stride: 2, padding: 1, includePadding: true })
       : maxPool2d(convolved, 3, { stride: 2, padding: 1 });
   let x = scope.name("root", pooled);
   options.blocks.forEach((units, stage) => {

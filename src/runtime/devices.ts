@@ -9,7 +9,7 @@ export const devices: readonly Device[] = ["cpu", "webgpu"];
  */
 export const lackingNodes: Readonly<Record<Device, readonly string[]>> = {
   cpu: [],
-  webgpu: ["FusedMatMul", "LogSoftmax"],
+  webgpu: ["FusedMatMul", "LogSoftmax", "ScatterElements"],
 };
 
 /** A device was asked for that this machine or build does not have; the message says what to do. */

@@ -67,6 +67,23 @@ export const layerNorm = (x: Array64, scale: Array64, bias: Array64, epsilon: nu
     standardised(line, epsilon).map((value, i) => value * scale.data[i]! + bias.data[i]!),
   );
 
+/** Each output channel of a kernel at mean 0, divided by sqrt(variance + 1e-10) or by its deviation + 1e-5. */
+export function weightStandardise(kernel: Array64, form: "bit" | "flax"): Array64 {
+  const size = kernel.data.length / kernel.shape[0]!;
+  const data = new Float64Array(kernel.data.length);
+  for (let start = 0; start < data.length; start += size) {
+    const line = Array.from(kernel.data.subarray(start, start + size));
+    const middle = mean(line);
+    const variance = mean(line.map((value) => (value - middle) ** 2));
+    const divisor = form === "bit" ? Math.sqrt(variance + 1e-10) : Math.sqrt(variance) + 1e-5;
+    data.set(
+      line.map((value) => (value - middle) / divisor),
+      start,
+    );
+  }
+  return { shape: kernel.shape, data };
+}
+
 export function groupNorm(x: Array64, scale: Array64, bias: Array64, groups: number, epsilon: number): Array64 {
   const [batch, channels] = x.shape as [number, number];
   const perGroup = channels / groups;
@@ -143,8 +160,13 @@ function pool(
   });
 }
 
-export const maxPool2d = (x: Array64, kernel: readonly [number, number], w: ReferenceWindow): Array64 =>
-  pool(x, kernel, w, (inside) => Math.max(...inside));
+export const maxPool2d = (
+  x: Array64,
+  kernel: readonly [number, number],
+  w: ReferenceWindow,
+  includePadding = false,
+): Array64 =>
+  pool(x, kernel, w, (inside, outside) => Math.max(...inside, ...(includePadding && outside > 0 ? [0] : [])));
 
 export const averagePool2d = (
   x: Array64,

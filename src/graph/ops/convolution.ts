@@ -1,11 +1,11 @@
 // 2-D convolution (cross-correlation, NCHW, kernels OIHW) with any stride, padding and dilation.
 //
 // y[n,o,i,j] = sum over c,a,b of x[n,c, i s + a d - p, j s + b d - p] w[o,c,a,b]
-//   dx: the transposed convolution of g with w (same stride, padding, dilation; output padding makes up the rows of x
-//       that the last window did not reach)
-//   dw: stride 1, dilation 1: for each kernel position the product of g with x shifted by it;
-//       otherwise: dw[o,c,a,b] = sum over n,i,j of x[n,c, a d + i s, ...] g[n,o,i,j] is itself a convolution of x^T
-//       [C,N,H,W] with g^T [O,N,h,w], where stride and dilation change places.
+//   dx: at stride 1 the convolution of g with the kernel turned round, w[c,o,-a,-b], and padding d (k - 1) - p; otherwise
+//       the transposed convolution (same stride, padding, dilation; output padding makes up the rows of x that the last
+//       window did not reach). Both are the same sum; the CPU's convolution is the faster by a fifth to a third.
+//   dw[o,c,a,b] = sum over n,i,j of g[n,o,i,j] x[n,c, i s + a d - p, ...]: for each kernel position the product of g with
+//       the part of x that this position meets.
 //   1x1, stride 1: a matrix product over channels.
 import {
   apply,
@@ -100,27 +100,91 @@ const convolutionOperation: Operation<Window> = {
   flops: ({ inputs, outputs }) => 2 * elementCount(outputs[0]!.shape) * elementCount(inputs[1]!.shape.slice(1)),
 };
 
+/** Fewer channels than this fill a product with one kernel position badly: all positions go into one. */
+const fewChannels = 16;
+
 function kernelGradient(x: Tensor, w: Tensor, g: Tensor, window: Window): Tensor {
-  const [top, left, bottom, right] = window.pads;
   const [kh, kw] = w.shape.slice(2) as [number, number];
-  const [n, , oh, ow] = g.shape as [number, number, number, number];
   const [o, c] = w.shape as [number, number];
-  if ([...window.strides, ...window.dilations].every((step) => step === 1)) {
-    const padded = pad(x, [0, 0, top, left], [0, 0, bottom, right]);
-    const rows = reshape(g, [n, o, oh * ow]);
-    const positions: Tensor[] = [];
-    for (let a = 0; a < kh; a++) {
-      for (let b = 0; b < kw; b++) {
-        const shifted = reshape(slice(padded, [0, 0, a, b], [n, c, a + oh, b + ow]), [n, c, oh * ow]);
-        positions.push(reshape(reduceSum(matmul(rows, shifted, { transposeB: true }), 0), [o, c, 1]));
-      }
-    }
-    return reshape(concat(positions, 2), w.shape);
+  const [n, , oh, ow] = g.shape as [number, number, number, number];
+  const met = metBy(x, kh, kw, [oh, ow], window); // [n, c, oh, ow] each
+  const count = oh * ow;
+  if (c < fewChannels) {
+    const columns = concat(
+      met.map((part) => reshape(part, [n, c, 1, count])),
+      2,
+    );
+    const product = matmul(reshape(g, [n, o, count]), reshape(columns, [n, c * kh * kw, count]), { transposeB: true });
+    return reshape(reduceSum(product, 0), w.shape);
   }
-  const swapped: Window = { strides: window.dilations, dilations: window.strides, pads: window.pads };
-  const full = apply(convolutionOperation, [transpose(x, [1, 0, 2, 3]), transpose(g, [1, 0, 2, 3])], swapped)[0]!;
-  return transpose(slice(full, [0, 0, 0, 0], [c, o, kh, kw]), [1, 0, 2, 3]);
+  // One product a position: an image each, then summed; or of all images in one where kernels are larger than images.
+  const together = o * c > count * (o + c);
+  const rowsOf = (image: Tensor): Tensor => {
+    const channels = image.shape[1]!;
+    return together
+      ? reshape(transpose(image, [1, 0, 2, 3]), [channels, n * count])
+      : reshape(image, [n, channels, count]);
+  };
+  const rows = rowsOf(g);
+  const positions = met.map((part) => {
+    const product = matmul(rows, rowsOf(part), { transposeB: true });
+    return reshape(together ? product : reduceSum(product, 0), [1, o * c]);
+  });
+  return reshape(transpose(concat(positions, 0), [1, 0]), w.shape);
 }
+
+/**
+ * For each kernel position (a, b), row by row, the part of x it meets: entry (i, j) of it is x at (i s + a d - p). Strides
+ * are taken once, as images of every s-th row and column, of which each position is a shifted piece.
+ */
+function metBy(x: Tensor, kh: number, kw: number, sides: readonly [number, number], window: Window): Tensor[] {
+  const [top, left, bottom, right] = window.pads;
+  const [sy, sx] = window.strides;
+  const [dy, dx] = window.dilations;
+  const [n, c] = x.shape as [number, number];
+  const padded = pad(x, [0, 0, top, left], [0, 0, bottom, right]);
+  const phases = new Map<number, Tensor>();
+  const phase = (row: number, column: number): Tensor => {
+    const key = row * sx + column;
+    const found = phases.get(key) ?? slice(padded, [0, 0, row, column], padded.shape, [1, 1, sy, sx]);
+    phases.set(key, found);
+    return found;
+  };
+  return Array.from({ length: kh * kw }, (_, position) => {
+    const row = Math.floor(position / kw) * dy;
+    const column = (position % kw) * dx;
+    const from = [Math.floor(row / sy), Math.floor(column / sx)] as const;
+    return slice(phase(row % sy, column % sx), [0, 0, ...from], [n, c, from[0] + sides[0], from[1] + sides[1]]);
+  });
+}
+
+/** w[c,o,kh-1-a,kw-1-b] of kernels w[o,c,a,b]. Doing it twice gives w back, and it is its own gradient rule. */
+const turnedKernelOperation: Operation<object> = {
+  name: "turnedKernel",
+  infer: ([w]) => {
+    const [o, c, kh, kw] = w!.shape as [number, number, number, number];
+    return [{ dtype: w!.dtype, shape: [c, o, kh, kw] }];
+  },
+  // as transposes of matrices, several times as fast as one of three axes
+  emit: ({ inputs: [w], outputs: [y] }, emitter) => {
+    const [o, c, kh, kw] = w!.shape as [number, number, number, number];
+    const node = (type: string, operands: readonly string[], attributes = {}): string => {
+      const output = emitter.temporary();
+      emitter.node(type, operands, [output], attributes);
+      return output;
+    };
+    const matrix = node("Reshape", [emitter.name(w!), emitter.int64([o, c * kh * kw])]);
+    const across = node("Transpose", [matrix], { perm: { ints: [1, 0] } });
+    const positions = node("Reshape", [across, emitter.int64([c, kh * kw, o])]);
+    const [last, beforeFirst, axis, back] = [kh * kw - 1, -kh * kw - 1, 1, -1].map((value) => emitter.int64([value]));
+    const reversed = node("Slice", [positions, last!, beforeFirst!, axis!, back!]);
+    const turned = node("Transpose", [reversed], { perm: { ints: [0, 2, 1] } });
+    emitter.node("Reshape", [turned, emitter.int64(y!.shape)], [emitter.name(y!)]);
+  },
+  gradient: (_, [g]) => [turnedKernel(g!)],
+};
+
+const turnedKernel = (w: Tensor): Tensor => apply(turnedKernelOperation, [w], {})[0]!;
 
 interface TransposedWindow extends Window {
   readonly sides: readonly number[];
@@ -151,6 +215,11 @@ const convolutionTransposeOperation: Operation<TransposedWindow> = {
 
 /** The gradient of a convolution with respect to its image: g [N,O,h,w], kernel [O,C,kh,kw] gives [N,C,...sides]. */
 function convolutionTranspose(g: Tensor, w: Tensor, window: Window, sides: readonly number[]): Tensor {
+  const reach = [0, 1].map((axis) => window.dilations[axis]! * (w.shape[axis + 2]! - 1));
+  const pads = window.pads.map((count, i) => reach[i % 2]! - count) as unknown as Window["pads"];
+  if (window.strides.every((step) => step === 1) && pads.every((count) => count >= 0)) {
+    return apply(convolutionOperation, [g, turnedKernel(w)], { ...window, pads })[0]!;
+  }
   return apply(convolutionTransposeOperation, [g, w], { ...window, sides })[0]!;
 }
 

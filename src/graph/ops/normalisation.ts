@@ -17,7 +17,7 @@ import { add, divide, multiply, sqrt, subtract } from "./elementwise.js";
 import { matmul } from "./matmul.js";
 import { reduceMean, reduceSum } from "./reduce.js";
 import { scale } from "./scale.js";
-import { reshape } from "./shape.js";
+import { expand, reshape } from "./shape.js";
 
 const layerNormOperation: Operation<{ epsilon: number }> = {
   name: "layerNorm",
@@ -81,10 +81,12 @@ const standardiseOperation: Operation<{ epsilon: number }> = {
       { axis: { int: -1 }, epsilon: { float: attributes.epsilon } },
     );
   },
+  // the factor r goes onto the row means first: fewer passes over whole rows
   gradient: ({ outputs: [normal, inverse] }, [g]) => {
-    const centred = subtract(g!, reduceMean(g!, -1, true));
-    const along = multiply(normal!, reduceMean(multiply(g!, normal!), -1, true));
-    return [multiply(subtract(centred, along), inverse!)];
+    const meanOfGradient = multiply(reduceMean(g!, -1, true), inverse!);
+    const meanOfProduct = multiply(reduceMean(multiply(g!, normal!), -1, true), inverse!);
+    const along = multiply(normal!, meanOfProduct);
+    return [subtract(subtract(multiply(g!, inverse!), along), meanOfGradient)];
   },
 };
 
@@ -111,20 +113,76 @@ export function weightStandardise(kernel: Tensor, form: WeightStandardisation): 
   return reshape(divide(centred, add(deviation, 1e-5)), kernel.shape);
 }
 
+interface GroupNorm {
+  readonly groups: number;
+  readonly epsilon: number;
+}
+
+/** The axes of an image after its channels. */
+const positionsOf = (x: Tensor): number[] => x.shape.map((_, axis) => axis).slice(2);
+
+// With n the normalised image, r the inverse deviation of a group, D its size, gamma the scale and g the gradient of y:
+// dx = r (gamma g - mean(gamma g) - n mean(gamma g n)), the means over a group. Sums over the positions of a channel,
+// s1 = sum g and s2 = sum g n, give all that is summed: mean(gamma g) = sum of gamma s1 / D over the group's channels,
+// mean(gamma g n) = sum of gamma s2 / D, dbeta = sum of s1 over the batch, dgamma = sum of s2. Five passes over the image.
+const groupNormOperation: Operation<GroupNorm> = {
+  name: "groupNorm",
+  keptFrom: 1,
+  infer: ([x, gamma, beta], { groups }) => {
+    requireSameDType("groupNorm", [x!, gamma!, beta!]);
+    return [x!, x!, { dtype: x!.dtype, shape: [x!.shape[0]!, groups, 1] }];
+  },
+  emit: ({ inputs: [x, gamma, beta], outputs: [y, normal, inverse], attributes: { groups, epsilon } }, emitter) => {
+    const channels = x!.shape[1]!;
+    const size = elementCount(x!.shape.slice(1)) / groups;
+    const node = (type: string, operands: readonly string[], output = emitter.temporary()): string => {
+      emitter.node(type, operands, [output]);
+      return output;
+    };
+    // 0 keeps the batch, whatever its size
+    const rows = node("Reshape", [emitter.name(x!), emitter.int64([0, groups, size])]);
+    const standard = emitter.temporary();
+    const kept = emitter.used(inverse!) ? [standard, emitter.temporary(), emitter.name(inverse!)] : [standard];
+    emitter.node("LayerNormalization", [rows, emitter.float(new Array(size).fill(1), x!.dtype)], kept, {
+      axis: { int: -1 },
+      epsilon: { float: epsilon },
+    });
+    const image = node("Reshape", [standard, emitter.int64([0, ...x!.shape.slice(1)])], emitter.name(normal!));
+    const perChannel = emitter.int64([1, channels, ...positionsOf(x!).map(() => 1)]);
+    const scaled = node("Mul", [image, node("Reshape", [emitter.name(gamma!), perChannel])]);
+    node("Add", [scaled, node("Reshape", [emitter.name(beta!), perChannel])], emitter.name(y!));
+  },
+  gradient: ({ inputs: [x, gamma], outputs: [, normal, inverse], attributes: { groups } }, [g]) => {
+    const [batch, channels] = x!.shape as [number, number];
+    const each = channels / groups;
+    const size = elementCount(x!.shape) / (batch * groups);
+    const positions = positionsOf(x!);
+    const sums = [g!, multiply(g!, normal!)].map((image) => reduceSum(image, positions)); // [batch, channels]
+    const ofGroup = (total: Tensor): Tensor => {
+      const weighted = reshape(multiply(total, gamma!), [batch, groups, each]);
+      return multiply(scale(reduceSum(weighted, -1, true), 1 / size), inverse!);
+    };
+    const spread = (value: Tensor): Tensor =>
+      reshape(expand(value, [batch, groups, each]), [batch, channels, ...positions.map(() => 1)]);
+    const [meanOfGradient, meanOfProduct] = sums.map((total) => spread(ofGroup(total))) as [Tensor, Tensor];
+    const factor = multiply(spread(inverse!), reshape(gamma!, [1, channels, ...positions.map(() => 1)]));
+    const along = multiply(normal!, meanOfProduct);
+    const dx = subtract(subtract(multiply(g!, factor), along), meanOfGradient);
+    return [dx, reduceSum(sums[1]!, 0), reduceSum(sums[0]!, 0)];
+  },
+};
+
 /**
  * Group norm of [N, C, ...]: each group of C / groups channels is normalised over its channels and positions, then
  * scale and bias [C] (papers.md 2.1: 32 groups, epsilon 1e-5, biased variance). Throws ShapeError.
  */
 export function groupNorm(x: Tensor, scale: Tensor, bias: Tensor, groups = 32, epsilon = 1e-5): Tensor {
-  const [batch, channels] = x.shape as [number, number];
+  const channels = x.shape[1];
   const perChannelEach = [scale, bias].every(({ shape }) => shape.join() === `${channels}`);
-  if (x.shape.length < 2 || channels % groups !== 0 || !perChannelEach) {
+  if (x.shape.length < 2 || !isFloat(x.dtype) || channels! % groups !== 0 || !perChannelEach) {
     throw new ShapeError(
       `groupNorm: ${describe(x)} cannot be normalised in ${groups} groups with scale ${describe(scale)} and bias ${describe(bias)}`,
     );
   }
-  const rows = reshape(x, [batch * groups, elementCount(x.shape) / (batch * groups)]);
-  const perChannel = [1, channels, ...x.shape.slice(2).map(() => 1)];
-  const normal = reshape(standardise(rows, epsilon), x.shape);
-  return add(multiply(normal, reshape(scale, perChannel)), reshape(bias, perChannel));
+  return apply(groupNormOperation, [x, scale, bias], { groups, epsilon })[0]!;
 }

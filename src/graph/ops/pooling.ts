@@ -1,12 +1,21 @@
 // 2-D max and average pooling (NCHW).
 //
-// Their gradients are written as k*k shifted passes: the part of g that belongs to window position (a, b) is spread by
+// Their gradients can be written as k*k shifted passes: the part of g that belongs to window position (a, b) is spread by
 // the stride and laid where that position lies in the padded image. No scatter node is needed, so every device runs it.
-import { apply, describe, isFloat, type Operation, ShapeError, type Tensor } from "../tensor.js";
+import {
+  apply,
+  describe,
+  type Emitter,
+  elementCount,
+  isFloat,
+  type Operation,
+  ShapeError,
+  type Tensor,
+} from "../tensor.js";
 import { type ConvolutionOptions, outputSides, resolveWindow, type Window } from "./convolution.js";
-import { add, and, equal, greater, multiply, where } from "./elementwise.js";
-import { constant, scalar } from "./leaf.js";
-import { expand, interleaveZeros, pad, slice } from "./shape.js";
+import { add, maximum, multiply } from "./elementwise.js";
+import { constant } from "./leaf.js";
+import { interleaveZeros, pad, slice } from "./shape.js";
 
 interface Pool extends Window {
   readonly kernel: readonly [number, number];
@@ -59,27 +68,82 @@ const maxPoolOperation: Operation<Pool> = {
   emit: ({ inputs, outputs, attributes }, emitter) => {
     emitter.node("MaxPool", [emitter.name(inputs[0]!)], [emitter.name(outputs[0]!)], attributesOf(attributes));
   },
-  // the first position (row-major) that holds the maximum takes the gradient
-  gradient: ({ inputs, outputs: [y], attributes: pool }, [g]) => {
-    const x = inputs[0]!;
-    const sides = paddedSidesOf(x, pool);
-    const lowest = x.dtype === "float16" ? -65504 : -3.4028234663852886e38;
-    const padded = pad(x, [0, 0, pool.pads[0], pool.pads[1]], [0, 0, pool.pads[2], pool.pads[3]], lowest);
-    const [oh, ow] = y!.shape.slice(2) as [number, number];
-    const zero = scalar(0, x.dtype);
-    let open = expand(scalar(1, x.dtype), y!.shape);
-    let total: Tensor | undefined;
-    for (const [a, b] of positionsOf(pool)) {
-      const ends = [x.shape[0]!, x.shape[1]!, a + (oh - 1) * pool.strides[0] + 1, b + (ow - 1) * pool.strides[1] + 1];
-      const seen = slice(padded, [0, 0, a, b], ends, [1, 1, ...pool.strides]);
-      const hit = and(equal(seen, y!), greater(open, 0));
-      open = where(hit, zero, open);
-      const part = layAt(where(hit, g!, zero), a, b, pool, sides);
-      total = total ? add(total, part) : part;
+  gradient: ({ inputs: [x], outputs: [y], attributes: pool }, [g]) => [apply(maxPoolGradient, [x!, y!, g!], pool)[0]!],
+};
+
+// The first position (row-major) that holds the maximum takes the gradient. Where the device scatters, the runtime's own
+// indices say where each value goes; elsewhere the positions of the windows are gone through one after the other.
+const maxPoolGradient: Operation<Pool> = {
+  name: "maxPool2dGradient",
+  infer: ([x]) => [x!],
+  emit: ({ inputs: [x, y, g], outputs: [dx], attributes: pool }, emitter) => {
+    if (!emitter.runs("ScatterElements") || x!.dtype === "float16") {
+      emitGradientByPosition([x!, y!, g!], emitter.name(dx!), pool, emitter);
+      return;
     }
-    return [unpad(total!, x, pool)];
+    const node = (type: string, operands: readonly string[], attributes = {}): string => {
+      const output = emitter.temporary();
+      emitter.node(type, operands, [output], attributes);
+      return output;
+    };
+    const indices = emitter.temporary();
+    emitter.node("MaxPool", [emitter.name(x!)], [emitter.temporary(), indices], attributesOf(pool));
+    const flat = emitter.int64([-1]);
+    const nothing = node("Expand", [emitter.float(0, x!.dtype), emitter.int64([elementCount(x!.shape)])]);
+    const places = node("Reshape", [indices, flat]);
+    const scattered = node("ScatterElements", [nothing, places, node("Reshape", [emitter.name(g!), flat])], {
+      axis: { int: 0 },
+      reduction: { string: "add" },
+    });
+    emitter.node("Reshape", [scattered, emitter.int64(x!.shape)], [emitter.name(dx!)]);
   },
 };
+
+/** Lays each window position's share of g into the padded image, and cuts the padding off. */
+function emitGradientByPosition(
+  [x, y, g]: readonly [Tensor, Tensor, Tensor],
+  output: string,
+  pool: Pool,
+  emitter: Emitter,
+): void {
+  const node = (type: string, operands: readonly string[]): string => {
+    const name = emitter.temporary();
+    emitter.node(type, operands, [name]);
+    return name;
+  };
+  const [n, c, height, width] = x.shape as [number, number, number, number];
+  const [oh, ow] = y.shape.slice(2) as [number, number];
+  const [top, left, bottom, right] = pool.pads;
+  const [sy, sx] = pool.strides;
+  const padded = [height + top + bottom, width + left + right] as const;
+  const padTo = (name: string, before: readonly number[], after: readonly number[], value: number): string =>
+    node("Pad", [name, emitter.int64([0, 0, ...before, 0, 0, ...after]), emitter.float(value, x.dtype)]);
+  const zero = emitter.float(0, x.dtype);
+  const one = emitter.float(1, x.dtype);
+  const image = padTo(
+    emitter.name(x),
+    [top, left],
+    [bottom, right],
+    x.dtype === "float16" ? -65504 : -3.4028234663852886e38,
+  );
+  const axes = emitter.int64([2, 3]);
+  let open = node("Expand", [one, emitter.int64(y.shape)]);
+  let total: string | undefined;
+  for (const [a, b] of positionsOf(pool)) {
+    const ends = emitter.int64([a + (oh - 1) * sy + 1, b + (ow - 1) * sx + 1]);
+    const seen = node("Slice", [image, emitter.int64([a, b]), ends, axes, emitter.int64([sy, sx])]);
+    const hit = node("And", [node("Equal", [seen, emitter.name(y)]), node("Greater", [open, zero])]);
+    open = node("Where", [hit, zero, open]);
+    // spread by the stride: zeros after every row and column, as axes of their own
+    const share = node("Reshape", [node("Where", [hit, emitter.name(g), zero]), emitter.int64([n * c, oh, 1, ow, 1])]);
+    const zeros = emitter.int64([0, 0, 0, 0, 0, 0, 0, sy - 1, 0, sx - 1]);
+    const spread = node("Reshape", [node("Pad", [share, zeros, zero]), emitter.int64([n, c, oh * sy, ow * sx])]);
+    const part = padTo(spread, [a, b], [padded[0] - a - oh * sy, padded[1] - b - ow * sx], 0);
+    total = total ? node("Add", [total, part]) : part;
+  }
+  const last = emitter.int64([top + height, left + width]);
+  emitter.node("Slice", [total!, emitter.int64([top, left]), last, axes], [output]);
+}
 
 const averagePoolOperation: Operation<Pool> = {
   name: "averagePool2d",
@@ -118,7 +182,7 @@ function inverseCounts(x: Tensor, y: Tensor, pool: Pool): number[] {
 }
 
 export interface PoolOptions extends Omit<ConvolutionOptions, "dilation"> {
-  /** Average pooling: does padding count as zeros (true) or not at all (false, the default)? */
+  /** Does padding count as zeros (true) or not at all (false, the default)? */
   readonly includePadding?: boolean;
 }
 
@@ -134,9 +198,23 @@ function pool(operation: Operation<Pool>, x: Tensor, kernel: number | readonly [
   return apply(operation, [x], { ...window, kernel: sides, includePadding: options.includePadding ?? false })[0]!;
 }
 
-/** The maximum of each window; padding never wins. The stride is the kernel when left out. Throws ShapeError. */
-export const maxPool2d = (x: Tensor, kernel: number | readonly [number, number], options: PoolOptions = {}): Tensor =>
-  pool(maxPoolOperation, x, kernel, options);
+/** The maximum of each window. The stride is the kernel when left out. Throws ShapeError. */
+export function maxPool2d(x: Tensor, kernel: number | readonly [number, number], options: PoolOptions = {}): Tensor {
+  const y = pool(maxPoolOperation, x, kernel, options);
+  if (!options.includePadding) return y;
+  // a window that reaches into the padding holds a zero: at the size of the output, this is cheaper than padding the image
+  const { kernel: sides, strides, pads } = y.producer.attributes as Pool;
+  const reaches = (axis: 0 | 1, i: number) => {
+    const first = i * strides[axis] - pads[axis];
+    return first < 0 || first + sides[axis] > x.shape[axis + 2]!;
+  };
+  const [oh, ow] = y.shape.slice(2) as [number, number];
+  const lowest = x.dtype === "float16" ? -65504 : -3.4028234663852886e38;
+  const floor = Array.from({ length: oh * ow }, (_, i) =>
+    reaches(0, Math.floor(i / ow)) || reaches(1, i % ow) ? 0 : lowest,
+  );
+  return maximum(y, constant(floor, [1, 1, oh, ow], x.dtype));
+}
 /** The mean of each window. The stride is the kernel when left out. Throws ShapeError. */
 export const averagePool2d = (
   x: Tensor,

@@ -14,7 +14,7 @@ import {
   type Tensor,
 } from "../tensor.js";
 import { sumTo } from "./elementwise.js";
-import { scalar } from "./leaf.js";
+import { constant, scalar } from "./leaf.js";
 import { matmul } from "./matmul.js";
 import { oneHot } from "./select.js";
 
@@ -113,20 +113,26 @@ const sliceOperation: Operation<SliceRange> = {
   },
 };
 
+/** Last axes up to this long are spread by a product: its matrix has side * side * step entries. */
+const longestSpread = 512;
+
 /** Puts step - 1 zeros after every entry along an axis. */
 export function interleaveZeros(x: Tensor, axis: number, step: number): Tensor {
+  if (step === 1) return x;
   const shape = x.shape;
-  const split = [...shape.slice(0, axis + 1), 1, ...shape.slice(axis + 1)];
-  const after = split.map((_, i) => (i === axis + 1 ? step - 1 : 0));
-  const merged = shape.map((side, i) => (i === axis ? side * step : side));
-  return reshape(
-    pad(
-      reshape(x, split),
-      split.map(() => 0),
-      after,
-    ),
-    merged,
-  );
+  const side = shape[axis]!;
+  const merged = shape.map((length, i) => (i === axis ? length * step : length));
+  const inner = elementCount(shape.slice(axis + 1));
+  if (inner === 1 && side <= longestSpread && isFloat(x.dtype)) {
+    // Single entries are moved five times as fast by a product with a matrix that holds a one where each goes.
+    const places = new Float32Array(side * side * step);
+    for (let i = 0; i < side; i++) places[i * side * step + i * step] = 1;
+    const rows = reshape(x, [elementCount(shape) / side, side]);
+    return reshape(matmul(rows, constant(places, [side, side * step], x.dtype)), merged);
+  }
+  // every run of `inner` entries becomes a row that zeros follow
+  const rows = reshape(x, [elementCount(shape) / inner, inner]);
+  return reshape(pad(rows, [0, 0], [0, (step - 1) * inner]), merged);
 }
 
 /**

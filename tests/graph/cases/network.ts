@@ -121,6 +121,30 @@ const normalisationCases = [
     }),
     { forwardOnly: true },
   ),
+  ...(["bit", "flax"] as const).flatMap((form) =>
+    [
+      [3, 4],
+      [2, 3, 1, 1],
+      [3, 2, 3, 2],
+    ].map((shape) =>
+      row(
+        `weightStandardise [${shape}], ${form} form`,
+        "weightStandardise",
+        [around(0.5, ...shape)],
+        (w) => g.weightStandardise(w, form),
+        (w) => n.weightStandardise(w, form),
+        { tolerance: 3e-4 },
+      ),
+    ),
+  ),
+  row(
+    "weightStandardise of a deviation as small as the flax form's 1e-5",
+    "weightStandardise",
+    [of([1, 4], [1e-5, -1e-5, 2e-5, -2e-5])],
+    (w) => g.multiply(g.weightStandardise(w, "flax"), 1e-5),
+    (w) => r.map(n.weightStandardise(w, "flax"), (value) => value * 1e-5),
+    { forwardOnly: true },
+  ),
   ...(
     [
       [[2, 4], 2],
@@ -184,6 +208,11 @@ const convolutions: readonly [number[], number[], Window][] = [
   [[1, 2, 3, 3], [2, 2, 1, 1], { padding: 1 }],
   [[1, 2, 4, 4], [2, 2, 1, 1], { stride: 2, padding: [1, 0, 0, 1] }],
   [[1, 2, 6, 6], [2, 2, 1, 3], { stride: [1, 2], padding: [0, 1, 0, 1] }],
+  [[1, 16, 3, 2], [2, 16, 3, 3], { padding: 1 }], // a product for each kernel position, image by image
+  [[2, 16, 2, 3], [3, 16, 2, 2], {}], // the same of all images together
+  [[1, 16, 5, 4], [2, 16, 3, 3], { stride: 2, padding: 1 }],
+  [[2, 16, 4, 3], [3, 16, 3, 3], { stride: 2 }],
+  [[1, 2, 5, 5], [2, 2, 3, 3], { padding: 1, dilation: 2 }],
 ];
 const convolutionCases = convolutions.map(([x, w, window]) =>
   row(
@@ -218,6 +247,13 @@ const poolCases = pools.flatMap(([shape, kernel, window]) => {
       (x) => g.maxPool2d(x, kernel, window),
       (x) => n.maxPool2d(x, pair(kernel), reference),
     ),
+    row(
+      `maxPool2d ${name} counting padding`,
+      "maxPool2d",
+      [distinct(...shape)],
+      (x) => g.maxPool2d(x, kernel, { ...window, includePadding: true }),
+      (x) => n.maxPool2d(x, pair(kernel), reference, true),
+    ),
     ...[false, true].map((includePadding) =>
       row(
         `averagePool2d ${name}${includePadding ? " counting padding" : ""}`,
@@ -246,6 +282,13 @@ const tieCases = [
         },
       },
     },
+  ),
+  row(
+    "maxPool2d of negative numbers that counts its padding",
+    "maxPool2d",
+    [of([1, 1, 2, 2], [-5, -6, -7, -8])],
+    (x) => g.maxPool2d(x, 2, { stride: 1, padding: 1, includePadding: true }),
+    (x) => n.maxPool2d(x, [2, 2], filled({ padding: 1 }), true),
   ),
   row(
     "maxPool2d of negative numbers ignores its padding",
