@@ -112,8 +112,9 @@ describe("definitions", () => {
         expect(line.startsWith(`fovea ${name}`)).toBe(true);
         expect(does).not.toBe("");
         const words = [...line.slice(`fovea ${name}`.length).matchAll(/"([^"]*)"|(\S+)/g)].map(([, a, b]) => a ?? b!);
+        const variadic = "variadic" in definition && definition.variadic === true;
         const settings = "overrides" in definition && definition.overrides === true;
-        expect(() => sortWords(words, args, { settings })).not.toThrow();
+        expect(() => sortWords(words, args, { settings, variadic })).not.toThrow();
       }
     },
   );

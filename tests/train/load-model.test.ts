@@ -133,8 +133,12 @@ describe("what cannot be opened", () => {
   test("a folder that is no run, and a file outside of one", async () => {
     await expect(openModel(root)).rejects.toThrow(/is not the folder of a run: it has no recipe\.json/);
     const [first] = await checkpointsOf(run);
-    copyFileSync(first!.path, join(root, "alone.safetensors"));
-    await expect(openModel(join(root, "alone.safetensors"))).rejects.toThrow(/is not in the folder of a run/);
+    const alone = join(root, "step-000000001.safetensors");
+    copyFileSync(first!.path, alone);
+    await expect(openModel(alone)).rejects.toThrow(/is not in the folder of a run/);
+    const renamed = join(root, "alone.safetensors");
+    copyFileSync(first!.path, renamed);
+    await expect(openModel(renamed)).rejects.toThrow(/alone\.safetensors: .*\n {2}extra \(46\): adam\/m\/embedding/);
   });
 
   test("a run without a checkpoint", async () => {

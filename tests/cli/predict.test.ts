@@ -1,0 +1,162 @@
+/** `fovea predict`, `convert` and `inspect weights` with a tiny trained network, alone and from its converted weights. */
+import { readFileSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { Readable } from "node:stream";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { readImageOrPaths } from "../../src/cli/commands/stdin.js";
+import { imageFiles } from "../../src/data/index.js";
+import { classifyImages, openModel, topClasses } from "../../src/train/index.js";
+import { fovea } from "../support/command-line.js";
+import { imageFolder, temporaryFolder, trainTiny } from "../support/trained-run.js";
+
+const root = temporaryFolder("predict");
+const run = join(root, "run");
+const photos = join(root, "photos");
+
+beforeAll(async () => {
+  await trainTiny(run);
+  await imageFolder(photos, { apple: 2, leaf: 1 });
+});
+afterAll(() => rmSync(root, { recursive: true }));
+
+interface Document {
+  predictions: { image: string; guesses: { class: number; name: string; probability: number }[] }[];
+  bad: { id: string; reason: string }[];
+}
+
+async function predicted(...words: string[]): Promise<Document> {
+  const { status, stdout, stderr } = await fovea("predict", ...words, "--json");
+  expect(status, stderr).toBe(0);
+  return JSON.parse(stdout) as Document;
+}
+
+describe("predict", () => {
+  test("names the classes of files and folders as the network does", async () => {
+    const one = join(photos, "apple", "1.png");
+    const { predictions } = await predicted(run, photos, one, "--top", "3");
+    expect(predictions.map(({ image }) => image)).toEqual([
+      join(photos, "apple", "0.png"),
+      one,
+      join(photos, "leaf", "0.png"),
+      one,
+    ]);
+    const model = await openModel(run, { functions: ["classify"] });
+    const found = await classifyImages(model.program, await imageFiles([photos]), { ...model, workers: 0 });
+    await model.close();
+    expect(found.width).toBe(4);
+    for (const [row, { guesses }] of predictions.slice(0, 3).entries()) {
+      const logits = [...found.features.subarray(row * 4, row * 4 + 4)];
+      const total = logits.reduce((sum, logit) => sum + Math.exp(logit), 0);
+      expect(guesses).toHaveLength(3);
+      expect(guesses.map((guess) => guess.probability)).toEqual(
+        guesses.map((guess) => guess.probability).sort((a, b) => b - a),
+      );
+      for (const guess of guesses) {
+        expect(guess.name).toBe(model.classNames![guess.class]);
+        expect(guess.probability).toBeCloseTo(Math.exp(logits[guess.class]!) / total, 5);
+      }
+      expect(logits[guesses[0]!.class]).toBe(Math.max(...logits));
+    }
+    expect(predictions[3]!.guesses).toEqual(predictions[1]!.guesses);
+  });
+
+  test("tells what could not be read, and fails", async () => {
+    const broken = join(root, "broken.jpg");
+    writeFileSync(broken, "not an image");
+    const { status, stdout, stderr } = await fovea("predict", run, broken, join(photos, "leaf"));
+    expect(status).toBe(1);
+    expect(stdout).toMatch(/^\S+ +\d+\.\d % {2}.*leaf\/0\.png\n$/);
+    expect(stderr).toMatch(/1 image could not be read and was left out:\n.*broken\.jpg: not an image/);
+  });
+
+  test.each<[string, RegExp, string[]]>([
+    ["nothing at the path", /There is no ".*phtos"/, ["phtos"]],
+    ["a folder without images", /there is no image in .*run; files of a folder count by their ending/, ["run"]],
+  ])("%s", async (_name, message, paths) => {
+    const { status, stderr } = await fovea("predict", run, ...paths.map((path) => join(root, path)));
+    expect(status).toBe(1);
+    expect(stderr).toMatch(message);
+  });
+
+  test("standard input is an image or paths", async () => {
+    const bytes = readFileSync(join(photos, "leaf", "0.png"));
+    const [image] = await readImageOrPaths(Readable.from([bytes.subarray(0, 7), bytes.subarray(7)]));
+    expect(image).toEqual({ id: "standard input", bytes: new Uint8Array(bytes) });
+    expect(await readImageOrPaths(Readable.from([Buffer.from("a.jpg\r\n\n b c.png \n")]))).toEqual([
+      "a.jpg",
+      "b c.png",
+    ]);
+    await expect(readImageOrPaths(Readable.from([]))).rejects.toThrow(/standard input is empty/);
+    await expect(readImageOrPaths(Readable.from([Buffer.from([1, 0, 2, 3])]))).rejects.toThrow(/standard input: /);
+  });
+
+  test("probabilities add up after softmax, stand alone after sigmoid, and never overflow", () => {
+    const logits = Float32Array.of(1000, 999, -1000);
+    expect(topClasses(logits, 2, "softmax", ["a", "b", "c"])).toEqual([
+      { class: 0, name: "a", probability: expect.closeTo(1 / (1 + Math.exp(-1)), 6) },
+      { class: 1, name: "b", probability: expect.closeTo(1 / (1 + Math.exp(1)), 6) },
+    ]);
+    expect(topClasses(Float32Array.of(0, 2), 5, "sigmoid", undefined)).toEqual([
+      { class: 1, name: undefined, probability: expect.closeTo(1 / (1 + Math.exp(-2)), 6) },
+      { class: 0, name: undefined, probability: 0.5 },
+    ]);
+  });
+});
+
+describe("converted weights", () => {
+  test.each(["fovea", "timm"])("of layout %s name the same classes, and tell what they are", async (layout) => {
+    const file = join(root, `${layout}.safetensors`);
+    const written = await fovea("convert", run, file, "--layout", layout, "--json");
+    // timm has no place for the average of learned positions without a class token but as `fc_norm`: see its table
+    expect(written.status, written.stderr).toBe(0);
+    expect(JSON.parse(written.stdout)).toMatchObject({ output: file, layout });
+    const expected = await predicted(run, photos, "--top", "4");
+    const found = await predicted(file, photos, "--top", "4");
+    for (const [i, { image, guesses }] of found.predictions.entries()) {
+      expect(image).toBe(expected.predictions[i]!.image);
+      expect(guesses).toEqual(
+        expected.predictions[i]!.guesses.map((guess) => ({
+          ...guess,
+          probability: expect.closeTo(guess.probability, 5),
+        })),
+      );
+    }
+    const { status, stdout } = await fovea("inspect", "weights", file, "--json");
+    expect(status).toBe(0);
+    expect(JSON.parse(stdout)).toMatchObject({
+      layout,
+      config: { family: "vit", width: 16, depth: 1, heads: 2, classes: 4 },
+      image: { height: 16, width: 16, channels: 3 },
+      metadata: { preprocessing: "decode_resize(16)|value_range(-1,1)" },
+    });
+  });
+
+  test("of another image size and head", async () => {
+    const file = join(root, "larger.safetensors");
+    await fovea("convert", run, join(root, "own.safetensors"));
+    const { status, stderr } = await fovea(
+      ...["convert", join(root, "own.safetensors"), file, "--image-size", "32,24", "--classes", "7"],
+    );
+    expect(status, stderr).toBe(0);
+    expect(stderr).toMatch(/position embedding resized from 2 x 2 to 4 x 3 patches/);
+    expect(stderr).toMatch(/the head of 4 classes is replaced by one of zeros for 7 classes/);
+    const { predictions } = await predicted(file, photos, "--top", "7");
+    for (const { guesses } of predictions) {
+      expect(guesses.map(({ probability }) => probability)).toEqual(new Array(7).fill(expect.closeTo(1 / 7, 6)));
+    }
+  });
+
+  test("what cannot be written or read", async () => {
+    const there = join(root, "there.safetensors");
+    writeFileSync(there, "mine");
+    const refused = await fovea("convert", run, there);
+    expect(refused.status).toBe(1);
+    expect(refused.stderr).toMatch(
+      /there\.safetensors is there already; choose another name, or replace it with --overwrite/,
+    );
+    expect(readFileSync(there, "utf8")).toBe("mine");
+    expect((await fovea("convert", run, join(root, "x.pt"))).stderr).toMatch(/ends in neither \.safetensors nor \.npz/);
+    expect((await fovea("convert", run, join(root, "x.npz"), "--layout", "tim")).stderr).toMatch(/did you mean "timm"/);
+    expect((await fovea("inspect", "weights", there)).stderr).toMatch(/there\.safetensors/);
+  });
+});
