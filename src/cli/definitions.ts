@@ -130,7 +130,7 @@ export const predict = defineArguments({
   examples: [
     { line: "fovea predict runs/quickstart photo.jpg --top 5", does: "the five most probable classes" },
     { line: "fovea predict runs/quickstart photos/ more/one.png --json", does: "every image below a folder, as JSON" },
-    { line: "find . -name '*.jpg' | fovea predict runs/quickstart -", does: "paths from another program" },
+    { line: "fovea predict runs/quickstart -", does: "an image, or paths one a line, from a pipe" },
   ],
   variadic: true,
 });
