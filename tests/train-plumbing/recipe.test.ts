@@ -261,7 +261,7 @@ describe("loading", () => {
     writeFileSync(file, text());
     await loadRecipe(file);
     writeFileSync(file, text().replace('"depth":2', '"depth":3'));
-    expect((await loadRecipe(file)).model.depth).toBe(3);
+    expect((await loadRecipe(file)).model).toMatchObject({ depth: 3 });
   });
 
   test("the same source runs in a plain Node process, without a build of this package", () => {
