@@ -122,6 +122,17 @@ export async function saveDownload(
     await rename(temporary, path);
     await syncFolder(dirname(path));
     return { bytes, sha256: sum };
+  } catch (error) {
+    // an error of the disk is the system's own and says so; any other is the connection's
+    if (error instanceof WeightsError || (error as NodeJS.ErrnoException).syscall !== undefined) throw error;
+    const { message, cause } = error as Error;
+    const reason = cause instanceof Error ? `${message}: ${cause.message}` : message;
+    throw new WeightsError(
+      `${path}: the connection broke after ${bytes} bytes (${reason}); nothing is kept. Try again`,
+      {
+        cause: error,
+      },
+    );
   } finally {
     await rm(temporary, { force: true });
   }

@@ -4,7 +4,7 @@
  * What is in the cache whole is used without asking anyone, so that it works offline and stays the same; `refresh` asks.
  */
 import { join } from "node:path";
-import { downloadFile, type ListFileEntry, listFiles, modelInfo } from "@huggingface/hub";
+import type { ListFileEntry } from "@huggingface/hub";
 import { formatBytes } from "../text/format.js";
 import {
   type CacheRecord,
@@ -130,6 +130,8 @@ async function download(
     ...(options.endpoint !== undefined && { hubUrl: options.endpoint.replace(/\/$/, "") }),
     ...(options.accessToken !== undefined && { accessToken: options.accessToken }),
   };
+  // loaded when it is needed: it takes longer to load than most commands take to run
+  const { downloadFile, listFiles, modelInfo } = await import("@huggingface/hub");
   const { sha } = await modelInfo({ name: repository, revision, additionalFields: ["sha"], ...access });
   if (known?.revision === sha) return folder;
   const listed = new Map<string, ListFileEntry>();

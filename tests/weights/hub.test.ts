@@ -1,0 +1,330 @@
+/** The hub and the AugReg bucket, played by a server of our own: fetched once, checked, then used without it. */
+import { createHash } from "node:crypto";
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from "node:fs";
+import { createServer, type Server } from "node:http";
+import type { AddressInfo } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import {
+  augRegFile,
+  cacheFolder,
+  encodeNpz,
+  encodeSafetensors,
+  findAugReg,
+  loadWeights,
+  parseAugRegName,
+  parseHubName,
+  publishedAugReg,
+} from "../../src/weights/index.js";
+import * as models from "./models.js";
+import * as tables from "./tables.js";
+
+const joined = (parts: Uint8Array[]) => Buffer.concat(parts);
+const vit = models.weightsOf(models.vit);
+const weights = joined(encodeSafetensors(tables.theirTensors(tables.huggingFaceTable(), vit)));
+const npz = joined(encodeNpz(tables.theirTensors(tables.augRegTable([1, 3, 2], [4, 4, 3]), vit)));
+const config = Buffer.from(
+  JSON.stringify({ model_type: "vit", num_attention_heads: 2, image_size: 8, license: "apache-2.0" }),
+);
+
+/** What the server has and how it misbehaves. */
+interface State {
+  files: Record<string, Buffer>;
+  commit: string;
+  requests: string[];
+  /** Paths whose bytes are not those that are announced. */
+  wrong: "" | "flipped" | "short";
+}
+let state: State;
+let server: Server;
+let endpoint: string;
+let cache: string;
+
+const sha = (algorithm: string, bytes: Buffer) => createHash(algorithm).update(bytes).digest("hex");
+const gitName = (bytes: Buffer) => sha("sha1", Buffer.concat([Buffer.from(`blob ${bytes.length}\0`), bytes]));
+const isLarge = (path: string) => /\.(safetensors|npz)$/.test(path);
+
+beforeAll(async () => {
+  server = createServer((request, response) => {
+    const url = new URL(request.url!, "http://localhost");
+    state.requests.push(url.pathname);
+    const json = (value: unknown) => {
+      response.setHeader("content-type", "application/json");
+      response.end(JSON.stringify(value));
+    };
+    const file = decodeURIComponent(url.pathname).split("/").at(-1)!;
+    if (/^\/api\/models\/some\/vit\/revision\//.test(url.pathname)) {
+      return json({
+        _id: "1",
+        id: "some/vit",
+        sha: state.commit,
+        private: false,
+        lastModified: "2026-01-01T00:00:00Z",
+      });
+    }
+    if (url.pathname === `/api/models/some/vit/tree/${state.commit}`) {
+      return json(
+        Object.entries(state.files).map(([path, bytes]) => ({
+          type: "file",
+          path,
+          size: bytes.length,
+          oid: gitName(bytes),
+          ...(isLarge(path) && { lfs: { oid: sha("sha256", bytes), size: bytes.length, pointerSize: 130 } }),
+        })),
+      );
+    }
+    const known = url.pathname.startsWith(`/some/vit/resolve/${state.commit}/`) || url.pathname.startsWith("/augreg/");
+    const bytes = known ? state.files[file] : undefined;
+    if (!bytes) {
+      response.statusCode = 404;
+      return response.end("Not found");
+    }
+    const sent = Buffer.from(bytes);
+    if (state.wrong === "flipped") sent[sent.length - 1]! ^= 1;
+    response.setHeader("etag", `"${sha("sha256", bytes)}"`);
+    if (url.pathname.startsWith("/augreg/")) {
+      const md5 = createHash("md5").update(bytes).digest("base64");
+      response.setHeader("x-goog-hash", `crc32c=AAAAAA==, md5=${md5}`);
+      response.setHeader("content-length", sent.length);
+      if (state.wrong === "short") {
+        response.write(sent.subarray(0, 100));
+        return setTimeout(() => response.destroy(), 20);
+      }
+      return response.end(sent);
+    }
+    const [, first, last] = /^bytes=(\d+)-(\d*)$/.exec(request.headers.range ?? "") ?? [];
+    if (first === undefined) return response.end(sent);
+    const end = Math.min(last ? Number(last) : sent.length - 1, sent.length - 1);
+    response.statusCode = 206;
+    response.setHeader("content-range", `bytes ${first}-${end}/${sent.length}`);
+    response.end(sent.subarray(Number(first), end + 1));
+  });
+  await new Promise<void>((resolve) => {
+    server.listen(0, "127.0.0.1", resolve);
+  });
+  endpoint = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+});
+afterAll(() => {
+  server.closeAllConnections();
+  server.close();
+});
+beforeEach(() => {
+  cache = mkdtempSync(join(tmpdir(), "fovea-cache-"));
+  state = {
+    files: { "config.json": config, "model.safetensors": weights },
+    commit: "a".repeat(40),
+    requests: [],
+    wrong: "",
+  };
+  return () => rmSync(cache, { recursive: true });
+});
+
+const hub = (more: object = {}) => ({ hub: { endpoint, cache, ...more } });
+const logits = async (loaded: Awaited<ReturnType<typeof loadWeights>>) => await models.forward(loaded);
+
+describe("a model of the hub", () => {
+  test("is fetched once, recorded with checksums, and works without the hub", async () => {
+    const told: string[] = [];
+    const loaded = await loadWeights("hf:some/vit", { ...hub(), note: (text) => told.push(text) });
+    expect(loaded.layout).toBe("huggingface");
+    expect(loaded.config).toMatchObject({ heads: 2, gelu: "erf" });
+    expect(loaded.metadata).toMatchObject({ source: "hf:some/vit", licence: "apache-2.0" });
+    expect([...loaded.tensors.get("cls")!.data]).toEqual([...vit.tensors.get("cls")!.data]);
+    expect(told).toContain(`fetching some/vit/model.safetensors (${(weights.length / 1000).toPrecision(3)} kB)`);
+    const folder = join(cache, "hub", "some--vit", "main");
+    expect(JSON.parse(readFileSync(join(folder, "record.json"), "utf8"))).toEqual({
+      source: "hf:some/vit",
+      revision: state.commit,
+      files: {
+        "config.json": { bytes: config.length, sha256: sha("sha256", config) },
+        "model.safetensors": { bytes: weights.length, sha256: sha("sha256", weights) },
+      },
+    });
+    const asked = state.requests.length;
+    for (const name of ["hf:some/vit", "some/vit", "some/vit@main"]) {
+      const again = await loadWeights(name, hub({ endpoint: "http://127.0.0.1:1", offline: name.startsWith("hf:") }));
+      expect(await logits(again)).toEqual(await logits(loaded));
+    }
+    expect(state.requests.length).toBe(asked);
+  });
+
+  test("a revision has a place of its own, and the newest is asked for on request", async () => {
+    await loadWeights("hf:some/vit@v1", hub());
+    expect(readdirSync(join(cache, "hub", "some--vit"))).toEqual(["v1"]);
+    expect(state.requests[0]).toBe("/api/models/some/vit/revision/v1");
+    const before = state.requests.length;
+    await loadWeights("hf:some/vit@v1", hub({ refresh: true }));
+    expect(state.requests.slice(before)).toEqual(["/api/models/some/vit/revision/v1"]);
+    state.commit = "b".repeat(40);
+    await loadWeights("hf:some/vit@v1", hub({ refresh: true }));
+    expect(state.requests.at(-1)).toContain(state.commit);
+  });
+
+  test("several files are fetched by their index", async () => {
+    const tensors = [...tables.theirTensors(tables.huggingFaceTable(), vit)];
+    const weight_map = Object.fromEntries(tensors.map(([name], i) => [name, `part-${i % 2}.safetensors`]));
+    const part = (k: number) => joined(encodeSafetensors(new Map(tensors.filter((_, i) => i % 2 === k))));
+    state.files = {
+      "config.json": config,
+      "model.safetensors.index.json": Buffer.from(JSON.stringify({ weight_map })),
+      "part-0.safetensors": part(0),
+      "part-1.safetensors": part(1),
+      "README.md": Buffer.from("not wanted"),
+    };
+    await loadWeights("some/vit", hub());
+    expect(existsSync(join(cache, "hub", "some--vit", "main", "README.md"))).toBe(false);
+    expect((await loadWeights("some/vit", hub({ offline: true }))).tensors.size).toBe(vit.tensors.size);
+  });
+
+  test("an index that leads out of the folder fetches nothing", async () => {
+    const weight_map = { a: "../../../evil.safetensors" };
+    state.files = { "model.safetensors.index.json": Buffer.from(JSON.stringify({ weight_map })) };
+    await expect(loadWeights("some/vit", hub())).rejects.toThrow(/leads out of/);
+    expect(readdirSync(join(cache, "hub", "some--vit"))).toEqual([]);
+  });
+
+  test("what does not match its checksum is not kept", async () => {
+    state.wrong = "flipped";
+    await expect(loadWeights("some/vit", hub())).rejects.toThrow(
+      /does not match the checksum of its source; nothing is kept/,
+    );
+    expect(readdirSync(join(cache, "hub", "some--vit"))).toEqual([]);
+  });
+
+  test("a failed refresh leaves what was there", async () => {
+    const loaded = await loadWeights("some/vit", hub());
+    state.commit = "c".repeat(40);
+    state.wrong = "flipped";
+    await expect(loadWeights("some/vit", hub({ refresh: true }))).rejects.toThrow(/checksum/);
+    expect(await logits(await loadWeights("some/vit", hub({ offline: true })))).toEqual(await logits(loaded));
+  });
+
+  test("a damaged cache is noticed, told and fetched again", async () => {
+    await loadWeights("some/vit", hub());
+    const path = join(cache, "hub", "some--vit", "main", "model.safetensors");
+    const damaged = readFileSync(path);
+    damaged[damaged.length - 3]! ^= 4;
+    writeFileSync(path, damaged);
+    const told: string[] = [];
+    await expect(loadWeights("some/vit", hub({ offline: true }))).rejects.toThrow(
+      /is not in the cache .* nothing is fetched offline/,
+    );
+    await loadWeights("some/vit", { ...hub(), note: (text) => told.push(text) });
+    expect(told[0]).toMatch(
+      /the cache is damaged: .*model\.safetensors does not match its checksum; it is fetched again/,
+    );
+    truncateSync(path, 10);
+    await loadWeights("some/vit", { ...hub(), note: (text) => told.push(text) });
+    expect(told.join()).toMatch(/has 10 bytes instead of/);
+  });
+
+  test("errors say what to do", async () => {
+    await expect(loadWeights("hf:some/other", hub())).rejects.toThrow(/no such model, or not for you \(404\)/);
+    const nobody = { endpoint: "http://127.0.0.1:1" };
+    await expect(loadWeights("hf:some/vit", hub(nobody))).rejects.toThrow(
+      /hf:some\/vit is not in the cache .*the hub cannot be reached: .*works offline/,
+    );
+    await expect(loadWeights("hf:some/vit", hub({ offline: true }))).rejects.toThrow(/nothing is fetched offline/);
+    state.files = { "pytorch_model.bin": Buffer.from("x") };
+    await expect(loadWeights("some/vit", hub())).rejects.toThrow(/has neither model\.safetensors nor an \.npz file/);
+  });
+
+  test.each<[string, object | undefined]>([
+    ["hf:google/vit-base-patch16-224", { repository: "google/vit-base-patch16-224", revision: "main" }],
+    ["timm/vit_tiny.augreg@refs/pr/1", { repository: "timm/vit_tiny.augreg", revision: "refs/pr/1" }],
+    ["hf:a/../b", undefined],
+    ["a/b@..", undefined],
+    ["hf:one", undefined],
+    ["./a/b", undefined],
+    ["a/b/c", undefined],
+  ])("the name %s", (name, expected) => {
+    expect(parseHubName(name)).toEqual(expected);
+  });
+});
+
+describe("AugReg", () => {
+  const tiny = publishedAugReg.find(({ name }) => name === "Ti/16")!;
+  const bucket = (more: object = {}) => ({ hub: { endpoint: `${endpoint}/augreg`, cache, ...more } });
+
+  test("a checkpoint is fetched by its name in the paper, with what it reaches", async () => {
+    state.files = { [`${tiny.fineTuned}.npz`]: npz };
+    const loaded = await loadWeights("augreg:Ti/16", bucket());
+    expect(loaded.layout).toBe("augreg");
+    expect(loaded.metadata).toEqual({
+      preprocessing: "decode|resize(384)|value_range(-1,1)",
+      licence: "Apache-2.0",
+      source: `augreg:${tiny.fineTuned}`,
+      accuracies: [{ dataset: "imagenet2012", top1: 78.22, resolution: 384 }],
+    });
+    const asked = state.requests.length;
+    await loadWeights(`augreg:${tiny.fineTuned}`, bucket({ offline: true }));
+    expect(state.requests.length).toBe(asked);
+    const file = join(cache, "augreg", `${tiny.fineTuned}.npz`, `${tiny.fineTuned}.npz`);
+    expect((await loadWeights(file)).metadata).toEqual(loaded.metadata);
+  });
+
+  test.each<["flipped" | "short", RegExp]>([
+    ["flipped", /does not match the checksum/],
+    ["short", /the connection broke after \d+ bytes|\d+ of \d+ bytes came/],
+  ])("%s bytes are not kept", async (wrong, message) => {
+    state.files = { [`${tiny.upstream}.npz`]: npz };
+    state.wrong = wrong;
+    await expect(loadWeights("augreg:Ti/16-i21k", bucket())).rejects.toThrow(message);
+    expect(readdirSync(join(cache, "augreg"))).toEqual([]);
+  });
+
+  test("errors say what to do", async () => {
+    await expect(loadWeights("augreg:Ti/16", bucket())).rejects.toThrow(/answered 404; is there a checkpoint/);
+    await expect(loadWeights("augreg:Ti/16", bucket({ endpoint: "http://127.0.0.1:1" }))).rejects.toThrow(
+      /cannot be reached/,
+    );
+    await expect(loadWeights("augreg:Ti/61", bucket())).rejects.toThrow(
+      /did you mean "Ti\/16"\? The recommended ones are/,
+    );
+  });
+
+  test("the published table (papers.md 1.10)", () => {
+    const shown = publishedAugReg.map(({ name, top1, imagesPerSecond }) => [name, top1, imagesPerSecond]);
+    expect(shown).toEqual([
+      ["L/16", 85.59, 50],
+      ["B/16", 85.49, 138],
+      ["S/16", 83.73, 300],
+      ["R50+L/32", 85.99, 327],
+      ["R26+S/32", 83.85, 560],
+      ["Ti/16", 78.22, 610],
+      ["B/32", 83.59, 955],
+      ["S/32", 79.58, 2154],
+      ["R+Ti/16", 75.4, 2426],
+    ]);
+    expect(publishedAugReg[3]!.upstream).toBe("R50_L_32-i21k-300ep-lr_0.001-aug_medium1-wd_0.1-do_0.1-sd_0.1");
+    expect(augRegFile("B/16")).toBe(
+      "B_16-i21k-300ep-lr_0.001-aug_medium1-wd_0.1-do_0.0-sd_0.0--imagenet2012-steps_20k-lr_0.03-res_384",
+    );
+    for (const { name, upstream, fineTuned, top1 } of publishedAugReg) {
+      expect(parseAugRegName(upstream)).toMatchObject({
+        model: name,
+        dataset: "i21k",
+        epochs: 300,
+        learningRate: 0.001,
+      });
+      expect(parseAugRegName(`${fineTuned}.npz`).fineTuning).toMatchObject({
+        dataset: "imagenet2012",
+        resolution: 384,
+      });
+      expect(findAugReg(fineTuned)!.metadata.accuracies).toEqual([{ dataset: "imagenet2012", top1, resolution: 384 }]);
+      expect(findAugReg(upstream)!.metadata.accuracies).toBeUndefined();
+      expect([augRegFile(name), augRegFile(`${name}-i21k`)]).toEqual([fineTuned, upstream]);
+    }
+    expect(() => parseAugRegName("B_16-what")).toThrow(/is no name of an AugReg checkpoint; they read/);
+    expect(findAugReg("model")).toBeUndefined();
+  });
+});
+
+test("the cache is where FOVEA_CACHE says", () => {
+  const before = process.env["FOVEA_CACHE"];
+  process.env["FOVEA_CACHE"] = cache;
+  expect(cacheFolder()).toBe(cache);
+  if (before === undefined) delete process.env["FOVEA_CACHE"];
+  else process.env["FOVEA_CACHE"] = before;
+});
