@@ -1,14 +1,15 @@
-// One measurement of the engine, alone in its process so that peak memory is its own: Vision Transformer steps and the
-// machine's matrix product in turn.
+// One measurement of the engine, alone in its process so that peak memory is its own: steps of a model and the machine's
+// matrix product in turn.
 import { accumulateGradients, costOf, input, reduceMean, type Tensor } from "../graph/index.js";
-import { type ModelConfig, model as network, vitConfig } from "../models/index.js";
+import { type ModelConfig, model as network, parseModelName } from "../models/index.js";
 import { keyedRandom, Scope } from "../nn/index.js";
 import { globalNorm } from "../optim/index.js";
 import { compile, type ProgramSource, type Results } from "../runtime/index.js";
 import { buildClassifier, median, openMatmulMeter, softmaxCrossEntropy, targetsOf } from "../train/index.js";
 
 export interface EngineMeasureOptions {
-  readonly variant: string;
+  /** Any name that `parseModelName` reads. */
+  readonly model: string;
   readonly batchSize: number;
   readonly imageSize: number;
   readonly microbatches: number;
@@ -48,10 +49,16 @@ interface Built {
 
 const classes = 1000;
 
+/** The network measured; Vision Transformers with a class token, as published. */
+function configOf({ model, rematerialise }: EngineMeasureOptions): ModelConfig {
+  const config = parseModelName(model, { classes, rematerialise });
+  return config.family === "vit" ? { ...config, pooling: "tok" } : config;
+}
+
 /** Forward, backward and the norm of all gradients, which makes the runtime compute every one of them. */
 function forwardBackward(options: EngineMeasureOptions): Built {
-  const { batchSize, imageSize, microbatches, rematerialise } = options;
-  const model: ModelConfig = { family: "vit", ...vitConfig(options.variant, { pooling: "tok", rematerialise }) };
+  const { batchSize, imageSize, microbatches } = options;
+  const model = configOf(options);
   const scope = Scope.root();
   const sides = [imageSize, imageSize, 3];
   network(scope, input("declare", "float32", [1, ...sides]), model);
@@ -79,10 +86,10 @@ function forwardBackward(options: EngineMeasureOptions): Built {
 }
 
 function withUpdate(options: EngineMeasureOptions): Built {
-  const { batchSize, imageSize, microbatches, rematerialise, stepsPerRun } = options;
+  const { batchSize, imageSize, microbatches, stepsPerRun } = options;
   const built = buildClassifier(
     {
-      model: { family: "vit", ...vitConfig(options.variant, { pooling: "tok", rematerialise }) },
+      model: configOf(options),
       image: [imageSize, imageSize, 3],
       batchSize,
       microbatches,

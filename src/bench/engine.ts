@@ -6,7 +6,7 @@ import { builtModule } from "../text/built.js";
 import type { EngineMeasure, EngineMeasureOptions } from "./engine-measure.js";
 
 export interface EngineBench {
-  readonly variant: string;
+  readonly model: string;
   readonly batchSize: number;
   readonly imageSize: number;
   readonly matmulGflops: number;
@@ -27,7 +27,7 @@ export interface EngineBench {
 
 export type EngineBenchOptions = Pick<
   EngineMeasureOptions,
-  "variant" | "batchSize" | "imageSize" | "rounds" | "microbatches"
+  "model" | "batchSize" | "imageSize" | "rounds" | "microbatches"
 > & {
   readonly threads?: number;
   /** Steps with update in one run of the program. */
@@ -48,14 +48,14 @@ export async function measureInProcess(options: EngineMeasureOptions): Promise<E
 export async function benchEngine({ onProgress, ...options }: EngineBenchOptions): Promise<EngineBench> {
   const base = { ...options, rematerialise: false, update: false };
   const measure = async (what: string, changes: Partial<EngineMeasureOptions>) => {
-    onProgress?.(`${options.variant}, batch ${options.batchSize}: ${what}`);
+    onProgress?.(`${options.model}, batch ${options.batchSize}: ${what}`);
     return measureInProcess({ ...base, ...changes });
   };
   const plain = await measure("forward and backward", {});
   const updated = await measure("with AdamW", { update: true });
   const rematerialised = await measure("rematerialised", { rematerialise: true, rounds: 3 });
   return {
-    variant: options.variant,
+    model: options.model,
     batchSize: options.batchSize,
     imageSize: options.imageSize,
     matmulGflops: plain.matmulGflops,

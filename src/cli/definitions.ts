@@ -234,12 +234,12 @@ export const benchEngine = defineArguments({
   name: "bench engine",
   summary: "Measure the training step against the machine's matrix multiplication",
   arguments: {
-    variant: {
+    model: {
       type: "string",
       valueHint: "name",
-      description: "Only this Vision Transformer; S/16 at batch 8 and Ti/16 at batch 16 when left out",
+      description: "Only this model, of any family; S/16 at batch 8 and Ti/16 at batch 16 when left out",
     },
-    batch: { type: "string", valueHint: "n", default: "8", description: "Images in a step of --variant" },
+    batch: { type: "string", valueHint: "n", default: "8", description: "Images in a step of --model" },
     "image-size": { type: "string", valueHint: "n", default: "224", description: "Side of the images in pixels" },
     rounds: { type: "string", valueHint: "n", default: "7", description: "Steps measured, each between products" },
     microbatches: { type: "string", valueHint: "n", default: "1", description: "Parts a batch is worked through in" },
@@ -253,6 +253,6 @@ export const benchEngine = defineArguments({
   },
   examples: [
     { line: "fovea bench engine --json", does: "rates, their ratio, memory, time to build, as JSON" },
-    { line: "fovea bench engine --variant B/16 --batch 2 --rounds 3", does: "another model" },
+    { line: "fovea bench engine --model R50x1 --rounds 5", does: "another model, a ResNet" },
   ],
 });

@@ -4,7 +4,7 @@ import { type EngineMeasureOptions, measureInProcess } from "../../src/bench/ind
 import { modelSize, vitConfig } from "../../src/models/index.js";
 
 const options: EngineMeasureOptions = {
-  variant: "mu/16",
+  model: "mu/16",
   batchSize: 2,
   imageSize: 32,
   microbatches: 1,
@@ -28,4 +28,11 @@ test.each([
   const steps = "stepsPerRun" in changes ? changes.stepsPerRun : 1;
   expect(measured.gflopsPerStep / steps).toBeGreaterThan(2.4 * forward);
   expect(measured.gflopsPerStep / steps).toBeLessThan("rematerialise" in changes ? 4.2 * forward : 3 * forward);
+});
+
+test.each(["R26x0.5", "Mixer-S/16"])("%s, a model of another family", async (model) => {
+  const measured = await measureInProcess({ ...options, model, batchSize: 1 });
+  const forward = modelSize(model, { size: 32 }).flops / 1e9;
+  expect(measured.gflopsPerStep).toBeGreaterThan(2 * forward);
+  expect(measured.gflopsPerStep).toBeLessThan(3 * forward);
 });

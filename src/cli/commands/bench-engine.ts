@@ -1,15 +1,15 @@
 /** `fovea bench engine`: the training step beside the machine's matrix multiplication. */
 import { type EngineBench, benchEngine as measure } from "../../bench/index.js";
-import { vitConfig } from "../../models/index.js";
+import { parseModelName } from "../../models/index.js";
 import { formatBytes } from "../../text/format.js";
 import { defineCommand } from "../command.js";
 import { benchEngine } from "../definitions.js";
 import { wholeNumber } from "../words.js";
 
 function textOf(bench: EngineBench): string {
-  const { variant, batchSize, imageSize } = bench;
+  const { model, batchSize, imageSize } = bench;
   return [
-    `ViT-${variant}, ${imageSize} px, batch ${batchSize}`,
+    `${model}, ${imageSize} px, batch ${batchSize}`,
     `  matrix product 1024 x 1024    ${bench.matmulGflops.toFixed(1)} GFLOP/s`,
     `  forward and backward          ${bench.stepGflops.toFixed(1)} GFLOP/s, ${bench.ratio.toFixed(3)} of it; ${bench.imagesPerSecond.toFixed(1)} images/s`,
     `  with AdamW                    ${bench.ratioWithUpdate.toFixed(3)} of it`,
@@ -28,12 +28,12 @@ export const command = defineCommand(benchEngine, async ({ args, note }) => {
     ...(args.threads !== undefined && { threads: wholeNumber(args.threads, "threads") }),
     onProgress: note,
   };
-  if (args.variant !== undefined) {
-    vitConfig(args.variant); // refuses an unknown name before anything is measured
-    const found = await measure({ ...common, variant: args.variant, batchSize: wholeNumber(args.batch, "batch") });
+  if (args.model !== undefined) {
+    parseModelName(args.model); // refuses an unknown name before anything is measured
+    const found = await measure({ ...common, model: args.model, batchSize: wholeNumber(args.batch, "batch") });
     return { document: found, text: textOf(found) };
   }
-  const small = await measure({ ...common, variant: "S/16", batchSize: 8 });
-  const tiny = await measure({ ...common, variant: "Ti/16", batchSize: 16 });
+  const small = await measure({ ...common, model: "S/16", batchSize: 8 });
+  const tiny = await measure({ ...common, model: "Ti/16", batchSize: 16 });
   return { document: { ...small, tiny }, text: `${textOf(small)}\n\n${textOf(tiny)}` };
 });
