@@ -34,15 +34,21 @@ export function traceTinyResNet(
   return { config, scope, image, output, parameters: scope.parameters };
 }
 
-/** A value for every parameter that leaves none without influence, the zeros of fresh norms and heads included. */
-export function resnetValues(parameters: readonly Parameter[]): Record<string, Float32Array> {
+/**
+ * A value for every parameter that leaves none without influence, the zeros of fresh norms and heads included.
+ * `convolutionScale` times the kernels of convolutions: a hundredth lets the constants of standardisation be seen.
+ */
+export function resnetValues(parameters: readonly Parameter[], convolutionScale = 1): Record<string, Float32Array> {
   return Object.fromEntries(
     parameters.map(({ name, tensor: { shape } }) => {
       const values = uniform(elementCount(shape), name);
       if (name.endsWith("scale")) return [name, values.map((u) => 1 + 0.3 * u)];
       if (!name.endsWith("kernel")) return [name, values.map((u) => 0.5 * u)];
       const fanIn = shape.length === 4 ? elementCount(shape.slice(1)) : shape[0]!;
-      return [name, values.map((u) => u * Math.sqrt(3 / fanIn))];
+      // queries and keys small: large scores would show their rounding in the exponential
+      const factor = /conv\w+\/kernel$/.test(name) ? convolutionScale : /(theta|phi)\/kernel$/.test(name) ? 0.2 : 1;
+      const size = factor * Math.sqrt(3 / fanIn);
+      return [name, values.map((u) => u * size)];
     }),
   );
 }
