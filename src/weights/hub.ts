@@ -2,6 +2,8 @@
  * Fetches published weights into the cache: models of the Hugging Face hub, and AugReg checkpoints from their public bucket.
  *
  * What is in the cache whole is used without asking anyone, so that it works offline and stays the same; `refresh` asks.
+ * The tests play hub and bucket with a local server that answers as both are documented to (`endpoint`); the real ones are
+ * not asked by any test.
  */
 import { join } from "node:path";
 import type { ListFileEntry } from "@huggingface/hub";

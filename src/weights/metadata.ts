@@ -117,7 +117,7 @@ export function describeHuggingFace(config: Json, preprocessor: Json | undefined
     const mean = normalises ? (numbers(own(preprocessor, "image_mean")) ?? [0.5]) : [0];
     const deviation = normalises ? (numbers(own(preprocessor, "image_std")) ?? [0.5]) : [1];
     const range = valueRange(mean, deviation);
-    if (range) preprocessing = `decode_resize(${sized(size)},fit="fill")|${range}`;
+    if (range) preprocessing = `decode_resize(${sized(size)},fit=fill)|${range}`;
     else notes.push(noRange(mean, deviation));
   }
   const licence = text(own(config, "license"));

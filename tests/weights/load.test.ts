@@ -3,6 +3,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { describePreprocessing, preprocessing } from "../../src/data/index.js";
 import type { ModelConfig } from "../../src/models/index.js";
 import {
   inspectWeights,
@@ -294,10 +295,11 @@ describe("folders", () => {
       const loaded = await loadWeights(name);
       expect(loaded.config).toMatchObject({ gelu: "tanh", layerNormEpsilon: 1e-5, heads: 2 });
       expect(loaded.metadata).toEqual({
-        preprocessing: 'decode_resize(8,fit="fill")|value_range(-1,1)',
+        preprocessing: "decode_resize(8,fit=fill)|value_range(-1,1)",
         classNames: ["ant", "bee", "cat", "dog", "elk"],
         licence: "apache-2.0",
       });
+      expect(describePreprocessing(preprocessing(loaded.metadata.preprocessing!))).toBe(loaded.metadata.preprocessing);
     }
   });
 
@@ -327,6 +329,7 @@ describe("folders", () => {
       licence: "apache-2.0",
       source: "timm/vit_tiny_test.augreg_in21k",
     });
+    expect(describePreprocessing(preprocessing(loaded.metadata.preprocessing!))).toBe(loaded.metadata.preprocessing);
     expect(loaded.notes.join()).toMatch(/bicubic/);
   });
 
