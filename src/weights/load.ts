@@ -18,7 +18,7 @@ import { inFile, WeightsError } from "./error.js";
 import type { HubOptions } from "./hub.js";
 import { type Hints, type LayoutName, type Reading, recogniseLayout } from "./layouts/index.js";
 import { type Assignment, assign, type Named, type Shape, toOurs } from "./layouts/table.js";
-import { describeOwn, type WeightsMetadata } from "./metadata.js";
+import { describeOwn, resizedPreprocessing, usualPreprocessing, type WeightsMetadata } from "./metadata.js";
 import { requireFinite, toFloat32, weightDTypes } from "./numbers.js";
 import { type PositionResize, positionResizes, resizeLine, resizePositions } from "./positions.js";
 import { openSource } from "./sources.js";
@@ -161,7 +161,8 @@ async function openWeights(name: string, options: LoadOptions): Promise<Opened> 
     const parameters = parametersOf(described.config, described.image);
     const { assignments, unplaced } = assign(parameters, reading.rows);
     requireMatch(reading, layout.name, described.config, assignments, unplaced);
-    const metadata = { ...description.metadata, ...ours.metadata };
+    const original = file.format === "npz" && { preprocessing: usualPreprocessing(described.image) };
+    const metadata = { ...original, ...description.metadata, ...ours.metadata };
     const notes = [...description.notes, ...described.notes];
     const named = withFittingNames(metadata, described.config.classes, notes);
     for (const text of notes) options.note?.(text);
@@ -263,13 +264,15 @@ export function resizeImages(
     throw new WeightsError(`images of ${sides.join(" x ")} pixels: the sides must be whole numbers above 0`);
   }
   const wanted: ImageSize = { ...size, channels: image.channels };
+  const metadata = metadataFor(weights, wanted, note);
   const [from, to] = [patchGrid(config, image), patchGrid(config, wanted)];
-  if (!from || !to || (from.rows === to.rows && from.columns === to.columns)) return { ...weights, image: wanted };
+  if (!from || !to || (from.rows === to.rows && from.columns === to.columns))
+    return { ...weights, metadata, image: wanted };
   const grids = `${from.rows} x ${from.columns} to ${to.rows} x ${to.columns}`;
   if (to.rows < 1 || to.columns < 1)
     throw new WeightsError(`images of ${sides.join(" x ")} pixels are smaller than a patch`);
   if (config.family === "mixer") {
-    if (from.rows * from.columns === to.rows * to.columns) return { ...weights, image: wanted };
+    if (from.rows * from.columns === to.rows * to.columns) return { ...weights, metadata, image: wanted };
     throw new WeightsError(
       `an MLP-Mixer mixes a fixed number of patches (${from.rows * from.columns}); it cannot take ${to.rows * to.columns}. Resize its images to ${image.height} x ${image.width}`,
     );
@@ -292,7 +295,17 @@ export function resizeImages(
   }
   if (changed > 0)
     note(`position embedding resized from ${grids} patches as "${method}" does (${positionResizes[method]})`);
-  return { ...weights, image: wanted, tensors: resized };
+  return { ...weights, metadata, image: wanted, tensors: resized };
+}
+
+/** The metadata for images of another size; a preprocessing that cannot be brought to it is told and left out. */
+function metadataFor({ metadata, image }: Weights, wanted: ImageSize, note: (text: string) => void): WeightsMetadata {
+  const { preprocessing, ...rest } = metadata;
+  if (preprocessing === undefined || (image.height === wanted.height && image.width === wanted.width)) return metadata;
+  const resized = resizedPreprocessing(preprocessing, image, wanted);
+  if (resized !== undefined) return { ...rest, preprocessing: resized };
+  note(`the preprocessing ${preprocessing} is not for images of ${image.height} x ${image.width} and is left out`);
+  return rest;
 }
 
 /** Weights with another number of classes (see `LoadOptions.classes`). Throws WeightsError for a number that is none. */

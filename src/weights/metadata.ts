@@ -84,6 +84,31 @@ function valueRange(mean: readonly number[], deviation: readonly number[]): stri
 const noRange = (mean: readonly number[], deviation: readonly number[]) =>
   `its images are scaled by a mean of ${mean.join(", ")} and a deviation of ${deviation.join(", ")}, which differ by channel: no preprocessing string says that, so none is given`;
 
+/** An image's two sides, in pixels. */
+interface Sides {
+  readonly height: number;
+  readonly width: number;
+}
+
+/** The preprocessing of the original codes: straight to the model's size, scaled to [-1, 1] (papers.md 1.1, 2.1). */
+export const usualPreprocessing = (image: Sides): string => `decode|resize(${sized(image)})|value_range(-1,1)`;
+
+/**
+ * A preprocessing for images of another size: its sizes become the new ones, the margin of `resize_small` stays in
+ * proportion. Undefined where it has a size that is not the old image's.
+ */
+export function resizedPreprocessing(given: string, from: Sides, to: Sides): string | undefined {
+  const factor = Math.min(to.height, to.width) / Math.min(from.height, from.width);
+  const ops = given.split("|").map((op) => {
+    const call = /^(resize|decode_resize|central_crop|resize_small)\((\d+)(?:,(\d+))?(.*)\)$/.exec(op);
+    if (!call) return /^(decode|value_range|to_rgb|grey)\b(?!_)/.test(op) ? op : undefined;
+    const [, name, height, width = height, rest] = call;
+    if (name === "resize_small") return `resize_small(${Math.round(Number(height) * factor)}${rest})`;
+    return Number(height) === from.height && Number(width) === from.width ? `${name}(${sized(to)}${rest})` : undefined;
+  });
+  return ops.includes(undefined) ? undefined : ops.join("|");
+}
+
 /** The hidden_act of a config.json as our form of GELU; undefined where it is another function. */
 const activations: Readonly<Record<string, "erf" | "tanh">> = {
   gelu: "erf",

@@ -69,13 +69,17 @@ export async function openSource(name: string, options: HubOptions): Promise<Ope
     }
     if (found) throw new WeightsError(`${name} is neither a file nor a folder`);
   }
-  const hub = parseHubName(name);
+  const hub = (await looksLikePath(name)) ? undefined : parseHubName(name);
   if (!hub) throw new WeightsError(`${name}: ${await whatIsMissing(name)}`);
   const folder = await fetchHubModel(hub, options);
   const description = await describeIn(folder);
   const metadata = { source: `hf:${hub.repository}`, ...description.metadata };
   return { file: await openFolder(folder), description: { ...description, metadata } };
 }
+
+/** A name in a folder that is there, or with the ending of a file, is a path that was mistyped rather than a model's name. */
+const looksLikePath = async (name: string) =>
+  !name.startsWith("hf:") && (/\.(npz|safetensors|json)$/.test(name) || (await isThere(dirname(name))) !== undefined);
 
 /** A file of a Hugging Face or timm folder is described by what lies beside it; a config.json of something else is not. */
 async function describeBeside(path: string): Promise<Description> {
