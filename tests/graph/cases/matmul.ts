@@ -110,6 +110,13 @@ const linearCases = [[3], [2, 3], [2, 2, 3], [2, 1, 2, 3]].flatMap((shape) =>
 
 const chained = [
   row(
+    "one transposed matrix times a stack of many columns",
+    "matmul",
+    [normal(1, 2), normal(2, 1, 130)],
+    (a, b) => g.matmul(a, b, { transposeA: true, alpha: 2 }),
+    (a, b) => r.matmul(a, b, true, false, 2),
+  ),
+  row(
     "a product of a product with itself",
     "matmul",
     [normal(3, 3)],
