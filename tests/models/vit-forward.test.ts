@@ -14,7 +14,9 @@ interface Case {
 }
 
 const poolings = ["tok", "gap", "map", "none"] as const;
-const posEmbeddings = ["learn", "sincos2d", "none"] as const;
+const posEmbeddings = ["learn", "learn2d", "relative", "sincos2d", "none"] as const;
+const layers = ["everyLayer", "everyLayerShared"] as const;
+const orders = ["before", "after"] as const;
 const plain: ImageShape = [2, 8, 12, 3];
 
 const cases: Record<string, Case> = {
@@ -32,6 +34,23 @@ const cases: Record<string, Case> = {
       { changes: { pooling: "tok", posEmbedding, classTokenOrder: "after" }, image: plain },
     ]),
   ),
+  ...Object.fromEntries(
+    layers.flatMap((posEmbeddingLayers) =>
+      posEmbeddings
+        .slice(0, 4)
+        .flatMap((posEmbedding) => [
+          [
+            `${posEmbedding}, ${posEmbeddingLayers}`,
+            { changes: { posEmbedding, posEmbeddingLayers, depth: 3 }, image: plain },
+          ],
+          ...orders.map((classTokenOrder) => [
+            `${posEmbedding}, ${posEmbeddingLayers}, class token ${classTokenOrder}`,
+            { changes: { posEmbedding, posEmbeddingLayers, pooling: "tok", classTokenOrder, depth: 3 }, image: plain },
+          ]),
+        ]),
+    ),
+  ),
+  "relative, a single patch": { changes: { posEmbedding: "relative", pooling: "tok" }, image: [3, 4, 4, 3] },
   "pre-logits as wide as the model": { changes: { preLogits: true, pooling: "tok" }, image: plain },
   "pre-logits of another width": { changes: { preLogits: 5, pooling: "map" }, image: plain },
   "pre-logits of every token": { changes: { preLogits: 5, pooling: "none" }, image: plain },
@@ -56,6 +75,8 @@ const cases: Record<string, Case> = {
 const few = [
   "pooling tok, position embedding learn",
   "pooling map, position embedding sincos2d",
+  "relative, everyLayer, class token before",
+  "learn2d, everyLayerShared",
   "erf GELU",
   "sides no patch divides",
 ];

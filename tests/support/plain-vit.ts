@@ -1,4 +1,4 @@
-/** The Vision Transformer in float64 as plain loops, written from the text of papers.md 1.1 to 1.7, not from src/. */
+/** The Vision Transformer in float64 as plain loops, written from the text of papers.md 1.1 to 1.7 and 9.5, not from src/. */
 import { geluErf, geluTanh } from "./reference-network.js";
 
 export interface PlainViTConfig {
@@ -9,7 +9,8 @@ export interface PlainViTConfig {
   readonly mlpDim: number;
   readonly classes: number;
   readonly pooling: "tok" | "gap" | "map" | "none";
-  readonly posEmbedding: "learn" | "sincos2d" | "none";
+  readonly posEmbedding: "learn" | "learn2d" | "relative" | "sincos2d" | "none";
+  readonly posEmbeddingLayers: "input" | "everyLayer" | "everyLayerShared";
   readonly classTokenOrder: "before" | "after";
   readonly preLogits: boolean | number;
   readonly gelu: "tanh" | "erf";
@@ -60,8 +61,14 @@ function layerNorm(x: Rows, scale: Float64Array, bias: Float64Array, epsilon: nu
   return y;
 }
 
+/** One embedding [h, 2n - 1, dh] an offset i - j of patches, from n - 1 down; `first` tokens in front have no place. */
+interface Relative {
+  readonly table: Float64Array;
+  readonly first: number;
+}
+
 /** Queries from `x`, keys and values from `memory`; kernels [d, h, dh] and [h, dh, d]. Weights are [h, t, s]. */
-function attention(at: (name: string) => Float64Array, x: Rows, memory: Rows, heads: number) {
+function attention(at: (name: string) => Float64Array, x: Rows, memory: Rows, heads: number, relative?: Relative) {
   const d = x.width;
   const side = d / heads;
   const q = dense(x, at("query/kernel"), at("query/bias"));
@@ -75,6 +82,15 @@ function attention(at: (name: string) => Float64Array, x: Rows, memory: Rows, he
       for (let j = 0; j < memory.count; j++) {
         for (let c = 0; c < side; c++) {
           scores[j]! += (q.data[i * d + h * side + c]! / Math.sqrt(side)) * k.data[j * d + h * side + c]!;
+        }
+      }
+      if (relative && i >= relative.first) {
+        const patches = x.count - relative.first;
+        for (let j = relative.first; j < x.count; j++) {
+          const row = h * (2 * patches - 1) + (patches - 1 - (i - j));
+          for (let c = 0; c < side; c++) {
+            scores[j]! += (q.data[i * d + h * side + c]! * relative.table[row * side + c]!) / Math.sqrt(side);
+          }
         }
       }
       const top = Math.max(...scores);
@@ -184,18 +200,52 @@ function one(
     if (table.length !== y.data.length) throw new Error(`a table of ${table.length} for ${y.data.length} values`);
     return added(y, { ...y, data: table });
   };
-  if (config.posEmbedding === "none") x = joined(x);
-  else if (config.posEmbedding === "sincos2d") x = joined(plus(x, sincos(gridRows, gridColumns, d)));
-  else if (withClassToken && config.classTokenOrder === "before") {
-    x = plus(joined(x), top("Transformer/posembed_input/pos_embedding"));
-  } else x = joined(plus(x, top("pos_embedding")));
+  const zeroRow = Array.from({ length: d }, () => 0);
+  const tokens = gridRows * gridColumns;
+  const ownRow = withClassToken && config.posEmbedding === "learn" && config.classTokenOrder === "before";
+  /** What is added to all tokens, the class token included, from the tables of a place. */
+  const tableAt = (place: string): Float64Array => {
+    const named = at(place);
+    if (config.posEmbedding === "learn") {
+      const table = named(place === "" && ownRow ? "Transformer/posembed_input/pos_embedding" : "pos_embedding");
+      if (table.length !== (tokens + (ownRow ? 1 : 0)) * d) throw new Error(`a table of ${table.length}`);
+      return withClassToken && !ownRow ? Float64Array.from([...zeroRow, ...table]) : table;
+    }
+    let table: Float64Array;
+    if (config.posEmbedding === "learn2d") {
+      const [byColumn, byRow] = [named("pos_embedding_x"), named("pos_embedding_y")];
+      if (byColumn.length !== (gridColumns * d) / 2 || byRow.length !== (gridRows * d) / 2)
+        throw new Error("2-D tables");
+      table = Float64Array.from({ length: tokens * d }, (_, i) => {
+        const [cell, k] = [Math.floor(i / d), i % d];
+        const [row, column] = [Math.floor(cell / gridColumns), cell % gridColumns];
+        return k < d / 2 ? byColumn[(column * d) / 2 + k]! : byRow[(row * d) / 2 + k - d / 2]!;
+      });
+    } else {
+      table = sincos(gridRows, gridColumns, d);
+    }
+    return withClassToken ? Float64Array.from([...zeroRow, ...table]) : table;
+  };
+  const addsTable = config.posEmbedding !== "none" && config.posEmbedding !== "relative";
+  x = joined(x);
+  if (addsTable) x = plus(x, tableAt(""));
   note("withPositions", x.data);
 
   for (let l = 0; l < config.depth; l++) {
     const path = `Transformer/encoderblock_${l}`;
     const block = at(path);
+    if (l > 0 && addsTable && config.posEmbeddingLayers !== "input") {
+      x = plus(x, tableAt(config.posEmbeddingLayers === "everyLayer" ? path : ""));
+      note(`${path}/withPositions`, x.data);
+    }
     const first = layerNorm(x, block("LayerNorm_0/scale"), block("LayerNorm_0/bias"), epsilon);
-    const attended = attention(at(`${path}/MultiHeadDotProductAttention_0`), first, first, heads);
+    const own = `${path}/MultiHeadDotProductAttention_0`;
+    const holder = config.posEmbeddingLayers === "everyLayerShared" ? "Transformer" : own;
+    const relative =
+      config.posEmbedding === "relative"
+        ? { table: at(holder)("relative_embedding"), first: withClassToken ? 1 : 0 }
+        : undefined;
+    const attended = attention(at(own), first, first, heads, relative);
     note(`${path}/MultiHeadDotProductAttention_0/attentionWeights`, attended.weights);
     note(`${path}/attention`, attended.output.data);
     x = added(x, attended.output);
