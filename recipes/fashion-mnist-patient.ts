@@ -13,7 +13,7 @@ export default defineRecipe({
   data: {
     ...short.data,
     evaluation: {
-      ...short.data.evaluation,
+      source: short.data.train.source,
       preprocessing: "decode|grey|resize(30)|central_crop(28)|value_range(-1,1)",
     },
     train: { ...short.data.train, preprocessing: "decode|grey|resize(30)|random_crop(28)|flip_lr|value_range(-1,1)" },
