@@ -100,7 +100,9 @@ test("parameters, in order of first use, as released files name them", () => {
 test("no token is transposed: the products read the axis of patches as it lies", () => {
   const { output } = traceTiny({}, plain);
   const transposes = reachable([output.logits!]).filter((node) => node.operation.name === "transpose");
-  expect(transposes).toHaveLength(1); // cutting the patches
+  const ofKernels = transposes.filter((node) => node.inputs[0]!.shape.length === 2);
+  expect(ofKernels).toHaveLength(4); // two a block
+  expect(transposes).toHaveLength(4 + 1); // and the one that cuts the patches
 });
 
 test("another number of patches does not fit the parameters, and says so", () => {
