@@ -3,8 +3,18 @@
 //
 // usage: npx jiti bench/fuzz-readers.ts [--cases 10000] [--seed 1] [--reader NAME] [--json]
 //
-// Reached on two shared cores (Node 20, 10,000 cases each): see the table this prints; no faults, and no case takes more
-// than a few milliseconds above the cost of an undamaged file.
+// Reached with 10,000 cases each on two shared cores, Node 20 (processor time; memory over that before the first case): no
+// fault among 80,000.
+//
+//   reader            read  refused  mean ms  slowest ms  memory MB
+//   safetensors        413    9,587     0.04         4.3          5
+//   npz, stored        213    9,787     0.09        13.7          9
+//   npz, zip64         312    9,688     0.08         7.3          7
+//   npz, deflated      289    9,711     0.09         5.2         20
+//   npy in npz         418    9,582     0.11         7.8         28
+//   layouts, bytes     326    9,674     2.15        86.6         42
+//   layouts, tensors   262    9,738     4.23        77.4         41
+//   our settings     1,049    8,951     2.17       125.9         60
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
