@@ -67,7 +67,7 @@ for (const { device, missing } of testDevices) {
         return output.reduce((sum, value, i) => sum + value * given.weights[i]!, 0);
       };
       const largest = Math.max(
-        ...keys.map((name) => found[`d ${name}`]!.reduce<number>((m, v) => Math.max(m, Math.abs(Number(v))), 0)),
+        ...keys.map((name) => Math.max(...Array.from(found[`d ${name}`]!, (value) => Math.abs(Number(value))))),
       );
       for (const name of keys) {
         const data = doubles[name]!;

@@ -10,6 +10,7 @@
 import {
   apply,
   describe,
+  type Emitter,
   elementCount,
   isFloat,
   type Operation,
@@ -158,33 +159,30 @@ function metBy(x: Tensor, kh: number, kw: number, sides: readonly [number, numbe
   });
 }
 
-/** w[c,o,kh-1-a,kw-1-b] of kernels w[o,c,a,b]. Doing it twice gives w back, and it is its own gradient rule. */
-const turnedKernelOperation: Operation<object> = {
-  name: "turnedKernel",
-  infer: ([w]) => {
-    const [o, c, kh, kw] = w!.shape as [number, number, number, number];
-    return [{ dtype: w!.dtype, shape: [c, o, kh, kw] }];
-  },
-  // as transposes of matrices, several times as fast as one of three axes
-  emit: ({ inputs: [w], outputs: [y] }, emitter) => {
-    const [o, c, kh, kw] = w!.shape as [number, number, number, number];
-    const node = (type: string, operands: readonly string[], attributes = {}): string => {
-      const output = emitter.temporary();
-      emitter.node(type, operands, [output], attributes);
-      return output;
-    };
-    const matrix = node("Reshape", [emitter.name(w!), emitter.int64([o, c * kh * kw])]);
-    const across = node("Transpose", [matrix], { perm: { ints: [1, 0] } });
-    const positions = node("Reshape", [across, emitter.int64([c, kh * kw, o])]);
-    const [last, beforeFirst, axis, back] = [kh * kw - 1, -kh * kw - 1, 1, -1].map((value) => emitter.int64([value]));
-    const reversed = node("Slice", [positions, last!, beforeFirst!, axis!, back!]);
-    const turned = node("Transpose", [reversed], { perm: { ints: [0, 2, 1] } });
-    emitter.node("Reshape", [turned, emitter.int64(y!.shape)], [emitter.name(y!)]);
-  },
-  gradient: (_, [g]) => [turnedKernel(g!)],
-};
+/** Writes w[c,o,kh-1-a,kw-1-b] of kernels w[o,c,a,b]: as transposes of matrices, several times as fast as one of axes. */
+function emitTurnedKernel(w: Tensor, emitter: Emitter): string {
+  const [o, c, kh, kw] = w.shape as [number, number, number, number];
+  const node = (type: string, operands: readonly string[], attributes = {}): string => {
+    const output = emitter.temporary();
+    emitter.node(type, operands, [output], attributes);
+    return output;
+  };
+  const matrix = node("Reshape", [emitter.name(w), emitter.int64([o, c * kh * kw])]);
+  const across = node("Transpose", [matrix], { perm: { ints: [1, 0] } });
+  const positions = node("Reshape", [across, emitter.int64([c, kh * kw, o])]);
+  const [last, beforeFirst, axis, back] = [kh * kw - 1, -kh * kw - 1, 1, -1].map((value) => emitter.int64([value]));
+  const reversed = node("Slice", [positions, last!, beforeFirst!, axis!, back!]);
+  const turned = node("Transpose", [reversed], { perm: { ints: [0, 2, 1] } });
+  return node("Reshape", [turned, emitter.int64([c, o, kh, kw])]);
+}
 
-const turnedKernel = (w: Tensor): Tensor => apply(turnedKernelOperation, [w], {})[0]!;
+/** The window of the convolution with the turned kernel that gives the same; undefined where strides or crops forbid it. */
+function turnedWindow(w: Tensor, window: Window): Window | undefined {
+  const reach = [0, 1].map((axis) => window.dilations[axis]! * (w.shape[axis + 2]! - 1));
+  const pads = window.pads.map((count, i) => reach[i % 2]! - count);
+  const fits = window.strides.every((step) => step === 1) && pads.every((count) => count >= 0);
+  return fits ? { ...window, pads: pads as unknown as Window["pads"] } : undefined;
+}
 
 interface TransposedWindow extends Window {
   readonly sides: readonly number[];
@@ -196,6 +194,12 @@ const convolutionTransposeOperation: Operation<TransposedWindow> = {
   emit: ({ inputs, outputs, attributes: window }, emitter) => {
     const [g, w] = inputs as [Tensor, Tensor];
     const kernel = w.shape.slice(2);
+    const turned = turnedWindow(w, window);
+    if (turned) {
+      const operands = [emitter.name(g), emitTurnedKernel(w, emitter)];
+      emitter.node("Conv", operands, [emitter.name(outputs[0]!)], windowAttributes(turned, kernel));
+      return;
+    }
     const missing = [0, 1].map((axis) => {
       const reached =
         (g.shape[axis + 2]! - 1) * window.strides[axis]! + window.dilations[axis]! * (kernel[axis]! - 1) + 1;
@@ -215,11 +219,6 @@ const convolutionTransposeOperation: Operation<TransposedWindow> = {
 
 /** The gradient of a convolution with respect to its image: g [N,O,h,w], kernel [O,C,kh,kw] gives [N,C,...sides]. */
 function convolutionTranspose(g: Tensor, w: Tensor, window: Window, sides: readonly number[]): Tensor {
-  const reach = [0, 1].map((axis) => window.dilations[axis]! * (w.shape[axis + 2]! - 1));
-  const pads = window.pads.map((count, i) => reach[i % 2]! - count) as unknown as Window["pads"];
-  if (window.strides.every((step) => step === 1) && pads.every((count) => count >= 0)) {
-    return apply(convolutionOperation, [g, turnedKernel(w)], { ...window, pads })[0]!;
-  }
   return apply(convolutionTransposeOperation, [g, w], { ...window, sides })[0]!;
 }
 
