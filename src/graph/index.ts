@@ -5,6 +5,7 @@ export { allocate, encodeNumbers, fromFloat16, type NumericArray, toFloat16, vie
 export { type EncodeOptions, encodeOnnx, type OnnxModel } from "./onnx/encode.js";
 export { freeSide, type Initializer, type NamedType, type OnnxGraph, type OnnxNode } from "./onnx/graph.js";
 export { type LoopBody, writeOnnxLoop } from "./onnx/loop.js";
+export * from "./onnx/passes/index.js";
 export type { StoredType } from "./onnx/types.js";
 export { onnxGraph, type WriteOptions, writeOnnx } from "./onnx/writer.js";
 export * from "./ops/index.js";

@@ -36,4 +36,6 @@ export interface OnnxGraph {
   readonly initializers: readonly Initializer[];
   readonly inputs: readonly NamedType[];
   readonly outputs: readonly NamedType[];
+  /** Types of values by name, as far as they are known; for passes, not written into a model. */
+  readonly types?: ReadonlyMap<string, TensorType>;
 }

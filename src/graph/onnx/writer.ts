@@ -60,5 +60,6 @@ export function onnxGraph(
     initializers: emission.initializers,
     inputs: declared.map((tensor) => ({ name: inputName(tensor)!, type: tensor })),
     outputs: outputEntries.map(([name, type]) => ({ name, type })),
+    types: new Map(nodes.flatMap((node) => node.outputs.map((tensor) => [emission.name(tensor), tensor] as const))),
   };
 }

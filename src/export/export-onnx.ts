@@ -1,0 +1,132 @@
+// Exports a network as ONNX: any batch, constants worked out, in the form that runs best going forward.
+import {
+  encodeOnnx,
+  type NumericArray,
+  type OnnxGraph,
+  type OnnxModel,
+  onWholeTokens,
+  withAttentionFound,
+  withFirstTokenOnly,
+  withFusedAttention,
+  withFusedGelu,
+  withoutTurns,
+  withPlainAttention,
+  withPointwiseConvolutions,
+  withScaledChannels,
+} from "../graph/index.js";
+import type { Weights } from "../weights/index.js";
+import { withFreeBatch } from "./dynamic-batch.js";
+import { ExportError } from "./error.js";
+import { withConstantsFolded } from "./fold.js";
+import { convolutionRanges, withQuantisedConvolutions } from "./quantised-convolutions.js";
+import { withFloat16Weights, withInt8Weights } from "./small-weights.js";
+import { type OutputKind, type PixelScaling, type TraceOptions, traceNetwork, withParameters } from "./trace.js";
+
+export type WeightFormat = "float32" | "float16" | "int8";
+
+export interface ExportOptions {
+  /**
+   * What the model returns: `logits` [batch, classes], `features` [batch, width] (what the head reads), or both, under
+   * these names; or each under a name of its own, `tokens` being the sequence after the last norm. Logits where there is a
+   * head, else features, when left out.
+   */
+  readonly outputs?: "logits" | "features" | "both" | Readonly<Partial<Record<OutputKind, string>>>;
+  /** How the weights are stored; see `withFloat16Weights` and `withInt8Weights`. float32 when left out. */
+  readonly weights?: WeightFormat;
+  /**
+   * For int8 weights of networks with convolutions: some dozens of images in the form the model takes, of the kind it will
+   * see. The ranges found on them let convolutions be computed in integers; without them they are only stored so.
+   */
+  readonly calibration?: NumericArray;
+  /** What comes in (see `TraceOptions.input`); `pixel_values` when left out. */
+  readonly input?: TraceOptions["input"];
+  /** For 8-bit pixels; the range -1 to 1 when left out. */
+  readonly scaling?: PixelScaling;
+  /**
+   * `fused`: with ONNX Runtime's own operators where they were measured faster (attention, GELU with its bias). `plain`:
+   * operators of ONNX (opset 21) alone, for other runtimes. `fused` when left out.
+   */
+  readonly operators?: "fused" | "plain";
+  /** Images in a run; any number when left out. */
+  readonly batch?: number;
+  /** Entries of the model's metadata, beside the configuration and what is known of the weights. */
+  readonly metadata?: Readonly<Record<string, string>>;
+  /** Weights of more bytes go into a file of their own (a protobuf cannot pass 2 GB), of this name. */
+  readonly externalAbove?: number;
+  readonly externalPath?: string;
+}
+
+/** The range -1 to 1, in which published Vision Transformers, Mixers and BiT see images (papers.md 1.1, 2.1). */
+export const usualScaling: PixelScaling = { mean: [0.5], deviation: [0.5] };
+
+/** Two batches that no other size of a network is likely to follow from. */
+const tracedBatches = [2, 3] as const;
+
+/**
+ * The ONNX model of a network. Throws ExportError when parameters are missing or mis-shaped, an output is asked for that
+ * there is not, or the network cannot be exported so; WeightsError when a weight is not finite.
+ *
+ * @example
+ * const model = await exportOnnx(await loadWeights("b16.safetensors"), { weights: "int8" });
+ * await writeModelFiles(model, "export");
+ */
+export async function exportOnnx(weights: Weights, options: ExportOptions = {}): Promise<OnnxModel> {
+  return encodeOnnx(await exportedGraph(weights, options), {
+    metadata: { ...describing(weights), ...options.metadata },
+    ...(options.externalAbove !== undefined && { externalAbove: options.externalAbove }),
+    ...(options.externalPath !== undefined && { externalPath: options.externalPath }),
+  });
+}
+
+/** The same before it is encoded. Throws as `exportOnnx`. */
+export async function exportedGraph(weights: Weights, options: ExportOptions = {}): Promise<OnnxGraph> {
+  const { operators = "fused", batch } = options;
+  const { config, image } = weights;
+  const trace: TraceOptions = {
+    config,
+    image: [image.height, image.width, image.channels],
+    input: options.input ?? "pixel_values",
+    scaling: options.scaling ?? usualScaling,
+    outputs: outputNames(options.outputs ?? (config.classes > 0 ? "logits" : "features")),
+    lacking: operators === "plain" ? ["FusedMatMul"] : [],
+  };
+  if (batch !== undefined && (!Number.isInteger(batch) || batch < 1)) {
+    throw new ExportError(`a batch of ${batch} images is none; give a whole number from 1, or none for any`);
+  }
+  const traced = (size: number) => ({ graph: traceNetwork(trace, size), batch: size });
+  const shaped =
+    batch === undefined ? withFreeBatch(traced(tracedBatches[0]), traced(tracedBatches[1])) : traced(batch).graph;
+  let graph = await withConstantsFolded(withParameters(shaped, weights.tensors));
+  graph = onWholeTokens(withPointwiseConvolutions(withoutTurns(graph)));
+  graph = withFirstTokenOnly(onWholeTokens(withAttentionFound(graph)));
+  graph = operators === "plain" ? withPlainAttention(graph) : withFusedGelu(withFusedAttention(graph));
+  switch (options.weights ?? "float32") {
+    case "float32":
+      return withScaledChannels(graph);
+    case "float16":
+      return withFloat16Weights(withScaledChannels(graph));
+    case "int8": {
+      const { calibration } = options;
+      const ranges = calibration && (await convolutionRanges(graph, calibration));
+      return withInt8Weights(ranges?.size ? withQuantisedConvolutions(graph, ranges) : withScaledChannels(graph));
+    }
+  }
+}
+
+function outputNames(outputs: NonNullable<ExportOptions["outputs"]>): Readonly<Partial<Record<OutputKind, string>>> {
+  if (typeof outputs !== "string") return outputs;
+  if (outputs === "both") return { logits: "logits", features: "features" };
+  return { [outputs]: outputs };
+}
+
+/** What the file says of itself: readers of ONNX show these entries. */
+function describing({ config, image, metadata }: Weights): Record<string, string> {
+  return {
+    config: JSON.stringify(config),
+    image: `${image.height}x${image.width}x${image.channels}`,
+    ...(metadata.preprocessing !== undefined && { preprocessing: metadata.preprocessing }),
+    ...(metadata.classNames && { classNames: JSON.stringify(metadata.classNames) }),
+    ...(metadata.licence !== undefined && { licence: metadata.licence }),
+    ...(metadata.source !== undefined && { source: metadata.source }),
+  };
+}

@@ -1,0 +1,128 @@
+// Convolutions in 8-bit integers, for which the ranges of what goes in and comes out must be known beforehand.
+import {
+  bytesOf,
+  encodeNumbers,
+  encodeOnnx,
+  type NumericArray,
+  type OnnxGraph,
+  type OnnxNode,
+  onnxNode,
+  Rewriter,
+  type TensorType,
+} from "../graph/index.js";
+import { openSession } from "../runtime/index.js";
+import { ExportError } from "./error.js";
+import { largestMultiplied, quantised } from "./small-weights.js";
+
+/** The least and the greatest number of a value. */
+export type Ranges = ReadonlyMap<string, readonly [number, number]>;
+
+/** Fewer input channels (the pixels) cost little and need their digits; so do kernels of one channel each. */
+const fewestChannels = 16;
+
+/** Convolutions worth computing in integers: dense ones with constant kernels, no bias. */
+function isWorthIt(node: OnnxNode, rewriter: Rewriter): boolean {
+  if (node.type !== "Conv" || node.inputs.length !== 2) return false;
+  const kernel = rewriter.constants.get(node.inputs[1]!);
+  return kernel?.type.dtype === "float32" && kernel.type.shape[1]! >= fewestChannels && !("group" in node.attributes);
+}
+
+/** How many images of the calibration run at once. */
+const imagesAtOnce = 8;
+
+/**
+ * What goes into and comes out of each such convolution on images in the form the graph takes. Throws ExportError when they
+ * are not whole images.
+ */
+export async function convolutionRanges(graph: OnnxGraph, images: NumericArray): Promise<Ranges> {
+  const rewriter = new Rewriter(graph);
+  const values = new Set(
+    graph.nodes.flatMap((node) => (isWorthIt(node, rewriter) ? [node.inputs[0]!, node.outputs[0]!] : [])),
+  );
+  if (values.size === 0) return new Map();
+  const [pixels] = graph.inputs;
+  const size = pixels!.type.shape.slice(1).reduce((product, side) => product * side, 1);
+  if (images.length === 0 || images.length % size !== 0) {
+    throw new ExportError(
+      `calibration takes whole images of ${size} numbers, as ${pixels!.name} has them; got ${images.length} numbers`,
+    );
+  }
+  const names = [...values];
+  const extremes = names.flatMap((name, i) => [
+    onnxNode("ReduceMin", [name], [`least:${i}`], { keepdims: { int: 0 } }),
+    onnxNode("ReduceMax", [name], [`greatest:${i}`], { keepdims: { int: 0 } }),
+  ]);
+  const scalar: TensorType = { dtype: "float32", shape: [] };
+  const outputs = extremes.map((node) => ({ name: node.outputs[0]!, type: scalar }));
+  const session = await openSession(encodeOnnx({ ...graph, nodes: [...graph.nodes, ...extremes], outputs }));
+  const ranges = new Map<string, [number, number]>();
+  try {
+    const fixed = pixels!.type.shape[0]!;
+    const step = size * (fixed > 0 ? fixed : imagesAtOnce);
+    for (let start = 0; start < images.length; start += step) {
+      if (fixed > 0 && start + step > images.length) break;
+      const results = await session.run({ [pixels!.name]: images.slice(start, start + step) as NumericArray });
+      names.forEach((name, i) => {
+        const [least, greatest] = [Number(results[`least:${i}`]![0]), Number(results[`greatest:${i}`]![0])];
+        const [low, high] = ranges.get(name) ?? [0, 0];
+        ranges.set(name, [Math.min(low, least), Math.max(high, greatest)]);
+      });
+    }
+  } finally {
+    await session.close();
+  }
+  return ranges;
+}
+
+/**
+ * The graph with convolutions in integers where the ranges are known, written with `QuantizeLinear` and `DequantizeLinear`
+ * around them (the form every runtime reads; this one makes one integer convolution of it). Values beyond their range are
+ * cut off at it.
+ */
+export function withQuantisedConvolutions(graph: OnnxGraph, ranges: Ranges): OnnxGraph {
+  const rewriter = new Rewriter(graph);
+  const bytes = new Map<string, string>();
+  const nodes: OnnxNode[] = [];
+  /** The value as bytes and back: what runtimes recognise. */
+  const throughBytes = (name: string, output?: string): string => {
+    const known = bytes.get(name);
+    if (known !== undefined && output === undefined) return known;
+    const [low, high] = ranges.get(name)!;
+    const scale = high > low ? (high - low) / 255 : 1;
+    const constants = [
+      rewriter.constant(`${name}:scale`, { dtype: "float32", shape: [] }, encodeNumbers([scale], "float32")),
+      rewriter.constant(`${name}:zero`, { dtype: "uint8", shape: [] }, Uint8Array.of(Math.round(-low / scale))),
+    ];
+    const made = output === undefined ? name : rewriter.fresh(`${name}:exact`);
+    const [integers, back] = [rewriter.fresh(`${name}:bytes`), output ?? rewriter.fresh(`${name}:rounded`)];
+    nodes.push(
+      onnxNode("QuantizeLinear", [made, ...constants], [integers]),
+      onnxNode("DequantizeLinear", [integers, ...constants], [back]),
+    );
+    bytes.set(name, back);
+    return back;
+  };
+  for (const node of graph.nodes) {
+    const [x, name] = node.inputs as [string, string];
+    const [output] = node.outputs as [string];
+    if (!isWorthIt(node, rewriter) || !ranges.has(x) || !ranges.has(output)) {
+      nodes.push(node);
+      continue;
+    }
+    const { type } = rewriter.constants.get(name)!;
+    const channels = type.shape[0]!;
+    const values = rewriter.floatValues(name)!;
+    const { integers, scales } = quantised(values, channels, values.length / channels, largestMultiplied);
+    const kernel = rewriter.constant(`${name}:int8`, { dtype: "int8", shape: type.shape }, bytesOf(integers));
+    const scale = rewriter.constant(`${name}:scale`, { dtype: "float32", shape: [channels] }, bytesOf(scales));
+    const zeros = rewriter.constant(`${name}:zero`, { dtype: "int8", shape: [channels] }, new Uint8Array(channels));
+    const back = rewriter.fresh(`${name}:float32`);
+    const rounded = throughBytes(x);
+    nodes.push(onnxNode("DequantizeLinear", [kernel, scale, zeros], [back], { axis: { int: 0 } }));
+    const at = nodes.length;
+    throughBytes(output, output);
+    const exact = nodes[at]!.inputs[0]!;
+    nodes.splice(at, 0, { ...node, inputs: [rounded, back], outputs: [exact] });
+  }
+  return rewriter.finish(nodes);
+}
