@@ -18,6 +18,7 @@ import type { Weights } from "../weights/index.js";
 import { withFreeBatch } from "./dynamic-batch.js";
 import { ExportError } from "./error.js";
 import { withConstantsFolded } from "./fold.js";
+import { pixelPreparation } from "./pixels.js";
 import { convolutionRanges, withQuantisedConvolutions } from "./quantised-convolutions.js";
 import { withFloat16Weights, withInt8Weights } from "./small-weights.js";
 import { type OutputKind, type PixelScaling, type TraceOptions, traceNetwork, withParameters } from "./trace.js";
@@ -40,7 +41,7 @@ export interface ExportOptions {
   readonly calibration?: NumericArray;
   /** What comes in (see `TraceOptions.input`); `pixel_values` when left out. */
   readonly input?: TraceOptions["input"];
-  /** For 8-bit pixels; the range -1 to 1 when left out. */
+  /** For 8-bit pixels; as the weights' preprocessing says, or -1 to 1 where it says nothing, when left out. */
   readonly scaling?: PixelScaling;
   /**
    * `fused`: with ONNX Runtime's own operators where they were measured faster (attention, GELU with its bias). `plain`:
@@ -55,9 +56,6 @@ export interface ExportOptions {
   readonly externalAbove?: number;
   readonly externalPath?: string;
 }
-
-/** The range -1 to 1, in which published Vision Transformers, Mixers and BiT see images (papers.md 1.1, 2.1). */
-export const usualScaling: PixelScaling = { mean: [0.5], deviation: [0.5] };
 
 /** Two batches that no other size of a network is likely to follow from. */
 const tracedBatches = [2, 3] as const;
@@ -86,7 +84,7 @@ export async function exportedGraph(weights: Weights, options: ExportOptions = {
     config,
     image: [image.height, image.width, image.channels],
     input: options.input ?? "pixel_values",
-    scaling: options.scaling ?? usualScaling,
+    scaling: options.scaling ?? pixelPreparation(weights.metadata.preprocessing, image).scaling,
     outputs: outputNames(options.outputs ?? (config.classes > 0 ? "logits" : "features")),
     lacking: operators === "plain" ? ["FusedMatMul"] : [],
   };

@@ -1,0 +1,190 @@
+// Writes a network as a folder in the form of Hugging Face's hub, which transformers.js and (Vision Transformers) transformers load.
+import { existsSync, readdirSync } from "node:fs";
+import { mkdir } from "node:fs/promises";
+import { join, resolve } from "node:path";
+import type { NumericArray, OnnxModel } from "../graph/index.js";
+import type { ModelConfig } from "../models/index.js";
+import { writeModelFiles } from "../runtime/index.js";
+import { replaceFolder } from "../weights/cache.js";
+import { saveWeights, type Weights, writeFileAtomically } from "../weights/index.js";
+import { ExportError } from "./error.js";
+import { type ExportOptions, exportOnnx, type WeightFormat } from "./export-onnx.js";
+import { modelCard } from "./model-card.js";
+import { type PixelPreparation, pixelPreparation } from "./pixels.js";
+
+export interface HuggingFaceOptions {
+  /** Files of ONNX to write, by how their weights are stored; float32 when left out. */
+  readonly weights?: readonly WeightFormat[];
+  readonly operators?: ExportOptions["operators"];
+  /** Images for int8 weights of networks with convolutions (see `ExportOptions.calibration`). */
+  readonly calibration?: NumericArray;
+  /** Title of the model card; the folder's name when left out. */
+  readonly title?: string;
+  readonly externalAbove?: number;
+}
+
+/** Names that transformers.js gives the files of its dtypes: fp32, fp16 and q8. */
+const fileNames: Readonly<Record<WeightFormat, { readonly file: string; readonly dtype: string }>> = {
+  float32: { file: "model.onnx", dtype: "fp32" },
+  float16: { file: "model_fp16.onnx", dtype: "fp16" },
+  int8: { file: "model_quantized.onnx", dtype: "q8" },
+};
+
+/** What was written, and what of the network the folder cannot say. */
+export interface HuggingFaceFolder {
+  readonly files: readonly string[];
+  /** Layout of model.safetensors. */
+  readonly layout: "huggingface" | "fovea";
+  readonly notes: readonly string[];
+}
+
+/**
+ * Writes config.json, preprocessor_config.json, model.safetensors, onnx/model.onnx and README.md into a folder, all or
+ * nothing. An earlier export there is replaced; a folder of anything else is refused.
+ *
+ * transformers.js loads every family: Vision Transformers and Mixers as `vit`, ResNets as `resnet` (it runs the ONNX file,
+ * whatever it computes). transformers (Python) loads model.safetensors of Vision Transformers with a class token; of other
+ * networks that file is in our own layout.
+ *
+ * Throws ExportError and what `exportOnnx` and `saveWeights` throw.
+ */
+export async function writeHuggingFaceFolder(
+  folder: string,
+  weights: Weights,
+  options: HuggingFaceOptions = {},
+): Promise<HuggingFaceFolder> {
+  const full = resolve(folder);
+  refuseOtherFolders(full);
+  const formats = options.weights ?? (["float32"] as const);
+  if (formats.length === 0) throw new ExportError("name at least one of float32, float16 and int8 to write");
+  const preparation = pixelPreparation(weights.metadata.preprocessing, weights.image);
+  const layout = isTheirs(weights.config) ? "huggingface" : "fovea";
+  const hasHead = weights.config.classes > 0;
+  const notes = preparation.untold.map((op) => `preprocessor_config.json has no words for ${op}; it is left out`);
+  const files: string[] = [];
+
+  await replaceFolder(full, async (incoming) => {
+    const text = async (name: string, content: string): Promise<void> => {
+      await writeFileAtomically(join(incoming, name), [new TextEncoder().encode(content)]);
+      files.push(name);
+    };
+    await mkdir(join(incoming, "onnx"));
+    const external: Record<string, number> = {};
+    for (const format of formats) {
+      const { file } = fileNames[format];
+      const model: OnnxModel = await exportOnnx(weights, {
+        input: "colour",
+        outputs: outputsOf(weights.config),
+        weights: format,
+        ...(options.operators && { operators: options.operators }),
+        ...(options.calibration && { calibration: options.calibration }),
+        ...(options.externalAbove !== undefined && { externalAbove: options.externalAbove }),
+        externalPath: `${file}_data`,
+      });
+      await writeModelFiles(model, join(incoming, "onnx"), file);
+      files.push(`onnx/${file}`);
+      if (model.external) {
+        files.push(`onnx/${model.external.path}`);
+        external[file] = 1;
+      }
+    }
+    const { lost } = await saveWeights(join(incoming, "model.safetensors"), weights, layout);
+    files.push("model.safetensors");
+    notes.push(...lost.map((what) => `model.safetensors cannot say: ${what}`));
+    const first = fileNames[formats[0]!].dtype;
+    await text("config.json", json(configOf(weights, first, external)));
+    await text("preprocessor_config.json", json(preprocessorOf(preparation)));
+    const title = options.title ?? full.split(/[\\/]/).at(-1)!;
+    const variants = formats.map((format) => ({ format, ...fileNames[format] }));
+    await text("README.md", modelCard(weights, { title, layout, variants, hasHead, notes }));
+  });
+  return { files: files.sort(), layout, notes };
+}
+
+const json = (value: unknown): string => `${JSON.stringify(value, undefined, 2)}\n`;
+
+function refuseOtherFolders(folder: string): void {
+  if (!existsSync(folder)) return;
+  const names = readdirSync(folder);
+  if (names.length > 0 && !(names.includes("config.json") && names.includes("onnx"))) {
+    throw new ExportError(
+      `${folder} holds something else than an export (${names.slice(0, 3).join(", ")}); give a new one`,
+    );
+  }
+}
+
+/** Does transformers' own ViTForImageClassification compute the same from these parameters (papers.md 1.10)? */
+function isTheirs(config: ModelConfig): boolean {
+  return (
+    config.family === "vit" &&
+    config.pooling === "tok" &&
+    config.preLogits === false &&
+    config.posEmbedding === "learn" &&
+    config.posEmbeddingLayers === "input" &&
+    config.stem.kind === "patch"
+  );
+}
+
+/** The names under which transformers.js looks for outputs. */
+function outputsOf(config: ModelConfig): ExportOptions["outputs"] {
+  if (config.classes > 0) return { logits: "logits", features: "pooler_output" };
+  return config.family === "resnet"
+    ? { features: "pooler_output" }
+    : { tokens: "last_hidden_state", features: "pooler_output" };
+}
+
+function configOf({ config, image, metadata }: Weights, dtype: string, external: Readonly<Record<string, number>>) {
+  const names =
+    metadata.classNames?.length === config.classes
+      ? metadata.classNames
+      : Array.from({ length: config.classes }, (_, i) => `LABEL_${i}`);
+  const type = config.family === "resnet" ? "resnet" : "vit";
+  const prefix = type === "vit" ? "ViT" : "ResNet";
+  return {
+    architectures: [config.classes > 0 ? `${prefix}ForImageClassification` : `${prefix}Model`],
+    model_type: type,
+    ...(config.family === "vit" && {
+      hidden_size: config.width,
+      num_hidden_layers: config.depth,
+      num_attention_heads: config.heads,
+      intermediate_size: config.mlpDim,
+      patch_size: config.patchSize,
+      // tanh GELU is exactly transformers' gelu_pytorch_tanh
+      hidden_act: config.gelu === "tanh" ? "gelu_pytorch_tanh" : "gelu",
+      layer_norm_eps: config.layerNormEpsilon,
+      qkv_bias: true,
+    }),
+    image_size: image.height === image.width ? image.height : [image.height, image.width],
+    num_channels: image.channels,
+    ...(config.classes > 0 && {
+      id2label: Object.fromEntries(names.map((name, i) => [String(i), name])),
+      label2id: Object.fromEntries(names.map((name, i) => [name, i])),
+    }),
+    ...(metadata.licence !== undefined && { license: metadata.licence }),
+    // the network as we describe it, whatever the type above says
+    fovea: config,
+    "transformers.js_config": {
+      dtype,
+      ...(Object.keys(external).length > 0 && { use_external_data_format: external }),
+    },
+  };
+}
+
+/** The processor's three channels get one mean and deviation each. */
+function preprocessorOf({ scaling, resize, crop }: PixelPreparation) {
+  const three = (values: readonly number[]): number[] => [0, 1, 2].map((i) => values[values.length === 1 ? 0 : i]!);
+  const exact = resize !== undefined && "height" in resize && crop === undefined;
+  return {
+    // ViTImageProcessor stretches to one size; BitImageProcessor is the one that cuts the middle out
+    image_processor_type: exact ? "ViTImageProcessor" : "BitImageProcessor",
+    do_convert_rgb: true,
+    do_resize: resize !== undefined,
+    ...(resize && { size: "height" in resize ? resize : { shortest_edge: resize.shortestEdge }, resample: 2 }),
+    ...(crop && { do_center_crop: true, crop_size: crop }),
+    do_rescale: true,
+    rescale_factor: 1 / 255,
+    do_normalize: true,
+    image_mean: three(scaling.mean),
+    image_std: three(scaling.deviation),
+  };
+}
