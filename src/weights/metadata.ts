@@ -120,7 +120,8 @@ const activations: Readonly<Record<string, "erf" | "tanh">> = {
 /** Reads config.json and preprocessor_config.json of a Hugging Face `vit`. Throws WeightsError for another model. */
 export function describeHuggingFace(config: Json, preprocessor: Json | undefined): Description {
   const type = text(own(config, "model_type"));
-  if (type !== undefined && type !== "vit") {
+  // An export of ours is a type that transformers.js runs; its weights say themselves what they are.
+  if (type !== undefined && type !== "vit" && !isObject(own(config, "fovea"))) {
     throw new WeightsError(`config.json: model_type "${type}" is not read; only "vit" is`);
   }
   const activation = text(own(config, "hidden_act")) ?? "gelu";
@@ -157,7 +158,9 @@ export function describeHuggingFace(config: Json, preprocessor: Json | undefined
     hints: {
       ...(image && { image }),
       ...(heads !== undefined && { heads }),
-      config: { gelu: activations[activation], ...(epsilon !== undefined && { layerNormEpsilon: epsilon }) },
+      ...((type ?? "vit") === "vit" && {
+        config: { gelu: activations[activation], ...(epsilon !== undefined && { layerNormEpsilon: epsilon }) },
+      }),
     },
     notes,
   };
