@@ -106,28 +106,7 @@ export function matmul(a: Tensor, b: Tensor, options: ProductOptions = {}): Tens
   const [left, leftFactor] = unscale(a);
   const [right, rightFactor] = unscale(b);
   const { transposeA = false, transposeB = false, alpha = 1 } = options;
-  const product = { transposeA, transposeB, alpha: alpha * leftFactor * rightFactor };
-  const before = transposeA ? turnedBefore(left, right) : undefined;
-  return before
-    ? apply(matmulOperation, [before, right], { ...product, transposeA: false })[0]!
-    : apply(matmulOperation, [left, right], product)[0]!;
-}
-
-/** Columns of the right operand from which on turning the left one beforehand pays. */
-const manyColumns = 256;
-
-/**
- * The transpose of one matrix that multiplies a whole stack, e.g. a kernel in the gradient of its images, as a stack of
- * one; undefined where that does not apply. As for kernel gradients below: the product reads a transposed left operand anew
- * for every panel of the right one (46 % longer on [1024, 256]^T [8, 1024, 196]). A plain transpose the runtime would fold
- * back into the product.
- */
-function turnedBefore(left: Tensor, right: Tensor): Tensor | undefined {
-  if (left.shape.length !== 2 || right.shape.length < 3) return undefined;
-  const [rows, columns] = left.shape as [number, number];
-  return elementCount(right.shape) >= manyColumns * rows
-    ? reshape(transpose(left, [1, 0]), [1, columns, rows])
-    : undefined;
+  return apply(matmulOperation, [left, right], { transposeA, transposeB, alpha: alpha * leftFactor * rightFactor })[0]!;
 }
 
 const gemmOperation: Operation<Product> = {
