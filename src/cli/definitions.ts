@@ -168,6 +168,55 @@ export const convert = defineArguments({
   ],
 });
 
+export const exportNetwork = defineArguments({
+  name: "export",
+  summary: "Write a network as an ONNX file, or as a folder that transformers.js loads",
+  arguments: {
+    network: { type: "positional", required: true, description: network },
+    output: { type: "positional", required: true, description: "File to write (.onnx), or a folder" },
+    weights: {
+      type: "string",
+      valueHint: "list",
+      default: "float32",
+      description: "How weights are stored: float32, float16, int8; several for a folder",
+    },
+    outputs: {
+      type: "string",
+      valueHint: "logits|features|both",
+      description: "What the model returns; logits where there is a head when left out",
+    },
+    input: {
+      type: "string",
+      valueHint: "pixel_values|uint8",
+      default: "pixel_values",
+      description: "Scaled floats [batch, channels, height, width], or 8-bit pixels [batch, height, width, channels]",
+    },
+    operators: {
+      type: "string",
+      valueHint: "fused|plain",
+      default: "fused",
+      description: "With ONNX Runtime's own operators, or those of ONNX alone for other runtimes",
+    },
+    batch: { type: "string", valueHint: "n", description: "Images in a run; any number when left out" },
+    calibration: {
+      type: "string",
+      valueHint: "source",
+      description: "Images by which int8 convolutions find their ranges; without, they only store 8 bits",
+    },
+    "image-size": { type: "string", valueHint: "n|h,w", description: "For images of this size (published weights)" },
+    classes: { type: "string", valueHint: "n", description: "0 leaves the head away" },
+    overwrite: { type: "boolean", description: "Replace the file that is there" },
+  },
+  examples: [
+    { line: "fovea export runs/quickstart model.onnx", does: "logits of any number of images" },
+    { line: "fovea export runs/quickstart web/ --weights float32,int8", does: "a folder for transformers.js" },
+    {
+      line: "fovea export B_16.npz b16.onnx --weights int8 --input uint8 --outputs both",
+      does: "from pixels to logits and features, in a quarter of the size",
+    },
+  ],
+});
+
 export const inspectWeights = defineArguments({
   name: "inspect weights",
   summary: "Say what is in a file of weights: layout, model, images, classes, licence, tensors",
@@ -254,5 +303,48 @@ export const benchEngine = defineArguments({
   examples: [
     { line: "fovea bench engine --json", does: "rates, their ratio, memory, time to build, as JSON" },
     { line: "fovea bench engine --model R50x1 --rounds 5", does: "another model, a ResNet" },
+  ],
+});
+
+export const benchInference = defineArguments({
+  name: "bench inference",
+  summary:
+    "Measure exported networks against the graphs that converters usually write, and 8-bit against float32 weights",
+  arguments: {
+    models: {
+      type: "string",
+      valueHint: "list",
+      default: "S/16,B/16,R50x1",
+      description: "Names of networks, of any family; their weights are drawn",
+    },
+    network: {
+      type: "string",
+      valueHint: "path",
+      description: "A trained network instead: run folder, checkpoint or published weights",
+    },
+    batches: { type: "string", valueHint: "list", default: "1,8", description: "Images in a run" },
+    rounds: { type: "string", valueHint: "n", default: "7", description: "Runs of each form, in turn" },
+    "image-size": { type: "string", valueHint: "n", default: "224", description: "Side of the images of --models" },
+    images: {
+      type: "string",
+      valueHint: "n",
+      default: "40",
+      description: "Real images on which 8-bit and float32 are compared",
+    },
+    source: {
+      type: "string",
+      valueHint: "spec",
+      default: "embedded:clothing",
+      description: "Where the images come from; splits train and test are read",
+    },
+    threads,
+  },
+  examples: [
+    { line: "fovea bench inference --json", does: "images a second of each form, their ratios and agreement, as JSON" },
+    { line: "fovea bench inference --models S/16 --batches 1 --rounds 20", does: "one model, one batch size" },
+    {
+      line: "fovea bench inference --network runs/one --source embedded:fashion --images 1000",
+      does: "a trained network on real images",
+    },
   ],
 });

@@ -30,10 +30,12 @@ const commands: readonly Entry[] = [
   entry(definitions.embed, () => import("./commands/embed.js")),
   entry(definitions.predict, () => import("./commands/predict.js")),
   entry(definitions.convert, () => import("./commands/convert.js")),
+  entry(definitions.exportNetwork, () => import("./commands/export.js")),
   entry(definitions.inspectWeights, () => import("./commands/inspect-weights.js")),
   entry(definitions.models, () => import("./commands/models.js")),
   entry(definitions.data, () => import("./commands/data.js")),
   entry(definitions.benchEngine, () => import("./commands/bench-engine.js")),
+  entry(definitions.benchInference, () => import("./commands/bench-inference.js")),
 ];
 
 interface Found {

@@ -1,10 +1,11 @@
-/** `fovea predict`, `convert` and `inspect weights` with a tiny trained network, alone and from its converted weights. */
-import { readFileSync, rmSync, writeFileSync } from "node:fs";
+/** `fovea predict`, `convert`, `export` and `inspect weights` with a tiny trained network, alone and from its converted weights. */
+import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { Readable } from "node:stream";
+import { InferenceSession, Tensor } from "onnxruntime-node";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { readImageOrPaths } from "../../src/cli/commands/stdin.js";
-import { imageFiles } from "../../src/data/index.js";
+import { decodeResize, imageFiles } from "../../src/data/index.js";
 import { classifyImages, openModel, topClasses } from "../../src/train/index.js";
 import { fovea } from "../support/command-line.js";
 import { imageFolder, temporaryFolder, trainTiny } from "../support/trained-run.js";
@@ -158,5 +159,65 @@ describe("converted weights", () => {
     expect((await fovea("convert", run, join(root, "x.pt"))).stderr).toMatch(/ends in neither \.safetensors nor \.npz/);
     expect((await fovea("convert", run, join(root, "x.npz"), "--layout", "tim")).stderr).toMatch(/did you mean "timm"/);
     expect((await fovea("inspect", "weights", there)).stderr).toMatch(/there\.safetensors/);
+  });
+});
+
+describe("exported networks", () => {
+  test("an ONNX file gives the logits of the network, from floats and from pixels", async () => {
+    const source = await imageFiles([photos]);
+    const model = await openModel(run, { functions: ["classify"] });
+    const expected = await classifyImages(model.program, source, { ...model, workers: 0 });
+    await model.close();
+    const pixels = new Float32Array(3 * 16 * 16 * 3);
+    const bytes = new Uint8Array(pixels.length);
+    for (let i = 0; i < 3; i++) {
+      const { image } = await source.get(i);
+      // what decode_resize(16) gives, interleaved
+      const raw = await decodeResize(image, "", 16, 16);
+      for (const [at, value] of raw.data.entries()) {
+        bytes[i * 768 + at] = value;
+        pixels[i * 768 + (at % 3) * 256 + Math.floor(at / 3)] = (value / 255) * 2 - 1;
+      }
+    }
+    for (const [input, data] of [
+      ["pixel_values", new Tensor("float32", pixels, [3, 3, 16, 16])],
+      ["uint8", new Tensor("uint8", bytes, [3, 16, 16, 3])],
+    ] as const) {
+      const file = join(root, "exported", `${input}.onnx`);
+      const { status, stderr } = await fovea("export", run, file, "--input", input, "--operators", "plain");
+      expect(status, stderr).toBe(0);
+      const session = await InferenceSession.create(file);
+      const found = await session.run({ [session.inputNames[0]!]: data });
+      await session.release();
+      expect(found["logits"]!.dims).toEqual([3, 4]);
+      for (const [i, value] of (found["logits"]!.data as Float32Array).entries()) {
+        expect(value).toBeCloseTo(expected.features[i]!, 4);
+      }
+    }
+    expect(readdirSync(join(root, "exported")).sort()).toEqual(["pixel_values.onnx", "uint8.onnx"]);
+  });
+
+  test("a folder holds what transformers.js expects; int8 weights may look at images first", async () => {
+    const folder = join(root, "hub");
+    const { status, stdout, stderr } = await fovea(
+      ...["export", run, folder, "--weights", "float32,int8", "--calibration", photos, "--json"],
+    );
+    expect(status, stderr).toBe(0);
+    const expected = ["README.md", "config.json", "model.safetensors", "onnx/model.onnx", "onnx/model_quantized.onnx"];
+    expect(JSON.parse(stdout).files).toEqual([...expected, "preprocessor_config.json"]);
+    expect(readdirSync(folder).sort()).toEqual([
+      ...["README.md", "config.json", "model.safetensors", "onnx", "preprocessor_config.json"],
+    ]);
+    expect(await predicted(folder, photos)).toMatchObject({ predictions: [{}, {}, {}] });
+  });
+
+  test("what cannot be exported", async () => {
+    const file = join(root, "model.onnx");
+    const says = async (...words: string[]) => (await fovea("export", run, ...words)).stderr;
+    expect(await says(file, "--weights", "int4")).toMatch(/--weights: "int4" is none of float32, float16, int8/);
+    expect(await says(file, "--weights", "int8,float16")).toMatch(/a file holds one of int8, float16/);
+    expect(await says(root)).toMatch(/holds something else than an export/);
+    expect(await says(join(root, "web"), "--input", "uint8")).toMatch(/are for an \.onnx file/);
+    expect(existsSync(file)).toBe(false);
   });
 });
