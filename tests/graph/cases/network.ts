@@ -213,6 +213,12 @@ const convolutions: readonly [number[], number[], Window][] = [
   [[1, 16, 5, 4], [2, 16, 3, 3], { stride: 2, padding: 1 }],
   [[2, 16, 4, 3], [3, 16, 3, 3], { stride: 2 }],
   [[1, 2, 5, 5], [2, 2, 3, 3], { padding: 1, dilation: 2 }],
+  // channels that the WebGPU provider's vectorised kernels take in fours, and in threes
+  [[1, 6, 4, 4], [8, 6, 3, 3], { padding: 1 }],
+  [[2, 6, 5, 4], [12, 6, 3, 3], { stride: 2, padding: 1 }],
+  [[1, 9, 4, 3], [4, 9, 2, 2], {}],
+  [[1, 12, 3, 3], [6, 12, 3, 3], { padding: 1 }],
+  [[1, 5, 4, 4], [8, 5, 3, 3], { padding: 1 }],
 ];
 const convolutionCases = convolutions.map(([x, w, window]) =>
   row(
