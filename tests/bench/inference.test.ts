@@ -98,7 +98,7 @@ describe.each(["mu/16", "R26x0.5"])("%s", (model) => {
 
 test("a network that converters' graphs are not written for has no such rate", async () => {
   const options = { imageSize: 32, batches: [1], rounds: 1, images: 4, source: "embedded:clothing", threads: 1 };
-  const bench = await benchInference({ ...options, model: "ResNet-26x0.25" });
+  const bench = await benchInference({ ...options, model: "ResNet-26x0.5" });
   expect(bench.batches["1"]!.plain).toBeUndefined();
   expect(bench.batches["1"]!.float32).toBeGreaterThan(0);
 }, 60_000);
