@@ -66,8 +66,9 @@ export function nearestMeanHead(features: Float32Array, labels: readonly number[
       bias[k]! -= ((offset * offset) / 2 + offset * mean) / variance;
     }
   }
-  // a class without an image is never named
-  for (let k = 0; k < classes; k++) if (counts[k] === 0) bias[k] = -1e6;
+  // a class without an image is not named
+  const least = bias.reduce((most, value) => Math.min(most, value), 0) - 100;
+  for (let k = 0; k < classes; k++) if (counts[k] === 0) bias[k] = least;
   return { kernel, bias };
 }
 

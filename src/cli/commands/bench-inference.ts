@@ -11,11 +11,11 @@ const perCent = (share: number) => `${(100 * share).toFixed(1)} %`;
 function textOf(bench: InferenceBench): string {
   const { agreement } = bench;
   const rate = (value: number) => value.toFixed(1).padStart(8);
-  const factor = (value: number | undefined) => (value === undefined ? "       -" : `${value.toFixed(2)}x`.padStart(8));
+  const factor = (value: number) => `${value.toFixed(2)}x`.padStart(8);
   const lines = Object.entries(bench.batches).flatMap(([batch, found]) => [
     `  batch ${batch}, images/s`,
     ...(found.plain === undefined ? [] : [`    as converters write it   ${rate(found.plain)}`]),
-    `    exported                 ${rate(found.float32)} ${factor(found.ratio)} of the converter's`,
+    `    exported                 ${rate(found.float32)}${found.ratio === undefined ? "" : ` ${factor(found.ratio)} of the converter's`}`,
     `    in plain operators       ${rate(found.plainOperators)}`,
     `    float16 weights          ${rate(found.float16)} ${factor(found.ratioFloat16)} of float32`,
     `    8-bit weights            ${rate(found.int8)} ${factor(found.ratioInt8)} of float32`,
