@@ -14,6 +14,7 @@ const elsewhere = new Set([
   "resolveWindow", // errors.test.ts, through the operations that take a window
   "outputSides",
   "emitProduct", // every product is written by it
+  "scalarBeside", // and every scalar beside a tensor by this
 ]);
 
 test("every exported operation has a case on every device", () => {

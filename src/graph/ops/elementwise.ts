@@ -19,7 +19,7 @@ import {
 } from "../tensor.js";
 import { scalar } from "./leaf.js";
 import { reduceSum } from "./reduce.js";
-import { scale } from "./scale.js";
+import { scalarBeside, scale } from "./scale.js";
 import { reshape } from "./shape.js";
 
 /** Sums a gradient back to the shape of an operand that was broadcast. */
@@ -48,7 +48,11 @@ function binary(name: string, onnx: string, result: DType | "same", gradient?: B
       return [{ dtype: result === "same" ? dtype : result, shape: broadcastShapes(name, a!.shape, b!.shape) }];
     },
     emit: ({ inputs, outputs }, emitter) => {
-      emitter.node(onnx, inputs.map(emitter.name), [emitter.name(outputs[0]!)]);
+      const names = inputs.map((operand, i) => {
+        const other = inputs[1 - i]!;
+        return operand.shape.length === 0 ? scalarBeside(other, emitter.name(operand), emitter) : emitter.name(operand);
+      });
+      emitter.node(onnx, names, [emitter.name(outputs[0]!)]);
     },
     ...(gradient && {
       gradient: ({ inputs: [a, b], outputs: [y] }, [g]) => {

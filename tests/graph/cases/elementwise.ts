@@ -90,6 +90,17 @@ const binaryCases = (Object.keys(arithmetic) as Binary[]).flatMap((name) => {
 });
 
 const tied = of([4], [1, -2, 3, 0]);
+// what a 1x1 kernel meets in an optimizer: written with a scalar of as many axes
+const trailingCases = [
+  row(
+    "a scalar beside many entries whose last axes are 1",
+    ["subtract", "scale", "divide"],
+    [normal(64, 16, 1, 1), positive()],
+    (x, s) => g.divide(g.subtract(s, g.scale(x, 3)), s),
+    (x, s) => r.map(x, (value) => (s.data[0]! - 3 * value) / s.data[0]!),
+  ),
+];
+
 const extremeCases = [
   row("maximum gives a tie's gradient to the first operand", "maximum", [tied, tied], g.maximum, (x) => x, {
     gradients: { 0: ([w]) => w!, 1: noGradient(1) },
@@ -241,6 +252,7 @@ const selectionCases = [
 
 export const elementwiseCases: readonly OperationCase[] = [
   ...binaryCases,
+  ...trailingCases,
   ...extremeCases,
   ...integerCases,
   ...powerCases,
