@@ -4,7 +4,6 @@ import { mkdir } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import type { NumericArray, OnnxModel } from "../graph/index.js";
 import type { ModelConfig } from "../models/index.js";
-import { writeModelFiles } from "../runtime/index.js";
 import { replaceFolder } from "../weights/cache.js";
 import { saveWeights, type Weights, writeFileAtomically } from "../weights/index.js";
 import { ExportError } from "./error.js";
@@ -81,9 +80,10 @@ export async function writeHuggingFaceFolder(
         ...(options.externalAbove !== undefined && { externalAbove: options.externalAbove }),
         externalPath: `${file}_data`,
       });
-      await writeModelFiles(model, join(incoming, "onnx"), file);
+      await writeFileAtomically(join(incoming, "onnx", file), [model.bytes]);
       files.push(`onnx/${file}`);
       if (model.external) {
+        await writeFileAtomically(join(incoming, "onnx", model.external.path), model.external.pieces);
         files.push(`onnx/${model.external.path}`);
         external[file] = 1;
       }
