@@ -67,7 +67,7 @@ for (const { device, missing } of testDevices) {
         return output.reduce((sum, value, i) => sum + value * given.weights[i]!, 0);
       };
       const largest = Math.max(
-        ...keys.map((name) => Math.max(...Array.from(found[`d ${name}`]!, (value) => Math.abs(Number(value))))),
+        ...keys.map((name) => Math.max(...(found[`d ${name}`] as Float32Array).map((value) => Math.abs(value)))),
       );
       for (const name of keys) {
         const data = doubles[name]!;
