@@ -2,7 +2,7 @@
 // matrix product in turn.
 import { accumulateGradients, costOf, input, reduceMean, type Tensor } from "../graph/index.js";
 import { type ModelConfig, model as network, parseModelName } from "../models/index.js";
-import { keyedRandom, Scope } from "../nn/index.js";
+import { initialValue, keyedRandom, Scope } from "../nn/index.js";
 import { globalNorm } from "../optim/index.js";
 import { compile, type ProgramSource, type Results } from "../runtime/index.js";
 import { buildClassifier, median, openMatmulMeter, softmaxCrossEntropy, targetsOf } from "../train/index.js";
@@ -73,13 +73,7 @@ function forwardBackward(options: EngineMeasureOptions): Built {
   const outputs = { loss: metrics.loss, gradientNorm: globalNorm(gradients) };
   return {
     source: { state: parameters, functions: { step: { inputs: [image, label], outputs } } },
-    initial: () =>
-      Object.fromEntries(
-        scope.parameters.map(({ name, tensor, initializer }) => [
-          name,
-          initializer(tensor.shape, keyedRandom(0, name)),
-        ]),
-      ),
+    initial: () => Object.fromEntries(scope.parameters.map((one) => [one.name, initialValue(one, 0)])),
     flops: costOf(Object.values(outputs)).flops,
     feeds: () => fakeBatch(batchSize, imageSize, 1),
   };

@@ -2,10 +2,10 @@
 import { type ExportOptions, exportedGraph } from "../export/index.js";
 import { encodeOnnx, input, type OnnxGraph } from "../graph/index.js";
 import { type ModelConfig, model, parseModelName } from "../models/index.js";
-import { keyedRandom, Scope } from "../nn/index.js";
+import { initialValue, Scope } from "../nn/index.js";
 import { openSession, type Session } from "../runtime/index.js";
 import { asWeights, readNetwork } from "../train/read-network.js";
-import type { Weights } from "../weights/index.js";
+import { usualPreprocessing, type Weights } from "../weights/index.js";
 import { largestOfRows, nearestMeanHead, type RealImages, realImages } from "./inference-images.js";
 import { plainResNet, plainViT } from "./plain-graph.js";
 
@@ -61,8 +61,6 @@ export interface InferenceBenchOptions {
   readonly onProgress?: (what: string) => void;
 }
 
-/** What published networks do to images before they see them (papers.md 1.1). */
-const usualPreprocessing = (size: number) => `decode|resize(${size})|value_range(-1,1)`;
 /** Images whose ranges the convolutions of an 8-bit export get. */
 const calibrationImages = 16;
 /** Images in a run of the passes that are not timed. */
@@ -127,7 +125,10 @@ const asConverted = { pooling: "tok", gelu: "erf" } as const;
 function drawnNetwork({ model: name, imageSize }: InferenceBenchOptions) {
   const parsed = parseModelName(name);
   const config = parsed.family === "vit" ? { ...parsed, ...asConverted } : parsed;
-  return { weights: drawn(config, imageSize), preprocessing: usualPreprocessing(imageSize) };
+  return {
+    weights: drawn(config, imageSize),
+    preprocessing: usualPreprocessing({ height: imageSize, width: imageSize }),
+  };
 }
 
 async function trainedWeights({ model: path }: InferenceBenchOptions) {
@@ -139,8 +140,7 @@ function drawn(config: ModelConfig, side: number): Weights {
   const scope = Scope.root();
   model(scope, input("image", "float32", [1, side, side, 3]), config);
   const tensors = scope.parameters.map(
-    ({ name, tensor: { shape }, initializer }) =>
-      [name, { shape, data: initializer(shape, keyedRandom(0, name)) }] as const,
+    (one) => [one.name, { shape: one.tensor.shape, data: initialValue(one, 0) }] as const,
   );
   return { config, image: { height: side, width: side, channels: 3 }, tensors: new Map(tensors), metadata: {} };
 }

@@ -10,7 +10,17 @@ import {
   type Tensor,
   transpose,
 } from "../graph/index.js";
-import { dense, dropout, filledWith, layerNorm, lecunNormal, type Scope, stochasticDepth, zeros } from "../nn/index.js";
+import {
+  dense,
+  dropout,
+  layerNorm,
+  lecunNormal,
+  type Scope,
+  stochasticDepth,
+  stochasticDepthRate,
+  zeros,
+} from "../nn/index.js";
+import { classifierHead } from "./head.js";
 import { patchEmbedding } from "./stems.js";
 
 export interface MixerConfig {
@@ -77,7 +87,7 @@ export function mixer(scope: Scope, image: Tensor, config: MixerConfig): MixerOu
   let x = scope.name("stem", tokens);
   for (let i = 0; i < config.depth; i++) {
     const block = scope.at(`MixerBlock_${i}`);
-    const drop = (config.stochasticDepth * i) / Math.max(config.depth - 1, 1);
+    const drop = stochasticDepthRate(config.stochasticDepth, i, config.depth);
     const from = x;
     const body = () => mixerBlock(block, from, config, drop);
     x = block.name("output", config.rematerialise ? rematerialise(body) : body());
@@ -85,16 +95,7 @@ export function mixer(scope: Scope, image: Tensor, config: MixerConfig): MixerOu
   const patches = scope.name("encoded", layerNorm(scope.at("pre_head_layer_norm"), x, config.layerNormEpsilon));
   const pooled = scope.name("headInput", reduceMean(patches, 1));
   scope.name("preLogits", pooled);
-  const logits =
-    config.classes > 0
-      ? scope.name(
-          "logits",
-          dense(scope.at("head"), pooled, config.classes, {
-            kernelInitializer: zeros,
-            biasInitializer: config.headBiasInit === 0 ? zeros : filledWith(config.headBiasInit),
-          }),
-        )
-      : undefined;
+  const logits = classifierHead(scope, pooled, config);
   return { preLogits: pooled, logits, patches, grid: { rows, columns }, intermediates: scope.intermediates };
 }
 

@@ -12,18 +12,17 @@ import {
   type WeightStandardisation,
 } from "../graph/index.js";
 import {
-  dense,
   dropout,
-  filledWith,
   groupNormLayer,
   nonLocalBlock,
   type Scope,
   squeezeExcitation,
   standardisedConvolution,
   stochasticDepth,
+  stochasticDepthRate,
   toNCHW,
-  zeros,
 } from "../nn/index.js";
+import { classifierHead } from "./head.js";
 import { resnetV1Stages } from "./resnet-v1.js";
 
 /** Attention sprinkled into a ResNet (papers.md 10.10); `stages` are counted from 1, all when left out. */
@@ -127,7 +126,7 @@ export function resnet(scope: Scope, image: Tensor, config: ResNetConfig): ResNe
   const before = (stage: number) => config.blocks.slice(0, stage).reduce((total, count) => total + count, 0);
   /** What happens to the branch of a unit before it is added. */
   const branch = (inner: Scope, y: Tensor, { stage, unit }: Place): Tensor => {
-    const drop = (config.stochasticDepth * (before(stage) + unit)) / Math.max(units - 1, 1);
+    const drop = stochasticDepthRate(config.stochasticDepth, before(stage) + unit, units);
     return stochasticDepth(inner, gated(inner, y, stage, config), drop, config.stochasticDepthRescale);
   };
   /** What happens to the output of a unit. */
@@ -140,12 +139,7 @@ export function resnet(scope: Scope, image: Tensor, config: ResNetConfig): ResNe
   const options = { ...config, epsilon: config.groupNormEpsilon, form: config.weightStandardisation, branch, after };
   const features = scope.name("features", stages(scope, toNCHW(image), options));
   const preLogits = scope.name("preLogits", reduceMean(features, [2, 3]));
-  if (config.classes === 0) return { preLogits, logits: undefined, features, intermediates: scope.intermediates };
-  const logits = dense(scope.at("head"), dropout(scope, preLogits, config.dropout), config.classes, {
-    kernelInitializer: zeros,
-    biasInitializer: config.headBiasInit === 0 ? zeros : filledWith(config.headBiasInit),
-  });
-  scope.name("logits", logits);
+  const logits = classifierHead(scope, dropout(scope, preLogits, config.dropout), config);
   return { preLogits, logits, features, intermediates: scope.intermediates };
 }
 

@@ -13,15 +13,15 @@ import {
 import {
   dense,
   dropout,
-  filledWith,
   layerNorm,
   mlpBlock,
   multiHeadAttention,
   type Scope,
   stochasticDepth,
+  stochasticDepthRate,
   xavierUniform,
-  zeros,
 } from "../nn/index.js";
+import { classifierHead } from "./head.js";
 import { patchEmbedding, type Stem, stemFeatures } from "./stems.js";
 import {
   attentionBias,
@@ -115,7 +115,7 @@ export function vit(scope: Scope, image: Tensor, config: ViTConfig): ViTOutput {
   const encoder = scope.at("Transformer");
   for (let l = 0; l < config.depth; l++) {
     const block = encoder.at(`encoderblock_${l}`);
-    const drop = (config.stochasticDepth * l) / Math.max(config.depth - 1, 1);
+    const drop = stochasticDepthRate(config.stochasticDepth, l, config.depth);
     const bias = attentionBias(scope, block.at("MultiHeadDotProductAttention_0"), config);
     const from = x;
     const body = () => encoderBlock(block, withLayerPositions(scope, block, from, l, grid, config), config, drop, bias);
@@ -130,7 +130,7 @@ export function vit(scope: Scope, image: Tensor, config: ViTConfig): ViTOutput {
     pooled = tanh(dense(scope.at("pre_logits"), pooled, width));
   }
   scope.name("preLogits", pooled);
-  const logits = config.classes > 0 ? scope.name("logits", head(scope.at("head"), pooled, config)) : undefined;
+  const logits = classifierHead(scope, pooled, config);
   return { preLogits: pooled, logits, patches, grid, intermediates: scope.intermediates };
 }
 
@@ -178,11 +178,4 @@ function mapHead(scope: Scope, x: Tensor, config: ViTConfig): Tensor {
   const normed = layerNorm(scope.at("LayerNorm_0"), attended, config.layerNormEpsilon);
   const hidden = mlpBlock(scope.at("MlpBlock_0"), normed, { hidden: config.mlpDim, gelu: config.gelu, dropout: 0 });
   return reshape(add(attended, hidden), [n, width]);
-}
-
-function head(scope: Scope, x: Tensor, config: ViTConfig): Tensor {
-  return dense(scope, x, config.classes, {
-    kernelInitializer: zeros,
-    biasInitializer: config.headBiasInit === 0 ? zeros : filledWith(config.headBiasInit),
-  });
 }

@@ -3,6 +3,6 @@ export { multiHeadAttention } from "./attention.js";
 export { type NonLocalOptions, nonLocalBlock, squeezeExcitation } from "./channel-attention.js";
 export * from "./convolution.js";
 export * from "./initializers.js";
-export { dense, dropout, layerNorm, mlpBlock, stochasticDepth } from "./layers.js";
+export { dense, dropout, layerNorm, mlpBlock, stochasticDepth, stochasticDepthRate } from "./layers.js";
 export { learned2d, relativeScores, sincos2d, sincos2dTensor } from "./positions.js";
-export { type Parameter, Scope, type ScopeOptions } from "./scope.js";
+export { initialValue, type Parameter, Scope, type ScopeOptions } from "./scope.js";

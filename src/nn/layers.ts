@@ -57,6 +57,10 @@ export function stochasticDepth(scope: Scope, branch: Tensor, rate: number, resc
   return rescale ? scale(kept, 1 / (1 - rate)) : kept;
 }
 
+/** The drop probability of block `index` of `count`: it rises linearly from 0 at the first to `last` at the last. */
+export const stochasticDepthRate = (last: number, index: number, count: number): number =>
+  (last * index) / Math.max(count - 1, 1);
+
 /** Dense, GELU, dropout, dense: [..., d] through [..., hidden] (papers.md 1.1; biases normal with deviation 1e-6). */
 export function mlpBlock(
   scope: Scope,

@@ -1,13 +1,17 @@
 // Scopes: a parameter is named, shaped and initialised where it is used, so its path in code, in checkpoints and in
 // logs is one string.
 import { type DType, describe, input, type Shape, ShapeError, sameShape, type Tensor } from "../graph/index.js";
-import type { Initializer } from "./initializers.js";
+import { type Initializer, keyedRandom } from "./initializers.js";
 
 export interface Parameter {
   readonly name: string;
   readonly tensor: Tensor;
   readonly initializer: Initializer;
 }
+
+/** A parameter's first value; it follows from the seed and the parameter's name alone. */
+export const initialValue = ({ name, tensor, initializer }: Parameter, seed: number): Float32Array =>
+  initializer(tensor.shape, keyedRandom(seed, name));
 
 /** What a whole model shares while it is traced. */
 interface Trace {

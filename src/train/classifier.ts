@@ -11,7 +11,7 @@ import {
   type Tensor,
 } from "../graph/index.js";
 import { drawsInTraining, type ModelConfig, model as network, requireClassifier } from "../models/index.js";
-import { keyedRandom, type Parameter, Scope } from "../nn/index.js";
+import { initialValue, keyedRandom, type Parameter, Scope } from "../nn/index.js";
 import {
   applyOptimizer,
   createOptimizer,
@@ -81,8 +81,7 @@ export function buildClassifier(config: ClassifierConfig, seed: number): Classif
     throw new RangeError("every parameter is frozen: no learning rate pattern leaves one to train");
   const { metrics, gradients } = accumulateGradients({ image, label }, config.microbatches, tensors, lossOf);
   const optimizer = createOptimizer(config.optimizer, config.schedule);
-  const initial = ({ name, tensor, initializer }: Parameter) => initializer(tensor.shape, keyedRandom(seed, name));
-  const withInitial = (parameter: Parameter) => ({ ...parameter, initial: () => initial(parameter) });
+  const withInitial = (parameter: Parameter) => ({ ...parameter, initial: () => initialValue(parameter, seed) });
   const { slots: changing, scalars } = applyOptimizer(optimizer, trained.map(withInitial), gradients);
   const frozen = parameters.filter((parameter) => !trained.includes(parameter)).map(withInitial);
   const slots = [...changing, ...frozen.map((one): StateSlot => ({ ...one, input: one.tensor, next: one.tensor }))];

@@ -1,5 +1,6 @@
 // The preprocessing under which a trained network sees images of any source, from the recipe it was trained by.
 import { describePreprocessing, type Preprocessing, type PreprocessingOp, preprocessing } from "../data/index.js";
+import { usualPreprocessing } from "../weights/index.js";
 import type { Recipe } from "./recipe.js";
 import { imageShape } from "./settings.js";
 
@@ -31,36 +32,14 @@ export function evaluationPreprocessing(recipe: Pick<Recipe, "data" | "model">):
 
 /**
  * A preprocessing in its string form made to fit images of any source, as `evaluationPreprocessing` makes a recipe's; for
- * weights that say how they were trained. Without one, images are resized to [height, width] and scaled to [-1, 1], as all
- * published models of this project's families have them (papers.md 1.1). `resized` says that the network is wanted for
- * images of another size than the preprocessing gives: its sizes are scaled along, margins and all.
+ * weights that say how they were trained. Without one it is the usual one of published weights.
  */
 export function fittedPreprocessing(
   given: string | undefined,
   [height, width, channels]: readonly [number, number, number],
-  resized = false,
 ): string {
-  const ops = preprocessing(given ?? `decode|resize(${sides(height, width)})|value_range(-1,1)`);
-  const known = ops.reduce(after, {} as Known);
-  const scaled =
-    resized && known.height !== undefined && known.width !== undefined
-      ? ops.flatMap((op) => scaledBy(op, height / known.height!, width / known.width!))
-      : ops;
-  return describePreprocessing(fitted(scaled, height, width, channels));
-}
-
-/** An op with its size in pixels, where it has one, times these factors. */
-function scaledBy(op: PreprocessingOp, vertical: number, horizontal: number): Preprocessing {
-  const { size, width } = op.args;
-  if (typeof size !== "number") return [op];
-  const text = describePreprocessing([op]);
-  const inside = /\((?:\d+)(?:,\d+)?/;
-  const round = Math.round;
-  const sized =
-    typeof width === "number" || vertical !== horizontal
-      ? sides(round(size * vertical), round((typeof width === "number" ? width : size) * horizontal))
-      : `${round(size * vertical)}`;
-  return preprocessing(text.replace(inside, `(${sized}`));
+  const ops = preprocessing(given ?? usualPreprocessing({ height, width }));
+  return describePreprocessing(fitted(ops, height, width, channels));
 }
 
 /** 256 to 224 pixels: how much larger the image is than what is cut out of it in evaluation (papers.md 5.6). */

@@ -104,7 +104,7 @@ async function readWeights(name: string, options: ReadNetworkOptions): Promise<T
     path,
     config,
     imageShape,
-    preprocessing: fittedPreprocessing(metadata.preprocessing, imageShape, image !== undefined),
+    preprocessing: fittedPreprocessing(metadata.preprocessing, imageShape),
     classNames: metadata.classNames,
     // the many labels of ImageNet-21k are trained each on its own (papers.md 2.4); where less is known, one is looked for
     loss: config.classes === imageNet21kClasses ? "sigmoid" : "softmax",

@@ -16,7 +16,7 @@ export {
   type WeightTensor,
   withClasses,
 } from "./load.js";
-export type { PublishedAccuracy, WeightsMetadata } from "./metadata.js";
+export { type PublishedAccuracy, usualPreprocessing, type WeightsMetadata } from "./metadata.js";
 export { decodeNpz, encodeNpz, NpzFile, readNpz, writeNpz } from "./npz.js";
 export { requireFinite, toFloat32 } from "./numbers.js";
 export { type PatchGrid, type PositionResize, positionResizes, resizeLine, resizePositions } from "./positions.js";
