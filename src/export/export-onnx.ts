@@ -66,7 +66,7 @@ const tracedBatches = [2, 3] as const;
  *
  * @example
  * const model = await exportOnnx(await loadWeights("b16.safetensors"), { weights: "int8" });
- * await writeModelFiles(model, "export");
+ * await writeExport(model, "b16.onnx");
  */
 export async function exportOnnx(weights: Weights, options: ExportOptions = {}): Promise<OnnxModel> {
   return encodeOnnx(await exportedGraph(weights, options), {

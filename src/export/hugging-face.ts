@@ -1,7 +1,7 @@
 // Writes a network as a folder in the form of Hugging Face's hub, which transformers.js and (Vision Transformers) transformers load.
 import { existsSync, readdirSync } from "node:fs";
 import { mkdir } from "node:fs/promises";
-import { join, resolve } from "node:path";
+import { basename, join, resolve } from "node:path";
 import type { NumericArray, OnnxModel } from "../graph/index.js";
 import type { ModelConfig } from "../models/index.js";
 import { replaceFolder } from "../weights/cache.js";
@@ -10,6 +10,7 @@ import { ExportError } from "./error.js";
 import { type ExportOptions, exportOnnx, type WeightFormat } from "./export-onnx.js";
 import { modelCard } from "./model-card.js";
 import { type PixelPreparation, pixelPreparation } from "./pixels.js";
+import { writeExport } from "./write.js";
 
 export interface HuggingFaceOptions {
   /** Files of ONNX to write, by how their weights are stored; float32 when left out. */
@@ -80,13 +81,9 @@ export async function writeHuggingFaceFolder(
         ...(options.externalAbove !== undefined && { externalAbove: options.externalAbove }),
         externalPath: `${file}_data`,
       });
-      await writeFileAtomically(join(incoming, "onnx", file), [model.bytes]);
-      files.push(`onnx/${file}`);
-      if (model.external) {
-        await writeFileAtomically(join(incoming, "onnx", model.external.path), model.external.pieces);
-        files.push(`onnx/${model.external.path}`);
-        external[file] = 1;
-      }
+      const written = await writeExport(model, join(incoming, "onnx", file));
+      files.push(...written.map((path) => `onnx/${basename(path)}`));
+      if (model.external) external[file] = 1;
     }
     const { lost } = await saveWeights(join(incoming, "model.safetensors"), weights, layout);
     files.push("model.safetensors");

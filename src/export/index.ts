@@ -4,3 +4,4 @@ export { type ExportOptions, exportedGraph, exportOnnx, type WeightFormat } from
 export { type HuggingFaceFolder, type HuggingFaceOptions, writeHuggingFaceFolder } from "./hugging-face.js";
 export { type PixelPreparation, pixelPreparation, usualScaling } from "./pixels.js";
 export type { OutputKind, PixelScaling } from "./trace.js";
+export { writeExport } from "./write.js";

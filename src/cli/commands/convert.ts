@@ -1,16 +1,14 @@
 /** `fovea convert`: a network's weights in another published layout. */
-import { existsSync } from "node:fs";
 import { mkdir, stat } from "node:fs/promises";
 import { dirname } from "node:path";
 import type { ModelFamily } from "../../models/index.js";
 import { formatBytes } from "../../text/format.js";
 import { didYouMean } from "../../text/nearest.js";
-import { asWeights, readNetwork } from "../../train/index.js";
-import { type LayoutName, layouts, saveWeights, withClasses } from "../../weights/index.js";
+import { type LayoutName, layouts, saveWeights } from "../../weights/index.js";
 import { defineCommand } from "../command.js";
 import { convert } from "../definitions.js";
-import { UsageError, wholeNumber } from "../words.js";
-import { imageSize } from "./network.js";
+import { UsageError } from "../words.js";
+import { readForWriting, refuseExisting } from "./network.js";
 
 const names: readonly LayoutName[] = [...new Set(layouts.map(({ name }) => name))];
 
@@ -30,13 +28,8 @@ export const command = defineCommand(convert, async ({ args, note }) => {
   if (!/\.(safetensors|npz)$/.test(output)) {
     throw new UsageError(`OUTPUT: "${output}" ends in neither .safetensors nor .npz; for ONNX see \`fovea export\``);
   }
-  if (existsSync(output) && !args.overwrite) {
-    throw new Error(`${output} is there already; choose another name, or replace it with --overwrite`);
-  }
-  const image = args["image-size"] === undefined ? {} : { image: imageSize(args["image-size"]) };
-  const network = await readNetwork(args.network, { note, ...image });
-  const whole = asWeights(network);
-  const weights = args.classes === undefined ? whole : withClasses(whole, wholeNumber(args.classes, "classes"), note);
+  refuseExisting(output, args.overwrite);
+  const { network, weights } = await readForWriting(args, note);
   const layout = layoutOf(args.layout, output, weights.config.family);
   await mkdir(dirname(output), { recursive: true });
   const { lost } = await saveWeights(output, weights, layout);

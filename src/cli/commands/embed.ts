@@ -2,27 +2,12 @@
 import { existsSync, statSync } from "node:fs";
 import { mkdir } from "node:fs/promises";
 import { dirname } from "node:path";
-import { type ImageSource, openSource } from "../../data/index.js";
+import { openSource } from "../../data/index.js";
 import { formatDuration, representImages } from "../../train/index.js";
 import { writeSafetensors } from "../../weights/index.js";
 import { type CommandResult, defineCommand } from "../command.js";
 import { embed } from "../definitions.js";
-import { badLines, networkDocument, openNetwork, withProgress } from "./network.js";
-
-/**
- * The same source, remembering the id of every example that was read. It has no recipe, so that it is read in this
- * thread: asking a source for ids alone would read every image a second time.
- */
-function withIds(source: ImageSource): { source: ImageSource; ids: Map<number, string> } {
-  const ids = new Map<number, string>();
-  const { recipe: _, ...rest } = source;
-  const get = async (index: number) => {
-    const example = await source.get(index);
-    ids.set(index, example.id);
-    return example;
-  };
-  return { source: { ...rest, get }, ids };
-}
+import { badLines, networkDocument, openNetwork, withIds, withProgress } from "./network.js";
 
 export const command = defineCommand(embed, async ({ args, json, note }): Promise<CommandResult> => {
   const started = performance.now();

@@ -1,17 +1,14 @@
 /** `fovea export`: a network as an ONNX file, or as a folder that transformers.js loads. */
-import { existsSync } from "node:fs";
-import { mkdir, mkdtemp, rename, rm, stat } from "node:fs/promises";
-import { basename, dirname, join } from "node:path";
+import { mkdir, stat } from "node:fs/promises";
+import { basename, dirname } from "node:path";
 import { createLoader, openSource, take } from "../../data/index.js";
-import { exportOnnx, type WeightFormat, writeHuggingFaceFolder } from "../../export/index.js";
-import { writeModelFiles } from "../../runtime/index.js";
+import { exportOnnx, type WeightFormat, writeExport, writeHuggingFaceFolder } from "../../export/index.js";
 import { formatBytes } from "../../text/format.js";
-import { asWeights, readNetwork, type TrainedNetwork } from "../../train/index.js";
-import { withClasses } from "../../weights/index.js";
+import type { TrainedNetwork } from "../../train/index.js";
 import { defineCommand } from "../command.js";
 import { exportNetwork } from "../definitions.js";
 import { UsageError, wholeNumber } from "../words.js";
-import { imageSize } from "./network.js";
+import { readForWriting, refuseExisting } from "./network.js";
 
 const formats: readonly WeightFormat[] = ["float32", "float16", "int8"];
 
@@ -70,13 +67,8 @@ export const command = defineCommand(exportNetwork, async ({ args, note }) => {
       "--input, --outputs and --batch are for an .onnx file: a folder has what transformers.js expects",
     );
   }
-  if (isFile && existsSync(output) && !args.overwrite) {
-    throw new Error(`${output} is there already; choose another name, or replace it with --overwrite`);
-  }
-  const image = args["image-size"] === undefined ? {} : { image: imageSize(args["image-size"]) };
-  const network = await readNetwork(args.network, { note, ...image });
-  const whole = asWeights(network);
-  const weights = args.classes === undefined ? whole : withClasses(whole, wholeNumber(args.classes, "classes"), note);
+  if (isFile) refuseExisting(output, args.overwrite);
+  const { network, weights } = await readForWriting(args, note);
   const { channels } = weights.image;
   if (args.calibration !== undefined && input === "uint8") {
     throw new UsageError("--calibration: images are given in scaled form; export with --input pixel_values");
@@ -100,27 +92,16 @@ export const command = defineCommand(exportNetwork, async ({ args, note }) => {
   }
   const outputs =
     args.outputs === undefined ? undefined : oneOf(args.outputs, "outputs", ["logits", "features", "both"]);
-  const externalPath = `${basename(output)}.data`;
   const model = await exportOnnx(weights, {
     ...common,
     weights: weightFormats[0]!,
     input,
-    externalPath,
+    externalPath: `${basename(output)}.data`,
     ...(outputs && { outputs }),
     ...(args.batch !== undefined && { batch: wholeNumber(args.batch, "batch", 1) }),
   });
-  const folder = dirname(output);
-  await mkdir(folder, { recursive: true });
-  // written beside and moved, so that a full disk or Ctrl-C leaves no half of a file
-  const beside = await mkdtemp(join(folder, ".export-"));
-  try {
-    await writeModelFiles(model, beside, basename(output));
-    if (model.external) await rename(join(beside, externalPath), join(folder, externalPath));
-    await rename(join(beside, basename(output)), output);
-  } finally {
-    await rm(beside, { recursive: true, force: true });
-  }
-  const files = [output, ...(model.external ? [join(folder, externalPath)] : [])];
+  await mkdir(dirname(output), { recursive: true });
+  const files = await writeExport(model, output);
   const sizes = await Promise.all(files.map(async (file) => (await stat(file)).size));
   const bytes = sizes.reduce((total, size) => total + size, 0);
   return {

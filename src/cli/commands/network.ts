@@ -1,6 +1,16 @@
 /** What the commands that use a trained network share: opening it, and showing how far the images are. */
+import { existsSync } from "node:fs";
+import type { ImageSource } from "../../data/index.js";
 import { parseDevice } from "../../runtime/index.js";
-import { type OpenedModel, openModel, startProgress } from "../../train/index.js";
+import {
+  asWeights,
+  type OpenedModel,
+  openModel,
+  readNetwork,
+  startProgress,
+  type TrainedNetwork,
+} from "../../train/index.js";
+import { type Weights, withClasses } from "../../weights/index.js";
 import { UsageError, wholeNumber, wholeNumbers } from "../words.js";
 
 export interface NetworkArguments {
@@ -26,10 +36,28 @@ export function openNetwork(
 }
 
 /** Reads "224" or "384,512" (height, width) given as --image-size. Throws UsageError. */
-export function imageSize(text: string): number | readonly [number, number] {
+function imageSize(text: string): number | readonly [number, number] {
   const [height, width, ...more] = wholeNumbers(text, "image-size", 1);
   if (more.length > 0) throw new UsageError(`--image-size: "${text}" is neither a side nor HEIGHT,WIDTH`);
   return width === undefined ? height! : [height!, width];
+}
+
+/** Reads the network that is to be written elsewhere, for the image size and the classes asked for. */
+export async function readForWriting(
+  args: { readonly network: string; readonly "image-size"?: string | undefined; readonly classes?: string | undefined },
+  note: (text: string) => void,
+): Promise<{ network: TrainedNetwork; weights: Weights }> {
+  const image = args["image-size"] === undefined ? {} : { image: imageSize(args["image-size"]) };
+  const network = await readNetwork(args.network, { note, ...image });
+  const whole = asWeights(network);
+  const weights = args.classes === undefined ? whole : withClasses(whole, wholeNumber(args.classes, "classes"), note);
+  return { network, weights };
+}
+
+/** Throws when the file is there already and may not be replaced. */
+export function refuseExisting(output: string, overwrite: boolean | undefined): void {
+  if (!existsSync(output) || overwrite) return;
+  throw new Error(`${output} is there already; choose another name, or replace it with --overwrite`);
 }
 
 /** What is said of a network in JSON documents. */
@@ -59,6 +87,21 @@ export async function withProgress<T>(
   } finally {
     progress.finish();
   }
+}
+
+/**
+ * The same source, remembering the id of every example that was read. It has no recipe, so that it is read in this
+ * thread: asking a source for ids alone would read every image a second time.
+ */
+export function withIds(source: ImageSource): { source: ImageSource; ids: Map<number, string> } {
+  const ids = new Map<number, string>();
+  const { recipe: _, ...rest } = source;
+  const get = async (index: number) => {
+    const example = await source.get(index);
+    ids.set(index, example.id);
+    return example;
+  };
+  return { source: { ...rest, get }, ids };
 }
 
 /** How many of a list are shown in text; JSON documents have all. */

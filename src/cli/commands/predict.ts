@@ -4,7 +4,7 @@ import { classifyImages, type Guess, topClasses } from "../../train/index.js";
 import { defineCommand } from "../command.js";
 import { predict } from "../definitions.js";
 import { UsageError, wholeNumber } from "../words.js";
-import { badLines, networkDocument, openNetwork, withProgress } from "./network.js";
+import { badLines, networkDocument, openNetwork, withIds, withProgress } from "./network.js";
 import { readImageOrPaths } from "./stdin.js";
 
 interface Prediction {
@@ -40,7 +40,7 @@ function listing(predictions: readonly Prediction[]): string {
 
 export const command = defineCommand(predict, async ({ args, rest, json, note }) => {
   const top = wholeNumber(args.top, "top", 1);
-  const source = await imageFiles(await placesFrom([args.images, ...rest]));
+  const { source, ids } = withIds(await imageFiles(await placesFrom([args.images, ...rest])));
   const model = await openNetwork(args, note, "classify", Math.min(source.length, 32));
   try {
     // only files that are read in this thread: bytes from standard input cannot be opened by another
@@ -52,9 +52,8 @@ export const command = defineCommand(predict, async ({ args, rest, json, note })
     );
     const predictions: Prediction[] = [];
     for (const [row, index] of indices.entries()) {
-      const { id } = await source.get(index);
       const logits = features.subarray(row * width, (row + 1) * width);
-      predictions.push({ image: id, guesses: topClasses(logits, top, model.loss, model.classNames) });
+      predictions.push({ image: ids.get(index)!, guesses: topClasses(logits, top, model.loss, model.classNames) });
     }
     for (const line of badLines(bad)) note(line);
     return {

@@ -1,0 +1,16 @@
+// Writes exported models to disk.
+import { dirname, join } from "node:path";
+import type { OnnxModel } from "../graph/index.js";
+import { writeFileAtomically } from "../weights/index.js";
+
+/**
+ * Writes a model to a file, and beside it the weights that are too large to be in it, each whole or not at all; gives the
+ * files. The weights come first: a model that is there finds them.
+ */
+export async function writeExport(model: OnnxModel, file: string): Promise<readonly string[]> {
+  const { external } = model;
+  const weights = external ? [join(dirname(file), external.path)] : [];
+  if (external) await writeFileAtomically(weights[0]!, external.pieces);
+  await writeFileAtomically(file, [model.bytes]);
+  return [file, ...weights];
+}
