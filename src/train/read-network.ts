@@ -5,7 +5,7 @@ import { basename, dirname, join, resolve } from "node:path";
 import { requirePath } from "../data/sources/paths.js";
 import type { ModelConfig } from "../models/index.js";
 import { isOptimizerState } from "../optim/index.js";
-import { loadWeights, parseHubName, type StoredTensor, type Weights, type WeightsMetadata } from "../weights/index.js";
+import { isFetched, loadWeights, type StoredTensor, type Weights, type WeightsMetadata } from "../weights/index.js";
 import {
   bestCheckpoint,
   CheckpointError,
@@ -60,7 +60,7 @@ export interface ReadNetworkOptions {
  * when weights are damaged or in no known layout; an Error naming the nearest path when there is nothing at `path`.
  */
 export async function readNetwork(path: string, options: ReadNetworkOptions = {}): Promise<TrainedNetwork> {
-  if (isHubName(path)) return await readWeights(path, options);
+  if (await isFetched(path)) return await readWeights(path, options);
   requirePath(path);
   const run = findRun(path);
   return run ? await readRun(run, options) : await readWeights(path, options);
@@ -83,12 +83,6 @@ export function asWeights({
     tensors: new Map(parameters),
     metadata: { ...metadata, preprocessing, ...(classNames && { classNames }) },
   };
-}
-
-/** A name of the hub, or of a published checkpoint; `runs/one` is a path when there is a folder `runs`. */
-function isHubName(path: string): boolean {
-  if (/^(hf|augreg):/.test(path)) return true;
-  return !existsSync(path) && parseHubName(path) !== undefined && !existsSync(dirname(path));
 }
 
 async function readWeights(name: string, options: ReadNetworkOptions): Promise<TrainedNetwork> {

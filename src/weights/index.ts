@@ -30,6 +30,7 @@ export {
 } from "./published-augreg.js";
 export * from "./safetensors.js";
 export { layoutShapes, layoutTensors, saveWeights, withClassTokenOrder } from "./save.js";
+export { isFetched } from "./sources.js";
 export {
   type StoredDType,
   type StoredTensor,

@@ -81,6 +81,12 @@ export async function openSource(name: string, options: HubOptions): Promise<Ope
 const looksLikePath = async (name: string) =>
   !name.startsWith("hf:") && (/\.(npz|safetensors|json)$/.test(name) || (await isThere(dirname(name))) !== undefined);
 
+/** Does a name stand for weights that are fetched, rather than for a path? */
+export async function isFetched(name: string): Promise<boolean> {
+  if (/^(hf|augreg):/.test(name)) return true;
+  return !(await isThere(name)) && !(await looksLikePath(name)) && parseHubName(name) !== undefined;
+}
+
 /** A file of a Hugging Face or timm folder is described by what lies beside it; a config.json of something else is not. */
 async function describeBeside(path: string): Promise<Description> {
   if (!/^model(-\d+-of-\d+)?\.safetensors$/.test(basename(path))) return nothing;

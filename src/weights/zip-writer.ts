@@ -40,7 +40,22 @@ interface Place {
   readonly offset: number;
 }
 
-function localHeader({ name, size, crc }: Place, zip64: boolean): Uint8Array {
+/** What the header before a file and its entry in the directory both say, in this order. */
+const describing = ({ name, crc }: Place, version: number, stored: number, extra: Uint8Array): [2 | 4, number][] => [
+  [2, version],
+  [2, utf8Flag],
+  [2, 0],
+  [2, 0],
+  [2, dosDate],
+  [4, crc],
+  [4, stored],
+  [4, stored],
+  [2, name.byteLength],
+  [2, extra.byteLength],
+];
+
+function localHeader(place: Place, zip64: boolean): Uint8Array {
+  const { name, size } = place;
   const wide = zip64 || size >= limit32;
   const stored = wide ? limit32 : size;
   const extra = wide
@@ -52,23 +67,12 @@ function localHeader({ name, size, crc }: Place, zip64: boolean): Uint8Array {
       ])
     : new Uint8Array();
   const version = wide ? versions.zip64 : versions.plain;
-  const fixed = record([
-    [4, 0x04034b50],
-    [2, version],
-    [2, utf8Flag],
-    [2, 0],
-    [2, 0],
-    [2, dosDate],
-    [4, crc],
-    [4, stored],
-    [4, stored],
-    [2, name.byteLength],
-    [2, extra.byteLength],
-  ]);
+  const fixed = record([[4, 0x04034b50], ...describing(place, version, stored, extra)]);
   return joined(fixed, name, extra);
 }
 
-function centralHeader({ name, size, crc, offset }: Place, zip64: boolean): Uint8Array {
+function centralHeader(place: Place, zip64: boolean): Uint8Array {
+  const { name, size, offset } = place;
   const wideSize = zip64 || size >= limit32;
   const wideOffset = zip64 || offset >= limit32;
   const wide: (readonly [8, number])[] = [];
@@ -80,16 +84,7 @@ function centralHeader({ name, size, crc, offset }: Place, zip64: boolean): Uint
   const fixed = record([
     [4, 0x02014b50],
     [2, version],
-    [2, version],
-    [2, utf8Flag],
-    [2, 0],
-    [2, 0],
-    [2, dosDate],
-    [4, crc],
-    [4, stored],
-    [4, stored],
-    [2, name.byteLength],
-    [2, extra.byteLength],
+    ...describing(place, version, stored, extra),
     [2, 0],
     [2, 0],
     [2, 0],

@@ -11,19 +11,12 @@ import {
   renamed,
 } from "./layout.js";
 import { type Row, turns } from "./table.js";
+import { torchDense, torchNorm } from "./torch.js";
 
 function rowsOf(prefix: string, ourPosition: string): Row[] {
   const ours = "Transformer/encoderblock_{l}";
   const theirs = `${prefix}encoder.layer.{l}`;
   const attention = `${ours}/MultiHeadDotProductAttention_0`;
-  const norm = (our: string, their: string): Row[] => [
-    { ours: `${our}/scale`, theirs: `${their}.weight` },
-    { ours: `${our}/bias`, theirs: `${their}.bias` },
-  ];
-  const dense = (our: string, their: string): Row[] => [
-    { ours: `${our}/kernel`, theirs: `${their}.weight`, steps: turns.dense },
-    { ours: `${our}/bias`, theirs: `${their}.bias` },
-  ];
   return [
     { ours: "cls", theirs: `${prefix}embeddings.cls_token` },
     { ours: ourPosition, theirs: `${prefix}embeddings.position_embeddings` },
@@ -33,7 +26,7 @@ function rowsOf(prefix: string, ourPosition: string): Row[] {
       steps: turns.patches,
     },
     { ours: "embedding/bias", theirs: `${prefix}embeddings.patch_embeddings.projection.bias` },
-    ...norm(`${ours}/LayerNorm_0`, `${theirs}.layernorm_before`),
+    ...torchNorm(`${ours}/LayerNorm_0`, `${theirs}.layernorm_before`),
     ...["query", "key", "value"].flatMap((name): Row[] => [
       {
         ours: `${attention}/${name}/kernel`,
@@ -48,12 +41,12 @@ function rowsOf(prefix: string, ourPosition: string): Row[] {
     ]),
     { ours: `${attention}/out/kernel`, theirs: `${theirs}.attention.output.dense.weight`, steps: turns.outOfHeads },
     { ours: `${attention}/out/bias`, theirs: `${theirs}.attention.output.dense.bias` },
-    ...norm(`${ours}/LayerNorm_1`, `${theirs}.layernorm_after`),
-    ...dense(`${ours}/MlpBlock_0/Dense_0`, `${theirs}.intermediate.dense`),
-    ...dense(`${ours}/MlpBlock_0/Dense_1`, `${theirs}.output.dense`),
-    ...norm("Transformer/encoder_norm", `${prefix}layernorm`),
-    ...dense("pre_logits", `${prefix}pooler.dense`),
-    ...dense("head", "classifier"),
+    ...torchNorm(`${ours}/LayerNorm_1`, `${theirs}.layernorm_after`),
+    ...torchDense(`${ours}/MlpBlock_0/Dense_0`, `${theirs}.intermediate.dense`),
+    ...torchDense(`${ours}/MlpBlock_0/Dense_1`, `${theirs}.output.dense`),
+    ...torchNorm("Transformer/encoder_norm", `${prefix}layernorm`),
+    ...torchDense("pre_logits", `${prefix}pooler.dense`),
+    ...torchDense("head", "classifier"),
   ];
 }
 

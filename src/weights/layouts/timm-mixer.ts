@@ -2,27 +2,19 @@
 import { WeightsError } from "../error.js";
 import { type FileContents, type Layout, type Reading, renamed } from "./layout.js";
 import { type Row, turns } from "./table.js";
-
-const norm = (our: string, their: string): Row[] => [
-  { ours: `${our}/scale`, theirs: `${their}.weight` },
-  { ours: `${our}/bias`, theirs: `${their}.bias` },
-];
-const dense = (our: string, their: string): Row[] => [
-  { ours: `${our}/kernel`, theirs: `${their}.weight`, steps: turns.dense },
-  { ours: `${our}/bias`, theirs: `${their}.bias` },
-];
+import { torchDense, torchNorm } from "./torch.js";
 
 const rows: readonly Row[] = [
   { ours: "stem/kernel", theirs: "stem.proj.weight", steps: turns.patches },
   { ours: "stem/bias", theirs: "stem.proj.bias" },
-  ...norm("MixerBlock_{i}/LayerNorm_0", "blocks.{i}.norm1"),
-  ...dense("MixerBlock_{i}/token_mixing/Dense_0", "blocks.{i}.mlp_tokens.fc1"),
-  ...dense("MixerBlock_{i}/token_mixing/Dense_1", "blocks.{i}.mlp_tokens.fc2"),
-  ...norm("MixerBlock_{i}/LayerNorm_1", "blocks.{i}.norm2"),
-  ...dense("MixerBlock_{i}/channel_mixing/Dense_0", "blocks.{i}.mlp_channels.fc1"),
-  ...dense("MixerBlock_{i}/channel_mixing/Dense_1", "blocks.{i}.mlp_channels.fc2"),
-  ...norm("pre_head_layer_norm", "norm"),
-  ...dense("head", "head"),
+  ...torchNorm("MixerBlock_{i}/LayerNorm_0", "blocks.{i}.norm1"),
+  ...torchDense("MixerBlock_{i}/token_mixing/Dense_0", "blocks.{i}.mlp_tokens.fc1"),
+  ...torchDense("MixerBlock_{i}/token_mixing/Dense_1", "blocks.{i}.mlp_tokens.fc2"),
+  ...torchNorm("MixerBlock_{i}/LayerNorm_1", "blocks.{i}.norm2"),
+  ...torchDense("MixerBlock_{i}/channel_mixing/Dense_0", "blocks.{i}.mlp_channels.fc1"),
+  ...torchDense("MixerBlock_{i}/channel_mixing/Dense_1", "blocks.{i}.mlp_channels.fc2"),
+  ...torchNorm("pre_head_layer_norm", "norm"),
+  ...torchDense("head", "head"),
 ];
 
 function recognise({ entries }: FileContents): Reading | undefined {

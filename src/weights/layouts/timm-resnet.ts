@@ -2,6 +2,7 @@
 import { WeightsError } from "../error.js";
 import { type FileContents, type Layout, type Reading, renamed } from "./layout.js";
 import { type Row, turns } from "./table.js";
+import { torchNorm } from "./torch.js";
 
 const unit = "stages.{i-1}.blocks.{j-1}";
 
@@ -9,10 +10,8 @@ const rows: readonly Row[] = [
   { ours: "conv_root/kernel", theirs: "stem.conv.weight" },
   { ours: "block{i}/unit{j}/conv{k}/kernel", theirs: `${unit}.conv{k}.weight` },
   { ours: "block{i}/unit{j}/conv_proj/kernel", theirs: `${unit}.downsample.conv.weight` },
-  { ours: "block{i}/unit{j}/gn{k}/scale", theirs: `${unit}.norm{k}.weight` },
-  { ours: "block{i}/unit{j}/gn{k}/bias", theirs: `${unit}.norm{k}.bias` },
-  { ours: "norm/scale", theirs: "norm.weight" },
-  { ours: "norm/bias", theirs: "norm.bias" },
+  ...torchNorm("block{i}/unit{j}/gn{k}", `${unit}.norm{k}`),
+  ...torchNorm("norm", "norm"),
   { ours: "head/kernel", theirs: "head.fc.weight", steps: turns.pointwiseOIHW },
   { ours: "head/bias", theirs: "head.fc.bias" },
 ];

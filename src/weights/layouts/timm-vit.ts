@@ -12,15 +12,7 @@ import {
   renamed,
 } from "./layout.js";
 import { type Row, turns } from "./table.js";
-
-const norm = (our: string, their: string): Row[] => [
-  { ours: `${our}/scale`, theirs: `${their}.weight` },
-  { ours: `${our}/bias`, theirs: `${their}.bias` },
-];
-const dense = (our: string, their: string): Row[] => [
-  { ours: `${our}/kernel`, theirs: `${their}.weight`, steps: turns.dense },
-  { ours: `${our}/bias`, theirs: `${their}.bias` },
-];
+import { torchDense, torchNorm } from "./torch.js";
 
 /** Several projections of an attention in one tensor, their rows one after another. */
 const projections = (attention: string, names: readonly string[], theirs: string): Row[] => [
@@ -39,11 +31,11 @@ function stemRows(rootAlone: boolean): Row[] {
   const unit = `${backbone}.stages.{i-1}.blocks.{j-1}`;
   return [
     { ours: "conv_root/kernel", theirs: `${root}.conv.weight` },
-    ...norm("gn_root", `${root}.norm`),
+    ...torchNorm("gn_root", `${root}.norm`),
     { ours: "block{i}/unit{j}/conv{k}/kernel", theirs: `${unit}.conv{k}.weight` },
-    ...norm("block{i}/unit{j}/gn{k}", `${unit}.norm{k}`),
+    ...torchNorm("block{i}/unit{j}/gn{k}", `${unit}.norm{k}`),
     { ours: "block{i}/unit{j}/conv_proj/kernel", theirs: `${unit}.downsample.conv.weight` },
-    ...norm("block{i}/unit{j}/gn_proj", `${unit}.downsample.norm`),
+    ...torchNorm("block{i}/unit{j}/gn_proj", `${unit}.downsample.norm`),
   ];
 }
 
@@ -56,22 +48,22 @@ function rowsOf(ourPosition: string, rootAlone: boolean): Row[] {
     { ours: ourPosition, theirs: "pos_embed" },
     { ours: "embedding/kernel", theirs: "patch_embed.proj.weight", steps: turns.patches },
     { ours: "embedding/bias", theirs: "patch_embed.proj.bias" },
-    ...norm(`${block}/LayerNorm_0`, "blocks.{l}.norm1"),
+    ...torchNorm(`${block}/LayerNorm_0`, "blocks.{l}.norm1"),
     ...projections(attention, ["query", "key", "value"], "blocks.{l}.attn.qkv"),
     ...output(attention, "blocks.{l}.attn.proj"),
-    ...norm(`${block}/LayerNorm_1`, "blocks.{l}.norm2"),
-    ...dense(`${block}/MlpBlock_0/Dense_0`, "blocks.{l}.mlp.fc1"),
-    ...dense(`${block}/MlpBlock_0/Dense_1`, "blocks.{l}.mlp.fc2"),
-    ...norm("Transformer/encoder_norm", "norm"),
-    ...dense("pre_logits", "pre_logits.fc"),
-    ...dense("head", "head"),
+    ...torchNorm(`${block}/LayerNorm_1`, "blocks.{l}.norm2"),
+    ...torchDense(`${block}/MlpBlock_0/Dense_0`, "blocks.{l}.mlp.fc1"),
+    ...torchDense(`${block}/MlpBlock_0/Dense_1`, "blocks.{l}.mlp.fc2"),
+    ...torchNorm("Transformer/encoder_norm", "norm"),
+    ...torchDense("pre_logits", "pre_logits.fc"),
+    ...torchDense("head", "head"),
     { ours: "MAPHead_0/probe", theirs: "attn_pool.latent" },
     ...projections(pool, ["query"], "attn_pool.q"),
     ...projections(pool, ["key", "value"], "attn_pool.kv"),
     ...output(pool, "attn_pool.proj"),
-    ...norm("MAPHead_0/LayerNorm_0", "attn_pool.norm"),
-    ...dense("MAPHead_0/MlpBlock_0/Dense_0", "attn_pool.mlp.fc1"),
-    ...dense("MAPHead_0/MlpBlock_0/Dense_1", "attn_pool.mlp.fc2"),
+    ...torchNorm("MAPHead_0/LayerNorm_0", "attn_pool.norm"),
+    ...torchDense("MAPHead_0/MlpBlock_0/Dense_0", "attn_pool.mlp.fc1"),
+    ...torchDense("MAPHead_0/MlpBlock_0/Dense_1", "attn_pool.mlp.fc2"),
     ...stemRows(rootAlone),
   ];
 }

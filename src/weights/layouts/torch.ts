@@ -1,0 +1,12 @@
+/** Rows that every layout of PyTorch's shares: norms and dense layers are called `weight` and `bias`, kernels lie turned. */
+import { type Row, turns } from "./table.js";
+
+export const torchNorm = (our: string, their: string): Row[] => [
+  { ours: `${our}/scale`, theirs: `${their}.weight` },
+  { ours: `${our}/bias`, theirs: `${their}.bias` },
+];
+
+export const torchDense = (our: string, their: string): Row[] => [
+  { ours: `${our}/kernel`, theirs: `${their}.weight`, steps: turns.dense },
+  { ours: `${our}/bias`, theirs: `${their}.bias` },
+];
