@@ -1,12 +1,12 @@
 // Vision Transformers behind a ResNet or behind convolutions: every intermediate and gradient against plain float64 ones.
 import { describe, expect, test } from "vitest";
-import { elementCount, grad, reachable, reduceSum } from "../../src/graph/index.js";
+import { grad, reachable, reduceSum } from "../../src/graph/index.js";
 import { convolutionStem, resnetStem, type ViTConfig } from "../../src/models/index.js";
-import { evaluate } from "../../src/runtime/index.js";
 import { testDevices } from "../support/devices.js";
 import { expectGradients } from "../support/gradients.js";
+import { expectIntermediates } from "../support/intermediates.js";
 import { plainHybrid } from "../support/plain-hybrid.js";
-import { type ImageShape, parameterValues, relativeError, traceTiny, uniform } from "../support/vit-cases.js";
+import { type ImageShape, traceTiny } from "../support/vit-cases.js";
 
 const resnet = { ...resnetStem([1, 2]), widthFactor: 1 / 8, groups: 4 };
 const convolutions = { ...convolutionStem([8, 16, 16]), groups: 4 };
@@ -43,15 +43,9 @@ for (const { device, missing } of testDevices) {
     test.each(names)("%s: every intermediate", async (name) => {
       const { changes, image } = cases[name]!;
       const { config, output, parameters } = traceTiny(changes, image);
-      const values = parameterValues(parameters);
-      const pixels = uniform(elementCount(image), "pixels");
-      const actual = await evaluate(output.intermediates, { image: pixels, ...values }, { device });
-      const doubles = Object.fromEntries(Object.entries(values).map(([key, data]) => [key, Float64Array.from(data)]));
-      const expected = plainHybrid(doubles, pixels, image, config);
-      expect(Object.keys(actual).sort()).toEqual(Object.keys(expected).sort());
-      for (const [key, value] of Object.entries(expected)) {
-        expect(relativeError(actual[key]!, value), key).toBeLessThan(1e-5);
-      }
+      const plainNetwork = (values: Record<string, Float64Array>, pixels: Float32Array) =>
+        plainHybrid(values, pixels, image, config);
+      await expectIntermediates(output.intermediates, parameters, image, plainNetwork, device);
     });
 
     test.each(names)("%s: gradients", async (name) => {

@@ -6,6 +6,7 @@ import { Scope, type ScopeOptions } from "../../src/nn/index.js";
 import { evaluate } from "../../src/runtime/index.js";
 import { testDevices } from "../support/devices.js";
 import { expectGradients } from "../support/gradients.js";
+import { expectIntermediates } from "../support/intermediates.js";
 import { plainMixer } from "../support/plain-mixer.js";
 import { type ImageShape, parameterValues, relativeError, uniform } from "../support/vit-cases.js";
 
@@ -39,15 +40,9 @@ for (const { device, missing } of testDevices) {
     test.each(names)("%s: every intermediate", async (name) => {
       const { changes, image } = cases[name]!;
       const { config, output, parameters } = traceTiny(changes, image);
-      const values = parameterValues(parameters);
-      const pixels = uniform(elementCount(image), "pixels");
-      const actual = await evaluate(output.intermediates, { image: pixels, ...values }, { device });
-      const doubles = Object.fromEntries(Object.entries(values).map(([key, data]) => [key, Float64Array.from(data)]));
-      const expected = plainMixer(doubles, pixels, image, config);
-      expect(Object.keys(actual).sort()).toEqual(Object.keys(expected).sort());
-      for (const [key, value] of Object.entries(expected)) {
-        expect(relativeError(actual[key]!, value), key).toBeLessThan(1e-5);
-      }
+      const plainNetwork = (values: Record<string, Float64Array>, pixels: Float32Array) =>
+        plainMixer(values, pixels, image, config);
+      await expectIntermediates(output.intermediates, parameters, image, plainNetwork, device);
     });
 
     test.each(names)("%s: gradients", async (name) => {

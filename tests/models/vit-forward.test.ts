@@ -3,8 +3,8 @@
 import { describe, expect, test } from "vitest";
 import { elementCount } from "../../src/graph/index.js";
 import type { ViTConfig } from "../../src/models/index.js";
-import { evaluate } from "../../src/runtime/index.js";
 import { testDevices } from "../support/devices.js";
+import { expectIntermediates } from "../support/intermediates.js";
 import { plainViT } from "../support/plain-vit.js";
 import { type ImageShape, parameterValues, relativeError, traceTiny, uniform } from "../support/vit-cases.js";
 
@@ -88,15 +88,9 @@ for (const { device, missing } of testDevices) {
     test.each(names)("%s", async (name) => {
       const { changes, image } = cases[name]!;
       const { config, output, parameters } = traceTiny(changes, image);
-      const values = parameterValues(parameters);
-      const pixels = uniform(elementCount(image), "pixels");
-      const actual = await evaluate(output.intermediates, { image: pixels, ...values }, { device });
-      const doubles = Object.fromEntries(Object.entries(values).map(([name, data]) => [name, Float64Array.from(data)]));
-      const expected = plainViT(doubles, pixels, image, config);
-      expect(Object.keys(actual).sort()).toEqual(Object.keys(expected).sort());
-      for (const [key, value] of Object.entries(expected)) {
-        expect(relativeError(actual[key]!, value), key).toBeLessThan(1e-5);
-      }
+      const plainNetwork = (values: Record<string, Float64Array>, pixels: Float32Array) =>
+        plainViT(values, pixels, image, config);
+      await expectIntermediates(output.intermediates, parameters, image, plainNetwork, device);
     });
   });
 }

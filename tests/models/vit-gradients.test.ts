@@ -7,7 +7,6 @@ import {
   input,
   logSoftmax,
   multiply,
-  type NumericArray,
   reduceSum,
   scale,
   type Tensor,
@@ -15,6 +14,7 @@ import {
 import type { ViTConfig } from "../../src/models/index.js";
 import { evaluate } from "../../src/runtime/index.js";
 import { testDevices } from "../support/devices.js";
+import { evenlySpread, expectDifferences } from "../support/gradients.js";
 import { plainViT } from "../support/plain-vit.js";
 import {
   type ImageShape,
@@ -119,13 +119,6 @@ async function graphGradients(traced: TracedViT, from: string, device: "cpu" | "
   return { found, names, values, given, classes: answers.shape.at(-1)! };
 }
 
-/** Evenly spread positions of an array, all of them when it is short. */
-function sampled(length: number, most: number): number[] {
-  return length <= most
-    ? Array.from({ length }, (_, i) => i)
-    : Array.from({ length: most }, (_, i) => Math.floor(((i + 0.5) * length) / most));
-}
-
 const few = [
   "tok, learn",
   "tok, relative",
@@ -150,41 +143,21 @@ for (const { device, missing } of testDevices) {
         return plainLoss(answers[from]!, given.targets, classes);
       };
       expect(relativeError(found["loss"]!, [loss()])).toBeLessThan(1e-5);
-      const largest = Math.max(...names.map((name) => maximum(found[`d ${name}`]!)));
-      for (const name of names) {
-        const data = doubles[name]!;
-        const gradient = found[`d ${name}`]!;
-        expect(gradient.length, name).toBe(data.length);
-        const positions = sampled(data.length, 12);
-        const difference = positions.map((i) => {
-          const kept = data[i]!;
-          data[i] = kept + step;
-          const above = loss();
-          data[i] = kept - step;
-          const below = loss();
-          data[i] = kept;
-          return (above - below) / (2 * step);
-        });
-        const actual = positions.map((i) => Number(gradient[i]));
-        // float32 gradients: relative to the parameter's own largest, or to rounding of the model's largest
-        const own = Math.max(...difference.map(Math.abs));
-        const worst = Math.max(...actual.map((value, k) => Math.abs(value - difference[k]!)));
-        expect(worst, `${name}: ${actual.slice(0, 4)} for ${difference.slice(0, 4)}`).toBeLessThan(
-          2e-5 * own + 1e-7 * largest,
-        );
+      expectDifferences({
+        names,
+        found,
+        doubles,
+        loss,
+        step,
+        positions: (length) => evenlySpread(length, 12),
+        tolerance: { own: 2e-5, largest: 1e-7 },
         // a key's bias moves all scores of a query alike: softmax takes it out, so its gradient is zero
         // and of the last block only the class token is read, which has no place that could be relative to another
-        const placeless = traced.config.pooling === "tok" && name === `${lastAttention}/relative_embedding`;
-        if (!name.endsWith("key/bias") && !placeless && !lossFrom[title]) {
-          expect(own, name).toBeGreaterThan(1e-5);
-        }
-      }
+        mayVanish: (name) =>
+          name.endsWith("key/bias") ||
+          (traced.config.pooling === "tok" && name === `${lastAttention}/relative_embedding`) ||
+          lossFrom[title] !== undefined,
+      });
     });
   });
-}
-
-function maximum(values: NumericArray): number {
-  let most = 0;
-  for (const value of values) most = Math.max(most, Math.abs(Number(value)));
-  return most;
 }

@@ -12,12 +12,62 @@ export interface TracedNetwork {
 }
 
 /** Small, so that a difference seldom crosses the kink of a ReLU; float64 leaves errors near 1e-9. */
-const step = 1e-6;
+const kinkStep = 1e-6;
 
 /** A few positions of an array, spread without a beat with its axes; all of them when it is short. */
 const sampled = (length: number, most: number): number[] => [
   ...new Set(Array.from({ length: Math.min(length, most) }, (_, i) => (length <= most ? i : (i * 7919 + 13) % length))),
 ];
+
+/** Evenly spread positions of an array, all of them when it is short. */
+export const evenlySpread = (length: number, most: number): number[] =>
+  Array.from({ length: Math.min(length, most) }, (_, i) => Math.floor(((i + 0.5) * length) / Math.min(length, most)));
+
+export interface Differences {
+  /** Names of what the loss was differentiated by; `found` has the gradients as `d NAME`. */
+  readonly names: readonly string[];
+  readonly found: Readonly<Record<string, ArrayLike<number | bigint>>>;
+  /** The values by name; moved and put back one by one. */
+  readonly doubles: Readonly<Record<string, Float64Array>>;
+  /** The plain loss of the values as they stand. */
+  readonly loss: () => number;
+  readonly step: number;
+  readonly positions: (length: number) => readonly number[];
+  /** Allowed error: this times the parameter's own largest difference, plus this times the largest gradient of all. */
+  readonly tolerance: { readonly own: number; readonly largest: number };
+  /** Parameters that may have no gradient. */
+  readonly mayVanish: (name: string) => boolean;
+}
+
+/** Compares gradients with central differences of the loss at the positions. */
+export function expectDifferences(given: Differences): void {
+  const { names, found, doubles, loss, step, tolerance } = given;
+  const most = (all: ArrayLike<number | bigint>) =>
+    Array.from(all, (v) => Math.abs(Number(v))).reduce((a, b) => Math.max(a, b), 0);
+  const largest = Math.max(...names.map((name) => most(found[`d ${name}`]!)));
+  for (const name of names) {
+    const data = doubles[name]!;
+    const gradient = found[`d ${name}`]!;
+    expect(gradient.length, name).toBe(data.length);
+    const positions = given.positions(data.length);
+    const difference = positions.map((i) => {
+      const kept = data[i]!;
+      data[i] = kept + step;
+      const above = loss();
+      data[i] = kept - step;
+      const below = loss();
+      data[i] = kept;
+      return (above - below) / (2 * step);
+    });
+    const actual = positions.map((i) => Number(gradient[i]));
+    // float32 gradients: relative to the parameter's own largest, or to rounding of the model's largest
+    const own = Math.max(...difference.map(Math.abs));
+    const worst = Math.max(...actual.map((value, k) => Math.abs(value - difference[k]!)));
+    const message = `${name}: ${actual.slice(0, 4)} for ${difference.slice(0, 4)}`;
+    expect(worst, message).toBeLessThan(tolerance.own * own + tolerance.largest * largest);
+    if (!given.mayVanish(name)) expect(own, name).toBeGreaterThan(1e-5);
+  }
+}
 
 /**
  * Compares, at a few positions of every parameter and of the image, the gradient of a weighted sum of the answers. `plain`
@@ -29,38 +79,25 @@ export async function expectGradients(
   plain: (values: Readonly<Record<string, Float64Array>>) => Float64Array,
   device: Device,
   mayVanish: (name: string) => boolean = () => false,
+  positions: (length: number) => readonly number[] = (length) => sampled(length, 5),
+  values: Readonly<Record<string, Float32Array>> = parameterValues(parameters),
 ): Promise<void> {
   const weights = input("weights", "float32", answers.shape);
   const gradients = grad(reduceSum(multiply(answers, weights)), [...parameters.map(({ tensor }) => tensor), image]);
   const names = [...parameters.map(({ name }) => name), "image"];
-  const values = { ...parameterValues(parameters), image: uniform(elementCount(image.shape), "pixels") };
+  const all = { ...values, image: uniform(elementCount(image.shape), "pixels") };
   const factors = uniform(elementCount(answers.shape), "weights");
   const outputs = Object.fromEntries(names.map((name, i) => [`d ${name}`, gradients[i]!]));
-  const found = await evaluate(outputs, { ...values, weights: factors }, { device });
-  const doubles = Object.fromEntries(Object.entries(values).map(([name, data]) => [name, Float64Array.from(data)]));
-  const loss = () => plain(doubles).reduce((sum, value, i) => sum + value * factors[i]!, 0);
-  const most = (all: ArrayLike<number | bigint>) =>
-    Array.from(all, (v) => Math.abs(Number(v))).reduce((a, b) => Math.max(a, b), 0);
-  const largest = Math.max(...names.map((name) => most(found[`d ${name}`]!)));
-  for (const name of names) {
-    const data = doubles[name]!;
-    const gradient = found[`d ${name}`]!;
-    expect(gradient.length, name).toBe(data.length);
-    const positions = sampled(data.length, 5);
-    const difference = positions.map((i) => {
-      const kept = data[i]!;
-      data[i] = kept + step;
-      const above = loss();
-      data[i] = kept - step;
-      const below = loss();
-      data[i] = kept;
-      return (above - below) / (2 * step);
-    });
-    const actual = positions.map((i) => Number(gradient[i]));
-    const own = Math.max(...difference.map(Math.abs));
-    const worst = Math.max(...actual.map((value, k) => Math.abs(value - difference[k]!)));
-    const message = `${name}: ${actual.slice(0, 4)} for ${difference.slice(0, 4)}`;
-    expect(worst, message).toBeLessThan(1e-4 * own + 1e-6 * largest);
-    if (!mayVanish(name)) expect(own, name).toBeGreaterThan(1e-5);
-  }
+  const found = await evaluate(outputs, { ...all, weights: factors }, { device });
+  const doubles = Object.fromEntries(Object.entries(all).map(([name, data]) => [name, Float64Array.from(data)]));
+  expectDifferences({
+    names,
+    found,
+    doubles,
+    loss: () => plain(doubles).reduce((sum, value, i) => sum + value * factors[i]!, 0),
+    step: kinkStep,
+    positions,
+    tolerance: { own: 1e-4, largest: 1e-6 },
+    mayVanish,
+  });
 }
