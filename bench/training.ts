@@ -8,9 +8,9 @@
  * reported apart.
  */
 import { parseArgs } from "node:util";
-import { createLoader, openSource } from "../src/data/index.js";
-import { compile } from "../src/runtime/index.js";
-import { buildClassifier, loadRecipe, median, parseOverrides, planRun } from "../src/train/index.js";
+import { createLoader, createRandom, openSource } from "../src/data/index.js";
+import { compile, type Feeds } from "../src/runtime/index.js";
+import { loadRecipe, median, parseOverrides, prepareTraining, returnedBatch } from "../src/train/index.js";
 
 const { values, positionals, tokens } = parseArgs({
   options: {
@@ -28,11 +28,10 @@ const settings = tokens.flatMap((token) =>
 );
 const recipe = await loadRecipe(positionals[0] ?? "recipes/quickstart.ts", parseOverrides(settings));
 const source = await openSource(recipe.data.train.source, { split: recipe.data.train.split });
-const plan = planRun(recipe, source.length, source.classNames.length);
-const classifier = buildClassifier(plan.classifier, recipe.seed);
-const { step: stepFunction } = classifier.source.functions;
-const program = await compile({ state: classifier.source.state, functions: { step: stepFunction! } });
-await program.writeState(classifier.initialState());
+const { training, objective } = await prepareTraining(recipe, source.length, source.classNames.length);
+const { step: stepFunction } = training.source.functions;
+const program = await compile({ state: training.source.state, functions: { step: stepFunction! } });
+await program.writeState(training.initialState());
 const loader = createLoader(source, {
   batchSize: recipe.batchSize,
   preprocessing: recipe.data.train.preprocessing,
@@ -43,22 +42,25 @@ const steps = Number(values.steps);
 let step = 0;
 let loaded = 0;
 const first = (await loader.next())!;
-const fixed = { image: first.image.slice(), label: first.label.slice() };
+const random = createRandom("bench");
+const fixed: Record<string, Feeds[string]> = Object.fromEntries(
+  Object.entries(await objective.feeds({ train: first }, random)).map(([name, array]) => [name, array.slice()]),
+);
 loader.recycle(first);
 
 async function fromLoader(): Promise<void> {
   const batch = (await loader.next())!;
   loaded += recipe.batchSize;
-  const feeds = { image: batch.image, label: batch.label, ...classifier.stepInputs(step++, 0) };
+  const given = await objective.feeds({ train: batch }, random);
+  const feeds = { ...given, ...training.stepInputs(step++, 0) };
   await program.step(feeds);
-  loader.recycle({ ...batch, image: feeds.image, label: feeds.label });
+  loader.recycle(returnedBatch(batch, given, feeds));
 }
 
 async function fromFixed(): Promise<void> {
-  const feeds = { ...fixed, ...classifier.stepInputs(step++, 0) };
+  const feeds = { ...fixed, ...training.stepInputs(step++, 0) };
   await program.step(feeds);
-  fixed.image = feeds.image;
-  fixed.label = feeds.label;
+  for (const name of Object.keys(fixed)) fixed[name] = feeds[name]!;
 }
 
 async function seconds(body: () => Promise<void>): Promise<number> {
@@ -95,4 +97,5 @@ console.log(
 );
 await loader.close();
 await program.close();
+await objective.close?.();
 await source.close();

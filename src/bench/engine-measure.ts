@@ -5,7 +5,14 @@ import { type ModelConfig, model as network, parseModelName } from "../models/in
 import { initialValue, keyedRandom, Scope } from "../nn/index.js";
 import { globalNorm } from "../optim/index.js";
 import { compile, type ProgramSource, type Results } from "../runtime/index.js";
-import { buildClassifier, median, openMatmulMeter, softmaxCrossEntropy, targetsOf } from "../train/index.js";
+import {
+  buildTraining,
+  classification,
+  median,
+  openMatmulMeter,
+  softmaxCrossEntropy,
+  targetsOf,
+} from "../train/index.js";
 
 export interface EngineMeasureOptions {
   /** Any name that `parseModelName` reads. */
@@ -81,14 +88,13 @@ function forwardBackward(options: EngineMeasureOptions): Built {
 
 function withUpdate(options: EngineMeasureOptions): Built {
   const { batchSize, imageSize, microbatches, stepsPerRun } = options;
-  const built = buildClassifier(
+  const model = configOf(options);
+  const sizes = { model, image: [imageSize, imageSize, 3] as const, batchSize, evaluationBatchSize: batchSize };
+  const built = buildTraining(
+    classification({ loss: "softmax", labelSmoothing: 0 }, { ...sizes, classes, vectorTargets: false }),
     {
-      model: configOf(options),
-      image: [imageSize, imageSize, 3],
-      batchSize,
+      ...sizes,
       microbatches,
-      loss: "softmax",
-      labelSmoothing: 0,
       optimizer: { name: "adamw", learningRate: 1e-3, weightDecay: 0.1, clipNorm: 1 },
       schedule: () => 1,
       stepsPerRun,

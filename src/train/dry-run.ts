@@ -1,11 +1,10 @@
 // What a run will cost, before it runs: parameters, FLOPs, memory, steps and time.
 import { byteSize } from "../graph/index.js";
 import type { ModelConfig } from "../models/index.js";
-import { buildClassifier } from "./classifier.js";
 import { evaluateMatmulRate } from "./matmul-rate.js";
 import { openPart } from "./open-part.js";
+import { prepareTraining } from "./prepare.js";
 import type { Recipe } from "./recipe.js";
-import { planRun } from "./settings.js";
 
 export interface DryRun {
   readonly trainingImages: number;
@@ -38,10 +37,11 @@ function ratioOf(model: ModelConfig): number {
 export async function dryRun(recipe: Recipe): Promise<DryRun> {
   const source = await openPart(recipe.data.train, "train");
   try {
-    const plan = planRun(recipe, source.length, source.classNames.length);
-    const { parameterCount, cost, slots } = buildClassifier(plan.classifier, recipe.seed);
+    const { plan, objective, training } = await prepareTraining(recipe, source.length, source.classNames.length);
+    await objective.close?.();
+    const { parameterCount, cost, slots } = training;
     const matmulGflops = await evaluateMatmulRate(recipe.threads);
-    const assumedRatio = ratioOf(plan.classifier.model);
+    const assumedRatio = ratioOf(plan.training.model);
     const stateBytes = slots.reduce((total, { input }) => total + byteSize(input), 0);
     const totalFlops = cost.step.flops * plan.totalSteps;
     return {

@@ -1,9 +1,10 @@
-// Evaluation of a classifier and representations of images, over a whole source.
+// Evaluation of an objective and representations of images, over a whole source.
 import { type BadExample, type Batch, createLoader, type ImageSource } from "../data/index.js";
 import type { Program } from "../runtime/index.js";
+import { type ObjectiveEvaluation, returnedBatch } from "./objectives/index.js";
 
 export interface EvaluationResult {
-  /** Share of images whose highest logit is their class. */
+  /** Share of right answers; of a classifier, of images whose highest logit is their class. */
   readonly accuracy: number;
   /** Mean loss an image. */
   readonly loss: number;
@@ -18,16 +19,10 @@ export interface PassOptions {
   readonly workers?: number;
 }
 
-/** The position of the largest value of `count` starting at `offset`; the first of equals. */
-export function argmax(values: ArrayLike<number>, offset: number, count: number): number {
-  let best = 0;
-  for (let i = 1; i < count; i++) if (values[offset + i]! > values[offset + best]!) best = i;
-  return best;
-}
-
-/** Runs `evaluate` of a classifier's program over every image of a source. Throws when none of them can be read. */
-export async function evaluateClassifier(
+/** Runs `evaluate` of a program over every image of a source and scores what it gives. Throws when none of them can be read. */
+export async function evaluateSource(
   program: Program,
+  evaluation: Pick<ObjectiveEvaluation, "feeds" | "score">,
   source: ImageSource,
   options: PassOptions,
 ): Promise<EvaluationResult> {
@@ -38,16 +33,17 @@ export async function evaluateClassifier(
   try {
     for (let batch = await loader.next(); batch; batch = await loader.next()) {
       if (batch.image.length === 0) continue;
-      const feeds = { image: batch.image, label: batch.label };
-      const { logits, loss } = await program.run("evaluate", feeds);
-      const classes = logits!.length / options.batchSize;
+      const feeds = await evaluation.feeds(batch);
+      const sent = { ...feeds };
+      const results = await program.run("evaluate", feeds);
+      const { loss, correct } = evaluation.score(results, feeds);
       for (let i = 0; i < options.batchSize; i++) {
         if (batch.mask[i] === 0) continue;
         images++;
-        lossSum += Number(loss![i]);
-        if (argmax(logits as Float32Array, i * classes, classes) === feeds.label[i]) right++;
+        lossSum += Number(loss[i]);
+        right += Number(correct[i]);
       }
-      loader.recycle({ ...batch, image: feeds.image, label: feeds.label });
+      loader.recycle(returnedBatch(batch, sent, feeds));
     }
   } finally {
     await loader.close();

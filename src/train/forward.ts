@@ -1,4 +1,4 @@
-// The forward functions of a trained classifier, the same in training and in use.
+// The forward functions of a trained network, the same in training and in use.
 import { input, type Tensor } from "../graph/index.js";
 import { type ModelConfig, model as network, requireClassifier } from "../models/index.js";
 import { type Parameter, Scope } from "../nn/index.js";
@@ -11,35 +11,56 @@ export interface ForwardConfig {
   readonly image: readonly [number, number, number];
   /** Images a run takes. */
   readonly batchSize: number;
-  readonly loss: LossName;
 }
 
-export interface ForwardFunctions {
+export type Representation = ProgramFunction & { readonly outputs: { readonly preLogits: Tensor } };
+
+/** image; gives the representation preLogits [N, width], of the scope's parameters or of new ones. */
+export function representation(config: ForwardConfig, scope: Scope): Representation {
+  const image = input("image", "float32", [config.batchSize, ...config.image]);
+  const { preLogits } = network(scope, image, config.model);
+  return { inputs: [image], outputs: { preLogits } };
+}
+
+/** Functions that go forward only, over parameters of their own. */
+export interface Forward<F> {
   readonly parameters: readonly Parameter[];
+  readonly functions: F;
+}
+
+export interface ClassifierFunctions {
   /** image, label; gives logits [N, classes] and the loss of each image [N]. */
   readonly evaluate: ProgramFunction & { readonly outputs: { readonly logits: Tensor; readonly loss: Tensor } };
   /** image; gives logits [N, classes]. */
   readonly classify: ProgramFunction & { readonly outputs: { readonly logits: Tensor } };
-  /** image; gives the representation preLogits [N, width]. */
-  readonly represent: ProgramFunction & { readonly outputs: { readonly preLogits: Tensor } };
+  readonly represent: Representation;
+}
+
+/** Traces a network of any kind for its representation alone. Throws ShapeError when the model does not fit the images. */
+export function onlyRepresentation(config: ForwardConfig): Forward<{ readonly represent: Representation }> {
+  const scope = Scope.root();
+  const represent = representation(config, scope);
+  return { parameters: scope.parameters, functions: { represent } };
 }
 
 /**
- * Traces a classifier without dropout or other draws, over the parameters given (of a trace in training) or over new
- * ones. Throws RangeError when it has no head or does not pool, ShapeError when the model does not fit the images.
+ * Traces a classifier without dropout or other draws. Throws RangeError when it has no head or does not pool, ShapeError
+ * when the model does not fit the images.
  */
-export function forwardFunctions(config: ForwardConfig, parameters: readonly Parameter[] = []): ForwardFunctions {
+export function forwardFunctions(config: ForwardConfig & { readonly loss: LossName }): Forward<ClassifierFunctions> {
   const { model, batchSize } = config;
   requireClassifier(model);
-  const scope = Scope.root({ parameters });
+  const scope = Scope.root();
   const image = input("image", "float32", [batchSize, ...config.image]);
   const label = input("label", "int32", [batchSize]);
   const { logits, preLogits } = network(scope, image, model);
   const loss = losses[config.loss](logits!, targetsOf(label, model.classes));
   return {
     parameters: scope.parameters,
-    evaluate: { inputs: [image, label], outputs: { logits: logits!, loss } },
-    classify: { inputs: [image], outputs: { logits: logits! } },
-    represent: { inputs: [image], outputs: { preLogits } },
+    functions: {
+      evaluate: { inputs: [image, label], outputs: { logits: logits!, loss } },
+      classify: { inputs: [image], outputs: { logits: logits! } },
+      represent: { inputs: [image], outputs: { preLogits } },
+    },
   };
 }

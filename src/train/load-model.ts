@@ -1,7 +1,8 @@
 // Opens a trained network for use: its parameters in a program that only goes forward.
 import { elementCount } from "../graph/index.js";
-import { compile, type Device, type Program } from "../runtime/index.js";
-import { forwardFunctions } from "./forward.js";
+import { compile, type Device, type Program, type ProgramFunction } from "../runtime/index.js";
+import { CheckpointError } from "./checkpoint.js";
+import { forwardFunctions, onlyRepresentation } from "./forward.js";
 import { type ReadNetworkOptions, readNetwork, type TrainedNetwork } from "./read-network.js";
 import { restoredState } from "./restore.js";
 
@@ -11,7 +12,7 @@ export interface OpenModelOptions extends ReadNetworkOptions {
   readonly threads?: number;
   /** Images a run of the program takes; 32 when left out. */
   readonly batchSize?: number;
-  /** The functions to compile; `represent` and `evaluate` when left out. */
+  /** The functions to compile; `represent` and, with a head, `evaluate` when left out. */
   readonly functions?: readonly ("represent" | "classify" | "evaluate")[];
 }
 
@@ -33,7 +34,7 @@ const usualBatchSize = 32;
  * Opens the network at a path (see `readNetwork`, whose errors it throws too).
  *
  * Throws CheckpointError when the parameters do not fit the model, naming every tensor that is missing, extra or
- * mis-shaped.
+ * mis-shaped, and when classes are asked of a network that has no head.
  *
  * @example
  * const model = await openModel("runs/quickstart");
@@ -43,17 +44,20 @@ const usualBatchSize = 32;
 export async function openModel(path: string, options: OpenModelOptions = {}): Promise<OpenedModel> {
   const { tensors: stored, ...network } = await readNetwork(path, options);
   const batchSize = options.batchSize ?? usualBatchSize;
-  const forward = forwardFunctions({
-    model: network.config,
-    image: network.imageShape,
-    batchSize,
-    loss: network.loss,
-  });
+  const headless = network.config.classes === 0;
+  const names = options.functions ?? (headless ? (["represent"] as const) : (["represent", "evaluate"] as const));
+  if (headless && names.some((name) => name !== "represent")) {
+    throw new CheckpointError(
+      `${network.path} was trained without classes and has no head, so it cannot name any; use its representation (fovea embed, fovea fewshot), or train a head on it`,
+    );
+  }
+  const config = { model: network.config, image: network.imageShape, batchSize };
+  const forward = headless ? onlyRepresentation(config) : forwardFunctions({ ...config, loss: network.loss });
   const tensors = forward.parameters.map(({ tensor }) => tensor);
   const wanted = forward.parameters.map(({ name, tensor }) => ({ name, shape: tensor.shape }));
   const values = restoredState(wanted, { tensors: stored, path: network.path });
-  const names = options.functions ?? (["represent", "evaluate"] as const);
-  const source = { state: tensors, functions: Object.fromEntries(names.map((name) => [name, forward[name]])) };
+  const functions: Readonly<Record<string, ProgramFunction>> = forward.functions;
+  const source = { state: tensors, functions: Object.fromEntries(names.map((name) => [name, functions[name]!])) };
   const program = await compile(source, {
     device: options.device ?? "cpu",
     ...(options.threads !== undefined && { threads: options.threads }),
@@ -68,7 +72,7 @@ export async function openModel(path: string, options: OpenModelOptions = {}): P
     ...network,
     program,
     batchSize,
-    width: forward.represent.outputs.preLogits.shape.at(-1)!,
+    width: forward.functions.represent.outputs.preLogits.shape.at(-1)!,
     parameterCount: tensors.reduce((total, { shape }) => total + elementCount(shape), 0),
     close: () => program.close(),
   };

@@ -16,15 +16,14 @@ import {
 
 export type LossName = "softmax" | "sigmoid";
 
-/**
- * Targets [N, K] of integer labels [N]: 1 for the class and 0 elsewhere; smoothed, 1 - e and e / (K - 1)
- * (papers.md 5.4, weighted_softmax_xent).
- */
-export function targetsOf(labels: Tensor, classes: number, smoothing = 0): Tensor {
-  const hot = oneHot(labels, classes);
-  if (smoothing === 0) return hot;
-  const off = smoothing / (classes - 1);
-  return add(scale(hot, 1 - smoothing - off), off);
+/** Targets [N, K] of integer labels [N]: 1 for the class and 0 elsewhere. */
+export const targetsOf = (labels: Tensor, classes: number): Tensor => oneHot(labels, classes);
+
+/** Targets [N, K] with 1 turned to 1 - e and 0 to e / (K - 1) (papers.md 5.4, weighted_softmax_xent). */
+export function smoothTargets(targets: Tensor, smoothing: number): Tensor {
+  if (smoothing === 0) return targets;
+  const off = smoothing / (targets.shape.at(-1)! - 1);
+  return add(scale(targets, 1 - smoothing - off), off);
 }
 
 /** -sum over classes of target log softmax(logits): [N, K] and [N, K] give [N]. */

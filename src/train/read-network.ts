@@ -18,6 +18,7 @@ import {
 import { evaluationPreprocessing, fittedPreprocessing } from "./evaluation-preprocessing.js";
 import { resolvedRecipeFile } from "./load-recipe.js";
 import type { LossName } from "./losses.js";
+import { isObjectiveParameter, objectiveKind } from "./objectives/index.js";
 import { type Recipe, resolveRecipe } from "./recipe.js";
 import { imageShape, modelConfig } from "./settings.js";
 
@@ -32,7 +33,7 @@ export interface TrainedNetwork {
   readonly preprocessing: string;
   /** The classes it was trained on, in the order of its logits; undefined where nothing names them. */
   readonly classNames: readonly string[] | undefined;
-  /** What it was trained with: it decides how logits become probabilities. */
+  /** What its head was trained with: it decides how logits become probabilities. */
   readonly loss: LossName;
   /** By name; other tensors may be beside the parameters. */
   readonly tensors: ReadonlyMap<string, StoredTensor>;
@@ -129,16 +130,21 @@ async function readRun({ folder, file }: Run, options: ReadNetworkOptions): Prom
   const recipe = await readRecipe(folder);
   const checkpoint = file === undefined ? await chooseCheckpoint(folder, options.note) : await loadCheckpoint(file);
   const classNames = readClassNames(checkpoint);
+  const kind = objectiveKind(recipe.objective);
   // The number of classes is the data's and stands in no recipe; a checkpoint without a head does not fit its model.
-  const classes = checkpoint.tensors.get("head/kernel")?.shape.at(-1) ?? classNames?.length ?? 1;
+  const found = checkpoint.tensors.get("head/kernel")?.shape.at(-1) ?? classNames?.length ?? 1;
+  const classes = kind.headClasses(recipe.objective, found);
   return {
     path: checkpoint.path,
     config: modelConfig(recipe.model, classes),
     imageShape: imageShape(recipe.model),
     preprocessing: evaluationPreprocessing(recipe),
     classNames,
-    loss: recipe.loss,
-    tensors: new Map([...checkpoint.tensors].filter(([name]) => !isOptimizerState(name))),
+    // without a head nothing asks
+    loss: kind.probabilities ?? "softmax",
+    tensors: new Map(
+      [...checkpoint.tensors].filter(([name]) => !isOptimizerState(name) && !isObjectiveParameter(name)),
+    ),
     step: checkpoint.step,
     metadata: {},
   };

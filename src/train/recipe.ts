@@ -4,6 +4,7 @@ import { z } from "zod";
 import type { ScheduleConfig } from "../optim/schedules.js";
 import { didYouMean } from "../text/nearest.js";
 import { type Duration, type DurationContext, durationUnits, toSteps } from "./durations.js";
+import { objectiveSchema } from "./objectives/index.js";
 import { modelSchema } from "./recipe-model.js";
 import { keysAt, unknownName } from "./recipe-schema.js";
 
@@ -40,6 +41,8 @@ const partSchema = z.strictObject({
 
 const dataSchema = z.strictObject({
   train: partSchema,
+  /** Images whose labels are not looked at, for objectives that learn from both kinds. */
+  unlabelled: partSchema.optional(),
   evaluation: partSchema.optional(),
   /** Decoding threads; chosen from the machine when left out. */
   workers: z.number().int().min(0).optional(),
@@ -131,8 +134,8 @@ export const recipeSchema = z
     /** Parts a batch is worked through in, their gradients added up; chosen from the model when left out. */
     microbatches: count.optional(),
     total: totalSchema,
-    loss: z.enum(["softmax", "sigmoid"]).default("softmax"),
-    labelSmoothing: fraction.default(0),
+    /** What is minimised. */
+    objective: objectiveSchema.prefault({ name: "softmax" }),
     optimizer: optimizerSchema,
     schedule: scheduleSchema.default({ name: "cosine" }),
     evaluate: z.strictObject({ every: durationSchema }).default({ every: { epochs: 1 } }),
@@ -158,9 +161,6 @@ export const recipeSchema = z
     const refuse = (path: string[], message: string) => context.addIssue({ code: "custom", path, message });
     if (recipe.microbatches !== undefined && recipe.batchSize % recipe.microbatches !== 0) {
       refuse(["microbatches"], `${recipe.microbatches} equal parts do not make up a batch of ${recipe.batchSize}`);
-    }
-    if (recipe.loss === "sigmoid" && recipe.labelSmoothing > 0) {
-      refuse(["labelSmoothing"], "smooths the softmax loss only; set it to 0 with the sigmoid loss");
     }
     if (recipe.checkpoint.keepBest && !recipe.data.evaluation) {
       refuse(["checkpoint", "keepBest"], "needs data.evaluation to tell which checkpoint is best");

@@ -1,4 +1,5 @@
 // From a recipe and what is known of its data to the configuration of a run.
+import { preprocessing } from "../data/index.js";
 import {
   type MixerConfig,
   type ModelConfig,
@@ -10,10 +11,11 @@ import {
   vitDefaults,
 } from "../models/index.js";
 import { createSchedule } from "../optim/index.js";
-import type { ClassifierConfig } from "./classifier.js";
 import { type DurationContext, toSteps } from "./durations.js";
+import { type ObjectiveContext, objectiveKind } from "./objectives/index.js";
 import { type Recipe, scheduleConfig } from "./recipe.js";
 import type { RecipeModel } from "./recipe-model.js";
+import type { TrainingConfig } from "./training-program.js";
 
 /** The model a recipe describes, for a number of classes. Throws RangeError when the variant is unknown or of another family. */
 export function modelConfig(model: RecipeModel, classes: number): ModelConfig {
@@ -59,7 +61,9 @@ export interface RunPlan {
   readonly checkpointEvery: number;
   readonly logEvery: number;
   readonly stepsPerEpoch: number;
-  readonly classifier: ClassifierConfig;
+  readonly training: TrainingConfig;
+  /** What the recipe's objective is opened for. */
+  readonly objective: ObjectiveContext;
 }
 
 /**
@@ -67,7 +71,8 @@ export interface RunPlan {
  * RangeError when there is nothing to tell apart.
  */
 export function planRun(recipe: Recipe, datasetSize: number, classes: number): RunPlan {
-  if (classes < 2) {
+  const headClasses = objectiveKind(recipe.objective).headClasses(recipe.objective, classes);
+  if (headClasses === 1) {
     throw new RangeError(
       `${recipe.data.train.source} has one class only; a classifier needs at least two to tell apart`,
     );
@@ -75,21 +80,33 @@ export function planRun(recipe: Recipe, datasetSize: number, classes: number): R
   const sizes: DurationContext = { batchSize: recipe.batchSize, datasetSize };
   const totalSteps = toSteps(recipe.total, sizes, "total");
   const context: DurationContext = { ...sizes, totalSteps };
+  const model = modelConfig(recipe.model, headClasses);
+  const image = imageShape(recipe.model);
   return {
     totalSteps,
     evaluateEvery: toSteps(recipe.evaluate.every, context, "evaluate.every"),
     checkpointEvery: toSteps(recipe.checkpoint.every, context, "checkpoint.every"),
     logEvery: toSteps(recipe.log.every, context, "log.every"),
     stepsPerEpoch: Math.max(1, Math.floor(datasetSize / recipe.batchSize)),
-    classifier: {
-      model: modelConfig(recipe.model, classes),
-      image: imageShape(recipe.model),
-      batchSize: recipe.batchSize,
+    training: {
+      model,
+      image,
       microbatches: recipe.microbatches ?? 1,
-      loss: recipe.loss,
-      labelSmoothing: recipe.labelSmoothing,
+      evaluationBatchSize: recipe.batchSize,
       optimizer: recipe.optimizer,
       schedule: createSchedule(scheduleConfig(recipe, context), { total: totalSteps, batchSize: recipe.batchSize }),
     },
+    objective: {
+      model,
+      image,
+      batchSize: recipe.batchSize,
+      evaluationBatchSize: recipe.batchSize,
+      classes,
+      vectorTargets: bringsTargets(recipe.data.train.preprocessing),
+      ...(recipe.threads !== undefined && { threads: recipe.threads }),
+    },
   };
 }
+
+/** Does a preprocessing make vectors of targets? */
+const bringsTargets = (pipeline: string): boolean => preprocessing(pipeline).some(({ name }) => name === "onehot");

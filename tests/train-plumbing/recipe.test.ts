@@ -45,8 +45,7 @@ describe("checking", () => {
     expect(recipe).toMatchObject({
       seed: 0,
       batchSize: 128,
-      loss: "softmax",
-      labelSmoothing: 0,
+      objective: { name: "softmax", labelSmoothing: 0 },
       device: "cpu",
       schedule: { name: "cosine" },
       evaluate: { every: { epochs: 1 } },
@@ -97,8 +96,8 @@ describe("checking", () => {
     ["uneven parts", { ...small, batchSize: 10, microbatches: 3 }, ["microbatches: 3 equal parts do not make up"]],
     [
       "smoothing with sigmoid",
-      { ...small, loss: "sigmoid", labelSmoothing: 0.1 },
-      ["labelSmoothing: smooths the softmax loss only"],
+      { ...small, objective: { name: "sigmoid", labelSmoothing: 0.1 } },
+      ["objective.labelSmoothing: unknown key"],
     ],
     ["best of what", { ...small, checkpoint: { keepBest: {} } }, ["checkpoint.keepBest: needs data.evaluation"]],
     ["no dimensions", { ...small, model: { name: "vit", width: 32 } }, ['model: give a variant such as "S/16"']],

@@ -6,13 +6,13 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { describePreprocessing, openSource, preprocessImage, rawImage } from "../../src/data/index.js";
 import { compile } from "../../src/runtime/index.js";
 import {
-  buildClassifier,
-  evaluateClassifier,
+  byLabel,
+  evaluateSource,
   evaluationPreprocessing,
   listCheckpoints,
   loadCheckpoint,
   openModel,
-  planRun,
+  prepareTraining,
   type Recipe,
   representImages,
   resolveRecipe,
@@ -82,8 +82,8 @@ describe("a trained network", () => {
     const recipe = resolveRecipe(tinyRecipe(run)) as Recipe;
     const source = await openSource(recipe.data.evaluation!.source, { split: "test" });
     const checkpoint = await loadCheckpoint((await checkpointsOf(run)).at(-1)!.path);
-    const classifier = buildClassifier(planRun(recipe, 24, source.classNames.length).classifier, 0);
-    const trained = await compile(classifier.source, { threads: 1 });
+    const { training } = await prepareTraining(recipe, 24, source.classNames.length);
+    const trained = await compile(training.source, { threads: 1 });
     await trained.writeState(
       Object.fromEntries([...checkpoint.tensors].map(([name, { data }]) => [name, data as Float32Array])),
     );
@@ -103,8 +103,8 @@ describe("a trained network", () => {
       expect(new Set(found.features).size).toBeGreaterThan(100);
       for (const [i, value] of expected.features.entries()) expect(found.features[i]).toBeCloseTo(value, 5);
       const [one, other] = [
-        await evaluateClassifier(trained, source, { ...pass, batchSize: 4 }),
-        await evaluateClassifier(model.program, source, { ...pass, batchSize: 5 }),
+        await evaluateSource(trained, byLabel, source, { ...pass, batchSize: 4 }),
+        await evaluateSource(model.program, byLabel, source, { ...pass, batchSize: 5 }),
       ];
       expect(other.accuracy).toBe(one.accuracy);
       expect(other.loss).toBeCloseTo(one.loss, 5);

@@ -2,10 +2,8 @@
 import { expect, test } from "vitest";
 import * as g from "../../src/graph/index.js";
 import { compile, evaluate } from "../../src/runtime/index.js";
-import { buildClassifier, type ClassifierConfig } from "../../src/train/classifier.js";
-import { dryRun, resolveRecipe } from "../../src/train/index.js";
-import { losses, sigmoidCrossEntropy, softmaxCrossEntropy, targetsOf } from "../../src/train/losses.js";
-import { planRun } from "../../src/train/settings.js";
+import { dryRun, prepareTraining, type RecipeInput, resolveRecipe } from "../../src/train/index.js";
+import { losses, sigmoidCrossEntropy, smoothTargets, softmaxCrossEntropy, targetsOf } from "../../src/train/losses.js";
 import { seeded } from "../support/arrays.js";
 import { tinyRecipe } from "../support/trained-run.js";
 
@@ -49,7 +47,7 @@ test("softmax loss, plain and smoothed", async () => {
   });
   for (const smoothing of [0, 0.1]) {
     const loss = await value(
-      softmaxCrossEntropy(g.constant(z.flat(), [2, 4]), targetsOf(labelsOf(...labels), 4, smoothing)),
+      softmaxCrossEntropy(g.constant(z.flat(), [2, 4]), smoothTargets(targetsOf(labelsOf(...labels), 4), smoothing)),
     );
     logs.forEach((row, n) => {
       const expected = row.reduce((sum, x, k) => sum - (k === labels[n] ? 1 - smoothing : smoothing / 3) * x, 0);
@@ -59,7 +57,7 @@ test("softmax loss, plain and smoothed", async () => {
 });
 
 test("smoothed targets are 1 - e and e / (K - 1), and sum to 1", async () => {
-  const targets = await value(targetsOf(labelsOf(7), 1000, 0.1));
+  const targets = await value(smoothTargets(targetsOf(labelsOf(7), 1000), 0.1));
   targets.forEach((target, k) => {
     expect(target).toBeCloseTo(k === 7 ? 0.9 : 0.0001001001, 7);
   });
@@ -75,22 +73,20 @@ test("logits and targets that do not fit are named with their shapes", () => {
   }
 });
 
-const configOf = (changes: Partial<ClassifierConfig> = {}): ClassifierConfig => ({
-  ...planRun(resolveRecipe(tinyRecipe("unused", { batchSize: 8 })), 24, 4).classifier,
-  ...changes,
-});
+const trainingOf = async (changes: Partial<RecipeInput>) =>
+  (await prepareTraining(resolveRecipe(tinyRecipe("unused", { batchSize: 8, seed: 5, ...changes })), 24, 4)).training;
 
 /** Three steps on one seeded batch; losses, norms and every value of the state. */
-async function threeSteps(config: ClassifierConfig) {
-  const classifier = buildClassifier(config, 5);
-  const program = await compile(classifier.source, { inThread: true, threads: 1 });
-  await program.writeState(classifier.initialState());
+async function threeSteps(changes: Partial<RecipeInput>) {
+  const training = await trainingOf(changes);
+  const program = await compile(training.source, { inThread: true, threads: 1 });
+  await program.writeState(training.initialState());
   const random = seeded(11);
   const image = Float32Array.from({ length: 8 * 16 * 16 * 3 }, () => 2 * random() - 1);
   const label = Int32Array.from({ length: 8 }, (_, i) => i % 4);
   const numbers: number[] = [];
   for (let step = 0; step < 3; step++) {
-    const { loss, gradientNorm } = await program.step({ image, label, ...classifier.stepInputs(step, 5) });
+    const { loss, gradientNorm } = await program.step({ image, label, ...training.stepInputs(step, 5) });
     numbers.push(Number(loss![0]), Number(gradientNorm![0]));
   }
   const state = await program.readState();
@@ -98,11 +94,12 @@ async function threeSteps(config: ClassifierConfig) {
   return { numbers, state };
 }
 
-test.each(["softmax", "sigmoid"] as const)("microbatches add up to the whole batch (%s)", async (loss) => {
+test.each(["softmax", "sigmoid"] as const)("microbatches add up to the whole batch (%s)", async (name) => {
+  const objective = { name };
   const optimizer = { name: "sgd", learningRate: 0.1, clipNorm: 1 } as const;
-  const whole = await threeSteps(configOf({ loss, optimizer, microbatches: 1 }));
+  const whole = await threeSteps({ objective, optimizer, microbatches: 1 });
   for (const microbatches of [2, 8]) {
-    const parts = await threeSteps(configOf({ loss, optimizer, microbatches }));
+    const parts = await threeSteps({ objective, optimizer, microbatches });
     parts.numbers.forEach((number, i) => {
       expect(Math.abs(number / whole.numbers[i]! - 1)).toBeLessThan(1e-5);
     });
@@ -121,20 +118,22 @@ test("frozen parameters stay as they are, without state of the optimiser", async
     learningRate: 0.1,
     weightDecay: 0.5,
     clipNorm: 1,
-    learningRatePatterns: [["head/.*", 1] as const, [".*", 0] as const],
-  } as const;
-  const config = configOf({ optimizer });
-  const { state } = await threeSteps(config);
-  const classifier = buildClassifier(config, 5);
-  const before = classifier.initialState();
-  for (const { name } of classifier.parameters) {
+    learningRatePatterns: [
+      ["head/.*", 1],
+      [".*", 0],
+    ],
+  } satisfies RecipeInput["optimizer"];
+  const { state } = await threeSteps({ optimizer });
+  const training = await trainingOf({ optimizer });
+  const before = training.initialState();
+  for (const { name } of training.parameters) {
     const moved = (state[name] as Float32Array).some((x, i) => x !== before[name]![i]);
     expect(moved, name).toBe(name.startsWith("head/"));
     expect(`adam/m/${name}` in state, name).toBe(name.startsWith("head/"));
   }
-  expect(() =>
-    buildClassifier(configOf({ optimizer: { ...optimizer, learningRatePatterns: [[".*", 0]] } }), 5),
-  ).toThrow("every parameter is frozen");
+  await expect(trainingOf({ optimizer: { ...optimizer, learningRatePatterns: [[".*", 0]] } })).rejects.toThrow(
+    "every parameter is frozen",
+  );
 });
 
 test("a dry run counts parameters, steps and FLOPs, and writes nothing", async () => {
@@ -157,8 +156,8 @@ test("a dry run counts parameters, steps and FLOPs, and writes nothing", async (
   expect(found.expectedSeconds).toBeCloseTo(found.totalFlops / (found.matmulGflops * 1e9 * found.assumedRatio), 6);
 });
 
-test("a single class is refused by name before anything is traced", () => {
-  expect(() => planRun(resolveRecipe(tinyRecipe("unused")), 24, 1)).toThrow(
+test("a single class is refused by name before anything is traced", async () => {
+  await expect(prepareTraining(resolveRecipe(tinyRecipe("unused")), 24, 1)).rejects.toThrow(
     /generated:shapes.* has one class only; a classifier needs at least two/,
   );
 });

@@ -7,8 +7,7 @@ import sharp from "sharp";
 import { afterAll, describe, expect, test } from "vitest";
 import { createLoader, openSource } from "../../src/data/index.js";
 import { compile } from "../../src/runtime/index.js";
-import { buildClassifier } from "../../src/train/classifier.js";
-import { evaluateClassifier, representImages } from "../../src/train/evaluate.js";
+import { evaluateSource, representImages } from "../../src/train/evaluate.js";
 import {
   latestCheckpoint,
   listCheckpoints,
@@ -17,8 +16,9 @@ import {
   resolveRecipe,
   train,
 } from "../../src/train/index.js";
+import { byLabel } from "../../src/train/objectives/index.js";
 import { openPart } from "../../src/train/open-part.js";
-import { planRun } from "../../src/train/settings.js";
+import { prepareTraining } from "../../src/train/prepare.js";
 import { testDevice } from "../support/devices.js";
 import { imageFolder, temporaryFolder, tinyRecipe, trainTiny } from "../support/trained-run.js";
 
@@ -155,9 +155,9 @@ describe("evaluation", () => {
   const recipe = resolveRecipe(tinyRecipe("unused", { batchSize }));
 
   const opened = async () => {
-    const classifier = buildClassifier(planRun(recipe, 24, 4).classifier, 0);
-    const program = await compile(classifier.source, { inThread: true, threads: 1 });
-    await program.writeState(classifier.initialState());
+    const { training } = await prepareTraining(recipe, 24, 4);
+    const program = await compile(training.source, { inThread: true, threads: 1 });
+    await program.writeState(training.initialState());
     return program;
   };
 
@@ -165,7 +165,7 @@ describe("evaluation", () => {
     const program = await opened();
     const source = await openSource("generated:shapes?label=shape&size=16&length=10");
     const options = { batchSize, preprocessing, workers: 0 };
-    const whole = await evaluateClassifier(program, source, options);
+    const whole = await evaluateSource(program, byLabel, source, options);
     expect(whole.images).toBe(10);
 
     // one at a time, by hand, from a loader whose only full slot is the first

@@ -1,5 +1,5 @@
-// The program of a classifier in training: one optimiser step, the evaluation pass and the representation, all over the
-// same parameters.
+// The program of a run: one optimiser step of an objective, its evaluation, and the representation, all over the same
+// parameters.
 import {
   accumulateGradients,
   costOf,
@@ -7,10 +7,9 @@ import {
   type GraphCost,
   input,
   type NumericArray,
-  reduceMean,
   type Tensor,
 } from "../graph/index.js";
-import { drawsInTraining, type ModelConfig, model as network, requireClassifier } from "../models/index.js";
+import { drawsInTraining, type ModelConfig } from "../models/index.js";
 import { initialValue, keyedRandom, type Parameter, Scope } from "../nn/index.js";
 import {
   applyOptimizer,
@@ -22,30 +21,27 @@ import {
   type Schedule,
   type StateSlot,
 } from "../optim/index.js";
-import type { ProgramSource } from "../runtime/index.js";
-import { forwardFunctions } from "./forward.js";
-import { type LossName, losses, targetsOf } from "./losses.js";
+import type { ProgramFunction, ProgramSource } from "../runtime/index.js";
+import { representation } from "./forward.js";
+import type { Objective } from "./objectives/objective.js";
 
-export interface ClassifierConfig {
+export interface TrainingConfig {
   readonly model: ModelConfig;
-  /** [height, width, channels] of the images. */
+  /** [height, width, channels] of one image. */
   readonly image: readonly [number, number, number];
-  readonly batchSize: number;
   readonly microbatches: number;
-  /** Images a run of `evaluate` and `represent` takes; as `batchSize` when left out. */
-  readonly evaluationBatchSize?: number;
-  readonly loss: LossName;
-  readonly labelSmoothing: number;
+  /** Images a run of `evaluate` and `represent` takes. */
+  readonly evaluationBatchSize: number;
   readonly optimizer: OptimizerConfig;
   readonly schedule: Schedule;
   /** Steps in one run of the program (see ProgramFunction); 1 when left out. */
   readonly stepsPerRun?: number;
 }
 
-export interface Classifier {
+export interface TrainingProgram {
   /**
-   * Functions `step` (image, label, seed, scalars; gives loss and, when clipping, gradientNorm), `evaluate` (image,
-   * label; gives logits and loss an example) and `represent` (image; gives preLogits).
+   * Functions `step` (the objective's inputs, seed, scalars; gives the objective's metrics and, when clipping,
+   * gradientNorm), `evaluate` (the objective's evaluation) and `represent` (image; gives preLogits).
    */
   readonly source: ProgramSource;
   readonly parameters: readonly Parameter[];
@@ -59,43 +55,52 @@ export interface Classifier {
   stepInputs(step: number, seed: number): Record<string, NumericArray>;
 }
 
-/** Builds the graphs. `seed` decides the first values. Throws ShapeError when the model does not fit the images. */
-export function buildClassifier(config: ClassifierConfig, seed: number): Classifier {
-  const { model, batchSize } = config;
-  requireClassifier(model);
+/**
+ * Builds the graphs. `seed` decides the first values. Throws ShapeError when the model does not fit the images, RangeError
+ * when nothing is left to train or the objective cannot be worked through in microbatches.
+ */
+export function buildTraining(objective: Objective, config: TrainingConfig, seed: number): TrainingProgram {
+  if (objective.wholeBatch && config.microbatches > 1) {
+    throw new RangeError(
+      `the objective "${objective.name}" compares the images of a batch, so it cannot be worked through in ${config.microbatches} microbatches; set microbatches to 1 and save memory with model.rematerialise`,
+    );
+  }
   const seedInput = input("seed", "int32", [1]);
-  const draws = drawsInTraining(model);
+  const draws = drawsInTraining(config.model) || objective.draws === true;
   const training = Scope.root(draws ? { seed: seedInput } : {});
-  const image = input("image", "float32", [batchSize, ...config.image]);
-  const label = input("label", "int32", [batchSize]);
-  const lossOf = (part: Readonly<Record<string, Tensor>>) => {
-    const { logits } = network(training, part["image"]!, model);
-    const targets = targetsOf(part["label"]!, model.classes, config.labelSmoothing);
-    return { loss: reduceMean(losses[config.loss](logits!, targets)) };
-  };
-  declareParameters(training, config);
+  // Traced once beforehand, so that the parameters exist before gradients with respect to them are asked for.
+  objective.trace(training, objective.inputs);
   const parameters = training.parameters;
   const trained = parameters.filter(({ name }) => !isFrozen(config.optimizer, name));
   const tensors = trained.map((parameter) => parameter.tensor);
   if (tensors.length === 0)
     throw new RangeError("every parameter is frozen: no learning rate pattern leaves one to train");
-  const { metrics, gradients } = accumulateGradients({ image, label }, config.microbatches, tensors, lossOf);
+  const { metrics, gradients } = accumulateGradients(objective.inputs, config.microbatches, tensors, (part) =>
+    objective.trace(training, part),
+  );
   const optimizer = createOptimizer(config.optimizer, config.schedule);
   const withInitial = (parameter: Parameter) => ({ ...parameter, initial: () => initialValue(parameter, seed) });
   const { slots: changing, scalars } = applyOptimizer(optimizer, trained.map(withInitial), gradients);
   const frozen = parameters.filter((parameter) => !trained.includes(parameter)).map(withInitial);
   const slots = [...changing, ...frozen.map((one): StateSlot => ({ ...one, input: one.tensor, next: one.tensor }))];
-  const outputs: Record<string, Tensor> = { loss: metrics.loss };
+  const outputs: Record<string, Tensor> = { ...metrics };
   if (config.optimizer.clipNorm !== undefined) outputs["gradientNorm"] = globalNorm(gradients);
 
-  const size = config.evaluationBatchSize ?? batchSize;
-  const { evaluate, represent } = forwardFunctions({ ...config, batchSize: size }, parameters);
+  const evaluate: ProgramFunction = {
+    inputs: objective.evaluation.inputs,
+    outputs: objective.evaluation.outputs(Scope.root({ parameters })),
+  };
+  const represent = representation({ ...config, batchSize: config.evaluationBatchSize }, Scope.root({ parameters }));
   return {
     source: {
       state: slots.map((slot) => slot.input),
       functions: {
         step: {
-          inputs: [image, label, ...(draws ? [seedInput] : []), ...scalars.map((scalar) => scalar.input)],
+          inputs: [
+            ...Object.values(objective.inputs),
+            ...(draws ? [seedInput] : []),
+            ...scalars.map((scalar) => scalar.input),
+          ],
           outputs,
           next: Object.fromEntries(changing.map((slot) => [slot.name, slot.next])),
           ...(config.stepsPerRun && { stepsPerRun: config.stepsPerRun }),
@@ -118,11 +123,6 @@ export function buildClassifier(config: ClassifierConfig, seed: number): Classif
       ...Object.fromEntries(scalars.map(({ name, at }) => [name, Float32Array.of(at(step))])),
     }),
   };
-}
-
-/** Traces the model once on one image, so that its parameters exist before gradients with respect to them are asked for. */
-function declareParameters(scope: Scope, { model, image }: ClassifierConfig): void {
-  network(scope, input("declare", "float32", [1, ...image]), model);
 }
 
 /** The seed of one step's random draws. */

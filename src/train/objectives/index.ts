@@ -1,0 +1,22 @@
+// The objectives by name: the settings each takes in a recipe, and how it is opened for a run.
+import { z } from "zod";
+import { unknownName } from "../recipe-schema.js";
+import type { ObjectiveKind } from "./objective.js";
+import { sigmoid, sigmoidSchema } from "./sigmoid.js";
+import { softmax, softmaxSchema } from "./softmax.js";
+
+export { byLabel, type ClassificationSettings, classification } from "./classification.js";
+export * from "./objective.js";
+
+const kinds = { softmax, sigmoid };
+
+/** `objective` of a recipe: one of the table, told apart by `name`. */
+export const objectiveSchema = z.discriminatedUnion("name", [softmaxSchema, sigmoidSchema], {
+  error: unknownName("objective", Object.keys(kinds)),
+});
+
+export type ObjectiveSettings = z.output<typeof objectiveSchema>;
+
+/** The kind of objective that settings name. */
+export const objectiveKind = (settings: ObjectiveSettings): ObjectiveKind<ObjectiveSettings> =>
+  kinds[settings.name] as ObjectiveKind<ObjectiveSettings>;

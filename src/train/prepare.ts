@@ -1,0 +1,27 @@
+// From a recipe and what is known of its data to the objective and the program of its run.
+import { type Objective, objectiveKind } from "./objectives/index.js";
+import type { Recipe } from "./recipe.js";
+import { planRun, type RunPlan } from "./settings.js";
+import { buildTraining, type TrainingProgram } from "./training-program.js";
+
+export interface PreparedTraining {
+  readonly plan: RunPlan;
+  /** To be closed. */
+  readonly objective: Objective;
+  readonly training: TrainingProgram;
+}
+
+/**
+ * Plans a run, opens its objective and builds its graphs, for a training source of so many images and classes. Throws what
+ * `planRun`, the objective and `buildTraining` throw; nothing is left open then.
+ */
+export async function prepareTraining(recipe: Recipe, datasetSize: number, classes: number): Promise<PreparedTraining> {
+  const plan = planRun(recipe, datasetSize, classes);
+  const objective = await objectiveKind(recipe.objective).open(recipe.objective, plan.objective);
+  try {
+    return { plan, objective, training: buildTraining(objective, plan.training, recipe.seed) };
+  } catch (error) {
+    await objective.close?.();
+    throw error;
+  }
+}

@@ -1,0 +1,288 @@
+// A run under way: batches in, one program step each, metrics, evaluation and checkpoints out.
+import { join } from "node:path";
+import {
+  type BadExample,
+  type Batch,
+  createLoader,
+  createRandom,
+  type ImageSource,
+  type Loader,
+  type LoaderPosition,
+} from "../data/index.js";
+import type { Program, Results } from "../runtime/index.js";
+import type { StoredTensor, TypedArray } from "../weights/index.js";
+import { type Json, type LoadedCheckpoint, type Score, saveCheckpoint } from "./checkpoint.js";
+import { isTime } from "./durations.js";
+import { type EvaluationResult, evaluateSource } from "./evaluate.js";
+import { MetricsWriter } from "./metrics.js";
+import { type Batches, type Objective, returnedBatch, type StreamName } from "./objectives/index.js";
+import { type Progress, startProgress } from "./progress.js";
+import type { Recipe } from "./recipe.js";
+import { restoredState } from "./restore.js";
+import { bestSoFar, checkpointFolder } from "./run-folder.js";
+import type { RunPlan } from "./settings.js";
+import { TensorBoardWriter } from "./tensorboard.js";
+import type { TrainOptions, TrainResult } from "./train.js";
+import { TrainError } from "./train-error.js";
+import type { TrainingProgram } from "./training-program.js";
+
+export interface RunParts {
+  readonly recipe: Recipe;
+  readonly folder: string;
+  readonly plan: RunPlan;
+  readonly objective: Objective;
+  readonly training: TrainingProgram;
+  readonly program: Program;
+  readonly streams: Readonly<Record<StreamName, ImageSource>>;
+  readonly evaluationSource: ImageSource | undefined;
+  readonly restored: LoadedCheckpoint | undefined;
+  readonly options: TrainOptions;
+}
+
+type Loaders = Readonly<Partial<Record<StreamName, Loader>>>;
+
+/** A run under way: owns the loaders and the open files. */
+export class Run {
+  private step: number;
+  private loss = Number.NaN;
+  private evaluation: EvaluationResult | undefined;
+  private lastSaved: number;
+  /** Examples that could not be read, by name. */
+  private readonly bad = new Map<string, string>();
+  private readonly before: number;
+  private readonly started = performance.now();
+
+  private constructor(
+    private readonly parts: RunParts,
+    private readonly loaders: Loaders,
+    private readonly metrics: MetricsWriter,
+    private readonly tensorBoard: TensorBoardWriter,
+    private readonly progress: Progress,
+  ) {
+    this.step = parts.restored?.step ?? 0;
+    this.lastSaved = this.step === 0 ? -1 : this.step;
+    this.loss = (parts.restored?.meta["loss"] as number | undefined) ?? Number.NaN;
+    this.before = (parts.restored?.meta["seconds"] as number | undefined) ?? 0;
+  }
+
+  static async start(parts: RunParts): Promise<Run> {
+    const { recipe, restored, training, program, folder, plan, options } = parts;
+    await program.writeState(restored ? restoredState(wantedState(training), restored) : training.initialState());
+    const metrics = await MetricsWriter.open(join(folder, "metrics.jsonl"), restored?.step);
+    const progress = startProgress({
+      total: plan.totalSteps,
+      start: restored?.step ?? 0,
+      batchSize: recipe.batchSize,
+      ...(options.silent !== undefined && { silent: options.silent }),
+    });
+    const tensorBoard = new TensorBoardWriter(folder, restored?.step);
+    const run = new Run(parts, openLoaders(parts), metrics, tensorBoard, progress);
+    if (restored) run.best = (await bestSoFar(folder))?.value;
+    if (restored) progress.note(`resumed from step ${restored.step} (${restored.path})`);
+    return run;
+  }
+
+  private get seconds(): number {
+    return this.before + (performance.now() - this.started) / 1000;
+  }
+
+  /** Runs every step that is left. */
+  async finish(): Promise<TrainResult> {
+    const { plan, options, folder, training } = this.parts;
+    const { totalSteps } = plan;
+    let interrupted = false;
+    while (this.step < totalSteps && !interrupted) {
+      await this.trainStep();
+      const evaluated = isTime(this.step, plan.evaluateEvery, totalSteps) ? await this.evaluate() : undefined;
+      interrupted = options.signal?.aborted ?? false;
+      const due = isTime(this.step, plan.checkpointEvery, totalSteps);
+      if (this.isBest(evaluated) || due || interrupted) await this.save(evaluated);
+    }
+    interrupted &&= this.step < totalSteps;
+    this.progress.finish();
+    return {
+      folder,
+      step: this.step,
+      totalSteps,
+      loss: this.loss,
+      evaluation: this.evaluation ?? (interrupted ? undefined : await this.measure()),
+      interrupted,
+      seconds: this.seconds,
+      parameters: training.parameterCount,
+      bad: [...this.bad].map(([id, reason]) => `${id}: ${reason}`),
+    };
+  }
+
+  private async trainStep(): Promise<void> {
+    const { program, training, objective, recipe, plan } = this.parts;
+    const batches = await this.nextBatches();
+    const random = createRandom("step", recipe.seed, this.step);
+    const given = await objective.feeds(batches, random);
+    const feeds = { ...given, ...training.stepInputs(this.step, recipe.seed) };
+    const results = await program.step(feeds);
+    for (const [stream, batch] of Object.entries(batches)) {
+      this.loaders[stream as StreamName]!.recycle(returnedBatch(batch, given, feeds));
+    }
+    this.step++;
+    this.loss = numberOf(results, "loss");
+    if (!Number.isFinite(this.loss)) throw this.notANumber();
+    const shown = Object.fromEntries(Object.keys(results).map((name) => [name, numberOf(results, name)]));
+    this.progress.update(this.step, {
+      loss: this.loss,
+      ...(this.evaluation && { accuracy: this.evaluation.accuracy }),
+    });
+    if (isTime(this.step, plan.logEvery, plan.totalSteps, true)) {
+      this.record({ ...shown, learningRate: recipe.optimizer.learningRate * plan.training.schedule(this.step - 1) });
+    }
+  }
+
+  /** The next batch of every stream. */
+  private async nextBatches(): Promise<Batches> {
+    const batches: Partial<Record<StreamName, Batch>> = {};
+    for (const [stream, loader] of Object.entries(this.loaders)) {
+      const batch = await loader.next();
+      if (!batch) throw new TrainError(`the ${stream} data ended before the run did`);
+      this.noteBad(loader.stats().bad);
+      batches[stream as StreamName] = batch;
+    }
+    return batches as Batches;
+  }
+
+  /** Names examples that could not be read, each once. */
+  private noteBad(found: readonly BadExample[]): void {
+    for (const { id, reason } of found) {
+      if (this.bad.has(id)) continue;
+      this.bad.set(id, reason);
+      this.progress.note(`skipped ${id}: ${reason}`);
+    }
+  }
+
+  private notANumber(what = `the loss of step ${this.step} is ${this.loss}`): TrainError {
+    const saved =
+      this.lastSaved >= 0 ? `the checkpoint of step ${this.lastSaved} is good` : "no checkpoint was saved yet";
+    return new TrainError(
+      `${what}; ${saved}. Try a lower optimizer.learningRate, a longer schedule.warmup or optimizer.clipNorm=1`,
+    );
+  }
+
+  private async evaluate(): Promise<EvaluationResult | undefined> {
+    const found = await this.measure();
+    if (!found) return undefined;
+    this.record({ "evaluation/loss": found.loss, "evaluation/accuracy": found.accuracy });
+    this.progress.note(
+      `step ${this.step}: evaluation accuracy ${(100 * found.accuracy).toFixed(2)} %, loss ${found.loss.toFixed(4)}`,
+    );
+    return found;
+  }
+
+  /** Evaluates without a word: a resumed run that was done already has its line of metrics. */
+  private async measure(): Promise<EvaluationResult | undefined> {
+    const { evaluationSource, recipe, program, objective } = this.parts;
+    const part = recipe.data.evaluation;
+    if (!evaluationSource || !part) return undefined;
+    this.evaluation = await evaluateSource(program, objective.evaluation, evaluationSource, {
+      batchSize: recipe.batchSize,
+      preprocessing: part.preprocessing,
+      ...(recipe.data.workers !== undefined && { workers: recipe.data.workers }),
+    });
+    this.noteBad(this.evaluation.bad);
+    return this.evaluation;
+  }
+
+  private record(values: Readonly<Record<string, number>>): void {
+    const record = {
+      step: this.step,
+      epoch: this.step / this.parts.plan.stepsPerEpoch,
+      time: this.seconds,
+      ...values,
+    };
+    this.metrics.write(record);
+    this.tensorBoard.scalars(this.step, values);
+    this.parts.options.onMetrics?.(record);
+  }
+
+  private scoreOf(evaluated: EvaluationResult | undefined): Score | undefined {
+    const keep = this.parts.recipe.checkpoint.keepBest;
+    if (!keep || !evaluated) return undefined;
+    return { metric: keep.metric, mode: keep.mode, value: evaluated[keep.metric] };
+  }
+
+  private best: number | undefined;
+
+  private isBest(evaluated: EvaluationResult | undefined): boolean {
+    const score = this.scoreOf(evaluated);
+    if (!score) return false;
+    const better =
+      this.best === undefined || (score.mode === "max" ? score.value > this.best : score.value < this.best);
+    if (better) this.best = score.value;
+    return better;
+  }
+
+  private async save(evaluated: EvaluationResult | undefined): Promise<void> {
+    const { program, training, recipe, folder, streams } = this.parts;
+    const state = await program.readState();
+    // A loss that is still a number may have gradients that are not: such a state must not replace a good checkpoint.
+    const broken = Object.keys(state).find((name) => !allFinite(state[name] as Float32Array));
+    if (broken !== undefined) throw this.notANumber(`${broken} is not finite after step ${this.step}`);
+    const tensors = new Map<string, StoredTensor>(
+      training.slots.map(({ name, input }) => [
+        name,
+        { dtype: input.dtype as StoredTensor["dtype"], shape: [...input.shape], data: state[name] as TypedArray },
+      ]),
+    );
+    const score = this.scoreOf(evaluated);
+    const meta: Record<string, Json> = {
+      loaders: Object.fromEntries(
+        Object.entries(this.loaders).map(([stream, loader]) => [stream, loader.position() as unknown as Json]),
+      ),
+      seconds: this.seconds,
+      loss: this.loss,
+      classNames: streams.train.classNames,
+    };
+    await saveCheckpoint(
+      checkpointFolder(folder),
+      { step: this.step, tensors, meta },
+      { keepLast: recipe.checkpoint.keepLast, ...(score && { score }) },
+    );
+    this.lastSaved = this.step;
+  }
+
+  async close(): Promise<void> {
+    this.progress.finish();
+    this.metrics.close();
+    this.tensorBoard.close();
+    for (const loader of Object.values(this.loaders)) await loader.close();
+  }
+}
+
+const wantedState = ({ slots }: TrainingProgram) => slots.map(({ name, input }) => ({ name, shape: input.shape }));
+
+/** A loader for every stream, where the checkpoint left it. */
+function openLoaders({ recipe, streams, restored, plan }: RunParts): Loaders {
+  const positions = (restored?.meta["loaders"] ?? {}) as unknown as Partial<Record<StreamName, LoaderPosition>>;
+  const open = ([name, source]: [string, ImageSource]) => {
+    const stream = name as StreamName;
+    const { preprocessing } = recipe.data[stream] ?? recipe.data.train;
+    const batchSize =
+      stream === "unlabelled" ? (plan.objective.unlabelledBatchSize ?? recipe.batchSize) : recipe.batchSize;
+    const position = positions[stream];
+    const loader = createLoader(source, {
+      batchSize,
+      preprocessing,
+      seed: recipe.seed,
+      ...(recipe.data.workers !== undefined && { workers: recipe.data.workers }),
+      ...(position && { position }),
+    });
+    return [stream, loader] as const;
+  };
+  return Object.fromEntries(Object.entries(streams).map(open));
+}
+
+function allFinite(values: Float32Array): boolean {
+  for (let i = 0; i < values.length; i++) if (!Number.isFinite(values[i])) return false;
+  return true;
+}
+
+function numberOf(results: Results, name: string): number {
+  return Number(results[name]![0]);
+}
