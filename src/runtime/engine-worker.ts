@@ -1,6 +1,6 @@
 // The thread a program runs in: takes requests one after the other and gives the caller's arrays back.
 import { parentPort, workerData } from "node:worker_threads";
-import { Engine, type Results } from "./engine.js";
+import { type Attempt, Engine } from "./engine.js";
 import { type Answer, closedMessage, type EngineWorkerData, type Request, serve } from "./program.js";
 
 const { program, options, closing } = workerData as EngineWorkerData;
@@ -20,17 +20,17 @@ async function close(): Promise<void> {
 
 async function answer(id: number, request: Request): Promise<void> {
   let reply: Answer;
-  let results: Results | undefined;
+  let served: Attempt | undefined;
   // given back whether the run succeeds or not: the caller has no other copy
   const feeds = request.kind === "run" ? request.feeds : undefined;
   try {
     if (Atomics.load(closing, 0) === 1) throw new Error(closedMessage);
-    results = await serve(engine, request);
-    reply = { id, results, feeds };
+    served = await serve(engine, request);
+    reply = { id, answer: served, feeds };
   } catch (error) {
     const { name, message } = error instanceof Error ? error : new Error(String(error));
     reply = { id, feeds, error: { name, message } };
   }
-  const arrays = [...Object.values(results ?? {}), ...Object.values(feeds ?? {})];
+  const arrays = [...Object.values(served?.results ?? {}), ...Object.values(feeds ?? {})];
   port.postMessage(reply, [...new Set(arrays.map((array) => array.buffer as ArrayBuffer))]);
 }

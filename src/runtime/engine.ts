@@ -28,6 +28,12 @@ export interface EngineOptions {
 export type Feeds = Readonly<Record<string, NumericArray>>;
 export type Results = Record<string, NumericArray>;
 
+/** What a run gave, and whether the state it would replace was replaced. */
+export interface Attempt {
+  readonly results: Results;
+  readonly committed: boolean;
+}
+
 /** Where state lives: typed arrays on the CPU, tensors of the runtime on a GPU. */
 type Held = NumericArray | RuntimeTensor;
 
@@ -72,9 +78,13 @@ export class Engine {
     return out;
   }
 
-  /** Runs a function on its inputs; state it replaces is replaced only when the run succeeds. */
-  async run(name: string, feeds: Feeds): Promise<Results> {
+  /**
+   * Runs a function on its inputs; state it replaces is replaced only when the run succeeds, and only when every number
+   * of the outputs named in `commitWhenFinite` is finite.
+   */
+  async run(name: string, feeds: Feeds, commitWhenFinite: readonly string[] = []): Promise<Attempt> {
     const compiled = this.functionOf(name);
+    const guards = commitWhenFinite.map((output) => guardOf(name, compiled, output));
     const session = await this.session(name);
     const given: Record<string, RuntimeTensor> = {};
     const reads = new Set(compiled.reads);
@@ -90,8 +100,17 @@ export class Engine {
       replaced.set(state, tensor.location === "cpu" ? (tensor.data as NumericArray) : tensor);
       delete (results as Record<string, unknown>)[output];
     }
-    for (const [state, value] of replaced) this.replace(state, value);
-    return Object.fromEntries(Object.entries(results).map(([output, tensor]) => [output, tensor.data as NumericArray]));
+    const committed = guards.every((output) => allFinite(results[output]! as RuntimeTensor));
+    for (const [state, value] of replaced) {
+      if (committed) this.replace(state, value);
+      else release(value);
+    }
+    return {
+      results: Object.fromEntries(
+        Object.entries(results).map(([output, tensor]) => [output, tensor.data as NumericArray]),
+      ),
+      committed,
+    };
   }
 
   async close(): Promise<void> {
@@ -161,6 +180,25 @@ export class Engine {
     const { value } = await (await copier).runtime.run({ value_in: tensor });
     return value!.data as NumericArray;
   }
+}
+
+/** The output whose numbers decide whether state is replaced; throws when the function has none of that name. */
+function guardOf(name: string, compiled: CompiledFunction, output: string): string {
+  const written = new Set(Object.values(compiled.writes));
+  const known = compiled.model.outputs.map((entry) => entry.name).filter((entry) => !written.has(entry));
+  if (known.includes(output)) return output;
+  throw new Error(`${name} has no output ${output} to commit by; its outputs are ${known.join(", ")}`);
+}
+
+/** True when no number is infinite or NaN; integers always are. float16 comes as its bits, or as numbers where the platform has such arrays. */
+function allFinite({ type, data }: RuntimeTensor): boolean {
+  if (type !== "float32" && type !== "float16") return true;
+  const finite =
+    data instanceof Uint16Array
+      ? (bits: number) => (bits & 0x7c00) !== 0x7c00
+      : (value: number) => Number.isFinite(value);
+  for (const value of data as Float32Array | Uint16Array) if (!finite(value)) return false;
+  return true;
 }
 
 const isRuntimeTensor = (held: Held): held is RuntimeTensor => !ArrayBuffer.isView(held);

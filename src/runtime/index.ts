@@ -1,6 +1,6 @@
 // Running graphs: devices, sessions, programs.
 export { type Device, DeviceError, devices, lackingNodes, parseDevice } from "./devices.js";
-export type { Feeds, Results } from "./engine.js";
+export type { Attempt, Feeds, Results } from "./engine.js";
 export { evaluate } from "./evaluate.js";
 export { type CompileOptions, compile, type Program, type ProgramFunction, type ProgramSource } from "./program.js";
 export { openSession, type Session, type SessionOptions, writeModelFiles } from "./session.js";

@@ -13,6 +13,7 @@ import {
 import { builtModule } from "../text/built.js";
 import { type Device, DeviceError, lackingNodes } from "./devices.js";
 import {
+  type Attempt,
   type CompiledFunction,
   type CompiledProgram,
   Engine,
@@ -60,6 +61,11 @@ export interface Program {
   run(name: string, feeds: Feeds): Promise<Results>;
   /** Runs the function named `step`. */
   step(feeds: Feeds): Promise<Results>;
+  /**
+   * Runs a function, and replaces state only when every number of the named outputs is finite; of several steps in one
+   * run, all are kept or none. `committed` says which it was. Throws, before it runs, for an output that is not there.
+   */
+  attempt(name: string, feeds: Feeds, options: { readonly commitWhenFinite: readonly string[] }): Promise<Attempt>;
   readState(names?: readonly string[]): Promise<Results>;
   /** Replaces state; the arrays are copied. */
   writeState(values: Feeds): Promise<void>;
@@ -154,9 +160,10 @@ export async function compile(source: ProgramSource, options: CompileOptions = {
     state: compiled.state,
     nodes,
     seconds: { write: (written - started) / 1000, compile: (performance.now() - written) / 1000 },
-    run: (name, feeds) => engine.call({ kind: "run", name, feeds }) as Promise<Results>,
-    step: (feeds) => engine.call({ kind: "run", name: "step", feeds }) as Promise<Results>,
-    readState: (wanted = names) => engine.call({ kind: "read", names: wanted }) as Promise<Results>,
+    run: async (name, feeds) => (await engine.call({ kind: "run", name, feeds })).results,
+    step: async (feeds) => (await engine.call({ kind: "run", name: "step", feeds })).results,
+    attempt: (name, feeds, { commitWhenFinite }) => engine.call({ kind: "run", name, feeds, commitWhenFinite }),
+    readState: async (wanted = names) => (await engine.call({ kind: "read", names: wanted })).results,
     writeState: async (values) => {
       const copies = Object.entries(values).map(([name, data]) => [name, data.slice()]);
       await engine.call({ kind: "write", values: Object.fromEntries(copies) });
@@ -168,12 +175,17 @@ export async function compile(source: ProgramSource, options: CompileOptions = {
 /** What the engine is asked to do; the messages between the two threads. */
 export type Request =
   | { readonly kind: "prepare" }
-  | { readonly kind: "run"; readonly name: string; readonly feeds: Feeds }
+  | {
+      readonly kind: "run";
+      readonly name: string;
+      readonly feeds: Feeds;
+      readonly commitWhenFinite?: readonly string[];
+    }
   | { readonly kind: "read"; readonly names: readonly string[] }
   | { readonly kind: "write"; readonly values: Feeds };
 
 interface Remote {
-  call(request: Request): Promise<Results | undefined>;
+  call(request: Request): Promise<Attempt>;
   close(): Promise<void>;
 }
 
@@ -187,17 +199,19 @@ export interface EngineWorkerData {
 
 export const closedMessage = "the program is closed";
 
-/** Does to an engine what a request asks. */
-export async function serve(engine: Engine, request: Request): Promise<Results | undefined> {
+/** Does to an engine what a request asks; what gives no arrays answers with none. */
+export async function serve(engine: Engine, request: Request): Promise<Attempt> {
   switch (request.kind) {
     case "prepare":
-      return void (await engine.prepare());
+      await engine.prepare();
+      return { results: {}, committed: false };
     case "run":
-      return engine.run(request.name, request.feeds);
+      return engine.run(request.name, request.feeds, request.commitWhenFinite);
     case "read":
-      return engine.read(request.names);
+      return { results: await engine.read(request.names), committed: false };
     case "write":
-      return void engine.write(request.values);
+      engine.write(request.values);
+      return { results: {}, committed: true };
   }
 }
 
@@ -206,7 +220,7 @@ class LocalEngine implements Remote {
   private closed: Promise<void> | undefined;
   constructor(private readonly engine: Engine) {}
 
-  call(request: Request): Promise<Results | undefined> {
+  call(request: Request): Promise<Attempt> {
     if (this.closed) return Promise.reject(new Error(closedMessage));
     const result = this.last.then(() => serve(this.engine, request));
     this.last = result.catch(() => {});
@@ -220,14 +234,14 @@ class LocalEngine implements Remote {
 }
 
 interface Pending {
-  resolve(results: Results | undefined): void;
+  resolve(answer: Attempt): void;
   reject(error: Error): void;
   readonly request: Request;
 }
 
 /** What the worker answers: the results, and the feeds given back. */
 export type Answer =
-  | { readonly id: number; readonly results: Results | undefined; readonly feeds: Feeds | undefined }
+  | { readonly id: number; readonly answer: Attempt; readonly feeds: Feeds | undefined }
   | {
       readonly id: number;
       readonly feeds: Feeds | undefined;
@@ -281,7 +295,7 @@ class WorkerEngine implements Remote {
     this.worker.unref();
   }
 
-  call(request: Request): Promise<Results | undefined> {
+  call(request: Request): Promise<Attempt> {
     if (this.failure) return Promise.reject(this.failure);
     return new Promise((resolve, reject) => {
       const id = this.nextId++;
@@ -301,7 +315,7 @@ class WorkerEngine implements Remote {
     if ("error" in answer) {
       const Kind = answer.error.name === "DeviceError" ? DeviceError : Error;
       pending.reject(new Kind(answer.error.message));
-    } else pending.resolve(answer.results);
+    } else pending.resolve(answer.answer);
   }
 
   private fail(error: Error): void {

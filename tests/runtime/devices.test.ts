@@ -193,6 +193,26 @@ describe("WebGPU", () => {
     }
   });
 
+  test("a run whose numbers are not finite leaves the state on the device as it was", async ({ skip }) => {
+    skip(missing !== undefined, missing);
+    const program = await started({ device: "webgpu", inThread: true });
+    try {
+      await program.step(feedsAt(0));
+      const before = await program.readState();
+      const guarded = { commitWhenFinite: ["norm"] };
+      const overflow = { ...feedsAt(1), rate: Float32Array.of(1e25) };
+      expect((await program.attempt("step", overflow, guarded)).committed).toBe(false);
+      expect(await program.readState()).toEqual(before);
+      expect((await program.attempt("step", feedsAt(1), guarded)).committed).toBe(true);
+      const { total } = await program.readState();
+      expectedTotal(2).forEach((expected, i) => {
+        expect(Math.abs((total![i] as number) - expected)).toBeLessThan(1e-4);
+      });
+    } finally {
+      await program.close();
+    }
+  });
+
   test("a failed run leaves the state on the device as it was", async ({ skip }) => {
     skip(missing !== undefined, missing);
     const program = await started({ device: "webgpu", inThread: true });

@@ -201,6 +201,73 @@ describe.each([
     }
   });
 
+  test("state is kept as it was when a number that was to be finite is not, and the outputs say which", async () => {
+    const program = await start(options);
+    await program.step(feedsAt(0));
+    const before = await program.readState();
+    const guarded = { commitWhenFinite: ["norm", "mean"] };
+    for (const rate of [Number.NaN, Number.POSITIVE_INFINITY, 3e38]) {
+      const { committed, results } = await program.attempt(
+        "step",
+        { ...feedsAt(1), rate: Float32Array.of(rate) },
+        guarded,
+      );
+      expect(committed).toBe(false);
+      expect(Number.isFinite(results["norm"]![0])).toBe(false);
+      expect(await program.readState()).toEqual(before);
+    }
+    // only what is named decides: the sum of squares passes the largest float32, their mean does not
+    const mean = await program.attempt(
+      "step",
+      { ...feedsAt(1), rate: Float32Array.of(1e20) },
+      { commitWhenFinite: ["mean"] },
+    );
+    expect([mean.committed, Number.isFinite(mean.results["norm"]![0])]).toEqual([true, false]);
+    await program.writeState(before);
+    const good = await program.attempt("step", feedsAt(1), guarded);
+    expect(good.committed).toBe(true);
+    expectTotal((await program.readState())["total"] as Float32Array, 2);
+    await expect(program.attempt("step", feedsAt(2), { commitWhenFinite: ["loss"] })).rejects.toThrow(
+      "step has no output loss to commit by; its outputs are norm, mean",
+    );
+    expectTotal((await program.readState())["total"] as Float32Array, 2);
+  });
+
+  test("of several steps in one run all are kept or none", async () => {
+    const steps = 3;
+    const program = await start({ ...options, stepsPerRun: steps });
+    const guarded = { commitWhenFinite: ["norm"] };
+    const stacked = (bad: number) => ({
+      x: Float32Array.from(Array.from({ length: steps }, (_, i) => Array.from(feedsAt(i).x)).flat()),
+      rate: Float32Array.from({ length: steps }, (_, i) => (i === bad ? Number.NaN : feedsAt(i).rate[0]!)),
+    });
+    for (const bad of [0, steps - 1]) {
+      expect((await program.attempt("step", stacked(bad), guarded)).committed).toBe(false);
+      expect(await program.readState()).toEqual(firstState());
+    }
+    expect((await program.attempt("step", stacked(-1), guarded)).committed).toBe(true);
+    expectTotal((await program.readState())["total"] as Float32Array, steps);
+  });
+
+  test("half-precision outputs decide too", async () => {
+    const [kept, x] = [g.input("kept", "float32", []), g.input("x", "float32", [])];
+    const step = { inputs: [x], outputs: { half: g.cast(x, "float16") }, next: { kept: g.add(kept, x) } };
+    const program = await compile({ state: [kept], functions: { step } }, { threads: 1, ...options });
+    programs.push(program);
+    await program.writeState({ kept: Float32Array.of(0) });
+    const attempts = [];
+    for (const value of [65504, 65520, Number.NaN, -2]) {
+      const { committed } = await program.attempt(
+        "step",
+        { x: Float32Array.of(value) },
+        { commitWhenFinite: ["half"] },
+      );
+      attempts.push(committed);
+    }
+    expect(attempts).toEqual([true, false, false, true]);
+    expect((await program.readState())["kept"]![0]).toBe(65502);
+  });
+
   test("a closed program says so, and closing twice is no error", async () => {
     const program = await start(options);
     await program.close();
