@@ -14,6 +14,7 @@ export {
 export type { LoaderPosition } from "./loader/plan.js";
 export * from "./preprocessing/index.js";
 export { createRandom, hash32, permutation, type Random, type RandomKey } from "./random.js";
+export { type ResampleKernel, resample } from "./resample.js";
 export { crop, flipLeftRight, type Rectangle, resizeArea, resizeBilinear } from "./resize.js";
 export * from "./scene/index.js";
 export { concat, holdOut, select, subsetOfClasses, take } from "./sources/combine.js";

@@ -168,7 +168,7 @@ function configOf({ config, image, metadata }: Weights, dtype: string, external:
 }
 
 /** The processor's three channels get one mean and deviation each. */
-function preprocessorOf({ scaling, resize, crop }: PixelPreparation) {
+function preprocessorOf({ scaling, resize, kernel, crop }: PixelPreparation) {
   const three = (values: readonly number[]): number[] => [0, 1, 2].map((i) => values[values.length === 1 ? 0 : i]!);
   const exact = resize !== undefined && "height" in resize && crop === undefined;
   return {
@@ -176,7 +176,10 @@ function preprocessorOf({ scaling, resize, crop }: PixelPreparation) {
     image_processor_type: exact ? "ViTImageProcessor" : "BitImageProcessor",
     do_convert_rgb: true,
     do_resize: resize !== undefined,
-    ...(resize && { size: "height" in resize ? resize : { shortest_edge: resize.shortestEdge }, resample: 2 }),
+    ...(resize && {
+      size: "height" in resize ? resize : { shortest_edge: resize.shortestEdge },
+      resample: kernel === "bicubic" ? 3 : 2, // Pillow's numbers
+    }),
     ...(crop && { do_center_crop: true, crop_size: crop }),
     do_rescale: true,
     rescale_factor: 1 / 255,

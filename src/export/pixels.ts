@@ -7,6 +7,8 @@ export interface PixelPreparation {
   readonly scaling: PixelScaling;
   /** Resize to exactly this, or so that the shorter side is this; undefined: not at all. */
   readonly resize: { readonly height: number; readonly width: number } | { readonly shortestEdge: number } | undefined;
+  /** How it is resized: other software has no area method, bilinear stands for it. */
+  readonly kernel: "bilinear" | "bicubic";
   /** Cut the middle out. */
   readonly crop: { readonly height: number; readonly width: number } | undefined;
   /** Ops that other software has no words for. */
@@ -25,15 +27,19 @@ export function pixelPreparation(
   image: { readonly height: number; readonly width: number },
 ): PixelPreparation {
   const whole = { height: image.height, width: image.width };
-  if (text === undefined) return { scaling: usualScaling, resize: whole, crop: undefined, untold: [] };
+  if (text === undefined) {
+    return { scaling: usualScaling, resize: whole, kernel: "bilinear", crop: undefined, untold: [] };
+  }
   // Without a value_range the network sees pixels as they are, 0 to 255.
   let scaling: PixelScaling = { mean: [0], deviation: [1 / 255] };
   let resize: PixelPreparation["resize"];
+  let kernel: PixelPreparation["kernel"] = "bilinear";
   let crop: PixelPreparation["crop"];
   const untold: string[] = [];
   for (const { name, args, text: written } of preprocessing(text)) {
     const number = (key: string): number => args[key] as number;
     const sides = { height: number("size"), width: (args["width"] ?? args["size"]) as number };
+    if (name === "resize" || name === "resize_small") kernel = args["method"] === "bicubic" ? "bicubic" : "bilinear";
     switch (name) {
       case "decode":
       case "to_rgb":
@@ -56,10 +62,16 @@ export function pixelPreparation(
         break;
       case "value_range": {
         // y = (x - in_min) k + vmin with k = (vmax - vmin) / (in_max - in_min), and x = 255 p: y = (p - mean) / deviation
-        const k = (number("vmax") - number("vmin")) / (number("in_max") - number("in_min"));
-        const deviation = 1 / (255 * k);
-        const mean = (k * number("in_min") - number("vmin")) * deviation;
-        scaling = { mean: [mean === 0 ? 0 : mean], deviation: [deviation] };
+        const ends = ["vmin", "vmax"].map((key) => [args[key] as number | number[]].flat()) as [number[], number[]];
+        const count = Math.max(...ends.map(({ length }) => length));
+        const channels = Array.from({ length: count }, (_, c) => {
+          const [low, high] = ends.map((values) => values[c] ?? values[0]!) as [number, number];
+          const k = (high - low) / (number("in_max") - number("in_min"));
+          const deviation = 1 / (255 * k);
+          const mean = (k * number("in_min") - low) * deviation;
+          return { mean: mean === 0 ? 0 : mean, deviation };
+        });
+        scaling = { mean: channels.map(({ mean }) => mean), deviation: channels.map(({ deviation }) => deviation) };
         break;
       }
       default:
@@ -68,5 +80,5 @@ export function pixelPreparation(
   }
   // What is neither resized nor cut has to be brought to size somehow.
   if (!resize && !crop) resize = whole;
-  return { scaling, resize, crop, untold };
+  return { scaling, resize, kernel, crop, untold };
 }

@@ -72,17 +72,25 @@ function sizeOf(value: unknown): { height: number; width: number } | undefined {
 const sized = ({ height, width }: { height: number; width: number }) =>
   height === width ? `${height}` : `${height},${width}`;
 
-/** `value_range` for a mean and deviation of pixels in 0..1, the same for every channel; undefined where they differ. */
+/**
+ * `value_range` for a mean and deviation of pixels in 0..1: one pair of numbers where all channels have the same, else a tuple
+ * of one for each; undefined where they scale nothing.
+ */
 function valueRange(mean: readonly number[], deviation: readonly number[]): string | undefined {
-  const [m, d] = [mean[0], deviation[0]];
-  if (m === undefined || !d || mean.some((value) => value !== m) || deviation.some((value) => value !== d))
-    return undefined;
-  const written = (value: number) => String(Number(value.toPrecision(7)));
-  return `value_range(${written(-m / d)},${written((1 - m) / d)})`;
+  const count = Math.max(mean.length, deviation.length);
+  const fits = (values: readonly number[]) => values.length === 1 || values.length === count;
+  if (count === 0 || !fits(mean) || !fits(deviation) || deviation.some((value) => !(value > 0))) return undefined;
+  const each = (values: readonly number[]) => Array.from({ length: count }, (_, c) => values[c] ?? values[0]!);
+  const [m, d] = [each(mean), each(deviation)];
+  const written = (from: number) => {
+    const ends = m.map((value, c) => String(Number(((from - value) / d[c]!).toPrecision(7))));
+    return new Set(ends).size === 1 ? ends[0]! : `(${ends.join(",")})`;
+  };
+  return `value_range(${written(0)},${written(1)})`;
 }
 
 const noRange = (mean: readonly number[], deviation: readonly number[]) =>
-  `its images are scaled by a mean of ${mean.join(", ")} and a deviation of ${deviation.join(", ")}, which differ by channel: no preprocessing string says that, so none is given`;
+  `its images are scaled by a mean of ${mean.join(", ")} and a deviation of ${deviation.join(", ")}, which fit no channels: no preprocessing is given`;
 
 /** An image's two sides, in pixels. */
 interface Sides {
@@ -108,6 +116,9 @@ export function resizedPreprocessing(given: string, from: Sides, to: Sides): str
   });
   return ops.includes(undefined) ? undefined : ops.join("|");
 }
+
+/** The arguments of a resize that give Pillow's filters, with which torchvision and so timm evaluate. */
+const pillow = (method: string) => `method=${method},antialias=true`;
 
 /** The hidden_act of a config.json as our form of GELU; undefined where it is another function. */
 const activations: Readonly<Record<string, "erf" | "tanh">> = {
@@ -143,7 +154,12 @@ export function describeHuggingFace(config: Json, preprocessor: Json | undefined
     const mean = normalises ? (numbers(own(preprocessor, "image_mean")) ?? [0.5]) : [0];
     const deviation = normalises ? (numbers(own(preprocessor, "image_std")) ?? [0.5]) : [1];
     const range = valueRange(mean, deviation);
-    if (range) preprocessing = `decode_resize(${sized(size)},fit=fill)|${range}`;
+    // Pillow's number of its bicubic filter; its bilinear one antialiases, as decoding to a size does
+    const resize =
+      own(preprocessor, "resample") === 3
+        ? `decode|resize(${sized(size)},${pillow("bicubic")})`
+        : `decode_resize(${sized(size)},fit=fill)`;
+    if (range) preprocessing = `${resize}|${range}`;
     else notes.push(noRange(mean, deviation));
   }
   const licence = text(own(config, "license"));
@@ -179,10 +195,11 @@ export function describeTimm(config: Json): Description {
   let preprocessing: string | undefined;
   if (image && range && image.height === image.width) {
     const resized = Math.floor(image.height / crop);
-    preprocessing = `decode|resize_small(${resized})|central_crop(${image.height})|${range}`;
-    const method = text(from("interpolation"));
-    if (method === "bicubic")
-      notes.push("timm resizes its images by the bicubic method; here the area method stands for it");
+    const named = text(from("interpolation")) ?? "bicubic";
+    const method = ["bicubic", "bilinear"].includes(named) ? named : "bicubic";
+    if (method !== named) notes.push(`timm resizes its images by the method "${named}"; here bicubic stands for it`);
+    // torchvision cuts the longer side to whole pixels where resize_small rounds it: at most one pixel of what is cropped away
+    preprocessing = `decode|resize_small(${resized},${pillow(method)})|central_crop(${image.height})|${range}`;
   } else if (!range) notes.push(noRange(mean, deviation));
   const names = from("label_names");
   const architecture = text(from("architecture"));

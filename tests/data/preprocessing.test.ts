@@ -67,6 +67,7 @@ test("the string form and the functions make the same pipeline", () => {
     decodeAndResize(32, { fit: "fill" }),
     resize(48, 64),
     resize(8, 8, "area"),
+    resize(8, undefined, "bicubic", true),
     resizeSmall(40),
     centralCrop(),
     centralCrop(32, 24),
@@ -76,7 +77,7 @@ test("the string form and the functions make the same pipeline", () => {
     keep("image", "labels"),
   );
   expect(describePreprocessing(others)).toBe(
-    "decode(1)|decode_resize(32,fit=fill)|resize(48,64)|resize(8,8,method=area)|resize_small(40)|central_crop|central_crop(32,24)|random_crop(16)|to_rgb|grey|keep(image,labels)",
+    "decode(1)|decode_resize(32,fit=fill)|resize(48,64)|resize(8,8,method=area)|resize(8,method=bicubic,antialias=true)|resize_small(40)|central_crop|central_crop(32,24)|random_crop(16)|to_rgb|grey|keep(image,labels)",
   );
 });
 
@@ -128,11 +129,14 @@ test.each([
     "decode|inception_corp(64)",
     /unknown preprocessing op "inception_corp" in .*did you mean "inception_crop"\? Known ops: decode, decode_resize, resize/,
   ],
-  ["resize", /resize needs the argument "size"; it is resize\(size, width=None, method=bilinear\)/],
+  ["resize", /resize needs the argument "size"; it is resize\(size, width=None, method=bilinear, antialias=false\)/],
   ["resize(0)", /resize: "size" must be a size in pixels, a whole number from 1, not 0/],
   ["resize(1.5)", /"size" must be a size in pixels/],
-  ["resize(8,method=cubic)", /"method" must be one of bilinear, area, not cubic/],
-  ["resize(8,8,area,9)", /resize was given 4 arguments/],
+  ["resize(8,method=cubic)", /"method" must be one of bilinear, area, bicubic, not cubic/],
+  ["resize(8,8,area,false,9)", /resize was given 5 arguments/],
+  ["resize(8,method=area,antialias=true)", /the area method averages by itself/],
+  ["value_range((0,0),(1,1,1))", /vmin is of 2 channels, vmax of 3/],
+  ["value_range((0,x),1)", /"vmin" must be a number, or a tuple of one for each channel/],
   ["resize(8,size=9)", /resize was given "size" twice/],
   ["resize(size=9,8)", /character 15 .*expected a named argument/],
   ["inception_crop(8,area_mn=3)", /inception_crop has no argument "area_mn"; did you mean "area_min"\?/],
@@ -173,6 +177,20 @@ test("value_range maps 0 to -1 and 255 to 1 in the float32 steps of the referenc
   expect([out.data[0], out.data[255]]).toEqual([-1, 1]);
   expect((await pixels("value_range(0,1)", image)).data[51]).toBe(Math.fround(0.2));
   expect((await pixels("value_range(0,10,100,200)", image)).data[150]).toBe(5);
+});
+
+test("value_range by channel: the op, the loader's table, and an image of other channels", async () => {
+  const text = "value_range((-1,0,-2),(1,4,2))";
+  expect(describePreprocessing(text)).toBe(text);
+  const out = await pixels(text, rawImage(Uint8Array.of(0, 51, 255, 255, 0, 51), 1, 2, 3));
+  const expected = [-1, 0.8, 2, 1, 0, -1.2];
+  for (const [i, value] of expected.entries()) expect(out.data[i]).toBeCloseTo(value, 6);
+  const { lookup } = splitPreprocessing(preprocessing(text));
+  expect(lookup).toHaveLength(768);
+  expect([lookup![0], lookup![256 + 51], lookup![512 + 255]]).toEqual([...out.data.slice(0, 3)]);
+  await expect(pixels(text, rawImage(Uint8Array.of(1, 2), 1, 2, 1))).rejects.toThrow(
+    /numbers for 3 channels, the image has 1; put to_rgb or grey/,
+  );
 });
 
 test("the loader's table for value_range holds the same numbers as the op, and only stands in for a single last one", async () => {

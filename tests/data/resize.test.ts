@@ -6,7 +6,9 @@ import {
   flipLeftRight,
   type PixelImage,
   type RawImage,
+  type ResampleKernel,
   rawImage,
+  resample,
   resizeArea,
   resizeBilinear,
 } from "../../src/data/index.js";
@@ -133,6 +135,69 @@ test("area resizing agrees with a plain reference and keeps flat areas exact", (
 test("area resizing weighs the pixels a new one covers in part", () => {
   const row = rawImage(Uint8Array.of(30, 60, 90), 1, 3, 1);
   expect([...resizeArea(row, 1, 2).data]).toEqual([40, 80]);
+});
+
+/** Every pixel weighed by the kernel as it is defined, over the whole image; Keys's cubic in the form of his paper, a = -0.5. */
+function plainResample(from: PixelImage, height: number, width: number, kernel: ResampleKernel, antialias: boolean) {
+  const a = -0.5;
+  const weight = (x: number): number => {
+    const t = Math.abs(x);
+    if (kernel === "bilinear") return t < 1 ? 1 - t : 0;
+    if (t < 1) return (a + 2) * t ** 3 - (a + 3) * t ** 2 + 1;
+    return t < 2 ? a * t ** 3 - 5 * a * t ** 2 + 8 * a * t - 4 * a : 0;
+  };
+  const line = (values: number[], to: number): number[] =>
+    Array.from({ length: to }, (_, i) => {
+      const widening = antialias && values.length > to ? values.length / to : 1;
+      const centre = ((i + 0.5) * values.length) / to - 0.5;
+      const weights = values.map((_, k) => weight((k - centre) / widening));
+      const total = weights.reduce((sum, w) => sum + w, 0);
+      return weights.reduce((sum, w, k) => sum + w * values[k]!, 0) / total;
+    });
+  const out: number[] = [];
+  const range = (n: number) => Array.from({ length: n }, (_, i) => i);
+  for (const c of range(from.channels)) {
+    const rows = range(from.height).map((y) =>
+      line(
+        range(from.width).map((x) => at(from, y, x, c)),
+        width,
+      ),
+    );
+    const columns = range(width).map((x) =>
+      line(
+        rows.map((row) => row[x]!),
+        height,
+      ),
+    );
+    for (const y of range(height))
+      for (const x of range(width)) out[(y * width + x) * from.channels + c] = columns[x]![y]!;
+  }
+  return out;
+}
+
+test.each([
+  ["bicubic", true],
+  ["bicubic", false],
+  ["bilinear", true],
+] as const)("%s resampling, antialiased: %s, agrees with a plain reference", (kernel, antialias) => {
+  fc.assert(
+    fc.property(image, side, side, (raw, height, width) => {
+      const expected = plainResample(raw, height, width, kernel, antialias);
+      const float = resample(toFloat(raw), height, width, kernel, antialias);
+      for (const [i, value] of expected.entries()) expect(Math.abs(float.data[i]! - value)).toBeLessThan(1e-3);
+    }),
+  );
+});
+
+test("bicubic resampling of bytes rounds, clips what overshoots, and keeps flat images flat", () => {
+  // from Keys's weights with a = -0.5 for positions a quarter off: -0.0703125, 0.8671875, 0.2265625, -0.0234375
+  const step = rawImage(Uint8Array.of(0, 0, 0, 100, 100, 100), 1, 6, 1);
+  expect([...resample(step, 1, 12, "bicubic", true).data]).toEqual([0, 0, 0, 0, 0, 20, 80, 107, 102, 100, 100, 100]);
+  const edge = rawImage(Uint8Array.of(0, 0, 255, 255), 1, 4, 1);
+  const sharp = resample(edge, 1, 8, "bicubic", true).data;
+  expect([sharp[2], sharp[5]]).toEqual([0, 255]);
+  const flat = rawImage(new Uint8Array(35).fill(77), 5, 7, 1);
+  expect(new Set(resample(flat, 3, 11, "bicubic", true).data)).toEqual(new Set([77]));
 });
 
 test("flipping twice gives the image back, and crops are cut where they are said to be", () => {

@@ -220,9 +220,17 @@ describe("preprocessing in the words of others", () => {
     expect(found.scaling.mean[0]).toBeCloseTo(mean, 12);
     expect(found.scaling.deviation[0]).toBeCloseTo(deviation, 12);
   });
+  test("numbers by channel and the bicubic method", () => {
+    const text = "decode|resize(224,method=bicubic,antialias=true)|value_range((-2,-1,0),(2,3,1))";
+    const { scaling, kernel } = pixelPreparation(text, image);
+    expect(kernel).toBe("bicubic");
+    for (const [c, mean] of [0.5, 0.25, 0].entries()) expect(scaling.mean[c]).toBeCloseTo(mean, 12);
+    for (const [c, deviation] of [0.25, 0.25, 1].entries()) expect(scaling.deviation[c]).toBeCloseTo(deviation, 12);
+  });
   test("none at all is the network's size and -1 to 1", () => {
     expect(pixelPreparation(undefined, image)).toMatchObject({
       resize: image,
+      kernel: "bilinear",
       scaling: { mean: [0.5], deviation: [0.5] },
     });
   });

@@ -3,7 +3,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { describePreprocessing, preprocessing } from "../../src/data/index.js";
+import { describePreprocessing, preprocessImage, preprocessing, rawImage } from "../../src/data/index.js";
 import { loadWeights, writeNpz, writeSafetensors } from "../../src/weights/index.js";
 import * as models from "./models.js";
 import * as tables from "./tables.js";
@@ -72,23 +72,43 @@ describe("folders", () => {
     await writeSafetensors(join(path, "model.safetensors"), tables.theirTensors(tables.timmViTTable(), vit));
     const loaded = await loadWeights(path, { config: { heads: 2 } });
     expect(loaded.metadata).toEqual({
-      preprocessing: "decode|resize_small(10)|central_crop(8)|value_range(-1,1)",
+      preprocessing: "decode|resize_small(10,method=bicubic,antialias=true)|central_crop(8)|value_range(-1,1)",
       licence: "apache-2.0",
       source: "timm/vit_tiny_test.augreg_in21k",
     });
     expect(describePreprocessing(preprocessing(loaded.metadata.preprocessing!))).toBe(loaded.metadata.preprocessing);
-    expect(loaded.notes.join()).toMatch(/bicubic/);
+    expect(loaded.notes.join()).not.toMatch(/bicubic/);
+    const smaller = await loadWeights(path, { config: { heads: 2 }, image: 4 });
+    expect(smaller.metadata.preprocessing).toBe(
+      "decode|resize_small(5,method=bicubic,antialias=true)|central_crop(4)|value_range(-1,1)",
+    );
   });
 
-  test("scaling that differs by channel is told, not approximated", async () => {
+  test("scaling that differs by channel, and the bicubic method", async () => {
+    const image_std = [0.229, 0.224, 0.225];
     const path = make("imagenet", {
       "config.json": config,
-      "preprocessor_config.json": { ...preprocessor, image_mean: [0.485, 0.456, 0.406] },
+      "preprocessor_config.json": { ...preprocessor, image_mean: [0.485, 0.456, 0.406], image_std, resample: 3 },
+    });
+    await writeSafetensors(join(path, "model.safetensors"), hf());
+    const { preprocessing: text } = (await loadWeights(path)).metadata;
+    expect(text).toMatch(/^decode\|resize\(8,method=bicubic,antialias=true\)\|value_range\(\(-2\.117904,/);
+    const pixels = rawImage(new Uint8Array(8 * 8 * 3).fill(102), 8, 8, 3);
+    const { data } = await preprocessImage(text!, pixels);
+    for (const [c, mean] of [0.485, 0.456, 0.406].entries()) {
+      expect(data[3 * 17 + c]).toBeCloseTo((0.4 - mean) / image_std[c]!, 6);
+    }
+  });
+
+  test("scaling that scales nothing is told", async () => {
+    const path = make("no-scaling", {
+      "config.json": config,
+      "preprocessor_config.json": { ...preprocessor, image_mean: [0.485, 0.456], image_std: [0.2, 0.2, 0.2] },
     });
     await writeSafetensors(join(path, "model.safetensors"), hf());
     const loaded = await loadWeights(path);
     expect(loaded.metadata.preprocessing).toBeUndefined();
-    expect(loaded.notes.join()).toMatch(/a mean of 0.485, 0.456, 0.406/);
+    expect(loaded.notes.join()).toMatch(/a mean of 0.485, 0.456 and a deviation of/);
   });
 
   test("a model cut into several files", async () => {

@@ -1,6 +1,6 @@
 /** Makes batches: reads, decodes and preprocesses the examples of one batch and writes them into flat arrays. */
 import { type AnyImage, ExampleError, type PixelImage } from "../image.js";
-import type { DataRecord } from "../preprocessing/ops.js";
+import { type DataRecord, scalesProblem } from "../preprocessing/ops.js";
 import {
   applyPreprocessing,
   describePreprocessing,
@@ -197,6 +197,8 @@ function createWriter(
         throw new Error(
           `The preprocessing "${describePreprocessing(pipeline)}" leaves ${record.id} undecoded; put decode first.`,
         );
+      const problem = lookup && scalesProblem(lookup.length / 256, pixels.channels);
+      if (problem !== undefined) throw new ExampleError(record.id, problem);
       if (!first) {
         first = pixels;
         firstId = record.id;
@@ -246,12 +248,18 @@ function createWriter(
 function writeImage(
   target: Float32Array,
   offset: number,
-  { kind, data }: PixelImage,
+  { kind, data, channels }: PixelImage,
   lookup: Float32Array | undefined,
 ): void {
   // A lookup table only replaces value_range, and only ops on raw images come before it.
-  if (kind === "raw" && lookup) for (let i = 0; i < data.length; i++) target[offset + i] = lookup[data[i]!]!;
-  else target.set(data, offset);
+  if (kind !== "raw" || !lookup) target.set(data, offset);
+  else if (lookup.length === 256) for (let i = 0; i < data.length; i++) target[offset + i] = lookup[data[i]!]!;
+  else {
+    for (let c = 0; c < channels; c++) {
+      const table = lookup.subarray(256 * c, 256 * (c + 1));
+      for (let i = c; i < data.length; i += channels) target[offset + i] = table[data[i]!]!;
+    }
+  }
 }
 
 function fitting(old: Float32Array | undefined, length: number): Float32Array {

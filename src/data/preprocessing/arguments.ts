@@ -10,8 +10,11 @@ export type Arguments = Readonly<Record<string, Literal>>;
 /** One parameter of an op. */
 export interface Parameter {
   readonly name: string;
-  /** `integer` and `number` within the limits; `size` a whole number of pixels or null; `choice` one of `choices`; `names` the rest of the arguments. */
-  readonly type: "integer" | "number" | "size" | "choice" | "names";
+  /**
+   * `integer` and `number` within the limits; `numbers` one, or a tuple of one for each channel; `size` a whole number of
+   * pixels or null; `choice` one of `choices`; `names` the rest of the arguments.
+   */
+  readonly type: "integer" | "number" | "numbers" | "size" | "choice" | "names";
   /** Left out: the argument must be given. */
   readonly default?: Literal;
   readonly minimum?: number;
@@ -175,6 +178,9 @@ function check(op: string, parameter: Parameter, value: Literal): void {
   const limits = `${minimum > Number.NEGATIVE_INFINITY ? ` from ${minimum}` : ""}${maximum < Number.POSITIVE_INFINITY ? ` to ${maximum}` : ""}`;
   const within = (x: Literal): boolean => typeof x === "number" && Number.isFinite(x) && x >= minimum && x <= maximum;
   if (type === "number" && !within(value)) fail(`a number${limits}`);
+  if (type === "numbers" && !within(value) && !(Array.isArray(value) && value.length > 0 && value.every(within))) {
+    fail(`a number${limits}, or a tuple of one for each channel`);
+  }
   if (type === "integer" && !(within(value) && Number.isInteger(value))) fail(`a whole number${limits}`);
   if (type === "size" && !(within(value) && Number.isInteger(value))) fail("a size in pixels, a whole number from 1");
   if (type === "choice" && !parameter.choices!.includes(value))

@@ -2,6 +2,7 @@
 import { decodeImage, decodeResize, type Fit } from "../decode.js";
 import { type AnyImage, ExampleError, type PixelImage, toGrey, toRgb } from "../image.js";
 import type { Random } from "../random.js";
+import { resample } from "../resample.js";
 import { crop, flipLeftRight, type Rectangle, resizeArea, resizeBilinear } from "../resize.js";
 import type { Arguments, Parameter } from "./arguments.js";
 import { roundToEven, sampleCrop } from "./crop-sampler.js";
@@ -38,7 +39,13 @@ const areaMax: Parameter = { name: "area_max", type: "number", default: 100, min
 const ratioMin: Parameter = { name: "ratio_min", type: "number", default: 0.75, minimum: 0.01, maximum: 100 };
 // 1.33, not 4/3: the default of the TensorFlow op.
 const ratioMax: Parameter = { name: "ratio_max", type: "number", default: 1.33, minimum: 0.01, maximum: 100 };
-const method: Parameter = { name: "method", type: "choice", choices: ["bilinear", "area"], default: "bilinear" };
+const method: Parameter = {
+  name: "method",
+  type: "choice",
+  choices: ["bilinear", "area", "bicubic"],
+  default: "bilinear",
+};
+const antialias: Parameter = { name: "antialias", type: "choice", choices: [true, false], default: false };
 
 /** Every op by name. */
 export const opDefinitions: Readonly<Record<string, OpDefinition>> = {
@@ -77,10 +84,10 @@ export const opDefinitions: Readonly<Record<string, OpDefinition>> = {
     summary: "resize to size x size, or size x width; bilinear without antialias, half-pixel centres",
     random: false,
     changesImage: true,
-    parameters: [size, width, method],
+    parameters: [size, width, method, antialias],
     create: (args) => {
       const [height, wide] = heightAndWidth(args);
-      const resize = args["method"] === "area" ? resizeArea : resizeBilinear;
+      const resize = resizing("resize", args);
       return onPixels("resize", (image) => resize(image, height, wide));
     },
   },
@@ -88,10 +95,10 @@ export const opDefinitions: Readonly<Record<string, OpDefinition>> = {
     summary: "resize so that the smaller side is `size`, keeping the aspect ratio, by the area method",
     random: false,
     changesImage: true,
-    parameters: [size, { ...method, default: "area" }],
+    parameters: [size, { ...method, default: "area" }, antialias],
     create: (args) => {
       const small = args["size"] as number;
-      const resize = args["method"] === "area" ? resizeArea : resizeBilinear;
+      const resize = resizing("resize_small", args);
       return onPixels("resize_small", (image) => {
         const factor = small / Math.min(image.height, image.width);
         return resize(
@@ -165,20 +172,25 @@ export const opDefinitions: Readonly<Record<string, OpDefinition>> = {
     create: () => onPixels("flip_lr", (image, random) => (random.uniform() < 0.5 ? flipLeftRight(image) : image)),
   },
   value_range: {
-    summary: "turn pixels 0..255 (in_min..in_max) into floating-point numbers from vmin to vmax",
+    summary: "turn pixels 0..255 (in_min..in_max) into numbers from vmin to vmax, each one or a tuple by channel",
     random: false,
     changesImage: true,
     parameters: [
-      { name: "vmin", type: "number", default: -1, written: "always" },
-      { name: "vmax", type: "number", default: 1, written: "always" },
+      { name: "vmin", type: "numbers", default: -1, written: "always" },
+      { name: "vmax", type: "numbers", default: 1, written: "always" },
       { name: "in_min", type: "number", default: 0 },
       { name: "in_max", type: "number", default: 255 },
     ],
     create: (args) => {
-      const scale = valueScale(args);
+      const scales = valueScales(args);
       return onPixels("value_range", (image) => {
+        const problem = scalesProblem(scales.length, image.channels);
+        if (problem !== undefined) throw new Error(problem);
         const data = new Float32Array(image.data.length);
-        for (let i = 0; i < data.length; i++) data[i] = scale(image.data[i]!);
+        for (let c = 0; c < scales.length; c++) {
+          const scale = scales[c]!;
+          for (let i = c; i < data.length; i += scales.length) data[i] = scale(image.data[i]!);
+        }
         return { kind: "float", data, height: image.height, width: image.width, channels: image.channels };
       });
     },
@@ -247,15 +259,45 @@ export const opDefinitions: Readonly<Record<string, OpDefinition>> = {
   },
 };
 
-/** The function of `value_range`, in the float32 steps of the reference: (x - in_min) / (in_max - in_min) * (vmax - vmin) + vmin. */
-export function valueScale(args: Arguments): (x: number) => number {
-  const [low, high, inLow, inHigh] = ["vmin", "vmax", "in_min", "in_max"].map((name) =>
-    Math.fround(args[name] as number),
-  ) as [number, number, number, number];
+/**
+ * The functions of `value_range`, one for all channels or one each, in the float32 steps of the reference:
+ * (x - in_min) / (in_max - in_min) * (vmax - vmin) + vmin.
+ */
+export function valueScales(args: Arguments): ((x: number) => number)[] {
+  const each = (name: string): number[] => [args[name] as number | number[]].flat().map(Math.fround);
+  const [lows, highs] = [each("vmin"), each("vmax")];
+  const [inLow, inHigh] = [each("in_min")[0]!, each("in_max")[0]!];
   const inSpan = Math.fround(inHigh - inLow);
-  const span = Math.fround(high - low);
   if (inSpan === 0) throw new Error("value_range: in_min and in_max must differ");
-  return (x) => Math.fround(low + Math.fround(Math.fround(Math.fround(x - inLow) / inSpan) * span));
+  const count = Math.max(lows.length, highs.length);
+  if (![lows, highs].every(({ length }) => length === 1 || length === count)) {
+    throw new Error(`value_range: vmin is of ${lows.length} channels, vmax of ${highs.length}`);
+  }
+  return Array.from({ length: count }, (_, c) => {
+    const low = lows[lows.length === 1 ? 0 : c]!;
+    const span = Math.fround(highs[highs.length === 1 ? 0 : c]! - low);
+    return (x) => Math.fround(low + Math.fround(Math.fround(Math.fround(x - inLow) / inSpan) * span));
+  });
+}
+
+/** What is wrong where a `value_range` by channel meets an image of other channels; undefined where they fit. */
+export const scalesProblem = (scales: number, channels: number): string | undefined =>
+  scales === 1 || scales === channels
+    ? undefined
+    : `value_range has numbers for ${scales} channels, the image has ${channels}; put to_rgb or grey before it`;
+
+type Resize = (image: PixelImage, height: number, width: number) => PixelImage;
+
+/** Bilinear without antialias and area are TensorFlow's (resize.ts); bicubic, and either with antialias, Pillow's (resample.ts). */
+function resizing(name: string, args: Arguments): Resize {
+  const kernel = args["method"] as "bilinear" | "bicubic" | "area";
+  const smooth = args["antialias"] as boolean;
+  if (kernel === "area") {
+    if (smooth) throw new Error(`${name}: the area method averages by itself; antialias is for bilinear and bicubic`);
+    return resizeArea;
+  }
+  if (kernel === "bilinear" && !smooth) return resizeBilinear;
+  return (image, height, width) => resample(image, height, width, kernel, smooth);
 }
 
 function heightAndWidth(args: Arguments): [number, number] {

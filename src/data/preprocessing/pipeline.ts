@@ -4,7 +4,7 @@ import { didYouMean } from "../../text/nearest.js";
 import type { EncodedImage, PixelImage } from "../image.js";
 import { createRandom, type Random } from "../random.js";
 import { type Arguments, bindArguments, type Call, type Literal, parseCalls, showCall } from "./arguments.js";
-import { type DataRecord, opDefinitions, type Transform, valueScale } from "./ops.js";
+import { type DataRecord, opDefinitions, type Transform, valueScales } from "./ops.js";
 
 /** One step of a pipeline with its arguments; `text` is its string form. */
 export interface PreprocessingOp {
@@ -94,7 +94,10 @@ export function listOps(): { name: string; signature: string; summary: string }[
 export interface SplitPreprocessing {
   readonly fixed: Preprocessing;
   readonly rest: Preprocessing;
-  /** Set when the last change to the image is `value_range`: its 256 results, applied while the batch is written. */
+  /**
+   * Set when the last change to the image is `value_range`: its 256 results, or those of each channel in turn, applied while
+   * the batch is written.
+   */
   readonly lookup?: Float32Array;
 }
 
@@ -107,8 +110,8 @@ export function splitPreprocessing(pipeline: Preprocessing): SplitPreprocessing 
   const scaledOnce = pipeline.filter((op) => op.name === "value_range").length === 1;
   if (scaled?.name === "value_range" && scaled.registered && scaledOnce && pipeline.every((op) => op.registered)) {
     ops = pipeline.filter((op) => op !== scaled);
-    const scale = valueScale(scaled.args);
-    lookup = Float32Array.from({ length: 256 }, (_, i) => scale(i));
+    const scales = valueScales(scaled.args);
+    lookup = Float32Array.from({ length: 256 * scales.length }, (_, i) => scales[i >> 8]!(i & 255));
   }
   const firstRandom = ops.findIndex((op) => op.random);
   const at = firstRandom < 0 ? ops.length : firstRandom;
@@ -153,12 +156,14 @@ export const decodeAndResize = (
   size: number,
   options: { width?: number; fit?: "cover" | "fill"; channels?: 1 | 3 } = {},
 ): PreprocessingOp => op("decode_resize", [size], { ...options });
+/** How pixels are resized: TensorFlow's bilinear and area; bicubic, and anything with antialias, as Pillow (and so timm). */
+export type ResizeMethod = "bilinear" | "area" | "bicubic";
 /** `resize`: to height x width, bilinear without antialias. */
-export const resize = (height: number, width?: number, method?: "bilinear" | "area"): PreprocessingOp =>
-  op("resize", [height, width], { method });
-/** `resize_small`: the smaller side to `size`. */
-export const resizeSmall = (size: number, method?: "bilinear" | "area"): PreprocessingOp =>
-  op("resize_small", [size], { method });
+export const resize = (height: number, width?: number, method?: ResizeMethod, antialias?: boolean): PreprocessingOp =>
+  op("resize", [height, width], { method, antialias });
+/** `resize_small`: the smaller side to `size`, by the area method. */
+export const resizeSmall = (size: number, method?: ResizeMethod, antialias?: boolean): PreprocessingOp =>
+  op("resize_small", [size], { method, antialias });
 /** `central_crop`: the middle. */
 export const centralCrop = (height?: number, width?: number): PreprocessingOp => op("central_crop", [height, width]);
 /** `random_crop`: a random place. */
@@ -176,8 +181,9 @@ export const inceptionCrop = (
   });
 /** `flip_lr`: mirrored half of the time. */
 export const flipLr = (): PreprocessingOp => op("flip_lr", []);
-/** `value_range`: 0..255 to vmin..vmax. */
-export const valueRange = (vmin?: number, vmax?: number): PreprocessingOp => op("value_range", [vmin, vmax]);
+/** `value_range`: 0..255 to vmin..vmax, each one number or one a channel. */
+export const valueRange = (vmin?: number | readonly number[], vmax?: number | readonly number[]): PreprocessingOp =>
+  op("value_range", [vmin, vmax]);
 /** `onehot`: the label to a vector. */
 export const onehot = (depth: number, on?: number, off?: number): PreprocessingOp => op("onehot", [depth], { on, off });
 /** `to_rgb`: three channels. */
