@@ -1,5 +1,17 @@
 // Optimisers and schedules.
+export { type AdafactorOptions, adafactorBeta2, factoredAxes, scaleByAdafactor } from "./adafactor.js";
 export {
+  type AverageConfig,
+  averageName,
+  averageRate,
+  decayOfHalfLife,
+  type EmaConfig,
+  type PolyakConfig,
+} from "./average.js";
+export { type MomentumDType, unknownMomentumDType } from "./momentum.js";
+export { globalNorm } from "./norms.js";
+export {
+  type AdafactorConfig,
   type AdamConfig,
   createOptimizer,
   isFrozen,
@@ -9,6 +21,7 @@ export {
 } from "./optimizers.js";
 export * from "./schedules.js";
 export {
+  type ApplyOptions,
   applyOptimizer,
   chain,
   type HostScalar,

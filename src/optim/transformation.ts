@@ -3,7 +3,20 @@
 // Between transformations an update is kept as `value * factor + parameter * decay` with scalar factor and decay:
 // every elementwise node is a pass over all parameters, a scalar product is none, so scalars are multiplied together
 // and applied once, at the end.
-import { add, input, multiply, type NumericArray, type Shape, scalar, subtract, type Tensor } from "../graph/index.js";
+import {
+  add,
+  allocate,
+  type DType,
+  elementCount,
+  input,
+  multiply,
+  type NumericArray,
+  type Shape,
+  scalar,
+  subtract,
+  type Tensor,
+} from "../graph/index.js";
+import { type AverageConfig, averaged, averageName } from "./average.js";
 
 /** What will be subtracted from one parameter. */
 export interface Update {
@@ -17,7 +30,7 @@ export interface Update {
   readonly decay: Tensor | undefined;
 }
 
-/** A value that lives from step to step: read as `input`, replaced by `next`. */
+/** A value that lives from step to step: read as `input`, replaced by `next`, of the same type (float16 as its bits). */
 export interface StateSlot {
   readonly name: string;
   readonly input: Tensor;
@@ -37,13 +50,17 @@ export class OptimizerContext {
   readonly slots: StateSlot[] = [];
   readonly scalars = new Map<string, HostScalar>();
 
-  /** A state tensor that starts at zero and becomes `next(current)`; returns the next value. */
+  /** A float32 state tensor that starts at zero and becomes `next(current)`; returns the next value. */
   state(name: string, shape: Shape, next: (current: Tensor) => Tensor): Tensor {
-    const current = input(name, "float32", shape);
-    const replaced = next(current);
-    const size = shape.reduce((product, side) => product * side, 1);
-    this.slots.push({ name, input: current, next: replaced, initial: () => new Float32Array(size) });
-    return replaced;
+    return this.slot(name, shape, "float32", next).next;
+  }
+
+  /** A state tensor of any type that starts at zero and becomes `next(current)`. */
+  slot(name: string, shape: Shape, dtype: DType, next: (current: Tensor) => Tensor): StateSlot {
+    const current = input(name, dtype, shape);
+    const made = { name, input: current, next: next(current), initial: () => allocate(dtype, elementCount(shape)) };
+    this.slots.push(made);
+    return made;
   }
 
   /** The scalar of that name; made at first use. */
@@ -70,14 +87,20 @@ export interface OptimizerGraph {
   readonly scalars: readonly HostScalar[];
 }
 
+export interface ApplyOptions {
+  /** Keep an average of every parameter that is trained, as state `average/{parameter}`. */
+  readonly average?: AverageConfig;
+}
+
 /**
  * The next value of every parameter: p - (value * factor + p * decay) after the chain. `initial` gives the first value
- * of a parameter; optimiser state starts at zero.
+ * of a parameter, and of its average; optimiser state starts at zero.
  */
 export function applyOptimizer(
   optimizer: Transformation,
   parameters: readonly { readonly name: string; readonly tensor: Tensor; readonly initial: () => NumericArray }[],
   gradients: readonly Tensor[],
+  { average }: ApplyOptions = {},
 ): OptimizerGraph {
   const context = new OptimizerContext();
   const start = parameters.map(({ name, tensor }, i) => ({
@@ -92,8 +115,16 @@ export function applyOptimizer(
     const update = updates.get(name);
     return { name, input: tensor, next: update ? subtracted(update) : tensor, initial };
   });
-  return { slots: [...slots, ...context.slots], scalars: [...context.scalars.values()] };
+  const averages = average ? slots.filter(({ name }) => updates.has(name)).map(averageOf(average, context)) : [];
+  return { slots: [...slots, ...averages, ...context.slots], scalars: [...context.scalars.values()] };
 }
+
+const averageOf =
+  (config: AverageConfig, context: OptimizerContext) =>
+  ({ name, input: { shape }, next, initial }: StateSlot): StateSlot => {
+    const average = input(averageName(name), "float32", shape);
+    return { name: averageName(name), input: average, next: averaged(context, config, average, next), initial };
+  };
 
 function subtracted({ parameter, value, factor, decay }: Update): Tensor {
   const kept = decay ? multiply(parameter, subtract(1, decay)) : parameter;

@@ -1,5 +1,8 @@
 // The transformations optimisers are made of, each as the reference chain has it (papers.md 5.2).
-import { add, divide, maximum, multiply, reduceSum, scalar, sqrt, type Tensor } from "../graph/index.js";
+import { add, divide, maximum, multiply, scalar, sqrt } from "../graph/index.js";
+import { accumulated, type MomentumDType } from "./momentum.js";
+import { globalNorm } from "./norms.js";
+import type { Schedule } from "./schedules.js";
 import { materialised, type Transformation } from "./transformation.js";
 
 /** Leaves parameters out of what follows: they stay as they are, keep no state, and clipping does not count them. */
@@ -19,26 +22,12 @@ export const clipByGlobalNorm =
     return updates.map((update) => ({ ...update, factor: multiply(update.factor, factor) }));
   };
 
-const norms = new WeakMap<Tensor, Tensor>();
-
-/** The root of the sum of squares over all given tensors. */
-export function globalNorm(tensors: readonly Tensor[]): Tensor {
-  const known = norms.get(tensors[0]!);
-  if (known) return known;
-  // Last made first: the backward pass makes the last layer's gradients first, and the runtime follows this order
-  // when it schedules; the other way round every gradient of the activations would stay alive to the end.
-  const squares = [...tensors].reverse().map((tensor) => reduceSum(multiply(tensor, tensor)));
-  const norm = sqrt(squares.reduce((total, square) => add(total, square), scalar(0)));
-  norms.set(tensors[0]!, norm);
-  return norm;
-}
-
 /**
  * Adam (Kingma and Ba, 2015, algorithm 1): m / (1 - b1^t) over sqrt(v / (1 - b2^t)) + epsilon, t = step + 1.
- * Written as a m / (sqrt(v) + epsilon c) with c = sqrt(1 - b2^t), a = c / (1 - b1^t) from the host.
+ * Written as a m / (sqrt(v) + epsilon c) with c = sqrt(1 - b2^t), a = c / (1 - b1^t) from the host. `momentumDtype` is that of m; v stays in float32, for half of it is too little (papers.md 8).
  */
 export const scaleByAdam =
-  ({ beta1 = 0.9, beta2 = 0.999, epsilon = 1e-8 } = {}): Transformation =>
+  ({ beta1 = 0.9, beta2 = 0.999, epsilon = 1e-8, momentumDtype = "float32" as MomentumDType } = {}): Transformation =>
   (updates, context) => {
     const correction = (step: number) => Math.sqrt(1 - beta2 ** (step + 1));
     const factor = context.scalar("adam/factor", (step) => correction(step) / (1 - beta1 ** (step + 1)));
@@ -47,7 +36,7 @@ export const scaleByAdam =
       const { name, value: g } = update;
       const first = multiply(update.factor, 1 - beta1);
       const second = multiply(multiply(update.factor, update.factor), 1 - beta2);
-      const m = context.state(`adam/m/${name}`, g.shape, (m) => add(multiply(m, beta1), multiply(g, first)));
+      const m = accumulated(context, `adam/m/${name}`, beta1, { value: g, factor: first }, momentumDtype);
       const v = context.state(`adam/v/${name}`, g.shape, (v) =>
         add(multiply(v, beta2), multiply(multiply(g, g), second)),
       );
@@ -57,12 +46,13 @@ export const scaleByAdam =
 
 /** SGD momentum as optax.trace: m = g + momentum m; with nesterov the update is g + momentum m (papers.md 5.3). */
 export const trace =
-  (momentum: number, nesterov = false): Transformation =>
+  (momentum: number, nesterov = false, dtype: MomentumDType = "float32"): Transformation =>
   (updates, context) =>
     updates.map((update) => {
-      const g = materialised(update);
-      const m = context.state(`momentum/${update.name}`, g.shape, (m) => add(multiply(m, momentum), g));
-      return { ...update, value: nesterov ? add(g, multiply(m, momentum)) : m, factor: scalar(1), decay: undefined };
+      const incoming = update.decay ? { value: materialised(update), factor: scalar(1) } : update;
+      const m = accumulated(context, `momentum/${update.name}`, momentum, incoming, dtype);
+      const value = nesterov ? add(multiply(incoming.value, incoming.factor), multiply(m, momentum)) : m;
+      return { ...update, value, factor: scalar(1), decay: undefined };
     });
 
 /** Multiplies every update by a number. */
@@ -72,11 +62,12 @@ export const scaleBy =
     updates.map((update) => ({ ...update, factor: multiply(update.factor, factor) }));
 
 /** [regular expression matched against the whole path, multiplier]; the first that matches decides. */
-export type Patterns = readonly (readonly [string, number])[];
+export type Patterns<T = number> = readonly (readonly [string, T])[];
 
-/** The multiplier of a path; `otherwise` when no pattern matches. */
-export function patternValue(patterns: Patterns, path: string, otherwise: number): number {
-  return patterns.find(([pattern]) => new RegExp(`^(?:${pattern})$`).test(path))?.[1] ?? otherwise;
+/** What the patterns say of a path; `otherwise` when none matches. */
+export function patternValue<T>(patterns: Patterns<T>, path: string, otherwise: T): T {
+  const found = patterns.find(([pattern]) => new RegExp(`^(?:${pattern})$`).test(path));
+  return found ? found[1] : otherwise;
 }
 
 /** Multiplies the updates of matching parameters. */
@@ -100,14 +91,24 @@ export const addDecayedWeights =
       return decay === 0 ? update : { ...update, decay: update.decay ? add(update.decay, decay) : scalar(decay) };
     });
 
-/** Multiplies updates, decay included, by the schedule's factor at this step. */
+/** Schedules of parameters that do not follow the common one; null leaves them frozen (papers.md 5.2, step 6). */
+export type SchedulePatterns = Patterns<Schedule | null>;
+
+/** Multiplies updates, decay included, by the schedule's factor at this step, or by that of the first pattern that matches. */
 export const scaleBySchedule =
-  (schedule: (step: number) => number): Transformation =>
-  (updates, context) => {
-    const now = context.scalar("schedule", schedule);
-    return updates.map((update) => ({
-      ...update,
-      factor: multiply(update.factor, now),
-      decay: update.decay && multiply(update.decay, now),
-    }));
-  };
+  (schedule: Schedule, patterns: SchedulePatterns = []): Transformation =>
+  (updates, context) =>
+    updates.map((update) => {
+      const index = patternValue<number>(
+        patterns.map(([pattern], i) => [pattern, i] as const),
+        update.name,
+        -1,
+      );
+      const own = patterns[index]?.[1] ?? schedule;
+      const now = context.scalar(index < 0 ? "schedule" : `schedule/${index}`, own);
+      return {
+        ...update,
+        factor: multiply(update.factor, now),
+        decay: update.decay && multiply(update.decay, now),
+      };
+    });

@@ -1,6 +1,7 @@
 /** What a recipe is: the settings of one training run, its defaults, and the checks that refuse a setting that means nothing. */
 import { createHash } from "node:crypto";
 import { z } from "zod";
+import { unknownMomentumDType } from "../optim/momentum.js";
 import type { ScheduleConfig } from "../optim/schedules.js";
 import { didYouMean } from "../text/nearest.js";
 import { type Duration, type DurationContext, durationUnits, toSteps } from "./durations.js";
@@ -56,6 +57,8 @@ const patterns = z.array(
   ]),
 );
 
+const momentumDtype = z.enum(["float32", "float16"], { error: ({ input }) => unknownMomentumDType(input) });
+
 const everyOptimizer = {
   learningRate: notNegative,
   weightDecay: notNegative.default(0),
@@ -64,7 +67,12 @@ const everyOptimizer = {
   learningRatePatterns: patterns.optional(),
 };
 // Adam's own defaults (Kingma and Ba, arXiv:1412.6980, algorithm 1).
-const adamMoments = { beta1: fraction.default(0.9), beta2: fraction.default(0.999), epsilon: positive.default(1e-8) };
+const adamMoments = {
+  beta1: fraction.default(0.9),
+  beta2: fraction.default(0.999),
+  epsilon: positive.default(1e-8),
+  momentumDtype: momentumDtype.default("float32"),
+};
 
 const optimizerSchema = z.discriminatedUnion(
   "name",
@@ -73,12 +81,26 @@ const optimizerSchema = z.discriminatedUnion(
       name: z.literal("sgd"),
       momentum: fraction.default(0.9),
       nesterov: z.boolean().default(false),
+      momentumDtype: momentumDtype.default("float32"),
       ...everyOptimizer,
     }),
     z.strictObject({ name: z.literal("adam"), ...adamMoments, ...everyOptimizer }),
     z.strictObject({ name: z.literal("adamw"), ...adamMoments, ...everyOptimizer }),
+    // big_vision's defaults (reference section 5.3)
+    z.strictObject({
+      name: z.literal("adafactor"),
+      minDimSizeToFactor: count.default(32),
+      decayRate: positive.default(0.8),
+      decayOffset: z.number().int().default(0),
+      beta2Cap: fraction.default(0.999),
+      clippingThreshold: positive.optional(),
+      momentum: fraction.default(0.9),
+      momentumDtype: momentumDtype.default("float16"),
+      epsilon: notNegative.default(1e-30),
+      ...everyOptimizer,
+    }),
   ],
-  { error: unknownName("optimizer", ["sgd", "adam", "adamw"]) },
+  { error: unknownName("optimizer", ["sgd", "adam", "adamw", "adafactor"]) },
 );
 
 const everySchedule = {

@@ -81,9 +81,16 @@ describe("checking", () => {
       ["optimizer.momentum: unknown key; known here: name, beta1"],
     ],
     [
+      "half precision of another kind",
+      { ...small, optimizer: { name: "adafactor", learningRate: 1, momentumDtype: "bfloat16" } },
+      ['optimizer.momentumDtype: momentum cannot be kept in "bfloat16", which ONNX Runtime does not pass'],
+    ],
+    [
       "an unknown optimiser",
       { ...small, optimizer: { name: "adamW2", learningRate: 1 } },
-      ['optimizer.name: unknown optimizer "adamW2"; expected one of sgd, adam, adamw; did you mean "adamw"?'],
+      [
+        'optimizer.name: unknown optimizer "adamW2"; expected one of sgd, adam, adamw, adafactor; did you mean "adamw"?',
+      ],
     ],
     ["two units", { ...small, total: { epochs: 1, steps: 2 } }, ["total: give exactly one of steps, examples"]],
     ["no unit", { ...small, total: {} }, ["total: give exactly one of steps, examples"]],
@@ -214,7 +221,10 @@ describe("overrides", () => {
     ["--optimizer.momentum=0.9", /--optimizer\.momentum: no setting of the optimizer "adamw" this recipe uses/],
     ["--model.depth=abc", /--model\.depth=abc: .*expected number/],
     ["--model.pooling=max", /--model\.pooling=max: .*"gap"\|"tok"/],
-    ["--optimizer.name=adamv", /--optimizer\.name=adamv: expected one of sgd, adam, adamw; did you mean "adam"\?/],
+    [
+      "--optimizer.name=adamv",
+      /--optimizer\.name=adamv: expected one of sgd, adam, adamw, adafactor; did you mean "adam"\?/,
+    ],
     ["--model.__proto__.x=1", /no such setting/],
   ])("refuses %s", (word, message) => {
     expect(() => set(word)).toThrow(message);

@@ -190,7 +190,7 @@ describe("what cannot be opened", () => {
       "  extra MAPHead_0/probe",
       "  missing Transformer/encoder_norm/scale",
       "  missing head/bias",
-      "  pos_embedding is int32 [1, 4, 16], expected [1, 4, 16]",
+      "  pos_embedding is int32 [1, 4, 16], expected float32 [1, 4, 16]",
     ]);
   });
 
