@@ -46,6 +46,11 @@ export interface ViTConfig {
   /** Classes of the head; 0 leaves the head away. */
   readonly classes: number;
   readonly pooling: Pooling;
+  /**
+   * Is the last norm applied to every token before they are pooled (the original), or to their mean (timm's `fc_norm`;
+   * pooling `gap` only)? These are different functions (papers.md 1.5).
+   */
+  readonly poolNorm: "before" | "after";
   readonly posEmbedding: PositionEmbedding;
   readonly posEmbeddingLayers: PositionLayers;
   /** Is the class token joined before (original, AugReg) or after (big_vision today) the position embedding is added? */
@@ -69,6 +74,7 @@ export const vitDefaults = {
   stem: { kind: "patch" },
   classes: 1000,
   pooling: "gap",
+  poolNorm: "before",
   posEmbedding: "learn",
   posEmbeddingLayers: "input",
   classTokenOrder: "before",
@@ -87,7 +93,7 @@ export interface ViTOutput {
   readonly preLogits: Tensor;
   /** [N, classes], or [N, tokens, classes] without pooling; undefined without a head. */
   readonly logits: Tensor | undefined;
-  /** Tokens after the final norm, without the class token, row by row of the grid: [N, rows * columns, d]. */
+  /** Tokens after the final norm (before one after the mean), without the class token, row by row: [N, rows * columns, d]. */
   readonly patches: Tensor;
   readonly grid: Grid;
   /**
@@ -95,7 +101,7 @@ export interface ViTOutput {
    * - `stem` [N, rows * columns, d] (and what the stem's own networks record), `withPositions` [N, t, d];
    * - below `Transformer/encoderblock_{l}/`: `attention` and `mlp` [N, t, d] (the branches before they are added),
    *   `afterAttention` and `output` [N, t, d], `withPositions` where positions are added there, `MultiHeadDotProductAttention_0/attentionWeights` [N, heads, t, t];
-   * - `encoded` [N, t, d] (after the final norm), `headInput` (pooled), `preLogits`, `logits`;
+   * - `encoded` [N, t, d] (after the final norm, unless that follows the mean), `headInput` (pooled), `preLogits`, `logits`;
    * - with attention pooling `MAPHead_0/MultiHeadDotProductAttention_0/attentionWeights` [N, heads, 1, t].
    */
   readonly intermediates: Readonly<Record<string, Tensor>>;
@@ -103,9 +109,14 @@ export interface ViTOutput {
 
 /**
  * The logits and intermediates of images [N, H, W, C] scaled to [-1, 1]. Throws ShapeError when the image is smaller
- * than a patch or the width does not divide into heads, RangeError when it does not divide by the position embedding.
+ * than a patch or the width does not divide into heads, RangeError when it does not divide by the position embedding or the
+ * norm shall follow another pooling than the mean.
  */
 export function vit(scope: Scope, image: Tensor, config: ViTConfig): ViTOutput {
+  const normLast = config.poolNorm === "after";
+  if (normLast && config.pooling !== "gap") {
+    throw new RangeError(`poolNorm "after" is for pooling "gap" (timm's fc_norm); this pools by "${config.pooling}"`);
+  }
   const features = stemFeatures(scope, image, config.stem, config.rematerialise);
   const { tokens, rows, columns } = patchEmbedding(scope.at("embedding"), features, config);
   const grid = { rows, columns };
@@ -121,10 +132,13 @@ export function vit(scope: Scope, image: Tensor, config: ViTConfig): ViTOutput {
     const body = () => encoderBlock(block, withLayerPositions(scope, block, from, l, grid, config), config, drop, bias);
     x = block.name("output", config.rematerialise ? rematerialise(body) : body());
   }
-  x = scope.name("encoded", layerNorm(encoder.at("encoder_norm"), x, config.layerNormEpsilon));
+  if (!normLast) x = layerNorm(encoder.at("encoder_norm"), x, config.layerNormEpsilon);
+  scope.name("encoded", x);
   const hasClassToken = config.pooling === "tok";
   const patches = hasClassToken ? sliceAxis(x, 1, 1, x.shape[1]!) : x;
-  let pooled = scope.name("headInput", pool(scope, x, config));
+  let pooled = pool(scope, x, config);
+  if (normLast) pooled = layerNorm(scope.at("fc_norm"), pooled, config.layerNormEpsilon);
+  scope.name("headInput", pooled);
   if (config.preLogits !== false) {
     const width = config.preLogits === true ? config.width : config.preLogits;
     pooled = tanh(dense(scope.at("pre_logits"), pooled, width));

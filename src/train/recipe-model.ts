@@ -59,6 +59,8 @@ const vitSchema = z
     mlpDim: count.optional(),
     /** Whatever the variant: a recipe says itself when it pools by the class token, as hybrids did. */
     pooling: z.enum(["gap", "tok", "map", "none"]).default("gap"),
+    /** The last norm before or after the mean over tokens; after is timm's `fc_norm`, for pooling gap. */
+    poolNorm: z.enum(["before", "after"]).optional(),
     posEmbedding: z.enum(["learn", "learn2d", "relative", "sincos2d", "none"]).default("learn"),
     posEmbeddingLayers: z.enum(["input", "everyLayer", "everyLayerShared"]).default("input"),
     classTokenOrder: z.enum(["before", "after"]).optional(),

@@ -129,6 +129,7 @@ function vitOf(view: View, hints: Hints, notes: string[]): ViTConfig {
     heads: headsOf(view, width, hints, notes),
     mlpDim: sizeInAnyBlock(view, "MlpBlock_0/Dense_0/bias"),
     classes: sizeOf(view, "head/bias") ?? 0,
+    poolNorm: view.has("fc_norm/scale") ? "after" : "before",
     pooling: view.has("cls") ? "tok" : view.has("MAPHead_0/probe") ? "map" : "gap",
     posEmbedding: hasTable ? "learn" : "sincos2d",
     preLogits: preLogits === undefined ? false : preLogits === width ? true : preLogits,

@@ -54,6 +54,7 @@ const cases: Record<string, Case> = {
   "pre-logits as wide as the model": { changes: { preLogits: true, pooling: "tok" }, image: plain },
   "pre-logits of another width": { changes: { preLogits: 5, pooling: "map" }, image: plain },
   "pre-logits of every token": { changes: { preLogits: 5, pooling: "none" }, image: plain },
+  "the norm after the mean": { changes: { poolNorm: "after" }, image: plain },
   "no head": { changes: { classes: 0 }, image: plain },
   "erf GELU": { changes: { gelu: "erf" }, image: plain },
   "erf GELU in the pooling head": { changes: { gelu: "erf", pooling: "map" }, image: plain },
@@ -94,6 +95,12 @@ for (const { device, missing } of testDevices) {
     });
   });
 }
+
+test("the norm after another pooling than the mean is refused", () => {
+  expect(() => traceTiny({ pooling: "tok", poolNorm: "after" }, plain)).toThrow(
+    /poolNorm "after" is for pooling "gap"/,
+  );
+});
 
 test("the comparison sees a wrong model: other GELU, epsilon, or pooling", () => {
   const { config, parameters } = traceTiny({}, plain);

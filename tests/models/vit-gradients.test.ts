@@ -55,6 +55,7 @@ const cases: Record<string, Partial<ViTConfig>> = {
   },
   "tok, learn, pre-logits": { pooling: "tok", preLogits: true },
   "none, sincos2d, pre-logits of another width": { pooling: "none", posEmbedding: "sincos2d", preLogits: 5 },
+  "gap, learn, the norm after the mean": { poolNorm: "after" },
   "gap, learn, no head": { classes: 0 },
   "map, learn, erf GELU": { pooling: "map", gelu: "erf" },
   "gap, learn, rematerialised": { rematerialise: true },

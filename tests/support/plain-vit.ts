@@ -9,6 +9,8 @@ export interface PlainViTConfig {
   readonly mlpDim: number;
   readonly classes: number;
   readonly pooling: "tok" | "gap" | "map" | "none";
+  /** With `after` the mean over tokens is normalised, not the tokens. */
+  readonly poolNorm: "before" | "after";
   readonly posEmbedding: "learn" | "learn2d" | "relative" | "sincos2d" | "none";
   readonly posEmbeddingLayers: "input" | "everyLayer" | "everyLayerShared";
   readonly classTokenOrder: "before" | "after";
@@ -256,7 +258,9 @@ function one(
     x = added(x, hidden);
     note(`${path}/output`, x.data);
   }
-  x = layerNorm(x, top("Transformer/encoder_norm/scale"), top("Transformer/encoder_norm/bias"), epsilon);
+  if (config.poolNorm === "before") {
+    x = layerNorm(x, top("Transformer/encoder_norm/scale"), top("Transformer/encoder_norm/bias"), epsilon);
+  }
   note("encoded", x.data);
 
   let pooled: Rows;
@@ -267,6 +271,7 @@ function one(
     x.data.forEach((value, i) => {
       pooled.data[i % d]! += value / x.count;
     });
+    if (config.poolNorm === "after") pooled = layerNorm(pooled, top("fc_norm/scale"), top("fc_norm/bias"), epsilon);
   } else {
     const probe = { count: 1, width: d, data: top("MAPHead_0/probe") };
     const y = attention(at("MAPHead_0/MultiHeadDotProductAttention_0"), probe, x, heads);

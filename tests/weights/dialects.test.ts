@@ -6,7 +6,9 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { ModelConfig } from "../../src/models/index.js";
 import {
   loadWeights,
+  readSafetensors,
   type StoredTensor,
+  saveWeights,
   type Weights,
   withClassTokenOrder,
   writeNpz,
@@ -322,11 +324,41 @@ describe("timm", () => {
     expect(await models.forward(loaded)).toEqual(await models.forward(weights));
   });
 
-  test("a norm after the mean is another network and is refused", async () => {
+  test("timm's fc_norm, the norm after the mean, both ways", async () => {
+    const weights = models.weightsOf({ ...models.vit, pooling: "gap", poolNorm: "after", gelu: "erf" } as ModelConfig);
+    const { cls_token: _, "norm.weight": scale, "norm.bias": bias, ...rest } = tables.timmViTTable();
+    const same = (ours: string, shape: number[]): tables.TheirTensor => ({ shape, place: (index) => [ours, index] });
+    const table = {
+      ...rest,
+      pos_embed: same("pos_embedding", [1, 4, 8]),
+      "fc_norm.weight": same("fc_norm/scale", scale!.shape as number[]),
+      "fc_norm.bias": same("fc_norm/bias", bias!.shape as number[]),
+    };
+    const path = join(folder, "fc-norm.safetensors");
+    const theirs = tables.theirTensors(table, weights);
+    await writeSafetensors(path, theirs);
+    const loaded = await loadWeights(path, { config: { heads: 2 } });
+    expect(loaded.config).toMatchObject({ pooling: "gap", poolNorm: "after" });
+    expect(await models.forward(loaded)).toEqual(await models.forward(weights));
+    const before = { ...weights, config: { ...weights.config, poolNorm: "before" } as ModelConfig };
+    const moved = new Map(
+      [...weights.tensors].map(([name, t]) => [name.replace("fc_norm", "Transformer/encoder_norm"), t]),
+    );
+    expect(await models.forward({ ...before, tensors: moved })).not.toEqual(await models.forward(weights));
+    const back = join(folder, "fc-norm-back.safetensors");
+    expect((await saveWeights(back, weights, "timm")).lost.join()).toMatch(
+      /class_token=False, global_pool="avg" to timm/,
+    );
+    const written = await readSafetensors(back);
+    expect([...written.tensors.keys()].sort()).toEqual([...theirs.keys()].sort());
+    expect(await models.forward(await loadWeights(back))).toEqual(await models.forward(weights));
+  });
+
+  test("a norm after the mean beside a class token is another network and is refused", async () => {
     const tensors = tables.theirTensors(tables.timmViTTable(), vit);
     tensors.set("fc_norm.weight", { dtype: "float32", shape: [8], data: new Float32Array(8) });
-    const path = join(folder, "fc-norm.safetensors");
+    const path = join(folder, "fc-norm-cls.safetensors");
     await writeSafetensors(path, tensors);
-    await expect(loadWeights(path)).rejects.toThrow(/fc_norm: timm normalises after the mean/);
+    await expect(loadWeights(path)).rejects.toThrow(/fc_norm and a class token: timm then averages the patches/);
   });
 });

@@ -55,6 +55,8 @@ function rowsOf(ourPosition: string, rootAlone: boolean): Row[] {
     ...torchDense(`${block}/MlpBlock_0/Dense_0`, "blocks.{l}.mlp.fc1"),
     ...torchDense(`${block}/MlpBlock_0/Dense_1`, "blocks.{l}.mlp.fc2"),
     ...torchNorm("Transformer/encoder_norm", "norm"),
+    // instead of the one before where the mean over tokens is normalised (papers.md 1.5)
+    ...torchNorm("fc_norm", "fc_norm"),
     ...torchDense("pre_logits", "pre_logits.fc"),
     ...torchDense("head", "head"),
     { ours: "MAPHead_0/probe", theirs: "attn_pool.latent" },
@@ -70,9 +72,9 @@ function rowsOf(ourPosition: string, rootAlone: boolean): Row[] {
 
 function recognise({ entries }: FileContents, hints: Hints): Reading | undefined {
   if (!entries.has("patch_embed.proj.weight") || !entries.has("pos_embed")) return undefined;
-  if (entries.has("fc_norm.weight")) {
+  if (entries.has("fc_norm.weight") && entries.has("cls_token")) {
     throw new WeightsError(
-      'it has fc_norm: timm normalises after the mean over tokens, which is another network than pooling "gap" here (norm, then mean; papers.md 1.5). Use weights with global_pool "token" or "map", or with fc_norm=False',
+      'it has fc_norm and a class token: timm then averages the patches beside the class token, which no pooling here does. Use weights with global_pool "token" or "map", or with class_token=False',
     );
   }
   const rootAlone = entries.has("patch_embed.backbone.conv.weight");
@@ -112,7 +114,8 @@ export const timmViT: Layout = {
     if (config.layerNormEpsilon !== 1e-6)
       lost.push(`its layer-norm epsilon of ${config.layerNormEpsilon} (timm has 1e-6)`);
     if (config.pooling === "gap") {
-      lost.push('its pooling (pass class_token=False, global_pool="avg", fc_norm=False to timm)');
+      const norm = config.poolNorm === "before" ? ", fc_norm=False" : "";
+      lost.push(`its pooling (pass class_token=False, global_pool="avg"${norm} to timm)`);
     }
     if (config.pooling === "map") lost.push('its pooling (pass class_token=False, global_pool="map" to timm)');
     return lost;
