@@ -19,6 +19,7 @@ import type { HubOptions } from "./hub.js";
 import { type Hints, type LayoutName, type Reading, recogniseLayout } from "./layouts/index.js";
 import { type Assignment, assign, type Named, type Shape, toOurs } from "./layouts/table.js";
 import { describeOwn, resizedPreprocessing, usualPreprocessing, type WeightsMetadata } from "./metadata.js";
+import { enlargeMixer } from "./mixer-resolution.js";
 import { requireFinite, toFloat32, weightDTypes } from "./numbers.js";
 import { type PositionResize, positionResizes, resizeLine, resizePositions } from "./positions.js";
 import { openSource } from "./sources.js";
@@ -50,7 +51,7 @@ export interface LoadedWeights extends Weights {
 }
 
 export interface LoadOptions {
-  /** Size of the images the network is wanted for, in pixels, [height, width] or one for both: positions are resized. */
+  /** Size of the images the network is wanted for, in pixels, [height, width] or one for both: positions are resized, a Mixer's mixing repeated. */
   readonly image?: number | readonly [number, number];
   /** How positions are resized; as the code the weights come from does it when left out. */
   readonly positionResize?: PositionResize;
@@ -249,8 +250,9 @@ function usualResize(layout: LayoutName, format: "safetensors" | "npz"): Positio
 }
 
 /**
- * Weights for images of another size: learned positions are resized to the new grid, told through `note`. Throws
- * WeightsError for an MLP-Mixer whose number of patches would change, for relative positions and for images too small.
+ * Weights for images of another size: learned positions are resized to the new grid, an MLP-Mixer's token mixing is repeated
+ * for K times its size (see `enlargeMixer`); both are told through `note`. Throws WeightsError for an MLP-Mixer at any other
+ * size, for relative positions and for images too small.
  */
 export function resizeImages(
   weights: Weights,
@@ -273,9 +275,11 @@ export function resizeImages(
     throw new WeightsError(`images of ${sides.join(" x ")} pixels are smaller than a patch`);
   if (config.family === "mixer") {
     if (from.rows * from.columns === to.rows * to.columns) return { ...weights, metadata, image: wanted };
-    throw new WeightsError(
-      `an MLP-Mixer mixes a fixed number of patches (${from.rows * from.columns}); it cannot take ${to.rows * to.columns}. Resize its images to ${image.height} x ${image.width}`,
+    const larger = enlargeMixer(config, tensors, from, to);
+    note(
+      `token mixing repeated ${larger.factor}^2 times for ${grids} patches: block-diagonal, each copy sees every ${larger.factor}th patch along both sides (papers.md 3.2)`,
     );
+    return { ...weights, config: larger.config, metadata, image: wanted, tensors: larger.tensors };
   }
   if (config.family === "vit" && config.posEmbedding === "relative") {
     throw new WeightsError(`relative position embeddings belong to their grid; they are not resized from ${grids}`);

@@ -89,8 +89,10 @@ describe("images of another size", () => {
     const mixer = join(folder, "mixer.safetensors");
     await saveWeights(mixer, models.weightsOf(models.mixer), "fovea");
     await expect(loadWeights(mixer, { image: 12 })).rejects.toThrow(
-      /a fixed number of patches \(4\); it cannot take 9/,
+      /a fixed number of patches: one of 2 x 2 takes images of K times as many on both sides.*3 x 3 are not/,
     );
+    await expect(loadWeights(mixer, { image: [16, 8] })).rejects.toThrow(/4 x 2 are not/);
+    await expect(loadWeights(mixer, { image: 4 })).rejects.toThrow(/1 x 1 are not/);
     expect((await loadWeights(mixer, { image: [4, 16] })).image).toMatchObject({ height: 4, width: 16 });
     const relative = join(folder, "relative.safetensors");
     await saveWeights(relative, models.weightsOf({ ...models.vit, posEmbedding: "relative" } as ModelConfig), "fovea");
