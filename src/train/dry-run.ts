@@ -37,7 +37,12 @@ function ratioOf(model: ModelConfig): number {
 export async function dryRun(recipe: Recipe): Promise<DryRun> {
   const source = await openPart(recipe.data.train, "train");
   try {
-    const { plan, objective, training } = await prepareTraining(recipe, source.length, source.classNames.length);
+    const { plan, objective, training } = await prepareTraining(
+      recipe,
+      source.length,
+      source.classNames.length,
+      source.vectorTargets,
+    );
     await objective.close?.();
     const { parameterCount, cost, slots } = training;
     const matmulGflops = await evaluateMatmulRate(recipe.threads);

@@ -12,11 +12,17 @@ export interface PreparedTraining {
 }
 
 /**
- * Plans a run, opens its objective and builds its graphs, for a training source of so many images and classes. Throws what
+ * Plans a run, opens its objective and builds its graphs, for a training source of so many images and classes,
+ * with or without vectors of targets. Throws what
  * `planRun`, the objective and `buildTraining` throw; nothing is left open then.
  */
-export async function prepareTraining(recipe: Recipe, datasetSize: number, classes: number): Promise<PreparedTraining> {
-  const plan = planRun(recipe, datasetSize, classes);
+export async function prepareTraining(
+  recipe: Recipe,
+  datasetSize: number,
+  classes: number,
+  sourceTargets = false,
+): Promise<PreparedTraining> {
+  const plan = planRun(recipe, datasetSize, classes, sourceTargets);
   const objective = await objectiveKind(recipe.objective).open(recipe.objective, plan.objective);
   try {
     return { plan, objective, training: buildTraining(objective, plan.training, recipe.seed) };

@@ -78,6 +78,7 @@ export class Run {
     const tensorBoard = new TensorBoardWriter(folder, restored?.step);
     const run = new Run(parts, openLoaders(parts), metrics, tensorBoard, progress);
     if (restored) run.best = (await bestSoFar(folder))?.value;
+    for (const note of Object.values(parts.streams).flatMap((source) => source.notes ?? [])) progress.note(note);
     if (restored) progress.note(`resumed from step ${restored.step} (${restored.path})`);
     return run;
   }

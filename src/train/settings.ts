@@ -67,10 +67,11 @@ export interface RunPlan {
 }
 
 /**
- * Every duration of a recipe in steps, and the configuration of its graphs. Throws when a duration means nothing, and
+ * Every duration of a recipe in steps, and the configuration of its graphs; `sourceTargets` says whether the training source
+ * brings vectors of targets. Throws when a duration means nothing, and
  * RangeError when there is nothing to tell apart.
  */
-export function planRun(recipe: Recipe, datasetSize: number, classes: number): RunPlan {
+export function planRun(recipe: Recipe, datasetSize: number, classes: number, sourceTargets = false): RunPlan {
   const headClasses = objectiveKind(recipe.objective).headClasses(recipe.objective, classes);
   if (headClasses === 1) {
     throw new RangeError(
@@ -102,7 +103,7 @@ export function planRun(recipe: Recipe, datasetSize: number, classes: number): R
       batchSize: recipe.batchSize,
       evaluationBatchSize: recipe.batchSize,
       classes,
-      vectorTargets: bringsTargets(recipe.data.train.preprocessing),
+      vectorTargets: sourceTargets || bringsTargets(recipe.data.train.preprocessing),
       ...(recipe.threads !== undefined && { threads: recipe.threads }),
     },
   };

@@ -75,7 +75,12 @@ export async function train(recipe: Recipe, options: TrainOptions = {}): Promise
       data.evaluation && (await open(options.sources?.evaluation, data.evaluation, "evaluation"));
     if (evaluationSource && kind.headClasses(recipe.objective, 2) > 0)
       requireSameClasses(trainSource, evaluationSource);
-    const prepared = await prepareTraining(recipe, trainSource.length, trainSource.classNames.length);
+    const prepared = await prepareTraining(
+      recipe,
+      trainSource.length,
+      trainSource.classNames.length,
+      trainSource.vectorTargets,
+    );
     objective = prepared.objective;
     const device: Device = parseDevice(recipe.device);
     program = await compile(prepared.training.source, {

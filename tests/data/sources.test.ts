@@ -85,6 +85,7 @@ describe.each([...stored, ...others])("every source (%s)", (_, spec) => {
     for (const index of [0, Math.floor(source.length / 2), source.length - 1]) {
       const example = await source.get(index);
       expect(example.label).toBe(source.labels[index]);
+      expect(source.idOf!(index)).toBe(example.id);
       expect(source.classNames[example.label]).toBeDefined();
       const pixels = await decodeImage(example.image, example.id);
       expect([pixels.channels, pixels.data.length]).toEqual([3, pixels.height * pixels.width * 3]);

@@ -19,7 +19,7 @@ export interface BatchArrays {
   readonly shape: readonly [number, number, number, number];
   /** [N] */
   readonly label: Int32Array;
-  /** [N, depth] of `onehot`, where the preprocessing has it. */
+  /** [N, K]: the targets of the source, or [N, depth] of `onehot`; absent without either. */
   readonly labels?: Float32Array;
   /** [N]: 1 for an example, 0 for padding or an example that could not be read. */
   readonly mask: Float32Array;
@@ -86,9 +86,10 @@ export function createBatchMaker(
     if (kept) return kept;
     const known = bad.get(index);
     if (known) throw new ExampleError(known.id, known.reason);
-    const { id, label, image } = await (reads.get(index) ?? source.get(index));
+    const { id, label, targets, image } = await (reads.get(index) ?? source.get(index));
     reads.delete(index);
-    const prepared = { label, record: await applyPreprocessing(fixed, { id, label, image }, still) };
+    const read = { id, label, image, ...(targets && { labels: targets }) };
+    const prepared = { label, record: await applyPreprocessing(fixed, read, still) };
     const bytes = sizeOf(prepared.record.image);
     if (cachedBytes + bytes <= options.cacheBytes && !cache.has(index)) {
       cachedBytes += bytes;

@@ -14,7 +14,7 @@ export interface DataRecord {
   readonly image: AnyImage;
   /** The class, or the classes of a multi-label example. */
   readonly label: number | readonly number[];
-  /** The target vector, once `onehot` has made it. */
+  /** The target vector: the source's, or made by `onehot`. */
   readonly labels?: Float32Array;
 }
 
@@ -210,7 +210,8 @@ export const opDefinitions: Readonly<Record<string, OpDefinition>> = {
     create: () => onPixels("grey", toGrey),
   },
   onehot: {
-    summary: "turn the label into a vector of `depth` targets: `on` at its class (at each of several), `off` elsewhere",
+    summary:
+      "turn the label into a vector of `depth` targets: `on` at its class (at each of several), `off` elsewhere; soft labels of the source lie between the two",
     random: false,
     changesImage: false,
     parameters: [
@@ -220,15 +221,23 @@ export const opDefinitions: Readonly<Record<string, OpDefinition>> = {
     ],
     create: (args) => {
       const depth = args["depth"] as number;
+      const [on, off] = [args["on"] as number, args["off"] as number];
       return (record) => {
-        const labels = new Float32Array(depth).fill(args["off"] as number);
+        if (record.labels) {
+          if (record.labels.length !== depth)
+            throw new Error(
+              `onehot(${depth}) does not fit the ${record.labels.length} targets of ${record.id}; leave it out, the source brings them`,
+            );
+          return { ...record, labels: record.labels.map((target) => off + (on - off) * target) };
+        }
+        const labels = new Float32Array(depth).fill(off);
         for (const label of typeof record.label === "number" ? [record.label] : record.label) {
           if (!(Number.isInteger(label) && label >= 0 && label < depth)) {
             throw new Error(
               `onehot(${depth}) cannot hold the label ${label} of ${record.id}; labels must be whole numbers from 0 to ${depth - 1}`,
             );
           }
-          labels[label] = args["on"] as number;
+          labels[label] = on;
         }
         return { ...record, labels };
       };

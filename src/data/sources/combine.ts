@@ -33,6 +33,8 @@ export function subsetOfClasses(
   const newLabel = new Map(chosen.map((label, i) => [label, relabel ? i : label]));
   const indices = indicesWhere(source, (label) => newLabel.has(label));
   return view(source, indices, (label) => newLabel.get(label)!, {
+    // Targets of classes that are left out are dropped; the others stay as they are.
+    ...(relabel && { retarget: (targets: Float32Array) => Float32Array.from(chosen, (label) => targets[label]!) }),
     name: `${source.name} (${chosen.map((label) => source.classNames[label]).join(", ")})`,
     classNames: relabel ? chosen.map((label) => source.classNames[label]!) : source.classNames,
     recipe: source.recipe && { kind: "subset", of: source.recipe, classes: chosen, relabel },
@@ -110,8 +112,22 @@ export function concat(
   );
   const recipes = sources.map((source) => source.recipe);
   const whole = { name: sources.map((source) => source.name).join(" + "), length: labels.length };
+  const vectorTargets = sources.some((source) => source.vectorTargets);
+  const find = (index: number): readonly [source: number, index: number] => {
+    const i = starts.findLastIndex((start) => start <= index);
+    return [i, index - starts[i]!];
+  };
+  const ids = sources.map((source) => source.idOf);
   return {
     ...whole,
+    ...(vectorTargets && { vectorTargets }),
+    ...notesOf(sources),
+    ...(ids.every((idOf) => idOf !== undefined) && {
+      idOf: (index: number) => {
+        const [i, own] = find(index);
+        return ids[i]!(own);
+      },
+    }),
     split: [...new Set(sources.map((source) => source.split))].join(" + "),
     classNames,
     labels,
@@ -120,13 +136,37 @@ export function concat(
     }),
     get: async (index) => {
       checkIndex(whole, index);
-      const i = starts.findLastIndex((start) => start <= index);
-      return { ...(await sources[i]!.get(index - starts[i]!)), label: labels[index]! };
+      const [i, own] = find(index);
+      const { targets, ...example } = await sources[i]!.get(own);
+      const label = labels[index]!;
+      return {
+        ...example,
+        label,
+        ...(vectorTargets && { targets: placedTargets(targets, label, maps[i]!, classNames.length) }),
+      };
     },
     close: async () => {
       for (const source of sources) await source.close();
     },
   };
+}
+
+/** The targets of one of several sources over the classes of all; 1 at the label where it has none of its own. */
+function placedTargets(
+  own: Float32Array | undefined,
+  label: number,
+  map: readonly number[],
+  length: number,
+): Float32Array {
+  const targets = new Float32Array(length);
+  if (!own) targets[label] = 1;
+  else for (const [i, target] of own.entries()) targets[map[i]!] = target;
+  return targets;
+}
+
+function notesOf(sources: readonly ImageSource[]): { notes?: readonly string[] } {
+  const notes = sources.flatMap((source) => source.notes ?? []);
+  return notes.length === 0 ? {} : { notes };
 }
 
 function mergeByName(sources: readonly ImageSource[]): { classNames: string[]; maps: number[][] } {
@@ -152,23 +192,35 @@ function indicesWhere(source: ImageSource, test: (label: number) => boolean): In
   return Int32Array.from(indices);
 }
 
+interface ViewOptions {
+  readonly name: string;
+  readonly classNames: readonly string[];
+  readonly recipe: SourceRecipe | undefined;
+  readonly retarget?: (targets: Float32Array) => Float32Array;
+}
+
 function view(
   source: ImageSource,
   indices: Int32Array,
   relabel: (label: number) => number,
-  { name, classNames, recipe }: { name: string; classNames: readonly string[]; recipe: SourceRecipe | undefined },
+  { name, classNames, recipe, retarget = (targets) => targets }: ViewOptions,
 ): ImageSource {
   const labels = Int32Array.from(indices, (index) => relabel(source.labels[index]!));
   const self = { name, length: indices.length };
+  const { idOf, vectorTargets } = source;
   return {
     ...self,
     split: source.split,
     classNames,
     labels,
     ...(recipe && { recipe }),
+    ...(vectorTargets && { vectorTargets }),
+    ...notesOf([source]),
+    ...(idOf && { idOf: (index: number) => idOf(indices[index]!) }),
     get: async (index) => {
       checkIndex(self, index);
-      return { ...(await source.get(indices[index]!)), label: labels[index]! };
+      const { targets, ...example } = await source.get(indices[index]!);
+      return { ...example, label: labels[index]!, ...(targets && { targets: retarget(targets) }) };
     },
     close: () => source.close(),
   };

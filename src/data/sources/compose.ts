@@ -1,36 +1,60 @@
 /** Source specs that say more than a place: some of the classes, a part of the examples, several sources joined by " + ". */
 import { basename } from "node:path";
 import { concat, subsetOfClasses, take } from "./combine.js";
+import { relabel, selectByList, takeBalanced } from "./relabel.js";
 import type { ImageSource } from "./types.js";
 
 /** What any spec may ask for after its `?`, whatever its kind. */
-export const selectionOptions: readonly string[] = ["only", "without", "take", "seed"];
+export const selectionOptions: readonly string[] = [
+  "labels",
+  "include",
+  "exclude",
+  "only",
+  "without",
+  "take",
+  "balanced",
+  "seed",
+];
 
 export interface Selection {
+  /** A file of labels that replace the source's own (labels-file.ts). */
+  readonly labels?: string;
+  /** A file with the ids of the examples to keep. */
+  readonly include?: string;
+  /** A file with the ids of the examples to leave out. */
+  readonly exclude?: string;
   /** Names of the classes to keep, separated by commas. */
   readonly only?: string;
   /** Names of the classes to leave out. */
   readonly without?: string;
   /** How many examples to keep, drawn by `seed`. */
   readonly take?: string;
+  /** `true`: as many examples of each class. */
+  readonly balanced?: string;
   readonly seed?: string;
 }
 
 const names = (list: string): string[] => list.split(",").map((name) => name.trim());
 
 /**
- * The part of a source that a selection asks for; classes are numbered anew in the order of their names in the source.
- * @throws for a class the source does not have and a number of examples that is none.
+ * The part of a source that a selection asks for: labels first, then lists of examples, classes (numbered anew in the order
+ * of their names in the source) and at last the number of examples.
+ * @throws for a class the source does not have, a number of examples that is none, and files that do not fit the source.
  */
-export function applySelection(source: ImageSource, selection: Selection): ImageSource {
+export async function applySelection(source: ImageSource, selection: Selection): Promise<ImageSource> {
   let chosen = source;
+  if (selection.labels !== undefined) chosen = await relabel(chosen, selection.labels);
+  for (const keep of ["include", "exclude"] as const) {
+    const path = selection[keep];
+    if (path !== undefined) chosen = await selectByList(chosen, path, keep);
+  }
   if (selection.only !== undefined || selection.without !== undefined) {
-    const kept = selection.only === undefined ? source.classNames : names(selection.only);
+    const kept = selection.only === undefined ? chosen.classNames : names(selection.only);
     const dropped = selection.without === undefined ? [] : names(selection.without);
-    const unknown = dropped.filter((name) => !source.classNames.includes(name));
+    const unknown = dropped.filter((name) => !chosen.classNames.includes(name));
     if (unknown.length > 0) {
       throw new Error(
-        `${source.name} has no class ${unknown.join(", ")}; its classes are ${source.classNames.join(", ")}.`,
+        `${chosen.name} has no class ${unknown.join(", ")}; its classes are ${chosen.classNames.join(", ")}.`,
       );
     }
     chosen = subsetOfClasses(
@@ -38,7 +62,14 @@ export function applySelection(source: ImageSource, selection: Selection): Image
       kept.filter((name) => !dropped.includes(name)),
     );
   }
-  return selection.take === undefined ? chosen : take(chosen, Number(selection.take), Number(selection.seed ?? 0));
+  const { balanced = "false" } = selection;
+  if (!["true", "false"].includes(balanced)) throw new Error(`balanced is true or false, not "${balanced}".`);
+  if (selection.take === undefined) {
+    if (balanced === "true") throw new Error("balanced=true says how take=n draws; give both.");
+    return chosen;
+  }
+  const draw = balanced === "true" ? takeBalanced : take;
+  return draw(chosen, Number(selection.take), Number(selection.seed ?? 0));
 }
 
 /** The specs joined in one by " + "; one element when there is nothing to join. */

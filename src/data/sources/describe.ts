@@ -2,7 +2,8 @@
 import { createHash } from "node:crypto";
 import { decodeImage, imageHeader } from "../decode.js";
 import { ExampleError } from "../image.js";
-import { chooseSplit, parseSpec, readSet } from "./open.js";
+import { splitSpecs } from "./compose.js";
+import { chooseSplit, openSource, parseSpec, readSet, selected } from "./open.js";
 import type { Example, ImageSource } from "./types.js";
 
 export interface DescribeOptions {
@@ -65,16 +66,14 @@ export async function describeSource(
   spec: string,
   { split, sample = 64 }: DescribeOptions = {},
 ): Promise<SourceDescription> {
-  const parsed = parseSpec(spec);
-  const set = await readSet(parsed);
-  const wanted = split ?? parsed.options["split"];
-  const names = wanted === undefined ? set.splits : [chooseSplit(spec, set.splits, wanted)];
-  const problems: SourceProblem[] = set.problems.map((text) => ({ level: "warning", text }));
+  const { kind, splits: names, licenceFiles, open, warnings } = await readSpec(spec, split);
+  const problems: SourceProblem[] = warnings.map((text) => ({ level: "warning", text }));
   const seen = new Map<string, { id: string; split: string; label: number }>();
   const duplicates: Duplicate[] = [];
   const splits: SplitDescription[] = [];
   for (const name of names) {
-    const source = await set.open(name);
+    const source = await open(name);
+    problems.push(...(source.notes ?? []).map((text) => ({ level: "warning" as const, text })));
     try {
       const onExample =
         sample < source.length
@@ -100,7 +99,47 @@ export async function describeSource(
   }
   for (const description of splits) problems.push(...splitProblems(description));
   problems.push(...duplicateProblems(duplicates));
-  return { spec, kind: parsed.kindName, splits, licenceFiles: set.licenceFiles, problems };
+  return { spec, kind, splits, licenceFiles, problems };
+}
+
+interface ReadSpec {
+  readonly kind: string;
+  readonly splits: readonly string[];
+  readonly licenceFiles: readonly string[];
+  readonly warnings: readonly string[];
+  open(split: string): Promise<ImageSource>;
+}
+
+/** What can be opened of a spec: every split, or the wanted one; of joined specs those that all of them have. */
+async function readSpec(spec: string, split: string | undefined): Promise<ReadSpec> {
+  const parts = splitSpecs(spec).map(parseSpec);
+  const sets = await Promise.all(parts.map(readSet));
+  const [parsed, set] = [parts[0]!, sets[0]!];
+  if (parts.length === 1) {
+    const wanted = split ?? parsed.options["split"];
+    return {
+      kind: parsed.kindName,
+      splits: wanted === undefined ? set.splits : [chooseSplit(spec, set.splits, wanted)],
+      licenceFiles: set.licenceFiles,
+      warnings: set.problems,
+      open: async (name) => selected(parsed, await set.open(name)),
+    };
+  }
+  const has = (name: string, i: number): boolean => {
+    try {
+      return chooseSplit(parts[i]!.spec, sets[i]!.splits, name) !== undefined;
+    } catch {
+      return false;
+    }
+  };
+  const common = set.splits.filter((name) => parts.every((_, i) => has(name, i)));
+  return {
+    kind: parts.map(({ kindName }) => kindName).join(" + "),
+    splits: split !== undefined ? [split] : common.length > 0 ? common : [set.splits[0]!],
+    licenceFiles: [...new Set(sets.flatMap(({ licenceFiles }) => licenceFiles))],
+    warnings: sets.flatMap(({ problems }) => problems),
+    open: (name) => openSource(spec, { split: name }),
+  };
 }
 
 /** Faults that can be seen from labels alone; a run or an evaluation calls it before it starts. */

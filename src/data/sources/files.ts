@@ -50,6 +50,7 @@ export async function imageFiles(places: readonly (string | NamedImage)[]): Prom
     split: "",
     classNames: [],
     labels: new Int32Array(images.length),
+    idOf: (index) => idOf(images[index]!),
     get: async (index) => {
       checkIndex(source, index);
       const image = images[index]!;

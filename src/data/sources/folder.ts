@@ -33,6 +33,7 @@ async function readFolder(root: string, spec: string): Promise<ImageSet> {
         labels,
         classNames: layout.classNames,
         recipe: { kind: "open", spec, split },
+        idOf: (index) => join(root, names[index]!),
         get: async (index) => {
           checkIndex(source, index);
           const id = join(root, names[index]!);

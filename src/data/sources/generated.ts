@@ -74,6 +74,7 @@ async function readShapes(spec: string, options: Readonly<Record<string, string>
           return allLabels();
         },
         recipe: { kind: "open", spec, split },
+        idOf: (index) => `${spec}/${split}#${index}`,
         get: async (index) => {
           checkIndex(source, index);
           const layout = layOutScene(ownSeed, index, scenes);

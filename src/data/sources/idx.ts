@@ -79,6 +79,7 @@ async function openSplit(
     labels,
     classNames,
     recipe: { kind: "open", spec, split },
+    idOf: (index) => `${imagesPath}#${index}`,
     get: async (index) => {
       checkIndex(source, index);
       if (closed) throw new Error(`${name} is closed and cannot be read any more`);

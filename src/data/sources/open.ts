@@ -9,6 +9,7 @@ import { generatedKind } from "./generated.js";
 import { idxKind } from "./idx.js";
 import { parquetKind } from "./parquet.js";
 import { requirePath } from "./paths.js";
+import { relabel } from "./relabel.js";
 import { tarKind } from "./tar.js";
 import type { ImageSet, ImageSource, SourceKind, SourceRecipe, SpecTarget } from "./types.js";
 
@@ -33,8 +34,9 @@ export interface ParsedSpec extends SpecTarget {
  *
  * A spec is a path (`photos/`, `photos.tar`, `shards/`, a folder of IDX files), `kind:path?option=value&...`, or the name of a
  * set without a path: `embedded:clothing`, `generated:shapes?label=count&length=2000`. Without `split` the training split is
- * opened, or the only one there is. Any spec takes the options `only`, `without` (names separated by commas), `take` and
- * `seed` (`embedded:clothing?without=hat,dress`), and several specs joined by " + " are one source with all their classes.
+ * opened, or the only one there is. Any spec takes the options `only`, `without` (names separated by commas), `take` (with
+ * `balanced=true` as many of each class) and `seed` (`embedded:clothing?without=hat,dress`), `include=FILE` and `exclude=FILE`
+ * (ids, one a line) and `labels=FILE` (labels-file.ts); several specs joined by " + " are one source with all their classes.
  *
  * @throws for a wrong path (naming the nearest existing folder), an empty folder, an unknown kind, option or split.
  * @example const source = await openSource("embedded:clothing", { split: "test" })
@@ -59,11 +61,19 @@ async function openWhole(spec: string, split: string | undefined): Promise<Image
 }
 
 async function openOne(spec: string, split: string | undefined): Promise<ImageSource> {
-  const parsed = parseSpec(spec);
-  const whole = await openWhole(spec, split);
+  return selected(parseSpec(spec), await openWhole(spec, split));
+}
+
+/** What a spec's options select of the source it names; the source is closed if they do not fit it. */
+export async function selected({ kind, options }: ParsedSpec, whole: ImageSource): Promise<ImageSource> {
   // A kind that has an option of the same name (the seed of generated scenes) takes it for itself.
-  const own = Object.entries(parsed.options).filter(([option]) => !parsed.kind.options.includes(option));
-  return applySelection(whole, Object.fromEntries(own));
+  const own = Object.entries(options).filter(([option]) => !kind.options.includes(option));
+  try {
+    return await applySelection(whole, Object.fromEntries(own));
+  } catch (error) {
+    await whole.close();
+    throw error;
+  }
 }
 
 /** Opens a source again from its recipe, in this or another thread. */
@@ -73,6 +83,8 @@ export async function openRecipe(recipe: SourceRecipe): Promise<ImageSource> {
       return openWhole(recipe.spec, recipe.split);
     case "subset":
       return subsetOfClasses(await openRecipe(recipe.of), recipe.classes, recipe.relabel);
+    case "relabel":
+      return relabel(await openRecipe(recipe.of), recipe.path, recipe.sha256);
     case "select":
       return select(await openRecipe(recipe.of), recipe.indices, recipe.name);
     case "concat":

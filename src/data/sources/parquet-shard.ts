@@ -16,10 +16,9 @@ export interface ColumnChoice {
   readonly label?: string | undefined;
 }
 
-/** The image of one row; either part can be missing. */
+/** The image of one row; it can be missing. */
 export interface ImageCell {
   readonly bytes?: Uint8Array;
-  readonly path?: string;
 }
 
 /** An open shard. */
@@ -175,8 +174,8 @@ function labelOf(path: string, column: string, row: number, value: unknown): num
 function cellOf(value: unknown): ImageCell {
   if (value instanceof Uint8Array) return { bytes: value };
   if (typeof value !== "object" || value === null) return {};
-  const { bytes, path } = value as { bytes?: unknown; path?: unknown };
-  return { ...(bytes instanceof Uint8Array && { bytes }), ...(typeof path === "string" && { path }) };
+  const { bytes } = value as { bytes?: unknown };
+  return bytes instanceof Uint8Array ? { bytes } : {};
 }
 
 function imageBytes(group: FileMetaData["row_groups"][number], image: string): number {

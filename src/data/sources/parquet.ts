@@ -81,6 +81,10 @@ async function openShards(
     const { labels, classNames } = mergeLabels(path, shards, givenNames);
     const source = { name: path, length: labels.length };
     const starts = shards.map((_, i) => shards.slice(0, i).reduce((sum, shard) => sum + shard.rows, 0));
+    const find = (index: number): readonly [shard: number, row: number] => {
+      const s = starts.findLastIndex((start) => start <= index);
+      return [s, index - starts[s]!];
+    };
     const groups = createGroupCache<readonly ImageCell[]>();
     let closed = false;
     return {
@@ -89,16 +93,19 @@ async function openShards(
       labels,
       classNames,
       recipe: { kind: "open", spec, split },
+      idOf: (index) => {
+        const [s, row] = find(index);
+        return `${files[s]}#${row}`;
+      },
       get: async (index) => {
         checkIndex(source, index);
         if (closed) throw new Error(`${path} is closed and cannot be read any more`);
-        const s = starts.findLastIndex((start) => start <= index);
+        const [s, row] = find(index);
         const shard = shards[s]!;
-        const row = index - starts[s]!;
         const g = shard.groupStarts.findLastIndex((start) => start <= row);
         const rows = await groups.get(`${s}/${g}`, shard.groupBytes[g]!, () => shard.readGroup(g));
-        const { bytes, path: name } = rows[row - shard.groupStarts[g]!]!;
-        const id = `${files[s]}#${row}${name ? ` (${name})` : ""}`;
+        const { bytes } = rows[row - shard.groupStarts[g]!]!;
+        const id = `${files[s]}#${row}`;
         if (!bytes) throw new ExampleError(id, "the row holds no image bytes");
         return { id, label: labels[index]!, image: { kind: "encoded", bytes } };
       },

@@ -41,6 +41,7 @@ async function readTar(path: string, spec: string): Promise<ImageSet> {
         labels,
         classNames: layout.classNames,
         recipe: { kind: "open", spec, split },
+        idOf: (index) => `${path}:${files[index]}`,
         get: async (index) => {
           checkIndex(source, index);
           const name = files[index]!;

@@ -8,6 +8,8 @@ export interface Example {
   readonly id: string;
   /** Index into the source's `classNames`. */
   readonly label: number;
+  /** A target from 0 to 1 for every class, where the source has soft labels or several an image. */
+  readonly targets?: Float32Array;
   readonly image: EncodedImage | RawImage;
   /** What is in the picture, where it was generated. */
   readonly scene?: Scene;
@@ -26,6 +28,12 @@ export interface ImageSource {
   readonly labels: Int32Array;
   /** How another thread opens the same source; undefined for sources made by hand, which stay on their thread. */
   readonly recipe?: SourceRecipe;
+  /** Whether its examples have `targets`: all of them then, else none. */
+  readonly vectorTargets?: boolean;
+  /** What was odd when it was opened but does not stop reading, such as lines of a list that name no example. */
+  readonly notes?: readonly string[];
+  /** The id of an example without reading its image; sources made by hand may lack it. */
+  readonly idOf?: (index: number) => string;
   /**
    * Reads one example.
    * @throws ExampleError if this one cannot be read; RangeError for an index outside of 0 .. length-1.
@@ -45,6 +53,7 @@ export type SourceRecipe =
       readonly relabel: boolean;
     }
   | { readonly kind: "concat"; readonly of: readonly SourceRecipe[]; readonly mergeClasses: MergeClasses }
+  | { readonly kind: "relabel"; readonly of: SourceRecipe; readonly path: string; readonly sha256: string }
   | { readonly kind: "select"; readonly of: SourceRecipe; readonly indices: readonly number[]; readonly name: string };
 
 /** How classes of several sources become one list: equal names are one class, or every source's classes stay apart. */
