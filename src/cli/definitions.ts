@@ -276,6 +276,34 @@ export const data = defineArguments({
     { line: "fovea data photos/", does: "its splits, classes, sizes and what is odd about it" },
     { line: "fovea data photos.tar --split test --check", does: "every image of a split; exits 1 when one is broken" },
     { line: 'fovea data "generated:shapes?label=count" --json', does: "a generated set, as JSON" },
+    {
+      line: 'fovea data "generated:fractals?categories=10&instances=100"',
+      does: "fractals after FractalDB, each class a system of maps; a wrong option is answered with all of them",
+    },
+  ],
+});
+
+export const dataFractals = defineArguments({
+  name: "data fractals",
+  summary: "Search for the categories of generated:fractals once and write them to a file that a spec may name",
+  arguments: {
+    output: { type: "positional", required: true, description: "File to write (.csv): one line a map" },
+    categories: { type: "string", valueHint: "n", default: "1000", description: "Categories to find, from number 0" },
+    fill: {
+      type: "string",
+      valueHint: "share",
+      default: "0.2",
+      description: "Least share of 512 x 512 pixels that 100,000 points must touch",
+    },
+    seed,
+    overwrite: { type: "boolean", description: "Replace the file that is there" },
+  },
+  examples: [
+    { line: "fovea data fractals fractals.csv --categories 1000", does: "some minutes of search on one core" },
+    {
+      line: 'fovea data "generated:fractals?categories=fractals.csv&instances=1000"',
+      does: "the set, without searching again",
+    },
   ],
 });
 

@@ -34,6 +34,7 @@ const commands: readonly Entry[] = [
   entry(definitions.inspectWeights, () => import("./commands/inspect-weights.js")),
   entry(definitions.models, () => import("./commands/models.js")),
   entry(definitions.data, () => import("./commands/data.js")),
+  entry(definitions.dataFractals, () => import("./commands/data-fractals.js")),
   entry(definitions.benchEngine, () => import("./commands/bench-engine.js")),
   entry(definitions.benchInference, () => import("./commands/bench-inference.js")),
 ];

@@ -5,6 +5,7 @@ import { join } from "node:path";
 import sharp from "sharp";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { run } from "../../src/cli/main.js";
+import { openSource } from "../../src/data/index.js";
 
 let folder: string;
 let stdout = "";
@@ -102,4 +103,24 @@ test("an empty folder is one clear message", async () => {
   mkdirSync(empty);
   expect(await run(["data", empty])).toBe(1);
   expect(stderr).toMatch(/empty/);
+});
+
+test("data fractals writes categories that a spec reads, and keeps a file that is there", async () => {
+  const file = join(folder, "fractals.csv");
+  expect(await run(["data", "fractals", file, "--categories", "2", "--fill", "0.05", "--json"])).toBe(0);
+  const found = JSON.parse(stdout);
+  expect(found).toMatchObject({ file, categories: 2, fill: 0.05, seed: 0 });
+  expect(found.candidates).toBeGreaterThanOrEqual(2);
+  stdout = "";
+  // The same pictures as those of a set that searches for itself.
+  const rest = "instances=1&size=32&points=500";
+  const [read, searched] = await Promise.all([
+    openSource(`generated:fractals?categories=${file}&${rest}`),
+    openSource(`generated:fractals?categories=2&fill=0.05&${rest}`),
+  ]);
+  expect(read.classNames).toEqual(searched.classNames);
+  expect((await read.get(1)).image).toEqual((await searched.get(1)).image);
+  expect(await run(["data", "fractals", file, "--categories", "2"])).toBe(1);
+  expect(stderr).toMatch(/is there already/);
+  expect(await run(["data", "fractals", join(folder, "x.csv"), "--fill", "2"])).toBe(2);
 });

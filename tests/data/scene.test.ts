@@ -242,6 +242,26 @@ test("generated sources ask what they are asked to", async () => {
   for (const { label, scene } of shape.examples) expect(shapes[label]).toBe(scene!.objects[0]!.shape);
   const colour = await labelled("color");
   for (const { label, scene } of colour.examples) expect(colours[label]).toBe(scene!.objects[0]!.colour);
+  for (const property of ["size", "material"] as const) {
+    const { source, examples } = await labelled(property);
+    for (const { label, scene } of examples) expect(source.classNames[label]).toBe(scene!.objects[0]![property]);
+  }
+  const place = await labelled("place");
+  const [far, near] = ["far left", "near right"].map((name) => place.source.classNames.indexOf(name));
+  for (const { label, scene } of place.examples) {
+    const [x, , z] = scene!.objects[0]!.position;
+    // The ground is 4.7 wide; its middle third ends at 0.783.
+    expect(label === far).toBe(x < -2.35 / 3 && z < -2.35 / 3);
+    expect(label === near).toBe(x >= 2.35 / 3 && z >= 2.35 / 3);
+  }
+  const rotation = await labelled("rotation");
+  for (const { label, scene } of rotation.examples) {
+    const { shape, rotation: turn } = scene!.objects[0]!;
+    expect(shape).toBe("box");
+    expect(rotation.source.classNames[label]).toBe(
+      `${15 * Math.floor((turn * 12) / Math.PI)} to ${15 * Math.floor((turn * 12) / Math.PI) + 15} degrees`,
+    );
+  }
   const distance = await labelled("distance");
   const nearness = distance.examples
     .map(({ label, scene }) => [scene!.objects[0]!.distance, label] as const)

@@ -61,6 +61,7 @@ const stored: readonly (readonly [name: string, spec: () => string, kind: string
 ];
 const others: readonly (readonly [name: string, spec: () => string, kind: string])[] = [
   ["generated counts", () => "generated:shapes?label=count&counts=1-4&size=16&length=9&seed=3", "generated"],
+  ["generated fractals", () => "generated:fractals?categories=3&instances=3&size=24&points=500&fill=0.1", "generated"],
   ["generated colours", () => "generated:shapes?label=color&size=16&length=9", "generated"],
   ...Object.keys(embeddedSets).map((name) => [`embedded ${name}`, () => `embedded:${name}`, "embedded"] as const),
 ];
@@ -183,7 +184,7 @@ describe("wrong sources are refused with what to do", () => {
     [
       "an unknown question",
       () => "generated:shapes?label=weight",
-      /label must be one of count, shape, color, distance, not "weight"/,
+      /label must be one of count, shape, color, size, material, place, rotation, distance, not "weight"/,
     ],
     ["counts out of range", () => "generated:shapes?counts=0-4", /counts must be a number or a range within 1-12/],
     ["a size that is none", () => "generated:shapes?size=big", /size must be a whole number from 8 to 2048, not "big"/],

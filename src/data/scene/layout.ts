@@ -34,7 +34,7 @@ export interface SceneOptions {
 }
 
 /** The square that objects stand in reaches this far from its middle, in scene units. */
-const reach = 2.35;
+export const reach = 2.35;
 const radii = { small: 0.42, large: 0.68 } as const;
 /** Boxes look larger than round things of equal radius; their half side is this share of it. */
 const boxShare = 0.84;

@@ -1,0 +1,74 @@
+/**
+ * Found categories as text, so that they need not be searched for again: lines of `a,b,c,d,e,f,p`, one a map, as FractalDB's
+ * own files have them (one file a category, its name the category's), or all categories in one file with the category's name
+ * before each line.
+ */
+import { readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import type { FractalSystem } from "./system.js";
+
+/** A category by its name. */
+export interface NamedSystem {
+  readonly name: string;
+  readonly system: FractalSystem;
+}
+
+/** The name of a category that was found by its number: five digits, as FractalDB's folders are called. */
+export const categoryName = (category: number): string => String(category).padStart(5, "0");
+
+/** Writes categories into one file. */
+export function writeCategories(path: string, categories: readonly NamedSystem[]): void {
+  const lines = categories.flatMap(({ name, system: { coefficients, probabilities } }) =>
+    Array.from(probabilities, (p, map) => [name, ...coefficients.subarray(6 * map, 6 * map + 6), p].join(",")),
+  );
+  writeFileSync(path, `${lines.join("\n")}\n`);
+}
+
+/**
+ * Reads categories from one file, or from a folder of files of one category each, in the order of their names.
+ * @throws for a line that is not six coefficients and a probability, naming it, and where there is none at all.
+ */
+export function readCategories(path: string): NamedSystem[] {
+  const rows = new Map<string, number[][]>();
+  const folder = statSync(path, { throwIfNoEntry: false })?.isDirectory() ?? false;
+  const files = folder
+    ? readdirSync(path)
+        .filter((name) => name.endsWith(".csv"))
+        .sort()
+        .map((name) => ({ file: join(path, name), category: name.slice(0, -4) }))
+    : [{ file: path, category: undefined }];
+  for (const { file, category } of files) {
+    for (const [i, line] of readText(file).split(/\r?\n/).entries()) {
+      if (line.trim() === "") continue;
+      const fields = line.split(",").map((field) => field.trim());
+      const name = category ?? fields.shift()!;
+      const numbers = fields.map((field) => (field === "" ? Number.NaN : Number(field)));
+      if (numbers.length !== 7 || !numbers.every(Number.isFinite) || numbers[6]! < 0 || numbers[6]! > 1) {
+        const wanted = category === undefined ? "name,a,b,c,d,e,f,p" : "a,b,c,d,e,f,p";
+        throw new Error(`${file}, line ${i + 1}: expected ${wanted} with a probability p, not "${line.slice(0, 80)}".`);
+      }
+      const list = rows.get(name);
+      if (list) list.push(numbers);
+      else rows.set(name, [numbers]);
+    }
+  }
+  if (rows.size === 0) throw new Error(`There are no categories of fractals in "${path}".`);
+  return [...rows].map(([name, maps]) => {
+    const probabilities = Float64Array.from(maps, (row) => row[6]!);
+    const sum = probabilities.reduce((total, p) => total + p, 0);
+    if (Math.abs(sum - 1) > 1e-6)
+      throw new Error(`The probabilities of category ${name} in "${path}" add up to ${sum}, not 1.`);
+    return { name, system: { coefficients: Float64Array.from(maps.flatMap((row) => row.slice(0, 6))), probabilities } };
+  });
+}
+
+function readText(file: string): string {
+  try {
+    return readFileSync(file, "utf8");
+  } catch (error) {
+    throw new Error(
+      `The categories cannot be read from "${file}": ${error instanceof Error ? error.message : error}. "fovea data fractals FILE" writes such a file.`,
+      { cause: error },
+    );
+  }
+}
