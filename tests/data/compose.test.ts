@@ -1,6 +1,6 @@
 // Specs that choose classes and examples, and specs joined in one.
 import { expect, test } from "vitest";
-import { createLoader, openSource } from "../../src/data/index.js";
+import { createLoader, openRecipe, openSource } from "../../src/data/index.js";
 
 const counted = "generated:shapes?label=count&counts=1-5&size=16&length=60&seed=3";
 
@@ -64,4 +64,39 @@ test("a loader's threads see the labels the source has here", async () => {
 
 test("when one of several specs cannot be opened, the message is that one's", async () => {
   await expect(openSource(`${counted} + embedded:clothes`)).rejects.toThrow(/no embedded set "clothes".*clothing/);
+});
+
+test("noise replaces labels by other classes at its rate, the same ones in every thread and for every take", async () => {
+  const base = "generated:shapes?label=count&counts=1-5&size=8&length=3000&seed=3";
+  const [clean, noisy, other] = await Promise.all([
+    openSource(base),
+    openSource(`${base}&noise=0.2&noiseSeed=1`),
+    openSource(`${base}&noise=0.2`),
+  ]);
+  const changed = [...noisy.labels.keys()].filter((i) => noisy.labels[i] !== clean.labels[i]);
+  // Five standard deviations of 3,000 draws at 0.2.
+  expect(Math.abs(changed.length - 600)).toBeLessThan(5 * Math.sqrt(3000 * 0.2 * 0.8));
+  expect(other.labels).not.toEqual(noisy.labels);
+  // Each of the four other classes is equally likely.
+  const shifts = [1, 2, 3, 4].map(
+    (shift) => changed.filter((i) => (noisy.labels[i]! - clean.labels[i]! + 5) % 5 === shift).length,
+  );
+  for (const count of shifts) expect(Math.abs(count - changed.length / 4)).toBeLessThan(60);
+  for (const index of changed.slice(0, 3)) {
+    const [wrong, right] = await Promise.all([noisy.get(index), clean.get(index)]);
+    expect([wrong.label, wrong.image]).toEqual([noisy.labels[index], right.image]);
+  }
+  const again = await openRecipe(JSON.parse(JSON.stringify(noisy.recipe)));
+  expect(again.labels).toEqual(noisy.labels);
+  const some = await openSource(`${base}&noise=0.2&noiseSeed=1&take=100`);
+  for (const index of [0, 50, 99]) {
+    const { id, label } = await some.get(index);
+    expect(label).toBe(noisy.labels[Number(id.split("#")[1])]);
+  }
+  expect((await openSource(`${base}&noise=0`)).labels).toEqual(clean.labels);
+  const all = await openSource(`${base}&noise=1`);
+  expect(all.labels.some((label, i) => label === clean.labels[i])).toBe(false);
+  await expect(openSource(`${base}&noise=2`)).rejects.toThrow(/noise must be a probability from 0 to 1, not 2/);
+  await expect(openSource(`${base}&noiseSeed=2`)).rejects.toThrow(/give both/);
+  await expect(openSource(`${base}&noise=0.1&only=2`)).rejects.toThrow(/needs another/);
 });

@@ -1,6 +1,7 @@
 /** Source specs that say more than a place: some of the classes, a part of the examples, several sources joined by " + ". */
 import { basename } from "node:path";
 import { concat, subsetOfClasses, take } from "./combine.js";
+import { withLabelNoise } from "./label-noise.js";
 import { relabel, selectByList, takeBalanced } from "./relabel.js";
 import type { ImageSource } from "./types.js";
 
@@ -11,6 +12,8 @@ export const selectionOptions: readonly string[] = [
   "exclude",
   "only",
   "without",
+  "noise",
+  "noiseSeed",
   "take",
   "balanced",
   "seed",
@@ -27,6 +30,9 @@ export interface Selection {
   readonly only?: string;
   /** Names of the classes to leave out. */
   readonly without?: string;
+  /** The probability that a label is replaced by that of another class, drawn by `noiseSeed` (label-noise.ts). */
+  readonly noise?: string;
+  readonly noiseSeed?: string;
   /** How many examples to keep, drawn by `seed`. */
   readonly take?: string;
   /** `true`: as many examples of each class. */
@@ -36,9 +42,11 @@ export interface Selection {
 
 const names = (list: string): string[] => list.split(",").map((name) => name.trim());
 
+const numberIn = (text: string): number => (text.trim() === "" ? Number.NaN : Number(text));
+
 /**
  * The part of a source that a selection asks for: labels first, then lists of examples, classes (numbered anew in the order
- * of their names in the source) and at last the number of examples.
+ * of their names in the source), wrong labels among those, and at last the number of examples.
  * @throws for a class the source does not have, a number of examples that is none, and files that do not fit the source.
  */
 export async function applySelection(source: ImageSource, selection: Selection): Promise<ImageSource> {
@@ -62,6 +70,9 @@ export async function applySelection(source: ImageSource, selection: Selection):
       kept.filter((name) => !dropped.includes(name)),
     );
   }
+  if (selection.noise !== undefined) {
+    chosen = withLabelNoise(chosen, numberIn(selection.noise), numberIn(selection.noiseSeed ?? "0"));
+  } else if (selection.noiseSeed !== undefined) throw new Error("noiseSeed says how noise=rate draws; give both.");
   const { balanced = "false" } = selection;
   if (!["true", "false"].includes(balanced)) throw new Error(`balanced is true or false, not "${balanced}".`);
   if (selection.take === undefined) {

@@ -7,6 +7,7 @@ import { embeddedKind } from "./embedded.js";
 import { folderKind } from "./folder.js";
 import { generatedKind } from "./generated.js";
 import { idxKind } from "./idx.js";
+import { withLabelNoise } from "./label-noise.js";
 import { parquetKind } from "./parquet.js";
 import { requirePath } from "./paths.js";
 import { relabel } from "./relabel.js";
@@ -36,7 +37,7 @@ export interface ParsedSpec extends SpecTarget {
  * set without a path: `embedded:clothing`, `generated:shapes?label=count&length=2000`. Without `split` the training split is
  * opened, or the only one there is. Any spec takes the options `only`, `without` (names separated by commas), `take` (with
  * `balanced=true` as many of each class) and `seed` (`embedded:clothing?without=hat,dress`), `include=FILE` and `exclude=FILE`
- * (ids, one a line) and `labels=FILE` (labels-file.ts); several specs joined by " + " are one source with all their classes.
+ * (ids, one a line), `labels=FILE` (labels-file.ts) and `noise=0.2&noiseSeed=1` (wrong labels); several specs joined by " + " are one source with all their classes.
  *
  * @throws for a wrong path (naming the nearest existing folder), an empty folder, an unknown kind, option or split.
  * @example const source = await openSource("embedded:clothing", { split: "test" })
@@ -85,6 +86,8 @@ export async function openRecipe(recipe: SourceRecipe): Promise<ImageSource> {
       return subsetOfClasses(await openRecipe(recipe.of), recipe.classes, recipe.relabel);
     case "relabel":
       return relabel(await openRecipe(recipe.of), recipe.path, recipe.sha256);
+    case "noise":
+      return withLabelNoise(await openRecipe(recipe.of), recipe.rate, recipe.seed);
     case "select":
       return select(await openRecipe(recipe.of), recipe.indices, recipe.name);
     case "concat":

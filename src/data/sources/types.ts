@@ -54,6 +54,7 @@ export type SourceRecipe =
     }
   | { readonly kind: "concat"; readonly of: readonly SourceRecipe[]; readonly mergeClasses: MergeClasses }
   | { readonly kind: "relabel"; readonly of: SourceRecipe; readonly path: string; readonly sha256: string }
+  | { readonly kind: "noise"; readonly of: SourceRecipe; readonly rate: number; readonly seed: number }
   | { readonly kind: "select"; readonly of: SourceRecipe; readonly indices: readonly number[]; readonly name: string };
 
 /** How classes of several sources become one list: equal names are one class, or every source's classes stay apart. */
