@@ -307,6 +307,44 @@ export const dataFractals = defineArguments({
   ],
 });
 
+export const dataWeakLabels = defineArguments({
+  name: "data weak-labels",
+  summary: "Label images by what the text around them names: several classes an image, written as a file of labels",
+  arguments: {
+    texts: {
+      type: "positional",
+      required: true,
+      description: "Folder or .tar with a .txt or .json beside each image, or a .jsonl or .csv file of ids and texts",
+    },
+    vocabulary: {
+      type: "string",
+      valueHint: "file",
+      required: true,
+      description: "Classes, one a line: name, or name: synonym, synonym",
+    },
+    output: { type: "string", valueHint: "file", default: "labels.jsonl", description: "File to write" },
+    noise: { type: "string", valueHint: "rate", default: "0", description: "Share of labels made wrong on purpose" },
+    "noise-kind": {
+      type: "string",
+      valueHint: "uniform|missing|extra",
+      default: "uniform",
+      description: "Replace a label by another class, drop it, or add another class",
+    },
+    seed,
+    overwrite: { type: "boolean", description: "Replace the file that is there" },
+  },
+  examples: [
+    {
+      line: "fovea data weak-labels photos/ --vocabulary classes.txt --output labels.jsonl",
+      does: "counts of what was named, and a file for photos/?labels=labels.jsonl",
+    },
+    {
+      line: "fovea data weak-labels captions.csv --vocabulary classes.txt --noise 0.2",
+      does: "a fifth of the labels replaced by others",
+    },
+  ],
+});
+
 export const benchEngine = defineArguments({
   name: "bench engine",
   summary: "Measure the training step against the machine's matrix multiplication",

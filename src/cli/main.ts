@@ -35,6 +35,7 @@ const commands: readonly Entry[] = [
   entry(definitions.models, () => import("./commands/models.js")),
   entry(definitions.data, () => import("./commands/data.js")),
   entry(definitions.dataFractals, () => import("./commands/data-fractals.js")),
+  entry(definitions.dataWeakLabels, () => import("./commands/data-weak-labels.js")),
   entry(definitions.benchEngine, () => import("./commands/bench-engine.js")),
   entry(definitions.benchInference, () => import("./commands/bench-inference.js")),
 ];

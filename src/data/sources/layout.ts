@@ -2,7 +2,7 @@
 import { naturalOrder } from "./paths.js";
 
 /** The file names taken for images. */
-const imageName = /\.(jpe?g|png|webp|gif|tiff?|avif|bmp|heic|jfif)$/i;
+export const imageName = /\.(jpe?g|png|webp|gif|tiff?|avif|bmp|heic|jfif)$/i;
 
 /** The folder names taken for splits when every top folder has one of them. */
 const splitName = /^(train|training|val|valid|validation|test|testing|dev|eval|evaluation)$/i;

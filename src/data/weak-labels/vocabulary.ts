@@ -1,0 +1,94 @@
+/**
+ * Finds classes in text by a vocabulary: one class a line, `name` or `name: synonym, synonym`; lines that begin with # do not
+ * count.
+ *
+ * Text and vocabulary are compared word by word without case, accents and punctuation. The last word of an entry may stand in
+ * a regular English plural (cats, boxes, berries); other forms are synonyms to list. The longest entry that begins at a word
+ * wins and is used up: with `hot dog` in the vocabulary, "a hot dog" holds no dog. Words are runs of letters and digits, so
+ * text written without spaces between words is not taken apart.
+ */
+
+/** A vocabulary that is ready to be looked up. */
+export interface Vocabulary {
+  readonly classNames: readonly string[];
+  /** Classes by their entries: words joined by a space. */
+  readonly entries: ReadonlyMap<string, readonly number[]>;
+  /** Words of the longest entry. */
+  readonly longest: number;
+}
+
+/** The words of a text without case and accents. */
+export const wordsOf = (text: string): string[] =>
+  text
+    .normalize("NFKD")
+    .replace(/\p{M}+/gu, "")
+    .toLowerCase()
+    .match(/[\p{L}\p{N}]+/gu) ?? [];
+
+/** A word and its regular English plurals. */
+function forms(word: string): string[] {
+  if (/[^aeiou]y$/.test(word)) return [word, `${word.slice(0, -1)}ies`];
+  if (/(s|x|z|ch|sh)$/.test(word)) return [word, `${word}es`];
+  return /o$/.test(word) ? [word, `${word}s`, `${word}es`] : [word, `${word}s`];
+}
+
+/**
+ * Reads a vocabulary.
+ * @throws for a class that stands twice, an entry without letters or digits, and a text without classes.
+ */
+export function parseVocabulary(text: string): Vocabulary {
+  const classNames: string[] = [];
+  const entries = new Map<string, number[]>();
+  let longest = 0;
+  for (const [i, raw] of text
+    .replace(/^\uFEFF/, "")
+    .split(/\r?\n/)
+    .entries()) {
+    const line = raw.trim();
+    if (line === "" || line.startsWith("#")) continue;
+    const colon = line.indexOf(":");
+    const name = (colon < 0 ? line : line.slice(0, colon)).trim();
+    const synonyms =
+      colon < 0
+        ? []
+        : line
+            .slice(colon + 1)
+            .split(",")
+            .filter((entry) => entry.trim() !== "");
+    if (classNames.includes(name)) throw new Error(`vocabulary, line ${i + 1}: the class "${name}" stands twice.`);
+    const label = classNames.push(name) - 1;
+    for (const entry of [name, ...synonyms]) {
+      const words = wordsOf(entry);
+      if (words.length === 0)
+        throw new Error(`vocabulary, line ${i + 1}: "${entry.trim()}" has neither letters nor digits.`);
+      longest = Math.max(longest, words.length);
+      for (const last of forms(words.at(-1)!)) {
+        const key = [...words.slice(0, -1), last].join(" ");
+        const labels = entries.get(key);
+        if (!labels) entries.set(key, [label]);
+        else if (!labels.includes(label)) labels.push(label);
+      }
+    }
+  }
+  if (classNames.length === 0)
+    throw new Error("The vocabulary has no classes; expected one a line: name, or name: synonym, synonym.");
+  return { classNames, entries, longest };
+}
+
+/** The classes that a text names, in ascending order. */
+export function matchClasses({ entries, longest }: Vocabulary, text: string): number[] {
+  const words = wordsOf(text);
+  const found = new Set<number>();
+  for (let start = 0; start < words.length; ) {
+    let used = 1;
+    for (let length = Math.min(longest, words.length - start); length >= 1; length--) {
+      const labels = entries.get(words.slice(start, start + length).join(" "));
+      if (!labels) continue;
+      for (const label of labels) found.add(label);
+      used = length;
+      break;
+    }
+    start += used;
+  }
+  return [...found].sort((a, b) => a - b);
+}
