@@ -136,6 +136,19 @@ export async function compile(source: ProgramSource, options: CompileOptions = {
       Object.entries(source.functions).map(([name, body]) => [name, compileFunction(state, body, device)]),
     ),
   };
+  return await startProgram(compiled, options, started);
+}
+
+/**
+ * Opens the sessions of functions that are written down already. `started` is when the writing began, in the milliseconds of
+ * `performance.now`. Throws DeviceError when the device is not there.
+ */
+export async function startProgram(
+  compiled: CompiledProgram,
+  options: CompileOptions = {},
+  started = performance.now(),
+): Promise<Program> {
+  const device = options.device ?? "cpu";
   const written = performance.now();
   const engineOptions = {
     device,

@@ -1,0 +1,90 @@
+// ONNX files that others made: what goes in and comes out, and a program that runs one.
+import { readFile } from "node:fs/promises";
+import { InferenceSession } from "onnxruntime-node";
+import type { DType, NamedType, Shape } from "../graph/index.js";
+import { type CompileOptions, type Program, startProgram } from "./program.js";
+
+/** An input or output of a file; sides that any size fits are their names, or undefined where they have none. */
+export interface OnnxPort {
+  readonly name: string;
+  readonly dtype: string;
+  readonly shape: readonly (number | string | undefined)[];
+}
+
+export interface OnnxFile {
+  readonly path: string;
+  readonly bytes: Uint8Array;
+  readonly inputs: readonly OnnxPort[];
+  readonly outputs: readonly OnnxPort[];
+}
+
+/** A file that is no ONNX model, or cannot be run as asked; names the file and what to do. */
+export class OnnxFileError extends Error {
+  override name = "OnnxFileError";
+}
+
+/** Reads a model and what it says of its inputs and outputs. Throws OnnxFileError when the runtime cannot open it. */
+export async function readOnnxFile(path: string): Promise<OnnxFile> {
+  const bytes = await readFile(path);
+  let session: InferenceSession;
+  try {
+    session = await InferenceSession.create(bytes, { graphOptimizationLevel: "disabled", logSeverityLevel: 4 });
+  } catch (error) {
+    const [reason] = (error as Error).message.split("\n");
+    throw new OnnxFileError(`${path} cannot be opened as an ONNX model: ${reason}`, { cause: error });
+  }
+  const ports = (metadata: InferenceSession["inputMetadata"]): OnnxPort[] =>
+    metadata.map((one) =>
+      one.isTensor
+        ? {
+            name: one.name,
+            dtype: one.type,
+            shape: one.shape.map((side) => (side === -1 || side === "" ? undefined : side)),
+          }
+        : { name: one.name, dtype: "not a tensor", shape: [] },
+    );
+  const file = { path, bytes, inputs: ports(session.inputMetadata), outputs: ports(session.outputMetadata) };
+  await session.release();
+  return file;
+}
+
+/**
+ * A program with one function, `run`, over a file: from arrays of the given shapes, one for each of its inputs, to all of its
+ * outputs. Throws OnnxFileError when an input is missing, extra, or of a shape or type that does not fit.
+ */
+export async function compileOnnx(
+  file: OnnxFile,
+  shapes: Readonly<Record<string, Shape>>,
+  options: CompileOptions = {},
+): Promise<Program> {
+  const problems = [
+    ...Object.keys(shapes)
+      .filter((name) => !file.inputs.some((port) => port.name === name))
+      .map((name) => `no input ${name}`),
+    ...file.inputs.flatMap((port) => misfit(port, shapes[port.name]) ?? []),
+  ];
+  if (problems.length > 0) {
+    const ports = file.inputs.map((port) => describePort(port)).join(", ");
+    throw new OnnxFileError(`${file.path} cannot be run so: ${problems.join("; ")}. Its inputs: ${ports}`);
+  }
+  const inputs = file.inputs.map(
+    ({ name, dtype }): NamedType => ({ name, type: { dtype: dtype as DType, shape: shapes[name]! } }),
+  );
+  // The shapes of outputs follow from those of the inputs; nothing here reads them.
+  const outputs = file.outputs.map(
+    ({ name, dtype }): NamedType => ({ name, type: { dtype: dtype as DType, shape: [] } }),
+  );
+  const model = { bytes: file.bytes, inputs, outputs, nodeCount: 0, external: undefined };
+  return await startProgram({ state: {}, functions: { run: { model, reads: [], writes: {} } } }, options);
+}
+
+const describePort = ({ name, dtype, shape }: OnnxPort): string =>
+  `${name} ${dtype} [${shape.map((side) => side ?? "any").join(", ")}]`;
+
+function misfit(port: OnnxPort, given: Shape | undefined): string | undefined {
+  if (!given) return `no shape for ${describePort(port)}`;
+  const fits =
+    given.length === port.shape.length &&
+    port.shape.every((side, axis) => typeof side !== "number" || side === given[axis]);
+  return fits ? undefined : `[${given.join(", ")}] does not fit ${describePort(port)}`;
+}
