@@ -91,7 +91,10 @@ function withUpdate(options: EngineMeasureOptions): Built {
   const model = configOf(options);
   const sizes = { model, image: [imageSize, imageSize, 3] as const, batchSize, evaluationBatchSize: batchSize };
   const built = buildTraining(
-    classification({ loss: "softmax", labelSmoothing: 0 }, { ...sizes, classes, vectorTargets: false }),
+    classification(
+      { loss: "softmax", labelSmoothing: 0 },
+      { ...sizes, classes, valueRange: [[-1, 1]], vectorTargets: false },
+    ),
     {
       ...sizes,
       microbatches,

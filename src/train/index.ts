@@ -1,5 +1,6 @@
 /** Training: recipes and the plumbing of a run. */
 
+export * from "./argmax.js";
 export * from "./checkpoint.js";
 export * from "./dry-run.js";
 export * from "./durations.js";

@@ -2,6 +2,7 @@
 import { type Objective, objectiveKind } from "./objectives/index.js";
 import type { Recipe } from "./recipe.js";
 import { planRun, type RunPlan } from "./settings.js";
+import { openTeacher, type TeacherSettings } from "./teachers.js";
 import { buildTraining, type TrainingProgram } from "./training-program.js";
 
 export interface PreparedTraining {
@@ -23,7 +24,11 @@ export async function prepareTraining(
   sourceTargets = false,
 ): Promise<PreparedTraining> {
   const plan = planRun(recipe, datasetSize, classes, sourceTargets);
-  const objective = await objectiveKind(recipe.objective).open(recipe.objective, plan.objective);
+  const { threads } = recipe;
+  const openTeacherFor = (settings: TeacherSettings) =>
+    openTeacher(settings, { ...plan.objective, ...(threads !== undefined && { threads }) });
+  const context = { ...plan.objective, openTeacher: openTeacherFor };
+  const objective = await objectiveKind(recipe.objective).open(recipe.objective, context);
   try {
     return { plan, objective, training: buildTraining(objective, plan.training, recipe.seed) };
   } catch (error) {

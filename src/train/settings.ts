@@ -16,6 +16,7 @@ import { type ObjectiveContext, objectiveKind } from "./objectives/index.js";
 import { type Recipe, scheduleConfig } from "./recipe.js";
 import type { RecipeModel } from "./recipe-model.js";
 import type { TrainingConfig } from "./training-program.js";
+import { valueRangeOf } from "./value-range.js";
 
 /** The model a recipe describes, for a number of classes. Throws RangeError when the variant is unknown or of another family. */
 export function modelConfig(model: RecipeModel, classes: number): ModelConfig {
@@ -62,8 +63,8 @@ export interface RunPlan {
   readonly logEvery: number;
   readonly stepsPerEpoch: number;
   readonly training: TrainingConfig;
-  /** What the recipe's objective is opened for. */
-  readonly objective: ObjectiveContext;
+  /** What the recipe's objective is opened for, but for the networks it may want beside. */
+  readonly objective: Omit<ObjectiveContext, "openTeacher">;
 }
 
 /**
@@ -103,8 +104,8 @@ export function planRun(recipe: Recipe, datasetSize: number, classes: number, so
       batchSize: recipe.batchSize,
       evaluationBatchSize: recipe.batchSize,
       classes,
+      valueRange: valueRangeOf(recipe.data.train.preprocessing),
       vectorTargets: sourceTargets || bringsTargets(recipe.data.train.preprocessing),
-      ...(recipe.threads !== undefined && { threads: recipe.threads }),
     },
   };
 }

@@ -4,6 +4,7 @@ import type { Batch } from "../../data/index.js";
 import { input, reduceMean, type Tensor } from "../../graph/index.js";
 import { model as network, requireClassifier } from "../../models/index.js";
 import type { Feeds, Results } from "../../runtime/index.js";
+import { argmax } from "../argmax.js";
 import { type LossName, losses, smoothTargets, targetsOf } from "../losses.js";
 import type { Objective, ObjectiveContext, ObjectiveEvaluation } from "./objective.js";
 
@@ -13,8 +14,11 @@ export interface ClassificationSettings {
   readonly labelSmoothing: number;
 }
 
+/** What a classifier needs to know of its run. */
+export type ClassificationContext = Omit<ObjectiveContext, "openTeacher">;
+
 /** The objective of a classifier with targets of its training source. Throws RangeError when the model has no head or does not pool. */
-export function classification(settings: ClassificationSettings, context: ObjectiveContext): Objective {
+export function classification(settings: ClassificationSettings, context: ClassificationContext): Objective {
   const { model, batchSize, image: sides, classes, vectorTargets } = context;
   requireClassifier(model);
   const image = input("image", "float32", [batchSize, ...sides]);
@@ -54,7 +58,7 @@ export function targetVectors(batch: Pick<Batch, "label" | "labels">, classes: n
 }
 
 /** Top-1 accuracy and loss of the network's own head against labels. */
-export function classifierEvaluation(loss: LossName, context: ObjectiveContext): ObjectiveEvaluation {
+export function classifierEvaluation(loss: LossName, context: ClassificationContext): ObjectiveEvaluation {
   const { model, image: sides, evaluationBatchSize: size, classes } = context;
   const image = input("image", "float32", [size, ...sides]);
   const label = input("label", "int32", [size]);
@@ -78,13 +82,10 @@ export const byLabel: Pick<ObjectiveEvaluation, "feeds" | "score"> = {
 export function scoreLogits(results: Results, label: ArrayLike<number>) {
   const { logits, loss } = results as Record<"logits" | "loss", Float32Array>;
   const classes = logits!.length / label.length;
-  const correct = Float32Array.from(label, (own, i) => (argmax(logits!, i * classes, classes) === own ? 1 : 0));
+  const correct = Float32Array.from(label, (own, i) => (argmax(rowOf(logits!, i, classes)) === own ? 1 : 0));
   return { loss: loss!, correct };
 }
 
-/** The position of the largest value of `count` starting at `offset`; the first of equals. */
-export function argmax(values: ArrayLike<number>, offset: number, count: number): number {
-  let best = 0;
-  for (let i = 1; i < count; i++) if (values[offset + i]! > values[offset + best]!) best = i;
-  return best;
-}
+/** One row of [N, width]. */
+export const rowOf = (values: Float32Array, row: number, width: number): Float32Array =>
+  values.subarray(row * width, (row + 1) * width);

@@ -1,6 +1,7 @@
 // The objectives by name: the settings each takes in a recipe, and how it is opened for a run.
 import { z } from "zod";
 import { unknownName } from "../recipe-schema.js";
+import { distillation, distillationSchema } from "./distillation.js";
 import type { ObjectiveKind } from "./objective.js";
 import { sigmoid, sigmoidSchema } from "./sigmoid.js";
 import { softmax, softmaxSchema } from "./softmax.js";
@@ -8,10 +9,10 @@ import { softmax, softmaxSchema } from "./softmax.js";
 export { byLabel, type ClassificationSettings, classification } from "./classification.js";
 export * from "./objective.js";
 
-const kinds = { softmax, sigmoid };
+const kinds = { softmax, sigmoid, distillation };
 
 /** `objective` of a recipe: one of the table, told apart by `name`. */
-export const objectiveSchema = z.discriminatedUnion("name", [softmaxSchema, sigmoidSchema], {
+export const objectiveSchema = z.discriminatedUnion("name", [softmaxSchema, sigmoidSchema, distillationSchema], {
   error: unknownName("objective", Object.keys(kinds)),
 });
 

@@ -5,6 +5,8 @@ import type { NumericArray, Tensor } from "../../graph/index.js";
 import type { ModelConfig } from "../../models/index.js";
 import type { Scope } from "../../nn/index.js";
 import type { Feeds, Results } from "../../runtime/index.js";
+import type { Teacher, TeacherSettings } from "../teachers.js";
+import type { ValueRange } from "../value-range.js";
 
 /** The loaders of a run: `train`, and `unlabelled` where an objective reads images without labels beside it. */
 export type StreamName = "train" | "unlabelled";
@@ -24,12 +26,14 @@ export interface ObjectiveContext {
   readonly unlabelledBatchSize?: number;
   /** Examples in a run of the evaluation. */
   readonly evaluationBatchSize: number;
+  /** The range that the training preprocessing brings values to. */
+  readonly valueRange: ValueRange;
   /** Classes of the training source. */
   readonly classes: number;
   /** Do batches bring vectors of targets [N, classes] (`labels`) beside single labels? */
   readonly vectorTargets: boolean;
-  /** Threads of networks that run beside the trained one (teachers). */
-  readonly threads?: number;
+  /** Opens a network that teaches, for images and batches as these; the objective closes it. */
+  openTeacher(settings: TeacherSettings): Promise<Teacher>;
 }
 
 /** Scalars of a step; `loss` is differentiated, the others are logged. */

@@ -1,9 +1,10 @@
 /** The few-shot game: a few images of each of a few unseen classes, then many new ones to name, over many rounds. */
 
+import { argmax } from "../../train/index.js";
 import { indicesByClass, selectRows } from "./evaluate.js";
 import { checkFeatures, type Features } from "./features.js";
 import { numpyGenerator } from "./random.js";
-import { argmax, defaultL2, ridgeClassifier } from "./ridge.js";
+import { defaultL2, ridgeClassifier } from "./ridge.js";
 import { type Summary, summarise } from "./statistics.js";
 
 /** Representations of images of classes the model has not seen, and how to play. */

@@ -1,5 +1,6 @@
 /** The closed-form ridge classifier on standardised features (big_vision `fewshot_lsr`, reference section 6). */
 
+import { argmax } from "../../train/index.js";
 import { symmetricEigen } from "./eigen.js";
 import { checkFeatures, type Features } from "./features.js";
 import {
@@ -144,13 +145,6 @@ function classifier(scale: Standardisation, weights: Matrix, classes: number, l2
     return guesses;
   };
   return { classes, l2, ...scale, weights, scores, predict };
-}
-
-/** Index of the largest value, the first in a tie. */
-export function argmax(values: ArrayLike<number>): number {
-  let best = 0;
-  for (let i = 1; i < values.length; i++) if (values[i]! > values[best]!) best = i;
-  return best;
 }
 
 /**

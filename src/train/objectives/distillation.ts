@@ -1,0 +1,226 @@
+// Distillation by function matching (Beyer et al., "Knowledge distillation: a good teacher is patient and consistent",
+// arXiv:2106.05237; papers.md 7): T^2 KL(softmax(teacher / T) || softmax(student / T)), mean over the batch, summed over
+// teachers; logarithms of the teacher clipped at 1e-8; no labels in it.
+//
+// `consistent`: teacher and student see the same tensor: same crop, same flip, same mixture of images. The two variants the
+// paper compares with bring a view of its own for the teacher, stacked below the student's by the preprocessing
+// (`views(2, ...)` or `branches(...)`): `independent` asks the teacher about that view every time, `fixed` asks once an image and
+// remembers (a teacher computed in advance). There the teacher never sees a mixture; its answers are mixed as labels are.
+import { z } from "zod";
+import type { Batch } from "../../data/index.js";
+import {
+  add,
+  input,
+  log,
+  logSoftmax,
+  maximum,
+  multiply,
+  type NumericArray,
+  reduceMean,
+  reduceSum,
+  ShapeError,
+  scale,
+  softmax,
+  subtract,
+  type Tensor,
+} from "../../graph/index.js";
+import { model as network, requireClassifier } from "../../models/index.js";
+import { argmax } from "../argmax.js";
+import type { Teacher } from "../teachers.js";
+import { classifierEvaluation, rowOf } from "./classification.js";
+import type { Objective, ObjectiveContext, ObjectiveEvaluation, ObjectiveKind } from "./objective.js";
+
+const count = z.number().int().positive();
+
+const teacherSchema = z.strictObject({
+  /** A run, published weights, or the path of an ONNX file. */
+  network: z.string().min(1),
+  /** Side of the images it sees; as the student's when left out. */
+  imageSize: count.optional(),
+  /** Which of its logits the student learns, in the order of the student's; all when left out. */
+  classes: z.array(z.number().int().min(0)).min(1).optional(),
+  /** ONNX files: the range of its input's values; [-1, 1] when left out. */
+  valueRange: z.tuple([z.number(), z.number()]).optional(),
+});
+
+export const distillationSchema = z.strictObject({
+  name: z.literal("distillation"),
+  teachers: z.array(teacherSchema).min(1, "name at least one teacher"),
+  temperature: z.number().positive().default(1),
+  views: z.enum(["consistent", "independent", "fixed"]).default("consistent"),
+  /** Logits a teacher gives, where they are not the classes of the training source. */
+  classes: count.optional(),
+});
+
+type Settings = z.output<typeof distillationSchema>;
+
+export const distillation: ObjectiveKind<Settings> = {
+  streams: ["train"],
+  headClasses: (settings, classes) => settings.classes ?? classes,
+  probabilities: "softmax",
+  open: openDistillation,
+};
+
+/** The smallest probability whose logarithm is taken (papers.md 7). */
+const smallestProbability = 1e-8;
+
+/**
+ * T^2 KL(softmax(teacher / T) || softmax(student / T)) of every example: [N, K] and [N, K] give [N].
+ * @example T = 1, teacher [2, 0, 0], student [0, 1, 0]: 0.779365 (papers.md 12.5)
+ */
+export function distillationLoss(student: Tensor, teacher: Tensor, temperature: number): Tensor {
+  const target = softmax(scale(teacher, 1 / temperature));
+  return matchProbabilities(student, target, temperature);
+}
+
+/** The same from the teacher's probabilities at that temperature. */
+export function matchProbabilities(student: Tensor, target: Tensor, temperature: number): Tensor {
+  if (student.shape.join() !== target.shape.join()) {
+    throw new ShapeError(
+      `distillation: the student gives [${student.shape.join(", ")}] and the teacher [${target.shape.join(", ")}]`,
+    );
+  }
+  const divergence = multiply(
+    target,
+    subtract(log(maximum(target, smallestProbability)), logSoftmax(scale(student, 1 / temperature))),
+  );
+  return scale(reduceSum(divergence, 1), temperature ** 2);
+}
+
+async function openDistillation(settings: Settings, context: ObjectiveContext): Promise<Objective> {
+  const { model, batchSize, image: sides } = context;
+  requireClassifier(model);
+  const teachers: Teacher[] = [];
+  try {
+    for (const teacher of settings.teachers) teachers.push(await context.openTeacher(teacher));
+    for (const { name, classes } of teachers) {
+      if (classes === model.classes) continue;
+      throw new RangeError(
+        `the teacher ${name} gives ${classes} logits and the student ${model.classes}; set objective.classes to ${classes}, or choose the teacher's classes that are the student's with teachers[].classes`,
+      );
+    }
+  } catch (error) {
+    for (const teacher of teachers) await teacher.close();
+    throw error;
+  }
+  const image = input("image", "float32", [batchSize, ...sides]);
+  const probabilities = teachers.map((_, i) => input(`teacher${i}`, "float32", [batchSize, model.classes]));
+  const asked = teachers.map((teacher) => asker(teacher, settings, context));
+  return {
+    name: "distillation",
+    inputs: { image, ...Object.fromEntries(probabilities.map((one, i) => [`teacher${i}`, one])) },
+    trace: (scope, part) => {
+      const { logits } = network(scope, part["image"]!, model);
+      const losses = teachers.map((_, i) =>
+        reduceMean(matchProbabilities(logits!, part[`teacher${i}`]!, settings.temperature)),
+      );
+      return { loss: losses.reduce((total, loss) => add(total, loss)) };
+    },
+    feeds: async ({ train }) => {
+      const views = settings.views === "consistent" ? sameView(train, context) : ownView(train, context);
+      const feeds: Record<string, NumericArray> = { image: views.student };
+      for (const [i, ask] of asked.entries()) feeds[`teacher${i}`] = await ask(views.teacher, train.indices);
+      return feeds;
+    },
+    evaluation:
+      settings.classes === undefined
+        ? classifierEvaluation("softmax", context)
+        : agreement(teachers, settings.temperature, context),
+    close: async () => {
+      for (const teacher of teachers) await teacher.close();
+    },
+  };
+}
+
+interface Views {
+  /** [N, H, W, C] each. */
+  readonly student: Float32Array;
+  readonly teacher: Float32Array;
+}
+
+const sizeOf = ({ image, batchSize }: ObjectiveContext) =>
+  batchSize * image.reduce((product, side) => product * side, 1);
+
+function sameView({ image, shape }: Batch, context: ObjectiveContext): Views {
+  if (image.length === sizeOf(context)) return { student: image, teacher: image };
+  throw new Error(`the images are ${shape.slice(1).join(" x ")}, and the network takes ${context.image.join(" x ")}`);
+}
+
+/** The two views stacked in each image, apart. */
+function ownView({ image, shape }: Batch, context: ObjectiveContext): Views {
+  const size = sizeOf(context);
+  if (image.length !== 2 * size) {
+    const [height, width, channels] = context.image;
+    throw new Error(
+      `a teacher with a view of its own needs images of ${2 * height} x ${width} x ${channels}, the student's view above the teacher's; the preprocessing gives ${shape.slice(1).join(" x ")}. Stack two: views(2, "...") or branches("...", "...")`,
+    );
+  }
+  const [student, teacher] = [new Float32Array(size), new Float32Array(size)];
+  const one = size / context.batchSize;
+  for (let i = 0; i < context.batchSize; i++) {
+    student.set(image.subarray(2 * i * one, (2 * i + 1) * one), i * one);
+    teacher.set(image.subarray((2 * i + 1) * one, (2 * i + 2) * one), i * one);
+  }
+  return { student, teacher };
+}
+
+type Ask = (images: Float32Array, indices: Int32Array) => Promise<Float32Array>;
+
+/** Asks a teacher for probabilities at the temperature; a fixed one once an image. */
+function asker(teacher: Teacher, { views, temperature }: Settings, { model }: ObjectiveContext): Ask {
+  const probabilities = async (images: Float32Array) =>
+    softened(await teacher.logits(images), model.classes, temperature);
+  if (views !== "fixed") return probabilities;
+  const known = new Map<number, Float32Array>();
+  return async (images, indices) => {
+    if (indices.some((index) => !known.has(index))) {
+      const found = await probabilities(images);
+      for (const [row, index] of indices.entries()) known.set(index, rowOf(found, row, model.classes).slice());
+    }
+    const out = new Float32Array(indices.length * model.classes);
+    for (const [row, index] of indices.entries()) out.set(known.get(index)!, row * model.classes);
+    return out;
+  };
+}
+
+/** softmax(logits / temperature), row by row, worked out in float64. */
+function softened(logits: Float32Array, classes: number, temperature: number): Float32Array {
+  const out = new Float32Array(logits.length);
+  for (let start = 0; start < logits.length; start += classes) {
+    let top = Number.NEGATIVE_INFINITY;
+    for (let k = 0; k < classes; k++) top = Math.max(top, logits[start + k]!);
+    let sum = 0;
+    for (let k = 0; k < classes; k++) sum += Math.exp((logits[start + k]! - top) / temperature);
+    for (let k = 0; k < classes; k++) out[start + k] = Math.exp((logits[start + k]! - top) / temperature) / sum;
+  }
+  return out;
+}
+
+/** Where the logits are no classes of the source: the divergence from the teachers, and how often the first class is the first teacher's. */
+function agreement(teachers: readonly Teacher[], temperature: number, context: ObjectiveContext): ObjectiveEvaluation {
+  const { model, image: sides, evaluationBatchSize: size } = context;
+  const image = input("image", "float32", [size, ...sides]);
+  const inputs = teachers.map((_, i) => input(`teacher${i}`, "float32", [size, model.classes]));
+  return {
+    inputs: [image, ...inputs],
+    outputs: (scope) => {
+      const { logits } = network(scope, image, model);
+      const losses = inputs.map((one) => matchProbabilities(logits!, one, temperature));
+      return { logits: logits!, loss: losses.reduce((total, loss) => add(total, loss)) };
+    },
+    feeds: async (batch) => {
+      const feeds: Record<string, NumericArray> = { image: batch.image };
+      for (const [i, teacher] of teachers.entries())
+        feeds[`teacher${i}`] = softened(await teacher.logits(batch.image), model.classes, temperature);
+      return feeds;
+    },
+    score: (results, feeds) => {
+      const { logits, loss } = results as Record<"logits" | "loss", Float32Array>;
+      const first = feeds["teacher0"] as Float32Array;
+      const correct = Float32Array.from({ length: size }, (_, i) =>
+        argmax(rowOf(logits, i, model.classes)) === argmax(rowOf(first, i, model.classes)) ? 1 : 0,
+      );
+      return { loss, correct };
+    },
+  };
+}
