@@ -15,6 +15,8 @@ export interface DryRun {
   /** Matrix FLOPs of one optimiser step, forward and backward. */
   readonly flopsPerStep: number;
   readonly totalFlops: number;
+  /** What a checkpoint holds: parameters, their averages, and optimiser state, each number in its own precision. */
+  readonly stateBytes: number;
   /** Estimate: parameters and optimiser state (twice: the next values too), intermediates, and the runtime itself. */
   readonly memoryBytes: number;
   /** The machine's rate on a 1024 x 1024 product, measured now. */
@@ -57,6 +59,7 @@ export async function dryRun(recipe: Recipe): Promise<DryRun> {
       epochs: plan.totalSteps / plan.stepsPerEpoch,
       flopsPerStep: cost.step.flops,
       totalFlops,
+      stateBytes,
       memoryBytes: baseBytes + cost.step.peakBytes + stateBytes,
       matmulGflops,
       expectedSeconds: totalFlops / (matmulGflops * 1e9 * assumedRatio),

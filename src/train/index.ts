@@ -18,6 +18,8 @@ export * from "./prepare.js";
 export * from "./progress.js";
 export * from "./read-network.js";
 export * from "./recipe.js";
+export * from "./recipe-duration.js";
+export * from "./recipe-optimizer.js";
 export * from "./run-folder.js";
 export * from "./settings.js";
 export * from "./tensorboard.js";

@@ -4,7 +4,7 @@ import { readFile } from "node:fs/promises";
 import { basename, dirname, join, resolve } from "node:path";
 import { requirePath } from "../data/sources/paths.js";
 import type { ModelConfig } from "../models/index.js";
-import { isOptimizerState } from "../optim/index.js";
+import { averageName, isOptimizerState } from "../optim/index.js";
 import { isFetched, loadWeights, type StoredTensor, type Weights, type WeightsMetadata } from "../weights/index.js";
 import {
   bestCheckpoint,
@@ -54,7 +54,7 @@ export interface ReadNetworkOptions {
  * Reads a trained network. `path` is
  *
  * - the folder of a run, of which the best-scored checkpoint is taken (the newest where none is scored), or one of its
- *   checkpoint files;
+ *   checkpoint files; where a checkpoint holds averages of the weights, they are the parameters;
  * - published weights in any layout that `loadWeights` reads: a file, a folder, `hf:OWNER/NAME`, `augreg:NAME`.
  *
  * Throws CheckpointError when there is no checkpoint or it is damaged; RecipeError when the recipe is not valid; WeightsError
@@ -142,12 +142,18 @@ async function readRun({ folder, file }: Run, options: ReadNetworkOptions): Prom
     classNames,
     // without a head nothing asks
     loss: kind.probabilities ?? "softmax",
-    tensors: new Map(
-      [...checkpoint.tensors].filter(([name]) => !isOptimizerState(name) && !isObjectiveParameter(name)),
-    ),
+    tensors: trainedParameters(checkpoint, options.note),
     step: checkpoint.step,
     metadata: {},
   };
+}
+
+/** The network's parameters in a checkpoint: their averages over training where those were kept. */
+function trainedParameters({ tensors }: LoadedCheckpoint, note: (text: string) => void = () => {}) {
+  const names = [...tensors.keys()].filter((name) => !isOptimizerState(name) && !isObjectiveParameter(name));
+  const averaged = names.filter((name) => tensors.has(averageName(name)));
+  if (averaged.length > 0) note("using the averages of its weights over training, with which the run was evaluated");
+  return new Map(names.map((name) => [name, tensors.get(averageName(name)) ?? tensors.get(name)!]));
 }
 
 interface Run {

@@ -1,31 +1,15 @@
 /** What a recipe is: the settings of one training run, its defaults, and the checks that refuse a setting that means nothing. */
 import { createHash } from "node:crypto";
 import { z } from "zod";
-import { unknownMomentumDType } from "../optim/momentum.js";
-import type { ScheduleConfig } from "../optim/schedules.js";
 import { didYouMean } from "../text/nearest.js";
-import { type Duration, type DurationContext, durationUnits, toSteps } from "./durations.js";
+import type { Duration } from "./durations.js";
 import { objectiveSchema } from "./objectives/index.js";
+import { durationSchema } from "./recipe-duration.js";
 import { modelSchema } from "./recipe-model.js";
-import { keysAt, unknownName } from "./recipe-schema.js";
+import { averageSchema, optimizerSchema, schedulePatternsSchema, scheduleSchema } from "./recipe-optimizer.js";
+import { keysAt } from "./recipe-schema.js";
 
 const count = z.number().int().positive();
-const fraction = z.number().min(0).lt(1);
-const positive = z.number().positive();
-const notNegative = z.number().min(0);
-
-/** A duration in one of its units. Marked, so that setting one unit from the command line replaces another. */
-export const durationSchema = z
-  .strictObject({
-    steps: z.number().optional(),
-    examples: z.number().optional(),
-    epochs: z.number().optional(),
-    percent: z.number().max(1, "a fraction of the run: 0.1 is a tenth of it").optional(),
-  })
-  .refine((duration: Duration) => durationUnits.filter((unit) => (duration[unit] ?? -1) >= 0).length === 1, {
-    error: `give exactly one of ${durationUnits.join(", ")}, 0 or more`,
-  })
-  .meta({ duration: true });
 
 const totalSchema = durationSchema.refine((total: Duration) => (total.percent ?? -1) < 0, {
   error: "the length of the run cannot be a percentage of itself; give steps, examples or epochs",
@@ -49,99 +33,6 @@ const dataSchema = z.strictObject({
   workers: z.number().int().min(0).optional(),
 });
 
-/** Regular expressions are matched against whole parameter names, first match wins (reference section 5.2). */
-const patterns = z.array(
-  z.tuple([
-    z.string().refine(isRegularExpression, { error: "not a regular expression" }),
-    z.number({ error: "expected a number to multiply by" }),
-  ]),
-);
-
-const momentumDtype = z.enum(["float32", "float16"], { error: ({ input }) => unknownMomentumDType(input) });
-
-const everyOptimizer = {
-  learningRate: notNegative,
-  weightDecay: notNegative.default(0),
-  clipNorm: positive.optional(),
-  weightDecayPatterns: patterns.optional(),
-  learningRatePatterns: patterns.optional(),
-};
-// Adam's own defaults (Kingma and Ba, arXiv:1412.6980, algorithm 1).
-const adamMoments = {
-  beta1: fraction.default(0.9),
-  beta2: fraction.default(0.999),
-  epsilon: positive.default(1e-8),
-  momentumDtype: momentumDtype.default("float32"),
-};
-
-const optimizerSchema = z.discriminatedUnion(
-  "name",
-  [
-    z.strictObject({
-      name: z.literal("sgd"),
-      momentum: fraction.default(0.9),
-      nesterov: z.boolean().default(false),
-      momentumDtype: momentumDtype.default("float32"),
-      ...everyOptimizer,
-    }),
-    z.strictObject({ name: z.literal("adam"), ...adamMoments, ...everyOptimizer }),
-    z.strictObject({ name: z.literal("adamw"), ...adamMoments, ...everyOptimizer }),
-    // big_vision's defaults (reference section 5.3)
-    z.strictObject({
-      name: z.literal("adafactor"),
-      minDimSizeToFactor: count.default(32),
-      decayRate: positive.default(0.8),
-      decayOffset: z.number().int().default(0),
-      beta2Cap: fraction.default(0.999),
-      clippingThreshold: positive.optional(),
-      momentum: fraction.default(0.9),
-      momentumDtype: momentumDtype.default("float16"),
-      epsilon: notNegative.default(1e-30),
-      ...everyOptimizer,
-    }),
-  ],
-  { error: unknownName("optimizer", ["sgd", "adam", "adamw", "adafactor"]) },
-);
-
-const everySchedule = {
-  warmup: durationSchema.optional(),
-  cooldown: durationSchema.optional(),
-  /** The factor at the peak. */
-  base: positive.optional(),
-  /** Multiply the peak by batchSize / 256. */
-  scaleWithBatchSize: z.boolean().optional(),
-};
-const decayShape = { end: notNegative.optional(), power: positive.optional() };
-const scheduleNames = ["constant", "cosine", "linear", "polynomial", "rsqrt", "stair"];
-const scheduleSchema = z.discriminatedUnion(
-  "name",
-  [
-    z.strictObject({ name: z.literal("constant"), ...everySchedule }),
-    z.strictObject({ name: z.literal("cosine"), ...everySchedule }),
-    z.strictObject({ name: z.literal("linear"), ...decayShape, ...everySchedule }),
-    z.strictObject({ name: z.literal("polynomial"), ...decayShape, ...everySchedule }),
-    z.strictObject({
-      name: z.literal("rsqrt"),
-      /** In steps. */
-      timescale: positive.optional(),
-      shift: notNegative.optional(),
-      ...everySchedule,
-    }),
-    z
-      .strictObject({
-        name: z.literal("stair"),
-        steps: z.array(z.number().int().min(0)),
-        mults: z.array(notNegative),
-        ...everySchedule,
-      })
-      .refine((stair) => stair.steps.length === stair.mults.length, {
-        error: "give as many mults as steps",
-        path: ["mults"],
-      }),
-  ],
-  { error: unknownName("schedule", scheduleNames) },
-);
-
 /** The whole recipe. Every default of the product stands here and nowhere else. */
 export const recipeSchema = z
   .strictObject({
@@ -160,6 +51,10 @@ export const recipeSchema = z
     objective: objectiveSchema.prefault({ name: "softmax" }),
     optimizer: optimizerSchema,
     schedule: scheduleSchema.default({ name: "cosine" }),
+    /** Parameters with a schedule of their own, or null: frozen. */
+    schedulePatterns: schedulePatternsSchema.optional(),
+    /** Average the weights over the steps; the averages are what is evaluated and used. */
+    average: averageSchema.optional(),
     evaluate: z.strictObject({ every: durationSchema }).default({ every: { epochs: 1 } }),
     checkpoint: z
       .strictObject({
@@ -204,15 +99,6 @@ export class RecipeError extends Error {
   override name = "RecipeError";
 }
 
-function isRegularExpression(text: string): boolean {
-  try {
-    new RegExp(text);
-    return true;
-  } catch {
-    return false;
-  }
-}
-
 function describeIssue(issue: z.core.$ZodIssue, input: unknown): string[] {
   const path = issue.path.map(String).join(".");
   if (issue.code === "unrecognized_keys") {
@@ -236,17 +122,6 @@ export function resolveRecipe(input: unknown, origin = "recipe"): Recipe {
   if (result.success) return result.data;
   const lines = result.error.issues.flatMap((issue) => describeIssue(issue, input));
   throw new RecipeError(`${origin} is not a valid recipe:\n${lines.map((line) => `  ${line}`).join("\n")}`);
-}
-
-/** The recipe's schedule in the form `createSchedule` of fovea/optim takes, durations in steps. */
-export function scheduleConfig(recipe: Recipe, context: DurationContext): ScheduleConfig {
-  const { name, warmup, cooldown, ...rest } = recipe.schedule;
-  return {
-    ...rest,
-    decayType: name,
-    warmupSteps: warmup ? toSteps(warmup, context, "schedule.warmup") : 0,
-    cooldownSteps: cooldown ? toSteps(cooldown, context, "schedule.cooldown") : 0,
-  } as ScheduleConfig;
 }
 
 /** JSON with the keys of every object sorted: one text for one value. */

@@ -9,6 +9,7 @@ import {
   type Loader,
   type LoaderPosition,
 } from "../data/index.js";
+import type { NumericArray } from "../graph/index.js";
 import type { Program, Results } from "../runtime/index.js";
 import type { StoredTensor, TypedArray } from "../weights/index.js";
 import { type Json, type LoadedCheckpoint, type Score, saveCheckpoint } from "./checkpoint.js";
@@ -169,9 +170,14 @@ export class Run {
   private async evaluate(): Promise<EvaluationResult | undefined> {
     const found = await this.measure();
     if (!found) return undefined;
-    this.record({ "evaluation/loss": found.loss, "evaluation/accuracy": found.accuracy });
+    const averaged = this.parts.plan.training.average !== undefined;
+    this.record({
+      "evaluation/loss": found.loss,
+      "evaluation/accuracy": found.accuracy,
+      ...(averaged && { "evaluation/averagedWeights": 1 }),
+    });
     this.progress.note(
-      `step ${this.step}: evaluation accuracy ${(100 * found.accuracy).toFixed(2)} %, loss ${found.loss.toFixed(4)}`,
+      `step ${this.step}: evaluation accuracy${averaged ? " of the averaged weights" : ""} ${(100 * found.accuracy).toFixed(2)} %, loss ${found.loss.toFixed(4)}`,
     );
     return found;
   }
@@ -223,7 +229,7 @@ export class Run {
     const { program, training, recipe, folder, streams } = this.parts;
     const state = await program.readState();
     // A loss that is still a number may have gradients that are not: such a state must not replace a good checkpoint.
-    const broken = Object.keys(state).find((name) => !allFinite(state[name] as Float32Array));
+    const broken = Object.entries(state).find(([, values]) => !allFinite(values))?.[0];
     if (broken !== undefined) throw this.notANumber(`${broken} is not finite after step ${this.step}`);
     const tensors = new Map<string, StoredTensor>(
       training.slots.map(({ name, input }) => [
@@ -256,7 +262,8 @@ export class Run {
   }
 }
 
-const wantedState = ({ slots }: TrainingProgram) => slots.map(({ name, input }) => ({ name, shape: input.shape }));
+const wantedState = ({ slots }: TrainingProgram) =>
+  slots.map(({ name, input: { shape, dtype } }) => ({ name, shape, dtype }));
 
 /** A loader for every stream, where the checkpoint left it. */
 function openLoaders({ recipe, streams, restored, plan }: RunParts): Loaders {
@@ -279,7 +286,10 @@ function openLoaders({ recipe, streams, restored, plan }: RunParts): Loaders {
   return Object.fromEntries(Object.entries(streams).map(open));
 }
 
-function allFinite(values: Float32Array): boolean {
+function allFinite(values: NumericArray): boolean {
+  if (values instanceof BigInt64Array) return true;
+  // float16, as its bits: an exponent of ones
+  if (values instanceof Uint16Array) return values.every((bits) => (bits & 0x7c00) !== 0x7c00);
   for (let i = 0; i < values.length; i++) if (!Number.isFinite(values[i])) return false;
   return true;
 }

@@ -13,8 +13,9 @@ import {
 import { createSchedule } from "../optim/index.js";
 import { type DurationContext, toSteps } from "./durations.js";
 import { type ObjectiveContext, objectiveKind } from "./objectives/index.js";
-import { type Recipe, scheduleConfig } from "./recipe.js";
+import type { Recipe } from "./recipe.js";
 import type { RecipeModel } from "./recipe-model.js";
+import { averageConfig, type RecipeSchedule, scheduleConfig } from "./recipe-optimizer.js";
 import type { TrainingConfig } from "./training-program.js";
 import { valueRangeOf } from "./value-range.js";
 
@@ -84,6 +85,11 @@ export function planRun(recipe: Recipe, datasetSize: number, classes: number, so
   const context: DurationContext = { ...sizes, totalSteps };
   const model = modelConfig(recipe.model, headClasses);
   const image = imageShape(recipe.model);
+  const schedule = (one: RecipeSchedule, path?: string) =>
+    createSchedule(scheduleConfig(one, context, path), { total: totalSteps, batchSize: recipe.batchSize });
+  const schedulePatterns = recipe.schedulePatterns?.map(
+    ([pattern, own], i) => [pattern, own && schedule(own, `schedulePatterns.${i}`)] as const,
+  );
   return {
     totalSteps,
     evaluateEvery: toSteps(recipe.evaluate.every, context, "evaluate.every"),
@@ -95,8 +101,9 @@ export function planRun(recipe: Recipe, datasetSize: number, classes: number, so
       image,
       microbatches: recipe.microbatches ?? 1,
       evaluationBatchSize: recipe.batchSize,
-      optimizer: recipe.optimizer,
-      schedule: createSchedule(scheduleConfig(recipe, context), { total: totalSteps, batchSize: recipe.batchSize }),
+      optimizer: { ...recipe.optimizer, ...(schedulePatterns && { schedulePatterns }) },
+      schedule: schedule(recipe.schedule),
+      ...(recipe.average && { average: averageConfig(recipe.average, context) }),
     },
     objective: {
       model,

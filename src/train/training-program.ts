@@ -12,7 +12,9 @@ import {
 import { drawsInTraining, type ModelConfig } from "../models/index.js";
 import { initialValue, keyedRandom, type Parameter, Scope } from "../nn/index.js";
 import {
+  type AverageConfig,
   applyOptimizer,
+  averageName,
   createOptimizer,
   globalNorm,
   type HostScalar,
@@ -34,6 +36,8 @@ export interface TrainingConfig {
   readonly evaluationBatchSize: number;
   readonly optimizer: OptimizerConfig;
   readonly schedule: Schedule;
+  /** Keep averages of the weights, and evaluate and represent with them. */
+  readonly average?: AverageConfig;
   /** Steps in one run of the program (see ProgramFunction); 1 when left out. */
   readonly stepsPerRun?: number;
 }
@@ -41,7 +45,8 @@ export interface TrainingConfig {
 export interface TrainingProgram {
   /**
    * Functions `step` (the objective's inputs, seed, scalars; gives the objective's metrics and, when clipping,
-   * gradientNorm), `evaluate` (the objective's evaluation) and `represent` (image; gives preLogits).
+   * gradientNorm), `evaluate` (the objective's evaluation) and `represent` (image; gives preLogits), the last two with the
+   * averages of the weights where there are any.
    */
   readonly source: ProgramSource;
   readonly parameters: readonly Parameter[];
@@ -49,7 +54,7 @@ export interface TrainingProgram {
   readonly slots: readonly StateSlot[];
   readonly scalars: readonly HostScalar[];
   readonly cost: { readonly step: GraphCost; readonly evaluate: GraphCost };
-  /** First values of parameters and optimiser state. */
+  /** First values of parameters, averages and optimiser state. */
   initialState(): Record<string, NumericArray>;
   /** The inputs of `step` that follow from the step alone. */
   stepInputs(step: number, seed: number): Record<string, NumericArray>;
@@ -80,17 +85,24 @@ export function buildTraining(objective: Objective, config: TrainingConfig, seed
   );
   const optimizer = createOptimizer(config.optimizer, config.schedule);
   const withInitial = (parameter: Parameter) => ({ ...parameter, initial: () => initialValue(parameter, seed) });
-  const { slots: changing, scalars } = applyOptimizer(optimizer, trained.map(withInitial), gradients);
+  const { average } = config;
+  const applied = applyOptimizer(optimizer, trained.map(withInitial), gradients, average && { average });
+  const { slots: changing, scalars } = applied;
   const frozen = parameters.filter((parameter) => !trained.includes(parameter)).map(withInitial);
   const slots = [...changing, ...frozen.map((one): StateSlot => ({ ...one, input: one.tensor, next: one.tensor }))];
   const outputs: Record<string, Tensor> = { ...metrics };
   if (config.optimizer.clipNorm !== undefined) outputs["gradientNorm"] = globalNorm(gradients);
 
+  const inputs = new Map(slots.map(({ name, input }) => [name, input]));
+  const used = parameters.map((one) => ({ ...one, tensor: inputs.get(averageName(one.name)) ?? one.tensor }));
   const evaluate: ProgramFunction = {
     inputs: objective.evaluation.inputs,
-    outputs: objective.evaluation.outputs(Scope.root({ parameters })),
+    outputs: objective.evaluation.outputs(Scope.root({ parameters: used })),
   };
-  const represent = representation({ ...config, batchSize: config.evaluationBatchSize }, Scope.root({ parameters }));
+  const represent = representation(
+    { ...config, batchSize: config.evaluationBatchSize },
+    Scope.root({ parameters: used }),
+  );
   return {
     source: {
       state: slots.map((slot) => slot.input),

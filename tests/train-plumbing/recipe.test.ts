@@ -14,8 +14,8 @@ import {
   recipeHash,
   recipeSchema,
   resolveRecipe,
-  scheduleConfig,
 } from "../../src/train/recipe.js";
+import { averageConfig, scheduleConfig } from "../../src/train/recipe-optimizer.js";
 import { leafPaths } from "../../src/train/recipe-schema.js";
 
 const small: RecipeInput = defineRecipe({
@@ -119,6 +119,18 @@ describe("checking", () => {
       ["schedule.mults: give as many mults as steps"],
     ],
     ["no object", 3, ["recipe: "]],
+    ["an average of no length", { ...small, average: { name: "ema" } }, ["average: give either decay"]],
+    [
+      "an average of two lengths",
+      { ...small, average: { name: "ema", decay: 0.9, halfLife: { epochs: 1 } } },
+      ["average: give either decay (such as 0.9999) or halfLife"],
+    ],
+    ["an average that ends nowhere", { ...small, average: { name: "ema", decay: 1 } }, ["average.decay: "]],
+    [
+      "an unknown average",
+      { ...small, average: { name: "poliak" } },
+      ['average.name: unknown average "poliak"; expected one of ema, polyak; did you mean "polyak"?'],
+    ],
     [
       "several at once",
       { ...small, sed: 1, model: { ...small.model, depht: 1 } },
@@ -136,19 +148,48 @@ describe("checking", () => {
     expect(message.split("\n")).toHaveLength(lines.length + 1);
   });
 
+  test("the average comes out in steps; a half-life of an epoch is S4L's (reference section 10.4)", () => {
+    const context = { batchSize: 100, datasetSize: 1000, totalSteps: 200 };
+    const averages = [
+      [
+        { name: "ema", decay: 0.99 },
+        { kind: "ema", decay: 0.99, warmup: false },
+      ],
+      [
+        { name: "ema", halfLife: { epochs: 1 }, warmup: true },
+        { kind: "ema", decay: 0.5 ** (1 / 10), warmup: true },
+      ],
+      [{ name: "polyak" }, { kind: "polyak", from: 0 }],
+      [
+        { name: "polyak", from: { percent: 0.5 } },
+        { kind: "polyak", from: 100 },
+      ],
+    ] as const;
+    for (const [average, config] of averages) {
+      expect(averageConfig(resolveRecipe({ ...small, average }).average!, context)).toEqual(config);
+    }
+    const overridden = resolveRecipe(
+      applyOverrides(small, parseOverrides(["--average.name=ema", "--average.decay=0.9"])),
+    );
+    expect(overridden.average).toEqual({ name: "ema", decay: 0.9, warmup: false });
+  });
+
   test("the schedule comes out in steps", () => {
     const recipe = resolveRecipe({
       ...small,
       schedule: { name: "rsqrt", warmup: { epochs: 1 }, cooldown: { percent: 0.1 }, timescale: 500 },
     });
     const context = { batchSize: 100, datasetSize: 1000, totalSteps: 200 };
-    expect(scheduleConfig(recipe, context)).toEqual({
+    expect(scheduleConfig(recipe.schedule, context)).toEqual({
       decayType: "rsqrt",
       warmupSteps: 10,
       cooldownSteps: 20,
       timescale: 500,
     });
-    expect(scheduleConfig(resolveRecipe(small), context)).toMatchObject({ decayType: "cosine", warmupSteps: 0 });
+    expect(scheduleConfig(resolveRecipe(small).schedule, context)).toMatchObject({
+      decayType: "cosine",
+      warmupSteps: 0,
+    });
   });
 });
 

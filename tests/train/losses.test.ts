@@ -151,7 +151,8 @@ test("a dry run counts parameters, steps and FLOPs, and writes nothing", async (
   expect(found.flopsPerStep / step).toBeGreaterThan(0.99);
   expect(found.flopsPerStep / step).toBeLessThan(1.05);
   expect(found.totalFlops).toBe(6 * found.flopsPerStep);
-  expect(found.memoryBytes).toBeGreaterThan(4 * parameters);
+  expect(found.stateBytes).toBe(3 * 4 * parameters);
+  expect(found.memoryBytes).toBeGreaterThan(found.stateBytes);
   expect(found.matmulGflops).toBeGreaterThan(0);
   expect(found.expectedSeconds).toBeCloseTo(found.totalFlops / (found.matmulGflops * 1e9 * found.assumedRatio), 6);
 });

@@ -119,6 +119,23 @@ describe("a run that was asked to stop", () => {
     expect(second.seconds).toBeGreaterThan(stopped!.meta["seconds"] as number);
   });
 
+  test("with averages of the weights and momentum in half precision is the same to the last bit", async () => {
+    const changes = {
+      optimizer: { name: "adafactor", learningRate: 1e-2, minDimSizeToFactor: 16, clipNorm: 1 },
+      average: { name: "polyak", from: { steps: 3 } },
+      checkpoint: { every: { steps: 1000 }, keepLast: 2 },
+    } satisfies Partial<RecipeInput>;
+    await train(resolveRecipe(randomRecipe("averaged", changes)), { silent: true });
+    const course = await courseOf(folderOf("averaged"));
+    for (const kind of ["average/", "adafactor/m/", "adafactor/mScale/", "adafactor/row/", "adafactor/v/"]) {
+      expect([...course.tensors.keys()].some((name) => name.startsWith(kind))).toBe(true);
+    }
+    const recipe = randomRecipe("averaged-stopped", changes);
+    await stoppedAt(recipe, 5);
+    await train(resolveRecipe(recipe), { silent: true, resume: true });
+    expect(await courseOf(folderOf("averaged-stopped"))).toEqual(course);
+  });
+
   test("twice, with a loader thread, is the same to the last bit", async () => {
     const recipe = randomRecipe("threads", { data: { ...randomRecipe("x").data, workers: 1 } });
     await stoppedAt(recipe, 3);

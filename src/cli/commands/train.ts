@@ -23,7 +23,7 @@ function dryRunText(found: DryRun): string {
     `parameters  ${count(found.parameters)}`,
     `steps       ${count(found.totalSteps)} (${found.epochs.toFixed(1)} epochs)`,
     `FLOPs       ${(found.flopsPerStep / 1e9).toFixed(2)} G a step, ${(found.totalFlops / 1e12).toFixed(1)} T in all`,
-    `memory      about ${formatBytes(found.memoryBytes)}`,
+    `memory      about ${formatBytes(found.memoryBytes)}; a checkpoint takes ${formatBytes(found.stateBytes)}`,
     `time        about ${formatDuration(found.expectedSeconds)} (this machine: ${found.matmulGflops.toFixed(0)} GFLOP/s on a 1024 x 1024 product, of which ${(100 * found.assumedRatio).toFixed(0)} % is assumed)`,
   ].join("\n");
 }

@@ -1,0 +1,16 @@
+/** A duration as recipes write it. */
+import { z } from "zod";
+import { type Duration, durationUnits } from "./durations.js";
+
+/** A duration in one of its units. Marked, so that setting one unit from the command line replaces another. */
+export const durationSchema = z
+  .strictObject({
+    steps: z.number().optional(),
+    examples: z.number().optional(),
+    epochs: z.number().optional(),
+    percent: z.number().max(1, "a fraction of the run: 0.1 is a tenth of it").optional(),
+  })
+  .refine((duration: Duration) => durationUnits.filter((unit) => (duration[unit] ?? -1) >= 0).length === 1, {
+    error: `give exactly one of ${durationUnits.join(", ")}, 0 or more`,
+  })
+  .meta({ duration: true });
