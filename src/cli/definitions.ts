@@ -251,9 +251,14 @@ export const models = defineArguments({
       description: "How Vision Transformers pool their tokens; as published when left out",
     },
     classes: { type: "string", valueHint: "n", default: "1000", description: "Classes of the head; 0 for none" },
+    published: {
+      type: "boolean",
+      description: "Instead, the recommended AugReg checkpoints: their accuracy, speed and the name that loads them",
+    },
   },
   examples: [
     { line: "fovea models", does: "every published model" },
+    { line: "fovea models --published", does: "checkpoints with their ImageNet accuracy and the name that loads them" },
     { line: "fovea models hybrid", does: "one series: vit, hybrid, earlyConvolutions, mixer, bit or resnet" },
     { line: "fovea models S", does: "one variant, at each patch size it was published with" },
     { line: "fovea models B/4 --image-size 32 --classes 10", does: "any patch and image size" },

@@ -12,6 +12,20 @@ export function printResult(result: CommandResult, json: boolean): void {
   process.stdout.write(`${text}\n`);
 }
 
+/** Writes rows in columns as wide as their widest cell: words (the first, and those from `leftFrom` on) to the left, numbers to the right. */
+export function columns(
+  head: readonly string[],
+  cells: readonly (readonly string[])[],
+  leftFrom: number,
+): (texts: readonly string[]) => string {
+  const widths = head.map((title, i) => Math.max(title.length, ...cells.map((line) => line[i]!.length)));
+  return (texts) =>
+    texts
+      .map((text, i) => (i === 0 || i >= leftFrom ? text.padEnd(widths[i]!) : text.padStart(widths[i]!)))
+      .join("  ")
+      .trimEnd();
+}
+
 /** Prints one line for the person who runs the command, leaving stdout to the result. */
 export function note(text: string): void {
   process.stderr.write(`${text}\n`);

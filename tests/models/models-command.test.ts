@@ -2,6 +2,7 @@
 import { afterEach, describe, expect, test, vi } from "vitest";
 import { run } from "../../src/cli/main.js";
 import { modelSeries, modelSize, parseModelName, publishedModels } from "../../src/models/index.js";
+import { augRegFile, type PublishedAugReg, publishedAugReg } from "../../src/weights/index.js";
 
 afterEach(() => vi.restoreAllMocks());
 
@@ -153,6 +154,36 @@ describe("fovea models", () => {
     expect(status).toBe(2);
     expect(stdout).toBe("");
     expect(stderr).toMatch(message);
+  });
+
+  test("--published lists the AugReg checkpoints and the names that load them", async () => {
+    const { checkpoints } = JSON.parse((await fovea("--published", "--json")).stdout) as {
+      checkpoints: (PublishedAugReg & { load: string; loadPretrained: string })[];
+    };
+    expect(checkpoints.map(({ load: _, loadPretrained: __, ...entry }) => entry)).toEqual(publishedAugReg);
+    for (const { load, loadPretrained, fineTuned, upstream } of checkpoints) {
+      expect(augRegFile(load.replace(/^augreg:/, ""))).toBe(fineTuned);
+      expect(augRegFile(loadPretrained.replace(/^augreg:/, ""))).toBe(upstream);
+    }
+    const lines = (await fovea("--published", "S/16")).stdout.split("\n");
+    expect(lines[2]!.split(/ {2,}/)).toEqual([
+      "name",
+      "top-1 %",
+      "pixels",
+      "images/s",
+      "MiB",
+      "load",
+      "pre-trained only",
+    ]);
+    // papers.md 1.10, as is the table
+    expect(lines[3]!.split(/ {2,}/)).toEqual(["S/16", "83.73", "384", "300", "115", "augreg:S/16", "augreg:S/16-i21k"]);
+    const names = async (filter: string) => (await fovea("--published", filter)).stdout.match(/^\S+\/\d\d(?= )/gm);
+    expect(await names("S")).toEqual(["S/16", "S/32"]);
+    expect(await names("R26")).toEqual(["R26+S/32"]);
+    expect(await names("hybrid")).toEqual(["R50+L/32", "R26+S/32", "R+Ti/16"]);
+    const { status, stderr } = await fovea("--published", "S/14");
+    expect(status).toBe(2);
+    expect(stderr).toMatch(/no recommended checkpoint is of "S\/14"; did you mean "S\/1?[36]?[26]"/);
   });
 
   test("has examples in its help", async () => {

@@ -13,7 +13,9 @@ import {
 import { didYouMean } from "../../text/nearest.js";
 import { defineCommand } from "../command.js";
 import { models } from "../definitions.js";
+import { columns } from "../output.js";
 import { UsageError, wholeNumber, wholeNumbers } from "../words.js";
+import { publishedCheckpoints, variantOf } from "./models-published.js";
 
 interface Row extends PublishedModel {
   /** At the first image size: learned position embeddings and the Mixer's MLPs over patches grow with the image. */
@@ -23,9 +25,6 @@ interface Row extends PublishedModel {
 
 const poolings: readonly Pooling[] = ["gap", "tok", "map", "none"];
 const seriesNames = Object.keys(modelSeries) as ModelSeries[];
-
-/** The variant a name is of: "S" of "S/16", "Mixer-B" of "Mixer-B/16", "R50" of "R50x1" and "R50+B/16". */
-const variantOf = (name: string): string => /^(?:R\d+(?=[x+])|[^/]+)/.exec(name)![0];
 
 /** The models a filter means: all, those of a series or variant, or one, of any patch size ("S/4"), width or depth. */
 function selected(filter: string | undefined): readonly PublishedModel[] {
@@ -99,13 +98,7 @@ function table(rows: readonly Row[], sizes: readonly number[]): string {
     row.preprocessing,
     dimensions(row.config),
   ]);
-  const widths = head.map((title, i) => Math.max(title.length, ...cells.map((line) => line[i]!.length)));
-  const leftFrom = head.length - 2; // words to the left, numbers to the right
-  const line = (texts: readonly string[]) =>
-    texts
-      .map((text, i) => (i === 0 || i >= leftFrom ? text.padEnd(widths[i]!) : text.padStart(widths[i]!)))
-      .join("  ")
-      .trimEnd();
+  const line = columns(head, cells, head.length - 2);
   const lines = [line(head)];
   rows.forEach((row, i) => {
     const { title, source } = modelSeries[row.series];
@@ -116,6 +109,7 @@ function table(rows: readonly Row[], sizes: readonly number[]): string {
 }
 
 export const command = defineCommand(models, async ({ args }) => {
+  if (args.published) return publishedCheckpoints(args.model);
   const classes = wholeNumber(args.classes, "classes");
   const sizes = wholeNumbers(args["image-size"], "image-size", 1);
   const pooling = poolings.find((name) => name === args.pooling);
