@@ -38,23 +38,32 @@ export function layerNorm(scope: Scope, x: Tensor, epsilon: number): Tensor {
   );
 }
 
-/** In training, zeroes entries with probability `rate` and divides the rest by 1 - rate. */
+/** The factor of what is kept; at rate 1 nothing is, and zeros stay zeros as in Flax and timm. Throws RangeError outside 0 to 1. */
+function keptFactor(what: string, rate: number): number {
+  if (!(rate >= 0 && rate <= 1)) throw new RangeError(`${what} has a probability of ${rate}; give one from 0 to 1`);
+  return rate === 1 ? 1 : 1 / (1 - rate);
+}
+
+/** In training, zeroes entries with probability `rate` and divides the rest by 1 - rate. Throws RangeError outside 0 to 1. */
 export function dropout(scope: Scope, x: Tensor, rate: number): Tensor {
+  const factor = keptFactor("dropout", rate);
   if (rate === 0 || !scope.training) return x;
   const { seed, stream } = scope.random();
-  return scale(multiply(x, cast(bernoulli(seed, stream, x.shape, 1 - rate), x.dtype)), 1 / (1 - rate));
+  return scale(multiply(x, cast(bernoulli(seed, stream, x.shape, 1 - rate), x.dtype)), factor);
 }
 
 /**
  * In training, drops the whole branch of an example with probability `rate`. Kept branches are divided by 1 - rate when
- * `rescale` is set (timm) and left as they are otherwise (big_vision; papers.md 10.10).
+ * `rescale` is set (timm) and left as they are otherwise (big_vision; papers.md 10.10). At rate 1 every branch is dropped.
+ * Throws RangeError outside 0 to 1.
  */
 export function stochasticDepth(scope: Scope, branch: Tensor, rate: number, rescale: boolean): Tensor {
+  const factor = keptFactor("stochastic depth", rate);
   if (rate === 0 || !scope.training) return branch;
   const { seed, stream } = scope.random();
   const shape = branch.shape.map((side, axis) => (axis === 0 ? side : 1));
   const kept = multiply(branch, cast(bernoulli(seed, stream, shape, 1 - rate), branch.dtype));
-  return rescale ? scale(kept, 1 / (1 - rate)) : kept;
+  return rescale ? scale(kept, factor) : kept;
 }
 
 /** The drop probability of block `index` of `count`: it rises linearly from 0 at the first to `last` at the last. */
