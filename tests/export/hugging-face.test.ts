@@ -12,6 +12,7 @@ import {
 } from "@huggingface/transformers";
 import sharp from "sharp";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { openSource, preprocessImage } from "../../src/data/index.js";
 import { ExportError, pixelPreparation, writeHuggingFaceFolder } from "../../src/export/index.js";
 import { loadWeights, readSafetensors, type Weights } from "../../src/weights/index.js";
 import {
@@ -43,15 +44,45 @@ beforeAll(() => {
 });
 afterAll(() => rmSync(root, { recursive: true, force: true }));
 
-/** A lossless picture of the network's size. */
-async function picture(weights: Weights, seed: number): Promise<{ file: string; pixels: Uint8Array }> {
-  const { height, width, channels } = weights.image;
-  const pixels = drawnPixels(1, weights.image, seed);
-  const file = join(root, `picture-${channels}-${seed}.png`);
+/** A picture of the network's size: its pixels, and a file that holds them without loss. */
+interface Picture {
+  readonly file: string;
+  readonly pixels: Uint8Array;
+}
+
+async function lossless(
+  { height, width, channels }: Weights["image"],
+  name: string,
+  pixels: Uint8Array,
+): Promise<Picture> {
+  const file = join(root, `${name}-${channels}.png`);
   await sharp(pixels, { raw: { width, height, channels: channels as 1 | 3 } })
     .png()
     .toFile(file);
   return { file, pixels };
+}
+
+const picture = ({ image }: Weights, seed: number): Promise<Picture> =>
+  lossless(image, `picture-${seed}`, drawnPixels(1, image, seed));
+
+/** Two embedded photographs of each set, of different classes, brought to the network's size by our own resizing. */
+async function photographs({ image }: Weights): Promise<Picture[]> {
+  const { height, width, channels } = image;
+  const pictures: Picture[] = [];
+  for (const set of ["clothing", "sign-digits"]) {
+    const source = await openSource(`embedded:${set}`, { split: "test" });
+    try {
+      for (const label of [1, 6]) {
+        const example = await source.get(source.labels.indexOf(label));
+        const fitted = await preprocessImage(`decode(${channels})|resize(${height},${width})`, example.image);
+        if (fitted.kind !== "raw") throw new Error("pixels expected");
+        pictures.push(await lossless(image, `${set}-${label}`, fitted.data));
+      }
+    } finally {
+      await source.close();
+    }
+  }
+  return pictures;
 }
 
 const networks = {
@@ -68,17 +99,18 @@ describe.each(Object.entries(networks))("%s", (name, weights) => {
     await writeHuggingFaceFolder(join(root, id), weights);
   });
 
-  test("transformers.js gives our logits and our first five from a lossless image", async () => {
+  test("transformers.js gives our logits and our first five from drawn pictures and from photographs", async () => {
     const model = await AutoModelForImageClassification.from_pretrained(id, { dtype: "fp32" });
     const processor = await AutoProcessor.from_pretrained(id);
     const classify = await pipeline("image-classification", id, { dtype: "fp32" });
-    for (const seed of [1, 2]) {
-      const { file, pixels } = await picture(weights, seed);
+    const pictures = [await picture(weights, 1), await picture(weights, 2), ...(await photographs(weights))];
+    expect(pictures).toHaveLength(6);
+    for (const { file, pixels } of pictures) {
       const own = await ownResults(weights, scaled(pixels));
       const { logits } = await model(await processor(await RawImage.read(file)));
       expect(logits.dims).toEqual([1, 7]);
       const found = logits.data as Float32Array;
-      for (const [i, value] of own.logits.entries()) expect(Math.abs(found[i]! - value)).toBeLessThan(1e-4);
+      expect(relativeDifference(found, own.logits)).toBeLessThan(1e-4);
       const order = [...own.logits.keys()].sort((a, b) => own.logits[b]! - own.logits[a]!);
       const told = (await classify(file, { top_k: 5 })) as { label: string; score: number }[];
       expect(told.map(({ label }) => label)).toEqual(order.slice(0, 5).map((i) => classNames[i]));
