@@ -1,14 +1,14 @@
-// Gradients of the whole ResNets against central differences of the plain float64 model.
+// Gradients of the whole ResNets against central differences of the plain float64 model; other devices against the CPU's.
 
 import { describe, test } from "vitest";
 import type { ResNetConfig } from "../../src/models/index.js";
-import { testDevices } from "../support/devices.js";
-import { evenlySpread, expectGradients } from "../support/gradients.js";
+import { testDevice } from "../support/devices.js";
+import { evenlySpread, expectGradients, expectGradientsOfCpu } from "../support/gradients.js";
 import { plainResNet } from "../support/plain-resnet.js";
 import { resnetValues, traceTinyResNet } from "../support/resnet-cases.js";
 import type { ImageShape } from "../support/vit-cases.js";
 
-const image: ImageShape = [2, 13, 18, 3];
+const image: ImageShape = [2, 9, 14, 3];
 
 const cases: Record<string, Partial<ResNetConfig>> = {
   "version 2": {},
@@ -29,24 +29,32 @@ const cases: Record<string, Partial<ResNetConfig>> = {
     rematerialise: true,
   },
 };
+/** Between them: both versions, both kinds of attention, rematerialised convolutions. */
 const few = ["version 2, squeeze-and-excitation, rematerialised", "version 1, non-local, rematerialised"];
 
-for (const { device, missing } of testDevices) {
-  const names = device === "cpu" ? Object.keys(cases) : few;
-  const label = missing === undefined ? device : `${device} (skipped: ${missing})`;
-  describe.skipIf(missing !== undefined)(`on ${label}`, () => {
-    test.each(names)("%s", async (title) => {
-      const traced = traceTinyResNet(cases[title]!, image);
-      const from = traced.output.logits ? "logits" : "preLogits";
-      await expectGradients(
-        { ...traced, answers: traced.output.intermediates[from]! },
-        (values) => plainResNet(values, values["image"]!, image, traced.config)[from]!,
-        device,
-        // the bias of a key moves all scores of a query alike: softmax takes it out
-        (name) => name.endsWith("phi/bias"),
-        (length) => evenlySpread(length, 6),
-        resnetValues(traced.parameters),
-      );
-    });
-  });
+function traced(title: string) {
+  const network = traceTinyResNet(cases[title]!, image);
+  const from = network.output.logits ? "logits" : "preLogits";
+  return { ...network, from, answers: network.output.intermediates[from]! } as const;
 }
+
+test.each(Object.keys(cases))("%s, on the cpu", async (title) => {
+  const network = traced(title);
+  await expectGradients(
+    network,
+    (values) => plainResNet(values, values["image"]!, image, network.config)[network.from]!,
+    "cpu",
+    // the bias of a key moves all scores of a query alike: softmax takes it out
+    (name) => name.endsWith("phi/bias"),
+    (length) => evenlySpread(length, 6),
+    resnetValues(network.parameters),
+  );
+});
+
+const { missing } = testDevice("webgpu");
+describe.skipIf(missing !== undefined)(`on webgpu${missing === undefined ? "" : ` (skipped: ${missing})`}`, () => {
+  test.each(few)("%s: every number as on the cpu", async (title) => {
+    const network = traced(title);
+    await expectGradientsOfCpu(network, "webgpu", resnetValues(network.parameters));
+  });
+});

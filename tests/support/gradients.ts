@@ -69,30 +69,38 @@ export function expectDifferences(given: Differences): void {
   }
 }
 
+type Values = Readonly<Record<string, Float32Array>>;
+
+/** The gradients of a weighted sum of the answers by every parameter and the image, as `d NAME`. */
+function gradientsOf({ image, parameters, answers }: TracedNetwork, values: Values) {
+  const weights = input("weights", "float32", answers.shape);
+  const gradients = grad(reduceSum(multiply(answers, weights)), [...parameters.map(({ tensor }) => tensor), image]);
+  const names = [...parameters.map(({ name }) => name), "image"];
+  const outputs = Object.fromEntries(names.map((name, i) => [`d ${name}`, gradients[i]!]));
+  const all: Values = { ...values, image: uniform(elementCount(image.shape), "pixels") };
+  const factors = uniform(elementCount(answers.shape), "weights");
+  const on = (device: Device) => evaluate(outputs, { ...all, weights: factors }, { device });
+  return { names, all, factors, on };
+}
+
 /**
  * Compares, at a few positions of every parameter and of the image, the gradient of a weighted sum of the answers. `plain`
  * gives the answers from the values by name, the image's under `image`. Parameters for which `mayVanish` is true may have
  * no gradient.
  */
 export async function expectGradients(
-  { image, parameters, answers }: TracedNetwork,
+  traced: TracedNetwork,
   plain: (values: Readonly<Record<string, Float64Array>>) => Float64Array,
   device: Device,
   mayVanish: (name: string) => boolean = () => false,
   positions: (length: number) => readonly number[] = (length) => sampled(length, 5),
-  values: Readonly<Record<string, Float32Array>> = parameterValues(parameters),
+  values: Values = parameterValues(traced.parameters),
 ): Promise<void> {
-  const weights = input("weights", "float32", answers.shape);
-  const gradients = grad(reduceSum(multiply(answers, weights)), [...parameters.map(({ tensor }) => tensor), image]);
-  const names = [...parameters.map(({ name }) => name), "image"];
-  const all = { ...values, image: uniform(elementCount(image.shape), "pixels") };
-  const factors = uniform(elementCount(answers.shape), "weights");
-  const outputs = Object.fromEntries(names.map((name, i) => [`d ${name}`, gradients[i]!]));
-  const found = await evaluate(outputs, { ...all, weights: factors }, { device });
+  const { names, all, factors, on } = gradientsOf(traced, values);
   const doubles = Object.fromEntries(Object.entries(all).map(([name, data]) => [name, Float64Array.from(data)]));
   expectDifferences({
     names,
-    found,
+    found: await on(device),
     doubles,
     loss: () => plain(doubles).reduce((sum, value, i) => sum + value * factors[i]!, 0),
     step: kinkStep,
@@ -100,4 +108,22 @@ export async function expectGradients(
     tolerance: { own: 1e-4, largest: 1e-6 },
     mayVanish,
   });
+}
+
+/**
+ * Compares every number of the same gradients with what the CPU gives, which `expectGradients` compares with differences:
+ * each may be off by its tolerance, so together by twice that.
+ */
+export async function expectGradientsOfCpu(traced: TracedNetwork, device: Device, values: Values): Promise<void> {
+  const { names, on } = gradientsOf(traced, values);
+  const [found, expected] = [await on(device), await on("cpu")];
+  const most = (all: ArrayLike<number | bigint>) =>
+    Array.from(all, Number).reduce((a, b) => Math.max(a, Math.abs(b)), 0);
+  const largest = Math.max(...names.map((name) => most(expected[`d ${name}`]!)));
+  for (const name of names) {
+    const [here, there] = [found[`d ${name}`]!, expected[`d ${name}`]!];
+    expect(here.length, name).toBe(there.length);
+    const worst = most(Array.from(here as ArrayLike<number | bigint>, (value, i) => Number(value) - Number(there[i])));
+    expect(worst, name).toBeLessThan(2e-4 * most(there) + 2e-6 * largest);
+  }
 }
