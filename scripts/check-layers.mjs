@@ -40,6 +40,11 @@ const DOORS = [
     folder: "data",
     why: "images are decoded through src/data (a report embeds bytes it is given)",
   },
+  {
+    library: /^koffi(\/|$)/,
+    folder: "train",
+    why: "MPI is called through src/train/distributed",
+  },
 ];
 
 const MAX_LINES = 450;

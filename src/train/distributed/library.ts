@@ -1,0 +1,166 @@
+// MPI's C functions as plain functions: finds the library, pins it, and turns error codes into exceptions.
+import koffi, { type LibraryHandle } from "koffi";
+import { type Abi, abiOf, abis, type Handles } from "./abi.js";
+import { DistributedError } from "./communicator.js";
+import type { Launch } from "./launcher.js";
+
+/** MPI over all ranks of the job; every function blocks. All of them are called from one thread. */
+export interface MpiLibrary {
+  /** File and version, in words. */
+  readonly description: string;
+  readonly rank: number;
+  readonly size: number;
+  /** Adds up the ranks' numbers in place. */
+  sum(values: Float32Array | Float64Array): void;
+  /** Fills the bytes of every rank with those of `root`. */
+  broadcast(bytes: Uint8Array, root: number): void;
+  /** Fills `all` with the bytes of every rank, in order. */
+  gather(own: Uint8Array, all: Uint8Array): void;
+  barrier(): void;
+  finalize(): void;
+  /** Ends every process of the job. */
+  abort(): void;
+}
+
+/** The environment variable that names the library by hand. */
+export const libraryVariable = "FOVEA_MPI_LIBRARY";
+
+// Linux and macOS; the loader's flags are not the same numbers there.
+const now = 2;
+const [global, noDelete] = process.platform === "darwin" ? [0x8, 0x80] : [0x100, 0x1000];
+// An MPI call counts in C ints: longer arrays go in pieces of so many numbers.
+const longest = 2 ** 28;
+// As long as any implementation's MPI_MAX_ERROR_STRING and MPI_MAX_LIBRARY_VERSION_STRING.
+const longestText = 8192;
+
+/**
+ * Loads the library, starts MPI and returns its functions. `named` is a file to take instead of looking for one. Throws
+ * DistributedError naming what was tried, and what to install.
+ */
+export function openMpiLibrary(
+  launch: Launch,
+  named = process.env[libraryVariable],
+  known: readonly Abi[] = abis,
+): MpiLibrary {
+  // koffi's stacks are small for MPI's calls (128 KiB crashed); this must come before the first load.
+  koffi.config({ sync_stack_size: 4 << 20, async_stack_size: 4 << 20 });
+  const { file, library, abi } = find(launch, named, known);
+  return start(file, library, abi);
+}
+
+interface Found {
+  readonly file: string;
+  readonly library: LibraryHandle;
+  readonly abi: Abi;
+}
+
+function find(launch: Launch, named: string | undefined, known: readonly Abi[]): Found {
+  if (named !== undefined && named !== "") {
+    const library = load(named);
+    if (typeof library === "string")
+      throw new DistributedError(`${libraryVariable}=${named} cannot be loaded: ${library}`);
+    return { file: named, library, abi: abiOf(named, (symbol) => hasSymbol(library, symbol)) };
+  }
+  // The launcher's own family first: another library would find one rank alone.
+  const order = [...known].sort((a, b) => Number(b.name === launch.family) - Number(a.name === launch.family));
+  const tried: string[] = [];
+  for (const abi of order) {
+    for (const file of abi.files) {
+      const library = load(file);
+      if (typeof library !== "string") return { file, library, abi };
+      tried.push(file);
+    }
+  }
+  throw new DistributedError(
+    `started as rank ${launch.rank} of ${launch.size} by ${launch.launcher}, but no MPI library was found (tried ${tried.join(", ")}); install one on every machine (Debian's package mpich, or libopenmpi3 with openmpi-bin), or set ${libraryVariable} to its file`,
+  );
+}
+
+/** The library, or why it cannot be loaded. Pinned: Open MPI crashes at exit when it is unloaded while threads of its own run. */
+function load(file: string): LibraryHandle | string {
+  try {
+    const library = koffi.load(file, { global: true });
+    koffi.load(null).func("void *dlopen(const char *file, int flags)")(file, now | global | noDelete);
+    return library;
+  } catch (error) {
+    return error instanceof Error ? error.message : String(error);
+  }
+}
+
+function hasSymbol(library: LibraryHandle, name: string): boolean {
+  try {
+    return library.symbol(name) !== null;
+  } catch {
+    return false;
+  }
+}
+
+function start(file: string, library: LibraryHandle, abi: Abi): MpiLibrary {
+  const handle = (name: keyof Handles): unknown => {
+    const value = abi.handles[name];
+    return typeof value === "string" ? library.symbol(value) : value;
+  };
+  const errorString = library.func("int MPI_Error_string(int code, void *text, _Out_ int *length)");
+  const errorText = (code: number): string => {
+    const text = Buffer.alloc(longestText);
+    const length = [0];
+    return errorString(code, text, length) === 0 ? text.toString("utf8", 0, length[0]) : `error ${code}`;
+  };
+  /** A function of MPI, by its name and C parameters, H standing for a handle. */
+  const bind = (name: string, parameters: string) => {
+    const call = library.func(`int ${name}(${parameters.replaceAll(/\bH\b/g, abi.handleType)})`);
+    return (...values: unknown[]): void => {
+      const code = call(...values) as number;
+      if (code !== 0) throw new DistributedError(`${name}: ${errorText(code)}`);
+    };
+  };
+  const version = Buffer.alloc(longestText);
+  const length = [0];
+  bind("MPI_Get_library_version", "void *text, _Out_ int *length")(version, length);
+  bind("MPI_Init", "void *count, void *words")(null, null);
+  const [world, float, double, byte, sum] = (["world", "float", "double", "byte", "sum"] as const).map(handle);
+  // Errors come back as codes, so that they become exceptions with this rank's name on them.
+  bind("MPI_Comm_set_errhandler", "H comm, H handler")(world, handle("errorsReturn"));
+  const ofWorld = (name: string): number => {
+    const out = [0];
+    bind(name, "H comm, _Out_ int *out")(world, out);
+    return out[0]!;
+  };
+  const allReduce = bind("MPI_Allreduce", "intptr_t sent, void *received, int count, H type, H op, H comm");
+  const bcast = bind("MPI_Bcast", "void *bytes, int count, H type, int root, H comm");
+  const allGather = bind(
+    "MPI_Allgather",
+    "void *sent, int count, H type, void *received, int each, H receivedType, H comm",
+  );
+  const barrier = bind("MPI_Barrier", "H comm");
+  const abort = bind("MPI_Abort", "H comm, int code");
+  return {
+    description: `${file}, ${firstLine(version.toString("utf8", 0, length[0]))}`,
+    rank: ofWorld("MPI_Comm_rank"),
+    size: ofWorld("MPI_Comm_size"),
+    sum: (values) => {
+      const type = values instanceof Float64Array ? double : float;
+      for (const piece of pieces(values)) allReduce(abi.inPlace, piece, piece.length, type, sum, world);
+    },
+    broadcast: (bytes, root) => {
+      for (const piece of pieces(bytes)) bcast(piece, piece.length, byte, root, world);
+    },
+    gather: (own, all) => allGather(own, own.length, byte, all, own.length, byte, world),
+    barrier: () => barrier(world),
+    finalize: bind("MPI_Finalize", "void"),
+    abort: () => abort(world, 1),
+  };
+}
+
+/** The array as views of at most `longest` numbers. */
+function* pieces<T extends Float32Array | Float64Array | Uint8Array>(values: T): Generator<T> {
+  for (let at = 0; at < values.length; at += longest) yield values.subarray(at, at + longest) as T;
+}
+
+/** "MPICH Version:  4.0.2" and more lines, as one short line. */
+const firstLine = (text: string): string =>
+  text
+    .replaceAll("\0", "")
+    .split(/[\n,]/)[0]!
+    .replace(/( Version:)?\s+/g, " ")
+    .trim();

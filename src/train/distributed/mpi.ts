@@ -1,0 +1,152 @@
+// MPI as a communicator: a thread of its own makes every call, and this side sends it commands and the memory they work on.
+import { setTimeout as sleep } from "node:timers/promises";
+import { Worker } from "node:worker_threads";
+import { builtModule } from "../../text/built.js";
+import { type Communicator, DistributedError, reportFailure, single } from "./communicator.js";
+import { type Launch, launchOf } from "./launcher.js";
+import { libraryVariable } from "./library.js";
+
+/** What the thread is asked to do. */
+export type Command =
+  | { readonly kind: "open" | "barrier" | "finalize" | "abort" }
+  | { readonly kind: "sum"; readonly values: Float32Array | Float64Array }
+  | { readonly kind: "gather"; readonly value: number }
+  | { readonly kind: "broadcast"; readonly bytes: Uint8Array | undefined; readonly root: number };
+
+/** What it answers. */
+export type Answer = { readonly id: number; readonly value: unknown } | { readonly id: number; readonly error: string };
+
+/**
+ * The ranks this process belongs to: those its launcher tells of, or itself alone, in which case MPI is never loaded. Throws
+ * DistributedError when there is no MPI library, or when library and launcher do not belong together.
+ */
+export async function openCommunicator(launch: Launch | undefined = launchOf()): Promise<Communicator> {
+  return launch ? await openMpi(launch) : single;
+}
+
+// How long a rank other than the first waits before it tells of a failure: when all fail alike, the first one tells.
+const othersWait = 1000;
+// How long the thread may take to end the job; it cannot when it waits inside MPI for another rank.
+const abortWait = 2000;
+
+async function openMpi(launch: Launch): Promise<Communicator> {
+  const thread = startThread(launch);
+  let opened: Pick<Communicator, "rank" | "size" | "library">;
+  try {
+    opened = (await thread.call({ kind: "open" })) as typeof opened;
+  } catch (error) {
+    await thread.end();
+    throw error;
+  }
+  const { rank, size, library } = opened;
+  if (size !== launch.size) {
+    await thread.call({ kind: "finalize" }).catch(() => undefined);
+    throw new DistributedError(
+      `${launch.launcher} started ${launch.size} ranks, but the library (${library}) sees ${size}: they do not belong together. Start with that library's own mpiexec, or set ${libraryVariable} to the library of the launcher (Debian: libmpich.so.12 for mpiexec.mpich, libmpi.so.40 for mpiexec.openmpi)`,
+    );
+  }
+  return {
+    rank,
+    size,
+    library,
+    sum: async <T extends Float32Array | Float64Array>(values: T) => (await thread.call({ kind: "sum", values })) as T,
+    gather: async (value) => Array.from((await thread.call({ kind: "gather", value })) as Float64Array),
+    broadcast: async (bytes, root = 0) => {
+      if (root === rank && !bytes) throw new DistributedError(`rank ${rank} is to send bytes and has none`);
+      return (await thread.call({ kind: "broadcast", bytes: root === rank ? bytes : undefined, root })) as Uint8Array;
+    },
+    barrier: async () => {
+      await thread.call({ kind: "barrier" });
+    },
+    abort: async (error) => {
+      if (rank > 0) await sleep(othersWait);
+      reportFailure({ rank, size }, error);
+      void thread.call({ kind: "abort" }).catch(() => undefined);
+      await sleep(abortWait);
+      // Node cannot end a thread that is inside MPI, so process.exit would wait for ever; launchers end a job when a
+      // process of it is killed.
+      process.kill(process.pid, "SIGKILL");
+      throw error;
+    },
+    close: async () => {
+      await thread.call({ kind: "finalize" });
+      await thread.end();
+    },
+  };
+}
+
+interface MpiThread {
+  call(command: Command): Promise<unknown>;
+  /** Ends the thread, which is not inside a call. */
+  end(): Promise<void>;
+}
+
+interface Pending {
+  resolve(value: unknown): void;
+  reject(error: Error): void;
+}
+
+function startThread(launch: Launch): MpiThread {
+  // None of the process's own flags: the thread runs built code, and flags such as --input-type would stop it.
+  const url = builtModule(import.meta.url, "./mpi-worker.js");
+  const worker = new Worker(url, { workerData: launch, name: "fovea mpi", execArgv: [] });
+  const pending = new Map<number, Pending>();
+  let failure: Error | undefined;
+  let next = 0;
+  const fail = (error: Error): void => {
+    failure ??= error;
+    for (const { reject } of pending.values()) reject(failure);
+    pending.clear();
+  };
+  worker.on("message", (answer: Answer) => {
+    const waiting = pending.get(answer.id);
+    pending.delete(answer.id);
+    if (pending.size === 0) worker.unref();
+    if ("error" in answer) waiting?.reject(new DistributedError(answer.error));
+    else waiting?.resolve(answer.value);
+  });
+  worker.on("error", (error: unknown) => fail(error instanceof Error ? error : new Error(String(error))));
+  const ended = new Promise<void>((resolve) => {
+    worker.on("exit", (code) => {
+      fail(new DistributedError(`the thread that speaks MPI has ended (code ${code})`));
+      resolve();
+    });
+  });
+  worker.unref();
+  return {
+    call: (command) => {
+      if (failure) return Promise.reject(failure);
+      return new Promise((resolve, reject) => {
+        const id = next++;
+        const packed = handedOver(command);
+        pending.set(id, { resolve, reject });
+        worker.ref();
+        worker.postMessage({ id, command: packed.command }, packed.buffers);
+      });
+    },
+    end: async () => {
+      await worker.terminate();
+      await ended;
+    },
+  };
+}
+
+/** A command as it travels: arrays that are whole buffers are handed over, views of larger ones copied. */
+function handedOver(command: Command): { readonly command: Command; readonly buffers: ArrayBuffer[] } {
+  if (command.kind === "sum") {
+    const values = whole(command.values);
+    return { command: { ...command, values }, buffers: [values.buffer as ArrayBuffer] };
+  }
+  if (command.kind === "broadcast" && command.bytes) {
+    const bytes = whole(command.bytes);
+    return { command: { ...command, bytes }, buffers: [bytes.buffer as ArrayBuffer] };
+  }
+  return { command, buffers: [] };
+}
+
+function whole<T extends Float32Array | Float64Array | Uint8Array>(array: T): T {
+  const { buffer, byteLength } = array;
+  if (buffer instanceof ArrayBuffer && buffer.byteLength === byteLength && byteLength > 0) return array;
+  // not `slice` for bytes: a Buffer's is a view, often of the pool that Node's small Buffers share
+  return (array instanceof Uint8Array ? new Uint8Array(array) : array.slice()) as T;
+}
