@@ -304,7 +304,7 @@ export const dataFractals = defineArguments({
     overwrite: { type: "boolean", description: "Replace the file that is there" },
   },
   examples: [
-    { line: "fovea data fractals fractals.csv --categories 1000", does: "some minutes of search on one core" },
+    { line: "fovea data fractals fractals.csv --categories 1000", does: "a minute or so of search on one core" },
     {
       line: 'fovea data "generated:fractals?categories=fractals.csv&instances=1000"',
       does: "the set, without searching again",
