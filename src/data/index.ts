@@ -1,6 +1,7 @@
 /** Data: sources of labelled images, decoding, preprocessing, generated scenes, and the prefetching loader. */
 
 export { decodeImage, decodeResize, type Fit, imageHeader } from "./decode.js";
+export { beta, logGamma } from "./distributions.js";
 export * from "./fractal/index.js";
 export * from "./image.js";
 export type { BadExample, BatchArrays } from "./loader/batch.js";

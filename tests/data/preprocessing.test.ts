@@ -336,6 +336,11 @@ test("ops leave the record they are given alone", async () => {
         random_crop: "random_crop(4)",
         onehot: "onehot(3)",
         keep: "keep(image)",
+        randaug: "randaug(4,10)",
+        augreg: "augreg(light1)",
+        rotate90: "rotate90(1)",
+        patch_grid: "patch_grid(2,3,2)",
+        views: 'views(2,"random_crop(4)|hsvnoise")',
       }[name] ?? name;
     await applyPreprocessing(preprocessing(text), record, createRandom(1));
     expect(image.data).toEqual(before);

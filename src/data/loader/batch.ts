@@ -1,11 +1,13 @@
 /** Makes batches: reads, decodes and preprocesses the examples of one batch and writes them into flat arrays. */
 import { type AnyImage, ExampleError, type PixelImage } from "../image.js";
-import { type DataRecord, scalesProblem } from "../preprocessing/ops.js";
+import type { DataRecord } from "../preprocessing/op.js";
+import { scalesProblem } from "../preprocessing/ops.js";
 import {
   applyPreprocessing,
   describePreprocessing,
   exampleRandom,
   type Preprocessing,
+  type SplitPreprocessing,
   splitPreprocessing,
 } from "../preprocessing/pipeline.js";
 import { createRandom } from "../random.js";
@@ -65,7 +67,7 @@ export function createBatchMaker(
   pipeline: Preprocessing,
   options: BatchMakerOptions,
 ): BatchMaker {
-  const { fixed, rest, lookup } = splitPreprocessing(pipeline);
+  const { fixed, rest, ...scaling } = splitPreprocessing(pipeline);
   const restIsRandom = rest.some((op) => op.random);
   const still = createRandom("no random op draws from this");
   const cache = new Map<number, Prepared>();
@@ -104,7 +106,7 @@ export function createBatchMaker(
       const { indices } = order;
       const start = batch * plan.batchSize;
       const slots = Math.min(plan.batchSize, plan.length - start);
-      const writer = createWriter(plan, pipeline, lookup, reuse);
+      const writer = createWriter(plan, pipeline, scaling, reuse);
       const failed: BadExample[] = [];
 
       const begin = (slot: number): Promise<Prepared> => {
@@ -167,6 +169,9 @@ function handledLater<T>(promise: Promise<T>): Promise<T> {
   return promise;
 }
 
+/** A `value_range` left to the writer; empty where there is none. */
+type Scaling = Pick<SplitPreprocessing, "lookup" | "scales">;
+
 interface Writer {
   write(slot: number, index: number, label: number, record: DataRecord): void;
   skip(slot: number, index: number, label: number): void;
@@ -177,7 +182,7 @@ interface Writer {
 function createWriter(
   { batchSize, evaluation }: Plan,
   pipeline: Preprocessing,
-  lookup: Float32Array | undefined,
+  scaling: Scaling,
   reuse: BatchArrays | undefined,
 ): Writer {
   const labelOf = reuse?.label ?? new Int32Array(batchSize);
@@ -198,7 +203,7 @@ function createWriter(
         throw new Error(
           `The preprocessing "${describePreprocessing(pipeline)}" leaves ${record.id} undecoded; put decode first.`,
         );
-      const problem = lookup && scalesProblem(lookup.length / 256, pixels.channels);
+      const problem = scaling.scales && scalesProblem(scaling.scales.length, pixels.channels);
       if (problem !== undefined) throw new ExampleError(record.id, problem);
       if (!first) {
         first = pixels;
@@ -210,7 +215,7 @@ function createWriter(
           `The images of a batch must have one size, but after "${describePreprocessing(pipeline)}" ${record.id} is ${sizeText(pixels)} and ${firstId} is ${sizeText(first)}; add resize(size) or a crop of fixed size.`,
         );
       }
-      writeImage(image!, slot * pixels.data.length, pixels, lookup);
+      writeImage(image!, slot * pixels.data.length, pixels, scaling);
       if (record.labels) {
         labels ??= fitting(reuse?.labels, batchSize * record.labels.length);
         labels.set(record.labels, slot * record.labels.length);
@@ -250,11 +255,12 @@ function writeImage(
   target: Float32Array,
   offset: number,
   { kind, data, channels }: PixelImage,
-  lookup: Float32Array | undefined,
+  { lookup, scales }: Scaling,
 ): void {
-  // A lookup table only replaces value_range, and only ops on raw images come before it.
-  if (kind !== "raw" || !lookup) target.set(data, offset);
-  else if (lookup.length === 256) for (let i = 0; i < data.length; i++) target[offset + i] = lookup[data[i]!]!;
+  if (!lookup || !scales) target.set(data, offset);
+  else if (kind !== "raw") {
+    for (let i = 0; i < data.length; i++) target[offset + i] = scales[i % scales.length]!(data[i]!);
+  } else if (lookup.length === 256) for (let i = 0; i < data.length; i++) target[offset + i] = lookup[data[i]!]!;
   else {
     for (let c = 0; c < channels; c++) {
       const table = lookup.subarray(256 * c, 256 * (c + 1));

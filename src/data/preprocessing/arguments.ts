@@ -12,9 +12,9 @@ export interface Parameter {
   readonly name: string;
   /**
    * `integer` and `number` within the limits; `numbers` one, or a tuple of one for each channel; `size` a whole number of
-   * pixels or null; `choice` one of `choices`; `names` the rest of the arguments.
+   * pixels or null; `choice` one of `choices`; `text` words in quotes; `names` the rest of the arguments.
    */
-  readonly type: "integer" | "number" | "numbers" | "size" | "choice" | "names";
+  readonly type: "integer" | "number" | "numbers" | "size" | "choice" | "text" | "names";
   /** Left out: the argument must be given. */
   readonly default?: Literal;
   readonly minimum?: number;
@@ -127,6 +127,8 @@ export function bindArguments(call: Call, parameters: readonly Parameter[]): Arg
         throw new Error(`${call.name} needs the argument "${parameter.name}"; it is ${signature}`);
       bound[parameter.name] = parameter.default;
     }
+    // A bare none is the word where that is a choice.
+    if (bound[parameter.name] === null && parameter.choices?.includes("none")) bound[parameter.name] = "none";
     check(call.name, parameter, bound[parameter.name]!);
     // Minus zero would be written as "0" and read back as another number.
     if (bound[parameter.name] === 0) bound[parameter.name] = 0;
@@ -158,8 +160,10 @@ export function showCall(name: string, parameters: readonly Parameter[], args: A
 
 function show(literal: Literal): string {
   if (literal === null) return "None";
-  if (typeof literal === "string")
-    return /^[A-Za-z_][\w-]*$/.test(literal) && !/^(true|false|none|null)$/i.test(literal) ? literal : `"${literal}"`;
+  if (typeof literal === "string") {
+    if (/^[A-Za-z_][\w-]*$/.test(literal) && !/^(true|false|none|null)$/i.test(literal)) return literal;
+    return literal.includes('"') ? `'${literal}'` : `"${literal}"`;
+  }
   if (Array.isArray(literal)) return `(${literal.map(show).join(",")})`;
   return String(literal);
 }
@@ -185,6 +189,7 @@ function check(op: string, parameter: Parameter, value: Literal): void {
   if (type === "size" && !(within(value) && Number.isInteger(value))) fail("a size in pixels, a whole number from 1");
   if (type === "choice" && !parameter.choices!.includes(value))
     fail(`one of ${parameter.choices!.map(show).join(", ")}`);
+  if (type === "text" && typeof value !== "string") fail("text in quotes");
   if (type === "names" && !(Array.isArray(value) && value.length > 0 && value.every((x) => typeof x === "string")))
     fail("one or more names");
 }

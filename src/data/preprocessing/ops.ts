@@ -1,36 +1,12 @@
 /** The preprocessing ops: what each is called, takes and does to a record; the names and defaults are big_vision's. */
 import { decodeImage, decodeResize, type Fit } from "../decode.js";
-import { type AnyImage, ExampleError, type PixelImage, toGrey, toRgb } from "../image.js";
-import type { Random } from "../random.js";
+import { type PixelImage, toGrey, toRgb } from "../image.js";
 import { resample } from "../resample.js";
 import { crop, flipLeftRight, type Rectangle, resizeArea, resizeBilinear } from "../resize.js";
 import type { Arguments, Parameter } from "./arguments.js";
+import { augmentDefinitions } from "./augment/definitions.js";
 import { roundToEven, sampleCrop } from "./crop-sampler.js";
-
-/** What flows through preprocessing: one example. Ops return a changed copy and leave what they were given alone. */
-export interface DataRecord {
-  /** The file or record it comes from, for messages. */
-  readonly id: string;
-  readonly image: AnyImage;
-  /** The class, or the classes of a multi-label example. */
-  readonly label: number | readonly number[];
-  /** The target vector: the source's, or made by `onehot`. */
-  readonly labels?: Float32Array;
-}
-
-/** Changes a record; random ops draw from `random`. */
-export type Transform = (record: DataRecord, random: Random) => DataRecord | Promise<DataRecord>;
-
-/** One op of the registry. */
-export interface OpDefinition {
-  readonly summary: string;
-  /** Whether it draws random numbers: what comes before the first such op is the same every epoch and can be kept. */
-  readonly random: boolean;
-  /** Whether it changes the image. */
-  readonly changesImage: boolean;
-  readonly parameters: readonly Parameter[];
-  create(args: Arguments): Transform;
-}
+import { type OpDefinition, onPixels } from "./op.js";
 
 const size: Parameter = { name: "size", type: "size" };
 const width: Parameter = { name: "width", type: "size", default: null, written: "byPlace" };
@@ -209,6 +185,7 @@ export const opDefinitions: Readonly<Record<string, OpDefinition>> = {
     parameters: [],
     create: () => onPixels("grey", toGrey),
   },
+  ...augmentDefinitions,
   onehot: {
     summary:
       "turn the label into a vector of `depth` targets: `on` at its class (at each of several), `off` elsewhere; soft labels of the source lie between the two",
@@ -312,20 +289,6 @@ function resizing(name: string, args: Arguments): Resize {
 function heightAndWidth(args: Arguments): [number, number] {
   const height = args["size"] as number;
   return [height, (args["width"] as number | null) ?? height];
-}
-
-function onPixels(name: string, change: (image: PixelImage, random: Random) => PixelImage): Transform {
-  return (record, random) => {
-    const { image } = record;
-    if (image.kind === "encoded")
-      throw new Error(`${name} needs pixels, but the image is still an encoded file; put decode before it`);
-    try {
-      return { ...record, image: change(image, random) };
-    } catch (error) {
-      // What a pixel op refuses is this one image, so the failure carries its name and counts as a bad example.
-      throw new ExampleError(record.id, error instanceof Error ? error.message : String(error), error);
-    }
-  };
 }
 
 function fits(name: string, image: PixelImage, height: number, width: number): void {

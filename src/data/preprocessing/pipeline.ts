@@ -4,7 +4,9 @@ import { didYouMean } from "../../text/nearest.js";
 import type { EncodedImage, PixelImage } from "../image.js";
 import { createRandom, type Random } from "../random.js";
 import { type Arguments, bindArguments, type Call, type Literal, parseCalls, showCall } from "./arguments.js";
-import { type DataRecord, opDefinitions, type Transform, valueScales } from "./ops.js";
+import type { AugregName } from "./augment/augreg.js";
+import type { DataRecord, InnerPipeline, Transform } from "./op.js";
+import { opDefinitions, valueScales } from "./ops.js";
 
 /** One step of a pipeline with its arguments; `text` is its string form. */
 export interface PreprocessingOp {
@@ -99,6 +101,8 @@ export interface SplitPreprocessing {
    * the batch is written.
    */
   readonly lookup?: Float32Array;
+  /** The functions that `lookup` is a table of, for images that are already floating-point. */
+  readonly scales?: readonly ((x: number) => number)[];
 }
 
 /** Splits a pipeline before its first random op, and takes out a final `value_range`, which a table of 256 values does faster. */
@@ -107,15 +111,17 @@ export function splitPreprocessing(pipeline: Preprocessing): SplitPreprocessing 
   const scaled = pipeline[last];
   let ops = pipeline;
   let lookup: Float32Array | undefined;
+  let scales: readonly ((x: number) => number)[] | undefined;
   const scaledOnce = pipeline.filter((op) => op.name === "value_range").length === 1;
   if (scaled?.name === "value_range" && scaled.registered && scaledOnce && pipeline.every((op) => op.registered)) {
     ops = pipeline.filter((op) => op !== scaled);
-    const scales = valueScales(scaled.args);
-    lookup = Float32Array.from({ length: 256 * scales.length }, (_, i) => scales[i >> 8]!(i & 255));
+    const functions = valueScales(scaled.args);
+    lookup = Float32Array.from({ length: 256 * functions.length }, (_, i) => functions[i >> 8]!(i & 255));
+    scales = functions;
   }
   const firstRandom = ops.findIndex((op) => op.random);
   const at = firstRandom < 0 ? ops.length : firstRandom;
-  return { fixed: ops.slice(0, at), rest: ops.slice(at), ...(lookup && { lookup }) };
+  return { fixed: ops.slice(0, at), rest: ops.slice(at), ...(lookup && { lookup }), ...(scales && { scales }) };
 }
 
 function makeOp(call: Call, text: string): PreprocessingOp {
@@ -133,10 +139,16 @@ function makeOp(call: Call, text: string): PreprocessingOp {
     args,
     random: definition.random,
     changesImage: definition.changesImage,
-    apply: definition.create(args),
+    apply: definition.create(args, innerPipeline),
     registered: true,
   };
 }
+
+const innerPipeline: InnerPipeline = (inner) => {
+  const ops = preprocessing(inner);
+  if (ops.length === 0) throw new Error("there is no op");
+  return { ops, apply: (record, random) => applyPreprocessing(ops, record, random) };
+};
 
 function op(
   name: string,
@@ -190,5 +202,28 @@ export const onehot = (depth: number, on?: number, off?: number): PreprocessingO
 export const toRgbOp = (): PreprocessingOp => op("to_rgb", []);
 /** `grey`: one channel. */
 export const greyOp = (): PreprocessingOp => op("grey", []);
+/** `randaug`: RandAugment of `layers` ops at `magnitude`. */
+export const randaugOp = (layers: number, magnitude: number, contrast?: "pixel_count" | "mean"): PreprocessingOp =>
+  op("randaug", [layers, magnitude], { contrast });
+/** `augreg`: the RandAugment of an AugReg setting. */
+export const augreg = (name: AugregName): PreprocessingOp => op("augreg", [name]);
+/** `hsvnoise`: random hue, saturation and value. */
+export const hsvnoise = (): PreprocessingOp => op("hsvnoise", []);
+/** `grey_random`: grey in three channels with a probability. */
+export const greyRandom = (probability?: number): PreprocessingOp => op("grey_random", [probability]);
+/** `rotate90`: exact quarter turns counter-clockwise. */
+export const quarterTurns = (k: 0 | 1 | 2 | 3): PreprocessingOp => op("rotate90", [k]);
+/** `patch_grid`: a patch out of each cell of a square grid, stacked. */
+export const patchGridOp = (
+  cells?: number,
+  cell?: number,
+  patch?: number,
+  place?: "random" | "centre",
+): PreprocessingOp => op("patch_grid", [cells, cell, patch], { place });
+/** `standardise`: mean 0 and deviation 1 of the image, or of every `patch` rows. */
+export const standardiseOp = (patch?: number): PreprocessingOp => op("standardise", [patch]);
+/** `views`: several draws of the same ops, stacked. */
+export const views = (count: number, ops: string | Preprocessing): PreprocessingOp =>
+  op("views", [count, describePreprocessing(ops)]);
 /** `keep`: only the named fields. */
 export const keep = (...names: string[]): PreprocessingOp => op("keep", names);

@@ -1,0 +1,26 @@
+/** Gamma and Beta numbers from any source of uniform ones, so that every seeded generator of the project can draw them. */
+
+/**
+ * The logarithm of a Gamma(shape, 1) number, by Marsaglia and Tsang 2000 ("A simple method for generating gamma variables");
+ * for shapes below 1, Gamma(shape + 1) times U^(1/shape). The logarithm does not underflow where the number would.
+ * `uniform` gives numbers on [0, 1).
+ */
+export function logGamma(shape: number, uniform: () => number): number {
+  if (!(shape > 0 && Number.isFinite(shape)))
+    throw new RangeError(`the shape of a Gamma is ${shape}; give a number above 0`);
+  // 1 - U is on (0, 1], which has a logarithm.
+  if (shape < 1) return logGamma(shape + 1, uniform) + Math.log(1 - uniform()) / shape;
+  const d = shape - 1 / 3;
+  const c = 1 / Math.sqrt(9 * d);
+  for (;;) {
+    const x = Math.sqrt(-2 * Math.log(1 - uniform())) * Math.cos(2 * Math.PI * uniform());
+    const v = (1 + c * x) ** 3;
+    if (v > 0 && Math.log(1 - uniform()) < 0.5 * x * x + d - d * v + d * Math.log(v)) return Math.log(d * v);
+  }
+}
+
+/** A Beta(a, b) number on [0, 1]; a and b above 0, `uniform` gives numbers on [0, 1). */
+export function beta(a: number, b: number, uniform: () => number): number {
+  const x = logGamma(a, uniform);
+  return 1 / (1 + Math.exp(logGamma(b, uniform) - x));
+}
