@@ -10,7 +10,9 @@ import { imageShape } from "./settings.js";
  *
  * - `flip_lr` is left out, and an `inception_crop` without a size too;
  * - `random_crop(h,w)` becomes `central_crop(h,w)`;
- * - `inception_crop(s)` becomes `resize_small(256/224 s)|central_crop(s)`, the evaluation that goes with it (papers.md 5.6).
+ * - `inception_crop(s)` becomes `resize_small(256/224 s)|central_crop(s)`, the evaluation that goes with it (papers.md 5.6);
+ * - `patch_grid` takes the patches in the middle of their cells, and `views` becomes one view, by these same rules;
+ * - other random ops are left out.
  *
  * Then it is made to fit any image:
  *
@@ -55,6 +57,11 @@ function deterministic(op: PreprocessingOp): Preprocessing {
   if (op.name === "inception_crop" && typeof size === "number") {
     return preprocessing(`resize_small(${Math.round(size * evaluationMargin)})|central_crop(${size})`);
   }
+  if (op.name === "patch_grid") {
+    const { cells, cell, patch } = op.args;
+    return preprocessing(`patch_grid(${cells},${cell},${patch},place=centre)`);
+  }
+  if (op.name === "views") return withoutRandomOps(preprocessing(op.args["ops"] as string));
   return [];
 }
 
@@ -87,6 +94,18 @@ function after(known: Known, { name, args }: PreprocessingOp): Known {
       return known.height !== undefined && known.height === known.width
         ? { ...kept, height: size as number, width: size as number }
         : { ...kept, smaller: size as number };
+    case "patch_grid": {
+      const [cells, patch] = [args["cells"] as number, args["patch"] as number];
+      return { ...kept, height: cells * cells * patch, width: patch };
+    }
+    case "rotate90": {
+      if ((args["k"] as number) % 2 === 0 || known.height === undefined || known.width === undefined) return known;
+      return { ...known, height: known.width, width: known.height };
+    }
+    case "views": {
+      const { smaller: _, ...inner } = preprocessing(args["ops"] as string).reduce(after, known);
+      return inner.height === undefined ? inner : { ...inner, height: inner.height * (args["count"] as number) };
+    }
     case "to_rgb":
       return { ...known, channels: 3 };
     case "grey":

@@ -1,6 +1,8 @@
 /** Training: recipes and the plumbing of a run. */
 
 export * from "./argmax.js";
+export * from "./augreg.js";
+
 export * from "./checkpoint.js";
 export * from "./dry-run.js";
 export * from "./durations.js";
@@ -11,6 +13,7 @@ export * from "./load-recipe.js";
 export * from "./losses.js";
 export * from "./matmul-rate.js";
 export * from "./metrics.js";
+export * from "./mixup.js";
 export * from "./objectives/index.js";
 export * from "./overrides.js";
 export * from "./predict.js";
