@@ -2,7 +2,6 @@
 
 export * from "./argmax.js";
 export * from "./augreg.js";
-
 export * from "./checkpoint.js";
 export * from "./dry-run.js";
 export * from "./durations.js";

@@ -216,7 +216,7 @@ test("standardise works on the image or on every block of rows", async () => {
   // Mean 3, variance 5; a flat block is 0, not divided by 0.
   for (const [i, x] of [-3, -1, 1, 3].entries()) expect(blocks[i]).toBeCloseTo(x / Math.sqrt(5), 6);
   expect(blocks.slice(4)).toEqual([0, 0, 0, 0]);
-  const whole = (await preprocessImage("standardise", image)).data;
+  const whole = [...(await preprocessImage("standardise", image)).data];
   expect(whole.reduce((a, x) => a + x, 0)).toBeCloseTo(0, 5);
   expect(whole.reduce((a, x) => a + x * x, 0) / 8).toBeCloseTo(1, 5);
   // The floor of the deviation: 1 / sqrt(4) where the deviation of (0, 0, 0, 0.1) is 0.0433.
