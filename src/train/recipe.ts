@@ -69,6 +69,11 @@ export const recipeSchema = z
       })
       .prefault({}),
     log: z.strictObject({ every: durationSchema }).default({ every: { steps: 10 } }),
+    /**
+     * When a loss or gradient is not a number: end the run, leave the step out (its batch is gone), or go back to the newest
+     * checkpoint and on with the batches that follow.
+     */
+    onNotFinite: z.enum(["stop", "skip", "rollback"]).default("stop"),
     device: z.enum(["cpu", "webgpu", "cuda"]).default("cpu"),
     threads: count.optional(),
     /** Folder of the run; `runs/NAME` when left out. */

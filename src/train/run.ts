@@ -10,9 +10,9 @@ import {
   type LoaderPosition,
 } from "../data/index.js";
 import type { NumericArray } from "../graph/index.js";
-import type { Program, Results } from "../runtime/index.js";
+import type { Feeds, Program, Results } from "../runtime/index.js";
 import type { StoredTensor, TypedArray } from "../weights/index.js";
-import { type Json, type LoadedCheckpoint, type Score, saveCheckpoint } from "./checkpoint.js";
+import { type Json, type LoadedCheckpoint, latestCheckpoint, type Score, saveCheckpoint } from "./checkpoint.js";
 import { isTime } from "./durations.js";
 import { type EvaluationResult, evaluateSource } from "./evaluate.js";
 import { MetricsWriter } from "./metrics.js";
@@ -40,6 +40,9 @@ export interface RunParts {
   readonly options: TrainOptions;
 }
 
+/** Failed steps in a row after which leaving out or going back is given up. */
+const mostFailures = 5;
+
 type Loaders = Readonly<Partial<Record<StreamName, Loader>>>;
 
 /** A run under way: owns the loaders and the open files. */
@@ -48,6 +51,8 @@ export class Run {
   private loss = Number.NaN;
   private evaluation: EvaluationResult | undefined;
   private lastSaved: number;
+  /** Steps in a row whose loss or gradients were not finite. */
+  private failures = 0;
   /** Examples that could not be read, by name. */
   private readonly bad = new Map<string, string>();
   private readonly before: number;
@@ -56,8 +61,8 @@ export class Run {
   private constructor(
     private readonly parts: RunParts,
     private readonly loaders: Loaders,
-    private readonly metrics: MetricsWriter,
-    private readonly tensorBoard: TensorBoardWriter,
+    private metrics: MetricsWriter,
+    private tensorBoard: TensorBoardWriter,
     private readonly progress: Progress,
   ) {
     this.step = parts.restored?.step ?? 0;
@@ -116,18 +121,19 @@ export class Run {
   }
 
   private async trainStep(): Promise<void> {
-    const { program, training, objective, recipe, plan } = this.parts;
+    const { training, objective, recipe, plan } = this.parts;
     const batches = await this.nextBatches();
     const random = createRandom("step", recipe.seed, this.step);
     const given = await objective.feeds(batches, random);
     const feeds = { ...given, ...training.stepInputs(this.step, recipe.seed) };
-    const results = await program.step(feeds);
+    const results = await this.attemptStep(feeds);
     for (const [stream, batch] of Object.entries(batches)) {
       this.loaders[stream as StreamName]!.recycle(returnedBatch(batch, given, feeds));
     }
+    if (results === "rolled back") return;
     this.step++;
     this.loss = numberOf(results, "loss");
-    if (!Number.isFinite(this.loss)) throw this.notANumber();
+    if (!Number.isFinite(this.loss) && recipe.onNotFinite === "stop") throw this.notANumber();
     const shown = Object.fromEntries(Object.keys(results).map((name) => [name, numberOf(results, name)]));
     this.progress.update(this.step, {
       loss: this.loss,
@@ -136,6 +142,43 @@ export class Run {
     if (isTime(this.step, plan.logEvery, plan.totalSteps, true)) {
       this.record({ ...shown, learningRate: recipe.optimizer.learningRate * plan.training.schedule(this.step - 1) });
     }
+  }
+
+  /** One step of the program; what happens when its loss or gradients are not finite is the recipe's `onNotFinite`. */
+  private async attemptStep(feeds: Feeds): Promise<Results | "rolled back"> {
+    const { program, recipe } = this.parts;
+    if (recipe.onNotFinite === "stop") return await program.step(feeds);
+    const { results, committed } = await program.attempt("step", feeds, {
+      commitWhenFinite: ["loss", "gradientNorm"],
+    });
+    if (committed) {
+      this.failures = 0;
+      return results;
+    }
+    this.loss = numberOf(results, "loss");
+    const what = `step ${this.step + 1}: the loss is ${this.loss}, the norm of the gradients ${numberOf(results, "gradientNorm")}`;
+    if (++this.failures > mostFailures)
+      throw this.notANumber(`${what}, ${mostFailures} times without a good step between`);
+    if (recipe.onNotFinite === "skip") {
+      this.progress.note(`${what}; the step is left out`);
+      return results;
+    }
+    await this.rollBack(what);
+    return "rolled back";
+  }
+
+  /** Takes up the newest checkpoint again (or the start of the run), and goes on with the batches that follow the last. */
+  private async rollBack(what: string): Promise<void> {
+    const { program, training, folder } = this.parts;
+    const checkpoint = await latestCheckpoint(checkpointFolder(folder), (text) => this.progress.note(text));
+    this.step = checkpoint?.step ?? 0;
+    this.progress.note(`${what}; back to step ${this.step}, and on with other batches`);
+    await program.writeState(checkpoint ? restoredState(wantedState(training), checkpoint) : training.initialState());
+    // Lines past the checkpoint tell of steps that are no longer part of the run.
+    this.metrics.close();
+    this.metrics = await MetricsWriter.open(join(folder, "metrics.jsonl"), this.step);
+    this.tensorBoard.close();
+    this.tensorBoard = new TensorBoardWriter(folder, this.step);
   }
 
   /** The next batch of every stream. */

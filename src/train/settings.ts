@@ -104,6 +104,7 @@ export function planRun(recipe: Recipe, datasetSize: number, classes: number, so
       optimizer: { ...recipe.optimizer, ...(schedulePatterns && { schedulePatterns }) },
       schedule: schedule(recipe.schedule),
       ...(recipe.average && { average: averageConfig(recipe.average, context) }),
+      reportNorm: recipe.onNotFinite !== "stop",
     },
     objective: {
       model,

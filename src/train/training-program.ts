@@ -38,14 +38,16 @@ export interface TrainingConfig {
   readonly schedule: Schedule;
   /** Keep averages of the weights, and evaluate and represent with them. */
   readonly average?: AverageConfig;
+  /** Give the norm of all gradients although nothing clips by it. */
+  readonly reportNorm?: boolean;
   /** Steps in one run of the program (see ProgramFunction); 1 when left out. */
   readonly stepsPerRun?: number;
 }
 
 export interface TrainingProgram {
   /**
-   * Functions `step` (the objective's inputs, seed, scalars; gives the objective's metrics and, when clipping,
-   * gradientNorm), `evaluate` (the objective's evaluation) and `represent` (image; gives preLogits), the last two with the
+   * Functions `step` (the objective's inputs, seed, scalars; gives the objective's metrics and, when clipping or
+   * asked to, gradientNorm), `evaluate` (the objective's evaluation) and `represent` (image; gives preLogits), the last two with the
    * averages of the weights where there are any.
    */
   readonly source: ProgramSource;
@@ -91,7 +93,7 @@ export function buildTraining(objective: Objective, config: TrainingConfig, seed
   const frozen = parameters.filter((parameter) => !trained.includes(parameter)).map(withInitial);
   const slots = [...changing, ...frozen.map((one): StateSlot => ({ ...one, input: one.tensor, next: one.tensor }))];
   const outputs: Record<string, Tensor> = { ...metrics };
-  if (config.optimizer.clipNorm !== undefined) outputs["gradientNorm"] = globalNorm(gradients);
+  if (config.optimizer.clipNorm !== undefined || config.reportNorm) outputs["gradientNorm"] = globalNorm(gradients);
 
   const inputs = new Map(slots.map(({ name, input }) => [name, input]));
   const used = parameters.map((one) => ({ ...one, tensor: inputs.get(averageName(one.name)) ?? one.tensor }));

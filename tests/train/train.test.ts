@@ -310,6 +310,63 @@ describe("failures", () => {
     },
   );
 
+  /** Generated shapes, of which one has a target that is not a number: the steps that see it fail. */
+  async function withBadTarget() {
+    const source = await openSource("generated:shapes?label=shape&size=16&length=16");
+    return {
+      ...source,
+      recipe: undefined,
+      vectorTargets: true,
+      get: async (index: number) => {
+        const example = await source.get(index);
+        const hot = Float32Array.from({ length: 4 }, (_, k) => (k === example.label ? 1 : 0));
+        return { ...example, targets: index === 5 ? hot.map(() => Number.NaN) : hot };
+      },
+    };
+  }
+  const eight: Partial<RecipeInput> = { total: { steps: 8 }, checkpoint: { every: { steps: 1 }, keepLast: 9 } };
+  const allFinite = async (folder: string) => {
+    const latest = (await latestCheckpoint(checkpoints(folder)))!;
+    for (const [tensor, { data }] of latest.tensors)
+      expect(Array.from(data as Float32Array).every(Number.isFinite), tensor).toBe(true);
+    return latest;
+  };
+
+  test("skip: a step that fails is left out, and the run ends whole", async () => {
+    const source = await withBadTarget();
+    const options = { sources: { train: source } };
+    const recipe = { ...eight, data: { train: { source: "by hand", preprocessing }, workers: 0 } };
+    await expect(run("stops", recipe, options)).rejects.toThrow(/the loss of step \d is NaN/);
+    const result = await run("skips", { ...recipe, onNotFinite: "skip" }, options);
+    expect([result.step, result.interrupted]).toEqual([8, false]);
+    expect((await allFinite("skips")).step).toBe(8);
+    // four batches an epoch, two epochs: the bad image comes twice
+    const lines = await readMetrics(join(folderOf("skips"), "metrics.jsonl"));
+    expect(lines.length).toBeGreaterThan(0);
+  });
+
+  test("rollback: back to the newest checkpoint, and on with other batches", async () => {
+    const source = await withBadTarget();
+    const recipe = { ...eight, data: { train: { source: "by hand", preprocessing }, workers: 0 } };
+    const result = await run("back", { ...recipe, onNotFinite: "rollback" }, { sources: { train: source } });
+    expect([result.step, result.interrupted]).toEqual([8, false]);
+    const latest = await allFinite("back");
+    // eight good steps and at least one that failed: the loader is further than the run
+    const { epoch, batch } = (latest.meta["loaders"] as { train: { epoch: number; batch: number } }).train;
+    expect(4 * epoch + batch).toBeGreaterThan(8);
+  });
+
+  test("a run that fails at every step gives up after five, whatever the policy", async () => {
+    const source = await withBadTarget();
+    const always = { ...source, get: async (index: number) => ({ ...(await source.get(5)), id: `${index}` }) };
+    const recipe = { ...eight, data: { train: { source: "by hand", preprocessing }, workers: 0 } };
+    for (const onNotFinite of ["skip", "rollback"] as const) {
+      await expect(
+        run(`never-${onNotFinite}`, { ...recipe, onNotFinite }, { sources: { train: always } }),
+      ).rejects.toThrow(/the loss is NaN, .* 5 times without a good step between/);
+    }
+  });
+
   test("a disk that fills up is said so, and the checkpoints before stay whole", { timeout: 60_000 }, async ({
     skip,
   }) => {
