@@ -9,13 +9,14 @@ import ts from "typescript";
 /** What each folder of src/ may know directly; what those know comes with them. Lowest first (ARCHITECTURE.md, "Layers"). */
 const KNOWS = {
   text: [],
+  files: ["text"],
   graph: ["text"],
   runtime: ["graph", "text"],
   nn: ["graph"],
   models: ["nn"],
-  weights: ["models", "text"],
+  weights: ["models", "files"],
   optim: ["graph"],
-  data: ["text"],
+  data: ["files"],
   export: ["runtime", "weights", "data"],
   report: ["text"],
   train: ["runtime", "models", "weights", "export", "optim", "data", "report"],

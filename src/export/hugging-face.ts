@@ -2,9 +2,9 @@
 import { existsSync, readdirSync } from "node:fs";
 import { mkdir } from "node:fs/promises";
 import { basename, join, resolve } from "node:path";
+import { replaceFolder } from "../files/cache.js";
 import type { NumericArray, OnnxModel } from "../graph/index.js";
 import type { ModelConfig } from "../models/index.js";
-import { replaceFolder } from "../weights/cache.js";
 import { saveWeights, type Weights, writeFileAtomically } from "../weights/index.js";
 import { ExportError } from "./error.js";
 import { type ExportOptions, exportOnnx, type WeightFormat } from "./export-onnx.js";

@@ -2,7 +2,7 @@
 import { createHash } from "node:crypto";
 import { mkdir, readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
-import { removeLeftovers, syncFolder } from "../weights/atomic.js";
+import { removeLeftovers, syncFolder } from "../files/atomic.js";
 import { SafetensorsFile, type SafetensorsHeader, writeSafetensors } from "../weights/safetensors.js";
 import { type StoredTensor, tensorBytes } from "../weights/stored.js";
 

@@ -4,7 +4,7 @@ import { mkdir, readFile } from "node:fs/promises";
 import { basename, join, resolve } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { createJiti } from "jiti";
-import { writeFileAtomically } from "../weights/atomic.js";
+import { writeFileAtomically } from "../files/atomic.js";
 import { applyOverrides, type Override } from "./overrides.js";
 import * as authoring from "./recipe.js";
 import { type Recipe, RecipeError, resolveRecipe } from "./recipe.js";

@@ -2,7 +2,7 @@
 import { closeSync, existsSync, mkdirSync, openSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { dirname } from "node:path";
-import { writeFileAtomically } from "../weights/atomic.js";
+import { writeFileAtomically } from "../files/atomic.js";
 import { appendBytes } from "./append.js";
 
 /** One line: finished updates, epochs passed, seconds since the run began, and any named numbers. */

@@ -2,27 +2,8 @@
 import { closeSync, mkdirSync, openSync } from "node:fs";
 import { hostname } from "node:os";
 import { join } from "node:path";
+import { maskedCrc32c } from "../files/crc32c.js";
 import { appendBytes } from "./append.js";
-
-// Castagnoli's polynomial, reflected (RFC 3720, appendix B.4).
-const crcTable = Uint32Array.from({ length: 256 }, (_, byte) => {
-  let crc = byte;
-  for (let bit = 0; bit < 8; bit++) crc = (crc >>> 1) ^ (crc & 1 ? 0x82f6_3b78 : 0);
-  return crc >>> 0;
-});
-
-/** CRC-32C (RFC 3720, appendix B.4) of some bytes, as an unsigned 32-bit number. */
-export function crc32c(bytes: Uint8Array): number {
-  let crc = 0xffff_ffff;
-  for (const byte of bytes) crc = (crc >>> 8) ^ crcTable[(crc ^ byte) & 0xff]!;
-  return (crc ^ 0xffff_ffff) >>> 0;
-}
-
-/** The masked form TFRecord stores, so that a CRC of data that holds CRCs stays sound (tensorflow/core/lib/hash/crc32c.h). */
-export function maskedCrc32c(bytes: Uint8Array): number {
-  const crc = crc32c(bytes);
-  return (((crc >>> 15) | (crc << 17)) + 0xa282_ead8) >>> 0;
-}
 
 /** One TFRecord: length (8 bytes, little-endian), its masked CRC, the data, its masked CRC. */
 export function tfRecord(data: Uint8Array): Uint8Array {

@@ -7,16 +7,18 @@
  */
 import { join } from "node:path";
 import type { ListFileEntry } from "@huggingface/hub";
-import { formatBytes } from "../text/format.js";
 import {
+  type CachedFile,
   type CacheRecord,
   cacheFolder,
+  DownloadError,
   findDamage,
   readRecord,
   replaceFolder,
   saveDownload,
   writeRecord,
-} from "./cache.js";
+} from "../files/cache.js";
+import { formatBytes } from "../text/format.js";
 import { WeightsError } from "./error.js";
 import { augRegFile } from "./published-augreg.js";
 import { insideFolder, shardNames } from "./tensor-files.js";
@@ -76,6 +78,15 @@ function requireNetwork(what: string, { offline }: HubOptions): void {
   throw new WeightsError(
     `${what} is not in the cache (${cacheFolder()}), and nothing is fetched offline. Fetch it once with the network, or set FOVEA_CACHE to a cache that has it`,
   );
+}
+
+/** `saveDownload`, failing as all of weights does. */
+async function saved(...args: Parameters<typeof saveDownload>): Promise<CachedFile> {
+  try {
+    return await saveDownload(...args);
+  } catch (error) {
+    throw error instanceof DownloadError ? new WeightsError(error.message, { cause: error }) : error;
+  }
 }
 
 /** One half of a name that is safe as a folder's. */
@@ -148,7 +159,7 @@ async function download(
     note(`fetching ${repository}/${path} (${formatBytes(size)})`);
     const blob = await downloadFile({ repo: repository, path, revision: sha, ...access });
     if (!blob) throw new WeightsError(`hf:${repository} lists ${path} but does not give it`);
-    files[path] = await saveDownload(insideFolder(incoming, path), blob.stream() as AsyncIterable<Uint8Array>, {
+    files[path] = await saved(insideFolder(incoming, path), blob.stream() as AsyncIterable<Uint8Array>, {
       bytes: size,
       ...(entry.lfs ? { sha256: entry.lfs.oid } : entry.oid !== undefined && { gitSha1: entry.oid }),
     });
@@ -211,11 +222,11 @@ export async function fetchAugReg(name: string, options: HubOptions = {}): Promi
   note(`fetching ${file}${length === null ? "" : ` (${formatBytes(Number(length))})`}`);
   const content = response.body as AsyncIterable<Uint8Array>;
   await replaceFolder(folder, async (incoming) => {
-    const saved = await saveDownload(join(incoming, file), content, {
+    const fetched = await saved(join(incoming, file), content, {
       ...(length !== null && { bytes: Number(length) }),
       ...(md5 !== undefined && { md5: Buffer.from(md5, "base64").toString("hex") }),
     });
-    await writeRecord(incoming, { source: address, files: { [file]: saved } });
+    await writeRecord(incoming, { source: address, files: { [file]: fetched } });
   });
   return path;
 }

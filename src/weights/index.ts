@@ -1,6 +1,6 @@
 /** Weights: file formats, published layouts, the hub, and `loadWeights` and `saveWeights` over all of them. */
-export * from "./atomic.js";
-export { cacheFolder } from "./cache.js";
+export * from "../files/atomic.js";
+export { cacheFolder } from "../files/cache.js";
 export { type ImageSize, patchGrid } from "./describe.js";
 export { WeightsError } from "./error.js";
 export { augRegAddress, fetchAugReg, fetchHubModel, type HubName, type HubOptions, parseHubName } from "./hub.js";

@@ -1,5 +1,5 @@
 /** Reads and writes .npz files: zip archives with one NumPy array a tensor. */
-import { writeFileAtomically } from "./atomic.js";
+import { writeFileAtomically } from "../files/atomic.js";
 import { type ByteSource, bytesInMemory, openBytes } from "./bytes.js";
 import { inFile, WeightsError } from "./error.js";
 import {

@@ -1,6 +1,6 @@
 /** Reads and writes safetensors files: a JSON header with the name, dtype, shape and byte range of every tensor, then the bytes. */
 import { type FileHandle, open } from "node:fs/promises";
-import { writeFileAtomically } from "./atomic.js";
+import { writeFileAtomically } from "../files/atomic.js";
 import { WeightsError } from "./error.js";
 import { dtypes, type StoredDType, type StoredTensor, type TensorFile, tensorBytes } from "./stored.js";
 

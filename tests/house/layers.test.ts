@@ -57,7 +57,7 @@ test.each([
     "a type import up",
     "src/data/a.ts",
     '\n\nimport type { T } from "../graph/index.js";\n',
-    /^src\/data\/a\.ts:3: .*src\/data may import only src\/text, not src\/graph$/,
+    /^src\/data\/a\.ts:3: .*src\/data may import only src\/files, src\/text, not src\/graph$/,
   ],
   [
     "a dynamic import up",

@@ -5,7 +5,11 @@ import { mkdir, open, readFile, rename, rm, stat } from "node:fs/promises";
 import { homedir } from "node:os";
 import { dirname, join } from "node:path";
 import { syncFolder, writeFileAtomically } from "./atomic.js";
-import { WeightsError } from "./error.js";
+
+/** A download that was cut short or is not what it should be; nothing of it is kept. */
+export class DownloadError extends Error {
+  override name = "DownloadError";
+}
 
 /** What is known of a fetched file. */
 export interface CachedFile {
@@ -80,7 +84,7 @@ export interface Expected {
 
 /**
  * Writes a download to a file through a temporary one beside it, whole and checked or not at all. `progress` hears of the
- * bytes that have come. Throws WeightsError when it is cut short or does not match, the system's error for a full disk.
+ * bytes that have come. Throws DownloadError when it is cut short or does not match, the system's error for a full disk.
  */
 export async function saveDownload(
   path: string,
@@ -118,16 +122,16 @@ export async function saveDownload(
             (git && expected.gitSha1 !== git.digest("hex"))
           ? "what came does not match the checksum of its source"
           : undefined;
-    if (wrong) throw new WeightsError(`${path}: ${wrong}; nothing is kept. Try again`);
+    if (wrong) throw new DownloadError(`${path}: ${wrong}; nothing is kept. Try again`);
     await rename(temporary, path);
     await syncFolder(dirname(path));
     return { bytes, sha256: sum };
   } catch (error) {
     // an error of the disk is the system's own and says so; any other is the connection's
-    if (error instanceof WeightsError || (error as NodeJS.ErrnoException).syscall !== undefined) throw error;
+    if (error instanceof DownloadError || (error as NodeJS.ErrnoException).syscall !== undefined) throw error;
     const { message, cause } = error as Error;
     const reason = cause instanceof Error ? `${message}: ${cause.message}` : message;
-    throw new WeightsError(
+    throw new DownloadError(
       `${path}: the connection broke after ${bytes} bytes (${reason}); nothing is kept. Try again`,
       {
         cause: error,
