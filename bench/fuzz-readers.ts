@@ -1,5 +1,5 @@
-// How the readers of weights stand damaged files: thousands of mutations each, what becomes of them, the slowest, and the
-// memory they take. Anything but tensors or a WeightsError is a fault and makes the run fail.
+// How the readers of weights and of images' files stand damaged ones: thousands of mutations each, what becomes of them, the slowest, and the
+// memory they take. Anything but what was asked for or a refusal is a fault and makes the run fail.
 //
 // usage: npx jiti bench/fuzz-readers.ts [--cases 10000] [--seed 1] [--reader NAME] [--json]
 //
@@ -35,6 +35,8 @@ import {
   type Weights,
   WeightsError,
 } from "../src/weights/index.js";
+import { damagedData } from "../tests/data/damaged.js";
+import { below, boundaries, type Draw, mutated, pick, random } from "../tests/support/mutations.js";
 import { type Entry, npy, zip } from "../tests/weights/archives.js";
 
 const { values } = parseArgs({
@@ -46,62 +48,6 @@ const { values } = parseArgs({
   },
 });
 const cases = Number(values.cases);
-
-/** Uniform numbers in [0, 1): mulberry32. */
-function random(seed: number): () => number {
-  let state = seed >>> 0;
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let t = Math.imul(state ^ (state >>> 15), state | 1);
-    t ^= t + Math.imul(t ^ (t >>> 7), t | 61);
-    return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32;
-  };
-}
-
-type Draw = () => number;
-const below = (draw: Draw, count: number) => Math.floor(draw() * count);
-const pick = <T>(draw: Draw, list: readonly T[]): T => list[below(draw, list.length)]!;
-
-/** Numbers at which sizes and counts go wrong. */
-const boundaries = [0, 1, 0x7f, 0xff, 0x7fff, 0xffff, 0x7fffffff, 0xffffffff, 2 ** 40, Number.MAX_SAFE_INTEGER];
-
-/** A few changes of bytes: single ones, words at a boundary, pieces cut out, doubled or moved, the end cut off. */
-function mutated(bytes: Uint8Array, draw: Draw): Uint8Array {
-  let out: Uint8Array = bytes.slice();
-  for (let i = 1 + below(draw, 4); i > 0; i--) {
-    if (out.length === 0) return out;
-    const at = below(draw, out.length);
-    const piece = out.slice(at, at + 1 + below(draw, 64));
-    switch (below(draw, 7)) {
-      case 0:
-        out[at] = below(draw, 256);
-        break;
-      case 1:
-        out[at]! ^= 1 << below(draw, 8);
-        break;
-      case 2: {
-        const word = new Uint8Array(8);
-        new DataView(word.buffer).setBigUint64(0, BigInt(pick(draw, boundaries)), true);
-        out.set(word.subarray(0, Math.min(pick(draw, [2, 4, 8]), out.length - at)), at);
-        break;
-      }
-      case 3:
-        out = out.slice(0, at);
-        break;
-      case 4:
-        out = Buffer.concat([out.subarray(0, at), out.subarray(at + piece.length)]);
-        break;
-      case 5:
-        out = Buffer.concat([out.subarray(0, at), piece, out.subarray(at)]);
-        break;
-      default: {
-        const to = below(draw, out.length);
-        out.set(piece.subarray(0, out.length - to), to);
-      }
-    }
-  }
-  return new Uint8Array(out);
-}
 
 const joined = (parts: Uint8Array[]) => new Uint8Array(Buffer.concat(parts));
 
@@ -221,6 +167,8 @@ interface Reader {
   /** One case: makes a damaged file, then reads it. */
   readonly make: (draw: Draw) => Uint8Array;
   readonly read: (bytes: Uint8Array) => unknown;
+  /** Whether an error is a refusal and no fault; a WeightsError is when left out. */
+  readonly refuses?: (error: unknown) => boolean;
 }
 const readers: Readonly<Record<string, Reader>> = {
   safetensors: { make: (draw) => mutated(good.safetensors, draw), read: decodeSafetensors },
@@ -256,6 +204,7 @@ const readers: Readonly<Record<string, Reader>> = {
       joined(encodeSafetensors(layoutTensors(tiny, "fovea"), new Map([["fovea", disturbedSettings(draw)]]))),
     read: load,
   },
+  ...damagedData(folder),
 };
 
 interface Summary {
@@ -271,7 +220,10 @@ interface Summary {
   readonly peakMB: number;
 }
 
-async function fuzz(name: string, { make, read }: Reader): Promise<Summary> {
+async function fuzz(
+  name: string,
+  { make, read, refuses = (error) => error instanceof WeightsError }: Reader,
+): Promise<Summary> {
   const draw = random(Number(values.seed) * 7919 + name.length);
   const before = process.memoryUsage().rss;
   let [readCount, refused, slowest, total, peak] = [0, 0, 0, 0, 0];
@@ -283,7 +235,7 @@ async function fuzz(name: string, { make, read }: Reader): Promise<Summary> {
       await read(bytes);
       readCount++;
     } catch (error) {
-      if (error instanceof WeightsError) refused++;
+      if (refuses(error)) refused++;
       else faults.push(`case ${i}: ${(error as Error).stack ?? String(error)}`);
     }
     const { user, system } = process.cpuUsage(start);

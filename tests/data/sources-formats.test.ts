@@ -2,6 +2,8 @@ import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
 import { describe, expect, test } from "vitest";
+import { createLoader } from "../../src/data/index.js";
+import { collect } from "./loader-support.js";
 import { flat, idx, openUntilEnd, parquet, sampleFiles, tar, temporaryFolder, write } from "./support.js";
 
 const root = temporaryFolder();
@@ -36,6 +38,21 @@ describe("Parquet", () => {
     write(at("bytes"), { "train.parquet": parquet([{ bytes, path: "all", label: 0 }], { names: ["a"] }) });
     const { image } = await (await openUntilEnd(at("bytes"))).get(0);
     expect(image.kind === "encoded" && [...image.bytes]).toEqual([...bytes]);
+  });
+
+  test("many shards come in their order, and are the same to several threads", async () => {
+    const rows = await Promise.all(Array.from({ length: 24 }, (_, i) => flat(10 * i)));
+    for (const [i, bytes] of rows.entries()) {
+      const name = `train-${String(i).padStart(5, "0")}-of-00024.parquet`;
+      write(at("many"), { [name]: parquet([{ bytes, path: "", label: i % 2 }], { names: ["a", "b"] }) });
+    }
+    const options = { batchSize: 5, preprocessing: "decode|value_range(0, 255)", seed: 1, epochs: 2 };
+    const [here, there] = await Promise.all(
+      [0, 3].map((workers) => collect(createLoader(at("many"), { ...options, workers }))),
+    );
+    expect(there).toEqual(here);
+    for (const { indices, image } of here!)
+      for (const [slot, index] of indices.entries()) expect(image[slot * 192]).toBe(10 * index);
   });
 
   test("labels outside of the classes are refused", async () => {

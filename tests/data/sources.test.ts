@@ -1,13 +1,16 @@
-import { symlinkSync, unlinkSync, writeFileSync } from "node:fs";
+import { readFileSync, symlinkSync, unlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
 import { beforeAll, describe, expect, test } from "vitest";
 import { decodeImage, ExampleError, embeddedSets, openRecipe, openSource, sourceKinds } from "../../src/data/index.js";
 import { naturalOrder } from "../../src/data/sources/paths.js";
+import { cifar, example, records } from "./records.js";
 import { flat, idx, openUntilEnd, parquet, sample, sampleFiles, tar, temporaryFolder, write } from "./support.js";
 
 const root = temporaryFolder();
 const at = (path: string) => join(root, path);
+// Indexes of shards and unpacked archives are kept here, for the threads too.
+process.env["FOVEA_CACHE"] = at("cache");
 
 beforeAll(async () => {
   const files = await sampleFiles();
@@ -27,6 +30,38 @@ beforeAll(async () => {
       write(at("shards"), { [name]: parquet(shard, { names: sample.classNames }) });
       write(at("plain-shards/data"), { [name]: parquet(shard, { codec: "SNAPPY", rowGroupSize: 3 }) });
     }
+    const pictures = rows.map(({ bytes, label }, i) => ({ key: `${split}-${i}`, bytes, label }));
+    const halves = split === "train" ? [pictures.slice(0, 4), pictures.slice(4)] : [pictures];
+    for (const [i, half] of halves.entries()) {
+      const classes = half.flatMap(({ key, bytes, label }): [string, Uint8Array][] => [
+        [`${key}.cls`, Buffer.from(`${label}\n`)],
+        [`${key}.png`, bytes],
+      ]);
+      const described = half.flatMap(({ key, bytes, label }): [string, Uint8Array][] => [
+        [`a/${key}.PNG`, bytes],
+        [`a/${key}.json`, Buffer.from(JSON.stringify({ kind: sample.classNames[label] }))],
+      ]);
+      write(at("webdataset"), { [`set-${split}-00000${i}.tar`]: tar(Object.fromEntries(classes)) });
+      write(at("webdataset-json"), { [`${split}-00${i}.tar`]: tar(Object.fromEntries(described)) });
+      const shard = `0000${i}-of-0000${halves.length}`;
+      write(at("tfds"), {
+        [`pets-${split}.tfrecord-${shard}`]: records(half.map(({ bytes, label }) => example({ image: bytes, label }))),
+      });
+      write(at("tfrecord"), {
+        [`${split}-${shard}`]: records(
+          half.map(({ bytes, label }) =>
+            example({ "image/class/label": label, "image/height": 8, "image/encoded": bytes }, false),
+          ),
+        ),
+      });
+    }
+    const images10 = sample[split].map((label, i) => ({ labels: [label], level: 10 * i }));
+    const parts = split === "train" ? [images10.slice(0, 4), images10.slice(4)] : [images10];
+    for (const [i, part] of parts.entries())
+      write(at("cifar10"), { [split === "test" ? "test_batch.bin" : `data_batch_${i + 1}.bin`]: cifar(part) });
+    write(at("cifar100"), {
+      [`${split}.bin`]: cifar(sample[split].map((label, i) => ({ labels: [label, 99 - label], level: 10 * i }))),
+    });
     const prefix = split === "train" ? "train" : "t10k";
     const images = Buffer.concat(sample[split].map((_, i) => Buffer.alloc(64, 10 * i)));
     const labels = idx([sample[split].length], Uint8Array.from(sample[split]));
@@ -42,6 +77,16 @@ beforeAll(async () => {
       classes: sample.classNames.map((name, label) => ({ label, wnid: `n${label}`, words: name })),
     }),
   });
+  const list = `${sample.classNames.join("\n")}\n`;
+  write(at("webdataset"), { "classes.json": JSON.stringify(sample.classNames) });
+  write(at("tfds"), { "label.labels.txt": list });
+  write(at("tfrecord"), { "classes.json": JSON.stringify(sample.classNames) });
+  write(at("cifar10"), { "batches.meta.txt": `${list}\n` });
+  write(at("cifar100"), { "coarse_label_names.txt": list });
+  const inArchive = ["data_batch_1.bin", "data_batch_2.bin", "test_batch.bin", "batches.meta.txt"].map(
+    (name) => [`cifar-10-batches-bin/${name}`, readFileSync(at(`cifar10/${name}`))] as const,
+  );
+  writeFileSync(at("cifar-10-binary.tar.gz"), gzipSync(tar(Object.fromEntries(inArchive))));
   write(at("idx"), { "classes.json": JSON.stringify(sample.classNames) });
 });
 
@@ -53,6 +98,17 @@ const stored: readonly (readonly [name: string, spec: () => string, kind: string
   ["Parquet shards", () => at("shards"), "parquet"],
   ["Parquet shards, compressed, in a folder, names beside", () => at("plain-shards"), "parquet"],
   ["IDX, compressed", () => at("idx"), "idx"],
+  ["WebDataset, classes as numbers", () => at("webdataset"), "webdataset"],
+  [
+    "WebDataset, classes by name in JSON",
+    () => `${at("webdataset-json")}?label=kind&classes=${encodeURIComponent(sample.classNames.join(","))}`,
+    "webdataset",
+  ],
+  ["TFRecord, as TFDS has it", () => at("tfds"), "tfrecord"],
+  ["TFRecord, as the ImageNet scripts have it", () => at("tfrecord"), "tfrecord"],
+  ["CIFAR-10", () => at("cifar10"), "cifar"],
+  ["CIFAR-10, the archive", () => at("cifar-10-binary.tar.gz"), "cifar"],
+  ["CIFAR-100, coarse", () => `${at("cifar100")}?label=coarse`, "cifar"],
   [
     "IDX, names in the spec",
     () => `${at("idx-plain")}?classes=${encodeURIComponent(sample.classNames.join(","))}`,

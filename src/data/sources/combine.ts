@@ -2,7 +2,7 @@
 
 import { didYouMean } from "../../text/nearest.js";
 import { permutation } from "../random.js";
-import { checkIndex, type ImageSource, type MergeClasses, type SourceRecipe } from "./types.js";
+import { checkIndex, type ImageSource, type MergeClasses, type ShardOrder, type SourceRecipe } from "./types.js";
 
 /**
  * The examples of some classes of a source. With `relabel` (the default) the classes are numbered anew in the order given;
@@ -121,6 +121,7 @@ export function concat(
   return {
     ...whole,
     ...(vectorTargets && { vectorTargets }),
+    ...joinedShards(sources),
     ...notesOf(sources),
     ...(ids.every((idOf) => idOf !== undefined) && {
       idOf: (index: number) => {
@@ -162,6 +163,28 @@ function placedTargets(
   if (!own) targets[label] = 1;
   else for (const [i, target] of own.entries()) targets[map[i]!] = target;
   return targets;
+}
+
+/** The files of all of them, where all have some. */
+function joinedShards(sources: readonly ImageSource[]): { shards?: ShardOrder } {
+  const orders = sources.flatMap(({ shards }) => shards ?? []);
+  if (orders.length < sources.length) return {};
+  const together = Math.max(...orders.map((order) => order.together));
+  return { shards: { lengths: orders.flatMap(({ lengths }) => lengths), together } };
+}
+
+/** How many examples of each file are in a view, as long as it keeps their order. */
+function shardsOfView({ shards }: ImageSource, indices: Int32Array): { shards?: ShardOrder } {
+  if (!shards || indices.some((index, i) => i > 0 && index < indices[i - 1]!)) return {};
+  let start = 0;
+  let at = 0;
+  const lengths = shards.lengths.map((length) => {
+    start += length;
+    const first = at;
+    while (at < indices.length && indices[at]! < start) at++;
+    return at - first;
+  });
+  return { shards: { ...shards, lengths } };
 }
 
 function notesOf(sources: readonly ImageSource[]): { notes?: readonly string[] } {
@@ -215,6 +238,7 @@ function view(
     labels,
     ...(recipe && { recipe }),
     ...(vectorTargets && { vectorTargets }),
+    ...shardsOfView(source, indices),
     ...notesOf([source]),
     ...(idOf && { idOf: (index: number) => idOf(indices[index]!) }),
     get: async (index) => {

@@ -28,7 +28,7 @@ export function withLabelNoise(source: ImageSource, rate: number, seed = 0): Ima
   const classes = source.classNames.length;
   if (classes < 2) throw new Error(`${source.name} has ${classes} class; noise needs another to replace it by.`);
   const self = { name: `${source.name} (label noise ${rate})`, length: source.length };
-  const { idOf, notes } = source;
+  const { idOf, notes, shards } = source;
   let labels: Int32Array | undefined;
   return {
     ...self,
@@ -41,6 +41,7 @@ export function withLabelNoise(source: ImageSource, rate: number, seed = 0): Ima
     },
     ...(source.recipe && { recipe: { kind: "noise", of: source.recipe, rate, seed } }),
     ...(notes && { notes }),
+    ...(shards && { shards }),
     ...(idOf && { idOf }),
     get: async (index) => {
       checkIndex(self, index);

@@ -1,6 +1,7 @@
 /** Opens a source from its spec, a path or `kind:path?option=value`, through the table of kinds. */
 import { existsSync } from "node:fs";
 import { didYouMean } from "../../text/nearest.js";
+import { cifarKind } from "./cifar.js";
 import { concat, select, subsetOfClasses } from "./combine.js";
 import { applySelection, joinSources, selectionOptions, splitSpecs } from "./compose.js";
 import { embeddedKind } from "./embedded.js";
@@ -12,13 +13,18 @@ import { parquetKind } from "./parquet.js";
 import { requirePath } from "./paths.js";
 import { relabel } from "./relabel.js";
 import { tarKind } from "./tar.js";
+import { tfrecordKind } from "./tfrecord.js";
 import type { ImageSet, ImageSource, SourceKind, SourceRecipe, SpecTarget } from "./types.js";
+import { webdatasetKind } from "./webdataset.js";
 
 /** Every kind of source by the name it has in specs; a path without a kind is read by the first that recognises it. */
 export const sourceKinds: Readonly<Record<string, SourceKind>> = {
   embedded: embeddedKind,
   generated: generatedKind,
   tar: tarKind,
+  cifar: cifarKind,
+  webdataset: webdatasetKind,
+  tfrecord: tfrecordKind,
   parquet: parquetKind,
   idx: idxKind,
   folder: folderKind,

@@ -2,6 +2,7 @@
 import { readdirSync, statSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { ExampleError } from "../image.js";
+import { mergeLabels, startsOf } from "./class-labels.js";
 import { classNamesBeside } from "./class-names.js";
 import { splitOrder } from "./layout.js";
 import { type ColumnChoice, type ImageCell, openShard, type Shard } from "./parquet-shard.js";
@@ -78,9 +79,13 @@ async function openShards(
   const shards: Shard[] = [];
   try {
     for (const file of files) shards.push(await openShard(file, columns));
-    const { labels, classNames } = mergeLabels(path, shards, givenNames);
+    const { labels, classNames } = mergeLabels(
+      shards.flatMap((shard) => shard.labels),
+      givenNames ?? shards[0]?.classNames,
+      (row) => `Row ${row} of "${path}"`,
+    );
     const source = { name: path, length: labels.length };
-    const starts = shards.map((_, i) => shards.slice(0, i).reduce((sum, shard) => sum + shard.rows, 0));
+    const starts = startsOf(shards.map(({ rows }) => rows));
     const find = (index: number): readonly [shard: number, row: number] => {
       const s = starts.findLastIndex((start) => start <= index);
       return [s, index - starts[s]!];
@@ -119,32 +124,6 @@ async function openShards(
     for (const shard of shards) await shard.close();
     throw error;
   }
-}
-
-function mergeLabels(
-  path: string,
-  shards: readonly Shard[],
-  givenNames: readonly string[] | undefined,
-): { labels: Int32Array; classNames: readonly string[] } {
-  const values = shards.flatMap((shard) => shard.labels);
-  const words = values.some((value) => typeof value === "string");
-  const listed = givenNames ?? shards[0]?.classNames;
-  const classNames =
-    listed ??
-    (words
-      ? [...new Set(values.map(String))].sort()
-      : Array.from({ length: values.reduce<number>((most, x) => Math.max(most, Number(x)), -1) + 1 }, (_, i) =>
-          String(i),
-        ));
-  const indexOf = new Map(classNames.map((name, i) => [name, i]));
-  const labels = Int32Array.from(values, (value) => (typeof value === "string" ? (indexOf.get(value) ?? -1) : value));
-  const wrong = labels.findIndex((label) => label < 0 || label >= classNames.length);
-  if (wrong >= 0) {
-    throw new Error(
-      `Row ${wrong} of "${path}" has the label ${values[wrong]}, which is none of the ${classNames.length} classes; splits with hidden labels cannot be read as labelled images.`,
-    );
-  }
-  return { labels, classNames };
 }
 
 interface GroupCache<T> {

@@ -28,6 +28,8 @@ export interface ImageSource {
   readonly labels: Int32Array;
   /** How another thread opens the same source; undefined for sources made by hand, which stay on their thread. */
   readonly recipe?: SourceRecipe;
+  /** The files its examples lie in, one after the other, where reading should go file by file. */
+  readonly shards?: ShardOrder;
   /** Whether its examples have `targets`: all of them then, else none. */
   readonly vectorTargets?: boolean;
   /** What was odd when it was opened but does not stop reading, such as lines of a list that name no example. */
@@ -41,6 +43,14 @@ export interface ImageSource {
   get(index: number): Promise<Example>;
   /** Gives back what it holds open. Reading afterwards is an error. */
   close(): Promise<void>;
+}
+
+/** Files that examples lie in and how a training epoch goes through them. */
+export interface ShardOrder {
+  /** Examples of each file. */
+  readonly lengths: readonly number[];
+  /** So many files, drawn in a new order each epoch, are shuffled together. */
+  readonly together: number;
 }
 
 /** A description of a source that can be sent to another thread or written to a file. */

@@ -1,0 +1,153 @@
+/** Files behind http(s) addresses: sizes, ranges, whole downloads; retried a bounded number of times, never waited for endlessly. */
+
+/** How patient reading over the network is. */
+export interface Patience {
+  /** Seconds without a byte after which a request is given up. */
+  readonly timeoutSeconds: number;
+  /** How often a request is tried. */
+  readonly attempts: number;
+}
+
+/** A file as its server describes it. */
+export interface RemoteFile {
+  readonly url: string;
+  readonly bytes: number;
+  /** The ETag, or else the time of the last change: another one is another file. */
+  readonly tag: string;
+  /** Whether parts of it can be asked for. */
+  readonly ranges: boolean;
+}
+
+/** An answer that trying again will not change. */
+class FinalError extends Error {}
+
+export const isRemote = (path: string): boolean => /^https?:\/\//i.test(path);
+
+/** An address without what may be secret in it. */
+export function shownUrl(url: string): string {
+  try {
+    const { protocol, host, pathname } = new URL(url);
+    return `${protocol}//${host}${pathname}`;
+  } catch {
+    return url;
+  }
+}
+
+const pause = (milliseconds: number) => new Promise((resolve) => setTimeout(resolve, milliseconds));
+
+/** Runs a request until it succeeds, at most `attempts` times, waiting 0.2 s, 0.4 s, ... between. Throws an error that names the address. */
+async function persist<T>(
+  url: string,
+  patience: Patience,
+  request: (alive: () => AbortSignal) => Promise<T>,
+): Promise<T> {
+  let failure: unknown;
+  for (let attempt = 0; attempt < patience.attempts; attempt++) {
+    if (attempt > 0) await pause(Math.min(5000, 200 * 2 ** (attempt - 1)));
+    const controller = new AbortController();
+    let timer: NodeJS.Timeout | undefined;
+    const alive = (): AbortSignal => {
+      clearTimeout(timer);
+      const silent = new Error(`no byte came for ${patience.timeoutSeconds} s`);
+      timer = setTimeout(() => controller.abort(silent), 1000 * patience.timeoutSeconds);
+      return controller.signal;
+    };
+    try {
+      return await request(alive);
+    } catch (error) {
+      failure = error;
+      if (error instanceof FinalError) break;
+    } finally {
+      clearTimeout(timer);
+      // What was not read of an answer is not waited for.
+      controller.abort();
+    }
+  }
+  const tries = failure instanceof FinalError ? "" : ` (tried ${patience.attempts} times)`;
+  throw new Error(`${shownUrl(url)} cannot be read: ${reasonOf(failure)}${tries}`, { cause: failure });
+}
+
+/** What a network error is underneath: fetch wraps the reason. */
+function reasonOf(error: unknown): string {
+  const { message, cause } = error as Error;
+  const inner = cause as NodeJS.ErrnoException | undefined;
+  return inner ? `${message} (${inner.code ?? inner.message})` : message;
+}
+
+/** The response to a GET. Throws for anything but 2xx, finally where trying again is of no use. */
+async function get(url: string, signal: AbortSignal, range?: string): Promise<Response> {
+  const response = await fetch(url, { signal, headers: { "accept-encoding": "identity", ...(range && { range }) } });
+  if (response.ok && response.body) return response;
+  const text = `the server answered ${response.status}${response.statusText === "" ? "" : ` ${response.statusText}`}`;
+  // 408, 425, 429 and the server's own errors pass (RFC 9110, RFC 6585).
+  if (response.status >= 500 || [408, 425, 429].includes(response.status)) throw new Error(text);
+  throw new FinalError(text);
+}
+
+const tagOf = ({ headers }: Response): string => headers.get("etag") ?? headers.get("last-modified") ?? "";
+
+/** Asks a server for the first byte of a file, and so what it is. Throws naming the address. */
+export function probe(url: string, patience: Patience): Promise<RemoteFile> {
+  return persist(url, patience, async (alive) => {
+    const response = await get(url, alive(), "bytes=0-0");
+    const total = /^bytes 0-0\/(\d+)$/.exec(response.headers.get("content-range") ?? "")?.[1];
+    const ranges = response.status === 206 && total !== undefined;
+    const length = ranges ? total : response.headers.get("content-length");
+    if (length === null || !/^\d+$/.test(length))
+      throw new FinalError("the server does not say how large the file is (no Content-Length)");
+    return { url, bytes: Number(length), tag: tagOf(response), ranges };
+  });
+}
+
+/** A part of a file. Throws naming the address, also where the file is no longer the one that was described. */
+export function readRange(
+  file: RemoteFile,
+  offset: number,
+  size: number,
+  patience: Patience,
+): Promise<Uint8Array<ArrayBuffer>> {
+  if (size === 0) return Promise.resolve(new Uint8Array(0));
+  return persist(file.url, patience, async (alive) => {
+    const response = await get(file.url, alive(), `bytes=${offset}-${offset + size - 1}`);
+    if (tagOf(response) !== file.tag) throw new FinalError("the file changed on the server; start anew");
+    if (response.status !== 206) throw new Error("the server gave the whole file instead of a part");
+    const bytes = new Uint8Array(size);
+    let at = 0;
+    for await (const chunk of response.body as unknown as AsyncIterable<Uint8Array>) {
+      alive();
+      if (at + chunk.length > size) throw new Error(`more than the ${size} bytes asked for came`);
+      bytes.set(chunk, at);
+      at += chunk.length;
+    }
+    if (at < size) throw new Error(`the connection ended after ${at} of ${size} bytes`);
+    return bytes;
+  });
+}
+
+/** Hands a whole file to `use`, piece by piece; from the start again when the connection breaks. Throws naming the address. */
+export function readWhole<T>(
+  file: RemoteFile,
+  patience: Patience,
+  use: (content: AsyncIterable<Uint8Array>) => Promise<T>,
+  isFinal: (error: unknown) => boolean = () => false,
+): Promise<T> {
+  return persist(file.url, patience, async (alive) => {
+    const response = await get(file.url, alive());
+    if (tagOf(response) !== file.tag) throw new FinalError("the file changed on the server; start anew");
+    async function* pieces(): AsyncGenerator<Uint8Array> {
+      let at = 0;
+      for await (const chunk of response.body as unknown as AsyncIterable<Uint8Array>) {
+        alive();
+        at += chunk.length;
+        yield chunk;
+      }
+      if (at < file.bytes) throw new Error(`the connection ended after ${at} of ${file.bytes} bytes`);
+    }
+    try {
+      return await use(pieces());
+    } catch (error) {
+      if (!isFinal(error)) throw error;
+      throw new FinalError((error as Error).message, { cause: error });
+    }
+  });
+}

@@ -1,0 +1,102 @@
+/**
+ * Indexes of shards: where every example of a file lies and what its label is, made once by reading the file through and kept
+ * in the user's cache folder, or beside the file as `NAME.index.json`.
+ *
+ * Both are one line with the sha256 (hexadecimal) of the rest, then JSON. An index holds for a file of the same size and the
+ * same time of change or ETag (a sidecar: of the same size), and for the same options of its source.
+ */
+import { createHash } from "node:crypto";
+import { mkdir, readFile } from "node:fs/promises";
+import { join } from "node:path";
+import * as z from "zod";
+import { writeFileAtomically } from "../../files/atomic.js";
+import { cacheFolder } from "../../files/cache.js";
+
+const whole = z.number().int().min(0);
+
+const indexSchema = z.object({
+  /** Names of the examples within the shard; numbers from 0 where there are none. */
+  keys: z.array(z.string()).optional(),
+  /** Where the bytes of each begin, and how many there are. */
+  offsets: z.array(whole),
+  sizes: z.array(whole),
+  labels: z.array(z.union([z.number(), z.string()])),
+  /** What was left out. */
+  notes: z.array(z.string()),
+});
+
+/** The examples of one shard. */
+export type ShardIndex = Readonly<z.output<typeof indexSchema>>;
+
+/** Which file an index is of. */
+export interface IndexedFile {
+  /** The absolute path or address. */
+  readonly place: string;
+  readonly bytes: number;
+  /** Time of change or ETag. */
+  readonly tag: string;
+  /** The kind of source and those of its options that the index depends on. */
+  readonly reader: string;
+}
+
+const storedSchema = z.object({
+  version: z.literal(1),
+  bytes: whole,
+  tag: z.string(),
+  reader: z.string(),
+  index: indexSchema,
+});
+
+/** The text of an index, for the cache or as a sidecar. */
+export function encodeIndex({ bytes, tag, reader }: Omit<IndexedFile, "place">, index: ShardIndex): string {
+  const body = JSON.stringify({ version: 1, bytes, tag, reader, index });
+  return `${createHash("sha256").update(body).digest("hex")}\n${body}\n`;
+}
+
+/** The index in a text if it is whole and of this file, else undefined. */
+export function decodeIndex(text: string, file: IndexedFile, from: "cache" | "sidecar"): ShardIndex | undefined {
+  const at = text.indexOf("\n");
+  const body = text.slice(at + 1).trimEnd();
+  if (at < 0 || createHash("sha256").update(body).digest("hex") !== text.slice(0, at)) return undefined;
+  let value: unknown;
+  try {
+    value = JSON.parse(body);
+  } catch {
+    return undefined;
+  }
+  const parsed = storedSchema.safeParse(value);
+  if (!parsed.success) return undefined;
+  const { bytes, tag, reader, index } = parsed.data;
+  // A copy of a file keeps its sidecar but not its time of change.
+  if (bytes !== file.bytes || reader !== file.reader || (from === "cache" && tag !== file.tag)) return undefined;
+  const { keys, offsets, sizes, labels } = index;
+  const lengths = [offsets.length, sizes.length, labels.length, keys?.length ?? offsets.length];
+  if (new Set(lengths).size > 1 || offsets.some((offset, i) => offset + sizes[i]! > bytes)) return undefined;
+  return index;
+}
+
+/** The index of a file: from the cache, from the sidecar, else made (and kept in the cache, where that can be written). */
+export async function indexOf(
+  file: IndexedFile,
+  sidecar: () => Promise<string | undefined>,
+  make: () => Promise<ShardIndex>,
+): Promise<ShardIndex> {
+  const name = createHash("sha256")
+    .update(JSON.stringify([file.place, file.reader]))
+    .digest("hex");
+  const folder = join(cacheFolder(), "indexes");
+  const path = join(folder, `${name}.json`);
+  const cached = await readFile(path, "utf8").catch(() => undefined);
+  const known = cached === undefined ? undefined : decodeIndex(cached, file, "cache");
+  if (known) return known;
+  const beside = await sidecar();
+  const given = beside === undefined ? undefined : decodeIndex(beside, file, "sidecar");
+  const index = given ?? (await make());
+  try {
+    await mkdir(folder, { recursive: true });
+    await writeFileAtomically(path, [new TextEncoder().encode(encodeIndex(file, index))]);
+  } catch {
+    // A cache that cannot be written costs time with every start, no more.
+  }
+  return index;
+}

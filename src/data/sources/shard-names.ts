@@ -1,0 +1,47 @@
+/** Names of shards: brace expansion, lists, and the split that a file's name says. */
+
+/** No data set has more shards; braces can ask for billions in a few characters. */
+const maxShards = 100_000;
+
+/**
+ * The names that a pattern stands for: `name-{000..012}.tar`, `{a,b}.tar`, several joined by "::" (as WebDataset has it). Numbers keep
+ * their leading zeros.
+ *
+ * @throws for more than 100,000 names and a range that runs backwards.
+ */
+export function expandBraces(pattern: string): string[] {
+  const names: string[] = [];
+  const add = (text: string): void => {
+    const match = /^(.*?)\{([^{}]*)\}(.*)$/s.exec(text);
+    if (!match) {
+      if (names.length >= maxShards) throw new Error(`"${pattern}" stands for more than ${maxShards} files.`);
+      names.push(text);
+      return;
+    }
+    const [, before, inside, after] = match as unknown as [string, string, string, string];
+    const range = /^(\d+)\.\.(\d+)$/.exec(inside);
+    if (!range) {
+      for (const one of inside.split(",")) add(`${before}${one}${after}`);
+      return;
+    }
+    const [first, last] = [Number(range[1]), Number(range[2])];
+    if (first > last || last - first >= maxShards)
+      throw new Error(`"${pattern}": {${inside}} is no range of at most ${maxShards} numbers.`);
+    for (let i = first; i <= last; i++) add(`${before}${String(i).padStart(range[1]!.length, "0")}${after}`);
+  };
+  for (const part of pattern.split("::")) add(part);
+  return names;
+}
+
+/** The split that a file's name says by one of the usual words (`imagenet-train-000012.tar`), if it does. */
+export function usualSplit(file: string): string | undefined {
+  const name = file.split("/").at(-1)!;
+  return /(?:^|[-_.])(train|training|val|valid|validation|dev|test|testing|eval)(?![a-z])/i.exec(name)?.[1];
+}
+
+/** Files by split, in their order. */
+export function bySplit(files: readonly string[], splitOf: (file: string) => string): Map<string, string[]> {
+  const found = new Map<string, string[]>();
+  for (const file of files) found.set(splitOf(file), [...(found.get(splitOf(file)) ?? []), file]);
+  return found;
+}

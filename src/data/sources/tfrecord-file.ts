@@ -1,0 +1,110 @@
+/** One TFRecord file: its records found and checked, their labels read. */
+import { closeSync, openSync, readSync } from "node:fs";
+import { readFile, stat } from "node:fs/promises";
+import { resolve } from "node:path";
+import { maskedCrc32c } from "../../files/crc32c.js";
+import { type Feature, parseExample } from "./protobuf.js";
+import { indexOf, type ShardIndex } from "./shard-index.js";
+import { localShard, type ShardFile } from "./sharded.js";
+
+/** Usual names of the two features: of the ImageNet scripts, then of TFDS. */
+export const imageFeatures: readonly string[] = ["image/encoded", "image"];
+export const labelFeatures: readonly string[] = ["image/class/label", "label"];
+
+export interface FeatureChoice {
+  readonly image: readonly string[];
+  readonly label: readonly string[];
+}
+
+/** One image is smaller than this; a length above it is damage. */
+const maxRecord = 2 ** 30;
+
+/** The first string of bytes under one of the names. */
+export function firstBytes(features: ReadonlyMap<string, Feature>, names: readonly string[]): Uint8Array | undefined {
+  for (const name of names) {
+    const value = features.get(name)?.[0];
+    if (value instanceof Uint8Array) return value;
+  }
+  return undefined;
+}
+
+/**
+ * Opens a file and finds its records.
+ * @throws for a damaged file (naming the byte) and for records without image or label (listing the features there are).
+ */
+export async function openRecordFile(
+  path: string,
+  choice: FeatureChoice,
+): Promise<{ file: ShardFile; index: ShardIndex }> {
+  const { size, mtimeMs } = await stat(path);
+  const reader = `tfrecord ${JSON.stringify([choice.image, choice.label])}`;
+  const index = await indexOf(
+    { place: resolve(path), bytes: size, tag: String(mtimeMs), reader },
+    () => readFile(`${path}.index.json`, "utf8").catch(() => undefined),
+    async () => indexRecords(path, size, choice),
+  );
+  const stored = localShard(path);
+  const read = async (offset: number, length: number): Promise<Uint8Array> => {
+    // With its checksum, which the four bytes behind it are.
+    const bytes = await stored.read(offset, length + 4);
+    const record = bytes.subarray(0, length);
+    checkSum(record, bytes, length, "the record does not match its checksum");
+    return record;
+  };
+  return { file: { name: path, read }, index };
+}
+
+function checkSum(data: Uint8Array, holder: Uint8Array, at: number, message: string): void {
+  const view = new DataView(holder.buffer, holder.byteOffset, holder.byteLength);
+  if (view.getUint32(at, true) !== maskedCrc32c(data)) throw new Error(message);
+}
+
+function indexRecords(path: string, total: number, choice: FeatureChoice): ShardIndex {
+  const index = { offsets: [] as number[], sizes: [] as number[], labels: [] as (number | string)[], notes: [] };
+  const file = openSync(path, "r");
+  try {
+    const header = new Uint8Array(12);
+    let buffer = new Uint8Array(2 ** 16);
+    let at = 0;
+    while (at < total) {
+      const where = `"${path}", record ${index.offsets.length} at byte ${at}`;
+      const cutOff = (): Error =>
+        new Error(`${where}: the file is cut off (it has ${total} bytes). Fetch it again or leave it out.`);
+      if (at + 16 > total || readSync(file, header, 0, 12, at) < 12) throw cutOff();
+      checkSum(header.subarray(0, 8), header, 8, `${where} is damaged, or the file is none of TFRecords.`);
+      const size = Number(new DataView(header.buffer).getBigUint64(0, true));
+      if (size > maxRecord) throw new Error(`${where} has ${size} bytes, more than an image has.`);
+      if (at + 16 + size > total) throw cutOff();
+      if (buffer.length < size + 4) buffer = new Uint8Array(Math.max(size + 4, 2 * buffer.length));
+      if (readSync(file, buffer, 0, size + 4, at + 12) < size + 4) throw cutOff();
+      const record = buffer.subarray(0, size);
+      checkSum(record, buffer, size, `${where} does not match its checksum. Fetch the file again or leave it out.`);
+      index.labels.push(labelOf(record, choice, where));
+      index.offsets.push(at + 12);
+      index.sizes.push(size);
+      at += 16 + size;
+    }
+    return index;
+  } finally {
+    closeSync(file);
+  }
+}
+
+function labelOf(record: Uint8Array, choice: FeatureChoice, where: string): number | string {
+  const wanted = [...choice.image, ...choice.label];
+  let features: Map<string, Feature>;
+  try {
+    features = parseExample(record, wanted);
+  } catch (error) {
+    throw new Error(`${where} is no tf.train.Example: ${(error as Error).message}.`, { cause: error });
+  }
+  const value = choice.label.map((name) => features.get(name)?.[0]).find((found) => found !== undefined);
+  if (firstBytes(features, choice.image) === undefined || value === undefined) {
+    const what = value === undefined ? "label" : "image";
+    const names = [...parseExample(record).keys()];
+    throw new Error(
+      `${where} has no feature ${choice[what].join(" or ")}; it has ${names.length === 0 ? "none" : names.slice(0, 20).join(", ")}. Name one in the spec: tfrecord:PATH?${what}=FEATURE.`,
+    );
+  }
+  return value instanceof Uint8Array ? Buffer.from(value).toString("utf8") : value;
+}

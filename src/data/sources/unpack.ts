@@ -1,0 +1,45 @@
+/** Compressed files, decompressed once into the user's cache folder. */
+import { createHash } from "node:crypto";
+import { createReadStream } from "node:fs";
+import { stat } from "node:fs/promises";
+import { join, resolve } from "node:path";
+import { createGunzip } from "node:zlib";
+import { cacheFolder, DownloadError, readRecord, replaceFolder, saveDownload, writeRecord } from "../../files/cache.js";
+
+/**
+ * The path of what a gzip file holds, decompressed in the cache; done again when the file has changed.
+ *
+ * @param most bytes that may come out of it
+ * @throws for a file that is no gzip, is cut off, or holds more.
+ */
+export async function gunzipped(path: string, most: number): Promise<string> {
+  const { size, mtimeMs } = await stat(path);
+  const key = createHash("sha256").update(resolve(path)).digest("hex");
+  const folder = join(cacheFolder(), "unpacked", key);
+  const unpacked = join(folder, "content");
+  const revision = `${size} ${mtimeMs}`;
+  const record = await readRecord(folder);
+  const found = await stat(unpacked).catch(() => undefined);
+  if (found && record?.revision === revision && record.files["content"]?.bytes === found.size) return unpacked;
+  async function* content(): AsyncGenerator<Uint8Array> {
+    let bytes = 0;
+    const file = createReadStream(path);
+    const gunzip = createGunzip();
+    file.on("error", (error) => gunzip.destroy(error));
+    for await (const chunk of file.pipe(gunzip)) {
+      bytes += (chunk as Uint8Array).length;
+      if (bytes > most) throw new Error(`it holds more than ${most} bytes`);
+      yield chunk as Uint8Array;
+    }
+  }
+  try {
+    await replaceFolder(folder, async (incoming) => {
+      const saved = await saveDownload(join(incoming, "content"), content(), {});
+      await writeRecord(incoming, { source: resolve(path), revision, files: { content: saved } });
+    });
+  } catch (error) {
+    const reason = error instanceof DownloadError && error.cause instanceof Error ? error.cause : (error as Error);
+    throw new Error(`"${path}" cannot be decompressed: ${reason.message}.`, { cause: error });
+  }
+  return unpacked;
+}

@@ -1,0 +1,113 @@
+/** Damaged files for every reader of examples, and the reading of them: for the test that reads some and the bench that reads many. */
+import { mkdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { ExampleError, openSource } from "../../src/data/index.js";
+import { parseExample } from "../../src/data/sources/protobuf.js";
+import { decodeIndex, encodeIndex } from "../../src/data/sources/shard-index.js";
+import { below, boundaries, type Draw, mutated, pick } from "../support/mutations.js";
+import { cifar, example, records } from "./records.js";
+import { tar } from "./support.js";
+
+export interface DamagedReader {
+  readonly make: (draw: Draw) => Uint8Array;
+  readonly read: (bytes: Uint8Array) => unknown;
+  readonly refuses: (error: unknown) => boolean;
+}
+
+/** Errors that say what is wrong are plain; a TypeError or a RangeError is a mistake of the reader's. */
+const refuses = (error: unknown): boolean =>
+  error instanceof ExampleError || (error instanceof Error && error.constructor === Error);
+
+const text = (value: string) => new TextEncoder().encode(value);
+const picture = Uint8Array.from({ length: 700 }, (_, i) => (i * 31) & 255);
+const messages = [
+  example({ "image/encoded": picture, "image/class/label": 3, "image/height": 8 }),
+  example({ image: picture, label: -1 }, false),
+  example({ image: picture, label: "dog" }),
+];
+const shard = tar({
+  "a.jpg": picture,
+  "a.cls": text("1"),
+  "b.jpg": picture,
+  "b.json": text('{"label": "cat"}'),
+  "c.png": picture,
+  "c.txt": text("dog"),
+});
+const batch = cifar([
+  { labels: [1], level: 3 },
+  { labels: [9], level: 4 },
+]);
+const index = { keys: ["a", "b"], offsets: [512, 2048], sizes: [700, 700], labels: [0, "dog"], notes: [] };
+/** Files of labels for two examples of these ids. */
+const labelsOf = (ids: readonly string[]): Uint8Array[] => [
+  text(
+    [{ classes: ["a", "b"] }, { id: ids[0], label: [0.5, 0.5] }, { id: ids[1], label: { b: 1 } }]
+      .map((line) => JSON.stringify(line))
+      .join("\n"),
+  ),
+  text(`id,label\n${ids[0]},1\n"${ids[1]}",[0.5,0.5,0,0,0,0,0,0,0,1]\n`),
+];
+
+/** Numbers of a tar header changed, its checksum made right again: damage that checksums do not stop. */
+function damagedHeader(draw: Draw): Uint8Array {
+  const bytes = Buffer.from(shard);
+  const at = 512 * below(draw, bytes.length / 512 - 2);
+  bytes.set(mutated(bytes.subarray(at, at + 512), draw).subarray(0, 512), at);
+  if (draw() < 0.5) bytes.write(pick(draw, boundaries).toString(8).slice(0, 11), at + 124);
+  if (draw() < 0.5) bytes.write(pick(draw, ["L", "x", "g", "5", "0", "2"]), at + 156);
+  bytes.write("        ", at + 148);
+  const sum = bytes.subarray(at, at + 512).reduce((a, b) => a + b, 0);
+  bytes.write(`${sum.toString(8).padStart(6, "0")}\0 `, at + 148);
+  return bytes;
+}
+
+/** The readers; `folder` is written to. Indexes are not kept, or every case would leave one. */
+export function damagedData(folder: string): Readonly<Record<string, DamagedReader>> {
+  const opening = (name: string, spec: (path: string) => string) => async (bytes: Uint8Array) => {
+    writeFileSync(join(folder, "no-cache"), "a file where a folder would have to be");
+    process.env["FOVEA_CACHE"] = join(folder, "no-cache");
+    mkdirSync(join(folder, name), { recursive: true });
+    const path = join(folder, name, "data_batch_1.bin");
+    writeFileSync(path, bytes);
+    const source = await openSource(spec(path));
+    try {
+      for (let i = 0; i < Math.min(3, source.length); i++) await source.get(i);
+    } finally {
+      await source.close();
+    }
+  };
+  const images = join(folder, "data_batch_2.bin");
+  writeFileSync(images, batch);
+  const labels = labelsOf([`${images}#0`, `${images}#1`]);
+  const read = {
+    tfrecord: opening("tfrecord", (path) => `tfrecord:${path}`),
+    webdataset: opening("webdataset", (path) => `webdataset:${path}`),
+    cifar: opening("cifar", (path) => `cifar:${path}`),
+    labels: opening("labels", (path) => `cifar:${images}?labels=${path}`),
+  };
+  return {
+    "tf.train.Example": {
+      make: (draw) => mutated(pick(draw, messages), draw),
+      read: (bytes) => parseExample(bytes),
+      refuses,
+    },
+    "tfrecord, bytes": { make: (draw) => mutated(records(messages), draw), read: read.tfrecord, refuses },
+    "tfrecord, right sums": {
+      make: (draw) => records([mutated(pick(draw, messages), draw)]),
+      read: read.tfrecord,
+      refuses,
+    },
+    "webdataset, bytes": { make: (draw) => mutated(shard, draw), read: read.webdataset, refuses },
+    "webdataset, right sums": { make: damagedHeader, read: read.webdataset, refuses },
+    "index of a shard": {
+      make: (draw) => mutated(text(encodeIndex({ bytes: 4096, tag: "t", reader: "r" }, index)), draw),
+      read: (bytes) => {
+        const of = { place: "p", bytes: 4096, tag: "t", reader: "r" };
+        if (!decodeIndex(new TextDecoder().decode(bytes), of, "cache")) throw new Error("no index");
+      },
+      refuses,
+    },
+    cifar: { make: (draw) => mutated(batch, draw), read: read.cifar, refuses },
+    "labels file": { make: (draw) => mutated(pick(draw, labels), draw), read: read.labels, refuses },
+  };
+}

@@ -1,0 +1,20 @@
+// Damaged files of every kind: refused or read, never a fault of the reader. bench/fuzz-readers.ts reads ten thousand of each.
+import { expect, test } from "vitest";
+import { random } from "../support/mutations.js";
+import { damagedData } from "./damaged.js";
+import { temporaryFolder } from "./support.js";
+
+test.each(Object.entries(damagedData(temporaryFolder())))("%s", async (name, { make, read, refuses }) => {
+  const draw = random(name.length);
+  let refused = 0;
+  for (let i = 0; i < 200; i++) {
+    const bytes = make(draw);
+    try {
+      await read(bytes);
+    } catch (error) {
+      if (!refuses(error)) throw new Error(`case ${i}: ${String(error)}`, { cause: error });
+      refused++;
+    }
+  }
+  expect(refused).toBeGreaterThan(0);
+});
