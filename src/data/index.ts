@@ -11,6 +11,7 @@ export {
   type Loader,
   type LoaderInfo,
   type LoaderOptions,
+  type LoaderPart,
   type LoaderStats,
 } from "./loader/loader.js";
 export type { LoaderPosition } from "./loader/plan.js";

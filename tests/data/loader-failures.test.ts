@@ -39,7 +39,7 @@ describe("bad examples", () => {
     expect(
       await collect(createLoader(faulty, { ...options, workers: 1, epochs: 2, position: whole[3]!.position })),
     ).toEqual(whole.slice(4));
-    const order = [...epochOrder({ length: 25, batchSize: 4, seed: 7, shuffle: true, evaluation: false }, 0)];
+    const order = [...epochOrder({ length: 25, batchSize: 4, seed: 7, shuffle: true, evaluation: false }, 0).indices];
     const source = await openSource(faulty);
     const ids = await Promise.all(order.map(async (index) => (await source.get(index)).id));
     const isBad = ids.map((id) => /broken|cut/.test(id));

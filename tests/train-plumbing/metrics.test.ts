@@ -4,8 +4,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import fc from "fast-check";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { MetricsWriter, readMetrics } from "../../src/train/metrics.js";
 import { crc32c, maskedCrc32c } from "../../src/files/crc32c.js";
+import { MetricsWriter, readMetrics } from "../../src/train/metrics.js";
 import { TensorBoardWriter, tfRecord } from "../../src/train/tensorboard.js";
 
 let dir: string;

@@ -11,8 +11,9 @@ import {
   splitPreprocessing,
 } from "../preprocessing/pipeline.js";
 import { createRandom } from "../random.js";
+import { startsOf } from "../sources/class-labels.js";
 import type { Example, ImageSource } from "../sources/types.js";
-import { epochOrder, type Plan } from "./plan.js";
+import { type EpochOrder, epochOrder, type Plan } from "./plan.js";
 
 /** The arrays of a batch, as they travel between threads. */
 export interface BatchArrays {
@@ -55,7 +56,7 @@ export interface BatchMakerOptions {
 }
 
 /**
- * Returns a maker of the batches of a plan. Equal arguments make equal batches, whichever thread makes them and in whatever
+ * Returns a maker of the batches of a plan, with a pipeline for all examples or one for each part. Equal arguments make equal batches, whichever thread makes them and in whatever
  * order.
  *
  * In training a bad example's place is taken by the next good one in the epoch's order (which is then seen twice in the
@@ -64,16 +65,20 @@ export interface BatchMakerOptions {
 export function createBatchMaker(
   source: ImageSource,
   plan: Plan,
-  pipeline: Preprocessing,
+  pipelines: readonly Preprocessing[],
   options: BatchMakerOptions,
 ): BatchMaker {
-  const { fixed, rest, ...scaling } = splitPreprocessing(pipeline);
-  const restIsRandom = rest.some((op) => op.random);
+  const steps = pipelines.map((pipeline) => {
+    const split = splitPreprocessing(pipeline);
+    return { ...split, pipeline, restIsRandom: split.rest.some((op) => op.random) };
+  });
+  const partAt = partFinder(plan);
+  const stepsAt = (index: number) => steps[steps.length === 1 ? 0 : partAt(index)]!;
   const still = createRandom("no random op draws from this");
   const cache = new Map<number, Prepared>();
   let cachedBytes = 0;
   const bad = new Map<number, BadExample>();
-  let order: { epoch: number; indices: Int32Array } | undefined;
+  let order: ({ epoch: number } & EpochOrder) | undefined;
 
   /** Examples that are being read while earlier ones are decoded, so that decoding does not wait for files. */
   const reads = new Map<number, Promise<Example>>();
@@ -91,7 +96,7 @@ export function createBatchMaker(
     const { id, label, targets, image } = await (reads.get(index) ?? source.get(index));
     reads.delete(index);
     const read = { id, label, image, ...(targets && { labels: targets }) };
-    const prepared = { label, record: await applyPreprocessing(fixed, read, still) };
+    const prepared = { label, record: await applyPreprocessing(stepsAt(index).fixed, read, still) };
     const bytes = sizeOf(prepared.record.image);
     if (cachedBytes + bytes <= options.cacheBytes && !cache.has(index)) {
       cachedBytes += bytes;
@@ -102,11 +107,11 @@ export function createBatchMaker(
 
   return {
     make: async (epoch, batch, reuse) => {
-      if (order?.epoch !== epoch) order = { epoch, indices: epochOrder(plan, epoch) };
-      const { indices } = order;
+      if (order?.epoch !== epoch) order = { epoch, ...epochOrder(plan, epoch) };
+      const { indices, passes } = order;
       const start = batch * plan.batchSize;
-      const slots = Math.min(plan.batchSize, plan.length - start);
-      const writer = createWriter(plan, pipeline, scaling, reuse);
+      const slots = Math.min(plan.batchSize, indices.length - start);
+      const writer = createWriter(plan, reuse);
       const failed: BadExample[] = [];
 
       const begin = (slot: number): Promise<Prepared> => {
@@ -115,14 +120,19 @@ export function createBatchMaker(
         return handledLater(prepare(indices[start + slot]!));
       };
       const finish = async (slot: number, begun: Promise<Prepared>): Promise<void> => {
-        // In evaluation the example itself; in training, up to the whole epoch's order is searched for a good one.
-        const attempts = plan.evaluation ? 1 : plan.length;
+        // In evaluation the example itself; in training, up to the whole epoch's order is searched for a good one, of the
+        // same part where several are mixed.
+        const attempts = plan.evaluation ? 1 : indices.length;
+        const part = partAt(indices[start + slot]!);
+        const own = stepsAt(indices[start + slot]!);
+        const { rest, restIsRandom } = own;
         for (let attempt = 0; attempt < attempts; attempt++) {
-          const index = indices[(start + slot + attempt) % plan.length]!;
+          const index = indices[(start + slot + attempt) % indices.length]!;
+          if (partAt(index) !== part) continue;
           try {
             const { label, record } = await (attempt === 0 ? begun : prepare(index));
-            const random = restIsRandom ? exampleRandom(plan.seed, epoch, index, attempt) : still;
-            writer.write(slot, index, label, await applyPreprocessing(rest, record, random));
+            const random = restIsRandom ? exampleRandom(plan.seed, passes[start + slot]!, index, attempt) : still;
+            writer.write(slot, index, label, await applyPreprocessing(rest, record, random), own);
             return;
           } catch (error) {
             if (!(error instanceof ExampleError)) throw error;
@@ -157,6 +167,13 @@ export function createBatchMaker(
   };
 }
 
+/** Which part of a plan an example is of; 0 where there are no parts. */
+function partFinder({ parts }: Plan): (index: number) => number {
+  if (!parts) return () => 0;
+  const starts = startsOf(parts.map(({ length }) => length));
+  return (index) => starts.findLastIndex((start) => start <= index);
+}
+
 /** An example up to its first random op, and the label its source gave it. */
 interface Prepared {
   readonly label: number;
@@ -171,20 +188,17 @@ function handledLater<T>(promise: Promise<T>): Promise<T> {
 
 /** A `value_range` left to the writer; empty where there is none. */
 type Scaling = Pick<SplitPreprocessing, "lookup" | "scales">;
+type Steps = Scaling & { readonly pipeline: Preprocessing };
 
 interface Writer {
-  write(slot: number, index: number, label: number, record: DataRecord): void;
+  /** Writes an example; `steps` says by which pipeline it was made and what of it is left to do. */
+  write(slot: number, index: number, label: number, record: DataRecord, steps: Steps): void;
   skip(slot: number, index: number, label: number): void;
   finish(failed: readonly BadExample[]): BatchArrays;
 }
 
 /** Writes records into the arrays of one batch; the first image decides their size. */
-function createWriter(
-  { batchSize, evaluation }: Plan,
-  pipeline: Preprocessing,
-  scaling: Scaling,
-  reuse: BatchArrays | undefined,
-): Writer {
+function createWriter({ batchSize, evaluation }: Plan, reuse: BatchArrays | undefined): Writer {
   const labelOf = reuse?.label ?? new Int32Array(batchSize);
   const mask = reuse?.mask ?? new Float32Array(batchSize);
   const indices = reuse?.indices ?? new Int32Array(batchSize);
@@ -196,8 +210,9 @@ function createWriter(
   let labels: Float32Array | undefined;
   let first: PixelImage | undefined;
   let firstId = "";
+  let slotFilled = false;
   return {
-    write: (slot, index, label, record) => {
+    write: (slot, index, label, record, { pipeline, ...scaling }) => {
       const pixels = record.image;
       if (pixels.kind === "encoded")
         throw new Error(
@@ -216,8 +231,17 @@ function createWriter(
         );
       }
       writeImage(image!, slot * pixels.data.length, pixels, scaling);
+      if (slotFilled && (record.labels === undefined) !== (labels === undefined))
+        throw new Error(
+          `Of one batch, ${firstId} and ${record.id} differ in whether they bring targets; give onehot in every preprocessing or in none.`,
+        );
+      slotFilled = true;
       if (record.labels) {
         labels ??= fitting(reuse?.labels, batchSize * record.labels.length);
+        if (labels.length !== batchSize * record.labels.length)
+          throw new Error(
+            `The targets of a batch must have one length, but ${record.id} has ${record.labels.length} and ${firstId} has ${labels.length / batchSize}.`,
+          );
         labels.set(record.labels, slot * record.labels.length);
       }
       labelOf[slot] = label;

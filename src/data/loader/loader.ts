@@ -6,15 +6,25 @@ import {
 } from "../preprocessing/pipeline.js";
 import { concat } from "../sources/combine.js";
 import { openSource } from "../sources/open.js";
-import type { ImageSource } from "../sources/types.js";
+import type { ImageSource, MergeClasses } from "../sources/types.js";
 import { type BadExample, type BatchArrays, createBatchMaker, type MadeBatch } from "./batch.js";
-import { advance, batchesPerEpoch, checkPlan, checkPosition, type LoaderPosition, type Plan } from "./plan.js";
+import {
+  advance,
+  batchesPerEpoch,
+  checkPlan,
+  checkPosition,
+  type LoaderPosition,
+  type Plan,
+  type PlanPart,
+} from "./plan.js";
 import { createWorkers } from "./workers.js";
 
 export interface LoaderOptions {
   readonly batchSize: number;
   /** String form or ops; the images that come out must have one size. */
   readonly preprocessing: string | Preprocessing;
+  /** Whether classes of equal names in several sources are one class (the default) or stay apart. */
+  readonly mergeClasses?: MergeClasses;
   /** The split of sources given as specs. */
   readonly split?: string;
   /** Orders and random ops follow from it. Default 0. */
@@ -37,6 +47,15 @@ export interface LoaderOptions {
   readonly maxBadFraction?: number;
   /** Where to continue. */
   readonly position?: LoaderPosition;
+}
+
+/** One of several sources that a loader mixes. */
+export interface LoaderPart {
+  readonly source: string | ImageSource;
+  /** The loader's when left out; images of all parts must come out in one size. */
+  readonly preprocessing?: string | Preprocessing;
+  /** Its share of every batch relative to the others'. Default: its number of examples, so that every one comes as often. */
+  readonly weight?: number;
 }
 
 /** One batch. */
@@ -90,7 +109,8 @@ export interface BatchService {
 }
 
 /**
- * Makes a loader over a source, a spec, or several specs (classes merged by name).
+ * Makes a loader over a source, a spec, or several of either, which are mixed: an epoch is as many examples as they have
+ * together, and each has its share of it by weight, spread evenly over the batches. In evaluation weights do not count.
  *
  * The batches depend on the source, the seed, the batch size and the preprocessing alone: not on the number of workers, on
  * timing, or on where a run was interrupted. Errors of single examples are counted in `stats().bad`; in training the next
@@ -101,13 +121,20 @@ export interface BatchService {
  * for await (const batch of loader) { ...; loader.recycle(batch); }
  * await loader.close();
  */
-export function createLoader(source: string | readonly string[] | ImageSource, options: LoaderOptions): Loader {
-  const pipeline =
-    typeof options.preprocessing === "string" ? makePreprocessing(options.preprocessing) : options.preprocessing;
+export function createLoader(
+  source: string | ImageSource | readonly (string | LoaderPart)[],
+  options: LoaderOptions,
+): Loader {
+  const given: readonly LoaderPart[] = isList(source)
+    ? source.map((part) => (typeof part === "string" ? { source: part } : part))
+    : [{ source }];
+  const pipelines = given.map(({ preprocessing = options.preprocessing }) =>
+    typeof preprocessing === "string" ? makePreprocessing(preprocessing) : preprocessing,
+  );
   const { evaluation = false, workers = 1, maxBadFraction = 0.01 } = options;
   const epochs = options.epochs ?? (evaluation ? 1 : Number.POSITIVE_INFINITY);
-  checkOptions(options, pipeline);
-  const owned = typeof source === "string" || Array.isArray(source);
+  checkOptions(options, pipelines.flat());
+  const owned: ImageSource[] = [];
   let state: State | undefined;
   let opening: Promise<State> | undefined;
   let failure: Error | undefined;
@@ -119,8 +146,11 @@ export function createLoader(source: string | readonly string[] | ImageSource, o
   const spare: BatchArrays[] = [];
 
   const open = async (): Promise<State> => {
-    const opened = owned ? await openAll(source as string | readonly string[], options.split) : (source as ImageSource);
+    const sources = await openAll(given, options.split, owned);
+    const opened = sources.length === 1 ? sources[0]! : concat(sources, mergeOption(options));
+    const mixed = sources.length > 1 && { parts: sources.map((part, i) => planPart(part, given[i]!.weight)) };
     const plan: Plan = {
+      ...(mixed || (opened.shards && { shards: opened.shards })),
       length: opened.length,
       batchSize: options.batchSize,
       seed: options.seed ?? 0,
@@ -142,7 +172,7 @@ export function createLoader(source: string | readonly string[] | ImageSource, o
       position,
       asked: position,
       queue: [],
-      service: createService(opened, plan, pipeline, options, workers),
+      service: createService(opened, plan, pipelines, options, workers),
     };
   };
   const ready = (): Promise<State> => {
@@ -222,7 +252,7 @@ export function createLoader(source: string | readonly string[] | ImageSource, o
       closed = true;
       const opened = await opening?.catch(() => undefined);
       await opened?.service.close();
-      if (owned) await opened?.source.close();
+      for (const one of owned.splice(0)) await one.close();
     },
     async *[Symbol.asyncIterator]() {
       for (let batch = await next(); batch; batch = await next()) yield batch;
@@ -240,23 +270,44 @@ interface State {
   readonly queue: Promise<MadeBatch>[];
 }
 
-async function openAll(specs: string | readonly string[], split: string | undefined): Promise<ImageSource> {
-  const list = typeof specs === "string" ? [specs] : specs;
-  if (list.length === 0) throw new Error("The list of sources is empty.");
-  const sources = await Promise.all(list.map((spec) => openSource(spec, split === undefined ? {} : { split })));
-  return sources.length === 1 ? sources[0]! : concat(sources);
+const isList = (
+  source: string | ImageSource | readonly (string | LoaderPart)[],
+): source is readonly (string | LoaderPart)[] => Array.isArray(source);
+
+const mergeOption = ({ mergeClasses }: LoaderOptions) => (mergeClasses === undefined ? {} : { mergeClasses });
+
+function planPart({ length, shards }: ImageSource, weight = length): PlanPart {
+  return { length, weight, ...(shards && { shards }) };
+}
+
+/** Opens what is given as a spec, and lists it in `owned`. */
+async function openAll(
+  parts: readonly LoaderPart[],
+  split: string | undefined,
+  owned: ImageSource[],
+): Promise<ImageSource[]> {
+  if (parts.length === 0) throw new Error("The list of sources is empty.");
+  const weighted = parts.filter(({ weight }) => weight !== undefined).length;
+  if (weighted > 0 && weighted < parts.length)
+    throw new Error(`${weighted} of ${parts.length} sources have a weight; give one to each or to none.`);
+  const sources: ImageSource[] = [];
+  for (const { source } of parts) {
+    if (typeof source === "string") owned.push(await openSource(source, split === undefined ? {} : { split }));
+    sources.push(typeof source === "string" ? owned.at(-1)! : source);
+  }
+  return sources;
 }
 
 function createService(
   source: ImageSource,
   plan: Plan,
-  pipeline: Preprocessing,
+  pipelines: readonly Preprocessing[],
   options: LoaderOptions,
   workers: number,
 ): BatchService {
   const { concurrency = 2, cacheBytes = 256 * 2 ** 20 } = options;
   if (workers === 0) {
-    const maker = createBatchMaker(source, plan, pipeline, { concurrency, cacheBytes });
+    const maker = createBatchMaker(source, plan, pipelines, { concurrency, cacheBytes });
     // One batch is begun ahead: sharp decodes on threads of its own while the caller does something else.
     return { ahead: 1, request: maker.make, hold: () => undefined, close: async () => undefined };
   }
@@ -268,7 +319,7 @@ function createService(
   const setup = {
     recipe: source.recipe,
     plan,
-    preprocessing: describePreprocessing(pipeline),
+    preprocessing: pipelines.map(describePreprocessing),
     concurrency,
     cacheBytes: Math.floor(cacheBytes / workers),
   };

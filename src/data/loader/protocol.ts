@@ -7,8 +7,8 @@ import type { Plan } from "./plan.js";
 export interface WorkerSetup extends BatchMakerOptions {
   readonly recipe: SourceRecipe;
   readonly plan: Plan;
-  /** String form. */
-  readonly preprocessing: string;
+  /** In string form: one for all examples, or one for each part of the plan. */
+  readonly preprocessing: readonly string[];
 }
 
 /** Asks for one batch. */

@@ -17,7 +17,12 @@ const maker = (async () => {
       `${source.name} changed while it was read: it had ${setup.plan.length} examples and now has ${source.length}.`,
     );
   }
-  return createBatchMaker(source, setup.plan, preprocessing(setup.preprocessing), setup);
+  return createBatchMaker(
+    source,
+    setup.plan,
+    setup.preprocessing.map((text) => preprocessing(text)),
+    setup,
+  );
 })();
 // A failure to open is reported with the first batch that is asked for.
 maker.catch(() => undefined);
