@@ -1,7 +1,7 @@
 // The devices a program can run on, and whether they are there.
 
-export type Device = "cpu" | "webgpu";
-export const devices: readonly Device[] = ["cpu", "webgpu"];
+export type Device = "cpu" | "webgpu" | "cuda";
+export const devices: readonly Device[] = ["cpu", "webgpu", "cuda"];
 
 /**
  * Node types the runtime's provider for a device lacks, so that they would run on the CPU with copies there and back
@@ -10,6 +10,8 @@ export const devices: readonly Device[] = ["cpu", "webgpu"];
 export const lackingNodes: Readonly<Record<Device, readonly string[]>> = {
   cpu: [],
   webgpu: ["FusedMatMul", "LogSoftmax", "ScatterElements"],
+  // not measured: no GPU was at hand
+  cuda: [],
 };
 
 /** A device was asked for that this machine or build does not have; the message says what to do. */
@@ -23,13 +25,28 @@ export function parseDevice(name: string): Device {
   throw new DeviceError(`unknown device "${name}"; known: ${devices.join(", ")}`);
 }
 
-/** Turns the runtime's refusal to open a session on a device into a message that says what to do. */
+/** Turns the runtime's refusal to open a session on a device, or to run one, into a message that says what to do. */
 export function explainDeviceFailure(device: Device, error: unknown): Error {
   const text = error instanceof Error ? error.message : String(error);
+  if (device === "webgpu" && /requires f16/.test(text)) {
+    return new DeviceError(
+      "this WebGPU device has no half precision (shader-f16); set compute to float32, or use another device",
+    );
+  }
+  if (device === "cuda" && /cuda/i.test(text)) return new DeviceError(explainCuda(text));
   if (device !== "webgpu" || !/webgpu|adapter|dawn|vulkan|device/i.test(text)) {
     return error instanceof Error ? error : new Error(text);
   }
   return new DeviceError(
     `no WebGPU device could be opened (${text.split("\n")[0]}). On Linux it needs a Vulkan driver (for a software one, set VK_DRIVER_FILES to the vk_swiftshader_icd.json of a Chromium package); use --device cpu otherwise.`,
   );
+}
+
+/** What is missing for CUDA: the provider's library beside the runtime's own, or what that library needs in turn. */
+function explainCuda(text: string): string {
+  const first = text.split("\n")[0];
+  if (process.platform !== "linux" || process.arch !== "x64") {
+    return `onnxruntime-node has CUDA on Linux x64 only, and this is ${process.platform} ${process.arch}; use --device cpu or webgpu`;
+  }
+  return `no CUDA device could be opened (${first}). It needs the provider's libraries, which are downloaded by "ONNXRUNTIME_NODE_INSTALL=true npm rebuild onnxruntime-node" and missing otherwise, CUDA 12 and cuDNN 9 on the library path, and an NVIDIA driver; use --device cpu otherwise.`;
 }

@@ -1,7 +1,7 @@
 // Owns the state of a program and runs its functions in the calling thread; the worker and in-thread programs use it.
 import type { Tensor as RuntimeTensor } from "onnxruntime-node";
 import { elementCount, type NumericArray, type OnnxModel, type TensorType } from "../graph/index.js";
-import type { Device } from "./devices.js";
+import { type Device, explainDeviceFailure } from "./devices.js";
 import { identityModel } from "./identity.js";
 import { openSession, type Session, toRuntimeTensor } from "./session.js";
 
@@ -93,7 +93,9 @@ export class Engine {
       if (value === undefined) throw new Error(`${name}: no value given for input ${input}`);
       given[input] = isRuntimeTensor(value) ? value : toRuntimeTensor(input, type, value);
     }
-    const results = await session.runtime.run(given);
+    const results = await session.runtime.run(given).catch((error) => {
+      throw explainDeviceFailure(this.options.device, error);
+    });
     const replaced = new Map<string, Held>();
     for (const [state, output] of Object.entries(compiled.writes)) {
       const tensor = results[output]! as RuntimeTensor;

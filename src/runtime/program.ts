@@ -29,7 +29,7 @@ export interface ProgramFunction {
   readonly outputs: Readonly<Record<string, Tensor>>;
   /** Next values of state tensors, by the name of the state. */
   readonly next?: Readonly<Record<string, Tensor>>;
-  /** Take this many steps in one run (inputs and outputs are then stacked, [steps, ...]); 1 when left out. CPU only. */
+  /** Take this many steps in one run (inputs and outputs are then stacked, [steps, ...]); 1 when left out. Not on WebGPU. */
   readonly stepsPerRun?: number;
 }
 
@@ -79,7 +79,7 @@ function compileFunction(state: ReadonlySet<Tensor>, source: ProgramFunction, de
   const writes = Object.fromEntries(Object.keys(next).map((name) => [name, `next:${name}`]));
   for (const name of Object.keys(next)) if (!byName.has(name)) throw new Error(`no state ${name} to give a next value`);
   if ((source.stepsPerRun ?? 1) > 1) {
-    if (device !== "cpu")
+    if (device === "webgpu")
       throw new DeviceError(`${device} cannot take several steps in one run; leave stepsPerRun out`);
     // What is read and never replaced is carried too: the body of a loop takes nothing else from outside.
     const used = new Set(readBy([...Object.values(source.outputs), ...Object.values(next)], state));

@@ -51,7 +51,9 @@ export async function openSession(model: OnnxModel, options: SessionOptions = {}
         if (!data) throw new Error(`no value given for input ${name}; inputs are ${[...types.keys()].join(", ")}`);
         given[name] = toRuntimeTensor(name, type, data);
       }
-      const results = await runtime.run(given);
+      const results = await runtime.run(given).catch((error) => {
+        throw explainDeviceFailure(device, error);
+      });
       return Object.fromEntries(Object.entries(results).map(([name, tensor]) => [name, fromRuntime(tensor)]));
     },
     close: async () => {
@@ -108,7 +110,7 @@ const fromRuntime = (tensor: RuntimeTensor): NumericArray => tensor.data as Nume
 
 function sessionOptions(device: Device, options: SessionOptions): InferenceSession.SessionOptions {
   return {
-    executionProviders: device === "cpu" ? ["cpu"] : [{ name: "webgpu" }, "cpu"],
+    executionProviders: device === "cpu" ? ["cpu"] : [{ name: device }, "cpu"],
     // Memory planning by pattern costs ViT-S/16 0.7 GB and gains nothing (engine notes, "Traps").
     enableMemPattern: false,
     graphOptimizationLevel: "all",

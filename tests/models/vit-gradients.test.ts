@@ -12,7 +12,7 @@ import {
   type Tensor,
 } from "../../src/graph/index.js";
 import type { ViTConfig } from "../../src/models/index.js";
-import { evaluate } from "../../src/runtime/index.js";
+import { type Device, evaluate } from "../../src/runtime/index.js";
 import { testDevices } from "../support/devices.js";
 import { evenlySpread, expectDifferences } from "../support/gradients.js";
 import { plainViT } from "../support/plain-vit.js";
@@ -104,7 +104,7 @@ function plainLoss(answers: Float64Array, targets: Float32Array, classes: number
 }
 
 /** Loss and gradients of the graph. */
-async function graphGradients(traced: TracedViT, from: string, device: "cpu" | "webgpu") {
+async function graphGradients(traced: TracedViT, from: string, device: Device) {
   const { loss, targets, answers } = lossOf(traced, from);
   const tensors = traced.parameters.map(({ tensor }) => tensor);
   const gradients = grad(loss, [...tensors, traced.image]);

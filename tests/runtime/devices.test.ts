@@ -1,5 +1,8 @@
 /** Devices: state that stays on one, the message where one is missing, and processes that end when they should. */
 import { spawnSync } from "node:child_process";
+import { existsSync } from "node:fs";
+import { createRequire } from "node:module";
+import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { Tensor as RuntimeTensor } from "onnxruntime-node";
 import { describe, expect, test } from "vitest";
@@ -23,9 +26,9 @@ function child(script: string, env: Record<string, string | undefined> = {}) {
 }
 
 test("devices are known by name", () => {
-  expect([parseDevice("cpu"), parseDevice("webgpu")]).toEqual(["cpu", "webgpu"]);
-  expect(() => parseDevice("cuda")).toThrow(DeviceError);
-  expect(() => parseDevice("tpu")).toThrow('unknown device "tpu"; known: cpu, webgpu');
+  expect(["cpu", "webgpu", "cuda"].map(parseDevice)).toEqual(["cpu", "webgpu", "cuda"]);
+  expect(() => parseDevice("tpu")).toThrow(DeviceError);
+  expect(() => parseDevice("tpu")).toThrow('unknown device "tpu"; known: cpu, webgpu, cuda');
 });
 
 const oneStep = `
@@ -79,6 +82,21 @@ describe("processes", () => {
   });
 });
 
+describe("CUDA", () => {
+  const binaries = join(
+    dirname(createRequire(import.meta.url).resolve("onnxruntime-node")),
+    "../bin/napi-v6/linux/x64",
+  );
+
+  test("without the provider's library the error says how to get it", async ({ skip }) => {
+    skip(existsSync(join(binaries, "libonnxruntime_providers_cuda.so")), "the CUDA provider is installed");
+    const opened = compile(runningSum(4), { device: "cuda", inThread: true });
+    await expect(opened).rejects.toThrow(DeviceError);
+    const onLinux = process.platform === "linux" && process.arch === "x64";
+    await expect(opened).rejects.toThrow(onLinux ? /npm rebuild onnxruntime-node/ : /Linux x64 only/);
+  });
+});
+
 describe("weights outside the model file", () => {
   const weight = g.constant(
     Float32Array.from({ length: 4096 }, (_, i) => Math.cos(i)),
@@ -122,6 +140,24 @@ describe("WebGPU", () => {
       expect(Array.from((await program.readState(["total"]))["total"] as Float32Array)).toEqual(
         Array.from(firstState().decay),
       );
+    } finally {
+      await program.close();
+    }
+  });
+
+  test("half precision on a device without it is an error that says so", async ({ skip }) => {
+    skip(missing !== undefined, missing);
+    const x = g.input("x", "float32", [4]);
+    const half = g.cast(g.multiply(g.cast(x, "float16"), g.cast(x, "float16")), "float32");
+    const source = { state: [], functions: { step: { inputs: [x], outputs: { half } } } };
+    const program = await compile(source, { device: "webgpu", inThread: true });
+    try {
+      // hardware mostly has it, the software device has not
+      const ran = await program.step({ x: Float32Array.of(1, 2, 3, 4) }).catch((error: unknown) => error);
+      if (ran instanceof Error) {
+        expect(ran).toBeInstanceOf(DeviceError);
+        expect(ran.message).toMatch(/no half precision .* compute to float32/);
+      } else expect(ran).toEqual({ half: Float32Array.of(1, 4, 9, 16) });
     } finally {
       await program.close();
     }
