@@ -1,7 +1,7 @@
 // Memory for time: blocks computed again in the backward pass, and batches worked through in microbatches.
 import { grad } from "./grad.js";
 import { after } from "./ops/control.js";
-import { add } from "./ops/elementwise.js";
+import { add, divide, multiply } from "./ops/elementwise.js";
 import { scale } from "./ops/scale.js";
 import { sliceAxis } from "./ops/shape.js";
 import { type Block, describe, insideBlock, isFloat, ShapeError, type Tensor } from "./tensor.js";
@@ -31,13 +31,16 @@ export interface AccumulatedGradients<M extends Record<string, Tensor>> {
  * one part's intermediates are alive at a time. A batch without any float tensor cannot be held back.
  *
  * `batch` holds tensors with the example axis first; `lossOf(part)` returns scalars, the one named `loss` is
- * differentiated (papers.md 5.10, accumulate_gradient). Throws ShapeError when the batch does not divide.
+ * differentiated (papers.md 5.10, accumulate_gradient). With `lossScale`, a scalar, it is the loss times that scalar that is
+ * differentiated, and the gradients are divided by it at the end: in between, in half precision, small ones then do not
+ * vanish (Micikevicius et al., Mixed Precision Training, 2018, section 3.2). Throws ShapeError when the batch does not divide.
  */
 export function accumulateGradients<M extends Record<string, Tensor> & { loss: Tensor }>(
   batch: Readonly<Record<string, Tensor>>,
   microbatches: number,
   parameters: readonly Tensor[],
   lossOf: (part: Readonly<Record<string, Tensor>>, index: number) => M,
+  lossScale?: Tensor,
 ): AccumulatedGradients<M> {
   if (!Number.isInteger(microbatches) || microbatches < 1) {
     throw new ShapeError(`accumulateGradients: ${microbatches} is not a number of microbatches`);
@@ -61,7 +64,7 @@ export function accumulateGradients<M extends Record<string, Tensor> & { loss: T
       part[name] = gradients && isFloat(slice.dtype) ? after(slice, ...gradients) : slice;
     }
     const found = lossOf(part, index);
-    const own = grad(found.loss, parameters);
+    const own = grad(lossScale ? multiply(found.loss, lossScale) : found.loss, parameters);
     gradients = gradients ? gradients.map((total, i) => add(total, own[i]!)) : own;
     const before = metrics;
     metrics = before
@@ -69,8 +72,9 @@ export function accumulateGradients<M extends Record<string, Tensor> & { loss: T
       : found;
   }
   const mean = (total: Tensor) => scale(total, 1 / microbatches);
+  const unscaled = (gradient: Tensor) => (lossScale ? divide(gradient, lossScale) : gradient);
   return {
     metrics: Object.fromEntries(Object.entries(metrics!).map(([name, total]) => [name, mean(total)])) as M,
-    gradients: gradients!.map(mean),
+    gradients: gradients!.map((total) => unscaled(mean(total))),
   };
 }

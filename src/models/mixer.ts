@@ -1,6 +1,7 @@
 // MLP-Mixer (Tolstikhin et al., 2021): MLPs over patches and over channels in turn. Facts: papers.md 3.2.
 import {
   add,
+  cast,
   type GeluForm,
   gelu,
   matmul,
@@ -122,7 +123,8 @@ function tokenMixing(scope: Scope, x: Tensor, config: MixerConfig): Tensor {
     const side = from.shape[1]!;
     const kernel = inner.parameter("kernel", [side, count], lecunNormal(side));
     const bias = inner.parameter("bias", [count], zeros);
-    return add(matmul(transpose(kernel, [1, 0]), from), reshape(bias, [count, 1]));
+    const turned = cast(transpose(kernel, [1, 0]), from.dtype);
+    return add(matmul(turned, from), reshape(cast(bias, from.dtype), [count, 1]));
   };
   const hidden = dropout(scope, gelu(along("Dense_0", x, config.tokensMlpDim), config.gelu), config.dropout);
   return along("Dense_1", hidden, x.shape[1]!);

@@ -1,5 +1,5 @@
 // One type for every family of models, and the one place where a configuration becomes a network.
-import type { Tensor } from "../graph/index.js";
+import { cast, type Tensor } from "../graph/index.js";
 import type { Scope } from "../nn/index.js";
 import { type MixerConfig, mixer } from "./mixer.js";
 import { type ResNetConfig, resnet } from "./resnet.js";
@@ -24,10 +24,20 @@ export interface ModelOutput {
 }
 
 /**
- * Traces a network on images [N, H, W, C] (for published weights scaled to [-1, 1]). Throws ShapeError when the images do
- * not fit it.
+ * Traces a network on images [N, H, W, C] (for published weights scaled to [-1, 1]). It works in the scope's `compute` type;
+ * `preLogits` and `logits` are float32 whatever that is, so that losses are worked out in float32. Throws ShapeError when the
+ * images do not fit it.
  */
 export function model(scope: Scope, image: Tensor, config: ModelConfig): ModelOutput {
+  const output = traced(scope, cast(image, scope.compute), config);
+  return {
+    ...output,
+    preLogits: cast(output.preLogits, "float32"),
+    logits: output.logits && cast(output.logits, "float32"),
+  };
+}
+
+function traced(scope: Scope, image: Tensor, config: ModelConfig): ModelOutput {
   switch (config.family) {
     case "vit":
       return vit(scope, image, config);

@@ -1,7 +1,7 @@
 // What makes tokens of an image: patches alone, or patches of what a small convolutional network sees first.
 //
 // Vision Transformers take any of the three, MLP-Mixers take patches. Facts: papers.md 1.1, 3.1, 10.8.
-import { describe, linear, relu, reshape, ShapeError, slice, type Tensor, transpose } from "../graph/index.js";
+import { cast, describe, linear, relu, reshape, ShapeError, slice, type Tensor, transpose } from "../graph/index.js";
 import { convolution, groupNormLayer, lecunNormal, type Scope, toNCHW, zeros } from "../nn/index.js";
 import { resnetV1Stages } from "./resnet-v1.js";
 
@@ -80,7 +80,8 @@ export function patchEmbedding(
   const bias = scope.parameter("bias", [width], zeros);
   const whole = slice(image, [0, 0, 0, 0], [n, rows * p, columns * p, channels]);
   const cut = transpose(reshape(whole, [n, rows, p, columns, p * channels]), [0, 1, 3, 2, 4]);
-  const flat = linear(reshape(cut, [n * rows * columns, fanIn]), reshape(kernel, [fanIn, width]), bias);
+  const matrix = cast(reshape(kernel, [fanIn, width]), image.dtype);
+  const flat = linear(reshape(cut, [n * rows * columns, fanIn]), matrix, cast(bias, image.dtype));
   return { tokens: reshape(flat, [n, rows * columns, width]), rows, columns };
 }
 

@@ -1,6 +1,6 @@
 // Where the patches of a Vision Transformer lie: the position embeddings of the ViT paper's appendix D.4 (papers.md 1.1,
 // 1.7, 9.5) and the class token among them.
-import { add, concat, constant, expand, type Tensor } from "../graph/index.js";
+import { add, cast, concat, constant, expand, type Tensor } from "../graph/index.js";
 import { learned2d, normal, relativeScores, type Scope, sincos2dTensor, zeros } from "../nn/index.js";
 
 /**
@@ -39,8 +39,8 @@ const classTokenHasRow = ({ pooling, posEmbedding, classTokenOrder }: PositionCo
 /** Tokens [N, rows * columns, d] with the class token, where there is one, in front and the embedding of the input added. */
 export function withPositions(scope: Scope, tokens: Tensor, grid: Grid, config: PositionConfig): Tensor {
   const [n, , width] = tokens.shape as [number, number, number];
-  const joined = (x: Tensor) =>
-    config.pooling === "tok" ? concat([expand(scope.parameter("cls", [1, 1, width], zeros), [n, 1, width]), x], 1) : x;
+  const classToken = (x: Tensor) => cast(scope.parameter("cls", [1, 1, width], zeros), x.dtype);
+  const joined = (x: Tensor) => (config.pooling === "tok" ? concat([expand(classToken(x), [n, 1, width]), x], 1) : x);
   const added = (x: Tensor, name: string) => {
     const table = tableOf(scope, name, width, grid, config, x);
     return table ? add(x, table) : x;
@@ -81,10 +81,10 @@ function tableOf(
   like: Tensor,
 ): Tensor | undefined {
   if (config.posEmbedding === "sincos2d") return sincos2dTensor(rows, columns, width, like.dtype);
-  if (config.posEmbedding === "learn2d") return learned2d(scope, rows, columns, width);
+  if (config.posEmbedding === "learn2d") return cast(learned2d(scope, rows, columns, width), like.dtype);
   if (config.posEmbedding !== "learn") return undefined;
   const count = rows * columns + (classTokenHasRow(config) ? 1 : 0);
-  return scope.parameter(name, [1, count, width], normal(1 / Math.sqrt(width)));
+  return cast(scope.parameter(name, [1, count, width], normal(1 / Math.sqrt(width))), like.dtype);
 }
 
 /** What the attention of a block adds to its scores; undefined where nothing is. `scope` is the root, `attention` the block's. */

@@ -1,6 +1,7 @@
 // The Vision Transformer (Dosovitskiy et al., 2021; Zhai et al., 2022), read like its paper. Facts: papers.md 1.
 import {
   add,
+  cast,
   expand,
   type GeluForm,
   reduceMean,
@@ -187,7 +188,8 @@ function pool(scope: Scope, x: Tensor, config: ViTConfig): Tensor {
 /** Multi-head attention pooling: a learned probe attends to the tokens; a residual MLP follows (papers.md 1.5). */
 function mapHead(scope: Scope, x: Tensor, config: ViTConfig): Tensor {
   const [n, , width] = x.shape as [number, number, number];
-  const probe = expand(scope.parameter("probe", [1, 1, width], xavierUniform(1, width)), [n, 1, width]);
+  const learned = cast(scope.parameter("probe", [1, 1, width], xavierUniform(1, width)), x.dtype);
+  const probe = expand(learned, [n, 1, width]);
   const attended = multiHeadAttention(scope.at("MultiHeadDotProductAttention_0"), probe, config.heads, x);
   const normed = layerNorm(scope.at("LayerNorm_0"), attended, config.layerNormEpsilon);
   const hidden = mlpBlock(scope.at("MlpBlock_0"), normed, { hidden: config.mlpDim, gelu: config.gelu, dropout: 0 });

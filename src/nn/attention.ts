@@ -1,6 +1,7 @@
 // Multi-head attention.
 import {
   add,
+  cast,
   describe,
   elementCount,
   linear,
@@ -42,7 +43,7 @@ export function multiHeadAttention(
     const kernel = reshape(inner.parameter("kernel", [width, heads, side], initializer), [width, width]);
     const bias = reshape(inner.parameter("bias", [heads, side], zeros), [width]);
     const [n, t] = tokens.shape as [number, number];
-    const rows = linear(reshape(tokens, [n * t, width]), kernel, bias);
+    const rows = linear(reshape(tokens, [n * t, width]), cast(kernel, x.dtype), cast(bias, x.dtype));
     return transpose(reshape(rows, [n, t, heads, side]), [0, 2, 1, 3]);
   };
   const query = project("query", x);
@@ -55,7 +56,8 @@ export function multiHeadAttention(
   const merged = reshape(transpose(output, [0, 2, 1, 3]), [elementCount(x.shape) / width, width]);
   const inner = scope.at("out");
   const kernel = reshape(inner.parameter("kernel", [heads, side, width], initializer), [width, width]);
-  return reshape(linear(merged, kernel, inner.parameter("bias", [width], zeros)), x.shape);
+  const outBias = inner.parameter("bias", [width], zeros);
+  return reshape(linear(merged, cast(kernel, x.dtype), cast(outBias, x.dtype)), x.shape);
 }
 
 function biasedAttention(query: Tensor, key: Tensor, value: Tensor, bias: Tensor) {

@@ -5,6 +5,7 @@
 import {
   add,
   type ConvolutionOptions,
+  cast,
   convolution2d,
   describe,
   elementCount,
@@ -88,7 +89,8 @@ export function standardisedConvolution(
 ): Tensor {
   const { kernel: sides, window } = resolved(x, options);
   const kernel = kernelOf(scope, x, sides, options);
-  return convolution2d(x, options.form === "none" ? kernel : weightStandardise(kernel, options.form), window);
+  const standardised = options.form === "none" ? kernel : weightStandardise(kernel, options.form);
+  return convolution2d(x, cast(standardised, x.dtype), window);
 }
 
 /** Convolution of [N, C, H, W] with `kernel` [channels, C, h, w] and, when asked for, `bias` [channels]. Throws ShapeError. */
@@ -98,10 +100,10 @@ export function convolution(
   options: ConvolutionLayerOptions & { readonly bias?: boolean; readonly biasInitializer?: Initializer },
 ): Tensor {
   const { kernel, window } = resolved(x, options);
-  const y = convolution2d(x, kernelOf(scope, x, kernel, options), window);
+  const y = convolution2d(x, cast(kernelOf(scope, x, kernel, options), x.dtype), window);
   if (!options.bias) return y;
   const bias = scope.parameter("bias", [options.channels], options.biasInitializer ?? zeros);
-  return add(y, reshape(bias, [1, options.channels, 1, 1]));
+  return add(y, reshape(cast(bias, x.dtype), [1, options.channels, 1, 1]));
 }
 
 export interface GroupNormOptions {

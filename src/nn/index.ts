@@ -5,4 +5,4 @@ export * from "./convolution.js";
 export * from "./initializers.js";
 export { dense, dropout, layerNorm, mlpBlock, stochasticDepth, stochasticDepthRate } from "./layers.js";
 export { learned2d, relativeScores, sincos2d, sincos2dTensor } from "./positions.js";
-export { initialValue, type Parameter, Scope, type ScopeOptions } from "./scope.js";
+export { type ComputeType, initialValue, type Parameter, Scope, type ScopeOptions } from "./scope.js";

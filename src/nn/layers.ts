@@ -20,11 +20,12 @@ export interface DenseOptions {
   readonly biasInitializer?: Initializer;
 }
 
-/** x W + b over the last axis: [..., in] to [..., width]; `kernel` [in, width] lecun normal, `bias` zeros by default. */
+/** x W + b over the last axis, in the type of x: [..., in] to [..., width]; `kernel` [in, width] lecun normal, `bias` zeros by default. */
 export function dense(scope: Scope, x: Tensor, width: number, options: DenseOptions = {}): Tensor {
   const fanIn = x.shape.at(-1)!;
   const kernel = scope.parameter("kernel", [fanIn, width], options.kernelInitializer ?? lecunNormal(fanIn));
-  return linear(x, kernel, scope.parameter("bias", [width], options.biasInitializer ?? zeros));
+  const bias = scope.parameter("bias", [width], options.biasInitializer ?? zeros);
+  return linear(x, cast(kernel, x.dtype), cast(bias, x.dtype));
 }
 
 /** Layer norm over the last axis with `scale` ones and `bias` zeros. */

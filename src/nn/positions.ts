@@ -1,5 +1,6 @@
 // Position embeddings of a grid of patches: fixed, learned by axis, and relative.
 import {
+  cast,
   concat,
   constant,
   type DType,
@@ -77,7 +78,7 @@ export function relativeScores(scope: Scope, query: Tensor, { classToken }: { re
   const n = classToken ? t - 1 : t;
   const patches = classToken ? sliceAxis(query, 2, 1, t) : query;
   const table = scope.parameter("relative_embedding", [heads, 2 * n - 1, side], normal(1 / Math.sqrt(heads * side)));
-  const byOffset = matmul(patches, table, { transposeB: true, alpha: 1 / Math.sqrt(side) });
+  const byOffset = matmul(patches, cast(table, query.dtype), { transposeB: true, alpha: 1 / Math.sqrt(side) });
   const scores = aligned(byOffset, n);
   if (!classToken) return scores;
   const row = constant([0], [1, 1, 1, 1], query.dtype);

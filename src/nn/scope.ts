@@ -1,6 +1,6 @@
 // Scopes: a parameter is named, shaped and initialised where it is used, so its path in code, in checkpoints and in
 // logs is one string.
-import { type DType, describe, input, type Shape, ShapeError, sameShape, type Tensor } from "../graph/index.js";
+import { describe, input, type Shape, ShapeError, sameShape, type Tensor } from "../graph/index.js";
 import { type Initializer, keyedRandom } from "./initializers.js";
 
 export interface Parameter {
@@ -13,19 +13,23 @@ export interface Parameter {
 export const initialValue = ({ name, tensor, initializer }: Parameter, seed: number): Float32Array =>
   initializer(tensor.shape, keyedRandom(seed, name));
 
+/** Types a network can work in. */
+export type ComputeType = "float32" | "float16";
+
 /** What a whole model shares while it is traced. */
 interface Trace {
   readonly parameters: Map<string, Parameter>;
   readonly intermediates: Map<string, Tensor>;
   readonly seed: Tensor | undefined;
-  readonly dtype: DType;
+  readonly compute: ComputeType;
   streams: number;
 }
 
 export interface ScopeOptions {
   /** One int32 input, given anew at every step. With it the model is in training mode: dropout and the like draw. */
   readonly seed?: Tensor;
-  readonly dtype?: DType;
+  /** The type networks work in; float32 when left out. Parameters are float32 in any, and cast where they meet what they work on. */
+  readonly compute?: ComputeType;
   /** Parameters of another trace to share. */
   readonly parameters?: readonly Parameter[];
 }
@@ -43,7 +47,7 @@ export class Scope {
       parameters: new Map(options.parameters?.map((parameter) => [parameter.name, parameter])),
       intermediates: new Map(),
       seed: options.seed,
-      dtype: options.dtype ?? "float32",
+      compute: options.compute ?? "float32",
       streams: 0,
     });
   }
@@ -52,12 +56,17 @@ export class Scope {
     return new Scope(this.join(name), this.trace);
   }
 
+  /** The type a network casts its images to. */
+  get compute(): ComputeType {
+    return this.trace.compute;
+  }
+
   /** True when dropout and stochastic depth draw. */
   get training(): boolean {
     return this.trace.seed !== undefined;
   }
 
-  /** The parameter of that name here; made at first use. Throws ShapeError when used again in another shape. */
+  /** The float32 parameter of that name here; made at first use. Throws ShapeError when used again in another shape. */
   parameter(name: string, shape: Shape, initializer: Initializer): Tensor {
     const path = this.join(name);
     const known = this.trace.parameters.get(path);
@@ -67,7 +76,7 @@ export class Scope {
       }
       return known.tensor;
     }
-    const tensor = input(path, this.trace.dtype, shape);
+    const tensor = input(path, "float32", shape);
     this.trace.parameters.set(path, { name: path, tensor, initializer });
     return tensor;
   }

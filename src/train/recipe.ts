@@ -46,6 +46,13 @@ export const recipeSchema = z
     batchSize: count.default(128),
     /** Parts a batch is worked through in, their gradients added up; chosen from the model when left out. */
     microbatches: count.optional(),
+    /**
+     * What the network works in while it is trained. With `float16` parameters, optimiser state, norms, softmax and losses
+     * stay float32 and the loss is scaled; it needs a WebGPU device with half precision, and is slow on the CPU.
+     */
+    compute: z.enum(["float32", "float16"]).default("float32"),
+    /** Steps in one run of the program, between which nothing leaves the runtime. Not on WebGPU. */
+    stepsPerRun: count.default(1),
     total: totalSchema,
     /** What is minimised. */
     objective: objectiveSchema.prefault({ name: "softmax" }),

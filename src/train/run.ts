@@ -10,11 +10,12 @@ import {
   type LoaderPosition,
 } from "../data/index.js";
 import type { NumericArray } from "../graph/index.js";
-import type { Feeds, Program, Results } from "../runtime/index.js";
+import type { Feeds, Program } from "../runtime/index.js";
 import type { StoredTensor, TypedArray } from "../weights/index.js";
 import { type Json, type LoadedCheckpoint, latestCheckpoint, type Score, saveCheckpoint } from "./checkpoint.js";
 import { isTime } from "./durations.js";
 import { type EvaluationResult, evaluateSource } from "./evaluate.js";
+import { firstLossScale, type LossScale, nextLossScale, smallestLossScale } from "./loss-scale.js";
 import { MetricsWriter } from "./metrics.js";
 import { type Batches, type Objective, returnedBatch, type StreamName } from "./objectives/index.js";
 import { type Progress, startProgress } from "./progress.js";
@@ -22,6 +23,7 @@ import type { Recipe } from "./recipe.js";
 import { restoredState } from "./restore.js";
 import { bestSoFar, checkpointFolder } from "./run-folder.js";
 import type { RunPlan } from "./settings.js";
+import { scalarsOf, stackFeeds } from "./stack-feeds.js";
 import { TensorBoardWriter } from "./tensorboard.js";
 import type { TrainOptions, TrainResult } from "./train.js";
 import { TrainError } from "./train-error.js";
@@ -53,6 +55,7 @@ export class Run {
   private lastSaved: number;
   /** Steps in a row whose loss or gradients were not finite. */
   private failures = 0;
+  private lossScale: LossScale;
   /** Examples that could not be read, by name. */
   private readonly bad = new Map<string, string>();
   private readonly before: number;
@@ -68,6 +71,7 @@ export class Run {
     this.step = parts.restored?.step ?? 0;
     this.lastSaved = this.step === 0 ? -1 : this.step;
     this.loss = (parts.restored?.meta["loss"] as number | undefined) ?? Number.NaN;
+    this.lossScale = (parts.restored?.meta["lossScale"] as LossScale | undefined) ?? firstLossScale;
     this.before = (parts.restored?.meta["seconds"] as number | undefined) ?? 0;
   }
 
@@ -99,10 +103,16 @@ export class Run {
     const { totalSteps } = plan;
     let interrupted = false;
     while (this.step < totalSteps && !interrupted) {
-      await this.trainStep();
-      const evaluated = isTime(this.step, plan.evaluateEvery, totalSteps) ? await this.evaluate() : undefined;
+      const before = this.step;
+      await this.trainSteps();
+      // what is due at any of the steps of a run of the program is done after them
+      const isDue = (every: number) => {
+        for (let step = before + 1; step <= this.step; step++) if (isTime(step, every, totalSteps)) return true;
+        return false;
+      };
+      const evaluated = isDue(plan.evaluateEvery) ? await this.evaluate() : undefined;
       interrupted = options.signal?.aborted ?? false;
-      const due = isTime(this.step, plan.checkpointEvery, totalSteps);
+      const due = isDue(plan.checkpointEvery);
       if (this.isBest(evaluated) || due || interrupted) await this.save(evaluated);
     }
     interrupted &&= this.step < totalSteps;
@@ -120,48 +130,82 @@ export class Run {
     };
   }
 
-  private async trainStep(): Promise<void> {
-    const { training, objective, recipe, plan } = this.parts;
-    const batches = await this.nextBatches();
-    const random = createRandom("step", recipe.seed, this.step);
-    const given = await objective.feeds(batches, random);
-    const feeds = { ...given, ...training.stepInputs(this.step, recipe.seed) };
-    const results = await this.attemptStep(feeds);
-    for (const [stream, batch] of Object.entries(batches)) {
-      this.loaders[stream as StreamName]!.recycle(returnedBatch(batch, given, feeds));
+  /** One run of the program: as many steps as it takes at once, or one where fewer are left. */
+  private async trainSteps(): Promise<void> {
+    const { program, training, objective, recipe, plan } = this.parts;
+    const { stepsPerRun, onNotFinite } = recipe;
+    const count = plan.totalSteps - this.step >= stepsPerRun ? stepsPerRun : 1;
+    const taken: { readonly batches: Batches; readonly given: Feeds; readonly feeds: Feeds }[] = [];
+    for (let i = 0; i < count; i++) {
+      const batches = await this.nextBatches();
+      const given = await objective.feeds(batches, createRandom("step", recipe.seed, this.step + i));
+      const feeds = { ...given, ...training.stepInputs(this.step + i, recipe.seed, this.lossScale.scale) };
+      taken.push({ batches, given, feeds });
     }
-    if (results === "rolled back") return;
+    const feeds = stackFeeds(taken.map((one) => one.feeds));
+    const { results, committed } = await program.attempt(count < stepsPerRun ? "singleStep" : "step", feeds, {
+      commitWhenFinite: training.scalesLoss || onNotFinite !== "stop" ? ["loss", "gradientNorm"] : [],
+    });
+    for (const { batches, given } of taken) {
+      for (const [stream, batch] of Object.entries(batches)) {
+        this.loaders[stream as StreamName]!.recycle(count === 1 ? returnedBatch(batch, given, feeds) : batch);
+      }
+    }
+    const steps = scalarsOf(results, count);
+    if (committed) {
+      this.failures = 0;
+      for (let i = 0; i < count; i++) this.lossScale = nextLossScale(this.lossScale, true);
+    } else if (training.scalesLoss && steps.every(({ loss }) => Number.isFinite(loss))) {
+      this.lowerLossScale(count);
+    } else if (onNotFinite !== "stop" && (await this.dropped(steps)) === "rolled back") return;
+    for (const values of steps) this.tellStep(values);
+  }
+
+  /** Counts a step and tells its numbers. */
+  private tellStep(values: Readonly<Record<string, number>>): void {
+    const { recipe, plan } = this.parts;
     this.step++;
-    this.loss = numberOf(results, "loss");
+    this.loss = values["loss"]!;
     if (!Number.isFinite(this.loss) && recipe.onNotFinite === "stop") throw this.notANumber();
-    const shown = Object.fromEntries(Object.keys(results).map((name) => [name, numberOf(results, name)]));
     this.progress.update(this.step, {
       loss: this.loss,
       ...(this.evaluation && { accuracy: this.evaluation.accuracy }),
     });
-    if (isTime(this.step, plan.logEvery, plan.totalSteps, true)) {
-      this.record({ ...shown, learningRate: recipe.optimizer.learningRate * plan.training.schedule(this.step - 1) });
-    }
+    if (!isTime(this.step, plan.logEvery, plan.totalSteps, true)) return;
+    this.record({
+      ...values,
+      ...(this.parts.training.scalesLoss && { lossScale: this.lossScale.scale }),
+      learningRate: recipe.optimizer.learningRate * plan.training.schedule(this.step - 1),
+    });
   }
 
-  /** One step of the program; what happens when its loss or gradients are not finite is the recipe's `onNotFinite`. */
-  private async attemptStep(feeds: Feeds): Promise<Results | "rolled back"> {
-    const { program, recipe } = this.parts;
-    if (recipe.onNotFinite === "stop") return await program.step(feeds);
-    const { results, committed } = await program.attempt("step", feeds, {
-      commitWhenFinite: ["loss", "gradientNorm"],
-    });
-    if (committed) {
-      this.failures = 0;
-      return results;
+  /** Lowers the scale of the loss after steps whose gradients overflowed and which were dropped. */
+  private lowerLossScale(steps: number): void {
+    this.lossScale = nextLossScale(this.lossScale, false);
+    const { scale } = this.lossScale;
+    const which = stepsInWords(this.step, steps);
+    if (scale < smallestLossScale) {
+      throw this.notANumber(`gradients of ${which} overflow float16 even with the loss divided by ${1 / scale}`);
     }
-    this.loss = numberOf(results, "loss");
-    const what = `step ${this.step + 1}: the loss is ${this.loss}, the norm of the gradients ${numberOf(results, "gradientNorm")}`;
+    this.progress.note(`${which}: gradients overflow float16; left out, and the loss scale is now ${scale}`);
+  }
+
+  /** What a recipe's `onNotFinite` says is to be done when the loss or the gradients of steps were not finite; the state is as it was before. */
+  private async dropped(steps: readonly Readonly<Record<string, number>>[]): Promise<"left out" | "rolled back"> {
+    const { recipe } = this.parts;
+    const finite = ({ loss, gradientNorm }: Readonly<Record<string, number>>) =>
+      Number.isFinite(loss) && Number.isFinite(gradientNorm);
+    const at = steps.findIndex((values) => !finite(values));
+    const { loss, gradientNorm } = steps[at]!;
+    this.loss = loss!;
+    const what = `step ${this.step + at + 1}: the loss is ${loss}, the norm of the gradients ${gradientNorm}`;
     if (++this.failures > mostFailures)
       throw this.notANumber(`${what}, ${mostFailures} times without a good step between`);
     if (recipe.onNotFinite === "skip") {
-      this.progress.note(`${what}; the step is left out`);
-      return results;
+      this.progress.note(
+        `${what}; ${steps.length === 1 ? "the step is" : `${stepsInWords(this.step, steps.length)} are`} left out`,
+      );
+      return "left out";
     }
     await this.rollBack(what);
     return "rolled back";
@@ -287,6 +331,7 @@ export class Run {
       ),
       seconds: this.seconds,
       loss: this.loss,
+      ...(training.scalesLoss && { lossScale: { ...this.lossScale } }),
       classNames: streams.train.classNames,
     };
     await saveCheckpoint(
@@ -307,6 +352,10 @@ export class Run {
 
 const wantedState = ({ slots }: TrainingProgram) =>
   slots.map(({ name, input: { shape, dtype } }) => ({ name, shape, dtype }));
+
+/** `step 7`, or `steps 7 to 9`: so many after those that are finished. */
+const stepsInWords = (finished: number, steps: number): string =>
+  steps === 1 ? `step ${finished + 1}` : `steps ${finished + 1} to ${finished + steps}`;
 
 /** A loader for every stream, where the checkpoint left it. */
 function openLoaders({ recipe, streams, restored, plan }: RunParts): Loaders {
@@ -335,8 +384,4 @@ function allFinite(values: NumericArray): boolean {
   if (values instanceof Uint16Array) return values.every((bits) => (bits & 0x7c00) !== 0x7c00);
   for (let i = 0; i < values.length; i++) if (!Number.isFinite(values[i])) return false;
   return true;
-}
-
-function numberOf(results: Results, name: string): number {
-  return Number(results[name]![0]);
 }

@@ -10,7 +10,7 @@ import {
   type Tensor,
 } from "../graph/index.js";
 import { drawsInTraining, type ModelConfig } from "../models/index.js";
-import { initialValue, keyedRandom, type Parameter, Scope } from "../nn/index.js";
+import { type ComputeType, initialValue, keyedRandom, type Parameter, Scope } from "../nn/index.js";
 import {
   type AverageConfig,
   applyOptimizer,
@@ -25,6 +25,7 @@ import {
 } from "../optim/index.js";
 import type { ProgramFunction, ProgramSource } from "../runtime/index.js";
 import { representation } from "./forward.js";
+import { firstLossScale } from "./loss-scale.js";
 import type { Objective } from "./objectives/objective.js";
 
 export interface TrainingConfig {
@@ -40,26 +41,36 @@ export interface TrainingConfig {
   readonly average?: AverageConfig;
   /** Give the norm of all gradients although nothing clips by it. */
   readonly reportNorm?: boolean;
+  /**
+   * What the network works in during training; float32 when left out. With float16 parameters, optimiser state and losses stay
+   * float32, and the loss is multiplied by a scale that `stepInputs` takes (loss-scale.ts).
+   */
+  readonly compute?: ComputeType;
   /** Steps in one run of the program (see ProgramFunction); 1 when left out. */
   readonly stepsPerRun?: number;
+  /** Steps of the whole run; where `stepsPerRun` does not divide them, the last are taken one by one, by `singleStep`. */
+  readonly totalSteps?: number;
 }
 
 export interface TrainingProgram {
   /**
-   * Functions `step` (the objective's inputs, seed, scalars; gives the objective's metrics and, when clipping or
-   * asked to, gradientNorm), `evaluate` (the objective's evaluation) and `represent` (image; gives preLogits), the last two with the
-   * averages of the weights where there are any.
+   * Functions `step` (the objective's inputs, seed, scalars; gives the objective's metrics and, when clipping, scaling
+   * the loss or asked to, gradientNorm; of `stepsPerRun` steps at once), `singleStep` (the same for one, where the last are taken
+   * singly), `evaluate` (the objective's evaluation) and `represent` (image; gives preLogits), the last two with the averages
+   * of the weights where there are any.
    */
   readonly source: ProgramSource;
   readonly parameters: readonly Parameter[];
   readonly parameterCount: number;
   readonly slots: readonly StateSlot[];
   readonly scalars: readonly HostScalar[];
+  /** Is the loss scaled? Steps whose gradients overflow are then to be dropped and the scale lowered. */
+  readonly scalesLoss: boolean;
   readonly cost: { readonly step: GraphCost; readonly evaluate: GraphCost };
   /** First values of parameters, averages and optimiser state. */
   initialState(): Record<string, NumericArray>;
-  /** The inputs of `step` that follow from the step alone. */
-  stepInputs(step: number, seed: number): Record<string, NumericArray>;
+  /** The inputs of `step` that follow from the step alone, and the scale of the loss, where it is scaled. */
+  stepInputs(step: number, seed: number, lossScale?: number): Record<string, NumericArray>;
 }
 
 /**
@@ -74,7 +85,9 @@ export function buildTraining(objective: Objective, config: TrainingConfig, seed
   }
   const seedInput = input("seed", "int32", [1]);
   const draws = drawsInTraining(config.model) || objective.draws === true;
-  const training = Scope.root(draws ? { seed: seedInput } : {});
+  const { compute = "float32" } = config;
+  const training = Scope.root({ compute, ...(draws && { seed: seedInput }) });
+  const lossScale = compute === "float16" ? input("lossScale", "float32", []) : undefined;
   // Traced once beforehand, so that the parameters exist before gradients with respect to them are asked for.
   objective.trace(training, objective.inputs);
   const parameters = training.parameters;
@@ -82,8 +95,12 @@ export function buildTraining(objective: Objective, config: TrainingConfig, seed
   const tensors = trained.map((parameter) => parameter.tensor);
   if (tensors.length === 0)
     throw new RangeError("every parameter is frozen: no learning rate pattern leaves one to train");
-  const { metrics, gradients } = accumulateGradients(objective.inputs, config.microbatches, tensors, (part) =>
-    objective.trace(training, part),
+  const { metrics, gradients } = accumulateGradients(
+    objective.inputs,
+    config.microbatches,
+    tensors,
+    (part) => objective.trace(training, part),
+    lossScale,
   );
   const optimizer = createOptimizer(config.optimizer, config.schedule);
   const withInitial = (parameter: Parameter) => ({ ...parameter, initial: () => initialValue(parameter, seed) });
@@ -93,7 +110,8 @@ export function buildTraining(objective: Objective, config: TrainingConfig, seed
   const frozen = parameters.filter((parameter) => !trained.includes(parameter)).map(withInitial);
   const slots = [...changing, ...frozen.map((one): StateSlot => ({ ...one, input: one.tensor, next: one.tensor }))];
   const outputs: Record<string, Tensor> = { ...metrics };
-  if (config.optimizer.clipNorm !== undefined || config.reportNorm) outputs["gradientNorm"] = globalNorm(gradients);
+  if (config.optimizer.clipNorm !== undefined || config.reportNorm || lossScale)
+    outputs["gradientNorm"] = globalNorm(gradients);
 
   const inputs = new Map(slots.map(({ name, input }) => [name, input]));
   const used = parameters.map((one) => ({ ...one, tensor: inputs.get(averageName(one.name)) ?? one.tensor }));
@@ -105,20 +123,23 @@ export function buildTraining(objective: Objective, config: TrainingConfig, seed
     { ...config, batchSize: config.evaluationBatchSize },
     Scope.root({ parameters: used }),
   );
+  const { stepsPerRun = 1, totalSteps = 0 } = config;
+  const singleStep: ProgramFunction = {
+    inputs: [
+      ...Object.values(objective.inputs),
+      ...(draws ? [seedInput] : []),
+      ...(lossScale ? [lossScale] : []),
+      ...scalars.map((scalar) => scalar.input),
+    ],
+    outputs,
+    next: Object.fromEntries(changing.map((slot) => [slot.name, slot.next])),
+  };
   return {
     source: {
       state: slots.map((slot) => slot.input),
       functions: {
-        step: {
-          inputs: [
-            ...Object.values(objective.inputs),
-            ...(draws ? [seedInput] : []),
-            ...scalars.map((scalar) => scalar.input),
-          ],
-          outputs,
-          next: Object.fromEntries(changing.map((slot) => [slot.name, slot.next])),
-          ...(config.stepsPerRun && { stepsPerRun: config.stepsPerRun }),
-        },
+        step: { ...singleStep, stepsPerRun },
+        ...(totalSteps % stepsPerRun !== 0 && { singleStep }),
         evaluate,
         represent,
       },
@@ -127,13 +148,15 @@ export function buildTraining(objective: Objective, config: TrainingConfig, seed
     parameterCount: parameters.reduce((total, { tensor }) => total + elementCount(tensor.shape), 0),
     slots,
     scalars,
+    scalesLoss: lossScale !== undefined,
     cost: {
       step: costOf([...Object.values(outputs), ...changing.map((slot) => slot.next)]),
       evaluate: costOf(Object.values(evaluate.outputs)),
     },
     initialState: () => Object.fromEntries(slots.map((slot) => [slot.name, slot.initial()])),
-    stepInputs: (step, runSeed) => ({
+    stepInputs: (step, runSeed, scale = firstLossScale.scale) => ({
       ...(draws && { seed: Int32Array.of(stepSeed(runSeed, step)) }),
+      ...(lossScale && { lossScale: Float32Array.of(scale) }),
       ...Object.fromEntries(scalars.map(({ name, at }) => [name, Float32Array.of(at(step))])),
     }),
   };

@@ -22,11 +22,12 @@ test("the same path is the same parameter; another shape is refused with both", 
   );
 });
 
-test("parameters take the scope's type and keep the order of first use", () => {
-  const root = Scope.root({ dtype: "float16" });
+test("parameters are float32 whatever networks work in, and keep the order of first use", () => {
+  const root = Scope.root({ compute: "float16" });
   for (const name of ["c", "a", "b", "a"]) root.parameter(name, [], zeros);
   expect(root.parameters.map(({ name }) => name)).toEqual(["c", "a", "b"]);
-  expect(root.parameters[0]!.tensor.dtype).toBe("float16");
+  expect(root.parameters.map(({ tensor }) => tensor.dtype)).toEqual(["float32", "float32", "float32"]);
+  expect([root.at("below").compute, Scope.root().compute]).toEqual(["float16", "float32"]);
 });
 
 test("a named tensor is found by its path; of two of one name the later", () => {

@@ -8,12 +8,12 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import {
   latestCheckpoint,
   listCheckpoints,
-  type MetricsRecord,
   type RecipeInput,
   readMetrics,
   resolveRecipe,
   train,
 } from "../../src/train/index.js";
+import { courseOf } from "../support/course.js";
 import { temporaryFolder, tinyRecipe } from "../support/trained-run.js";
 
 const root = temporaryFolder("resume");
@@ -55,24 +55,6 @@ const randomRecipe = (name: string, changes: Partial<RecipeInput> = {}): RecipeI
     checkpoint: { every: { steps: 1 }, keepLast: 30 },
     ...changes,
   });
-
-/** What decides a run: losses and evaluations by step without the clock, and every bit of its last checkpoint. */
-async function courseOf(folder: string) {
-  const metrics = await readMetrics(join(folder, "metrics.jsonl"));
-  const latest = (await latestCheckpoint(join(folder, "checkpoints"), (message) => expect.fail(message)))!;
-  const { seconds: _, ...meta } = latest.meta;
-  return {
-    metrics: metrics.map(({ time: _, ...record }: MetricsRecord) => record),
-    step: latest.step,
-    meta,
-    tensors: new Map(
-      [...latest.tensors].map(([name, { data }]) => [
-        name,
-        Buffer.from(data.buffer, data.byteOffset, data.byteLength).toString("hex"),
-      ]),
-    ),
-  };
-}
 
 let whole: Awaited<ReturnType<typeof courseOf>>;
 beforeAll(async () => {

@@ -4,6 +4,7 @@
 // derivative together in the forward pass, where they share their costly parts; the backward pass is one product.
 import { apply, describe, isFloat, type Operation, resolveAxis, ShapeError, type Tensor } from "../tensor.js";
 import { exp, multiply, subtract } from "./elementwise.js";
+import { asFloat32, inFloat32 } from "./half.js";
 import { reduceSum } from "./reduce.js";
 import { transpose } from "./shape.js";
 
@@ -18,24 +19,26 @@ const geluOperation: Operation<{ form: GeluForm }> = {
     return [x!, x!];
   },
   emit: ({ inputs, outputs: [y, derivative], attributes: { form } }, emitter) => {
-    const x = emitter.name(inputs[0]!);
-    const dtype = inputs[0]!.dtype;
     if (!emitter.used(derivative!)) {
-      emitter.node("Gelu", [x], [emitter.name(y!)], { approximate: { string: form === "tanh" ? "tanh" : "none" } });
+      const approximate = { string: form === "tanh" ? "tanh" : "none" };
+      emitter.node("Gelu", [emitter.name(inputs[0]!)], [emitter.name(y!)], { approximate });
       return;
     }
+    // in float32 whatever the type: the cube of a float16 overflows from 41 on
+    const x = asFloat32(inputs[0]!, emitter);
     const node = (type: string, inputs: readonly string[], output = emitter.temporary()): string => {
       emitter.node(type, inputs, [output]);
       return output;
     };
-    const float = (value: number) => emitter.float(value, dtype);
+    const float = (value: number) => emitter.float(value);
     if (form === "erf") {
       // y = x P and dy/dx = P + x p, with P = (1 + erf(x / sqrt 2)) / 2 and p = exp(-x^2 / 2) / sqrt(2 pi)
       const z = node("Mul", [x, float(Math.SQRT1_2)]);
       const p = node("Mul", [node("Add", [node("Erf", [z]), float(1)]), float(0.5)]);
-      node("Mul", [x, p], emitter.name(y!));
+      inFloat32(y!, emitter, (result) => node("Mul", [x, p], result));
       const exponent = node("Sub", [float(-0.5 * Math.log(2 * Math.PI)), node("Mul", [z, z])]);
-      node("Add", [p, node("Mul", [x, node("Exp", [exponent])])], emitter.name(derivative!));
+      const curved = node("Mul", [x, node("Exp", [exponent])]);
+      inFloat32(derivative!, emitter, (result) => node("Add", [p, curved], result));
       return;
     }
     // y = x s and dy/dx = s + y (1 - s) w', with s = sigmoid(w), w = 2 sqrt(2/pi) (x + 0.044715 x^3)
@@ -44,10 +47,10 @@ const geluOperation: Operation<{ form: GeluForm }> = {
     const square = node("Mul", [x, x]);
     const w = node("Mul", [node("Add", [node("Mul", [square, float(c1)]), float(c0)]), x]);
     const s = node("Sigmoid", [w]);
-    const value = node("Mul", [x, s], emitter.name(y!));
+    const value = inFloat32(y!, emitter, (result) => node("Mul", [x, s], result));
     const slope = node("Add", [node("Mul", [square, float(3 * c1)]), float(c0)]);
     const curved = node("Mul", [node("Mul", [value, node("Sub", [float(1), s])]), slope]);
-    node("Add", [s, curved], emitter.name(derivative!));
+    inFloat32(derivative!, emitter, (result) => node("Add", [s, curved], result));
   },
   gradient: ({ outputs: [, derivative] }, [g]) => [multiply(g!, derivative!)],
 };
@@ -60,7 +63,8 @@ const softmaxOperation: Operation<object> = {
   name: "softmax",
   infer: ([x]) => [x!],
   emit: ({ inputs, outputs }, emitter) => {
-    emitter.node("Softmax", [emitter.name(inputs[0]!)], [emitter.name(outputs[0]!)], { axis: { int: -1 } });
+    const x = asFloat32(inputs[0]!, emitter);
+    inFloat32(outputs[0]!, emitter, (result) => emitter.node("Softmax", [x], [result], { axis: { int: -1 } }));
   },
   gradient: ({ outputs: [y] }, [g]) => [multiply(y!, subtract(g!, reduceSum(multiply(g!, y!), -1, true)))],
 };
@@ -70,10 +74,9 @@ const logSoftmaxOperation: Operation<object> = {
   name: "logSoftmax",
   infer: ([x]) => [x!],
   emit: ({ inputs, outputs }, emitter) => {
-    const x = emitter.name(inputs[0]!);
-    const out = emitter.name(outputs[0]!);
+    const x = asFloat32(inputs[0]!, emitter);
     if (emitter.runs("LogSoftmax")) {
-      emitter.node("LogSoftmax", [x], [out], { axis: { int: -1 } });
+      inFloat32(outputs[0]!, emitter, (result) => emitter.node("LogSoftmax", [x], [result], { axis: { int: -1 } }));
       return;
     }
     // (x - max) - log(sum(exp(x - max)))
@@ -84,7 +87,8 @@ const logSoftmaxOperation: Operation<object> = {
     };
     const last = emitter.int64([-1]);
     const shifted = node("Sub", [x, node("ReduceMax", [x, last])]);
-    emitter.node("Sub", [shifted, node("Log", [node("ReduceSum", [node("Exp", [shifted]), last])])], [out]);
+    const log = node("Log", [node("ReduceSum", [node("Exp", [shifted]), last])]);
+    inFloat32(outputs[0]!, emitter, (result) => emitter.node("Sub", [shifted, log], [result]));
   },
   gradient: ({ outputs: [y] }, [g]) => [subtract(g!, multiply(exp(y!), reduceSum(g!, -1, true)))],
 };

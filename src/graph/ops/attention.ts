@@ -4,8 +4,10 @@
 //   dV = P^T dO,  dP = dO V^T,  dS = P (dP - D) with D = rowsum(dP P) = rowsum(dO O)
 // The last equality (Dao et al., FlashAttention, 2022, appendix B) replaces a pass over [t, s] by one over [t, side].
 //   dQ = alpha dS K,  dK = alpha dS^T Q
+import { onnxTypeCodes } from "../onnx/types.js";
 import { apply, describe, type Operation, requireSameDType, ShapeError, type Tensor } from "../tensor.js";
 import { add, multiply, subtract } from "./elementwise.js";
+import { inFloat32 } from "./half.js";
 import { emitProduct, matmul } from "./matmul.js";
 import { reduceSum } from "./reduce.js";
 
@@ -30,7 +32,9 @@ const attentionOperation: Operation<{ alpha: number }> = {
   emit: ({ inputs: [q, k, v], outputs: [o, p], attributes: { alpha } }, emitter) => {
     const scores = emitter.temporary();
     emitProduct([q!, k!], scores, { transposeA: false, transposeB: true, alpha }, emitter);
-    emitter.node("Softmax", [scores], [emitter.name(p!)], { axis: { int: -1 } });
+    const wide = q!.dtype === "float16" ? emitter.temporary() : scores;
+    if (wide !== scores) emitter.node("Cast", [scores], [wide], { to: { int: onnxTypeCodes.float32 } });
+    inFloat32(p!, emitter, (result) => emitter.node("Softmax", [wide], [result], { axis: { int: -1 } }));
     emitter.node("MatMul", [emitter.name(p!), emitter.name(v!)], [emitter.name(o!)]);
   },
   gradient: ({ inputs, outputs: [o, p], attributes: { alpha } }, [dO, dPDirect]) => {

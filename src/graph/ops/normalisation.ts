@@ -3,6 +3,9 @@
 // Both standardise rows: n = (x - mean) r with r = 1 / sqrt(variance + epsilon), the variance biased.
 // From dn: dx = r (dn - mean(dn) - n mean(dn n)), the means over the row. Derivation: mean and r both depend on
 // x; d mean / dx_i = 1/D contributes -r mean(dn), d r / dx_i = -r^2 n_i / D contributes -r n mean(dn n).
+//
+// Of float16 images and tokens the statistics, and the sums of the backward pass, are float32 (Micikevicius et al., Mixed
+// Precision Training, 2018, section 3.3): scale and bias may then be float32 too, and nothing float32 is kept but a number a row.
 import {
   apply,
   describe,
@@ -13,47 +16,59 @@ import {
   ShapeError,
   type Tensor,
 } from "../tensor.js";
-import { add, divide, multiply, sqrt, subtract } from "./elementwise.js";
+import { add, cast, divide, multiply, sqrt, subtract } from "./elementwise.js";
+import { asFloat32, inFloat32 } from "./half.js";
 import { matmul } from "./matmul.js";
 import { reduceMean, reduceSum } from "./reduce.js";
 import { scale } from "./scale.js";
 import { expand, reshape } from "./shape.js";
 
+/** Scale and bias are of the type of what is normalised, or float32. */
+function requireNormTypes(name: string, [x, ...others]: readonly [Tensor, ...Tensor[]]): void {
+  for (const other of others) if (other.dtype !== "float32") requireSameDType(name, [x, other]);
+}
+
 const layerNormOperation: Operation<{ epsilon: number }> = {
   name: "layerNorm",
   keptFrom: 1,
   infer: ([x, gamma, beta]) => {
-    requireSameDType("layerNorm", [x!, gamma!, beta!]);
+    requireNormTypes("layerNorm", [x!, gamma!, beta!]);
     const width = x!.shape.at(-1);
     if (!isFloat(x!.dtype) || gamma!.shape.join() !== `${width}` || beta!.shape.join() !== `${width}`) {
       throw new ShapeError(
         `layerNorm: scale ${describe(gamma!)} and bias ${describe(beta!)} must be as wide as the last axis of ${describe(x!)}`,
       );
     }
-    const perRow = { dtype: x!.dtype, shape: [...x!.shape.slice(0, -1), 1] };
+    const perRow = { dtype: "float32" as const, shape: [...x!.shape.slice(0, -1), 1] };
     return [x!, perRow, perRow];
   },
   emit: ({ inputs, outputs, attributes }, emitter) => {
     // the mean and inverse deviation are asked for only when the backward pass reads them
     const kept = emitter.used(outputs[1]!) || emitter.used(outputs[2]!) ? 3 : 1;
-    emitter.node("LayerNormalization", inputs.map(emitter.name), outputs.slice(0, kept).map(emitter.name), {
-      axis: { int: -1 },
-      epsilon: { float: attributes.epsilon },
+    const [y, ...statistics] = outputs.slice(0, kept);
+    inFloat32(y!, emitter, (result) => {
+      const operands = inputs.map((tensor) => asFloat32(tensor, emitter));
+      emitter.node("LayerNormalization", operands, [result, ...statistics.map(emitter.name)], {
+        axis: { int: -1 },
+        epsilon: { float: attributes.epsilon },
+      });
     });
   },
-  gradient: ({ inputs: [x, gamma], outputs: [, mean, inverse] }, [g]) => {
+  gradient: ({ inputs: [x, gamma, beta], outputs: [, mean, inverse] }, [gradient]) => {
     const width = x!.shape.at(-1)!;
-    const normal = multiply(subtract(x!, mean!), inverse!);
-    const gNormal = multiply(g!, normal); // serves both dgamma and mean(dn n) = (g n) . gamma / D
-    const column = scale(reshape(gamma!, [width, 1]), 1 / width);
-    const meanOfGradient = matmul(g!, column);
+    const [g, factor] = [cast(gradient!, "float32"), cast(gamma!, "float32")];
+    const normal = multiply(subtract(cast(x!, "float32"), mean!), inverse!);
+    const gNormal = multiply(g, normal); // serves both dgamma and mean(dn n) = (g n) . gamma / D
+    const column = scale(reshape(factor, [width, 1]), 1 / width);
+    const meanOfGradient = matmul(g, column);
     const meanOfProduct = matmul(gNormal, column);
     const dx = multiply(
-      subtract(subtract(multiply(g!, gamma!), meanOfGradient), multiply(normal, meanOfProduct)),
+      subtract(subtract(multiply(g, factor), meanOfGradient), multiply(normal, meanOfProduct)),
       inverse!,
     );
     const leading = x!.shape.slice(0, -1).map((_, axis) => axis);
-    return [dx, reduceSum(gNormal, leading), reduceSum(g!, leading)];
+    const [dGamma, dBeta] = [reduceSum(gNormal, leading), reduceSum(g, leading)];
+    return [cast(dx, x!.dtype), cast(dGamma, gamma!.dtype), cast(dBeta, beta!.dtype)];
   },
 };
 
@@ -92,7 +107,9 @@ const standardiseOperation: Operation<{ epsilon: number }> = {
 
 /** (x - mean) / sqrt(variance + epsilon) over the last axis, the variance biased. */
 export function standardise(x: Tensor, epsilon: number): Tensor {
-  if (!isFloat(x.dtype) || x.shape.length < 1) throw new ShapeError(`standardise: cannot take ${describe(x)}`);
+  if (x.dtype !== "float32" || x.shape.length < 1) {
+    throw new ShapeError(`standardise: cannot take ${describe(x)}; it works in float32`);
+  }
   return apply(standardiseOperation, [x], { epsilon })[0]!;
 }
 
@@ -101,8 +118,8 @@ export type WeightStandardisation = "bit" | "flax";
 
 /** Kernels [O, ...] with each output channel at mean 0 and deviation 1, the variance biased. Throws ShapeError. */
 export function weightStandardise(kernel: Tensor, form: WeightStandardisation): Tensor {
-  if (!isFloat(kernel.dtype) || kernel.shape.length < 2) {
-    throw new ShapeError(`weightStandardise: cannot take ${describe(kernel)}; a kernel is [O, C, h, w]`);
+  if (kernel.dtype !== "float32" || kernel.shape.length < 2) {
+    throw new ShapeError(`weightStandardise: cannot take ${describe(kernel)}; a kernel is [O, C, h, w] in float32`);
   }
   const channels = kernel.shape[0]!;
   const rows = reshape(kernel, [channels, elementCount(kernel.shape) / channels]);
@@ -129,8 +146,8 @@ const groupNormOperation: Operation<GroupNorm> = {
   name: "groupNorm",
   keptFrom: 1,
   infer: ([x, gamma, beta], { groups }) => {
-    requireSameDType("groupNorm", [x!, gamma!, beta!]);
-    return [x!, x!, { dtype: x!.dtype, shape: [x!.shape[0]!, groups, 1] }];
+    requireNormTypes("groupNorm", [x!, gamma!, beta!]);
+    return [x!, x!, { dtype: "float32", shape: [x!.shape[0]!, groups, 1] }];
   },
   emit: ({ inputs: [x, gamma, beta], outputs: [y, normal, inverse], attributes: { groups, epsilon } }, emitter) => {
     const channels = x!.shape[1]!;
@@ -140,19 +157,25 @@ const groupNormOperation: Operation<GroupNorm> = {
       return output;
     };
     // 0 keeps the batch, whatever its size
-    const rows = node("Reshape", [emitter.name(x!), emitter.int64([0, groups, size])]);
+    const rows = node("Reshape", [asFloat32(x!, emitter), emitter.int64([0, groups, size])]);
     const standard = emitter.temporary();
     const kept = emitter.used(inverse!) ? [standard, emitter.temporary(), emitter.name(inverse!)] : [standard];
-    emitter.node("LayerNormalization", [rows, emitter.float(new Array(size).fill(1), x!.dtype)], kept, {
+    emitter.node("LayerNormalization", [rows, emitter.float(new Array(size).fill(1))], kept, {
       axis: { int: -1 },
       epsilon: { float: epsilon },
     });
-    const image = node("Reshape", [standard, emitter.int64([0, ...x!.shape.slice(1)])], emitter.name(normal!));
+    const image = inFloat32(normal!, emitter, (result) => {
+      node("Reshape", [standard, emitter.int64([0, ...x!.shape.slice(1)])], result);
+    });
     const perChannel = emitter.int64([1, channels, ...positionsOf(x!).map(() => 1)]);
-    const scaled = node("Mul", [image, node("Reshape", [emitter.name(gamma!), perChannel])]);
-    node("Add", [scaled, node("Reshape", [emitter.name(beta!), perChannel])], emitter.name(y!));
+    inFloat32(y!, emitter, (result) => {
+      const scaled = node("Mul", [image, node("Reshape", [asFloat32(gamma!, emitter), perChannel])]);
+      node("Add", [scaled, node("Reshape", [asFloat32(beta!, emitter), perChannel])], result);
+    });
   },
-  gradient: ({ inputs: [x, gamma], outputs: [, normal, inverse], attributes: { groups } }, [g]) => {
+  gradient: ({ inputs, outputs: [, half, inverse], attributes: { groups } }, [gradient]) => {
+    const x = inputs[0];
+    const [g, normal, gamma] = [gradient!, half!, inputs[1]!].map((tensor) => cast(tensor, "float32"));
     const [batch, channels] = x!.shape as [number, number];
     const each = channels / groups;
     const size = elementCount(x!.shape) / (batch * groups);
@@ -168,7 +191,8 @@ const groupNormOperation: Operation<GroupNorm> = {
     const factor = multiply(spread(inverse!), reshape(gamma!, [1, channels, ...positions.map(() => 1)]));
     const along = multiply(normal!, meanOfProduct);
     const dx = subtract(subtract(multiply(g!, factor), along), meanOfGradient);
-    return [dx, reduceSum(sums[1]!, 0), reduceSum(sums[0]!, 0)];
+    const [dGamma, dBeta] = [reduceSum(sums[1]!, 0), reduceSum(sums[0]!, 0)];
+    return [cast(dx, x!.dtype), cast(dGamma, inputs[1]!.dtype), cast(dBeta, inputs[2]!.dtype)];
   },
 };
 

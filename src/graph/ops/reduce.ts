@@ -13,6 +13,7 @@ import {
   type Tensor,
 } from "../tensor.js";
 import { cast, divide, equal, multiply, negate } from "./elementwise.js";
+import { asFloat32, inFloat32 } from "./half.js";
 import { expand, reshape } from "./shape.js";
 
 interface Reduction {
@@ -39,9 +40,9 @@ function reduction(
     },
     emit: ({ inputs, outputs, attributes }, emitter) => {
       if (onnx === "ReduceSum" && emitColumnSums(inputs[0]!, outputs[0]!, attributes.axes, emitter)) return;
-      emitter.node(onnx, [emitter.name(inputs[0]!), emitter.int64(attributes.axes)], [emitter.name(outputs[0]!)], {
-        keepdims: { int: attributes.keepDimensions ? 1 : 0 },
-      });
+      const operands = [asFloat32(inputs[0]!, emitter), emitter.int64(attributes.axes)];
+      const keepdims = { int: attributes.keepDimensions ? 1 : 0 };
+      inFloat32(outputs[0]!, emitter, (result) => emitter.node(onnx, operands, [result], { keepdims }));
     },
     gradient: ({ inputs: [x], outputs: [y], attributes: { axes } }, [g]) => {
       if (!isFloat(x!.dtype)) return [undefined];
