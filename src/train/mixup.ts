@@ -15,6 +15,13 @@ import { beta, type Random } from "../data/index.js";
 export const mixupKinds = ["big_vision", "timm", "bit", "bit_reversed"] as const;
 export type MixupKind = (typeof mixupKinds)[number];
 
+/** Mixup of a run. */
+export interface MixupSettings {
+  readonly kind: MixupKind;
+  /** Both parameters of the Beta distribution. */
+  readonly alpha: number;
+}
+
 /** A drawn mixup: out[i] = lambda * x[i] + (1 - lambda) * x[partner[i]]. */
 export interface Mixup {
   readonly lambda: number;

@@ -3,7 +3,8 @@ import { createHash } from "node:crypto";
 import { z } from "zod";
 import { didYouMean } from "../text/nearest.js";
 import type { Duration } from "./durations.js";
-import { objectiveSchema } from "./objectives/index.js";
+import { mixupKinds } from "./mixup.js";
+import { objectiveKind, objectiveSchema } from "./objectives/index.js";
 import { durationSchema } from "./recipe-duration.js";
 import { modelSchema } from "./recipe-model.js";
 import { averageSchema, optimizerSchema, schedulePatternsSchema, scheduleSchema } from "./recipe-optimizer.js";
@@ -56,6 +57,10 @@ export const recipeSchema = z
     total: totalSchema,
     /** What is minimised. */
     objective: objectiveSchema.prefault({ name: "softmax" }),
+    /** Images and their targets are mixed in pairs; alpha 0 leaves them as they are. */
+    mixup: z
+      .strictObject({ alpha: z.number().min(0), kind: z.enum(mixupKinds).default("big_vision") })
+      .default({ alpha: 0, kind: "big_vision" }),
     optimizer: optimizerSchema,
     schedule: scheduleSchema.default({ name: "cosine" }),
     /** Parameters with a schedule of their own, or null: frozen. */
@@ -90,6 +95,9 @@ export const recipeSchema = z
     const refuse = (path: string[], message: string) => context.addIssue({ code: "custom", path, message });
     if (recipe.microbatches !== undefined && recipe.batchSize % recipe.microbatches !== 0) {
       refuse(["microbatches"], `${recipe.microbatches} equal parts do not make up a batch of ${recipe.batchSize}`);
+    }
+    if (recipe.mixup.alpha > 0 && !objectiveKind(recipe.objective).mixes) {
+      refuse(["mixup"], `the objective "${recipe.objective.name}" has no targets to mix; leave mixup out`);
     }
     if (recipe.checkpoint.keepBest && !recipe.data.evaluation) {
       refuse(["checkpoint", "keepBest"], "needs data.evaluation to tell which checkpoint is best");

@@ -115,6 +115,7 @@ export function planRun(recipe: Recipe, datasetSize: number, classes: number, so
       batchSize: recipe.batchSize,
       evaluationBatchSize: recipe.batchSize,
       classes,
+      ...(recipe.mixup.alpha > 0 && { mixup: recipe.mixup }),
       valueRange: valueRangeOf(recipe.data.train.preprocessing),
       vectorTargets: sourceTargets || bringsTargets(recipe.data.train.preprocessing),
     },

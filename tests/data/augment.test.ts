@@ -175,6 +175,11 @@ test("views stacks draws of the inner ops, and its errors name them", async () =
   expect(parts[0]).not.toEqual(parts[1]);
   expect(parts[1]).not.toEqual(parts[2]);
   expect(await preprocessImage('views(3,"random_crop(8)|flip_lr")', image, { seed: 2 })).toEqual(found);
+  const two = await preprocessImage('branches("random_crop(8)|flip_lr","central_crop(8)")', image, { seed: 2 });
+  expect([two.height, two.width]).toEqual([16, 8]);
+  const centre = await preprocessImage("central_crop(8)", image);
+  expect(two.data.slice(two.data.length / 2)).toEqual(centre.data);
+  expect(() => preprocessing('branches("flip_lr","onehot(3)")')).toThrow(/not about the image; put it after branches/);
   expect(() => preprocessing('views(2,"flip_rl")')).toThrow(
     /in views\(2,"flip_rl"\): unknown preprocessing op "flip_rl".*did you mean "flip_lr"/,
   );

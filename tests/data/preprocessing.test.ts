@@ -341,6 +341,7 @@ test("ops leave the record they are given alone", async () => {
         rotate90: "rotate90(1)",
         patch_grid: "patch_grid(2,3,2)",
         views: 'views(2,"random_crop(4)|hsvnoise")',
+        branches: 'branches("random_crop(4)","central_crop(4)")',
       }[name] ?? name;
     await applyPreprocessing(preprocessing(text), record, createRandom(1));
     expect(image.data).toEqual(before);

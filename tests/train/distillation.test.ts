@@ -178,3 +178,42 @@ test("a teacher of other classes needs to be told so; then it is its agreement t
   expect(result.evaluation!.accuracy).toBeGreaterThanOrEqual(0);
   expect(result.evaluation!.loss).toBeGreaterThan(0);
 });
+
+describe("mixup", () => {
+  const random = seeded(21);
+  const image = Float32Array.from({ length: 4 * 16 * 16 * 3 }, () => 2 * random() - 1);
+
+  test("mixes images and targets of a classifier with one lambda and one pairing, drawn from seed and step", async () => {
+    const tiny = tinyRecipe(join(folder, "mixed"));
+    const recipe = resolveRecipe({ ...tiny, mixup: { alpha: 1 } });
+    const [first, second] = await feedsOf(recipe, image, 16);
+    const [again] = await feedsOf(recipe, image, 16);
+    expect(first).toEqual(again);
+    const targets = first["targets"] as Float32Array;
+    const lambda = targets[0]!;
+    expect(lambda).toBeGreaterThanOrEqual(0.5);
+    expect((second["targets"] as Float32Array)[0]).not.toBe(lambda);
+    // example 0 is mixed with the last, each other one with the one before (papers.md 5.5)
+    expect(targets[3]).toBeCloseTo(1 - lambda, 6);
+    expect(targets[4]).toBeCloseTo(1 - lambda, 6);
+    const one = image.length / 4;
+    expect(first["image"]![7]).toBeCloseTo(lambda * image[7]! + (1 - lambda) * image[3 * one + 7]!, 5);
+  });
+
+  test("a consistent teacher sees the mixture itself; an independent one's answers are mixed", async () => {
+    const consistent = resolveRecipe({ ...distilled(), mixup: { alpha: 1 } });
+    const [mixed] = await feedsOf(consistent, image, 16);
+    const [asked] = await feedsOf(distilled(), mixed["image"] as Float32Array, 16);
+    expect(mixed["teacher0"]).toEqual(asked["teacher0"]);
+
+    const stacked = new Float32Array(2 * image.length);
+    const one = image.length / 4;
+    for (let i = 0; i < 8; i++) stacked.set(image.subarray((i >> 1) * one, ((i >> 1) + 1) * one), i * one);
+    const separate = resolveRecipe({ ...distilled({ views: "independent" }), mixup: { alpha: 1 } });
+    const [first] = await feedsOf(separate, stacked, 32);
+    const [clean] = await feedsOf(distilled(), image, 16);
+    const [p, q] = [clean["teacher0"]!, first["teacher0"]!].map((values) => values as Float32Array);
+    const lambda = (Number(first["image"]![0]) - image[3 * one]!) / (image[0]! - image[3 * one]!);
+    expect(q![0]).toBeCloseTo(lambda * p![0]! + (1 - lambda) * p![12]!, 4);
+  });
+});

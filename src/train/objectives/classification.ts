@@ -1,11 +1,12 @@
 // What objectives with one row of targets an image share: classification by softmax or sigmoid, of labels or of vectors of
 // labels.
-import type { Batch } from "../../data/index.js";
+import type { Batch, Random } from "../../data/index.js";
 import { input, reduceMean, type Tensor } from "../../graph/index.js";
 import { model as network, requireClassifier } from "../../models/index.js";
 import type { Feeds, Results } from "../../runtime/index.js";
 import { argmax } from "../argmax.js";
 import { type LossName, losses, smoothTargets, targetsOf } from "../losses.js";
+import { drawMixup, mixImages } from "../mixup.js";
 import type { Objective, ObjectiveContext, ObjectiveEvaluation } from "./objective.js";
 
 export interface ClassificationSettings {
@@ -19,8 +20,9 @@ export type ClassificationContext = Omit<ObjectiveContext, "openTeacher">;
 
 /** The objective of a classifier with targets of its training source. Throws RangeError when the model has no head or does not pool. */
 export function classification(settings: ClassificationSettings, context: ClassificationContext): Objective {
-  const { model, batchSize, image: sides, classes, vectorTargets } = context;
+  const { model, batchSize, image: sides, classes } = context;
   requireClassifier(model);
+  const vectorTargets = context.vectorTargets || context.mixup !== undefined;
   const image = input("image", "float32", [batchSize, ...sides]);
   const target: Readonly<Record<string, Tensor>> = vectorTargets
     ? { targets: input("targets", "float32", [batchSize, classes]) }
@@ -33,10 +35,11 @@ export function classification(settings: ClassificationSettings, context: Classi
       const targets = part["targets"] ?? targetsOf(part["label"]!, classes);
       return { loss: reduceMean(losses[settings.loss](logits!, smoothTargets(targets, settings.labelSmoothing))) };
     },
-    feeds: ({ train }): Feeds =>
-      vectorTargets
-        ? { image: train.image, targets: targetVectors(train, classes) }
-        : { image: train.image, label: train.label },
+    feeds: ({ train }, random): Feeds => {
+      if (!vectorTargets) return { image: train.image, label: train.label };
+      const { mix } = drawMix(context, random);
+      return { image: mix(train.image), targets: mix(targetVectors(train, classes)) };
+    },
     evaluation: classifierEvaluation(settings.loss, context),
   };
 }
@@ -55,6 +58,13 @@ export function targetVectors(batch: Pick<Batch, "label" | "labels">, classes: n
   const out = new Float32Array(batch.label.length * classes);
   for (const [i, label] of batch.label.entries()) out[i * classes + label] = 1;
   return out;
+}
+
+/** One draw of the run's mixup, for images [N, ...] and targets [N, ...] alike; without mixup things stay as they are. */
+export function drawMix({ mixup, batchSize }: Pick<ObjectiveContext, "mixup" | "batchSize">, random: Random) {
+  if (!mixup) return { mix: (values: Float32Array) => values };
+  const { lambda, partner } = drawMixup(mixup.kind, mixup.alpha, batchSize, random);
+  return { mix: (values: Float32Array) => mixImages(values, lambda, partner) };
 }
 
 /** Top-1 accuracy and loss of the network's own head against labels. */

@@ -27,7 +27,7 @@ import {
 import { model as network, requireClassifier } from "../../models/index.js";
 import { argmax } from "../argmax.js";
 import type { Teacher } from "../teachers.js";
-import { classifierEvaluation, rowOf } from "./classification.js";
+import { classifierEvaluation, drawMix, rowOf } from "./classification.js";
 import type { Objective, ObjectiveContext, ObjectiveEvaluation, ObjectiveKind } from "./objective.js";
 
 const count = z.number().int().positive();
@@ -58,6 +58,7 @@ export const distillation: ObjectiveKind<Settings> = {
   streams: ["train"],
   headClasses: (settings, classes) => settings.classes ?? classes,
   probabilities: "softmax",
+  mixes: true,
   open: openDistillation,
 };
 
@@ -116,10 +117,16 @@ async function openDistillation(settings: Settings, context: ObjectiveContext): 
       );
       return { loss: losses.reduce((total, loss) => add(total, loss)) };
     },
-    feeds: async ({ train }) => {
-      const views = settings.views === "consistent" ? sameView(train, context) : ownView(train, context);
-      const feeds: Record<string, NumericArray> = { image: views.student };
-      for (const [i, ask] of asked.entries()) feeds[`teacher${i}`] = await ask(views.teacher, train.indices);
+    feeds: async ({ train }, random) => {
+      const consistent = settings.views === "consistent";
+      const views = consistent ? sameView(train, context) : ownView(train, context);
+      const { mix } = drawMix(context, random);
+      const student = mix(views.student);
+      const feeds: Record<string, NumericArray> = { image: student };
+      for (const [i, ask] of asked.entries()) {
+        const answer = await ask(consistent ? student : views.teacher, train.indices);
+        feeds[`teacher${i}`] = consistent ? answer : mix(answer);
+      }
       return feeds;
     },
     evaluation:

@@ -5,6 +5,7 @@ import type { NumericArray, Tensor } from "../../graph/index.js";
 import type { ModelConfig } from "../../models/index.js";
 import type { Scope } from "../../nn/index.js";
 import type { Feeds, Results } from "../../runtime/index.js";
+import type { MixupSettings } from "../mixup.js";
 import type { Teacher, TeacherSettings } from "../teachers.js";
 import type { ValueRange } from "../value-range.js";
 
@@ -32,6 +33,8 @@ export interface ObjectiveContext {
   readonly classes: number;
   /** Do batches bring vectors of targets [N, classes] (`labels`) beside single labels? */
   readonly vectorTargets: boolean;
+  /** How images and targets are mixed; undefined: not at all. */
+  readonly mixup?: MixupSettings;
   /** Opens a network that teaches, for images and batches as these; the objective closes it. */
   openTeacher(settings: TeacherSettings): Promise<Teacher>;
 }
@@ -78,6 +81,8 @@ export interface ObjectiveKind<Settings> {
   headClasses(settings: Settings, classes: number): number;
   /** How the head's logits become probabilities; undefined without a head. */
   readonly probabilities: "softmax" | "sigmoid" | undefined;
+  /** Can images be mixed, and what they are trained towards with them? */
+  readonly mixes?: boolean;
   open(settings: Settings, context: ObjectiveContext): Promise<Objective> | Objective;
 }
 

@@ -11,5 +11,6 @@ export const sigmoid: ObjectiveKind<z.output<typeof sigmoidSchema>> = {
   streams: ["train"],
   headClasses: (_, classes) => classes,
   probabilities: "sigmoid",
+  mixes: true,
   open: (_, context) => classification({ loss: "sigmoid", labelSmoothing: 0 }, context),
 };

@@ -13,5 +13,6 @@ export const softmax: ObjectiveKind<z.output<typeof softmaxSchema>> = {
   streams: ["train"],
   headClasses: (_, classes) => classes,
   probabilities: "softmax",
+  mixes: true,
   open: ({ labelSmoothing }, context) => classification({ loss: "softmax", labelSmoothing }, context),
 };

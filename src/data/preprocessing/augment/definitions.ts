@@ -1,7 +1,7 @@
 /** The augmentations as preprocessing ops: names, parameters and what each does to a record. */
 import { ExampleError, type PixelImage, type RawImage } from "../../image.js";
 import type { Random } from "../../random.js";
-import { type DataRecord, type OpDefinition, onPixels } from "../op.js";
+import { type DataRecord, type InnerPipeline, type OpDefinition, onPixels, type Transform } from "../op.js";
 import { augregSettings } from "./augreg.js";
 import { drawHsvChange, hsvNoise, meanGrey } from "./colour.js";
 import { patchGrid, rotate90, stackRows, standardise } from "./patches.js";
@@ -119,34 +119,51 @@ export const augmentDefinitions: Readonly<Record<string, OpDefinition>> = {
       { name: "ops", type: "text" },
     ],
     create: (args, pipeline) => {
-      const text = args["ops"] as string;
       const count = args["count"] as number;
-      const within = `in views(${count},"${text}")`;
-      let inner: ReturnType<typeof pipeline>;
-      try {
-        inner = pipeline(text);
-      } catch (error) {
-        throw new Error(`${within}: ${error instanceof Error ? error.message : String(error)}`, { cause: error });
-      }
-      const other = inner.ops.find((op) => !op.changesImage);
-      if (other) throw new Error(`${within}: ${other.name} is not about the image; put it after views`);
-      return async (record, random) => {
-        const images: PixelImage[] = [];
-        try {
-          for (let i = 0; i < count; i++) images.push(requirePixels(await inner.apply(record, random)));
-          return { ...record, image: stackRows(images) };
-        } catch (error) {
-          const reason =
-            error instanceof ExampleError ? error.reason : error instanceof Error ? error.message : String(error);
-          throw new ExampleError(record.id, `${within}: ${reason}`, error);
-        }
-      };
+      const text = args["ops"] as string;
+      return stacked(`views(${count},"${text}")`, Array(count).fill(text), pipeline);
+    },
+  },
+  branches: {
+    summary: "apply each of the inner pipelines and stack the two results: an image of 2*H x W, the first above",
+    random: true,
+    changesImage: true,
+    parameters: [
+      { name: "first", type: "text" },
+      { name: "second", type: "text" },
+    ],
+    create: (args, pipeline) => {
+      const texts = [args["first"] as string, args["second"] as string];
+      return stacked(`branches(${texts.map((text) => `"${text}"`).join(",")})`, texts, pipeline);
     },
   },
 };
 
+/** The results of several inner pipelines, one below the other; errors say that they come from within `written`. */
+function stacked(written: string, texts: readonly string[], pipeline: InnerPipeline): Transform {
+  const within = `in ${written}`;
+  const parsed = new Map<string, ReturnType<InnerPipeline>>();
+  try {
+    for (const text of texts) if (!parsed.has(text)) parsed.set(text, pipeline(text));
+  } catch (error) {
+    throw new Error(`${within}: ${error instanceof Error ? error.message : String(error)}`, { cause: error });
+  }
+  const other = [...parsed.values()].flatMap(({ ops }) => ops).find((op) => !op.changesImage);
+  if (other) throw new Error(`${within}: ${other.name} is not about the image; put it after ${written.split("(")[0]}`);
+  return async (record, random) => {
+    const images: PixelImage[] = [];
+    try {
+      for (const text of texts) images.push(requirePixels(await parsed.get(text)!.apply(record, random)));
+      return { ...record, image: stackRows(images) };
+    } catch (error) {
+      const reason =
+        error instanceof ExampleError ? error.reason : error instanceof Error ? error.message : String(error);
+      throw new ExampleError(record.id, `${within}: ${reason}`, error);
+    }
+  };
+}
+
 function requirePixels({ image }: DataRecord): PixelImage {
-  if (image.kind === "encoded")
-    throw new Error("the inner ops leave the image an encoded file; put decode before views");
+  if (image.kind === "encoded") throw new Error("the inner ops leave the image an encoded file; put decode before it");
   return image;
 }
