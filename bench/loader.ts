@@ -7,6 +7,9 @@
  * bytes. The loader does that and shuffles, converts to floating point, batches and hands over from its own thread. Both take
  * turns within each round, so that a busy machine slows both; the figure is the median of the rounds. Nothing is cached.
  * Without --source the embedded clothing photos are written to a temporary folder first.
+ *
+ * With --augment it measures what RandAugment costs instead: decode, inception crop to --size (224 there), flip, with and
+ * without randaug(2,15), images a second of the loader, taking turns.
  */
 import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { cpus, tmpdir } from "node:os";
@@ -25,13 +28,14 @@ interface Case {
 const { values } = parseArgs({
   options: {
     source: { type: "string" },
-    size: { type: "string", default: "64" },
+    size: { type: "string" },
+    augment: { type: "boolean", default: false },
     seconds: { type: "string", default: "2" },
     rounds: { type: "string", default: "5" },
     json: { type: "boolean", default: false },
   },
 });
-const size = Number(values.size);
+const size = Number(values.size ?? (values.augment ? 224 : 64));
 const seconds = Number(values.seconds);
 const rounds = Number(values.rounds);
 const random = createRandom("bench loader");
@@ -81,7 +85,11 @@ async function sharpRate(files: readonly File[], lanes: number, { alone }: Case)
 }
 
 /** Images a second that come out of a loader with one thread and `lanes` images in flight, after its first batches. */
-async function loaderRate(source: ImageSource, lanes: number, { preprocessing }: Case): Promise<number> {
+async function loaderRate(
+  source: ImageSource,
+  lanes: number,
+  { preprocessing }: Pick<Case, "preprocessing">,
+): Promise<number> {
   const loader = createLoader(source, { batchSize: 32, preprocessing, concurrency: lanes, cacheBytes: 0 });
   try {
     // The thread's start is not the loader's rate.
@@ -112,10 +120,33 @@ async function writeFiles(folder: string): Promise<void> {
 
 const median = (list: readonly number[]): number => [...list].sort((a, b) => a - b)[Math.floor(list.length / 2)]!;
 
-const temporary = values.source === undefined ? await mkdtemp(join(tmpdir(), "fovea-bench-")) : undefined;
-try {
-  if (temporary) await writeFiles(temporary);
-  const source = await openSource(`folder:${values.source ?? temporary}`);
+/** The loader's images a second without and with RandAugment, and what the second is of the first. */
+async function measureAugmentation(source: ImageSource): Promise<void> {
+  const plain = `decode|inception_crop(${size})|flip_lr`;
+  const augmented = `${plain}|randaug(2,15)`;
+  const pairs: [number, number][] = [];
+  for (let round = 0; round < rounds; round++) {
+    const without = await loaderRate(source, 2, { preprocessing: plain });
+    pairs.push([without, await loaderRate(source, 2, { preprocessing: augmented })]);
+  }
+  const report = {
+    size,
+    imagesPerSecondWithout: median(pairs.map(([without]) => without)),
+    imagesPerSecondWith: median(pairs.map(([, rate]) => rate)),
+    ratio: median(pairs.map(([without, rate]) => rate / without)),
+    preprocessing: augmented,
+    cpu: cpus()[0]?.model,
+    cores: cpus().length,
+  };
+  if (values.json) console.log(JSON.stringify(report, undefined, 2));
+  else {
+    const [without, rate] = [report.imagesPerSecondWithout.toFixed(0), report.imagesPerSecondWith.toFixed(0)];
+    console.log(`${plain}: ${without}/s, with randaug(2,15): ${rate}/s, ratio ${report.ratio.toFixed(2)}`);
+  }
+}
+
+/** Every case with one and with two images in flight. */
+async function measureAgainstSharp(source: ImageSource): Promise<void> {
   const files: File[] = [];
   for (let i = 0; i < source.length; i++) {
     const { id, image } = await source.get(i);
@@ -159,6 +190,13 @@ try {
   };
   if (values.json) console.log(JSON.stringify(report, undefined, 2));
   else console.log(`least ratio ${report.ratio.toFixed(2)} (to reach: 0.9)`);
+}
+
+const temporary = values.source === undefined ? await mkdtemp(join(tmpdir(), "fovea-bench-")) : undefined;
+try {
+  if (temporary) await writeFiles(temporary);
+  const source = await openSource(`folder:${values.source ?? temporary}`);
+  await (values.augment ? measureAugmentation(source) : measureAgainstSharp(source));
   await source.close();
 } finally {
   if (temporary) await rm(temporary, { recursive: true });

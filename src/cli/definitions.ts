@@ -276,11 +276,17 @@ export const data = defineArguments({
       type: "boolean",
       description: "Decode every image, not a sample, and look for images that are there twice",
     },
+    augmentations: {
+      type: "string",
+      valueHint: "file.html",
+      description: "Also write a page that shows every augmentation at several strengths on the source's first image",
+    },
   },
   examples: [
     { line: "fovea data photos/", does: "its splits, classes, sizes and what is odd about it" },
     { line: "fovea data photos.tar --split test --check", does: "every image of a split; exits 1 when one is broken" },
     { line: 'fovea data "generated:shapes?label=count" --json', does: "a generated set, as JSON" },
+    { line: "fovea data photos/ --augmentations sheet.html", does: "what RandAugment and the others do to a photo" },
     {
       line: 'fovea data "generated:fractals?categories=10&instances=100"',
       does: "fractals after FractalDB, each class a system of maps; a wrong option is answered with all of them",

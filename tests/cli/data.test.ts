@@ -1,5 +1,5 @@
 /** `fovea data` on folders made for the purpose. */
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import sharp from "sharp";
@@ -123,4 +123,15 @@ test("data fractals writes categories that a spec reads, and keeps a file that i
   expect(await run(["data", "fractals", file, "--categories", "2"])).toBe(1);
   expect(stderr).toMatch(/is there already/);
   expect(await run(["data", "fractals", join(folder, "x.csv"), "--fill", "2"])).toBe(2);
+});
+
+test("a page of augmentations", async () => {
+  const file = join(folder, "sheet.html");
+  expect(await run(["data", folder, "--augmentations", file])).toBe(0);
+  expect(stdout).toContain(`augmentations of its first image: ${file}`);
+  const page = readFileSync(file, "utf8");
+  for (const name of ["AutoContrast", "SolarizeAdd", "hsvnoise", "randaug(layers, magnitude"])
+    expect(page).toContain(name);
+  // Sixteen ops at five magnitudes and seven pipelines with five seeds.
+  expect(page.match(/<image /g)).toHaveLength(23 * 5);
 });

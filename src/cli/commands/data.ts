@@ -1,5 +1,7 @@
 /** `fovea data`: what a source of images holds, and what is wrong with it. */
-import { describeSource, type SourceDescription } from "../../data/index.js";
+import { writeFile } from "node:fs/promises";
+import { describeSource, openSource, type SourceDescription } from "../../data/index.js";
+import { augmentationSheet } from "../augmentation-sheet.js";
 import { type CommandResult, defineCommand } from "../command.js";
 import { data } from "../definitions.js";
 
@@ -47,11 +49,29 @@ export function dataResult(description: SourceDescription): CommandResult {
   return { document: description, text: parts.join("\n\n"), failed: problems.some(({ level }) => level === "error") };
 }
 
-export const command = defineCommand(data, async ({ args }) =>
-  dataResult(
-    await describeSource(args.source, {
-      ...(args.split !== undefined && { split: args.split }),
-      ...(args.check && { sample: Number.POSITIVE_INFINITY }),
-    }),
-  ),
-);
+/** Writes the page of augmentations of the first image of the split (train unless given). */
+async function writeSheet(spec: string, split: string | undefined, file: string): Promise<void> {
+  const source = await openSource(spec, split === undefined ? {} : { split });
+  try {
+    const { image, id } = await source.get(0);
+    await writeFile(file, await augmentationSheet(image, id));
+  } finally {
+    await source.close();
+  }
+}
+
+export const command = defineCommand(data, async ({ args }) => {
+  const description = await describeSource(args.source, {
+    ...(args.split !== undefined && { split: args.split }),
+    ...(args.check && { sample: Number.POSITIVE_INFINITY }),
+  });
+  const result = dataResult(description);
+  const file = args.augmentations;
+  if (file === undefined) return result;
+  await writeSheet(args.source, args.split ?? description.splits[0]?.split, file);
+  return {
+    ...result,
+    document: { ...description, augmentations: file },
+    text: `${result.text}\n\naugmentations of its first image: ${file}`,
+  };
+});
