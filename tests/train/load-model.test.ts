@@ -234,6 +234,22 @@ describe("preprocessing for evaluation", () => {
     ["decode|resize(40)|random_crop(32)|flip_lr|value_range", 32, "decode|resize(40)|central_crop(32)|value_range"],
     ["decode|inception_crop|resize(32)|value_range", 32, "decode|resize(32)|value_range"],
     ["decode|flip_lr|value_range|onehot(10)", 32, "decode_resize(32)|value_range"],
+    ["decode|resize(32)|flip_lr|augreg(medium1)|value_range", 32, "decode|resize(32)|value_range"],
+    [
+      'decode|views(8,"inception_crop(32)|hsvnoise|flip_lr")|value_range',
+      32,
+      "decode|resize_small(37)|central_crop(32)|value_range",
+    ],
+    [
+      "decode|resize(40)|grey_random|patch_grid(2,16,8)|standardise(8)",
+      [32, 8] as [number, number],
+      "decode|resize(40)|patch_grid(2,16,8,place=centre)|standardise(8)",
+    ],
+    [
+      "decode|resize(8,24)|rotate90(1)|value_range",
+      [24, 8] as [number, number],
+      "decode|resize(8,24)|rotate90(1)|value_range",
+    ],
     ["decode|resize_small(32)|flip_lr|value_range", 32, "decode|resize_small(32)|central_crop(32)|value_range"],
     ["flip_lr|value_range", 32, "decode_resize(32)|value_range"],
     ["decode_resize(32,fit=fill)|flip_lr|value_range|keep(image,label)", 32, "decode_resize(32,fit=fill)|value_range"],
