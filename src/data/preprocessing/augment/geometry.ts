@@ -20,7 +20,8 @@ export const fillValue = 128;
 export function affine(image: RawImage, [a, b, c, d, e, f]: Affine): RawImage {
   const { height, width, channels, data } = image;
   const out = blankLike(image, height, width);
-  out.data.fill(fillValue);
+  const filled = out.data;
+  filled.fill(fillValue);
   const round = Math.fround;
   // The products of one coordinate only are the same in every row or column.
   const byColumn = (factor: number) => Float32Array.from({ length: width }, (_, x) => round(factor) * x);
@@ -36,7 +37,7 @@ export function affine(image: RawImage, [a, b, c, d, e, f]: Affine): RawImage {
       // Rounded away from zero, -0.5 is outside, and so is W - 0.5.
       if (!(column > -0.5 && column < right && row > -0.5 && row < bottom)) continue;
       const from = (Math.floor(row + 0.5) * width + Math.floor(column + 0.5)) * channels;
-      for (let channel = 0; channel < channels; channel++) out.data[to + channel] = data[from + channel]!;
+      for (let channel = 0; channel < channels; channel++) filled[to + channel] = data[from + channel]!;
     }
   }
   return out;

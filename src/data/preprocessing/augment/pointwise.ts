@@ -10,13 +10,14 @@ const round = Math.fround;
 export function applyTables(image: RawImage, tables: readonly Uint8Array[]): RawImage {
   const out = blankLike(image, image.height, image.width);
   const { channels, data } = image;
+  const to = out.data;
   if (tables.length === 1) {
     const table = tables[0]!;
-    for (let i = 0; i < data.length; i++) out.data[i] = table[data[i]!]!;
+    for (let i = 0; i < data.length; i++) to[i] = table[data[i]!]!;
   } else {
     for (let c = 0; c < channels; c++) {
       const table = tables[c]!;
-      for (let i = c; i < data.length; i += channels) out.data[i] = table[data[i]!]!;
+      for (let i = c; i < data.length; i += channels) to[i] = table[data[i]!]!;
     }
   }
   return out;
@@ -78,11 +79,12 @@ export function color(image: RawImage, factor: number): RawImage {
   const scaled = Float32Array.from({ length: 511 }, (_, i) => round(factor) * (i - 255));
   const lights = grey(image);
   const { data } = image;
-  for (let i = 0; i < data.length; ) {
-    const light = lights[i / 3]!;
+  const to = out.data;
+  for (let pixel = 0, i = 0; pixel < lights.length; pixel++) {
+    const light = lights[pixel]!;
     for (const end = i + 3; i < end; i++) {
       const value = round(light + scaled[data[i]! - light + 255]!);
-      out.data[i] = value < 0 ? 0 : value > 255 ? 255 : value;
+      to[i] = value < 0 ? 0 : value > 255 ? 255 : value;
     }
   }
   return out;
@@ -104,6 +106,9 @@ export function contrast(image: RawImage, factor: number, target: ContrastTarget
   return applyTables(image, [tableOf((x) => blended(light, x, round(factor)))]);
 }
 
+/** x / 13, cut off, for every weighted sum of nine pixels. */
+const thirteenths = Uint8Array.from({ length: 13 * 255 + 1 }, (_, x) => x / 13);
+
 /**
  * Blends with the image smoothed by [[1,1,1],[1,5,1],[1,1,1]] / 13. The outermost pixels stay as they are. The smoothed value
  * is the sum in whole numbers over 13, cut off; the reference sums in float32 in an order that is not established, and may be
@@ -113,15 +118,16 @@ export function sharpness(image: RawImage, factor: number): RawImage {
   if (factor === 1) return image;
   const { height, width, channels, data } = image;
   const out = { ...image, data: data.slice() };
+  const to = out.data;
   const stride = width * channels;
   const scaled = Float32Array.from({ length: 511 }, (_, i) => round(factor) * (i - 255));
   for (let y = 1; y < height - 1; y++) {
     for (let i = y * stride + channels; i < (y + 1) * stride - channels; i++) {
       const above = data[i - stride - channels]! + data[i - stride]! + data[i - stride + channels]!;
       const below = data[i + stride - channels]! + data[i + stride]! + data[i + stride + channels]!;
-      const smooth = Math.floor((above + below + data[i - channels]! + data[i + channels]! + 5 * data[i]!) / 13);
+      const smooth = thirteenths[above + below + data[i - channels]! + data[i + channels]! + 5 * data[i]!]!;
       const value = round(smooth + scaled[data[i]! - smooth + 255]!);
-      out.data[i] = value < 0 ? 0 : value > 255 ? 255 : value;
+      to[i] = value < 0 ? 0 : value > 255 ? 255 : value;
     }
   }
   return out;
