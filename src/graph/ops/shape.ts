@@ -1,4 +1,4 @@
-// Operations that move values without computing: reshape, transpose, slice, pad, concat, split, expand, gather of rows.
+// Operations that move values without computing: reshape, transpose, slice, reverse, pad, concat, split, expand, gather of rows.
 import {
   apply,
   broadcastShapes,
@@ -170,6 +170,31 @@ export function sliceAxis(x: Tensor, axis: number, start: number, end: number): 
     x.shape.map((_, i) => (i === along ? start : 0)),
     x.shape.map((side, i) => (i === along ? end : side)),
   );
+}
+
+const reverseOperation: Operation<{ axes: readonly number[] }> = {
+  name: "reverse",
+  infer: ([x]) => [x!],
+  emit: ({ inputs, outputs, attributes: { axes } }, emitter) => {
+    const sides = axes.map((axis) => inputs[0]!.shape[axis]!);
+    const last = emitter.int64(sides.map((side) => side - 1));
+    // one before the first entry, counted from the end
+    const before = emitter.int64(sides.map((side) => -side - 1));
+    const back = emitter.int64(sides.map(() => -1));
+    emitter.node(
+      "Slice",
+      [emitter.name(inputs[0]!), last, before, emitter.int64(axes), back],
+      [emitter.name(outputs[0]!)],
+    );
+  },
+  gradient: ({ attributes: { axes } }, [g]) => [reverse(g!, axes)],
+};
+
+/** The entries along the given axes from last to first. Throws ShapeError. */
+export function reverse(x: Tensor, axes: readonly number[]): Tensor {
+  const along = [...new Set(axes.map((axis) => resolveAxis("reverse", axis, x.shape.length)))];
+  if (along.length === 0) return x;
+  return apply(reverseOperation, [x], { axes: along })[0]!;
 }
 
 const padOperation: Operation<{ before: readonly number[]; after: readonly number[]; value: number }> = {

@@ -1,5 +1,6 @@
 /** Moving values: reshape, transpose, slice, pad, concat, split, expand. */
 import * as g from "../../../src/graph/index.js";
+import { type Array64, at, build } from "../../support/arrays.js";
 import { normal, type OperationCase, of, row } from "../../support/conformance.js";
 import * as r from "../../support/reference.js";
 
@@ -330,6 +331,30 @@ const expandCases = [
   ),
 ];
 
+const reversed = (x: Array64, axes: readonly number[]) =>
+  build(x.shape, (index) =>
+    at(
+      x,
+      index.map((i, axis) => (axes.includes(axis) ? x.shape[axis]! - 1 - i : i)),
+    ),
+  );
+const reverseCases = [
+  row(
+    "reverse",
+    "reverse",
+    [normal(2, 3, 4)],
+    (x) => [g.reverse(x, [1]), g.reverse(x, [0, -1]), g.reverse(x, [])],
+    (x) => [reversed(x, [1]), reversed(x, [0, 2]), x],
+  ),
+  row(
+    "reverse of int32",
+    "reverse",
+    [of([4], [1, 2, 3, 4], "int32")],
+    (x) => g.reverse(x, [0]),
+    (x) => reversed(x, [0]),
+  ),
+];
+
 /** A chain of moves whose gradient passes through all of them. */
 const chain = [
   row(
@@ -356,5 +381,6 @@ export const moveCases: readonly OperationCase[] = [
   ...padCases,
   ...joinCases,
   ...expandCases,
+  ...reverseCases,
   ...chain,
 ];
