@@ -111,9 +111,15 @@ export interface ViTOutput {
 /**
  * The logits and intermediates of images [N, H, W, C] scaled to [-1, 1]. Throws ShapeError when the image is smaller
  * than a patch or the width does not divide into heads, RangeError when it does not divide by the position embedding or the
- * norm shall follow another pooling than the mean.
+ * norm shall follow another pooling than the mean. `corrupt` changes the tokens [N, rows * columns, d] before positions are
+ * added (masked patch prediction).
  */
-export function vit(scope: Scope, image: Tensor, config: ViTConfig): ViTOutput {
+export function vit(
+  scope: Scope,
+  image: Tensor,
+  config: ViTConfig,
+  corrupt: (tokens: Tensor) => Tensor = (tokens) => tokens,
+): ViTOutput {
   const normLast = config.poolNorm === "after";
   if (normLast && config.pooling !== "gap") {
     throw new RangeError(`poolNorm "after" is for pooling "gap" (timm's fc_norm); this pools by "${config.pooling}"`);
@@ -122,7 +128,7 @@ export function vit(scope: Scope, image: Tensor, config: ViTConfig): ViTOutput {
   const { tokens, rows, columns } = patchEmbedding(scope.at("embedding"), features, config);
   const grid = { rows, columns };
   scope.name("stem", tokens);
-  let x = dropout(scope, withPositions(scope, tokens, grid, config), config.dropout);
+  let x = dropout(scope, withPositions(scope, corrupt(tokens), grid, config), config.dropout);
   scope.name("withPositions", x);
   const encoder = scope.at("Transformer");
   for (let l = 0; l < config.depth; l++) {

@@ -65,17 +65,18 @@ export const xavierUniform =
     return filled(shape, () => bound * (2 * random() - 1));
   };
 
+/** Normal numbers of a standard deviation, drawn again beyond two of them (the deviation is that before the cut). */
+export const truncatedNormal =
+  (standardDeviation: number): Initializer =>
+  (shape, random) =>
+    filled(shape, () => {
+      let value = gaussian(random);
+      while (Math.abs(value) > 2) value = gaussian(random);
+      return standardDeviation * value;
+    });
+
 // standard deviation of a standard normal truncated at two deviations, as flax divides by it (papers.md 1.3)
 const truncatedDeviation = 0.87962566103423978;
 
 /** Truncated normal (at two deviations) of variance 1 / fanIn. */
-export const lecunNormal =
-  (fanIn: number): Initializer =>
-  (shape, random) => {
-    const deviation = Math.sqrt(1 / fanIn) / truncatedDeviation;
-    return filled(shape, () => {
-      let value = gaussian(random);
-      while (Math.abs(value) > 2) value = gaussian(random);
-      return deviation * value;
-    });
-  };
+export const lecunNormal = (fanIn: number): Initializer => truncatedNormal(Math.sqrt(1 / fanIn) / truncatedDeviation);

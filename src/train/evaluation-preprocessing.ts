@@ -22,6 +22,9 @@ import { imageShape } from "./settings.js";
  *   middle out and leaves an image of that size as it is; where it fixes the smaller side, `central_crop` is added;
  * - `to_rgb` or `grey` is added where the channels may not be the model's.
  *
+ * Where a stack of views, branches or patches is not what fits the model, its pictures were seen one by one: the image itself, without
+ * being cut or doubled, is brought to the model's size.
+ *
  * Throws RangeError for a model of other than 1 or 3 channels.
  */
 export function evaluationPreprocessing(recipe: Pick<Recipe, "data" | "model">): string {
@@ -65,6 +68,15 @@ function deterministic(op: PreprocessingOp): Preprocessing {
   return [];
 }
 
+/** A pipeline without ops that stack pictures: one view, the first branch, and the image that patches are cut from. */
+function unstacked(pipeline: Preprocessing): Preprocessing {
+  return pipeline.flatMap((op) => {
+    if (op.name === "patch_grid") return [];
+    const inner = op.name === "views" ? op.args["ops"] : op.name === "branches" ? op.args["first"] : undefined;
+    return inner === undefined ? [op] : unstacked(withoutRandomOps(preprocessing(inner as string)));
+  });
+}
+
 /** What is known of every image after an op, whatever came in. */
 interface Known {
   readonly height?: number;
@@ -102,9 +114,11 @@ function after(known: Known, { name, args }: PreprocessingOp): Known {
       if ((args["k"] as number) % 2 === 0 || known.height === undefined || known.width === undefined) return known;
       return { ...known, height: known.width, width: known.height };
     }
-    case "views": {
-      const { smaller: _, ...inner } = preprocessing(args["ops"] as string).reduce(after, known);
-      return inner.height === undefined ? inner : { ...inner, height: inner.height * (args["count"] as number) };
+    case "views":
+    case "branches": {
+      const [ops, count] = name === "views" ? [args["ops"], args["count"] as number] : [args["first"], 2];
+      const { smaller: _, ...inner } = preprocessing(ops as string).reduce(after, known);
+      return inner.height === undefined ? inner : { ...inner, height: inner.height * count };
     }
     case "to_rgb":
       return { ...known, channels: 3 };
@@ -120,7 +134,10 @@ function fitted(given: Preprocessing, height: number, width: number, channels: n
     throw new RangeError(`the model takes images of ${channels} channels; files of images give 1 (grey) or 3 (colour)`);
   }
   const decodes = (op: PreprocessingOp) => op.name === "decode" || op.name === "decode_resize";
-  const pixels = given.filter((op) => op.changesImage);
+  const whole = given.filter((op) => op.changesImage);
+  const stack = whole.some(({ name }) => name === "patch_grid" || name === "views" || name === "branches");
+  const made = whole.reduce(after, {});
+  const pixels = stack && !(made.height === height && made.width === width) ? unstacked(whole) : whole;
   let ops: Preprocessing = pixels.some(decodes) ? pixels : [...preprocessing("decode(0)"), ...pixels];
   let known = ops.reduce(after, {});
   if ((known.height === undefined || known.width === undefined) && known.smaller === undefined) {

@@ -1,7 +1,15 @@
-/** What decides a run and can be compared with another's. */
+/** What decides a run and can be compared with another's, and runs that are stopped on the way. */
 import { join } from "node:path";
 import { expect } from "vitest";
-import { latestCheckpoint, type MetricsRecord, readMetrics } from "../../src/train/index.js";
+import {
+  latestCheckpoint,
+  type MetricsRecord,
+  type RecipeInput,
+  readMetrics,
+  resolveRecipe,
+  type TrainOptions,
+  train,
+} from "../../src/train/index.js";
 
 /** What decides a run: losses and evaluations by step without the clock, and every bit of its last checkpoint. */
 export async function courseOf(folder: string) {
@@ -19,4 +27,17 @@ export async function courseOf(folder: string) {
       ]),
     ),
   };
+}
+
+/** Runs until the given step is logged, then asks it to stop. */
+export async function stoppedAt(recipe: RecipeInput, step: number, options: TrainOptions = {}) {
+  const stop = new AbortController();
+  return train(resolveRecipe(recipe), {
+    silent: true,
+    ...options,
+    signal: stop.signal,
+    onMetrics: (record) => {
+      if (record.step === step) stop.abort();
+    },
+  });
 }

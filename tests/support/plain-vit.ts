@@ -133,16 +133,18 @@ export function plainViT(
   images: ArrayLike<number>,
   shape: readonly [number, number, number, number],
   config: PlainViTConfig,
+  corrupt: (tokens: Float64Array, image: number) => Float64Array = (tokens) => tokens,
 ): Record<string, Float64Array> {
   const [n, height, width, channels] = shape;
   const collected: Record<string, Float64Array[]> = {};
   const size = height * width * channels;
   for (let i = 0; i < n; i++) {
     const image = Array.prototype.slice.call(images, i * size, (i + 1) * size) as number[];
-    one(parameters, image, [height, width, channels], config, (name, values) => {
+    const note = (name: string, values: Float64Array) => {
       collected[name] ??= [];
       collected[name].push(values);
-    });
+    };
+    one(parameters, image, [height, width, channels], config, note, (tokens) => corrupt(tokens, i));
   }
   return Object.fromEntries(
     Object.entries(collected).map(([name, pieces]) => {
@@ -161,6 +163,7 @@ function one(
   [height, width, channels]: readonly [number, number, number],
   config: PlainViTConfig,
   note: (name: string, values: Float64Array) => void,
+  corrupt: (tokens: Float64Array) => Float64Array,
 ): void {
   const { patchSize: p, width: d, heads, layerNormEpsilon: epsilon, pooling } = config;
   const gelu = config.gelu === "tanh" ? geluTanh : geluErf;
@@ -193,6 +196,7 @@ function one(
     }
   }
   note("stem", x.data);
+  x = { ...x, data: corrupt(x.data) };
 
   const withClassToken = pooling === "tok";
   const token = withClassToken ? top("cls") : new Float64Array();

@@ -1,4 +1,4 @@
-/** Losses against golden values (papers.md 5.4 and 12.5), microbatches against the whole batch, and counted costs. */
+/** Losses against golden values (papers.md 5.4 and 12.5), frozen parameters, and counted costs. */
 import { expect, test } from "vitest";
 import * as g from "../../src/graph/index.js";
 import { compile, evaluate } from "../../src/runtime/index.js";
@@ -76,7 +76,7 @@ test("logits and targets that do not fit are named with their shapes", () => {
 const trainingOf = async (changes: Partial<RecipeInput>) =>
   (await prepareTraining(resolveRecipe(tinyRecipe("unused", { batchSize: 8, seed: 5, ...changes })), 24, 4)).training;
 
-/** Three steps on one seeded batch; losses, norms and every value of the state. */
+/** Every value of the state after three steps on one seeded batch. */
 async function threeSteps(changes: Partial<RecipeInput>) {
   const training = await trainingOf(changes);
   const program = await compile(training.source, { inThread: true, threads: 1 });
@@ -84,33 +84,11 @@ async function threeSteps(changes: Partial<RecipeInput>) {
   const random = seeded(11);
   const image = Float32Array.from({ length: 8 * 16 * 16 * 3 }, () => 2 * random() - 1);
   const label = Int32Array.from({ length: 8 }, (_, i) => i % 4);
-  const numbers: number[] = [];
-  for (let step = 0; step < 3; step++) {
-    const { loss, gradientNorm } = await program.step({ image, label, ...training.stepInputs(step, 5) });
-    numbers.push(Number(loss![0]), Number(gradientNorm![0]));
-  }
+  for (let step = 0; step < 3; step++) await program.step({ image, label, ...training.stepInputs(step, 5) });
   const state = await program.readState();
   await program.close();
-  return { numbers, state };
+  return state;
 }
-
-test.each(["softmax", "sigmoid"] as const)("microbatches add up to the whole batch (%s)", async (name) => {
-  const objective = { name };
-  const optimizer = { name: "sgd", learningRate: 0.1, clipNorm: 1 } as const;
-  const whole = await threeSteps({ objective, optimizer, microbatches: 1 });
-  for (const microbatches of [2, 8]) {
-    const parts = await threeSteps({ objective, optimizer, microbatches });
-    parts.numbers.forEach((number, i) => {
-      expect(Math.abs(number / whole.numbers[i]! - 1)).toBeLessThan(1e-5);
-    });
-    for (const [name, values] of Object.entries(whole.state)) {
-      const other = parts.state[name] as Float32Array;
-      (values as Float32Array).forEach((x, i) => {
-        expect(Math.abs(other[i]! - x), name).toBeLessThan(1e-5);
-      });
-    }
-  }
-});
 
 test("frozen parameters stay as they are, without state of the optimiser", async () => {
   const optimizer = {
@@ -123,7 +101,7 @@ test("frozen parameters stay as they are, without state of the optimiser", async
       [".*", 0],
     ],
   } satisfies RecipeInput["optimizer"];
-  const { state } = await threeSteps({ optimizer });
+  const state = await threeSteps({ optimizer });
   const training = await trainingOf({ optimizer });
   const before = training.initialState();
   for (const { name } of training.parameters) {

@@ -13,7 +13,7 @@ import {
   resolveRecipe,
   train,
 } from "../../src/train/index.js";
-import { courseOf } from "../support/course.js";
+import { courseOf, stoppedAt } from "../support/course.js";
 import { temporaryFolder, tinyRecipe } from "../support/trained-run.js";
 
 const root = temporaryFolder("resume");
@@ -62,19 +62,6 @@ beforeAll(async () => {
   whole = await courseOf(folderOf("whole"));
 });
 
-/** Runs until the given step is logged, then asks it to stop. */
-async function stoppedAt(recipe: RecipeInput, step: number, resume = false) {
-  const stop = new AbortController();
-  return train(resolveRecipe(recipe), {
-    silent: true,
-    resume,
-    signal: stop.signal,
-    onMetrics: (record) => {
-      if (record.step === step) stop.abort();
-    },
-  });
-}
-
 describe("a run that was asked to stop", () => {
   test("what is compared is not the same by chance: the draws matter", async () => {
     expect(whole.metrics.filter(({ loss }) => loss !== undefined)).toHaveLength(total);
@@ -121,7 +108,7 @@ describe("a run that was asked to stop", () => {
   test("twice, with a loader thread, is the same to the last bit", async () => {
     const recipe = randomRecipe("threads", { data: { ...randomRecipe("x").data, workers: 1 } });
     await stoppedAt(recipe, 3);
-    await stoppedAt(recipe, 8, true);
+    await stoppedAt(recipe, 8, { resume: true });
     await train(resolveRecipe(recipe), { silent: true, resume: true });
     expect(await courseOf(folderOf("threads"))).toEqual(whole);
   });

@@ -2,19 +2,37 @@
 import { z } from "zod";
 import { unknownName } from "../recipe-schema.js";
 import { distillation, distillationSchema } from "./distillation.js";
+import { exemplar, exemplarSchema } from "./exemplar.js";
+import { jigsaw, jigsawSchema } from "./jigsaw.js";
+import { maskedPatch, maskedPatchSchema } from "./masked-patch.js";
 import type { ObjectiveKind } from "./objective.js";
+import { relativePatch, relativePatchSchema } from "./relative-patch.js";
+import { rotation, rotationSchema } from "./rotation.js";
 import { sigmoid, sigmoidSchema } from "./sigmoid.js";
 import { softmax, softmaxSchema } from "./softmax.js";
 
 export { byLabel, type ClassificationSettings, classification } from "./classification.js";
 export * from "./objective.js";
 
-const kinds = { softmax, sigmoid, distillation };
+const kinds = { softmax, sigmoid, distillation, rotation, exemplar, jigsaw, relativePatch, maskedPatch };
 
 /** `objective` of a recipe: one of the table, told apart by `name`. */
-export const objectiveSchema = z.discriminatedUnion("name", [softmaxSchema, sigmoidSchema, distillationSchema], {
-  error: unknownName("objective", Object.keys(kinds)),
-});
+export const objectiveSchema = z.discriminatedUnion(
+  "name",
+  [
+    softmaxSchema,
+    sigmoidSchema,
+    distillationSchema,
+    rotationSchema,
+    exemplarSchema,
+    jigsawSchema,
+    relativePatchSchema,
+    maskedPatchSchema,
+  ],
+  {
+    error: unknownName("objective", Object.keys(kinds)),
+  },
+);
 
 export type ObjectiveSettings = z.output<typeof objectiveSchema>;
 

@@ -1,0 +1,98 @@
+// Rotation (Gidaris et al., arXiv:1803.07728; as Kolesnikov et al., arXiv:1901.09005 and Zhai et al., arXiv:1905.03670 run
+// it; papers.md 10.1): every image is shown in its four turns, all in one batch, and a linear layer of 4 outputs on the
+// representation names the turn; mean softmax cross-entropy over all turns. In terms of rows and columns:
+//
+//   0: I    1: transpose(reverse(I, columns))    2: reverse(I, rows and columns)    3: reverse(transpose(I), columns)
+//
+// which are 0, 90 (counter-clockwise), 180 and 270 degrees. Turn the final square crop: a resize that is not symmetric and
+// comes before the turns leaves a trace by which they can be told apart without looking at the picture.
+//
+// Reference training: batch 64 to 256, SGD with momentum 0.9, rate 0.1 a 256 images, weight decay 1e-4, 35 epochs, a tenth
+// after 15 and 25, 5 of warmup, inception crops. The kernel of the 4 outputs starts at zero, as every head of ours does.
+import { z } from "zod";
+import { concat, constant, input, reduceMean, reshape, reverse, type Tensor, transpose } from "../../graph/index.js";
+import { model as network } from "../../models/index.js";
+import { dense, type Scope, zeros } from "../../nn/index.js";
+import { softmaxCrossEntropy, targetsOf } from "../losses.js";
+import type { Objective, ObjectiveContext, ObjectiveKind } from "./objective.js";
+import { requireImages, requirePooled, shareRight, withoutLabels } from "./pretext.js";
+
+export const rotationSchema = z.strictObject({ name: z.literal("rotation") });
+
+const turns = 4;
+
+/** Square images [N, S, S, C] in their four turns [4 N, S, S, C]: all as they are, then all by 90 degrees, and so on. */
+export function fourTurns(image: Tensor): Tensor {
+  const [rows, columns] = [1, 2];
+  const transposed = (x: Tensor) => transpose(x, [0, 2, 1, 3]);
+  return concat(
+    [
+      image,
+      transposed(reverse(image, [columns])),
+      reverse(image, [rows, columns]),
+      reverse(transposed(image), [columns]),
+    ],
+    0,
+  );
+}
+
+/** From representations [4 N, width] of `fourTurns` to the logits [4 N, 4] of the turn and the loss [N] of an image, the mean over its turns. */
+export function rotationHead(scope: Scope, representation: Tensor): { readonly logits: Tensor; readonly loss: Tensor } {
+  const count = representation.shape[0]!;
+  const images = count / turns;
+  const turnOf = Array.from({ length: count }, (_, row) => Math.floor(row / images));
+  const logits = dense(scope.at("objective").at("rotation"), representation, turns, { kernelInitializer: zeros });
+  const losses = softmaxCrossEntropy(logits, targetsOf(constant(turnOf, [count], "int32"), turns));
+  return { logits, loss: reduceMean(reshape(losses, [turns, images]), 0) };
+}
+
+/** Throws RangeError for images that are not square. */
+export function requireSquare(objective: string, [height, width]: readonly [number, number, number]): void {
+  if (height === width) return;
+  throw new RangeError(
+    `the objective "${objective}" turns images by 90 degrees, so they must be square, and model.imageSize is ${height} x ${width}; crop to a square in the preprocessing and give its side`,
+  );
+}
+
+/** The share of its four turns that each image is named right. */
+export function rightTurns(logits: Float32Array): Float32Array {
+  const rows = logits.length / turns;
+  const images = rows / turns;
+  const questions = Array.from({ length: rows }, (_, row) => ({
+    image: row % images,
+    row,
+    answer: Math.floor(row / images),
+  }));
+  return shareRight(logits, turns, images, questions);
+}
+
+export const rotation: ObjectiveKind<z.output<typeof rotationSchema>> = {
+  ...withoutLabels,
+  open: (_, context) => open(context),
+};
+
+function open({ model, image: sides, batchSize, evaluationBatchSize }: ObjectiveContext): Objective {
+  requirePooled("rotation", model);
+  requireSquare("rotation", sides);
+  const turned = (scope: Scope, image: Tensor) =>
+    rotationHead(scope, network(scope, fourTurns(image), model).preLogits);
+  const evaluated = input("image", "float32", [evaluationBatchSize, ...sides]);
+  return {
+    name: "rotation",
+    inputs: { image: input("image", "float32", [batchSize, ...sides]) },
+    trace: (scope, part) => ({ loss: reduceMean(turned(scope, part["image"]!).loss) }),
+    feeds: ({ train }) => {
+      requireImages("rotation", train, sides);
+      return { image: train.image };
+    },
+    evaluation: {
+      inputs: [evaluated],
+      outputs: (scope) => ({ ...turned(scope, evaluated) }),
+      feeds: (batch) => {
+        requireImages("rotation", batch, sides);
+        return { image: batch.image };
+      },
+      score: ({ loss, logits }) => ({ loss: loss as Float32Array, correct: rightTurns(logits as Float32Array) }),
+    },
+  };
+}
