@@ -7,8 +7,9 @@
 // the hidden features (1e-5) stands in its place. The kernel of the last layer starts at zero, as every head of ours does.
 //
 // For transfer the reference averages the representation over the 9 patches of 64 of a crop of 192. Here `represent`,
-// `fovea embed` and `fovea fewshot` take whole images of the size of a patch (model.imageSize). A ResNet, which pools
-// over positions, takes images of any size: open it for another with the code, or convert it.
+// `fovea embed` and `fovea fewshot` show the network whole images brought to the size of a patch (model.imageSize). A ResNet
+// pools over positions and takes images of any size: `fovea convert RUN a.safetensors`, then `fovea convert a.safetensors
+// b.safetensors --image-size 64` makes of it one for larger images.
 import { z } from "zod";
 import { constant, input, matmul, relu, reshape, type Tensor } from "../../graph/index.js";
 import { type ModelConfig, model as network } from "../../models/index.js";
@@ -17,7 +18,7 @@ import type { ObjectiveContext } from "./objective.js";
 import { type Stack, unstacked } from "./pretext.js";
 
 export const patchCount = 9;
-export const patchStack: Stack = { count: patchCount, op: "patch_grid(...)" };
+export const patchStack: Stack = { count: patchCount, op: "patch_grid(3, cell, patch)" };
 
 const count = z.number().int().positive();
 
