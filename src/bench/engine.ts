@@ -20,6 +20,8 @@ export interface EngineBench {
   readonly peakBytesRematerialised: number;
   readonly peakBytesWithUpdate: number;
   readonly ratioRematerialised: number;
+  /** Time of forward and backward rematerialised over the time without, each counted in products of the machine. */
+  readonly timeRematerialised: number;
   readonly buildSeconds: number;
   readonly compileSeconds: number;
   readonly imagesPerSecond: number;
@@ -66,8 +68,37 @@ export async function benchEngine({ onProgress, ...options }: EngineBenchOptions
     peakBytesRematerialised: rematerialised.peakBytes,
     peakBytesWithUpdate: updated.peakBytes,
     ratioRematerialised: rematerialised.ratio,
+    timeRematerialised: rematerialised.gflopsPerStep / rematerialised.ratio / (plain.gflopsPerStep / plain.ratio),
     buildSeconds: plain.buildSeconds,
     compileSeconds: plain.compileSeconds,
     imagesPerSecond: plain.imagesPerSecond,
+  };
+}
+
+export interface MemoryBench {
+  readonly model: string;
+  readonly imageSize: number;
+  /** Peak resident bytes of training steps with AdamW, of a batch and of one four times as large. */
+  readonly plain: { readonly batchSize: number; readonly peakBytes: number };
+  readonly saving: { readonly batchSize: number; readonly microbatches: number; readonly peakBytes: number };
+  /** Does the large batch run within what the small one took? */
+  readonly fits: boolean;
+}
+
+/** Steps with AdamW of a batch as they are, and of four times the batch, rematerialised and in four microbatches. */
+export async function benchMemory({ onProgress, ...options }: EngineBenchOptions): Promise<MemoryBench> {
+  const { model, imageSize, batchSize } = options;
+  const base = { ...options, update: true, rounds: 1, stepsPerRun: 1, microbatches: 1, rematerialise: false };
+  onProgress?.(`${model}, batch ${batchSize}: as it is`);
+  const plain = await measureInProcess(base);
+  const saving = { batchSize: 4 * batchSize, microbatches: 4 };
+  onProgress?.(`${model}, batch ${saving.batchSize}: rematerialised, in ${saving.microbatches} microbatches`);
+  const { peakBytes } = await measureInProcess({ ...base, ...saving, rematerialise: true });
+  return {
+    model,
+    imageSize,
+    plain: { batchSize, peakBytes: plain.peakBytes },
+    saving: { ...saving, peakBytes },
+    fits: peakBytes <= plain.peakBytes,
   };
 }

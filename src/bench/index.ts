@@ -1,5 +1,12 @@
 // Benchmarks of speed and memory.
-export { benchEngine, type EngineBench, type EngineBenchOptions, measureInProcess } from "./engine.js";
+export {
+  benchEngine,
+  benchMemory,
+  type EngineBench,
+  type EngineBenchOptions,
+  type MemoryBench,
+  measureInProcess,
+} from "./engine.js";
 export type { EngineMeasure, EngineMeasureOptions } from "./engine-measure.js";
 export { benchInference, type InferenceBench, type InferenceBenchOptions, type InferenceRates } from "./inference.js";
 export { plainResNet, plainViT } from "./plain-graph.js";

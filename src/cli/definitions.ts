@@ -57,6 +57,12 @@ export const train = defineArguments({
     resume: { type: "boolean", description: "Go on from the newest checkpoint in the folder, as if never stopped" },
     overwrite: { type: "boolean", description: "Replace the run that is in the folder" },
     "dry-run": { type: "boolean", description: "Print parameters, FLOPs, memory, steps and expected time, and stop" },
+    memory: {
+      type: "string",
+      valueHint: "size",
+      description:
+        "Largest memory, as 2GB or 1.5GiB: takes the fastest of microbatches and rematerialised blocks that fits",
+    },
   },
   examples: [
     { line: "fovea train recipes/fashion-mnist.ts", does: "train, with progress on the terminal" },
@@ -374,6 +380,10 @@ export const benchEngine = defineArguments({
       valueHint: "n",
       default: "4",
       description: "Steps with AdamW in one run of the runtime (their state is copied out once a run)",
+    },
+    memory: {
+      type: "boolean",
+      description: "Only whether four times the batch, rematerialised in microbatches, runs in the memory of the batch",
     },
     threads,
   },

@@ -1,5 +1,5 @@
 /** `fovea bench engine`: the training step beside the machine's matrix multiplication. */
-import { type EngineBench, benchEngine as measure } from "../../bench/index.js";
+import { benchMemory, type EngineBench, type MemoryBench, benchEngine as measure } from "../../bench/index.js";
 import { parseModelName } from "../../models/index.js";
 import { formatBytes } from "../../text/format.js";
 import { defineCommand } from "../command.js";
@@ -13,9 +13,17 @@ function textOf(bench: EngineBench): string {
     `  matrix product 1024 x 1024    ${bench.matmulGflops.toFixed(1)} GFLOP/s`,
     `  forward and backward          ${bench.stepGflops.toFixed(1)} GFLOP/s, ${bench.ratio.toFixed(3)} of it; ${bench.imagesPerSecond.toFixed(1)} images/s`,
     `  with AdamW                    ${bench.ratioWithUpdate.toFixed(3)} of it`,
-    `  rematerialised                ${bench.ratioRematerialised.toFixed(3)} of it`,
+    `  rematerialised                ${bench.ratioRematerialised.toFixed(3)} of it; ${bench.timeRematerialised.toFixed(2)} times the time`,
     `  peak memory                   ${formatBytes(bench.peakBytes)}; rematerialised ${formatBytes(bench.peakBytesRematerialised)}; with AdamW ${formatBytes(bench.peakBytesWithUpdate)}`,
     `  build ${bench.buildSeconds.toFixed(2)} s, compile ${bench.compileSeconds.toFixed(2)} s`,
+  ].join("\n");
+}
+
+function memoryText({ model, imageSize, plain, saving, fits }: MemoryBench): string {
+  return [
+    `${model}, ${imageSize} px, steps with AdamW, peak memory`,
+    `  batch ${plain.batchSize}: ${formatBytes(plain.peakBytes)}`,
+    `  batch ${saving.batchSize}, rematerialised, in ${saving.microbatches} microbatches: ${formatBytes(saving.peakBytes)}, ${fits ? "within it" : "more"}`,
   ].join("\n");
 }
 
@@ -28,6 +36,12 @@ export const command = defineCommand(benchEngine, async ({ args, note }) => {
     ...(args.threads !== undefined && { threads: wholeNumber(args.threads, "threads") }),
     onProgress: note,
   };
+  if (args.memory) {
+    const model = args.model ?? "S/16";
+    parseModelName(model);
+    const found = await benchMemory({ ...common, model, batchSize: wholeNumber(args.batch, "batch") });
+    return { document: found, text: memoryText(found) };
+  }
   if (args.model !== undefined) {
     parseModelName(args.model); // refuses an unknown name before anything is measured
     const found = await measure({ ...common, model: args.model, batchSize: wholeNumber(args.batch, "batch") });

@@ -1,11 +1,17 @@
 /** `fovea train`: trains by a recipe, or says what it would cost. */
 
 import { formatBytes } from "../../text/format.js";
+import { parseBytes } from "../../text/parse-bytes.js";
 import {
   type DryRun,
+  dataOf,
+  describeSettings,
   dryRun,
+  fitMemory,
   formatDuration,
   loadRecipe,
+  openPart,
+  type Recipe,
   type TrainResult,
   train as trainRecipe,
 } from "../../train/index.js";
@@ -25,7 +31,31 @@ function dryRunText(found: DryRun): string {
     `FLOPs       ${(found.flopsPerStep / 1e9).toFixed(2)} G a step, ${(found.totalFlops / 1e12).toFixed(1)} T in all`,
     `memory      about ${formatBytes(found.memoryBytes)}; a checkpoint takes ${formatBytes(found.stateBytes)}`,
     `time        about ${formatDuration(found.expectedSeconds)} (this machine: ${found.matmulGflops.toFixed(0)} GFLOP/s on a 1024 x 1024 product, of which ${(100 * found.assumedRatio).toFixed(0)} % is assumed)`,
+    "choices",
+    ...choiceLines(found),
   ].join("\n");
+}
+
+/** The recipe with the settings that fit into so much memory; tells which. */
+async function fitted(recipe: Recipe, memory: number, note: (text: string) => void): Promise<Recipe> {
+  const source = await openPart(recipe.data.train, "train");
+  try {
+    const fit = await fitMemory(recipe, memory, dataOf(source));
+    note(`${describeSettings(fit.choice)}: about ${formatBytes(fit.choice.memoryBytes)} of memory`);
+    return fit.recipe;
+  } finally {
+    await source.close();
+  }
+}
+
+/** The choices of a dry run as lines of a table. */
+function choiceLines({ choices }: DryRun): string[] {
+  const first = choices[0]?.expectedSeconds ?? 1;
+  return choices.map(({ settings, memoryBytes, expectedSeconds, taken }) => {
+    const what = settings.momentumDtype ? "moments in half precision" : describeSettings(settings);
+    const time = `time x ${(expectedSeconds / first).toFixed(2)}`;
+    return `  ${formatBytes(memoryBytes).padStart(8)}  ${time}  ${what}${taken ? "  <- taken" : ""}`;
+  });
 }
 
 function trainText(result: TrainResult): string {
@@ -45,13 +75,14 @@ function trainText(result: TrainResult): string {
 export const command = defineCommand(train, async ({ args, overrides, json, note }): Promise<CommandResult> => {
   const output = args.output === undefined ? [] : [{ path: "output", value: args.output }];
   const recipe = await loadRecipe(args.recipe, [...overrides, ...output]);
+  const memory = args.memory === undefined ? undefined : parseBytes(args.memory);
   if (args["dry-run"]) {
-    const found = await dryRun(recipe);
+    const found = await dryRun(recipe, { ...(memory !== undefined && { memory }) });
     return { document: found, text: dryRunText(found) };
   }
   const { signal, release } = interruption(note);
   try {
-    const result = await trainRecipe(recipe, {
+    const result = await trainRecipe(memory === undefined ? recipe : await fitted(recipe, memory, note), {
       resume: args.resume === true,
       overwrite: args.overwrite === true,
       silent: json,
