@@ -8,9 +8,16 @@
  * reported apart.
  */
 import { parseArgs } from "node:util";
-import { createLoader, createRandom, openSource } from "../src/data/index.js";
+import { createLoader, createRandom } from "../src/data/index.js";
 import { compile, type Feeds } from "../src/runtime/index.js";
-import { loadRecipe, median, parseOverrides, prepareTraining, returnedBatch } from "../src/train/index.js";
+import {
+  loadRecipe,
+  median,
+  openTrainingData,
+  parseOverrides,
+  prepareTraining,
+  returnedBatch,
+} from "../src/train/index.js";
 
 const { values, positionals, tokens } = parseArgs({
   options: {
@@ -27,14 +34,13 @@ const settings = tokens.flatMap((token) =>
   token.kind === "option" && !own.has(token.name) ? [`--${token.name}=${token.value}`] : [],
 );
 const recipe = await loadRecipe(positionals[0] ?? "recipes/quickstart.ts", parseOverrides(settings));
-const source = await openSource(recipe.data.train.source, { split: recipe.data.train.split });
+const { source, parts } = await openTrainingData(recipe);
 const { training, objective } = await prepareTraining(recipe, source.length, source.classNames.length);
 const { step: stepFunction } = training.source.functions;
 const program = await compile({ state: training.source.state, functions: { step: stepFunction! } });
 await program.writeState(training.initialState());
-const loader = createLoader(source, {
+const loader = createLoader(parts, {
   batchSize: recipe.batchSize,
-  preprocessing: recipe.data.train.preprocessing,
   ...(recipe.data.workers !== undefined && { workers: recipe.data.workers }),
 });
 

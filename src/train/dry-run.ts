@@ -12,7 +12,7 @@ import {
   memorySettings,
   type TrainingData,
 } from "./memory.js";
-import { openPart } from "./open-part.js";
+import { openTrainingData } from "./open-part.js";
 import { prepareTraining } from "./prepare.js";
 import type { Recipe } from "./recipe.js";
 
@@ -59,7 +59,7 @@ function ratioOf(model: ModelConfig): number {
  * settings that fit (`fitMemory`, whose error it throws).
  */
 export async function dryRun(given: Recipe, options: { readonly memory?: number } = {}): Promise<DryRun> {
-  const source = await openPart(given.data.train, "train");
+  const { source } = await openTrainingData(given);
   const data = dataOf(source);
   try {
     const recipe = options.memory === undefined ? given : (await fitMemory(given, options.memory, data)).recipe;

@@ -1,12 +1,13 @@
 // The preprocessing under which a trained network sees images of any source, from the recipe it was trained by.
 import { describePreprocessing, type Preprocessing, type PreprocessingOp, preprocessing } from "../data/index.js";
 import { usualPreprocessing } from "../weights/index.js";
-import type { Recipe } from "./recipe.js";
+import { type Recipe, trainingParts } from "./recipe.js";
 import { imageShape } from "./settings.js";
 
 /**
  * The preprocessing in its string form that gives a trained network images of its own size and channels, whatever the
- * source. It is the recipe's `data.evaluation.preprocessing`, or else the one of training without its random ops:
+ * source. It is the recipe's `data.evaluation.preprocessing`, or else the one of (the first part of) training without its
+ * random ops:
  *
  * - `flip_lr` is left out, and an `inception_crop` without a size too;
  * - `random_crop(h,w)` becomes `central_crop(h,w)`;
@@ -31,7 +32,9 @@ export function evaluationPreprocessing(recipe: Pick<Recipe, "data" | "model">):
   const given = recipe.data.evaluation?.preprocessing;
   const [height, width, channels] = imageShape(recipe.model);
   const ops =
-    given === undefined ? withoutRandomOps(preprocessing(recipe.data.train.preprocessing)) : preprocessing(given);
+    given === undefined
+      ? withoutRandomOps(preprocessing(trainingParts(recipe)[0]!.preprocessing))
+      : preprocessing(given);
   return describePreprocessing(fitted(ops, height, width, channels));
 }
 

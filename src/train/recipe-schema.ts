@@ -20,7 +20,12 @@ function bare(schema: Schema): Schema {
 function objectsOf(schema: Schema, value: unknown): z.ZodObject[] {
   const inner = bare(schema);
   if (inner instanceof z.ZodObject) return [inner];
-  if (!(inner instanceof z.ZodDiscriminatedUnion)) return [];
+  if (!(inner instanceof z.ZodDiscriminatedUnion)) {
+    // One object or a list of them.
+    return inner instanceof z.ZodUnion && !Array.isArray(value)
+      ? inner.options.map(bare).filter((option) => option instanceof z.ZodObject)
+      : [];
+  }
   const options = inner.options.map(bare).filter((option) => option instanceof z.ZodObject);
   const key = inner.def.discriminator;
   const given = (value as Record<string, unknown> | null | undefined)?.[key];
@@ -29,6 +34,13 @@ function objectsOf(schema: Schema, value: unknown): z.ZodObject[] {
     return tag instanceof z.ZodLiteral && tag.values.has(given as string);
   });
   return selected.length > 0 ? selected : options;
+}
+
+/** The schemas of a list's elements, where a value may be a list of objects. */
+function elementsOf(schema: Schema): Schema[] {
+  const inner = bare(schema);
+  if (inner instanceof z.ZodArray) return [inner.element];
+  return inner instanceof z.ZodUnion ? inner.options.flatMap((option) => elementsOf(option as Schema)) : [];
 }
 
 function entryOf(value: unknown, key: string): unknown {
@@ -47,11 +59,14 @@ export function schemasAt(schema: Schema, path: readonly string[], value: unknow
   let schemas: Schema[] = [schema];
   let current = value;
   for (const key of path) {
+    const inList = Array.isArray(current) && /^\d+$/.test(key);
     schemas = schemas.flatMap((one) =>
-      // The name that selects a variant may be that of any, whichever is selected now.
-      objectsOf(one, selectsVariant(one, key) ? undefined : current).flatMap((object) =>
-        Object.hasOwn(object.shape, key) ? [object.shape[key] as Schema] : [],
-      ),
+      inList
+        ? elementsOf(one)
+        : // The name that selects a variant may be that of any, whichever is selected now.
+          objectsOf(one, selectsVariant(one, key) ? undefined : current).flatMap((object) =>
+            Object.hasOwn(object.shape, key) ? [object.shape[key] as Schema] : [],
+          ),
     );
     current = entryOf(current, key);
   }

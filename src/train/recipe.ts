@@ -25,8 +25,25 @@ const partSchema = z.strictObject({
   preprocessing: z.string().min(1),
 });
 
+const weightedPartSchema = z.strictObject({
+  ...partSchema.shape,
+  /** Its share of every batch, relative to the other parts'; as many as it has examples when no part says. */
+  weight: z.number().positive().optional(),
+});
+
 const dataSchema = z.strictObject({
-  train: partSchema,
+  /** What is trained on: one source, or a list of sources that are mixed. */
+  train: z.union([
+    partSchema,
+    z
+      .array(weightedPartSchema)
+      .min(1)
+      .refine((parts) => new Set(parts.map(({ weight }) => weight === undefined)).size <= 1, {
+        error: "give a weight to each part or to none",
+      }),
+  ]),
+  /** Whether classes of one name in several parts of `train` are one class (the default) or stay apart. */
+  mergeClasses: z.enum(["by-name", "disjoint"]).optional(),
   /** Images whose labels are not looked at, for objectives that learn from both kinds. */
   unlabelled: partSchema.optional(),
   evaluation: partSchema.optional(),
@@ -109,8 +126,15 @@ export type RecipeInput = z.input<typeof recipeSchema>;
 /** A recipe as run: every setting has its value. */
 export type Recipe = z.output<typeof recipeSchema>;
 
+/** One source of a recipe; those that are mixed may have a weight. */
+export type RecipePart = z.output<typeof weightedPartSchema>;
+
+/** The sources a recipe trains on. */
+export const trainingParts = ({ data: { train } }: Pick<Recipe, "data">): readonly RecipePart[] =>
+  Array.isArray(train) ? train : [train];
+
 /** Marks the default export of a recipe file: gives the editor the types and returns the settings as they are. */
-export function defineRecipe(recipe: RecipeInput): RecipeInput {
+export function defineRecipe<T extends RecipeInput>(recipe: T): T {
   return recipe;
 }
 
@@ -128,6 +152,15 @@ function describeIssue(issue: z.core.$ZodIssue, input: unknown): string[] {
       const expected = meant === "" ? `; known here: ${known.join(", ")}` : meant;
       return `${path === "" ? "" : `${path}.`}${key}: unknown key${expected}`;
     });
+  }
+  if (issue.code === "invalid_union" && issue.errors.length === 2) {
+    // One part or a list of them: what is wrong is told of the form that was given.
+    const given = issue.path.reduce<unknown>(
+      (at, key) => (at as Record<PropertyKey, unknown> | undefined)?.[key],
+      input,
+    );
+    const own = issue.errors[Array.isArray(given) ? 1 : 0]!;
+    return own.flatMap((one) => describeIssue({ ...one, path: [...issue.path, ...one.path] }, input));
   }
   return [`${path === "" ? "recipe" : path}: ${issue.message}`];
 }

@@ -7,6 +7,7 @@ import {
   createRandom,
   type ImageSource,
   type Loader,
+  type LoaderPart,
   type LoaderPosition,
 } from "../data/index.js";
 import type { NumericArray } from "../graph/index.js";
@@ -37,6 +38,8 @@ export interface RunParts {
   readonly training: TrainingProgram;
   readonly program: Program;
   readonly streams: Readonly<Record<StreamName, ImageSource>>;
+  /** What the stream `train` is mixed of. */
+  readonly trainingParts: readonly LoaderPart[];
   readonly evaluationSource: ImageSource | undefined;
   readonly restored: LoadedCheckpoint | undefined;
   readonly options: TrainOptions;
@@ -358,19 +361,23 @@ const stepsInWords = (finished: number, steps: number): string =>
   steps === 1 ? `step ${finished + 1}` : `steps ${finished + 1} to ${finished + steps}`;
 
 /** A loader for every stream, where the checkpoint left it. */
-function openLoaders({ recipe, streams, restored, plan }: RunParts): Loaders {
+function openLoaders({ recipe, streams, trainingParts, restored, plan }: RunParts): Loaders {
   const positions = (restored?.meta["loaders"] ?? {}) as unknown as Partial<Record<StreamName, LoaderPosition>>;
   const open = ([name, source]: [string, ImageSource]) => {
     const stream = name as StreamName;
-    const { preprocessing } = recipe.data[stream] ?? recipe.data.train;
+    const { mergeClasses, workers } = recipe.data;
+    const parts =
+      stream === "train"
+        ? trainingParts
+        : [{ source, preprocessing: (recipe.data[stream] ?? trainingParts[0]!).preprocessing }];
     const batchSize =
       stream === "unlabelled" ? (plan.objective.unlabelledBatchSize ?? recipe.batchSize) : recipe.batchSize;
     const position = positions[stream];
-    const loader = createLoader(source, {
+    const loader = createLoader(parts, {
       batchSize,
-      preprocessing,
       seed: recipe.seed,
-      ...(recipe.data.workers !== undefined && { workers: recipe.data.workers }),
+      ...(mergeClasses && { mergeClasses }),
+      ...(workers !== undefined && { workers }),
       ...(position && { position }),
     });
     return [stream, loader] as const;

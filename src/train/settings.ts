@@ -13,11 +13,11 @@ import {
 import { createSchedule } from "../optim/index.js";
 import { type DurationContext, toSteps } from "./durations.js";
 import { type ObjectiveContext, objectiveKind } from "./objectives/index.js";
-import type { Recipe } from "./recipe.js";
+import { canonicalJson, type Recipe, trainingParts } from "./recipe.js";
 import type { RecipeModel } from "./recipe-model.js";
 import { averageConfig, type RecipeSchedule, scheduleConfig } from "./recipe-optimizer.js";
 import type { TrainingConfig } from "./training-program.js";
-import { valueRangeOf } from "./value-range.js";
+import { type ValueRange, valueRangeOf } from "./value-range.js";
 
 /** The model a recipe describes, for a number of classes. Throws RangeError when the variant is unknown or of another family. */
 export function modelConfig(model: RecipeModel, classes: number): ModelConfig {
@@ -77,9 +77,12 @@ export function planRun(recipe: Recipe, datasetSize: number, classes: number, so
   const headClasses = objectiveKind(recipe.objective).headClasses(recipe.objective, classes);
   if (headClasses === 1) {
     throw new RangeError(
-      `${recipe.data.train.source} has one class only; a classifier needs at least two to tell apart`,
+      `${trainingParts(recipe)
+        .map(({ source }) => source)
+        .join(" and ")} has one class only; a classifier needs at least two to tell apart`,
     );
   }
+  const pipelines = trainingParts(recipe).map((part) => part.preprocessing);
   const sizes: DurationContext = { batchSize: recipe.batchSize, datasetSize };
   const totalSteps = toSteps(recipe.total, sizes, "total");
   const context: DurationContext = { ...sizes, totalSteps };
@@ -116,10 +119,20 @@ export function planRun(recipe: Recipe, datasetSize: number, classes: number, so
       evaluationBatchSize: recipe.batchSize,
       classes,
       ...(recipe.mixup.alpha > 0 && { mixup: recipe.mixup }),
-      valueRange: valueRangeOf(recipe.data.train.preprocessing),
-      vectorTargets: sourceTargets || bringsTargets(recipe.data.train.preprocessing),
+      valueRange: commonRange(pipelines),
+      vectorTargets: sourceTargets || pipelines.some(bringsTargets),
     },
   };
+}
+
+/** The range that every part of a recipe brings its images to: a network is made for one. Throws RangeError where they differ. */
+function commonRange(pipelines: readonly string[]): ValueRange {
+  const ranges = pipelines.map(valueRangeOf);
+  const other = ranges.findIndex((range) => canonicalJson(range) !== canonicalJson(ranges[0]));
+  if (other < 0) return ranges[0]!;
+  throw new RangeError(
+    `data.train.${other} brings images to the range ${canonicalJson(ranges[other])} and data.train.0 to ${canonicalJson(ranges[0])}; give all parts the same value_range`,
+  );
 }
 
 /** Does a preprocessing make vectors of targets? */

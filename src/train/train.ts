@@ -4,9 +4,9 @@ import { compile, type Device, type Program, parseDevice } from "../runtime/inde
 import type { EvaluationResult } from "./evaluate.js";
 import type { MetricsRecord } from "./metrics.js";
 import { type Objective, objectiveKind, type StreamName } from "./objectives/index.js";
-import { openPart } from "./open-part.js";
+import { openPart, openTrainingData } from "./open-part.js";
 import { prepareTraining } from "./prepare.js";
-import type { Recipe } from "./recipe.js";
+import type { Recipe, RecipePart } from "./recipe.js";
 import { Run } from "./run.js";
 import { inspectFolder, prepareFolder, runFolder } from "./run-folder.js";
 import { TrainError } from "./train-error.js";
@@ -51,11 +51,7 @@ export async function train(recipe: Recipe, options: TrainOptions = {}): Promise
   const folder = runFolder(recipe);
   const restored = await inspectFolder(recipe, folder, options);
   const owned: ImageSource[] = [];
-  const open = async (
-    given: ImageSource | undefined,
-    part: Recipe["data"]["train"],
-    purpose: "train" | "evaluation",
-  ) => {
+  const open = async (given: ImageSource | undefined, part: RecipePart, purpose: "train" | "evaluation") => {
     if (given) return given;
     const source = await openPart(part, purpose);
     owned.push(source);
@@ -67,8 +63,10 @@ export async function train(recipe: Recipe, options: TrainOptions = {}): Promise
   try {
     const kind = objectiveKind(recipe.objective);
     const { data } = recipe;
-    const streams: Record<string, ImageSource> = { train: await open(options.sources?.train, data.train, "train") };
-    const trainSource = streams["train"]!;
+    const training = await openTrainingData(recipe, options.sources?.train);
+    if (!options.sources?.train) owned.push(training.source);
+    const trainSource = training.source;
+    const streams: Record<string, ImageSource> = { train: trainSource };
     if (kind.streams.includes("unlabelled") && data.unlabelled)
       streams["unlabelled"] = await open(options.sources?.unlabelled, data.unlabelled, "train");
     const evaluationSource =
@@ -95,6 +93,7 @@ export async function train(recipe: Recipe, options: TrainOptions = {}): Promise
       ...prepared,
       program,
       streams: streams as Readonly<Record<StreamName, ImageSource>>,
+      trainingParts: training.parts,
       evaluationSource,
       restored,
       options,

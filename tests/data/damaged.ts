@@ -5,8 +5,7 @@ import { ExampleError, openSource } from "../../src/data/index.js";
 import { parseExample } from "../../src/data/sources/protobuf.js";
 import { decodeIndex, encodeIndex } from "../../src/data/sources/shard-index.js";
 import { below, boundaries, type Draw, mutated, pick } from "../support/mutations.js";
-import { cifar, example, records } from "./records.js";
-import { tar } from "./support.js";
+import { cifar, example, records, tar } from "./records.js";
 
 export interface DamagedReader {
   readonly make: (draw: Draw) => Uint8Array;

@@ -1,7 +1,4 @@
-/** Shards, records and CIFAR files for tests, written out here so that the readers are not tested against themselves. */
-import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
-import type { AddressInfo } from "node:net";
-import { afterAll } from "vitest";
+/** Archives, records and CIFAR files for tests, written out here so that the readers are not tested against themselves. */
 
 /** A feature of a tf.train.Example. */
 export type FeatureValue = Uint8Array | string | number;
@@ -60,48 +57,25 @@ export function cifar(images: readonly { readonly labels: readonly number[]; rea
   return Buffer.concat(images.flatMap(({ labels, level }) => [Buffer.from(labels), Buffer.alloc(3072, level)]));
 }
 
-/** How a test's server treats a file; by default it serves it, ranges too. */
-export interface Behaviour {
-  /** Answers that are not the file, in turn, before it is served: a status, "hang", or "cut" (half of it, then the end). */
-  readonly first?: (number | "hang" | "cut")[];
-  readonly noRanges?: boolean;
-  readonly tag?: string;
-}
-
-/** A server of files on 127.0.0.1 that counts its requests and fails as told; closed after the tests. */
-export async function serve(files: Map<string, { content: Uint8Array } & Behaviour>): Promise<{
-  url: string;
-  requests: { path: string; range: string | undefined }[];
-}> {
-  const requests: { path: string; range: string | undefined }[] = [];
-  const answer = (request: IncomingMessage, response: ServerResponse): void => {
-    const path = request.url!.slice(1);
-    const { range } = request.headers;
-    requests.push({ path, range });
-    const file = files.get(path);
-    if (!file) return void response.writeHead(404).end();
-    const { content, noRanges, tag = `"${content.length}"` } = file;
-    const trouble = file.first?.shift();
-    if (trouble === "hang") return;
-    if (typeof trouble === "number") return void response.writeHead(trouble).end();
-    const match = noRanges ? null : /^bytes=(\d+)-(\d+)$/.exec(range ?? "");
-    const [start, end] = match
-      ? [Number(match[1]), Math.min(content.length - 1, Number(match[2]))]
-      : [0, content.length - 1];
-    const part = content.subarray(start, end + 1);
-    response.writeHead(match ? 206 : 200, {
-      etag: tag,
-      "content-length": part.length,
-      ...(match && { "content-range": `bytes ${start}-${end}/${content.length}` }),
-    });
-    if (trouble !== "cut") return void response.end(part);
-    response.write(part.subarray(0, part.length / 2), () => response.destroy());
+/** A tar archive by the ustar rules, written out here so that the reader is not tested against itself. */
+export function tar(files: Readonly<Record<string, Uint8Array>>, longNames = false): Buffer {
+  const blocks: Buffer[] = [];
+  const add = (name: string, type: string, content: Uint8Array): void => {
+    const header = Buffer.alloc(512);
+    header.write(name.slice(0, 100), 0);
+    header.write("0000644\0", 100);
+    header.write(`${content.length.toString(8).padStart(11, "0")}\0`, 124);
+    header.write("00000000000\0", 136);
+    header.write("        ", 148);
+    header.write(type, 156);
+    header.write("ustar\x0000", 257, "latin1");
+    const sum = header.reduce((a, b) => a + b, 0);
+    header.write(`${sum.toString(8).padStart(6, "0")}\0 `, 148);
+    blocks.push(header, Buffer.from(content), Buffer.alloc((512 - (content.length % 512)) % 512));
   };
-  const server = createServer(answer);
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  afterAll(() => {
-    server.closeAllConnections();
-    server.close();
-  });
-  return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, requests };
+  for (const [name, content] of Object.entries(files)) {
+    if (longNames) add("././@LongLink", "L", Buffer.from(`${name}\0`));
+    add(longNames ? "shortened" : name, "0", content);
+  }
+  return Buffer.concat([...blocks, Buffer.alloc(1024)]);
 }

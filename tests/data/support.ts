@@ -7,6 +7,8 @@ import sharp, { type Sharp } from "sharp";
 import { afterAll } from "vitest";
 import { type ImageSource, openSource } from "../../src/data/index.js";
 
+export { tar } from "./records.js";
+
 /** Makes a temporary folder that is removed after the tests of the file. */
 export function temporaryFolder(): string {
   const folder = mkdtempSync(join(tmpdir(), "fovea-data-"));
@@ -73,29 +75,6 @@ async function collect(name: (split: string, label: number, i: number) => string
     for (const [i, label] of sample[split].entries()) files[name(split, label, i)] = await flat(10 * i);
   }
   return files;
-}
-
-/** A tar archive by the ustar rules, written out here so that the reader is not tested against itself. */
-export function tar(files: Readonly<Record<string, Uint8Array>>, longNames = false): Buffer {
-  const blocks: Buffer[] = [];
-  const add = (name: string, type: string, content: Uint8Array): void => {
-    const header = Buffer.alloc(512);
-    header.write(name.slice(0, 100), 0);
-    header.write("0000644\0", 100);
-    header.write(`${content.length.toString(8).padStart(11, "0")}\0`, 124);
-    header.write("00000000000\0", 136);
-    header.write("        ", 148);
-    header.write(type, 156);
-    header.write("ustar\x0000", 257, "latin1");
-    const sum = header.reduce((a, b) => a + b, 0);
-    header.write(`${sum.toString(8).padStart(6, "0")}\0 `, 148);
-    blocks.push(header, Buffer.from(content), Buffer.alloc((512 - (content.length % 512)) % 512));
-  };
-  for (const [name, content] of Object.entries(files)) {
-    if (longNames) add("././@LongLink", "L", Buffer.from(`${name}\0`));
-    add(longNames ? "shortened" : name, "0", content);
-  }
-  return Buffer.concat([...blocks, Buffer.alloc(1024)]);
 }
 
 /** A Parquet shard in Hugging Face's layout. */

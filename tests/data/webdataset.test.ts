@@ -6,7 +6,7 @@ import { createLoader, describeSource, ExampleError, type ImageSource, openSourc
 import { encodeIndex } from "../../src/data/sources/shard-index.js";
 import { expandBraces } from "../../src/data/sources/shard-names.js";
 import { collect } from "./loader-support.js";
-import { type Behaviour, serve } from "./records.js";
+import { type Behaviour, serve } from "./server.js";
 import { flat, openUntilEnd, tar, temporaryFolder, write } from "./support.js";
 
 const root = temporaryFolder();

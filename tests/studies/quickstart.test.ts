@@ -6,7 +6,7 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import { openSource } from "../../src/data/index.js";
 import { type QuickstartResult, quickstart } from "../../src/studies/quickstart/index.js";
 import { gameSets, openPool } from "../../src/studies/quickstart/sets.js";
-import { loadRecipe } from "../../src/train/index.js";
+import { loadRecipe, trainingParts } from "../../src/train/index.js";
 
 const folder = mkdtempSync(join(tmpdir(), "fovea-quickstart-"));
 const tiny = [
@@ -52,7 +52,7 @@ test("the report is one page with every figure, the pictures and nothing from el
 test("the classes of the games are left out of training, by the sources themselves", async () => {
   const recipe = await loadRecipe(new URL("../../recipes/quickstart.ts", import.meta.url).pathname);
   const trained = new Set<string>();
-  for (const spec of recipe.data.train.source.split(" + ")) {
+  for (const spec of trainingParts(recipe).flatMap(({ source }) => source.split(" + "))) {
     const source = await openSource(spec);
     for (const name of source.classNames) trained.add(`${spec.split("?")[0]}/${name}`);
     await source.close();

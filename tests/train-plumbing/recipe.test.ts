@@ -71,6 +71,35 @@ describe("checking", () => {
       ['data.train.spilt: unknown key; did you mean "split"?'],
     ],
     [
+      "a key of one of several parts",
+      {
+        ...small,
+        data: {
+          train: [
+            { source: "a", preprocessing: "decode" },
+            { source: "b", wieght: 2 },
+          ],
+        },
+      },
+      [
+        'data.train.1.wieght: unknown key; did you mean "weight"?',
+        "data.train.1.preprocessing: Invalid input: expected string, received undefined",
+      ],
+    ],
+    [
+      "a weight for some parts only",
+      {
+        ...small,
+        data: {
+          train: [
+            { source: "a", preprocessing: "decode", weight: 1 },
+            { source: "b", preprocessing: "decode" },
+          ],
+        },
+      },
+      ["data.train: give a weight to each part or to none"],
+    ],
+    [
       "a key like no other",
       { ...small, checkpoint: { zzz: 1 } },
       ["checkpoint.zzz: unknown key; known here: every, keepLast, keepBest"],

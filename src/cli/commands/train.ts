@@ -10,7 +10,7 @@ import {
   fitMemory,
   formatDuration,
   loadRecipe,
-  openPart,
+  openTrainingData,
   type Recipe,
   type TrainResult,
   train as trainRecipe,
@@ -38,7 +38,7 @@ function dryRunText(found: DryRun): string {
 
 /** The recipe with the settings that fit into so much memory; tells which. */
 async function fitted(recipe: Recipe, memory: number, note: (text: string) => void): Promise<Recipe> {
-  const source = await openPart(recipe.data.train, "train");
+  const { source } = await openTrainingData(recipe);
   try {
     const fit = await fitMemory(recipe, memory, dataOf(source));
     note(`${describeSettings(fit.choice)}: about ${formatBytes(fit.choice.memoryBytes)} of memory`);

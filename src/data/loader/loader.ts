@@ -21,8 +21,8 @@ import { createWorkers } from "./workers.js";
 
 export interface LoaderOptions {
   readonly batchSize: number;
-  /** String form or ops; the images that come out must have one size. */
-  readonly preprocessing: string | Preprocessing;
+  /** Of sources that do not bring their own: string form or ops; the images that come out must have one size. */
+  readonly preprocessing?: string | Preprocessing;
   /** Whether classes of equal names in several sources are one class (the default) or stay apart. */
   readonly mergeClasses?: MergeClasses;
   /** The split of sources given as specs. */
@@ -128,9 +128,10 @@ export function createLoader(
   const given: readonly LoaderPart[] = isList(source)
     ? source.map((part) => (typeof part === "string" ? { source: part } : part))
     : [{ source }];
-  const pipelines = given.map(({ preprocessing = options.preprocessing }) =>
-    typeof preprocessing === "string" ? makePreprocessing(preprocessing) : preprocessing,
-  );
+  const pipelines = given.map(({ preprocessing = options.preprocessing }) => {
+    if (preprocessing === undefined) throw new Error("A source has no preprocessing, and the loader has none for all.");
+    return typeof preprocessing === "string" ? makePreprocessing(preprocessing) : preprocessing;
+  });
   const { evaluation = false, workers = 1, maxBadFraction = 0.01 } = options;
   const epochs = options.epochs ?? (evaluation ? 1 : Number.POSITIVE_INFINITY);
   checkOptions(options, pipelines.flat());
