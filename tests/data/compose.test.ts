@@ -23,6 +23,13 @@ test("take draws that many examples", async () => {
 });
 
 test("an unknown class is named with those there are", async () => {
+  const byNumber = await openSource(`${counted}&classNumbers=1-2,4`);
+  expect(byNumber.classNames).toEqual(["2", "3", "5"]);
+  await byNumber.close();
+  for (const wrong of ["5", "2-1", "one", ""])
+    await expect(openSource(`${counted}&classNumbers=${wrong}`)).rejects.toThrow(
+      /names no classes; give numbers from 0 to 4/,
+    );
   await expect(openSource(`${counted}&without=7`)).rejects.toThrow(/no class 7; its classes are 1, 2, 3, 4, 5/);
   await expect(openSource(`${counted}&only=7`)).rejects.toThrow(/7/);
 });

@@ -12,6 +12,7 @@ export const selectionOptions: readonly string[] = [
   "exclude",
   "only",
   "without",
+  "classNumbers",
   "noise",
   "noiseSeed",
   "take",
@@ -30,6 +31,8 @@ export interface Selection {
   readonly only?: string;
   /** Names of the classes to leave out. */
   readonly without?: string;
+  /** Numbers of the classes to keep, from 0: `0-19,40`; for names that hold commas. */
+  readonly classNumbers?: string;
   /** The probability that a label is replaced by that of another class, drawn by `noiseSeed` (label-noise.ts). */
   readonly noise?: string;
   readonly noiseSeed?: string;
@@ -41,6 +44,20 @@ export interface Selection {
 }
 
 const names = (list: string): string[] => list.split(",").map((name) => name.trim());
+
+/** The whole numbers of `0-3,7`, in that order. Throws for anything else, and beyond `count`. */
+function positions(text: string, count: number): number[] {
+  return text.split(",").flatMap((part) => {
+    const [, from, to = from] = /^\s*(\d+)(?:-(\d+))?\s*$/.exec(part) ?? [];
+    const [first, last] = [Number(from), Number(to)];
+    if (!(first <= last && last < count)) {
+      throw new Error(
+        `classNumbers=${text}: "${part}" names no classes; give numbers from 0 to ${count - 1}, such as 0-2,5.`,
+      );
+    }
+    return Array.from({ length: last - first + 1 }, (_, i) => first + i);
+  });
+}
 
 const numberIn = (text: string): number => (text.trim() === "" ? Number.NaN : Number(text));
 
@@ -69,6 +86,9 @@ export async function applySelection(source: ImageSource, selection: Selection):
       chosen,
       kept.filter((name) => !dropped.includes(name)),
     );
+  }
+  if (selection.classNumbers !== undefined) {
+    chosen = subsetOfClasses(chosen, positions(selection.classNumbers, chosen.classNames.length));
   }
   if (selection.noise !== undefined) {
     chosen = withLabelNoise(chosen, numberIn(selection.noise), numberIn(selection.noiseSeed ?? "0"));
