@@ -9,4 +9,5 @@ export {
 } from "./engine.js";
 export type { EngineMeasure, EngineMeasureOptions } from "./engine-measure.js";
 export { benchInference, type InferenceBench, type InferenceBenchOptions, type InferenceRates } from "./inference.js";
+export { integerRate } from "./integer-rate.js";
 export { plainResNet, plainViT } from "./plain-graph.js";

@@ -1,6 +1,6 @@
 // The inference benchmark measures what it says, and the graph it compares with computes the same; how fast is no matter of a test.
 import { beforeAll, describe, expect, test } from "vitest";
-import { benchInference, type InferenceBench, plainResNet, plainViT } from "../../src/bench/index.js";
+import { benchInference, type InferenceBench, integerRate, plainResNet, plainViT } from "../../src/bench/index.js";
 import { largestOfRows, nearestMeanHead } from "../../src/bench/inference-images.js";
 import { encodeOnnx, type OnnxGraph } from "../../src/graph/index.js";
 import { openSession } from "../../src/runtime/index.js";
@@ -50,6 +50,12 @@ describe("the converter's graph", () => {
     const other = drawnWeights(tinyResNet({ version: 1 }), [32, 32, 3]);
     expect(() => plainResNet(other.config as never, [32, 32, 3], other.tensors)).toThrow(RangeError);
   });
+});
+
+test("the rate of 8-bit products is a number of products by time, whatever the machine", async () => {
+  const rate = await integerRate(1, 1);
+  expect(rate).toBeGreaterThan(0.1);
+  expect(rate).toBeLessThan(50);
 });
 
 test("the head names the class whose mean is nearest", () => {

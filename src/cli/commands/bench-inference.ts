@@ -1,5 +1,5 @@
 /** `fovea bench inference`: our exports beside the graph that converters usually write. */
-import { type InferenceBench, benchInference as measure } from "../../bench/index.js";
+import { type InferenceBench, integerRate, benchInference as measure } from "../../bench/index.js";
 import { parseModelName } from "../../models/index.js";
 import { formatCount } from "../../text/format.js";
 import { defineCommand } from "../command.js";
@@ -31,6 +31,10 @@ function textOf(bench: InferenceBench): string {
   ].join("\n");
 }
 
+/** What 8-bit weights can gain on this processor. */
+const machineText = (integers: number): string =>
+  `this processor multiplies 8-bit integers ${integers.toFixed(2)} times as fast as float32: the most that 8-bit weights can gain, before what rounding the activations costs`;
+
 export const command = defineCommand(benchInference, async ({ args, note }) => {
   const common = {
     imageSize: wholeNumber(args["image-size"], "image-size", 1),
@@ -49,8 +53,10 @@ export const command = defineCommand(benchInference, async ({ args, note }) => {
   const found: InferenceBench[] = [];
   if (args.network !== undefined) found.push(await measure({ ...common, model: args.network, trained: true }));
   else for (const name of names) found.push(await measure({ ...common, model: name }));
+  note("8-bit products beside float32 ones");
+  const machine = { integerRate: await integerRate(common.threads, common.rounds) };
   return {
-    document: { models: Object.fromEntries(found.map((bench) => [bench.model, bench])) },
-    text: found.map(textOf).join("\n\n"),
+    document: { machine, models: Object.fromEntries(found.map((bench) => [bench.model, bench])) },
+    text: `${found.map(textOf).join("\n\n")}\n\n${machineText(machine.integerRate)}`,
   };
 });
