@@ -93,6 +93,14 @@ export class Scope {
     return { seed: this.trace.seed, stream: ++this.trace.streams };
   }
 
+  /**
+   * The same place in a trace of its own that shares the parameters and draws from here on what this one is going to draw:
+   * for passes that are to differ from another in their images and not in their dropout.
+   */
+  again(): Scope {
+    return new Scope(this.path, { ...this.trace, intermediates: new Map() });
+  }
+
   /** Every parameter of the model, in order of first use. */
   get parameters(): readonly Parameter[] {
     return [...this.trace.parameters.values()];

@@ -116,6 +116,19 @@ export const recipeSchema = z
     if (recipe.mixup.alpha > 0 && !objectiveKind(recipe.objective).mixes) {
       refuse(["mixup"], `the objective "${recipe.objective.name}" has no targets to mix; leave mixup out`);
     }
+    const { objective, microbatches } = recipe;
+    if (objectiveKind(objective).streams.includes("unlabelled") && !recipe.data.unlabelled) {
+      refuse(
+        ["data", "unlabelled"],
+        `the objective "${objective.name}" learns from images without labels too; say where they are with { source, preprocessing } (the source of data.train without ?take is a start)`,
+      );
+    }
+    if ("unlabelledBatchSize" in objective && (objective.unlabelledBatchSize ?? 0) % (microbatches ?? 1) !== 0) {
+      refuse(
+        ["objective", "unlabelledBatchSize"],
+        `${microbatches} microbatches do not make up ${objective.unlabelledBatchSize} images`,
+      );
+    }
     if (recipe.checkpoint.keepBest && !recipe.data.evaluation) {
       refuse(["checkpoint", "keepBest"], "needs data.evaluation to tell which checkpoint is best");
     }

@@ -5,6 +5,7 @@ import {
   type Batch,
   createLoader,
   createRandom,
+  hash32,
   type ImageSource,
   type Loader,
   type LoaderPart,
@@ -375,7 +376,8 @@ function openLoaders({ recipe, streams, trainingParts, restored, plan }: RunPart
     const position = positions[stream];
     const loader = createLoader(parts, {
       batchSize,
-      seed: recipe.seed,
+      // Of its own: two streams of one source would show the same images in the same crops side by side.
+      seed: stream === "train" ? recipe.seed : hash32([recipe.seed, stream]),
       ...(mergeClasses && { mergeClasses }),
       ...(workers !== undefined && { workers }),
       ...(position && { position }),

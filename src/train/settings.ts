@@ -83,6 +83,7 @@ export function planRun(recipe: Recipe, datasetSize: number, classes: number, so
     );
   }
   const pipelines = trainingParts(recipe).map((part) => part.preprocessing);
+  const { unlabelledBatchSize } = recipe.objective as { readonly unlabelledBatchSize?: number };
   const sizes: DurationContext = { batchSize: recipe.batchSize, datasetSize };
   const totalSteps = toSteps(recipe.total, sizes, "total");
   const context: DurationContext = { ...sizes, totalSteps };
@@ -116,6 +117,7 @@ export function planRun(recipe: Recipe, datasetSize: number, classes: number, so
       model,
       image,
       batchSize: recipe.batchSize,
+      ...(unlabelledBatchSize !== undefined && { unlabelledBatchSize }),
       evaluationBatchSize: recipe.batchSize,
       classes,
       ...(recipe.mixup.alpha > 0 && { mixup: recipe.mixup }),

@@ -2,7 +2,7 @@
  * The table of objectives: the settings each is tested with, and what it computes, in float64 and as plain loops, from the
  * values of parameters and the inputs of a step. tests/train/objectives.test.ts runs over it.
  */
-import { createRandom, type ImageSource, rawImage } from "../../src/data/index.js";
+import { type Batch, createRandom, type ImageSource, rawImage } from "../../src/data/index.js";
 import type { Batches, RecipeInput } from "../../src/train/index.js";
 import { distantPermutations } from "../../src/train/objectives/permutations.js";
 import { plainViT } from "./plain-vit.js";
@@ -30,7 +30,14 @@ export interface ObjectiveCase {
   readonly settings: RecipeInput["objective"];
   /** Pictures of an image that lie below each other; 1 when left out. */
   readonly stack?: number;
-  /** The mean of the losses is the loss of a step; the evaluation gives the answers one by one. */
+  /** The same for images it is judged on; as `stack` when left out. */
+  readonly evaluationStack?: number;
+  /** Images without labels in a step, of an objective that reads them too. */
+  readonly unlabelled?: number;
+  /**
+   * The mean of the losses is the loss of a step; the evaluation gives the answers one by one. Where there are images without
+   * labels, a step is told from the evaluation by the input `unlabelled`.
+   */
   readonly plain: (values: Values, inputs: Inputs) => readonly Answer[];
   /** The loss before the first step, where it is known. */
   readonly initialLoss?: number;
@@ -42,9 +49,9 @@ export interface ObjectiveCase {
   readonly trained?: RecipeInput["objective"];
 }
 
-const softplus = (x: number) => Math.max(x, 0) + Math.log1p(Math.exp(-Math.abs(x)));
-const mean = (values: readonly number[]) => values.reduce((a, b) => a + b, 0) / values.length;
-const range = (count: number) => Array.from({ length: count }, (_, i) => i);
+export const softplus = (x: number) => Math.max(x, 0) + Math.log1p(Math.exp(-Math.abs(x)));
+export const mean = (values: readonly number[]) => values.reduce((a, b) => a + b, 0) / values.length;
+export const range = (count: number) => Array.from({ length: count }, (_, i) => i);
 
 function plainNetwork(
   values: Values,
@@ -82,7 +89,7 @@ function dense(values: Values, name: string, row: readonly number[]): number[] {
 }
 
 /** Cross-entropy of a label, and whether the highest logit is its. */
-function judged(logits: readonly number[], label: number): Answer {
+export function judged(logits: readonly number[], label: number): Answer {
   const top = Math.max(...logits);
   const total = top + Math.log(logits.reduce((sum, z) => sum + Math.exp(z - top), 0));
   return { loss: total - logits[label]!, right: Number(logits.indexOf(top) === label) };
@@ -93,10 +100,10 @@ const together = (answers: readonly Answer[]): Answer => ({
   right: mean(answers.map(({ right }) => right)),
 });
 
-const logitsOf = (values: Values, inputs: Inputs): number[][] =>
+export const logitsOf = (values: Values, inputs: Inputs): number[][] =>
   rowsOf(plainNetwork(values, inputs["image"]!, side)["logits"]!, classes);
 
-const softmaxAnswers = (values: Values, inputs: Inputs): Answer[] =>
+export const softmaxAnswers = (values: Values, inputs: Inputs): Answer[] =>
   logitsOf(values, inputs).map((row, i) => judged(row, inputs["label"]![i]!));
 
 const sigmoidAnswers = (values: Values, inputs: Inputs): Answer[] =>
@@ -107,14 +114,14 @@ const sigmoidAnswers = (values: Values, inputs: Inputs): Answer[] =>
   });
 
 /** The four turns of papers.md 10.1, entry by entry. */
-const turned: readonly ((row: number, column: number) => readonly [number, number])[] = [
+export const turned: readonly ((row: number, column: number) => readonly [number, number])[] = [
   (r, c) => [r, c],
   (r, c) => [c, side - 1 - r],
   (r, c) => [side - 1 - r, side - 1 - c],
   (r, c) => [side - 1 - c, r],
 ];
 
-function rotationAnswers(values: Values, { image }: Inputs): Answer[] {
+export function rotationAnswers(values: Values, { image }: Inputs): Answer[] {
   const size = side * side * 3;
   return range(image!.length / size).map((n) =>
     together(
@@ -129,10 +136,10 @@ function rotationAnswers(values: Values, { image }: Inputs): Answer[] {
   );
 }
 
-const views = 3;
+export const views = 3;
 
 /** Distances by subtraction, not by products; rows that are not valid are left out. */
-function exemplarAnswers(hard: boolean) {
+export function exemplarAnswers(hard: boolean) {
   return (values: Values, { image, valid }: Inputs): Answer[] => {
     const unit = representations(values, image!).map((row) => {
       const x = dense(values, "objective/exemplar", row);
@@ -318,20 +325,23 @@ export const objectiveCases: readonly ObjectiveCase[] = [
 ];
 
 /** A batch of every stream, of random pixels from -1 to 1; the last `padding` images are none. */
-export function batchesOf({ stack = 1 }: ObjectiveCase, padding = 0): Batches {
-  const image = uniform(images * stack * side * side * 3, "images");
-  image.fill(0, ((images - padding) / images) * image.length);
-  const position = { epoch: 0, batch: 0, seed: 0, batchSize: images, length: images };
-  const train = {
+export function batchesOf({ stack = 1, unlabelled }: ObjectiveCase, padding = 0): Batches {
+  const train = batchOf(images, stack, "images", padding);
+  return unlabelled === undefined ? { train } : { train, unlabelled: batchOf(unlabelled, stack, "unlabelled", 0) };
+}
+
+function batchOf(count: number, stack: number, key: string, padding: number): Batch {
+  const image = uniform(count * stack * side * side * 3, key);
+  image.fill(0, ((count - padding) / count) * image.length);
+  return {
     image,
-    shape: [images, stack * side, side, 3] as const,
-    label: Int32Array.from({ length: images }, (_, i) => (i * 3) % classes),
-    mask: Float32Array.from({ length: images }, (_, i) => Number(i < images - padding)),
-    indices: Int32Array.from({ length: images }, (_, i) => (i < images - padding ? i : -1)),
+    shape: [count, stack * side, side, 3],
+    label: Int32Array.from({ length: count }, (_, i) => (i * 3) % classes),
+    mask: Float32Array.from({ length: count }, (_, i) => Number(i < count - padding)),
+    indices: Int32Array.from({ length: count }, (_, i) => (i < count - padding ? i : -1)),
     epoch: 0,
-    position,
+    position: { epoch: 0, batch: 0, seed: 0, batchSize: count, length: count },
   };
-  return { train };
 }
 
 /** A source of pictures that can be told apart: each image has a colour, each place a shade, each picture of a stack one more. */

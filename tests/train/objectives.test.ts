@@ -23,6 +23,7 @@ import {
   side,
   stackedSource,
 } from "../support/objective-cases.js";
+import { semiSupervisedCases } from "../support/semi-supervised-cases.js";
 import { temporaryFolder, tinyRecipe } from "../support/trained-run.js";
 import { parameterValues } from "../support/vit-cases.js";
 
@@ -32,11 +33,17 @@ afterAll(() => rmSync(root, { recursive: true, force: true }));
 const seed = 5;
 const preprocessing = "decode(0)|value_range(-1,1)";
 
-const recipeOf = ({ settings }: ObjectiveCase, changes: Partial<RecipeInput> = {}): RecipeInput =>
+const dataOf = ({ unlabelled }: ObjectiveCase): RecipeInput["data"] => ({
+  train: { source: "stacked", preprocessing },
+  ...(unlabelled !== undefined && { unlabelled: { source: "stacked", preprocessing } }),
+  workers: 0,
+});
+
+const recipeOf = (one: ObjectiveCase, changes: Partial<RecipeInput> = {}): RecipeInput =>
   tinyRecipe("unused", {
     model: { name: "vit", ...network, imageSize: side },
-    data: { train: { source: "stacked", preprocessing }, workers: 0 },
-    objective: settings,
+    data: dataOf(one),
+    objective: one.settings,
     batchSize: images,
     seed,
     optimizer: { name: "sgd", learningRate: 0.1, clipNorm: 1 },
@@ -46,14 +53,20 @@ const recipeOf = ({ settings }: ObjectiveCase, changes: Partial<RecipeInput> = {
 const prepared = (one: ObjectiveCase, changes: Partial<RecipeInput> = {}) =>
   prepareTraining(resolveRecipe(recipeOf(one, changes)), 24, classes);
 
+const allCases = [...objectiveCases, ...semiSupervisedCases];
+
+/** The case with the pictures of an image that it is judged on. */
+const judgedOn = (one: ObjectiveCase): ObjectiveCase =>
+  one.evaluationStack === undefined ? one : { ...one, stack: one.evaluationStack };
+
 /** The row of the table of that title. */
-const caseOf = (title: string) => objectiveCases.find((one) => one.title === title)!;
+const caseOf = (title: string) => allCases.find((one) => one.title === title)!;
 
 const numbers = (feeds: Feeds): Inputs =>
   Object.fromEntries(Object.entries(feeds).map(([name, values]) => [name, Array.from(values as Float32Array)]));
 const average = (values: readonly number[]) => values.reduce((a, b) => a + b, 0) / values.length;
 
-describe.each(objectiveCases.map((one) => [one.title, one] as const))("%s", (title, one) => {
+describe.each(allCases.map((one) => [one.title, one] as const))("%s", (title, one) => {
   let ready: Awaited<ReturnType<typeof prepared>>;
   beforeAll(async () => {
     ready = await prepared(one);
@@ -116,7 +129,7 @@ describe.each(objectiveCases.map((one) => [one.title, one] as const))("%s", (tit
     const { objective, training } = ready;
     const scope = Scope.root({ parameters: training.parameters });
     const values = parameterValues(training.parameters);
-    const feeds = await objective.evaluation.feeds(batchesOf(one, padding).train);
+    const feeds = await objective.evaluation.feeds(batchesOf(judgedOn(one), padding).train);
     const inputs = numbers(feeds);
     expect(Object.keys(feeds).sort()).toEqual(
       objective.evaluation.inputs.map(({ producer }) => (producer.attributes as { name: string }).name).sort(),
@@ -177,11 +190,7 @@ describe.each(objectiveCases.map((one) => [one.title, one] as const))("%s", (tit
       recipeOf(one, {
         objective: one.trained ?? one.settings,
         model: { name: "vit", ...network, imageSize: side, stochasticDepth: 0.1 },
-        data: {
-          train: { source: "stacked", preprocessing },
-          evaluation: { source: "stacked", preprocessing },
-          workers: 0,
-        },
+        data: { ...dataOf(one), evaluation: { source: "stacked", preprocessing } },
         output: join(root, title.replaceAll(/\W+/g, "-"), name),
         total: { steps: total },
         optimizer: { name: "adamw", learningRate: 2e-2, clipNorm: 1 },
@@ -189,7 +198,11 @@ describe.each(objectiveCases.map((one) => [one.title, one] as const))("%s", (tit
         evaluate: { every: { steps: 10 } },
         checkpoint: { every: { steps: 1000 }, keepLast: 2 },
       });
-    const sources = { train: stackedSource(one, 10), evaluation: stackedSource(one, 5) };
+    const sources = {
+      train: stackedSource(one, 10),
+      ...(one.unlabelled !== undefined && { unlabelled: stackedSource(one, 14) }),
+      evaluation: stackedSource(judgedOn(one), 5),
+    };
     await train(resolveRecipe(recipe("whole")), { silent: true, sources });
     const whole = await courseOf(recipe("whole").output!);
     const losses = whole.metrics.flatMap(({ loss }) => (loss === undefined ? [] : [loss!]));
@@ -219,6 +232,24 @@ describe("what does not fit is refused", () => {
       { name: "relativePatch" },
       { model: { ...vit, imageSize: side, pooling: "none" } },
       /"relativePatch" reads one row of features an image.*model\.pooling/,
+    ],
+    [
+      "no images without labels for an objective that needs them",
+      { name: "vat" },
+      {},
+      /data\.unlabelled: the objective "vat" learns from images without labels too/,
+    ],
+    [
+      "images without labels that do not divide",
+      { name: "s4lRotation", unlabelledBatchSize: 3 },
+      { microbatches: 2, data: dataOf(caseOf("S4L-Rotation")) },
+      /objective\.unlabelledBatchSize: 2 microbatches do not make up 3 images/,
+    ],
+    [
+      "one image without a label to compare",
+      { name: "s4lExemplar", unlabelledBatchSize: 1 },
+      { data: dataOf(caseOf("S4L-Exemplar")) },
+      /unlabelledBatchSize \(1\) must be at least 2/,
     ],
     ["one image to compare", { name: "exemplar" }, { batchSize: 1 }, /batchSize must be at least 2, not 1/],
     [

@@ -20,29 +20,53 @@ export type ClassificationContext = Omit<ObjectiveContext, "openTeacher">;
 
 /** The objective of a classifier with targets of its training source. Throws RangeError when the model has no head or does not pool. */
 export function classification(settings: ClassificationSettings, context: ClassificationContext): Objective {
-  const { model, batchSize, image: sides, classes } = context;
+  const { model, batchSize, image: sides } = context;
   requireClassifier(model);
   const vectorTargets = context.vectorTargets || context.mixup !== undefined;
-  const image = input("image", "float32", [batchSize, ...sides]);
-  const target: Readonly<Record<string, Tensor>> = vectorTargets
-    ? { targets: input("targets", "float32", [batchSize, classes]) }
-    : { label: input("label", "int32", [batchSize]) };
+  const { input: target, targets, feeds } = targetInput({ ...context, vectorTargets });
   return {
     name: settings.loss,
-    inputs: { image, ...target },
+    inputs: { image: input("image", "float32", [batchSize, ...sides]), ...target },
     trace: (scope, part) => {
       const { logits } = network(scope, part["image"]!, model);
-      const targets = part["targets"] ?? targetsOf(part["label"]!, classes);
-      return { loss: reduceMean(losses[settings.loss](logits!, smoothTargets(targets, settings.labelSmoothing))) };
+      return {
+        loss: reduceMean(losses[settings.loss](logits!, smoothTargets(targets(part), settings.labelSmoothing))),
+      };
     },
     feeds: ({ train }, random): Feeds => {
-      if (!vectorTargets) return { image: train.image, label: train.label };
+      const { targets: vectors, ...label } = feeds(train);
+      if (!vectors) return { image: train.image, ...label };
       const { mix } = drawMix(context, random);
-      return { image: mix(train.image), targets: mix(targetVectors(train, classes)) };
+      return { image: mix(train.image), targets: mix(vectors as Float32Array) };
     },
     evaluation: classifierEvaluation(settings.loss, context),
   };
 }
+
+/** What an image is to be named, as an input of a step: labels [N], or vectors of targets [N, classes] where batches bring them. */
+export interface TargetInput {
+  readonly input: Readonly<Record<string, Tensor>>;
+  /** Targets [N, classes] of a part of a batch. */
+  targets(part: Readonly<Record<string, Tensor>>): Tensor;
+  feeds(batch: Batch): Feeds;
+}
+
+export const targetInput = ({
+  batchSize,
+  classes,
+  vectorTargets,
+}: Pick<ClassificationContext, "batchSize" | "classes" | "vectorTargets">): TargetInput =>
+  vectorTargets
+    ? {
+        input: { targets: input("targets", "float32", [batchSize, classes]) },
+        targets: ({ targets }) => targets!,
+        feeds: (batch) => ({ targets: targetVectors(batch, classes) }),
+      }
+    : {
+        input: { label: input("label", "int32", [batchSize]) },
+        targets: ({ label }) => targetsOf(label!, classes),
+        feeds: ({ label }) => ({ label }),
+      };
 
 /**
  * The targets of a batch as vectors [N, classes]: those it brings, or 1 at the label. Throws when what it brings is made for

@@ -5,16 +5,33 @@ import { distillation, distillationSchema } from "./distillation.js";
 import { exemplar, exemplarSchema } from "./exemplar.js";
 import { jigsaw, jigsawSchema } from "./jigsaw.js";
 import { maskedPatch, maskedPatchSchema } from "./masked-patch.js";
+import { moam, moamSchema } from "./moam.js";
 import type { ObjectiveKind } from "./objective.js";
 import { relativePatch, relativePatchSchema } from "./relative-patch.js";
 import { rotation, rotationSchema } from "./rotation.js";
+import { s4lExemplar, s4lExemplarSchema } from "./s4l-exemplar.js";
+import { s4lRotation, s4lRotationSchema } from "./s4l-rotation.js";
 import { sigmoid, sigmoidSchema } from "./sigmoid.js";
 import { softmax, softmaxSchema } from "./softmax.js";
+import { vat, vatSchema } from "./vat.js";
 
 export { byLabel, type ClassificationSettings, classification } from "./classification.js";
 export * from "./objective.js";
 
-const kinds = { softmax, sigmoid, distillation, rotation, exemplar, jigsaw, relativePatch, maskedPatch };
+const kinds = {
+  softmax,
+  sigmoid,
+  distillation,
+  rotation,
+  exemplar,
+  jigsaw,
+  relativePatch,
+  maskedPatch,
+  s4lRotation,
+  s4lExemplar,
+  vat,
+  moam,
+};
 
 /** `objective` of a recipe: one of the table, told apart by `name`. */
 export const objectiveSchema = z.discriminatedUnion(
@@ -28,6 +45,10 @@ export const objectiveSchema = z.discriminatedUnion(
     jigsawSchema,
     relativePatchSchema,
     maskedPatchSchema,
+    s4lRotationSchema,
+    s4lExemplarSchema,
+    vatSchema,
+    moamSchema,
   ],
   {
     error: unknownName("objective", Object.keys(kinds)),
