@@ -1,25 +1,8 @@
 /** The commands as help shows them: words, arguments, examples. Bodies are in commands/, loaded when called. */
 import { defineArguments } from "./command.js";
+import { device, network, seed, source, threads } from "./shared-arguments.js";
 
-const source = {
-  type: "positional",
-  required: true,
-  description: "Images: a folder, tar, Parquet or IDX files, embedded:NAME or generated:NAME",
-} as const;
-const threads = {
-  type: "string",
-  valueHint: "n",
-  description: "Threads of ONNX Runtime; one a core when left out",
-} as const;
-const device = { type: "string", valueHint: "cpu|webgpu", default: "cpu", description: "Where to compute" } as const;
-const seed = {
-  type: "string",
-  valueHint: "n",
-  default: "0",
-  description: "Seed of everything drawn at random",
-} as const;
-
-const network = "Run folder, checkpoint file, or published weights: a file, a folder or a hub name";
+export * from "./definitions-data.js";
 
 export const quickstart = defineArguments({
   name: "quickstart",
@@ -139,6 +122,49 @@ export const predict = defineArguments({
     { line: "fovea predict runs/quickstart -", does: "an image, or paths one a line, from a pipe" },
   ],
   variadic: true,
+});
+
+export const pseudoLabel = defineArguments({
+  name: "pseudo-label",
+  summary: "Label images by a trained network, written as a file of labels to train on (SOURCE?labels=FILE)",
+  arguments: {
+    checkpoint: { type: "positional", required: true, description: network },
+    source,
+    output: {
+      type: "string",
+      valueHint: "file",
+      default: "labels.jsonl",
+      description: "File to write: .jsonl, or .csv where the source has the network's classes",
+    },
+    split: { type: "string", valueHint: "name", description: "Split of the source; train when left out" },
+    soft: { type: "boolean", description: "Write the probability of every class, not the most probable class" },
+    confidence: {
+      type: "string",
+      valueHint: "p",
+      default: "0",
+      description: "Leave out images whose most probable class is less probable",
+    },
+    crops: {
+      type: "string",
+      valueHint: "1|5",
+      default: "5",
+      description: "Crops whose logits are averaged: corners and middle, or the middle",
+    },
+    turns: {
+      type: "string",
+      valueHint: "1|4",
+      default: "4",
+      description: "Turns of each crop; 1 where turned images mean something else, as digits do",
+    },
+    overwrite: { type: "boolean", description: "Replace the file that is there" },
+    device,
+    threads,
+  },
+  examples: [
+    { line: "fovea pseudo-label runs/few photos/ --output labels.jsonl", does: "the class of every image" },
+    { line: "fovea pseudo-label runs/few photos/ --confidence 0.9", does: "of those the network is sure of" },
+    { line: "fovea pseudo-label runs/few photos/ --soft --turns 1", does: "probabilities, without turning images" },
+  ],
 });
 
 export const convert = defineArguments({
@@ -269,96 +295,6 @@ export const models = defineArguments({
     { line: "fovea models S", does: "one variant, at each patch size it was published with" },
     { line: "fovea models B/4 --image-size 32 --classes 10", does: "any patch and image size" },
     { line: "fovea models vit --pooling tok --classes 21843 --json", does: "as the ImageNet-21k models were, as JSON" },
-  ],
-});
-
-export const data = defineArguments({
-  name: "data",
-  summary: "Describe a source of images, and check that its images can be read",
-  arguments: {
-    source,
-    split: { type: "string", valueHint: "name", description: "Only this split; all when left out" },
-    check: {
-      type: "boolean",
-      description: "Decode every image, not a sample, and look for images that are there twice",
-    },
-    augmentations: {
-      type: "string",
-      valueHint: "file.html",
-      description: "Also write a page that shows every augmentation at several strengths on the source's first image",
-    },
-  },
-  examples: [
-    { line: "fovea data photos/", does: "its splits, classes, sizes and what is odd about it" },
-    { line: "fovea data photos.tar --split test --check", does: "every image of a split; exits 1 when one is broken" },
-    { line: 'fovea data "generated:shapes?label=count" --json', does: "a generated set, as JSON" },
-    { line: "fovea data photos/ --augmentations sheet.html", does: "what RandAugment and the others do to a photo" },
-    {
-      line: 'fovea data "generated:fractals?categories=10&instances=100"',
-      does: "fractals after FractalDB, each class a system of maps; a wrong option is answered with all of them",
-    },
-  ],
-});
-
-export const dataFractals = defineArguments({
-  name: "data fractals",
-  summary: "Search for the categories of generated:fractals once and write them to a file that a spec may name",
-  arguments: {
-    output: { type: "positional", required: true, description: "File to write (.csv): one line a map" },
-    categories: { type: "string", valueHint: "n", default: "1000", description: "Categories to find, from number 0" },
-    fill: {
-      type: "string",
-      valueHint: "share",
-      default: "0.2",
-      description: "Least share of 512 x 512 pixels that 100,000 points must touch",
-    },
-    seed,
-    overwrite: { type: "boolean", description: "Replace the file that is there" },
-  },
-  examples: [
-    { line: "fovea data fractals fractals.csv --categories 1000", does: "a minute or so of search on one core" },
-    {
-      line: 'fovea data "generated:fractals?categories=fractals.csv&instances=1000"',
-      does: "the set, without searching again",
-    },
-  ],
-});
-
-export const dataWeakLabels = defineArguments({
-  name: "data weak-labels",
-  summary: "Label images by what the text around them names: several classes an image, written as a file of labels",
-  arguments: {
-    texts: {
-      type: "positional",
-      required: true,
-      description: "Folder or .tar with a .txt or .json beside each image, or a .jsonl or .csv file of ids and texts",
-    },
-    vocabulary: {
-      type: "string",
-      valueHint: "file",
-      required: true,
-      description: "Classes, one a line: name, or name: synonym, synonym",
-    },
-    output: { type: "string", valueHint: "file", default: "labels.jsonl", description: "File to write" },
-    noise: { type: "string", valueHint: "rate", default: "0", description: "Share of labels made wrong on purpose" },
-    "noise-kind": {
-      type: "string",
-      valueHint: "uniform|missing|extra",
-      default: "uniform",
-      description: "Replace a label by another class, drop it, or add another class",
-    },
-    seed,
-    overwrite: { type: "boolean", description: "Replace the file that is there" },
-  },
-  examples: [
-    {
-      line: "fovea data weak-labels photos/ --vocabulary classes.txt --output labels.jsonl",
-      does: "counts of what was named, and a file for photos/?labels=labels.jsonl",
-    },
-    {
-      line: "fovea data weak-labels captions.csv --vocabulary classes.txt --noise 0.2",
-      does: "a fifth of the labels replaced by others",
-    },
   ],
 });
 

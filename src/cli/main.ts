@@ -29,6 +29,7 @@ const commands: readonly Entry[] = [
   entry(definitions.fewshot, () => import("./commands/fewshot.js")),
   entry(definitions.embed, () => import("./commands/embed.js")),
   entry(definitions.predict, () => import("./commands/predict.js")),
+  entry(definitions.pseudoLabel, () => import("./commands/pseudo-label.js")),
   entry(definitions.convert, () => import("./commands/convert.js")),
   entry(definitions.exportNetwork, () => import("./commands/export.js")),
   entry(definitions.inspectWeights, () => import("./commands/inspect-weights.js")),

@@ -32,7 +32,7 @@ export {
 export { embeddedSets } from "./sources/embedded.js";
 export { imageFiles, type NamedImage } from "./sources/files.js";
 export { noisyLabel, withLabelNoise } from "./sources/label-noise.js";
-export { classesLine, type LabelValue, labelLine } from "./sources/labels-file.js";
+export { classesLine, csvLabelLine, type LabelValue, labelLine } from "./sources/labels-file.js";
 export { openRecipe, openSource, parseSpec, sourceKinds } from "./sources/open.js";
 export { relabel, selectByList, takeBalanced } from "./sources/relabel.js";
 export type { Example, ImageSet, ImageSource, MergeClasses, SourceKind, SourceRecipe } from "./sources/types.js";

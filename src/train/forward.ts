@@ -4,6 +4,7 @@ import { type ModelConfig, model as network, requireClassifier } from "../models
 import { type Parameter, Scope } from "../nn/index.js";
 import type { ProgramFunction } from "../runtime/index.js";
 import { type LossName, losses, targetsOf } from "./losses.js";
+import { logitsOfViews, sidesOfViews, type TestViews } from "./test-views.js";
 
 export interface ForwardConfig {
   readonly model: ModelConfig;
@@ -31,7 +32,7 @@ export interface Forward<F> {
 export interface ClassifierFunctions {
   /** image, label; gives logits [N, classes] and the loss of each image [N]. */
   readonly evaluate: ProgramFunction & { readonly outputs: { readonly logits: Tensor; readonly loss: Tensor } };
-  /** image; gives logits [N, classes]. */
+  /** image, of `sidesOfViews` where there are views; gives logits [N, classes]. */
   readonly classify: ProgramFunction & { readonly outputs: { readonly logits: Tensor } };
   readonly represent: Representation;
 }
@@ -47,19 +48,25 @@ export function onlyRepresentation(config: ForwardConfig): Forward<{ readonly re
  * Traces a classifier without dropout or other draws. Throws RangeError when it has no head or does not pool, ShapeError
  * when the model does not fit the images.
  */
-export function forwardFunctions(config: ForwardConfig & { readonly loss: LossName }): Forward<ClassifierFunctions> {
-  const { model, batchSize } = config;
+export function forwardFunctions(
+  config: ForwardConfig & { readonly loss: LossName; readonly views?: TestViews },
+): Forward<ClassifierFunctions> {
+  const { model, batchSize, views } = config;
   requireClassifier(model);
   const scope = Scope.root();
   const image = input("image", "float32", [batchSize, ...config.image]);
   const label = input("label", "int32", [batchSize]);
   const { logits, preLogits } = network(scope, image, model);
   const loss = losses[config.loss](logits!, targetsOf(label, model.classes));
+  const viewed = views && input("image", "float32", [batchSize, ...sidesOfViews(config.image, views)]);
+  const classify = viewed
+    ? { inputs: [viewed], outputs: { logits: logitsOfViews(scope, viewed, model, config.image, views!) } }
+    : { inputs: [image], outputs: { logits: logits! } };
   return {
     parameters: scope.parameters,
     functions: {
       evaluate: { inputs: [image, label], outputs: { logits: logits!, loss } },
-      classify: { inputs: [image], outputs: { logits: logits! } },
+      classify,
       represent: { inputs: [image], outputs: { preLogits } },
     },
   };

@@ -27,6 +27,7 @@ export * from "./recipe-optimizer.js";
 export * from "./run-folder.js";
 export * from "./settings.js";
 export * from "./tensorboard.js";
+export type { TestViews } from "./test-views.js";
 export * from "./train.js";
 export * from "./train-error.js";
 export * from "./training-program.js";

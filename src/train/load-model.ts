@@ -5,6 +5,7 @@ import { CheckpointError } from "./checkpoint.js";
 import { forwardFunctions, onlyRepresentation } from "./forward.js";
 import { type ReadNetworkOptions, readNetwork, type TrainedNetwork } from "./read-network.js";
 import { restoredState } from "./restore.js";
+import { preprocessingOfViews, type TestViews } from "./test-views.js";
 
 export interface OpenModelOptions extends ReadNetworkOptions {
   readonly device?: Device;
@@ -13,6 +14,8 @@ export interface OpenModelOptions extends ReadNetworkOptions {
   /** Images a run of the program takes; 32 when left out. */
   readonly batchSize?: number;
   /** The functions to compile; `represent` and, with a head, `evaluate` when left out. */
+  /** `classify` averages over several views of an image; `preprocessing` is then that of the image they are cut out of. */
+  readonly views?: TestViews;
   readonly functions?: readonly ("represent" | "classify" | "evaluate")[];
 }
 
@@ -51,8 +54,11 @@ export async function openModel(path: string, options: OpenModelOptions = {}): P
       `${network.path} was trained without classes and has no head, so it cannot name any; use its representation (fovea embed, fovea fewshot), or train a head on it`,
     );
   }
+  const { views } = options;
   const config = { model: network.config, image: network.imageShape, batchSize };
-  const forward = headless ? onlyRepresentation(config) : forwardFunctions({ ...config, loss: network.loss });
+  const forward = headless
+    ? onlyRepresentation(config)
+    : forwardFunctions({ ...config, loss: network.loss, ...(views && { views }) });
   const tensors = forward.parameters.map(({ tensor }) => tensor);
   const wanted = forward.parameters.map(({ name, tensor }) => ({ name, shape: tensor.shape }));
   const values = restoredState(wanted, { tensors: stored, path: network.path });
@@ -70,6 +76,7 @@ export async function openModel(path: string, options: OpenModelOptions = {}): P
   }
   return {
     ...network,
+    ...(views && { preprocessing: preprocessingOfViews(network.preprocessing, network.imageShape, views) }),
     program,
     batchSize,
     width: forward.functions.represent.outputs.preLogits.shape.at(-1)!,

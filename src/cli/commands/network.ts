@@ -8,6 +8,7 @@ import {
   openModel,
   readNetwork,
   startProgress,
+  type TestViews,
   type TrainedNetwork,
 } from "../../train/index.js";
 import { type Weights, withClasses } from "../../weights/index.js";
@@ -25,11 +26,13 @@ export function openNetwork(
   note: (text: string) => void,
   use: "represent" | "classify" = "represent",
   batchSize?: number,
+  views?: TestViews,
 ): Promise<OpenedModel> {
   return openModel(checkpoint, {
     device: parseDevice(device),
     functions: [use],
     ...(batchSize !== undefined && { batchSize }),
+    ...(views && { views }),
     note,
     ...(threads !== undefined && { threads: wholeNumber(threads, "threads", 1) }),
   });

@@ -31,6 +31,12 @@ export type LabelValue = number | string | readonly number[] | Readonly<Record<s
 /** The line of one example, without its end, as JSON. */
 export const labelLine = (id: string, label: LabelValue): string => JSON.stringify({ id, label });
 
+/** The same as CSV, for labels by name or vectors of the source's own classes. */
+export function csvLabelLine(id: string, label: string | readonly number[]): string {
+  const quoted = (text: string) => (/[",\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text);
+  return `${quoted(id)},${typeof label === "string" ? quoted(label) : JSON.stringify(label)}`;
+}
+
 /** The first line of a file that brings its own classes. */
 export const classesLine = (classNames: readonly string[]): string => JSON.stringify({ classes: classNames });
 

@@ -1,0 +1,26 @@
+/** Arguments that several commands take, as help shows them. */
+
+export const source = {
+  type: "positional",
+  required: true,
+  description: "Images: a folder, tar, Parquet or IDX files, embedded:NAME or generated:NAME",
+} as const;
+export const threads = {
+  type: "string",
+  valueHint: "n",
+  description: "Threads of ONNX Runtime; one a core when left out",
+} as const;
+export const device = {
+  type: "string",
+  valueHint: "cpu|webgpu",
+  default: "cpu",
+  description: "Where to compute",
+} as const;
+export const seed = {
+  type: "string",
+  valueHint: "n",
+  default: "0",
+  description: "Seed of everything drawn at random",
+} as const;
+
+export const network = "Run folder, checkpoint file, or published weights: a file, a folder or a hub name";
