@@ -157,6 +157,39 @@ describe("accumulateGradients", () => {
     }
   });
 
+  test("rematerialised blocks of a microbatch are recomputed one by one, whatever the ranks of their parameters", async () => {
+    const x = g.input("x", "float32", [batch, width]);
+    const layers = Array.from({ length: depth }, (_, i) => ({
+      scale: g.input(`scale${i}`, "float32", [width]),
+      up: g.input(`up${i}`, "float32", [width, 2 * width]),
+      down: g.input(`down${i}`, "float32", [2 * width, width]),
+    }));
+    const parameters = layers.flatMap(({ scale, up, down }) => [scale, up, down]);
+    const { metrics, gradients } = g.accumulateGradients({ x }, 2, parameters, (part) => {
+      const top = layers.reduce(
+        (h, { scale, up, down }) =>
+          g.rematerialise(() => g.add(h, g.linear(g.erf(g.linear(g.multiply(h, scale), up)), down))),
+        part.x!,
+      );
+      return { loss: g.reduceMean(g.multiply(top, top)) };
+    });
+    const outputs = { ...metrics, ...Object.fromEntries(gradients.map((value, i) => [`g${i}`, value])) };
+    const values = Object.fromEntries(
+      [x, ...parameters].map((one) => [g.inputName(one)!, normal(...one.shape)(random)]),
+    );
+    const order = (await executedNodes(outputs, values)).map((node) => node.type);
+    const starts = order.flatMap((type, i) => (type === "Erf" ? [i] : []));
+    expect(starts).toHaveLength(4 * depth);
+    // of both parts: a block's recomputed product, those of its backward pass and of both kernels, then the next block
+    for (const part of [0, 1]) {
+      for (let i = 1; i < depth; i++) {
+        const [from, to] = [starts[(2 * part + 1) * depth + i - 1]!, starts[(2 * part + 1) * depth + i]!];
+        const products = order.slice(from + 1, to).filter((type) => /Gemm|MatMul/.test(type));
+        expect(products.length, `part ${part}, block ${i} from the last`).toBeGreaterThanOrEqual(5);
+      }
+    }
+  });
+
   test("microbatches lower the estimate of peak memory", () => {
     const peak = (microbatches: number) => g.costOf(Object.values(build(microbatches))).peakBytes;
     expect(peak(8)).toBeLessThan(peak(1));

@@ -32,26 +32,22 @@ const nodeWriter =
     return output;
   };
 
-/** The first entry of each tensor, as one float32 vector: a slice a tensor, joined by rank. */
+/**
+ * The first entry of each tensor, as one float32 vector, in their order: the runtime works from the last to the first, and
+ * gradients given from the first layer to the last are then made as the backward pass goes by. Joined in any other order (all
+ * matrices before all vectors, say) the recomputed intermediates of every layer would wait for the rest of their gradients.
+ */
 function firstEntries(tensors: readonly Tensor[], emitter: Emitter): string {
   const node = nodeWriter(emitter);
-  const byRank = new Map<number, string[]>();
-  for (const tensor of tensors) {
+  const entries = tensors.map((tensor) => {
     const rank = tensor.shape.length;
     const name = emitter.name(tensor);
     const all = (value: number) => emitter.int64(tensor.shape.map(() => value));
-    const first = rank === 0 ? node("Reshape", [name, emitter.int64([1])]) : node("Slice", [name, all(0), all(1)]);
-    const float = tensor.dtype === "float16" ? node("Cast", [first], { to: { int: 1 } }) : first;
-    const sameRank = Math.max(rank, 1);
-    byRank.set(sameRank, [...(byRank.get(sameRank) ?? []), float]);
-  }
-  const join = (names: readonly string[]) =>
-    names.length === 1 ? names[0]! : node("Concat", names, { axis: { int: 0 } });
-  return join(
-    [...byRank].map(([rank, names]) =>
-      rank === 1 ? join(names) : node("Reshape", [join(names), emitter.int64([names.length])]),
-    ),
-  );
+    const first = rank === 0 ? name : node("Slice", [name, all(0), all(1)]);
+    const flat = rank === 1 ? first : node("Reshape", [first, emitter.int64([1])]);
+    return tensor.dtype === "float16" ? node("Cast", [flat], { to: { int: 1 } }) : flat;
+  });
+  return entries.length === 1 ? entries[0]! : node("Concat", entries, { axis: { int: 0 } });
 }
 
 /**
