@@ -75,6 +75,7 @@ function deterministic(op: PreprocessingOp): Preprocessing {
 function unstacked(pipeline: Preprocessing): Preprocessing {
   return pipeline.flatMap((op) => {
     if (op.name === "patch_grid") return [];
+    if (op.name === "standardise") return preprocessing("standardise");
     const inner = op.name === "views" ? op.args["ops"] : op.name === "branches" ? op.args["first"] : undefined;
     return inner === undefined ? [op] : unstacked(withoutRandomOps(preprocessing(inner as string)));
   });
@@ -162,8 +163,9 @@ function decodedTo({ args }: PreprocessingOp, height: number, width: number, cha
 
 const sides = (height: number, width: number): string => (height === width ? `${height}` : `${height},${width}`);
 
-/** Puts an op before a `value_range` that comes last, so that it works on 8-bit pixels; at the end without one. */
+/** Puts an op before a `value_range` or `standardise` that comes last, so that it works on 8-bit pixels; at the end without one. */
 function beforeScaling(ops: Preprocessing, text: string): Preprocessing {
-  const at = ops.at(-1)?.name === "value_range" ? ops.length - 1 : ops.length;
+  const last = ops.at(-1)?.name;
+  const at = last === "value_range" || last === "standardise" ? ops.length - 1 : ops.length;
   return [...ops.slice(0, at), ...preprocessing(text), ...ops.slice(at)];
 }

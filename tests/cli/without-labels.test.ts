@@ -58,9 +58,9 @@ test.each([
   [
     "patches",
     { name: "relativePatch", embedding: 8, hidden: 8 },
-    "decode|random_crop(60)|patch_grid(3,20,16)|value_range(-1,1)",
-    "decode|central_crop(60)|patch_grid(3,20,16,place=centre)|value_range(-1,1)",
-    "decode|central_crop(60)|resize(16)|value_range(-1,1)",
+    "decode|random_crop(60)|patch_grid(3,20,16)|standardise(16)",
+    "decode|central_crop(60)|patch_grid(3,20,16,place=centre)|standardise(16)",
+    "decode|central_crop(60)|resize(16)|standardise",
   ],
 ] as const)(
   "a network that learnt from %s is shown whole images afterwards",

@@ -9,7 +9,7 @@
 // For transfer the reference averages the representation over the 9 patches of 64 of a crop of 192. Here `represent`,
 // `fovea embed` and `fovea fewshot` show the network whole images brought to the size of a patch (model.imageSize). A ResNet
 // pools over positions and takes images of any size: `fovea convert RUN a.safetensors`, then `fovea convert a.safetensors
-// b.safetensors --image-size 64` makes of it one for larger images.
+// b.safetensors --image-size 64` makes of it one for larger images (with values from -1 to 1: train with these then).
 import { z } from "zod";
 import { constant, input, matmul, relu, reshape, type Tensor } from "../../graph/index.js";
 import { type ModelConfig, model as network } from "../../models/index.js";
