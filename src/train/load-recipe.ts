@@ -5,6 +5,7 @@ import { basename, join, resolve } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { createJiti } from "jiti";
 import { writeFileAtomically } from "../files/atomic.js";
+import * as augreg from "./augreg.js";
 import { applyOverrides, type Override } from "./overrides.js";
 import * as authoring from "./recipe.js";
 import { type Recipe, RecipeError, resolveRecipe } from "./recipe.js";
@@ -45,7 +46,7 @@ async function importDefault(file: string, shown: string): Promise<unknown> {
     interopDefault: false,
     moduleCache: false,
     fsCache: false,
-    virtualModules: { "fovea/train": authoring },
+    virtualModules: { "fovea/train": { ...authoring, ...augreg } },
     alias: { fovea: join(packageRoot, "dist") },
   });
   let loaded: unknown;
