@@ -48,8 +48,8 @@ export const dataFractals = defineArguments({
   examples: [
     { line: "fovea data fractals fractals.csv --categories 1000", does: "a minute or so of search on one core" },
     {
-      line: 'fovea data "generated:fractals?categories=fractals.csv&instances=1000"',
-      does: "the set, without searching again",
+      line: "fovea data fractals few.csv --categories 10 --fill 0.3",
+      does: "ten fuller ones; the spec generated:fractals?categories=few.csv then searches no more",
     },
   ],
 });
