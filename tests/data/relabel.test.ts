@@ -91,7 +91,7 @@ describe("labels=FILE", () => {
     const smooth = createLoader(source, { ...options, preprocessing: "decode|onehot(3, 0.75, -0.25)" });
     expect([...(await smooth.next())!.labels!]).toEqual([0, 0.25, 0, -0.25, 0.75, -0.25]);
     const wrong = createLoader(source, { ...options, preprocessing: "decode|onehot(4)" });
-    await expect(wrong.next()).rejects.toThrow(/onehot\(4\) does not fit the 3 targets of .*0.png/);
+    await expect(wrong.next()).rejects.toThrow(/onehot\(4\) does not fit the 3 targets of .*\.png/);
     await Promise.all([smooth.close(), wrong.close()]);
   });
 
