@@ -36,6 +36,8 @@ export interface CommandResult {
   text: string;
   /** The result stands, but the command exits non-zero: a check that found something wrong. */
   failed?: boolean;
+  /** Another process of the same job prints the result. */
+  quiet?: boolean;
 }
 
 export interface Command<T extends ArgsDef = ArgsDef> {

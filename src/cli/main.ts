@@ -79,7 +79,7 @@ async function runCommand({ entry, rest }: Found): Promise<number> {
   const release = guardStdout();
   try {
     const result = await command.run({ args: parsed, rest: sorted.rest, overrides, json, note });
-    printResult(result, json);
+    if (!result.quiet) printResult(result, json);
     return result.failed ? exitFailure : 0;
   } finally {
     release();

@@ -1,6 +1,7 @@
 // Evaluation of an objective and representations of images, over a whole source.
 import { type BadExample, type Batch, createLoader, type ImageSource } from "../data/index.js";
 import type { Program } from "../runtime/index.js";
+import { type Communicator, single } from "./distributed/index.js";
 import { type ObjectiveEvaluation, returnedBatch } from "./objectives/index.js";
 
 export interface EvaluationResult {
@@ -9,24 +10,29 @@ export interface EvaluationResult {
   /** Mean loss an image. */
   readonly loss: number;
   readonly images: number;
-  /** The images that could not be read and do not count. */
+  /** The images that could not be read and do not count; among several ranks, those of this one's part. */
   readonly bad: readonly BadExample[];
 }
 
 export interface PassOptions {
+  /** Images of a batch; among several ranks, of all their parts together. */
   readonly batchSize: number;
   readonly preprocessing: string;
   readonly workers?: number;
 }
 
-/** Runs `evaluate` of a program over every image of a source and scores what it gives. Throws when none of them can be read. */
+/**
+ * Runs `evaluate` of a program over every image of a source and scores what it gives; several ranks divide every batch and add
+ * up what they found. Throws when no image can be read.
+ */
 export async function evaluateSource(
   program: Program,
   evaluation: Pick<ObjectiveEvaluation, "feeds" | "score">,
   source: ImageSource,
-  options: PassOptions,
+  { ranks = single, ...options }: PassOptions & { readonly ranks?: Communicator },
 ): Promise<EvaluationResult> {
-  const loader = createLoader(source, { ...options, evaluation: true, cacheBytes: 0 });
+  const share = { index: ranks.rank, of: ranks.size };
+  const loader = createLoader(source, { ...options, share, evaluation: true, cacheBytes: 0 });
   let images = 0;
   let right = 0;
   let lossSum = 0;
@@ -37,7 +43,7 @@ export async function evaluateSource(
       const sent = { ...feeds };
       const results = await program.run("evaluate", feeds);
       const { loss, correct } = evaluation.score(results, feeds);
-      for (let i = 0; i < options.batchSize; i++) {
+      for (let i = 0; i < batch.mask.length; i++) {
         if (batch.mask[i] === 0) continue;
         images++;
         lossSum += Number(loss[i]);
@@ -49,8 +55,13 @@ export async function evaluateSource(
     await loader.close();
   }
   const { bad } = loader.stats();
-  if (images === 0) throw noneReadable(source, bad);
-  return { accuracy: right / images, loss: lossSum / images, images, bad };
+  const [all, allRight, allLoss] = [...(await ranks.sum(Float64Array.of(images, right, lossSum)))] as [
+    number,
+    number,
+    number,
+  ];
+  if (all === 0) throw noneReadable(source, bad);
+  return { accuracy: allRight / all, loss: allLoss / all, images: all, bad };
 }
 
 function noneReadable({ name }: ImageSource, [first]: readonly BadExample[]): Error {

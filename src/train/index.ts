@@ -3,6 +3,7 @@
 export * from "./argmax.js";
 export * from "./augreg.js";
 export * from "./checkpoint.js";
+export * from "./distributed/index.js";
 export * from "./dry-run.js";
 export * from "./durations.js";
 export * from "./evaluate.js";

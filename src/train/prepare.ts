@@ -3,7 +3,7 @@ import { type Objective, objectiveKind } from "./objectives/index.js";
 import type { Recipe } from "./recipe.js";
 import { planRun, type RunPlan } from "./settings.js";
 import { openTeacher, type TeacherSettings } from "./teachers.js";
-import { buildTraining, type TrainingProgram } from "./training-program.js";
+import { buildTraining, type Sharing, type TrainingProgram } from "./training-program.js";
 
 export interface PreparedTraining {
   readonly plan: RunPlan;
@@ -22,8 +22,9 @@ export async function prepareTraining(
   datasetSize: number,
   classes: number,
   sourceTargets = false,
+  sharing?: Sharing,
 ): Promise<PreparedTraining> {
-  const plan = planRun(recipe, datasetSize, classes, sourceTargets);
+  const plan = planRun(recipe, datasetSize, classes, sourceTargets, sharing);
   const { threads } = recipe;
   const openTeacherFor = (settings: TeacherSettings) =>
     openTeacher(settings, { ...plan.objective, ...(threads !== undefined && { threads }) });

@@ -15,6 +15,7 @@ import type { NumericArray } from "../graph/index.js";
 import type { Feeds, Program } from "../runtime/index.js";
 import type { StoredTensor, TypedArray } from "../weights/index.js";
 import { type Json, type LoadedCheckpoint, latestCheckpoint, type Score, saveCheckpoint } from "./checkpoint.js";
+import { type Communicator, shareJson, shareState, takeSteps } from "./distributed/index.js";
 import { isTime } from "./durations.js";
 import { type EvaluationResult, evaluateSource } from "./evaluate.js";
 import { firstLossScale, type LossScale, nextLossScale, smallestLossScale } from "./loss-scale.js";
@@ -22,10 +23,10 @@ import { MetricsWriter } from "./metrics.js";
 import { type Batches, type Objective, returnedBatch, type StreamName } from "./objectives/index.js";
 import { type Progress, startProgress } from "./progress.js";
 import type { Recipe } from "./recipe.js";
-import { restoredState } from "./restore.js";
+import { firstState } from "./restore.js";
 import { bestSoFar, checkpointFolder } from "./run-folder.js";
 import type { RunPlan } from "./settings.js";
-import { scalarsOf, stackFeeds } from "./stack-feeds.js";
+import { stackFeeds } from "./stack-feeds.js";
 import { TensorBoardWriter } from "./tensorboard.js";
 import type { TrainOptions, TrainResult } from "./train.js";
 import { TrainError } from "./train-error.js";
@@ -42,8 +43,18 @@ export interface RunParts {
   /** What the stream `train` is mixed of. */
   readonly trainingParts: readonly LoaderPart[];
   readonly evaluationSource: ImageSource | undefined;
-  readonly restored: LoadedCheckpoint | undefined;
+  readonly restored: Restored | undefined;
+  readonly communicator: Communicator;
   readonly options: TrainOptions;
+}
+
+/** Where a run goes on, but for the tensors. */
+export type Restored = Pick<LoadedCheckpoint, "step" | "meta" | "path">;
+
+/** The files that rank 0 writes. */
+interface RunFiles {
+  readonly metrics: MetricsWriter;
+  readonly tensorBoard: TensorBoardWriter;
 }
 
 /** Failed steps in a row after which leaving out or going back is given up. */
@@ -55,6 +66,8 @@ type Loaders = Readonly<Partial<Record<StreamName, Loader>>>;
 export class Run {
   private step: number;
   private loss = Number.NaN;
+  /** Did a rank ask to stop? */
+  private stop = false;
   private evaluation: EvaluationResult | undefined;
   private lastSaved: number;
   /** Steps in a row whose loss or gradients were not finite. */
@@ -68,8 +81,8 @@ export class Run {
   private constructor(
     private readonly parts: RunParts,
     private readonly loaders: Loaders,
-    private metrics: MetricsWriter,
-    private tensorBoard: TensorBoardWriter,
+    /** On rank 0, which alone writes. */
+    private files: RunFiles | undefined,
     private readonly progress: Progress,
   ) {
     this.step = parts.restored?.step ?? 0;
@@ -80,19 +93,22 @@ export class Run {
   }
 
   static async start(parts: RunParts): Promise<Run> {
-    const { recipe, restored, training, program, folder, plan, options } = parts;
-    await program.writeState(restored ? restoredState(wantedState(training), restored) : training.initialState());
-    const metrics = await MetricsWriter.open(join(folder, "metrics.jsonl"), restored?.step);
+    const { recipe, restored, folder, plan, options, communicator } = parts;
+    const first = communicator.rank === 0;
+    const files = first ? await openFiles(folder, restored?.step) : undefined;
     const progress = startProgress({
       total: plan.totalSteps,
       start: restored?.step ?? 0,
       batchSize: recipe.batchSize,
-      ...(options.silent !== undefined && { silent: options.silent }),
+      silent: options.silent === true || !first,
     });
-    const tensorBoard = new TensorBoardWriter(folder, restored?.step);
-    const run = new Run(parts, openLoaders(parts), metrics, tensorBoard, progress);
-    if (restored) run.best = (await bestSoFar(folder))?.value;
+    const run = new Run(parts, openLoaders(parts), files, progress);
+    if (first && restored) run.best = (await bestSoFar(folder))?.value;
     for (const note of Object.values(parts.streams).flatMap((source) => source.notes ?? [])) progress.note(note);
+    if (communicator.size > 1)
+      progress.note(
+        `${communicator.size} ranks (${communicator.library}), ${recipe.batchSize / communicator.size} images of each batch on every one`,
+      );
     if (restored) progress.note(`resumed from step ${restored.step} (${restored.path})`);
     return run;
   }
@@ -103,7 +119,7 @@ export class Run {
 
   /** Runs every step that is left. */
   async finish(): Promise<TrainResult> {
-    const { plan, options, folder, training } = this.parts;
+    const { plan, options, folder, training, communicator } = this.parts;
     const { totalSteps } = plan;
     let interrupted = false;
     while (this.step < totalSteps && !interrupted) {
@@ -115,12 +131,16 @@ export class Run {
         return false;
       };
       const evaluated = isDue(plan.evaluateEvery) ? await this.evaluate() : undefined;
-      interrupted = options.signal?.aborted ?? false;
+      // A rank of several stops when all do: its own wish goes with the next step.
+      interrupted = this.stop || (communicator.size === 1 && options.signal?.aborted === true);
       const due = isDue(plan.checkpointEvery);
       if (this.isBest(evaluated) || due || interrupted) await this.save(evaluated);
     }
     interrupted &&= this.step < totalSteps;
     this.progress.finish();
+    const bad = new Map(this.bad);
+    for (let rank = 0; rank < communicator.size; rank++)
+      for (const [id, reason] of await shareJson(communicator, [...this.bad], rank)) bad.set(id, reason);
     return {
       folder,
       step: this.step,
@@ -130,32 +150,40 @@ export class Run {
       interrupted,
       seconds: this.seconds,
       parameters: training.parameterCount,
-      bad: [...this.bad].map(([id, reason]) => `${id}: ${reason}`),
+      bad: [...bad].map(([id, reason]) => `${id}: ${reason}`),
     };
   }
 
   /** One run of the program: as many steps as it takes at once, or one where fewer are left. */
   private async trainSteps(): Promise<void> {
-    const { program, training, objective, recipe, plan } = this.parts;
+    const { program, training, objective, recipe, plan, communicator, options } = this.parts;
+    const { rank } = communicator;
     const { stepsPerRun, onNotFinite } = recipe;
     const count = plan.totalSteps - this.step >= stepsPerRun ? stepsPerRun : 1;
     const taken: { readonly batches: Batches; readonly given: Feeds; readonly feeds: Feeds }[] = [];
     for (let i = 0; i < count; i++) {
       const batches = await this.nextBatches();
-      const given = await objective.feeds(batches, createRandom("step", recipe.seed, this.step + i));
-      const feeds = { ...given, ...training.stepInputs(this.step + i, recipe.seed, this.lossScale.scale) };
+      // Ranks draw differently; rank 0 draws what a rank alone would.
+      const random = createRandom("step", recipe.seed, this.step + i, ...(rank > 0 ? [rank] : []));
+      const given = await objective.feeds(batches, random);
+      const feeds = { ...given, ...training.stepInputs(this.step + i, recipe.seed, this.lossScale.scale, rank) };
       taken.push({ batches, given, feeds });
     }
     const feeds = stackFeeds(taken.map((one) => one.feeds));
-    const { results, committed } = await program.attempt(count < stepsPerRun ? "singleStep" : "step", feeds, {
+    const { steps, committed, stop } = await takeSteps(program, communicator, {
+      name: count < stepsPerRun ? "singleStep" : "step",
+      count,
+      feeds,
+      scalars: training.scalars.map(({ name }) => name),
       commitWhenFinite: training.scalesLoss || onNotFinite !== "stop" ? ["loss", "gradientNorm"] : [],
+      stopAsked: () => options.signal?.aborted === true,
     });
+    this.stop = stop;
     for (const { batches, given } of taken) {
       for (const [stream, batch] of Object.entries(batches)) {
         this.loaders[stream as StreamName]!.recycle(count === 1 ? returnedBatch(batch, given, feeds) : batch);
       }
     }
-    const steps = scalarsOf(results, count);
     if (committed) {
       this.failures = 0;
       for (let i = 0; i < count; i++) this.lossScale = nextLossScale(this.lossScale, true);
@@ -217,16 +245,17 @@ export class Run {
 
   /** Takes up the newest checkpoint again (or the start of the run), and goes on with the batches that follow the last. */
   private async rollBack(what: string): Promise<void> {
-    const { program, training, folder } = this.parts;
-    const checkpoint = await latestCheckpoint(checkpointFolder(folder), (text) => this.progress.note(text));
-    this.step = checkpoint?.step ?? 0;
+    const { program, training, folder, communicator } = this.parts;
+    const checkpoint =
+      this.files && (await latestCheckpoint(checkpointFolder(folder), (text) => this.progress.note(text)));
+    this.step = await shareJson(communicator, checkpoint?.step ?? 0);
     this.progress.note(`${what}; back to step ${this.step}, and on with other batches`);
-    await program.writeState(checkpoint ? restoredState(wantedState(training), checkpoint) : training.initialState());
+    const state = this.files && firstState(training, checkpoint);
+    await program.writeState(await shareState(communicator, training.slots, state));
+    if (!this.files) return;
     // Lines past the checkpoint tell of steps that are no longer part of the run.
-    this.metrics.close();
-    this.metrics = await MetricsWriter.open(join(folder, "metrics.jsonl"), this.step);
-    this.tensorBoard.close();
-    this.tensorBoard = new TensorBoardWriter(folder, this.step);
+    closeFiles(this.files);
+    this.files = await openFiles(folder, this.step);
   }
 
   /** The next batch of every stream. */
@@ -275,12 +304,13 @@ export class Run {
 
   /** Evaluates without a word: a resumed run that was done already has its line of metrics. */
   private async measure(): Promise<EvaluationResult | undefined> {
-    const { evaluationSource, recipe, program, objective } = this.parts;
+    const { evaluationSource, recipe, program, objective, communicator } = this.parts;
     const part = recipe.data.evaluation;
     if (!evaluationSource || !part) return undefined;
     this.evaluation = await evaluateSource(program, objective.evaluation, evaluationSource, {
       batchSize: recipe.batchSize,
       preprocessing: part.preprocessing,
+      ranks: communicator,
       ...(recipe.data.workers !== undefined && { workers: recipe.data.workers }),
     });
     this.noteBad(this.evaluation.bad);
@@ -288,14 +318,15 @@ export class Run {
   }
 
   private record(values: Readonly<Record<string, number>>): void {
+    if (!this.files) return;
     const record = {
       step: this.step,
       epoch: this.step / this.parts.plan.stepsPerEpoch,
       time: this.seconds,
       ...values,
     };
-    this.metrics.write(record);
-    this.tensorBoard.scalars(this.step, values);
+    this.files.metrics.write(record);
+    this.files.tensorBoard.scalars(this.step, values);
     this.parts.options.onMetrics?.(record);
   }
 
@@ -317,6 +348,7 @@ export class Run {
   }
 
   private async save(evaluated: EvaluationResult | undefined): Promise<void> {
+    if (!this.files) return;
     const { program, training, recipe, folder, streams } = this.parts;
     const state = await program.readState();
     // A loss that is still a number may have gradients that are not: such a state must not replace a good checkpoint.
@@ -348,21 +380,28 @@ export class Run {
 
   async close(): Promise<void> {
     this.progress.finish();
-    this.metrics.close();
-    this.tensorBoard.close();
+    if (this.files) closeFiles(this.files);
     for (const loader of Object.values(this.loaders)) await loader.close();
   }
 }
 
-const wantedState = ({ slots }: TrainingProgram) =>
-  slots.map(({ name, input: { shape, dtype } }) => ({ name, shape, dtype }));
+async function openFiles(folder: string, resumedStep: number | undefined): Promise<RunFiles> {
+  const metrics = await MetricsWriter.open(join(folder, "metrics.jsonl"), resumedStep);
+  return { metrics, tensorBoard: new TensorBoardWriter(folder, resumedStep) };
+}
+
+function closeFiles({ metrics, tensorBoard }: RunFiles): void {
+  metrics.close();
+  tensorBoard.close();
+}
 
 /** `step 7`, or `steps 7 to 9`: so many after those that are finished. */
 const stepsInWords = (finished: number, steps: number): string =>
   steps === 1 ? `step ${finished + 1}` : `steps ${finished + 1} to ${finished + steps}`;
 
 /** A loader for every stream, where the checkpoint left it. */
-function openLoaders({ recipe, streams, trainingParts, restored, plan }: RunParts): Loaders {
+function openLoaders({ recipe, streams, trainingParts, restored, plan, communicator }: RunParts): Loaders {
+  const ranks = communicator.size;
   const positions = (restored?.meta["loaders"] ?? {}) as unknown as Partial<Record<StreamName, LoaderPosition>>;
   const open = ([name, source]: [string, ImageSource]) => {
     const stream = name as StreamName;
@@ -371,13 +410,14 @@ function openLoaders({ recipe, streams, trainingParts, restored, plan }: RunPart
       stream === "train"
         ? trainingParts
         : [{ source, preprocessing: (recipe.data[stream] ?? trainingParts[0]!).preprocessing }];
-    const batchSize =
-      stream === "unlabelled" ? (plan.objective.unlabelledBatchSize ?? recipe.batchSize) : recipe.batchSize;
+    const own = plan.objective.unlabelledBatchSize;
+    const batchSize = stream === "unlabelled" && own !== undefined ? own * ranks : recipe.batchSize;
     const position = positions[stream];
     const loader = createLoader(parts, {
       batchSize,
       // Of its own: two streams of one source would show the same images in the same crops side by side.
       seed: stream === "train" ? recipe.seed : hash32([recipe.seed, stream]),
+      share: { index: communicator.rank, of: ranks },
       ...(mergeClasses && { mergeClasses }),
       ...(workers !== undefined && { workers }),
       ...(position && { position }),

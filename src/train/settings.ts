@@ -16,7 +16,7 @@ import { type ObjectiveContext, objectiveKind } from "./objectives/index.js";
 import { canonicalJson, type Recipe, trainingParts } from "./recipe.js";
 import type { RecipeModel } from "./recipe-model.js";
 import { averageConfig, type RecipeSchedule, scheduleConfig } from "./recipe-optimizer.js";
-import type { TrainingConfig } from "./training-program.js";
+import type { Sharing, TrainingConfig } from "./training-program.js";
 import { type ValueRange, valueRangeOf } from "./value-range.js";
 
 /** The model a recipe describes, for a number of classes. Throws RangeError when the variant is unknown or of another family. */
@@ -70,10 +70,34 @@ export interface RunPlan {
 
 /**
  * Every duration of a recipe in steps, and the configuration of its graphs; `sourceTargets` says whether the training source
- * brings vectors of targets. Throws when a duration means nothing, and
+ * brings vectors of targets; each of several ranks has its part of every batch. Throws when a duration means nothing, and
  * RangeError when there is nothing to tell apart.
  */
-export function planRun(recipe: Recipe, datasetSize: number, classes: number, sourceTargets = false): RunPlan {
+export function planRun(
+  recipe: Recipe,
+  datasetSize: number,
+  classes: number,
+  sourceTargets = false,
+  sharing: Sharing = { ranks: 1 },
+): RunPlan {
+  const { ranks } = sharing;
+  const { unlabelledBatchSize } = recipe.objective as { readonly unlabelledBatchSize?: number };
+  const ownBatch = recipe.batchSize / ranks;
+  for (const [name, size] of Object.entries({
+    batchSize: recipe.batchSize,
+    "objective.unlabelledBatchSize": unlabelledBatchSize,
+  })) {
+    if (size === undefined || size % ranks === 0) continue;
+    throw new RangeError(
+      `a batch of ${size} cannot be divided over ${ranks} ranks; set ${name} to a multiple of ${ranks}, such as ${Math.ceil(size / ranks) * ranks}, or start another number of ranks`,
+    );
+  }
+  const { microbatches = 1 } = recipe;
+  if (ownBatch % microbatches !== 0) {
+    throw new RangeError(
+      `each of ${ranks} ranks has ${ownBatch} of the ${recipe.batchSize} images of a batch, which ${microbatches} equal microbatches do not make up; a rank needs fewer microbatches than one alone`,
+    );
+  }
   const headClasses = objectiveKind(recipe.objective).headClasses(recipe.objective, classes);
   if (headClasses === 1) {
     throw new RangeError(
@@ -83,7 +107,6 @@ export function planRun(recipe: Recipe, datasetSize: number, classes: number, so
     );
   }
   const pipelines = trainingParts(recipe).map((part) => part.preprocessing);
-  const { unlabelledBatchSize } = recipe.objective as { readonly unlabelledBatchSize?: number };
   const sizes: DurationContext = { batchSize: recipe.batchSize, datasetSize };
   const totalSteps = toSteps(recipe.total, sizes, "total");
   const context: DurationContext = { ...sizes, totalSteps };
@@ -103,11 +126,12 @@ export function planRun(recipe: Recipe, datasetSize: number, classes: number, so
     training: {
       model,
       image,
-      microbatches: recipe.microbatches ?? 1,
+      microbatches,
+      sharing,
       compute: recipe.compute,
       stepsPerRun: recipe.stepsPerRun,
       totalSteps,
-      evaluationBatchSize: recipe.batchSize,
+      evaluationBatchSize: ownBatch,
       optimizer: { ...recipe.optimizer, ...(schedulePatterns && { schedulePatterns }) },
       schedule: schedule(recipe.schedule),
       ...(recipe.average && { average: averageConfig(recipe.average, context) }),
@@ -116,9 +140,9 @@ export function planRun(recipe: Recipe, datasetSize: number, classes: number, so
     objective: {
       model,
       image,
-      batchSize: recipe.batchSize,
-      ...(unlabelledBatchSize !== undefined && { unlabelledBatchSize }),
-      evaluationBatchSize: recipe.batchSize,
+      batchSize: ownBatch,
+      ...(unlabelledBatchSize !== undefined && { unlabelledBatchSize: unlabelledBatchSize / ranks }),
+      evaluationBatchSize: ownBatch,
       classes,
       ...(recipe.mixup.alpha > 0 && { mixup: recipe.mixup }),
       valueRange: commonRange(pipelines),

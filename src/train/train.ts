@@ -1,13 +1,24 @@
 // Trains by a recipe: opens what it names, builds and compiles the program, and hands them to a run.
 import type { ImageSource } from "../data/index.js";
-import { compile, type Device, type Program, parseDevice } from "../runtime/index.js";
+import { compile, type Device, type Feeds, type Program, parseDevice } from "../runtime/index.js";
+import type { LoadedCheckpoint } from "./checkpoint.js";
+import {
+  agree,
+  type Communicator,
+  fingerprint,
+  shareJson,
+  shareState,
+  single,
+  threadsPerRank,
+} from "./distributed/index.js";
 import type { EvaluationResult } from "./evaluate.js";
 import type { MetricsRecord } from "./metrics.js";
 import { type Objective, objectiveKind, type StreamName } from "./objectives/index.js";
 import { openPart, openTrainingData } from "./open-part.js";
 import { prepareTraining } from "./prepare.js";
-import type { Recipe, RecipePart } from "./recipe.js";
-import { Run } from "./run.js";
+import { canonicalJson, type Recipe, type RecipePart } from "./recipe.js";
+import { firstState } from "./restore.js";
+import { Run, type RunParts } from "./run.js";
 import { inspectFolder, prepareFolder, runFolder } from "./run-folder.js";
 import { TrainError } from "./train-error.js";
 
@@ -23,9 +34,13 @@ export interface TrainOptions {
     readonly evaluation?: ImageSource;
   };
   readonly silent?: boolean;
+  /** The ranks that train together, each calling `train` alike; one alone when left out. */
+  readonly communicator?: Communicator;
+  /** The most bytes of gradients in one message between ranks; 4 MiB when left out. */
+  readonly bucketBytes?: number;
   /** Stops after the step under way, saves, and ends the run with `interrupted`. */
   readonly signal?: AbortSignal;
-  /** Told every line of metrics as it is written. */
+  /** Told every line of metrics as it is written (by rank 0). */
   readonly onMetrics?: (record: MetricsRecord) => void;
 }
 
@@ -46,10 +61,17 @@ export interface TrainResult {
  * Trains as a recipe says, into the recipe's output folder: `recipe.json`, `metrics.jsonl`, TensorBoard events,
  * `checkpoints/`. Throws TrainError when the folder already holds a run (and neither `resume` nor `overwrite` is given), when
  * the loss is not a number, and what the sources, the recipe and the disk throw.
+ *
+ * Several ranks each take their part of every batch; rank 0 alone reads and writes the folder. What fails before the first step
+ * is thrown on every rank; after that a rank that fails ends the job (`Communicator.abort`), and the last checkpoint is good.
  */
 export async function train(recipe: Recipe, options: TrainOptions = {}): Promise<TrainResult> {
+  const { communicator = single } = options;
+  const { size } = communicator;
+  const first = communicator.rank === 0;
+  const threads = recipe.threads ?? (size > 1 ? await threadsPerRank(communicator) : undefined);
+  const local = { ...recipe, ...(threads !== undefined && { threads }) };
   const folder = runFolder(recipe);
-  const restored = await inspectFolder(recipe, folder, options);
   const owned: ImageSource[] = [];
   const open = async (given: ImageSource | undefined, part: RecipePart, purpose: "train" | "evaluation") => {
     if (given) return given;
@@ -61,50 +83,78 @@ export async function train(recipe: Recipe, options: TrainOptions = {}): Promise
   let run: Run | undefined;
   let program: Program | undefined;
   try {
-    const kind = objectiveKind(recipe.objective);
-    const { data } = recipe;
-    const training = await openTrainingData(recipe, options.sources?.train);
-    if (!options.sources?.train) owned.push(training.source);
-    const trainSource = training.source;
-    const streams: Record<string, ImageSource> = { train: trainSource };
-    if (kind.streams.includes("unlabelled") && data.unlabelled)
-      streams["unlabelled"] = await open(options.sources?.unlabelled, data.unlabelled, "train");
-    const evaluationSource =
-      data.evaluation && (await open(options.sources?.evaluation, data.evaluation, "evaluation"));
-    if (evaluationSource && kind.headClasses(recipe.objective, 2) > 0)
-      requireSameClasses(trainSource, evaluationSource);
-    const prepared = await prepareTraining(
-      recipe,
-      trainSource.length,
-      trainSource.classNames.length,
-      trainSource.vectorTargets,
+    let loaded: LoadedCheckpoint | undefined;
+    let state: Feeds | undefined;
+    const parts = await agree(communicator, async () => {
+      if (first) loaded = await inspectFolder(recipe, folder, options);
+      const kind = objectiveKind(recipe.objective);
+      const { data } = recipe;
+      const training = await openTrainingData(recipe, options.sources?.train);
+      if (!options.sources?.train) owned.push(training.source);
+      const trainSource = training.source;
+      const streams: Record<string, ImageSource> = { train: trainSource };
+      if (kind.streams.includes("unlabelled") && data.unlabelled)
+        streams["unlabelled"] = await open(options.sources?.unlabelled, data.unlabelled, "train");
+      const evaluationSource =
+        data.evaluation && (await open(options.sources?.evaluation, data.evaluation, "evaluation"));
+      if (evaluationSource && kind.headClasses(recipe.objective, 2) > 0)
+        requireSameClasses(trainSource, evaluationSource);
+      const { length, classNames, vectorTargets } = trainSource;
+      const prepared = await prepareTraining(local, length, classNames.length, vectorTargets, {
+        ranks: size,
+        ...(options.bucketBytes !== undefined && { bucketBytes: options.bucketBytes }),
+      });
+      objective = prepared.objective;
+      const device: Device = parseDevice(recipe.device);
+      program = await compile(prepared.training.source, { device, ...(threads !== undefined && { threads }) });
+      if (first) state = firstState(prepared.training, loaded);
+      return {
+        ...prepared,
+        program,
+        streams: streams as Readonly<Record<StreamName, ImageSource>>,
+        trainingParts: training.parts,
+        evaluationSource,
+      };
+    });
+    await requireSameWork(communicator, recipe, parts);
+    const restored = await shareJson(
+      communicator,
+      loaded && { step: loaded.step, meta: loaded.meta, path: loaded.path },
     );
-    objective = prepared.objective;
-    const device: Device = parseDevice(recipe.device);
-    program = await compile(prepared.training.source, {
-      device,
-      ...(recipe.threads !== undefined && { threads: recipe.threads }),
+    run = await agree(communicator, async () => {
+      // Only now, when all that could be refused was: a run that is replaced is not lost to a mistyped source.
+      if (first && !options.resume) await prepareFolder(recipe, folder);
+      return await Run.start({ recipe, folder, ...parts, restored, communicator, options });
     });
-    // Only now, when all that could be refused was: a run that is replaced is not lost to a mistyped source.
-    if (!options.resume) await prepareFolder(recipe, folder);
-    run = await Run.start({
-      recipe,
-      folder,
-      ...prepared,
-      program,
-      streams: streams as Readonly<Record<StreamName, ImageSource>>,
-      trainingParts: training.parts,
-      evaluationSource,
-      restored,
-      options,
-    });
-    return await run.finish();
+    try {
+      await parts.program.writeState(await shareState(communicator, parts.training.slots, state));
+      [loaded, state] = [undefined, undefined];
+      return await run.finish();
+    } catch (error) {
+      return await communicator.abort(error);
+    }
   } finally {
     await run?.close();
     await program?.close();
     await objective?.close?.();
     for (const source of owned) await source.close();
   }
+}
+
+/** Ranks must have the same recipe and the same data: each takes its part of batches that all of them plan alike. */
+async function requireSameWork(
+  communicator: Communicator,
+  recipe: Recipe,
+  { streams, evaluationSource }: Pick<RunParts, "streams" | "evaluationSource">,
+): Promise<void> {
+  const sources = [...Object.values(streams), ...(evaluationSource ? [evaluationSource] : [])];
+  const data = sources.map(({ length, classNames }) => [length, classNames]);
+  const found = await communicator.gather(fingerprint(canonicalJson([recipe, data])));
+  const other = found.findIndex((one) => one !== found[0]);
+  if (other < 0) return;
+  throw new TrainError(
+    `rank ${other} was given another recipe or finds other data than rank 0; every machine needs the same recipe, settings and images`,
+  );
 }
 
 /** Labels are positions in the list of classes, so the two lists must agree; the evaluation may lack the last ones. */

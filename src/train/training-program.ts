@@ -7,6 +7,7 @@ import {
   type GraphCost,
   input,
   type NumericArray,
+  scale,
   type Tensor,
 } from "../graph/index.js";
 import { drawsInTraining, type ModelConfig } from "../models/index.js";
@@ -24,9 +25,10 @@ import {
   type StateSlot,
 } from "../optim/index.js";
 import type { ProgramFunction, ProgramSource } from "../runtime/index.js";
+import { bucketGradients } from "./distributed/buckets.js";
 import { representation } from "./forward.js";
 import { firstLossScale } from "./loss-scale.js";
-import type { Objective } from "./objectives/objective.js";
+import type { Objective, StepMetrics } from "./objectives/objective.js";
 
 export interface TrainingConfig {
   readonly model: ModelConfig;
@@ -50,13 +52,23 @@ export interface TrainingConfig {
   readonly stepsPerRun?: number;
   /** Steps of the whole run; where `stepsPerRun` does not divide them, the last are taken one by one, by `singleStep`. */
   readonly totalSteps?: number;
+  readonly sharing?: Sharing;
+}
+
+/** How several ranks share a step. */
+export interface Sharing {
+  /** Each has its part of the batch. */
+  readonly ranks: number;
+  /** The most bytes of gradients in one message between them (a single gradient may have more); 4 MiB when left out. */
+  readonly bucketBytes?: number;
 }
 
 export interface TrainingProgram {
   /**
    * Functions `step` (the objective's inputs, seed, scalars; gives the objective's metrics and, when clipping, scaling
    * the loss or asked to, gradientNorm; of `stepsPerRun` steps at once), `singleStep` (the same for one, where the last are taken
-   * singly), `evaluate` (the objective's evaluation) and `represent` (image; gives preLogits), the last two with the averages
+   * singly), or, among several ranks, the two halves of a step: `gradient`, which gives metrics and buckets of gradients
+   * divided by the number of ranks, and `update`, which takes their sums and the scalars and gives gradientNorm; `evaluate` (the objective's evaluation) and `represent` (image; gives preLogits), the last two with the averages
    * of the weights where there are any.
    */
   readonly source: ProgramSource;
@@ -69,8 +81,11 @@ export interface TrainingProgram {
   readonly cost: { readonly step: GraphCost; readonly evaluate: GraphCost };
   /** First values of parameters, averages and optimiser state. */
   initialState(): Record<string, NumericArray>;
-  /** The inputs of `step` that follow from the step alone, and the scale of the loss, where it is scaled. */
-  stepInputs(step: number, seed: number, lossScale?: number): Record<string, NumericArray>;
+  /**
+   * The inputs of `step`, or of its two halves, that follow from the step (and, for what is drawn, from the rank) alone, and the
+   * scale of the loss, where it is scaled.
+   */
+  stepInputs(step: number, seed: number, lossScale?: number, rank?: number): Record<string, NumericArray>;
 }
 
 /**
@@ -83,6 +98,17 @@ export function buildTraining(objective: Objective, config: TrainingConfig, seed
       `the objective "${objective.name}" compares the images of a batch, so it cannot be worked through in ${config.microbatches} microbatches; set microbatches to 1 and save memory with model.rematerialise`,
     );
   }
+  const { stepsPerRun = 1, totalSteps = 0, sharing = { ranks: 1 } } = config;
+  const { ranks } = sharing;
+  if (objective.wholeBatch && ranks > 1) {
+    throw new RangeError(
+      `the objective "${objective.name}" compares the images of a batch, so it cannot be divided over ${ranks} ranks; train it with one`,
+    );
+  }
+  if (ranks > 1 && stepsPerRun > 1)
+    throw new RangeError(
+      `${ranks} ranks add up their gradients after every step; set stepsPerRun to 1, not ${stepsPerRun}`,
+    );
   const seedInput = input("seed", "int32", [1]);
   const draws = drawsInTraining(config.model) || objective.draws === true;
   const { compute = "float32" } = config;
@@ -95,13 +121,15 @@ export function buildTraining(objective: Objective, config: TrainingConfig, seed
   const tensors = trained.map((parameter) => parameter.tensor);
   if (tensors.length === 0)
     throw new RangeError("every parameter is frozen: no learning rate pattern leaves one to train");
-  const { metrics, gradients } = accumulateGradients(
+  const { metrics, gradients: own } = accumulateGradients(
     objective.inputs,
     config.microbatches,
     tensors,
-    (part) => objective.trace(training, part),
+    (part) => shareOf(objective.trace(training, part), ranks),
     lossScale,
   );
+  const buckets = ranks > 1 ? bucketGradients(own, sharing.bucketBytes) : undefined;
+  const gradients = buckets?.received ?? own;
   const optimizer = createOptimizer(config.optimizer, config.schedule);
   const withInitial = (parameter: Parameter) => ({ ...parameter, initial: () => initialValue(parameter, seed) });
   const { average } = config;
@@ -109,9 +137,8 @@ export function buildTraining(objective: Objective, config: TrainingConfig, seed
   const { slots: changing, scalars } = applied;
   const frozen = parameters.filter((parameter) => !trained.includes(parameter)).map(withInitial);
   const slots = [...changing, ...frozen.map((one): StateSlot => ({ ...one, input: one.tensor, next: one.tensor }))];
-  const outputs: Record<string, Tensor> = { ...metrics };
-  if (config.optimizer.clipNorm !== undefined || config.reportNorm || lossScale)
-    outputs["gradientNorm"] = globalNorm(gradients);
+  const givesNorm = config.optimizer.clipNorm !== undefined || config.reportNorm || lossScale;
+  const norm: Record<string, Tensor> = givesNorm ? { gradientNorm: globalNorm(gradients) } : {};
 
   const inputs = new Map(slots.map(({ name, input }) => [name, input]));
   const used = parameters.map((one) => ({ ...one, tensor: inputs.get(averageName(one.name)) ?? one.tensor }));
@@ -123,23 +150,21 @@ export function buildTraining(objective: Objective, config: TrainingConfig, seed
     { ...config, batchSize: config.evaluationBatchSize },
     Scope.root({ parameters: used }),
   );
-  const { stepsPerRun = 1, totalSteps = 0 } = config;
-  const singleStep: ProgramFunction = {
-    inputs: [
-      ...Object.values(objective.inputs),
-      ...(draws ? [seedInput] : []),
-      ...(lossScale ? [lossScale] : []),
-      ...scalars.map((scalar) => scalar.input),
-    ],
-    outputs,
-    next: Object.fromEntries(changing.map((slot) => [slot.name, slot.next])),
-  };
+  const given = [...Object.values(objective.inputs), ...(draws ? [seedInput] : []), ...(lossScale ? [lossScale] : [])];
+  const hostScalars = scalars.map((scalar) => scalar.input);
+  const next = Object.fromEntries(changing.map((slot) => [slot.name, slot.next]));
+  const singleStep = { inputs: [...given, ...hostScalars], outputs: { ...metrics, ...norm }, next };
+  const stepFunctions: Record<string, ProgramFunction> = buckets
+    ? {
+        gradient: { inputs: given, outputs: { ...metrics, ...buckets.sent } },
+        update: { inputs: [...buckets.inputs, ...hostScalars], outputs: norm, next },
+      }
+    : { step: { ...singleStep, stepsPerRun }, ...(totalSteps % stepsPerRun !== 0 && { singleStep }) };
   return {
     source: {
       state: slots.map((slot) => slot.input),
       functions: {
-        step: { ...singleStep, stepsPerRun },
-        ...(totalSteps % stepsPerRun !== 0 && { singleStep }),
+        ...stepFunctions,
         evaluate,
         represent,
       },
@@ -150,20 +175,27 @@ export function buildTraining(objective: Objective, config: TrainingConfig, seed
     scalars,
     scalesLoss: lossScale !== undefined,
     cost: {
-      step: costOf([...Object.values(outputs), ...changing.map((slot) => slot.next)]),
+      step: costOf([metrics, buckets?.sent ?? {}, norm, next].flatMap((tensors) => Object.values(tensors))),
       evaluate: costOf(Object.values(evaluate.outputs)),
     },
     initialState: () => Object.fromEntries(slots.map((slot) => [slot.name, slot.initial()])),
-    stepInputs: (step, runSeed, scale = firstLossScale.scale) => ({
-      ...(draws && { seed: Int32Array.of(stepSeed(runSeed, step)) }),
+    stepInputs: (step, runSeed, scale = firstLossScale.scale, rank = 0) => ({
+      ...(draws && { seed: Int32Array.of(stepSeed(runSeed, step, rank)) }),
       ...(lossScale && { lossScale: Float32Array.of(scale) }),
       ...Object.fromEntries(scalars.map(({ name, at }) => [name, Float32Array.of(at(step))])),
     }),
   };
 }
 
-/** The seed of one step's random draws. */
-function stepSeed(seed: number, step: number): number {
-  const random = keyedRandom(seed, `step ${step}`);
+/** Metrics of one rank's part, divided so that those of all ranks add up to the mean; gradients follow the loss. */
+function shareOf(metrics: StepMetrics, ranks: number): StepMetrics {
+  if (ranks === 1) return metrics;
+  const divided = Object.entries(metrics).map(([name, value]) => [name, scale(value, 1 / ranks)] as const);
+  return Object.fromEntries(divided) as Record<string, Tensor> & { loss: Tensor };
+}
+
+/** The seed of one step's random draws; rank 0 draws what a rank alone would. */
+function stepSeed(seed: number, step: number, rank: number): number {
+  const random = keyedRandom(seed, rank === 0 ? `step ${step}` : `step ${step} rank ${rank}`);
   return Math.floor(random() * 2 ** 32) | 0;
 }

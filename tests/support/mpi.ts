@@ -19,10 +19,10 @@ export interface Job {
   ended(): Promise<number>;
 }
 
-/** Starts `node words...` as so many ranks. A job that hangs is killed after a minute. */
+/** Starts `node words...` as so many ranks. A job that hangs is killed before its test times out. */
 export function startRanks(ranks: number, words: readonly string[], environment: Record<string, string> = {}): Job {
   const env = { ...process.env, ...environment };
-  const child = spawn(found!, ["-n", String(ranks), process.execPath, ...words], { env, timeout: 60_000 });
+  const child = spawn(found!, ["-n", String(ranks), process.execPath, ...words], { env, timeout: 100_000 });
   let stdout = "";
   let stderr = "";
   child.stdout.on("data", (chunk: Buffer) => (stdout += chunk));

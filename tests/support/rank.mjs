@@ -1,9 +1,11 @@
 // One rank of the jobs that tests/train/distributed starts: runs the operations of a communicator and prints what they give.
-import { agree, openCommunicator } from "../../dist/train/distributed/index.js";
+import { readdirSync } from "node:fs";
+import { join } from "node:path";
+import { agree, isCheckpointName, loadRecipe, openCommunicator, train } from "../../dist/train/index.js";
 
 const communicator = await openCommunicator();
 const { rank, size } = communicator;
-const [task] = process.argv.slice(2);
+const [task, path, then] = process.argv.slice(2);
 
 if (task === "operations") {
   const count = 100_003;
@@ -13,10 +15,10 @@ if (task === "operations") {
   const float64 = await communicator.sum(larger.subarray(2, 4));
   const several = await Promise.all([1, 2, 3].map((n) => communicator.sum(Float32Array.of(n * (rank + 1)))));
   await communicator.barrier();
-  const outcome = await agree(communicator, async () => {
+  const failure = await agree(communicator, async () => {
     if (rank === 1) throw new RangeError("only rank 1 fails");
     return "fine";
-  });
+  }).catch((error) => error);
   const result = {
     rank,
     size,
@@ -29,7 +31,7 @@ if (task === "operations") {
     bytes: Buffer.from(await communicator.broadcast(rank === 1 ? Buffer.from("from 1") : undefined, 1)).toString(),
     empty: (await communicator.broadcast(new Uint8Array(0))).length,
     agreed: await agree(communicator, async () => rank),
-    failed: { rank: outcome.rank, name: outcome.error.name, message: outcome.error.message },
+    failed: { name: failure.name, message: failure.message },
   };
   process.stdout.write(`${JSON.stringify(result)}\n`);
   await communicator.close();
@@ -37,4 +39,24 @@ if (task === "operations") {
   if (rank === 1) await communicator.abort(new Error("the disk of this rank is full"));
   await communicator.sum(Float32Array.of(1));
   process.stdout.write("must not get here\n");
+} else if (task === "train") {
+  // trains by a recipe; once a checkpoint is there, rank 1 does what the last word says
+  const recipe = await loadRecipe(path);
+  const stop = new AbortController();
+  const saved = () => {
+    try {
+      return readdirSync(join(recipe.output, "checkpoints")).some(isCheckpointName);
+    } catch {
+      return false;
+    }
+  };
+  const watch = setInterval(() => {
+    if (rank !== 1 || !saved()) return;
+    if (then === "die") process.kill(process.pid, "SIGKILL");
+    if (then === "stop") stop.abort();
+  }, 20);
+  const result = await train(recipe, { communicator, silent: true, signal: stop.signal, bucketBytes: 4096 });
+  clearInterval(watch);
+  process.stdout.write(`${JSON.stringify({ rank, step: result.step, interrupted: result.interrupted })}\n`);
+  await communicator.close();
 }

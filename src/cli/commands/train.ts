@@ -3,15 +3,19 @@
 import { formatBytes } from "../../text/format.js";
 import { parseBytes } from "../../text/parse-bytes.js";
 import {
+  agree,
   type DryRun,
   dataOf,
   describeSettings,
   dryRun,
   fitMemory,
   formatDuration,
+  launchOf,
   loadRecipe,
+  openCommunicator,
   openTrainingData,
   type Recipe,
+  shareJson,
   type TrainResult,
   train as trainRecipe,
 } from "../../train/index.js";
@@ -36,13 +40,15 @@ function dryRunText(found: DryRun): string {
   ].join("\n");
 }
 
-/** The recipe with the settings that fit into so much memory; tells which. */
-async function fitted(recipe: Recipe, memory: number, note: (text: string) => void): Promise<Recipe> {
+/** The recipe with the settings with which one of so many ranks fits into so much memory; tells which. */
+async function fitted(recipe: Recipe, memory: number, ranks: number, note: (text: string) => void): Promise<Recipe> {
+  const { batchSize } = recipe;
+  if (batchSize % ranks !== 0) return recipe; // to be refused with the rest of the plan
   const { source } = await openTrainingData(recipe);
   try {
-    const fit = await fitMemory(recipe, memory, dataOf(source));
+    const fit = await fitMemory({ ...recipe, batchSize: batchSize / ranks }, memory, dataOf(source));
     note(`${describeSettings(fit.choice)}: about ${formatBytes(fit.choice.memoryBytes)} of memory`);
-    return fit.recipe;
+    return { ...fit.recipe, batchSize };
   } finally {
     await source.close();
   }
@@ -72,24 +78,47 @@ function trainText(result: TrainResult): string {
   return lines.join("\n");
 }
 
+/** What a rank other than the first gives: the first one prints for all. */
+const quiet = (failed: boolean): CommandResult => ({ document: undefined, text: "", failed, quiet: true });
+
 export const command = defineCommand(train, async ({ args, overrides, json, note }): Promise<CommandResult> => {
   const output = args.output === undefined ? [] : [{ path: "output", value: args.output }];
-  const recipe = await loadRecipe(args.recipe, [...overrides, ...output]);
+  const load = () => loadRecipe(args.recipe, [...overrides, ...output]);
   const memory = args.memory === undefined ? undefined : parseBytes(args.memory);
   if (args["dry-run"]) {
-    const found = await dryRun(recipe, { ...(memory !== undefined && { memory }) });
+    if ((launchOf()?.rank ?? 0) > 0) return quiet(false);
+    const found = await dryRun(await load(), { ...(memory !== undefined && { memory }) });
     return { document: found, text: dryRunText(found) };
   }
-  const { signal, release } = interruption(note);
+  const communicator = await openCommunicator();
+  const { size, rank } = communicator;
+  const first = rank === 0;
+  const { signal, release } = interruption(first ? note : () => undefined);
   try {
-    const result = await trainRecipe(memory === undefined ? recipe : await fitted(recipe, memory, note), {
+    const loaded = await agree(communicator, load);
+    const recipe =
+      memory === undefined
+        ? loaded
+        : await shareJson(
+            communicator,
+            await agree(communicator, async () => (first ? await fitted(loaded, memory, size, note) : loaded)),
+          );
+    const result = await trainRecipe(recipe, {
       resume: args.resume === true,
       overwrite: args.overwrite === true,
       silent: json,
       signal,
+      communicator,
     });
-    return { document: result, text: trainText(result), failed: result.interrupted };
+    return first
+      ? { document: result, text: trainText(result), failed: result.interrupted }
+      : quiet(result.interrupted);
+  } catch (error) {
+    // what every rank throws is told once
+    if (first) throw error;
+    return quiet(true);
   } finally {
     release();
+    await communicator.close();
   }
 });

@@ -13,7 +13,7 @@ import {
 import { createRandom } from "../random.js";
 import { startsOf } from "../sources/class-labels.js";
 import type { Example, ImageSource } from "../sources/types.js";
-import { type EpochOrder, epochOrder, type Plan } from "./plan.js";
+import { type EpochOrder, epochOrder, ownSlots, type Plan } from "./plan.js";
 
 /** The arrays of a batch, as they travel between threads. */
 export interface BatchArrays {
@@ -109,8 +109,9 @@ export function createBatchMaker(
     make: async (epoch, batch, reuse) => {
       if (order?.epoch !== epoch) order = { epoch, ...epochOrder(plan, epoch) };
       const { indices, passes } = order;
-      const start = batch * plan.batchSize;
-      const slots = Math.min(plan.batchSize, indices.length - start);
+      const own = ownSlots(plan);
+      const start = batch * plan.batchSize + own.first;
+      const slots = Math.max(0, Math.min(own.count, indices.length - start));
       const writer = createWriter(plan, reuse);
       const failed: BadExample[] = [];
 
@@ -124,15 +125,15 @@ export function createBatchMaker(
         // same part where several are mixed.
         const attempts = plan.evaluation ? 1 : indices.length;
         const part = partAt(indices[start + slot]!);
-        const own = stepsAt(indices[start + slot]!);
-        const { rest, restIsRandom } = own;
+        const steps = stepsAt(indices[start + slot]!);
+        const { rest, restIsRandom } = steps;
         for (let attempt = 0; attempt < attempts; attempt++) {
           const index = indices[(start + slot + attempt) % indices.length]!;
           if (partAt(index) !== part) continue;
           try {
             const { label, record } = await (attempt === 0 ? begun : prepare(index));
             const random = restIsRandom ? exampleRandom(plan.seed, passes[start + slot]!, index, attempt) : still;
-            writer.write(slot, index, label, await applyPreprocessing(rest, record, random), own);
+            writer.write(slot, index, label, await applyPreprocessing(rest, record, random), steps);
             return;
           } catch (error) {
             if (!(error instanceof ExampleError)) throw error;
@@ -198,7 +199,9 @@ interface Writer {
 }
 
 /** Writes records into the arrays of one batch; the first image decides their size. */
-function createWriter({ batchSize, evaluation }: Plan, reuse: BatchArrays | undefined): Writer {
+function createWriter(plan: Plan, reuse: BatchArrays | undefined): Writer {
+  const { evaluation } = plan;
+  const batchSize = ownSlots(plan).count;
   const labelOf = reuse?.label ?? new Int32Array(batchSize);
   const mask = reuse?.mask ?? new Float32Array(batchSize);
   const indices = reuse?.indices ?? new Int32Array(batchSize);

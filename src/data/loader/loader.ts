@@ -10,6 +10,7 @@ import type { ImageSource, MergeClasses } from "../sources/types.js";
 import { type BadExample, type BatchArrays, createBatchMaker, type MadeBatch } from "./batch.js";
 import {
   advance,
+  type BatchShare,
   batchesPerEpoch,
   checkPlan,
   checkPosition,
@@ -45,6 +46,8 @@ export interface LoaderOptions {
   readonly cacheBytes?: number;
   /** The share of unreadable examples that ends the run; one is always forgiven unless this is 0. Default 0.01. */
   readonly maxBadFraction?: number;
+  /** Makes one of several equal shares of every batch only, so much smaller; other processes make the others. */
+  readonly share?: BatchShare;
   /** Where to continue. */
   readonly position?: LoaderPosition;
 }
@@ -157,6 +160,7 @@ export function createLoader(
       seed: options.seed ?? 0,
       shuffle: options.shuffle ?? !evaluation,
       evaluation,
+      ...(options.share && { share: options.share }),
     };
     checkPlan(plan, opened.name);
     const start: LoaderPosition = {
@@ -244,7 +248,7 @@ export function createLoader(
       };
     },
     recycle: ({ image, shape, label, labels, mask, indices }) => {
-      if (label.length !== options.batchSize || image.length === 0) return;
+      if (label.length !== options.batchSize / (options.share?.of ?? 1) || image.length === 0) return;
       spare.push({ image, shape, label, mask, indices, ...(labels && { labels }) });
     },
     stats: () => ({ batches, images, waitSeconds: waited / 1000, bad: [...bad.values()] }),

@@ -15,6 +15,23 @@ export interface Plan {
   readonly shards?: ShardOrder;
   /** Sources that are mixed, one after the other in the numbering of the examples; their lengths add up to `length`. */
   readonly parts?: readonly PlanPart[];
+  /** The share of every batch that is made here; all of it when left out. */
+  readonly share?: BatchShare;
+}
+
+/** One of so many equal shares of every batch: slots [index * batchSize / of, (index + 1) * batchSize / of). */
+export interface BatchShare {
+  readonly index: number;
+  readonly of: number;
+}
+
+/** Slots of a batch that are made here: the first one, and how many. */
+export function ownSlots({ batchSize, share = { index: 0, of: 1 } }: Plan): {
+  readonly first: number;
+  readonly count: number;
+} {
+  const count = batchSize / share.of;
+  return { first: share.index * count, count };
 }
 
 /** One of several sources that are mixed. */
@@ -161,6 +178,8 @@ export function checkPlan(plan: Plan, name: string): void {
   if (!(Number.isInteger(batchSize) && batchSize >= 1))
     throw new Error(`batchSize must be a whole number from 1, not ${batchSize}.`);
   if (!Number.isSafeInteger(seed)) throw new Error(`seed must be a whole number, not ${seed}.`);
+  if (!Number.isInteger(ownSlots(plan).count))
+    throw new Error(`a batch of ${batchSize} cannot be divided into ${plan.share!.of} equal shares.`);
   for (const { weight } of plan.parts ?? [])
     if (!(weight > 0 && Number.isFinite(weight))) throw new Error(`weight must be a number above 0, not ${weight}.`);
   if (length === 0) throw new Error(`${name} has no examples.`);

@@ -61,14 +61,12 @@ export function reportFailure({ rank, size }: Pick<Communicator, "rank" | "size"
   }
 }
 
-/** What the same work gave on every rank, or the failure of the first rank that failed. */
-export type Agreed<T> = { readonly value: T } | { readonly error: Error; readonly rank: number };
-
 /**
- * Does work that may fail on some ranks only (a recipe, a source, a folder), and tells every rank when it failed on one, so
- * that all can end in order and none waits for another.
+ * Does work that may fail on some ranks only (a recipe, a source, a folder), and throws on every rank when it failed on one,
+ * so that all end in order and none waits for another. The rank that failed throws its own error, the others a
+ * DistributedError with its message.
  */
-export async function agree<T>(communicator: Communicator, work: () => Promise<T>): Promise<Agreed<T>> {
+export async function agree<T>(communicator: Communicator, work: () => Promise<T>): Promise<T> {
   let value: T | undefined;
   let failure: Error | undefined;
   try {
@@ -78,8 +76,7 @@ export async function agree<T>(communicator: Communicator, work: () => Promise<T
   }
   const failed = await communicator.gather(failure ? 1 : 0);
   const rank = failed.indexOf(1);
-  if (rank < 0) return { value: value as T };
+  if (rank < 0) return value as T;
   const text = await communicator.broadcast(failure && Buffer.from(failure.message), rank);
-  // the rank that failed keeps its own error, with its type and stack
-  return { rank, error: rank === communicator.rank ? failure! : new DistributedError(Buffer.from(text).toString()) };
+  throw rank === communicator.rank ? failure! : new DistributedError(`rank ${rank}: ${Buffer.from(text).toString()}`);
 }

@@ -69,6 +69,8 @@ async function openMpi(launch: Launch): Promise<Communicator> {
       throw error;
     },
     close: async () => {
+      // Not every MPI_Finalize waits for the others, and launchers end a job when a rank that is done exits with a failure.
+      await thread.call({ kind: "barrier" });
       await thread.call({ kind: "finalize" });
       await thread.end();
     },

@@ -1,0 +1,18 @@
+// How many threads a rank may use without taking the cores of the ranks beside it.
+import { createHash } from "node:crypto";
+import { readFile } from "node:fs/promises";
+import { availableParallelism, hostname } from "node:os";
+import type { Communicator } from "./communicator.js";
+
+/** The cores this process may run on, divided by the ranks that may run on the same ones; at least 1. Every rank calls it. */
+export async function threadsPerRank(communicator: Communicator): Promise<number> {
+  // Launchers may bind each rank to cores of its own (Open MPI does): only ranks with the same set share it.
+  const status = await readFile("/proc/self/status", "utf8").catch(() => "");
+  const cores = /^Cpus_allowed_list:\s*(.*)$/m.exec(status)?.[1] ?? "";
+  const place = fingerprint(`${hostname()} ${cores}`);
+  const sharing = (await communicator.gather(place)).filter((other) => other === place).length;
+  return Math.max(1, Math.floor(availableParallelism() / sharing));
+}
+
+/** A whole number below 2^48 that follows from a text: what ranks compare when the text itself is too long to send. */
+export const fingerprint = (text: string): number => createHash("sha256").update(text).digest().readUIntBE(0, 6);
