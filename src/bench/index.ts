@@ -1,4 +1,5 @@
 // Benchmarks of speed and memory.
+export { benchDistributed, type DistributedBench, type DistributedBenchOptions } from "./distributed.js";
 export {
   benchEngine,
   benchMemory,

@@ -371,3 +371,38 @@ export const benchInference = defineArguments({
     },
   ],
 });
+
+export const benchDistributed = defineArguments({
+  name: "bench distributed",
+  summary: "Measure training divided over MPI ranks against training in one process with as many threads",
+  arguments: {
+    models: {
+      type: "string",
+      valueHint: "list",
+      default: "S/16@64,S/16@224",
+      description: "Vision Transformers, each at a side in pixels",
+    },
+    batch: { type: "string", valueHint: "n", default: "16", description: "Images in a step, over all ranks" },
+    steps: { type: "string", valueHint: "n", default: "50", description: "Steps of each run" },
+    ranks: { type: "string", valueHint: "n", default: "2", description: "Ranks beside the one process" },
+    source: { ...source, type: "string", required: false, valueHint: "spec", default: "embedded:clothing" },
+    mpiexec: {
+      type: "string",
+      valueHint: "command",
+      default: "mpiexec",
+      description: "Command that starts ranks, with words of its own if need be",
+    },
+    threads: { ...threads, description: "Threads in all, divided over the ranks; one a core when left out" },
+  },
+  examples: [
+    {
+      line: "fovea bench distributed --json",
+      does: "losses, their largest difference, throughput and its ratio, as JSON",
+    },
+    { line: "fovea bench distributed --models Ti/16@224 --steps 20", does: "another model, shorter" },
+    {
+      line: 'fovea bench distributed --mpiexec "mpiexec.openmpi --oversubscribe"',
+      does: "with another launcher",
+    },
+  ],
+});

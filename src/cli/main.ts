@@ -38,6 +38,7 @@ const commands: readonly Entry[] = [
   entry(definitions.dataFractals, () => import("./commands/data-fractals.js")),
   entry(definitions.dataWeakLabels, () => import("./commands/data-weak-labels.js")),
   entry(definitions.benchEngine, () => import("./commands/bench-engine.js")),
+  entry(definitions.benchDistributed, () => import("./commands/bench-distributed.js")),
   entry(definitions.benchInference, () => import("./commands/bench-inference.js")),
 ];
 
