@@ -29,7 +29,19 @@ const othersWait = 1000;
 // How long the thread may take to end the job; it cannot when it waits inside MPI for another rank.
 const abortWait = 2000;
 
+/**
+ * Settings of UCX, which carries the messages of many builds of MPI (Debian's MPICH among them); one that is set stays.
+ *
+ * Its memory events replace code of the C library while other threads run it, and try the result by growing and shrinking the
+ * heap: what another thread has just taken there is lost. In a process with threads of its own, as Node's, 5 of 30 starts
+ * crashed or hung under load, and none without them. Only registered memory of RDMA networks misses them.
+ * Its signal handlers would take the place of those that V8 has.
+ */
+const ucxSettings = { UCX_MEM_EVENTS: "n", UCX_ERROR_SIGNALS: "" };
+
 async function openMpi(launch: Launch): Promise<Communicator> {
+  // set here because a worker's environment is a copy, which C code does not see
+  for (const [name, value] of Object.entries(ucxSettings)) process.env[name] ??= value;
   const thread = startThread(launch);
   let opened: Pick<Communicator, "rank" | "size" | "library">;
   try {
