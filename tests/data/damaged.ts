@@ -8,6 +8,8 @@ import { below, boundaries, type Draw, mutated, pick } from "../support/mutation
 import { cifar, example, records, tar } from "./records.js";
 
 export interface DamagedReader {
+  /** An undamaged file, which the reader must read. */
+  readonly whole: () => Uint8Array;
   readonly make: (draw: Draw) => Uint8Array;
   readonly read: (bytes: Uint8Array) => unknown;
   readonly refuses: (error: unknown) => boolean;
@@ -37,6 +39,7 @@ const batch = cifar([
   { labels: [9], level: 4 },
 ]);
 const index = { keys: ["a", "b"], offsets: [512, 2048], sizes: [700, 700], labels: [0, "dog"], notes: [] };
+const wholeIndex = text(encodeIndex({ bytes: 4096, tag: "t", reader: "r" }, index));
 /** Files of labels for two examples of these ids. */
 const labelsOf = (ids: readonly string[]): Uint8Array[] => [
   text(
@@ -86,27 +89,55 @@ export function damagedData(folder: string): Readonly<Record<string, DamagedRead
   };
   return {
     "tf.train.Example": {
+      whole: () => messages[0]!,
       make: (draw) => mutated(pick(draw, messages), draw),
       read: (bytes) => parseExample(bytes),
       refuses,
     },
-    "tfrecord, bytes": { make: (draw) => mutated(records(messages), draw), read: read.tfrecord, refuses },
+    "tfrecord, bytes": {
+      whole: () => records(messages.slice(0, 1)),
+      make: (draw) => mutated(records(messages), draw),
+      read: read.tfrecord,
+      refuses,
+    },
     "tfrecord, right sums": {
+      whole: () => records(messages.slice(0, 1)),
       make: (draw) => records([mutated(pick(draw, messages), draw)]),
       read: read.tfrecord,
       refuses,
     },
-    "webdataset, bytes": { make: (draw) => mutated(shard, draw), read: read.webdataset, refuses },
-    "webdataset, right sums": { make: damagedHeader, read: read.webdataset, refuses },
+    "webdataset, bytes": {
+      whole: () => shard,
+      make: (draw) => mutated(shard, draw),
+      read: read.webdataset,
+      refuses,
+    },
+    "webdataset, right sums": {
+      whole: () => shard,
+      make: damagedHeader,
+      read: read.webdataset,
+      refuses,
+    },
     "index of a shard": {
-      make: (draw) => mutated(text(encodeIndex({ bytes: 4096, tag: "t", reader: "r" }, index)), draw),
+      whole: () => wholeIndex,
+      make: (draw) => mutated(wholeIndex, draw),
       read: (bytes) => {
         const of = { place: "p", bytes: 4096, tag: "t", reader: "r" };
         if (!decodeIndex(new TextDecoder().decode(bytes), of, "cache")) throw new Error("no index");
       },
       refuses,
     },
-    cifar: { make: (draw) => mutated(batch, draw), read: read.cifar, refuses },
-    "labels file": { make: (draw) => mutated(pick(draw, labels), draw), read: read.labels, refuses },
+    cifar: {
+      whole: () => batch,
+      make: (draw) => mutated(batch, draw),
+      read: read.cifar,
+      refuses,
+    },
+    "labels file": {
+      whole: () => labels[0]!,
+      make: (draw) => mutated(pick(draw, labels), draw),
+      read: read.labels,
+      refuses,
+    },
   };
 }

@@ -4,9 +4,10 @@ import { random } from "../support/mutations.js";
 import { damagedData } from "./damaged.js";
 import { temporaryFolder } from "./support.js";
 
-test.each(Object.entries(damagedData(temporaryFolder())))("%s", async (name, { make, read, refuses }) => {
+test.each(Object.entries(damagedData(temporaryFolder())))("%s", async (name, { whole, make, read, refuses }) => {
   const draw = random(name.length);
   let refused = 0;
+  await read(whole());
   for (let i = 0; i < 200; i++) {
     const bytes = make(draw);
     try {
@@ -17,4 +18,6 @@ test.each(Object.entries(damagedData(temporaryFolder())))("%s", async (name, { m
     }
   }
   expect(refused).toBeGreaterThan(0);
+  // Damage is done to copies: the originals are still what can be read.
+  await read(whole());
 });

@@ -23,7 +23,8 @@ export const boundaries = [0, 1, 0x7f, 0xff, 0x7fff, 0xffff, 0x7fffffff, 0xfffff
 
 /** A few changes of bytes: single ones, words at a boundary, pieces cut out, doubled or moved, the end cut off. */
 export function mutated(bytes: Uint8Array, draw: Draw): Uint8Array {
-  let out: Uint8Array = bytes.slice();
+  // A copy: what slice() gives of a Buffer is a view, and the next case would start from damage.
+  let out: Uint8Array = new Uint8Array(bytes);
   for (let i = 1 + below(draw, 4); i > 0; i--) {
     if (out.length === 0) return out;
     const at = below(draw, out.length);
