@@ -210,7 +210,8 @@ export const exportNetwork = defineArguments({
       type: "string",
       valueHint: "list",
       default: "float32",
-      description: "How weights are stored: float32, float16, int8; several for a folder",
+      description:
+        "How weights are stored: float32, float16, int8 (faster too, on processors that multiply bytes faster than floats); several for a folder",
     },
     outputs: {
       type: "string",
