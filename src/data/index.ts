@@ -2,6 +2,7 @@
 
 export { decodeImage, decodeResize, type Fit, imageHeader } from "./decode.js";
 export { beta, logGamma } from "./distributions.js";
+export { encodeJpeg } from "./encode.js";
 export * from "./fractal/index.js";
 export * from "./image.js";
 export type { BadExample, BatchArrays } from "./loader/batch.js";
@@ -25,6 +26,8 @@ export {
   type DescribeOptions,
   describeSource,
   labelProblems,
+  type ReadSpec,
+  readSpec,
   type SourceDescription,
   type SourceProblem,
   type SplitDescription,
@@ -33,7 +36,7 @@ export { embeddedSets } from "./sources/embedded.js";
 export { imageFiles, type NamedImage } from "./sources/files.js";
 export { noisyLabel, withLabelNoise } from "./sources/label-noise.js";
 export { classesLine, csvLabelLine, type LabelValue, labelLine } from "./sources/labels-file.js";
-export { openRecipe, openSource, parseSpec, sourceKinds } from "./sources/open.js";
+export { chooseSplit, openRecipe, openSource, parseSpec, sourceKinds } from "./sources/open.js";
 export { relabel, selectByList, takeBalanced } from "./sources/relabel.js";
 export type { Example, ImageSet, ImageSource, MergeClasses, SourceKind, SourceRecipe } from "./sources/types.js";
 export * from "./weak-labels/index.js";

@@ -102,7 +102,8 @@ export async function describeSource(
   return { spec, kind, splits, licenceFiles, problems };
 }
 
-interface ReadSpec {
+/** A spec whose splits can be opened, with what it selects of them. */
+export interface ReadSpec {
   readonly kind: string;
   readonly splits: readonly string[];
   readonly licenceFiles: readonly string[];
@@ -111,7 +112,7 @@ interface ReadSpec {
 }
 
 /** What can be opened of a spec: every split, or the wanted one; of joined specs those that all of them have. */
-async function readSpec(spec: string, split: string | undefined): Promise<ReadSpec> {
+export async function readSpec(spec: string, split?: string): Promise<ReadSpec> {
   const parts = splitSpecs(spec).map(parseSpec);
   const sets = await Promise.all(parts.map(readSet));
   const [parsed, set] = [parts[0]!, sets[0]!];

@@ -1,0 +1,11 @@
+/** Encoding of pixels as image files by sharp: for pictures in reports, and for what compression does to an image. */
+import sharp from "sharp";
+import type { RawImage } from "./image.js";
+
+/** Encodes 8-bit pixels (1 or 3 channels) as JPEG of a quality from 1 to 100. */
+export async function encodeJpeg({ data, height, width, channels }: RawImage, quality: number): Promise<Uint8Array> {
+  const encoded = await sharp(data, { raw: { height, width, channels: channels as 1 | 3 } })
+    .jpeg({ quality })
+    .toBuffer();
+  return new Uint8Array(encoded.buffer, encoded.byteOffset, encoded.length);
+}
