@@ -21,7 +21,7 @@ const KNOWS = {
   report: ["text"],
   train: ["runtime", "models", "weights", "export", "optim", "data", "report"],
   transfer: ["train"],
-  bench: ["transfer"],
+  bench: ["transfer", "dedup"],
   dedup: ["data", "runtime", "report"],
   analysis: ["models", "runtime", "report"],
   studies: ["train", "transfer", "bench", "dedup", "analysis"],

@@ -1,6 +1,6 @@
 /** The commands about data as help shows them: words, arguments, examples. */
 import { defineArguments } from "./command.js";
-import { seed, source } from "./shared-arguments.js";
+import { seed, source, threads } from "./shared-arguments.js";
 
 export const data = defineArguments({
   name: "data",
@@ -88,6 +88,137 @@ export const dataWeakLabels = defineArguments({
     {
       line: "fovea data weak-labels captions.csv --vocabulary classes.txt --noise 0.2",
       does: "a fifth of the labels replaced by others",
+    },
+  ],
+});
+
+export const dedup = defineArguments({
+  name: "dedup",
+  summary:
+    "Find images that are there twice, changed or not: within a set, and between it and the sets it is judged by",
+  arguments: {
+    source: { ...source, description: `${source.description}; what is trained on` },
+    against: {
+      type: "string",
+      valueHint: "test...",
+      description: "Test sets, any number; the other splits of the same set when left out",
+    },
+    split: { type: "string", valueHint: "name", description: "Split that is trained on; train when left out" },
+    exclude: {
+      type: "string",
+      valueHint: "file",
+      description:
+        "Write the images to leave out of training, for SOURCE?exclude=FILE: all that a test has, all but one of the others",
+    },
+    leaked: {
+      type: "string",
+      valueHint: "file",
+      description: "Write the test images that training has, to score without them by TEST?exclude=FILE",
+    },
+    report: { type: "string", valueHint: "file.html", description: "Write a page with the pictures of every group" },
+    distance: {
+      type: "string",
+      valueHint: "bits",
+      default: "8",
+      description: "Compare all images whose 64-bit hashes differ in no more bits, in any flip or quarter turn",
+    },
+    neighbours: {
+      type: "string",
+      valueHint: "n",
+      default: "8",
+      description: "And with each image so many that look nearest by a thumbnail; 0 for none",
+    },
+    threshold: {
+      type: "string",
+      valueHint: "score",
+      description: "Least score of a near-duplicate, up to 1; lower finds more that is none (bench dedup measures it)",
+    },
+    cache: {
+      type: "boolean",
+      default: true,
+      description:
+        "Remember the images in the cache folder, so that an interrupted search goes on (--no-cache: do not)",
+    },
+    threads,
+    overwrite: { type: "boolean", description: "Replace the files that are there" },
+  },
+  examples: [
+    {
+      line: "fovea dedup photos/ --report twice.html",
+      does: "what a folder has twice, within and between its splits, with pictures",
+    },
+    {
+      line: "fovea dedup upstream/ --against cifar.tar flowers/ --exclude exclude.txt",
+      does: 'a list for "upstream/?exclude=exclude.txt", free of what the tests have and of repetitions',
+    },
+  ],
+  variadic: true,
+});
+
+export const benchDedup = defineArguments({
+  name: "bench dedup",
+  summary: "Measure the search for near-duplicates: its speed, edited copies, pairs that people judged",
+  arguments: {
+    only: {
+      type: "string",
+      valueHint: "list",
+      description: "Parts: speed, edited, judged, ladder; all that can be when left out",
+    },
+    judged: {
+      type: "string",
+      valueHint: "folder",
+      description: "Folder with pairs.json and subset.tar: ciFAIR's judgements of CIFAR-10",
+    },
+    chart: { type: "string", valueHint: "file.svg", description: "Write precision over recall on the judged pairs" },
+    ladder: {
+      type: "string",
+      valueHint: "folders",
+      description: "Folders of pictures and their edits, separated by commas",
+    },
+    source: {
+      type: "string",
+      valueHint: "specs",
+      default: "embedded:clothing",
+      description: "Sets whose pictures are edited, separated by commas; a ladder is sought among them",
+    },
+    originals: { type: "string", valueHint: "n", default: "500", description: "Pictures the copies are sought among" },
+    copies: { type: "string", valueHint: "n", default: "100", description: "Copies of each edit and strength" },
+    threshold: {
+      type: "string",
+      valueHint: "score",
+      description: "Least score of a near-duplicate; that of fovea dedup when left out",
+    },
+    hashes: {
+      type: "string",
+      valueHint: "n",
+      default: "1000000",
+      description: "Hashes that are joined with themselves",
+    },
+    distance: { type: "string", valueHint: "bits", default: "6", description: "Hamming distance of that join" },
+    embeddings: {
+      type: "string",
+      valueHint: "rows,columns",
+      default: "100000,384",
+      description: "Features whose pairs are searched",
+    },
+    floor: {
+      type: "string",
+      valueHint: "cosine",
+      default: "0.01",
+      description: "Least cosine of the nearest row: so low that no pair can be ruled out early",
+    },
+    seed,
+    threads,
+  },
+  examples: [
+    { line: "fovea bench dedup --only speed --json", does: "a million hashes and 100,000 embeddings, as JSON" },
+    {
+      line: "fovea bench dedup --only judged --judged near-duplicates/cifar10 --chart pr.svg",
+      does: "against people's judgement",
+    },
+    {
+      line: "fovea bench dedup --only edited --originals 200 --copies 50",
+      does: "which edits are found, a shorter run",
     },
   ],
 });

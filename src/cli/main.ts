@@ -37,8 +37,10 @@ const commands: readonly Entry[] = [
   entry(definitions.data, () => import("./commands/data.js")),
   entry(definitions.dataFractals, () => import("./commands/data-fractals.js")),
   entry(definitions.dataWeakLabels, () => import("./commands/data-weak-labels.js")),
+  entry(definitions.dedup, () => import("./commands/dedup.js")),
   entry(definitions.benchEngine, () => import("./commands/bench-engine.js")),
   entry(definitions.benchDistributed, () => import("./commands/bench-distributed.js")),
+  entry(definitions.benchDedup, () => import("./commands/bench-dedup.js")),
   entry(definitions.benchInference, () => import("./commands/bench-inference.js")),
 ];
 

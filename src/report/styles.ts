@@ -90,7 +90,7 @@ figcaption { color: var(--muted); font-size: 0.88rem; max-width: 44rem; margin-t
 .pixelated img { image-rendering: pixelated; }
 details { margin: 0 0 1.1rem; }
 summary { cursor: pointer; color: var(--accent); padding: 0.35rem 0; }
-.pictures { display: grid; grid-template-columns: repeat(auto-fill, minmax(5.5rem, 1fr)); gap: 0.6rem; margin: 0.8rem 0 1.2rem; padding: 0; list-style: none; font-size: 0.82rem; line-height: 1.3; color: var(--muted); }
+.pictures { display: grid; grid-template-columns: repeat(auto-fill, minmax(5.5rem, 1fr)); gap: 0.6rem; margin: 0.8rem 0 1.2rem; padding: 0; list-style: none; font-size: 0.82rem; line-height: 1.3; color: var(--muted); overflow-wrap: anywhere; }
 .pictures img { width: 100%; aspect-ratio: 1; object-fit: cover; border-radius: 6px; display: block; margin-bottom: 0.2rem; background: var(--line); }
 dl.facts { display: grid; grid-template-columns: minmax(8rem, max-content) 1fr; gap: 0.3rem 1.4rem; margin: 0.4rem 0 1.2rem; }
 dl.facts dt { color: var(--muted); }

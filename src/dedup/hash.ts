@@ -1,0 +1,106 @@
+/**
+ * A 64-bit hash of what a picture looks like: the signs of its low spatial frequencies.
+ *
+ * A 32 x 32 luminance thumbnail is transformed by the discrete cosine transform (DCT-II); a bit says whether the coefficient
+ * (u, v) is positive, for the 64 coefficients with 1 <= u + v <= 10 but (5, 5). Signs do not change with brightness and
+ * contrast, and little with size, compression, sharpening and blur. The set of frequencies is the same seen along the other
+ * axis, and a flip changes the sign of the odd frequencies of its axis: the hashes of all eight flips and turns follow from one by
+ * exchanging and inverting bits, without looking at the picture again. (Of the idea of signs of cosine coefficients there are
+ * several published hashes; frequencies, order and turns here are this project's own, so hashes do not mix with others'.)
+ */
+import { type Turn, turns } from "./turns.js";
+
+/** Side of the thumbnails, in pixels. */
+export const thumbnailSide = 32;
+
+/** Largest u + v of a frequency in the hash; 65 frequencies have 1 <= u + v <= 10. */
+const highest = 10;
+
+/** The frequencies in the order of their bits: [along rows (v), along columns (u)]. */
+export const frequencies: readonly (readonly [number, number])[] = Array.from({ length: highest }, (_, k) => k + 1)
+  .flatMap((sum) => Array.from({ length: sum + 1 }, (_, v) => [v, sum - v] as const))
+  .filter(([v, u]) => !(v === 5 && u === 5));
+
+/** cosines[k * side + i] = cos(pi (i + 1/2) k / side): one row a frequency of the DCT-II. */
+const cosines = Float64Array.from({ length: (highest + 1) * thumbnailSide }, (_, at) => {
+  const k = Math.floor(at / thumbnailSide);
+  return Math.cos((Math.PI * ((at % thumbnailSide) + 0.5) * k) / thumbnailSide);
+});
+
+/** The DCT-II coefficients (not normalised) of a 32 x 32 luminance, one for each of `frequencies`. */
+export function lowFrequencies(luminance: ArrayLike<number>): Float64Array {
+  const side = thumbnailSide;
+  // Along each row first: [side, highest + 1].
+  const rows = new Float64Array(side * (highest + 1));
+  for (let y = 0; y < side; y++) {
+    for (let u = 0; u <= highest; u++) {
+      let sum = 0;
+      for (let x = 0; x < side; x++) sum += luminance[y * side + x]! * cosines[u * side + x]!;
+      rows[y * (highest + 1) + u] = sum;
+    }
+  }
+  return Float64Array.from(frequencies, ([v, u]) => {
+    let sum = 0;
+    for (let y = 0; y < side; y++) sum += rows[y * (highest + 1) + u]! * cosines[v * side + y]!;
+    return sum;
+  });
+}
+
+/** A 64-bit hash as two words: bits 0 to 31, bits 32 to 63. */
+export type Hash = readonly [number, number];
+
+/** The hash of a 32 x 32 luminance. */
+export function hashOf(luminance: ArrayLike<number>): Hash {
+  const words: [number, number] = [0, 0];
+  const coefficients = lowFrequencies(luminance);
+  for (let bit = 0; bit < 64; bit++) if (coefficients[bit]! > 0) words[bit >> 5]! |= 1 << (bit & 31);
+  return [words[0] >>> 0, words[1] >>> 0];
+}
+
+interface BitTable {
+  /** The bit each bit of the turned hash comes from. */
+  readonly from: Uint8Array;
+  /** The bits that are inverted afterwards. */
+  readonly inverted: Hash;
+}
+
+function bitTable({ transpose, flipRows, flipColumns }: Turn): BitTable {
+  const place = new Map(frequencies.map(([v, u], bit) => [`${v},${u}`, bit]));
+  const inverted: [number, number] = [0, 0];
+  const from = Uint8Array.from(frequencies, ([v, u], bit) => {
+    // The coefficient (row, column) of the picture before it was turned.
+    const [row, column] = transpose ? [u, v] : [v, u];
+    const odd = (flipRows && row % 2 === 1) !== (flipColumns && column % 2 === 1);
+    if (odd) inverted[bit >> 5]! |= 1 << (bit & 31);
+    return place.get(`${row},${column}`)!;
+  });
+  return { from, inverted: [inverted[0] >>> 0, inverted[1] >>> 0] };
+}
+
+const bitTables: readonly BitTable[] = turns.map(bitTable);
+
+/** The hash of the picture turned: `turns[turn]` of it. Exact but for coefficients of exactly 0. */
+export function turnedHash([low, high]: Hash, turn: number): Hash {
+  const { from, inverted } = bitTables[turn]!;
+  let first = 0;
+  let second = 0;
+  for (let bit = 0; bit < 32; bit++) {
+    const one = from[bit]!;
+    const two = from[bit + 32]!;
+    first |= (((one < 32 ? low : high) >>> (one & 31)) & 1) << bit;
+    second |= (((two < 32 ? low : high) >>> (two & 31)) & 1) << bit;
+  }
+  return [(first ^ inverted[0]) >>> 0, (second ^ inverted[1]) >>> 0];
+}
+
+/** How many of 32 bits are set. */
+export function countBits(word: number): number {
+  let x = word - ((word >>> 1) & 0x5555_5555);
+  x = (x & 0x3333_3333) + ((x >>> 2) & 0x3333_3333);
+  return Math.imul((x + (x >>> 4)) & 0x0f0f_0f0f, 0x0101_0101) >>> 24;
+}
+
+/** In how many bits two hashes differ. */
+export function hammingDistance(a: Hash, b: Hash): number {
+  return countBits(a[0] ^ b[0]) + countBits(a[1] ^ b[1]);
+}

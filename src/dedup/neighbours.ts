@@ -1,0 +1,291 @@
+/**
+ * All pairs of feature rows whose cosine reaches a threshold, and the nearest rows of each, exactly, in bounded memory.
+ *
+ * Blocks of rows are multiplied in the engine; of a set with itself only the blocks above the diagonal. What comes back is the
+ * largest product of every 32 pairs, or a bound on it from fewer numbers (bounds.ts); the pairs of a group that may matter
+ * are multiplied out in float64 here. Rounding in the engine is covered by a margin, so that what is found is what a plain float64 loop over
+ * the same float32 rows finds.
+ */
+import { type BoundPlan, planBound } from "./bounds.js";
+import type { FeatureRows } from "./feature-rows.js";
+import { groupSize, openSimilarityEngine, type SimilarityEngine } from "./similarity-engine.js";
+
+export interface NeighbourOptions {
+  /** Bytes of rows kept in memory at once, 512 MB unless given; a set that needs more is read several times. */
+  readonly memory?: number;
+  readonly threads?: number;
+  /** Rows of a block, a multiple of 32; 2,048 unless given. */
+  readonly block?: number;
+  /** Hears of a share from 0 to 1 that is done. */
+  readonly onProgress?: (share: number) => void;
+  readonly signal?: AbortSignal;
+}
+
+/** More than float32 products of unit vectors lose: 1,024 terms in the worst order lose 6e-5. */
+const margin = 1e-4;
+/** Rows of each side by whose pairs the bound is planned. */
+const sampleRows = 512;
+
+/** A block of rows in memory. */
+interface Block {
+  readonly start: number;
+  readonly count: number;
+  readonly rows: Float32Array;
+  /** 1 over the length of each row; 0 for a row of zeros, which is near nothing. */
+  readonly inverse: Float64Array;
+  /** Padded with rows of zeros to a whole block. */
+  readonly ready: Float32Array;
+}
+
+/** What a search wants to know of the pairs it is shown. */
+interface Search {
+  /** The cosine from which on pairs of this row matter; of rows of the left (or only) set, and of the right one. */
+  leftFloor(row: number): number;
+  rightFloor?(row: number): number;
+  /** A pair whose cosine was multiplied out. */
+  pair(left: number, right: number, cosine: number): void;
+}
+
+function checkFeatures(left: FeatureRows, right: FeatureRows | undefined): void {
+  if (right && right.columns !== left.columns)
+    throw new Error(`features of ${left.columns} and of ${right.columns} numbers a row cannot be compared`);
+}
+
+function checkThreshold(threshold: number, what: string): void {
+  if (!(threshold > margin && threshold <= 1))
+    throw new Error(`${what} is a cosine above ${margin} and at most 1, not ${threshold}`);
+}
+
+/**
+ * Calls `onPair` once for every two rows of `left` (i < j), or for every row of `left` and row of `right`, whose cosine is
+ * `threshold` (above 0) or more. Rows of zeros are near nothing.
+ * @throws for rows that are not finite, widths that differ, and the signal's reason once it is aborted.
+ */
+export async function nearPairs(
+  left: FeatureRows,
+  right: FeatureRows | undefined,
+  threshold: number,
+  options: NeighbourOptions,
+  onPair: (left: number, right: number, cosine: number) => void,
+): Promise<void> {
+  checkThreshold(threshold, "the threshold");
+  await scan(left, right, threshold, options, {
+    leftFloor: () => threshold,
+    pair: (i, j, cosine) => {
+      if (cosine >= threshold) onPair(i, j, cosine);
+    },
+  });
+}
+
+/** The nearest rows of every row of the left set, nearest first; -1 where there are fewer. */
+export interface Nearest {
+  /** [rows, k] */
+  readonly indices: Int32Array;
+  /** [rows, k] */
+  readonly cosines: Float32Array;
+}
+
+/**
+ * The `k` rows of `right` (of `left` itself without the row, if undefined) with the largest cosine to each row of `left`, of those that reach
+ * `floor` (above 0). Of equal cosines the row that comes first.
+ * @throws as {@link nearPairs} does.
+ */
+export async function nearestRows(
+  left: FeatureRows,
+  right: FeatureRows | undefined,
+  k: number,
+  floor: number,
+  options: NeighbourOptions = {},
+): Promise<Nearest> {
+  if (!Number.isInteger(k) || k < 1) throw new Error(`k is a whole number from 1, not ${k}`);
+  checkThreshold(floor, "the floor");
+  const indices = new Int32Array(left.rows * k).fill(-1);
+  const cosines = new Float64Array(left.rows * k).fill(Number.NEGATIVE_INFINITY);
+  const insert = (row: number, other: number, cosine: number): void => {
+    if (cosine < floor) return;
+    const first = row * k;
+    let at = first + k;
+    // Later rows of an equal cosine go behind earlier ones.
+    while (at > first && before(cosine, other, cosines[at - 1]!, indices[at - 1]!)) at--;
+    // A pair may be looked at twice, by its row and by its column; its cosine is the same both times.
+    if (at === first + k || (at > first && indices[at - 1] === other)) return;
+    cosines.copyWithin(at + 1, at, first + k - 1);
+    indices.copyWithin(at + 1, at, first + k - 1);
+    cosines[at] = cosine;
+    indices[at] = other;
+  };
+  const worst = (row: number): number => Math.max(floor, cosines[row * k + k - 1]!);
+  await scan(left, right, floor, options, {
+    leftFloor: worst,
+    ...(right === undefined && { rightFloor: worst }),
+    pair: (i, j, cosine) => {
+      insert(i, j, cosine);
+      if (right === undefined) insert(j, i, cosine);
+    },
+  });
+  return { indices, cosines: Float32Array.from(cosines, (cosine) => (Number.isFinite(cosine) ? cosine : 0)) };
+}
+
+const before = (cosine: number, index: number, other: number, otherIndex: number): boolean =>
+  cosine > other || (cosine === other && index < otherIndex);
+
+async function scan(
+  left: FeatureRows,
+  right: FeatureRows | undefined,
+  threshold: number,
+  options: NeighbourOptions,
+  search: Search,
+): Promise<void> {
+  checkFeatures(left, right);
+  const { signal, onProgress = () => {} } = options;
+  const other = right ?? left;
+  if (left.rows === 0 || other.rows === 0) return;
+  const size = blockSize(options.block ?? 2048, Math.max(left.rows, other.rows));
+  const plan = await planFor(left, right, threshold);
+  const engine = await openSimilarityEngine(size, left.columns, plan, search.rightFloor !== undefined, options.threads);
+  try {
+    const blockBytes = 4 * size * (left.columns + engine.width);
+    const panelBlocks = Math.max(1, Math.floor((options.memory ?? 512e6) / blockBytes) - 2);
+    const leftBlocks = Math.ceil(left.rows / size);
+    const otherBlocks = Math.ceil(other.rows / size);
+    const total = right ? leftBlocks * otherBlocks : (leftBlocks * (leftBlocks + 1)) / 2;
+    let done = 0;
+    for (let first = 0; first < leftBlocks; first += panelBlocks) {
+      const last = Math.min(first + panelBlocks, leftBlocks);
+      const panel: Block[] = [];
+      for (let b = first; b < last; b++) panel.push(await readBlock(left, b * size, size, engine));
+      // The engine works on one product while the one before is looked at.
+      let waiting: (() => Promise<void>) | undefined;
+      for (let b = right ? 0 : first; b < otherBlocks; b++) {
+        const streamed = right || b >= last ? await readBlock(other, b * size, size, engine) : panel[b - first]!;
+        for (const block of panel) {
+          if (!right && block.start > streamed.start) break;
+          signal?.throwIfAborted();
+          const running = engine.largest(block.ready.subarray(), streamed.ready.subarray());
+          // Whoever waits for it next hears of a failure; until then it is not one that nobody handles.
+          running.catch(() => {});
+          await waiting?.();
+          waiting = async () => {
+            const { byRow, byColumn } = await running;
+            look(block, streamed, byRow, byColumn, engine.width, plan !== undefined, right === undefined, search);
+            onProgress(++done / total);
+          };
+        }
+      }
+      await waiting?.();
+    }
+  } finally {
+    await engine.close();
+  }
+}
+
+/** No larger than the set needs, so that small sets compile and run small programs. */
+function blockSize(wanted: number, rows: number): number {
+  if (!Number.isInteger(wanted) || wanted < groupSize || wanted % groupSize !== 0)
+    throw new Error(`a block has a multiple of ${groupSize} rows, not ${wanted}`);
+  return Math.min(wanted, Math.ceil(rows / groupSize) * groupSize);
+}
+
+async function planFor(
+  left: FeatureRows,
+  right: FeatureRows | undefined,
+  threshold: number,
+): Promise<BoundPlan | undefined> {
+  const sample = async (rows: FeatureRows, count: number, shift: number): Promise<Float32Array> => {
+    const out = new Float32Array(count * rows.columns);
+    for (let i = 0; i < count; i++) {
+      const row = Math.floor(((i + shift) * rows.rows) / count);
+      const values = await rows.read(row, 1);
+      const inverse = inverseLengths(values, rows.columns, row)[0]!;
+      for (let c = 0; c < rows.columns; c++) out[i * rows.columns + c] = values[c]! * inverse;
+    }
+    return out;
+  };
+  const share = right ? 1 : 2;
+  const a = await sample(left, Math.min(sampleRows, Math.floor(left.rows / share)), 0);
+  // Of one set other rows: a row and itself would pass any bound.
+  const other = right ?? left;
+  const b = await sample(other, Math.min(sampleRows, Math.floor(other.rows / share)), 0.5);
+  return planBound(a, b, left.columns, threshold, groupSize);
+}
+
+function inverseLengths(rows: Float32Array, columns: number, start: number): Float64Array {
+  const inverse = new Float64Array(rows.length / columns);
+  for (let row = 0; row < inverse.length; row++) {
+    let squares = 0;
+    for (let c = row * columns; c < (row + 1) * columns; c++) squares += rows[c]! * rows[c]!;
+    if (!Number.isFinite(squares))
+      throw new Error(`row ${start + row} of the features holds a number that is not finite`);
+    inverse[row] = squares === 0 ? 0 : 1 / Math.sqrt(squares);
+  }
+  return inverse;
+}
+
+async function readBlock(source: FeatureRows, start: number, size: number, engine: SimilarityEngine): Promise<Block> {
+  const { columns } = source;
+  const count = Math.min(size, source.rows - start);
+  const rows = await source.read(start, count);
+  const inverse = inverseLengths(rows, columns, start);
+  const unit = new Float32Array(size * columns);
+  for (let row = 0; row < count; row++) {
+    for (let c = row * columns; c < (row + 1) * columns; c++) unit[c] = rows[c]! * inverse[row]!;
+  }
+  const ready = await engine.ready(unit);
+  // One more number than a block has: a view that is not the whole buffer is copied on its way to the engine, which may hold it several times at once.
+  const kept = new Float32Array(ready.length + 1).subarray(0, ready.length);
+  kept.set(ready);
+  return { start, count, rows, inverse, ready: kept };
+}
+
+/** Goes through the groups of a product of two blocks and multiplies out the pairs that may matter. */
+function look(
+  a: Block,
+  b: Block,
+  byRow: Float32Array,
+  byColumn: Float32Array | undefined,
+  width: number,
+  bounded: boolean,
+  sameSet: boolean,
+  search: Search,
+): void {
+  const diagonal = sameSet && a.start === b.start;
+  const size = b.ready.length / width;
+  const groups = size / groupSize;
+  const compare = (i: number, j: number): void => {
+    if (i >= a.count || j >= b.count || (diagonal && i >= j)) return;
+    const left = a.start + i;
+    const right = b.start + j;
+    const floor = Math.min(search.leftFloor(left), search.rightFloor?.(right) ?? Number.POSITIVE_INFINITY);
+    if (bounded && dot(a.ready, i * width, b.ready, j * width, width) < floor - margin) return;
+    const columns = a.rows.length / a.count;
+    const product = dot(a.rows, i * columns, b.rows, j * columns, columns);
+    search.pair(left, right, product * a.inverse[i]! * b.inverse[j]!);
+  };
+  for (let i = 0; i < a.count; i++) {
+    const first = i * groups;
+    // The group of the largest product first: where the nearest are sought, it lifts the floor for the others.
+    let top = 0;
+    for (let group = 1; group < groups; group++) if (byRow[first + group]! > byRow[first + top]!) top = group;
+    for (let turn = -1; turn < groups; turn++) {
+      const group = turn < 0 ? top : turn;
+      if (turn === top || byRow[first + group]! < search.leftFloor(a.start + i) - margin) {
+        if (turn < 0) break;
+        continue;
+      }
+      for (let k = 0; k < groupSize; k++) compare(i, group * groupSize + k);
+    }
+  }
+  if (!byColumn) return;
+  for (let group = 0; group < groups; group++) {
+    for (let j = 0; j < b.count; j++) {
+      if (byColumn[group * size + j]! < search.rightFloor!(b.start + j) - margin) continue;
+      for (let k = 0; k < groupSize; k++) compare(group * groupSize + k, j);
+    }
+  }
+}
+
+function dot(a: Float32Array, atA: number, b: Float32Array, atB: number, length: number): number {
+  let sum = 0;
+  for (let i = 0; i < length; i++) sum += a[atA + i]! * b[atB + i]!;
+  return sum;
+}

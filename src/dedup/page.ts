@@ -1,0 +1,147 @@
+/** The report of near-duplicates: one HTML page with the pictures of every group side by side. */
+import { decodeResize, encodeJpeg, type RawImage } from "../data/index.js";
+import {
+  collapsible,
+  encodedUri,
+  heading,
+  htmlReport,
+  type Markup,
+  paragraph,
+  pictureGrid,
+  type Section,
+  table,
+  tiles,
+  warning,
+} from "../report/index.js";
+import type { DuplicateGroup, Member, Summary } from "./summary.js";
+import { turns } from "./turns.js";
+
+export interface PageOptions {
+  readonly title: string;
+  /** The command line that wrote it. */
+  readonly command: string;
+  /** Groups with pictures in each section; the others are counted. Default 100. */
+  readonly shown?: number;
+}
+
+/** Side of a picture in pixels, and the quality of its JPEG: about 4 kB each. */
+const pictureSide = 128;
+const pictureQuality = 80;
+/** Pictures of a group that are shown. */
+const shownMembers = 12;
+
+const count = (n: number, one: string, many = `${one}s`): string =>
+  `${n.toLocaleString("en-US")} ${n === 1 ? one : many}`;
+
+/** Builds the page; reads the images it shows. */
+export async function duplicatesPage(summary: Summary, { title, command, shown = 100 }: PageOptions): Promise<string> {
+  const { groups, pairs, sets } = summary;
+  const leaking = groups.filter(({ leaks }) => leaks);
+  const disagreeing = groups.filter(({ leaks, conflict }) => !leaks && conflict);
+  const others = groups.filter(({ leaks, conflict }) => !leaks && !conflict);
+  const sections: Section[] = [];
+  const add = async (name: string, explanation: string, list: readonly DuplicateGroup[]): Promise<void> => {
+    if (list.length === 0) return;
+    const content: Markup[] = [paragraph(explanation)];
+    for (const group of list.slice(0, shown)) content.push(await groupMarkup(summary, group));
+    if (list.length > shown) content.push(paragraph(`And ${count(list.length - shown, "more group")}.`));
+    sections.push({ title: name, content });
+  };
+  await add(
+    "In training and in a test",
+    "Upstream images that a test set has: what is learnt from them makes the test's figure too good. The least certain groups come first.",
+    leaking,
+  );
+  await add(
+    "Labels that disagree",
+    "One picture, several classes: all but one of the labels are wrong, or the picture shows several things.",
+    disagreeing,
+  );
+  await add("Repeated within a set", "The least certain groups come first.", others);
+  sections.push({
+    title: "Sets",
+    content: [
+      table(
+        [
+          { title: "Set" },
+          { title: "Role" },
+          { title: "Images", numeric: true },
+          { title: "Unreadable", numeric: true },
+        ],
+        sets.map(({ name, upstream, set }) => [
+          name,
+          upstream ? "trained on" : "test",
+          set.ids.length,
+          set.broken.length,
+        ]),
+      ),
+      ...sets.flatMap(({ set, name }) =>
+        set.broken.length === 0
+          ? []
+          : [
+              collapsible(
+                `${count(set.broken.length, "image")} of ${name} could not be read`,
+                ...set.broken.map(({ id, reason }) => paragraph(`${id}: ${reason}`)),
+              ),
+            ],
+      ),
+    ],
+  });
+  const found = pairs["same bytes"] + pairs["same pixels"] + pairs["near-duplicate"];
+  return htmlReport({
+    title,
+    lead:
+      groups.length === 0
+        ? "No image is there twice."
+        : `${count(groups.length, "group")} of images that are one picture, by ${count(found, "pair")}.`,
+    summary: [
+      tiles([
+        { label: "Same bytes", value: String(pairs["same bytes"]), detail: "pairs" },
+        { label: "Same pixels", value: String(pairs["same pixels"]), detail: "pairs, in other files" },
+        { label: "Near-duplicates", value: String(pairs["near-duplicate"]), detail: "pairs" },
+        { label: "To leave out", value: String(summary.leaveOut.length), detail: "upstream images" },
+      ]),
+      ...(leaking.length > 0
+        ? [warning(`${count(leaking.length, "group reaches", "groups reach")} from training into a test.`)]
+        : []),
+    ],
+    sections,
+    footer: [paragraph(command)],
+  });
+}
+
+async function groupMarkup(summary: Summary, { members, matches, conflict }: DuplicateGroup): Promise<Markup> {
+  const pictures = [];
+  for (const [place, member] of members.slice(0, shownMembers).entries()) {
+    const { name } = summary.sets[member.set]!;
+    // How it was found: its most certain match with a member before it.
+    const match = matches.filter(({ b }) => b === place).sort((x, y) => y.score - x.score)[0];
+    const how = match
+      ? `${match.kind}${match.kind === "near-duplicate" ? ` (${match.score.toFixed(2)})` : ""}${match.turn === 0 ? "" : `, ${turns[match.turn]!.name}`}`
+      : "";
+    pictures.push({
+      source: await pictureOf(summary, member),
+      alt: member.id,
+      caption: [name, member.className, member.id, how].filter((text) => text !== "").join(" · "),
+    });
+  }
+  const more = members.length - pictures.length;
+  const title = conflict
+    ? `${count(members.length, "image")}, classes ${conflict.join(", ")}`
+    : count(members.length, "image");
+  return {
+    markup: [
+      heading(title).markup,
+      pictureGrid(pictures).markup,
+      more > 0 ? paragraph(`and ${count(more, "more image")}`).markup : "",
+    ].join(""),
+  };
+}
+
+async function pictureOf({ sets }: Summary, { set, index, id }: Member): Promise<string> {
+  const { source } = sets[set]!.set;
+  const { image } = await source.get(index);
+  return encodedUri(
+    await encodeJpeg((await decodeResize(image, id, pictureSide, pictureSide)) as RawImage, pictureQuality),
+  );
+}

@@ -1,0 +1,39 @@
+/** The eight ways a picture can lie: its flips and quarter turns, for square thumbnails and for their frequencies. */
+
+/** out[y, x] = in[r, c]: (r, c) is (x, y) where `transpose`, else (y, x); then r and c are counted from the far side where flipped. */
+export interface Turn {
+  readonly name: string;
+  readonly transpose: boolean;
+  readonly flipRows: boolean;
+  readonly flipColumns: boolean;
+}
+
+/** The dihedral group of the square; number 0 leaves the picture as it is. */
+export const turns: readonly Turn[] = [
+  { name: "as it is", transpose: false, flipRows: false, flipColumns: false },
+  { name: "mirrored left to right", transpose: false, flipRows: false, flipColumns: true },
+  { name: "mirrored top to bottom", transpose: false, flipRows: true, flipColumns: false },
+  { name: "turned by 180°", transpose: false, flipRows: true, flipColumns: true },
+  { name: "mirrored along the diagonal", transpose: true, flipRows: false, flipColumns: false },
+  { name: "turned left by 90°", transpose: true, flipRows: false, flipColumns: true },
+  { name: "turned right by 90°", transpose: true, flipRows: true, flipColumns: false },
+  { name: "mirrored along the other diagonal", transpose: true, flipRows: true, flipColumns: true },
+];
+
+/** For each place of a turned size x size picture, the place in the picture it comes from. */
+export function turnedPlaces({ transpose, flipRows, flipColumns }: Turn, size: number): Int32Array {
+  const places = new Int32Array(size * size);
+  for (let y = 0; y < size; y++) {
+    for (let x = 0; x < size; x++) {
+      const row = transpose ? x : y;
+      const column = transpose ? y : x;
+      places[y * size + x] = (flipRows ? size - 1 - row : row) * size + (flipColumns ? size - 1 - column : column);
+    }
+  }
+  return places;
+}
+
+/** The turn that undoes one: only the two quarter turns are not their own. */
+export function inverseTurn(turn: number): number {
+  return turn === 5 ? 6 : turn === 6 ? 5 : turn;
+}
