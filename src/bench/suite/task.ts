@@ -48,6 +48,8 @@ export interface Task {
   readonly title: string;
   readonly group: TaskGroup;
   readonly classes: number;
+  /** The published task whose exceptions hold for it too, where rules of fine-tuning have some (no mirroring, no cropping). */
+  readonly like?: string;
   /** The published sizes of the splits. */
   readonly sizes: TaskSizes;
   readonly origin: TaskOrigin;
