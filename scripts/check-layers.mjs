@@ -42,6 +42,11 @@ const DOORS = [
     why: "images are decoded through src/data (a report embeds bytes it is given)",
   },
   {
+    library: /^h5wasm(\/|$)/,
+    folder: "data",
+    why: "HDF5 files are read through src/data/sources/hdf5.ts",
+  },
+  {
     library: /^koffi(\/|$)/,
     folder: "train",
     why: "MPI is called through src/train/distributed",

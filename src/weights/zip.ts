@@ -2,7 +2,8 @@
  * Reads zip archives (APPNOTE.TXT 6.3, zip64 included) whose entries are stored or deflated, and trusts nothing in them:
  * every size is checked against the file before memory is taken for it.
  */
-import { constants, inflateRawSync } from "node:zlib";
+import { Readable } from "node:stream";
+import { constants, createInflateRaw, inflateRawSync } from "node:zlib";
 import type { ByteSource } from "./bytes.js";
 import { crc32 } from "./crc32.js";
 import { WeightsError } from "./error.js";
@@ -20,16 +21,28 @@ export interface ZipEntry {
   readonly dataStart: number;
 }
 
-/** More entries than any model has tensors. */
-const maxEntries = 100_000;
-/** A list of contents longer than this belongs to no model. */
-const maxDirectoryBytes = 64 * 2 ** 20;
+/** What an archive may claim before it is refused. */
+export interface ZipLimits {
+  readonly maxEntries: number;
+  /** Bytes of the list of contents. */
+  readonly maxDirectoryBytes: number;
+  /** How many times its size an archive may inflate to. */
+  readonly maxRatio: number;
+  /** Whether entries that are folders, without content, are passed over; else their names are refused. */
+  readonly folders: boolean;
+}
+
+/** More entries than any model has tensors; float32 weights deflate to about 0.9 of their size, and a hundredth is no model. */
+const weightsLimits: ZipLimits = {
+  maxEntries: 100_000,
+  maxDirectoryBytes: 64 * 2 ** 20,
+  maxRatio: 100,
+  folders: false,
+};
 /** A deflated byte yields at most 1032 (zlib, "Maximum Compression Factor"); the format cannot do more. */
 const maxDeflateRatio = 1032;
-/** An archive that claims to inflate to more than this and more than `maxArchiveRatio` times its size is a bomb. */
+/** An archive that claims to inflate to more than this and more than `maxRatio` times its size is a bomb. */
 const freeInflatedBytes = 256 * 2 ** 20;
-/** Float32 weights deflate to about 0.9 of their size; a hundredth is no model. */
-const maxArchiveRatio = 100;
 
 const signatures = {
   localHeader: 0x04034b50,
@@ -61,7 +74,7 @@ interface Directory {
 }
 
 /** Finds the list of contents from the end of the archive. */
-async function findDirectory(source: ByteSource): Promise<Directory> {
+async function findDirectory(source: ByteSource, { maxDirectoryBytes, maxEntries }: ZipLimits): Promise<Directory> {
   const tailBytes = Math.min(source.size, endBytes + maxCommentBytes);
   const tail = await source.read(source.size - tailBytes, tailBytes);
   const view = viewOf(tail);
@@ -91,7 +104,9 @@ async function findDirectory(source: ByteSource): Promise<Directory> {
   }
   const { count, bytes, offset } = directory;
   if (bytes > maxDirectoryBytes || count > maxEntries) {
-    throw new WeightsError(`it claims ${count} entries in a list of ${bytes} bytes, more than any model has`);
+    throw new WeightsError(
+      `it claims ${count} entries in a list of ${bytes} bytes, more than are read (${maxEntries})`,
+    );
   }
   if (offset + bytes > directoryEnd || count * centralHeaderBytes > bytes) {
     throw new WeightsError(`its list of contents (${count} entries, ${bytes} bytes at ${offset}) does not fit in it`);
@@ -109,7 +124,7 @@ function requireTameName(name: string): void {
     [...name].some((character) => character < " " || character === "\x7f") ||
     /^[A-Za-z]:/.test(name) ||
     parts.some((part) => part === "" || part === "." || part === ".." || part === "__proto__");
-  if (hostile) throw new WeightsError(`the name ${JSON.stringify(name.slice(0, 200))} is not that of a tensor`);
+  if (hostile) throw new WeightsError(`the name ${JSON.stringify(name.slice(0, 200))} is not that of a file in it`);
 }
 
 interface CentralEntry extends Omit<ZipEntry, "dataStart"> {
@@ -139,7 +154,7 @@ function extra64(extra: Uint8Array, values: readonly number[], name: string): nu
   return [...values];
 }
 
-function parseDirectory(bytes: Uint8Array, count: number): CentralEntry[] {
+function parseDirectory(bytes: Uint8Array, count: number, { folders }: ZipLimits): CentralEntry[] {
   const view = viewOf(bytes);
   const entries: CentralEntry[] = [];
   const names = new Set<string>();
@@ -163,7 +178,7 @@ function parseDirectory(bytes: Uint8Array, count: number): CentralEntry[] {
     } catch {
       throw new WeightsError(`the name of entry ${i + 1} is not UTF-8`);
     }
-    requireTameName(name);
+    requireTameName(folders ? name.replace(/\/$/, "") : name);
     if (names.has(name)) throw new WeightsError(`it holds "${name}" twice`);
     names.add(name);
     const flags = view.getUint16(at + 8, true);
@@ -228,20 +243,29 @@ async function locate(source: ByteSource, entries: readonly CentralEntry[], dire
   return new Map(entries.map(({ name }) => [name, located.get(name)!]));
 }
 
-/** The entries of an archive by name, in the order of its list. Throws WeightsError saying what is wrong. */
-export async function readZipEntries(source: ByteSource): Promise<Map<string, ZipEntry>> {
+/**
+ * The entries of an archive by name, in the order of its list. Throws WeightsError saying what is wrong.
+ *
+ * @param limits what it may claim; those of weights when left out
+ */
+export async function readZipEntries(
+  source: ByteSource,
+  limits: ZipLimits = weightsLimits,
+): Promise<Map<string, ZipEntry>> {
   if (source.size < endBytes) {
     throw new WeightsError(`${source.size} bytes are too few for a zip archive; the file is empty or cut short`);
   }
-  const { count, offset, bytes } = await findDirectory(source);
-  const entries = parseDirectory(await source.read(offset, bytes), count);
+  const { count, offset, bytes } = await findDirectory(source, limits);
+  const entries = parseDirectory(await source.read(offset, bytes), count, limits);
   const total = entries.reduce((sum, entry) => sum + entry.bytes, 0);
-  if (total > freeInflatedBytes && total > maxArchiveRatio * source.size) {
+  if (total > freeInflatedBytes && total > limits.maxRatio * source.size) {
     throw new WeightsError(
-      `it claims to inflate from ${source.size} to ${total} bytes, more than ${maxArchiveRatio} times; no weights are like that`,
+      `it claims to inflate from ${source.size} to ${total} bytes, more than ${limits.maxRatio} times`,
     );
   }
-  return await locate(source, entries, offset);
+  const located = await locate(source, entries, offset);
+  if (limits.folders) for (const { name } of entries) if (name.endsWith("/")) located.delete(name);
+  return located;
 }
 
 /** A step of 1 MiB keeps the number of pieces small; node's own 16 KiB is for streams. */
@@ -292,4 +316,37 @@ export async function readZipEntry(source: ByteSource, entry: ZipEntry, skip = 0
   if (crc !== entry.crc)
     throw new WeightsError(`entry "${entry.name}" does not match its checksum; the file is damaged`);
   return rest;
+}
+
+/**
+ * The bytes of an entry one piece after the other, for those that are larger than memory; checked against size and CRC-32 at
+ * the end. Throws WeightsError.
+ */
+export async function* zipEntryChunks(source: ByteSource, entry: ZipEntry): AsyncGenerator<Uint8Array> {
+  async function* stored(): AsyncGenerator<Uint8Array> {
+    for (let at = 0; at < entry.storedBytes; at += inflateStep)
+      yield await source.read(entry.dataStart + at, Math.min(inflateStep, entry.storedBytes - at));
+  }
+  const inflated = (): AsyncIterable<Uint8Array> => {
+    const compressed = Readable.from(stored());
+    const inflate = createInflateRaw({ chunkSize: inflateStep });
+    compressed.on("error", (error) => inflate.destroy(error));
+    inflate.on("close", () => compressed.destroy());
+    return compressed.pipe(inflate);
+  };
+  let bytes = 0;
+  let crc = 0;
+  try {
+    for await (const chunk of entry.deflated ? inflated() : stored()) {
+      bytes += chunk.length;
+      if (bytes > entry.bytes) break;
+      crc = crc32(chunk, crc);
+      yield chunk;
+    }
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code?.startsWith("Z_") !== true) throw error;
+    throw new WeightsError(`entry "${entry.name}" does not inflate (${(error as Error).message})`, { cause: error });
+  }
+  if (bytes !== entry.bytes || crc !== entry.crc)
+    throw new WeightsError(`entry "${entry.name}" does not match its size or checksum; the file is damaged`);
 }

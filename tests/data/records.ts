@@ -1,7 +1,8 @@
-/** Archives, records and CIFAR files for tests, written out here so that the readers are not tested against themselves. */
+/** Archives, records, CIFAR's and MATLAB's files for tests, written out here so that the readers are not tested against themselves. */
+import { deflateSync } from "node:zlib";
 
-/** A feature of a tf.train.Example. */
-export type FeatureValue = Uint8Array | string | number;
+/** A feature of a tf.train.Example: bytes, one whole number, several, or floats. */
+export type FeatureValue = Uint8Array | string | number | readonly number[] | Float32Array;
 
 function varint(value: number): Buffer {
   const bytes: number[] = [];
@@ -17,13 +18,18 @@ function field(number: number, content: Uint8Array): Buffer {
 /** A serialized tf.train.Example; `packed: false` writes whole numbers the old way, each with its tag. */
 export function example(features: Readonly<Record<string, FeatureValue>>, packed = true): Buffer {
   const entries = Object.entries(features).map(([name, value]) => {
-    const list =
-      typeof value === "number"
-        ? field(3, packed ? field(1, varint(value)) : Buffer.concat([varint(8), varint(value)]))
-        : field(1, field(1, Buffer.from(value as Uint8Array)));
-    return field(1, Buffer.concat([field(1, Buffer.from(name)), field(2, list)]));
+    return field(1, Buffer.concat([field(1, Buffer.from(name)), field(2, list(value, packed))]));
   });
   return field(1, Buffer.concat(entries));
+}
+
+function list(value: FeatureValue, packed: boolean): Buffer {
+  if (value instanceof Float32Array)
+    return field(2, field(1, Buffer.from(value.buffer, value.byteOffset, value.byteLength)));
+  if (typeof value === "string" || value instanceof Uint8Array) return field(1, field(1, Buffer.from(value)));
+  const numbers = typeof value === "number" ? [value] : value;
+  if (packed) return field(3, field(1, Buffer.concat(numbers.map(varint))));
+  return field(3, Buffer.concat(numbers.flatMap((one) => [varint(8), varint(one)])));
 }
 
 /** CRC-32C bit by bit (RFC 3720, appendix B.4), masked as TFRecord does. */
@@ -78,4 +84,71 @@ export function tar(files: Readonly<Record<string, Uint8Array>>, longNames = fal
     add(longNames ? "shortened" : name, "0", content);
   }
   return Buffer.concat([...blocks, Buffer.alloc(1024)]);
+}
+
+type Numbers = Uint8Array | Int16Array | Uint16Array | Float64Array;
+
+export interface MatInput {
+  readonly name: string;
+  readonly dimensions: readonly number[];
+  readonly data: Numbers;
+  /** The class of the matrix; that of its data where it is left out. */
+  readonly kind?: number;
+}
+
+const storedTypes = new Map<unknown, readonly [type: number, kind: number]>([
+  [Uint8Array, [2, 9]],
+  [Int16Array, [3, 10]],
+  [Uint16Array, [4, 11]],
+  [Float64Array, [9, 6]],
+]);
+
+/** A MATLAB file of version 5 ("MAT-File Format"), little-endian or not, its matrices compressed or not. */
+export function mat(
+  matrices: readonly MatInput[],
+  {
+    compressed = true,
+    little = true,
+    version = 0x100,
+  }: { compressed?: boolean; little?: boolean; version?: number } = {},
+): Buffer {
+  const u32 = (value: number): Buffer => {
+    const bytes = Buffer.alloc(4);
+    if (little) bytes.writeUInt32LE(value >>> 0);
+    else bytes.writeUInt32BE(value >>> 0);
+    return bytes;
+  };
+  const element = (type: number, content: Buffer): Buffer => {
+    // Up to four bytes go into the tag itself.
+    if (content.length > 0 && content.length <= 4 && type !== 14)
+      return Buffer.concat([u32(content.length * 65536 + type), content, Buffer.alloc(4 - content.length)]);
+    return Buffer.concat([u32(type), u32(content.length), content, Buffer.alloc((8 - (content.length % 8)) % 8)]);
+  };
+  const numbers = (data: Numbers): Buffer => {
+    const bytes = Buffer.from(new Uint8Array(data.buffer, data.byteOffset, data.byteLength));
+    const width = data.BYTES_PER_ELEMENT;
+    if (!little) for (let at = 0; at < bytes.length; at += width) bytes.subarray(at, at + width).reverse();
+    return bytes;
+  };
+  const header = Buffer.alloc(128, " ");
+  header.write("MATLAB 5.0 MAT-file, written by a test");
+  if (little) header.writeUInt16LE(version, 124);
+  else header.writeUInt16BE(version, 124);
+  header.write(little ? "IM" : "MI", 126, "latin1");
+  const parts = matrices.map(({ name, dimensions, data, kind }) => {
+    const [type, own] = storedTypes.get(data.constructor)!;
+    const matrix = element(
+      14,
+      Buffer.concat([
+        element(6, Buffer.concat([u32(kind ?? own), u32(0)])),
+        element(5, Buffer.concat(dimensions.map(u32))),
+        element(1, Buffer.from(name)),
+        element(type, numbers(data)),
+      ]),
+    );
+    if (!compressed) return matrix;
+    const deflated = deflateSync(matrix);
+    return Buffer.concat([u32(15), u32(deflated.length), deflated]);
+  });
+  return Buffer.concat([header, ...parts]);
 }

@@ -84,21 +84,27 @@ export function parquet(
     names,
     rowGroupSize = 2,
     codec = "UNCOMPRESSED",
-  }: { names?: readonly string[]; rowGroupSize?: number; codec?: "UNCOMPRESSED" | "SNAPPY" } = {},
+    labelColumn = "label",
+  }: {
+    names?: readonly string[];
+    rowGroupSize?: number;
+    codec?: "UNCOMPRESSED" | "SNAPPY";
+    labelColumn?: string;
+  } = {},
 ): Uint8Array {
-  const features = { image: { _type: "Image" }, label: { _type: "ClassLabel", names } };
+  const features = { image: { _type: "Image" }, [labelColumn]: { _type: "ClassLabel", names } };
   return new Uint8Array(
     parquetWriteBuffer({
       columnData: [
         { name: "image", data: rows.map(({ bytes, path }) => ({ bytes: new Uint8Array(bytes), path })) },
-        { name: "label", data: rows.map(({ label }) => BigInt(label)) },
+        { name: labelColumn, data: rows.map(({ label }) => BigInt(label)) },
       ],
       schema: [
         { name: "schema", num_children: 2 },
         { name: "image", num_children: 2, repetition_type: "REQUIRED" },
         { name: "bytes", type: "BYTE_ARRAY", repetition_type: "REQUIRED" },
         { name: "path", type: "BYTE_ARRAY", converted_type: "UTF8", repetition_type: "REQUIRED" },
-        { name: "label", type: "INT64", repetition_type: "REQUIRED" },
+        { name: labelColumn, type: "INT64", repetition_type: "REQUIRED" },
       ],
       codec,
       rowGroupSize,

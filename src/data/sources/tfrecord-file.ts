@@ -16,6 +16,19 @@ export interface FeatureChoice {
   readonly label: readonly string[];
 }
 
+/** How records are read: what is kept of each in the index of its file. */
+export interface RecordReader {
+  /** Stands for `entryOf` in kept indexes: another one must have another name. */
+  readonly name: string;
+  /** The only features that are parsed. */
+  readonly features: readonly string[];
+  /** The label and, where examples have one, the name of a record. Throws saying what it lacks. */
+  entryOf(
+    features: ReadonlyMap<string, Feature>,
+    record: Uint8Array,
+  ): { readonly label: number | string; readonly key?: string };
+}
+
 /** One image is smaller than this; a length above it is damage. */
 const maxRecord = 2 ** 30;
 
@@ -36,12 +49,20 @@ export async function openRecordFile(
   path: string,
   choice: FeatureChoice,
 ): Promise<{ file: ShardFile; index: ShardIndex }> {
+  return openRecords(path, {
+    name: `tfrecord ${JSON.stringify([choice.image, choice.label])}`,
+    features: [...choice.image, ...choice.label],
+    entryOf: (features, record) => ({ label: labelOf(features, record, choice) }),
+  });
+}
+
+/** {@link openRecordFile} with a reader of the caller's. */
+export async function openRecords(path: string, reader: RecordReader): Promise<{ file: ShardFile; index: ShardIndex }> {
   const { size, mtimeMs } = await stat(path);
-  const reader = `tfrecord ${JSON.stringify([choice.image, choice.label])}`;
   const index = await indexOf(
-    { place: resolve(path), bytes: size, tag: String(mtimeMs), reader },
+    { place: resolve(path), bytes: size, tag: String(mtimeMs), reader: reader.name },
     () => readFile(`${path}.index.json`, "utf8").catch(() => undefined),
-    async () => indexRecords(path, size, choice),
+    async () => indexRecords(path, size, reader),
   );
   const stored = localShard(path);
   const read = async (offset: number, length: number): Promise<Uint8Array> => {
@@ -59,8 +80,9 @@ function checkSum(data: Uint8Array, holder: Uint8Array, at: number, message: str
   if (view.getUint32(at, true) !== maskedCrc32c(data)) throw new Error(message);
 }
 
-function indexRecords(path: string, total: number, choice: FeatureChoice): ShardIndex {
+function indexRecords(path: string, total: number, reader: RecordReader): ShardIndex {
   const index = { offsets: [] as number[], sizes: [] as number[], labels: [] as (number | string)[], notes: [] };
+  const keys: string[] = [];
   const file = openSync(path, "r");
   try {
     const header = new Uint8Array(12);
@@ -79,31 +101,45 @@ function indexRecords(path: string, total: number, choice: FeatureChoice): Shard
       if (readSync(file, buffer, 0, size + 4, at + 12) < size + 4) throw cutOff();
       const record = buffer.subarray(0, size);
       checkSum(record, buffer, size, `${where} does not match its checksum. Fetch the file again or leave it out.`);
-      index.labels.push(labelOf(record, choice, where));
+      const { label, key } = entryIn(record, reader, where);
+      index.labels.push(label);
+      if (key !== undefined) keys.push(key);
       index.offsets.push(at + 12);
       index.sizes.push(size);
       at += 16 + size;
     }
-    return index;
+    return keys.length === 0 ? index : { ...index, keys };
   } finally {
     closeSync(file);
   }
 }
 
-function labelOf(record: Uint8Array, choice: FeatureChoice, where: string): number | string {
-  const wanted = [...choice.image, ...choice.label];
+function entryIn(record: Uint8Array, reader: RecordReader, where: string): ReturnType<RecordReader["entryOf"]> {
   let features: Map<string, Feature>;
   try {
-    features = parseExample(record, wanted);
+    features = parseExample(record, reader.features);
   } catch (error) {
     throw new Error(`${where} is no tf.train.Example: ${(error as Error).message}.`, { cause: error });
   }
+  try {
+    return reader.entryOf(features, record);
+  } catch (error) {
+    throw new Error(`${where} ${(error as Error).message}`, { cause: error });
+  }
+}
+
+/** The names of a record's features, for messages. */
+export function featureNames(record: Uint8Array): string {
+  const names = [...parseExample(record).keys()];
+  return names.length === 0 ? "none" : names.slice(0, 20).join(", ");
+}
+
+function labelOf(features: ReadonlyMap<string, Feature>, record: Uint8Array, choice: FeatureChoice): number | string {
   const value = choice.label.map((name) => features.get(name)?.[0]).find((found) => found !== undefined);
   if (firstBytes(features, choice.image) === undefined || value === undefined) {
     const what = value === undefined ? "label" : "image";
-    const names = [...parseExample(record).keys()];
     throw new Error(
-      `${where} has no feature ${choice[what].join(" or ")}; it has ${names.length === 0 ? "none" : names.slice(0, 20).join(", ")}. Name one in the spec: tfrecord:PATH?${what}=FEATURE.`,
+      `has no feature ${choice[what].join(" or ")}; it has ${featureNames(record)}. Name one in the spec: tfrecord:PATH?${what}=FEATURE.`,
     );
   }
   return value instanceof Uint8Array ? Buffer.from(value).toString("utf8") : value;

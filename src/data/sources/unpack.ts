@@ -1,4 +1,4 @@
-/** Compressed files, decompressed once into the user's cache folder. */
+/** Files made of others once and kept in the user's cache folder: compressed ones decompressed, arrays repacked. */
 import { createHash } from "node:crypto";
 import { createReadStream } from "node:fs";
 import { stat } from "node:fs/promises";
@@ -13,14 +13,6 @@ import { cacheFolder, DownloadError, readRecord, replaceFolder, saveDownload, wr
  * @throws for a file that is no gzip, is cut off, or holds more.
  */
 export async function gunzipped(path: string, most: number): Promise<string> {
-  const { size, mtimeMs } = await stat(path);
-  const key = createHash("sha256").update(resolve(path)).digest("hex");
-  const folder = join(cacheFolder(), "unpacked", key);
-  const unpacked = join(folder, "content");
-  const revision = `${size} ${mtimeMs}`;
-  const record = await readRecord(folder);
-  const found = await stat(unpacked).catch(() => undefined);
-  if (found && record?.revision === revision && record.files["content"]?.bytes === found.size) return unpacked;
   async function* content(): AsyncGenerator<Uint8Array> {
     let bytes = 0;
     const file = createReadStream(path);
@@ -32,6 +24,30 @@ export async function gunzipped(path: string, most: number): Promise<string> {
       yield chunk as Uint8Array;
     }
   }
+  return derivedFile(path, "unpacked", "decompressed", content);
+}
+
+/**
+ * The path of a file in the cache that is made of another; made again when that one has changed.
+ *
+ * @param kind the folder of the cache; another content of the same file has another one
+ * @param made what is done to it, for messages: "decompressed"
+ * @throws naming the file and the reason when it cannot be made.
+ */
+export async function derivedFile(
+  path: string,
+  kind: string,
+  made: string,
+  content: () => AsyncIterable<Uint8Array>,
+): Promise<string> {
+  const { size, mtimeMs } = await stat(path);
+  const key = createHash("sha256").update(resolve(path)).digest("hex");
+  const folder = join(cacheFolder(), kind, key);
+  const derived = join(folder, "content");
+  const revision = `${size} ${mtimeMs}`;
+  const record = await readRecord(folder);
+  const found = await stat(derived).catch(() => undefined);
+  if (found && record?.revision === revision && record.files["content"]?.bytes === found.size) return derived;
   try {
     await replaceFolder(folder, async (incoming) => {
       const saved = await saveDownload(join(incoming, "content"), content(), {});
@@ -39,7 +55,7 @@ export async function gunzipped(path: string, most: number): Promise<string> {
     });
   } catch (error) {
     const reason = error instanceof DownloadError && error.cause instanceof Error ? error.cause : (error as Error);
-    throw new Error(`"${path}" cannot be decompressed: ${reason.message}.`, { cause: error });
+    throw new Error(`"${path}" cannot be ${made}: ${reason.message}.`, { cause: error });
   }
-  return unpacked;
+  return derived;
 }

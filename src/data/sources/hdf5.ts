@@ -1,0 +1,114 @@
+/** HDF5 files, read in slices by the HDF5 library as WebAssembly (h5wasm): files larger than memory are no trouble. */
+import { open, stat } from "node:fs/promises";
+
+export type Hdf5Numbers =
+  | Int8Array
+  | Uint8Array
+  | Int16Array
+  | Uint16Array
+  | Int32Array
+  | Uint32Array
+  | BigInt64Array
+  | BigUint64Array
+  | Float32Array
+  | Float64Array;
+
+/** An array of numbers in a file. */
+export interface Hdf5Array {
+  readonly shape: readonly number[];
+  /** The elements of the rows `from` to `to` (exclusive) of the first axis, row-major. */
+  read(from: number, to: number): Hdf5Numbers;
+}
+
+/** An open file. Reading blocks the thread. */
+export interface Hdf5File {
+  /** Throws when there is none of that name (listing the names there are) or it holds something else than numbers. */
+  array(name: string): Hdf5Array;
+  close(): void;
+}
+
+/** Rows are asked for in pieces of at most this many bytes: what is read passes through the library's 32-bit memory. */
+const maxRead = 2 ** 28;
+
+/** The first bytes of every HDF5 file ("HDF5 File Format Specification", level 0). */
+const magic = [0x89, 0x48, 0x44, 0x46, 0x0d, 0x0a, 0x1a, 0x0a];
+
+/**
+ * Opens a file.
+ *
+ * @throws for one that is compressed by gzip (saying how to unpack it), is no HDF5 file, or is cut off.
+ */
+export async function openHdf5(path: string): Promise<Hdf5File> {
+  await checkMagic(path);
+  // The library is four megabytes of WebAssembly: it is loaded when the first file is opened.
+  const { default: library } = await import("h5wasm/node");
+  const module = await library.ready;
+  // Else every error is printed to the terminal and a value that is none is returned.
+  module.activate_throwing_error_handler();
+  const damaged = (what: string, error: unknown): Error => {
+    const reasons = [...String((error as Error)?.message ?? error).matchAll(/^\s*#\d+: .*?: (.*)$/gm)];
+    const reason = reasons.at(-1)?.[1] ?? String(error);
+    return new Error(
+      `"${path}" ${what} (${reason.replace(/\s*name = .*$/, "")}). It is damaged or cut off; fetch it again.`,
+      { cause: error },
+    );
+  };
+  const attempt = <T>(what: string, action: () => T): T => {
+    try {
+      return action();
+    } catch (error) {
+      throw damaged(what, error);
+    }
+  };
+  const file = attempt("cannot be opened", () => new library.File(path, "r"));
+  let closed = false;
+  return {
+    array: (name) => {
+      const found = attempt(`has no readable "${name}"`, () => file.get(name));
+      if (!(found instanceof library.Dataset)) {
+        const names = [...file.paths()].map((one) => one.replace(/^\//, ""));
+        throw new Error(`"${path}" has no array "${name}"; it has ${names.slice(0, 20).join(", ") || "nothing"}.`);
+      }
+      const { shape, size, type } = found.metadata;
+      // Types 0 and 1 are whole numbers and floating point (H5T_class_t).
+      if (!shape || shape.length === 0 || (type !== 0 && type !== 1))
+        throw new Error(`"${path}" holds "${name}", but not as an array of numbers.`);
+      const rows = shape[0]!;
+      const rowNumbers = shape.slice(1).reduce((product, side) => product * side, 1);
+      return {
+        shape,
+        read: (from, to) => {
+          if (closed) throw new Error(`"${path}" is closed and cannot be read any more`);
+          if (!(from >= 0 && from <= to && to <= rows))
+            throw new RangeError(`"${name}" has the rows 0 to ${rows}; ${from} to ${to} were asked for`);
+          if ((to - from) * rowNumbers * size > maxRead)
+            throw new RangeError(`rows ${from} to ${to} of "${name}" have more than ${maxRead} bytes`);
+          const slices = shape.map((_, axis) => (axis === 0 ? ([from, to] as [number, number]) : ([] as [])));
+          const values = attempt(`cannot be read at row ${from} of "${name}"`, () => found.slice(slices));
+          if (!ArrayBuffer.isView(values) || (values as Hdf5Numbers).length !== (to - from) * rowNumbers)
+            throw damaged(`cannot be read at row ${from} of "${name}"`, "too few numbers came");
+          return values as Hdf5Numbers;
+        },
+      };
+    },
+    close: () => {
+      if (!closed) file.close();
+      closed = true;
+    },
+  };
+}
+
+async function checkMagic(path: string): Promise<void> {
+  const { size } = await stat(path);
+  const start = new Uint8Array(8);
+  const handle = await open(path, "r");
+  try {
+    await handle.read(start, 0, 8, 0);
+  } finally {
+    await handle.close();
+  }
+  if (start[0] === 0x1f && start[1] === 0x8b)
+    throw new Error(`"${path}" is compressed; unpack it first: gunzip -k "${path}"`);
+  if (!magic.every((byte, i) => start[i] === byte))
+    throw new Error(`"${path}" (${size} bytes) is not an HDF5 file. Fetch it again.`);
+}
