@@ -1,0 +1,44 @@
+/** EuroSAT (Helber et al. 2019): 2750/Class/Class_1.jpg, 27,000 satellite images of ten kinds of land in red, green and blue. */
+import type { VtabDefinition } from "./set.js";
+import { singleSplit } from "./single-split.js";
+import { plainLabel } from "./tfds.js";
+
+export const eurosat: VtabDefinition = {
+  name: "eurosat",
+  title: "EuroSAT",
+  group: "specialised",
+  sizes: { train: 16200, validation: 5400, test: 5400 },
+  classNames: [
+    "AnnualCrop",
+    "Forest",
+    "HerbaceousVegetation",
+    "Highway",
+    "Industrial",
+    "Pasture",
+    "PermanentCrop",
+    "Residential",
+    "River",
+    "SeaLake",
+  ],
+  folders: ["eurosat", "EuroSAT"],
+  cuts: { train: "train[:60%]", validation: "train[60%:80%]", test: "train[80%:]" },
+  tfds: { name: "eurosat", config: "rgb", version: "2.", label: plainLabel() },
+  parquet: {},
+  published: singleSplit([
+    { root: "2750", marker: "AnnualCrop", archives: ["EuroSAT.zip"] },
+    { root: "EuroSAT_RGB", marker: "AnnualCrop", archives: ["EuroSAT_RGB.zip"] },
+  ]),
+  origin: {
+    files: [
+      {
+        url: "http://madm.dfki.de/files/sentinel/EuroSAT.zip",
+        bytes: 94280567,
+        sha256: "8ebea626349354c5328b142b96d0430e647051f26efc2dc974c843f25ecf70bd",
+      },
+    ],
+    instructions:
+      "As an archive or unpacked. The same images are EuroSAT_RGB.zip at https://zenodo.org/records/7711810.",
+    licence: "MIT",
+    order: "TFDS 2, from its records or worked out for the published files by MD5 of class_file",
+  },
+};
