@@ -2,10 +2,11 @@
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { ExampleError, openSource } from "../../src/data/index.js";
+import { parseMat } from "../../src/data/sources/mat.js";
 import { parseExample } from "../../src/data/sources/protobuf.js";
 import { decodeIndex, encodeIndex } from "../../src/data/sources/shard-index.js";
 import { below, boundaries, type Draw, mutated, pick } from "../support/mutations.js";
-import { cifar, example, records, tar } from "./records.js";
+import { cifar, example, mat, records, tar } from "./records.js";
 
 export interface DamagedReader {
   /** An undamaged file, which the reader must read. */
@@ -38,6 +39,15 @@ const batch = cifar([
   { labels: [1], level: 3 },
   { labels: [9], level: 4 },
 ]);
+const matrices = [false, true].map((compressed) =>
+  mat(
+    [
+      { name: "ids", dimensions: [1, 2], data: Uint8Array.of(7, 9) },
+      { name: "values", dimensions: [2, 3, 2], data: Float64Array.from({ length: 12 }, (_, i) => i / 3) },
+    ],
+    { compressed, little: !compressed },
+  ),
+);
 const index = { keys: ["a", "b"], offsets: [512, 2048], sizes: [700, 700], labels: [0, "dog"], notes: [] };
 const wholeIndex = text(encodeIndex({ bytes: 4096, tag: "t", reader: "r" }, index));
 /** Files of labels for two examples of these ids. */
@@ -131,6 +141,12 @@ export function damagedData(folder: string): Readonly<Record<string, DamagedRead
       whole: () => batch,
       make: (draw) => mutated(batch, draw),
       read: read.cifar,
+      refuses,
+    },
+    "MATLAB file": {
+      whole: () => matrices[1]!,
+      make: (draw) => mutated(pick(draw, matrices), draw),
+      read: (bytes) => parseMat(bytes, "a.mat", ["ids", "values"]),
       refuses,
     },
     "labels file": {

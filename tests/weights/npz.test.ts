@@ -216,7 +216,11 @@ describe("refuses archives", () => {
       () => zip([{ ...good, name: "../a.npy" }]),
       /the name "\.\.\/a\.npy" is not that of a file in it/,
     ],
-    ["a name in the middle that leads up", () => zip([{ ...good, name: "a/../../b.npy" }]), /is not that of a file in it/],
+    [
+      "a name in the middle that leads up",
+      () => zip([{ ...good, name: "a/../../b.npy" }]),
+      /is not that of a file in it/,
+    ],
     ["an absolute name", () => zip([{ ...good, name: "/etc/passwd.npy" }]), /is not that of a file in it/],
     ["a drive", () => zip([{ ...good, name: "C:a.npy" }]), /is not that of a file in it/],
     ["a backslash", () => zip([{ ...good, name: "a\\b.npy" }]), /is not that of a file in it/],

@@ -1,6 +1,6 @@
 /** EuroSAT (Helber et al. 2019): 2750/Class/Class_1.jpg, 27,000 satellite images of ten kinds of land in red, green and blue. */
 import type { VtabDefinition } from "./set.js";
-import { singleSplit } from "./single-split.js";
+import { singleSplit, singleSplitOrder } from "./single-split.js";
 import { plainLabel } from "./tfds.js";
 
 export const eurosat: VtabDefinition = {
@@ -39,6 +39,6 @@ export const eurosat: VtabDefinition = {
     instructions:
       "As an archive or unpacked. The same images are EuroSAT_RGB.zip at https://zenodo.org/records/7711810.",
     licence: "MIT",
-    order: "TFDS 2, from its records or worked out for the published files by MD5 of class_file",
+    order: singleSplitOrder("2"),
   },
 };

@@ -1,6 +1,6 @@
 /** NWPU-RESISC45 (Cheng et al. 2017): NWPU-RESISC45/class/class_001.jpg, 31,500 aerial images of 45 kinds of scenes. */
 import type { VtabDefinition } from "./set.js";
-import { singleSplit } from "./single-split.js";
+import { singleSplit, singleSplitOrder } from "./single-split.js";
 import { plainLabel } from "./tfds.js";
 
 export const resisc45: VtabDefinition = {
@@ -18,6 +18,6 @@ export const resisc45: VtabDefinition = {
     files: [{ url: "https://1drv.ms/u/s!AmgKYzARBl5ca3HNaHIlzp_IXjs" }],
     instructions: "NWPU-RESISC45.rar has to be unpacked: unrar x NWPU-RESISC45.rar",
     licence: "none stated by its authors",
-    order: "TFDS 3, from its records or worked out for the published files by MD5 of class_file",
+    order: singleSplitOrder("3"),
   },
 };

@@ -1,7 +1,8 @@
 /**
  * The order of examples in TensorFlow Datasets, worked out from the examples' keys: it stores every split sorted by the MD5 of
  * the split's name followed by the key (tensorflow_datasets/core/hashing.py, split_builder.py), so that the first 800 of a
- * split can be told from the files of a set's publisher.
+ * split can be told from the files of a set's publisher. Checked where examples are printed: the first ids of CIFAR-10's training
+ * split (16399, 1680, 47917, ...), and with the published setid.mat the first labels of Flowers102's (72, 84, 70).
  */
 import { createHash, type Hash } from "node:crypto";
 

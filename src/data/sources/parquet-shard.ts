@@ -164,10 +164,10 @@ function pick(
 }
 
 function labelOf(path: string, column: string, row: number, value: unknown): number | string {
-  if (typeof value === "bigint" || typeof value === "number") return Number(value);
+  if (typeof value === "bigint" || typeof value === "number" || typeof value === "boolean") return Number(value);
   if (typeof value === "string") return value;
   throw new Error(
-    `Row ${row} of "${path}" has no usable value in the column "${column}"; labels are whole numbers or class names.`,
+    `Row ${row} of "${path}" has no usable value in the column "${column}"; labels are whole numbers, true and false, or class names.`,
   );
 }
 

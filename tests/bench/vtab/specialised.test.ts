@@ -135,6 +135,7 @@ test("Resisc45: a folder of classes, or TFDS's records", async () => {
   );
   expect(seen).toEqual(order);
   expect([splits.train.length, splits.validation.length, splits.test.length]).toEqual([6, 2, 2]);
+  expect(splits.test.notes![0]).toMatch(/in the order of today's TFDS, which is not the benchmark's$/);
   writeTfds(
     at("resisc"),
     ["resisc45", "3.0.0"],
