@@ -3,9 +3,9 @@ import { createHash } from "node:crypto";
 import { describe, expect, it } from "vitest";
 import { renderSprite, spriteCount, spriteLatents } from "../../src/bench/suite/embedded/dsprites.js";
 import { suiteTasks } from "../../src/bench/suite/embedded/index.js";
-import { spriteClass, spriteTask } from "../../src/bench/suite/embedded/sprites.js";
+import { spriteTask } from "../../src/bench/suite/embedded/sprites.js";
 import { renderTurntable } from "../../src/bench/suite/embedded/turntable.js";
-import { tfdsOrder } from "../../src/bench/suite/tfds-order.js";
+import { dspritesClass } from "../../src/bench/vtab/labels.js";
 import type { RawImage } from "../../src/data/index.js";
 
 /** The factors of the 320 frames of the publisher's animation, in its order. */
@@ -48,19 +48,6 @@ describe("dSprites", () => {
     expect(() => spriteLatents(spriteCount)).toThrow(RangeError);
   });
 
-  it("bins labels as the benchmark does", () => {
-    // papers.md 12.8
-    const orientation = [0, 2, 3, 4, 5, 7, 8, 37, 38, 39].map((value) => spriteClass(value, 40));
-    expect(orientation).toEqual([0, 0, 1, 1, 2, 2, 3, 14, 15, 15]);
-    expect([0, 1, 2, 31].map((value) => spriteClass(value, 32))).toEqual([0, 0, 1, 15]);
-  });
-
-  it("orders examples by the MD5 sums of split and key", () => {
-    const sums = Array.from({ length: 300 }, (_, i) => createHash("md5").update(`train${i}`).digest("hex"));
-    const order = sums.map((_, i) => i).sort((a, b) => (sums[a]! < sums[b]! ? -1 : 1));
-    expect([...tfdsOrder(300, "train")]).toEqual(order);
-  });
-
   it("cuts the published splits, whose labels are those of the images", async () => {
     const { train, validation, test } = await spriteTask("orientation").open();
     expect([train.length, validation.length, test.length]).toEqual([589_824, 73_728, 73_728]);
@@ -69,7 +56,7 @@ describe("dSprites", () => {
     );
     expect(new Set(pictures).size).toBe(3000);
     const { label, id } = await test.get(5);
-    expect(label).toBe(spriteClass(spriteLatents(Number(id.split("#")[1])).orientation, 40));
+    expect(label).toBe(dspritesClass(spriteLatents(Number(id.split("#")[1])).orientation, 40));
   });
 });
 

@@ -2,7 +2,7 @@
 import { type EncodedImage, ExampleError, type ImageSource, type RawImage, select } from "../../data/index.js";
 import { checkIndex } from "../../data/sources/types.js";
 import type { TaskSplits } from "../suite/task.js";
-import { tfdsOrder } from "./tfds-order.js";
+import { tfdsOrder } from "../suite/tfds-order.js";
 
 /** A set that was found, its splits by the names they have in TFDS. */
 export interface StoredSet {

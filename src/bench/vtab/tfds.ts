@@ -8,8 +8,8 @@ import { type Feature, parseExample } from "../../data/sources/protobuf.js";
 import { openSharded } from "../../data/sources/sharded.js";
 import { featureNames, firstBytes, openRecords } from "../../data/sources/tfrecord-file.js";
 import { SourceError } from "../suite/task.js";
+import { tfdsOrder } from "../suite/tfds-order.js";
 import type { StoredSet } from "./stored.js";
-import { tfdsOrder } from "./tfds-order.js";
 
 /** How a set is stored there. */
 export interface TfdsSet {

@@ -3,10 +3,10 @@ import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { SourceError } from "../../../src/bench/suite/task.js";
+import { tfdsOrder } from "../../../src/bench/suite/tfds-order.js";
 import { howToGetTask, vtabTasks } from "../../../src/bench/vtab/index.js";
 import { clevrCount, clevrDistance, dspritesClass, kittiDistance } from "../../../src/bench/vtab/labels.js";
 import { createNumpyChoice } from "../../../src/bench/vtab/numpy-random.js";
-import { tfdsOrder } from "../../../src/bench/vtab/tfds-order.js";
 import { temporaryFolder } from "../../data/support.js";
 
 /** papers.md 4.1. */

@@ -1,5 +1,6 @@
 /** The tasks dSpr-Loc and dSpr-Ori on dSprites as this package renders it: labels, splits and order of the 19-task benchmark. */
 import type { ImageSource } from "../../../data/index.js";
+import { dspritesClass } from "../../vtab/labels.js";
 import type { Task, TaskSplits } from "../task.js";
 import { tfdsOrder } from "../tfds-order.js";
 import { renderSprite, spriteCount, spriteFactors, spriteLatents } from "./dsprites.js";
@@ -7,11 +8,6 @@ import { generatedSource } from "./source.js";
 
 /** Positions and orientations are joined to so many classes (papers.md 4.2). */
 export const spriteClasses = 16;
-
-/** The class of a factor with `values` values: floor(value / (values / 16)) (papers.md 4.2). */
-export function spriteClass(value: number, values: number): number {
-  return Math.floor(value / (values / spriteClasses));
-}
 
 /** 80, 10 and 10 % of the images in the order of TensorFlow Datasets (papers.md 4.1). */
 const parts = { train: 589_824, validation: 73_728, test: 73_728 } as const;
@@ -38,7 +34,7 @@ export function spriteTask(factor: "x" | "orientation", test: number = parts.tes
       order: "TFDS 2.0.0: MD5 sums of the archive's indices, as its code has it; not compared with a stored copy",
     },
     open: async (): Promise<TaskSplits> => {
-      order ??= tfdsOrder(spriteCount, "train");
+      order ??= tfdsOrder("train", spriteCount, (picture) => picture);
       const from = { train: 0, validation: parts.train, test: parts.train + parts.validation };
       const split = (part: keyof typeof parts, count: number): ImageSource =>
         generatedSource({
@@ -46,7 +42,7 @@ export function spriteTask(factor: "x" | "orientation", test: number = parts.tes
           split: part,
           classNames,
           pictures: order!.subarray(from[part], from[part] + count),
-          label: (picture) => spriteClass(spriteLatents(picture)[factor], values),
+          label: (picture) => dspritesClass(spriteLatents(picture)[factor], values),
           draw: (picture) => renderSprite(spriteLatents(picture)),
         });
       return {
