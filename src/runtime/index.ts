@@ -2,6 +2,6 @@
 export { type Device, DeviceError, devices, lackingNodes, parseDevice } from "./devices.js";
 export type { Attempt, Feeds, Results } from "./engine.js";
 export { evaluate } from "./evaluate.js";
-export { compileOnnx, type OnnxFile, OnnxFileError, readOnnxFile } from "./onnx-file.js";
+export { compileOnnx, inspectOnnx, type OnnxFile, OnnxFileError, readOnnxFile } from "./onnx-file.js";
 export { type CompileOptions, compile, type Program, type ProgramFunction, type ProgramSource } from "./program.js";
 export { openSession, type Session, type SessionOptions, writeModelFiles } from "./session.js";

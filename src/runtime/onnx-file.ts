@@ -2,6 +2,7 @@
 import { readFile } from "node:fs/promises";
 import { InferenceSession } from "onnxruntime-node";
 import type { DType, NamedType, Shape } from "../graph/index.js";
+import { protobufFields } from "../text/protobuf-fields.js";
 import { type CompileOptions, type Program, startProgram } from "./program.js";
 
 /** An input or output of a file; sides that any size fits are their names, or undefined where they have none. */
@@ -16,6 +17,8 @@ export interface OnnxFile {
   readonly bytes: Uint8Array;
   readonly inputs: readonly OnnxPort[];
   readonly outputs: readonly OnnxPort[];
+  /** What it says of itself beside the graph: preprocessing and class names in files of ours. */
+  readonly metadata: Readonly<Record<string, string>>;
 }
 
 /** A file that is no ONNX model, or cannot be run as asked; names the file and what to do. */
@@ -25,7 +28,11 @@ export class OnnxFileError extends Error {
 
 /** Reads a model and what it says of its inputs and outputs. Throws OnnxFileError when the runtime cannot open it. */
 export async function readOnnxFile(path: string): Promise<OnnxFile> {
-  const bytes = await readFile(path);
+  return await inspectOnnx(path, await readFile(path));
+}
+
+/** The same for a model in memory; `path` is how messages call it. */
+export async function inspectOnnx(path: string, bytes: Uint8Array): Promise<OnnxFile> {
   let session: InferenceSession;
   try {
     session = await InferenceSession.create(bytes, { graphOptimizationLevel: "disabled", logSeverityLevel: 4 });
@@ -43,9 +50,28 @@ export async function readOnnxFile(path: string): Promise<OnnxFile> {
           }
         : { name: one.name, dtype: "not a tensor", shape: [] },
     );
-  const file = { path, bytes, inputs: ports(session.inputMetadata), outputs: ports(session.outputMetadata) };
+  const file = {
+    path,
+    bytes,
+    inputs: ports(session.inputMetadata),
+    outputs: ports(session.outputMetadata),
+    metadata: metadataOf(bytes),
+  };
   await session.release();
   return file;
+}
+
+/** The entries of `ModelProto.metadata_props` (field 14 of onnx.proto3), which the runtime's binding does not show. */
+function metadataOf(bytes: Uint8Array): Record<string, string> {
+  const found: Record<string, string> = {};
+  for (const { number, bytes: entry } of protobufFields(bytes)) {
+    if (number !== 14) continue;
+    const [key = "", value = ""] = [1, 2].map((part) =>
+      new TextDecoder().decode([...protobufFields(entry)].find((field) => field.number === part)?.bytes),
+    );
+    found[key] = value;
+  }
+  return found;
 }
 
 /**

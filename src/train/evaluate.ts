@@ -83,6 +83,8 @@ export interface Representations {
 export interface RepresentOptions extends PassOptions {
   /** The share of unreadable images that ends the pass (see LoaderOptions). */
   readonly maxBadFraction?: number;
+  /** Ends the pass between two batches, which then throws the signal's reason. */
+  readonly signal?: AbortSignal;
   /** Told how many images of the source are behind, unreadable ones included. */
   readonly onProgress?: (done: number, total: number) => void;
   /** Shown every batch with a readable image before it runs; its arrays are written again afterwards and must not be kept. */
@@ -94,23 +96,33 @@ export const representImages = (
   program: Program,
   source: ImageSource,
   options: RepresentOptions,
-): Promise<Representations> => rowsOf(program, "represent", "preLogits", source, options);
+): Promise<Representations> => imageRows(runOf(program, "represent", "preLogits"), source, options);
 
 /** The logits of every readable image of a source, in the source's order. Throws when there is none. */
 export const classifyImages = (
   program: Program,
   source: ImageSource,
   options: RepresentOptions,
-): Promise<Representations> => rowsOf(program, "classify", "logits", source, options);
+): Promise<Representations> => imageRows(runOf(program, "classify", "logits"), source, options);
 
-async function rowsOf(
-  program: Program,
-  name: string,
-  output: string,
+/**
+ * Brings a batch of images [N, H, W, C] to rows [N, width]. The array of `feeds` may be taken over until the promise
+ * settles; the one in its place then is the caller's again.
+ */
+export type RowsOfImages = (feeds: { image: Float32Array }) => Promise<Float32Array>;
+
+const runOf =
+  (program: Program, name: string, output: string): RowsOfImages =>
+  async (feeds) =>
+    (await program.run(name, feeds))[output] as Float32Array;
+
+/** What `run` gives for every readable image of a source, in the source's order. Throws when there is none. */
+export async function imageRows(
+  run: RowsOfImages,
   source: ImageSource,
   options: RepresentOptions,
 ): Promise<Representations> {
-  const { batchSize, preprocessing, workers, maxBadFraction, onProgress, onBatch } = options;
+  const { batchSize, preprocessing, workers, maxBadFraction, onProgress, onBatch, signal } = options;
   const loader = createLoader(source, {
     batchSize,
     preprocessing,
@@ -127,6 +139,7 @@ async function rowsOf(
   let done = 0;
   try {
     for (let batch = await loader.next(); batch; batch = await loader.next()) {
+      signal?.throwIfAborted();
       done = Math.min(done + batchSize, source.length);
       if (batch.image.length === 0) {
         onProgress?.(done, source.length);
@@ -134,7 +147,7 @@ async function rowsOf(
       }
       onBatch?.(batch);
       const feeds = { image: batch.image };
-      const values = (await program.run(name, feeds))[output] as Float32Array;
+      const values = await run(feeds);
       width = values.length / batchSize;
       for (let i = 0; i < batchSize; i++) {
         if (batch.mask[i] === 0) continue;

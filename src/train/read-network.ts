@@ -5,7 +5,14 @@ import { basename, dirname, join, resolve } from "node:path";
 import { requirePath } from "../data/sources/paths.js";
 import type { ModelConfig } from "../models/index.js";
 import { averageName, isOptimizerState } from "../optim/index.js";
-import { isFetched, loadWeights, type StoredTensor, type Weights, type WeightsMetadata } from "../weights/index.js";
+import {
+  isFetched,
+  loadWeights,
+  resizeImages,
+  type StoredTensor,
+  type Weights,
+  type WeightsMetadata,
+} from "../weights/index.js";
 import {
   bestCheckpoint,
   CheckpointError,
@@ -46,7 +53,7 @@ export interface TrainedNetwork {
 export interface ReadNetworkOptions {
   /** Told which checkpoint of a folder is used, and about damaged ones that were passed over. */
   readonly note?: (text: string) => void;
-  /** Published weights only: the size of images the network is wanted for; learned positions are resized to it. */
+  /** The size of images the network is wanted for, its own when left out; learned positions are resized to it. */
   readonly image?: number | readonly [number, number];
 }
 
@@ -64,8 +71,26 @@ export async function readNetwork(path: string, options: ReadNetworkOptions = {}
   if (await isFetched(path)) return await readWeights(path, options);
   requirePath(path);
   const run = findRun(path);
-  return run ? await readRun(run, options) : await readWeights(path, options);
+  return run ? forImages(await readRun(run, options), options) : await readWeights(path, options);
 }
+
+/** A network for images of another size, where one is asked for. Throws WeightsError when it cannot be. */
+function forImages(network: TrainedNetwork, { image, note }: ReadNetworkOptions): TrainedNetwork {
+  const [height, width] = typeof image === "number" ? [image, image] : (image ?? network.imageShape);
+  if (height === network.imageShape[0] && width === network.imageShape[1]) return network;
+  const { config, tensors, metadata } = resizeImages(asWeights(network), { height, width }, "original", note);
+  const imageShape = [height, width, network.imageShape[2]] as const;
+  return {
+    ...network,
+    config,
+    imageShape,
+    preprocessing: fittedPreprocessing(metadata.preprocessing, imageShape),
+    tensors: stored(tensors),
+  };
+}
+
+const stored = (tensors: Weights["tensors"]): TrainedNetwork["tensors"] =>
+  new Map([...tensors].map(([name, { shape, data }]) => [name, { dtype: "float32", shape, data }]));
 
 /** The network in the form that `saveWeights` and exports take. */
 export function asWeights({
@@ -103,7 +128,7 @@ async function readWeights(name: string, options: ReadNetworkOptions): Promise<T
     classNames: metadata.classNames,
     // the many labels of ImageNet-21k are trained each on its own (papers.md 2.4); where less is known, one is looked for
     loss: config.classes === imageNet21kClasses ? "sigmoid" : "softmax",
-    tensors: new Map([...tensors].map(([key, { shape, data }]) => [key, { dtype: "float32", shape, data }])),
+    tensors: stored(tensors),
     step: undefined,
     metadata,
   };

@@ -1,7 +1,9 @@
 // Networks that teach: their logits of the very images the student sees, from a run, published weights or any ONNX file.
 import { add, constant, input, multiply, resizeBilinear, type Shape, transpose } from "../graph/index.js";
-import { compile, compileOnnx, type OnnxFile, OnnxFileError, type Program, readOnnxFile } from "../runtime/index.js";
+import { compile, type Program, readOnnxFile } from "../runtime/index.js";
 import { openModel } from "./load-model.js";
+import { openOnnxNetwork } from "./onnx-network.js";
+import { isRunPath } from "./read-network.js";
 import { type ValueRange, valueRangeOf } from "./value-range.js";
 
 export interface TeacherSettings {
@@ -82,10 +84,12 @@ export async function openTeacher(settings: TeacherSettings, context: TeacherCon
 }
 
 async function openOwn(settings: TeacherSettings, { batchSize, image, threads }: TeacherContext): Promise<Network> {
+  // A run keeps its own size unless another is asked for; published weights are brought to the student's.
+  const size = settings.imageSize ?? (isRunPath(settings.network) ? undefined : ([image[0], image[1]] as const));
   const model = await openModel(settings.network, {
     batchSize,
     functions: ["classify"],
-    image: settings.imageSize ?? [image[0], image[1]],
+    ...(size !== undefined && { image: size }),
     ...(threads !== undefined && { threads }),
   });
   return {
@@ -100,39 +104,23 @@ async function openOwn(settings: TeacherSettings, { batchSize, image, threads }:
 }
 
 async function openFile(settings: TeacherSettings, { batchSize, image, threads }: TeacherContext): Promise<Network> {
-  const file = await readOnnxFile(settings.network);
-  const [port] = file.inputs;
-  if (file.inputs.length !== 1 || port?.shape.length !== 4 || port.dtype !== "float32") {
-    throw new OnnxFileError(
-      `${file.path} cannot teach: it takes ${file.inputs.map(({ name, dtype, shape }) => `${name} ${dtype} [${shape.join(", ")}]`).join(", ")}; expected one float32 input of images [N, 3, H, W] or [N, H, W, 3]`,
-    );
-  }
-  const output = logitsOf(file);
-  const last = port.shape[3];
-  const layout = last === 1 || last === 3 ? "NHWC" : "NCHW";
-  const side = (axis: number, own: number) => {
-    const fixed = port.shape[axis];
-    return typeof fixed === "number" ? fixed : (settings.imageSize ?? own);
-  };
-  const shape =
-    layout === "NHWC"
-      ? [batchSize, side(1, image[0]), side(2, image[1]), image[2]]
-      : [batchSize, image[2], side(2, image[0]), side(3, image[1])];
-  const program = await compileOnnx(file, { [port.name]: shape }, threads === undefined ? {} : { threads });
+  const { imageSize } = settings;
+  const network = await openOnnxNetwork(await readOnnxFile(settings.network), "teach", {
+    batchSize,
+    image: imageSize === undefined ? [image[0], image[1]] : [imageSize, imageSize],
+    channels: image[2],
+    output: "logits",
+    ...(threads !== undefined && { threads }),
+  });
   return {
-    wanted: { shape, layout, valueRange: [settings.valueRange ?? [-1, 1]] },
-    run: async (images) => (await program.run("run", { [port.name]: images }))[output] as Float32Array,
-    close: () => program.close(),
+    wanted: {
+      shape: network.shape,
+      layout: network.layout,
+      valueRange: [settings.valueRange ?? [-1, 1]],
+    },
+    run: (images) => network.run({ image: images }),
+    close: () => network.close(),
   };
-}
-
-/** The output that holds logits: the one of that name, or the only one. */
-function logitsOf({ path, outputs }: OnnxFile): string {
-  const found = outputs.find(({ name }) => name === "logits") ?? (outputs.length === 1 ? outputs[0] : undefined);
-  if (found) return found.name;
-  throw new OnnxFileError(
-    `${path} has the outputs ${outputs.map(({ name }) => name).join(", ")}; a teacher needs one named logits, or one only`,
-  );
 }
 
 /** A program that brings the student's images to the teacher's size, layout and range; undefined when they are right as they are. */

@@ -1,4 +1,5 @@
-/** Reads tf.train.Example messages: a small protocol buffer reader that believes no length it is given. */
+/** Reads tf.train.Example messages. */
+import { protobufFields as fields, readVarint } from "../../text/protobuf-fields.js";
 
 /** What a feature holds: strings of bytes, floats, or whole numbers. */
 export type Feature = readonly Uint8Array[] | Float32Array | readonly number[];
@@ -6,59 +7,7 @@ export type Feature = readonly Uint8Array[] | Float32Array | readonly number[];
 /** More features than any data set has; a message of thousands of empty ones is no example. */
 const maxFeatures = 4096;
 
-interface Field {
-  readonly number: number;
-  readonly wire: number;
-  /** The value of a varint; 0 for other wire types. */
-  readonly value: number;
-  /** The content of a length-delimited or fixed-size field. */
-  readonly bytes: Uint8Array;
-}
-
 const nothing = new Uint8Array(0);
-
-/** Reads a varint of at most ten bytes; negative 64-bit numbers come out negative. Throws at the end of the bytes. */
-function varint(bytes: Uint8Array, start: number): { value: number; end: number } {
-  let low = 0;
-  let high = 0;
-  for (let i = 0; i < 10; i++) {
-    const byte = bytes[start + i];
-    if (byte === undefined) throw new Error("the message ends within a number");
-    const part = byte & 0x7f;
-    if (i < 4) low += part * 2 ** (7 * i);
-    else if (i === 4) {
-      low += (part & 0x0f) * 2 ** 28;
-      high += part >> 4;
-    } else if (i < 9) high += part * 2 ** (7 * i - 32);
-    else high += (part & 1) * 2 ** 31;
-    if (byte < 0x80)
-      return { value: high >= 2 ** 31 ? (high - 2 ** 32) * 2 ** 32 + low : high * 2 ** 32 + low, end: start + i + 1 };
-  }
-  throw new Error("a number has more than ten bytes");
-}
-
-/** The fields of a message one after the other (protobuf.dev, "Encoding"). Throws where a length leads out of it. */
-function* fields(bytes: Uint8Array): Generator<Field> {
-  let at = 0;
-  while (at < bytes.length) {
-    const tag = varint(bytes, at);
-    at = tag.end;
-    const number = Math.floor(tag.value / 8);
-    const wire = tag.value % 8;
-    if (number < 1 || number >= 2 ** 29) throw new Error(`there is no field number ${number}`);
-    let value = 0;
-    let length = 0;
-    if (wire === 0) ({ value, end: at } = varint(bytes, at));
-    else if (wire === 1) length = 8;
-    else if (wire === 5) length = 4;
-    else if (wire === 2) ({ value: length, end: at } = varint(bytes, at));
-    else throw new Error(`the wire type ${wire} is not one of messages`);
-    if (length < 0 || length > bytes.length - at)
-      throw new Error(`a field of ${length} bytes does not fit into the ${bytes.length - at} that are left`);
-    yield { number, wire, value, bytes: length === 0 ? nothing : bytes.subarray(at, at + length) };
-    at += length;
-  }
-}
 
 /**
  * The features of a serialized tf.train.Example (tensorflow/core/example/example.proto: Example.features = 1,
@@ -119,7 +68,7 @@ function wholeNumbers(list: Uint8Array): readonly number[] {
     if (wire === 0) values.push(value);
     else if (wire === 2) {
       for (let at = 0; at < bytes.length; ) {
-        const next = varint(bytes, at);
+        const next = readVarint(bytes, at);
         values.push(next.value);
         at = next.end;
       }

@@ -1,0 +1,137 @@
+/** Features of every image of a source by a backbone, in one pass, kept on disk where that is asked for. */
+import { createHash } from "node:crypto";
+import { existsSync } from "node:fs";
+import { mkdir, readdir, stat } from "node:fs/promises";
+import { join } from "node:path";
+import { type BadExample, type ImageSource, parseSpec, type SourceRecipe } from "../data/index.js";
+import { imageRows, type RepresentOptions } from "../train/index.js";
+import { readSafetensors, writeSafetensors } from "../weights/index.js";
+import type { Backbone } from "./backbone.js";
+import type { LabelledFeatures } from "./evaluators/evaluator.js";
+
+export interface BackboneFeatures extends LabelledFeatures {
+  readonly features: { readonly data: Float32Array; readonly rows: number; readonly columns: number };
+  readonly labels: Int32Array;
+  /** Index in the source of each row. */
+  readonly indices: Int32Array;
+  /** The images that could not be read and have no row. */
+  readonly bad: readonly BadExample[];
+  /** Was it all read from the cache? */
+  readonly cached: boolean;
+}
+
+export interface BackboneFeaturesOptions
+  extends Partial<Pick<RepresentOptions, "workers" | "maxBadFraction" | "onProgress" | "onBatch" | "signal">> {
+  /** Another way to bring images to the backbone's size, channels and value range; its own when left out. */
+  readonly preprocessing?: string;
+  /**
+   * A folder to keep features in. They are used again while backbone, preprocessing and images are the same: files are
+   * compared by name, size and time of change. Sources that cannot be told apart so (made by hand, or on a server) are not
+   * kept. Nothing is kept when left out, nor where `onBatch` wants to see the images.
+   */
+  readonly cache?: string;
+}
+
+/**
+ * The features of every readable image of a source, in the source's order.
+ *
+ * Throws when no image can be read or more than `maxBadFraction` of them cannot, and what the disk says.
+ *
+ * @example
+ * const backbone = await openBackbone("runs/quickstart");
+ * const { features, labels } = await backboneFeatures(backbone, await openSource("embedded:clothing"));
+ */
+export async function backboneFeatures(
+  backbone: Backbone,
+  source: ImageSource,
+  options: BackboneFeaturesOptions = {},
+): Promise<BackboneFeatures> {
+  const { cache, preprocessing = backbone.preprocessing, onBatch, ...pass } = options;
+  const key = cache === undefined || onBatch ? undefined : await cacheKey(backbone, source, preprocessing);
+  const file = key === undefined ? undefined : join(cache!, `${key}.safetensors`);
+  const found = file === undefined ? undefined : await readCached(file, source);
+  if (found) {
+    pass.onProgress?.(source.length, source.length);
+    return found;
+  }
+  const rows = await imageRows(backbone.represent, source, {
+    ...pass,
+    ...(onBatch && { onBatch }),
+    batchSize: backbone.batchSize,
+    preprocessing,
+    // a source made by hand stays on its thread
+    ...(!source.recipe && { workers: 0 }),
+  });
+  const { width, labels, indices, bad } = rows;
+  const features = { data: rows.features, rows: labels.length, columns: width };
+  const result = { features, labels, indices, bad, cached: false };
+  if (file !== undefined) await writeCached(file, result);
+  return result;
+}
+
+async function writeCached(file: string, { features, indices, bad }: BackboneFeatures): Promise<void> {
+  await mkdir(join(file, ".."), { recursive: true });
+  await writeSafetensors(
+    file,
+    new Map([
+      ["features", { dtype: "float32" as const, shape: [features.rows, features.columns], data: features.data }],
+      ["indices", { dtype: "int32" as const, shape: [features.rows], data: indices }],
+    ]),
+    new Map([["bad", JSON.stringify(bad)]]),
+  );
+}
+
+/** What a file of the cache holds; undefined where there is none, or it is damaged and has to be made anew. */
+async function readCached(file: string, source: ImageSource): Promise<BackboneFeatures | undefined> {
+  if (!existsSync(file)) return undefined;
+  try {
+    const { tensors, metadata } = await readSafetensors(file);
+    const { data, shape } = tensors.get("features")!;
+    const indices = tensors.get("indices")!.data as Int32Array;
+    const [rows, columns] = shape as [number, number];
+    return {
+      features: { data: data as Float32Array, rows, columns },
+      labels: Int32Array.from(indices, (index) => source.labels[index]!),
+      indices,
+      bad: JSON.parse(metadata.get("bad")!) as BadExample[],
+      cached: true,
+    };
+  } catch {
+    return undefined;
+  }
+}
+
+/** Changes with anything the features follow from; undefined where the images cannot be told apart without reading them. */
+async function cacheKey(backbone: Backbone, source: ImageSource, preprocessing: string): Promise<string | undefined> {
+  const images = source.recipe && (await recipeStamp(source.recipe));
+  if (images === undefined) return undefined;
+  const hash = createHash("sha256");
+  hash.update(JSON.stringify([1, await backbone.identity(), preprocessing, source.length, source.recipe]));
+  hash.update(images);
+  return hash.digest("hex").slice(0, 40);
+}
+
+/** What is known of the images of a recipe: the files they lie in; undefined where that is not enough. */
+async function recipeStamp(recipe: SourceRecipe): Promise<string | undefined> {
+  if (recipe.kind === "concat") {
+    const parts = await Promise.all(recipe.of.map(recipeStamp));
+    return parts.includes(undefined) ? undefined : parts.join("\n");
+  }
+  if (recipe.kind !== "open") return await recipeStamp(recipe.of);
+  const { path, kindName } = parseSpec(recipe.spec);
+  // what these hold is fixed by their name and options
+  if (kindName === "embedded" || kindName === "generated") return recipe.spec;
+  if (!existsSync(path)) return undefined;
+  const lines: string[] = [];
+  await stampFiles(path, lines);
+  return lines.join("\n");
+}
+
+async function stampFiles(path: string, lines: string[]): Promise<void> {
+  const found = await stat(path);
+  if (!found.isDirectory()) {
+    lines.push(`${path} ${found.size} ${found.mtimeMs}`);
+    return;
+  }
+  for (const name of (await readdir(path)).sort()) await stampFiles(join(path, name), lines);
+}

@@ -1,0 +1,127 @@
+/** Backbones of every kind give the features they should, and keep them where they are told to. */
+import { readdirSync, rmSync, utimesSync, writeFileSync } from "node:fs";
+import { writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { openSource } from "../../src/data/index.js";
+import { exportOnnx, writeExport } from "../../src/export/index.js";
+import { concat, input, reduceMax, reduceMean, writeOnnx } from "../../src/graph/index.js";
+import { asWeights, readNetwork } from "../../src/train/index.js";
+import { backboneFeatures, openBackbone } from "../../src/transfer/index.js";
+import { imageFolder, temporaryFolder, trainTiny } from "../support/trained-run.js";
+
+const root = temporaryFolder("backbone");
+const network = join(root, "run");
+const exported = join(root, "exported.onnx");
+const channelsLast = join(root, "last.onnx");
+const photos = join(root, "photos");
+
+beforeAll(async () => {
+  await trainTiny(network);
+  await imageFolder(photos, { apple: 5, leaf: 3 });
+  await writeExport(await exportOnnx(asWeights(await readNetwork(network)), { outputs: "both" }), exported);
+  // the mean and the largest value of each channel, of three images [N, H, W, C] at once
+  const image = input("image", "float32", [3, 8, 12, 3]);
+  const features = concat([reduceMean(image, [1, 2]), reduceMax(image, [1, 2])], 1);
+  await writeFile(channelsLast, writeOnnx({ features }, [image]).bytes);
+});
+afterAll(() => rmSync(root, { recursive: true }));
+
+async function featuresOf(spec: string, options: Parameters<typeof openBackbone>[1] = {}) {
+  const backbone = await openBackbone(spec, { threads: 1, ...options });
+  const source = await openSource(photos);
+  try {
+    return { backbone, ...(await backboneFeatures(backbone, source, { workers: 0 })) };
+  } finally {
+    await source.close();
+    await backbone.close();
+  }
+}
+
+describe("a backbone", () => {
+  it("from a run and from its own ONNX export sees the same images and gives the same features", async () => {
+    const own = await featuresOf(network);
+    const file = await featuresOf(exported);
+    expect(own.features).toMatchObject({ rows: 8, columns: 16 });
+    expect([...own.labels]).toEqual([0, 0, 0, 0, 0, 1, 1, 1]);
+    expect([...own.indices]).toEqual([0, 1, 2, 3, 4, 5, 6, 7]);
+    expect(file.backbone).toMatchObject({
+      kind: "onnx",
+      width: 16,
+      imageShape: [16, 16, 3],
+      preprocessing: own.backbone.preprocessing,
+      valueRange: [[-1, 1]],
+      details: { input: "pixel_values", output: "features", layout: "NCHW" },
+    });
+    for (const [at, value] of file.features.data.entries()) expect(value).toBeCloseTo(own.features.data[at]!, 4);
+    expect(new Set(own.features.data).size).toBeGreaterThan(50);
+  });
+
+  it("of images [N, H, W, C] in a batch of its own, in the range that is said", async () => {
+    const { backbone, features } = await featuresOf(`${channelsLast}?range=0,1`);
+    expect(backbone).toMatchObject({ batchSize: 3, imageShape: [8, 12, 3], width: 6 });
+    expect(features).toMatchObject({ rows: 8, columns: 6 });
+    // images are of one colour: red is 60, 72, ... in the first class, and 20 elsewhere
+    for (const [row, red] of [60, 72, 84, 96, 108, 20, 20, 20].entries()) {
+      expect(features.data[row * 6]).toBeCloseTo(red / 255, 3);
+      expect(features.data[row * 6 + 3]).toBeCloseTo(red / 255, 3);
+    }
+  });
+
+  it("of raw pixels is the image itself", async () => {
+    const { backbone, features } = await featuresOf("pixels:4");
+    expect(backbone).toMatchObject({ kind: "pixels", width: 48, imageShape: [4, 4, 3] });
+    for (let i = 0; i < 48; i += 3) expect(features.data[48 + i]).toBeCloseTo((72 / 255) * 2 - 1, 3);
+  });
+
+  it("is brought to another size of images, its positions with it", async () => {
+    const { backbone, features } = await featuresOf(network, { imageSize: 24 });
+    expect(backbone).toMatchObject({ imageShape: [24, 24, 3], preprocessing: "decode_resize(24)|value_range(-1,1)" });
+    const usual = await featuresOf(`${network}?size=16`);
+    expect(features.columns).toBe(16);
+    expect([...features.data]).not.toEqual([...usual.features.data]);
+    await expect(openBackbone(channelsLast, { imageSize: 10 })).rejects.toThrow(
+      /takes images of 8 x 12 only; 10 x 10 was asked for/,
+    );
+  });
+
+  it("that means nothing is refused", async () => {
+    await expect(openBackbone("pixels:x")).rejects.toThrow(/pixels:SIDE, such as pixels:16/);
+    await expect(openBackbone(`${exported}?sise=3`)).rejects.toThrow(/unknown option "sise"; did you mean "size"/);
+    await expect(openBackbone(`${exported}?size=0`)).rejects.toThrow(/neither a side in pixels nor HEIGHT,WIDTH/);
+    await expect(openBackbone(`${exported}?range=1,0`)).rejects.toThrow(/not LOW,HIGH/);
+    await expect(openBackbone(`${exported}?output=fetures`)).rejects.toThrow(
+      /has the outputs (logits, features|features, logits); needed is a float32 one named fetures/,
+    );
+    await expect(openBackbone(`${network}?range=0,1`)).rejects.toThrow(/range and output are for ONNX files/);
+    await expect(openBackbone(join(root, "expoted.onnx"))).rejects.toThrow(/expoted\.onnx/);
+    const text = join(root, "text.onnx");
+    writeFileSync(text, "not a model");
+    await expect(openBackbone(text)).rejects.toThrow(/cannot be opened as an ONNX model/);
+  });
+});
+
+it("features are kept for the same backbone, images and preprocessing, and made anew for others", async () => {
+  const cache = join(root, "cache");
+  const images = await imageFolder(join(root, "changing"), { a: 2, b: 2 });
+  writeFileSync(join(images, "a/9.png"), "not an image");
+  const backbone = await openBackbone("pixels:2");
+  const features = async (options = {}) => {
+    const source = await openSource(images);
+    return await backboneFeatures(backbone, source, { workers: 0, maxBadFraction: 1, cache, ...options });
+  };
+  const first = await features();
+  expect(first).toMatchObject({ cached: false, bad: [{ id: join(images, "a/9.png") }] });
+  const { cached, ...again } = await features();
+  expect(cached).toBe(true);
+  expect({ ...again, cached: false }).toEqual(first);
+  expect((await features({ preprocessing: "decode_resize(2)|value_range(0,1)" })).cached).toBe(false);
+  utimesSync(join(images, "b/0.png"), 1, 1);
+  expect((await features()).cached).toBe(false);
+  const files = readdirSync(cache);
+  expect(files).toHaveLength(3);
+  for (const file of files) writeFileSync(join(cache, file), "damaged");
+  expect((await features()).cached).toBe(false);
+  const stop = AbortSignal.abort();
+  await expect(features({ signal: stop, cache: join(root, "other") })).rejects.toThrow(/abort/);
+});
