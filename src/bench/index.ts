@@ -9,6 +9,7 @@ export {
   measureInProcess,
 } from "./engine.js";
 export type { EngineMeasure, EngineMeasureOptions } from "./engine-measure.js";
+export { benchFewShot, type FewShotBench, type FewShotBenchOptions } from "./fewshot.js";
 export { benchInference, type InferenceBench, type InferenceBenchOptions, type InferenceRates } from "./inference.js";
 export { integerRate } from "./integer-rate.js";
 export { plainResNet, plainViT } from "./plain-graph.js";

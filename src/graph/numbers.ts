@@ -2,13 +2,22 @@
 import type { DType } from "./tensor.js";
 
 /** Any typed array that can back a tensor. */
-export type NumericArray = Float32Array | Int32Array | Uint32Array | Uint16Array | Uint8Array | BigInt64Array;
+export type NumericArray =
+  | Float32Array
+  | Float64Array
+  | Int32Array
+  | Uint32Array
+  | Uint16Array
+  | Uint8Array
+  | BigInt64Array;
 
 /** A zero-filled typed array for `length` elements; float16 is held as its bits in a Uint16Array, bool as bytes. */
 export function allocate(dtype: DType, length: number): NumericArray {
   switch (dtype) {
     case "float32":
       return new Float32Array(length);
+    case "float64":
+      return new Float64Array(length);
     case "int32":
       return new Int32Array(length);
     case "uint32":
@@ -30,6 +39,8 @@ export function viewNumbers(bytes: Uint8Array, dtype: DType): NumericArray {
   switch (dtype) {
     case "float32":
       return new Float32Array(buffer as ArrayBuffer, byteOffset, length);
+    case "float64":
+      return new Float64Array(buffer as ArrayBuffer, byteOffset, length);
     case "int32":
       return new Int32Array(buffer as ArrayBuffer, byteOffset, length);
     case "uint32":

@@ -1,6 +1,7 @@
 // Symbolic tensors with static shapes, and the nodes that produce them: the vocabulary every other file speaks.
 
-export type DType = "float32" | "float16" | "int32" | "uint32" | "int64" | "uint8" | "bool";
+/** float64 is for the host's own algebra: products on the CPU, without gradients. */
+export type DType = "float32" | "float64" | "float16" | "int32" | "uint32" | "int64" | "uint8" | "bool";
 export type Shape = readonly number[];
 
 /** What is known of a value before it exists. */
@@ -125,6 +126,7 @@ export function outsideBlocks<T>(body: () => T): T {
 export const elementCount = (shape: Shape): number => shape.reduce((product, side) => product * side, 1);
 export const bytesPerElement: Record<DType, number> = {
   float32: 4,
+  float64: 8,
   float16: 2,
   int32: 4,
   uint32: 4,

@@ -31,7 +31,7 @@ afterEach(() => {
 });
 
 // element type codes of onnx.proto3, TensorProto.DataType
-const codes = { float32: 1, uint8: 2, int32: 6, int64: 7, bool: 9, float16: 10, uint32: 12 } as const;
+const codes = { float32: 1, uint8: 2, int32: 6, int64: 7, bool: 9, float16: 10, float64: 11, uint32: 12 } as const;
 
 describe("the written model", () => {
   test("states opset 21, IR 10, its producer, name and metadata", () => {

@@ -73,10 +73,10 @@ const golden: Record<number, [number, number, number, number, number][]> = {
 };
 
 describe("the reference evaluator in numpy", () => {
-  it.each([6, 60])("gives the same answers and scores, width %i", (width) => {
+  it.each([6, 60])("gives the same answers and scores, width %i", async (width) => {
     const train = patterned(90, width, 4, 0);
     const test = patterned(150, width, 4, 1);
-    const report = fewShot({
+    const report = await fewShot({
       trainFeatures: train.features,
       trainLabels: train.labels,
       testFeatures: test.features,
@@ -289,9 +289,9 @@ describe("few-shot protocol", () => {
     expect(supportOrder(trainLabels, 4, 0)).not.toEqual(supportOrder(trainLabels, 4, 1));
   });
 
-  it("a class with too few examples gives what it has and is named; with none it is an error", () => {
+  it("a class with too few examples gives what it has and is named; with none it is an error", async () => {
     const options = base();
-    const report = fewShot({ ...options, shots: [5, 25], seeds: [0], classNames: ["ant", "bee", "cat", "dog"] });
+    const report = await fewShot({ ...options, shots: [5, 25], seeds: [0], classNames: ["ant", "bee", "cat", "dog"] });
     expect(report.warnings).toHaveLength(4);
     expect(report.warnings[1]).toMatch(/class 1 \(bee\) has \d+ training examples, fewer than 25 shots: all are used/);
     const everything = ridgeClassifier({ features: options.trainFeatures, labels: options.trainLabels, classes: 4 });
@@ -305,24 +305,24 @@ describe("few-shot protocol", () => {
       standardDeviation: 0,
       confidence95: null,
     });
-    expect(() => fewShot({ ...options, classes: 6, classNames: ["a", "b", "c", "d", "e", "f"] })).toThrow(
+    await expect(fewShot({ ...options, classes: 6, classNames: ["a", "b", "c", "d", "e", "f"] })).rejects.toThrow(
       /no training example of class 4 \(e\), class 5 \(f\)/,
     );
   });
 
-  it("uses the published protocol unless told otherwise", () => {
-    const { results } = fewShot(base());
+  it("uses the published protocol unless told otherwise", async () => {
+    const { results } = await fewShot(base());
     expect([...new Set(results.map(({ shots }) => shots))]).toEqual([1, 5, 10, 25]);
     expect([...new Set(results.map(({ seed }) => seed))]).toEqual([0, 1, 2]);
     expect([...new Set(results.map(({ l2 }) => l2))]).toEqual([1024]);
   });
 
-  it("separates what can be separated and is at chance on noise", () => {
+  it("separates what can be separated and is at chance on noise", async () => {
     const train = patterned(80, 8, 4, 0);
     train.features.data.forEach((_, at) => {
       train.features.data[at] = at % 8 === train.labels[Math.floor(at / 8)] ? 1 : 0;
     });
-    const solved = fewShot({
+    const solved = await fewShot({
       trainFeatures: train.features,
       trainLabels: train.labels,
       testFeatures: train.features,
@@ -332,7 +332,7 @@ describe("few-shot protocol", () => {
     });
     expect(solved.summary[0]?.mean).toBe(1);
     const labels = Array.from({ length: 2000 }, (_, i) => i % 4);
-    const blind = fewShot({
+    const blind = await fewShot({
       trainFeatures: noise(200, 6, 1),
       trainLabels: labels.slice(0, 200),
       testFeatures: noise(2000, 6, 2),
@@ -344,14 +344,18 @@ describe("few-shot protocol", () => {
     expect(blind.summary[0]?.mean).toBeLessThan(0.3);
   });
 
-  it("names bad input", () => {
+  it("names bad input", async () => {
     const options = base();
-    expect(() => fewShot({ ...options, classes: 1 })).toThrow(/one class only/);
-    expect(() => fewShot({ ...options, shots: [0] })).toThrow(/shots holds 0/);
-    expect(() => fewShot({ ...options, shots: [] })).toThrow(/shots is empty/);
-    expect(() => fewShot({ ...options, seeds: [] })).toThrow(/at least one seed/);
-    expect(() => fewShot({ ...options, testLabels: options.testLabels.slice(1) })).toThrow(/test split: 30 rows/);
-    expect(() => fewShot({ ...options, testFeatures: noise(0, 5, 0), testLabels: [] })).toThrow(/test split is empty/);
+    await expect(fewShot({ ...options, classes: 1 })).rejects.toThrow(/one class only/);
+    await expect(fewShot({ ...options, shots: [0] })).rejects.toThrow(/shots holds 0/);
+    await expect(fewShot({ ...options, shots: [] })).rejects.toThrow(/shots is empty/);
+    await expect(fewShot({ ...options, seeds: [] })).rejects.toThrow(/at least one seed/);
+    await expect(fewShot({ ...options, testLabels: options.testLabels.slice(1) })).rejects.toThrow(
+      /test split: 30 rows/,
+    );
+    await expect(fewShot({ ...options, testFeatures: noise(0, 5, 0), testLabels: [] })).rejects.toThrow(
+      /test split is empty/,
+    );
   });
 });
 

@@ -12,5 +12,6 @@ export const onnxTypeCodes: Readonly<Record<StoredType, number>> = {
   int64: 7,
   bool: 9,
   float16: 10,
+  float64: 11,
   uint32: 12,
 };

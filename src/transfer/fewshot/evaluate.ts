@@ -1,8 +1,11 @@
 /** The few-shot evaluator: draw k examples a class, fit the ridge, measure on the whole test set, repeat over seeds. */
 
+import { accuracyOf } from "../evaluators/evaluator.js";
+import { headOfRidge } from "../evaluators/ridge.js";
+import { headScores } from "../heads/scores.js";
 import { checkFeatures, type Features } from "./features.js";
 import { numpyGenerator } from "./random.js";
-import { defaultL2, ridgeClassifiers } from "./ridge.js";
+import { defaultL2, fitRidges } from "./ridge.js";
 import { type Summary, summarise } from "./statistics.js";
 
 /** Frozen representations of a labelled train and test split, and the protocol to measure them with. */
@@ -91,10 +94,10 @@ function positiveIntegers(name: string, values: readonly number[]): void {
  * it has and is named in `warnings`; a class with none, a label outside the classes or a feature that is not finite throws.
  *
  * @example
- * const { summary } = fewShot({ trainFeatures, trainLabels, testFeatures, testLabels, classes: 10, shots: [5, 10] });
+ * const { summary } = await fewShot({ trainFeatures, trainLabels, testFeatures, testLabels, classes: 10, shots: [5, 10] });
  * summary[0]; // { shots: 5, l2: 1024, mean: 0.62, standardDeviation: 0.04, confidence95: [0.52, 0.72] }
  */
-export function fewShot(options: FewShotOptions): FewShotReport {
+export async function fewShot(options: FewShotOptions): Promise<FewShotReport> {
   const { trainFeatures, trainLabels, testFeatures, testLabels, classes } = options;
   const shots = options.shots ?? [1, 5, 10, 25];
   const seeds = options.seeds ?? [0, 1, 2];
@@ -114,15 +117,13 @@ export function fewShot(options: FewShotOptions): FewShotReport {
     const order = supportOrder(trainLabels, classes, seed);
     for (const count of shots) {
       const support = order.flatMap((indices) => indices.slice(0, count));
-      const fitted = ridgeClassifiers(
+      const fitted = await fitRidges(
         { features: selectRows(trainFeatures, support), labels: support.map((index) => trainLabels[index]!), classes },
         strengths,
       );
       for (const classifier of fitted) {
-        const guesses = classifier.predict(testFeatures);
-        let right = 0;
-        for (let i = 0; i < guesses.length; i++) if (guesses[i] === testLabels[i]) right++;
-        results.push({ shots: count, seed, l2: classifier.l2, accuracy: right / guesses.length });
+        const accuracy = accuracyOf(await headScores(headOfRidge(classifier), testFeatures), testLabels);
+        results.push({ shots: count, seed, l2: classifier.l2, accuracy });
       }
     }
   }

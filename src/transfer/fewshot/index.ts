@@ -15,10 +15,11 @@ export { type NumpyGenerator, numpyGenerator } from "./random.js";
 export {
   biasConstant,
   defaultL2,
+  fitRidges,
   type RidgeClassifier,
   type RidgeForm,
   type RidgeOptions,
   ridgeClassifier,
   ridgeClassifiers,
 } from "./ridge.js";
-export { type Summary, studentQuantile, summarise } from "./statistics.js";
+export { type Summary, studentQuantile, summarise, wilsonInterval } from "./statistics.js";

@@ -119,23 +119,41 @@ export function solvePositiveDefinite(a: Matrix, shift: number, b: Matrix): Matr
     }
   }
 
-  const x = Float64Array.from(b.data);
-  // L Y = B, then L^T X = Y, both walking along rows of L.
-  for (let i = 0; i < n; i++) {
-    for (let k = 0; k < i; k++) {
-      const scale = factor[i * n + k]!;
-      for (let c = 0; c < m; c++) x[i * m + c]! -= scale * x[k * m + c]!;
+  // L Y = B, then L^T X = Y, both walking along rows: of L, then of its transpose.
+  const transposed = transpose({ data: factor, rows: n, columns: n }).data;
+  const x = zeros(n, m);
+  const group = new Float64Array(n * 4);
+  for (let first = 0; first < m; first += 4) {
+    const width = Math.min(4, m - first);
+    for (let i = 0; i < n; i++) {
+      for (let c = 0; c < width; c++) group[i * 4 + c] = b.data[i * m + first + c]!;
     }
-    const pivot = factor[i * n + i]!;
-    for (let c = 0; c < m; c++) x[i * m + c]! /= pivot;
-  }
-  for (let i = n - 1; i >= 0; i--) {
-    const pivot = factor[i * n + i]!;
-    for (let c = 0; c < m; c++) x[i * m + c]! /= pivot;
-    for (let k = 0; k < i; k++) {
-      const scale = factor[i * n + k]!;
-      for (let c = 0; c < m; c++) x[k * m + c]! -= scale * x[i * m + c]!;
+    for (let i = 0; i < n; i++) substitute(group, factor, i, n, 0, i);
+    for (let i = n - 1; i >= 0; i--) substitute(group, transposed, i, n, i + 1, n);
+    for (let i = 0; i < n; i++) {
+      for (let c = 0; c < width; c++) x.data[i * m + first + c] = group[i * 4 + c]!;
     }
   }
-  return { data: x, rows: n, columns: m };
+  return x;
+}
+
+/** Row i of four right sides at once, [n, 4]: less the products with the rows `from` to `to`, over the pivot. */
+function substitute(sides: Float64Array, factor: Float64Array, i: number, n: number, from: number, to: number): void {
+  const row = i * n;
+  let s0 = sides[i * 4]!;
+  let s1 = sides[i * 4 + 1]!;
+  let s2 = sides[i * 4 + 2]!;
+  let s3 = sides[i * 4 + 3]!;
+  for (let k = from; k < to; k++) {
+    const scale = factor[row + k]!;
+    s0 -= scale * sides[k * 4]!;
+    s1 -= scale * sides[k * 4 + 1]!;
+    s2 -= scale * sides[k * 4 + 2]!;
+    s3 -= scale * sides[k * 4 + 3]!;
+  }
+  const pivot = factor[row + i]!;
+  sides[i * 4] = s0 / pivot;
+  sides[i * 4 + 1] = s1 / pivot;
+  sides[i * 4 + 2] = s2 / pivot;
+  sides[i * 4 + 3] = s3 / pivot;
 }

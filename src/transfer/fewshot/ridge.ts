@@ -1,7 +1,7 @@
 /** The closed-form ridge classifier on standardised features (big_vision `fewshot_lsr`, reference section 6). */
 
 import { argmax } from "../../train/index.js";
-import { symmetricEigen } from "./eigen.js";
+import { type SymmetricEigen, symmetricEigen } from "./eigen.js";
 import { checkFeatures, type Features } from "./features.js";
 import {
   type Matrix,
@@ -12,6 +12,7 @@ import {
   transpose,
   zeros,
 } from "./matrix.js";
+import { gram, type ProductOptions } from "./products.js";
 
 /** The constant feature appended for the bias: large, so that its effective l2 is 1e-4 of the others (BIAS_CONSTANT). */
 export const biasConstant = 100;
@@ -49,12 +50,14 @@ export interface RidgeOptions {
   form?: RidgeForm;
 }
 
-interface Standardisation {
+/** What makes features comparable: (feature - mean) / deviation. */
+export interface Standardisation {
   mean: Float64Array;
   deviation: Float64Array;
 }
 
-function standardisation({ data, rows, columns }: Features): Standardisation {
+/** Mean and population standard deviation (plus 1e-5) of each feature. */
+export function standardisation({ data, rows, columns }: Features): Standardisation {
   const mean = new Float64Array(columns);
   const deviation = new Float64Array(columns);
   for (let i = 0; i < rows; i++) for (let j = 0; j < columns; j++) mean[j]! += data[i * columns + j]!;
@@ -78,43 +81,78 @@ function designMatrix(features: Features, { mean, deviation }: Standardisation):
   return design;
 }
 
-function targetMatrix(labels: ArrayLike<number>, classes: number): Matrix {
+/** Targets [rows, classes]: 1 for the class, -1 elsewhere. */
+export function targetMatrix(labels: ArrayLike<number>, classes: number): Matrix {
   const targets = zeros(labels.length, classes);
   targets.data.fill(-1);
   for (let i = 0; i < labels.length; i++) targets.data[i * classes + labels[i]!] = 1;
   return targets;
 }
 
+/** X^T Y for these targets: twice the sum of each class's rows less the sum of all, without a product. */
+export function classSums(x: Matrix, labels: ArrayLike<number>, classes: number): Matrix {
+  const { data, rows, columns } = x;
+  const sums = zeros(classes, columns);
+  const total = new Float64Array(columns);
+  for (let i = 0; i < rows; i++) {
+    const row = i * columns;
+    const at = labels[i]! * columns;
+    for (let j = 0; j < columns; j++) {
+      sums.data[at + j]! += data[row + j]!;
+      total[j]! += data[row + j]!;
+    }
+  }
+  for (let c = 0; c < classes; c++) {
+    for (let j = 0; j < columns; j++) sums.data[c * columns + j] = 2 * sums.data[c * columns + j]! - total[j]!;
+  }
+  return transpose(sums);
+}
+
 function requireL2(l2: number): void {
   if (!(l2 > 0) || !Number.isFinite(l2)) throw new Error(`ridge: l2 is ${l2}; give a number above 0, such as 1024`);
 }
 
-/** The normal equations (system + l2 I) S = right, and how the weights follow from S. */
+/** A support set made ready for the normal equations (system + l2 I) S = right, and how the weights follow from S. */
 export interface RidgeSystem {
-  /** X^T X in the primal, X X^T in the dual form. */
-  gram: Matrix;
-  right: Matrix;
+  readonly scale: Standardisation;
+  /** Standardised features with the bias column, [rows, features + 1]. */
+  readonly design: Matrix;
+  readonly form: RidgeForm;
+  readonly right: Matrix;
   weights(solution: Matrix): Matrix;
 }
 
-/** Forms W = (X^T X + l2 I)^-1 X^T Y, or its equal X^T (X X^T + l2 I)^-1 Y; by default the smaller system, as the reference chooses it. */
-export function ridgeSystem(x: Matrix, y: Matrix, form?: RidgeForm): RidgeSystem {
-  const transposed = transpose(x);
-  if ((form ?? (x.rows >= x.columns ? "primal" : "dual")) === "primal") {
-    return { gram: rowProducts(transposed), right: multiply(transposed, y), weights: (solution) => solution };
-  }
-  return { gram: rowProducts(x), right: y, weights: (solution) => multiply(transposed, solution) };
+/**
+ * Prepares W = (X^T X + l2 I)^-1 X^T Y, or its equal X^T (X X^T + l2 I)^-1 Y; by default the smaller system, as the reference
+ * chooses it. Throws when sizes disagree, a label is outside the classes, or a feature is not finite.
+ */
+export function ridgeSystem({ features, labels, classes, form }: Omit<RidgeOptions, "l2">): RidgeSystem {
+  checkSupport(features, labels, classes);
+  const scale = standardisation(features);
+  const design = designMatrix(features, scale);
+  const chosen = form ?? (design.rows >= design.columns ? "primal" : "dual");
+  const primal = chosen === "primal";
+  return {
+    scale,
+    design,
+    form: chosen,
+    right: primal ? classSums(design, labels, classes) : targetMatrix(labels, classes),
+    weights: (solution) => (primal ? solution : multiply(transpose(design), solution)),
+  };
 }
 
+/** X^T X in the primal, X X^T in the dual form. */
+const gramOf = ({ design, form }: RidgeSystem): Matrix => rowProducts(form === "primal" ? transpose(design) : design);
+
 /** The weights for one l2, by Cholesky factorisation. */
-export function solveRidge({ gram, right, weights }: RidgeSystem, l2: number): Matrix {
+export function solveRidge({ right, weights }: RidgeSystem, gram: Matrix, l2: number): Matrix {
   requireL2(l2);
   return weights(solvePositiveDefinite(gram, l2, right));
 }
 
 /** The weights as a function of l2, from one eigen-decomposition: Q diag(1 / (e + l2)) Q^T in place of the inverse. */
-export function ridgePath({ gram, right, weights }: RidgeSystem): (l2: number) => Matrix {
-  const { values, vectors } = symmetricEigen(gram);
+export function ridgePath({ right, weights }: RidgeSystem, eigen: SymmetricEigen): (l2: number) => Matrix {
+  const { values, vectors } = eigen;
   const projected = multiply(vectors, right);
   const back = transpose(vectors);
   return (l2) => {
@@ -130,7 +168,9 @@ export function ridgePath({ gram, right, weights }: RidgeSystem): (l2: number) =
   };
 }
 
-function classifier(scale: Standardisation, weights: Matrix, classes: number, l2: number): RidgeClassifier {
+/** The classifier of weights that solve a system. */
+export function ridgeOf({ scale }: RidgeSystem, weights: Matrix, l2: number): RidgeClassifier {
+  const classes = weights.columns;
   const byClass = transpose(weights);
   const scores = (features: Features): Matrix => {
     if (features.columns !== scale.mean.length) {
@@ -158,11 +198,7 @@ function classifier(scale: Standardisation, weights: Matrix, classes: number, l2
  * predict(queries); // Int32Array of classes
  */
 export function ridgeClassifier(options: RidgeOptions): RidgeClassifier {
-  const { features, labels, classes, l2 = defaultL2, form } = options;
-  checkSupport(features, labels, classes);
-  const scale = standardisation(features);
-  const system = ridgeSystem(designMatrix(features, scale), targetMatrix(labels, classes), form);
-  return classifier(scale, solveRidge(system, l2), classes, l2);
+  return ridgeClassifiers(options, [options.l2 ?? defaultL2])[0]!;
 }
 
 /**
@@ -171,14 +207,27 @@ export function ridgeClassifier(options: RidgeOptions): RidgeClassifier {
  */
 const eigenFrom = 36;
 
+function solved(system: RidgeSystem, gram: Matrix, strengths: readonly number[]): RidgeClassifier[] {
+  const solve =
+    strengths.length < eigenFrom
+      ? (l2: number) => solveRidge(system, gram, l2)
+      : ridgePath(system, symmetricEigen(gram));
+  return strengths.map((l2) => ridgeOf(system, solve(l2), l2));
+}
+
 /** Ridge classifiers of one support set for several l2, which share the normal equations. Throws as `ridgeClassifier`. */
 export function ridgeClassifiers(options: Omit<RidgeOptions, "l2">, strengths: readonly number[]): RidgeClassifier[] {
-  const { features, labels, classes, form } = options;
-  checkSupport(features, labels, classes);
-  const scale = standardisation(features);
-  const system = ridgeSystem(designMatrix(features, scale), targetMatrix(labels, classes), form);
-  const solve = strengths.length < eigenFrom ? (l2: number) => solveRidge(system, l2) : ridgePath(system);
-  return strengths.map((l2) => classifier(scale, solve(l2), classes, l2));
+  const system = ridgeSystem(options);
+  return solved(system, gramOf(system), strengths);
+}
+
+/** The same for large support sets: the system's products are the runtime's, in double precision too. */
+export async function fitRidges(
+  options: Omit<RidgeOptions, "l2"> & ProductOptions,
+  strengths: readonly number[],
+): Promise<RidgeClassifier[]> {
+  const system = ridgeSystem(options);
+  return solved(system, await gram(system.design, system.form === "primal" ? "columns" : "rows", options), strengths);
 }
 
 function checkSupport(features: Features, labels: ArrayLike<number>, classes: number): void {

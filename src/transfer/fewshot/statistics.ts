@@ -53,3 +53,22 @@ export function summarise(measurements: readonly number[]): Summary {
   const half = (studentQuantile(count - 1) * standardDeviation) / Math.sqrt(count);
   return { mean, standardDeviation, confidence95: [Math.max(0, mean - half), Math.min(1, mean + half)] };
 }
+
+/** The normal variable that lies within plus and minus this in 95 of 100 draws. */
+const normal95 = 1.959963984540054;
+
+/**
+ * Wilson's score interval (95 %) of a probability of which `right` of `total` independent trials came out right (E. B. Wilson,
+ * Journal of the American Statistical Association 22, 1927). Unlike the usual plus and minus it keeps within 0 and 1.
+ * Throws when nothing was tried.
+ */
+export function wilsonInterval(right: number, total: number): [number, number] {
+  if (!(total > 0 && right >= 0 && right <= total))
+    throw new Error(`an interval of ${right} right of ${total} has no meaning`);
+  const share = right / total;
+  const z = normal95 ** 2 / total;
+  const middle = (share + z / 2) / (1 + z);
+  const half = (normal95 * Math.sqrt((share * (1 - share)) / total + z / (4 * total))) / (1 + z);
+  // rounding may leave the ends a hair outside
+  return [right === 0 ? 0 : Math.max(0, middle - half), right === total ? 1 : Math.min(1, middle + half)];
+}

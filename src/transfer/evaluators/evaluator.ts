@@ -1,0 +1,66 @@
+/** What an evaluator is: a way to fit a classifier to frozen features, the same from the outside whatever it does inside. */
+import type { Features } from "../fewshot/features.js";
+import type { Head } from "../heads/head.js";
+
+/** Frozen features with the class of each row, 0 … classes - 1. */
+export interface LabelledFeatures {
+  readonly features: Features;
+  readonly labels: ArrayLike<number>;
+}
+
+/** Numbers an evaluator may be set to, by name; none where there is nothing to choose. */
+export type Setting = Readonly<Record<string, number>>;
+
+/** What a fit is told beside its data. */
+export interface FitContext {
+  /** Everything drawn at random follows from it. */
+  readonly seed: number;
+  /** Stops a long fit, which then throws the signal's reason. */
+  readonly signal?: AbortSignal;
+  /** Threads of the runtime, where it computes; its own choice when left out. */
+  readonly threads?: number;
+}
+
+/** A classifier that was fitted to frozen features. */
+export interface FittedHead {
+  /** Scores [rows, classes] of features [rows, width]: the highest is the answer. Throws when the width is another. */
+  scores(features: Features): Promise<Features>;
+  /** The classifier as numbers, to be saved and exported. */
+  readonly head: Head;
+  /** What the fit chose by itself, such as the l2 of leave-one-out ridge. */
+  readonly chosen?: Setting;
+}
+
+/** Fits a classifier on frozen features: ridge, leave-one-out ridge, k nearest neighbours, prototypes, linear probe by SGD. */
+export interface Evaluator {
+  /** As commands and files call it, `ridge`. */
+  readonly name: string;
+  /** As tables and reports call it. */
+  readonly title: string;
+  /** Settings to choose among on validation images, the usual one first; at least one. */
+  readonly settings: readonly Setting[];
+  /**
+   * Fits to a training set with one row or more of two classes or more; `classes` counts those that the scores have, which
+   * may be more than there are labels. Throws when sizes disagree, a label is none of the classes, or a feature is not finite.
+   */
+  fit(train: LabelledFeatures, classes: number, setting: Setting, context: FitContext): Promise<FittedHead>;
+}
+
+/** The class of the highest score of each row, the lowest such class in a tie. */
+export function highestScores({ data, rows, columns }: Features): Int32Array {
+  const guesses = new Int32Array(rows);
+  for (let row = 0; row < rows; row++) {
+    let best = row * columns;
+    for (let at = best + 1; at < (row + 1) * columns; at++) if (data[at]! > data[best]!) best = at;
+    guesses[row] = best - row * columns;
+  }
+  return guesses;
+}
+
+/** The share of rows whose highest score is their class. */
+export function accuracyOf(scores: Features, labels: ArrayLike<number>): number {
+  const guesses = highestScores(scores);
+  let right = 0;
+  for (const [row, guess] of guesses.entries()) if (guess === labels[row]) right++;
+  return right / guesses.length;
+}

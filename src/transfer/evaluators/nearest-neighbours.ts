@@ -1,0 +1,33 @@
+/**
+ * k nearest neighbours by cosine, each voting exp(similarity / 0.07): the weighting of Wu et al. (arXiv:1805.01978, section
+ * 3.4), which DINO (arXiv:2104.14294, appendix F) kept with k of 10, 20, 100 and 200.
+ */
+import { checkFeatures } from "../fewshot/features.js";
+import type { NeighbourHead } from "../heads/head.js";
+import { headScores, normalised } from "../heads/scores.js";
+import type { Evaluator } from "./evaluator.js";
+
+/** Wu et al.'s temperature. */
+const voteTemperature = 0.07;
+
+export const nearestNeighbours: Evaluator = {
+  name: "knn",
+  title: "k nearest neighbours, weighted by cosine",
+  // Below DINO's range too: a handful of examples of each class has no hundred neighbours.
+  settings: [{ k: 20 }, { k: 10 }, { k: 5 }, { k: 1 }],
+  fit: async ({ features, labels }, classes, { k = 20 }, { threads }) => {
+    checkFeatures("training set", features, labels, classes);
+    if (features.rows === 0) throw new Error("training set: no examples; give at least one of each class");
+    if (!Number.isInteger(k) || k < 1) throw new Error(`knn: k is ${k}; give a whole number from 1`);
+    const head: NeighbourHead = {
+      kind: "neighbours",
+      width: features.columns,
+      classes,
+      k: Math.min(k, features.rows),
+      temperature: voteTemperature,
+      bank: Float32Array.from(normalised(features).data),
+      labels: Int32Array.from(labels),
+    };
+    return { head, scores: (queries) => headScores(head, queries, threads === undefined ? {} : { threads }) };
+  },
+};

@@ -1,0 +1,40 @@
+/** A fitted classifier as plain numbers over raw features: what is saved, exported and run. */
+import type { Features } from "../fewshot/features.js";
+
+/** logits = features kernel + bias. */
+export interface LinearHead {
+  readonly kind: "linear";
+  /** Features it takes. */
+  readonly width: number;
+  readonly classes: number;
+  /** [width, classes], row-major. */
+  readonly kernel: Float64Array;
+  /** [classes] */
+  readonly bias: Float64Array;
+}
+
+/**
+ * Votes of the k most similar of stored features, by cosine: logits are the logarithms of each class's share of
+ * sum exp(similarity / temperature), so that their softmax is that share.
+ */
+export interface NeighbourHead {
+  readonly kind: "neighbours";
+  readonly width: number;
+  readonly classes: number;
+  readonly k: number;
+  readonly temperature: number;
+  /** [rows, width], each row of length 1. */
+  readonly bank: Float32Array;
+  /** Class of each row. */
+  readonly labels: Int32Array;
+}
+
+export type Head = LinearHead | NeighbourHead;
+
+/** Throws unless the features have the width that a head takes. */
+export function requireWidth(width: number, features: Features): void {
+  if (features.columns === width) return;
+  throw new Error(
+    `a classifier fitted on ${width} features was asked about rows of ${features.columns}; use the backbone it was fitted on`,
+  );
+}

@@ -1,0 +1,5 @@
+/** Fitted classifiers as numbers: run, saved, exported. */
+export { loadHead, saveHead } from "./files.js";
+export type { Head, LinearHead, NeighbourHead } from "./head.js";
+export { classifierOnnx, classifierPorts } from "./onnx.js";
+export { headScores } from "./scores.js";
