@@ -167,8 +167,8 @@ function configOf({ config, image, metadata }: Weights, dtype: string, external:
   };
 }
 
-/** The processor's three channels get one mean and deviation each. */
-function preprocessorOf({ scaling, resize, kernel, crop }: PixelPreparation) {
+/** The preprocessor_config.json of a preparation. The processor's three channels get one mean and deviation each. */
+export function preprocessorOf({ scaling, resize, kernel, crop }: PixelPreparation) {
   const three = (values: readonly number[]): number[] => [0, 1, 2].map((i) => values[values.length === 1 ? 0 : i]!);
   const exact = resize !== undefined && "height" in resize && crop === undefined;
   return {

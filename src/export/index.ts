@@ -1,7 +1,12 @@
 // Networks out: ONNX models for any runtime, Hugging Face folders.
 export { ExportError } from "./error.js";
 export { type ExportOptions, exportedGraph, exportOnnx, type WeightFormat } from "./export-onnx.js";
-export { type HuggingFaceFolder, type HuggingFaceOptions, writeHuggingFaceFolder } from "./hugging-face.js";
+export {
+  type HuggingFaceFolder,
+  type HuggingFaceOptions,
+  preprocessorOf,
+  writeHuggingFaceFolder,
+} from "./hugging-face.js";
 export { type PixelPreparation, pixelPreparation, usualScaling } from "./pixels.js";
 export type { OutputKind, PixelScaling } from "./trace.js";
 export { writeExport } from "./write.js";

@@ -2,6 +2,7 @@
 export { costOf, type GraphCost } from "./cost.js";
 export { grad, reachable } from "./grad.js";
 export { allocate, encodeNumbers, fromFloat16, type NumericArray, toFloat16, viewNumbers } from "./numbers.js";
+export { type OnnxAddition, withAddition } from "./onnx/addition.js";
 export { type EncodeOptions, encodeOnnx, type OnnxModel } from "./onnx/encode.js";
 export { freeSide, type Initializer, type NamedType, type OnnxGraph, type OnnxNode } from "./onnx/graph.js";
 export { type LoopBody, writeOnnxLoop } from "./onnx/loop.js";

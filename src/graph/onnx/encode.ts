@@ -1,7 +1,7 @@
 // Encodes an ONNX graph as a model file (opset 21, IR 10), weights inside the file or as external data.
 // Field numbers: onnx.proto3 of the ONNX project, https://github.com/onnx/onnx/blob/main/onnx/onnx.proto3
 import type { OnnxAttribute, TensorType } from "../tensor.js";
-import { freeSide, type NamedType, type OnnxGraph, type OnnxNode } from "./graph.js";
+import { freeSide, type Initializer, type NamedType, type OnnxGraph, type OnnxNode } from "./graph.js";
 import { ProtobufWriter } from "./protobuf.js";
 import { onnxTypeCodes } from "./types.js";
 
@@ -41,9 +41,7 @@ export function encodeOnnx(graph: OnnxGraph, options: EncodeOptions = {}): OnnxM
     writeGraphBody(encoded, graph);
     for (const { name, type, bytes } of graph.initializers) {
       encoded.message(5, (tensor) => {
-        for (const side of type.shape) tensor.integer(1, side);
-        tensor.integer(2, onnxTypeCodes[type.dtype]);
-        tensor.string(8, name);
+        writeTensorType(tensor, name, type);
         if (weightBytes > limit && bytes.length > inlineLimit) {
           const entries = { location: externalPath, offset: `${externalLength}`, length: `${bytes.length}` };
           for (const [key, value] of Object.entries(entries)) writeEntry(tensor, 13, key, value);
@@ -80,7 +78,21 @@ const plain = ({ name, type }: NamedType): NamedType => ({ name, type: { dtype: 
 const nodesInside = ({ attributes }: OnnxNode): OnnxNode[] =>
   Object.values(attributes).flatMap((value) => ("graph" in value ? [...value.graph.nodes] : []));
 
-function writeEntry(writer: ProtobufWriter, field: number, key: string, value: string): void {
+function writeTensorType(tensor: ProtobufWriter, name: string, type: Initializer["type"]): void {
+  for (const side of type.shape) tensor.integer(1, side);
+  tensor.integer(2, onnxTypeCodes[type.dtype]);
+  tensor.string(8, name);
+}
+
+/** A value written into a graph, its bytes with it. */
+export function writeInitializer(graph: ProtobufWriter, { name, type, bytes }: Initializer): void {
+  graph.message(5, (tensor) => {
+    writeTensorType(tensor, name, type);
+    tensor.bytes(9, bytes);
+  });
+}
+
+export function writeEntry(writer: ProtobufWriter, field: number, key: string, value: string): void {
   writer.message(field, (entry) => {
     entry.string(1, key);
     entry.string(2, value);
@@ -96,7 +108,7 @@ function writeGraphBody(writer: ProtobufWriter, graph: OnnxGraph): void {
   for (const { name, type } of graph.outputs) writer.message(12, (info) => writeValueInfo(info, name, type));
 }
 
-function writeNode(writer: ProtobufWriter, node: OnnxNode, index: number): void {
+export function writeNode(writer: ProtobufWriter, node: OnnxNode, index: number): void {
   for (const name of node.inputs) writer.string(1, name);
   for (const name of node.outputs) writer.string(2, name);
   writer.string(3, `${node.type}_${index}`);
@@ -129,7 +141,7 @@ function writeAttributeValue(attribute: ProtobufWriter, value: OnnxAttribute | {
   }
 }
 
-function writeValueInfo(info: ProtobufWriter, name: string, type: TensorType): void {
+export function writeValueInfo(info: ProtobufWriter, name: string, type: TensorType): void {
   info.string(1, name);
   info.message(2, (typeProto) => {
     typeProto.message(1, (tensor) => {

@@ -52,6 +52,11 @@ export class ProtobufWriter {
     this.bytes(field, new TextEncoder().encode(value));
   }
 
+  /** Whole fields as they stand in another message. */
+  raw(fields: Uint8Array): void {
+    this.append(fields);
+  }
+
   message(field: number, write: (inner: ProtobufWriter) => void): void {
     const inner = new ProtobufWriter();
     write(inner);

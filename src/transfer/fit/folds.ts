@@ -1,0 +1,73 @@
+/** Folds of a labelled set: every class spread evenly over them, copies of one image kept together. */
+import { createHash } from "node:crypto";
+import type { LabelledFeatures } from "../evaluators/evaluator.js";
+import { selectRows } from "../fewshot/evaluate.js";
+import type { Features } from "../fewshot/features.js";
+import { numpyGenerator } from "../fewshot/random.js";
+
+/** Rows that are to be named, and the others to learn from. */
+export interface Fold {
+  readonly train: readonly number[];
+  readonly test: readonly number[];
+}
+
+/** For each row the first row that has the very same features: copies of an image have. */
+export function copiesOf({ data, rows, columns }: Features): Int32Array {
+  const first = new Map<string, number>();
+  return Int32Array.from({ length: rows }, (_, row) => {
+    const values = data.subarray(row * columns, (row + 1) * columns);
+    const bytes = new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
+    const key = createHash("sha256").update(bytes).digest("base64");
+    const known = first.get(key);
+    if (known === undefined) first.set(key, row);
+    return known ?? row;
+  });
+}
+
+/**
+ * `count` folds of the given rows. Images of a class are dealt out in an order drawn by `seed`, copies (rows of equal `group`)
+ * in one piece, so that none is learnt from and named at once. The only image of a class is always learnt from and never
+ * named. Folds that would name nothing are left out.
+ */
+export function foldsOf(
+  labels: ArrayLike<number>,
+  groups: ArrayLike<number>,
+  rows: readonly number[],
+  count: number,
+  seed: number,
+): Fold[] {
+  const random = numpyGenerator(seed);
+  const members = new Map<number, number[]>();
+  for (const row of rows) {
+    const list = members.get(groups[row]!);
+    if (list) list.push(row);
+    else members.set(groups[row]!, [row]);
+  }
+  // A group is dealt out with the class of its first row; copies under two classes are rare, and a fault of the set.
+  const byClass = new Map<number, number[]>();
+  for (const [group, list] of members) {
+    const label = labels[list[0]!]!;
+    const known = byClass.get(label);
+    if (known) known.push(group);
+    else byClass.set(label, [group]);
+  }
+  const foldOf = new Map<number, number>();
+  let next = 0;
+  for (const label of [...byClass.keys()].sort((a, b) => a - b)) {
+    const list = byClass.get(label)!;
+    if (list.length < 2) continue;
+    // one class after the other goes round, so that folds are of one size however small the classes are
+    for (const group of random.permutation(list)) foldOf.set(group, next++ % count);
+  }
+  return Array.from({ length: count }, (_, fold) => {
+    const test = rows.filter((row) => foldOf.get(groups[row]!) === fold);
+    const held = new Set(test);
+    return { test, train: rows.filter((row) => !held.has(row)) };
+  }).filter(({ test }) => test.length > 0);
+}
+
+/** The given rows of a labelled set. */
+export const selected = ({ features, labels }: LabelledFeatures, rows: readonly number[]): LabelledFeatures => ({
+  features: selectRows(features, rows),
+  labels: Int32Array.from(rows, (row) => labels[row]!),
+});

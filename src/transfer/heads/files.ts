@@ -1,0 +1,64 @@
+/** Heads on disk: a safetensors file of a head's numbers. */
+import { readSafetensors, WeightsError, writeSafetensors } from "../../weights/index.js";
+import type { Head } from "./head.js";
+
+/** Writes a head; in float32, as a linear head that was trained is, and bank and labels of neighbours. */
+export async function saveHead(file: string, head: Head): Promise<void> {
+  const { width, classes } = head;
+  if (head.kind === "linear") {
+    await writeSafetensors(
+      file,
+      new Map([
+        ["kernel", { dtype: "float32", shape: [width, classes], data: Float32Array.from(head.kernel) }],
+        ["bias", { dtype: "float32", shape: [classes], data: Float32Array.from(head.bias) }],
+      ]),
+      new Map([["kind", head.kind]]),
+    );
+    return;
+  }
+  const { bank, labels, k, temperature } = head;
+  await writeSafetensors(
+    file,
+    new Map([
+      ["bank", { dtype: "float32" as const, shape: [labels.length, width], data: bank }],
+      ["labels", { dtype: "int32" as const, shape: [labels.length], data: labels }],
+    ]),
+    new Map([
+      ["kind", head.kind],
+      ["classes", `${classes}`],
+      ["k", `${k}`],
+      ["temperature", `${temperature}`],
+    ]),
+  );
+}
+
+/** Reads what `saveHead` wrote. Throws WeightsError when the file is something else. */
+export async function loadHead(file: string): Promise<Head> {
+  const { tensors, metadata } = await readSafetensors(file);
+  const [kernel, bias, bank, labels] = ["kernel", "bias", "bank", "labels"].map((name) => tensors.get(name));
+  if (metadata.get("kind") === "linear" && kernel?.shape.length === 2 && bias?.shape[0] === kernel.shape[1]) {
+    const [width, classes] = kernel.shape as [number, number];
+    return {
+      kind: "linear",
+      width,
+      classes,
+      kernel: Float64Array.from(kernel.data as Float32Array),
+      bias: Float64Array.from(bias!.data as Float32Array),
+    };
+  }
+  if (metadata.get("kind") === "neighbours" && bank?.shape.length === 2 && labels?.shape[0] === bank.shape[0]) {
+    const [classes, k, temperature] = ["classes", "k", "temperature"].map((name) => Number(metadata.get(name))) as [
+      number,
+      number,
+      number,
+    ];
+    const stored = labels!.data as Int32Array;
+    if (k >= 1 && k <= stored.length && temperature > 0 && stored.every((label) => label >= 0 && label < classes)) {
+      const width = bank!.shape[1]!;
+      return { kind: "neighbours", width, classes, k, temperature, bank: bank!.data as Float32Array, labels: stored };
+    }
+  }
+  throw new WeightsError(
+    `${file} holds no classifier of ours: expected kernel and bias, or bank and labels, and what kind it is`,
+  );
+}

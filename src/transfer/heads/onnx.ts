@@ -1,0 +1,131 @@
+/** A backbone and a head as one ONNX model, from pixels to logits, whoever wrote the backbone's file. */
+import { bytesOf, freeSide, type Initializer, type OnnxNode, onnxNode, withAddition } from "../../graph/index.js";
+import type { Backbone } from "../backbone.js";
+import type { Head, LinearHead, NeighbourHead } from "./head.js";
+import { smallestShare } from "./scores.js";
+
+/** TopK takes k as a value since version 11; nothing else here is younger. */
+const leastOpset = 11;
+
+/** What runs a classifier expects of its file: the names that transformers.js knows. */
+export const classifierPorts = { input: "pixel_values", output: "logits" } as const;
+
+/**
+ * The bytes of a model from `pixel_values` [batch, channels, H, W], in the backbone's value range, to `logits` [batch,
+ * classes]. Throws an Error when the backbone's file cannot be added to.
+ */
+export async function classifierOnnx(
+  backbone: Backbone,
+  head: Head,
+  metadata: Readonly<Record<string, string>> = {},
+): Promise<Uint8Array> {
+  const { bytes, input, features, layout } = await backbone.onnx();
+  const [height, width, channels] = backbone.imageShape;
+  const { nodes, initializers } = head.kind === "linear" ? linearNodes(head, features) : neighbourNodes(head, features);
+  const asGiven =
+    layout === "NHWC"
+      ? [onnxNode("Transpose", [classifierPorts.input], [input], { perm: { ints: [0, 2, 3, 1] } })]
+      : input === classifierPorts.input
+        ? []
+        : [onnxNode("Identity", [classifierPorts.input], [input])];
+  try {
+    return withAddition(bytes, {
+      input: {
+        replaces: input,
+        by: { name: classifierPorts.input, type: { dtype: "float32", shape: [freeSide, channels, height, width] } },
+        nodes: asGiven,
+      },
+      nodes,
+      initializers,
+      outputs: [{ name: classifierPorts.output, type: { dtype: "float32", shape: [freeSide, head.classes] } }],
+      reads: features,
+      leastOpset,
+      metadata,
+    });
+  } catch (error) {
+    throw new Error(`a classifier cannot be added to ${backbone.spec}: ${(error as Error).message}`, { cause: error });
+  }
+}
+
+interface HeadNodes {
+  readonly nodes: readonly OnnxNode[];
+  readonly initializers: readonly Initializer[];
+}
+
+const named = (name: string): string => `classifier/${name}`;
+
+const floats = (name: string, shape: readonly number[], values: ArrayLike<number>): Initializer => ({
+  name: named(name),
+  type: { dtype: "float32", shape },
+  bytes: bytesOf(Float32Array.from(values)),
+});
+
+const sides = (name: string, values: readonly number[]): Initializer => ({
+  name: named(name),
+  type: { dtype: "int64", shape: [values.length] },
+  bytes: bytesOf(BigInt64Array.from(values, BigInt)),
+});
+
+/** Features may come with sides of 1 behind them, [batch, width, 1, 1]. */
+const flat = (features: string) => onnxNode("Reshape", [features, named("rows")], [named("features")]);
+
+function linearNodes({ kernel, bias, width, classes }: LinearHead, features: string): HeadNodes {
+  return {
+    nodes: [flat(features), onnxNode("Gemm", ["features", "kernel", "bias"].map(named), [classifierPorts.output])],
+    initializers: [
+      sides("rows", [-1, width]),
+      floats("kernel", [width, classes], kernel),
+      floats("bias", [classes], bias),
+    ],
+  };
+}
+
+function neighbourNodes(head: NeighbourHead, features: string): HeadNodes {
+  const { bank, labels, width, classes, k, temperature } = head;
+  const rows = labels.length;
+  // stored features as columns: the product with them is the similarity
+  const columns = new Float32Array(bank.length);
+  for (let row = 0; row < rows; row++) {
+    for (let j = 0; j < width; j++) columns[j * rows + row] = bank[row * width + j]!;
+  }
+  const classOf = new Float32Array(rows * classes);
+  for (let row = 0; row < rows; row++) classOf[row * classes + labels[row]!] = 1;
+  const step = (type: string, inputs: readonly string[], outputs: readonly string[], attributes = {}) =>
+    onnxNode(type, inputs.map(named), outputs.map(named), attributes);
+  return {
+    nodes: [
+      flat(features),
+      step("Mul", ["features", "features"], ["squares"]),
+      step("MatMul", ["squares", "ones"], ["sum"]),
+      step("Add", ["sum", "tiny"], ["positive"]),
+      step("Sqrt", ["positive"], ["length"]),
+      step("Div", ["features", "length"], ["unit"]),
+      step("MatMul", ["unit", "bank"], ["similarities"]),
+      step("TopK", ["similarities", "k"], ["nearest", "which"]),
+      step("Div", ["nearest", "temperature"], ["scaled"]),
+      step("Exp", ["scaled"], ["votes"]),
+      step("MatMul", ["votes", "onesOfVotes"], ["total"]),
+      step("Reshape", ["votes", "asRow"], ["voteRow"]),
+      step("Gather", ["classOf", "which"], ["votedFor"]),
+      step("MatMul", ["voteRow", "votedFor"], ["sumsInRow"]),
+      step("Reshape", ["sumsInRow", "asClasses"], ["sums"]),
+      step("Div", ["sums", "total"], ["shares"]),
+      step("Add", ["shares", "smallest"], ["positiveShares"]),
+      onnxNode("Log", [named("positiveShares")], [classifierPorts.output]),
+    ],
+    initializers: [
+      sides("rows", [-1, width]),
+      sides("k", [k]),
+      sides("asRow", [-1, 1, k]),
+      sides("asClasses", [-1, classes]),
+      floats("ones", [width, 1], new Float32Array(width).fill(1)),
+      floats("onesOfVotes", [k, 1], new Float32Array(k).fill(1)),
+      // far below the square of any feature, so that a row of zeros is divided by a small number and stays one
+      floats("tiny", [1], [1e-30]),
+      floats("bank", [width, rows], columns),
+      floats("temperature", [1], [temperature]),
+      floats("classOf", [rows, classes], classOf),
+      floats("smallest", [1], [smallestShare]),
+    ],
+  };
+}
