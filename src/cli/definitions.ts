@@ -3,6 +3,7 @@ import { defineArguments } from "./command.js";
 import { device, network, seed, source, threads } from "./shared-arguments.js";
 
 export * from "./definitions-data.js";
+export * from "./definitions-transfer.js";
 
 export const quickstart = defineArguments({
   name: "quickstart",
@@ -57,71 +58,6 @@ export const train = defineArguments({
     { line: "fovea train recipes/fashion-mnist.ts --resume", does: "go on after an interruption" },
   ],
   overrides: true,
-});
-
-export const fewshot = defineArguments({
-  name: "fewshot",
-  summary: "Measure how well a trained network tells new classes apart from few examples of each",
-  arguments: {
-    checkpoint: { type: "positional", required: true, description: "Run folder or checkpoint file" },
-    source: { ...source, description: `${source.description}; the classes to tell apart` },
-    shots: { type: "string", valueHint: "list", default: "1,5,10", description: "Examples of each class" },
-    seeds: {
-      type: "string",
-      valueHint: "n",
-      default: "5",
-      description: "Draws of the examples; the mean is over them",
-    },
-    classes: { type: "string", valueHint: "list", description: "Names of the classes; all when left out" },
-    split: { type: "string", valueHint: "name", description: "Where the examples come from; train when left out" },
-    "test-split": {
-      type: "string",
-      valueHint: "name",
-      description: "Where the images to name come from; test when left out",
-    },
-    device,
-    threads,
-  },
-  examples: [
-    { line: "fovea fewshot runs/quickstart embedded:sign-digits", does: "1, 5 and 10 shots, mean and 95 % interval" },
-    { line: "fovea fewshot runs/one photos/ --shots 5 --seeds 20 --json", does: "on a folder of your own, as JSON" },
-  ],
-});
-
-export const embed = defineArguments({
-  name: "embed",
-  summary: "Write the representation of every image of a source as a safetensors file",
-  arguments: {
-    checkpoint: { type: "positional", required: true, description: "Run folder or checkpoint file" },
-    source,
-    output: { type: "string", valueHint: "file", default: "embeddings.safetensors", description: "File to write" },
-    split: { type: "string", valueHint: "name", description: "Split of the source; train when left out" },
-    device,
-    threads,
-  },
-  examples: [{ line: "fovea embed runs/quickstart photos/ --output photos.safetensors", does: "one row an image" }],
-});
-
-export const predict = defineArguments({
-  name: "predict",
-  summary: "Name the most probable classes of images",
-  arguments: {
-    checkpoint: { type: "positional", required: true, description: network },
-    images: {
-      type: "positional",
-      required: true,
-      description: "Files and folders of images, any number; - for an image, or paths one a line, on standard input",
-    },
-    top: { type: "string", valueHint: "n", default: "1", description: "Classes named for each image" },
-    device,
-    threads,
-  },
-  examples: [
-    { line: "fovea predict runs/quickstart photo.jpg --top 5", does: "the five most probable classes" },
-    { line: "fovea predict runs/quickstart photos/ more/one.png --json", does: "every image below a folder, as JSON" },
-    { line: "fovea predict runs/quickstart -", does: "an image, or paths one a line, from a pipe" },
-  ],
-  variadic: true,
 });
 
 export const pseudoLabel = defineArguments({

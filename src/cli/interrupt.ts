@@ -1,10 +1,13 @@
 /** Ctrl-C and SIGTERM for long commands: the first asks to stop and save, the second ends the process as usual. */
 
-/** A signal that fires at the first interruption; call `release` when the command is done. */
-export function interruption(note: (text: string) => void): { signal: AbortSignal; release(): void } {
+/** A signal that fires at the first interruption, saying so; call `release` when the command is done. */
+export function interruption(
+  note: (text: string) => void,
+  words = "stopping after this step",
+): { signal: AbortSignal; release(): void } {
   const controller = new AbortController();
   const stop = () => {
-    note("stopping after this step; once more to stop at once");
+    note(`${words}; once more to stop at once`);
     controller.abort();
     release();
   };

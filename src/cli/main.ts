@@ -26,9 +26,10 @@ export function entry<T extends ArgsDef>(
 const commands: readonly Entry[] = [
   entry(definitions.quickstart, () => import("./commands/quickstart.js")),
   entry(definitions.train, () => import("./commands/train.js")),
+  entry(definitions.fit, () => import("./commands/fit.js")),
+  entry(definitions.predict, () => import("./commands/predict.js")),
   entry(definitions.fewshot, () => import("./commands/fewshot.js")),
   entry(definitions.embed, () => import("./commands/embed.js")),
-  entry(definitions.predict, () => import("./commands/predict.js")),
   entry(definitions.pseudoLabel, () => import("./commands/pseudo-label.js")),
   entry(definitions.convert, () => import("./commands/convert.js")),
   entry(definitions.exportNetwork, () => import("./commands/export.js")),
@@ -40,6 +41,7 @@ const commands: readonly Entry[] = [
   entry(definitions.dedup, () => import("./commands/dedup.js")),
   entry(definitions.benchEngine, () => import("./commands/bench-engine.js")),
   entry(definitions.benchDistributed, () => import("./commands/bench-distributed.js")),
+  entry(definitions.benchFewshot, () => import("./commands/bench-fewshot.js")),
   entry(definitions.benchDedup, () => import("./commands/bench-dedup.js")),
   entry(definitions.benchInference, () => import("./commands/bench-inference.js")),
 ];

@@ -24,3 +24,10 @@ export const seed = {
 } as const;
 
 export const network = "Run folder, checkpoint file, or published weights: a file, a folder or a hub name";
+
+export const backbone = `${network}; an ONNX file (x.onnx, x.onnx?range=0,1); or pixels:16`;
+export const imageSize = {
+  type: "string",
+  valueHint: "n|h,w",
+  description: "Side of the images; the backbone's own when left out, 224 of an ONNX file of any size",
+} as const;

@@ -66,7 +66,7 @@ async function measuredDirectly(shots: number[], seeds: number[]) {
         shots,
         seeds,
       });
-    return { network: by("features"), pixels: by("pixels") };
+    return { network: await by("features"), pixels: await by("pixels") };
   } finally {
     await model.close();
   }

@@ -3,11 +3,12 @@ import { existsSync, statSync } from "node:fs";
 import { mkdir } from "node:fs/promises";
 import { dirname } from "node:path";
 import { openSource } from "../../data/index.js";
-import { formatDuration, representImages } from "../../train/index.js";
+import { formatDuration } from "../../train/index.js";
+import { backboneFeatures } from "../../transfer/index.js";
 import { writeSafetensors } from "../../weights/index.js";
 import { type CommandResult, defineCommand } from "../command.js";
 import { embed } from "../definitions.js";
-import { badLines, networkDocument, openNetwork, withIds, withProgress } from "./network.js";
+import { backboneDocument, badLines, openFeatures, withIds, withProgress } from "./network.js";
 
 export const command = defineCommand(embed, async ({ args, json, note }): Promise<CommandResult> => {
   const started = performance.now();
@@ -19,18 +20,19 @@ export const command = defineCommand(embed, async ({ args, json, note }): Promis
   }
   const opened = await openSource(args.source, args.split === undefined ? {} : { split: args.split });
   try {
-    const model = await openNetwork(args, note);
+    const backbone = await openFeatures(args.checkpoint, args, note);
     try {
       const { source, ids } = withIds(opened);
-      const { features, width, labels, indices, bad } = await withProgress(source.length, json, (onProgress) =>
-        representImages(model.program, source, { ...model, workers: 0, maxBadFraction: 1, onProgress }),
+      const { features, labels, indices, bad } = await withProgress(source.length, json, (onProgress) =>
+        backboneFeatures(backbone, source, { workers: 0, maxBadFraction: 1, onProgress }),
       );
+      const { data, columns: width } = features;
       for (const line of badLines(bad)) note(line);
       const text = {
         ids: JSON.stringify(Array.from(indices, (index) => ids.get(index)!)),
         classNames: JSON.stringify(source.classNames),
-        checkpoint: model.path,
-        preprocessing: model.preprocessing,
+        checkpoint: backbone.path,
+        preprocessing: backbone.preprocessing,
         source: args.source,
         split: source.split,
       };
@@ -38,7 +40,7 @@ export const command = defineCommand(embed, async ({ args, json, note }): Promis
       await writeSafetensors(
         output,
         new Map([
-          ["features", { dtype: "float32", shape: [labels.length, width], data: features }],
+          ["features", { dtype: "float32", shape: [labels.length, width], data }],
           ["labels", { dtype: "int32", shape: [labels.length], data: labels }],
         ]),
         new Map(Object.entries(text)),
@@ -47,23 +49,23 @@ export const command = defineCommand(embed, async ({ args, json, note }): Promis
       return {
         document: {
           output,
-          checkpoint: model.path,
+          checkpoint: backbone.path,
           source: args.source,
           split: source.split,
           images: labels.length,
           width,
           classNames: source.classNames,
           bad,
-          model: networkDocument(model),
+          model: backboneDocument(backbone),
           seconds,
         },
         text: [
           `${output}: features [${labels.length}, ${width}] and labels [${labels.length}] of ${args.source} (${source.split})`,
-          `network ${model.path}, images by ${model.preprocessing}; ${formatDuration(seconds)}`,
+          `network ${backbone.path}, images by ${backbone.preprocessing}; ${formatDuration(seconds)}`,
         ].join("\n"),
       };
     } finally {
-      await model.close();
+      await backbone.close();
     }
   } finally {
     await opened.close();

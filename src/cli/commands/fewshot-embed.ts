@@ -1,9 +1,14 @@
 /** Representations and raw pixels of the images that a few-shot measurement needs, and of no others. */
 import { type BadExample, type ImageSource, select } from "../../data/index.js";
-import { type OpenedModel, representImages } from "../../train/index.js";
-import { type Features, rawPixelFeatures, supportOrder } from "../../transfer/index.js";
+import {
+  type Backbone,
+  backboneFeatures,
+  type Features,
+  rawPixelFeatures,
+  supportOrder,
+} from "../../transfer/index.js";
 
-/** Images as the evaluator takes them: by the network and as raw pixels, row for row. */
+/** Images as the evaluator takes them: by the backbone and as raw pixels, row for row. */
 export interface EmbeddedImages {
   readonly features: Features;
   readonly pixels: Features;
@@ -17,18 +22,15 @@ interface EmbeddedSource extends EmbeddedImages {
   readonly indices: Int32Array;
 }
 
-/** Every readable image of a source. The raw pixels are those of the images as the network sees them. */
+/** Every readable image of a source. The raw pixels are those of the images as the backbone sees them. */
 export async function embedSource(
-  model: OpenedModel,
+  backbone: Backbone,
   source: ImageSource,
   onProgress: (done: number) => void,
 ): Promise<EmbeddedSource> {
   const pixelRows: Float32Array[] = [];
   let columns = 0;
-  const { program, batchSize, preprocessing } = model;
-  const found = await representImages(program, source, {
-    batchSize,
-    preprocessing,
+  const found = await backboneFeatures(backbone, source, {
     onProgress,
     onBatch: ({ image, shape, mask }) => {
       const pixels = rawPixelFeatures({ data: image, shape });
@@ -38,14 +40,8 @@ export async function embedSource(
       }
     },
   });
-  const { width, labels, indices, bad } = found;
-  return {
-    features: { data: found.features, rows: labels.length, columns: width },
-    pixels: matrix(labels.length, columns, pixelRows.entries()),
-    labels,
-    indices,
-    bad,
-  };
+  const { features, labels, indices, bad } = found;
+  return { features, pixels: matrix(labels.length, columns, pixelRows.entries()), labels, indices, bad };
 }
 
 /** The examples that any of the seeds draws for up to `most` shots, ascending; without those to leave out. */
@@ -68,7 +64,7 @@ export function drawnExamples(
  * evaluator does not look at. A drawn image that cannot be read is left out of the source, and the draw is made again.
  */
 export async function embedDrawn(
-  model: OpenedModel,
+  backbone: Backbone,
   source: ImageSource,
   seeds: readonly number[],
   most: number,
@@ -83,7 +79,7 @@ export async function embedDrawn(
     const missing = drawn.filter((index) => !features.has(index));
     if (missing.length === 0) break;
     const before = features.size;
-    const part = await embedSource(model, select(source, missing, source.name), (done) => onProgress(before + done));
+    const part = await embedSource(backbone, select(source, missing, source.name), (done) => onProgress(before + done));
     columns.features = part.features.columns;
     columns.pixels = part.pixels.columns;
     for (const [row, at] of part.indices.entries()) {

@@ -6,9 +6,9 @@ import { formatDuration } from "../../train/index.js";
 import { type FewShotReport, type FewShotSummary, fewShot } from "../../transfer/index.js";
 import { type CommandResult, defineCommand } from "../command.js";
 import { fewshot } from "../definitions.js";
-import { wholeNumber, wholeNumbers } from "../words.js";
+import { UsageError, wholeNumber, wholeNumbers } from "../words.js";
 import { drawnExamples, embedDrawn, embedSource } from "./fewshot-embed.js";
-import { badLines, networkDocument, openNetwork, withProgress } from "./network.js";
+import { backboneDocument, badLines, openFeatures, withProgress } from "./network.js";
 
 /** The share of each class that is named where a source has no test split: the examples are few, so half can be spared. */
 const heldOutShare = 0.5;
@@ -118,6 +118,27 @@ function checkParts(train: ImageSource, test: ImageSource): string[] {
   return without(test).map((name) => `no image of ${name} is there to be named`);
 }
 
+/** BACKBONE SOURCE, or SOURCE with --backbone. */
+function backboneAndSource(args: {
+  readonly checkpoint: string;
+  readonly source?: string | undefined;
+  readonly backbone?: string | undefined;
+}): { readonly backbone: string; readonly source: string } {
+  if (args.backbone === undefined) {
+    if (args.source !== undefined) return { backbone: args.checkpoint, source: args.source };
+    throw new UsageError(`SOURCE is missing: give fovea fewshot BACKBONE SOURCE, or SOURCE --backbone BACKBONE`);
+  }
+  if (args.source === undefined) return { backbone: args.backbone, source: args.checkpoint };
+  throw new UsageError(`two backbones are given, ${args.checkpoint} and --backbone ${args.backbone}; leave one away`);
+}
+
+/** At most so many images, the same share of each class, drawn by seed 0. */
+function atMost(source: ImageSource, most: string | undefined): ImageSource {
+  if (most === undefined) return source;
+  const wanted = wholeNumber(most, "test-images", 1);
+  return wanted < source.length ? holdOut(source, wanted / source.length).held : source;
+}
+
 const percent = (share: number) => (100 * share).toFixed(1);
 
 function summaryText(network: readonly FewShotSummary[], pixels: readonly FewShotSummary[]): string[] {
@@ -138,23 +159,24 @@ export const command = defineCommand(fewshot, async ({ args, json, note }): Prom
   const shots = wholeNumbers(args.shots, "shots", 1);
   const draws = wholeNumber(args.seeds, "seeds", 1);
   const seeds = Array.from({ length: draws }, (_, seed) => seed);
-  const parts = await openParts(args.source, { split: args.split, testSplit: args["test-split"] }, note);
+  const { backbone: spec, source } = backboneAndSource(args);
+  const parts = await openParts(source, { split: args.split, testSplit: args["test-split"] }, note);
   try {
     const train = chosen(parts.train, args.classes);
-    const test = chosen(parts.test, args.classes);
+    const test = atMost(chosen(parts.test, args.classes), args["test-images"]);
     const unnamed = checkParts(train, test);
-    const model = await openNetwork(args, note);
+    const backbone = await openFeatures(spec, args, note);
     try {
       const most = Math.max(...shots);
       const expected = drawnExamples(train, seeds, most).length;
       const [support, queries] = await withProgress(expected + test.length, json, async (onProgress) => [
-        await embedDrawn(model, train, seeds, most, (done) => onProgress(Math.min(done, expected))),
-        await embedSource(model, test, (done) => onProgress(expected + done)),
+        await embedDrawn(backbone, train, seeds, most, (done) => onProgress(Math.min(done, expected))),
+        await embedSource(backbone, test, (done) => onProgress(expected + done)),
       ]);
       const bad = [...support.bad, ...queries.bad];
       for (const line of badLines(bad)) note(line);
       const { classNames } = train;
-      const measure = (kind: "features" | "pixels"): FewShotReport =>
+      const measure = (kind: "features" | "pixels"): Promise<FewShotReport> =>
         fewShot({
           trainFeatures: support[kind],
           trainLabels: support.labels,
@@ -165,20 +187,20 @@ export const command = defineCommand(fewshot, async ({ args, json, note }): Prom
           shots,
           seeds,
         });
-      const report = measure("features");
-      const pixels = measure("pixels").summary;
+      const report = await measure("features");
+      const pixels = (await measure("pixels")).summary;
       const warnings = [...report.warnings, ...unnamed];
       const seconds = (performance.now() - started) / 1000;
       const { results, summary, chance } = report;
       const splits = { train: train.split, test: test.split, heldOut: parts.heldOut };
       return {
         document: {
-          checkpoint: model.path,
-          source: args.source,
+          checkpoint: backbone.path,
+          source,
           splits,
           classNames,
           images: { examples: train.length, named: queries.labels.length, bad },
-          model: networkDocument(model),
+          model: backboneDocument(backbone),
           results,
           summary,
           rawPixels: pixels,
@@ -187,14 +209,14 @@ export const command = defineCommand(fewshot, async ({ args, json, note }): Prom
           seconds,
         },
         text: [
-          `${model.path} on ${args.source}: ${classNames.length} classes, ${queries.labels.length} images to name (${parts.heldOut ? "held out" : test.split}), ${draws} ${draws === 1 ? "draw" : "draws"} of the examples`,
+          `${backbone.path} on ${source}: ${classNames.length} classes, ${queries.labels.length} images to name (${parts.heldOut ? "held out" : test.split}), ${draws} ${draws === 1 ? "draw" : "draws"} of the examples`,
           ...summaryText(summary, pixels),
           `chance ${percent(chance)} %; ${formatDuration(seconds)}`,
           ...warnings.map((warning) => `warning: ${warning}`),
         ].join("\n"),
       };
     } finally {
-      await model.close();
+      await backbone.close();
     }
   } finally {
     await parts.close();

@@ -11,6 +11,7 @@ import {
   type TestViews,
   type TrainedNetwork,
 } from "../../train/index.js";
+import { type Backbone, openBackbone } from "../../transfer/index.js";
 import { type Weights, withClasses } from "../../weights/index.js";
 import { UsageError, wholeNumber, wholeNumbers } from "../words.js";
 
@@ -22,20 +23,46 @@ export interface NetworkArguments {
 
 /** Opens the network that a command was given, for its representation or its classes. */
 export function openNetwork(
-  { checkpoint, device, threads }: NetworkArguments,
+  { checkpoint, ...args }: NetworkArguments,
   note: (text: string) => void,
   use: "represent" | "classify" = "represent",
   batchSize?: number,
   views?: TestViews,
 ): Promise<OpenedModel> {
   return openModel(checkpoint, {
-    device: parseDevice(device),
+    ...computing(args),
     functions: [use],
     ...(batchSize !== undefined && { batchSize }),
     ...(views && { views }),
     note,
-    ...(threads !== undefined && { threads: wholeNumber(threads, "threads", 1) }),
   });
+}
+
+/** Where and with how many threads to compute, as the library takes it. Throws UsageError. */
+export const computing = ({ device, threads }: { readonly device: string; readonly threads?: string | undefined }) => ({
+  device: parseDevice(device),
+  ...(threads !== undefined && { threads: wholeNumber(threads, "threads", 1) }),
+});
+
+export interface BackboneArguments {
+  readonly device: string;
+  readonly threads?: string | undefined;
+  readonly "image-size"?: string | undefined;
+}
+
+/** Opens what gives images their features (see `openBackbone`). */
+export function openFeatures(spec: string, args: BackboneArguments, note: (text: string) => void): Promise<Backbone> {
+  const size = args["image-size"];
+  return openBackbone(spec, {
+    ...computing(args),
+    note,
+    ...(size !== undefined && { imageSize: imageSize(size) }),
+  });
+}
+
+/** What is said of a backbone in JSON documents. */
+export function backboneDocument({ path, kind, imageShape, preprocessing, width, details }: Backbone) {
+  return { checkpoint: path, kind, ...details, width, imageShape, preprocessing };
 }
 
 /** Reads "224" or "384,512" (height, width) given as --image-size. Throws UsageError. */

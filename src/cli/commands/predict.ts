@@ -1,10 +1,19 @@
 /** `fovea predict`: the most probable classes of images, by a network that was trained to tell classes apart. */
-import { imageFiles, type NamedImage } from "../../data/index.js";
-import { classifyImages, type Guess, topClasses } from "../../train/index.js";
+import { type ImageSource, imageFiles, type NamedImage } from "../../data/index.js";
+import {
+  classifyImages,
+  type Guess,
+  imageRows,
+  type LossName,
+  type Representations,
+  type RepresentOptions,
+  topClasses,
+} from "../../train/index.js";
+import { isClassifierPath, openClassifier } from "../../transfer/index.js";
 import { defineCommand } from "../command.js";
 import { predict } from "../definitions.js";
 import { UsageError, wholeNumber } from "../words.js";
-import { badLines, networkDocument, openNetwork, withIds, withProgress } from "./network.js";
+import { badLines, computing, networkDocument, openNetwork, withIds, withProgress } from "./network.js";
 import { readImageOrPaths } from "./stdin.js";
 
 interface Prediction {
@@ -38,30 +47,66 @@ function listing(predictions: readonly Prediction[]): string {
     .join("\n");
 }
 
+/** What names classes: a network of ours with its head, or a classifier that was fitted or exported. */
+interface Namer {
+  readonly loss: LossName;
+  readonly classNames: readonly string[] | undefined;
+  readonly document: unknown;
+  classify(source: ImageSource, options: Pick<RepresentOptions, "onProgress">): Promise<Representations>;
+  close(): Promise<void>;
+}
+
+// Only files that are read in this thread: bytes from standard input cannot be opened by another.
+const pass = { workers: 0, maxBadFraction: 1 } as const;
+
+async function openNamer(
+  args: { readonly checkpoint: string; readonly device: string; readonly threads?: string | undefined },
+  note: (text: string) => void,
+  batchSize: number,
+): Promise<Namer> {
+  if (!isClassifierPath(args.checkpoint)) {
+    const model = await openNetwork(args, note, "classify", batchSize);
+    return {
+      loss: model.loss,
+      classNames: model.classNames,
+      document: networkDocument(model),
+      classify: (source, options) => classifyImages(model.program, source, { ...model, ...pass, ...options }),
+      close: () => model.close(),
+    };
+  }
+  const classifier = await openClassifier(args.checkpoint, { ...computing(args), batchSize, note });
+  const { path, classNames, imageShape, preprocessing, details } = classifier;
+  return {
+    loss: "softmax",
+    classNames,
+    document: { checkpoint: path, imageShape, preprocessing, ...details },
+    classify: (source, options) => imageRows(classifier.logits, source, { ...classifier, ...pass, ...options }),
+    close: () => classifier.close(),
+  };
+}
+
 export const command = defineCommand(predict, async ({ args, rest, json, note }) => {
   const top = wholeNumber(args.top, "top", 1);
   const { source, ids } = withIds(await imageFiles(await placesFrom([args.images, ...rest])));
-  const model = await openNetwork(args, note, "classify", Math.min(source.length, 32));
+  const namer = await openNamer(args, note, Math.min(source.length, 32));
   try {
-    // only files that are read in this thread: bytes from standard input cannot be opened by another
     const { features, width, indices, bad } = await withProgress(
       source.length,
       json || source.length < 32,
-      (progress) =>
-        classifyImages(model.program, source, { ...model, workers: 0, maxBadFraction: 1, onProgress: progress }),
+      (onProgress) => namer.classify(source, { onProgress }),
     );
     const predictions: Prediction[] = [];
     for (const [row, index] of indices.entries()) {
       const logits = features.subarray(row * width, (row + 1) * width);
-      predictions.push({ image: ids.get(index)!, guesses: topClasses(logits, top, model.loss, model.classNames) });
+      predictions.push({ image: ids.get(index)!, guesses: topClasses(logits, top, namer.loss, namer.classNames) });
     }
     for (const line of badLines(bad)) note(line);
     return {
-      document: { predictions, bad, model: networkDocument(model) },
+      document: { predictions, bad, model: namer.document },
       text: listing(predictions),
       failed: bad.length > 0,
     };
   } finally {
-    await model.close();
+    await namer.close();
   }
 });

@@ -1,0 +1,129 @@
+/** The commands that put a backbone to work on other classes, as help shows them. */
+import { defineArguments } from "./command.js";
+import { backbone, device, imageSize, network, seed, source, threads } from "./shared-arguments.js";
+
+export const fit = defineArguments({
+  name: "fit",
+  summary: "Fit a classifier to your own images, one folder a class, and say what accuracy to expect of it",
+  arguments: {
+    images: { ...source, description: `${source.description}; a folder has one folder a class` },
+    backbone: {
+      type: "string",
+      valueHint: "spec",
+      description: `What gives images their features. ${backbone}. runs/quickstart where that is there, else raw pixels, when left out`,
+    },
+    output: { type: "string", valueHint: "folder", description: "Folder to write; models/NAME when left out" },
+    overwrite: { type: "boolean", description: "Replace the classifier that is there" },
+    "image-size": imageSize,
+    methods: {
+      type: "string",
+      valueHint: "list",
+      description: "To choose among: ridge, ridge-loo, knn, prototypes, probe; all but the probe when left out",
+    },
+    folds: { type: "string", valueHint: "n", default: "5", description: "Parts of cross-validation" },
+    split: { type: "string", valueHint: "name", description: "Split of the images; train when left out" },
+    seed,
+    device,
+    threads,
+  },
+  examples: [
+    { line: "fovea fit photos/", does: "a classifier of the folders in photos/, in models/photos" },
+    { line: "fovea fit photos/ --backbone net.onnx --output shoes", does: "on features of any ONNX file" },
+    { line: "fovea predict shoes photo.jpg", does: "use it" },
+  ],
+});
+
+export const fewshot = defineArguments({
+  name: "fewshot",
+  summary: "Measure how well a trained network tells new classes apart from few examples of each",
+  arguments: {
+    checkpoint: { type: "positional", required: true, description: `Backbone. ${backbone}` },
+    source: { ...source, required: false, description: `${source.description}; the classes to tell apart` },
+    backbone: {
+      type: "string",
+      valueHint: "spec",
+      description: "The backbone in another way: fovea fewshot SOURCE --backbone BACKBONE",
+    },
+    "image-size": imageSize,
+    shots: { type: "string", valueHint: "list", default: "1,5,10", description: "Examples of each class" },
+    seeds: {
+      type: "string",
+      valueHint: "n",
+      default: "5",
+      description: "Draws of the examples; the mean is over them",
+    },
+    classes: { type: "string", valueHint: "list", description: "Names of the classes; all when left out" },
+    split: { type: "string", valueHint: "name", description: "Where the examples come from; train when left out" },
+    "test-split": {
+      type: "string",
+      valueHint: "name",
+      description: "Where the images to name come from; test when left out",
+    },
+    "test-images": {
+      type: "string",
+      valueHint: "n",
+      description: "At most so many images to name, the same share of each class; all when left out",
+    },
+    device,
+    threads,
+  },
+  examples: [
+    { line: "fovea fewshot runs/quickstart embedded:sign-digits", does: "1, 5 and 10 shots, mean and 95 % interval" },
+    { line: "fovea fewshot runs/one photos/ --shots 5 --seeds 20 --json", does: "on a folder of your own, as JSON" },
+    { line: "fovea fewshot photos/ --backbone net.onnx --image-size 128", does: "features of any ONNX file" },
+  ],
+});
+
+export const embed = defineArguments({
+  name: "embed",
+  summary: "Write the representation of every image of a source as a safetensors file",
+  arguments: {
+    checkpoint: { type: "positional", required: true, description: `Backbone. ${backbone}` },
+    source,
+    "image-size": imageSize,
+    output: { type: "string", valueHint: "file", default: "embeddings.safetensors", description: "File to write" },
+    split: { type: "string", valueHint: "name", description: "Split of the source; train when left out" },
+    device,
+    threads,
+  },
+  examples: [{ line: "fovea embed runs/quickstart photos/ --output photos.safetensors", does: "one row an image" }],
+});
+
+export const predict = defineArguments({
+  name: "predict",
+  summary: "Name the most probable classes of images",
+  arguments: {
+    checkpoint: {
+      type: "positional",
+      required: true,
+      description: `What \`fovea fit\` wrote, or an ONNX file with logits. ${network}`,
+    },
+    images: {
+      type: "positional",
+      required: true,
+      description: "Files and folders of images, any number; - for an image, or paths one a line, on standard input",
+    },
+    top: { type: "string", valueHint: "n", default: "1", description: "Classes named for each image" },
+    device,
+    threads,
+  },
+  examples: [
+    { line: "fovea predict runs/quickstart photo.jpg --top 5", does: "the five most probable classes" },
+    { line: "fovea predict runs/quickstart photos/ more/one.png --json", does: "every image below a folder, as JSON" },
+    { line: "fovea predict runs/quickstart -", does: "an image, or paths one a line, from a pipe" },
+  ],
+  variadic: true,
+});
+
+export const benchFewshot = defineArguments({
+  name: "bench fewshot",
+  summary: "Measure the ridge fit of the few-shot evaluator on a large support set, beside plain loops",
+  arguments: {
+    classes: { type: "string", valueHint: "n", default: "1000", description: "Classes" },
+    shots: { type: "string", valueHint: "n", default: "10", description: "Examples of each class" },
+    width: { type: "string", valueHint: "n", default: "768", description: "Features of an image" },
+    rounds: { type: "string", valueHint: "n", default: "3", description: "Fits of each, in turn" },
+    threads,
+  },
+  examples: [{ line: "fovea bench fewshot --json", does: "seconds, those of plain loops, their ratio, as JSON" }],
+});
