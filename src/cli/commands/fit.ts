@@ -82,12 +82,12 @@ function warningsOf(source: ImageSource, all: ImageSource, fitted: FittedClassif
     ...(few.length > 0 ? [`fewer than five images of ${few.join(", ")}: expect little of them`] : []),
     ...(copies.length > 0
       ? [
-          `${plural(copies.length, "image")} look exactly like another (${id(copies[0]![0])} like ${id(copies[0]![1])}); they were kept together when measuring`,
+          `${plural(copies.length, "image")} ${copies.length === 1 ? "looks" : "look"} exactly like another (${id(copies[0]![0])} like ${id(copies[0]![1])}); copies were kept together when measuring`,
         ]
       : []),
     ...(contrary.length > 0
       ? [
-          `${plural(contrary.length, "of these")} under another class than their copy, such as ${id(contrary[0]![0])} and ${id(contrary[0]![1])}`,
+          `${contrary.length} of these under another class than its copy, such as ${id(contrary[0]![0])} and ${id(contrary[0]![1])}`,
         ]
       : []),
   ];

@@ -25,6 +25,7 @@ export const nearestNeighbours: Evaluator = {
       classes,
       k: Math.min(k, features.rows),
       temperature: voteTemperature,
+      sharpness: 1,
       bank: Float32Array.from(normalised(features).data),
       labels: Int32Array.from(labels),
     };

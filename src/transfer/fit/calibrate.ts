@@ -43,8 +43,8 @@ export function calibration({ data, rows, columns }: Features, labels: ArrayLike
   return Math.exp((low + high) / 2);
 }
 
-/** The head with its scores multiplied. Votes of neighbours are shares already and stay as they are. */
+/** The head with its scores multiplied. */
 export function scaledHead(head: Head, factor: number): Head {
-  if (head.kind === "neighbours") return head;
+  if (head.kind === "neighbours") return { ...head, sharpness: head.sharpness * factor };
   return { ...head, kernel: head.kernel.map((x) => x * factor), bias: head.bias.map((x) => x * factor) };
 }

@@ -183,7 +183,7 @@ export async function fitClassifier(
   const chosen = nested ? await choose(outer) : last!;
   const fitted = await fitOn(chosen.best, all);
   const factor =
-    fitted.head.kind === "neighbours" || chosen.rows.length === 0
+    chosen.rows.length === 0
       ? 1
       : calibration(
           chosen.scores,

@@ -16,7 +16,7 @@ export async function saveHead(file: string, head: Head): Promise<void> {
     );
     return;
   }
-  const { bank, labels, k, temperature } = head;
+  const { bank, labels, k, temperature, sharpness } = head;
   await writeSafetensors(
     file,
     new Map([
@@ -28,6 +28,7 @@ export async function saveHead(file: string, head: Head): Promise<void> {
       ["classes", `${classes}`],
       ["k", `${k}`],
       ["temperature", `${temperature}`],
+      ["sharpness", `${sharpness}`],
     ]),
   );
 }
@@ -47,15 +48,19 @@ export async function loadHead(file: string): Promise<Head> {
     };
   }
   if (metadata.get("kind") === "neighbours" && bank?.shape.length === 2 && labels?.shape[0] === bank.shape[0]) {
-    const [classes, k, temperature] = ["classes", "k", "temperature"].map((name) => Number(metadata.get(name))) as [
-      number,
-      number,
-      number,
+    const number = (name: string): number => Number(metadata.get(name));
+    const [classes, k, temperature, sharpness] = [
+      number("classes"),
+      number("k"),
+      number("temperature"),
+      number("sharpness"),
     ];
     const stored = labels!.data as Int32Array;
-    if (k >= 1 && k <= stored.length && temperature > 0 && stored.every((label) => label >= 0 && label < classes)) {
+    const known = stored.every((label) => label >= 0 && label < classes);
+    if (known && k >= 1 && k <= stored.length && temperature > 0 && sharpness > 0) {
       const width = bank!.shape[1]!;
-      return { kind: "neighbours", width, classes, k, temperature, bank: bank!.data as Float32Array, labels: stored };
+      const data = bank!.data as Float32Array;
+      return { kind: "neighbours", width, classes, k, temperature, sharpness, bank: data, labels: stored };
     }
   }
   throw new WeightsError(

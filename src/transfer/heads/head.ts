@@ -14,8 +14,8 @@ export interface LinearHead {
 }
 
 /**
- * Votes of the k most similar of stored features, by cosine: logits are the logarithms of each class's share of
- * sum exp(similarity / temperature), so that their softmax is that share.
+ * Votes of the k most similar of stored features, by cosine: logits are `sharpness` times the logarithms of each class's share
+ * of sum exp(similarity / temperature), so that with a sharpness of 1 their softmax is that share.
  */
 export interface NeighbourHead {
   readonly kind: "neighbours";
@@ -23,6 +23,7 @@ export interface NeighbourHead {
   readonly classes: number;
   readonly k: number;
   readonly temperature: number;
+  readonly sharpness: number;
   /** [rows, width], each row of length 1. */
   readonly bank: Float32Array;
   /** Class of each row. */

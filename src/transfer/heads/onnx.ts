@@ -81,7 +81,7 @@ function linearNodes({ kernel, bias, width, classes }: LinearHead, features: str
 }
 
 function neighbourNodes(head: NeighbourHead, features: string): HeadNodes {
-  const { bank, labels, width, classes, k, temperature } = head;
+  const { bank, labels, width, classes, k, temperature, sharpness } = head;
   const rows = labels.length;
   // stored features as columns: the product with them is the similarity
   const columns = new Float32Array(bank.length);
@@ -111,7 +111,8 @@ function neighbourNodes(head: NeighbourHead, features: string): HeadNodes {
       step("Reshape", ["sumsInRow", "asClasses"], ["sums"]),
       step("Div", ["sums", "total"], ["shares"]),
       step("Add", ["shares", "smallest"], ["positiveShares"]),
-      onnxNode("Log", [named("positiveShares")], [classifierPorts.output]),
+      step("Log", ["positiveShares"], ["logShares"]),
+      onnxNode("Mul", [named("logShares"), named("sharpness")], [classifierPorts.output]),
     ],
     initializers: [
       sides("rows", [-1, width]),
@@ -126,6 +127,7 @@ function neighbourNodes(head: NeighbourHead, features: string): HeadNodes {
       floats("temperature", [1], [temperature]),
       floats("classOf", [rows, classes], classOf),
       floats("smallest", [1], [smallestShare]),
+      floats("sharpness", [1], [sharpness]),
     ],
   };
 }

@@ -34,7 +34,7 @@ async function linearScores(
 }
 
 async function neighbourScores(head: NeighbourHead, features: Features, options: ProductOptions): Promise<Features> {
-  const { bank, labels, width, classes, k, temperature } = head;
+  const { bank, labels, width, classes, k, temperature, sharpness } = head;
   const stored = { data: Float64Array.from(bank), rows: labels.length, columns: width };
   const scores = new Float64Array(features.rows * classes);
   for (let first = 0; first < features.rows; first += rowsAtOnce) {
@@ -54,7 +54,7 @@ async function neighbourScores(head: NeighbourHead, features: Features, options:
         scores[at + labels[index]!]! += vote;
         total += vote;
       }
-      for (let c = 0; c < classes; c++) scores[at + c] = Math.log(scores[at + c]! / total + smallestShare);
+      for (let c = 0; c < classes; c++) scores[at + c] = sharpness * Math.log(scores[at + c]! / total + smallestShare);
     }
   }
   return { data: scores, rows: features.rows, columns: classes };
