@@ -7,3 +7,4 @@ export * from "./evaluators/index.js";
 export * from "./fewshot/index.js";
 export * from "./fit/index.js";
 export * from "./heads/index.js";
+export * from "./method.js";
