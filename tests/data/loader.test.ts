@@ -24,9 +24,29 @@ describe("the order of examples", () => {
       fc.property(plans, fc.nat(50), (plan, epoch) => {
         const order = [...epochOrder(plan, epoch).indices];
         const sorted = [...order].sort((a, b) => a - b);
+        if (!plan.evaluation && plan.length < plan.batchSize) return;
         expect(sorted).toEqual(Array.from({ length: plan.length }, (_, i) => i));
         if (!plan.shuffle) expect(order).toEqual(sorted);
         if (plan.shuffle && plan.length > 25) expect(order).not.toEqual([...epochOrder(plan, epoch + 1).indices]);
+      }),
+    );
+  });
+
+  test("of a set smaller than the batch goes through it several times, each time anew", () => {
+    const small = fc.record({ length: fc.integer({ min: 1, max: 9 }), batchSize: fc.integer({ min: 10, max: 40 }) });
+    fc.assert(
+      fc.property(small, fc.integer(), fc.boolean(), (sizes, seed, shuffle) => {
+        const plan: Plan = { ...sizes, seed, shuffle, evaluation: false };
+        const epochs = [0, 1, 2].map((epoch) => epochOrder(plan, epoch));
+        for (const { indices } of epochs) expect(indices).toHaveLength(plan.batchSize);
+        const seen = epochs.flatMap(({ indices }) => [...indices]);
+        const every = Array.from({ length: plan.length }, (_, i) => i);
+        for (let i = 0; i + plan.length <= seen.length; i += plan.length) {
+          const once = seen.slice(i, i + plan.length);
+          expect(shuffle ? once.sort((a, b) => a - b) : once).toEqual(every);
+        }
+        // what is drawn for an example is drawn anew every time
+        expect(epochs.flatMap(({ passes }) => [...passes])).toEqual(seen.map((_, i) => Math.floor(i / plan.length)));
       }),
     );
   });
@@ -35,7 +55,6 @@ describe("the order of examples", () => {
     fc.assert(
       fc.property(plans, (plan) => {
         const each = batchesPerEpoch(plan);
-        if (each === 0) return;
         let position: LoaderPosition = { epoch: 0, batch: 0, ...plan };
         for (let i = 0; i < 2 * each + 1; i++) {
           expect([position.epoch, position.batch]).toEqual([Math.floor(i / each), i % each]);
@@ -205,12 +224,18 @@ describe("evaluation", () => {
     },
   );
 
-  test("a set smaller than the batch is one padded batch in evaluation and an error in training", async () => {
+  test("a set smaller than the batch is one padded batch in evaluation and repeated in training", async () => {
     const options = { batchSize: 50, preprocessing: "decode|value_range", workers: 0 };
     const [batch] = await collect(createLoader(folder, { ...options, evaluation: true }));
     expect(batch!.mask.reduce((a, b) => a + b)).toBe(23);
-    await expect(createLoader(folder, options).next()).rejects.toThrow(
-      /has 23 examples, which do not fill one training batch of 50; use a smaller batch/,
-    );
+    const loader = createLoader(folder, options);
+    expect(await loader.info()).toMatchObject({ batchesPerEpoch: 1, length: 23 });
+    const training = (await loader.next())!;
+    expect(training.mask.every((one) => one === 1)).toBe(true);
+    const counts = new Array<number>(23).fill(0);
+    for (const index of training.indices) counts[index]!++;
+    expect([Math.min(...counts), Math.max(...counts)]).toEqual([2, 3]);
+    expect(loader.position()).toMatchObject({ epoch: 1, batch: 0 });
+    await loader.close();
   });
 });

@@ -243,6 +243,15 @@ test("random_crop takes every place, the last one too, equally often", async () 
   await expect(run("random_crop(6)", grid(4, 5))).rejects.toBeInstanceOf(ExampleError);
 });
 
+test("flip_lr mirrors every image or none where its probability is 1 or 0", async () => {
+  for (let seed = 0; seed < 20; seed++) {
+    expect((await pixels("flip_lr(1)", grid(2, 2), seed)).data[0]).toBe(1);
+    expect((await pixels("flip_lr(0)", grid(2, 2), seed)).data[0]).toBe(0);
+  }
+  expect(describePreprocessing(preprocessing("flip_lr(0.5)|flip_lr(1)"))).toBe("flip_lr|flip_lr(1)");
+  expect(() => preprocessing("flip_lr(2)")).toThrow(/flip_lr/);
+});
+
 test("flip_lr mirrors about half of the images", async () => {
   let flipped = 0;
   for (let seed = 0; seed < 400; seed++) flipped += (await pixels("flip_lr", grid(2, 2), seed)).data[0] === 1 ? 1 : 0;

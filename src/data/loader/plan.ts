@@ -9,7 +9,10 @@ export interface Plan {
   readonly batchSize: number;
   readonly seed: number;
   readonly shuffle: boolean;
-  /** Evaluation: every example exactly once in an epoch, the last batch padded and masked. Training: the uneven rest of an epoch is left out. */
+  /**
+   * Evaluation: every example exactly once in an epoch, the last batch padded and masked. Training: the uneven rest of an epoch is
+   * left out; where one batch takes more examples than there are, it goes through them several times.
+   */
   readonly evaluation: boolean;
   /** The files the examples lie in: training then goes through them file by file. */
   readonly shards?: ShardOrder;
@@ -57,9 +60,9 @@ export interface LoaderPosition {
   readonly length: number;
 }
 
-/** Batches in an epoch. */
+/** Batches in an epoch; in training at least one. */
 export function batchesPerEpoch({ length, batchSize, evaluation }: Plan): number {
-  return evaluation ? Math.ceil(length / batchSize) : Math.floor(length / batchSize);
+  return evaluation ? Math.ceil(length / batchSize) : Math.max(1, Math.floor(length / batchSize));
 }
 
 /**
@@ -67,9 +70,11 @@ export function batchesPerEpoch({ length, batchSize, evaluation }: Plan): number
  * within a few files at a time, the files in a new order each epoch. Mixed sources are drawn from by their weights.
  */
 export function epochOrder(plan: Plan, epoch: number): EpochOrder {
-  const { length, seed, shuffle, shards, parts, evaluation } = plan;
-  if (parts && !evaluation) return mixedOrder(plan, parts, epoch);
+  const { length, batchSize, seed, shuffle, shards, evaluation } = plan;
   const one = { length, ...(shards && { shards }) };
+  // A batch larger than the source (fine-tuning on a few examples of each class) is drawn as if from a mix of it alone.
+  const parts = plan.parts ?? (length < batchSize ? [{ ...one, weight: 1 }] : undefined);
+  if (parts && !evaluation) return mixedOrder(plan, parts, epoch);
   const indices = shuffle ? shuffled(one, seed, epoch) : Int32Array.from({ length }, (_, i) => i);
   return { indices, passes: new Int32Array(length).fill(epoch) };
 }
@@ -174,7 +179,7 @@ export function checkPosition(plan: Plan, position: LoaderPosition): LoaderPosit
 
 /** Checks the numbers of a plan. */
 export function checkPlan(plan: Plan, name: string): void {
-  const { batchSize, length, evaluation, seed } = plan;
+  const { batchSize, length, seed } = plan;
   if (!(Number.isInteger(batchSize) && batchSize >= 1))
     throw new Error(`batchSize must be a whole number from 1, not ${batchSize}.`);
   if (!Number.isSafeInteger(seed)) throw new Error(`seed must be a whole number, not ${seed}.`);
@@ -183,9 +188,4 @@ export function checkPlan(plan: Plan, name: string): void {
   for (const { weight } of plan.parts ?? [])
     if (!(weight > 0 && Number.isFinite(weight))) throw new Error(`weight must be a number above 0, not ${weight}.`);
   if (length === 0) throw new Error(`${name} has no examples.`);
-  if (!evaluation && length < batchSize) {
-    throw new Error(
-      `${name} has ${length} examples, which do not fill one training batch of ${batchSize}; use a smaller batch.`,
-    );
-  }
 }

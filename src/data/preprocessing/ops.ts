@@ -141,11 +141,14 @@ export const opDefinitions: Readonly<Record<string, OpDefinition>> = {
     },
   },
   flip_lr: {
-    summary: "mirror left to right with probability one half",
+    summary: "mirror left to right with a probability, one half when left out",
     random: true,
     changesImage: true,
-    parameters: [],
-    create: () => onPixels("flip_lr", (image, random) => (random.uniform() < 0.5 ? flipLeftRight(image) : image)),
+    parameters: [{ name: "probability", type: "number", default: 0.5, minimum: 0, maximum: 1, written: "byPlace" }],
+    create: (args) => {
+      const probability = args["probability"] as number;
+      return onPixels("flip_lr", (image, random) => (random.uniform() < probability ? flipLeftRight(image) : image));
+    },
   },
   value_range: {
     summary: "turn pixels 0..255 (in_min..in_max) into numbers from vmin to vmax, each one or a tuple by channel",

@@ -191,8 +191,8 @@ export const inceptionCrop = (
     ratio_min: options.ratioMin,
     ratio_max: options.ratioMax,
   });
-/** `flip_lr`: mirrored half of the time. */
-export const flipLr = (): PreprocessingOp => op("flip_lr", []);
+/** `flip_lr`: mirrored half of the time, or with another probability. */
+export const flipLr = (probability?: number): PreprocessingOp => op("flip_lr", [probability]);
 /** `value_range`: 0..255 to vmin..vmax, each one number or one a channel. */
 export const valueRange = (vmin?: number | readonly number[], vmax?: number | readonly number[]): PreprocessingOp =>
   op("value_range", [vmin, vmax]);
