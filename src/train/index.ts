@@ -8,6 +8,7 @@ export * from "./dry-run.js";
 export * from "./durations.js";
 export * from "./evaluate.js";
 export * from "./evaluation-preprocessing.js";
+export * from "./initial-weights.js";
 export * from "./load-model.js";
 export * from "./load-recipe.js";
 export * from "./losses.js";

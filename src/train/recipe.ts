@@ -60,6 +60,11 @@ export const recipeSchema = z
       .optional(),
     seed: z.number().int().min(0).max(0xffff_ffff).default(0),
     model: modelSchema,
+    /**
+     * A trained network to start from, anything that `fovea predict` takes (initial-weights.ts says how): `model` must be its
+     * model, but may take larger images. `fovea finetune` writes such recipes.
+     */
+    initialWeights: z.string().min(1).optional(),
     data: dataSchema,
     batchSize: count.default(128),
     /** Parts a batch is worked through in, their gradients added up; chosen from the model when left out. */

@@ -43,6 +43,8 @@ export interface RunParts {
   /** What the stream `train` is mixed of. */
   readonly trainingParts: readonly LoaderPart[];
   readonly evaluationSource: ImageSource | undefined;
+  /** What is worth telling when it begins. */
+  readonly notes: readonly string[];
   readonly restored: Restored | undefined;
   readonly communicator: Communicator;
   readonly options: TrainOptions;
@@ -104,7 +106,7 @@ export class Run {
     });
     const run = new Run(parts, openLoaders(parts), files, progress);
     if (first && restored) run.best = (await bestSoFar(folder))?.value;
-    for (const note of Object.values(parts.streams).flatMap((source) => source.notes ?? [])) progress.note(note);
+    for (const note of parts.notes) progress.note(note);
     if (communicator.size > 1)
       progress.note(
         `${communicator.size} ranks (${communicator.library}), ${recipe.batchSize / communicator.size} images of each batch on every one`,

@@ -12,6 +12,7 @@ import {
   threadsPerRank,
 } from "./distributed/index.js";
 import type { EvaluationResult } from "./evaluate.js";
+import { startFrom } from "./initial-weights.js";
 import type { MetricsRecord } from "./metrics.js";
 import { type Objective, objectiveKind, type StreamName } from "./objectives/index.js";
 import { openPart, openTrainingData } from "./open-part.js";
@@ -89,9 +90,9 @@ export async function train(recipe: Recipe, options: TrainOptions = {}): Promise
       if (first) loaded = await inspectFolder(recipe, folder, options);
       const kind = objectiveKind(recipe.objective);
       const { data } = recipe;
-      const training = await openTrainingData(recipe, options.sources?.train);
-      if (!options.sources?.train) owned.push(training.source);
-      const trainSource = training.source;
+      const opened = await openTrainingData(recipe, options.sources?.train);
+      if (!options.sources?.train) owned.push(opened.source);
+      const trainSource = opened.source;
       const streams: Record<string, ImageSource> = { train: trainSource };
       if (kind.streams.includes("unlabelled") && data.unlabelled)
         streams["unlabelled"] = await open(options.sources?.unlabelled, data.unlabelled, "train");
@@ -105,14 +106,22 @@ export async function train(recipe: Recipe, options: TrainOptions = {}): Promise
         ...(options.bucketBytes !== undefined && { bucketBytes: options.bucketBytes }),
       });
       objective = prepared.objective;
+      const notes: string[] = [];
+      const { initialWeights } = recipe;
+      const training =
+        first && !loaded && initialWeights !== undefined
+          ? await startFrom(prepared.training, initialWeights, prepared.plan.training, (text) => notes.push(text))
+          : prepared.training;
       const device: Device = parseDevice(recipe.device);
-      program = await compile(prepared.training.source, { device, ...(threads !== undefined && { threads }) });
-      if (first) state = firstState(prepared.training, loaded);
+      program = await compile(training.source, { device, ...(threads !== undefined && { threads }) });
+      if (first) state = firstState(training, loaded);
       return {
         ...prepared,
+        training,
+        notes: [...notes, ...Object.values(streams).flatMap((source) => notesOf(source, recipe.batchSize))],
         program,
         streams: streams as Readonly<Record<StreamName, ImageSource>>,
-        trainingParts: training.parts,
+        trainingParts: opened.parts,
         evaluationSource,
       };
     });
@@ -139,6 +148,16 @@ export async function train(recipe: Recipe, options: TrainOptions = {}): Promise
     await objective?.close?.();
     for (const source of owned) await source.close();
   }
+}
+
+/** What is worth telling of a source that batches of a size are made of. */
+function notesOf({ name, length, notes = [] }: ImageSource, batchSize: number): readonly string[] {
+  if (length >= batchSize) return notes;
+  const times = (batchSize / length).toFixed(1);
+  return [
+    ...notes,
+    `${name} has ${length} images: every batch of ${batchSize} has each about ${times} times, drawn anew`,
+  ];
 }
 
 /** Ranks must have the same recipe and the same data: each takes its part of batches that all of them plan alike. */
