@@ -1,6 +1,6 @@
 // Trains by a recipe: opens what it names, builds and compiles the program, and hands them to a run.
 import type { ImageSource } from "../data/index.js";
-import { compile, type Device, type Feeds, type Program, parseDevice } from "../runtime/index.js";
+import { compile, type Device, type Feeds, type Program, type ProgramSource, parseDevice } from "../runtime/index.js";
 import type { LoadedCheckpoint } from "./checkpoint.js";
 import {
   agree,
@@ -113,7 +113,10 @@ export async function train(recipe: Recipe, options: TrainOptions = {}): Promise
           ? await startFrom(prepared.training, initialWeights, prepared.plan.training, (text) => notes.push(text))
           : prepared.training;
       const device: Device = parseDevice(recipe.device);
-      program = await compile(training.source, { device, ...(threads !== undefined && { threads }) });
+      program = await compile(used(training.source, evaluationSource !== undefined), {
+        device,
+        ...(threads !== undefined && { threads }),
+      });
       if (first) state = firstState(training, loaded);
       return {
         ...prepared,
@@ -148,6 +151,12 @@ export async function train(recipe: Recipe, options: TrainOptions = {}): Promise
     await objective?.close?.();
     for (const source of owned) await source.close();
   }
+}
+
+/** What a run calls of its program: nothing is represented, and evaluated only where there is something to evaluate with. */
+function used({ state, functions }: ProgramSource, evaluates: boolean): ProgramSource {
+  const { evaluate, represent: _, ...steps } = functions;
+  return { state, functions: { ...steps, ...(evaluates && evaluate && { evaluate }) } };
 }
 
 /** What is worth telling of a source that batches of a size are made of. */
