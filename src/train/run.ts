@@ -306,11 +306,11 @@ export class Run {
 
   /** Evaluates without a word: a resumed run that was done already has its line of metrics. */
   private async measure(): Promise<EvaluationResult | undefined> {
-    const { evaluationSource, recipe, program, objective, communicator } = this.parts;
+    const { evaluationSource, recipe, plan, program, objective, communicator } = this.parts;
     const part = recipe.data.evaluation;
     if (!evaluationSource || !part) return undefined;
     this.evaluation = await evaluateSource(program, objective.evaluation, evaluationSource, {
-      batchSize: recipe.batchSize,
+      batchSize: plan.training.evaluationBatchSize * communicator.size,
       preprocessing: part.preprocessing,
       ranks: communicator,
       ...(recipe.data.workers !== undefined && { workers: recipe.data.workers }),

@@ -98,7 +98,10 @@ export function planRun(
       `each of ${ranks} ranks has ${ownBatch} of the ${recipe.batchSize} images of a batch, which ${microbatches} equal microbatches do not make up; a rank needs fewer microbatches than one alone`,
     );
   }
-  const headClasses = objectiveKind(recipe.objective).headClasses(recipe.objective, classes);
+  const kind = objectiveKind(recipe.objective);
+  // as many as a part of a step, where that is all the same: a batch that is worked through in parts may not fit whole
+  const evaluationBatchSize = kind.judgesSingly ? ownBatch / microbatches : ownBatch;
+  const headClasses = kind.headClasses(recipe.objective, classes);
   if (headClasses === 1) {
     throw new RangeError(
       `${trainingParts(recipe)
@@ -131,7 +134,7 @@ export function planRun(
       compute: recipe.compute,
       stepsPerRun: recipe.stepsPerRun,
       totalSteps,
-      evaluationBatchSize: ownBatch,
+      evaluationBatchSize,
       optimizer: { ...recipe.optimizer, ...(schedulePatterns && { schedulePatterns }) },
       schedule: schedule(recipe.schedule),
       ...(recipe.average && { average: averageConfig(recipe.average, context) }),
@@ -142,7 +145,7 @@ export function planRun(
       image,
       batchSize: ownBatch,
       ...(unlabelledBatchSize !== undefined && { unlabelledBatchSize: unlabelledBatchSize / ranks }),
-      evaluationBatchSize: ownBatch,
+      evaluationBatchSize,
       classes,
       ...(recipe.mixup.alpha > 0 && { mixup: recipe.mixup }),
       valueRange: commonRange(pipelines),

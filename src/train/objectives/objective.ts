@@ -83,6 +83,8 @@ export interface ObjectiveKind<Settings> {
   readonly probabilities: "softmax" | "sigmoid" | undefined;
   /** Can images be mixed, and what they are trained towards with them? */
   readonly mixes?: boolean;
+  /** Is an image judged by itself, so that an evaluation may take fewer at once than a step does? */
+  readonly judgesSingly?: boolean;
   open(settings: Settings, context: ObjectiveContext): Promise<Objective> | Objective;
 }
 

@@ -12,5 +12,6 @@ export const sigmoid: ObjectiveKind<z.output<typeof sigmoidSchema>> = {
   headClasses: (_, classes) => classes,
   probabilities: "sigmoid",
   mixes: true,
+  judgesSingly: true,
   open: (_, context) => classification({ loss: "sigmoid", labelSmoothing: 0 }, context),
 };

@@ -14,5 +14,6 @@ export const softmax: ObjectiveKind<z.output<typeof softmaxSchema>> = {
   headClasses: (_, classes) => classes,
   probabilities: "softmax",
   mixes: true,
+  judgesSingly: true,
   open: ({ labelSmoothing }, context) => classification({ loss: "softmax", labelSmoothing }, context),
 };
