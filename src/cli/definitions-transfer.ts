@@ -127,3 +127,71 @@ export const benchFewshot = defineArguments({
   },
   examples: [{ line: "fovea bench fewshot --json", does: "seconds, those of plain loops, their ratio, as JSON" }],
 });
+
+export const finetune = defineArguments({
+  name: "finetune",
+  summary: "Train a whole network on other classes by a published rule; any setting can be changed as in fovea train",
+  arguments: {
+    backbone: { type: "positional", required: true, description: network },
+    source,
+    rule: {
+      type: "string",
+      valueHint: "bit|vit|augreg|vtab",
+      description: "Whose steps, rates, sizes and augmentations; bit for ResNets and vit for others when left out",
+    },
+    task: {
+      type: "string",
+      valueHint: "name",
+      description: "A data set that the rule treats apart, such as cifar-100, flowers, vtab, dsprites-location",
+    },
+    shots: { type: "string", valueHint: "k", description: "Train on so many images of each class; all when left out" },
+    test: {
+      type: "string",
+      valueHint: "source",
+      description: "Images to judge on; the source's test split, or else a part held out, when left out",
+    },
+    holdout: {
+      type: "string",
+      valueHint: "share",
+      default: "0.2",
+      description: "The part of each class held out where there is no test split; 0 for none",
+    },
+    steps: { type: "string", valueHint: "n", description: "Another length than the rule's; its schedule is stretched" },
+    batch: {
+      type: "string",
+      valueHint: "n",
+      description: "Another batch than the rule's; bit takes 128 at a lower rate",
+    },
+    "image-size": {
+      type: "string",
+      valueHint: "n",
+      description: "Another side of the images than the rule's, in pixels; positions are resized to it",
+    },
+    seed,
+    output: { type: "string", valueHint: "folder", description: "Folder of the run; runs/finetune when left out" },
+    memory: {
+      type: "string",
+      valueHint: "size",
+      description: "Largest memory, as 2GB: batches are worked through in parts that fit; what is free when left out",
+    },
+    resume: { type: "boolean", description: "Go on from the newest checkpoint in the folder, as if never stopped" },
+    overwrite: { type: "boolean", description: "Replace the run that is in the folder" },
+    "dry-run": { type: "boolean", description: "Print parameters, FLOPs, memory, steps and expected time, and stop" },
+  },
+  examples: [
+    {
+      line: "fovea finetune runs/quickstart photos/ --image-size 64 --batch 128",
+      does: "the quickstart's network on your own classes",
+    },
+    { line: "fovea finetune augreg:S/16 photos/ --rule augreg --dry-run", does: "what it would cost" },
+    {
+      line: "fovea finetune BiT-M-R50x1.npz cifar-10-binary/ --shots 10 --batch 128 --output runs/ten",
+      does: "BiT-HyperRule on ten images of each class",
+    },
+    {
+      line: "fovea finetune runs/quickstart photos/ --optimizer.learningRate=0.003 --resume",
+      does: "with a setting changed; go on after an interruption",
+    },
+  ],
+  overrides: true,
+});

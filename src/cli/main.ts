@@ -28,6 +28,7 @@ const commands: readonly Entry[] = [
   entry(definitions.train, () => import("./commands/train.js")),
   entry(definitions.fit, () => import("./commands/fit.js")),
   entry(definitions.predict, () => import("./commands/predict.js")),
+  entry(definitions.finetune, () => import("./commands/finetune.js")),
   entry(definitions.fewshot, () => import("./commands/fewshot.js")),
   entry(definitions.embed, () => import("./commands/embed.js")),
   entry(definitions.pseudoLabel, () => import("./commands/pseudo-label.js")),

@@ -18,8 +18,6 @@ export async function inspectFolder(
   options: { readonly resume?: boolean; readonly overwrite?: boolean },
 ): Promise<LoadedCheckpoint | undefined> {
   const recipePath = join(folder, resolvedRecipeFile);
-  const { checkpoints, damaged } = await listCheckpoints(checkpointFolder(folder));
-  const exists = checkpoints.length + damaged.length > 0;
   if (options.resume) {
     const before = await readFile(recipePath, "utf8").catch(() => undefined);
     if (before === undefined)
@@ -32,12 +30,17 @@ export async function inspectFolder(
     }
     return await latestCheckpoint(checkpointFolder(folder));
   }
-  if (exists && !options.overwrite) {
-    throw new TrainError(
-      `${folder} already holds a run; continue it with --resume, replace it with --overwrite, or choose another --output`,
-    );
-  }
+  if (!options.overwrite) await requireNoRun(folder);
   return undefined;
+}
+
+/** Throws TrainError where a folder holds a run that has saved something. */
+export async function requireNoRun(folder: string): Promise<void> {
+  const { checkpoints, damaged } = await listCheckpoints(checkpointFolder(folder));
+  if (checkpoints.length + damaged.length === 0) return;
+  throw new TrainError(
+    `${folder} already holds a run; continue it with --resume, replace it with --overwrite, or choose another --output`,
+  );
 }
 
 /** Makes the folder of a new run; what another left in it goes. */

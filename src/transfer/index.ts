@@ -5,6 +5,7 @@ export * from "./backbone-features.js";
 export * from "./classifier/index.js";
 export * from "./evaluators/index.js";
 export * from "./fewshot/index.js";
+export * from "./finetune/index.js";
 export * from "./fit/index.js";
 export * from "./heads/index.js";
 export * from "./method.js";

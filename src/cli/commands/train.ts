@@ -81,10 +81,18 @@ function trainText(result: TrainResult): string {
 /** What a rank other than the first gives: the first one prints for all. */
 const quiet = (failed: boolean): CommandResult => ({ document: undefined, text: "", failed, quiet: true });
 
-export const command = defineCommand(train, async ({ args, overrides, json, note }): Promise<CommandResult> => {
-  const output = args.output === undefined ? [] : [{ path: "output", value: args.output }];
-  const load = () => loadRecipe(args.recipe, [...overrides, ...output]);
-  const memory = args.memory === undefined ? undefined : parseBytes(args.memory);
+export interface TrainingCommand {
+  /** The recipe, on every rank alike. */
+  load(): Promise<Recipe>;
+  readonly args: { readonly "dry-run"?: boolean; readonly resume?: boolean; readonly overwrite?: boolean };
+  /** The most bytes to take; no matter how many when left out. */
+  readonly memory?: number | undefined;
+  readonly json: boolean;
+  note(text: string): void;
+}
+
+/** Trains by a recipe, alone or among ranks, or says what it would cost. */
+export async function runTraining({ load, args, memory, json, note }: TrainingCommand): Promise<CommandResult> {
   if (args["dry-run"]) {
     if ((launchOf()?.rank ?? 0) > 0) return quiet(false);
     const found = await dryRun(await load(), { ...(memory !== undefined && { memory }) });
@@ -121,4 +129,15 @@ export const command = defineCommand(train, async ({ args, overrides, json, note
     release();
     await communicator.close();
   }
+}
+
+export const command = defineCommand(train, ({ args, overrides, json, note }): Promise<CommandResult> => {
+  const output = args.output === undefined ? [] : [{ path: "output", value: args.output }];
+  return runTraining({
+    load: () => loadRecipe(args.recipe, [...overrides, ...output]),
+    args,
+    memory: args.memory === undefined ? undefined : parseBytes(args.memory),
+    json,
+    note,
+  });
 });

@@ -1,0 +1,87 @@
+/** What a fine-tuning rule decides, in one form for all of them, and the preprocessing that follows from it. */
+import { describePreprocessing, preprocessing } from "../../data/index.js";
+import type { MixupSettings, RecipeInput, TrainedNetwork } from "../../train/index.js";
+import { TransferError } from "../method.js";
+
+/** Everything of a fine-tuning but the network and the images: SGD with momentum 0.9 and no weight decay in every rule. */
+export interface FineTuningPlan {
+  readonly steps: number;
+  readonly batchSize: number;
+  /** At its peak. */
+  readonly learningRate: number;
+  readonly schedule: NonNullable<RecipeInput["schedule"]>;
+  /** Gradients are scaled down to this norm; not at all when left out. */
+  readonly clipNorm?: number;
+  readonly mixup: MixupSettings;
+  /** Side that training images are resized to, whatever their aspect ratio, in pixels. */
+  readonly resize: number;
+  /** Side of what the network sees: of a random crop of the resized training image, and of the resized test image. */
+  readonly crop: number;
+  /** Training images are mirrored half of the time, every time or never. */
+  readonly flip: "random" | "always" | "none";
+}
+
+/** What a rule looks at. */
+export interface RuleData {
+  /** Training images. */
+  readonly examples: number;
+  /** Height and width of the images as they are stored, in pixels. */
+  readonly imageSize: readonly [height: number, width: number];
+  /** The data set's name where a rule knows it: `cifar-100`, or a VTAB task such as `dsprites-location`. */
+  readonly task?: string;
+}
+
+/** What may be chosen in place of what a rule says. */
+export interface RuleChoices {
+  readonly learningRate?: number;
+  /** The schedule is stretched to them. */
+  readonly steps?: number;
+  readonly batchSize?: number;
+  /** Side of what the network sees; training images are resized in proportion. */
+  readonly crop?: number;
+}
+
+/** Throws TransferError for choices and data that mean nothing. */
+export function checkRule({ examples, imageSize }: RuleData, choices: RuleChoices): void {
+  const whole = (value: number) => Number.isInteger(value) && value >= 1;
+  if (!whole(examples)) throw new TransferError(`a rule for ${examples} training images; give a whole number from 1`);
+  if (!imageSize.every(whole))
+    throw new TransferError(`images of ${imageSize.join(" x ")} pixels; give height and width, whole numbers from 1`);
+  for (const name of ["steps", "batchSize", "crop"] as const) {
+    const value = choices[name];
+    if (value !== undefined && !whole(value))
+      throw new TransferError(`${name} is ${value}; give a whole number from 1`);
+  }
+  const { learningRate } = choices;
+  if (learningRate !== undefined && !(learningRate > 0 && Number.isFinite(learningRate)))
+    throw new TransferError(`learningRate is ${learningRate}; give a number above 0`);
+}
+
+/** The sides of training images, `resize` and `crop`, for another crop: in proportion. */
+export function scaledSides(
+  sides: { readonly resize: number; readonly crop: number },
+  crop = sides.crop,
+): { readonly resize: number; readonly crop: number } {
+  return { resize: Math.round((sides.resize * crop) / sides.crop), crop };
+}
+
+/** Preprocessing of a plan's training and test images for a network, in its string form; pixels are scaled as the network knows them. */
+export function planPreprocessing(
+  { resize, crop, flip }: Pick<FineTuningPlan, "resize" | "crop" | "flip">,
+  network: Pick<TrainedNetwork, "imageShape" | "preprocessing">,
+): { readonly train: string; readonly test: string } {
+  const decode = network.imageShape[2] === 1 ? "decode(1)" : "decode";
+  const scaling = scalingOf(network.preprocessing);
+  const flips = { random: ["flip_lr"], always: ["flip_lr(1)"], none: [] }[flip];
+  const cropped = crop < resize ? [`random_crop(${crop})`] : [];
+  return {
+    train: [decode, `resize(${resize})`, ...cropped, ...flips, scaling].join("|"),
+    test: [decode, `resize(${crop})`, scaling].join("|"),
+  };
+}
+
+/** How a preprocessing scales pixels; to [-1, 1], as every published network here wants them, where it does not say. */
+function scalingOf(text: string): string {
+  const scaling = preprocessing(text).filter(({ name }) => name === "value_range" || name === "standardise");
+  return scaling.length === 0 ? "value_range(-1,1)" : describePreprocessing(scaling);
+}
