@@ -267,6 +267,7 @@ const patchSettings = { embedding: 6, hidden: 10, dropout: 0 };
 const jigsawSettings = { name: "jigsaw", permutations, subset, ...patchSettings } as const;
 const relativeSettings = { name: "relativePatch", ...patchSettings } as const;
 
+/** Objectives of whole images. */
 export const objectiveCases: readonly ObjectiveCase[] = [
   { title: "softmax", settings: { name: "softmax" }, plain: softmaxAnswers, initialLoss: Math.log(classes) },
   {
@@ -291,6 +292,10 @@ export const objectiveCases: readonly ObjectiveCase[] = [
     plain: exemplarAnswers(false),
     wholeBatch: true,
   },
+];
+
+/** Objectives of the patches of an image. */
+export const patchCases: readonly ObjectiveCase[] = [
   {
     title: "jigsaw",
     settings: jigsawSettings,
