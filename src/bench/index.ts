@@ -13,3 +13,4 @@ export { benchFewShot, type FewShotBench, type FewShotBenchOptions } from "./few
 export { benchInference, type InferenceBench, type InferenceBenchOptions, type InferenceRates } from "./inference.js";
 export { integerRate } from "./integer-rate.js";
 export { plainResNet, plainViT } from "./plain-graph.js";
+export * from "./suite/index.js";

@@ -30,6 +30,7 @@ const commands: readonly Entry[] = [
   entry(definitions.predict, () => import("./commands/predict.js")),
   entry(definitions.finetune, () => import("./commands/finetune.js")),
   entry(definitions.fewshot, () => import("./commands/fewshot.js")),
+  entry(definitions.vtab, () => import("./commands/vtab.js")),
   entry(definitions.embed, () => import("./commands/embed.js")),
   entry(definitions.pseudoLabel, () => import("./commands/pseudo-label.js")),
   entry(definitions.convert, () => import("./commands/convert.js")),

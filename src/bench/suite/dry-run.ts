@@ -1,0 +1,85 @@
+/** What a benchmark would cost: images that must pass the backbone, fits, and the time that the backbone's own speed gives. */
+import { openBackbone } from "../../transfer/index.js";
+import { findTasks, type MissingTask, type SuiteOptions } from "./benchmark.js";
+import { planJobs } from "./jobs.js";
+import { methodNamed } from "./methods.js";
+import { partSizes } from "./protocol.js";
+import { chooseTasks, tasksOf } from "./suites.js";
+import { sweepSettings } from "./sweep.js";
+
+export interface SuitePlan {
+  readonly tasks: readonly {
+    readonly name: string;
+    readonly title: string;
+    readonly train: number;
+    readonly test: number;
+    readonly order: string;
+    readonly licence: string;
+  }[];
+  readonly missing: readonly MissingTask[];
+  /** Settings that are chosen among. */
+  readonly settings: number;
+  /** Images whose features are worked out; images that pass the network in training where it is trained. */
+  readonly images: number;
+  /** Classifiers fitted or networks trained. */
+  readonly fits: number;
+  /** Images a second that the backbone represents, as measured on a few; reading and drawing images comes on top. */
+  readonly rate: number;
+  /** Seconds expected of the backbone alone, were nothing done yet. */
+  readonly seconds: number;
+}
+
+/** Runs that the rate is measured over, after one that is not counted. */
+const measuredRuns = 3;
+/** A training step costs about three times the forward pass: forward, and backward by inputs and by parameters. */
+const trainingPasses = 3;
+
+/** Plans a benchmark without running it. Opens the backbone and runs a few batches to know its speed. */
+export async function planSuite(options: SuiteOptions): Promise<SuitePlan> {
+  const { suite, data, seeds, seededDraws } = options;
+  const method = methodNamed(options.method);
+  const settings = sweepSettings(options.sweep, method.settings, options.trials);
+  const { found, missing } = await findTasks(chooseTasks(tasksOf(suite, data), options.tasks), data);
+  const jobs = planJobs({ tasks: found, features: method.kind === "features", seeds, seededDraws, settings });
+  const fits = jobs.filter(({ kind }) => kind !== "features").length;
+  const images =
+    method.kind === "features"
+      ? jobs.reduce((sum, job) => sum + (job.kind === "features" ? job.images : 0), 0)
+      : seeds.length *
+        found.length *
+        settings.reduce((sum, { steps = 0, batchSize = 512 }) => sum + steps * batchSize, 0);
+  const rate = await measureRate(options);
+  const seconds = (images * (method.kind === "features" ? 1 : trainingPasses)) / rate;
+  return {
+    tasks: found.map(({ name, title, sizes, origin }) => {
+      const { train800, validation200, test } = partSizes(sizes);
+      return { name, title, train: train800 + validation200, test, order: origin.order, licence: origin.licence };
+    }),
+    missing,
+    settings: settings.length,
+    images,
+    fits,
+    rate,
+    seconds,
+  };
+}
+
+async function measureRate({ backbone: spec, imageSize, threads, note }: SuiteOptions): Promise<number> {
+  const backbone = await openBackbone(spec, {
+    ...(imageSize !== undefined && { imageSize }),
+    ...(threads !== undefined && { threads }),
+    ...(note && { note }),
+  });
+  try {
+    const { batchSize, imageShape, represent } = backbone;
+    const [height, width, channels] = imageShape;
+    // Arrays that are given may be taken over, so each run has its own.
+    const batch = (): { image: Float32Array } => ({ image: new Float32Array(batchSize * height * width * channels) });
+    await represent(batch());
+    const started = performance.now();
+    for (let run = 0; run < measuredRuns; run++) await represent(batch());
+    return (measuredRuns * batchSize * 1000) / (performance.now() - started);
+  } finally {
+    await backbone.close();
+  }
+}
