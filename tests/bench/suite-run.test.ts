@@ -6,18 +6,23 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import {
+  methodNamed,
   publishedTasks,
   runSuite,
+  type SuiteMethod,
   type SuiteOptions,
   type SuiteReport,
   suiteHtml,
   tableText,
 } from "../../src/bench/index.js";
+import { openContext } from "../../src/bench/suite/context.js";
 import { embeddedTasks } from "../../src/bench/suite/embedded/index.js";
+import { planJobs, runJobs } from "../../src/bench/suite/jobs.js";
 import { cutPart, cutTrain1000 } from "../../src/bench/suite/protocol.js";
 import type { ImageSource } from "../../src/data/index.js";
 import { backboneFeatures, openBackbone, ridgeClassifier } from "../../src/transfer/index.js";
 import { fovea } from "../support/command-line.js";
+import { trainTiny } from "../support/trained-run.js";
 
 const root = mkdtempSync(join(tmpdir(), "fovea-suite-"));
 afterAll(() => rmSync(root, { recursive: true, force: true }));
@@ -122,6 +127,31 @@ describe("a benchmark", () => {
     const folder = join(root, "ranks");
     const ranks = await Promise.all([0, 1].map((rank) => runSuite({ ...options, folder, rank: { rank, size: 2 } })));
     expect(accuracies(ranks[0]!)).toEqual(accuracies(plain));
+  });
+
+  it("hands training methods the images and keeps what they come to", async () => {
+    const { kind, ...rest } = methodNamed("finetune-vtab");
+    if (kind !== "images") throw new Error("fine-tuning works on images");
+    const settings = [{ learningRate: 0.01, steps: 4, batchSize: 8 }];
+    const context = await openContext({
+      suite: "embedded",
+      tasks: embeddedTasks,
+      method: { ...rest, kind, settings } as SuiteMethod,
+      settings,
+      seededDraws: false,
+      backbone: await trainTiny(join(root, "run")),
+      imageSize: 16,
+      folder: join(root, "trained"),
+      threads: 1,
+    });
+    const tasks = embeddedTasks.filter(({ name }) => name === "sign-digits");
+    const jobs = planJobs({ tasks, features: false, seeds: [0], seededDraws: false, settings });
+    expect(jobs.map(({ kind: of }) => of)).toEqual(["final"]);
+    await runJobs(jobs, [context], { isDone: context.isDone });
+    const found = await context.finalResult("sign-digits", 0);
+    expect(found).toMatchObject({ images: 562, unreadable: 0, setting: settings[0] });
+    expect(found!.accuracy * 562).toBeCloseTo(Math.round(found!.accuracy * 562), 6);
+    await context.close();
   });
 
   it("is printed and reported with its means", () => {

@@ -217,8 +217,8 @@ async function neededJobs(jobs: readonly Job[], context: SuiteContext): Promise<
 const lookAgain = 250;
 
 /**
- * One rank's share: every size-th of all jobs, each begun when what it needs is in the folder. The first rank ends when all
- * are done. Shares follow from the plan alone: what is left to do may look different to a rank that starts later.
+ * One rank's share: every size-th of all jobs, each begun when what it needs is in the folder. Ends when all are done, so that
+ * every rank can report. Shares follow from the plan alone: what is left to do may look different to a rank that starts later.
  */
 async function runShare(
   jobs: readonly Job[],
@@ -243,7 +243,7 @@ async function runShare(
     }
     onDone(job, before);
   }
-  if (rank === 0) for (const job of needed) await waitFor(job);
+  for (const job of needed) await waitFor(job);
 }
 
 async function reportTask(task: Task, seeds: readonly number[], context: SuiteContext): Promise<TaskReport> {

@@ -34,6 +34,10 @@ const measuredRuns = 3;
 /** A training step costs about three times the forward pass: forward, and backward by inputs and by parameters. */
 const trainingPasses = 3;
 
+/** Of methods whose settings do not say: BiT's rule for small sets (papers.md 2.3). */
+const usualSteps = 500;
+const usualBatch = 512;
+
 /** Plans a benchmark without running it. Opens the backbone and runs a few batches to know its speed. */
 export async function planSuite(options: SuiteOptions): Promise<SuitePlan> {
   const { suite, data, seeds, seededDraws } = options;
@@ -47,7 +51,7 @@ export async function planSuite(options: SuiteOptions): Promise<SuitePlan> {
       ? jobs.reduce((sum, job) => sum + (job.kind === "features" ? job.images : 0), 0)
       : seeds.length *
         found.length *
-        settings.reduce((sum, { steps = 0, batchSize = 512 }) => sum + steps * batchSize, 0);
+        settings.reduce((sum, { steps = usualSteps, batchSize = usualBatch }) => sum + steps * batchSize, 0);
   const rate = await measureRate(options);
   const seconds = (images * (method.kind === "features" ? 1 : trainingPasses)) / rate;
   return {

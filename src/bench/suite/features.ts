@@ -28,6 +28,8 @@ export async function makeFeatures(
 ): Promise<PartFeatures> {
   const { features, labels, bad } = await backboneFeatures(backbone, source, {
     preprocessing,
+    // Threads that decode cost more to start than so few pixels of a thousand images; a network is worth them.
+    ...(backbone.kind === "pixels" && { workers: 0 }),
     ...(onProgress && { onProgress }),
     ...(signal && { signal }),
   });

@@ -138,6 +138,11 @@ export const command = defineCommand(vtab, async ({ args, json, note }): Promise
       note(`wrote ${join(args.report)}`);
     }
     return { document: { ...report, ...(baseline && { baseline }) }, text: reportText(report, baseline) };
+  } catch (error) {
+    if (!signal.aborted) throw error;
+    throw new Error(`stopped; what was done is kept in ${args.output}, and the same command goes on from there`, {
+      cause: error,
+    });
   } finally {
     release();
   }
