@@ -99,8 +99,8 @@ function matchTruth(
   queries: DescribedSet,
   candidates: DescribedSet,
 ): Truth {
-  // Ids begin with where the images lie.
-  const numbers = (set: DescribedSet) => new Map(set.ids.map((id, i) => [id.split(/[\\/]/).slice(-3).join("/"), i]));
+  // Ids begin with where the images lie: a folder, or a tar and a colon.
+  const numbers = (set: DescribedSet) => new Map(set.ids.map((id, i) => [id.split(/[\\/:]/).slice(-3).join("/"), i]));
   const [left, right] = [numbers(queries), numbers(candidates)];
   const truth = new Map(
     listed.map(([a, b, , judgement]) => {
