@@ -125,8 +125,14 @@ export const dedup = defineArguments({
     neighbours: {
       type: "string",
       valueHint: "n",
-      default: "8",
+      default: "6",
       description: "And with each image so many that look nearest by a thumbnail; 0 for none",
+    },
+    crops: {
+      type: "boolean",
+      default: true,
+      description:
+        "Seek neighbours by parts of the thumbnails too, which finds crops at six times the work (--no-crops: do not)",
     },
     threshold: {
       type: "string",

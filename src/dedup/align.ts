@@ -20,6 +20,8 @@ export interface Thumbnail {
   readonly half: Float32Array;
   /** `full` less the mean of the 5 x 5 pixels around each. */
   readonly detail: Float32Array;
+  /** The rows and columns within a frame of one level, if there is one; frames are alike around all pictures and are not compared. */
+  readonly content: { readonly top: number; readonly bottom: number; readonly left: number; readonly right: number };
 }
 
 /** How one picture lies in another: pixel (x, y) of the second shows what is at (x - 15.5) * scaleX + 15.5 + shiftX of the first, and so along y. */
@@ -35,7 +37,7 @@ export interface Alignment extends Placement {
   readonly luminance: number;
   /** Correlation of the detail there. */
   readonly detail: number;
-  /** Share of the second picture that the first shows. */
+  /** Share of the second picture's content that the first shows. */
   readonly overlap: number;
 }
 
@@ -49,7 +51,36 @@ export function prepareThumbnail(luminance: ArrayLike<number>): Thumbnail {
       small[y * half + x] = (full[at]! + full[at + 1]! + full[at + side]! + full[at + side + 1]!) / 4;
     }
   }
-  return { full, half: small, detail: detailOf(full) };
+  return { full, half: small, detail: detailOf(full), content: contentOf(full) };
+}
+
+/** Levels that the pixels of a frame may differ by: what JPEG makes of one level. */
+const frameLevels = 6;
+/** A frame takes no more than this share of a side from either end. */
+const widestFrame = 0.375;
+
+/** What is inside of the rows and columns at the border that have one level. */
+function contentOf(full: Float32Array): Thumbnail["content"] {
+  const isFrame = (line: number, along: number, across: number): boolean => {
+    let low = Number.POSITIVE_INFINITY;
+    let high = Number.NEGATIVE_INFINITY;
+    for (let i = 0; i < side; i++) {
+      const value = full[line * across + i * along]!;
+      low = Math.min(low, value);
+      high = Math.max(high, value);
+    }
+    return high - low <= frameLevels;
+  };
+  const most = Math.floor(side * widestFrame);
+  const from = (along: number, across: number): [number, number] => {
+    let [first, last] = [0, side - 1];
+    while (first < most && isFrame(first, along, across)) first++;
+    while (side - 1 - last < most && isFrame(last, along, across)) last--;
+    return [first, last];
+  };
+  const [top, bottom] = from(1, side);
+  const [left, right] = from(side, 1);
+  return { top, bottom, left, right };
 }
 
 function detailOf(full: Float32Array): Float32Array {
@@ -204,7 +235,7 @@ export function align(a: Thumbnail, b: Thumbnail, start: Placement = coarseAlign
   let current: Placement = start;
   let best: { placement: Placement; correlation: number; overlap: number } | undefined;
   for (let step = 0; step <= mostSteps; step++) {
-    const found = normalEquations(a.full, b.full, current);
+    const found = normalEquations(a, b, current);
     if (found.overlap < leastOverlap) break;
     if (best && found.correlation <= best.correlation - 1e-4) break;
     if (!best || found.correlation > best.correlation)
@@ -236,16 +267,16 @@ interface Axis {
   readonly last: number;
 }
 
-function axisOf(scale: number, shift: number): Axis {
+function axisOf(scale: number, shift: number, [from, to]: Range, [first0, last0]: Range): Axis {
   const before = new Int32Array(side);
   const fraction = new Float64Array(side);
   let first = side;
   let last = -1;
-  for (let i = 0; i < side; i++) {
+  for (let i = first0; i <= last0; i++) {
     const place = (i - middle) * scale + middle + shift;
     // Half a pixel beyond the outer centres still belongs to the picture.
-    if (place < -0.5 || place > side - 0.5) continue;
-    const inside = Math.min(Math.max(place, 0), side - 1);
+    if (place < from - 0.5 || place > to + 0.5) continue;
+    const inside = Math.min(Math.max(place, from), to);
     before[i] = Math.min(Math.floor(inside), side - 2);
     fraction[i] = inside - before[i]!;
     first = Math.min(first, i);
@@ -254,17 +285,36 @@ function axisOf(scale: number, shift: number): Axis {
   return { before, fraction, first, last };
 }
 
-const overlapOf = (rows: Axis, columns: Axis): number =>
-  (Math.max(0, rows.last - rows.first + 1) * Math.max(0, columns.last - columns.first + 1)) / (side * side);
+/** The first and last row or column. */
+type Range = readonly [number, number];
+
+/** Where both pictures' contents meet, along both axes. */
+function axesOf(
+  a: Thumbnail,
+  b: Thumbnail,
+  { scaleX, scaleY, shiftX, shiftY }: Placement,
+): { rows: Axis; columns: Axis } {
+  return {
+    rows: axisOf(scaleY, shiftY, [a.content.top, a.content.bottom], [b.content.top, b.content.bottom]),
+    columns: axisOf(scaleX, shiftX, [a.content.left, a.content.right], [b.content.left, b.content.right]),
+  };
+}
+
+/** The share of the second picture's content that is compared. */
+function overlapOf(rows: Axis, columns: Axis, { content }: Thumbnail): number {
+  const count = (axis: Axis) => Math.max(0, axis.last - axis.first + 1);
+  const all = (content.bottom - content.top + 1) * (content.right - content.left + 1);
+  return (count(rows) * count(columns)) / all;
+}
 
 /**
  * The normal equations of b ≈ gain · a(placement) + offset, linear in small changes of the placement: a 6 x 7 matrix whose unknowns are
  * gain times the changes of scaleX, scaleY, shiftX, shiftY, then gain and offset.
  */
-function normalEquations(a: Float32Array, b: Float32Array, { scaleX, scaleY, shiftX, shiftY }: Placement) {
-  const columns = axisOf(scaleX, shiftX);
-  const rows = axisOf(scaleY, shiftY);
-  const overlap = overlapOf(rows, columns);
+function normalEquations(first: Thumbnail, second: Thumbnail, placement: Placement) {
+  const { rows, columns } = axesOf(first, second, placement);
+  const overlap = overlapOf(rows, columns, second);
+  const [a, b] = [first.full, second.full];
   const matrix = new Float64Array(6 * 7);
   const row = new Float64Array(7);
   let count = 0;
@@ -329,9 +379,8 @@ function solveSix(matrix: Float64Array): Float64Array | undefined {
 }
 
 /** The correlation of the detail of both pictures, the first laid over the second. */
-function detailAt(a: Thumbnail, b: Thumbnail, { scaleX, scaleY, shiftX, shiftY }: Placement): number {
-  const columns = axisOf(scaleX, shiftX);
-  const rows = axisOf(scaleY, shiftY);
+function detailAt(a: Thumbnail, b: Thumbnail, placement: Placement): number {
+  const { rows, columns } = axesOf(a, b, placement);
   let [count, sumA, sumB, squaresA, squaresB, products] = [0, 0, 0, 0, 0, 0];
   for (let y = rows.first; y <= rows.last; y++) {
     const top = rows.before[y]! * side;

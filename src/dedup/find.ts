@@ -9,7 +9,7 @@ import { components } from "./groups.js";
 import { hammingDistance, thumbnailSide, turnedHash } from "./hash.js";
 import { leastCoarse, nearDuplicateScore, scoreOf } from "./judge.js";
 import { nearestRows } from "./neighbours.js";
-import { thumbnailFeatures } from "./thumbnail-features.js";
+import { thumbnailFeatures, views } from "./thumbnail-features.js";
 import { turnedPlaces, turns } from "./turns.js";
 
 /** Why two images are held to be one picture. */
@@ -32,6 +32,8 @@ export interface FindOptions {
   readonly neighbours?: number;
   /** Least cosine of such neighbours. */
   readonly floor?: number;
+  /** Compares parts of each thumbnail too, which finds crops; six times the work of neighbours. Default true. */
+  readonly crops?: boolean;
   /** Features of all images, set after set, in place of those of thumbnails. */
   readonly features?: FeatureRows;
   /** Least score of a near-duplicate (judge.ts). */
@@ -43,7 +45,7 @@ export interface FindOptions {
 }
 
 /** What stands for options that are left out. */
-export const findDefaults = { distance: 8, neighbours: 8, floor: 0.7 } as const;
+export const findDefaults = { distance: 8, neighbours: 6, floor: 0.7 } as const;
 
 export interface Duplicates {
   readonly pool: Pool;
@@ -129,29 +131,42 @@ const turnDistance = 16;
 async function addNeighbours(pool: Pool, options: FindOptions, list: CandidateList): Promise<void> {
   const { neighbours: k = findDefaults.neighbours, floor = findDefaults.floor, signal, onProgress } = options;
   if (k === 0 || pool.count < 2) return;
-  const features = options.features ?? thumbnailFeatures(pool.sets);
-  if (features.rows !== pool.count)
-    throw new Error(`there are features of ${features.rows} images, but ${pool.count} images`);
-  const { indices } = await nearestRows(features, undefined, k, floor, {
-    onProgress: (share) => onProgress?.("neighbours", share),
-    ...(signal && { signal }),
-    ...(options.threads !== undefined && { threads: options.threads }),
-  });
+  const given = options.features;
+  if (given && given.rows !== pool.count)
+    throw new Error(`there are features of ${given.rows} images, but ${pool.count} images`);
+  const whole = given ?? thumbnailFeatures(pool.sets);
+  // Network's features are near for parts of a picture, thumbnails' are not.
+  const parts = given || options.crops === false ? [] : views.slice(1);
+  const search = async (left: FeatureRows, right: FeatureRows | undefined, count: number, step: number) => {
+    const { indices } = await nearestRows(left, right, count, floor, {
+      onProgress: (share) => onProgress?.("neighbours", (step + share) / (1 + parts.length)),
+      ...(signal && { signal }),
+      ...(options.threads !== undefined && { threads: options.threads }),
+    });
+    addNearest(pool, indices, count, list);
+  };
+  await search(whole, undefined, k, 0);
+  // A picture is near its own parts: one more is sought.
+  for (const [step, view] of parts.entries()) await search(thumbnailFeatures(pool.sets, view), whole, k + 1, 1 + step);
+}
+
+/** Adds each image with its nearest ones, as they are and in the turn that brings their hashes nearest. */
+function addNearest(pool: Pool, indices: Int32Array, count: number, list: CandidateList): void {
   for (let image = 0; image < pool.count; image++) {
     const here = pool.locate(image);
     const own = pool.sets[here.set]!;
     if (!comparable(own, here.index)) continue;
-    for (let n = 0; n < k; n++) {
-      const other = indices[image * k + n]!;
+    const turned = turns.map((_, turn) => turnedHash(hashAt(own, here.index), turn));
+    for (let n = 0; n < count; n++) {
+      const other = indices[image * count + n]!;
       if (other < 0) break;
       const there = pool.locate(other);
       const set = pool.sets[there.set]!;
-      if (!comparable(set, there.index)) continue;
+      if (other === image || !comparable(set, there.index)) continue;
       list.add(image, other, 0);
-      const hash = hashAt(set, there.index);
-      const turned = turns.map((_, turn) => hammingDistance(turnedHash(hashAt(own, here.index), turn), hash));
-      const best = turned.indexOf(Math.min(...turned));
-      if (best !== 0 && turned[best]! <= turnDistance) list.add(image, other, best);
+      const distances = turned.map((hash) => hammingDistance(hash, hashAt(set, there.index)));
+      const best = distances.indexOf(Math.min(...distances));
+      if (best !== 0 && distances[best]! <= turnDistance) list.add(image, other, best);
     }
   }
 }

@@ -66,7 +66,8 @@ async function pairsFound(
 
 describe("pairs from a threshold on", () => {
   test.each([
-    ["by a bound", sparse, 0.93, {}],
+    ["by a bound", sparse, 0.93, { block: 2048 }],
+    ["of a small set", data, 0.93, {}],
     ["by a bound, in small blocks, read again and again", sparse, 0.93, { block: 64, memory: 1 }],
     ["in small blocks, read again and again", data, 0.93, { block: 64, memory: 1 }],
     ["so low that no bound helps", data, 0.4, { block: 96 }],
@@ -116,7 +117,8 @@ describe("nearest rows", () => {
 
   test.each([
     ["of the set itself", undefined, 3, 0.3, { block: 64, memory: 1 }],
-    ["of the set itself, near ones only", undefined, 1, 0.95, {}],
+    ["of the set itself, near ones only", undefined, 1, 0.95, { block: 2048 }],
+    ["of the small set itself", undefined, 2, 0.9, {}],
     ["of another set", others, 2, 0.5, { block: 32 }],
   ] as const)("%s", async (_, right, k, floor, options) => {
     const { indices, cosines } = await nearestRows(
@@ -136,6 +138,7 @@ describe("nearest rows", () => {
   test("refuses what cannot be compared", async () => {
     const left = rowsInMemory(data, rows, columns);
     await expect(nearestRows(left, rowsInMemory(data, rows * 2, columns / 2), 1, 0.5)).rejects.toThrow(/48 and of 24/);
+    await expect(nearestRows(left, undefined, 1, 0.5, { block: 33 })).rejects.toThrow(/multiple of 32/);
     const damaged = data.slice();
     damaged[5 * columns] = Number.NaN;
     await expect(nearestRows(rowsInMemory(damaged, rows, columns), undefined, 1, 0.5)).rejects.toThrow(

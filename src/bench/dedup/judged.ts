@@ -6,14 +6,17 @@ import { openSource } from "../../data/index.js";
 import {
   align,
   type ComparedPicture,
+  coarseAlignment,
   type DescribedSet,
   describeSet,
+  leastCoarse,
   likeness,
   nearDuplicateScore,
   nearestRows,
   prepareThumbnail,
   scoreOf,
   thumbnailFeatures,
+  views,
 } from "../../dedup/index.js";
 import { lineChart } from "../../report/index.js";
 
@@ -43,8 +46,8 @@ export interface JudgedBench {
   readonly seconds: number;
 }
 
-/** Candidates whose thumbnails are laid over each query. */
-const compared = 64;
+/** Candidates by each view, and how many of them all are laid over each query. */
+const compared = 48;
 
 interface Scored {
   readonly query: number;
@@ -100,7 +103,16 @@ function matchTruth(
   candidates: DescribedSet,
 ): Truth {
   // Ids begin with where the images lie: a folder, or a tar and a colon.
-  const numbers = (set: DescribedSet) => new Map(set.ids.map((id, i) => [id.split(/[\\/:]/).slice(-3).join("/"), i]));
+  const numbers = (set: DescribedSet) =>
+    new Map(
+      set.ids.map((id, i) => [
+        id
+          .split(/[\\/:]/)
+          .slice(-3)
+          .join("/"),
+        i,
+      ]),
+    );
   const [left, right] = [numbers(queries), numbers(candidates)];
   const truth = new Map(
     listed.map(([a, b, , judgement]) => {
@@ -114,8 +126,13 @@ function matchTruth(
 }
 
 async function scoreAll(queries: DescribedSet, candidates: DescribedSet): Promise<Scored[]> {
-  const [left, right] = [thumbnailFeatures([queries]), thumbnailFeatures([candidates])];
-  const { indices } = await nearestRows(left, right, compared, 0.01);
+  const near = queries.ids.map(() => new Set<number>());
+  for (const view of views) {
+    const [left, right] = [thumbnailFeatures([queries], view), thumbnailFeatures([candidates])];
+    const { indices } = await nearestRows(left, right, compared, 0.01);
+    for (const [at, candidate] of indices.entries())
+      if (candidate >= 0) near[Math.floor(at / compared)]!.add(candidate);
+  }
   const picture = async (set: DescribedSet, i: number): Promise<ComparedPicture> => {
     const descriptor = await set.descriptor(i);
     return { descriptor, thumbnail: prepareThumbnail(descriptor.luminance) };
@@ -124,12 +141,16 @@ async function scoreAll(queries: DescribedSet, candidates: DescribedSet): Promis
   const scored: Scored[] = [];
   for (let query = 0; query < queries.ids.length; query++) {
     const own = await picture(queries, query);
-    for (let n = 0; n < compared; n++) {
-      const candidate = indices[query * compared + n]!;
-      if (candidate < 0) break;
+    const starts = [...near[query]!].map((candidate) => ({
+      candidate,
+      start: coarseAlignment(own.thumbnail, ready[candidate]!.thumbnail),
+    }));
+    starts.sort((a, b) => b.start.correlation - a.start.correlation);
+    for (const { candidate, start } of starts.slice(0, compared)) {
+      if (start.correlation < leastCoarse) break;
       const other = ready[candidate]!;
-      const alignment = align(other.thumbnail, own.thumbnail);
-      scored.push({ query, candidate, score: scoreOf(alignment), likeness: likeness(other, own, alignment) });
+      const alignment = align(own.thumbnail, other.thumbnail, start);
+      scored.push({ query, candidate, score: scoreOf(alignment), likeness: likeness(own, other, alignment) });
     }
   }
   return scored;

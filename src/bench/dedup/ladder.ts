@@ -34,7 +34,10 @@ export async function benchLadder(folder: string, distractors: string): Promise<
     const count = ladder.ids.length;
     const inside = groups.map((group) => group.filter((image) => image < count)).filter((group) => group.length > 1);
     const grouped = new Set(inside.flat());
-    const name = (image: number) => ladder.ids[image]!.split(/[\\/:]/).slice(-2).join("/");
+    const name = (image: number) =>
+      ladder.ids[image]!.split(/[\\/:]/)
+        .slice(-2)
+        .join("/");
     return {
       folder,
       groups: inside.map((group) => ({

@@ -129,6 +129,7 @@ export const command = defineCommand(dedup, async ({ args, rest, json, note }) =
   const options = {
     distance,
     neighbours: wholeNumber(args.neighbours, "neighbours"),
+    crops: args.crops !== false,
     ...(args.threshold !== undefined && { threshold: share(args.threshold, "threshold") }),
     ...(args.threads !== undefined && { threads: wholeNumber(args.threads, "threads", 1) }),
   };
