@@ -1,6 +1,6 @@
 /** The commands about data as help shows them: words, arguments, examples. */
 import { defineArguments } from "./command.js";
-import { seed, source, threads } from "./shared-arguments.js";
+import { backbone, device, imageSize, seed, source, threads } from "./shared-arguments.js";
 
 export const data = defineArguments({
   name: "data",
@@ -139,6 +139,18 @@ export const dedup = defineArguments({
       valueHint: "score",
       description: "Least score of a near-duplicate, up to 1; lower finds more that is none (bench dedup measures it)",
     },
+    backbone: {
+      type: "string",
+      valueHint: "network",
+      description: `Seek neighbours by its features too. ${backbone}`,
+    },
+    "feature-cosine": {
+      type: "string",
+      valueHint: "cosine",
+      description: "Cosine of its features from which on images count as one picture whatever their thumbnails say",
+    },
+    "image-size": imageSize,
+    device,
     cache: {
       type: "boolean",
       default: true,

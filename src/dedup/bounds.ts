@@ -115,10 +115,12 @@ export interface BoundPlan {
 }
 
 /**
- * Plans the bound for a threshold from rows of unit length of both sides, by the share of their pairs that each prefix lets
- * through. `group` pairs are looked at again together whenever one of them may pass.
+ * Plans the bound for a threshold from rows of unit length: the directions by those of `sample`, their number by the share of pairs of `left` and
+ * `right` that each prefix lets through. Those must be other rows: directions fit the rows they were made from better than any others.
+ * `group` pairs are looked at again together whenever one of them may pass.
  */
 export function planBound(
+  sample: Float32Array,
   left: Float32Array,
   right: Float32Array,
   columns: number,
@@ -126,11 +128,8 @@ export function planBound(
   group: number,
 ): BoundPlan | undefined {
   const usable = prefixes.filter((count) => 2 * count <= columns);
-  if (usable.length === 0 || left.length === 0 || right.length === 0) return undefined;
-  const both = new Float32Array(left.length + right.length);
-  both.set(left);
-  both.set(right, left.length);
-  const directions = principalDirections(both, columns, usable.at(-1)!);
+  if (usable.length === 0 || [sample, left, right].some((rows) => rows.length === 0)) return undefined;
+  const directions = principalDirections(sample, columns, usable.at(-1)!);
   const width = directions.count + 1;
   const a = boundingRows(left, directions, directions.count);
   const b = boundingRows(right, directions, directions.count);

@@ -13,14 +13,14 @@ import { thumbnailFeatures, views } from "./thumbnail-features.js";
 import { turnedPlaces, turns } from "./turns.js";
 
 /** Why two images are held to be one picture. */
-export type MatchKind = "same bytes" | "same pixels" | "near-duplicate";
+export type MatchKind = "same bytes" | "same pixels" | "near-duplicate" | "near features";
 
 /** Two images, a < b, that are one picture: `turns[turn]` of a lies in b as `placement` says. */
 export interface Match {
   readonly a: number;
   readonly b: number;
   readonly kind: MatchKind;
-  /** How alike they are, up to 1 (judge.ts); 1 for the same bytes and pixels. */
+  /** How alike they are, up to 1 (judge.ts); 1 for the same bytes and pixels, the cosine of near features. */
   readonly score: number;
   readonly turn: number;
 }
@@ -34,8 +34,10 @@ export interface FindOptions {
   readonly floor?: number;
   /** Compares parts of each thumbnail too, which finds crops; six times the work of neighbours. Default true. */
   readonly crops?: boolean;
-  /** Features of all images, set after set, in place of those of thumbnails. */
+  /** Features of all images, set after set: further neighbours are sought by them. Rows of zeros are near nothing. */
   readonly features?: FeatureRows;
+  /** A cosine of `features` that makes a match by itself, where thumbnails do not agree; none unless given. */
+  readonly featureCosine?: number;
   /** Least score of a near-duplicate (judge.ts). */
   readonly threshold?: number;
   readonly threads?: number;
@@ -74,7 +76,7 @@ export async function findDuplicates(sets: readonly DescribedSet[], options: Fin
   const known = new Set(matches.map(({ a, b }) => a * pool.count + b));
   const stage = (name: string) => ({ signal, onProgress: (share: number) => onProgress(name, share) });
   await addHashCandidates(pool, { distance, ...definedOnly(stage("hashes")) }, list);
-  await addNeighbours(pool, options, list);
+  const near = await addNeighbours(pool, options, list);
   const pairs = list.pairs();
   let compared = 0;
   const verifier = new Verifier(pool);
@@ -93,6 +95,8 @@ export async function findDuplicates(sets: readonly DescribedSet[], options: Fin
       sliceEnd = performance.now() + slice;
     }
   }
+  const found = new Set(matches.map(({ a, b }) => a * pool.count + b));
+  matches.push(...near.filter(({ a, b }) => !found.has(a * pool.count + b)));
   matches.sort((x, y) => x.a - y.a || x.b - y.b);
   const joined = components(pool.count);
   for (const { a, b } of matches) joined.join(a, b);
@@ -128,26 +132,46 @@ function sameBytes(pool: Pool): Match[] {
 /** Turns beside the picture as it is that are tried for neighbours by features: those whose hash is this near. */
 const turnDistance = 16;
 
-async function addNeighbours(pool: Pool, options: FindOptions, list: CandidateList): Promise<void> {
-  const { neighbours: k = findDefaults.neighbours, floor = findDefaults.floor, signal, onProgress } = options;
-  if (k === 0 || pool.count < 2) return;
-  const given = options.features;
-  if (given && given.rows !== pool.count)
-    throw new Error(`there are features of ${given.rows} images, but ${pool.count} images`);
-  const whole = given ?? thumbnailFeatures(pool.sets);
-  // Network's features are near for parts of a picture, thumbnails' are not.
-  const parts = given || options.crops === false ? [] : views.slice(1);
+/** Adds the nearest images by thumbnails and by given features; returns the pairs that are near enough by the latter to count as they are. */
+async function addNeighbours(pool: Pool, options: FindOptions, list: CandidateList): Promise<Match[]> {
+  const { neighbours: k = findDefaults.neighbours, floor = findDefaults.floor, signal, onProgress, features } = options;
+  if (features && features.rows !== pool.count)
+    throw new Error(`there are features of ${features.rows} images, but ${pool.count} images`);
+  if (k === 0 || pool.count < 2) return [];
+  const whole = thumbnailFeatures(pool.sets);
+  const parts = options.crops === false ? [] : views.slice(1);
+  const steps = 1 + parts.length + (features ? 1 : 0);
   const search = async (left: FeatureRows, right: FeatureRows | undefined, count: number, step: number) => {
-    const { indices } = await nearestRows(left, right, count, floor, {
-      onProgress: (share) => onProgress?.("neighbours", (step + share) / (1 + parts.length)),
+    const found = await nearestRows(left, right, count, floor, {
+      onProgress: (share) => onProgress?.("neighbours", (step + share) / steps),
       ...(signal && { signal }),
       ...(options.threads !== undefined && { threads: options.threads }),
     });
-    addNearest(pool, indices, count, list);
+    addNearest(pool, found.indices, count, list);
+    return found;
   };
   await search(whole, undefined, k, 0);
-  // A picture is near its own parts: one more is sought.
-  for (const [step, view] of parts.entries()) await search(thumbnailFeatures(pool.sets, view), whole, k + 1, 1 + step);
+  // A picture is near its own parts: one more is sought. For each part half as many as for the whole.
+  for (const [step, view] of parts.entries())
+    await search(thumbnailFeatures(pool.sets, view), whole, Math.ceil(k / 2) + 1, 1 + step);
+  if (!features) return [];
+  const { indices, cosines } = await search(features, undefined, k, steps - 1);
+  return nearFeatures(indices, cosines, k, options.featureCosine ?? Number.POSITIVE_INFINITY);
+}
+
+/** Neighbours whose cosine reaches `least`, each pair once. */
+function nearFeatures(indices: Int32Array, cosines: Float32Array, k: number, least: number): Match[] {
+  const seen = new Set<string>();
+  const matches: Match[] = [];
+  for (const [at, other] of indices.entries()) {
+    if (other < 0 || cosines[at]! < least) continue;
+    const image = Math.floor(at / k);
+    const [a, b] = [Math.min(image, other), Math.max(image, other)];
+    if (seen.has(`${a} ${b}`)) continue;
+    seen.add(`${a} ${b}`);
+    matches.push({ a, b, kind: "near features", score: cosines[at]!, turn: 0 });
+  }
+  return matches;
 }
 
 /** Adds each image with its nearest ones, as they are and in the turn that brings their hashes nearest. */

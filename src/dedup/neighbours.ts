@@ -221,12 +221,12 @@ async function planFor(
     }
     return out;
   };
-  const share = right ? 1 : 2;
-  const a = await sample(left, Math.min(sampleRows, Math.floor(left.rows / share)), 0);
-  // Of one set other rows: a row and itself would pass any bound.
+  // Rows of the same set are three different ones, and never one and itself, whose bound would always pass.
   const other = right ?? left;
-  const b = await sample(other, Math.min(sampleRows, Math.floor(other.rows / share)), 0.5);
-  return planBound(a, b, left.columns, threshold, groupSize);
+  const a = await sample(left, Math.min(sampleRows, Math.floor(left.rows / 3)), 0);
+  const b = await sample(other, Math.min(sampleRows, Math.floor(other.rows / 3)), 1 / 3);
+  const forDirections = await sample(left, Math.min(2 * sampleRows, Math.floor(left.rows / 3)), 2 / 3);
+  return planBound(forDirections, a, b, left.columns, threshold, groupSize);
 }
 
 function inverseLengths(rows: Float32Array, columns: number, start: number): Float64Array {

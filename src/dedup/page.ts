@@ -87,7 +87,7 @@ export async function duplicatesPage(summary: Summary, { title, command, shown =
       ),
     ],
   });
-  const found = pairs["same bytes"] + pairs["same pixels"] + pairs["near-duplicate"];
+  const found = Object.values(pairs).reduce((sum, n) => sum + n, 0);
   return htmlReport({
     title,
     lead:
@@ -99,6 +99,9 @@ export async function duplicatesPage(summary: Summary, { title, command, shown =
         { label: "Same bytes", value: String(pairs["same bytes"]), detail: "pairs" },
         { label: "Same pixels", value: String(pairs["same pixels"]), detail: "pairs, in other files" },
         { label: "Near-duplicates", value: String(pairs["near-duplicate"]), detail: "pairs" },
+        ...(pairs["near features"] > 0
+          ? [{ label: "Near features", value: String(pairs["near features"]), detail: "pairs, by a network alone" }]
+          : []),
         { label: "To leave out", value: String(summary.leaveOut.length), detail: "upstream images" },
       ]),
       ...(leaking.length > 0
@@ -117,7 +120,7 @@ async function groupMarkup(summary: Summary, { members, matches, conflict }: Dup
     // How it was found: its most certain match with a member before it.
     const match = matches.filter(({ b }) => b === place).sort((x, y) => y.score - x.score)[0];
     const how = match
-      ? `${match.kind}${match.kind === "near-duplicate" ? ` (${match.score.toFixed(2)})` : ""}${match.turn === 0 ? "" : `, ${turns[match.turn]!.name}`}`
+      ? `${match.kind}${match.kind.startsWith("near") ? ` (${match.score.toFixed(2)})` : ""}${match.turn === 0 ? "" : `, ${turns[match.turn]!.name}`}`
       : "";
     pictures.push({
       source: await pictureOf(summary, member),

@@ -64,7 +64,12 @@ export function summarise(sets: readonly SetRole[], duplicates: Duplicates): Sum
   const groupOf = new Map<number, number>();
   for (const [g, group] of duplicates.groups.entries()) for (const image of group) groupOf.set(image, g);
   const matchesOf: DuplicateGroup["matches"][number][][] = duplicates.groups.map(() => []);
-  const pairs: Record<MatchKind, number> = { "same bytes": 0, "same pixels": 0, "near-duplicate": 0 };
+  const pairs: Record<MatchKind, number> = {
+    "same bytes": 0,
+    "same pixels": 0,
+    "near-duplicate": 0,
+    "near features": 0,
+  };
   for (const { a, b, kind, score, turn } of matches) {
     const g = groupOf.get(a)!;
     const place = (image: number) => duplicates.groups[g]!.indexOf(image);

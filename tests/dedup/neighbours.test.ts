@@ -199,7 +199,7 @@ describe("bounds", () => {
         ),
       );
     const [left, right] = [ofRows(even), ofRows((row) => !even(row))];
-    expect(planBound(left, right, columns, 0.93, 32)?.count).toBeGreaterThan(0);
-    expect(planBound(left, right, columns, 0.1, 32)).toBeUndefined();
+    expect(planBound(left, left, right, columns, 0.93, 32)?.count).toBeGreaterThan(0);
+    expect(planBound(left, left, right, columns, 0.1, 32)).toBeUndefined();
   });
 });

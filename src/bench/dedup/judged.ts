@@ -46,7 +46,7 @@ export interface JudgedBench {
   readonly seconds: number;
 }
 
-/** Candidates by each view, and how many of them all are laid over each query. */
+/** Candidates by each view that are laid over each query. */
 const compared = 48;
 
 interface Scored {
@@ -145,9 +145,8 @@ async function scoreAll(queries: DescribedSet, candidates: DescribedSet): Promis
       candidate,
       start: coarseAlignment(own.thumbnail, ready[candidate]!.thumbnail),
     }));
-    starts.sort((a, b) => b.start.correlation - a.start.correlation);
-    for (const { candidate, start } of starts.slice(0, compared)) {
-      if (start.correlation < leastCoarse) break;
+    for (const { candidate, start } of starts) {
+      if (start.correlation < leastCoarse) continue;
       const other = ready[candidate]!;
       const alignment = align(own.thumbnail, other.thumbnail, start);
       scored.push({ query, candidate, score: scoreOf(alignment), likeness: likeness(own, other, alignment) });

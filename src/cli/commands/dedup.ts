@@ -8,18 +8,21 @@ import {
   type DuplicateGroup,
   describeSet,
   duplicatesPage,
+  type FeatureRows,
   findDuplicates,
+  rowsInMemory,
   type SetRole,
   type Summary,
   summarise,
   turns,
 } from "../../dedup/index.js";
 import { formatDuration, startProgress } from "../../train/index.js";
+import { backboneFeatures } from "../../transfer/index.js";
 import { defineCommand } from "../command.js";
 import { dedup } from "../definitions.js";
 import { interruption } from "../interrupt.js";
 import { UsageError, wholeNumber } from "../words.js";
-import { badLines, refuseExisting, withProgress } from "./network.js";
+import { type BackboneArguments, badLines, openFeatures, refuseExisting, withProgress } from "./network.js";
 
 /** A source that is open, and whether it is to be trained on. */
 interface OpenedRole {
@@ -88,6 +91,7 @@ function textOf(summary: Summary, files: readonly string[], seconds: number): st
     `  same bytes       ${pairs["same bytes"]} pairs`,
     `  same pixels      ${pairs["same pixels"]} pairs`,
     `  near-duplicates  ${pairs["near-duplicate"]} pairs`,
+    ...(pairs["near features"] > 0 ? [`  near features    ${pairs["near features"]} pairs`] : []),
     ...listed(
       "in training and in a test",
       groups.filter(({ leaks }) => leaks),
@@ -126,10 +130,15 @@ export const command = defineCommand(dedup, async ({ args, rest, json, note }) =
   const tests = args.against === undefined ? [] : [args.against, ...rest];
   const distance = wholeNumber(args.distance, "distance");
   if (distance > 16) throw new UsageError("--distance: hashes that differ in more than 16 of 64 bits say nothing");
+  if (args["feature-cosine"] !== undefined && args.backbone === undefined)
+    throw new UsageError("--feature-cosine is of the features of a --backbone; give one");
   const options = {
     distance,
     neighbours: wholeNumber(args.neighbours, "neighbours"),
     crops: args.crops !== false,
+    ...(args["feature-cosine"] !== undefined && {
+      featureCosine: share(args["feature-cosine"], "feature-cosine"),
+    }),
     ...(args.threshold !== undefined && { threshold: share(args.threshold, "threshold") }),
     ...(args.threads !== undefined && { threads: wholeNumber(args.threads, "threads", 1) }),
   };
@@ -154,7 +163,12 @@ export const command = defineCommand(dedup, async ({ args, rest, json, note }) =
     }
     const images = described.reduce((sum, { readable }) => sum + readable.reduce((n, one) => n + one, 0), 0);
     if (images === 0) throw new Error(`None of the images of ${roles.map(({ name }) => name).join(", ")} can be read.`);
-    const summary = summarise(sets, await searched(described, { ...options, signal }, json));
+    const features =
+      args.backbone === undefined ? undefined : await networkFeatures(args.backbone, args, described, json, note);
+    const summary = summarise(
+      sets,
+      await searched(described, { ...options, ...(features && { features }), signal }, json),
+    );
     const files: string[] = [];
     if (args.exclude !== undefined) {
       await writeText(args.exclude, summary.leaveOut);
@@ -185,6 +199,34 @@ export const command = defineCommand(dedup, async ({ args, rest, json, note }) =
     for (const { source } of roles) await source.close();
   }
 });
+
+/** The features of all images by a backbone, set after set; zeros where an image cannot be read. */
+async function networkFeatures(
+  spec: string,
+  args: BackboneArguments,
+  sets: readonly DescribedSet[],
+  json: boolean,
+  note: (text: string) => void,
+): Promise<FeatureRows> {
+  const backbone = await openFeatures(spec, args, note);
+  try {
+    const { width } = backbone;
+    const images = sets.reduce((sum, { ids }) => sum + ids.length, 0);
+    const data = new Float32Array(images * width);
+    let offset = 0;
+    for (const { source } of sets) {
+      const { features, indices } = await withProgress(source.length, json, (onProgress) =>
+        backboneFeatures(backbone, source, { maxBadFraction: 1, onProgress }),
+      );
+      for (const [row, index] of indices.entries())
+        data.set(features.data.subarray(row * width, (row + 1) * width), (offset + index) * width);
+      offset += source.length;
+    }
+    return rowsInMemory(data, images, width);
+  } finally {
+    await backbone.close();
+  }
+}
 
 /** The search, each stage of it with a progress line of its own. */
 async function searched(
