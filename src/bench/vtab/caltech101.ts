@@ -19,7 +19,7 @@ export const caltech101: VtabDefinition = {
   group: "natural",
   sizes: { train: 2754, validation: 306, test: 6084 },
   classNames: { count: 102 },
-  folders: ["caltech101", "caltech-101", "caltech101-published"],
+  folders: ["caltech101", "caltech-101"],
   cuts: { train: "train[:90%]", validation: "train[90%:]", test: "test" },
   tfds: { name: "caltech101", version: "3.", label: plainLabel() },
   parquet: {},

@@ -13,7 +13,7 @@ import { kittiDistanceTask } from "./kitti.js";
 import { pets } from "./pets.js";
 import { resisc45 } from "./resisc45.js";
 import { retinopathy } from "./retinopathy.js";
-import { howToGet, type VtabDefinition, vtabTask } from "./set.js";
+import { type VtabDefinition, vtabTask } from "./set.js";
 import { smallnorbAzimuth, smallnorbElevation } from "./smallnorb.js";
 import { sun397 } from "./sun397.js";
 import { svhn } from "./svhn.js";
@@ -42,9 +42,3 @@ const definitions: readonly VtabDefinition[] = [
 ];
 
 export const vtabTasks: readonly Task[] = definitions.map(vtabTask);
-
-/** Where the set of a task is to be had and put, in lines for a person; undefined for a name that is none of the 19. */
-export function howToGetTask(name: string): string | undefined {
-  const definition = definitions.find((one) => one.name === name);
-  return definition && howToGet(definition);
-}

@@ -103,7 +103,7 @@ function checkSizes({ title }: VtabDefinition, { found }: StoredSet, splits: Tas
 const digits = new Intl.NumberFormat("en-US");
 
 /** Where a set comes from, in lines for a person. */
-export function howToGet({
+function howToGet({
   folders,
   origin,
   tfds,
