@@ -125,6 +125,23 @@ test("a grey network takes photos in colour", async () => {
   expect(splits.heldOut).toBe(true);
 });
 
+test("any backbone, given beside the source; so many images to name, of each class its share", async () => {
+  const { status, stdout } = await fovea(
+    ...["fewshot", photos, "--backbone", "pixels:16", "--shots", "3", "--seeds", "2", "--test-images", "10", "--json"],
+  );
+  expect(status).toBe(0);
+  const { model, summary, rawPixels, images } = JSON.parse(stdout);
+  expect(model).toMatchObject({ checkpoint: "pixels:16", kind: "pixels", width: 768 });
+  expect(summary).toEqual(rawPixels);
+  expect(images).toMatchObject({ examples: 15, named: 10 });
+  const none = await fovea("fewshot", photos);
+  expect(none).toMatchObject({ status: 2, stdout: "" });
+  expect(none.stderr).toMatch(/SOURCE is missing: give fovea fewshot BACKBONE SOURCE, or SOURCE --backbone BACKBONE/);
+  const two = await fovea("fewshot", network, photos, "--backbone", "pixels:16");
+  expect(two).toMatchObject({ status: 2, stdout: "" });
+  expect(two.stderr).toMatch(/two backbones are given/);
+});
+
 test("classes are chosen by name", async () => {
   const { stdout } = await fovea(
     ...["fewshot", network, photos, "--classes", "sky, apple", "--shots", "1", "--seeds", "2", "--json"],

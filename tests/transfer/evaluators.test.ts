@@ -5,8 +5,14 @@ import { join } from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
 import { compileOnnx, inspectOnnx } from "../../src/runtime/index.js";
 import { leaveOneOut, strengths } from "../../src/transfer/evaluators/leave-one-out-ridge.js";
-import { multiply, rowProducts, transpose } from "../../src/transfer/fewshot/matrix.js";
-import { gram, product, productTransposed } from "../../src/transfer/fewshot/products.js";
+import { multiply, rowProducts, solvePositiveDefinite, transpose } from "../../src/transfer/fewshot/matrix.js";
+import {
+  gram,
+  product,
+  productOfColumns,
+  productTransposed,
+  solveManySides,
+} from "../../src/transfer/fewshot/products.js";
 import {
   accuracyOf,
   classifierOnnx,
@@ -204,20 +210,28 @@ it("the probe's batches are permutations drawn by the seed", async () => {
   await expect(aborted).rejects.toThrow(/abort/);
 });
 
-it("large products by the runtime are those of plain loops", async () => {
+it("products and solutions by the runtime are those of plain loops", async () => {
   const random = numpyGenerator(0);
   const matrix = (rows: number, columns: number) => ({
     data: Float64Array.from({ length: rows * columns }, () => random.random() - 0.5),
     rows,
     columns,
   });
-  const a = matrix(520, 640);
-  const b = matrix(640, 310);
-  expect(largestDifference((await product(a, b)).data, multiply(a, b).data)).toBeLessThan(1e-13);
-  expect(largestDifference((await productTransposed(a, transpose(b))).data, multiply(a, b).data)).toBeLessThan(1e-13);
-  expect(largestDifference((await gram(a, "columns")).data, rowProducts(transpose(a)).data)).toBeLessThan(1e-13);
-  const wide = matrix(600, 700);
-  expect(largestDifference((await gram(wide, "rows")).data, rowProducts(wide).data)).toBeLessThan(1e-13);
+  const options = { runtimeFrom: 0, threads: 1 };
+  const [a, b, c] = [matrix(52, 64), matrix(64, 31), matrix(52, 31)];
+  const same = (found: { data: Float64Array }, expected: { data: Float64Array }, tolerance = 1e-14) =>
+    expect(largestDifference(found.data, expected.data)).toBeLessThan(tolerance);
+  same(await product(a, b, options), multiply(a, b));
+  same(await productTransposed(a, transpose(b), options), multiply(a, b));
+  same(await productOfColumns(a, c, options), multiply(transpose(a), c));
+  same(await gram(a, "columns", options), rowProducts(transpose(a)));
+  same(await gram(a, "rows", options), rowProducts(a));
+  const system = rowProducts(matrix(30, 64));
+  const sides = matrix(30, 7);
+  same(await solveManySides(system, 0.01, sides, options), solvePositiveDefinite(system, 0.01, sides), 1e-11);
+  await expect(solveManySides({ ...system, data: system.data.map((x) => -x) }, 0.01, sides, options)).rejects.toThrow(
+    /not positive definite/,
+  );
 });
 
 it("an unknown evaluator is refused with the nearest name", () => {

@@ -2,6 +2,7 @@
 import { existsSync } from "node:fs";
 import { basename, join } from "node:path";
 import { type ImageSource, openSource, parseSpec, select, subsetOfClasses } from "../../data/index.js";
+import { splitSpecs } from "../../data/sources/compose.js";
 import { formatDuration, startProgress } from "../../train/index.js";
 import {
   type BackboneFeatures,
@@ -42,9 +43,9 @@ function usualBackbone(note: (text: string) => void): string {
   return "pixels:16";
 }
 
-/** models/NAME after the last part of the images' path. */
+/** models/NAME after the last part of the path of the (first) images. */
 function usualOutput(spec: string): string {
-  const { path } = parseSpec(spec);
+  const { path } = parseSpec(splitSpecs(spec)[0]!);
   const name = basename(path.replace(/[\\/]+$/, "")).replace(/\.(tar|parquet|tar\.gz)$/i, "");
   return join("models", /^[\w][\w .-]*$/.test(name) ? name : "classifier");
 }

@@ -85,28 +85,15 @@ export function multiply(a: Matrix, b: Matrix): Matrix {
   return multiplyTransposed(a, transpose(b));
 }
 
-/**
- * Solves (A + shift I) X = B for symmetric A [n, n] and B [n, m] by Cholesky factorisation; returns X.
- * Throws when A + shift I is not positive definite.
- */
-export function solvePositiveDefinite(a: Matrix, shift: number, b: Matrix): Matrix {
+/** The lower triangular L of A + shift I = L L^T (Cholesky) for symmetric A. Throws when A + shift I is not positive definite. */
+export function cholesky(a: Matrix, shift: number): Matrix {
   const n = a.rows;
-  const m = b.columns;
   const factor = Float64Array.from(a.data);
   for (let i = 0; i < n; i++) {
     const row = factor.subarray(i * n, (i + 1) * n);
     for (let j = 0; j <= i; j++) {
       const other = factor.subarray(j * n, (j + 1) * n);
-      // Two sums: one alone would wait for each addition to finish.
-      let even = 0;
-      let odd = 0;
-      let k = 0;
-      for (; k + 1 < j; k += 2) {
-        even += row[k]! * other[k]!;
-        odd += row[k + 1]! * other[k + 1]!;
-      }
-      if (k < j) even += row[k]! * other[k]!;
-      const rest = row[j]! + (i === j ? shift : 0) - even - odd;
+      const rest = row[j]! + (i === j ? shift : 0) - dotPart(row, other, 0, j);
       if (i !== j) {
         row[j] = rest / other[j]!;
       } else if (rest > 0) {
@@ -117,8 +104,45 @@ export function solvePositiveDefinite(a: Matrix, shift: number, b: Matrix): Matr
         );
       }
     }
+    row.fill(0, i + 1);
   }
+  return { data: factor, rows: n, columns: n };
+}
 
+/** The sum of products of two rows from one place to before another. */
+function dotPart(x: Float64Array, y: Float64Array, from: number, to: number): number {
+  // Two sums: one alone would wait for each addition to finish.
+  let even = 0;
+  let odd = 0;
+  let k = from;
+  for (; k + 1 < to; k += 2) {
+    even += x[k]! * y[k]!;
+    odd += x[k + 1]! * y[k + 1]!;
+  }
+  return k < to ? even + odd + x[k]! * y[k]! : even + odd;
+}
+
+/** The transposed inverse L^-T of a lower triangular matrix: row j holds column j of the inverse. */
+export function transposedInverse({ data, rows: n }: Matrix): Matrix {
+  const inverse = zeros(n, n);
+  for (let j = 0; j < n; j++) {
+    const out = inverse.data.subarray(j * n, (j + 1) * n);
+    out[j] = 1 / data[j * n + j]!;
+    for (let i = j + 1; i < n; i++) {
+      out[i] = -dotPart(data.subarray(i * n, (i + 1) * n), out, j, i) / data[i * n + i]!;
+    }
+  }
+  return inverse;
+}
+
+/**
+ * Solves (A + shift I) X = B for symmetric A [n, n] and B [n, m] by Cholesky factorisation; returns X.
+ * Throws when A + shift I is not positive definite.
+ */
+export function solvePositiveDefinite(a: Matrix, shift: number, b: Matrix): Matrix {
+  const n = a.rows;
+  const m = b.columns;
+  const { data: factor } = cholesky(a, shift);
   // L Y = B, then L^T X = Y, both walking along rows: of L, then of its transpose.
   const transposed = transpose({ data: factor, rows: n, columns: n }).data;
   const x = zeros(n, m);

@@ -12,7 +12,7 @@ import {
   transpose,
   zeros,
 } from "./matrix.js";
-import { gram, type ProductOptions } from "./products.js";
+import { gram, type ProductOptions, solveManySides } from "./products.js";
 
 /** The constant feature appended for the bias: large, so that its effective l2 is 1e-4 of the others (BIAS_CONSTANT). */
 export const biasConstant = 100;
@@ -144,12 +144,6 @@ export function ridgeSystem({ features, labels, classes, form }: Omit<RidgeOptio
 /** X^T X in the primal, X X^T in the dual form. */
 const gramOf = ({ design, form }: RidgeSystem): Matrix => rowProducts(form === "primal" ? transpose(design) : design);
 
-/** The weights for one l2, by Cholesky factorisation. */
-export function solveRidge({ right, weights }: RidgeSystem, gram: Matrix, l2: number): Matrix {
-  requireL2(l2);
-  return weights(solvePositiveDefinite(gram, l2, right));
-}
-
 /** The weights as a function of l2, from one eigen-decomposition: Q diag(1 / (e + l2)) Q^T in place of the inverse. */
 export function ridgePath({ right, weights }: RidgeSystem, eigen: SymmetricEigen): (l2: number) => Matrix {
   const { values, vectors } = eigen;
@@ -207,27 +201,32 @@ export function ridgeClassifier(options: RidgeOptions): RidgeClassifier {
  */
 const eigenFrom = 36;
 
-function solved(system: RidgeSystem, gram: Matrix, strengths: readonly number[]): RidgeClassifier[] {
-  const solve =
-    strengths.length < eigenFrom
-      ? (l2: number) => solveRidge(system, gram, l2)
-      : ridgePath(system, symmetricEigen(gram));
-  return strengths.map((l2) => ridgeOf(system, solve(l2), l2));
-}
-
 /** Ridge classifiers of one support set for several l2, which share the normal equations. Throws as `ridgeClassifier`. */
 export function ridgeClassifiers(options: Omit<RidgeOptions, "l2">, strengths: readonly number[]): RidgeClassifier[] {
   const system = ridgeSystem(options);
-  return solved(system, gramOf(system), strengths);
+  const { right, weights } = system;
+  for (const l2 of strengths) requireL2(l2);
+  const gram = gramOf(system);
+  const path = strengths.length < eigenFrom ? undefined : ridgePath(system, symmetricEigen(gram));
+  const solve = path ?? ((l2: number) => weights(solvePositiveDefinite(gram, l2, right)));
+  return strengths.map((l2) => ridgeOf(system, solve(l2), l2));
 }
 
-/** The same for large support sets: the system's products are the runtime's, in double precision too. */
+/** The same for large support sets, its products the runtime's, in double precision too. */
 export async function fitRidges(
   options: Omit<RidgeOptions, "l2"> & ProductOptions,
   strengths: readonly number[],
 ): Promise<RidgeClassifier[]> {
   const system = ridgeSystem(options);
-  return solved(system, await gram(system.design, system.form === "primal" ? "columns" : "rows", options), strengths);
+  const { design, form, right, weights } = system;
+  for (const l2 of strengths) requireL2(l2);
+  const square = await gram(design, form === "primal" ? "columns" : "rows", options);
+  const path = strengths.length < eigenFrom ? undefined : ridgePath(system, symmetricEigen(square));
+  const found: RidgeClassifier[] = [];
+  for (const l2 of strengths) {
+    found.push(ridgeOf(system, path?.(l2) ?? weights(await solveManySides(square, l2, right, options)), l2));
+  }
+  return found;
 }
 
 function checkSupport(features: Features, labels: ArrayLike<number>, classes: number): void {
