@@ -15,7 +15,7 @@ import { defineRecipe } from "fovea/train";
 import rotation from "./rotation.js";
 
 const { source } = rotation.data.train;
-const views = 'decode|views(4,"inception_crop(64)|flip_lr|hsvnoise")|value_range(-1,1)';
+const views = 'decode|views(4,"inception_crop(48)|flip_lr|hsvnoise")|value_range(-1,1)';
 
 export default defineRecipe({
   ...rotation,

@@ -14,7 +14,7 @@ import { defineRecipe } from "fovea/train";
 import supervised from "./supervised-10-percent.js";
 
 const views = 4;
-const preprocessing = `views(${views}, "decode|inception_crop(64)|flip_lr|hsvnoise|value_range(-1,1)")`;
+const preprocessing = `views(${views}, "decode|inception_crop(48)|flip_lr|hsvnoise|value_range(-1,1)")`;
 
 export default defineRecipe({
   ...supervised,

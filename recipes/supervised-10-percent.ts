@@ -12,21 +12,21 @@
 import { defineRecipe } from "fovea/train";
 
 export default defineRecipe({
-  // four units of half the width of a ResNet-50
-  model: { name: "resnet", blocks: [1, 1, 1, 1], widthFactor: 0.5, groups: 16, imageSize: 64 },
+  // four units of a quarter of the width of a ResNet-50
+  model: { name: "resnet", blocks: [1, 1, 1, 1], widthFactor: 0.25, groups: 8, imageSize: 48 },
   data: {
     train: {
       source: "embedded:clothing?take=300&balanced=true",
-      preprocessing: "decode|resize_small(72)|random_crop(64)|flip_lr|value_range(-1,1)",
+      preprocessing: "decode|resize_small(54)|random_crop(48)|flip_lr|value_range(-1,1)",
     },
     evaluation: {
       source: "embedded:clothing",
-      preprocessing: "decode|resize_small(72)|central_crop(64)|value_range(-1,1)",
+      preprocessing: "decode|resize_small(54)|central_crop(48)|value_range(-1,1)",
     },
   },
   batchSize: 32,
-  total: { epochs: 50 },
+  total: { steps: 600 },
   optimizer: { name: "sgd", momentum: 0.9, learningRate: 0.03, weightDecay: 1e-3, clipNorm: 5 },
   schedule: { name: "cosine", warmup: { percent: 0.05 } },
-  evaluate: { every: { percent: 0.2 } },
+  evaluate: { every: { percent: 0.5 } },
 });

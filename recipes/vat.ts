@@ -5,7 +5,7 @@
 //
 // Published, ResNet50v2, 10 % of ImageNet's labels: top-1 59.98 %, top-5 82.71 %; with entropy minimisation 60.87 and 83.28 %
 // (labels alone: 56.36 and 80.42 %; mix of all models, four times as wide, first step: 69.46 and 88.70 %). Reference settings:
-// epsilon 40 at 224 px (as far a number is 11.4 at 64 px, the default there), weight 0.5, one round of power iteration, entropy
+// epsilon 40 at 224 px (as far a number is 8.6 at 48 px, the default there), weight 0.5, one round of power iteration, entropy
 // weight 1, rate 0.03.
 //
 // Figures of this small sibling: not yet run.

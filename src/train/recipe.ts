@@ -67,7 +67,7 @@ export const recipeSchema = z
     initialWeights: z.string().min(1).optional(),
     data: dataSchema,
     batchSize: count.default(128),
-    /** Parts a batch is worked through in, their gradients added up; chosen from the model when left out. */
+    /** Parts a batch is worked through in, their gradients added up; one when left out, and `--memory` chooses. */
     microbatches: count.optional(),
     /**
      * What the network works in while it is trained. With `float16` parameters, optimiser state, norms, softmax and losses
@@ -122,7 +122,14 @@ export const recipeSchema = z
       refuse(["mixup"], `the objective "${recipe.objective.name}" has no targets to mix; leave mixup out`);
     }
     const { objective, microbatches } = recipe;
-    if (objectiveKind(objective).streams.includes("unlabelled") && !recipe.data.unlabelled) {
+    const unlabelled = objectiveKind(objective).streams.includes("unlabelled");
+    if (!unlabelled && recipe.data.unlabelled) {
+      refuse(
+        ["data", "unlabelled"],
+        `the objective "${objective.name}" does not look at images without labels; leave data.unlabelled out, or learn from it with s4lRotation, s4lExemplar, vat or moam`,
+      );
+    }
+    if (unlabelled && !recipe.data.unlabelled) {
       refuse(
         ["data", "unlabelled"],
         `the objective "${objective.name}" learns from images without labels too; say where they are with { source, preprocessing } (the source of data.train without ?take is a start)`,

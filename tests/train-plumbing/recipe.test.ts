@@ -71,6 +71,13 @@ describe("checking", () => {
       ['data.train.spilt: unknown key; did you mean "split"?'],
     ],
     [
+      "images without labels that nothing looks at",
+      { ...small, data: { ...small.data, unlabelled: small.data.train } },
+      [
+        'data.unlabelled: the objective "softmax" does not look at images without labels; leave data.unlabelled out, or learn from it with s4lRotation, s4lExemplar, vat or moam',
+      ],
+    ],
+    [
       "a key of one of several parts",
       {
         ...small,
