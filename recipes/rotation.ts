@@ -7,10 +7,20 @@
 // Reference settings: ResNet or RevNet 50, up to 4 times as wide, inception crops of 224, batch 64 (256 pictures with the
 // turns), SGD with momentum 0.9, rate 0.1 a 256 images, weight decay 1e-4, 35 epochs, a tenth after 15 and 25, 5 of warmup.
 //
-// Figures of this small sibling: not yet run.
+// Figures of this small sibling, learnt from the 60,000 images of Tiny-ImageNet at hand (no labels; seed 0; 25,600 images in their
+// four turns; 11 minutes of one busy core, EPYC 7001 series): 47.7 % of turns right. Ridge on frozen features, the first 20 classes,
+// 1,000 validation images, five draws, with the 95 % interval; the same network before its first step; 16 x 16 pixels:
 //
-//   fovea train recipes/rotation.ts --data.train.source=photos/ --data.evaluation.source=photos/
-//   fovea fewshot runs/rotation embedded:clothing
+//   shots a class   rotation             random initialisation   pixels
+//   5               12.6 (12.1 to 13.2)   9.4 (8.8 to 10.1)      15.1 %
+//   25              15.9 (15.4 to 16.5)  10.5 (9.4 to 11.6)      18.7
+//   100             20.6 (19.0 to 22.2)  13.4 (12.1 to 14.6)     20.5
+//
+// Better than random features at every number of shots, no better than pixels: half an epoch is not patience.
+//
+//   fovea train recipes/rotation.ts --data.train.source=tiny-imagenet-64/ --data.evaluation.source="tiny-imagenet-64/?take=500" \
+//     --data.evaluation.split=validation
+//   fovea fewshot runs/rotation "tiny-imagenet-64/?classNumbers=0-19" --test-split validation --shots 5,25,100
 import { defineRecipe } from "fovea/train";
 
 const source = "embedded:clothing + embedded:sign-digits";
