@@ -62,7 +62,7 @@ export const fewshot = defineArguments({
     "test-images": {
       type: "string",
       valueHint: "n",
-      description: "At most so many images to name, the same share of each class; all when left out",
+      description: "About so many images to name, the same share of each class (rounded); all when left out",
     },
     device,
     threads,

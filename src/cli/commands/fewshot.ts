@@ -132,8 +132,8 @@ function backboneAndSource(args: {
   throw new UsageError(`two backbones are given, ${args.checkpoint} and --backbone ${args.backbone}; leave one away`);
 }
 
-/** At most so many images, the same share of each class, drawn by seed 0. */
-function atMost(source: ImageSource, most: string | undefined): ImageSource {
+/** So many images but for rounding, the same share of each class, drawn by seed 0. */
+function aboutSoMany(source: ImageSource, most: string | undefined): ImageSource {
   if (most === undefined) return source;
   const wanted = wholeNumber(most, "test-images", 1);
   return wanted < source.length ? holdOut(source, wanted / source.length).held : source;
@@ -163,7 +163,7 @@ export const command = defineCommand(fewshot, async ({ args, json, note }): Prom
   const parts = await openParts(source, { split: args.split, testSplit: args["test-split"] }, note);
   try {
     const train = chosen(parts.train, args.classes);
-    const test = atMost(chosen(parts.test, args.classes), args["test-images"]);
+    const test = aboutSoMany(chosen(parts.test, args.classes), args["test-images"]);
     const unnamed = checkParts(train, test);
     const backbone = await openFeatures(spec, args, note);
     try {
