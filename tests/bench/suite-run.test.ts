@@ -161,6 +161,9 @@ describe("a benchmark", () => {
     expect(lines.at(-1)).toMatch(/mean of 1 /);
     const page = suiteHtml(plain, undefined, "fovea vtab");
     expect(page).toContain("Sign-Digits");
+    // A long path would not fit a headline.
+    const other = { ...plain, backbone: { ...plain.backbone, spec: "a/long/path/to/model.onnx" } };
+    expect(suiteHtml(other, undefined, "fovea vtab")).toContain("<h1>The embedded suite: model.onnx</h1>");
     expect(page).toContain("not to be set beside published");
   });
 });

@@ -19,6 +19,9 @@ import { settingText } from "./sweep.js";
 import { meanTitle, shownRows, type TableLine, tableLines, withInterval } from "./table.js";
 import { taskGroups } from "./task.js";
 
+/** The last part of a path or hub name; the whole stands under "How it was measured". */
+const shortName = (spec: string): string => spec.split(/[\\/]/).at(-1) || spec;
+
 const percent = (share: number | undefined): string => (share === undefined ? "–" : (100 * share).toFixed(1));
 
 /** The report as one page that opens offline. */
@@ -28,7 +31,7 @@ export function suiteHtml(report: SuiteReport, baseline: SuiteReport | undefined
   const { score, suite, missing } = report;
   const name = suite === "vtab" ? "The 19 tasks" : "The embedded suite";
   return htmlReport({
-    title: `${name}: ${report.backbone.spec}`,
+    title: `${name}: ${shortName(report.backbone.spec)}`,
     lead: `${report.method} on ${report.tasks.length} tasks with 1,000 training examples each: ${meanTitle(report)} ${withInterval(score.mean)} % over ${report.seeds.length} ${report.seeds.length === 1 ? "seed" : "seeds"}.`,
     summary:
       suite === "embedded"
@@ -79,8 +82,8 @@ function chart(
     width,
     groups: lines.map(({ title }) => title),
     series: [
-      series(backbone.spec, ({ accuracy }) => accuracy),
-      ...(baseline ? [{ ...series(baseline.backbone.spec, (line) => line.baseline), hollow: true }] : []),
+      series(shortName(backbone.spec), ({ accuracy }) => accuracy),
+      ...(baseline ? [{ ...series(shortName(baseline.backbone.spec), (line) => line.baseline), hollow: true }] : []),
     ],
     ...(chance.every(Number.isFinite) && { reference: { label: "chance", values: chance } }),
     include: [0, 1],
