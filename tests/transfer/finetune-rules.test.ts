@@ -1,19 +1,22 @@
 /** Fine-tuning rules as numbers: BiT-HyperRule's golden rates, the tables of ViT, AugReg and VTAB, and what is refused. */
 import { describe, expect, test } from "vitest";
+import type { ModelConfig } from "../../src/models/index.js";
 import { createSchedule } from "../../src/optim/index.js";
-import { resolveRecipe, scheduleConfig } from "../../src/train/index.js";
+import { resolveRecipe, scheduleConfig, type TrainedNetwork } from "../../src/train/index.js";
 import {
   augRegRule,
   type BitHyperRuleOptions,
   bitHyperRule,
   bitLearningRate,
   type FineTuningPlan,
+  fineTuningRecipe,
   planPreprocessing,
   vitFineTuning,
   vitRule,
   vtabLightSweep,
   vtabRule,
 } from "../../src/transfer/index.js";
+import { mixer, vit, weightsOf } from "../weights/models.js";
 
 const large = [500, 375] as const;
 const few = { examples: 1000, imageSize: large };
@@ -225,6 +228,49 @@ test("pixels are scaled as the network knows them, in its channels", () => {
   expect(planPreprocessing(plan, network([224, 224, 3], mean)).test).toBe(
     "decode|resize(384)|value_range((-2.1,-2,-1.8),(2.2,2.4,2.6))",
   );
+});
+
+test("the recipe is the network at the plan's size, without dropout and pre-logits, with a new head", () => {
+  const recipeFor = (config: ModelConfig, crop: number) => {
+    const { tensors, image } = weightsOf(config);
+    const network: TrainedNetwork = {
+      path: "x",
+      config,
+      imageShape: [image.height, image.width, 3],
+      preprocessing: "decode|value_range(-1,1)",
+      classNames: undefined,
+      loss: "softmax",
+      tensors: new Map([...tensors].map(([name, tensor]) => [name, { dtype: "float32", ...tensor }])),
+      step: undefined,
+      metadata: {},
+    };
+    const plan = vitRule({ ...few, crop });
+    return resolveRecipe(fineTuningRecipe({ plan, backbone: "x", network, train: { source: "y" }, output: "z" }));
+  };
+  const recipe = recipeFor(
+    { ...vit, dropout: 0.1, stochasticDepth: 0.2, preLogits: true, headBiasInit: -7 } as ModelConfig,
+    16,
+  );
+  expect(recipe).toMatchObject({
+    initialWeights: "x",
+    model: {
+      name: "vit",
+      imageSize: 16,
+      channels: 3,
+      dropout: 0,
+      stochasticDepth: 0,
+      preLogits: false,
+      headBiasInit: 0,
+    },
+    data: { train: { source: "y", preprocessing: "decode|resize(19)|random_crop(16)|flip_lr|value_range(-1,1)" } },
+    batchSize: 512,
+    optimizer: { name: "sgd", momentum: 0.9, nesterov: false, weightDecay: 0, learningRate: 0.03, clipNorm: 1 },
+    total: { steps: 500 },
+    output: "z",
+  });
+  // an MLP-Mixer for twice the size mixes four times the patches
+  expect(recipeFor(mixer, 16).model).toMatchObject({ tokensMlpDim: 24, imageSize: 16 });
+  expect(() => recipeFor(mixer, 12)).toThrow(/one of 2 x 2 .*3 x 3 are not/);
 });
 
 test.each<[string, Partial<BitHyperRuleOptions>, RegExp]>([

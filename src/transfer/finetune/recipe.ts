@@ -1,5 +1,6 @@
 /** From a rule, a backbone and images to the recipe of a fine-tuning, which trains like any other recipe. */
-import { type RecipeInput, recipeModelOf, type TrainedNetwork } from "../../train/index.js";
+import { asWeights, type RecipeInput, recipeModelOf, type TrainedNetwork } from "../../train/index.js";
+import { resizeImages } from "../../weights/index.js";
 import { type BitHyperRuleOptions, bitHyperRule } from "./bit.js";
 import { type FineTuningPlan, planPreprocessing, type RuleChoices, type RuleData } from "./rule.js";
 import { augRegRule, vitRule } from "./vit.js";
@@ -51,11 +52,17 @@ export interface FineTuningRecipe {
   readonly plan: FineTuningPlan;
   /** What `readTrainable` reads, as recipes name it. */
   readonly backbone: string;
-  readonly network: Pick<TrainedNetwork, "config" | "imageShape" | "preprocessing">;
+  readonly network: TrainedNetwork;
   readonly train: SourcePart;
   readonly evaluation?: SourcePart;
   readonly seed?: number;
   readonly output: string;
+}
+
+/** The network for images of another size: the token mixing of an MLP-Mixer grows with them. Throws WeightsError for other than whole multiples. */
+function configFor(network: TrainedNetwork, side: number): TrainedNetwork["config"] {
+  if (network.config.family !== "mixer") return network.config;
+  return resizeImages(asWeights(network), { height: side, width: side }).config;
 }
 
 /**
@@ -64,7 +71,8 @@ export interface FineTuningRecipe {
  */
 export function fineTuningRecipe(parts: FineTuningRecipe): RecipeInput {
   const { plan, backbone, network, train, evaluation, seed = 0, output } = parts;
-  const { config, imageShape } = network;
+  const { imageShape } = network;
+  const config = configFor(network, plan.crop);
   const pixels = planPreprocessing(plan, network);
   const plain = {
     dropout: 0,
