@@ -1,5 +1,7 @@
 /** A page that shows every augmentation on one image at several strengths, for the eye to judge. */
 import {
+  corruption,
+  corruptionNames,
   createRandom,
   type EncodedImage,
   listOps,
@@ -7,6 +9,7 @@ import {
   preprocessImage,
   type RawImage,
   randaugOps,
+  severities,
 } from "../data/index.js";
 import {
   contactSheet,
@@ -74,6 +77,14 @@ export async function augmentationSheet(image: EncodedImage | PixelImage, id: st
     }
     sections.push(sheet(text, pictures));
   }
+  for (const name of corruptionNames) {
+    const pictures: SheetPicture[] = [];
+    for (const severity of severities) {
+      const changed = await corruption(name, severity)(start, createRandom("sheet", name));
+      pictures.push(await picture(changed, `severity ${severity}`));
+    }
+    sections.push(sheet(`corrupt(${name})`, pictures));
+  }
   sections.push({
     title: "Ops of the string form",
     content: [
@@ -85,7 +96,7 @@ export async function augmentationSheet(image: EncodedImage | PixelImage, id: st
   });
   return htmlReport({
     title: "Augmentations",
-    lead: `${id}, ${workingSize} pixels. First RandAugment's ops by themselves, each at magnitudes ${magnitudes.join(", ")} with its argument; then pipelines under several seeds.`,
+    lead: `${id}, ${workingSize} pixels. First RandAugment's ops by themselves, each at magnitudes ${magnitudes.join(", ")} with its argument; then pipelines under several seeds, then the common corruptions.`,
     sections,
   });
 }

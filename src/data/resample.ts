@@ -1,8 +1,8 @@
 /** Resizing by a kernel that is widened to cover what it averages, as Pillow does it; what torchvision and timm evaluate with. */
 import { blankLike, type PixelImage } from "./image.js";
 
-/** The kernels: a triangle, and Keys's cubic with a = -0.5. */
-export type ResampleKernel = "bilinear" | "bicubic";
+/** The kernels: a box, a triangle, and Keys's cubic with a = -0.5. */
+export type ResampleKernel = "box" | "bilinear" | "bicubic";
 
 /** Keys (1981) with a = -0.5, as Pillow's BICUBIC and TensorFlow's bicubic; PyTorch's without antialiasing has a = -0.75. */
 function cubic(x: number): number {
@@ -13,6 +13,8 @@ function cubic(x: number): number {
 }
 
 const kernels: Readonly<Record<ResampleKernel, { readonly support: number; readonly at: (x: number) => number }>> = {
+  // half open, so that a pixel half way between two new ones counts once
+  box: { support: 0.5, at: (x) => (x > -0.5 && x <= 0.5 ? 1 : 0) },
   bilinear: { support: 1, at: (x) => Math.max(1 - Math.abs(x), 0) },
   bicubic: { support: 2, at: cubic },
 };
@@ -20,7 +22,7 @@ const kernels: Readonly<Record<ResampleKernel, { readonly support: number; reado
 /**
  * Resizes an image to height x width with half-pixel centres: first along x, then along y. What of the kernel lies outside
  * the image is left out and made up for. With `antialias` (Pillow's and timm's way) the kernel is widened when the image
- * shrinks; without, it always spans two pixels (bilinear) or four (bicubic, TensorFlow's `antialias=False`). Raw images are
+ * shrinks; without, it always spans one pixel (box), two (bilinear) or four (bicubic, TensorFlow's `antialias=False`). Raw images are
  * rounded and clipped to 8 bits after each of the two steps, as Pillow does.
  */
 export function resample<T extends PixelImage>(

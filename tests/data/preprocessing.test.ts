@@ -347,6 +347,7 @@ test("ops leave the record they are given alone", async () => {
         keep: "keep(image)",
         randaug: "randaug(4,10)",
         augreg: "augreg(light1)",
+        corrupt: "corrupt(fog,3)",
         rotate90: "rotate90(1)",
         patch_grid: "patch_grid(2,3,2)",
         views: 'views(2,"random_crop(4)|hsvnoise")',

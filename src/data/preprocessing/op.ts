@@ -34,17 +34,26 @@ export interface OpDefinition {
   create(args: Arguments, pipeline: InnerPipeline): Transform;
 }
 
-/** A change of pixels as a change of a record. */
-export function onPixels(name: string, change: (image: PixelImage, random: Random) => PixelImage): Transform {
+/** A change of pixels, at once or after a while, as a change of a record. */
+export function onPixels(
+  name: string,
+  change: (image: PixelImage, random: Random) => PixelImage | Promise<PixelImage>,
+): Transform {
   return (record, random) => {
     const { image } = record;
     if (image.kind === "encoded")
       throw new Error(`${name} needs pixels, but the image is still an encoded file; put decode before it`);
-    try {
-      return { ...record, image: change(image, random) };
-    } catch (error) {
-      // What a pixel op refuses is this one image, so the failure carries its name and counts as a bad example.
+    // What a pixel op refuses is this one image, so the failure carries its name and counts as a bad example.
+    const refuse = (error: unknown): never => {
       throw new ExampleError(record.id, error instanceof Error ? error.message : String(error), error);
+    };
+    try {
+      const changed = change(image, random);
+      return changed instanceof Promise
+        ? changed.then((made) => ({ ...record, image: made }), refuse)
+        : { ...record, image: changed };
+    } catch (error) {
+      return refuse(error);
     }
   };
 }

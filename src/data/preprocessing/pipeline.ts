@@ -5,6 +5,7 @@ import type { EncodedImage, PixelImage } from "../image.js";
 import { createRandom, type Random } from "../random.js";
 import { type Arguments, bindArguments, type Call, type Literal, parseCalls, showCall } from "./arguments.js";
 import type { AugregName } from "./augment/augreg.js";
+import type { CorruptionName, Severity, SeverityTable } from "./augment/corruptions/index.js";
 import type { DataRecord, InnerPipeline, Transform } from "./op.js";
 import { opDefinitions, valueScales } from "./ops.js";
 
@@ -211,6 +212,9 @@ export const augreg = (name: AugregName): PreprocessingOp => op("augreg", [name]
 export const hsvnoise = (): PreprocessingOp => op("hsvnoise", []);
 /** `grey_random`: grey in three channels with a probability. */
 export const greyRandom = (probability?: number): PreprocessingOp => op("grey_random", [probability]);
+/** `corrupt`: one of the common corruptions at a severity. */
+export const corrupt = (name: CorruptionName, severity: Severity, table?: SeverityTable): PreprocessingOp =>
+  op("corrupt", [name, severity], { table });
 /** `rotate90`: exact quarter turns counter-clockwise. */
 export const quarterTurns = (k: 0 | 1 | 2 | 3): PreprocessingOp => op("rotate90", [k]);
 /** `patch_grid`: a patch out of each cell of a square grid, stacked. */

@@ -4,11 +4,20 @@ import type { Random } from "../../random.js";
 import { type DataRecord, type InnerPipeline, type OpDefinition, onPixels, type Transform } from "../op.js";
 import { augregSettings } from "./augreg.js";
 import { drawHsvChange, hsvNoise, meanGrey } from "./colour.js";
+import {
+  type CorruptionName,
+  corruption,
+  corruptionNames,
+  type Severity,
+  type SeverityTable,
+  severities,
+  severityTables,
+} from "./corruptions/index.js";
 import { patchGrid, rotate90, stackRows, standardise } from "./patches.js";
 import type { ContrastTarget } from "./pointwise.js";
 import { randaug } from "./randaug.js";
 
-function onRaw(name: string, change: (image: RawImage, random: Random) => RawImage) {
+function onRaw(name: string, change: (image: RawImage, random: Random) => RawImage | Promise<RawImage>) {
   return onPixels(name, (image, random) => {
     if (image.kind !== "raw") {
       throw new Error(
@@ -70,6 +79,21 @@ export const augmentDefinitions: Readonly<Record<string, OpDefinition>> = {
       return onPixels("grey_random", (image, random) =>
         random.uniform() < probability ? meanGrey<PixelImage>(image) : image,
       );
+    },
+  },
+  corrupt: {
+    summary:
+      "one of fifteen common corruptions at a severity from 1 to 5; constants by image size (224, 64, 32 pixels)",
+    random: true,
+    changesImage: true,
+    parameters: [
+      { name: "name", type: "choice", choices: corruptionNames },
+      { name: "severity", type: "choice", choices: severities },
+      { name: "table", type: "choice", choices: Object.keys(severityTables), default: "imagenet" },
+    ],
+    create: (args) => {
+      const name = args["name"] as CorruptionName;
+      return onRaw(`corrupt(${name})`, corruption(name, args["severity"] as Severity, args["table"] as SeverityTable));
     },
   },
   rotate90: {
