@@ -3,6 +3,7 @@ import { defineArguments } from "./command.js";
 import { device, network, seed, source, threads } from "./shared-arguments.js";
 
 export * from "./definitions-data.js";
+export * from "./definitions-robustness.js";
 export * from "./definitions-suite.js";
 export * from "./definitions-transfer.js";
 

@@ -41,6 +41,7 @@ const commands: readonly Entry[] = [
   entry(definitions.dataFractals, () => import("./commands/data-fractals.js")),
   entry(definitions.dataWeakLabels, () => import("./commands/data-weak-labels.js")),
   entry(definitions.dedup, () => import("./commands/dedup.js")),
+  entry(definitions.robustness, () => import("./commands/robustness.js")),
   entry(definitions.benchEngine, () => import("./commands/bench-engine.js")),
   entry(definitions.benchDistributed, () => import("./commands/bench-distributed.js")),
   entry(definitions.benchFewshot, () => import("./commands/bench-fewshot.js")),

@@ -78,16 +78,25 @@ export async function imageHeader(
   }
 }
 
+/**
+ * Decodes an image file to upright 8-bit pixels of 4 channels: red, green, blue and opacity, 255 where the file has none.
+ *
+ * @throws ExampleError as {@link decodeImage} does.
+ */
+export function decodeWithAlpha(image: EncodedImage, id: string): Promise<RawImage> {
+  return readPixels(id, image, true, (pipeline) => pipeline.ensureAlpha(), false);
+}
+
 async function readPixels(
   id: string,
   image: EncodedImage,
   limitInputPixels: number | true,
   change: (pipeline: Sharp) => Sharp,
+  onWhite = true,
 ): Promise<RawImage> {
   try {
-    const opened = sharp(image.bytes, { failOn: "error", autoOrient: true, limitInputPixels }).flatten({
-      background: "#ffffff",
-    });
+    const read = sharp(image.bytes, { failOn: "error", autoOrient: true, limitInputPixels });
+    const opened = onWhite ? read.flatten({ background: "#ffffff" }) : read;
     const { data, info } = await change(opened)
       .toColourspace("srgb")
       .raw({ depth: "uchar" })

@@ -1,7 +1,5 @@
 /** `fovea fewshot`: how well a trained network tells new classes apart from few examples of each, beside raw pixels. */
-import { holdOut, type ImageSource, openSource, parseSpec, subsetOfClasses } from "../../data/index.js";
-import { splitSpecs } from "../../data/sources/compose.js";
-import { chooseSplit, readSet } from "../../data/sources/open.js";
+import { type ImageSource, subsetOfClasses } from "../../data/index.js";
 import { formatDuration } from "../../train/index.js";
 import { type FewShotReport, type FewShotSummary, fewShot } from "../../transfer/index.js";
 import { type CommandResult, defineCommand } from "../command.js";
@@ -9,86 +7,7 @@ import { fewshot } from "../definitions.js";
 import { UsageError, wholeNumber, wholeNumbers } from "../words.js";
 import { drawnExamples, embedDrawn, embedSource } from "./fewshot-embed.js";
 import { backboneDocument, badLines, openFeatures, withProgress } from "./network.js";
-
-/** The share of each class that is named where a source has no test split: the examples are few, so half can be spared. */
-const heldOutShare = 0.5;
-
-interface Parts {
-  /** The examples are drawn from these. */
-  readonly train: ImageSource;
-  /** These are named. */
-  readonly test: ImageSource;
-  /** Were the images to name held out of the split the examples come from? */
-  readonly heldOut: boolean;
-  close(): Promise<void>;
-}
-
-interface WantedSplits {
-  readonly split: string | undefined;
-  readonly testSplit: string | undefined;
-}
-
-/** The splits that a spec (each of its parts) would be read from; undefined where one has none of the wanted name. */
-async function splitsOf(spec: string, wanted: string | undefined): Promise<string | undefined> {
-  const found: string[] = [];
-  for (const part of splitSpecs(spec)) {
-    const parsed = parseSpec(part);
-    const { splits } = await readSet(parsed);
-    try {
-      found.push(chooseSplit(part, splits, wanted ?? parsed.options["split"]));
-    } catch {
-      return undefined;
-    }
-  }
-  return found.join(" + ");
-}
-
-/** The first of the usual splits to test on that a spec has beside the one its examples come from. */
-async function usualTestSplit(spec: string, trainSplit: string | undefined): Promise<string | undefined> {
-  for (const name of ["test", "validation"]) {
-    const found = await splitsOf(spec, name);
-    if (found !== undefined && found !== trainSplit) return name;
-  }
-  return undefined;
-}
-
-/**
- * Opens the images to learn from and those to name: other splits of the source where it has them, else half of each class,
- * held out by seed 0.
- */
-async function openParts(
-  spec: string,
-  { split, testSplit }: WantedSplits,
-  note: (text: string) => void,
-): Promise<Parts> {
-  const train = await openSource(spec, split === undefined ? {} : { split });
-  try {
-    const trainSplit = await splitsOf(spec, split);
-    const same = testSplit !== undefined && (await splitsOf(spec, testSplit)) === trainSplit;
-    const name = same ? undefined : (testSplit ?? (await usualTestSplit(spec, trainSplit)));
-    if (name !== undefined) {
-      const test = await openSource(spec, { split: name });
-      if (testSplit === undefined && name !== "test")
-        note(`${spec} has no test split; its ${test.split} split is named`);
-      const close = async () => {
-        await train.close();
-        await test.close();
-      };
-      return { train, test, heldOut: false, close };
-    }
-    const { rest, held } = holdOut(train, heldOutShare);
-    const why = same
-      ? `the examples and the images to name are both of the split ${train.split}`
-      : `${spec} has no other split to test on`;
-    note(
-      `${why}: half of each class (${held.length} of ${train.length} images, drawn by seed 0) is held out to be named`,
-    );
-    return { train: rest, test: held, heldOut: true, close: () => train.close() };
-  } catch (error) {
-    await train.close();
-    throw error;
-  }
-}
+import { aboutSoMany, openParts } from "./split-parts.js";
 
 function chosen(source: ImageSource, classes: string | undefined): ImageSource {
   if (classes === undefined) return source;
@@ -132,13 +51,6 @@ function backboneAndSource(args: {
   throw new UsageError(`two backbones are given, ${args.checkpoint} and --backbone ${args.backbone}; leave one away`);
 }
 
-/** So many images but for rounding, the same share of each class, drawn by seed 0. */
-function aboutSoMany(source: ImageSource, most: string | undefined): ImageSource {
-  if (most === undefined) return source;
-  const wanted = wholeNumber(most, "test-images", 1);
-  return wanted < source.length ? holdOut(source, wanted / source.length).held : source;
-}
-
 const percent = (share: number) => (100 * share).toFixed(1);
 
 function summaryText(network: readonly FewShotSummary[], pixels: readonly FewShotSummary[]): string[] {
@@ -163,7 +75,7 @@ export const command = defineCommand(fewshot, async ({ args, json, note }): Prom
   const parts = await openParts(source, { split: args.split, testSplit: args["test-split"] }, note);
   try {
     const train = chosen(parts.train, args.classes);
-    const test = aboutSoMany(chosen(parts.test, args.classes), args["test-images"]);
+    const test = aboutSoMany(chosen(parts.test, args.classes), args["test-images"], "test-images");
     const unnamed = checkParts(train, test);
     const backbone = await openFeatures(spec, args, note);
     try {

@@ -1,19 +1,11 @@
 /** `fovea predict`: the most probable classes of images, by a network that was trained to tell classes apart. */
-import { type ImageSource, imageFiles, type NamedImage } from "../../data/index.js";
-import {
-  classifyImages,
-  type Guess,
-  imageRows,
-  type LossName,
-  type Representations,
-  type RepresentOptions,
-  topClasses,
-} from "../../train/index.js";
-import { isClassifierPath, openClassifier } from "../../transfer/index.js";
+import { imageFiles, type NamedImage } from "../../data/index.js";
+import { type Guess, topClasses } from "../../train/index.js";
 import { defineCommand } from "../command.js";
 import { predict } from "../definitions.js";
 import { UsageError, wholeNumber } from "../words.js";
-import { badLines, computing, networkDocument, openNetwork, withIds, withProgress } from "./network.js";
+import { openNamer } from "./namer.js";
+import { badLines, withIds, withProgress } from "./network.js";
 import { readImageOrPaths } from "./stdin.js";
 
 interface Prediction {
@@ -47,43 +39,8 @@ function listing(predictions: readonly Prediction[]): string {
     .join("\n");
 }
 
-/** What names classes: a network of ours with its head, or a classifier that was fitted or exported. */
-interface Namer {
-  readonly loss: LossName;
-  readonly classNames: readonly string[] | undefined;
-  readonly document: unknown;
-  classify(source: ImageSource, options: Pick<RepresentOptions, "onProgress">): Promise<Representations>;
-  close(): Promise<void>;
-}
-
 // Only files that are read in this thread: bytes from standard input cannot be opened by another.
 const pass = { workers: 0, maxBadFraction: 1 } as const;
-
-async function openNamer(
-  args: { readonly checkpoint: string; readonly device: string; readonly threads?: string | undefined },
-  note: (text: string) => void,
-  batchSize: number,
-): Promise<Namer> {
-  if (!isClassifierPath(args.checkpoint)) {
-    const model = await openNetwork(args, note, "classify", batchSize);
-    return {
-      loss: model.loss,
-      classNames: model.classNames,
-      document: networkDocument(model),
-      classify: (source, options) => classifyImages(model.program, source, { ...model, ...pass, ...options }),
-      close: () => model.close(),
-    };
-  }
-  const classifier = await openClassifier(args.checkpoint, { ...computing(args), batchSize, note });
-  const { path, classNames, imageShape, preprocessing, details } = classifier;
-  return {
-    loss: "softmax",
-    classNames,
-    document: { checkpoint: path, imageShape, preprocessing, ...details },
-    classify: (source, options) => imageRows(classifier.logits, source, { ...classifier, ...pass, ...options }),
-    close: () => classifier.close(),
-  };
-}
 
 export const command = defineCommand(predict, async ({ args, rest, json, note }) => {
   const top = wholeNumber(args.top, "top", 1);
@@ -93,7 +50,7 @@ export const command = defineCommand(predict, async ({ args, rest, json, note })
     const { features, width, indices, bad } = await withProgress(
       source.length,
       json || source.length < 32,
-      (onProgress) => namer.classify(source, { onProgress }),
+      (onProgress) => namer.classify(source, { ...pass, onProgress }),
     );
     const predictions: Prediction[] = [];
     for (const [row, index] of indices.entries()) {

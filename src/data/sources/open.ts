@@ -4,6 +4,7 @@ import { didYouMean } from "../../text/nearest.js";
 import { cifarKind } from "./cifar.js";
 import { concat, select, subsetOfClasses } from "./combine.js";
 import { applySelection, joinSources, selectionOptions, splitSpecs } from "./compose.js";
+import { composedKind } from "./composed.js";
 import { embeddedKind } from "./embedded.js";
 import { folderKind } from "./folder.js";
 import { generatedKind } from "./generated.js";
@@ -21,6 +22,7 @@ import { webdatasetKind } from "./webdataset.js";
 export const sourceKinds: Readonly<Record<string, SourceKind>> = {
   embedded: embeddedKind,
   generated: generatedKind,
+  composed: composedKind,
   tar: tarKind,
   cifar: cifarKind,
   webdataset: webdatasetKind,

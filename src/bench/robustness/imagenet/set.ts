@@ -1,0 +1,109 @@
+/** Test sets of ImageNet's classes that a network with its 1,000 logits is measured on as it is, and how it is scored. */
+import type { ImageSource } from "../../../data/index.js";
+import { type Share, shareOf } from "../corruptions.js";
+import type { Judge } from "../judge.js";
+
+/** Logits of networks for ImageNet-1k, in the usual order: that of the sorted WordNet ids. */
+export const imagenetClasses = 1000;
+
+export interface ImagenetSet {
+  readonly name: string;
+  readonly title: string;
+  readonly source: ImageSource;
+  /** The ImageNet classes that are right for an image; none: the image does not count. */
+  accepted(index: number): readonly number[];
+  /** What brings its images to a network, given what the network's own preprocessing is. */
+  preprocessing(judge: Pick<Judge, "imageShape" | "preprocessing">): string;
+  /** What a reader of the figures must know. */
+  readonly notes: readonly string[];
+}
+
+/** Where a set comes from, for whoever lacks it. */
+export interface SetOrigin {
+  readonly title: string;
+  readonly where: string;
+  readonly licence: string;
+  /** What must lie in the folder. */
+  readonly layout: string;
+}
+
+export const setOrigins = {
+  objectnet: {
+    title: "ObjectNet",
+    where: "https://objectnet.dev (objectnet-1.0.zip, 50,000 images)",
+    licence:
+      "derived from CC BY 4.0 with two clauses more: no parameters of any model may be tuned on it, and images may be shown with their red border only",
+    layout: "images/FOLDER/*.png and mappings/*.json beside each other",
+  },
+  "imagenet-v2": {
+    title: "ImageNet-v2",
+    where:
+      "https://github.com/modestyachts/ImageNetV2 (matched-frequency, threshold-0.7 or top-images, 10,000 images each)",
+    licence: "MIT for what the authors made; the photographs are their owners'",
+    layout: "folders 0 to 999 with images, as the archive holds them",
+  },
+  real: {
+    title: "ReaL",
+    where:
+      "https://github.com/google-research/reassessed-imagenet (real.json); the images are ILSVRC2012's validation set, from https://image-net.org",
+    licence: "Apache-2.0 for the labels; ImageNet's terms for the images",
+    layout: "real.json and ILSVRC2012_val_*.JPEG, in one folder or in folders below it",
+  },
+} as const satisfies Readonly<Record<string, SetOrigin>>;
+
+export type ImagenetSetName = keyof typeof setOrigins;
+
+/** Says that a set is not there, and where to get it. */
+export function missingSet(name: ImagenetSetName, folder: string, what: string): string {
+  const { title, where, licence, layout } = setOrigins[name];
+  return `${title} is not in ${folder}: ${what}. Expected: ${layout}. Get it from ${where}; licence: ${licence}.`;
+}
+
+export interface ImagenetSetReport {
+  readonly set: string;
+  readonly top1: Share;
+  readonly top5: Share;
+  /** Images that could be read and count for nothing, because no class is right for them. */
+  readonly ignored: number;
+  readonly bad: number;
+  readonly notes: readonly string[];
+}
+
+/** Measures a network with 1,000 logits: right is a class that the set accepts, first or among the five highest. */
+export async function measureImagenetSet(
+  judge: Judge,
+  set: ImagenetSet,
+  onProgress?: (done: number) => void,
+): Promise<ImagenetSetReport> {
+  const { features, width, indices, bad } = await judge.scores(set.source, {
+    preprocessing: set.preprocessing(judge),
+    ...(onProgress && { onProgress }),
+  });
+  if (width !== imagenetClasses) {
+    throw new Error(
+      `${set.title} is for networks with the ${imagenetClasses} classes of ImageNet-1k; this one has ${width}. Fine-tune it on ImageNet-1k, or give one that is.`,
+    );
+  }
+  let [first, amongFive, counted] = [0, 0, 0];
+  for (const [row, index] of indices.entries()) {
+    const accepted = set.accepted(index);
+    if (accepted.length === 0) continue;
+    counted++;
+    const logits = features.subarray(row * width, (row + 1) * width);
+    // so many classes are above the best of the accepted ones; of equals the lower number comes first, as in argmax
+    const best = accepted.reduce((a, b) => (logits[b]! > logits[a]! || (logits[b] === logits[a] && b < a) ? b : a));
+    let above = 0;
+    for (let c = 0; c < width; c++) if (logits[c]! > logits[best]! || (logits[c] === logits[best] && c < best)) above++;
+    if (above === 0) first++;
+    if (above < 5) amongFive++;
+  }
+  if (counted === 0) throw new Error(`${set.title}: no image counts; none has a class that is right for it`);
+  return {
+    set: set.name,
+    top1: shareOf(first, counted),
+    top5: shareOf(amongFive, counted),
+    ignored: indices.length - counted,
+    bad: bad.length,
+    notes: set.notes,
+  };
+}
