@@ -6,7 +6,7 @@
 // of them: top-5 48.31 %, top-1 25.09 %. Reference settings: inception crops of 224, flips, batch 256, SGD with momentum, rate
 // 0.1 a 256 images, weight decay 1e-3, 200 epochs, a tenth after 140, 160 and 180, 5 of warmup.
 //
-// Figures of this small sibling: not yet run.
+// Figures of this small sibling: 26.8 % on 20 classes of Tiny-ImageNet; s4l-rotation.ts has the setting, the seeds and the cost.
 //
 //   fovea train recipes/supervised-10-percent.ts --data.train.source="photos/?take=300&balanced=true" --data.evaluation.source=photos/
 import { defineRecipe } from "fovea/train";
