@@ -119,6 +119,7 @@ const others: readonly (readonly [name: string, spec: () => string, kind: string
   ["generated counts", () => "generated:shapes?label=count&counts=1-4&size=16&length=9&seed=3", "generated"],
   ["generated fractals", () => "generated:fractals?categories=3&instances=3&size=24&points=500&fill=0.1", "generated"],
   ["generated colours", () => "generated:shapes?label=color&size=16&length=9", "generated"],
+  ["pictures laid on pictures", () => `composed:${at("folder")}?backgrounds=${at("folder")}&size=16`, "composed"],
   ...Object.keys(embeddedSets).map((name) => [`embedded ${name}`, () => `embedded:${name}`, "embedded"] as const),
 ];
 

@@ -52,6 +52,7 @@ async function readComposed(target: SpecTarget): Promise<ImageSet> {
         front: join(root, foregrounds[Math.floor(index / backgrounds.length)]!),
         back: join(where, backgrounds[index % backgrounds.length]!),
       });
+      let closed = false;
       const idOf = (index: number): string => {
         const { front, back } = pair(index);
         return `${front} on ${back}`;
@@ -65,13 +66,16 @@ async function readComposed(target: SpecTarget): Promise<ImageSet> {
         idOf,
         get: async (index) => {
           checkIndex(source, index);
+          if (closed) throw new Error(`${root} is closed; ${idOf(index)} cannot be read any more`);
           const { label, front, back } = pair(index);
           const [object, ground] = await Promise.all([bytesOf(front), bytesOf(back)]);
           const canvas = (await decodeResize(ground, back, size, size)) as RawImage;
           const cut = withoutMargin(await decodeWithAlpha(object, front), front);
           return { id: idOf(index), label, image: laidOn(canvas, cut, Math.max(1, Math.round(scale * size))) };
         },
-        close: async () => {},
+        close: async () => {
+          closed = true;
+        },
       };
     },
   };
