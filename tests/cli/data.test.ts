@@ -130,8 +130,8 @@ test("a page of augmentations", async () => {
   expect(await run(["data", folder, "--augmentations", file])).toBe(0);
   expect(stdout).toContain(`augmentations of its first image: ${file}`);
   const page = readFileSync(file, "utf8");
-  for (const name of ["AutoContrast", "SolarizeAdd", "hsvnoise", "randaug(layers, magnitude"])
+  for (const name of ["AutoContrast", "SolarizeAdd", "hsvnoise", "randaug(layers, magnitude", "fog"])
     expect(page).toContain(name);
-  // Sixteen ops at five magnitudes and seven pipelines with five seeds.
-  expect(page.match(/<image /g)).toHaveLength(23 * 5);
+  // Sixteen ops at five magnitudes, seven pipelines with five seeds and fifteen corruptions at five severities.
+  expect(page.match(/<image /g)).toHaveLength((16 + 7 + 15) * 5);
 });
