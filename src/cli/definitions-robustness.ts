@@ -5,7 +5,7 @@ import { backbone, device, imageSize, source, threads } from "./shared-arguments
 export const robustness = defineArguments({
   name: "robustness",
   summary:
-    "Measure what costs a network accuracy: corrupted images, other test sets of ImageNet's classes, objects between patches",
+    "Measure what costs accuracy: corrupted images, other test sets of ImageNet's classes, objects between patches",
   arguments: {
     checkpoint: { type: "positional", required: true, description: `Network or backbone. ${backbone}` },
     source: { ...source, required: false },

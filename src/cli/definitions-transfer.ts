@@ -29,7 +29,7 @@ export const fit = defineArguments({
   examples: [
     { line: "fovea fit photos/", does: "a classifier of the folders in photos/, in models/photos" },
     { line: "fovea fit photos/ --backbone net.onnx --output shoes", does: "on features of any ONNX file" },
-    { line: "fovea predict shoes photo.jpg", does: "use it" },
+    { line: "fovea fit photos/ --methods ridge,knn --folds 10", does: "choose between two methods, in ten parts" },
   ],
 });
 

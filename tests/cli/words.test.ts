@@ -76,12 +76,16 @@ describe("sorting", () => {
     [["a", "b", "--shots"], /--shots needs a value: --shots=VALUE/],
     [["a", "b", "--shots", "--json"], /--shots needs a value/],
     [["a", "b", "--json=yes"], /--json takes no value, given "yes"/],
-    [["a"], /SOURCE is missing: Images/],
     [[], /CHECKPOINT is missing/],
     [["a", "b", "c"], /"c" is one word too many/],
   ])("%j is refused", (words, message) => {
     expect(() => strict(...words)).toThrow(UsageError);
     expect(() => strict(...words)).toThrow(message);
+  });
+
+  test("a second positional argument that must be there", () => {
+    const args = { ...definitions.exportNetwork.arguments, ...commonArguments };
+    expect(() => sortWords(["a"], args, { settings: false })).toThrow(/OUTPUT is missing: File to write/);
   });
 });
 
