@@ -57,7 +57,7 @@ export function drawMixup(kind: MixupKind, alpha: number, batchSize: number, ran
 }
 
 /**
- * Mixes images [N, ...] of a batch into `out` of the same length (another array: partners are read after their place is
+ * Mixes images [N, ...] or targets [N, classes] of a batch into `out` of the same length (another array: partners are read after their place is
  * written), and returns `out`. Throws RangeError when the lengths do not fit.
  */
 export function mixImages(
@@ -83,11 +83,3 @@ export function mixImages(
   }
   return out;
 }
-
-/** Mixes targets [N, classes] as {@link mixImages} mixes images; labels become targets by `targetVectors`. */
-export const mixTargets: (
-  targets: Float32Array,
-  lambda: number,
-  partner: Int32Array,
-  out?: Float32Array,
-) => Float32Array = mixImages;

@@ -2,7 +2,7 @@
 import { expect, test } from "vitest";
 import { augregSettings, beta, createRandom, logGamma, preprocessing } from "../../src/data/index.js";
 import { augregRecipe, augregRecommended, augregRegularisations, augregWeightDecays } from "../../src/train/augreg.js";
-import { drawMixup, mixImages, mixTargets, mixupKinds } from "../../src/train/mixup.js";
+import { drawMixup, mixImages, mixupKinds } from "../../src/train/mixup.js";
 import { numpyGenerator } from "../../src/transfer/fewshot/random.js";
 
 const moments = (values: readonly number[]): [number, number] => {
@@ -81,7 +81,7 @@ test("images and targets are mixed alike", () => {
   const out = new Float32Array(6);
   expect(mixImages(image, 0.75, partner, out)).toBe(out);
   expect([...out]).toEqual([5, 6, 7.5, 8.5, 17.5, 18.5]);
-  expect([...mixTargets(Float32Array.of(1, 0, 0, 0, 1, 0, 0, 0, 1), 0.75, partner)]).toEqual([
+  expect([...mixImages(Float32Array.of(1, 0, 0, 0, 1, 0, 0, 0, 1), 0.75, partner)]).toEqual([
     0.75, 0, 0.25, 0.25, 0.75, 0, 0, 0.25, 0.75,
   ]);
   expect(() => mixImages(image, 0.5, partner, image)).toThrow(/cannot write over what it mixes/);
