@@ -117,6 +117,12 @@ export const convert = defineArguments({
       description:
         "fovea, timm or huggingface (.safetensors); augreg, bit or mixer (.npz). When left out: fovea, or the .npz layout of the family",
     },
+    weights: {
+      type: "string",
+      valueHint: "float32|float16",
+      default: "float32",
+      description: "How numbers are stored; float16 halves the file",
+    },
     "image-size": {
       type: "string",
       valueHint: "n|h,w",

@@ -29,7 +29,7 @@ export {
   publishedAugReg,
 } from "./published-augreg.js";
 export * from "./safetensors.js";
-export { layoutShapes, layoutTensors, saveWeights, withClassTokenOrder } from "./save.js";
+export { layoutShapes, layoutTensors, type SaveOptions, saveWeights, withClassTokenOrder } from "./save.js";
 export { isFetched } from "./sources.js";
 export {
   type StoredDType,

@@ -1,5 +1,5 @@
 /** Stored numbers as float32, and the check that none is NaN or infinite. */
-import { fromFloat16 } from "../graph/index.js";
+import { fromFloat16, toFloat16 } from "../graph/index.js";
 import { WeightsError } from "./error.js";
 import type { StoredDType, StoredTensor } from "./stored.js";
 
@@ -23,6 +23,19 @@ export function toFloat32({ dtype, data }: StoredTensor, name: string): Float32A
     return new Float32Array(wide.buffer);
   }
   throw new WeightsError(`tensor "${name}" holds ${dtype}; weights are ${weightDTypes.join(", ")}`);
+}
+
+/** The largest finite number of IEEE 754 half precision. */
+const largestFloat16 = 65_504;
+
+/** A float32 tensor as float16, rounded to nearest even. Throws WeightsError naming a number that is too large. */
+export function toFloat16Tensor({ shape, data }: StoredTensor, name: string): StoredTensor {
+  const values = data as Float32Array;
+  const large = values.find((value) => Math.abs(value) > largestFloat16);
+  if (large !== undefined) {
+    throw new WeightsError(`tensor "${name}" holds ${large}, too large for float16; store it as float32`);
+  }
+  return { dtype: "float16", shape, data: Uint16Array.from(values, toFloat16) };
 }
 
 /** Throws WeightsError naming the tensor, the first number that is none and how many there are. */

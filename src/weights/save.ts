@@ -12,7 +12,7 @@ import { assign, toTheirs } from "./layouts/table.js";
 import type { Weights, WeightTensor } from "./load.js";
 import { writtenMetadata } from "./metadata.js";
 import { writeNpz } from "./npz.js";
-import { requireFinite } from "./numbers.js";
+import { requireFinite, toFloat16Tensor } from "./numbers.js";
 import { writeSafetensors } from "./safetensors.js";
 import type { StoredTensor } from "./stored.js";
 
@@ -88,23 +88,31 @@ export function layoutTensors(weights: Weights, layout: LayoutName): Map<string,
   );
 }
 
+export interface SaveOptions {
+  /** How numbers are stored: float16 halves the file and keeps three digits of each; float32 when left out. */
+  readonly dtype?: "float32" | "float16";
+}
+
 /**
  * Writes weights to a file, whole or not at all; gives what the layout cannot say of them. Safetensors files also carry the
  * whole description in their metadata, which `loadWeights` reads and others pass over.
  *
  * Throws WeightsError when the layout holds no such network, the file's ending is not that of its format, a parameter is
- * missing, or a number is NaN or infinite.
+ * missing, or a number is NaN, infinite or too large for the dtype.
  */
 export async function saveWeights(
   path: string,
   weights: Weights,
   layoutName: LayoutName,
+  { dtype = "float32" }: SaveOptions = {},
 ): Promise<{ lost: readonly string[] }> {
   const layout = layoutFor(layoutName, weights.config.family);
   if (!path.endsWith(`.${layout.format}`)) {
     throw new WeightsError(`${path}: the layout "${layoutName}" is written as .${layout.format}`);
   }
-  const tensors = layoutTensors(weights, layoutName);
+  const wide = layoutTensors(weights, layoutName);
+  const tensors =
+    dtype === "float32" ? wide : new Map([...wide].map(([name, one]) => [name, toFloat16Tensor(one, name)]));
   if (layout.format === "npz") {
     await writeNpz(path, tensors);
     const described = Object.keys(weights.metadata);

@@ -1,8 +1,9 @@
 /** `loadWeights`: other images, other classes, descriptions, and one clear error for whatever does not fit. */
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { fromFloat16, toFloat16 } from "../../src/graph/index.js";
 import type { ModelConfig } from "../../src/models/index.js";
 import {
   inspectWeights,
@@ -339,5 +340,39 @@ describe("saving", () => {
 
   test("the ending of the file is that of the format", async () => {
     await expect(saveWeights(join(folder, "x.npz"), vit, "timm")).rejects.toThrow(/written as \.safetensors/);
+  });
+});
+
+describe("float16", () => {
+  test("every number is the nearest half-precision one, the description stays, and the file is half as large", async () => {
+    const [half, whole] = ["half.safetensors", "whole.safetensors"].map((name) => join(folder, name)) as [
+      string,
+      string,
+    ];
+    const weights = { ...models.weightsOf(models.resnet), metadata: { licence: "CC0-1.0" } };
+    await saveWeights(whole, weights, "fovea");
+    expect(await saveWeights(half, weights, "fovea", { dtype: "float16" })).toEqual({ lost: [] });
+    const loaded = await loadWeights(half);
+    expect(loaded.config).toEqual(weights.config);
+    expect(loaded.metadata).toMatchObject({ licence: "CC0-1.0" });
+    for (const [name, { data }] of loaded.tensors) {
+      const before = weights.tensors.get(name)!.data;
+      expect(data).toEqual(Float32Array.from(before, (value) => fromFloat16(toFloat16(value))));
+    }
+    const header = async (path: string) => [...(await inspectWeights(path)).entries.values()].map(({ dtype }) => dtype);
+    expect(new Set(await header(half))).toEqual(new Set(["float16"]));
+    const numbers = [...weights.tensors.values()].reduce((total, { data }) => total + data.length, 0);
+    expect(statSync(whole).size - statSync(half).size).toBeGreaterThan(1.9 * numbers);
+  });
+
+  test("numbers too large for it are refused by name", async () => {
+    const weights = models.weightsOf(models.vit);
+    const broken = new Map(weights.tensors).set("head/bias", {
+      shape: [5],
+      data: Float32Array.of(0, 1, -70_000, 0, 0),
+    });
+    await expect(
+      saveWeights(join(folder, "no.safetensors"), { ...weights, tensors: broken }, "fovea", { dtype: "float16" }),
+    ).rejects.toThrow(/"head\/bias" holds -70000, too large for float16; store it as float32/);
   });
 });
