@@ -3,7 +3,9 @@ import { existsSync, readdirSync, statSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { basename, dirname, join, resolve } from "node:path";
 import { requirePath } from "../data/sources/paths.js";
-import type { ModelConfig } from "../models/index.js";
+import { input } from "../graph/index.js";
+import { type ModelConfig, model } from "../models/index.js";
+import { initialValue, Scope } from "../nn/index.js";
 import { averageName, isOptimizerState } from "../optim/index.js";
 import {
   isFetched,
@@ -62,16 +64,32 @@ export interface ReadNetworkOptions {
  *
  * - the folder of a run, of which the best-scored checkpoint is taken (the newest where none is scored), or one of its
  *   checkpoint files; where a checkpoint holds averages of the weights, they are the parameters;
- * - published weights in any layout that `loadWeights` reads: a file, a folder, `hf:OWNER/NAME`, `augreg:NAME`.
+ * - published weights in any layout that `loadWeights` reads: a file, a folder, `hf:OWNER/NAME`, `augreg:NAME`;
+ * - `random:NETWORK`: any of these with the weights that training from nothing would start with, by seed 0.
  *
  * Throws CheckpointError when there is no checkpoint or it is damaged; RecipeError when the recipe is not valid; WeightsError
  * when weights are damaged or in no known layout; an Error naming the nearest path when there is nothing at `path`.
  */
 export async function readNetwork(path: string, options: ReadNetworkOptions = {}): Promise<TrainedNetwork> {
+  if (path.startsWith(randomPrefix)) return untrained(await readNetwork(path.slice(randomPrefix.length), options));
   if (await isFetched(path)) return await readWeights(path, options);
   requirePath(path);
   const run = findRun(path);
   return run ? forImages(await readRun(run, options), options) : await readWeights(path, options);
+}
+
+const randomPrefix = "random:";
+
+/** The same network before any training: what its shape alone gives. */
+function untrained(network: TrainedNetwork): TrainedNetwork {
+  const scope = Scope.root();
+  model(scope, input("image", "float32", [1, ...network.imageShape]), network.config);
+  const first = scope.parameters.map((one) => {
+    const { shape } = one.tensor;
+    return [one.name, { dtype: "float32", shape, data: initialValue(one, 0) }] as const;
+  });
+  const { classNames: _, accuracies: __, ...metadata } = network.metadata;
+  return { ...network, path: `${randomPrefix}${network.path}`, tensors: new Map(first), step: 0, metadata };
 }
 
 /** A network for images of another size, where one is asked for. Throws WeightsError when it cannot be. */

@@ -76,7 +76,7 @@ const usualSide = 224;
 /**
  * Opens a backbone. `spec` is
  *
- * - the folder of a run or one of its checkpoints, or published weights (a file, a folder, a hub name): see `readNetwork`;
+ * - the folder of a run or one of its checkpoints, or published weights (a file, a folder, a hub name), each also as `random:NETWORK`: see `readNetwork`;
  * - an ONNX file (`x.onnx`) that takes images [N, 3, H, W] or [N, H, W, 3] and has an output `features` (or another usual
  *   name, or one output only). Options follow after "?", joined by "&": `size=128` or `size=96,128` where the file leaves the
  *   size open (224 when left out), `range=0,1` for the values it takes (what the file says, else -1 to 1), `output=NAME`;
@@ -175,7 +175,9 @@ async function openNetwork(
     details: { step, name: config.family, parameters: parameterCount, config },
     represent: async (feeds) => (await program.run("represent", feeds))["preLogits"] as Float32Array,
     identity: async () =>
-      digest("network", existsSync(model.path) ? await fileDigest(model.path) : model.path, imageShape),
+      existsSync(model.path)
+        ? digest("network", await fileDigest(model.path), imageShape)
+        : digest("network", model.path, config, imageShape),
     onnx: async () => {
       const weights = asWeights(await readNetwork(path, image ? { image } : {}));
       const { bytes, external } = await exportOnnx(weights, { outputs: "features" });

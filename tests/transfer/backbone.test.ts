@@ -57,6 +57,18 @@ describe("a backbone", () => {
     expect(new Set(own.features.data).size).toBeGreaterThan(50);
   });
 
+  it("before any training has the shape of the trained one, the same numbers at every call, and others than it", async () => {
+    const trained = await featuresOf(network);
+    const random = await featuresOf(`random:${network}`);
+    expect(random.features).toMatchObject({ rows: 8, columns: 16 });
+    expect(random.backbone.preprocessing).toBe(trained.backbone.preprocessing);
+    expect(random.features.data).toEqual((await featuresOf(`random:${network}`)).features.data);
+    expect(random.features.data).not.toEqual(trained.features.data);
+    expect(new Set(random.features.data).size).toBeGreaterThan(50);
+    const [ours, theirs] = await Promise.all([random, trained].map(({ backbone }) => backbone.identity()));
+    expect(ours).not.toBe(theirs);
+  });
+
   it("of images [N, H, W, C] in a batch of its own, in the range that is said", async () => {
     const { backbone, features } = await featuresOf(`${channelsLast}?range=0,1`);
     expect(backbone).toMatchObject({ batchSize: 3, imageShape: [8, 12, 3], width: 6 });
