@@ -1,4 +1,11 @@
-// Benchmarks of speed and memory.
+// Benchmarks of speed, memory and transfer.
+export {
+  type BackboneRow,
+  type BackbonesBench,
+  type BackbonesBenchOptions,
+  benchBackbones,
+  type ShotAccuracy,
+} from "./backbones.js";
 export { benchDistributed, type DistributedBench, type DistributedBenchOptions } from "./distributed.js";
 export {
   benchEngine,

@@ -1,6 +1,6 @@
-/** The benchmark of transfer as help shows it. */
+/** The benchmarks of transfer as help shows them. */
 import { defineArguments } from "./command.js";
-import { threads } from "./shared-arguments.js";
+import { backbone, threads } from "./shared-arguments.js";
 
 export const vtab = defineArguments({
   name: "vtab",
@@ -81,4 +81,54 @@ export const vtab = defineArguments({
       does: "which tasks are there, where to get the others, what it would cost",
     },
   ],
+});
+
+export const benchBackbones = defineArguments({
+  name: "bench backbones",
+  summary: "Measure the few-shot accuracy of several backbones on all sets of a folder, beside their sizes and speeds",
+  arguments: {
+    backbone: { type: "positional", required: true, description: `Backbones, any number. ${backbone}` },
+    data: {
+      type: "string",
+      valueHint: "folder",
+      required: true,
+      description: "Folder of sets: tar files of split/class/file with the splits train and test",
+    },
+    sets: { type: "string", valueHint: "list", description: "Names of sets; all of the folder when left out" },
+    shots: { type: "string", valueHint: "list", default: "5,10", description: "Examples of each class" },
+    seeds: { type: "string", valueHint: "n", default: "5", description: "Draws of the examples" },
+    "test-images": {
+      type: "string",
+      valueHint: "n",
+      default: "600",
+      description: "About so many images to name of each set, the same share of each class",
+    },
+    "image-size": {
+      type: "string",
+      valueHint: "n",
+      default: "128",
+      description:
+        "Side of the images of ONNX files that leave it open; any backbone takes ?size=96 for one of its own",
+    },
+    output: { type: "string", valueHint: "file.json", description: "Also write the figures as JSON" },
+    cache: {
+      type: "string",
+      valueHint: "folder",
+      default: "runs/backbones",
+      description: "What is measured is kept here and used again while backbone, set and protocol are the same",
+    },
+    overwrite: { type: "boolean", description: "Replace the file that is there" },
+    threads,
+  },
+  examples: [
+    {
+      line: "fovea bench backbones runs/one random:runs/one net.onnx?size=96 --data sets/",
+      does: "a table in Markdown, raw pixels and the untrained network beside it",
+    },
+    {
+      line: "fovea bench backbones runs/one net.onnx --data sets/ --sets clothing --output figures.json",
+      does: "one set, with the figures as JSON",
+    },
+  ],
+  variadic: true,
 });

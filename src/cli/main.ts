@@ -44,6 +44,7 @@ const commands: readonly Entry[] = [
   entry(definitions.robustness, () => import("./commands/robustness.js")),
   entry(definitions.benchEngine, () => import("./commands/bench-engine.js")),
   entry(definitions.benchDistributed, () => import("./commands/bench-distributed.js")),
+  entry(definitions.benchBackbones, () => import("./commands/bench-backbones.js")),
   entry(definitions.benchFewshot, () => import("./commands/bench-fewshot.js")),
   entry(definitions.benchDedup, () => import("./commands/bench-dedup.js")),
   entry(definitions.benchInference, () => import("./commands/bench-inference.js")),

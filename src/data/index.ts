@@ -21,7 +21,7 @@ export { createRandom, hash32, permutation, type Random, type RandomKey } from "
 export { type ResampleKernel, resample } from "./resample.js";
 export { crop, flipLeftRight, type Rectangle, resizeArea, resizeBilinear } from "./resize.js";
 export * from "./scene/index.js";
-export { concat, holdOut, select, subsetOfClasses, take } from "./sources/combine.js";
+export { concat, holdOut, select, stratifiedSample, subsetOfClasses, take } from "./sources/combine.js";
 export {
   type DescribeOptions,
   describeSource,

@@ -1,11 +1,17 @@
 /** `fovea fewshot`: how well a trained network tells new classes apart from few examples of each, beside raw pixels. */
 import { type ImageSource, subsetOfClasses } from "../../data/index.js";
 import { formatDuration } from "../../train/index.js";
-import { type FewShotReport, type FewShotSummary, fewShot } from "../../transfer/index.js";
+import {
+  drawnExamples,
+  embedDrawn,
+  embedSource,
+  type FewShotReport,
+  type FewShotSummary,
+  fewShot,
+} from "../../transfer/index.js";
 import { type CommandResult, defineCommand } from "../command.js";
 import { fewshot } from "../definitions.js";
 import { UsageError, wholeNumber, wholeNumbers } from "../words.js";
-import { drawnExamples, embedDrawn, embedSource } from "./fewshot-embed.js";
 import { backboneDocument, badLines, openFeatures, withProgress } from "./network.js";
 import { aboutSoMany, openParts } from "./split-parts.js";
 
@@ -82,8 +88,8 @@ export const command = defineCommand(fewshot, async ({ args, json, note }): Prom
       const most = Math.max(...shots);
       const expected = drawnExamples(train, seeds, most).length;
       const [support, queries] = await withProgress(expected + test.length, json, async (onProgress) => [
-        await embedDrawn(backbone, train, seeds, most, (done) => onProgress(Math.min(done, expected))),
-        await embedSource(backbone, test, (done) => onProgress(expected + done)),
+        await embedDrawn(backbone, train, seeds, most, { onProgress: (done) => onProgress(Math.min(done, expected)) }),
+        await embedSource(backbone, test, { onProgress: (done) => onProgress(expected + done) }),
       ]);
       const bad = [...support.bad, ...queries.bad];
       for (const line of badLines(bad)) note(line);

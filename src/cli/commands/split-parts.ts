@@ -1,5 +1,5 @@
 /** What a command learns from and what it names: other splits of a source where it has them, else images held out. */
-import { holdOut, type ImageSource, openSource, parseSpec } from "../../data/index.js";
+import { holdOut, type ImageSource, openSource, parseSpec, stratifiedSample } from "../../data/index.js";
 import { splitSpecs } from "../../data/sources/compose.js";
 import { chooseSplit, readSet } from "../../data/sources/open.js";
 import { wholeNumber } from "../words.js";
@@ -86,7 +86,5 @@ export async function openParts(
 
 /** So many images but for rounding, the same share of each class, drawn by seed 0. */
 export function aboutSoMany(source: ImageSource, most: string | undefined, flag: string): ImageSource {
-  if (most === undefined) return source;
-  const wanted = wholeNumber(most, flag, 1);
-  return wanted < source.length ? holdOut(source, wanted / source.length).held : source;
+  return most === undefined ? source : stratifiedSample(source, wholeNumber(most, flag, 1));
 }

@@ -95,6 +95,11 @@ export function holdOut(source: ImageSource, fraction: number, seed = 0): { rest
   };
 }
 
+/** About so many images (but for rounding), the same share of each class, drawn by seed 0; all where there are no more. */
+export function stratifiedSample(source: ImageSource, count: number): ImageSource {
+  return count < source.length ? holdOut(source, count / source.length).held : source;
+}
+
 /**
  * Several sources one after the other. `by-name` makes classes of equal name one class; `disjoint` keeps every source's
  * classes apart and, where names repeat, puts the source's name before them.

@@ -1,12 +1,9 @@
 /** Representations and raw pixels of the images that a few-shot measurement needs, and of no others. */
 import { type BadExample, type ImageSource, select } from "../../data/index.js";
-import {
-  type Backbone,
-  backboneFeatures,
-  type Features,
-  rawPixelFeatures,
-  supportOrder,
-} from "../../transfer/index.js";
+import type { Backbone } from "../backbone.js";
+import { backboneFeatures } from "../backbone-features.js";
+import { supportOrder } from "./evaluate.js";
+import { type Features, rawPixelFeatures } from "./features.js";
 
 /** Images as the evaluator takes them: by the backbone and as raw pixels, row for row. */
 export interface EmbeddedImages {
@@ -17,21 +14,29 @@ export interface EmbeddedImages {
   readonly bad: readonly BadExample[];
 }
 
-interface EmbeddedSource extends EmbeddedImages {
+export interface EmbeddedSource extends EmbeddedImages {
   /** Index in the source of each row. */
   readonly indices: Int32Array;
+}
+
+export interface EmbedOptions {
+  /** Told how many of the images are done. */
+  readonly onProgress?: (done: number) => void;
+  /** Threads that read images; 0 reads them in this one. The loader's choice when left out. */
+  readonly workers?: number;
 }
 
 /** Every readable image of a source. The raw pixels are those of the images as the backbone sees them. */
 export async function embedSource(
   backbone: Backbone,
   source: ImageSource,
-  onProgress: (done: number) => void,
+  { onProgress, workers }: EmbedOptions = {},
 ): Promise<EmbeddedSource> {
   const pixelRows: Float32Array[] = [];
   let columns = 0;
   const found = await backboneFeatures(backbone, source, {
-    onProgress,
+    ...(onProgress && { onProgress }),
+    ...(workers !== undefined && { workers }),
     onBatch: ({ image, shape, mask }) => {
       const pixels = rawPixelFeatures({ data: image, shape });
       columns = pixels.columns;
@@ -68,7 +73,7 @@ export async function embedDrawn(
   source: ImageSource,
   seeds: readonly number[],
   most: number,
-  onProgress: (done: number) => void,
+  { onProgress, ...options }: EmbedOptions = {},
 ): Promise<EmbeddedImages> {
   const features = new Map<number, Float32Array>();
   const pixels = new Map<number, Float32Array>();
@@ -79,7 +84,10 @@ export async function embedDrawn(
     const missing = drawn.filter((index) => !features.has(index));
     if (missing.length === 0) break;
     const before = features.size;
-    const part = await embedSource(backbone, select(source, missing, source.name), (done) => onProgress(before + done));
+    const part = await embedSource(backbone, select(source, missing, source.name), {
+      ...options,
+      ...(onProgress && { onProgress: (done) => onProgress(before + done) }),
+    });
     columns.features = part.features.columns;
     columns.pixels = part.pixels.columns;
     for (const [row, at] of part.indices.entries()) {

@@ -1,6 +1,14 @@
 /** Few-shot transfer: the ridge evaluator, the classifier behind it, the game, and the raw-pixel baseline. */
 
 export {
+  drawnExamples,
+  type EmbeddedImages,
+  type EmbeddedSource,
+  type EmbedOptions,
+  embedDrawn,
+  embedSource,
+} from "./embed.js";
+export {
   type FewShotOptions,
   type FewShotReport,
   type FewShotResult,

@@ -1,0 +1,227 @@
+/**
+ * Few-shot accuracy of several backbones on every set of a folder, by one protocol and one choice of examples, with their
+ * sizes and speeds. What is measured of a backbone on a set is kept as a file, so that an interrupted bench goes on.
+ */
+import { createHash } from "node:crypto";
+import { existsSync } from "node:fs";
+import { mkdir, readdir, readFile, stat } from "node:fs/promises";
+import { join } from "node:path";
+import { openSource, stratifiedSample } from "../data/index.js";
+import { writeFileAtomically } from "../files/atomic.js";
+import { type Backbone, embedDrawn, embedSource, fewShot, openBackbone } from "../transfer/index.js";
+import { measureRates } from "./backbone-rates.js";
+
+export interface BackbonesBenchOptions {
+  /** Backbones as `openBackbone` takes them. */
+  readonly backbones: readonly string[];
+  /** Folder with the sets, each a tar of split/class/file with the splits train and test. */
+  readonly data: string;
+  /** Names of sets, without `.tar`; all of the folder when left out. */
+  readonly sets?: readonly string[];
+  readonly shots: readonly number[];
+  /** Draws of the examples: seeds from 0. */
+  readonly seeds: number;
+  /** About so many images of each test split are named, the same share of each class. */
+  readonly testImages: number;
+  /** Side of the images of backbones that leave it open and do not say it themselves (`x.onnx?size=96`). */
+  readonly imageSize: number;
+  readonly threads?: number;
+  /** Folder of what is done. */
+  readonly cache: string;
+  readonly onProgress?: (text: string) => void;
+}
+
+/** Accuracy over the draws, as shares; the deviation is that of a sample (n - 1). */
+export interface ShotAccuracy {
+  readonly shots: number;
+  readonly mean: number;
+  readonly standardDeviation: number;
+}
+
+export interface BackboneRow {
+  readonly spec: string;
+  readonly kind: Backbone["kind"];
+  /** Where that is known. */
+  readonly parameters: number | undefined;
+  /** Features of an image. */
+  readonly width: number;
+  /** Bytes of the file it was opened from; undefined where it is not a file of weights alone. */
+  readonly fileBytes: number | undefined;
+  /** Bytes as an ONNX file; of a network of ours in float32. */
+  readonly onnxBytes: number;
+  readonly imageShape: readonly [number, number, number];
+  readonly preprocessing: string;
+  /** From decoded and resized images in memory to features, in batches of 32. */
+  readonly imagesPerSecond: number;
+  readonly sets: Readonly<Record<string, readonly ShotAccuracy[]>>;
+  /** Over the sets, each alike. */
+  readonly mean: readonly { readonly shots: number; readonly mean: number }[];
+}
+
+export interface BackbonesBench {
+  readonly protocol: {
+    readonly shots: readonly number[];
+    readonly seeds: number;
+    readonly testImages: number;
+    readonly threads: number | "all cores";
+  };
+  readonly sets: readonly { readonly name: string; readonly classes: number; readonly tested: number }[];
+  readonly backbones: readonly BackboneRow[];
+}
+
+/** Images in a run: enough that the products are large. */
+const batchSize = 32;
+/** Many short passes: a thread would take longer to start than it saves. */
+const reading = { workers: 0 };
+/** Changes with anything that makes what was kept mean something else. */
+const version = 1;
+
+interface SetResult {
+  readonly classes: number;
+  readonly tested: number;
+  readonly accuracies: readonly ShotAccuracy[];
+}
+
+/**
+ * Measures every backbone on every set. Of each set the support images come from `train`, the images to name from `test`;
+ * the classifier is the ridge of the few-shot protocol (papers.md 6).
+ *
+ * Throws when the folder has no such set, and what opening a backbone or reading images throws.
+ */
+export async function benchBackbones(options: BackbonesBenchOptions): Promise<BackbonesBench> {
+  const { onProgress = () => {}, threads } = options;
+  const names = await setsIn(options.data, options.sets);
+  const backbones: Backbone[] = [];
+  try {
+    for (const spec of options.backbones) {
+      backbones.push(
+        await openBackbone(spec, {
+          batchSize,
+          ...(threads !== undefined && { threads }),
+          ...(opensAtAnySize(spec) && { imageSize: options.imageSize }),
+        }),
+      );
+    }
+    const found = new Map<Backbone, Record<string, SetResult>>(backbones.map((one) => [one, {}]));
+    for (const name of names) {
+      for (const backbone of backbones) {
+        const result = await measured(backbone, name, options);
+        found.get(backbone)![name] = result;
+        const [, last] = [result.accuracies[0], result.accuracies.at(-1)!];
+        onProgress(`${name}: ${backbone.spec} ${(100 * last.mean).toFixed(1)} % of ${last.shots} shots`);
+      }
+    }
+    onProgress("speed");
+    const rates = await measureRates(backbones);
+    const rows: BackboneRow[] = [];
+    for (const [i, backbone] of backbones.entries()) rows.push(await rowOf(backbone, found.get(backbone)!, rates[i]!));
+    const [first] = backbones;
+    return {
+      protocol: {
+        shots: options.shots,
+        seeds: options.seeds,
+        testImages: options.testImages,
+        threads: threads ?? "all cores",
+      },
+      sets: names.map((name) => {
+        const { classes, tested } = found.get(first!)![name]!;
+        return { name, classes, tested };
+      }),
+      backbones: rows,
+    };
+  } finally {
+    for (const backbone of backbones) await backbone.close();
+  }
+}
+
+/** An ONNX file that does not say its size in its spec; one that fixes its size says so when it is opened. */
+const opensAtAnySize = (spec: string): boolean => /\.onnx(\?|$)/.test(spec) && !/[?&]size=/.test(spec);
+
+/** The sets of a folder. Throws for a folder without any and for a name that it has not. */
+async function setsIn(folder: string, wanted: readonly string[] | undefined): Promise<readonly string[]> {
+  const files = existsSync(folder) ? await readdir(folder) : [];
+  const names = files.filter((name) => name.endsWith(".tar")).map((name) => name.slice(0, -".tar".length));
+  if (names.length === 0)
+    throw new Error(`${folder} holds no .tar file; give a folder of sets, each a tar of split/class/file`);
+  const unknown = wanted?.filter((name) => !names.includes(name)) ?? [];
+  if (unknown.length > 0) throw new Error(`${folder} has no set ${unknown.join(", ")}; there are ${names.join(", ")}`);
+  return wanted ?? names.sort();
+}
+
+/** What is kept of a backbone on a set, or is measured now. */
+async function measured(backbone: Backbone, name: string, options: BackbonesBenchOptions): Promise<SetResult> {
+  const path = join(options.data, `${name}.tar`);
+  const { shots, seeds, testImages } = options;
+  const { size, mtimeMs } = await stat(path);
+  const seen = [version, await backbone.identity(), backbone.preprocessing, name, size, mtimeMs];
+  const key = createHash("sha256")
+    .update(JSON.stringify([...seen, shots, seeds, testImages]))
+    .digest("hex");
+  const file = join(options.cache, `${name}-${key.slice(0, 24)}.json`);
+  if (existsSync(file)) return JSON.parse(await readFile(file, "utf8")) as SetResult;
+  const result = await measure(backbone, path, options);
+  await mkdir(options.cache, { recursive: true });
+  await writeFileAtomically(file, [new TextEncoder().encode(JSON.stringify(result))]);
+  return result;
+}
+
+async function measure(
+  backbone: Backbone,
+  path: string,
+  { shots, seeds: draws, testImages }: BackbonesBenchOptions,
+): Promise<SetResult> {
+  const seeds = Array.from({ length: draws }, (_, seed) => seed);
+  const train = await openSource(path, { split: "train" });
+  const whole = await openSource(path, { split: "test" });
+  try {
+    const test = stratifiedSample(whole, testImages);
+    const support = await embedDrawn(backbone, train, seeds, Math.max(...shots), reading);
+    const queries = await embedSource(backbone, test, reading);
+    const { summary } = await fewShot({
+      trainFeatures: support.features,
+      trainLabels: support.labels,
+      testFeatures: queries.features,
+      testLabels: queries.labels,
+      classes: train.classNames.length,
+      shots,
+      seeds,
+    });
+    return {
+      classes: train.classNames.length,
+      tested: queries.labels.length,
+      accuracies: summary.map(({ shots, mean, standardDeviation }) => ({ shots, mean, standardDeviation })),
+    };
+  } finally {
+    await train.close();
+    await whole.close();
+  }
+}
+
+async function rowOf(
+  backbone: Backbone,
+  results: Readonly<Record<string, SetResult>>,
+  imagesPerSecond: number,
+): Promise<BackboneRow> {
+  const { spec, kind, width, imageShape, preprocessing, path, details } = backbone;
+  const sets = Object.fromEntries(Object.entries(results).map(([name, { accuracies }]) => [name, accuracies]));
+  const all = Object.values(sets);
+  const parameters = details["parameters"];
+  // a run's checkpoint holds the optimiser's state too
+  const isWeights = existsSync(path) && details["step"] === undefined;
+  return {
+    spec,
+    kind,
+    parameters: typeof parameters === "number" ? parameters : undefined,
+    width,
+    fileBytes: isWeights ? (await stat(path)).size : undefined,
+    onnxBytes: (await backbone.onnx()).bytes.byteLength,
+    imageShape,
+    preprocessing,
+    imagesPerSecond,
+    sets,
+    mean: all[0]!.map(({ shots }, i) => ({
+      shots,
+      mean: all.reduce((sum, accuracies) => sum + accuracies[i]!.mean, 0) / all.length,
+    })),
+  };
+}
