@@ -47,6 +47,13 @@ const dataSchema = z.strictObject({
   /** Images whose labels are not looked at, for objectives that learn from both kinds. */
   unlabelled: partSchema.optional(),
   evaluation: partSchema.optional(),
+  /**
+   * In how many views every training image is shown: the crops and colours of epoch k come again in epoch k + views, so that a
+   * teacher that remembers is asked about each once. New ones every epoch when left out.
+   */
+  views: count.optional(),
+  /** Memory for decoded training images, in bytes, so that each is decoded once; 256 MiB when left out. */
+  cacheBytes: z.number().int().min(0).optional(),
   /** Decoding threads; chosen from the machine when left out. */
   workers: z.number().int().min(0).optional(),
 });

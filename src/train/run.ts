@@ -407,7 +407,7 @@ function openLoaders({ recipe, streams, trainingParts, restored, plan, communica
   const positions = (restored?.meta["loaders"] ?? {}) as unknown as Partial<Record<StreamName, LoaderPosition>>;
   const open = ([name, source]: [string, ImageSource]) => {
     const stream = name as StreamName;
-    const { mergeClasses, workers } = recipe.data;
+    const { mergeClasses, workers, views, cacheBytes } = recipe.data;
     const parts =
       stream === "train"
         ? trainingParts
@@ -421,6 +421,8 @@ function openLoaders({ recipe, streams, trainingParts, restored, plan, communica
       seed: stream === "train" ? recipe.seed : hash32([recipe.seed, stream]),
       share: { index: communicator.rank, of: ranks },
       ...(mergeClasses && { mergeClasses }),
+      ...(views !== undefined && { views }),
+      ...(cacheBytes !== undefined && { cacheBytes }),
       ...(workers !== undefined && { workers }),
       ...(position && { position }),
     });

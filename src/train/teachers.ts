@@ -1,9 +1,11 @@
-// Networks that teach: their logits of the very images the student sees, from a run, published weights or any ONNX file.
+// Networks that teach: their logits or features of the very images the student sees, from a run, published weights or any
+// ONNX file.
 import { add, constant, input, multiply, resizeBilinear, type Shape, transpose } from "../graph/index.js";
 import { compile, type Program, readOnnxFile } from "../runtime/index.js";
 import { openModel } from "./load-model.js";
-import { openOnnxNetwork } from "./onnx-network.js";
+import { type NetworkOutput, openOnnxNetwork } from "./onnx-network.js";
 import { isRunPath } from "./read-network.js";
+import { remembering } from "./teacher-memory.js";
 import { type ValueRange, valueRangeOf } from "./value-range.js";
 
 export interface TeacherSettings {
@@ -11,10 +13,14 @@ export interface TeacherSettings {
   readonly network: string;
   /** Side of the images it sees, in pixels; as the student's when left out. */
   readonly imageSize?: number;
-  /** Which of its logits count, in the order of the student's; all when left out. */
+  /** What it says of an image; logits when left out. */
+  readonly output?: NetworkOutput;
+  /** Which of its outputs count, in the order of the student's; all when left out. */
   readonly classes?: readonly number[];
   /** ONNX files: the range its input's values have; [-1, 1] when left out. */
   readonly valueRange?: readonly [number, number];
+  /** A folder to keep its answers in, so that it is asked about a picture once, by whichever runs share the folder. */
+  readonly remember?: string;
 }
 
 export interface TeacherContext {
@@ -29,10 +35,10 @@ export interface TeacherContext {
 
 export interface Teacher {
   readonly name: string;
-  /** Numbers in a row of logits. */
-  readonly classes: number;
-  /** Images [N, H, W, C] to logits [N, classes]; the images may not be touched until then and are left as they are. */
-  logits(images: Float32Array): Promise<Float32Array>;
+  /** Numbers in an answer. */
+  readonly width: number;
+  /** Images [N, H, W, C] to answers [N, width]; the images may not be touched until then and are left as they are. */
+  ask(images: Float32Array): Promise<Float32Array>;
   close(): Promise<void>;
 }
 
@@ -58,24 +64,25 @@ export async function openTeacher(settings: TeacherSettings, context: TeacherCon
   let adapter: Program | undefined;
   try {
     adapter = await openAdapter(network.wanted, context);
-    const logits = async (images: Float32Array): Promise<Float32Array> => {
+    const ask = async (images: Float32Array): Promise<Float32Array> => {
       // copies: a run takes its arrays over, and the student needs these images too
       const given = images.slice();
       const seen = adapter ? ((await adapter.run("adapt", { image: given }))["adapted"] as Float32Array) : given;
       return selected(await network.run(seen), settings.classes, context.batchSize);
     };
-    // One run tells how many classes there are, and whether it runs at all.
+    // One run tells how much it says, and whether it runs at all.
     const [height, width, channels] = context.image;
-    const found = await logits(new Float32Array(context.batchSize * height * width * channels));
-    return {
+    const found = await ask(new Float32Array(context.batchSize * height * width * channels));
+    const teacher: Teacher = {
       name: settings.network,
-      classes: found.length / context.batchSize,
-      logits,
+      width: found.length / context.batchSize,
+      ask,
       close: async () => {
         await adapter?.close();
         await network.close();
       },
     };
+    return settings.remember === undefined ? teacher : await remembering(teacher, settings, context);
   } catch (error) {
     await adapter?.close();
     await network.close();
@@ -86,9 +93,10 @@ export async function openTeacher(settings: TeacherSettings, context: TeacherCon
 async function openOwn(settings: TeacherSettings, { batchSize, image, threads }: TeacherContext): Promise<Network> {
   // A run keeps its own size unless another is asked for; published weights are brought to the student's.
   const size = settings.imageSize ?? (isRunPath(settings.network) ? undefined : ([image[0], image[1]] as const));
+  const features = settings.output === "features";
   const model = await openModel(settings.network, {
     batchSize,
-    functions: ["classify"],
+    functions: [features ? "represent" : "classify"],
     ...(size !== undefined && { image: size }),
     ...(threads !== undefined && { threads }),
   });
@@ -98,18 +106,22 @@ async function openOwn(settings: TeacherSettings, { batchSize, image, threads }:
       layout: "NHWC",
       valueRange: valueRangeOf(model.preprocessing),
     },
-    run: async (images) => (await model.program.run("classify", { image: images }))["logits"] as Float32Array,
+    run: async (images) => {
+      const feeds = { image: images };
+      const { preLogits, logits } = await model.program.run(features ? "represent" : "classify", feeds);
+      return (features ? preLogits : logits) as Float32Array;
+    },
     close: () => model.close(),
   };
 }
 
 async function openFile(settings: TeacherSettings, { batchSize, image, threads }: TeacherContext): Promise<Network> {
-  const { imageSize } = settings;
+  const { imageSize, output = "logits" } = settings;
   const network = await openOnnxNetwork(await readOnnxFile(settings.network), "teach", {
     batchSize,
     image: imageSize === undefined ? [image[0], image[1]] : [imageSize, imageSize],
     channels: image[2],
-    output: "logits",
+    output,
     ...(threads !== undefined && { threads }),
   });
   return {
@@ -156,15 +168,15 @@ function eachChannel(range: ValueRange, channels: number): ValueRange {
   throw new RangeError(`a range of values for ${range.length} channels does not fit images of ${channels}`);
 }
 
-/** The wanted columns of rows of logits. Throws RangeError for a column that is not there. */
-function selected(logits: Float32Array, classes: readonly number[] | undefined, rows: number): Float32Array {
-  if (!classes) return logits;
-  const width = logits.length / rows;
+/** The wanted columns of rows of answers. Throws RangeError for a column that is not there. */
+function selected(answers: Float32Array, classes: readonly number[] | undefined, rows: number): Float32Array {
+  if (!classes) return answers;
+  const width = answers.length / rows;
   const wrong = classes.find((one) => one >= width);
   if (wrong !== undefined) throw new RangeError(`the teacher has ${width} classes; classes names number ${wrong}`);
   const out = new Float32Array(rows * classes.length);
   for (let row = 0; row < rows; row++) {
-    for (const [i, column] of classes.entries()) out[row * classes.length + i] = logits[row * width + column]!;
+    for (const [i, column] of classes.entries()) out[row * classes.length + i] = answers[row * width + column]!;
   }
   return out;
 }

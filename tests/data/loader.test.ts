@@ -4,7 +4,7 @@ import { beforeAll, describe, expect, test } from "vitest";
 import { createLoader, type LoaderOptions, type LoaderPosition, openSource } from "../../src/data/index.js";
 import { advance, batchesPerEpoch, checkPosition, epochOrder, type Plan } from "../../src/data/loader/plan.js";
 import { collect, training, writeLoaderFolders } from "./loader-support.js";
-import { numbered, temporaryFolder } from "./support.js";
+import { detailedJpeg, numbered, temporaryFolder, write } from "./support.js";
 
 const root = temporaryFolder();
 const folder = join(root, "images");
@@ -112,6 +112,29 @@ describe("training", () => {
     await loader.close();
     // A source that was handed in stays open.
     expect((await source.get(0)).label).toBe(0);
+  });
+
+  test("with views, the pictures of pass k come again in pass k + views, and no sooner; the order is new every time", async () => {
+    const detailed = join(root, "detailed");
+    const picture = await detailedJpeg();
+    write(detailed, Object.fromEntries(Array.from({ length: 21 }, (_, i) => [`a/${i}.jpg`, picture])));
+    const seen = await collect(createLoader(detailed, { ...training, epochs: 4, views: 2, workers: 0 }));
+    const pictures = (epoch: number) => {
+      const found = new Map<number, string>();
+      for (const batch of seen.filter((one) => one.epoch === epoch)) {
+        for (const [slot, index] of batch.indices.entries())
+          found.set(index, batch.image.slice(slot * 108, (slot + 1) * 108).join());
+      }
+      return found;
+    };
+    const [first, second, third] = [0, 1, 2].map(pictures);
+    const both = [...first!.keys()].filter((index) => second!.has(index) && third!.has(index));
+    expect(both.length).toBeGreaterThan(10);
+    for (const index of both) expect(third!.get(index)).toBe(first!.get(index));
+    expect(both.some((index) => second!.get(index) !== first!.get(index))).toBe(true);
+    const order = (epoch: number) => seen.filter((one) => one.epoch === epoch).flatMap(({ indices }) => indices);
+    expect(order(2)).not.toEqual(order(0));
+    expect(() => createLoader(folder, { ...training, views: 0 })).toThrow(/views/);
   });
 
   test("the same batches come out with any number of workers, images in flight, batches ahead, and with or without a cache", async () => {

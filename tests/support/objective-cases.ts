@@ -79,10 +79,10 @@ const rowsOf = (data: Float64Array, width: number): number[][] =>
   range(data.length / width).map((i) => [...data.subarray(i * width, (i + 1) * width)]);
 
 /** The representations of single pictures. */
-const representations = (values: Values, pixels: ArrayLike<number>): number[][] =>
+export const representations = (values: Values, pixels: ArrayLike<number>): number[][] =>
   rowsOf(plainNetwork(values, pixels, side)["preLogits"]!, network.width);
 
-function dense(values: Values, name: string, row: readonly number[]): number[] {
+export function dense(values: Values, name: string, row: readonly number[]): number[] {
   const kernel = values[`${name}/kernel`]!;
   const bias = values[`${name}/bias`]!;
   return Array.from(bias, (b, o) => row.reduce((sum, x, k) => sum + x * kernel[k * bias.length + o]!, b));

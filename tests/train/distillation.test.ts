@@ -64,9 +64,9 @@ describe("a teacher", () => {
   test("from an ONNX file sees the images in its own layout and range; some of its classes may be chosen", async () => {
     const context = { image: [8, 8, 3] as const, batchSize: 2, valueRange: [[0, 1]] as const };
     const teacher = await openTeacher({ network: onnx, classes: [3, 0] }, context);
-    expect(teacher.classes).toBe(2);
+    expect(teacher.width).toBe(2);
     const kept = images.slice();
-    const found = await teacher.logits(images);
+    const found = await teacher.ask(images);
     expect(images).toEqual(kept);
     for (let n = 0; n < 2; n++) {
       const means = [0, 1, 2].map((c) => {
@@ -84,8 +84,8 @@ describe("a teacher", () => {
   test("from a run sees images of its own size", async () => {
     const context = { image: [8, 8, 3] as const, batchSize: 2, valueRange: [[-1, 1]] as const };
     const teacher = await openTeacher({ network: run, imageSize: 16 }, context);
-    expect(teacher.classes).toBe(4);
-    expect(await teacher.logits(images)).toHaveLength(8);
+    expect(teacher.width).toBe(4);
+    expect(await teacher.ask(images)).toHaveLength(8);
     await teacher.close();
   });
 

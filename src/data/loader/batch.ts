@@ -74,6 +74,7 @@ export function createBatchMaker(
   });
   const partAt = partFinder(plan);
   const stepsAt = (index: number) => steps[steps.length === 1 ? 0 : partAt(index)]!;
+  const viewOf = (pass: number) => (plan.views === undefined ? pass : pass % plan.views);
   const still = createRandom("no random op draws from this");
   const cache = new Map<number, Prepared>();
   let cachedBytes = 0;
@@ -132,7 +133,9 @@ export function createBatchMaker(
           if (partAt(index) !== part) continue;
           try {
             const { label, record } = await (attempt === 0 ? begun : prepare(index));
-            const random = restIsRandom ? exampleRandom(plan.seed, passes[start + slot]!, index, attempt) : still;
+            const random = restIsRandom
+              ? exampleRandom(plan.seed, viewOf(passes[start + slot]!), index, attempt)
+              : still;
             writer.write(slot, index, label, await applyPreprocessing(rest, record, random), steps);
             return;
           } catch (error) {

@@ -32,6 +32,8 @@ export interface LoaderOptions {
   readonly seed?: number;
   /** A new order every epoch. Default true in training, false in evaluation. */
   readonly shuffle?: boolean;
+  /** How many views of an example there are before they come again: random ops draw the same in pass k and pass k + views. Without end when left out. */
+  readonly views?: number;
   /** After how many epochs (counted from the first, also when continuing) the loader ends. Default: never in training, 1 in evaluation. */
   readonly epochs?: number;
   /** Every example exactly once an epoch, the last batch padded and masked. Default false: uneven rests are left out. */
@@ -161,6 +163,7 @@ export function createLoader(
       shuffle: options.shuffle ?? !evaluation,
       evaluation,
       ...(options.share && { share: options.share }),
+      ...(options.views !== undefined && { views: options.views }),
     };
     checkPlan(plan, opened.name);
     const start: LoaderPosition = {
@@ -332,7 +335,10 @@ function createService(
 }
 
 function checkOptions(options: LoaderOptions, pipeline: Preprocessing): void {
-  const whole = (name: "workers" | "prefetch" | "concurrency" | "epochs" | "cacheBytes", least: number): void => {
+  const whole = (
+    name: "workers" | "prefetch" | "concurrency" | "epochs" | "views" | "cacheBytes",
+    least: number,
+  ): void => {
     const value = options[name];
     if (value !== undefined && !(value === Number.POSITIVE_INFINITY || (Number.isInteger(value) && value >= least))) {
       throw new Error(`${name} must be a whole number from ${least}, not ${value}.`);
@@ -342,6 +348,7 @@ function checkOptions(options: LoaderOptions, pipeline: Preprocessing): void {
   whole("prefetch", 1);
   whole("concurrency", 1);
   whole("epochs", 1);
+  whole("views", 1);
   whole("cacheBytes", 0);
   const { maxBadFraction = 0, workers = 1 } = options;
   if (!(maxBadFraction >= 0 && maxBadFraction <= 1))

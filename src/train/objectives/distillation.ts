@@ -32,15 +32,22 @@ import type { Objective, ObjectiveContext, ObjectiveEvaluation, ObjectiveKind } 
 
 const count = z.number().int().positive();
 
-const teacherSchema = z.strictObject({
+/** How a network that teaches is named and shown the images. */
+export const teacherSettings = {
   /** A run, published weights, or the path of an ONNX file. */
   network: z.string().min(1),
   /** Side of the images it sees; as the student's when left out. */
   imageSize: count.optional(),
-  /** Which of its logits the student learns, in the order of the student's; all when left out. */
-  classes: z.array(z.number().int().min(0)).min(1).optional(),
   /** ONNX files: the range of its input's values; [-1, 1] when left out. */
   valueRange: z.tuple([z.number(), z.number()]).optional(),
+  /** A folder to keep its answers in: it is asked about a picture once, in this run or another. */
+  remember: z.string().min(1).optional(),
+};
+
+const teacherSchema = z.strictObject({
+  ...teacherSettings,
+  /** Which of its logits the student learns, in the order of the student's; all when left out. */
+  classes: z.array(z.number().int().min(0)).min(1).optional(),
 });
 
 export const distillationSchema = z.strictObject({
@@ -94,7 +101,7 @@ async function openDistillation(settings: Settings, context: ObjectiveContext): 
   const teachers: Teacher[] = [];
   try {
     for (const teacher of settings.teachers) teachers.push(await context.openTeacher(teacher));
-    for (const { name, classes } of teachers) {
+    for (const { name, width: classes } of teachers) {
       if (classes === model.classes) continue;
       throw new RangeError(
         `the teacher ${name} gives ${classes} logits and the student ${model.classes}; set objective.classes to ${classes}, or choose the teacher's classes that are the student's with teachers[].classes`,
@@ -175,8 +182,7 @@ type Ask = (images: Float32Array, indices: Int32Array) => Promise<Float32Array>;
 
 /** Asks a teacher for probabilities at the temperature; a fixed one once an image. */
 function asker(teacher: Teacher, { views, temperature }: Settings, { model }: ObjectiveContext): Ask {
-  const probabilities = async (images: Float32Array) =>
-    softened(await teacher.logits(images), model.classes, temperature);
+  const probabilities = async (images: Float32Array) => softened(await teacher.ask(images), model.classes, temperature);
   if (views !== "fixed") return probabilities;
   const known = new Map<number, Float32Array>();
   return async (images, indices) => {
@@ -218,7 +224,7 @@ function agreement(teachers: readonly Teacher[], temperature: number, context: O
     feeds: async (batch) => {
       const feeds: Record<string, NumericArray> = { image: batch.image };
       for (const [i, teacher] of teachers.entries())
-        feeds[`teacher${i}`] = softened(await teacher.logits(batch.image), model.classes, temperature);
+        feeds[`teacher${i}`] = softened(await teacher.ask(batch.image), model.classes, temperature);
       return feeds;
     },
     score: (results, feeds) => {

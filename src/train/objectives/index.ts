@@ -3,6 +3,7 @@ import { z } from "zod";
 import { unknownName } from "../recipe-schema.js";
 import { distillation, distillationSchema } from "./distillation.js";
 import { exemplar, exemplarSchema } from "./exemplar.js";
+import { featureDistillation, featureDistillationSchema } from "./feature-distillation.js";
 import { jigsaw, jigsawSchema } from "./jigsaw.js";
 import { maskedPatch, maskedPatchSchema } from "./masked-patch.js";
 import { moam, moamSchema } from "./moam.js";
@@ -22,6 +23,7 @@ const kinds = {
   softmax,
   sigmoid,
   distillation,
+  featureDistillation,
   rotation,
   exemplar,
   jigsaw,
@@ -40,6 +42,7 @@ export const objectiveSchema = z.discriminatedUnion(
     softmaxSchema,
     sigmoidSchema,
     distillationSchema,
+    featureDistillationSchema,
     rotationSchema,
     exemplarSchema,
     jigsawSchema,

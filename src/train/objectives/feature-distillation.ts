@@ -1,0 +1,151 @@
+// Distillation of features: the student's representation, by a linear layer for each teacher, is to be the teacher's. Every
+// feature of a teacher is standardised over the batch, so that all weigh the same, as the ridge of the few-shot evaluator
+// standardises them; the loss is the squared error, mean over features and images. A linear projection and normalised teachers:
+// Miles and Mikolajczyk, "Understanding the role of the projector in knowledge distillation", arXiv:2303.11098; features
+// instead of logits: Romero et al., "FitNets", arXiv:1412.6550.
+//
+// Teachers see the student's very images, mixed ones too ("consistent" in distillation.ts). No label is looked at, and the
+// network has no head: what is learnt is its representation.
+import { z } from "zod";
+import {
+  add,
+  input,
+  multiply,
+  type NumericArray,
+  reduceMean,
+  type Shape,
+  subtract,
+  type Tensor,
+} from "../../graph/index.js";
+import { model as network } from "../../models/index.js";
+import { dense, type Scope } from "../../nn/index.js";
+import type { Teacher } from "../teachers.js";
+import { drawMix } from "./classification.js";
+import { teacherSettings } from "./distillation.js";
+import type { Objective, ObjectiveContext, ObjectiveKind } from "./objective.js";
+import { requireImages, requirePooled, withoutLabels } from "./pretext.js";
+
+export const featureDistillationSchema = z.strictObject({
+  name: z.literal("featureDistillation"),
+  teachers: z
+    .array(
+      z.strictObject({
+        ...teacherSettings,
+        /** What of it is learnt. */
+        output: z.enum(["features", "logits"]).default("features"),
+        /** How much its error counts. */
+        weight: z.number().positive().default(1),
+      }),
+    )
+    .min(1, "name at least one teacher"),
+});
+
+type Settings = z.output<typeof featureDistillationSchema>;
+
+export const featureDistillation: ObjectiveKind<Settings> = { ...withoutLabels, mixes: true, open };
+
+/** Below this deviation a feature counts as constant: it becomes 0 and not noise. */
+const smallestDeviation = 1e-5;
+
+/**
+ * Rows [N, width] with every column brought to mean 0 and deviation 1 (of the population) over the rows where `counts` is not
+ * 0; a column without any deviation becomes 0.
+ */
+export function standardiseColumns(rows: Float32Array, width: number, counts?: ArrayLike<number>): Float32Array {
+  const total = rows.length / width;
+  const used = Array.from({ length: total }, (_, i) => i).filter((i) => counts === undefined || counts[i] !== 0);
+  const mean = new Float64Array(width);
+  const square = new Float64Array(width);
+  for (const i of used) {
+    for (let k = 0; k < width; k++) {
+      const value = rows[i * width + k]!;
+      mean[k]! += value;
+      square[k]! += value * value;
+    }
+  }
+  const n = Math.max(1, used.length);
+  for (let k = 0; k < width; k++) {
+    mean[k]! /= n;
+    const deviation = Math.sqrt(Math.max(0, square[k]! / n - mean[k]! ** 2));
+    square[k] = deviation > smallestDeviation ? 1 / deviation : 0;
+  }
+  return rows.map((value, at) => (value - mean[at % width]!) * square[at % width]!);
+}
+
+/** Throws RangeError when the network does not pool, and what opening a teacher throws. */
+async function open({ teachers: named }: Settings, context: ObjectiveContext): Promise<Objective> {
+  const { model, batchSize, evaluationBatchSize, image: sides } = context;
+  requirePooled("featureDistillation", model);
+  const teachers: Teacher[] = [];
+  try {
+    for (const { weight: _, ...teacher } of named) teachers.push(await context.openTeacher(teacher));
+  } catch (error) {
+    for (const teacher of teachers) await teacher.close();
+    throw error;
+  }
+  /** Of so many images: what goes in. */
+  const inputs = (n: number) => ({
+    image: input("image", "float32", [n, ...sides] as Shape),
+    ...Object.fromEntries(teachers.map(({ width }, i) => [`teacher${i}`, input(`teacher${i}`, "float32", [n, width])])),
+  });
+  /** The error of every image [N], and the projection to the first teacher's features [N, width]. */
+  const errors = (scope: Scope, part: Readonly<Record<string, Tensor>>) => {
+    const { preLogits } = network(scope, part["image"]!, model);
+    const projections = teachers.map(({ width }, i) =>
+      dense(scope.at("objective").at(`teacher${i}`), preLogits, width),
+    );
+    const each = projections.map((one, i) => {
+      const difference = subtract(one, part[`teacher${i}`]!);
+      return multiply(reduceMean(multiply(difference, difference), 1), named[i]!.weight);
+    });
+    return { loss: each.reduce((total, one) => add(total, one)), first: projections[0]! };
+  };
+  const answers = async (images: Float32Array, counts?: ArrayLike<number>) => {
+    const feeds: Record<string, NumericArray> = {};
+    for (const [i, teacher] of teachers.entries())
+      feeds[`teacher${i}`] = standardiseColumns(await teacher.ask(images), teacher.width, counts);
+    return feeds;
+  };
+  const evaluated = inputs(evaluationBatchSize);
+  return {
+    name: "featureDistillation",
+    inputs: inputs(batchSize),
+    trace: (scope, part) => ({ loss: reduceMean(errors(scope, part).loss) }),
+    feeds: async ({ train }, random) => {
+      requireImages("featureDistillation", train, sides);
+      const image = drawMix(context, random).mix(train.image);
+      return { image, ...(await answers(image)) };
+    },
+    evaluation: {
+      inputs: Object.values(evaluated),
+      outputs: (scope) => errors(scope, evaluated),
+      feeds: async (batch) => {
+        requireImages("featureDistillation", batch, sides);
+        return { image: batch.image, ...(await answers(batch.image, batch.mask)) };
+      },
+      // right: of the batch, the first teacher's own answer is the nearest to the student's
+      score: ({ loss, first }, feeds) => ({
+        loss: loss as Float32Array,
+        correct: ownIsNearest(first as Float32Array, feeds["teacher0"] as Float32Array, teachers[0]!.width),
+      }),
+    },
+    close: async () => {
+      for (const teacher of teachers) await teacher.close();
+    },
+  };
+}
+
+/** 1 for every row [N, width] that is nearer to the row of its number in `targets` than to any other of them, else 0. */
+function ownIsNearest(rows: Float32Array, targets: Float32Array, width: number): Float32Array {
+  const total = rows.length / width;
+  const distance = (i: number, j: number) => {
+    let sum = 0;
+    for (let k = 0; k < width; k++) sum += (rows[i * width + k]! - targets[j * width + k]!) ** 2;
+    return sum;
+  };
+  return Float32Array.from({ length: total }, (_, i) => {
+    const own = distance(i, i);
+    for (let j = 0; j < total; j++) if (j !== i && distance(i, j) <= own) return 0;
+    return 1;
+  });
+}
