@@ -114,10 +114,29 @@ export interface BoundPlan {
   readonly count: number;
 }
 
+/** Rows of each side by whose pairs a bound is planned; twice as many give the directions. */
+const plannedBy = 512;
+
+/**
+ * The numbers of the rows that a bound is planned by, spread over a set of so many, no row in two lists: directions fit the rows they were made from
+ * better than any others, and a row would always be near itself.
+ */
+export function rowsToPlanBy(rows: number): {
+  readonly left: readonly number[];
+  readonly right: readonly number[];
+  readonly directions: readonly number[];
+} {
+  const quarter = Math.min(plannedBy, Math.floor(rows / 4));
+  // The steps are a row or longer, so that no two are the same.
+  const every = (part: number): number[] =>
+    Array.from({ length: quarter }, (_, i) => Math.floor(((4 * i + part) * rows) / (4 * quarter)));
+  return { left: every(0), right: every(1), directions: [...every(2), ...every(3)] };
+}
+
 /**
  * Plans the bound for a threshold from rows of unit length: the directions by those of `sample`, their number by the share of pairs of `left` and
  * `right` that each prefix lets through. Those must be other rows: directions fit the rows they were made from better than any others.
- * `group` pairs are looked at again together whenever one of them may pass.
+ * Rows and columns tell of the largest of `group` pairs: a pair is multiplied out where both say that one of theirs may pass.
  */
 export function planBound(
   sample: Float32Array,
@@ -153,8 +172,8 @@ export function planBound(
   let best: { cost: number; count: number | undefined } = { cost: columns, count: undefined };
   for (const [t, count] of tried.entries()) {
     const share = passing[t]! / pairs;
-    const again = Math.min(1, group * share) * count + share * columns;
-    const cost = count + 1 + scriptCost * again;
+    const again = Math.min(1, share + (group * share) ** 2);
+    const cost = count + 1 + scriptCost * again * columns;
     if (cost < best.cost) best = { cost, count };
   }
   return best.count === undefined ? undefined : { directions, count: best.count };

@@ -2,12 +2,13 @@
  * All pairs of feature rows whose cosine reaches a threshold, and the nearest rows of each, exactly, in bounded memory.
  *
  * Blocks of rows are multiplied in the engine; of a set with itself only the blocks above the diagonal. What comes back is the
- * largest product of every 32 pairs, or a bound on it from fewer numbers (bounds.ts); the pairs of a group that may matter
- * are multiplied out in float64 here. Rounding in the engine is covered by a margin, so that what is found is what a plain float64 loop over
+ * largest product of every 32 pairs of a row and of a column, or a bound on it from fewer numbers (bounds.ts); the pairs that may matter
+ * are multiplied out in float64 (pair-blocks.ts). Rounding in the engine is covered by a margin, so that what is found is what a plain float64 loop over
  * the same float32 rows finds.
  */
-import { type BoundPlan, planBound } from "./bounds.js";
+import { type BoundPlan, planBound, rowsToPlanBy } from "./bounds.js";
 import type { FeatureRows } from "./feature-rows.js";
+import { type Block, dot, lookAtPairs, margin, type Search } from "./pair-blocks.js";
 import { groupSize, openSimilarityEngine, type SimilarityEngine } from "./similarity-engine.js";
 
 export interface NeighbourOptions {
@@ -21,32 +22,8 @@ export interface NeighbourOptions {
   readonly signal?: AbortSignal;
 }
 
-/** More than float32 products of unit vectors lose: 1,024 terms in the worst order lose 6e-5. */
-const margin = 1e-4;
 /** Multiplications up to which starting the engine takes longer than they do. */
 const smallWork = 1e8;
-/** Rows of each side by whose pairs the bound is planned. */
-const sampleRows = 512;
-
-/** A block of rows in memory. */
-interface Block {
-  readonly start: number;
-  readonly count: number;
-  readonly rows: Float32Array;
-  /** 1 over the length of each row; 0 for a row of zeros, which is near nothing. */
-  readonly inverse: Float64Array;
-  /** Padded with rows of zeros to a whole block. */
-  readonly ready: Float32Array;
-}
-
-/** What a search wants to know of the pairs it is shown. */
-interface Search {
-  /** The cosine from which on pairs of this row matter; of rows of the left (or only) set, and of the right one. */
-  leftFloor(row: number): number;
-  rightFloor?(row: number): number;
-  /** A pair whose cosine was multiplied out. */
-  pair(left: number, right: number, cosine: number): void;
-}
 
 function checkFeatures(left: FeatureRows, right: FeatureRows | undefined): void {
   if (right && right.columns !== left.columns)
@@ -149,7 +126,7 @@ async function scan(
   }
   const size = blockSize(options.block ?? 2048, Math.max(left.rows, other.rows));
   const plan = await planFor(left, right, threshold);
-  const engine = await openSimilarityEngine(size, left.columns, plan, search.rightFloor !== undefined, options.threads);
+  const engine = await openSimilarityEngine(size, left.columns, plan, options.threads);
   try {
     const blockBytes = 4 * size * (left.columns + engine.width);
     const panelBlocks = Math.max(1, Math.floor((options.memory ?? 512e6) / blockBytes) - 2);
@@ -173,8 +150,7 @@ async function scan(
           running.catch(() => {});
           await waiting?.();
           waiting = async () => {
-            const { byRow, byColumn } = await running;
-            look(block, streamed, byRow, byColumn, engine.width, plan !== undefined, right === undefined, search);
+            lookAtPairs(block, streamed, await running, right === undefined, search);
             onProgress(++done / total);
           };
         }
@@ -211,22 +187,25 @@ async function planFor(
   right: FeatureRows | undefined,
   threshold: number,
 ): Promise<BoundPlan | undefined> {
-  const sample = async (rows: FeatureRows, count: number, shift: number): Promise<Float32Array> => {
-    const out = new Float32Array(count * rows.columns);
-    for (let i = 0; i < count; i++) {
-      const row = Math.floor(((i + shift) * rows.rows) / count);
+  const sample = async (rows: FeatureRows, numbers: readonly number[]): Promise<Float32Array> => {
+    const out = new Float32Array(numbers.length * rows.columns);
+    for (const [i, row] of numbers.entries()) {
       const values = await rows.read(row, 1);
       const inverse = inverseLengths(values, rows.columns, row)[0]!;
       for (let c = 0; c < rows.columns; c++) out[i * rows.columns + c] = values[c]! * inverse;
     }
     return out;
   };
-  // Rows of the same set are three different ones, and never one and itself, whose bound would always pass.
   const other = right ?? left;
-  const a = await sample(left, Math.min(sampleRows, Math.floor(left.rows / 3)), 0);
-  const b = await sample(other, Math.min(sampleRows, Math.floor(other.rows / 3)), 1 / 3);
-  const forDirections = await sample(left, Math.min(2 * sampleRows, Math.floor(left.rows / 3)), 2 / 3);
-  return planBound(forDirections, a, b, left.columns, threshold, groupSize);
+  const { directions, left: lefts } = rowsToPlanBy(left.rows);
+  return planBound(
+    await sample(left, directions),
+    await sample(left, lefts),
+    await sample(other, rowsToPlanBy(other.rows).right),
+    left.columns,
+    threshold,
+    groupSize,
+  );
 }
 
 function inverseLengths(rows: Float32Array, columns: number, start: number): Float64Array {
@@ -255,57 +234,4 @@ async function readBlock(source: FeatureRows, start: number, size: number, engin
   const kept = new Float32Array(ready.length + 1).subarray(0, ready.length);
   kept.set(ready);
   return { start, count, rows, inverse, ready: kept };
-}
-
-/** Goes through the groups of a product of two blocks and multiplies out the pairs that may matter. */
-function look(
-  a: Block,
-  b: Block,
-  byRow: Float32Array,
-  byColumn: Float32Array | undefined,
-  width: number,
-  bounded: boolean,
-  sameSet: boolean,
-  search: Search,
-): void {
-  const diagonal = sameSet && a.start === b.start;
-  const size = b.ready.length / width;
-  const groups = size / groupSize;
-  const compare = (i: number, j: number): void => {
-    if (i >= a.count || j >= b.count || (diagonal && i >= j)) return;
-    const left = a.start + i;
-    const right = b.start + j;
-    const floor = Math.min(search.leftFloor(left), search.rightFloor?.(right) ?? Number.POSITIVE_INFINITY);
-    if (bounded && dot(a.ready, i * width, b.ready, j * width, width) < floor - margin) return;
-    const columns = a.rows.length / a.count;
-    const product = dot(a.rows, i * columns, b.rows, j * columns, columns);
-    search.pair(left, right, product * a.inverse[i]! * b.inverse[j]!);
-  };
-  for (let i = 0; i < a.count; i++) {
-    const first = i * groups;
-    // The group of the largest product first: where the nearest are sought, it lifts the floor for the others.
-    let top = 0;
-    for (let group = 1; group < groups; group++) if (byRow[first + group]! > byRow[first + top]!) top = group;
-    for (let turn = -1; turn < groups; turn++) {
-      const group = turn < 0 ? top : turn;
-      if (turn === top || byRow[first + group]! < search.leftFloor(a.start + i) - margin) {
-        if (turn < 0) break;
-        continue;
-      }
-      for (let k = 0; k < groupSize; k++) compare(i, group * groupSize + k);
-    }
-  }
-  if (!byColumn) return;
-  for (let group = 0; group < groups; group++) {
-    for (let j = 0; j < b.count; j++) {
-      if (byColumn[group * size + j]! < search.rightFloor!(b.start + j) - margin) continue;
-      for (let k = 0; k < groupSize; k++) compare(group * groupSize + k, j);
-    }
-  }
-}
-
-function dot(a: Float32Array, atA: number, b: Float32Array, atB: number, length: number): number {
-  let sum = 0;
-  for (let i = 0; i < length; i++) sum += a[atA + i]! * b[atB + i]!;
-  return sum;
 }

@@ -26,16 +26,23 @@ export const groupSize = 32;
  */
 const squaresSlack = 1e-6;
 
+/** The largest products of groups of pairs of rows of two blocks. */
+export interface LargestProducts {
+  /** Groups of rows a block has. */
+  readonly groups: number;
+  /** Of each row of the first block with the rows of each group of the second, [groups * groupSize, groups]. */
+  readonly byRow: Float32Array;
+  /** Of the rows of each group of the first block with each row of the second, [groups, groups * groupSize]. */
+  readonly byColumn: Float32Array;
+}
+
 export interface SimilarityEngine {
   /** Numbers a row that is ready has. */
   readonly width: number;
   /** Rows of unit length [block, columns], made ready for products [block, width]. */
   ready(unit: Float32Array): Promise<Float32Array>;
-  /**
-   * For ready rows a and b, the largest product or bound of each row of a with `groupSize` rows of b, [block, block / groupSize];
-   * and with `columns`, of each row of b with `groupSize` rows of a, [block / groupSize, block].
-   */
-  largest(a: Float32Array, b: Float32Array): Promise<{ byRow: Float32Array; byColumn: Float32Array | undefined }>;
+  /** The largest products, or bounds on them, of ready rows a and b. */
+  largest(a: Float32Array, b: Float32Array): Promise<LargestProducts>;
   close(): Promise<void>;
 }
 
@@ -44,7 +51,6 @@ export async function openSimilarityEngine(
   block: number,
   columns: number,
   plan: BoundPlan | undefined,
-  byColumnToo: boolean,
   threads: number | undefined,
 ): Promise<SimilarityEngine> {
   const width = plan ? plan.count + 1 : columns;
@@ -56,7 +62,7 @@ export async function openSimilarityEngine(
     inputs: [a, b],
     outputs: {
       byRow: reduceMax(reshape(products, [block, groups, groupSize]), 2),
-      ...(byColumnToo && { byColumn: reduceMax(reshape(products, [groups, groupSize, block]), 1) }),
+      byColumn: reduceMax(reshape(products, [groups, groupSize, block]), 1),
     },
   };
   const program: Program = await compile(
@@ -68,7 +74,7 @@ export async function openSimilarityEngine(
     ready: async (unit) => (plan ? ((await program.run("ready", { unit }))["ready"] as Float32Array) : unit),
     largest: async (left, right) => {
       const { byRow, byColumn } = await program.run("largest", { a: left, b: right });
-      return { byRow: byRow as Float32Array, byColumn: byColumn as Float32Array | undefined };
+      return { groups, byRow: byRow as Float32Array, byColumn: byColumn as Float32Array };
     },
     close: () => program.close(),
   };

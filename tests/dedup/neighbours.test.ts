@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { createRandom } from "../../src/data/index.js";
-import { boundingRows, planBound, principalDirections } from "../../src/dedup/bounds.js";
+import { boundingRows, planBound, principalDirections, rowsToPlanBy } from "../../src/dedup/bounds.js";
 import { nearestRows, nearPairs, rowsInFile, rowsInMemory } from "../../src/dedup/index.js";
 
 /** Rows near a few centres, of different lengths; row 7 is zeros. */
@@ -185,6 +185,15 @@ describe("bounds", () => {
     const flat = new Float32Array(20 * columns);
     for (let row = 0; row < 20; row++) flat[row * columns + (row % 3)] = 1;
     expect(principalDirections(flat, columns, 10).count).toBe(3);
+  });
+
+  test.each([1, 3, 4, 7, 2048, 2049, 5000, 100_000])("are planned by rows of %i that are all different", (count) => {
+    const { left, right, directions } = rowsToPlanBy(count);
+    const all = [...left, ...right, ...directions];
+    expect(new Set(all).size).toBe(all.length);
+    expect(all.every((row) => Number.isInteger(row) && row >= 0 && row < count)).toBe(true);
+    expect(left.length).toBe(Math.min(512, Math.floor(count / 4)));
+    expect(directions.length).toBe(2 * right.length);
   });
 
   test("are planned where they help, and not where they do not", () => {
