@@ -1,4 +1,5 @@
 // One ONNX Runtime session over a model of ours: opened with the options that were measured best, fed by name.
+import "./telemetry.js";
 import { mkdtemp, open, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
