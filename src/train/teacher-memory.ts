@@ -72,20 +72,27 @@ function openMemory(folder: string, identity: string, width: number): Memory {
   const fresh = !existsSync(path);
   const file = openSync(path, "a+");
   if (fresh) writeSync(file, Buffer.from(`${identity.slice(0, headerBytes - 1)}\n`.padEnd(headerBytes)));
-  const places = readPlaces(file, recordBytes);
+  const places = new Map<string, number>();
+  cutToWhole(file, recordBytes);
+  let end = readPlaces(file, recordBytes, headerBytes, places);
+  /** Reads what was appended since, by this run or another. */
+  const catchUp = () => {
+    end = readPlaces(file, recordBytes, end, places);
+  };
   const record = Buffer.alloc(recordBytes);
   const halves = new Uint16Array(width);
   const numbers = halfPrecision();
   return {
-    find: (key) => places.get(key),
+    find: (key) => {
+      if (!places.has(key)) catchUp();
+      return places.get(key);
+    },
     add: (key, answer) => {
       record.write(key, 0, "latin1");
       for (let k = 0; k < width; k++) record.writeUInt16LE(toFloat16(answer[k]!), keyBytes + 2 * k);
       writeSync(file, record);
-      // the file may have grown by another run: what was written ends at its end only if nobody wrote since, so it is looked for
-      const place = placeOf(file, key, recordBytes);
-      places.set(key, place);
-      return place;
+      catchUp();
+      return places.get(key)!;
     },
     read: (place, into) => {
       const bytes = new Uint8Array(halves.buffer);
@@ -96,25 +103,20 @@ function openMemory(folder: string, identity: string, width: number): Memory {
   };
 }
 
-/** The newest record of a key: among the last ones of the file. */
-function placeOf(file: number, key: string, recordBytes: number): number {
-  const found = Buffer.alloc(keyBytes);
-  for (let place = fstatSync(file).size - recordBytes; place >= headerBytes; place -= recordBytes) {
-    readSync(file, found, 0, keyBytes, place);
-    if (found.toString("latin1") === key) return place;
-  }
-  throw new Error("an answer of a teacher that was just written is not in its file; was the file replaced meanwhile?");
+/** Cuts a record away that was not written whole. */
+function cutToWhole(file: number, recordBytes: number): void {
+  const { size } = fstatSync(file);
+  const rest = (size - headerBytes) % recordBytes;
+  if (rest > 0) ftruncateSync(file, size - rest);
 }
 
-/** Where every key of a file is; a record that was cut off is cut away. */
-function readPlaces(file: number, recordBytes: number): Map<string, number> {
-  const places = new Map<string, number>();
-  const whole = Math.floor((fstatSync(file).size - headerBytes) / recordBytes);
-  if (headerBytes + whole * recordBytes < fstatSync(file).size) ftruncateSync(file, headerBytes + whole * recordBytes);
+/** Notes where the keys of the whole records from a place on are; returns where the last of them ends. */
+function readPlaces(file: number, recordBytes: number, from: number, places: Map<string, number>): number {
+  const whole = Math.floor((fstatSync(file).size - from) / recordBytes);
   const together = Math.max(1, Math.floor((1 << 22) / recordBytes));
-  const chunk = Buffer.alloc(together * recordBytes);
+  const chunk = Buffer.alloc(Math.min(whole, together) * recordBytes);
   for (let first = 0; first < whole; first += together) {
-    const start = headerBytes + first * recordBytes;
+    const start = from + first * recordBytes;
     const count = Math.min(together, whole - first);
     readSync(file, chunk, 0, count * recordBytes, start);
     for (let i = 0; i < count; i++) {
@@ -122,7 +124,7 @@ function readPlaces(file: number, recordBytes: number): Map<string, number> {
       places.set(chunk.toString("latin1", at, at + keyBytes), start + at);
     }
   }
-  return places;
+  return from + whole * recordBytes;
 }
 
 /** Every number of half precision by its bits. */
