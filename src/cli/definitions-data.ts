@@ -113,7 +113,7 @@ export const dedup = defineArguments({
     leaked: {
       type: "string",
       valueHint: "file",
-      description: "Write the test images that training has, to score without them by TEST?exclude=FILE",
+      description: "Write the test images that training has, for fovea fewshot --leaked: scores with and without them",
     },
     report: { type: "string", valueHint: "file.html", description: "Write a page with the pictures of every group" },
     distance: {

@@ -64,6 +64,11 @@ export const fewshot = defineArguments({
       valueHint: "n",
       description: "About so many images to name, the same share of each class (rounded); all when left out",
     },
+    leaked: {
+      type: "string",
+      valueHint: "file",
+      description: "Test images that the backbone has seen (fovea dedup --leaked): also score without them",
+    },
     device,
     threads,
   },
@@ -71,6 +76,7 @@ export const fewshot = defineArguments({
     { line: "fovea fewshot runs/quickstart embedded:sign-digits", does: "1, 5 and 10 shots, mean and 95 % interval" },
     { line: "fovea fewshot runs/one photos/ --shots 5 --seeds 20 --json", does: "on a folder of your own, as JSON" },
     { line: "fovea fewshot photos/ --backbone net.onnx --image-size 128", does: "features of any ONNX file" },
+    { line: "fovea fewshot runs/one photos/ --leaked leaked.txt", does: "with and without what upstream has" },
   ],
 });
 

@@ -37,6 +37,6 @@ export { imageFiles, type NamedImage } from "./sources/files.js";
 export { noisyLabel, withLabelNoise } from "./sources/label-noise.js";
 export { classesLine, csvLabelLine, type LabelValue, labelLine } from "./sources/labels-file.js";
 export { chooseSplit, openRecipe, openSource, parseSpec, sourceKinds } from "./sources/open.js";
-export { relabel, selectByList, takeBalanced } from "./sources/relabel.js";
+export { idsOf, readIds, relabel, selectByList, takeBalanced } from "./sources/relabel.js";
 export type { Example, ImageSet, ImageSource, MergeClasses, SourceKind, SourceRecipe } from "./sources/types.js";
 export * from "./weak-labels/index.js";

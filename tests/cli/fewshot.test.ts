@@ -113,6 +113,31 @@ test("a folder of photos of another size, without a test split: half is held out
   expect(stdout).toMatch(/\nwarning: class 2 \(sky\) has 4 training examples, fewer than 5 shots: all are used\n/);
 });
 
+test("scores with and without the test images of a list, which are those of a source without them", async () => {
+  const parts = join(root, "parts");
+  await imageFolder(join(parts, "train"), { apple: 4, leaf: 4 });
+  await imageFolder(join(parts, "test"), { apple: 9, leaf: 9 });
+  // An apple among the leaves is named wrongly, until the list leaves it out.
+  cpSync(join(parts, "test", "apple", "3.png"), join(parts, "test", "leaf", "wrong.png"));
+  const held = await openSource(parts, { split: "test" });
+  const list = join(root, "leaked.txt");
+  writeFileSync(list, [1, 2, 7, 11, 18].map((index) => `${held.idOf!(index)}\n`).join(""));
+  const options = ["--backbone", "pixels:2", "--shots", "1,2", "--seeds", "3", "--json"];
+  const run = await fovea("fewshot", parts, ...options, "--leaked", list);
+  expect(run.status).toBe(0);
+  const both = JSON.parse(run.stdout);
+  const clean = JSON.parse((await fovea("fewshot", `${parts}?exclude=${list}`, ...options)).stdout);
+  expect(both.withoutLeaked).toMatchObject({ removed: 5, named: 14 });
+  expect(clean.images.named).toBe(14);
+  expect(both.withoutLeaked.summary).toEqual(clean.summary);
+  expect(both.withoutLeaked.summary.at(-1).mean).toBe(1);
+  expect(both.summary.at(-1).mean).toBeCloseTo(18 / 19, 6);
+  writeFileSync(list, "another image\n");
+  const none = await fovea("fewshot", parts, "--backbone", "pixels:2", "--shots", "2", "--leaked", list);
+  expect(none.stderr).toMatch(/leaked.txt names none of the images to name, whose ids are like ".+"; give fovea dedup/);
+  expect(none.stdout).toMatch(/\nwithout the 0 that .* names, 19 images to name\n *shots /);
+});
+
 test("a grey network takes photos in colour", async () => {
   const { status, stdout } = await fovea("fewshot", grey, photos, "--shots", "2", "--seeds", "1", "--json");
   expect(status).toBe(0);

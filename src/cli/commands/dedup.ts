@@ -180,7 +180,9 @@ export const command = defineCommand(dedup, async ({ args, rest, json, note }) =
         args.leaked,
         summary.leaked.flatMap(({ ids }) => ids),
       );
-      files.push(`${args.leaked}: test images that training has; scores without them by ?exclude=${args.leaked}`);
+      files.push(
+        `${args.leaked}: test images that training has; fovea fewshot ... --leaked ${args.leaked} scores with and without them`,
+      );
     }
     if (args.report !== undefined) {
       const page = await duplicatesPage(summary, {

@@ -1,13 +1,15 @@
 /** `fovea fewshot`: how well a trained network tells new classes apart from few examples of each, beside raw pixels. */
-import { type ImageSource, subsetOfClasses } from "../../data/index.js";
+import { type ImageSource, idsOf, readIds, subsetOfClasses } from "../../data/index.js";
 import { formatDuration } from "../../train/index.js";
 import {
   drawnExamples,
+  type EmbeddedSource,
   embedDrawn,
   embedSource,
   type FewShotReport,
   type FewShotSummary,
   fewShot,
+  selectRows,
 } from "../../transfer/index.js";
 import { type CommandResult, defineCommand } from "../command.js";
 import { fewshot } from "../definitions.js";
@@ -57,6 +59,23 @@ function backboneAndSource(args: {
   throw new UsageError(`two backbones are given, ${args.checkpoint} and --backbone ${args.backbone}; leave one away`);
 }
 
+/** The rows of images that a list does not name. Throws when it names all of them; notes when none. */
+async function withoutListed(
+  queries: EmbeddedSource,
+  test: ImageSource,
+  file: string,
+  note: (text: string) => void,
+): Promise<number[]> {
+  const [listed, ids] = [await readIds(file), await idsOf(test)];
+  const rows = [...queries.indices.keys()].filter((row) => !listed.has(ids[queries.indices[row]!]!));
+  if (rows.length === 0) throw new Error(`--leaked: "${file}" names every image to name; nothing is left to score.`);
+  if (rows.length === queries.indices.length)
+    note(
+      `${file} names none of the images to name, whose ids are like "${ids[0]}"; give fovea dedup --against the source in the same words`,
+    );
+  return rows;
+}
+
 const percent = (share: number) => (100 * share).toFixed(1);
 
 function summaryText(network: readonly FewShotSummary[], pixels: readonly FewShotSummary[]): string[] {
@@ -94,12 +113,12 @@ export const command = defineCommand(fewshot, async ({ args, json, note }): Prom
       const bad = [...support.bad, ...queries.bad];
       for (const line of badLines(bad)) note(line);
       const { classNames } = train;
-      const measure = (kind: "features" | "pixels"): Promise<FewShotReport> =>
+      const measure = (kind: "features" | "pixels", rows?: readonly number[]): Promise<FewShotReport> =>
         fewShot({
           trainFeatures: support[kind],
           trainLabels: support.labels,
-          testFeatures: queries[kind],
-          testLabels: queries.labels,
+          testFeatures: rows ? selectRows(queries[kind], rows) : queries[kind],
+          testLabels: rows ? rows.map((row) => queries.labels[row]!) : queries.labels,
           classes: classNames.length,
           classNames,
           shots,
@@ -107,6 +126,15 @@ export const command = defineCommand(fewshot, async ({ args, json, note }): Prom
         });
       const report = await measure("features");
       const pixels = (await measure("pixels")).summary;
+      // The same examples, heads and images but for those of the list: what differs is what they gave.
+      const clean = args.leaked === undefined ? undefined : await withoutListed(queries, test, args.leaked, note);
+      const cleaned = clean && {
+        list: args.leaked,
+        removed: queries.labels.length - clean.length,
+        named: clean.length,
+        summary: (await measure("features", clean)).summary,
+        rawPixels: (await measure("pixels", clean)).summary,
+      };
       const warnings = [...report.warnings, ...unnamed];
       const seconds = (performance.now() - started) / 1000;
       const { results, summary, chance } = report;
@@ -122,6 +150,7 @@ export const command = defineCommand(fewshot, async ({ args, json, note }): Prom
           results,
           summary,
           rawPixels: pixels,
+          ...(cleaned && { withoutLeaked: cleaned }),
           chance,
           warnings,
           seconds,
@@ -129,6 +158,12 @@ export const command = defineCommand(fewshot, async ({ args, json, note }): Prom
         text: [
           `${backbone.path} on ${source}: ${classNames.length} classes, ${queries.labels.length} images to name (${parts.heldOut ? "held out" : test.split}), ${draws} ${draws === 1 ? "draw" : "draws"} of the examples`,
           ...summaryText(summary, pixels),
+          ...(cleaned
+            ? [
+                `without the ${cleaned.removed} that ${cleaned.list} names, ${cleaned.named} images to name`,
+                ...summaryText(cleaned.summary, cleaned.rawPixels),
+              ]
+            : []),
           `chance ${percent(chance)} %; ${formatDuration(seconds)}`,
           ...warnings.map((warning) => `warning: ${warning}`),
         ].join("\n"),

@@ -14,6 +14,15 @@ export async function idsOf(source: ImageSource): Promise<readonly string[]> {
   return ids;
 }
 
+/** The ids of a list, one a line; empty lines and those that begin with "# " are none. */
+export async function readIds(path: string): Promise<ReadonlySet<string>> {
+  const listed = new Set<string>();
+  await readLines(path, (line) => {
+    if (line.trim() !== "" && !line.startsWith("# ")) listed.add(line);
+  });
+  return listed;
+}
+
 /**
  * A source with the labels of a file (see labels-file.ts) in place of its own; examples the file does not name are left out.
  *
@@ -85,10 +94,7 @@ export async function selectByList(
   path: string,
   keep: "include" | "exclude",
 ): Promise<ImageSource> {
-  const listed = new Set<string>();
-  await readLines(path, (line) => {
-    if (line.trim() !== "" && !line.startsWith("# ")) listed.add(line);
-  });
+  const listed = await readIds(path);
   const ids = await idsOf(source);
   const indices = [...ids.keys()].filter((i) => listed.has(ids[i]!) === (keep === "include"));
   const known = new Set(ids);
