@@ -4,8 +4,9 @@
  * Calibrated on the pairs of CIFAR-10 that people judged (papers.md 10.6) and on edited copies; `fovea bench dedup` measures both again,
  * and bench/RESULTS.md has the figures.
  */
-import { type Alignment, correlation, type Thumbnail } from "./align.js";
+import { type Alignment, correlation, type Placement, type Thumbnail } from "./align.js";
 import type { Descriptor } from "./descriptor.js";
+import { thumbnailSide } from "./hash.js";
 
 /** Correlation of 16 x 16 thumbnails below which a pair is not looked at closer: of the judged near-duplicates none is below 0.7. */
 export const leastCoarse = 0.65;
@@ -34,14 +35,24 @@ export interface Picture {
 }
 
 /**
- * Orders images that are all one picture by how little was changed: both correlations, that of the pictures as they lie, and colours. For ranking; it says
- * nothing about whether they are one picture.
+ * Orders images that are all one picture by how little was changed: both correlations, that of the pictures as they lie, how far one must be moved to lie
+ * in the other, and colours. For ranking; it says nothing about whether they are one picture.
  */
 export function likeness(a: Picture, b: Picture, alignment: Alignment): number {
   const colours = colourDifference(a.descriptor.colours, b.descriptor.colours);
   return (
-    alignment.luminance + alignment.detail + correlation(a.thumbnail.half, b.thumbnail.half) - colours / colourScale
+    alignment.luminance +
+    alignment.detail +
+    correlation(a.thumbnail.half, b.thumbnail.half) -
+    movement(alignment) -
+    colours / colourScale
   );
+}
+
+/** How far a placement moves the middle and, by its size, the border, along both axes: in halves of a side. */
+function movement({ scaleX, scaleY, shiftX, shiftY }: Placement): number {
+  const half = thumbnailSide / 2;
+  return Math.hypot(Math.log(scaleX), Math.log(scaleY), shiftX / half, shiftY / half);
 }
 
 /** Root mean square difference of red and blue less luminance, in levels. */
