@@ -137,7 +137,8 @@ export const dedup = defineArguments({
     threshold: {
       type: "string",
       valueHint: "score",
-      description: "Least score of a near-duplicate, up to 1; lower finds more that is none (bench dedup measures it)",
+      description:
+        "Least score of a near-duplicate, up to 1; 0.85 when left out. Where all pictures are alike (clothes laid flat, hands before one wall), 0.93 finds fewer that are none",
     },
     backbone: {
       type: "string",
