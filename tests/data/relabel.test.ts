@@ -10,6 +10,7 @@ import {
   type ImageSource,
   labelLine,
   openRecipe,
+  openSource,
   relabel,
   subsetOfClasses,
   takeBalanced,
@@ -164,6 +165,17 @@ describe("include and exclude", () => {
     const { splits, problems } = await describeSource(`${at("folder")}?exclude=${path}`, { split: "train" });
     expect(splits[0]!.examples).toBe(4);
     expect(problems).toEqual([{ level: "warning", text: note }]);
+  });
+
+  test("generated pictures are named by what makes them, whatever else the spec says", async () => {
+    const made = "generated:shapes?label=shape&size=16&length=6";
+    const whole = await openSource(made);
+    const { id } = await whole.get(2);
+    const rest = await openSource(`${made}&exclude=${file(id)}&take=4`);
+    expect(rest.length).toBe(4);
+    const found = await Promise.all([0, 1, 2, 3].map(async (index) => (await rest.get(index)).id));
+    expect(found).not.toContain(id);
+    expect(found.every((one) => one.startsWith(`${made}/`))).toBe(true);
   });
 
   test("workers open the same selection", async () => {

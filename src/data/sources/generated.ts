@@ -38,6 +38,10 @@ export const generatedKind: SourceKind = {
       throw new Error(
         `"${spec}": generated:${path} has no option "${wrong}"${didYouMean(wrong, set.options) || ";"} it takes ${set.options.join(", ")}.`,
       );
-    return set.read({ spec, options });
+    // Its pictures are named by what makes them: not by what a spec picks out of them (`exclude=`, `take=`), which names pictures.
+    const own = Object.entries(options)
+      .filter(([name]) => set.options.includes(name))
+      .map(([name, value]) => `${name}=${value.replace(/[%&+]/g, encodeURIComponent)}`);
+    return set.read({ spec: [`generated:${path}`, ...(own.length > 0 ? [own.join("&")] : [])].join("?"), options });
   },
 };
