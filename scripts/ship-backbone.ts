@@ -1,0 +1,124 @@
+/**
+ * Makes the folder of a backbone that comes with the package from a finished run: its weights as float16 safetensors and
+ * ONNX, without the training head, and its card.
+ *
+ *   npm run build && npx jiti scripts/ship-backbone.ts RUN NAME [--recipe FILE] [--figures FILE.json [--remark TEXT]] [--output FOLDER]
+ *
+ * The same run gives the same files. FILE.json is what `fovea bench backbones embedded:NAME ... --output FILE.json` wrote: its
+ * figures go into the card, so that it is called twice, the second time with them. A new NAME must also be put into the table in
+ * src/weights/embedded.ts.
+ */
+import { existsSync } from "node:fs";
+import { mkdir, readFile, stat } from "node:fs/promises";
+import { join, resolve } from "node:path";
+import { fileURLToPath } from "node:url";
+import { parseArgs } from "node:util";
+import type { BackbonesBench } from "../src/bench/index.js";
+import { exportOnnx, writeExport } from "../src/export/index.js";
+import { elementCount } from "../src/graph/index.js";
+import { asWeights, readMetrics, readNetwork } from "../src/train/index.js";
+import { loadWeights, saveWeights, withClasses, writeFileAtomically } from "../src/weights/index.js";
+import { backboneCard, shortLicence, type TrainedFrom } from "./backbone-card.js";
+import { withStandardisedKernels } from "./standardised-kernels.js";
+
+export interface ShipOptions {
+  /** Folder of the run. */
+  readonly run: string;
+  readonly name: string;
+  /** The recipe file as the card names it. */
+  readonly recipe: string;
+  /** Folder of the backbone. */
+  readonly folder: string;
+  readonly figures?: BackbonesBench;
+  /** A sentence for the card on how the figures were measured. */
+  readonly remark?: string;
+  readonly note?: (text: string) => void;
+}
+
+/** Writes model.safetensors, model.onnx and README.md; gives the bytes of each. */
+export async function shipBackbone(options: ShipOptions): Promise<Readonly<Record<string, number>>> {
+  const { run, name, recipe, folder, figures, note = () => {} } = options;
+  const network = await readNetwork(run, { note });
+  const whole = asWeights(network);
+  const { classNames: _, ...known } = whole.metadata;
+  const metadata = { ...known, licence: shortLicence, source: `${recipe} of fovea` };
+  const backbone = withStandardisedKernels(withClasses({ ...whole, metadata }, 0, note));
+  await mkdir(folder, { recursive: true });
+  const [weightsFile, onnxFile] = [join(folder, "model.safetensors"), join(folder, "model.onnx")];
+  await saveWeights(weightsFile, backbone, "fovea", { dtype: "float16" });
+  // read back: both files hold the same rounded numbers
+  const weights = await loadWeights(weightsFile);
+  await writeExport(await exportOnnx(weights, { outputs: "features", weights: "float16" }), onnxFile);
+  const files = {
+    "model.safetensors": (await stat(weightsFile)).size,
+    "model.onnx": (await stat(onnxFile)).size,
+  };
+  const parameters = [...weights.tensors.values()].reduce((total, { shape }) => total + elementCount(shape), 0);
+  const card = backboneCard({
+    name,
+    weights,
+    parameters,
+    width: weights.config.family === "resnet" ? weights.tensors.get("norm/scale")!.shape[0]! : weights.config.width,
+    files,
+    trained: await trainedFrom(run, recipe, network.step ?? 0),
+    ...(figures && { figures }),
+    ...(options.remark !== undefined && { remark: options.remark }),
+  });
+  const bytes = new TextEncoder().encode(card);
+  await writeFileAtomically(join(folder, "README.md"), [bytes]);
+  return { ...files, "README.md": bytes.byteLength };
+}
+
+/** What a run was: from its resolved recipe, and its metrics up to the step of the checkpoint that is used. */
+async function trainedFrom(run: string, recipe: string, step: number): Promise<TrainedFrom> {
+  const written = JSON.parse(await readFile(join(run, "recipe.json"), "utf8")) as {
+    readonly data: { readonly train: { readonly source: string } | readonly { readonly source: string }[] };
+    readonly objective: { readonly name: string; readonly teachers?: readonly { readonly network: string }[] };
+    readonly batchSize: number;
+    readonly threads?: number;
+  };
+  const { data, objective, batchSize } = written;
+  const last = (await readMetrics(join(run, "metrics.jsonl"))).filter((one) => one.step <= step).at(-1);
+  if (!last) throw new Error(`${run} has no metrics; give the folder of a run that has trained`);
+  return {
+    recipe,
+    sources: [data.train].flat().flatMap(({ source }) => source.split(" + ")),
+    teachers: objective.teachers?.map(({ network }) => network) ?? [],
+    objective: objective.name,
+    steps: step,
+    epochs: last.epoch,
+    batchSize,
+    seconds: last.time,
+    threads: written.threads,
+  };
+}
+
+if (process.argv[1] !== undefined && resolve(process.argv[1]) === fileURLToPath(import.meta.url)) {
+  const { values, positionals } = parseArgs({
+    options: {
+      recipe: { type: "string" },
+      figures: { type: "string" },
+      remark: { type: "string" },
+      output: { type: "string" },
+    },
+    allowPositionals: true,
+  });
+  const [run, name] = positionals;
+  if (run === undefined || name === undefined || !existsSync(run)) {
+    throw new Error(
+      "give the folder of a run and the name of the backbone: npx jiti scripts/ship-backbone.ts RUN NAME",
+    );
+  }
+  const files = await shipBackbone({
+    run,
+    name,
+    recipe: values.recipe ?? `recipes/backbones/${name}.ts`,
+    folder: join(values.output ?? fileURLToPath(new URL("../models", import.meta.url)), name),
+    ...(values.figures !== undefined && {
+      figures: JSON.parse(await readFile(values.figures, "utf8")) as BackbonesBench,
+    }),
+    ...(values.remark !== undefined && { remark: values.remark }),
+    note: (text) => console.error(text),
+  });
+  for (const [file, bytes] of Object.entries(files)) console.log(`${file}  ${bytes.toLocaleString("en-US")} bytes`);
+}
