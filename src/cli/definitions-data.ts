@@ -1,4 +1,6 @@
 /** The commands about data as help shows them: words, arguments, examples. */
+
+import { defaultBackbone } from "../weights/embedded.js";
 import { defineArguments } from "./command.js";
 import { backbone, device, imageSize, seed, source, threads } from "./shared-arguments.js";
 
@@ -148,7 +150,7 @@ export const dedup = defineArguments({
     "feature-cosine": {
       type: "string",
       valueHint: "cosine",
-      description: "Cosine of its features from which on images count as one picture whatever their thumbnails say",
+      description: `Cosine of its features (${defaultBackbone}'s when none is named) from which on images count as one picture`,
     },
     "image-size": imageSize,
     device,

@@ -1,6 +1,6 @@
 /** The benchmarks of transfer as help shows them. */
 import { defineArguments } from "./command.js";
-import { backbone, threads } from "./shared-arguments.js";
+import { backbone, backboneOption, threads } from "./shared-arguments.js";
 
 export const vtab = defineArguments({
   name: "vtab",
@@ -17,12 +17,7 @@ export const vtab = defineArguments({
       valueHint: "folder",
       description: "Folder of data sets; without files, the command says where to get each",
     },
-    backbone: {
-      type: "string",
-      valueHint: "spec",
-      description:
-        "Run folder, weights, hub name, ONNX file (x.onnx?size=128) or pixels:16; runs/quickstart, else pixels:16, when left out",
-    },
+    backbone: backboneOption,
     baseline: {
       type: "string",
       valueHint: "spec",
@@ -68,7 +63,7 @@ export const vtab = defineArguments({
   },
   examples: [
     {
-      line: "fovea vtab --suite embedded --backbone runs/quickstart",
+      line: "fovea vtab --suite embedded",
       does: "nine tasks without a download, beside raw pixels",
     },
     { line: "fovea vtab --data sets/ --backbone B_16.npz --report vtab.html", does: "those of the 19 that are there" },
@@ -122,12 +117,12 @@ export const benchBackbones = defineArguments({
   },
   examples: [
     {
-      line: "fovea bench backbones runs/one random:runs/one net.onnx?size=96 --data sets/",
+      line: "fovea bench backbones embedded:small random:embedded:small net.onnx?size=96 --data sets/",
       does: "a table in Markdown, raw pixels and the untrained network beside it",
     },
     {
-      line: "fovea bench backbones runs/one net.onnx --data sets/ --sets clothing --output figures.json",
-      does: "one set, with the figures as JSON",
+      line: "fovea bench backbones runs/one embedded:tiny?size=96 --data sets/ --sets clothing --output figures.json",
+      does: "one set, positions resized to images of 96 pixels, figures as JSON",
     },
   ],
   variadic: true,

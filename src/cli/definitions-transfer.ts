@@ -1,17 +1,22 @@
 /** The commands that put a backbone to work on other classes, as help shows them. */
 import { defineArguments } from "./command.js";
-import { backbone, device, imageSize, network, seed, source, threads } from "./shared-arguments.js";
+import {
+  backboneOption,
+  backboneOrSource,
+  device,
+  imageSize,
+  network,
+  seed,
+  source,
+  threads,
+} from "./shared-arguments.js";
 
 export const fit = defineArguments({
   name: "fit",
   summary: "Fit a classifier to your own images, one folder a class, and say what accuracy to expect of it",
   arguments: {
     images: { ...source, description: `${source.description}; a folder has one folder a class` },
-    backbone: {
-      type: "string",
-      valueHint: "spec",
-      description: `What gives images their features. ${backbone}. runs/quickstart where that is there, else raw pixels, when left out`,
-    },
+    backbone: backboneOption,
     output: { type: "string", valueHint: "folder", description: "Folder to write; models/NAME when left out" },
     overwrite: { type: "boolean", description: "Replace the classifier that is there" },
     "image-size": imageSize,
@@ -37,11 +42,10 @@ export const fewshot = defineArguments({
   name: "fewshot",
   summary: "Measure how well a trained network tells new classes apart from few examples of each",
   arguments: {
-    checkpoint: { type: "positional", required: true, description: `Backbone. ${backbone}` },
+    checkpoint: backboneOrSource,
     source: { ...source, required: false, description: `${source.description}; the classes to tell apart` },
     backbone: {
-      type: "string",
-      valueHint: "spec",
+      ...backboneOption,
       description: "The backbone in another way: fovea fewshot SOURCE --backbone BACKBONE",
     },
     "image-size": imageSize,
@@ -73,7 +77,7 @@ export const fewshot = defineArguments({
     threads,
   },
   examples: [
-    { line: "fovea fewshot runs/quickstart embedded:sign-digits", does: "1, 5 and 10 shots, mean and 95 % interval" },
+    { line: "fovea fewshot embedded:sign-digits", does: "1, 5 and 10 shots, mean and 95 % interval" },
     { line: "fovea fewshot runs/one photos/ --shots 5 --seeds 20 --json", does: "on a folder of your own, as JSON" },
     { line: "fovea fewshot photos/ --backbone net.onnx --image-size 128", does: "features of any ONNX file" },
     { line: "fovea fewshot runs/one photos/ --leaked leaked.txt", does: "with and without what upstream has" },
@@ -84,15 +88,19 @@ export const embed = defineArguments({
   name: "embed",
   summary: "Write the representation of every image of a source as a safetensors file",
   arguments: {
-    checkpoint: { type: "positional", required: true, description: `Backbone. ${backbone}` },
-    source,
+    checkpoint: backboneOrSource,
+    source: { ...source, required: false },
+    backbone: { ...backboneOption, description: "The backbone in another way: fovea embed SOURCE --backbone BACKBONE" },
     "image-size": imageSize,
     output: { type: "string", valueHint: "file", default: "embeddings.safetensors", description: "File to write" },
     split: { type: "string", valueHint: "name", description: "Split of the source; train when left out" },
     device,
     threads,
   },
-  examples: [{ line: "fovea embed runs/quickstart photos/ --output photos.safetensors", does: "one row an image" }],
+  examples: [
+    { line: "fovea embed photos/ --output photos.safetensors", does: "one row an image" },
+    { line: "fovea embed runs/one photos/", does: "by a network of your own" },
+  ],
 });
 
 export const predict = defineArguments({
@@ -114,9 +122,9 @@ export const predict = defineArguments({
     threads,
   },
   examples: [
-    { line: "fovea predict runs/quickstart photo.jpg --top 5", does: "the five most probable classes" },
-    { line: "fovea predict runs/quickstart photos/ more/one.png --json", does: "every image below a folder, as JSON" },
-    { line: "fovea predict runs/quickstart -", does: "an image, or paths one a line, from a pipe" },
+    { line: "fovea predict models/photos photo.jpg --top 5", does: "the five most probable classes" },
+    { line: "fovea predict models/photos photos/ more/one.png --json", does: "every image below a folder, as JSON" },
+    { line: "fovea predict models/photos -", does: "an image, or paths one a line, from a pipe" },
   ],
   variadic: true,
 });
@@ -186,8 +194,8 @@ export const finetune = defineArguments({
   },
   examples: [
     {
-      line: "fovea finetune runs/quickstart photos/ --image-size 64 --batch 128",
-      does: "the quickstart's network on your own classes",
+      line: "fovea finetune embedded:tiny photos/ --image-size 64 --batch 128",
+      does: "a network of the package on your own classes",
     },
     { line: "fovea finetune augreg:S/16 photos/ --rule augreg --dry-run", does: "what it would cost" },
     {
@@ -195,7 +203,7 @@ export const finetune = defineArguments({
       does: "BiT-HyperRule on ten images of each class",
     },
     {
-      line: "fovea finetune runs/quickstart photos/ --optimizer.learningRate=0.003 --resume",
+      line: "fovea finetune embedded:tiny photos/ --optimizer.learningRate=0.003 --resume",
       does: "with a setting changed; go on after an interruption",
     },
   ],

@@ -9,23 +9,28 @@ export * from "./definitions-transfer.js";
 
 export const quickstart = defineArguments({
   name: "quickstart",
-  summary: "Learn from embedded images, then name classes never seen from five pictures of each; a few minutes",
+  summary: "Name classes from five pictures of each with the backbone of the package, in seconds; or train one first",
   arguments: {
     output: {
       type: "string",
       valueHint: "folder",
       default: "runs/quickstart",
-      description: "Folder of the run and its report",
+      description: "Folder of the report, and of the run with --train",
+    },
+    train: {
+      type: "boolean",
+      description: "First train a small network from nothing on other classes, then play with it; a few minutes",
     },
     minutes: {
       type: "string",
       valueHint: "n",
-      description: "Train for about this long at most, with a shorter schedule",
+      description: "Train (as with --train) for about this long at most, with a shorter schedule",
     },
     seed,
   },
   examples: [
-    { line: "fovea quickstart", does: "pre-train, play, and write one HTML report" },
+    { line: "fovea quickstart", does: "play three games and write one HTML report" },
+    { line: "fovea quickstart --train", does: "watch a network learn, then play with it" },
     { line: "fovea quickstart --json --seed 1", does: "the accuracies beside chance and raw pixels, as JSON" },
   ],
 });
@@ -133,7 +138,7 @@ export const convert = defineArguments({
   },
   examples: [
     {
-      line: "fovea convert runs/quickstart tiny.safetensors --layout timm",
+      line: "fovea convert runs/one tiny.safetensors --layout timm",
       does: "a run's network under timm's names",
     },
     { line: "fovea convert B_16.npz b16.safetensors --layout huggingface", does: "from AugReg to Hugging Face" },
@@ -185,8 +190,8 @@ export const exportNetwork = defineArguments({
     overwrite: { type: "boolean", description: "Replace the file that is there" },
   },
   examples: [
-    { line: "fovea export runs/quickstart model.onnx", does: "logits of any number of images" },
-    { line: "fovea export runs/quickstart web/ --weights float32,int8", does: "a folder for transformers.js" },
+    { line: "fovea export runs/one model.onnx", does: "logits of any number of images" },
+    { line: "fovea export runs/one web/ --weights float32,int8", does: "a folder for transformers.js" },
     {
       line: "fovea export B_16.npz b16.onnx --weights int8 --input uint8 --outputs both",
       does: "from pixels to logits and features, in a quarter of the size",
@@ -209,7 +214,7 @@ export const inspectWeights = defineArguments({
 
 export const models = defineArguments({
   name: "models",
-  summary: "List the published models with their parameters, cost and preprocessing",
+  summary: "List the published models with their parameters and cost, and the trained backbones of the package",
   arguments: {
     model: {
       type: "positional",
@@ -234,7 +239,7 @@ export const models = defineArguments({
     },
   },
   examples: [
-    { line: "fovea models", does: "every published model" },
+    { line: "fovea models", does: "every published model, and the backbones that are here" },
     { line: "fovea models --published", does: "checkpoints with their ImageNet accuracy and the name that loads them" },
     { line: "fovea models hybrid", does: "one series: vit, hybrid, earlyConvolutions, mixer, bit or resnet" },
     { line: "fovea models S", does: "one variant, at each patch size it was published with" },

@@ -1,4 +1,5 @@
 /** Arguments that several commands take, as help shows them. */
+import { defaultBackbone } from "../weights/embedded.js";
 
 export const source = {
   type: "positional",
@@ -23,9 +24,22 @@ export const seed = {
   description: "Seed of everything drawn at random",
 } as const;
 
-export const network = "Run folder, checkpoint file, or published weights: a file, a folder or a hub name";
+export const network =
+  "Run folder, checkpoint file, or published weights: embedded:NAME, a file, a folder or a hub name";
 
 export const backbone = `${network}; an ONNX file (x.onnx, x.onnx?range=0,1); or pixels:16`;
+/** A backbone as an option of a command that has a usual one. */
+export const backboneOption = {
+  type: "string",
+  valueHint: "spec",
+  description: `What gives images their features. ${backbone}. ${defaultBackbone}, which comes with the package, when left out`,
+} as const;
+/** BACKBONE of the commands that take BACKBONE SOURCE or SOURCE alone. */
+export const backboneOrSource = {
+  type: "positional",
+  required: true,
+  description: `Backbone, ${defaultBackbone} when left out. ${backbone}`,
+} as const;
 export const imageSize = {
   type: "string",
   valueHint: "n|h,w",

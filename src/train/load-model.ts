@@ -51,7 +51,7 @@ export async function openModel(path: string, options: OpenModelOptions = {}): P
   const names = options.functions ?? (headless ? (["represent"] as const) : (["represent", "evaluate"] as const));
   if (headless && names.some((name) => name !== "represent")) {
     throw new CheckpointError(
-      `${network.path} was trained without classes and has no head, so it cannot name any; use its representation (fovea embed, fovea fewshot), or train a head on it`,
+      `${network.path} was trained without classes and has no head, so it cannot name any; use its representation (fovea embed, fovea fewshot), or put a classifier on it (fovea fit)`,
     );
   }
   const { views } = options;

@@ -8,7 +8,7 @@ import { type ModelConfig, model } from "../models/index.js";
 import { initialValue, Scope } from "../nn/index.js";
 import { averageName, isOptimizerState } from "../optim/index.js";
 import {
-  isFetched,
+  isWeightsName,
   loadWeights,
   resizeImages,
   type StoredTensor,
@@ -64,7 +64,7 @@ export interface ReadNetworkOptions {
  *
  * - the folder of a run, of which the best-scored checkpoint is taken (the newest where none is scored), or one of its
  *   checkpoint files; where a checkpoint holds averages of the weights, they are the parameters;
- * - published weights in any layout that `loadWeights` reads: a file, a folder, `hf:OWNER/NAME`, `augreg:NAME`;
+ * - published weights in any layout that `loadWeights` reads: a file, a folder, `embedded:NAME`, `hf:OWNER/NAME`, `augreg:NAME`;
  * - `random:NETWORK`: any of these with the weights that training from nothing would start with, by seed 0.
  *
  * Throws CheckpointError when there is no checkpoint or it is damaged; RecipeError when the recipe is not valid; WeightsError
@@ -72,7 +72,7 @@ export interface ReadNetworkOptions {
  */
 export async function readNetwork(path: string, options: ReadNetworkOptions = {}): Promise<TrainedNetwork> {
   if (path.startsWith(randomPrefix)) return untrained(await readNetwork(path.slice(randomPrefix.length), options));
-  if (await isFetched(path)) return await readWeights(path, options);
+  if (await isWeightsName(path)) return await readWeights(path, options);
   requirePath(path);
   const run = findRun(path);
   return run ? forImages(await readRun(run, options), options) : await readWeights(path, options);

@@ -76,7 +76,7 @@ const usualSide = 224;
 /**
  * Opens a backbone. `spec` is
  *
- * - the folder of a run or one of its checkpoints, or published weights (a file, a folder, a hub name), each also as `random:NETWORK`: see `readNetwork`;
+ * - the folder of a run or one of its checkpoints, or published weights (a file, a folder, `embedded:NAME`, a hub name), each also as `random:NETWORK`: see `readNetwork`;
  * - an ONNX file (`x.onnx`) that takes images [N, 3, H, W] or [N, H, W, 3] and has an output `features` (or another usual
  *   name, or one output only). Options follow after "?", joined by "&": `size=128` or `size=96,128` where the file leaves the
  *   size open (224 when left out), `range=0,1` for the values it takes (what the file says, else -1 to 1), `output=NAME`;

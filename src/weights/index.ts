@@ -2,6 +2,13 @@
 export * from "../files/atomic.js";
 export { cacheFolder } from "../files/cache.js";
 export { type ImageSize, patchGrid } from "./describe.js";
+export {
+  defaultBackbone,
+  type EmbeddedBackbone,
+  embeddedBackbones,
+  embeddedFolder,
+  embeddedPrefix,
+} from "./embedded.js";
 export { WeightsError } from "./error.js";
 export { augRegAddress, fetchAugReg, fetchHubModel, type HubName, type HubOptions, parseHubName } from "./hub.js";
 export { type LayoutName, layouts } from "./layouts/index.js";
@@ -30,7 +37,7 @@ export {
 } from "./published-augreg.js";
 export * from "./safetensors.js";
 export { layoutShapes, layoutTensors, type SaveOptions, saveWeights, withClassTokenOrder } from "./save.js";
-export { isFetched } from "./sources.js";
+export { isWeightsName } from "./sources.js";
 export {
   type StoredDType,
   type StoredTensor,

@@ -7,6 +7,7 @@
  *     await loadWeights("model.safetensors");          // ours, timm's, Hugging Face's
  *     await loadWeights("BiT-M-R50x1.npz");            // BiT, AugReg, original ViT, hybrids, MLP-Mixer
  *     await loadWeights("hf:google/vit-base-patch16-224@main"); // fetched once, then offline from the cache
+ *     await loadWeights("embedded:small");             // comes with the package
  *     (await inspectWeights("checkpoint.npz")).config; // without reading the numbers
  *
  * `saveWeights` (save.ts) is the way back.
@@ -96,7 +97,7 @@ interface Opened extends Described {
 /**
  * Loads the weights that `name` stands for: a .safetensors or .npz file in any layout of `layouts`; a folder with
  * `model.safetensors` (or its index) and config.json; `hf:OWNER/NAME[@REVISION]`, or without `hf:` where no such path
- * exists; `augreg:NAME` (see `augRegFile`). All numbers come as float32.
+ * exists; `augreg:NAME` (see `augRegFile`); `embedded:NAME`, a backbone of the package. All numbers come as float32.
  *
  * Throws WeightsError when there is nothing of that name, it is damaged or in no known layout, holds NaN or infinities,
  * does not fit the network (naming every missing, extra and mis-shaped tensor), or cannot be brought to the wanted images.

@@ -1,7 +1,8 @@
-/** Finds the weights a name stands for: a file, a folder, a model of the hub, a published AugReg checkpoint. */
+/** Finds the weights a name stands for: a file, a folder, a backbone of the package, a model of the hub, a published AugReg checkpoint. */
 import { readdir, stat } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { didYouMean } from "../text/nearest.js";
+import { embeddedFolder, embeddedPrefix } from "./embedded.js";
 import { WeightsError } from "./error.js";
 import { fetchAugReg, fetchHubModel, type HubOptions, parseHubName } from "./hub.js";
 import { type Description, describeFolder, readJson } from "./metadata.js";
@@ -53,6 +54,10 @@ function describeAugReg(path: string): Description {
  * name, it cannot be fetched, or it is damaged.
  */
 export async function openSource(name: string, options: HubOptions): Promise<OpenSource> {
+  if (name.startsWith(embeddedPrefix)) {
+    const folder = embeddedFolder(name.slice(embeddedPrefix.length));
+    return { file: await openFolder(folder), description: nothing };
+  }
   if (name.startsWith("augreg:")) {
     const path = await fetchAugReg(name.slice("augreg:".length), options);
     return { file: await openTensorFile(path), description: describeAugReg(path) };
@@ -81,9 +86,9 @@ export async function openSource(name: string, options: HubOptions): Promise<Ope
 const looksLikePath = async (name: string) =>
   !name.startsWith("hf:") && (/\.(npz|safetensors|json)$/.test(name) || (await isThere(dirname(name))) !== undefined);
 
-/** Does a name stand for weights that are fetched, rather than for a path? */
-export async function isFetched(name: string): Promise<boolean> {
-  if (/^(hf|augreg):/.test(name)) return true;
+/** Does a name stand for weights of the package, the hub or the AugReg bucket, rather than for a path? */
+export async function isWeightsName(name: string): Promise<boolean> {
+  if (/^(embedded|hf|augreg):/.test(name)) return true;
   return !(await isThere(name)) && !(await looksLikePath(name)) && parseHubName(name) !== undefined;
 }
 
@@ -96,5 +101,5 @@ async function describeBeside(path: string): Promise<Description> {
 async function whatIsMissing(name: string): Promise<string> {
   const beside = await readdir(dirname(name)).catch(() => []);
   const meant = didYouMean(basename(name), beside);
-  return `there is no such file or folder${meant || ";"} Give a .safetensors or .npz file, a folder with model.safetensors, hf:OWNER/NAME, or augreg:NAME`;
+  return `there is no such file or folder${meant || ";"} Give a .safetensors or .npz file, a folder with model.safetensors, embedded:NAME, hf:OWNER/NAME, or augreg:NAME`;
 }

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { openSource } from "../../src/data/index.js";
 import { openModel, representImages } from "../../src/train/index.js";
-import { readSafetensors } from "../../src/weights/index.js";
+import { defaultBackbone, readSafetensors } from "../../src/weights/index.js";
 import { fovea } from "../support/command-line.js";
 import { imageFolder, temporaryFolder, trainTiny } from "../support/trained-run.js";
 
@@ -49,6 +49,18 @@ test("one row an image in the order of the source, with what made it", async () 
     preprocessing: "decode_resize(16)|value_range(-1,1)",
   });
   expect(readdirSync(join(root, "new", "folder"))).toEqual(["shapes.safetensors"]);
+});
+
+test("without a backbone it takes the usual one; another may stand behind the source", async () => {
+  const output = join(root, "usual.safetensors");
+  const usual = await fovea("embed", photos, "--output", output, "--json");
+  expect(usual.status).toBe(0);
+  expect(usual.stderr).toContain(`using the backbone ${defaultBackbone}`);
+  expect(JSON.parse(usual.stdout)).toMatchObject({ source: photos, images: 43, model: { kind: "network" } });
+  const pixels = await fovea("embed", photos, "--backbone", "pixels:2", "--output", output, "--json");
+  expect(JSON.parse(pixels.stdout)).toMatchObject({ source: photos, width: 12, checkpoint: "pixels:2" });
+  const two = await fovea("embed", network, photos, "--backbone", "pixels:2");
+  expect(two).toMatchObject({ status: 2, stderr: expect.stringContaining("two backbones are given") });
 });
 
 test("broken images are named, counted and left out", async () => {

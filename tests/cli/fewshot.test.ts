@@ -5,6 +5,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { openSource } from "../../src/data/index.js";
 import { openModel, representImages } from "../../src/train/index.js";
 import { fewShot, rawPixelFeatures } from "../../src/transfer/index.js";
+import { defaultBackbone } from "../../src/weights/index.js";
 import { fovea } from "../support/command-line.js";
 import { imageFolder, temporaryFolder, trainTiny } from "../support/trained-run.js";
 
@@ -159,12 +160,28 @@ test("any backbone, given beside the source; so many images to name, of each cla
   expect(model).toMatchObject({ checkpoint: "pixels:16", kind: "pixels", width: 768 });
   expect(summary).toEqual(rawPixels);
   expect(images).toMatchObject({ examples: 15, named: 10 });
-  const none = await fovea("fewshot", photos);
+  const none = await fovea("fewshot", network);
   expect(none).toMatchObject({ status: 2, stdout: "" });
   expect(none.stderr).toMatch(/SOURCE is missing: give fovea fewshot BACKBONE SOURCE, or SOURCE --backbone BACKBONE/);
   const two = await fovea("fewshot", network, photos, "--backbone", "pixels:16");
   expect(two).toMatchObject({ status: 2, stdout: "" });
   expect(two.stderr).toMatch(/two backbones are given/);
+});
+
+test("without a backbone it takes the usual one, and says so", async () => {
+  const protocol = ["--shots", "2", "--seeds", "1", "--test-images", "10", "--json"];
+  const { status, stdout, stderr } = await fovea("fewshot", photos, ...protocol);
+  expect(status).toBe(0);
+  expect(stderr).toContain(`using the backbone ${defaultBackbone}, which comes with the package; --backbone takes`);
+  const named = await fovea("fewshot", defaultBackbone, photos, ...protocol);
+  const [usual, asked] = [stdout, named.stdout].map((text) => ({ ...JSON.parse(text), seconds: 0 }));
+  expect(usual).toEqual(asked);
+  expect(usual.model).toMatchObject({
+    kind: "network",
+    checkpoint: expect.stringMatching(/models.\w+.model\.safetensors$/),
+  });
+  const set = await fovea("fewshot", defaultBackbone);
+  expect(set).toMatchObject({ status: 2, stderr: expect.stringContaining("SOURCE is missing") });
 });
 
 test("classes are chosen by name", async () => {

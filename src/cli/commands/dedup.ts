@@ -22,7 +22,14 @@ import { defineCommand } from "../command.js";
 import { dedup } from "../definitions.js";
 import { interruption } from "../interrupt.js";
 import { UsageError, wholeNumber } from "../words.js";
-import { type BackboneArguments, badLines, openFeatures, refuseExisting, withProgress } from "./network.js";
+import {
+  type BackboneArguments,
+  badLines,
+  openFeatures,
+  refuseExisting,
+  usualBackbone,
+  withProgress,
+} from "./network.js";
 
 /** A source that is open, and whether it is to be trained on. */
 interface OpenedRole {
@@ -130,8 +137,7 @@ export const command = defineCommand(dedup, async ({ args, rest, json, note }) =
   const tests = args.against === undefined ? [] : [args.against, ...rest];
   const distance = wholeNumber(args.distance, "distance");
   if (distance > 16) throw new UsageError("--distance: hashes that differ in more than 16 of 64 bits say nothing");
-  if (args["feature-cosine"] !== undefined && args.backbone === undefined)
-    throw new UsageError("--feature-cosine is of the features of a --backbone; give one");
+  const spec = args.backbone ?? (args["feature-cosine"] === undefined ? undefined : usualBackbone(note));
   const options = {
     distance,
     neighbours: wholeNumber(args.neighbours, "neighbours"),
@@ -163,8 +169,7 @@ export const command = defineCommand(dedup, async ({ args, rest, json, note }) =
     }
     const images = described.reduce((sum, { readable }) => sum + readable.reduce((n, one) => n + one, 0), 0);
     if (images === 0) throw new Error(`None of the images of ${roles.map(({ name }) => name).join(", ")} can be read.`);
-    const features =
-      args.backbone === undefined ? undefined : await networkFeatures(args.backbone, args, described, json, note);
+    const features = spec === undefined ? undefined : await networkFeatures(spec, args, described, json, note);
     const summary = summarise(
       sets,
       await searched(described, { ...options, ...(features && { features }), signal }, json),

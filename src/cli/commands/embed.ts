@@ -8,7 +8,7 @@ import { backboneFeatures } from "../../transfer/index.js";
 import { writeSafetensors } from "../../weights/index.js";
 import { type CommandResult, defineCommand } from "../command.js";
 import { embed } from "../definitions.js";
-import { backboneDocument, badLines, openFeatures, withIds, withProgress } from "./network.js";
+import { backboneAndSource, backboneDocument, badLines, openFeatures, withIds, withProgress } from "./network.js";
 
 export const command = defineCommand(embed, async ({ args, json, note }): Promise<CommandResult> => {
   const started = performance.now();
@@ -18,9 +18,10 @@ export const command = defineCommand(embed, async ({ args, json, note }): Promis
       `${output} is a folder; --output names the file to write, such as ${output}/embeddings.safetensors`,
     );
   }
-  const opened = await openSource(args.source, args.split === undefined ? {} : { split: args.split });
+  const { backbone: spec, source: images } = backboneAndSource(args, "embed", note);
+  const opened = await openSource(images, args.split === undefined ? {} : { split: args.split });
   try {
-    const backbone = await openFeatures(args.checkpoint, args, note);
+    const backbone = await openFeatures(spec, args, note);
     try {
       const { source, ids } = withIds(opened);
       const { features, labels, indices, bad } = await withProgress(source.length, json, (onProgress) =>
@@ -33,7 +34,7 @@ export const command = defineCommand(embed, async ({ args, json, note }): Promis
         classNames: JSON.stringify(source.classNames),
         checkpoint: backbone.path,
         preprocessing: backbone.preprocessing,
-        source: args.source,
+        source: images,
         split: source.split,
       };
       await mkdir(dirname(output), { recursive: true });
@@ -50,7 +51,7 @@ export const command = defineCommand(embed, async ({ args, json, note }): Promis
         document: {
           output,
           checkpoint: backbone.path,
-          source: args.source,
+          source: images,
           split: source.split,
           images: labels.length,
           width,
@@ -60,8 +61,8 @@ export const command = defineCommand(embed, async ({ args, json, note }): Promis
           seconds,
         },
         text: [
-          `${output}: features [${labels.length}, ${width}] and labels [${labels.length}] of ${args.source} (${source.split})`,
-          `network ${backbone.path}, images by ${backbone.preprocessing}; ${formatDuration(seconds)}`,
+          `${output}: features [${labels.length}, ${width}] and labels [${labels.length}] of ${images} (${source.split})`,
+          `network ${backbone.spec}, images by ${backbone.preprocessing}; ${formatDuration(seconds)}`,
         ].join("\n"),
       };
     } finally {

@@ -13,8 +13,8 @@ import {
 } from "../../transfer/index.js";
 import { type CommandResult, defineCommand } from "../command.js";
 import { fewshot } from "../definitions.js";
-import { UsageError, wholeNumber, wholeNumbers } from "../words.js";
-import { backboneDocument, badLines, openFeatures, withProgress } from "./network.js";
+import { wholeNumber, wholeNumbers } from "../words.js";
+import { backboneAndSource, backboneDocument, badLines, openFeatures, withProgress } from "./network.js";
 import { aboutSoMany, openParts } from "./split-parts.js";
 
 function chosen(source: ImageSource, classes: string | undefined): ImageSource {
@@ -43,20 +43,6 @@ function checkParts(train: ImageSource, test: ImageSource): string[] {
   if (test.length === 0)
     throw new Error(`There is no image to name in ${test.name}; give each class two images or more.`);
   return without(test).map((name) => `no image of ${name} is there to be named`);
-}
-
-/** BACKBONE SOURCE, or SOURCE with --backbone. */
-function backboneAndSource(args: {
-  readonly checkpoint: string;
-  readonly source?: string | undefined;
-  readonly backbone?: string | undefined;
-}): { readonly backbone: string; readonly source: string } {
-  if (args.backbone === undefined) {
-    if (args.source !== undefined) return { backbone: args.checkpoint, source: args.source };
-    throw new UsageError(`SOURCE is missing: give fovea fewshot BACKBONE SOURCE, or SOURCE --backbone BACKBONE`);
-  }
-  if (args.source === undefined) return { backbone: args.backbone, source: args.checkpoint };
-  throw new UsageError(`two backbones are given, ${args.checkpoint} and --backbone ${args.backbone}; leave one away`);
 }
 
 /** The rows of images that a list does not name. Throws when it names all of them; notes when none. */
@@ -96,7 +82,7 @@ export const command = defineCommand(fewshot, async ({ args, json, note }): Prom
   const shots = wholeNumbers(args.shots, "shots", 1);
   const draws = wholeNumber(args.seeds, "seeds", 1);
   const seeds = Array.from({ length: draws }, (_, seed) => seed);
-  const { backbone: spec, source } = backboneAndSource(args);
+  const { backbone: spec, source } = backboneAndSource(args, "fewshot", note);
   const parts = await openParts(source, { split: args.split, testSplit: args["test-split"] }, note);
   try {
     const train = chosen(parts.train, args.classes);
@@ -156,7 +142,7 @@ export const command = defineCommand(fewshot, async ({ args, json, note }): Prom
           seconds,
         },
         text: [
-          `${backbone.path} on ${source}: ${classNames.length} classes, ${queries.labels.length} images to name (${parts.heldOut ? "held out" : test.split}), ${draws} ${draws === 1 ? "draw" : "draws"} of the examples`,
+          `${backbone.spec} on ${source}: ${classNames.length} classes, ${queries.labels.length} images to name (${parts.heldOut ? "held out" : test.split}), ${draws} ${draws === 1 ? "draw" : "draws"} of the examples`,
           ...summaryText(summary, pixels),
           ...(cleaned
             ? [

@@ -1,5 +1,4 @@
 /** `fovea fit`: a classifier of one's own classes from a folder of images, with the accuracy to expect of it. */
-import { existsSync } from "node:fs";
 import { basename, join } from "node:path";
 import { type ImageSource, openSource, parseSpec, select, subsetOfClasses } from "../../data/index.js";
 import { splitSpecs } from "../../data/sources/compose.js";
@@ -24,24 +23,7 @@ import { fit } from "../definitions.js";
 import { interruption } from "../interrupt.js";
 import { columns } from "../output.js";
 import { wholeNumber } from "../words.js";
-import { backboneDocument, badLines, openFeatures, withProgress } from "./network.js";
-
-/** Where `fovea quickstart` leaves its network. */
-const quickstartRun = join("runs", "quickstart");
-
-/** The backbone that is meant where none is named. */
-function usualBackbone(note: (text: string) => void): string {
-  if (existsSync(quickstartRun)) {
-    note(
-      `using the backbone ${quickstartRun}, which learnt for minutes only; --backbone takes a better one (an ONNX file, published weights)`,
-    );
-    return quickstartRun;
-  }
-  note(
-    "no backbone is named: using raw pixels, which tell colours and layouts apart and little else; --backbone takes a trained network (a run, published weights, an ONNX file)",
-  );
-  return "pixels:16";
-}
+import { backboneDocument, badLines, openFeatures, usualBackbone, withProgress } from "./network.js";
 
 /** models/NAME after the last part of the path of the (first) images. */
 function usualOutput(spec: string): string {

@@ -11,6 +11,7 @@ import {
   publishedModels,
 } from "../../models/index.js";
 import { didYouMean } from "../../text/nearest.js";
+import { embeddedBackbones, inspectWeights } from "../../weights/index.js";
 import { defineCommand } from "../command.js";
 import { models } from "../definitions.js";
 import { columns } from "../output.js";
@@ -108,6 +109,16 @@ function table(rows: readonly Row[], sizes: readonly number[]): string {
   return lines.join("\n");
 }
 
+/** The trained backbones of the package. */
+async function embedded() {
+  return await Promise.all(
+    embeddedBackbones.map(async ({ name, summary }) => {
+      const { config, image, parameterCount } = await inspectWeights(`embedded:${name}`);
+      return { name: `embedded:${name}`, summary, parameters: parameterCount, image, config };
+    }),
+  );
+}
+
 export const command = defineCommand(models, async ({ args }) => {
   if (args.published) return publishedCheckpoints(args.model);
   const classes = wholeNumber(args.classes, "classes");
@@ -124,5 +135,19 @@ export const command = defineCommand(models, async ({ args }) => {
   const settings =
     `${classes === 0 ? "No head" : `${classes} classes`}, parameters at ${sizes[0]} pixels; ` +
     "a GFLOP is 10^9 operations of one image's forward pass, a multiply-add counted as two.";
-  return { document: { classes, models: rows }, text: `${table(rows, sizes)}\n\n${settings}` };
+  const text = `${table(rows, sizes)}\n\n${settings}`;
+  if (args.model !== undefined) return { document: { classes, models: rows }, text };
+  const trained = await embedded();
+  const cells = trained.map(({ name, parameters, image, summary }) => [
+    name,
+    parameters.toLocaleString("en-US"),
+    `${image.height}`,
+    summary,
+  ]);
+  const head = ["trained, in the package", "parameters", "input", ""];
+  const line = columns(head, cells, 3);
+  return {
+    document: { classes, models: rows, embedded: trained },
+    text: [text, "", line(head), ...cells.map(line)].join("\n"),
+  };
 });

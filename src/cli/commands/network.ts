@@ -4,6 +4,7 @@ import type { ImageSource } from "../../data/index.js";
 import { parseDevice } from "../../runtime/index.js";
 import {
   asWeights,
+  isRunPath,
   type OpenedModel,
   openModel,
   readNetwork,
@@ -12,7 +13,7 @@ import {
   type TrainedNetwork,
 } from "../../train/index.js";
 import { type Backbone, openBackbone } from "../../transfer/index.js";
-import { type Weights, withClasses } from "../../weights/index.js";
+import { defaultBackbone, embeddedBackbones, embeddedPrefix, type Weights, withClasses } from "../../weights/index.js";
 import { UsageError, wholeNumber, wholeNumbers } from "../words.js";
 
 export interface NetworkArguments {
@@ -58,6 +59,39 @@ export function openFeatures(spec: string, args: BackboneArguments, note: (text:
     note,
     ...(size !== undefined && { imageSize: imageSize(size) }),
   });
+}
+
+/** The backbone that is meant where none is named. */
+export function usualBackbone(note: (text: string) => void): string {
+  note(`using the backbone ${defaultBackbone}, which comes with the package; --backbone takes another`);
+  return defaultBackbone;
+}
+
+/** Words that can only be a backbone: a name of one, an ONNX file, a run. */
+const isBackbone = (word: string): boolean =>
+  embeddedBackbones.some(({ name }) => word.split("?")[0] === `${embeddedPrefix}${name}`) ||
+  /^(hf|augreg|random|pixels):|\.(onnx|safetensors|npz)(\?|$)/.test(word) ||
+  isRunPath(word);
+
+/** BACKBONE SOURCE, or SOURCE with --backbone or with the usual one. Throws UsageError. */
+export function backboneAndSource(
+  args: {
+    readonly checkpoint: string;
+    readonly source?: string | undefined;
+    readonly backbone?: string | undefined;
+  },
+  command: string,
+  note: (text: string) => void,
+): { readonly backbone: string; readonly source: string } {
+  const { checkpoint: first, source: second, backbone } = args;
+  if (backbone !== undefined && second !== undefined) {
+    throw new UsageError(`two backbones are given, ${first} and --backbone ${backbone}; leave one away`);
+  }
+  if (second !== undefined) return { backbone: first, source: second };
+  if (backbone === undefined && isBackbone(first)) {
+    throw new UsageError(`SOURCE is missing: give fovea ${command} BACKBONE SOURCE, or SOURCE --backbone BACKBONE`);
+  }
+  return { backbone: backbone ?? usualBackbone(note), source: first };
 }
 
 /** What is said of a backbone in JSON documents. */

@@ -22,9 +22,8 @@ import { type CommandResult, defineCommand } from "../command.js";
 import { vtab } from "../definitions.js";
 import { interruption } from "../interrupt.js";
 import { UsageError, wholeNumber, wholeNumbers } from "../words.js";
+import { usualBackbone } from "./network.js";
 
-const usualRun = "runs/quickstart";
-const rawPixels = "pixels:16";
 const drawNames = ["published", "seeded"] as const;
 
 /** Throws UsageError unless the word is one of a few. */
@@ -32,15 +31,6 @@ function oneOf<T extends string>(flag: string, word: string, words: readonly T[]
   const found = words.find((one) => one === word);
   if (found === undefined) throw new UsageError(`--${flag}: "${word}" is none of ${words.join(", ")}`);
   return found;
-}
-
-function usualBackbone(note: (text: string) => void): string {
-  if (existsSync(usualRun)) {
-    note(`no --backbone was given; measuring ${usualRun}`);
-    return usualRun;
-  }
-  note(`no --backbone was given and there is no ${usualRun}; measuring raw pixels`);
-  return rawPixels;
 }
 
 function missingLines({ missing }: Pick<SuiteReport, "missing">): string[] {

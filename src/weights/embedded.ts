@@ -1,0 +1,35 @@
+/** The trained backbones that come with the package (models/), so that everything has features to start from without a download. */
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { didYouMean } from "../text/nearest.js";
+import { WeightsError } from "./error.js";
+
+/** A backbone of the package. Its weights, ONNX file and card lie in models/NAME. */
+export interface EmbeddedBackbone {
+  readonly name: string;
+  /** What it is, in a line. */
+  readonly summary: string;
+}
+
+/** The embedded backbones, the smallest first; what they were trained on, their figures and licences are in their cards. */
+export const embeddedBackbones: readonly EmbeddedBackbone[] = [
+  { name: "tiny", summary: "a Vision Transformer of two blocks on a small ResNet, taught by MobileNetV1 and V2" },
+];
+
+/** What comes before the name of an embedded backbone, wherever a network is taken. */
+export const embeddedPrefix = "embedded:";
+
+/** The backbone that is meant where none is named. */
+export const defaultBackbone = `${embeddedPrefix}tiny`;
+
+/** The folder of an embedded backbone, by its name without `embedded:`. Throws WeightsError naming those that exist. */
+export function embeddedFolder(name: string): string {
+  const names = embeddedBackbones.map((one) => one.name);
+  if (!names.includes(name)) {
+    throw new WeightsError(
+      `there is no embedded backbone "${name}"${didYouMean(name, names) || ";"} there are ${names.join(", ")}`,
+    );
+  }
+  // Both src/weights and dist/weights lie two folders below the package.
+  return join(fileURLToPath(new URL("../../models", import.meta.url)), name);
+}
