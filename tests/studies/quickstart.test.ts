@@ -1,5 +1,6 @@
-// The quickstart from end to end with a network too small to learn: training, the three games, the report, going on.
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+// The quickstart from end to end: with the backbone of the package, and with a network too small to learn that is trained
+// first: the three games, the report, going on.
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
@@ -7,6 +8,8 @@ import { openSource } from "../../src/data/index.js";
 import { type QuickstartResult, quickstart } from "../../src/studies/quickstart/index.js";
 import { gameSets, openPool } from "../../src/studies/quickstart/sets.js";
 import { loadRecipe, trainingParts } from "../../src/train/index.js";
+import { defaultBackbone } from "../../src/weights/index.js";
+import { fovea } from "../support/command-line.js";
 
 const folder = mkdtempSync(join(tmpdir(), "fovea-quickstart-"));
 const tiny = [
@@ -18,10 +21,16 @@ const tiny = [
   ["batchSize", "8"],
 ].map(([path, value]) => ({ path: path!, value: value! }));
 let result: QuickstartResult;
+let shipped: QuickstartResult;
 const notes: string[] = [];
 
+const options = { output: folder, train: { overrides: tiny }, silent: true, note: (text: string) => notes.push(text) };
+
 beforeAll(async () => {
-  result = await quickstart({ output: folder, overrides: tiny, silent: true, note: (text) => notes.push(text) });
+  result = await quickstart(options);
+});
+beforeAll(async () => {
+  shipped = await quickstart({ output: join(folder, "shipped") });
 });
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
@@ -39,14 +48,40 @@ test("the game is played on three sets, each beside chance and raw pixels on the
   expect(result.sets.map(({ rawPixels }) => rawPixels.toFixed(3))).toEqual(["0.550", "0.640", "0.380"]);
 });
 
-test("the report is one page with every figure, the pictures and nothing from elsewhere", () => {
-  const page = readFileSync(result.report, "utf8");
-  for (const { accuracy, rawPixels } of result.sets) {
-    expect(page).toContain(`${(100 * accuracy).toFixed(1)}`);
-    expect(page).toContain(`${(100 * rawPixels).toFixed(1)}`);
+test("the backbone of the package plays the same rounds, trains nothing, and beats raw pixels on photos", () => {
+  expect([shipped.backbone, shipped.trained, shipped.interrupted]).toEqual([defaultBackbone, undefined, false]);
+  expect(shipped.sets.map(({ set }) => set)).toEqual(result.sets.map(({ set }) => set));
+  for (const { set, accuracy, interval, rawPixels } of shipped.sets) {
+    expect(accuracy, set).toBeGreaterThan(rawPixels + 0.1);
+    expect(interval![0]).toBeLessThan(accuracy);
   }
-  expect(page.match(/<img /g)!.length).toBe(3 * (15 + 15));
-  expect(page).not.toMatch(/(src|href)="https?:/);
+  expect(readdirSync(join(folder, "shipped"))).toEqual(["report.html"]);
+});
+
+test.each(["trained", "shipped"])(
+  "the report (%s) is one page with every figure, the pictures and nothing from elsewhere",
+  (which) => {
+    const { report, sets } = which === "trained" ? result : shipped;
+    const page = readFileSync(report, "utf8");
+    for (const { accuracy, rawPixels } of sets) {
+      expect(page).toContain(`${(100 * accuracy).toFixed(1)}`);
+      expect(page).toContain(`${(100 * rawPixels).toFixed(1)}`);
+    }
+    expect(page.match(/<img /g)!.length).toBe(3 * (15 + 15));
+    expect(page).not.toMatch(/(src|href)="https?:/);
+    expect(page.includes("How it learned")).toBe(which === "trained");
+  },
+);
+
+test("the command prints the games at once and says which option trains", async () => {
+  const output = join(folder, "command");
+  const { status, stdout, stderr } = await fovea("quickstart", "--output", output);
+  expect(status, stderr).toBe(0);
+  for (const { set, accuracy } of shipped.sets) {
+    expect(stdout).toMatch(new RegExp(`${set} +${(100 * accuracy).toFixed(1)} %`));
+  }
+  expect(stdout).toContain("npx fovea quickstart --train");
+  expect(readdirSync(output)).toEqual(["report.html"]);
 });
 
 test("the classes of the games are left out of training, by the sources themselves", async () => {
@@ -69,8 +104,8 @@ test("the classes of the games are left out of training, by the sources themselv
 });
 
 test("called again it plays with the finished run and trains nothing", async () => {
-  const again = await quickstart({ output: folder, overrides: tiny, silent: true, note: (text) => notes.push(text) });
+  const again = await quickstart(options);
   expect(notes.join("\n")).toContain("holds step 2 of 2");
   expect(again.sets).toEqual(result.sets);
-  expect(again.trained.loss).toBe(result.trained.loss);
+  expect(again.trained!.loss).toBe(result.trained!.loss);
 });

@@ -1,4 +1,4 @@
-/** `fovea quickstart`: pre-trains on what is embedded, plays the few-shot game on unseen classes, writes a report. */
+/** `fovea quickstart`: plays the few-shot game with the backbone of the package, or with one it trains first; writes a report. */
 import { type QuickstartResult, quickstart as run } from "../../studies/quickstart/index.js";
 import { formatDuration } from "../../text/format.js";
 import { defineCommand } from "../command.js";
@@ -9,20 +9,30 @@ import { UsageError, wholeNumber } from "../words.js";
 const percent = (share: number) => `${(100 * share).toFixed(1)} %`.padStart(7);
 
 function textOf(result: QuickstartResult, output: string): string {
-  if (result.interrupted) {
-    return `stopped after step ${result.trained.step} of ${result.trained.totalSteps}; the same command goes on from there (${output})`;
+  const { trained } = result;
+  if (result.interrupted && !trained) return "stopped; no report was written";
+  if (result.interrupted && trained) {
+    return `stopped after step ${trained.step} of ${trained.totalSteps}; the same command goes on from there (${output})`;
   }
   const rows = result.sets.map(({ set, about, accuracy, interval, chance, rawPixels }) => {
     const margin = interval ? `± ${(50 * (interval[1] - interval[0])).toFixed(1)}` : "";
     return `  ${set.padEnd(12)} ${percent(accuracy)} ${margin.padEnd(6)} ${percent(chance)} ${percent(rawPixels)}   ${about}`;
   });
   return [
-    "Three classes it has never seen, five pictures of each; then sixty new ones to name:",
+    `${trained ? "The network that was trained" : result.backbone} is shown five pictures of each of three classes, then names sixty others:`,
     "",
     `  ${"set".padEnd(12)} ${"fovea".padStart(7)}        ${"chance".padStart(7)} ${"pixels".padStart(7)}`,
     ...rows,
     "",
     `report: ${result.report} (${formatDuration(result.seconds)} in all)`,
+    ...(trained
+      ? [`the network: ${output}, which any command takes as a backbone`]
+      : [
+          "",
+          "next:  npx fovea fit photos/             a classifier of your own classes, one folder a class",
+          "       npx fovea quickstart --train      watch a small network learn from nothing, then play with it; four minutes",
+          "                                         at most on two cores, --minutes 1 for a shorter training",
+        ]),
   ].join("\n");
 }
 
@@ -36,7 +46,7 @@ export const command = defineCommand(quickstart, async ({ args, json, note }) =>
     const result = await run({
       output: args.output,
       seed: wholeNumber(args.seed, "seed"),
-      ...(minutes !== undefined && { minutes }),
+      ...((args.train || minutes !== undefined) && { train: minutes === undefined ? {} : { minutes } }),
       silent: json,
       signal,
       note,

@@ -1,4 +1,4 @@
-// The quickstart's report: one page with the accuracies, the course of training and a round of each game in pictures.
+// The quickstart's report: one page with the accuracies, a round of each game in pictures, and the course of training where there was one.
 import type { Example } from "../../data/index.js";
 import {
   accuracyTable,
@@ -14,15 +14,15 @@ import {
   tiles,
 } from "../../report/index.js";
 import { formatDuration } from "../../text/format.js";
-import type { MetricsRecord, TrainResult } from "../../train/index.js";
+import type { Backbone } from "../../transfer/index.js";
 import { gameSettings, type PlayedSet } from "./play.js";
+import type { TrainedQuickstart } from "./train.js";
 
 export interface ReportParts {
   readonly played: readonly PlayedSet[];
-  readonly metrics: readonly MetricsRecord[];
-  readonly trained: TrainResult;
-  readonly upstreamClasses: number;
-  readonly upstreamImages: number;
+  readonly backbone: Backbone;
+  /** The run that the backbone is of, where it was trained now. */
+  readonly training: TrainedQuickstart | undefined;
   readonly seconds: number;
 }
 
@@ -64,21 +64,54 @@ async function gallery(played: PlayedSet) {
   return episodeGallery({ classes, queries, visible: queries.length });
 }
 
-/** The page, as one HTML document. */
-export async function quickstartReport(parts: ReportParts): Promise<string> {
-  const { played, metrics, trained, seconds } = parts;
+/** The course of training, as a section. */
+function learning({ metrics, classes }: TrainedQuickstart) {
   const loss = metrics.flatMap(({ step, loss }) => (typeof loss === "number" ? { step, value: loss } : []));
   const validation = metrics.flatMap(({ step, "evaluation/loss": value }) =>
     typeof value === "number" ? { step, value } : [],
   );
+  return {
+    title: "How it learned",
+    content: [
+      chartFigure(
+        (width) => lossChart({ loss, validation, width, chance: Math.log(classes) }),
+        `Cross-entropy over ${classes} classes; the dashed line is a model that knows nothing.`,
+      ),
+    ],
+  };
+}
+
+/** What was run, as facts. */
+function factsOf({ backbone, training, seconds }: ReportParts): [string, string][] {
+  const parameters = backbone.details["parameters"];
+  const counted = typeof parameters === "number" ? `${parameters.toLocaleString("en-US")} parameters` : "";
+  const everything: [string, string] = ["everything", formatDuration(seconds)];
+  if (!training) {
+    return [
+      ["backbone", `${backbone.spec}, which comes with the package; ${counted}, ${backbone.width} features an image`],
+      everything,
+    ];
+  }
+  const { result, images, classes } = training;
+  return [
+    ["model", `Vision Transformer, ${counted}, trained from nothing`],
+    ["upstream", `${images.toLocaleString("en-US")} pictures of ${classes} classes`],
+    ["training", `${result.step.toLocaleString("en-US")} steps in ${formatDuration(result.seconds)}`],
+    everything,
+  ];
+}
+
+/** The page, as one HTML document. */
+export async function quickstartReport(parts: ReportParts): Promise<string> {
+  const { played, training } = parts;
   const { shots, classes, queries, rounds } = gameSettings;
   const percent = (share: number) => `${(100 * share).toFixed(1)} %`;
   const sections = [
     {
-      title: "How well it names classes it has never seen",
+      title: "How well it names classes it was not trained on",
       content: [
         paragraph(
-          `Each round shows ${shots} pictures of each of ${classes} classes that were held out of training, and asks for the class of ${classes * queries} others. The figures are means over ${rounds} rounds; raw pixels play the same rounds with the same ridge regression.`,
+          `Each round shows ${shots} pictures of each of ${classes} classes, and asks for the class of ${classes * queries} others. None of these pictures was trained on. The figures are means over ${rounds} rounds; raw pixels play the same rounds with the same ridge regression.`,
         ),
         accuracyTable(
           played.map(({ set, learned, rawPixels }) => ({
@@ -92,15 +125,7 @@ export async function quickstartReport(parts: ReportParts): Promise<string> {
         ),
       ],
     },
-    {
-      title: "How it learned",
-      content: [
-        chartFigure(
-          (width) => lossChart({ loss, validation, width, chance: Math.log(parts.upstreamClasses) }),
-          `Cross-entropy over ${parts.upstreamClasses} classes; the dashed line is a model that knows nothing.`,
-        ),
-      ],
-    },
+    ...(training ? [learning(training)] : []),
   ];
   for (const one of played) {
     sections.push({
@@ -108,20 +133,12 @@ export async function quickstartReport(parts: ReportParts): Promise<string> {
       content: [paragraph(`${one.set.about} Pictures: ${one.set.origin}.`), await gallery(one)],
     });
   }
-  sections.push({
-    title: "What was run",
-    content: [
-      facts([
-        ["model", `Vision Transformer, ${trained.parameters.toLocaleString("en-US")} parameters, trained from nothing`],
-        ["upstream", `${parts.upstreamImages.toLocaleString("en-US")} pictures of ${parts.upstreamClasses} classes`],
-        ["training", `${trained.step.toLocaleString("en-US")} steps in ${formatDuration(trained.seconds)}`],
-        ["everything", formatDuration(seconds)],
-      ]),
-    ],
-  });
+  sections.push({ title: "What was run", content: [facts(factsOf(parts))] });
   return htmlReport({
     title: "Fovea quickstart",
-    lead: "A small network learned from scratch, then named new classes from five pictures of each.",
+    lead: training
+      ? "A small network learned from scratch, then named new classes from five pictures of each."
+      : "A backbone that comes with the package names classes from five pictures of each.",
     summary: [
       tiles(
         played.map(({ set, learned, rawPixels }) => ({

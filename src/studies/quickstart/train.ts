@@ -1,0 +1,85 @@
+// The part of the quickstart that trains: a small Vision Transformer from nothing on the embedded pictures.
+import { existsSync } from "node:fs";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import {
+  checkpointFolder,
+  dryRun,
+  formatDuration,
+  latestCheckpoint,
+  loadRecipe,
+  type MetricsRecord,
+  type Override,
+  type Recipe,
+  readMetrics,
+  recipeDifferences,
+  resolvedRecipeFile,
+  type TrainResult,
+  train,
+} from "../../train/index.js";
+
+export interface QuickstartTraining {
+  /** Folder of the run. */
+  readonly output: string;
+  readonly seed: number;
+  /** Train no longer than this; the schedule is shortened to fit. */
+  readonly minutes?: number;
+  readonly overrides?: readonly Override[];
+  readonly silent?: boolean;
+  readonly signal?: AbortSignal;
+  readonly note: (text: string) => void;
+}
+
+/** A run that is finished, or was interrupted. */
+export interface TrainedQuickstart {
+  readonly result: TrainResult;
+  readonly metrics: readonly MetricsRecord[];
+  readonly classes: number;
+  readonly images: number;
+}
+
+const recipePath = fileURLToPath(new URL("../../../recipes/quickstart.ts", import.meta.url));
+
+/** Trains. A run of the same settings in the folder is gone on with, or found finished. */
+export async function trainQuickstart(options: QuickstartTraining): Promise<TrainedQuickstart> {
+  const { output, note } = options;
+  const settings = [
+    { path: "output", value: output },
+    { path: "seed", value: String(options.seed) },
+    ...(options.overrides ?? []),
+  ];
+  let recipe = await loadRecipe(recipePath, settings);
+  const expected = await dryRun(recipe);
+  const allowed = options.minutes === undefined ? Number.POSITIVE_INFINITY : options.minutes * 60;
+  let totalSteps = expected.totalSteps;
+  if (expected.expectedSeconds > allowed) {
+    totalSteps = Math.max(1, Math.floor((expected.totalSteps * allowed) / expected.expectedSeconds));
+    note(
+      `this machine would take about ${formatDuration(expected.expectedSeconds)}: training ${totalSteps} of ${expected.totalSteps} steps`,
+    );
+    recipe = await loadRecipe(recipePath, [...settings, { path: "total.steps", value: String(totalSteps) }]);
+  }
+  note(
+    `a Vision Transformer of ${expected.parameters.toLocaleString("en-US")} parameters learns ${expected.classes} classes from ${expected.trainingImages.toLocaleString("en-US")} pictures`,
+  );
+  const already = await stepsDone(recipe, output);
+  if (already !== undefined) {
+    note(`${output} holds step ${already} of ${totalSteps} of this run; delete the folder to start anew`);
+  }
+  const result = await train(recipe, {
+    ...(already === undefined ? { overwrite: true } : { resume: true }),
+    ...(options.silent !== undefined && { silent: options.silent }),
+    ...(options.signal && { signal: options.signal }),
+  });
+  const metrics = await readMetrics(join(output, "metrics.jsonl"));
+  return { result, metrics, classes: expected.classes, images: expected.trainingImages };
+}
+
+/** How far a run of these very settings in the folder has come; undefined where there is none. */
+async function stepsDone(recipe: Recipe, folder: string): Promise<number | undefined> {
+  const path = join(folder, resolvedRecipeFile);
+  if (!existsSync(path)) return undefined;
+  const before = await loadRecipe(path).catch(() => undefined);
+  if (!before || recipeDifferences(before, recipe).length > 0) return undefined;
+  return (await latestCheckpoint(checkpointFolder(folder), () => {}))?.step;
+}
