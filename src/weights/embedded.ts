@@ -14,13 +14,15 @@ export interface EmbeddedBackbone {
 /** The embedded backbones, the smallest first; what they were trained on, their figures and licences are in their cards. */
 export const embeddedBackbones: readonly EmbeddedBackbone[] = [
   { name: "tiny", summary: "a Vision Transformer of two blocks on a small ResNet, taught by MobileNetV1 and V2" },
+  { name: "bit", summary: "a BiT ResNet with units 1, 1, 2, 1, taught by the same" },
+  { name: "small", summary: "a Vision Transformer of four blocks on a ResNet, taught by the same" },
 ];
 
 /** What comes before the name of an embedded backbone, wherever a network is taken. */
 export const embeddedPrefix = "embedded:";
 
 /** The backbone that is meant where none is named. */
-export const defaultBackbone = `${embeddedPrefix}tiny`;
+export const defaultBackbone = `${embeddedPrefix}small`;
 
 /** The folder of an embedded backbone, by its name without `embedded:`. Throws WeightsError naming those that exist. */
 export function embeddedFolder(name: string): string {
