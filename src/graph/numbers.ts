@@ -88,8 +88,16 @@ export function toFloat16(value: number): number {
   return sign | (quotient + (rest > half || (rest === half && (quotient & 1) === 1) ? 1 : 0));
 }
 
+/** Every half-precision number by its bits, made when the first is asked for: looking one up is much faster than working it out. */
+let halves: Float32Array | undefined;
+
 /** The number a half-precision bit pattern stands for. */
 export function fromFloat16(bits: number): number {
+  halves ??= Float32Array.from({ length: 1 << 16 }, (_, pattern) => decodeFloat16(pattern));
+  return halves[bits]!;
+}
+
+function decodeFloat16(bits: number): number {
   const sign = bits & 0x8000 ? -1 : 1;
   const exponent = (bits >>> 10) & 31;
   const fraction = bits & 0x3ff;

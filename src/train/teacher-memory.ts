@@ -81,7 +81,6 @@ function openMemory(folder: string, identity: string, width: number): Memory {
   };
   const record = Buffer.alloc(recordBytes);
   const halves = new Uint16Array(width);
-  const numbers = halfPrecision();
   return {
     find: (key) => {
       if (!places.has(key)) catchUp();
@@ -97,7 +96,7 @@ function openMemory(folder: string, identity: string, width: number): Memory {
     read: (place, into) => {
       const bytes = new Uint8Array(halves.buffer);
       readSync(file, bytes, 0, bytes.length, place + keyBytes);
-      for (let k = 0; k < width; k++) into[k] = numbers[halves[k]!]!;
+      for (let k = 0; k < width; k++) into[k] = fromFloat16(halves[k]!);
     },
     close: () => closeSync(file),
   };
@@ -125,11 +124,4 @@ function readPlaces(file: number, recordBytes: number, from: number, places: Map
     }
   }
   return from + whole * recordBytes;
-}
-
-/** Every number of half precision by its bits. */
-function halfPrecision(): Float32Array {
-  const table = new Float32Array(1 << 16);
-  for (let bits = 0; bits < table.length; bits++) table[bits] = fromFloat16(bits);
-  return table;
 }

@@ -6,9 +6,6 @@ import type { StoredDType, StoredTensor } from "./stored.js";
 /** The dtypes weights may have. */
 export const weightDTypes: readonly StoredDType[] = ["float32", "float64", "float16", "bfloat16"];
 
-/** Every half-precision number by its bits, made when the first is read: looking one up is much faster than working it out. */
-let halves: Float32Array | undefined;
-
 /** The numbers of a tensor as float32; float32 itself is not copied. Throws WeightsError for whole numbers. */
 export function toFloat32({ dtype, data }: StoredTensor, name: string): Float32Array {
   if (dtype === "float32") return data as Float32Array;
@@ -16,8 +13,7 @@ export function toFloat32({ dtype, data }: StoredTensor, name: string): Float32A
   if (dtype === "float16") {
     const bits = data as Uint16Array;
     const values = new Float32Array(bits.length);
-    halves ??= Float32Array.from({ length: 1 << 16 }, (_, pattern) => fromFloat16(pattern));
-    for (let i = 0; i < bits.length; i++) values[i] = halves[bits[i]!]!;
+    for (let i = 0; i < bits.length; i++) values[i] = fromFloat16(bits[i]!);
     return values;
   }
   if (dtype === "bfloat16") {
