@@ -6,7 +6,8 @@
 //       window did not reach). Both are the same sum; the CPU's convolution is the faster by a fifth to a third.
 //   dw[o,c,a,b] = sum over n,i,j of g[n,o,i,j] x[n,c, i s + a d - p, ...]: for each kernel position the product of g with
 //       the part of x that this position meets.
-//   1x1, stride 1: a matrix product over channels.
+//   1x1, without padding: a matrix product over channels.
+//   Small images and large kernels: one product of all windows of all images, and its gradients.
 import {
   apply,
   describe,
@@ -18,6 +19,7 @@ import {
   ShapeError,
   type Tensor,
 } from "../tensor.js";
+import { constant } from "./leaf.js";
 import { matmul } from "./matmul.js";
 import { reduceSum } from "./reduce.js";
 import { concat, pad, reshape, slice, transpose } from "./shape.js";
@@ -249,22 +251,78 @@ function convolutionTranspose(g: Tensor, w: Tensor, window: Window, sides: reado
   return apply(convolutionTransposeOperation, [g, w], { ...window, sides })[0]!;
 }
 
+/** Windows of an image, and pixels of it, beyond which rows of windows are not laid out. */
+const mostWindows = 36;
+const mostPixels = 144;
+
+/**
+ * Whether the images of a batch go into one product, as rows of windows, and not one product each: where the kernel is larger
+ * than what it meets of an image, so that reading it again for every image costs more than laying the windows out. A training
+ * step of a ResNet on images of 64 pixels takes 0.7 of the time by it.
+ */
+function isTogether(x: Tensor, windowCount: number, kernel: Tensor): boolean {
+  const [n, c, height, width] = x.shape as [number, number, number, number];
+  const [o, , kh, kw] = kernel.shape as [number, number, number, number];
+  const met = c * kh * kw;
+  const isLarge = o * met > windowCount * (o + met);
+  // what `windows` multiplies is no more than the product itself
+  const isCheap = height * width <= Math.min(o, mostPixels) || (kh === 1 && kw === 1);
+  return n > 1 && windowCount <= mostWindows && isLarge && isCheap;
+}
+
+/** Every so-manieth row and column of images [N,C,H,W]. */
+function everyNth(x: Tensor, [sy, sx]: readonly [number, number]): Tensor {
+  return sy === 1 && sx === 1 ? x : slice(x, [0, 0, 0, 0], x.shape, [1, 1, sy, sx]);
+}
+
+/**
+ * What every window meets of images [N,C,H,W], as [N C, h w kh kw]: a product with zeros and ones, whose gradient is one too.
+ * On images of few pixels it is quicker than cutting a piece out for every kernel position and adding the pieces up again.
+ */
+function windows(x: Tensor, kernel: Tensor, [h, w]: readonly [number, number], window: Window): Tensor {
+  const [n, c, height, width] = x.shape as [number, number, number, number];
+  const [kh, kw] = kernel.shape.slice(2) as [number, number];
+  const columns = h * w * kh * kw;
+  const chosen = new Float32Array(height * width * columns);
+  let column = 0;
+  for (let i = 0; i < h; i++) {
+    for (let j = 0; j < w; j++) {
+      for (let a = 0; a < kh; a++) {
+        for (let b = 0; b < kw; b++, column++) {
+          const row = i * window.strides[0] + a * window.dilations[0] - window.pads[0];
+          const at = j * window.strides[1] + b * window.dilations[1] - window.pads[1];
+          if (row >= 0 && row < height && at >= 0 && at < width) chosen[(row * width + at) * columns + column] = 1;
+        }
+      }
+    }
+  }
+  return matmul(reshape(x, [n * c, height * width]), constant(chosen, [height * width, columns], x.dtype));
+}
+
 /** Convolution of images [N,C,H,W] with kernels [O,C,h,w]; gives [N,O,H',W']. Throws ShapeError. */
 export function convolution2d(x: Tensor, kernel: Tensor, options: ConvolutionOptions = {}): Tensor {
   const window = resolveWindow("convolution2d", options);
-  const plain = x.shape.length === 4 && kernel.shape.length === 4 && x.shape[1] === kernel.shape[1];
-  if (
-    plain &&
-    x.dtype === kernel.dtype &&
-    kernel.shape[2] === 1 &&
-    kernel.shape[3] === 1 &&
-    window.pads.every((count) => count === 0)
-  ) {
-    const [sy, sx] = window.strides;
-    const picked = sy === 1 && sx === 1 ? x : slice(x, [0, 0, 0, 0], x.shape, [1, 1, sy, sx]);
-    const [n, c, h, w] = picked.shape as [number, number, number, number];
-    const o = kernel.shape[0]!;
-    return reshape(matmul(reshape(kernel, [o, c]), reshape(picked, [n, c, h * w])), [n, o, h, w]);
+  const plain =
+    x.shape.length === 4 && kernel.shape.length === 4 && x.shape[1] === kernel.shape[1] && x.dtype === kernel.dtype;
+  if (!plain) return apply(convolutionOperation, [x, kernel], window)[0]!;
+  const [n, c] = x.shape as [number, number];
+  const shape = kernel.shape as [number, number, number, number];
+  const [o, , kh, kw] = shape;
+  const [h, w] = outputSides("convolution2d", x.shape.slice(2), shape.slice(2), window) as [number, number];
+  const isPointwise = kh === 1 && kw === 1 && window.pads.every((count) => count === 0);
+  if (isTogether(x, h * w, kernel)) {
+    const rows = reshape(
+      isPointwise
+        ? transpose(reshape(everyNth(x, window.strides), [n, c, h * w]), [0, 2, 1])
+        : transpose(reshape(windows(x, kernel, [h, w], window), [n, c, h * w, kh * kw]), [0, 2, 1, 3]),
+      [n * h * w, c * kh * kw],
+    );
+    const product = matmul(rows, reshape(kernel, [o, c * kh * kw]), { transposeB: true });
+    return reshape(transpose(reshape(product, [n, h * w, o]), [0, 2, 1]), [n, o, h, w]);
+  }
+  if (isPointwise) {
+    const picked = reshape(everyNth(x, window.strides), [n, c, h * w]);
+    return reshape(matmul(reshape(kernel, [o, c]), picked), [n, o, h, w]);
   }
   return apply(convolutionOperation, [x, kernel], window)[0]!;
 }
