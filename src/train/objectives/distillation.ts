@@ -29,20 +29,9 @@ import { argmax } from "../argmax.js";
 import type { Teacher } from "../teachers.js";
 import { classifierEvaluation, drawMix, rowOf } from "./classification.js";
 import type { Objective, ObjectiveContext, ObjectiveEvaluation, ObjectiveKind } from "./objective.js";
+import { openTeachers, teacherSettings } from "./teaching.js";
 
 const count = z.number().int().positive();
-
-/** How a network that teaches is named and shown the images. */
-export const teacherSettings = {
-  /** A run, published weights, or the path of an ONNX file. */
-  network: z.string().min(1),
-  /** Side of the images it sees; as the student's when left out. */
-  imageSize: count.optional(),
-  /** ONNX files: the range of its input's values; [-1, 1] when left out. */
-  valueRange: z.tuple([z.number(), z.number()]).optional(),
-  /** A folder to keep its answers in: it is asked about a picture once, in this run or another. */
-  remember: z.string().min(1).optional(),
-};
 
 const teacherSchema = z.strictObject({
   ...teacherSettings,
@@ -98,19 +87,12 @@ export function matchProbabilities(student: Tensor, target: Tensor, temperature:
 async function openDistillation(settings: Settings, context: ObjectiveContext): Promise<Objective> {
   const { model, batchSize, image: sides } = context;
   requireClassifier(model);
-  const teachers: Teacher[] = [];
-  try {
-    for (const teacher of settings.teachers) teachers.push(await context.openTeacher(teacher));
-    for (const { name, width: classes } of teachers) {
-      if (classes === model.classes) continue;
-      throw new RangeError(
-        `the teacher ${name} gives ${classes} logits and the student ${model.classes}; set objective.classes to ${classes}, or choose the teacher's classes that are the student's with teachers[].classes`,
-      );
-    }
-  } catch (error) {
-    for (const teacher of teachers) await teacher.close();
-    throw error;
-  }
+  const { all: teachers, close } = await openTeachers(settings.teachers, context, ({ name, width: classes }) => {
+    if (classes === model.classes) return;
+    throw new RangeError(
+      `the teacher ${name} gives ${classes} logits and the student ${model.classes}; set objective.classes to ${classes}, or choose the teacher's classes that are the student's with teachers[].classes`,
+    );
+  });
   const image = input("image", "float32", [batchSize, ...sides]);
   const probabilities = teachers.map((_, i) => input(`teacher${i}`, "float32", [batchSize, model.classes]));
   const asked = teachers.map((teacher) => asker(teacher, settings, context));
@@ -140,9 +122,7 @@ async function openDistillation(settings: Settings, context: ObjectiveContext): 
       settings.classes === undefined
         ? classifierEvaluation("softmax", context)
         : agreement(teachers, settings.temperature, context),
-    close: async () => {
-      for (const teacher of teachers) await teacher.close();
-    },
+    close,
   };
 }
 

@@ -19,11 +19,10 @@ import {
 } from "../../graph/index.js";
 import { model as network } from "../../models/index.js";
 import { dense, type Scope } from "../../nn/index.js";
-import type { Teacher } from "../teachers.js";
 import { drawMix } from "./classification.js";
-import { teacherSettings } from "./distillation.js";
 import type { Objective, ObjectiveContext, ObjectiveKind } from "./objective.js";
 import { requireImages, requirePooled, withoutLabels } from "./pretext.js";
+import { openTeachers, teacherSettings } from "./teaching.js";
 
 export const featureDistillationSchema = z.strictObject({
   name: z.literal("featureDistillation"),
@@ -76,13 +75,10 @@ export function standardiseColumns(rows: Float32Array, width: number, counts?: A
 async function open({ teachers: named }: Settings, context: ObjectiveContext): Promise<Objective> {
   const { model, batchSize, evaluationBatchSize, image: sides } = context;
   requirePooled("featureDistillation", model);
-  const teachers: Teacher[] = [];
-  try {
-    for (const { weight: _, ...teacher } of named) teachers.push(await context.openTeacher(teacher));
-  } catch (error) {
-    for (const teacher of teachers) await teacher.close();
-    throw error;
-  }
+  const { all: teachers, close } = await openTeachers(
+    named.map(({ weight: _, ...teacher }) => teacher),
+    context,
+  );
   /** Of so many images: what goes in. */
   const inputs = (n: number) => ({
     image: input("image", "float32", [n, ...sides] as Shape),
@@ -129,9 +125,7 @@ async function open({ teachers: named }: Settings, context: ObjectiveContext): P
         correct: ownIsNearest(first as Float32Array, feeds["teacher0"] as Float32Array, teachers[0]!.width),
       }),
     },
-    close: async () => {
-      for (const teacher of teachers) await teacher.close();
-    },
+    close,
   };
 }
 
