@@ -127,6 +127,30 @@ test("what the student is to give are the teachers' answers, standardised over t
   await objective.close?.();
 });
 
+test("mirror: the student sees half of the images mirrored, with the teacher's answers to the images themselves", async () => {
+  const recipe = recipeOf([{ network: onnx }], {
+    objective: { name: "featureDistillation", teachers: [{ network: onnx }], mirror: true } as RecipeInput["objective"],
+  });
+  const { objective } = await prepareTraining(recipe, 24, 4);
+  const mirrored = (image: Float32Array) =>
+    image.map((_, at) => image[(Math.floor(at / 48) * 16 + 15 - (Math.floor(at / 3) % 16)) * 3 + (at % 3)]!);
+  const seen = new Set<string>();
+  for (let step = 0; step < 4; step++) {
+    const feeds = await objective.feeds({ train: batchOf(pixels) }, createRandom("step", step, 0));
+    for (const [i, value] of standardised(channelFeatures(pixels)).flat().entries())
+      expect((feeds["teacher0"] as Float32Array)[i]).toBeCloseTo(value, 3);
+    for (let n = 0; n < 4; n++) {
+      const own = pixels.subarray(n * size, (n + 1) * size);
+      const shown = (feeds["image"] as Float32Array).subarray(n * size, (n + 1) * size);
+      const kind = shown.every((value, at) => value === own[at]) ? "itself" : "mirrored";
+      if (kind === "mirrored") expect(shown).toEqual(mirrored(own));
+      seen.add(kind);
+    }
+  }
+  expect(seen.size).toBe(2);
+  await objective.close?.();
+});
+
 test("what is learnt is the teacher: the loss falls, and images are told apart by its answers", async () => {
   const recipe = recipeOf([{ network: onnx }], {
     total: { steps: 100 },

@@ -7,6 +7,7 @@
 // Teachers see the student's very images, mixed ones too ("consistent" in distillation.ts). No label is looked at, and the
 // network has no head: what is learnt is its representation.
 import { z } from "zod";
+import type { Random } from "../../data/index.js";
 import {
   add,
   input,
@@ -37,6 +38,11 @@ export const featureDistillationSchema = z.strictObject({
       }),
     )
     .min(1, "name at least one teacher"),
+  /**
+   * Show the student half of the images in a mirror, and the teachers none: their features of an image stand for those of its
+   * mirror image too. Twice as many pictures for the answers that a teacher remembers.
+   */
+  mirror: z.boolean().default(false),
 });
 
 type Settings = z.output<typeof featureDistillationSchema>;
@@ -72,7 +78,7 @@ export function standardiseColumns(rows: Float32Array, width: number, counts?: A
 }
 
 /** Throws RangeError when the network does not pool, and what opening a teacher throws. */
-async function open({ teachers: named }: Settings, context: ObjectiveContext): Promise<Objective> {
+async function open({ teachers: named, mirror }: Settings, context: ObjectiveContext): Promise<Objective> {
   const { model, batchSize, evaluationBatchSize, image: sides } = context;
   requirePooled("featureDistillation", model);
   const { all: teachers, close } = await openTeachers(
@@ -110,7 +116,8 @@ async function open({ teachers: named }: Settings, context: ObjectiveContext): P
     feeds: async ({ train }, random) => {
       requireImages("featureDistillation", train, sides);
       const image = drawMix(context, random).mix(train.image);
-      return { image, ...(await answers(image)) };
+      const asked = await answers(image);
+      return { image: mirror ? mirrorHalf(image, sides, random) : image, ...asked };
     },
     evaluation: {
       inputs: Object.values(evaluated),
@@ -127,6 +134,27 @@ async function open({ teachers: named }: Settings, context: ObjectiveContext): P
     },
     close,
   };
+}
+
+/** Images [N, H, W, C] of which each is mirrored, left for right, with probability 1/2. */
+function mirrorHalf(
+  images: Float32Array,
+  [height, width, channels]: ObjectiveContext["image"],
+  random: Random,
+): Float32Array {
+  const rowLength = width * channels;
+  const out = images.slice();
+  for (let image = 0; image < out.length; image += height * rowLength) {
+    if (random.uniform() < 0.5) continue;
+    for (let row = image; row < image + height * rowLength; row += rowLength) {
+      for (let column = 0; column < width; column++) {
+        for (let channel = 0; channel < channels; channel++) {
+          out[row + column * channels + channel] = images[row + (width - 1 - column) * channels + channel]!;
+        }
+      }
+    }
+  }
+  return out;
 }
 
 /** 1 for every row [N, width] that is nearer to the row of its number in `targets` than to any other of them, else 0. */
