@@ -5,9 +5,20 @@
 // one size: 16 bytes of SHA-1 of the image as the student sees it, float32, and the answer in half precision (2 bytes a number).
 // Records are appended whole, so that several runs may write to one file at once; one may then stand there twice.
 import { createHash } from "node:crypto";
-import { closeSync, existsSync, fstatSync, ftruncateSync, mkdirSync, openSync, readSync, writeSync } from "node:fs";
+import {
+  closeSync,
+  createReadStream,
+  existsSync,
+  fstatSync,
+  ftruncateSync,
+  mkdirSync,
+  openSync,
+  readSync,
+  writeSync,
+} from "node:fs";
 import { stat } from "node:fs/promises";
 import { join } from "node:path";
+import { pipeline } from "node:stream/promises";
 import { fromFloat16, toFloat16 } from "../graph/index.js";
 import type { Teacher, TeacherContext, TeacherSettings } from "./teachers.js";
 
@@ -24,8 +35,10 @@ export async function remembering(
   { image: sides, batchSize, valueRange }: TeacherContext,
 ): Promise<Teacher> {
   const { remember, ...asked } = settings;
-  const stamp = existsSync(settings.network) ? await stat(settings.network) : undefined;
-  const identity = JSON.stringify({ ...asked, bytes: stamp?.size, changed: stamp?.mtimeMs, sides, valueRange });
+  // a file by its bytes, so that a copy elsewhere is the same teacher
+  const file = existsSync(settings.network) && (await stat(settings.network)).isFile();
+  const network = file ? await digestOf(settings.network) : settings.network;
+  const identity = JSON.stringify({ ...asked, network, sides, valueRange });
   const memory = openMemory(remember!, identity, teacher.width);
   const imageLength = sides.reduce((product, side) => product * side, 1);
   return {
@@ -49,6 +62,13 @@ export async function remembering(
       await teacher.close();
     },
   };
+}
+
+/** SHA-256 of a file, in hexadecimal digits. */
+async function digestOf(path: string): Promise<string> {
+  const hash = createHash("sha256");
+  await pipeline(createReadStream(path), hash);
+  return hash.digest("hex");
 }
 
 function keyOf(images: Float32Array, start: number, length: number): string {
