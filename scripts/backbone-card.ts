@@ -1,6 +1,8 @@
 // The card of a backbone that comes with the package: what it is, what it can do, how it was made, on what terms.
 import { basename } from "node:path";
 import type { BackboneRow, BackbonesBench } from "../src/bench/index.js";
+import type { CorruptionReport } from "../src/bench/robustness/index.js";
+import { markdownTable } from "../src/text/markdown-table.js";
 import type { Weights } from "../src/weights/index.js";
 
 /** What backbones of the package may be made from, by the name of the file or folder, with its origin and its terms. */
@@ -50,7 +52,12 @@ export interface TrainedFrom {
   readonly seconds: number;
   /** Threads it was trained with, where the recipe says. */
   readonly threads: number | undefined;
+  /** The loss of its objective on the evaluation images, by step. */
+  readonly curve: readonly { readonly step: number; readonly loss: number }[];
 }
+
+/** What `fovea robustness --json` writes. */
+export type RobustnessFigures = CorruptionReport & { readonly source: string };
 
 export interface CardContents {
   readonly name: string;
@@ -62,6 +69,10 @@ export interface CardContents {
   readonly figures?: BackbonesBench;
   /** What a reader of the figures must know of how they were measured. */
   readonly remark?: string;
+  /** Accuracy on corrupted images. */
+  readonly robustness?: RobustnessFigures;
+  /** What it is bad at, in Markdown. */
+  readonly badAt?: string;
 }
 
 const megabytes = (bytes: number): string => `${(bytes / 1e6).toFixed(1)} MB`;
@@ -72,7 +83,7 @@ export const shortLicence =
 
 /** The card, in Markdown. */
 export function backboneCard(contents: CardContents): string {
-  const { name, weights, parameters, width, files, trained, figures, remark = "" } = contents;
+  const { name, weights, parameters, width, files, trained, figures, remark = "", badAt } = contents;
   const { config, image, metadata } = weights;
   const spec = `embedded:${name}`;
   return [
@@ -94,9 +105,19 @@ export function backboneCard(contents: CardContents): string {
     "",
     ...(figures ? figuresOf(figures, spec, remark) : ["Not measured yet: `npx fovea bench backbones` does."]),
     "",
+    "## What it is bad at",
+    "",
+    badAt?.trim() ?? "Nobody has looked yet.",
+    "",
+    "## Robustness",
+    "",
+    robustnessOf(spec, contents.robustness),
+    "",
     "## How it was made",
     "",
     `\`${trained.recipe}\` trains it: objective \`${trained.objective}\`, ${trained.steps.toLocaleString("en-US")} steps of ${trained.batchSize} images, ${trained.epochs.toFixed(1)} passes over the images, ${(trained.seconds / 60).toFixed(0)} minutes${threadsOf(trained)}. Of the run's weights, or their averages where it kept them, the training head was left away and the rest rounded to float16.`,
+    "",
+    `Loss on its evaluation images by step: ${trained.curve.map(({ step, loss }) => `${step.toLocaleString("en-US")} ${loss.toFixed(3)}`).join(", ")}.`,
     "",
     "## What it learnt from, and terms",
     "",
@@ -116,6 +137,19 @@ const about: Readonly<Record<string, string>> = {
   "model.onnx":
     "float16 weights, computed with in float32: `pixel_values` [batch, 3, height, width] to `features` [batch, width]",
 };
+
+function robustnessOf(spec: string, found: RobustnessFigures | undefined): string {
+  if (!found) return `Not measured: \`npx fovea robustness ${spec} photos/\` does.`;
+  const percent = (share: number) => (100 * share).toFixed(1);
+  const { clean, meanAccuracy, families, results, source } = found;
+  const severities = [...new Set(results.map(({ severity }) => severity))].join(", ");
+  const worstFirst = families.toSorted((a, b) => a.accuracy - b.accuracy);
+  return [
+    `On ${clean.images} images of ${basename(source).replace(/\.tar$/, "")}, a ridge on features of all clean training images: ${percent(clean.accuracy)} % clean (${clean.confidence95.map(percent).join(" to ")}), ${percent(meanAccuracy)} % under ${families.length} corruptions at severities ${severities} (${(meanAccuracy / clean.accuracy).toFixed(2)} of clean), by \`npx fovea robustness\`:`,
+    "",
+    `${worstFirst.map(({ corruption, accuracy }) => `${corruption.replaceAll("_", " ")} ${percent(accuracy)}`).join(", ")}.`,
+  ].join("\n");
+}
 
 /** How a row is called: its own name, a peer by that of its file, and how large the images were. */
 function rowName({ spec, kind, imageShape: [height, width] }: BackboneRow, own: string): string {
@@ -148,7 +182,7 @@ function figuresOf({ protocol, sets, backbones }: BackbonesBench, own: string, r
   return [
     `Few-shot accuracy in per cent from ${protocol.shots.join(" / ")} examples a class (mean and standard deviation over ${protocol.seeds} draws; up to ${protocol.testImages} test images a set), by \`npx fovea bench backbones\`, with ${protocol.threads} ${protocol.threads === 1 ? "thread" : protocol.threads === "all cores" ? "" : "threads"}:`,
     "",
-    ...[head, head.map(() => "---"), ...rows].map((cells) => `| ${cells.join(" | ")} |`),
+    markdownTable(head, rows),
     "",
     `Numbers of classes are in brackets. MB are those of the file; networks before training are counted as float32 ONNX. ${remark}`.trimEnd(),
   ];

@@ -2,11 +2,13 @@
  * Makes the folder of a backbone that comes with the package from a finished run: its weights as float16 safetensors and
  * ONNX, without the training head, and its card.
  *
- *   npm run build && npx jiti scripts/ship-backbone.ts RUN NAME [--recipe FILE] [--figures FILE.json [--remark TEXT]] [--output FOLDER]
+ *   npm run build && npx jiti scripts/ship-backbone.ts RUN NAME [--recipe FILE] [--figures FILE.json [--remark TEXT]] [--robustness FILE.json]
+ *     [--bad-at FILE.md] [--output FOLDER]
  *
- * The same run gives the same files. FILE.json is what `fovea bench backbones embedded:NAME ... --output FILE.json` wrote: its
- * figures go into the card, so that it is called twice, the second time with them. A new NAME must also be put into the table in
- * src/weights/embedded.ts.
+ * The same run gives the same files. It is called twice, the second time with what was measured of the first: --figures is what
+ * `fovea bench backbones embedded:NAME ... --output FILE.json` wrote, --robustness what `fovea robustness embedded:NAME ... --json`
+ * printed, and --bad-at, NAME.md beside the recipe when left out, what a person found it to be bad at. A new NAME must also be put
+ * into the table in src/weights/embedded.ts.
  */
 import { existsSync } from "node:fs";
 import { mkdir, readFile, stat } from "node:fs/promises";
@@ -14,11 +16,11 @@ import { join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import type { BackbonesBench } from "../src/bench/index.js";
-import { exportOnnx, writeExport } from "../src/export/index.js";
+import { writeBackboneOnnx } from "../src/export/index.js";
 import { elementCount } from "../src/graph/index.js";
 import { asWeights, readMetrics, readNetwork } from "../src/train/index.js";
 import { loadWeights, saveWeights, withClasses, writeFileAtomically } from "../src/weights/index.js";
-import { backboneCard, shortLicence, type TrainedFrom } from "./backbone-card.js";
+import { backboneCard, type RobustnessFigures, shortLicence, type TrainedFrom } from "./backbone-card.js";
 import { withStandardisedKernels } from "./standardised-kernels.js";
 
 export interface ShipOptions {
@@ -32,12 +34,15 @@ export interface ShipOptions {
   readonly figures?: BackbonesBench;
   /** A sentence for the card on how the figures were measured. */
   readonly remark?: string;
+  readonly robustness?: RobustnessFigures;
+  /** What it is bad at, in Markdown. */
+  readonly badAt?: string;
   readonly note?: (text: string) => void;
 }
 
 /** Writes model.safetensors, model.onnx and README.md; gives the bytes of each. */
 export async function shipBackbone(options: ShipOptions): Promise<Readonly<Record<string, number>>> {
-  const { run, name, recipe, folder, figures, note = () => {} } = options;
+  const { run, name, recipe, folder, figures, remark, robustness, badAt, note = () => {} } = options;
   const network = await readNetwork(run, { note });
   const whole = asWeights(network);
   const { classNames: _, ...known } = whole.metadata;
@@ -48,7 +53,7 @@ export async function shipBackbone(options: ShipOptions): Promise<Readonly<Recor
   await saveWeights(weightsFile, backbone, "fovea", { dtype: "float16" });
   // read back: both files hold the same rounded numbers
   const weights = await loadWeights(weightsFile);
-  await writeExport(await exportOnnx(weights, { outputs: "features", weights: "float16" }), onnxFile);
+  await writeBackboneOnnx(folder);
   const files = {
     "model.safetensors": (await stat(weightsFile)).size,
     "model.onnx": (await stat(onnxFile)).size,
@@ -62,7 +67,9 @@ export async function shipBackbone(options: ShipOptions): Promise<Readonly<Recor
     files,
     trained: await trainedFrom(run, recipe, network.step ?? 0),
     ...(figures && { figures }),
-    ...(options.remark !== undefined && { remark: options.remark }),
+    ...(remark !== undefined && { remark }),
+    ...(robustness && { robustness }),
+    ...(badAt !== undefined && { badAt }),
   });
   const bytes = new TextEncoder().encode(card);
   await writeFileAtomically(join(folder, "README.md"), [bytes]);
@@ -78,7 +85,8 @@ async function trainedFrom(run: string, recipe: string, step: number): Promise<T
     readonly threads?: number;
   };
   const { data, objective, batchSize } = written;
-  const last = (await readMetrics(join(run, "metrics.jsonl"))).filter((one) => one.step <= step).at(-1);
+  const metrics = (await readMetrics(join(run, "metrics.jsonl"))).filter((one) => one.step <= step);
+  const last = metrics.at(-1);
   if (!last) throw new Error(`${run} has no metrics; give the folder of a run that has trained`);
   return {
     recipe,
@@ -90,6 +98,10 @@ async function trainedFrom(run: string, recipe: string, step: number): Promise<T
     batchSize,
     seconds: last.time,
     threads: written.threads,
+    curve: metrics.flatMap((one) => {
+      const loss = one["evaluation/loss"];
+      return loss == null ? [] : [{ step: one.step, loss }];
+    }),
   };
 }
 
@@ -99,6 +111,8 @@ if (process.argv[1] !== undefined && resolve(process.argv[1]) === fileURLToPath(
       recipe: { type: "string" },
       figures: { type: "string" },
       remark: { type: "string" },
+      robustness: { type: "string" },
+      "bad-at": { type: "string" },
       output: { type: "string" },
     },
     allowPositionals: true,
@@ -109,15 +123,21 @@ if (process.argv[1] !== undefined && resolve(process.argv[1]) === fileURLToPath(
       "give the folder of a run and the name of the backbone: npx jiti scripts/ship-backbone.ts RUN NAME",
     );
   }
+  const recipe = values.recipe ?? `recipes/backbones/${name}.ts`;
+  const notes = values["bad-at"] ?? recipe.replace(/\.ts$/, ".md");
   const files = await shipBackbone({
     run,
     name,
-    recipe: values.recipe ?? `recipes/backbones/${name}.ts`,
+    recipe,
     folder: join(values.output ?? fileURLToPath(new URL("../models", import.meta.url)), name),
     ...(values.figures !== undefined && {
       figures: JSON.parse(await readFile(values.figures, "utf8")) as BackbonesBench,
     }),
     ...(values.remark !== undefined && { remark: values.remark }),
+    ...(values.robustness !== undefined && {
+      robustness: JSON.parse(await readFile(values.robustness, "utf8")) as RobustnessFigures,
+    }),
+    ...(existsSync(notes) && { badAt: await readFile(notes, "utf8") }),
     note: (text) => console.error(text),
   });
   for (const [file, bytes] of Object.entries(files)) console.log(`${file}  ${bytes.toLocaleString("en-US")} bytes`);

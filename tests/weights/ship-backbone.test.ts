@@ -2,6 +2,7 @@
 import { cpSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import type { RobustnessFigures } from "../../scripts/backbone-card.js";
 import { shipBackbone } from "../../scripts/ship-backbone.js";
 import { withStandardisedKernels } from "../../scripts/standardised-kernels.js";
 import type { BackboneRow, BackbonesBench } from "../../src/bench/index.js";
@@ -67,7 +68,19 @@ test("the same run gives the same weights; figures go into the card under names 
       row(`${root}/teachers/other_net.onnx?size=16`, "onnx", 0.7),
     ],
   };
-  await shipBackbone({ ...options, figures });
+  const robustness: RobustnessFigures = {
+    source: `${root}/sets/fruit.tar`,
+    table: "tiny-imagenet",
+    clean: { images: 60, right: 48, accuracy: 0.8, confidence95: [0.68, 0.89] },
+    results: [],
+    families: [
+      { corruption: "fog", accuracy: 0.6, error: 0.4 },
+      { corruption: "pixelate", accuracy: 0.4, error: 0.6 },
+    ],
+    meanAccuracy: 0.5,
+    meanError: 0.5,
+  };
+  await shipBackbone({ ...options, figures, robustness, badAt: "- Pears.\n" });
   expect(weightsBytes().equals(before)).toBe(true);
   const card = readFileSync(join(folder, "README.md"), "utf8");
   expect(card).toContain("| raw pixels 16 x 16 |  |  | 25.0 | 25.0±2.1 |");
@@ -75,6 +88,11 @@ test("the same run gives the same weights; figures go into the card under names 
   expect(card).toContain("| the same before training, 16 x 16 | 0.0 | 812 | 50.0 | 50.0±2.1 |");
   expect(card).toContain("| other_net, 16 x 16 | 0.0 | 812 | 70.0 | 70.0±2.1 |");
   expect(card).toContain("3 steps of 4 images");
+  expect(card).toMatch(/Loss on its evaluation images by step: (\d+ \d\.\d{3}(, )?)+\./);
+  expect(card).toContain("## What it is bad at\n\n- Pears.\n");
+  expect(card).toContain("On 60 images of fruit,");
+  expect(card).toContain("80.0 % clean (68.0 to 89.0), 50.0 % under 2 corruptions");
+  expect(card).toContain("pixelate 40.0, fog 60.0.");
   expect(card).toContain("`recipes/backbones/one.ts` trains it");
   expect(card).not.toContain(root);
 });

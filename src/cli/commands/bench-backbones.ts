@@ -1,6 +1,7 @@
 /** `fovea bench backbones`: few-shot accuracy, size and speed of several backbones on the sets of a folder. */
 import { type BackbonesBench, benchBackbones as measure } from "../../bench/index.js";
 import { writeFileAtomically } from "../../files/atomic.js";
+import { markdownTable } from "../../text/markdown-table.js";
 import { defineCommand } from "../command.js";
 import { benchBackbones } from "../definitions.js";
 import { UsageError, wholeNumber, wholeNumbers } from "../words.js";
@@ -25,7 +26,7 @@ function table({ sets, backbones }: BackbonesBench): string {
     `**${joined(one.mean)}**`,
     ...sets.map(({ name }) => joined(one.sets[name]!)),
   ]);
-  return [head, head.map(() => "---"), ...rows].map((cells) => `| ${cells.join(" | ")} |`).join("\n");
+  return markdownTable(head, rows);
 }
 
 export const command = defineCommand(benchBackbones, async ({ args, rest, note }) => {
