@@ -91,7 +91,9 @@ function openMemory(folder: string, identity: string, width: number): Memory {
   const recordBytes = keyBytes + 2 * width;
   const fresh = !existsSync(path);
   const file = openSync(path, "a+");
-  if (fresh) writeSync(file, Buffer.from(`${identity.slice(0, headerBytes - 1)}\n`.padEnd(headerBytes)));
+  const header = Buffer.from(`${identity.slice(0, headerBytes - 1)}\n`.padEnd(headerBytes));
+  if (fresh) writeWhole(file, header, path);
+  else requireHeader(file, header, path);
   const places = new Map<string, number>();
   cutToWhole(file, recordBytes);
   let end = readPlaces(file, recordBytes, headerBytes, places);
@@ -109,7 +111,7 @@ function openMemory(folder: string, identity: string, width: number): Memory {
     add: (key, answer) => {
       record.write(key, 0, "latin1");
       for (let k = 0; k < width; k++) record.writeUInt16LE(toFloat16(answer[k]!), keyBytes + 2 * k);
-      writeSync(file, record);
+      writeWhole(file, record, path);
       catchUp();
       return places.get(key)!;
     },
@@ -120,6 +122,23 @@ function openMemory(folder: string, identity: string, width: number): Memory {
     },
     close: () => closeSync(file),
   };
+}
+
+/** Appends all of it or throws: a disk that is nearly full takes a part without an error. */
+function writeWhole(file: number, bytes: Buffer, path: string): void {
+  const written = writeSync(file, bytes);
+  if (written === bytes.length) return;
+  throw new Error(
+    `${path}: only ${written} of ${bytes.length} bytes could be written; is the disk full? What was known before stays known.`,
+  );
+}
+
+/** Throws when a file does not begin as this teacher's does. */
+function requireHeader(file: number, header: Buffer, path: string): void {
+  const found = Buffer.alloc(headerBytes);
+  readSync(file, found, 0, headerBytes, 0);
+  if (found.equals(header)) return;
+  throw new Error(`${path} does not hold the answers of this teacher; delete it, or give another folder as "remember"`);
 }
 
 /** Cuts a record away that was not written whole. */

@@ -1,7 +1,7 @@
 // Distillation of features: what the student is shown, its loss against plain loops, teachers of several kinds, and teachers
 // that remember their answers.
-import { appendFileSync, mkdirSync, readdirSync, statSync, truncateSync } from "node:fs";
-import { rm, writeFile } from "node:fs/promises";
+import { appendFileSync, mkdirSync, readdirSync, readFileSync, statSync, truncateSync, writeFileSync } from "node:fs";
+import { copyFile, rm, utimes, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { createRandom } from "../../src/data/index.js";
@@ -224,6 +224,29 @@ describe("a teacher that remembers", () => {
     expect(await logits.ask(pixels)).not.toEqual(found);
     expect(readdirSync(remember)).toHaveLength(2);
     await logits.close();
+  });
+
+  test("a copy of its file under another name and date is the same teacher", async () => {
+    const sizes = () => readdirSync(remember).map((file) => statSync(join(remember, file)).size);
+    const known = sizes();
+    const network = join(folder, "copy.onnx");
+    await copyFile(onnx, network);
+    await utimes(network, 1, 1);
+    const copy = await openTeacher({ ...settings, network }, context);
+    await copy.ask(pixels);
+    expect(sizes()).toEqual(known);
+    await copy.close();
+  });
+
+  test("a file that does not begin as its own is refused", async () => {
+    for (const file of readdirSync(remember)) {
+      const bytes = readFileSync(join(remember, file));
+      bytes.write("x", 5);
+      writeFileSync(join(remember, file), bytes);
+    }
+    await expect(openTeacher(settings, context)).rejects.toThrow(
+      /does not hold the answers of this teacher; delete it/,
+    );
   });
 });
 
