@@ -139,14 +139,14 @@ export function plainViT(
 
 /**
  * A BiT ResNet-v2, images [batch, C, H, W] to logits; its standardised kernels are constants, which a converter folds.
- * Throws RangeError for version 1 and sprinkled attention.
+ * Throws RangeError for version 1, sprinkled attention and pooled stages.
  */
 export function plainResNet(
   config: ResNetConfig,
   image: readonly [number, number, number],
   parameters: Parameters,
 ): OnnxGraph {
-  if (config.version !== 2 || config.attention || config.weightStandardisation !== "bit") {
+  if (config.version !== 2 || config.attention || config.pooledStages || config.weightStandardisation !== "bit") {
     throw new RangeError("the plain graph is written for BiT's ResNet-v2");
   }
   const b = new Builder();

@@ -2,6 +2,7 @@
 // the post-activation ResNet with the same norms (resnet-v1.ts) under a head. Facts: papers.md 2.1, 3.1, 10.10.
 import {
   add,
+  concat,
   describe,
   maxPool2d,
   reduceMean,
@@ -63,6 +64,12 @@ export interface ResNetConfig {
    */
   readonly rootPoolPadding: "zeros" | "none";
   readonly attention: ResNetAttention | undefined;
+  /**
+   * Stages before the last, counted from 1 and rising, whose activations are averaged over positions and put behind the last
+   * stage's in the representation; none when left out. What images have in common is often plain earlier than in the last stage
+   * (Evci et al., "Head2Toe", 2022, arXiv:2201.03529).
+   */
+  readonly pooledStages?: readonly number[] | undefined;
   /** On the representation, before the head. */
   readonly dropout: number;
   /** Drop probability of the last unit's branch; it rises linearly from 0 at the first. */
@@ -92,11 +99,14 @@ export const resnetDefaults = {
 } as const satisfies Partial<ResNetConfig>;
 
 export interface ResNetOutput {
-  /** The representation: the mean over positions [N, 2048 widthFactor] (of four stages). */
+  /**
+   * The representation: the mean over positions [N, 2048 widthFactor] (of four stages), and behind it those of `pooledStages`,
+   * 256 widthFactor 2^(i - 1) numbers of stage i.
+   */
   readonly preLogits: Tensor;
   /** [N, classes]; undefined without a head. */
   readonly logits: Tensor | undefined;
-  /** What is averaged into the representation, [N, C, h, w]. */
+  /** The last stage's part of what is averaged into the representation, [N, C, h, w]. */
   readonly features: Tensor;
   /**
    * Every intermediate by name, images as [N, C, h, w]:
@@ -118,7 +128,7 @@ interface Place {
  * The logits and intermediates of images [N, H, W, C] of any size, scaled to [-1, 1]. Parameters: `conv_root/kernel`,
  * `block{i}/unit{j}/{conv1,conv2,conv3,conv_proj}/kernel` and `.../{gn1,gn2,gn3}/{scale,bias}`, `norm/{scale,bias}`,
  * `head/{kernel,bias}`; version 1 has `gn_root` and `gn_proj` and no `norm`. Throws ShapeError when the images are none or
- * the groups do not divide the channels.
+ * the groups do not divide the channels, RangeError when `pooledStages` names what is no stage before the last.
  */
 export function resnet(scope: Scope, image: Tensor, config: ResNetConfig): ResNetOutput {
   if (image.shape.length !== 4) throw new ShapeError(`resnet: images ${describe(image)} must be [N, H, W, C]`);
@@ -129,18 +139,46 @@ export function resnet(scope: Scope, image: Tensor, config: ResNetConfig): ResNe
     const drop = stochasticDepthRate(config.stochasticDepth, before(stage) + unit, units);
     return stochasticDepth(inner, gated(inner, y, stage, config), drop, config.stochasticDepthRescale);
   };
+  const ends: Tensor[] = [];
   /** What happens to the output of a unit. */
   const after = (inner: Scope, x: Tensor, place: Place): Tensor => {
     const y = withNonLocal(inner, x, place, config);
-    if (place.unit === config.blocks[place.stage]! - 1) scope.at(`block${place.stage + 1}`).name("output", y);
+    if (place.unit === config.blocks[place.stage]! - 1) {
+      ends.push(scope.at(`block${place.stage + 1}`).name("output", y));
+    }
     return y;
   };
   const stages = config.version === 1 ? resnetV1Stages : stagesV2;
   const options = { ...config, epsilon: config.groupNormEpsilon, form: config.weightStandardisation, branch, after };
   const features = scope.name("features", stages(scope, toNCHW(image), options));
-  const preLogits = scope.name("preLogits", reduceMean(features, [2, 3]));
+  const pooled = [
+    features,
+    ...pooledStages(config).map((stage) => activation(scope, ends[stage - 1]!, stage, options)),
+  ];
+  const means = pooled.map((one) => reduceMean(one, [2, 3]));
+  const preLogits = scope.name("preLogits", means.length === 1 ? means[0]! : concat(means, 1));
   const logits = classifierHead(scope, dropout(scope, preLogits, config.dropout), config);
   return { preLogits, logits, features, intermediates: scope.intermediates };
+}
+
+/** `pooledStages`, none when left out. Throws RangeError as `resnet` says. */
+function pooledStages({ pooledStages: stages = [], blocks }: ResNetConfig): readonly number[] {
+  const isRising = stages.every((stage, i) => Number.isInteger(stage) && stage > (stages[i - 1] ?? 0));
+  if (isRising && (stages.at(-1) ?? 0) < blocks.length) return stages;
+  throw new RangeError(
+    `pooledStages [${stages.join(", ")}] must be rising numbers from 1 to ${blocks.length - 1}: the last of ${blocks.length} stages is always pooled`,
+  );
+}
+
+/** The activations at the end of a stage, as what follows sees them: in version 2 after the next unit's first norm and ReLU. */
+function activation(
+  scope: Scope,
+  end: Tensor,
+  stage: number,
+  options: { readonly groups: number; readonly epsilon: number } & { readonly version: ResNetConfig["version"] },
+): Tensor {
+  if (options.version === 1) return end;
+  return relu(groupNormLayer(scope.at(`block${stage + 1}/unit1/gn1`), end, options));
 }
 
 interface StageOptions {

@@ -107,6 +107,8 @@ const resnetSchema = z
     weightStandardisation: z.enum(["bit", "flax", "none"]).optional(),
     rootPoolPadding: z.enum(["zeros", "none"]).optional(),
     attention: attentionSchema.optional(),
+    /** Stages before the last whose averaged activations are part of the representation too. */
+    pooledStages: counts.optional(),
     ...everyModel,
   })
   .refine((model) => model.variant !== undefined || model.blocks, {

@@ -39,6 +39,15 @@ const cases: Record<string, Case> = {
     changes: { attention: { ...everyUnit, subsample: true } },
     image: plain,
   },
+  "version 2, three stages, two of them pooled": {
+    changes: { blocks: [1, 2, 1], widthFactor: 1 / 16, pooledStages: [2] },
+    image: plain,
+  },
+  "version 2, non-local, every stage pooled": {
+    changes: { attention: { kind: "nonLocal" }, blocks: [1, 1, 1], widthFactor: 1 / 16, pooledStages: [1, 2] },
+    image: plain,
+  },
+  "version 1, both stages pooled": { changes: { version: 1, pooledStages: [1] }, image: plain },
   "version 1": { changes: { version: 1 }, image: plain },
   "version 1, other odd and even sides": { changes: { version: 1 }, image: [1, 19, 16, 3] },
   "version 1, BiT's standardisation and epsilon": {
@@ -70,6 +79,15 @@ for (const { device, missing } of testDevices) {
     });
   });
 }
+
+test.each([[[2]], [[0]], [[1, 1]], [[0.5]]])(
+  "pooled stages %j are refused: there are two, and the last is pooled anyway",
+  (pooledStages) => {
+    expect(() => traceTinyResNet({ pooledStages }, plain)).toThrow(
+      /pooledStages \[.*\] must be rising numbers from 1 to 1: the last of 2 stages is always pooled/,
+    );
+  },
+);
 
 test("the comparison sees a wrong model: other padding, standardisation, groups, epsilon", () => {
   const { config, parameters } = traceTinyResNet({}, plain);

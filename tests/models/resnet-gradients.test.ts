@@ -22,6 +22,7 @@ const cases: Record<string, Partial<ResNetConfig>> = {
     attention: { kind: "nonLocal", stages: [1], every: 1, subsample: true },
     classes: 0,
   },
+  "version 2, first stage pooled, rematerialised, no head": { pooledStages: [1], rematerialise: true, classes: 0 },
   "version 1": { version: 1 },
   "version 1, non-local, rematerialised": {
     version: 1,

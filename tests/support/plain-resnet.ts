@@ -19,6 +19,7 @@ export interface PlainResNetConfig {
         readonly subsample?: boolean;
       }
     | undefined;
+  readonly pooledStages?: readonly number[] | undefined;
 }
 
 /** One image: channels of rows of columns. */
@@ -209,6 +210,7 @@ function one(
   else x = maxPooled(x, 3, 2, 1, config.rootPoolPadding === "zeros" ? 0 : undefined);
   note("root", x.data);
 
+  const earlier: number[] = [];
   blocks.forEach((units, stage) => {
     const middle = root * 2 ** stage;
     const gated = config.attention?.kind === "squeezeExcitation" && includes(config.attention.stages, stage);
@@ -244,10 +246,13 @@ function one(
       note(`${path}/output`, x.data);
     }
     note(`block${stage + 1}/output`, x.data);
+    if (config.pooledStages?.includes(stage + 1)) {
+      earlier.push(...channelMeans(version === 1 ? x : relu(norm(`block${stage + 2}/unit1/gn1`, x))));
+    }
   });
   if (version === 2) x = relu(norm("norm", x));
   note("features", x.data);
-  const pooled = channelMeans(x);
+  const pooled = Float64Array.of(...channelMeans(x), ...earlier);
   note("preLogits", pooled);
   if (config.classes > 0) note("logits", dense(pooled, at("head/kernel"), at("head/bias")));
 }

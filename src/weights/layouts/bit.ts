@@ -69,8 +69,10 @@ export const bit: Layout = {
   families: ["resnet"],
   recognise,
   rowsFor(config) {
-    if (config.family !== "resnet" || config.version !== 2) {
-      throw new WeightsError("the BiT layout holds ResNets of version 2 (pre-activation) only");
+    if (config.family !== "resnet" || config.version !== 2 || config.pooledStages) {
+      throw new WeightsError(
+        "the BiT layout holds ResNets of version 2 (pre-activation) that pool their last stage only",
+      );
     }
     return publishedRows;
   },

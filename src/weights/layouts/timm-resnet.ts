@@ -38,8 +38,10 @@ export const timmResNet: Layout = {
   families: ["resnet"],
   recognise,
   rowsFor(config) {
-    if (config.family !== "resnet" || config.version !== 2) {
-      throw new WeightsError("timm's resnetv2_*_bit are ResNets of version 2 (pre-activation) only");
+    if (config.family !== "resnet" || config.version !== 2 || config.pooledStages) {
+      throw new WeightsError(
+        "timm's resnetv2_*_bit are ResNets of version 2 (pre-activation) that pool their last stage only",
+      );
     }
     return rows;
   },
