@@ -117,7 +117,7 @@ export const benchBackbones = defineArguments({
   },
   examples: [
     {
-      line: "fovea bench backbones embedded:small random:embedded:small net.onnx?size=96 --data sets/",
+      line: "fovea bench backbones embedded:bit random:embedded:bit net.onnx?size=96 --data sets/",
       does: "a table in Markdown, raw pixels and the untrained network beside it",
     },
     {

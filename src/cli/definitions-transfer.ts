@@ -194,7 +194,7 @@ export const finetune = defineArguments({
   },
   examples: [
     {
-      line: "fovea finetune embedded:small photos/ --image-size 64 --batch 128",
+      line: "fovea finetune embedded:bit photos/ --image-size 64 --batch 128",
       does: "a network of the package on your own classes",
     },
     { line: "fovea finetune augreg:S/16 photos/ --rule augreg --dry-run", does: "what it would cost" },
@@ -203,7 +203,7 @@ export const finetune = defineArguments({
       does: "BiT-HyperRule on ten images of each class",
     },
     {
-      line: "fovea finetune embedded:small photos/ --optimizer.learningRate=0.003 --resume",
+      line: "fovea finetune embedded:bit photos/ --optimizer.learningRate=0.003 --resume",
       does: "with a setting changed; go on after an interruption",
     },
   ],

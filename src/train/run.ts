@@ -1,68 +1,26 @@
 // A run under way: batches in, one program step each, metrics, evaluation and checkpoints out.
-import { join } from "node:path";
-import {
-  type BadExample,
-  type Batch,
-  createLoader,
-  createRandom,
-  hash32,
-  type ImageSource,
-  type Loader,
-  type LoaderPart,
-  type LoaderPosition,
-} from "../data/index.js";
+import { type BadExample, type Batch, createRandom } from "../data/index.js";
 import type { NumericArray } from "../graph/index.js";
-import type { Feeds, Program } from "../runtime/index.js";
+import type { Feeds } from "../runtime/index.js";
 import type { StoredTensor, TypedArray } from "../weights/index.js";
-import { type Json, type LoadedCheckpoint, latestCheckpoint, type Score, saveCheckpoint } from "./checkpoint.js";
-import { type Communicator, shareJson, shareState, takeSteps } from "./distributed/index.js";
+import { type Json, latestCheckpoint, type Score, saveCheckpoint } from "./checkpoint.js";
+import { shareJson, shareState, takeSteps } from "./distributed/index.js";
 import { isTime } from "./durations.js";
 import { type EvaluationResult, evaluateSource } from "./evaluate.js";
 import { firstLossScale, type LossScale, nextLossScale, smallestLossScale } from "./loss-scale.js";
-import { MetricsWriter } from "./metrics.js";
-import { type Batches, type Objective, returnedBatch, type StreamName } from "./objectives/index.js";
+import { type Batches, returnedBatch, type StreamName } from "./objectives/index.js";
 import { type Progress, startProgress } from "./progress.js";
-import type { Recipe } from "./recipe.js";
 import { firstState } from "./restore.js";
+import { closeFiles, openFiles, type RunFiles } from "./run-files.js";
 import { bestSoFar, checkpointFolder } from "./run-folder.js";
-import type { RunPlan } from "./settings.js";
+import { type Loaders, openLoaders } from "./run-loaders.js";
+import type { RunParts } from "./run-parts.js";
 import { stackFeeds } from "./stack-feeds.js";
-import { TensorBoardWriter } from "./tensorboard.js";
-import type { TrainOptions, TrainResult } from "./train.js";
+import type { TrainResult } from "./train.js";
 import { TrainError } from "./train-error.js";
-import type { TrainingProgram } from "./training-program.js";
-
-export interface RunParts {
-  readonly recipe: Recipe;
-  readonly folder: string;
-  readonly plan: RunPlan;
-  readonly objective: Objective;
-  readonly training: TrainingProgram;
-  readonly program: Program;
-  readonly streams: Readonly<Record<StreamName, ImageSource>>;
-  /** What the stream `train` is mixed of. */
-  readonly trainingParts: readonly LoaderPart[];
-  readonly evaluationSource: ImageSource | undefined;
-  /** What is worth telling when it begins. */
-  readonly notes: readonly string[];
-  readonly restored: Restored | undefined;
-  readonly communicator: Communicator;
-  readonly options: TrainOptions;
-}
-
-/** Where a run goes on, but for the tensors. */
-export type Restored = Pick<LoadedCheckpoint, "step" | "meta" | "path">;
-
-/** The files that rank 0 writes. */
-interface RunFiles {
-  readonly metrics: MetricsWriter;
-  readonly tensorBoard: TensorBoardWriter;
-}
 
 /** Failed steps in a row after which leaving out or going back is given up. */
 const mostFailures = 5;
-
-type Loaders = Readonly<Partial<Record<StreamName, Loader>>>;
 
 /** A run under way: owns the loaders and the open files. */
 export class Run {
@@ -387,49 +345,9 @@ export class Run {
   }
 }
 
-async function openFiles(folder: string, resumedStep: number | undefined): Promise<RunFiles> {
-  const metrics = await MetricsWriter.open(join(folder, "metrics.jsonl"), resumedStep);
-  return { metrics, tensorBoard: new TensorBoardWriter(folder, resumedStep) };
-}
-
-function closeFiles({ metrics, tensorBoard }: RunFiles): void {
-  metrics.close();
-  tensorBoard.close();
-}
-
 /** `step 7`, or `steps 7 to 9`: so many after those that are finished. */
 const stepsInWords = (finished: number, steps: number): string =>
   steps === 1 ? `step ${finished + 1}` : `steps ${finished + 1} to ${finished + steps}`;
-
-/** A loader for every stream, where the checkpoint left it. */
-function openLoaders({ recipe, streams, trainingParts, restored, plan, communicator }: RunParts): Loaders {
-  const ranks = communicator.size;
-  const positions = (restored?.meta["loaders"] ?? {}) as unknown as Partial<Record<StreamName, LoaderPosition>>;
-  const open = ([name, source]: [string, ImageSource]) => {
-    const stream = name as StreamName;
-    const { mergeClasses, workers, views, cacheBytes } = recipe.data;
-    const parts =
-      stream === "train"
-        ? trainingParts
-        : [{ source, preprocessing: (recipe.data[stream] ?? trainingParts[0]!).preprocessing }];
-    const own = plan.objective.unlabelledBatchSize;
-    const batchSize = stream === "unlabelled" && own !== undefined ? own * ranks : recipe.batchSize;
-    const position = positions[stream];
-    const loader = createLoader(parts, {
-      batchSize,
-      // Of its own: two streams of one source would show the same images in the same crops side by side.
-      seed: stream === "train" ? recipe.seed : hash32([recipe.seed, stream]),
-      share: { index: communicator.rank, of: ranks },
-      ...(mergeClasses && { mergeClasses }),
-      ...(views !== undefined && { views }),
-      ...(cacheBytes !== undefined && { cacheBytes }),
-      ...(workers !== undefined && { workers }),
-      ...(position && { position }),
-    });
-    return [stream, loader] as const;
-  };
-  return Object.fromEntries(Object.entries(streams).map(open));
-}
 
 function allFinite(values: NumericArray): boolean {
   if (values instanceof BigInt64Array) return true;

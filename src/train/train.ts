@@ -19,8 +19,9 @@ import { openPart, openTrainingData } from "./open-part.js";
 import { prepareTraining } from "./prepare.js";
 import { canonicalJson, type Recipe, type RecipePart } from "./recipe.js";
 import { firstState } from "./restore.js";
-import { Run, type RunParts } from "./run.js";
+import { Run } from "./run.js";
 import { inspectFolder, prepareFolder, runFolder } from "./run-folder.js";
+import type { RunParts } from "./run-parts.js";
 import { TrainError } from "./train-error.js";
 
 export interface TrainOptions {

@@ -38,7 +38,7 @@ export interface BackboneFeaturesOptions
  * Throws when no image can be read or more than `maxBadFraction` of them cannot, and what the disk says.
  *
  * @example
- * const backbone = await openBackbone("embedded:small");
+ * const backbone = await openBackbone("embedded:bit");
  * const { features, labels } = await backboneFeatures(backbone, await openSource("embedded:clothing"));
  */
 export async function backboneFeatures(

@@ -7,7 +7,7 @@
  *     await loadWeights("model.safetensors");          // ours, timm's, Hugging Face's
  *     await loadWeights("BiT-M-R50x1.npz");            // BiT, AugReg, original ViT, hybrids, MLP-Mixer
  *     await loadWeights("hf:google/vit-base-patch16-224@main"); // fetched once, then offline from the cache
- *     await loadWeights("embedded:small");             // comes with the package
+ *     await loadWeights("embedded:bit");             // comes with the package
  *     (await inspectWeights("checkpoint.npz")).config; // without reading the numbers
  *
  * `saveWeights` (save.ts) is the way back.

@@ -1,0 +1,31 @@
+// What a run is put together from before it begins.
+import type { ImageSource, LoaderPart } from "../data/index.js";
+import type { Program } from "../runtime/index.js";
+import type { LoadedCheckpoint } from "./checkpoint.js";
+import type { Communicator } from "./distributed/index.js";
+import type { Objective, StreamName } from "./objectives/index.js";
+import type { Recipe } from "./recipe.js";
+import type { RunPlan } from "./settings.js";
+import type { TrainOptions } from "./train.js";
+import type { TrainingProgram } from "./training-program.js";
+
+export interface RunParts {
+  readonly recipe: Recipe;
+  readonly folder: string;
+  readonly plan: RunPlan;
+  readonly objective: Objective;
+  readonly training: TrainingProgram;
+  readonly program: Program;
+  readonly streams: Readonly<Record<StreamName, ImageSource>>;
+  /** What the stream `train` is mixed of. */
+  readonly trainingParts: readonly LoaderPart[];
+  readonly evaluationSource: ImageSource | undefined;
+  /** What is worth telling when it begins. */
+  readonly notes: readonly string[];
+  readonly restored: Restored | undefined;
+  readonly communicator: Communicator;
+  readonly options: TrainOptions;
+}
+
+/** Where a run goes on, but for the tensors. */
+export type Restored = Pick<LoadedCheckpoint, "step" | "meta" | "path">;
