@@ -338,6 +338,21 @@ describe("saving", () => {
     await expect(saveWeights(path, models.weightsOf(config, size), layout)).rejects.toThrow(message);
   });
 
+  test("keeps which stages a ResNet pools, or refuses it where a layout has no place for that", async () => {
+    const config = { ...models.resnet, pooledStages: [1] } as ModelConfig;
+    const path = join(folder, "pooled.safetensors");
+    await saveWeights(path, models.weightsOf(config), "fovea");
+    expect((await loadWeights(path)).config).toMatchObject({ pooledStages: [1] });
+    for (const [file, layout] of [
+      ["pooled.npz", "bit"],
+      ["refused.safetensors", "timm"],
+    ] as const) {
+      await expect(saveWeights(join(folder, file), models.weightsOf(config), layout)).rejects.toThrow(
+        /that pool their last stage only/,
+      );
+    }
+  });
+
   test("the ending of the file is that of the format", async () => {
     await expect(saveWeights(join(folder, "x.npz"), vit, "timm")).rejects.toThrow(/written as \.safetensors/);
   });
