@@ -49,6 +49,8 @@ export interface TrainedFrom {
   readonly steps: number;
   readonly epochs: number;
   readonly batchSize: number;
+  /** Sides of the images in training, one or two. */
+  readonly imageSize: readonly number[];
   readonly seconds: number;
   /** Threads it was trained with, where the recipe says. */
   readonly threads: number | undefined;
@@ -98,7 +100,7 @@ export function backboneCard(contents: CardContents): string {
     "",
     `- parameters: ${parameters.toLocaleString("en-US")} (${megabytes(4 * parameters)} as float32)`,
     `- network: \`${JSON.stringify(config)}\``,
-    `- images: \`${metadata.preprocessing}\`; positions are resized for other sizes (\`${spec}?size=96\`)`,
+    `- images: \`${metadata.preprocessing}\`; \`${spec}?size=80\` and so on for other sizes`,
     ...Object.entries(files).map(([file, bytes]) => `- \`${file}\`: ${megabytes(bytes)}, ${about[file]!}`),
     "",
     "## What it can do",
@@ -115,7 +117,7 @@ export function backboneCard(contents: CardContents): string {
     "",
     "## How it was made",
     "",
-    `\`${trained.recipe}\` trains it: objective \`${trained.objective}\`, ${trained.steps.toLocaleString("en-US")} steps of ${trained.batchSize} images, ${trained.epochs.toFixed(1)} passes over the images, ${(trained.seconds / 60).toFixed(0)} minutes${threadsOf(trained)}. Of the run's weights, or their averages where it kept them, the training head was left away and the rest rounded to float16.`,
+    `\`${trained.recipe}\` trains it: objective \`${trained.objective}\`, ${trained.steps.toLocaleString("en-US")} steps of ${trained.batchSize} images of ${trained.imageSize.join(" x ")} pixels, ${trained.epochs.toFixed(1)} passes over the images, ${(trained.seconds / 60).toFixed(0)} minutes${threadsOf(trained)}. Of the run's weights, or their averages where it kept them, the training head was left away and the rest rounded to float16.`,
     "",
     `Loss on its evaluation images by step: ${trained.curve.map(({ step, loss }) => `${step.toLocaleString("en-US")} ${loss.toFixed(3)}`).join(", ")}.`,
     "",

@@ -3,12 +3,13 @@
  * ONNX, without the training head, and its card.
  *
  *   npm run build && npx jiti scripts/ship-backbone.ts RUN NAME [--recipe FILE] [--figures FILE.json [--remark TEXT]] [--robustness FILE.json]
- *     [--bad-at FILE.md] [--output FOLDER]
+ *     [--bad-at FILE.md] [--image-size N] [--pooled-stages 3] [--output FOLDER]
  *
  * The same run gives the same files. It is called twice, the second time with what was measured of the first: --figures is what
  * `fovea bench backbones embedded:NAME ... --output FILE.json` wrote, --robustness what `fovea robustness embedded:NAME ... --json`
- * printed, and --bad-at, NAME.md beside the recipe when left out, what a person found it to be bad at. A new NAME must also be put
- * into the table in src/weights/embedded.ts.
+ * printed, and --bad-at, NAME.md beside the recipe when left out, what a person found it to be bad at. --image-size is the side of
+ * the images it is opened for, where it is better at another than it was trained at; --pooled-stages puts earlier stages of a ResNet
+ * into its representation. A new NAME must also be put into the table in src/weights/embedded.ts.
  */
 import { existsSync } from "node:fs";
 import { mkdir, readFile, stat } from "node:fs/promises";
@@ -17,9 +18,11 @@ import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import type { BackbonesBench } from "../src/bench/index.js";
 import { writeBackboneOnnx } from "../src/export/index.js";
-import { elementCount } from "../src/graph/index.js";
+import { elementCount, input } from "../src/graph/index.js";
+import { model as network } from "../src/models/index.js";
+import { Scope } from "../src/nn/index.js";
 import { asWeights, readMetrics, readNetwork } from "../src/train/index.js";
-import { loadWeights, saveWeights, withClasses, writeFileAtomically } from "../src/weights/index.js";
+import { loadWeights, saveWeights, type Weights, withClasses, writeFileAtomically } from "../src/weights/index.js";
 import { backboneCard, type RobustnessFigures, shortLicence, type TrainedFrom } from "./backbone-card.js";
 import { withStandardisedKernels } from "./standardised-kernels.js";
 
@@ -37,14 +40,19 @@ export interface ShipOptions {
   readonly robustness?: RobustnessFigures;
   /** What it is bad at, in Markdown. */
   readonly badAt?: string;
+  /** Side of the images it is opened for, in pixels; as it was trained when left out. */
+  readonly imageSize?: number;
+  /** Of a ResNet: what of it else is the representation (`ResNetConfig`). */
+  readonly pooledStages?: readonly number[];
   readonly note?: (text: string) => void;
 }
 
 /** Writes model.safetensors, model.onnx and README.md; gives the bytes of each. */
 export async function shipBackbone(options: ShipOptions): Promise<Readonly<Record<string, number>>> {
   const { run, name, recipe, folder, figures, remark, robustness, badAt, note = () => {} } = options;
-  const network = await readNetwork(run, { note });
-  const whole = asWeights(network);
+  const { imageSize, pooledStages } = options;
+  const trained = await readNetwork(run, { note, ...(imageSize !== undefined && { image: imageSize }) });
+  const whole = withPooledStages(asWeights(trained), pooledStages);
   const { classNames: _, ...known } = whole.metadata;
   const metadata = { ...known, licence: shortLicence, source: `${recipe} of fovea` };
   const backbone = withStandardisedKernels(withClasses({ ...whole, metadata }, 0, note));
@@ -63,9 +71,9 @@ export async function shipBackbone(options: ShipOptions): Promise<Readonly<Recor
     name,
     weights,
     parameters,
-    width: weights.config.family === "resnet" ? weights.tensors.get("norm/scale")!.shape[0]! : weights.config.width,
+    width: widthOf(weights),
     files,
-    trained: await trainedFrom(run, recipe, network.step ?? 0),
+    trained: await trainedFrom(run, recipe, trained.step ?? 0),
     ...(figures && { figures }),
     ...(remark !== undefined && { remark }),
     ...(robustness && { robustness }),
@@ -76,15 +84,29 @@ export async function shipBackbone(options: ShipOptions): Promise<Readonly<Recor
   return { ...files, "README.md": bytes.byteLength };
 }
 
+/** The same ResNet with other stages in its representation. Throws for another family. */
+function withPooledStages(weights: Weights, pooledStages: readonly number[] | undefined): Weights {
+  if (!pooledStages) return weights;
+  if (weights.config.family !== "resnet") throw new Error("only a ResNet has stages to pool");
+  return { ...weights, config: { ...weights.config, pooledStages } };
+}
+
+/** Numbers in its representation. */
+function widthOf({ config, image: { height, width, channels } }: Weights): number {
+  const image = input("image", "float32", [1, height, width, channels]);
+  return network(Scope.root(), image, config).preLogits.shape[1]!;
+}
+
 /** What a run was: from its resolved recipe, and its metrics up to the step of the checkpoint that is used. */
 async function trainedFrom(run: string, recipe: string, step: number): Promise<TrainedFrom> {
   const written = JSON.parse(await readFile(join(run, "recipe.json"), "utf8")) as {
+    readonly model: { readonly imageSize: number | readonly number[] };
     readonly data: { readonly train: { readonly source: string } | readonly { readonly source: string }[] };
     readonly objective: { readonly name: string; readonly teachers?: readonly { readonly network: string }[] };
     readonly batchSize: number;
     readonly threads?: number;
   };
-  const { data, objective, batchSize } = written;
+  const { data, objective, batchSize, model } = written;
   const metrics = (await readMetrics(join(run, "metrics.jsonl"))).filter((one) => one.step <= step);
   const last = metrics.at(-1);
   if (!last) throw new Error(`${run} has no metrics; give the folder of a run that has trained`);
@@ -96,6 +118,7 @@ async function trainedFrom(run: string, recipe: string, step: number): Promise<T
     steps: step,
     epochs: last.epoch,
     batchSize,
+    imageSize: [model.imageSize].flat(),
     seconds: last.time,
     threads: written.threads,
     curve: metrics.flatMap((one) => {
@@ -113,6 +136,8 @@ if (process.argv[1] !== undefined && resolve(process.argv[1]) === fileURLToPath(
       remark: { type: "string" },
       robustness: { type: "string" },
       "bad-at": { type: "string" },
+      "image-size": { type: "string" },
+      "pooled-stages": { type: "string" },
       output: { type: "string" },
     },
     allowPositionals: true,
@@ -134,6 +159,8 @@ if (process.argv[1] !== undefined && resolve(process.argv[1]) === fileURLToPath(
       figures: JSON.parse(await readFile(values.figures, "utf8")) as BackbonesBench,
     }),
     ...(values.remark !== undefined && { remark: values.remark }),
+    ...(values["image-size"] !== undefined && { imageSize: Number(values["image-size"]) }),
+    ...(values["pooled-stages"] !== undefined && { pooledStages: values["pooled-stages"].split(",").map(Number) }),
     ...(values.robustness !== undefined && {
       robustness: JSON.parse(await readFile(values.robustness, "utf8")) as RobustnessFigures,
     }),

@@ -49,7 +49,7 @@ export type OutputKind = "logits" | "features" | "tokens";
 /** The graph for a batch of one size, its parameters still inputs after the pixels. Throws ExportError and ShapeError. */
 export function traceNetwork(options: TraceOptions, batch: number): OnnxGraph {
   const { config, image, outputs } = options;
-  const scope = Scope.root();
+  const scope = Scope.root({ fixedWeights: true });
   const { pixels, scaled } =
     options.input === "uint8" ? bytePixels(options, batch) : floatPixels(image, batch, options.input === "colour");
   const traced = model(scope, scaled, config);

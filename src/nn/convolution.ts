@@ -53,17 +53,19 @@ const pair = (value: number | readonly [number, number]): readonly [number, numb
   typeof value === "number" ? [value, value] : value;
 
 function resolved(
+  scope: Scope,
   x: Tensor,
   options: ConvolutionLayerOptions,
 ): { kernel: readonly [number, number]; window: ConvolutionOptions } {
   if (x.shape.length !== 4) throw new ShapeError(`convolution: images ${describe(x)} must be [N, C, H, W]`);
   const { stride = 1, padding = 0 } = options;
   const kernel = pair(options.kernel);
-  if (padding !== "same") return { kernel, window: { stride, padding } };
+  const fixedKernel = scope.fixedWeights;
+  if (padding !== "same") return { kernel, window: { stride, padding, fixedKernel } };
   const [vertical, horizontal] = pair(stride);
   const [top, bottom] = samePadding(x.shape[2]!, kernel[0], vertical);
   const [left, right] = samePadding(x.shape[3]!, kernel[1], horizontal);
-  return { kernel, window: { stride, padding: [top, left, bottom, right] } };
+  return { kernel, window: { stride, padding: [top, left, bottom, right], fixedKernel } };
 }
 
 function kernelOf(
@@ -87,7 +89,7 @@ export function standardisedConvolution(
   x: Tensor,
   options: ConvolutionLayerOptions & { readonly form: WeightStandardisation | "none" },
 ): Tensor {
-  const { kernel: sides, window } = resolved(x, options);
+  const { kernel: sides, window } = resolved(scope, x, options);
   const kernel = kernelOf(scope, x, sides, options);
   const standardised = options.form === "none" ? kernel : weightStandardise(kernel, options.form);
   return convolution2d(x, cast(standardised, x.dtype), window);
@@ -99,7 +101,7 @@ export function convolution(
   x: Tensor,
   options: ConvolutionLayerOptions & { readonly bias?: boolean; readonly biasInitializer?: Initializer },
 ): Tensor {
-  const { kernel, window } = resolved(x, options);
+  const { kernel, window } = resolved(scope, x, options);
   const y = convolution2d(x, cast(kernelOf(scope, x, kernel, options), x.dtype), window);
   if (!options.bias) return y;
   const bias = scope.parameter("bias", [options.channels], options.biasInitializer ?? zeros);

@@ -22,6 +22,7 @@ interface Trace {
   readonly intermediates: Map<string, Tensor>;
   readonly seed: Tensor | undefined;
   readonly compute: ComputeType;
+  readonly fixedWeights: boolean;
   streams: number;
 }
 
@@ -30,6 +31,8 @@ export interface ScopeOptions {
   readonly seed?: Tensor;
   /** The type networks work in; float32 when left out. Parameters are float32 in any, and cast where they meet what they work on. */
   readonly compute?: ComputeType;
+  /** Parameters become constants of the graph, as in a file that is exported: what a runtime lays out in advance is left to it. */
+  readonly fixedWeights?: boolean;
   /** Parameters of another trace to share. */
   readonly parameters?: readonly Parameter[];
 }
@@ -48,6 +51,7 @@ export class Scope {
       intermediates: new Map(),
       seed: options.seed,
       compute: options.compute ?? "float32",
+      fixedWeights: options.fixedWeights ?? false,
       streams: 0,
     });
   }
@@ -59,6 +63,11 @@ export class Scope {
   /** The type a network casts its images to. */
   get compute(): ComputeType {
     return this.trace.compute;
+  }
+
+  /** Are parameters going to be constants of the graph? */
+  get fixedWeights(): boolean {
+    return this.trace.fixedWeights;
   }
 
   /** True when dropout and stochastic depth draw. */

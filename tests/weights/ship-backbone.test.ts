@@ -87,7 +87,7 @@ test("the same run gives the same weights; figures go into the card under names 
   expect(card).toContain("| **embedded:one**, 16 x 16 | 0.0 | 812 | 75.0 | 75.0±2.1 |");
   expect(card).toContain("| the same before training, 16 x 16 | 0.0 | 812 | 50.0 | 50.0±2.1 |");
   expect(card).toContain("| other_net, 16 x 16 | 0.0 | 812 | 70.0 | 70.0±2.1 |");
-  expect(card).toContain("3 steps of 4 images");
+  expect(card).toContain("3 steps of 4 images of 16 pixels");
   expect(card).toMatch(/Loss on its evaluation images by step: (\d+ \d\.\d{3}(, )?)+\./);
   expect(card).toContain("## What it is bad at\n\n- Pears.\n");
   expect(card).toContain("On 60 images of fruit,");
@@ -117,6 +117,20 @@ test.each([
     const lost = data.map((value) => Math.abs(value - fromFloat16(toFloat16(value))));
     expect(Math.max(...lost)).toBeLessThanOrEqual(2 ** -25);
   }
+});
+
+test("it may be opened for larger images than it was trained on; only a ResNet has stages to pool", async () => {
+  const large = join(root, "models", "large");
+  await shipBackbone({ ...options, folder: large, imageSize: 24 });
+  const { image, metadata } = await loadWeights(large);
+  expect(image).toEqual({ height: 24, width: 24, channels: 3 });
+  expect(metadata.preprocessing).toContain("24");
+  const card = readFileSync(join(large, "README.md"), "utf8");
+  expect(card).toContain("an image of 24 x 24 pixels");
+  expect(card).toContain("images of 16 pixels");
+  await expect(shipBackbone({ ...options, folder: large, pooledStages: [1] })).rejects.toThrow(
+    /only a ResNet has stages/,
+  );
 });
 
 test("what nothing is known of is not shipped", async () => {

@@ -31,6 +31,8 @@ export interface ConvolutionOptions {
   readonly padding?: number | readonly [number, number, number, number];
   /** Steps between kernel entries; 1 when left out. */
   readonly dilation?: number | readonly [number, number];
+  /** The kernel is going to be a constant, which a runtime lays out in advance for its own convolution: always that one. */
+  readonly fixedKernel?: boolean;
 }
 
 export interface Window {
@@ -310,7 +312,7 @@ export function convolution2d(x: Tensor, kernel: Tensor, options: ConvolutionOpt
   const [o, , kh, kw] = shape;
   const [h, w] = outputSides("convolution2d", x.shape.slice(2), shape.slice(2), window) as [number, number];
   const isPointwise = kh === 1 && kw === 1 && window.pads.every((count) => count === 0);
-  if (isTogether(x, h * w, kernel)) {
+  if (!options.fixedKernel && isTogether(x, h * w, kernel)) {
     const rows = reshape(
       isPointwise
         ? transpose(reshape(everyNth(x, window.strides), [n, c, h * w]), [0, 2, 1])
