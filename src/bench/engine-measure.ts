@@ -21,6 +21,8 @@ export interface EngineMeasureOptions {
   readonly imageSize: number;
   readonly microbatches: number;
   readonly rematerialise: boolean;
+  /** Forward and backward with convolutions image by image, also where those of a batch fit one product. */
+  readonly imageByImage?: boolean;
   /** Measured rounds: a step between matrix products. */
   readonly rounds: number;
   readonly threads?: number;
@@ -64,9 +66,9 @@ function configOf({ model, rematerialise }: EngineMeasureOptions): ModelConfig {
 
 /** Forward, backward and the norm of all gradients, which makes the runtime compute every one of them. */
 function forwardBackward(options: EngineMeasureOptions): Built {
-  const { batchSize, imageSize, microbatches } = options;
+  const { batchSize, imageSize, microbatches, imageByImage = false } = options;
   const model = configOf(options);
-  const scope = Scope.root();
+  const scope = Scope.root({ fixedWeights: imageByImage });
   const sides = [imageSize, imageSize, 3];
   network(scope, input("declare", "float32", [1, ...sides]), model);
   const parameters = scope.parameters.map(({ tensor }) => tensor);

@@ -2,6 +2,7 @@
 import { execFile } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
+import { parseModelName } from "../models/index.js";
 import { builtModule } from "../text/built.js";
 import type { EngineMeasure, EngineMeasureOptions } from "./engine-measure.js";
 
@@ -22,6 +23,8 @@ export interface EngineBench {
   readonly ratioRematerialised: number;
   /** Time of forward and backward rematerialised over the time without, each counted in products of the machine. */
   readonly timeRematerialised: number;
+  /** The same of convolutions image by image, where the network has convolutions. */
+  readonly timeImageByImage: number | undefined;
   readonly buildSeconds: number;
   readonly compileSeconds: number;
   readonly imagesPerSecond: number;
@@ -56,6 +59,10 @@ export async function benchEngine({ onProgress, ...options }: EngineBenchOptions
   const plain = await measure("forward and backward", {});
   const updated = await measure("with AdamW", { update: true });
   const rematerialised = await measure("rematerialised", { rematerialise: true, rounds: 3 });
+  const { family } = parseModelName(options.model);
+  const apart = family === "resnet" ? await measure("image by image", { imageByImage: true }) : undefined;
+  /** Of one measurement over that of the plain one, each counted in products of the machine. */
+  const timeOf = (one: EngineMeasure) => one.gflopsPerStep / one.ratio / (plain.gflopsPerStep / plain.ratio);
   return {
     model: options.model,
     batchSize: options.batchSize,
@@ -68,7 +75,8 @@ export async function benchEngine({ onProgress, ...options }: EngineBenchOptions
     peakBytesRematerialised: rematerialised.peakBytes,
     peakBytesWithUpdate: updated.peakBytes,
     ratioRematerialised: rematerialised.ratio,
-    timeRematerialised: rematerialised.gflopsPerStep / rematerialised.ratio / (plain.gflopsPerStep / plain.ratio),
+    timeRematerialised: timeOf(rematerialised),
+    timeImageByImage: apart && timeOf(apart),
     buildSeconds: plain.buildSeconds,
     compileSeconds: plain.compileSeconds,
     imagesPerSecond: plain.imagesPerSecond,

@@ -13,8 +13,8 @@ export interface EmbeddedBackbone {
 
 /** The embedded backbones, the smallest first; what they were trained on, their figures and licences are in their cards. */
 export const embeddedBackbones: readonly EmbeddedBackbone[] = [
-  { name: "tiny", summary: "a Vision Transformer of two blocks on a small ResNet, taught by MobileNetV1 and V2" },
-  { name: "bit", summary: "a BiT ResNet with units 1, 1, 2, 1, taught by the same" },
+  { name: "tiny", summary: "a BiT ResNet with units 1, 1, 2, 1, taught by MobileNetV1 and V2" },
+  { name: "bit", summary: "the same with 1.6 times the channels, the best of them" },
   { name: "small", summary: "a Vision Transformer of four blocks on a ResNet, taught by the same" },
 ];
 
@@ -22,7 +22,7 @@ export const embeddedBackbones: readonly EmbeddedBackbone[] = [
 export const embeddedPrefix = "embedded:";
 
 /** The backbone that is meant where none is named. */
-export const defaultBackbone = `${embeddedPrefix}small`;
+export const defaultBackbone = `${embeddedPrefix}bit`;
 
 /** The folder of an embedded backbone, by its name without `embedded:`. Throws WeightsError naming those that exist. */
 export function embeddedFolder(name: string): string {

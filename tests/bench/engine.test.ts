@@ -36,3 +36,10 @@ test.each(["R26x0.5", "Mixer-S/16"])("%s, a model of another family", async (mod
   expect(measured.gflopsPerStep).toBeGreaterThan(2 * forward);
   expect(measured.gflopsPerStep).toBeLessThan(3 * forward);
 });
+
+test("image by image, a ResNet of small images is counted without the windows of its batch", async () => {
+  const small = { ...options, model: "R26x0.5", batchSize: 4 };
+  const [together, apart] = [await measureInProcess(small), await measureInProcess({ ...small, imageByImage: true })];
+  expect(apart.gflopsPerStep).toBeLessThan(together.gflopsPerStep);
+  expect(apart.gflopsPerStep).toBeGreaterThan(0.8 * together.gflopsPerStep);
+});

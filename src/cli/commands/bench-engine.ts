@@ -14,6 +14,9 @@ function textOf(bench: EngineBench): string {
     `  forward and backward          ${bench.stepGflops.toFixed(1)} GFLOP/s, ${bench.ratio.toFixed(3)} of it; ${bench.imagesPerSecond.toFixed(1)} images/s`,
     `  with AdamW                    ${bench.ratioWithUpdate.toFixed(3)} of it`,
     `  rematerialised                ${bench.ratioRematerialised.toFixed(3)} of it; ${bench.timeRematerialised.toFixed(2)} times the time`,
+    ...(bench.timeImageByImage === undefined
+      ? []
+      : [`  convolved image by image      ${bench.timeImageByImage.toFixed(2)} times the time`]),
     `  peak memory                   ${formatBytes(bench.peakBytes)}; rematerialised ${formatBytes(bench.peakBytesRematerialised)}; with AdamW ${formatBytes(bench.peakBytesWithUpdate)}`,
     `  build ${bench.buildSeconds.toFixed(2)} s, compile ${bench.compileSeconds.toFixed(2)} s`,
   ].join("\n");
