@@ -1,4 +1,5 @@
-// The default shipped backbone (models/small): a hybrid, a ResNet stem of two units before a Vision Transformer, 2.5 million parameters.
+// The Vision Transformer of the package (models/small): a hybrid, a ResNet stem of two units before four blocks, 2.5 million parameters. The
+// ResNet of bit.ts is the usual backbone.
 //
 // Figures: models/small/README.md. 6,000 steps, 192,000 images (3.2 epochs) in 57 minutes of one core beside two other runs (EPYC 7002
 // series, two cores), the teachers' answers known beforehand (60,000 at 100 images/s: 10 minutes of both cores). Error of both teachers'

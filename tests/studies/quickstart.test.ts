@@ -5,10 +5,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { openSource } from "../../src/data/index.js";
-import { type QuickstartResult, quickstart } from "../../src/studies/quickstart/index.js";
+import { type QuickstartResult, quickBackbone, quickstart } from "../../src/studies/quickstart/index.js";
 import { gameSets, openPool } from "../../src/studies/quickstart/sets.js";
 import { loadRecipe, trainingParts } from "../../src/train/index.js";
-import { defaultBackbone } from "../../src/weights/index.js";
 import { fovea } from "../support/command-line.js";
 
 const folder = mkdtempSync(join(tmpdir(), "fovea-quickstart-"));
@@ -49,7 +48,7 @@ test("the game is played on three sets, each beside chance and raw pixels on the
 });
 
 test("the backbone of the package plays the same rounds, trains nothing, and beats raw pixels on photos", () => {
-  expect([shipped.backbone, shipped.trained, shipped.interrupted]).toEqual([defaultBackbone, undefined, false]);
+  expect([shipped.backbone, shipped.trained, shipped.interrupted]).toEqual([quickBackbone, undefined, false]);
   expect(shipped.sets.map(({ set }) => set)).toEqual(result.sets.map(({ set }) => set));
   for (const { set, accuracy, interval, rawPixels } of shipped.sets) {
     expect(accuracy, set).toBeGreaterThan(rawPixels + 0.1);

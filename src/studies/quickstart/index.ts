@@ -40,6 +40,9 @@ export interface QuickstartResult {
   readonly interrupted: boolean;
 }
 
+/** The usual backbone with smaller images than its own: half the time, and as good in these games. */
+export const quickBackbone = `${defaultBackbone}?size=80`;
+
 /** Pictures in a run. */
 const batchSize = 50;
 
@@ -58,7 +61,7 @@ export async function quickstart(options: QuickstartOptions): Promise<Quickstart
       ...(options.silent !== undefined && { silent: options.silent }),
       ...(options.signal && { signal: options.signal }),
     }));
-  const spec = training ? output : defaultBackbone;
+  const spec = training ? output : quickBackbone;
   const trained = training?.result;
   const stopped = () => ({ sets: [], backbone: spec, trained, report: "", seconds: elapsed(), interrupted: true });
   if (trained?.interrupted) return stopped();
