@@ -2,7 +2,7 @@
 //
 // Figures: models/bit/README.md. 24,000 steps, 768,000 images (12.8 passes, 6.4 over each crop) in 108 minutes, 57 of them one core beside
 // other runs, 51 both cores of an EPYC 7002. Error of both teachers' features on 1,024 validation images by step (2: knows nothing): 2,400
-// 1.723, 4,800 1.619, 9,600 1.509, 14,400 1.444, 19,200 1.399, 24,000 1.384; on its training images 1.26. Few-shot mean of the seven sets from
+// 1.723, 4,800 1.619, 9,600 1.509, 14,400 1.444, 19,200 1.399, 24,000 1.384; on its training images 1.26. Few-shot mean of the seven sets in % from
 // 5 / 10 examples a class by the side of the test images: 64 45.1 / 53.1, 80 47.3 / 55.6, 96 46.8 / 55.8, 112 47.7 / 56.4, 128 47.4 / 56.7. Objects
 // in crops of small images are large, so that it sees best at a larger size than it was trained at (Touvron et al., arXiv:1906.06423).
 // Without the pooled stage it had 34.3 at 64 pixels after 20,000 images and 37.6 after 80,000 (schedules of that length).
