@@ -18,9 +18,8 @@ import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import type { BackbonesBench } from "../src/bench/index.js";
 import { writeBackboneOnnx } from "../src/export/index.js";
-import { elementCount, input } from "../src/graph/index.js";
-import { model as network } from "../src/models/index.js";
-import { Scope } from "../src/nn/index.js";
+import { elementCount } from "../src/graph/index.js";
+import { representationWidth } from "../src/models/index.js";
 import { asWeights, readMetrics, readNetwork } from "../src/train/index.js";
 import { loadWeights, saveWeights, type Weights, withClasses, writeFileAtomically } from "../src/weights/index.js";
 import { backboneCard, type RobustnessFigures, shortLicence, type TrainedFrom } from "./backbone-card.js";
@@ -71,7 +70,7 @@ export async function shipBackbone(options: ShipOptions): Promise<Readonly<Recor
     name,
     weights,
     parameters,
-    width: widthOf(weights),
+    width: representationWidth(weights.config),
     files,
     trained: await trainedFrom(run, recipe, trained.step ?? 0),
     ...(figures && { figures }),
@@ -89,12 +88,6 @@ function withPooledStages(weights: Weights, pooledStages: readonly number[] | un
   if (!pooledStages) return weights;
   if (weights.config.family !== "resnet") throw new Error("only a ResNet has stages to pool");
   return { ...weights, config: { ...weights.config, pooledStages } };
-}
-
-/** Numbers in its representation. */
-function widthOf({ config, image: { height, width, channels } }: Weights): number {
-  const image = input("image", "float32", [1, height, width, channels]);
-  return network(Scope.root(), image, config).preLogits.shape[1]!;
 }
 
 /** What a run was: from its resolved recipe, and its metrics up to the step of the checkpoint that is used. */

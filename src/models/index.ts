@@ -7,6 +7,7 @@ export {
   type ModelFamily,
   type ModelOutput,
   model,
+  representationWidth,
   requireClassifier,
 } from "./model.js";
 export {

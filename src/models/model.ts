@@ -2,7 +2,7 @@
 import { cast, type Tensor } from "../graph/index.js";
 import type { Scope } from "../nn/index.js";
 import { type MixerConfig, mixer } from "./mixer.js";
-import { type ResNetConfig, resnet } from "./resnet.js";
+import { type ResNetConfig, resnet, resnetWidth } from "./resnet.js";
 import { type ViTConfig, vit } from "./vit.js";
 
 /** What describes a network whole but for the size of its images: the family and the family's configuration. */
@@ -46,6 +46,13 @@ function traced(scope: Scope, image: Tensor, config: ModelConfig): ModelOutput {
     case "mixer":
       return mixer(scope, image, config);
   }
+}
+
+/** Numbers in the representation, of one token where the network does not pool: what a head reads. */
+export function representationWidth(config: ModelConfig): number {
+  if (config.family === "resnet") return resnetWidth(config);
+  if (config.family === "vit" && typeof config.preLogits === "number") return config.preLogits;
+  return config.width;
 }
 
 /** Throws RangeError unless the network gives one row of logits an image. */

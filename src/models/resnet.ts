@@ -161,6 +161,12 @@ export function resnet(scope: Scope, image: Tensor, config: ResNetConfig): ResNe
   return { preLogits, logits, features, intermediates: scope.intermediates };
 }
 
+/** Numbers in the representation. */
+export function resnetWidth(config: ResNetConfig): number {
+  const channels = (stage: number) => 4 * Math.floor(64 * config.widthFactor) * 2 ** (stage - 1);
+  return [config.blocks.length, ...pooledStages(config)].reduce((total, stage) => total + channels(stage), 0);
+}
+
 /** `pooledStages`, none when left out. Throws RangeError as `resnet` says. */
 function pooledStages({ pooledStages: stages = [], blocks }: ResNetConfig): readonly number[] {
   const isRising = stages.every((stage, i) => Number.isInteger(stage) && stage > (stages[i - 1] ?? 0));

@@ -13,7 +13,7 @@
  * `saveWeights` (save.ts) is the way back.
  */
 import { elementCount } from "../graph/index.js";
-import type { ModelConfig } from "../models/index.js";
+import { type ModelConfig, representationWidth } from "../models/index.js";
 import { type Described, describeNetwork, type ImageSize, parametersOf, patchGrid } from "./describe.js";
 import { inFile, WeightsError } from "./error.js";
 import type { HubOptions } from "./hub.js";
@@ -331,7 +331,7 @@ export function withClasses(weights: Weights, classes: number, note: (text: stri
     for (const name of ["pre_logits/kernel", "pre_logits/bias"]) tensors.delete(name);
     changed = { ...changed, preLogits: false };
   }
-  const width = headWidth(changed, tensors);
+  const width = representationWidth(changed);
   tensors.set("head/kernel", { shape: [width, classes], data: new Float32Array(width * classes) });
   tensors.set("head/bias", { shape: [classes], data: new Float32Array(classes) });
   const old = config.classes > 0 ? `the head of ${config.classes} classes` : "no head";
@@ -339,13 +339,4 @@ export function withClasses(weights: Weights, classes: number, note: (text: stri
     `${old} is replaced by one of zeros for ${classes} classes${hadPreLogits ? "; the pre-logits layer goes with it" : ""}`,
   );
   return { ...weights, config: changed, tensors, metadata };
-}
-
-function headWidth(config: ModelConfig, tensors: ReadonlyMap<string, WeightTensor>): number {
-  if (config.family !== "resnet") return config.width;
-  const norm = tensors.get("norm/scale");
-  if (norm) return norm.shape[0]!;
-  // version 1 has no last norm: as wide as the last unit
-  const last = config.blocks.length;
-  return tensors.get(`block${last}/unit1/gn3/scale`)!.shape[0]!;
 }

@@ -12,6 +12,7 @@ import {
   type StoredTensor,
   saveWeights,
   WeightsError,
+  withClasses,
   writeNpz,
   writeSafetensors,
 } from "../../src/weights/index.js";
@@ -342,7 +343,10 @@ describe("saving", () => {
     const config = { ...models.resnet, pooledStages: [1] } as ModelConfig;
     const path = join(folder, "pooled.safetensors");
     await saveWeights(path, models.weightsOf(config), "fovea");
-    expect((await loadWeights(path)).config).toMatchObject({ pooledStages: [1] });
+    const loaded = await loadWeights(path);
+    expect(loaded.config).toMatchObject({ pooledStages: [1] });
+    // a new head reads them all: 64 channels of the second stage, 32 of the first
+    expect(withClasses(loaded, 7).tensors.get("head/kernel")!.shape).toEqual([96, 7]);
     for (const [file, layout] of [
       ["pooled.npz", "bit"],
       ["refused.safetensors", "timm"],
