@@ -8,6 +8,7 @@
 // Without the pooled stage it had 34.3 at 64 pixels after 20,000 images and 37.6 after 80,000 (schedules of that length).
 //
 //   fovea train recipes/backbones/bit.ts
+//   npx jiti scripts/ship-backbone.ts runs/bit bit --pooled-stages 3 --image-size 112
 //
 // Images, teachers and the near-duplicates that are left out: small.ts. Each image comes in two crops, and half of the time in the mirror:
 // the teachers are asked about each crop once (120,000 answers at 100 images/s), and their features of a crop stand
@@ -19,7 +20,7 @@
 //   this ResNet                                                                    1.793    34.3 / 35.0    260
 //   hybrid: three stages of it, two blocks of width 384 on 16 tokens, MAP          1.808    29.7 / 30.2    295
 //
-//   this ResNet, the average of its weights (ema, half-life of 40 steps)            1.840
+//   this ResNet, the average of its weights (ema, half-life of 40 steps)           1.840
 //
 // and 6,400 images: 1.930, with mixup of 0.2 for teachers and student alike 1.934, at less than half of the speed: mixed images cannot be remembered.
 //

@@ -6,6 +6,7 @@
 // hybrid of this size, 208,000 images of one crop each, had 37.8 / 42.8 at 64.
 //
 //   fovea train recipes/backbones/tiny.ts
+//   npx jiti scripts/ship-backbone.ts runs/tiny tiny --pooled-stages 3 --image-size 80
 import { defineRecipe } from "fovea/train";
 import bit from "./bit.js";
 
