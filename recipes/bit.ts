@@ -24,7 +24,7 @@ export default defineRecipe({
   },
   batchSize,
   total: { epochs },
-  optimizer: { name: "sgd", momentum: 0.9, learningRate, weightDecay: 1e-4 * learningRate, momentumDtype: "float16" },
+  optimizer: { name: "sgd", momentum: 0.9, learningRate, l2Penalty: 1e-4 },
   schedule: {
     name: "stair",
     steps: [30, 60, 80].map((epoch) => Math.round((epoch / 90) * epochs * stepsPerEpoch)),

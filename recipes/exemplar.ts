@@ -5,7 +5,7 @@
 // tasks (natural 48.9, specialised 78.4, structured 55.8; from scratch 43.1, supervised 66.4). A linear layer on the frozen
 // features of the best network names 46.0 % of ImageNet's test images (from memory of the paper, not checked).
 // Reference settings: 8 views an image (inception crops of 224, flips, noise in hue, saturation and value), an embedding of
-// 1,000, SGD with momentum 0.9 and weight decay 1e-4; rate and length as in rotation.ts.
+// 1,000, SGD with momentum 0.9 and an L2 penalty of 1e-4; rate and length as in rotation.ts, whose remark on the figures holds here too.
 //
 // Figures of this small sibling, as for rotation.ts (the same images, network, seed and draws; 25,600 images in four views; 14
 // minutes of one busy core): ridge on frozen features

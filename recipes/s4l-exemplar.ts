@@ -4,7 +4,7 @@
 //
 // Published, ResNet50v2, 10 % of ImageNet's labels: top-1 62.17 %, top-5 83.71 % (labels alone: 56.36 and 80.42 %). Reference
 // settings: batch 512, 8 views of inception crops of 224, flips and noise in hue, saturation and value, an embedding of 1,000
-// numbers, rate 0.1, weight decay 1e-3, 200 epochs of the labelled images, a tenth after 140, 160 and 180, 10 of warmup.
+// numbers, rate 0.1, an L2 penalty of 1e-3, 200 epochs of the labelled images, a tenth after 140, 160 and 180, 10 of warmup.
 //
 // Figures of this small sibling: not yet run.
 //

@@ -5,6 +5,7 @@ import type { Schedule } from "./schedules.js";
 import { chain, type Transformation } from "./transformation.js";
 import {
   addDecayedWeights,
+  addL2Penalty,
   clipByGlobalNorm,
   freeze,
   type Patterns,
@@ -19,8 +20,12 @@ import {
 
 interface Common {
   readonly learningRate: number;
+  /** Decoupled: applied beside the update, multiplied by the schedule and, of `adamw`, by the learning rate. */
   readonly weightDecay?: number;
+  /** Coupled: l2Penalty * parameter is added to the gradient and goes through momentum, as `weight_decay` of PyTorch's SGD does. */
+  readonly l2Penalty?: number;
   readonly clipNorm?: number;
+  /** Which parameters weightDecay and l2Penalty apply to, and how much; default: kernels only. */
   readonly weightDecayPatterns?: Patterns;
   readonly learningRatePatterns?: Patterns;
   /** Schedules of parameters that do not follow the common one; null leaves them frozen. */
@@ -60,14 +65,15 @@ export interface AdafactorConfig extends Common, AdafactorOptions {
 export type OptimizerConfig = SgdConfig | AdamConfig | AdafactorConfig;
 
 /**
- * Frozen parameters left out, then clip, scale, learning rate, per-pattern rates, decay, schedule: the chain a configuration
+ * Frozen parameters left out, then clip, L2 penalty, scale, learning rate, per-pattern rates, decay, schedule: the chain a configuration
  * names. Throws RangeError when momentum cannot be kept in the type asked for.
  */
 export function createOptimizer(config: OptimizerConfig, schedule: Schedule): Transformation {
-  const { learningRate, weightDecay = 0, clipNorm, weightDecayPatterns, learningRatePatterns } = config;
+  const { learningRate, weightDecay = 0, l2Penalty = 0, clipNorm, weightDecayPatterns, learningRatePatterns } = config;
   return chain(
     freeze((path) => isFrozen(config, path)),
     ...(clipNorm === undefined ? [] : [clipByGlobalNorm(clipNorm)]),
+    ...(l2Penalty > 0 ? [addL2Penalty(l2Penalty, weightDecayPatterns)] : []),
     ...scaling(config),
     scaleBy(learningRate),
     ...(learningRatePatterns ? [scaleByPattern(learningRatePatterns)] : []),

@@ -91,6 +91,20 @@ export const addDecayedWeights =
       return decay === 0 ? update : { ...update, decay: update.decay ? add(update.decay, decay) : scalar(decay) };
     });
 
+/**
+ * Adds l2Penalty * multiplier * parameter to the gradient, before momentum and learning rate: the gradient of
+ * l2Penalty / 2 * |parameter|^2. PyTorch's `weight_decay` of SGD and Adam is this, and so is TensorFlow's `l2_regularizer`.
+ * Momentum m multiplies its effect by 1 / (1 - m). As in PyTorch, clipping comes before and does not count it.
+ */
+export const addL2Penalty =
+  (l2Penalty: number, patterns: Patterns = defaultDecayPatterns): Transformation =>
+  (updates) =>
+    updates.map((update) => {
+      const penalty = l2Penalty * patternValue(patterns, update.name, 0);
+      if (penalty === 0) return update;
+      return { ...update, value: materialised({ ...update, decay: scalar(penalty) }), factor: scalar(1) };
+    });
+
 /** Schedules of parameters that do not follow the common one; null leaves them frozen (papers.md 5.2, step 6). */
 export type SchedulePatterns = Patterns<Schedule | null>;
 

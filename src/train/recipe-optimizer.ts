@@ -21,7 +21,10 @@ const momentumDtype = z.enum(["float32", "float16"], { error: ({ input }) => unk
 
 const everyOptimizer = {
   learningRate: notNegative,
+  /** Decoupled from the gradient. */
   weightDecay: notNegative.default(0),
+  /** Added to the gradient as l2Penalty * parameter, as PyTorch's SGD does with its weight_decay. */
+  l2Penalty: notNegative.optional(),
   clipNorm: positive.optional(),
   weightDecayPatterns: patterns.optional(),
   learningRatePatterns: patterns.optional(),

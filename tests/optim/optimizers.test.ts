@@ -74,6 +74,16 @@ const cases: [string, OptimizerConfig, Schedule][] = [
     constant,
   ],
   [
+    "sgd with an L2 penalty, clipped, momentum in float16",
+    { name: "sgd", learningRate: 0.2, clipNorm: 0.05, l2Penalty: 0.05, weightDecay: 0.01, momentumDtype: "float16" },
+    warm,
+  ],
+  [
+    "adafactor with an L2 penalty, factored",
+    { name: "adafactor", learningRate: 0.02, minDimSizeToFactor: 3, l2Penalty: 0.05, momentumDtype: "float32" },
+    warm,
+  ],
+  [
     "rates by pattern, the first that matches",
     {
       name: "adamw",

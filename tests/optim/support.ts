@@ -201,12 +201,11 @@ export function reference({ config, schedule, average, lossScale = 1 }: Run): {
     const total = Math.hypot(...trained.map((name) => norm(gradients[name])));
     const clip = config.clipNorm === undefined ? 1 : Math.min(1, config.clipNorm / total);
     for (const name of trained) {
-      const decay =
-        (config.weightDecay ?? 0) *
-        firstMatch(config.weightDecayPatterns ?? [[".*/kernel", 1]], name, 0) *
-        (config.name === "adamw" ? config.learningRate : 1);
+      const decays = firstMatch(config.weightDecayPatterns ?? [[".*/kernel", 1]], name, 0);
+      const penalty = (config.l2Penalty ?? 0) * decays;
+      const decay = (config.weightDecay ?? 0) * decays * (config.name === "adamw" ? config.learningRate : 1);
       const update = scalers[name](
-        gradients[name].map((x) => x * clip),
+        gradients[name].map((x, i) => x * clip + penalty * p[name][i]!),
         step,
       );
       const factor = scheduleOf(name)!(step);
