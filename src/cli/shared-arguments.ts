@@ -25,7 +25,7 @@ export const seed = {
 } as const;
 
 export const network =
-  "Run folder, checkpoint file, or published weights: embedded:NAME, a file, a folder or a hub name";
+  "Run folder, checkpoint file, or published weights: embedded:NAME, a file, a folder or hf:OWNER/NAME; settings may follow (net.safetensors?heads=4)";
 
 export const backbone = `${network}; an ONNX file (x.onnx, x.onnx?range=0,1); or pixels:16`;
 /** A backbone as an option of a command that has a usual one. */

@@ -10,8 +10,10 @@ import { averageName, isOptimizerState } from "../optim/index.js";
 import {
   isWeightsName,
   loadWeights,
+  parseNetworkSpec,
   resizeImages,
   type StoredTensor,
+  splitSpec,
   type Weights,
   type WeightsMetadata,
 } from "../weights/index.js";
@@ -65,17 +67,39 @@ export interface ReadNetworkOptions {
  * - the folder of a run, of which the best-scored checkpoint is taken (the newest where none is scored), or one of its
  *   checkpoint files; where a checkpoint holds averages of the weights, they are the parameters;
  * - published weights in any layout that `loadWeights` reads: a file, a folder, `embedded:NAME`, `hf:OWNER/NAME`, `augreg:NAME`;
+ *   settings may follow that the files do not state: `?heads=4&layerNormEpsilon=1e-5`;
  * - `random:NETWORK`: any of these with the weights that training from nothing would start with, by seed 0.
+ *
+ * `?size=HEIGHT,WIDTH` after any of them is the size of images it is wanted for; it goes before that of the options.
  *
  * Throws CheckpointError when there is no checkpoint or it is damaged; RecipeError when the recipe is not valid; WeightsError
  * when weights are damaged or in no known layout; an Error naming the nearest path when there is nothing at `path`.
  */
 export async function readNetwork(path: string, options: ReadNetworkOptions = {}): Promise<TrainedNetwork> {
   if (path.startsWith(randomPrefix)) return untrained(await readNetwork(path.slice(randomPrefix.length), options));
-  if (await isWeightsName(path)) return await readWeights(path, options);
-  requirePath(path);
-  const run = findRun(path);
-  return run ? forImages(await readRun(run, options), options) : await readWeights(path, options);
+  const { name, size, config } = parseNetworkSpec(path);
+  const wanted = size ? { ...options, image: size } : options;
+  if (isWeightsName(name)) return await readWeights(path, wanted);
+  requireNetwork(name);
+  const run = findRun(name);
+  if (!run) return await readWeights(path, wanted);
+  const [stated] = Object.keys(config);
+  if (stated !== undefined) {
+    throw new CheckpointError(`"${path}": the recipe of a run states its settings; leave ${stated} away`);
+  }
+  return forImages(await readRun(run, wanted), wanted);
+}
+
+/** Throws an Error naming the nearest path, and the hub's form of a name, when there is nothing at a path. */
+function requireNetwork(path: string): void {
+  try {
+    requirePath(path);
+  } catch (error) {
+    if (!/^[\w.-]+\/[\w.-]+(@[\w./-]+)?$/.test(path) || /\.\w+$/.test(path)) throw error;
+    throw new Error(`${(error as Error).message} A model of the Hugging Face hub is named hf:${path}.`, {
+      cause: error,
+    });
+  }
 }
 
 const randomPrefix = "random:";
@@ -129,10 +153,11 @@ export function asWeights({
   };
 }
 
-async function readWeights(name: string, options: ReadNetworkOptions): Promise<TrainedNetwork> {
+async function readWeights(spec: string, options: ReadNetworkOptions): Promise<TrainedNetwork> {
+  const { name } = splitSpec(spec);
   if (existsSync(name)) requireWeights(name);
   const { note, image } = options;
-  const { path, config, tensors, metadata, ...weights } = await loadWeights(name, {
+  const { path, config, tensors, metadata, ...weights } = await loadWeights(spec, {
     ...(note && { note }),
     ...(image !== undefined && { image }),
   });
@@ -205,8 +230,11 @@ interface Run {
   readonly file: string | undefined;
 }
 
-/** Is something at the path that belongs to a run: its folder, or a checkpoint in it? */
-export const isRunPath = (path: string): boolean => existsSync(path) && findRun(path) !== undefined;
+/** Is something at the path of a network spec that belongs to a run: its folder, or a checkpoint in it? */
+export function isRunPath(spec: string): boolean {
+  const { name } = splitSpec(spec);
+  return existsSync(name) && findRun(name) !== undefined;
+}
 
 /** The run that a path belongs to, if any. */
 function findRun(path: string): Run | undefined {

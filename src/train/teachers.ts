@@ -1,7 +1,8 @@
 // Networks that teach: their logits or features of the very images the student sees, from a run, published weights or any
 // ONNX file.
 import { add, constant, input, multiply, resizeBilinear, type Shape, transpose } from "../graph/index.js";
-import { compile, type Program, readOnnxFile } from "../runtime/index.js";
+import { compile, OnnxFileError, type Program, readOnnxFile } from "../runtime/index.js";
+import { splitSpec } from "../weights/index.js";
 import { openModel } from "./load-model.js";
 import { type NetworkOutput, openOnnxNetwork } from "./onnx-network.js";
 import { isRunPath } from "./read-network.js";
@@ -58,9 +59,13 @@ interface Network {
 
 /** Opens a teacher. Throws OnnxFileError, and what `openModel` throws, when it cannot be opened or does not take such images. */
 export async function openTeacher(settings: TeacherSettings, context: TeacherContext): Promise<Teacher> {
-  const network = settings.network.endsWith(".onnx")
-    ? await openFile(settings, context)
-    : await openOwn(settings, context);
+  const { name, options } = splitSpec(settings.network);
+  if (name.endsWith(".onnx") && options.length > 0) {
+    throw new OnnxFileError(
+      `${settings.network}: a teacher that is an ONNX file takes no options after its name; set imageSize, valueRange or output of the teacher`,
+    );
+  }
+  const network = name.endsWith(".onnx") ? await openFile(settings, context) : await openOwn(settings, context);
   let adapter: Program | undefined;
   try {
     adapter = await openAdapter(network.wanted, context);
@@ -92,7 +97,8 @@ export async function openTeacher(settings: TeacherSettings, context: TeacherCon
 
 async function openOwn(settings: TeacherSettings, { batchSize, image, threads }: TeacherContext): Promise<Network> {
   // A run keeps its own size unless another is asked for; published weights are brought to the student's.
-  const size = settings.imageSize ?? (isRunPath(settings.network) ? undefined : ([image[0], image[1]] as const));
+  const own = splitSpec(settings.network).options.some(([name]) => name === "size");
+  const size = settings.imageSize ?? (own || isRunPath(settings.network) ? undefined : ([image[0], image[1]] as const));
   const features = settings.output === "features";
   const model = await openModel(settings.network, {
     batchSize,

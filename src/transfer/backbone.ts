@@ -8,7 +8,6 @@ import { requirePath } from "../data/sources/paths.js";
 import { exportOnnx } from "../export/index.js";
 import { bytesOf, encodeOnnx, freeSide, onnxNode } from "../graph/index.js";
 import { type Device, OnnxFileError, readOnnxFile } from "../runtime/index.js";
-import { didYouMean } from "../text/nearest.js";
 import {
   asWeights,
   fittedPreprocessing,
@@ -19,6 +18,7 @@ import {
   type ValueRange,
   valueRangeOf,
 } from "../train/index.js";
+import { networkOptions, parseNetworkSpec, readSpec, type SpecOption, splitSpec } from "../weights/index.js";
 
 export interface BackboneOptions {
   readonly device?: Device;
@@ -76,7 +76,8 @@ const usualSide = 224;
 /**
  * Opens a backbone. `spec` is
  *
- * - the folder of a run or one of its checkpoints, or published weights (a file, a folder, `embedded:NAME`, a hub name), each also as `random:NETWORK`: see `readNetwork`;
+ * - the folder of a run or one of its checkpoints, or published weights (a file, a folder, `embedded:NAME`, `hf:OWNER/NAME`), each
+ *   with its settings (`?heads=4&size=96`), each also as `random:NETWORK`: see `readNetwork`;
  * - an ONNX file (`x.onnx`) that takes images [N, 3, H, W] or [N, H, W, 3] and has an output `features` (or another usual
  *   name, or one output only). Options follow after "?", joined by "&": `size=128` or `size=96,128` where the file leaves the
  *   size open (224 when left out), `range=0,1` for the values it takes (what the file says, else -1 to 1), `output=NAME`;
@@ -87,52 +88,37 @@ const usualSide = 224;
  */
 export async function openBackbone(spec: string, options: BackboneOptions = {}): Promise<Backbone> {
   if (/^pixels:/.test(spec) && !existsSync(spec)) return openPixels(spec, options);
-  const { path, settings } = parseBackbone(spec);
-  return path.endsWith(".onnx")
-    ? await openFile(spec, path, settings, options)
-    : await openNetwork(spec, path, settings, options);
+  const { name } = splitSpec(spec);
+  return name.endsWith(".onnx") ? await openFile(spec, options) : await openNetwork(spec, options);
 }
 
-/** What may follow the path of a backbone. */
-interface SpecSettings {
-  readonly size?: readonly [number, number];
-  readonly range?: readonly [number, number];
-  readonly output?: string;
+/** What may follow the path of an ONNX file. */
+const fileOptions = {
+  size: networkOptions.size,
+  range: { expected: "LOW,HIGH, such as -1,1 or 0,255", read: readRange } as SpecOption<readonly [number, number]>,
+  output: { expected: "the name of an output", read: (value) => value || undefined } as SpecOption<string>,
+} as const;
+
+function readRange(value: string): readonly [number, number] | undefined {
+  const [low = Number.NaN, high = Number.NaN, ...more] = value.split(",").map(Number);
+  return more.length === 0 && Number.isFinite(low) && low < high ? [low, high] : undefined;
 }
 
-const settingNames = ["size", "range", "output"];
+type FileSettings = ReturnType<typeof readSpec<typeof fileOptions>>["given"];
 
-/** Takes a spec apart into a path and settings. Throws for a setting that is unknown or cannot be read. */
-function parseBackbone(spec: string): { readonly path: string; readonly settings: SpecSettings } {
-  const at = spec.lastIndexOf("?");
-  if (at < 0 || existsSync(spec)) return { path: spec, settings: {} };
-  const settings: { size?: [number, number]; range?: [number, number]; output?: string } = {};
-  for (const [name, value] of new URLSearchParams(spec.slice(at + 1))) {
-    const numbers = value.split(",").map(Number);
-    if (name === "output") settings.output = value;
-    else if (name === "size") {
-      const [height, width = height, ...more] = numbers;
-      if (more.length > 0 || ![height, width].every((side) => Number.isInteger(side) && side! > 0))
-        throw new Error(`"${spec}": size=${value} is neither a side in pixels nor HEIGHT,WIDTH`);
-      settings.size = [height!, width!];
-    } else if (name === "range") {
-      const [low, high, ...more] = numbers as [number, number];
-      if (more.length > 0 || !(Number.isFinite(low) && low < high))
-        throw new Error(`"${spec}": range=${value} is not LOW,HIGH, such as -1,1 or 0,255`);
-      settings.range = [low, high];
-    } else {
-      throw new Error(
-        `"${spec}" has an unknown option "${name}"${didYouMean(name, settingNames) || ";"} backbones take ${settingNames.join(", ")}`,
-      );
-    }
+/** [height, width] as the spec or the caller wants it. Throws an Error where they want different ones. */
+function wantedSize(
+  spec: string,
+  size: readonly [number, number] | undefined,
+  { imageSize }: BackboneOptions,
+): readonly [number, number] | undefined {
+  const asked = typeof imageSize === "number" ? ([imageSize, imageSize] as const) : imageSize;
+  if (size && asked && asked.join() !== size.join()) {
+    throw new Error(
+      `"${spec}" states images of ${size.join(" x ")}, and ${asked.join(" x ")} are asked for; leave one away`,
+    );
   }
-  return { path: spec.slice(0, at), settings };
-}
-
-/** [height, width] as the spec or the caller wants it. */
-function wantedSize({ size }: SpecSettings, { imageSize }: BackboneOptions): readonly [number, number] | undefined {
-  if (size) return size;
-  return typeof imageSize === "number" ? [imageSize, imageSize] : imageSize;
+  return size ?? asked;
 }
 
 const given = ({ device, threads }: BackboneOptions) => ({
@@ -140,18 +126,13 @@ const given = ({ device, threads }: BackboneOptions) => ({
   ...(threads !== undefined && { threads }),
 });
 
-async function openNetwork(
-  spec: string,
-  path: string,
-  settings: SpecSettings,
-  options: BackboneOptions,
-): Promise<Backbone> {
+async function openNetwork(spec: string, options: BackboneOptions): Promise<Backbone> {
   const { note } = options;
-  const image = wantedSize(settings, options);
-  if (settings.range || settings.output !== undefined) {
+  if (splitSpec(spec).options.some(([name]) => name === "range" || name === "output")) {
     throw new Error(`"${spec}": range and output are for ONNX files; a network of ours knows its own`);
   }
-  const model = await openModel(path, {
+  const image = wantedSize(spec, parseNetworkSpec(spec).size, options);
+  const model = await openModel(spec, {
     ...given(options),
     functions: ["represent"],
     batchSize: options.batchSize ?? usualBatchSize,
@@ -179,7 +160,7 @@ async function openNetwork(
         ? digest("network", await fileDigest(model.path), imageShape)
         : digest("network", model.path, config, imageShape),
     onnx: async () => {
-      const weights = asWeights(await readNetwork(path, image ? { image } : {}));
+      const weights = asWeights(await readNetwork(spec, image ? { image } : {}));
       const { bytes, external } = await exportOnnx(weights, { outputs: "features" });
       if (external) throw new Error(`${spec} has more weights than one ONNX file can hold with a classifier`);
       return { bytes, input: "pixel_values", features: "features", layout: "NCHW" };
@@ -188,15 +169,11 @@ async function openNetwork(
   };
 }
 
-async function openFile(
-  spec: string,
-  path: string,
-  settings: SpecSettings,
-  options: BackboneOptions,
-): Promise<Backbone> {
+async function openFile(spec: string, options: BackboneOptions): Promise<Backbone> {
+  const { name: path, given: settings } = readSpec(spec, fileOptions);
   requirePath(path);
   const file = await readOnnxFile(path);
-  const image = wantedSize(settings, options);
+  const image = wantedSize(spec, settings.size, options);
   const network = await openOnnxNetwork(file, "be a backbone", {
     ...given(options),
     batchSize: options.batchSize ?? usualBatchSize,
@@ -240,7 +217,7 @@ async function openFile(
 /** What the file says (ours do), or the image covered and cut to size; in the range asked for, or the file's, or -1 to 1. */
 function preprocessingOfFile(
   said: string | undefined,
-  { range }: SpecSettings,
+  { range }: FileSettings,
   imageShape: readonly [number, number, number],
 ): string {
   const [height, width, channels] = imageShape;

@@ -7,7 +7,7 @@ export type TransferSetting = Readonly<Record<string, number>>;
 /** What a method is run on. */
 export interface TransferRun {
   /**
-   * A run folder, weights (a file, a folder, a hub name) or, for methods that do not change the backbone, an ONNX file; methods that
+   * A run folder, weights (a file, a folder, `hf:OWNER/NAME`) or, for methods that do not change the backbone, an ONNX file; methods that
    * fine-tune throw TransferError for that.
    */
   readonly backbone: string;

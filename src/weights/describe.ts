@@ -10,6 +10,7 @@ import {
   resnetStem,
   type Stem,
   type ViTConfig,
+  type ViTShape,
   vitDefaults,
   vitVariants,
 } from "../models/index.js";
@@ -93,17 +94,26 @@ const sizeInAnyBlock = (view: View, part: string): number => {
   return shape ? elementCount(shape) : missing(`${part} of any block`);
 };
 
-/** The heads of a width are the same in every published variant of it (papers.md 1.4); otherwise 64 channels a head. */
-function headsOf(view: View, width: number, hints: Hints, notes: string[]): number {
+/**
+ * How many heads the attention has: what its tensors show, else what is stated beside them, else what the published model of the
+ * same width, depth and MLP has (papers.md 1.4). Throws WeightsError where nothing says it: any number would compute something.
+ */
+function headsOf(view: View, shape: Omit<ViTShape, "heads">, hints: Hints, notes: string[]): number {
   const query = inAnyBlock(view, "/MultiHeadDotProductAttention_0/query/kernel");
-  if (query?.length === 3) return query[1]!;
+  if (query?.length === 3) return query[1] ?? missing("heads");
   if (hints.heads !== undefined) return hints.heads;
-  const known = Object.values(vitVariants).find((variant) => variant.width === width);
-  const heads = known?.heads ?? width / 64;
-  if (!Number.isInteger(heads) || heads < 1) {
-    throw new WeightsError(`nothing says how many heads its attention of width ${width} has; give config: { heads }`);
+  const { width, depth, mlpDim } = shape;
+  const published = Object.entries(vitVariants).find(
+    ([, one]) => one.width === width && one.depth === depth && one.mlpDim === mlpDim,
+  );
+  const described = `width ${width}, depth ${depth}, MLP ${mlpDim}`;
+  if (!published) {
+    throw new WeightsError(
+      `nothing says how many heads its attention has, and no published model has its shape (${described}). Put the model's config.json beside it, or state them after its name: ?heads=NUMBER`,
+    );
   }
-  notes.push(`the file does not say how many heads there are: ${heads}, as every published model of width ${width}`);
+  const [name, { heads }] = published;
+  notes.push(`the file does not say how many heads there are: ${heads}, as ViT-${name} has (${described})`);
   return heads;
 }
 
@@ -120,14 +130,17 @@ function vitOf(view: View, hints: Hints, notes: string[]): ViTConfig {
   const hasTable = ["Transformer/posembed_input/pos_embedding", "pos_embedding"].some((name) => view.has(name));
   if (!hasTable)
     notes.push("there is no learned position embedding: taken for the fixed sine/cosine one (papers.md 1.7)");
-  return {
-    ...vitDefaults,
-    stem: stemOf(view),
-    patchSize,
+  const shape = {
     width,
     depth: countOf(view, /^Transformer\/encoderblock_(\d+)\/LayerNorm_0\/scale$/),
-    heads: headsOf(view, width, hints, notes),
     mlpDim: sizeInAnyBlock(view, "MlpBlock_0/Dense_0/bias"),
+  };
+  return {
+    ...vitDefaults,
+    ...shape,
+    stem: stemOf(view),
+    patchSize,
+    heads: headsOf(view, shape, hints, notes),
     classes: sizeOf(view, "head/bias") ?? 0,
     poolNorm: view.has("fc_norm/scale") ? "after" : "before",
     pooling: view.has("cls") ? "tok" : view.has("MAPHead_0/probe") ? "map" : "gap",
@@ -249,7 +262,14 @@ export function describeNetwork(
   const told = { ...hints, ...(heads !== undefined && { heads }) };
   const { family } = reading;
   const shapes = family === "vit" ? vitOf(view, told, notes) : family === "mixer" ? mixerOf(view) : resnetOf(view);
-  const config = { ...shapes, ...reading.config, ...hints.config, ...changes, family } as ModelConfig;
+  const said: Readonly<Record<string, unknown>> = { ...shapes, ...reading.config, ...hints.config };
+  for (const [name, value] of Object.entries(changes)) {
+    if (!(name in said)) throw new WeightsError(`a network of the family ${family} has no setting ${name}`);
+    const other = name === "heads" ? hints.heads : hints.config?.[name];
+    if (other !== undefined && other !== value)
+      notes.push(`${name} is ${value}, as asked for; its description says ${other}`);
+  }
+  const config = { ...said, ...changes, family } as ModelConfig;
   // settings that a file carries may have any type
   sensibly(() => requireSane(config));
   const first =

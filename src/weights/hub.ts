@@ -47,9 +47,9 @@ export interface HubName {
 }
 
 const part = "[A-Za-z0-9][A-Za-z0-9._-]{0,95}";
-const hubName = new RegExp(`^(?:hf:)?(${part}/${part})(?:@([A-Za-z0-9][A-Za-z0-9._/-]{0,95}))?$`);
+const hubName = new RegExp(`^hf:(${part}/${part})(?:@([A-Za-z0-9][A-Za-z0-9._/-]{0,95}))?$`);
 
-/** Reads `hf:owner/name`, `hf:owner/name@revision`, or the same without `hf:`; undefined for anything else. */
+/** Reads `hf:owner/name` or `hf:owner/name@revision`; undefined for anything else: without `hf:` a name is a path. */
 export function parseHubName(name: string): HubName | undefined {
   const match = hubName.exec(name);
   if (!match || match[1]!.includes("..") || match[2]?.includes("..")) return undefined;

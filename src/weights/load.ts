@@ -24,6 +24,7 @@ import { enlargeMixer } from "./mixer-resolution.js";
 import { requireFinite, toFloat32, weightDTypes } from "./numbers.js";
 import { type PositionResize, positionResizes, resizeLine, resizePositions } from "./positions.js";
 import { openSource } from "./sources.js";
+import { parseNetworkSpec } from "./spec.js";
 import type { StoredDType, TensorFile } from "./stored.js";
 
 /** A parameter of ours: float32, row-major. */
@@ -96,8 +97,9 @@ interface Opened extends Described {
 
 /**
  * Loads the weights that `name` stands for: a .safetensors or .npz file in any layout of `layouts`; a folder with
- * `model.safetensors` (or its index) and config.json; `hf:OWNER/NAME[@REVISION]`, or without `hf:` where no such path
- * exists; `augreg:NAME` (see `augRegFile`); `embedded:NAME`, a backbone of the package. All numbers come as float32.
+ * `model.safetensors` (or its index) and config.json; `hf:OWNER/NAME[@REVISION]`; `augreg:NAME` (see `augRegFile`);
+ * `embedded:NAME`, a backbone of the package. Settings may follow that files do not state (`?heads=4&layerNormEpsilon=1e-5`,
+ * see `networkOptions`); `options` go before them. All numbers come as float32.
  *
  * Throws WeightsError when there is nothing of that name, it is damaged or in no known layout, holds NaN or infinities,
  * does not fit the network (naming every missing, extra and mis-shaped tensor), or cannot be brought to the wanted images.
@@ -113,8 +115,9 @@ export async function loadWeights(name: string, options: LoadOptions = {}): Prom
       options.note?.(text);
     };
     let weights: Weights = { config, image, metadata, tensors };
-    if (options.image !== undefined) {
-      const [height, width] = typeof options.image === "number" ? [options.image, options.image] : options.image;
+    const wanted = options.image ?? parseNetworkSpec(name).size;
+    if (wanted !== undefined) {
+      const [height, width] = typeof wanted === "number" ? [wanted, wanted] : wanted;
       const method = options.positionResize ?? usualResize(layout, file.format);
       weights = resizeImages(weights, { height, width }, method, tell);
     }
@@ -148,18 +151,20 @@ export async function inspectWeights(
   };
 }
 
-async function openWeights(name: string, options: LoadOptions): Promise<Opened> {
+async function openWeights(spec: string, options: LoadOptions): Promise<Opened> {
+  const { name, ...said } = parseNetworkSpec(spec);
   const { file, description } = await openSource(name, { ...options.hub, ...(options.note && { note: options.note }) });
   try {
     const ours = describeOwn(file.metadata);
-    const given = options.sourceImage && { image: { height: options.sourceImage[0], width: options.sourceImage[1] } };
+    const sides = options.sourceImage ?? said.sourceImage;
+    const given = sides && { image: { height: sides[0], width: sides[1] } };
     const config = { ...description.hints.config, ...ours.hints.config };
     const hints: Hints = { ...description.hints, ...ours.hints, ...given, config };
     const { layout, reading } = recogniseLayout(file, hints);
     if (ours.family !== undefined && ours.family !== reading.family) {
       throw new WeightsError(`its metadata says it is a ${ours.family}; its tensors are those of a ${reading.family}`);
     }
-    const described = describeNetwork(reading, hints, options.config);
+    const described = describeNetwork(reading, hints, { ...said.config, ...options.config });
     const parameters = parametersOf(described.config, described.image);
     const { assignments, unplaced } = assign(parameters, reading.rows);
     requireMatch(reading, layout.name, described.config, assignments, unplaced);

@@ -2,6 +2,7 @@
 import { readFile, stat } from "node:fs/promises";
 import { WeightsError } from "./error.js";
 import type { Hints } from "./layouts/index.js";
+import { timmArguments } from "./timm-arguments.js";
 
 /** What is known of weights besides their numbers. Everything may be unknown. */
 export interface WeightsMetadata {
@@ -182,12 +183,14 @@ export function describeHuggingFace(config: Json, preprocessor: Json | undefined
   };
 }
 
-/** Reads the config.json that timm puts beside its weights. */
+/** Reads the config.json that timm puts beside its weights. Throws WeightsError for arguments of the network that are not known. */
 export function describeTimm(config: Json): Description {
   const pretrained = own(config, "pretrained_cfg");
   const from = (key: string): unknown => own(isObject(pretrained) ? pretrained : undefined, key) ?? own(config, key);
   const notes: string[] = [];
-  const image = sizeOf(from("input_size"));
+  const modelArguments = own(config, "model_args");
+  const settings = isObject(modelArguments) ? modelArguments : {};
+  const image = sizeOf(own(settings, "img_size")) ?? sizeOf(from("input_size"));
   const mean = numbers(from("mean")) ?? [0.5];
   const deviation = numbers(from("std")) ?? [0.5];
   const crop = positive(from("crop_pct")) ?? 1;
@@ -212,10 +215,14 @@ export function describeTimm(config: Json): Description {
       ...(licence !== undefined && { licence }),
       ...(architecture !== undefined && { source: `timm/${architecture}${tag === undefined ? "" : `.${tag}`}` }),
     },
-    hints: { ...(image && { image }) },
+    hints: { ...(image && { image }), ...timmArguments(architecture ?? "", settings) },
     notes,
   };
 }
+
+/** Is a config.json one of Hugging Face's or timm's, by what it says of itself? */
+export const isModelConfig = (config: Json): boolean =>
+  ["architecture", "model_type"].some((key) => Object.hasOwn(config, key));
 
 /** Reads the descriptions that lie in a folder beside weights: those of Hugging Face or of timm. */
 export function describeFolder(config: Json | undefined, preprocessor: Json | undefined): Description {

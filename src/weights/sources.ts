@@ -5,7 +5,7 @@ import { didYouMean } from "../text/nearest.js";
 import { embeddedFolder, embeddedPrefix } from "./embedded.js";
 import { WeightsError } from "./error.js";
 import { fetchAugReg, fetchHubModel, type HubOptions, parseHubName } from "./hub.js";
-import { type Description, describeFolder, readJson } from "./metadata.js";
+import { type Description, describeFolder, isModelConfig, readJson } from "./metadata.js";
 import { findAugReg } from "./published-augreg.js";
 import type { TensorFile } from "./stored.js";
 import { openShards, openTensorFile } from "./tensor-files.js";
@@ -74,7 +74,7 @@ export async function openSource(name: string, options: HubOptions): Promise<Ope
     }
     if (found) throw new WeightsError(`${name} is neither a file nor a folder`);
   }
-  const hub = (await looksLikePath(name)) ? undefined : parseHubName(name);
+  const hub = parseHubName(name);
   if (!hub) throw new WeightsError(`${name}: ${await whatIsMissing(name)}`);
   const folder = await fetchHubModel(hub, options);
   const description = await describeIn(folder);
@@ -82,24 +82,28 @@ export async function openSource(name: string, options: HubOptions): Promise<Ope
   return { file: await openFolder(folder), description: { ...description, metadata } };
 }
 
-/** A name in a folder that is there, or with the ending of a file, is a path that was mistyped rather than a model's name. */
-const looksLikePath = async (name: string) =>
-  !name.startsWith("hf:") && (/\.(npz|safetensors|json)$/.test(name) || (await isThere(dirname(name))) !== undefined);
-
 /** Does a name stand for weights of the package, the hub or the AugReg bucket, rather than for a path? */
-export async function isWeightsName(name: string): Promise<boolean> {
-  if (/^(embedded|hf|augreg):/.test(name)) return true;
-  return !(await isThere(name)) && !(await looksLikePath(name)) && parseHubName(name) !== undefined;
+export const isWeightsName = (name: string): boolean => /^(embedded|hf|augreg):/.test(name);
+
+/**
+ * A config.json describes `model.safetensors` and its parts, and the only file of weights in its folder where it says that it is
+ * Hugging Face's or timm's; one of something else is not read.
+ */
+async function describeBeside(path: string): Promise<Description> {
+  const folder = dirname(path);
+  if (/^model(-\d+-of-\d+)?\.safetensors$/.test(basename(path))) return await describeIn(folder);
+  const weights = (await readdir(folder)).filter((name) => name.endsWith(".safetensors"));
+  if (weights.length !== 1) return nothing;
+  const config = await readJson(join(folder, "config.json"));
+  return config && isModelConfig(config) ? await describeIn(folder) : nothing;
 }
 
-/** A file of a Hugging Face or timm folder is described by what lies beside it; a config.json of something else is not. */
-async function describeBeside(path: string): Promise<Description> {
-  if (!/^model(-\d+-of-\d+)?\.safetensors$/.test(basename(path))) return nothing;
-  return await describeIn(dirname(path));
-}
+/** Two names with a slash between them, as the hub's are. */
+const likeHubName = /^[\w.-]+\/[\w.-]+(@[\w./-]+)?$/;
 
 async function whatIsMissing(name: string): Promise<string> {
   const beside = await readdir(dirname(name)).catch(() => []);
   const meant = didYouMean(basename(name), beside);
-  return `there is no such file or folder${meant || ";"} Give a .safetensors or .npz file, a folder with model.safetensors, embedded:NAME, hf:OWNER/NAME, or augreg:NAME`;
+  const hub = likeHubName.test(name) ? ` A model of the hub is named hf:${name}.` : "";
+  return `there is no such file or folder${meant || ";"} Give a .safetensors or .npz file, a folder with model.safetensors, embedded:NAME, hf:OWNER/NAME, or augreg:NAME.${hub}`;
 }

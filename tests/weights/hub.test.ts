@@ -6,6 +6,7 @@ import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { readNetwork } from "../../src/train/index.js";
 import {
   augRegFile,
   cacheFolder,
@@ -142,12 +143,22 @@ describe("a model of the hub", () => {
       },
     });
     const asked = state.requests.length;
-    for (const name of ["hf:some/vit", "some/vit", "some/vit@main"]) {
-      const again = await loadWeights(name, hub({ endpoint: "http://127.0.0.1:1", offline: name.startsWith("hf:") }));
+    for (const name of ["hf:some/vit", "hf:some/vit@main"]) {
+      const again = await loadWeights(name, hub({ endpoint: "http://127.0.0.1:1", offline: name === "hf:some/vit" }));
       expect(await logits(again)).toEqual(await logits(loaded));
     }
     expect(state.requests.length).toBe(asked);
   });
+
+  test.each(["some/vit", "phtos/net", "some/vit@main"])(
+    "the path %s that is mistyped is fetched from nowhere",
+    async (name) => {
+      const message = new RegExp(`no (such file or folder|")[\\s\\S]*named hf:${name}`);
+      await expect(loadWeights(name, hub())).rejects.toThrow(message);
+      await expect(readNetwork(name)).rejects.toThrow(message);
+      expect(state.requests).toEqual([]);
+    },
+  );
 
   test("a revision has a place of its own, and the newest is asked for on request", async () => {
     await loadWeights("hf:some/vit@v1", hub());
@@ -172,50 +183,50 @@ describe("a model of the hub", () => {
       "part-1.safetensors": part(1),
       "README.md": Buffer.from("not wanted"),
     };
-    await loadWeights("some/vit", hub());
+    await loadWeights("hf:some/vit", hub());
     expect(existsSync(join(cache, "hub", "some--vit", "main", "README.md"))).toBe(false);
-    expect((await loadWeights("some/vit", hub({ offline: true }))).tensors.size).toBe(vit.tensors.size);
+    expect((await loadWeights("hf:some/vit", hub({ offline: true }))).tensors.size).toBe(vit.tensors.size);
   });
 
   test("an index that leads out of the folder fetches nothing", async () => {
     const weight_map = { a: "../../../evil.safetensors" };
     state.files = { "model.safetensors.index.json": Buffer.from(JSON.stringify({ weight_map })) };
-    await expect(loadWeights("some/vit", hub())).rejects.toThrow(/leads out of/);
+    await expect(loadWeights("hf:some/vit", hub())).rejects.toThrow(/leads out of/);
     expect(readdirSync(join(cache, "hub", "some--vit"))).toEqual([]);
   });
 
   test("what does not match its checksum is not kept", async () => {
     state.wrong = "flipped";
-    await expect(loadWeights("some/vit", hub())).rejects.toThrow(
+    await expect(loadWeights("hf:some/vit", hub())).rejects.toThrow(
       /does not match the checksum of its source; nothing is kept/,
     );
     expect(readdirSync(join(cache, "hub", "some--vit"))).toEqual([]);
   });
 
   test("a failed refresh leaves what was there", async () => {
-    const loaded = await loadWeights("some/vit", hub());
+    const loaded = await loadWeights("hf:some/vit", hub());
     state.commit = "c".repeat(40);
     state.wrong = "flipped";
-    await expect(loadWeights("some/vit", hub({ refresh: true }))).rejects.toThrow(/checksum/);
-    expect(await logits(await loadWeights("some/vit", hub({ offline: true })))).toEqual(await logits(loaded));
+    await expect(loadWeights("hf:some/vit", hub({ refresh: true }))).rejects.toThrow(/checksum/);
+    expect(await logits(await loadWeights("hf:some/vit", hub({ offline: true })))).toEqual(await logits(loaded));
   });
 
   test("a damaged cache is noticed, told and fetched again", async () => {
-    await loadWeights("some/vit", hub());
+    await loadWeights("hf:some/vit", hub());
     const path = join(cache, "hub", "some--vit", "main", "model.safetensors");
     const damaged = readFileSync(path);
     damaged[damaged.length - 3]! ^= 4;
     writeFileSync(path, damaged);
     const told: string[] = [];
-    await expect(loadWeights("some/vit", hub({ offline: true }))).rejects.toThrow(
+    await expect(loadWeights("hf:some/vit", hub({ offline: true }))).rejects.toThrow(
       /is not in the cache .* nothing is fetched offline/,
     );
-    await loadWeights("some/vit", { ...hub(), note: (text) => told.push(text) });
+    await loadWeights("hf:some/vit", { ...hub(), note: (text) => told.push(text) });
     expect(told[0]).toMatch(
       /the cache is damaged: .*model\.safetensors does not match its checksum; it is fetched again/,
     );
     truncateSync(path, 10);
-    await loadWeights("some/vit", { ...hub(), note: (text) => told.push(text) });
+    await loadWeights("hf:some/vit", { ...hub(), note: (text) => told.push(text) });
     expect(told.join()).toMatch(/has 10 bytes instead of/);
   });
 
@@ -227,17 +238,18 @@ describe("a model of the hub", () => {
     );
     await expect(loadWeights("hf:some/vit", hub({ offline: true }))).rejects.toThrow(/nothing is fetched offline/);
     state.files = { "pytorch_model.bin": Buffer.from("x") };
-    await expect(loadWeights("some/vit", hub())).rejects.toThrow(/has neither model\.safetensors nor an \.npz file/);
+    await expect(loadWeights("hf:some/vit", hub())).rejects.toThrow(/has neither model\.safetensors nor an \.npz file/);
   });
 
   test.each<[string, object | undefined]>([
     ["hf:google/vit-base-patch16-224", { repository: "google/vit-base-patch16-224", revision: "main" }],
-    ["timm/vit_tiny.augreg@refs/pr/1", { repository: "timm/vit_tiny.augreg", revision: "refs/pr/1" }],
+    ["hf:timm/vit_tiny.augreg@refs/pr/1", { repository: "timm/vit_tiny.augreg", revision: "refs/pr/1" }],
     ["hf:a/../b", undefined],
-    ["a/b@..", undefined],
+    ["hf:a/b@..", undefined],
+    ["some/vit", undefined],
     ["hf:one", undefined],
-    ["./a/b", undefined],
-    ["a/b/c", undefined],
+    ["hf:./a/b", undefined],
+    ["hf:a/b/c", undefined],
   ])("the name %s", (name, expected) => {
     expect(parseHubName(name)).toEqual(expected);
   });

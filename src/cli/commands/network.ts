@@ -13,7 +13,14 @@ import {
   type TrainedNetwork,
 } from "../../train/index.js";
 import { type Backbone, openBackbone } from "../../transfer/index.js";
-import { defaultBackbone, embeddedBackbones, embeddedPrefix, type Weights, withClasses } from "../../weights/index.js";
+import {
+  defaultBackbone,
+  embeddedBackbones,
+  embeddedPrefix,
+  splitSpec,
+  type Weights,
+  withClasses,
+} from "../../weights/index.js";
 import { UsageError, wholeNumber, wholeNumbers } from "../words.js";
 
 export interface NetworkArguments {
@@ -111,7 +118,11 @@ export async function readForWriting(
   args: { readonly network: string; readonly "image-size"?: string | undefined; readonly classes?: string | undefined },
   note: (text: string) => void,
 ): Promise<{ network: TrainedNetwork; weights: Weights }> {
-  const image = args["image-size"] === undefined ? {} : { image: imageSize(args["image-size"]) };
+  const asked = args["image-size"];
+  if (asked !== undefined && splitSpec(args.network).options.some(([name]) => name === "size")) {
+    throw new UsageError(`${args.network} states a size, and --image-size ${asked} is given; leave one away`);
+  }
+  const image = asked === undefined ? {} : { image: imageSize(asked) };
   const network = await readNetwork(args.network, { note, ...image });
   const whole = asWeights(network);
   const weights = args.classes === undefined ? whole : withClasses(whole, wholeNumber(args.classes, "classes"), note);

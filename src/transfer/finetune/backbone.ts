@@ -5,17 +5,17 @@ import { readNetwork, type TrainedNetwork } from "../../train/index.js";
 import { TransferError } from "../method.js";
 
 /**
- * Reads the network at a path that can be trained on: a run folder, weights, a hub name (see `readNetwork`, whose errors it
+ * Reads the network at a path that can be trained on: a run folder, weights, `hf:OWNER/NAME` (see `readNetwork`, whose errors it
  * throws). Throws TransferError for an ONNX file, whose parameters are constants of a graph.
  */
 export async function readTrainable(path: string, note?: (text: string) => void): Promise<TrainedNetwork> {
   if (isOnnx(path))
     throw new TransferError(
-      `${path} is an ONNX file: it can be run but not trained. Put a classifier on its features with \`fovea fit photos/ --backbone ${path}\`, or fine-tune the weights it was exported from (a run folder, .safetensors, .npz, a hub name)`,
+      `${path} is an ONNX file: it can be run but not trained. Put a classifier on its features with \`fovea fit photos/ --backbone ${path}\`, or fine-tune the weights it was exported from (a run folder, .safetensors, .npz, hf:OWNER/NAME)`,
     );
   if (/^pixels:/.test(path) && !existsSync(path))
     throw new TransferError(
-      `${path} has nothing to train; put a classifier on the pixels with \`fovea fit photos/ --backbone ${path}\`, or fine-tune a network (a run folder, .safetensors, .npz, a hub name)`,
+      `${path} has nothing to train; put a classifier on the pixels with \`fovea fit photos/ --backbone ${path}\`, or fine-tune a network (a run folder, .safetensors, .npz, hf:OWNER/NAME)`,
     );
   return await readNetwork(path, note ? { note } : {});
 }

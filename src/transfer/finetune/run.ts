@@ -25,7 +25,7 @@ import { vtabLightSweep } from "./vtab.js";
 
 export interface FineTuneOptions {
   readonly rule: FineTuningRule;
-  /** A run folder, weights or a hub name. */
+  /** A run folder, weights or `hf:OWNER/NAME`. */
   readonly backbone: string;
   readonly train: ImageSource;
   readonly test: ImageSource;
