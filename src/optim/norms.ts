@@ -1,5 +1,5 @@
 // Norms of gradients; the sum of squares of a tensor is worked out once, whoever asks for it.
-import { add, multiply, reduceSum, scalar, sqrt, type Tensor } from "../graph/index.js";
+import { add, elementCount, multiply, reduceSum, reshape, scalar, slice, sqrt, type Tensor } from "../graph/index.js";
 
 const squares = new WeakMap<Tensor, Tensor>();
 
@@ -7,9 +7,33 @@ const squares = new WeakMap<Tensor, Tensor>();
 export function squareSum(tensor: Tensor): Tensor {
   const known = squares.get(tensor);
   if (known) return known;
-  const sum = reduceSum(multiply(tensor, tensor));
+  const sum = sumByParts(multiply(tensor, tensor));
   squares.set(tensor, sum);
   return sum;
+}
+
+const longestPart = 1024;
+const shortestPart = 32;
+
+/**
+ * The sum of all entries, taken part by part: sums of at most 1,024 entries, then sums of those. The runtime adds up a whole tensor in a few float32
+ * registers, which stop growing when what is added falls below half of their last digit: of 21,843 x 1,280 squares that
+ * lost 2.5e-3. In parts the rounding stays below 1e-6, and no pass over the tensor is added.
+ */
+function sumByParts(tensor: Tensor): Tensor {
+  const count = elementCount(tensor.shape);
+  if (count <= longestPart) return reduceSum(tensor);
+  const part = largestDivisor(count, longestPart);
+  if (part >= shortestPart) return sumByParts(reduceSum(reshape(tensor, [count / part, part]), 1));
+  const whole = count - (count % longestPart);
+  const flat = reshape(tensor, [count]);
+  return add(sumByParts(slice(flat, [0], [whole])), reduceSum(slice(flat, [whole], [count])));
+}
+
+function largestDivisor(count: number, most: number): number {
+  let divisor = most;
+  while (count % divisor !== 0) divisor--;
+  return divisor;
 }
 
 /** The root of the sum of squares of one tensor. */
