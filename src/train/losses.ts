@@ -19,11 +19,20 @@ export type LossName = "softmax" | "sigmoid";
 /** Targets [N, K] of integer labels [N]: 1 for the class and 0 elsewhere. */
 export const targetsOf = (labels: Tensor, classes: number): Tensor => oneHot(labels, classes);
 
-/** Targets [N, K] with 1 turned to 1 - e and 0 to e / (K - 1) (papers.md 5.4, weighted_softmax_xent). */
-export function smoothTargets(targets: Tensor, smoothing: number): Tensor {
+/**
+ * What label smoothing e is shared among. "others": every class but the label's gets e / (K - 1), and the label keeps 1 - e, as in big_vision's
+ * `weighted_softmax_xent`. "all": every class gets e / K, and the label keeps 1 - e + e / K, as in Szegedy et al. (arXiv:1512.00567, section 7),
+ * PyTorch's `cross_entropy`, timm and Keras. "all" with e equals "others" with e (K - 1) / K.
+ */
+export const smoothingKinds = ["others", "all"] as const;
+export type SmoothingKind = (typeof smoothingKinds)[number];
+
+/** Targets [N, K] whose rows sum to 1, smoothed by e (`SmoothingKind`); rows of several labels are smoothed likewise. */
+export function smoothTargets(targets: Tensor, smoothing: number, over: SmoothingKind = "others"): Tensor {
   if (smoothing === 0) return targets;
-  const off = smoothing / (targets.shape.at(-1)! - 1);
-  return add(scale(targets, 1 - smoothing - off), off);
+  const classes = targets.shape.at(-1)!;
+  const off = over === "all" ? smoothing / classes : smoothing / (classes - 1);
+  return add(scale(targets, over === "all" ? 1 - smoothing : 1 - smoothing - off), off);
 }
 
 /** -sum over classes of target log softmax(logits): [N, K] and [N, K] give [N]. */

@@ -65,6 +65,50 @@ test("smoothed targets are 1 - e and e / (K - 1), and sum to 1", async () => {
   expect(await value(targetsOf(labelsOf(1, 0), 2))).toEqual([0, 1, 1, 0]);
 });
 
+test("smoothed over all classes the loss is PyTorch's cross_entropy(..., label_smoothing=0.1)", async () => {
+  const logits = g.constant([2, -1, 0.5, 0, 0, 3, 1, -2], [2, 4]);
+  // torch 1.13, float64, reduction="none": labels 0 and 2, then these vectors of targets
+  const ofLabels = [0.504849582389822, 2.2255153626167146];
+  const vectors = g.constant([0.7, 0.3, 0, 0, 0, 0.2, 0.8, 0], [2, 4]);
+  const ofVectors = [1.314849582389822, 1.8655153626167147];
+  const all = await value(softmaxCrossEntropy(logits, smoothTargets(targetsOf(labelsOf(0, 2), 4), 0.1, "all")));
+  const mixed = await value(softmaxCrossEntropy(logits, smoothTargets(vectors, 0.1, "all")));
+  ofLabels.forEach((golden, i) => {
+    expect(all[i]).toBeCloseTo(golden, 6);
+  });
+  ofVectors.forEach((golden, i) => {
+    expect(mixed[i]).toBeCloseTo(golden, 6);
+  });
+  // the same e over the other classes alone smooths K / (K - 1) times as much
+  const others = await value(softmaxCrossEntropy(logits, smoothTargets(targetsOf(labelsOf(0, 2), 4), 0.075)));
+  ofLabels.forEach((golden, i) => {
+    expect(others[i]).toBeCloseTo(golden, 6);
+  });
+});
+
+test("a recipe chooses what label smoothing is shared among", async () => {
+  const smoothed = (settings: object) =>
+    threeSteps({ objective: { name: "softmax", labelSmoothing: 0.3, ...settings } });
+  const [others, named, all] = [
+    await smoothed({}),
+    await smoothed({ labelSmoothingOver: "others" }),
+    await smoothed({ labelSmoothingOver: "all" }),
+  ];
+  expect(named).toEqual(others);
+  expect(all).not.toEqual(others);
+  expect(() =>
+    resolveRecipe(
+      tinyRecipe("unused", {
+        objective: {
+          name: "softmax",
+          labelSmoothing: 0.1,
+          labelSmoothingOver: "each",
+        } as object as RecipeInput["objective"],
+      }),
+    ),
+  ).toThrow(/labelSmoothingOver: expected "others", e \/ \(K - 1\) each, or "all"/);
+});
+
 test("logits and targets that do not fit are named with their shapes", () => {
   for (const loss of Object.values(losses)) {
     expect(() => loss(g.input("a", "float32", [2, 3]), g.input("b", "float32", [2, 4]))).toThrow(

@@ -5,14 +5,16 @@ import { input, reduceMean, type Tensor } from "../../graph/index.js";
 import { model as network, requireClassifier } from "../../models/index.js";
 import type { Feeds, Results } from "../../runtime/index.js";
 import { argmax } from "../argmax.js";
-import { type LossName, losses, smoothTargets, targetsOf } from "../losses.js";
+import { type LossName, losses, type SmoothingKind, smoothTargets, targetsOf } from "../losses.js";
 import { drawMixup, mixImages } from "../mixup.js";
 import type { Objective, ObjectiveContext, ObjectiveEvaluation } from "./objective.js";
 
 export interface ClassificationSettings {
   readonly loss: LossName;
-  /** Share of the target that goes to the other classes (papers.md 5.4, weighted_softmax_xent). */
+  /** Share of the target that is spread over classes. */
   readonly labelSmoothing: number;
+  /** Over which classes; default: "others". */
+  readonly labelSmoothingOver?: SmoothingKind;
 }
 
 /** What a classifier needs to know of its run. */
@@ -29,9 +31,8 @@ export function classification(settings: ClassificationSettings, context: Classi
     inputs: { image: input("image", "float32", [batchSize, ...sides]), ...target },
     trace: (scope, part) => {
       const { logits } = network(scope, part["image"]!, model);
-      return {
-        loss: reduceMean(losses[settings.loss](logits!, smoothTargets(targets(part), settings.labelSmoothing))),
-      };
+      const smoothed = smoothTargets(targets(part), settings.labelSmoothing, settings.labelSmoothingOver);
+      return { loss: reduceMean(losses[settings.loss](logits!, smoothed)) };
     },
     feeds: ({ train }, random): Feeds => {
       const { targets: vectors, ...label } = feeds(train);

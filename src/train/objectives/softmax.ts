@@ -1,12 +1,18 @@
-// Softmax cross-entropy: -sum over classes of y log softmax(z), mean over the batch (papers.md 5.4, softmax_xent). With
-// smoothing e the label's target is 1 - e and every other class's e / (K - 1).
+// Softmax cross-entropy: -sum over classes of y log softmax(z), mean over the batch (papers.md 5.4, softmax_xent). With label
+// smoothing e the label's target is 1 - e and every other class's e / (K - 1), as in big_vision; with `labelSmoothingOver: "all"` it is
+// 1 - e + e / K and e / K, as in PyTorch, timm and Keras.
 import { z } from "zod";
+import { smoothingKinds } from "../losses.js";
 import { classification } from "./classification.js";
 import type { ObjectiveKind } from "./objective.js";
 
 export const softmaxSchema = z.strictObject({
   name: z.literal("softmax"),
   labelSmoothing: z.number().min(0).lt(1).default(0),
+  /** Default: "others". */
+  labelSmoothingOver: z
+    .enum(smoothingKinds, { error: 'expected "others", e / (K - 1) each, or "all", e / K each' })
+    .optional(),
 });
 
 export const softmax: ObjectiveKind<z.output<typeof softmaxSchema>> = {
@@ -15,5 +21,6 @@ export const softmax: ObjectiveKind<z.output<typeof softmaxSchema>> = {
   probabilities: "softmax",
   mixes: true,
   judgesSingly: true,
-  open: ({ labelSmoothing }, context) => classification({ loss: "softmax", labelSmoothing }, context),
+  open: ({ labelSmoothing, labelSmoothingOver }, context) =>
+    classification({ loss: "softmax", labelSmoothing, labelSmoothingOver }, context),
 };
