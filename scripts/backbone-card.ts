@@ -2,6 +2,7 @@
 import { basename } from "node:path";
 import type { BackboneRow, BackbonesBench } from "../src/bench/index.js";
 import type { CorruptionReport } from "../src/bench/robustness/index.js";
+import { threadsInWords } from "../src/text/format.js";
 import { markdownTable } from "../src/text/markdown-table.js";
 import type { Weights } from "../src/weights/index.js";
 
@@ -182,7 +183,7 @@ function figuresOf({ protocol, sets, backbones }: BackbonesBench, own: string, r
     ...sets.map(({ name }) => accuracies(row.sets[name]!)),
   ]);
   return [
-    `Few-shot accuracy in per cent from ${protocol.shots.join(" / ")} examples a class (mean and standard deviation over ${protocol.seeds} draws; up to ${protocol.testImages} test images a set), by \`npx fovea bench backbones\`, with ${protocol.threads} ${protocol.threads === 1 ? "thread" : protocol.threads === "all cores" ? "" : "threads"}:`,
+    `Few-shot accuracy in per cent from ${protocol.shots.join(" / ")} examples a class (mean and standard deviation over ${protocol.seeds} draws; up to ${protocol.testImages} test images a set), by \`npx fovea bench backbones\`, with ${threadsInWords(protocol.threads)}:`,
     "",
     markdownTable(head, rows),
     "",

@@ -8,6 +8,7 @@ import { mkdir, readdir, readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { openSource, stratifiedSample } from "../data/index.js";
 import { writeFileAtomically } from "../files/atomic.js";
+import { availableThreads } from "../runtime/index.js";
 import { type Backbone, embedDrawn, embedSource, fewShot, openBackbone } from "../transfer/index.js";
 import { measureRates } from "./backbone-rates.js";
 
@@ -63,7 +64,7 @@ export interface BackbonesBench {
     readonly shots: readonly number[];
     readonly seeds: number;
     readonly testImages: number;
-    readonly threads: number | "all cores";
+    readonly threads: number;
   };
   readonly sets: readonly { readonly name: string; readonly classes: number; readonly tested: number }[];
   readonly backbones: readonly BackboneRow[];
@@ -121,7 +122,7 @@ export async function benchBackbones(options: BackbonesBenchOptions): Promise<Ba
         shots: options.shots,
         seeds: options.seeds,
         testImages: options.testImages,
-        threads: threads ?? "all cores",
+        threads: threads ?? availableThreads(),
       },
       sets: names.map((name) => {
         const { classes, tested } = found.get(first!)![name]!;

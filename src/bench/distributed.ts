@@ -1,10 +1,11 @@
 // Training divided over ranks beside training in one process, with as many threads in all, each in processes of its own.
 import { spawn } from "node:child_process";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
-import { availableParallelism, tmpdir } from "node:os";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseModelName } from "../models/index.js";
+import { availableThreads } from "../runtime/index.js";
 import { launchOf, type RecipeInput, readMetrics } from "../train/index.js";
 
 export interface DistributedBenchOptions {
@@ -49,7 +50,7 @@ const warmUp = 3;
  */
 export async function benchDistributed(options: DistributedBenchOptions): Promise<DistributedBench> {
   const { model, imageSize, batchSize, steps, ranks, onProgress } = options;
-  const threads = options.threads ?? availableParallelism();
+  const threads = options.threads ?? availableThreads();
   if (launchOf()) throw new Error("this command starts the ranks itself; run it without mpiexec");
   if (steps < warmUp + 2) throw new RangeError(`give at least ${warmUp + 2} steps, not ${steps}`);
   if (threads % ranks !== 0) {

@@ -3,7 +3,7 @@ import { type ExportOptions, exportedGraph } from "../export/index.js";
 import { encodeOnnx, input, type OnnxGraph } from "../graph/index.js";
 import { type ModelConfig, model, parseModelName } from "../models/index.js";
 import { initialValue, Scope } from "../nn/index.js";
-import { openSession, type Session } from "../runtime/index.js";
+import { availableThreads, openSession, type Session } from "../runtime/index.js";
 import { asWeights, readNetwork } from "../train/read-network.js";
 import { usualPreprocessing, type Weights } from "../weights/index.js";
 import { largestOfRows, nearestMeanHead, type RealImages, realImages } from "./inference-images.js";
@@ -30,7 +30,7 @@ export interface InferenceBench {
   readonly model: string;
   readonly imageSize: readonly [number, number];
   readonly parameters: number;
-  readonly threads: number | "all cores";
+  readonly threads: number;
   readonly rounds: number;
   /** Largest difference of our logits from the converter's graph, over the largest logit. */
   readonly difference: number | undefined;
@@ -109,7 +109,7 @@ export async function benchInference(options: InferenceBenchOptions): Promise<In
       model: options.model,
       imageSize: [weights.image.height, weights.image.width],
       parameters: [...weights.tensors.values()].reduce((sum, { data }) => sum + data.length, 0),
-      threads: threads ?? "all cores",
+      threads: threads ?? availableThreads(),
       rounds,
       ...(await agreementOf(sessions, testing!, size, source)),
       batches,

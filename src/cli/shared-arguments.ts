@@ -9,7 +9,7 @@ export const source = {
 export const threads = {
   type: "string",
   valueHint: "n",
-  description: "Threads of ONNX Runtime; one a core when left out",
+  description: "Threads of ONNX Runtime; the cores (or the quota) of this process when left out",
 } as const;
 export const device = {
   type: "string",

@@ -21,7 +21,7 @@ export interface CompiledProgram {
 
 export interface EngineOptions {
   readonly device: Device;
-  readonly threads?: number;
+  readonly threads: number;
   readonly profilePrefix?: string;
 }
 

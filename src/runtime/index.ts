@@ -5,3 +5,4 @@ export { evaluate } from "./evaluate.js";
 export { compileOnnx, inspectOnnx, type OnnxFile, OnnxFileError, readOnnxFile } from "./onnx-file.js";
 export { type CompileOptions, compile, type Program, type ProgramFunction, type ProgramSource } from "./program.js";
 export { openSession, type Session, type SessionOptions, writeModelFiles } from "./session.js";
+export { availableThreads, threadsEach } from "./threads.js";

@@ -36,7 +36,12 @@ export async function readOnnxFile(path: string): Promise<OnnxFile> {
 export async function inspectOnnx(path: string, bytes: Uint8Array): Promise<OnnxFile> {
   let session: InferenceSession;
   try {
-    session = await InferenceSession.create(bytes, { graphOptimizationLevel: "disabled", logSeverityLevel: 4 });
+    session = await InferenceSession.create(bytes, {
+      graphOptimizationLevel: "disabled",
+      logSeverityLevel: 4,
+      // nothing is run
+      intraOpNumThreads: 1,
+    });
   } catch (error) {
     const [reason] = (error as Error).message.split("\n");
     throw new OnnxFileError(`${path} cannot be opened as an ONNX model: ${reason}`, { cause: error });

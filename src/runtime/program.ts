@@ -22,6 +22,7 @@ import {
   type Feeds,
   type Results,
 } from "./engine.js";
+import { availableThreads } from "./threads.js";
 
 /** One function of a program: what it takes, what it returns, and which state it replaces. */
 export interface ProgramFunction {
@@ -42,7 +43,7 @@ export interface ProgramSource {
 
 export interface CompileOptions {
   readonly device?: Device;
-  /** Threads inside one operation; the runtime's choice when left out. */
+  /** Threads inside one operation; default `availableThreads()`. */
   readonly threads?: number;
   /** Run in the calling thread (which every run then blocks) and not in a worker. */
   readonly inThread?: boolean;
@@ -53,6 +54,8 @@ export interface CompileOptions {
 /** A compiled program. Runs are taken one after the other, in the order they were asked for. */
 export interface Program {
   readonly device: Device;
+  /** Threads inside one operation. */
+  readonly threads: number;
   /** Names and types of the state. */
   readonly state: Readonly<Record<string, TensorType>>;
   /** Seconds spent writing the graphs and opening the sessions. */
@@ -151,9 +154,10 @@ export async function startProgram(
 ): Promise<Program> {
   const device = options.device ?? "cpu";
   const written = performance.now();
+  const threads = options.threads ?? availableThreads();
   const engineOptions = {
     device,
-    ...(options.threads !== undefined && { threads: options.threads }),
+    threads,
     ...(options.profilePrefix !== undefined && { profilePrefix: options.profilePrefix }),
   };
   const engine: Remote = options.inThread
@@ -171,6 +175,7 @@ export async function startProgram(
   );
   return {
     device,
+    threads,
     state: compiled.state,
     nodes,
     seconds: { write: (written - started) / 1000, compile: (performance.now() - written) / 1000 },

@@ -6,10 +6,11 @@ import { join } from "node:path";
 import { InferenceSession, Tensor as RuntimeTensor } from "onnxruntime-node";
 import { freeSide, type NumericArray, type OnnxModel, type TensorType } from "../graph/index.js";
 import { type Device, explainDeviceFailure } from "./devices.js";
+import { availableThreads } from "./threads.js";
 
 export interface SessionOptions {
   readonly device?: Device;
-  /** Threads inside one operation; the runtime's choice (the physical cores) when left out. */
+  /** Threads inside one operation; default `availableThreads()`. */
   readonly threads?: number;
   /** Writes the runtime's own trace to files with this prefix; `close` finishes it. */
   readonly profilePrefix?: string;
@@ -116,7 +117,8 @@ function sessionOptions(device: Device, options: SessionOptions): InferenceSessi
     enableMemPattern: false,
     graphOptimizationLevel: "all",
     logSeverityLevel: 3,
-    ...(options.threads !== undefined && { intraOpNumThreads: options.threads }),
+    // always: by itself the runtime may take one core of two (threads.ts)
+    intraOpNumThreads: options.threads ?? availableThreads(),
     ...(options.profilePrefix !== undefined && { enableProfiling: true, profileFilePrefix: options.profilePrefix }),
     ...(options.keepOnDevice &&
       device === "webgpu" && {

@@ -38,3 +38,6 @@ export function formatBytes(bytes: number): string {
 export function formatCount(count: number): string {
   return scaled(count, 1000, ["", "k", "M", "G", "T", "P", "E"], "");
 }
+
+/** `1 thread`, `2 threads`. */
+export const threadsInWords = (threads: number): string => `${threads} ${threads === 1 ? "thread" : "threads"}`;

@@ -9,7 +9,7 @@ import { preprocessingOfViews, type TestViews } from "./test-views.js";
 
 export interface OpenModelOptions extends ReadNetworkOptions {
   readonly device?: Device;
-  /** Threads inside one operation; the runtime's choice when left out. */
+  /** Threads inside one operation; default `availableThreads()`. */
   readonly threads?: number;
   /** Images a run of the program takes; 32 when left out. */
   readonly batchSize?: number;

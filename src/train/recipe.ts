@@ -116,6 +116,7 @@ export const recipeSchema = z
      */
     onNotFinite: z.enum(["stop", "skip", "rollback"]).default("stop"),
     device: z.enum(["cpu", "webgpu", "cuda"]).default("cpu"),
+    /** Threads inside one operation; by default all cores, or a share of them among ranks. The run's `recipe.json` states the number used. */
     threads: count.optional(),
     /** Folder of the run; `runs/NAME` when left out. */
     output: z.string().min(1).optional(),

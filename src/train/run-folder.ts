@@ -3,7 +3,7 @@ import { existsSync } from "node:fs";
 import { readdir, readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { type LoadedCheckpoint, latestCheckpoint, listCheckpoints, type Score } from "./checkpoint.js";
-import { resolvedRecipeFile, saveRecipe } from "./load-recipe.js";
+import { loadRecipe, resolvedRecipeFile, saveRecipe } from "./load-recipe.js";
 import { type Recipe, recipeDifferences, resolveRecipe } from "./recipe.js";
 import { TrainError } from "./train-error.js";
 
@@ -22,7 +22,8 @@ export async function inspectFolder(
     const before = await readFile(recipePath, "utf8").catch(() => undefined);
     if (before === undefined)
       throw new TrainError(`there is no run to resume in ${folder}; start one without --resume`);
-    const changed = recipeDifferences(resolveRecipe(JSON.parse(before), recipePath), recipe);
+    const saved = resolveRecipe(JSON.parse(before), recipePath);
+    const changed = recipeDifferences(saved, { ...recipe, threads: recipe.threads ?? saved.threads });
     if (changed.length > 0) {
       throw new TrainError(
         `the run in ${folder} was started with other settings; resume with the same ones, or start anew with another --output:\n${changed.map((line) => `  ${line}`).join("\n")}`,
@@ -32,6 +33,12 @@ export async function inspectFolder(
   }
   if (!options.overwrite) await requireNoRun(folder);
   return undefined;
+}
+
+/** The number of threads that the run in a folder computes with; undefined where there is none, and for a run of several ranks. */
+export async function savedThreads(folder: string): Promise<number | undefined> {
+  const path = join(folder, resolvedRecipeFile);
+  return existsSync(path) ? (await loadRecipe(path)).threads : undefined;
 }
 
 /** Throws TrainError where a folder holds a run that has saved something. */

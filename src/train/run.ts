@@ -309,7 +309,7 @@ export class Run {
 
   private async save(evaluated: EvaluationResult | undefined): Promise<void> {
     if (!this.files) return;
-    const { program, training, recipe, folder, streams } = this.parts;
+    const { program, training, recipe, folder, streams, communicator } = this.parts;
     const state = await program.readState();
     // A loss that is still a number may have gradients that are not: such a state must not replace a good checkpoint.
     const broken = Object.entries(state).find(([, values]) => !allFinite(values))?.[0];
@@ -329,6 +329,8 @@ export class Run {
       loss: this.loss,
       ...(training.scalesLoss && { lossScale: { ...this.lossScale } }),
       classNames: streams.train.classNames,
+      threads: program.threads,
+      ranks: communicator.size,
     };
     await saveCheckpoint(
       checkpointFolder(folder),

@@ -1,6 +1,14 @@
 // Trains by a recipe: opens what it names, builds and compiles the program, and hands them to a run.
 import type { ImageSource } from "../data/index.js";
-import { compile, type Device, type Feeds, type Program, type ProgramSource, parseDevice } from "../runtime/index.js";
+import {
+  availableThreads,
+  compile,
+  type Device,
+  type Feeds,
+  type Program,
+  type ProgramSource,
+  parseDevice,
+} from "../runtime/index.js";
 import type { LoadedCheckpoint } from "./checkpoint.js";
 import {
   agree,
@@ -20,7 +28,7 @@ import { prepareTraining } from "./prepare.js";
 import { canonicalJson, type Recipe, type RecipePart } from "./recipe.js";
 import { firstState } from "./restore.js";
 import { Run } from "./run.js";
-import { inspectFolder, prepareFolder, runFolder } from "./run-folder.js";
+import { inspectFolder, prepareFolder, runFolder, savedThreads } from "./run-folder.js";
 import type { RunParts } from "./run-parts.js";
 import { TrainError } from "./train-error.js";
 
@@ -71,9 +79,9 @@ export async function train(recipe: Recipe, options: TrainOptions = {}): Promise
   const { communicator = single } = options;
   const { size } = communicator;
   const first = communicator.rank === 0;
-  const threads = recipe.threads ?? (size > 1 ? await threadsPerRank(communicator) : undefined);
-  const local = { ...recipe, ...(threads !== undefined && { threads }) };
   const folder = runFolder(recipe);
+  const threads = await threadsOf(recipe, folder, communicator, options.resume === true);
+  const local = { ...recipe, threads };
   const owned: ImageSource[] = [];
   const open = async (given: ImageSource | undefined, part: RecipePart, purpose: "train" | "evaluation") => {
     if (given) return given;
@@ -114,10 +122,7 @@ export async function train(recipe: Recipe, options: TrainOptions = {}): Promise
           ? await startFrom(prepared.training, initialWeights, prepared.plan.training, (text) => notes.push(text))
           : prepared.training;
       const device: Device = parseDevice(recipe.device);
-      program = await compile(used(training.source, evaluationSource !== undefined), {
-        device,
-        ...(threads !== undefined && { threads }),
-      });
+      program = await compile(used(training.source, evaluationSource !== undefined), { device, threads });
       if (first) state = firstState(training, loaded);
       return {
         ...prepared,
@@ -136,7 +141,7 @@ export async function train(recipe: Recipe, options: TrainOptions = {}): Promise
     );
     run = await agree(communicator, async () => {
       // Only now, when all that could be refused was: a run that is replaced is not lost to a mistyped source.
-      if (first && !options.resume) await prepareFolder(recipe, folder);
+      if (first && !options.resume) await prepareFolder(size > 1 ? recipe : local, folder);
       return await Run.start({ recipe, folder, ...parts, restored, communicator, options });
     });
     try {
@@ -152,6 +157,16 @@ export async function train(recipe: Recipe, options: TrainOptions = {}): Promise
     await objective?.close?.();
     for (const source of owned) await source.close();
   }
+}
+
+/**
+ * How many threads this process computes with: as the recipe says; else those of the run that is resumed, which repeats its losses
+ * to the last bit; else all there are, divided among ranks that share them.
+ */
+async function threadsOf(recipe: Recipe, folder: string, communicator: Communicator, resume: boolean): Promise<number> {
+  if (recipe.threads !== undefined) return recipe.threads;
+  if (communicator.size > 1) return await threadsPerRank(communicator);
+  return (resume ? await savedThreads(folder) : undefined) ?? availableThreads();
 }
 
 /** What a run calls of its program: nothing is represented, and evaluated only where there is something to evaluate with. */

@@ -22,7 +22,7 @@ import { networkOptions, parseNetworkSpec, readSpec, type SpecOption, splitSpec 
 
 export interface BackboneOptions {
   readonly device?: Device;
-  /** Threads inside one operation; the runtime's choice when left out. */
+  /** Threads inside one operation; default `availableThreads()`. */
   readonly threads?: number;
   /** Images in a run; 32 when left out. */
   readonly batchSize?: number;

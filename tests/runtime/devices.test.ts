@@ -188,7 +188,7 @@ describe("WebGPU", () => {
       writes: { total: "next:total" },
     };
     const state = { total: { dtype: "float32", shape: [3] } } as const;
-    const engine = new Engine({ state, functions: { step } }, { device: "webgpu" });
+    const engine = new Engine({ state, functions: { step } }, { device: "webgpu", threads: 1 });
     try {
       engine.write({ total: new Float32Array(3) });
       const held = () => (engine as unknown as { state: Map<string, { location?: string }> }).state.get("total")!;

@@ -1,8 +1,16 @@
 /** A run that was asked to stop and resumed is the run that was never stopped, to the last bit. */
-import { cpSync, existsSync, rmSync, truncateSync } from "node:fs";
+import { cpSync, existsSync, readFileSync, rmSync, truncateSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { latestCheckpoint, listCheckpoints, type RecipeInput, resolveRecipe, train } from "../../src/train/index.js";
+import { availableThreads } from "../../src/runtime/index.js";
+import {
+  latestCheckpoint,
+  listCheckpoints,
+  loadRecipe,
+  type RecipeInput,
+  resolveRecipe,
+  train,
+} from "../../src/train/index.js";
 import { courseOf, stoppedAt } from "../support/course.js";
 import { randomRecipe as randomRecipeIn, randomTotal as total } from "../support/random-recipe.js";
 import { temporaryFolder } from "../support/trained-run.js";
@@ -100,6 +108,23 @@ describe("a run that was asked to stop", () => {
       new RegExp(`was started with other settings; resume with the same ones.*\\n {2}${line.replaceAll(".", "\\.")}$`),
     );
     expect(await courseOf(folderOf("whole"))).toEqual(whole);
+  });
+
+  test("records its number of threads, goes on with it by default, and not with another", async () => {
+    const { threads: _, ...free } = randomRecipe("recorded");
+    await stoppedAt(free, 3);
+    const saved = async () => (await loadRecipe(join(folderOf("recorded"), "recipe.json"))).threads;
+    expect(await saved()).toBe(availableThreads());
+    await expect(train(resolveRecipe({ ...free, threads: 7 }), { silent: true, resume: true })).rejects.toThrow(
+      new RegExp(`threads: ${availableThreads()} -> 7$`),
+    );
+    // as if it had been started on a machine of other cores
+    const path = join(folderOf("recorded"), "recipe.json");
+    writeFileSync(path, readFileSync(path, "utf8").replace(/"threads": \d+/, '"threads": 3'));
+    await stoppedAt(free, 5, { resume: true });
+    expect(await saved()).toBe(3);
+    const checkpoint = await latestCheckpoint(join(folderOf("recorded"), "checkpoints"), expect.fail);
+    expect(checkpoint).toMatchObject({ step: 5, meta: { threads: 3, ranks: 1 } });
   });
 
   test("is not resumed where there is none", async () => {

@@ -1,13 +1,13 @@
 /** Runs a suite with one backbone and one method: plans the jobs, has them done, and scores what came of them. */
-import { availableParallelism } from "node:os";
 import { setTimeout as sleep } from "node:timers/promises";
+import { threadsEach } from "../../runtime/index.js";
 import { startProgress } from "../../train/index.js";
 import { type Summary, summarise } from "../../transfer/index.js";
 import { openContext, type SuiteContext } from "./context.js";
 import { embeddedTasks } from "./embedded/index.js";
 import { type Job, planJobs, runJobs } from "./jobs.js";
 import { methodNamed } from "./methods.js";
-import { startProcess, threadsEach } from "./processes.js";
+import { startProcess } from "./processes.js";
 import { partSizes } from "./protocol.js";
 import type { RunResult } from "./results.js";
 import { type SuiteScore, scoreSuite, type TaskAccuracy } from "./scores.js";
@@ -128,7 +128,7 @@ export async function runSuite(options: SuiteOptions): Promise<SuiteReport> {
   const { found, missing } = await findTasks(chooseTasks(tasksOf(suite, data), options.tasks), data);
   if (found.length === 0) throw new NoTaskError(missing);
   const processes = rank ? 1 : (options.processes ?? 1);
-  const threads = options.threads ?? (rank ? Math.max(1, Math.floor(availableParallelism() / rank.size)) : undefined);
+  const threads = options.threads ?? (rank && threadsEach(rank.size));
   const jobs = planJobs({ tasks: found, features: method.kind === "features", seeds, seededDraws, settings });
   const tracker = trackProgress(jobs, silent || (rank !== undefined && rank.rank > 0));
   const shared = {

@@ -1,6 +1,5 @@
 /** Processes beside this one that do jobs: each opens the backbone for itself and is sent one job at a time. */
 import { type ChildProcess, fork } from "node:child_process";
-import { availableParallelism } from "node:os";
 import { fileURLToPath } from "node:url";
 import { builtModule } from "../../text/built.js";
 import type { Job, JobRunner } from "./jobs.js";
@@ -37,9 +36,6 @@ export interface ProcessRunner extends JobRunner {
   /** Ends the process at once; what it was doing is lost, what it had done is kept. */
   end(): void;
 }
-
-/** Threads of the runtime for each of so many processes. */
-export const threadsEach = (processes: number): number => Math.max(1, Math.floor(availableParallelism() / processes));
 
 /** Starts a process and opens its context. Throws what went wrong there. */
 export async function startProcess(

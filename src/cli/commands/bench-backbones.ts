@@ -1,6 +1,7 @@
 /** `fovea bench backbones`: few-shot accuracy, size and speed of several backbones on the sets of a folder. */
 import { type BackbonesBench, benchBackbones as measure } from "../../bench/index.js";
 import { writeFileAtomically } from "../../files/atomic.js";
+import { threadsInWords } from "../../text/format.js";
 import { markdownTable } from "../../text/markdown-table.js";
 import { defineCommand } from "../command.js";
 import { benchBackbones } from "../definitions.js";
@@ -57,7 +58,7 @@ export const command = defineCommand(benchBackbones, async ({ args, rest, note }
     text: [
       table(found),
       "",
-      `Accuracy in per cent of ${protocol.shots.join(" / ")} shots, mean over ${protocol.seeds} draws, on up to ${protocol.testImages} test images a set; the mean weighs every set alike. MB are those of the file, of a run as float32 ONNX; images/s on ${protocol.threads} ${protocol.threads === "all cores" ? "" : "threads"}`.trimEnd(),
+      `Accuracy in per cent of ${protocol.shots.join(" / ")} shots, mean over ${protocol.seeds} draws, on up to ${protocol.testImages} test images a set; the mean weighs every set alike. MB are those of the file, of a run as float32 ONNX; images/s on ${threadsInWords(protocol.threads)}`,
       ...(output === undefined ? [] : [output]),
     ].join("\n"),
   };

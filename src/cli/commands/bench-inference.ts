@@ -1,7 +1,7 @@
 /** `fovea bench inference`: our exports beside the graph that converters usually write. */
 import { type InferenceBench, integerRate, benchInference as measure } from "../../bench/index.js";
 import { parseModelName } from "../../models/index.js";
-import { formatCount } from "../../text/format.js";
+import { formatCount, threadsInWords } from "../../text/format.js";
 import { defineCommand } from "../command.js";
 import { benchInference } from "../definitions.js";
 import { UsageError, wholeNumber, wholeNumbers } from "../words.js";
@@ -21,7 +21,7 @@ function textOf(bench: InferenceBench): string {
     `    8-bit weights            ${rate(found.int8)} ${factor(found.ratioInt8)} of float32`,
   ]);
   return [
-    `${bench.model}, ${bench.imageSize.join(" x ")} px, ${formatCount(bench.parameters)} parameters, ${bench.threads} ${bench.threads === 1 ? "thread" : bench.threads === "all cores" ? "" : "threads"}`.trimEnd(),
+    `${bench.model}, ${bench.imageSize.join(" x ")} px, ${formatCount(bench.parameters)} parameters, ${threadsInWords(bench.threads)}`,
     ...lines,
     ...(bench.difference === undefined
       ? []

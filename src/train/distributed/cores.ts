@@ -1,7 +1,8 @@
 // How many threads a rank may use without taking the cores of the ranks beside it.
 import { createHash } from "node:crypto";
 import { readFile } from "node:fs/promises";
-import { availableParallelism, hostname } from "node:os";
+import { hostname } from "node:os";
+import { threadsEach } from "../../runtime/index.js";
 import type { Communicator } from "./communicator.js";
 
 /** The cores this process may run on, divided by the ranks that may run on the same ones; at least 1. Every rank calls it. */
@@ -11,7 +12,7 @@ export async function threadsPerRank(communicator: Communicator): Promise<number
   const cores = /^Cpus_allowed_list:\s*(.*)$/m.exec(status)?.[1] ?? "";
   const place = fingerprint(`${hostname()} ${cores}`);
   const sharing = (await communicator.gather(place)).filter((other) => other === place).length;
-  return Math.max(1, Math.floor(availableParallelism() / sharing));
+  return threadsEach(sharing);
 }
 
 /** A whole number below 2^48 that follows from a text: what ranks compare when the text itself is too long to send. */
