@@ -1,10 +1,10 @@
 // Writes models/*/model.onnx beside the weights they are made of: part of the build, so that the repository holds every weight
 // once.
-import { existsSync, readdirSync } from "node:fs";
-import { fileURLToPath } from "node:url";
-import { writeBackboneOnnx } from "../dist/export/index.js";
+import { join } from "node:path";
+import { pathToFileURL } from "node:url";
 
-const models = fileURLToPath(new URL("../models/", import.meta.url));
-for (const name of readdirSync(models)) {
-  if (existsSync(`${models}${name}/model.safetensors`)) await writeBackboneOnnx(`${models}${name}`);
+/** Writes the files of some backbones in the folder `models`, with the code built in `dist`. */
+export async function writeOnnx(dist, models, names) {
+  const { writeBackboneOnnx } = await import(pathToFileURL(join(dist, "export", "index.js")).href);
+  for (const name of names) await writeBackboneOnnx(join(models, name));
 }

@@ -3,7 +3,7 @@ import { spawnSync } from "node:child_process";
 import { copyFileSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
+import { fileURLToPath, pathToFileURL } from "node:url";
 import { expect, test } from "vitest";
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
@@ -13,9 +13,17 @@ interface LockedPackage {
   version?: string;
   resolved?: string;
   optionalDependencies?: Record<string, string>;
+  engines?: Record<string, string>;
+  hasInstallScript?: boolean;
+  dev?: boolean;
 }
 const lock = JSON.parse(read("package-lock.json")) as { packages: Record<string, LockedPackage> };
-const manifest = JSON.parse(read("package.json")) as { exports: Record<string, string>; bin: Record<string, string> };
+const manifest = JSON.parse(read("package.json")) as {
+  exports: Record<string, string>;
+  bin: Record<string, string>;
+  engines: { node: string };
+  allowScripts: Record<string, boolean>;
+};
 
 test("the lock names no download addresses", () => {
   expect(Object.entries(lock.packages).filter(([, { resolved }]) => resolved !== undefined)).toEqual([]);
@@ -30,6 +38,49 @@ test("the lock has the binaries of every platform: npm ci refuses one that lacks
       .map((name) => `${path} wants ${name}`),
   );
   expect(missing).toEqual([]);
+});
+
+test("no dependency runs an install script, and npm has nothing to warn of", () => {
+  const withScripts = Object.entries(lock.packages).filter(([, { hasInstallScript }]) => hasInstallScript);
+  const names = withScripts.map(([path]) => path.replace(/^.*node_modules\//, ""));
+  // The root is listed too: its own `prepare`. fsevents is for macOS alone and comes with Vite.
+  const dependencies = names.filter((name) => name !== "" && name !== "fsevents");
+  expect(dependencies.length).toBeGreaterThan(0);
+  expect(manifest.allowScripts).toEqual(Object.fromEntries(dependencies.sort().map((name) => [name, false])));
+  // npm 11 warns of every line of a project's .npmrc that it does not know.
+  expect(existsSync(join(root, ".npmrc"))).toBe(false);
+});
+
+test("the oldest Node that is named satisfies every dependency of a user", () => {
+  const numbers = (version: string) => /^>=(\d+)\.(\d+)/.exec(version)?.slice(1).map(Number) ?? [0, 0];
+  const [major = 0, minor = 0] = numbers(manifest.engines.node);
+  const needed = Object.entries(lock.packages)
+    .filter(([path, { dev, engines }]) => path !== "" && !dev && engines?.["node"] !== undefined)
+    .map(([path, { engines }]) => ({ path, node: numbers(engines?.["node"] ?? "") }));
+  expect(needed.length).toBeGreaterThan(5);
+  const newer = needed.filter(({ node: [a = 0, b = 0] }) => a > major || (a === major && b > minor));
+  expect(newer).toEqual([]);
+  // sharp 0.35 imports JSON `with { type: "json" }`, which Node reads since 20.10 (measured: 20.9.0 fails, 20.10.0 runs).
+  expect([major, minor]).toEqual([20, 10]);
+});
+
+test("libraries for a few formats and for ranks are loaded when they are needed", () => {
+  const hook = `export async function resolve(name, context, next) {
+    if (/^(koffi|h5wasm|@huggingface\\/hub)(\\/|$)/.test(name)) console.error(name, "from", context.parentURL);
+    return next(name, context);
+  }`;
+  const script = `import { register } from "node:module";
+    register("data:text/javascript," + encodeURIComponent(${JSON.stringify(hook)}));
+    for (const path of process.argv.slice(1)) await import(path);
+    await import("koffi");`;
+  const modules = Object.values(manifest.exports).filter((one) => one.startsWith("./dist/"));
+  const { stderr, stdout } = spawnSync(
+    process.execPath,
+    ["--input-type=module", "-e", script, ...modules.map((path) => pathToFileURL(join(root, path)).href)],
+    { encoding: "utf8", cwd: root },
+  );
+  // The one line is of the import that shows the hook to be at work.
+  expect([stdout, stderr.trim().split("\n")]).toEqual(["", [expect.stringMatching(/^koffi from file:.*eval1\]$/)]]);
 });
 
 test("every export is built from a source file", () => {

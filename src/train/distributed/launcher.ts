@@ -2,6 +2,9 @@
 // so that a plain run never loads MPI.
 import { DistributedError } from "./communicator.js";
 
+/** The environment variable that names the MPI library by hand. */
+export const libraryVariable = "FOVEA_MPI_LIBRARY";
+
 /** One rank of a job, as its launcher says. */
 export interface Launch {
   readonly rank: number;

@@ -2,7 +2,7 @@
 import koffi, { type LibraryHandle } from "koffi";
 import { type Abi, abiOf, abis, type Handles } from "./abi.js";
 import { DistributedError } from "./communicator.js";
-import type { Launch } from "./launcher.js";
+import { type Launch, libraryVariable } from "./launcher.js";
 
 /** MPI over all ranks of the job; every function blocks. All of them are called from one thread. */
 export interface MpiLibrary {
@@ -21,9 +21,6 @@ export interface MpiLibrary {
   /** Ends every process of the job. */
   abort(): void;
 }
-
-/** The environment variable that names the library by hand. */
-export const libraryVariable = "FOVEA_MPI_LIBRARY";
 
 // Linux and macOS; the loader's flags are not the same numbers there.
 const now = 2;

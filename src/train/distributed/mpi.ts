@@ -3,8 +3,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { Worker } from "node:worker_threads";
 import { builtModule } from "../../text/built.js";
 import { type Communicator, DistributedError, reportFailure, single } from "./communicator.js";
-import { type Launch, launchOf } from "./launcher.js";
-import { libraryVariable } from "./library.js";
+import { type Launch, launchOf, libraryVariable } from "./launcher.js";
 
 /** What the thread is asked to do. */
 export type Command =

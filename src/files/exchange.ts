@@ -1,0 +1,52 @@
+/** Exchanges two folders in one step of the system, so that a reader of either name finds one whole folder at every moment. */
+
+/** What the system says where it, or the file system, has no such call (errno.h of Linux and macOS). */
+const unsupported: readonly string[] = ["ENOSYS", "EINVAL", "ENOTSUP", "EOPNOTSUPP", "EPERM"];
+
+interface SystemCall {
+  /** 0 on success. */
+  readonly call: (first: string, second: string) => number;
+  /** The name of the last error. */
+  readonly failure: () => string;
+}
+
+/** The system's call, prepared once; undefined where there is none, or koffi has no binary for this platform. */
+let prepared: Promise<SystemCall | undefined> | undefined;
+
+async function prepare(): Promise<SystemCall | undefined> {
+  if (process.platform !== "linux" && process.platform !== "darwin") return undefined;
+  try {
+    const { default: koffi } = await import("koffi");
+    const library = koffi.load(null);
+    const names = new Map(Object.entries(koffi.os.errno).map(([name, code]) => [code, name]));
+    const failure = (): string => names.get(koffi.errno()) ?? `error ${koffi.errno()}`;
+    if (process.platform === "darwin") {
+      // renamex_np(2): RENAME_SWAP
+      const rename = library.func("int renamex_np(const char *from, const char *to, uint32_t flags)");
+      return { call: (first, second) => rename(first, second, 2) as number, failure };
+    }
+    // renameat2(2), glibc 2.28: AT_FDCWD, RENAME_EXCHANGE
+    const rename = library.func(
+      "int renameat2(int fromFolder, const char *from, int toFolder, const char *to, uint32_t flags)",
+    );
+    return { call: (first, second) => rename(-100, first, -100, second, 2) as number, failure };
+  } catch {
+    return undefined;
+  }
+}
+
+/**
+ * Exchanges what two paths of one file system name, in one step. Returns false, with nothing changed, where the system or
+ * the file system cannot do that (Windows, some network file systems).
+ *
+ * @throws what the system says, such as that one of them is missing.
+ */
+export async function exchange(first: string, second: string): Promise<boolean> {
+  prepared ??= prepare();
+  const system = await prepared;
+  if (!system) return false;
+  if (system.call(first, second) === 0) return true;
+  const code = system.failure();
+  if (unsupported.includes(code)) return false;
+  throw Object.assign(new Error(`${code}: cannot exchange "${first}" and "${second}"`), { code });
+}
