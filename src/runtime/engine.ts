@@ -3,7 +3,7 @@ import type { Tensor as RuntimeTensor } from "onnxruntime-node";
 import { elementCount, type NumericArray, type OnnxModel, type TensorType } from "../graph/index.js";
 import { type Device, explainDeviceFailure } from "./devices.js";
 import { identityModel } from "./identity.js";
-import { openSession, type Session, toRuntimeTensor } from "./session.js";
+import { openSession, requireRows, type Session, toRuntimeTensor } from "./session.js";
 
 /** A function of a program, written down. */
 export interface CompiledFunction {
@@ -96,6 +96,7 @@ export class Engine {
     const results = await session.runtime.run(given).catch((error) => {
       throw explainDeviceFailure(this.options.device, error);
     });
+    requireRows(compiled.model, results as Readonly<Record<string, RuntimeTensor>>);
     const replaced = new Map<string, Held>();
     for (const [state, output] of Object.entries(compiled.writes)) {
       const tensor = results[output]! as RuntimeTensor;

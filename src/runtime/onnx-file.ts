@@ -2,8 +2,9 @@
 import "./telemetry.js";
 import { readFile } from "node:fs/promises";
 import { InferenceSession } from "onnxruntime-node";
-import type { DType, NamedType, Shape } from "../graph/index.js";
+import type { DType, NamedType, OnnxModel, Shape } from "../graph/index.js";
 import { protobufFields } from "../text/protobuf-fields.js";
+import { externalLocations, externalPaths } from "./external-data.js";
 import { type CompileOptions, type Program, startProgram } from "./program.js";
 
 /** An input or output of a file; sides that any size fits are their names, or undefined where they have none. */
@@ -16,6 +17,8 @@ export interface OnnxPort {
 export interface OnnxFile {
   readonly path: string;
   readonly bytes: Uint8Array;
+  /** Paths of the files beside it that hold its weights; most models have none. */
+  readonly external: readonly string[];
   readonly inputs: readonly OnnxPort[];
   readonly outputs: readonly OnnxPort[];
   /** What it says of itself beside the graph: preprocessing and class names in files of ours. */
@@ -27,21 +30,33 @@ export class OnnxFileError extends Error {
   override name = "OnnxFileError";
 }
 
-/** Reads a model and what it says of its inputs and outputs. Throws OnnxFileError when the runtime cannot open it. */
+/**
+ * Reads a model and what it says of its inputs and outputs. Weights in other files are read from the model's own folder only.
+ * Throws OnnxFileError when the runtime cannot open it, or its weights are missing or lie elsewhere.
+ */
 export async function readOnnxFile(path: string): Promise<OnnxFile> {
-  return await inspectOnnx(path, await readFile(path));
+  return await inspect(path, await readFile(path), true);
 }
 
-/** The same for a model in memory; `path` is how messages call it. */
+/** The same for a model in memory, whose weights must be in it; `path` is how messages call it. */
 export async function inspectOnnx(path: string, bytes: Uint8Array): Promise<OnnxFile> {
+  return await inspect(path, bytes, false);
+}
+
+async function inspect(path: string, bytes: Uint8Array, isFile: boolean): Promise<OnnxFile> {
   let session: InferenceSession;
+  let external: readonly string[];
   try {
-    session = await InferenceSession.create(bytes, {
-      graphOptimizationLevel: "disabled",
-      logSeverityLevel: 4,
-      // nothing is run
-      intraOpNumThreads: 1,
-    });
+    const locations = externalLocations(bytes);
+    if (locations.length > 0 && !isFile) throw new Error("its weights are in other files");
+    external = await externalPaths(path, locations);
+    // one thread: nothing is run
+    const options = { graphOptimizationLevel: "disabled", logSeverityLevel: 4, intraOpNumThreads: 1 } as const;
+    // from its path the runtime finds what lies beside it; from bytes it would look in the working directory
+    session =
+      external.length > 0
+        ? await InferenceSession.create(path, options)
+        : await InferenceSession.create(bytes, options);
   } catch (error) {
     const [reason] = (error as Error).message.split("\n");
     throw new OnnxFileError(`${path} cannot be opened as an ONNX model: ${reason}`, { cause: error });
@@ -59,6 +74,7 @@ export async function inspectOnnx(path: string, bytes: Uint8Array): Promise<Onnx
   const file = {
     path,
     bytes,
+    external,
     inputs: ports(session.inputMetadata),
     outputs: ports(session.outputMetadata),
     metadata: metadataOf(bytes),
@@ -80,6 +96,11 @@ function metadataOf(bytes: Uint8Array): Record<string, string> {
   return found;
 }
 
+export interface CompileOnnxOptions extends CompileOptions {
+  /** Rows that outputs must have, by name: a run throws an Error where the first side of one is another. */
+  readonly rows?: Readonly<Record<string, number>>;
+}
+
 /**
  * A program with one function, `run`, over a file: from arrays of the given shapes, one for each of its inputs, to all of its
  * outputs. Throws OnnxFileError when an input is missing, extra, or of a shape or type that does not fit.
@@ -87,7 +108,7 @@ function metadataOf(bytes: Uint8Array): Record<string, string> {
 export async function compileOnnx(
   file: OnnxFile,
   shapes: Readonly<Record<string, Shape>>,
-  options: CompileOptions = {},
+  { rows, ...options }: CompileOnnxOptions = {},
 ): Promise<Program> {
   const problems = [
     ...Object.keys(shapes)
@@ -102,11 +123,18 @@ export async function compileOnnx(
   const inputs = file.inputs.map(
     ({ name, dtype }): NamedType => ({ name, type: { dtype: dtype as DType, shape: shapes[name]! } }),
   );
-  // The shapes of outputs follow from those of the inputs; nothing here reads them.
+  // The shapes of outputs follow from those of the inputs; only their rows are checked.
   const outputs = file.outputs.map(
     ({ name, dtype }): NamedType => ({ name, type: { dtype: dtype as DType, shape: [] } }),
   );
-  const model = { bytes: file.bytes, inputs, outputs, nodeCount: 0, external: undefined };
+  const model: OnnxModel = {
+    bytes: file.bytes,
+    inputs,
+    outputs,
+    nodeCount: 0,
+    ...(file.external.length > 0 && { file: file.path }),
+    ...(rows && { rows }),
+  };
   return await startProgram({ state: {}, functions: { run: { model, reads: [], writes: {} } } }, options);
 }
 

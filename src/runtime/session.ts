@@ -37,7 +37,8 @@ export async function openSession(model: OnnxModel, options: SessionOptions = {}
     if (model.external) {
       folder = await mkdtemp(join(tmpdir(), "fovea-model-"));
       runtime = await InferenceSession.create(await writeModelFiles(model, folder), runtimeOptions);
-    } else runtime = await InferenceSession.create(model.bytes, runtimeOptions);
+    } else if (model.file !== undefined) runtime = await InferenceSession.create(model.file, runtimeOptions);
+    else runtime = await InferenceSession.create(model.bytes, runtimeOptions);
   } catch (error) {
     throw explainDeviceFailure(device, error);
   } finally {
@@ -56,6 +57,7 @@ export async function openSession(model: OnnxModel, options: SessionOptions = {}
       const results = await runtime.run(given).catch((error) => {
         throw explainDeviceFailure(device, error);
       });
+      requireRows(model, results);
       return Object.fromEntries(Object.entries(results).map(([name, tensor]) => [name, fromRuntime(tensor)]));
     },
     close: async () => {
@@ -63,6 +65,20 @@ export async function openSession(model: OnnxModel, options: SessionOptions = {}
       await runtime.release();
     },
   };
+}
+
+/** Throws where an output does not have the rows that the model says: cut into others, its numbers would be mixed up. */
+export function requireRows(
+  { rows = {} }: OnnxModel,
+  results: Readonly<Record<string, { dims: readonly number[] }>>,
+): void {
+  for (const [name, count] of Object.entries(rows)) {
+    const shape = results[name]?.dims ?? [];
+    if (shape[0] === count) continue;
+    throw new Error(
+      `the output ${name} has the shape [${shape.join(", ")}], and ${count} rows were expected, one for each image of the batch; its first side must be the batch`,
+    );
+  }
 }
 
 /** Saves a model and its external weights into a folder; returns the path of the model file. */

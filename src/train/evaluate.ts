@@ -106,6 +106,27 @@ export const classifyImages = (
 ): Promise<Representations> => imageRows(runOf(program, "classify", "logits"), source, options);
 
 /**
+ * Throws an Error naming the first image whose row holds NaN or an infinity. `what` is how the message calls the rows
+ * ("features").
+ */
+export async function requireFiniteRows(
+  { features, width, indices }: Pick<Representations, "features" | "width" | "indices">,
+  source: ImageSource,
+  what: string,
+): Promise<void> {
+  const wrong = [...indices.keys()].filter((row) => {
+    for (let at = row * width; at < (row + 1) * width; at++) if (!Number.isFinite(features[at])) return true;
+    return false;
+  });
+  const [first] = wrong;
+  if (first === undefined) return;
+  const { id } = await source.get(indices[first] ?? 0);
+  throw new Error(
+    `the ${what} of ${wrong.length} of ${indices.length} images of ${source.name} hold NaN or infinities, the first those of ${id}: the network has diverged, or its weights or the range of its input (range=LOW,HIGH) are wrong`,
+  );
+}
+
+/**
  * Brings a batch of images [N, H, W, C] to rows [N, width]. The array of `feeds` may be taken over until the promise
  * settles; the one in its place then is the caller's again.
  */

@@ -79,7 +79,7 @@ export async function openOnnxNetwork(
   const program = await compileOnnx(
     file,
     { [port.name]: shape },
-    { ...(device && { device }), ...(threads !== undefined && { threads }) },
+    { ...(device && { device }), ...(threads !== undefined && { threads }), rows: { [output]: batchSize } },
   );
   const wide = file.outputs.find(({ name }) => name === output)!.shape;
   const sides = wide.slice(1);

@@ -4,7 +4,7 @@ import { existsSync } from "node:fs";
 import { mkdir, readdir, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { type BadExample, type ImageSource, parseSpec, type SourceRecipe } from "../data/index.js";
-import { imageRows, type RepresentOptions } from "../train/index.js";
+import { imageRows, type RepresentOptions, requireFiniteRows } from "../train/index.js";
 import { readSafetensors, writeSafetensors } from "../weights/index.js";
 import type { Backbone } from "./backbone.js";
 import type { LabelledFeatures } from "./evaluators/evaluator.js";
@@ -35,7 +35,8 @@ export interface BackboneFeaturesOptions
 /**
  * The features of every readable image of a source, in the source's order.
  *
- * Throws when no image can be read or more than `maxBadFraction` of them cannot, and what the disk says.
+ * Throws when no image can be read or more than `maxBadFraction` of them cannot, when features are NaN or infinite, and what
+ * the disk says.
  *
  * @example
  * const backbone = await openBackbone("embedded:bit");
@@ -62,6 +63,7 @@ export async function backboneFeatures(
     // a source made by hand stays on its thread
     ...(!source.recipe && { workers: 0 }),
   });
+  await requireFiniteRows(rows, source, "features");
   const { width, labels, indices, bad } = rows;
   const features = { data: rows.features, rows: labels.length, columns: width };
   const result = { features, labels, indices, bad, cached: false };

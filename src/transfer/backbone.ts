@@ -204,8 +204,18 @@ async function openFile(spec: string, options: BackboneOptions): Promise<Backbon
       batchSize,
       details: { name: "onnx", input: network.input, output: network.output, layout },
       represent,
-      identity: async () => digest("onnx", await fileDigest(path), network.output, imageShape),
-      onnx: async () => ({ bytes: file.bytes, input: network.input, features: network.output, layout }),
+      identity: async () => {
+        const weights = await Promise.all(file.external.map(fileDigest));
+        return digest("onnx", await fileDigest(path), ...weights, network.output, imageShape);
+      },
+      onnx: async () => {
+        if (file.external.length > 0) {
+          throw new Error(
+            `${path} keeps its weights in other files; put them into one ONNX file to have it within another (onnx.save_model with save_as_external_data=False)`,
+          );
+        }
+        return { bytes: file.bytes, input: network.input, features: network.output, layout };
+      },
       close: () => network.close(),
     };
   } catch (error) {

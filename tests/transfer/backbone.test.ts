@@ -101,7 +101,7 @@ describe("a backbone", () => {
     await expect(openBackbone("pixels:x")).rejects.toThrow(/pixels:SIDE, such as pixels:16/);
     await expect(openBackbone(`${exported}?sise=3`)).rejects.toThrow(/unknown option "sise"; did you mean "size"/);
     await expect(openBackbone(`${exported}?size=0`)).rejects.toThrow(/size must be a side in pixels or HEIGHT,WIDTH/);
-    await expect(openBackbone(`${exported}?range=1,0`)).rejects.toThrow(/not LOW,HIGH/);
+    await expect(openBackbone(`${exported}?range=1,0`)).rejects.toThrow(/must be LOW,HIGH/);
     await expect(openBackbone(`${exported}?output=fetures`)).rejects.toThrow(
       /has the outputs (logits, features|features, logits); needed is a float32 one named fetures/,
     );

@@ -6,6 +6,7 @@ import {
   type LossName,
   type Representations,
   type RepresentOptions,
+  requireFiniteRows,
 } from "../../train/index.js";
 import { isClassifierPath, openClassifier } from "../../transfer/index.js";
 import { computing, networkDocument, openNetwork } from "./network.js";
@@ -17,9 +18,14 @@ export interface Namer {
   readonly imageShape: readonly [number, number, number];
   readonly preprocessing: string;
   readonly document: unknown;
-  /** Logits of the images of a source, by its own preprocessing unless another is given. */
+  /** Logits of the images of a source, by its own preprocessing unless another is given. Throws an Error for NaN and infinities. */
   classify(source: ImageSource, options: Partial<RepresentOptions>): Promise<Representations>;
   close(): Promise<void>;
+}
+
+async function finite(rows: Representations, source: ImageSource): Promise<Representations> {
+  await requireFiniteRows(rows, source, "logits");
+  return rows;
 }
 
 /** Opens it; throws what opening such a network throws, and where it has no head. */
@@ -37,8 +43,10 @@ export async function openNamer(
       imageShape,
       preprocessing,
       document: networkDocument(model),
-      classify: (source, options) =>
-        classifyImages(model.program, source, { batchSize: model.batchSize, preprocessing, ...options }),
+      classify: async (source, options) => {
+        const rows = { batchSize: model.batchSize, preprocessing, ...options };
+        return await finite(await classifyImages(model.program, source, rows), source);
+      },
       close: () => model.close(),
     };
   }
@@ -50,8 +58,10 @@ export async function openNamer(
     imageShape,
     preprocessing,
     document: { checkpoint: path, imageShape, preprocessing, ...details },
-    classify: (source, options) =>
-      imageRows(classifier.logits, source, { batchSize: classifier.batchSize, preprocessing, ...options }),
+    classify: async (source, options) => {
+      const rows = { batchSize: classifier.batchSize, preprocessing, ...options };
+      return await finite(await imageRows(classifier.logits, source, rows), source);
+    },
     close: () => classifier.close(),
   };
 }

@@ -10,8 +10,12 @@ export interface OnnxModel {
   readonly bytes: Uint8Array;
   /** Weights kept outside the file, when it would pass the limit: the bytes of one file named in the model. */
   readonly external?: { readonly path: string; readonly pieces: readonly Uint8Array[]; readonly byteLength: number };
+  /** The model's own file, where it has to be opened from there because its weights lie beside it. */
+  readonly file?: string;
   readonly inputs: readonly { name: string; type: TensorType }[];
   readonly outputs: readonly { name: string; type: TensorType }[];
+  /** The first side that outputs must have, by name, where a run is to check it. */
+  readonly rows?: Readonly<Record<string, number>>;
   readonly nodeCount: number;
 }
 
