@@ -10,21 +10,23 @@ export interface Rectangle {
 }
 
 /**
- * Resizes (a rectangle of) an image to height x width by bilinear interpolation without antialiasing, half-pixel centres,
- * edges repeated: `tf.image.resize(image, size, method="bilinear", antialias=False)`. Raw images are cut back to whole
- * numbers towards zero, as TensorFlow's cast to uint8 does (papers.md 5.6).
+ * Resizes (a rectangle of) an image to height x width by bilinear interpolation without antialiasing, edges repeated. With half-pixel
+ * centres it is TensorFlow 2's `tf.image.resize(image, size, method="bilinear", antialias=False)`; without, TensorFlow 1's
+ * `tf.image.resize`, where output pixel i lies at i * input / output. Raw images are cut back to whole numbers towards zero, as
+ * TensorFlow's cast to uint8 does (papers.md 5.6).
  */
 export function resizeBilinear<T extends PixelImage>(
   image: T,
   height: number,
   width: number,
   from: Rectangle = whole(image),
+  halfPixelCenters = true,
 ): T {
   checkInside(image, from);
   if (height === from.height && width === from.width) return crop(image, from);
   const out = blankLike(image, height, width);
-  const rows = bilinearTable(from.height, height, 1);
-  const columns = bilinearTable(from.width, width, image.channels);
+  const rows = bilinearTable(from.height, height, 1, halfPixelCenters);
+  const columns = bilinearTable(from.width, width, image.channels, halfPixelCenters);
   const length = width * image.channels;
   // Rows are interpolated along x first and kept while they are needed: neighbours share them when an image grows.
   let upper = { row: -1, values: new Float64Array(length) };
@@ -164,14 +166,15 @@ interface BilinearTable {
 }
 
 /** For every value of an output row, the two input values it lies between and how far it is from the first. */
-function bilinearTable(input: number, output: number, channels: number): BilinearTable {
+function bilinearTable(input: number, output: number, channels: number, halfPixelCenters: boolean): BilinearTable {
   const scale = input / output;
+  const centre = halfPixelCenters ? 0.5 : 0;
   const low = new Int32Array(output * channels);
   const high = new Int32Array(output * channels);
   const fraction = new Float64Array(output * channels);
   for (let i = 0; i < output * channels; i++) {
     const channel = i % channels;
-    const position = ((i - channel) / channels + 0.5) * scale - 0.5;
+    const position = ((i - channel) / channels + centre) * scale - centre;
     const floor = Math.floor(position);
     low[i] = Math.max(floor, 0) * channels + channel;
     high[i] = Math.min(Math.ceil(position), input - 1) * channels + channel;

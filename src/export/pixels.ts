@@ -53,6 +53,7 @@ export function pixelPreparation(
         break;
       case "resize":
         resize = sides;
+        if (args["half_pixel_centers"] === false) untold.push(written);
         break;
       case "resize_small":
         resize = { shortestEdge: number("size") };

@@ -108,24 +108,24 @@ describe("the protocol's cuts", () => {
 describe("preprocessing", () => {
   it("stretches without antialias and keeps fractions, in the network's own range", async () => {
     const text = suitePreprocessing([4, 4, 3], "decode_resize(224)|value_range(-1,1)");
-    expect(text).toBe("decode|value_range(-1,1)|resize(4)");
+    expect(text).toBe("decode|value_range(-1,1)|resize(4,half_pixel_centers=false)");
     const image = rawImage(Uint8Array.of(0, 100), 1, 2, 1);
     const out = await preprocessImage(text, image);
-    // Half-pixel centres: 0, 1/4, 3/4 and 1 of the way.
+    // Without half-pixel centres, as TensorFlow 1 does it: 0, 1/2, 1 of the way, and past the end.
     expect([...out.data].slice(0, 12).filter((_, i) => i % 3 === 0)).toEqual(
-      [0, 25, 75, 100].map((value) => expect.closeTo(value / 127.5 - 1, 6)),
+      [0, 50, 100, 100].map((value) => expect.closeTo(value / 127.5 - 1, 6)),
     );
-    // Between 0 and 101 lies 50.5, which would be cut to 50 if pixels stayed whole numbers.
+    // At 2/3 of 101 lies 67.33, which would be cut to 67 if pixels stayed whole numbers.
     const third = await preprocessImage(
       suitePreprocessing([1, 3, 3], "value_range(0,1)"),
       rawImage(Uint8Array.of(0, 101), 1, 2, 1),
     );
-    expect(third.data[3]).toBeCloseTo(50.5 / 255, 6);
+    expect(third.data[3]).toBeCloseTo((101 * 2) / 3 / 255, 6);
   });
 
   it("keeps one channel for a network that sees grey", () => {
     expect(suitePreprocessing([28, 20, 1], "decode(1)|value_range(0,1)")).toBe(
-      "decode(1)|value_range(0,1)|resize(28,20)",
+      "decode(1)|value_range(0,1)|resize(28,20,half_pixel_centers=false)",
     );
   });
 });

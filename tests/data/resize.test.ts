@@ -5,6 +5,8 @@ import {
   type FloatImage,
   flipLeftRight,
   type PixelImage,
+  preprocessImage,
+  preprocessing,
   type RawImage,
   type ResampleKernel,
   rawImage,
@@ -88,6 +90,61 @@ test("bilinear resizing agrees with a plain reference", () => {
         expect([Math.floor(value + 1e-9), Math.floor(value - 1e-9)]).toContain(cut.data[i]);
     }),
   );
+});
+
+// From TensorFlow.js 4.22 on the CPU: tf.image.resizeBilinear(image, size, alignCorners = false, halfPixelCenters = false), the kernel that
+// TensorFlow 1's tf.image.resize has.
+const withoutCentres: readonly (readonly [number, number, readonly number[]])[] = [
+  [
+    3,
+    4,
+    [
+      0, 139.5, 117, 188.5, 191.3333282470703, 113.66666412353516, 172.6666717529297, 197.6666717529297,
+      153.3333282470703, 135.8333282470703, 84.33333587646484, 190.8333282470703,
+    ],
+  ],
+  [
+    5,
+    3,
+    [
+      0, 150, 182.6666717529297, 98, 91.33333587646484, 138, 238, 160, 220.6666717529297, 164, 100, 174.6666717529297,
+      132, 82, 170.6666717529297,
+    ],
+  ],
+  [
+    8,
+    9,
+    [
+      0, 37.33333206176758, 115.77777862548828, 150, 111.55555725097656, 122.44444274902344, 182.6666717529297,
+      170.22222900390625, 118, 61.25, 101.5, 93.97222137451172, 113.33333587646484, 184.47222900390625,
+      198.27777099609375, 154.75, 163, 201.75, 133, 126.38888549804688, 89.77777862548828, 108.5, 203.88888549804688,
+      220.61111450195312, 158.6666717529297, 173.38888549804688, 232, 220.5, 92.36111450195312, 112, 151.4166717529297,
+      143.05555725097656, 162.69444274902344, 210.3333282470703, 210.19444274902344, 182, 201, 150.44444274902344, 141,
+      130, 103.22222137451172, 125.77777862548828, 197.6666717529297, 196.88888549804688, 153, 160, 211.9166717529297,
+      162.72222900390625, 97.75, 73.88888549804688, 99.36111450195312, 174.1666717529297, 176.30555725097656, 134.5,
+      140, 194.8333282470703, 148.55555725097656, 86.5, 65.55555725097656, 93.94444274902344, 171.6666717529297,
+      176.72222900390625, 137, 132, 188, 142.88888549804688, 82, 62.22222137451172, 91.77777862548828,
+      170.6666717529297, 176.88888549804688, 138,
+    ],
+  ],
+];
+
+test.each(withoutCentres)(
+  "without half-pixel centres a 5 x 7 image to %d x %d is TensorFlow 1's",
+  async (height, width, golden) => {
+    const pixels = Uint8Array.from({ length: 35 }, (_, i) => (i * i * 37 + i * 11) % 256);
+    const out = await preprocessImage(
+      `decode(0)|value_range(0,255)|resize(${height},${width},half_pixel_centers=false)`,
+      rawImage(pixels, 5, 7, 1),
+    );
+    expect(out.data).toHaveLength(golden.length);
+    for (const [i, value] of golden.entries()) expect(Math.abs(Number(out.data[i]) - value)).toBeLessThan(1e-4);
+  },
+);
+
+test("half_pixel_centers=false is refused where there is no such form", () => {
+  for (const args of ["8,method=bicubic,half_pixel_centers=false", "8,antialias=true,half_pixel_centers=false"])
+    expect(() => preprocessing(`decode|resize(${args})`)).toThrow(/half_pixel_centers=false is for bilinear without/);
 });
 
 test("bilinear resizing has half-pixel centres, repeats edges and cuts to whole numbers", () => {

@@ -22,6 +22,12 @@ const method: Parameter = {
   default: "bilinear",
 };
 const antialias: Parameter = { name: "antialias", type: "choice", choices: [true, false], default: false };
+const halfPixelCenters: Parameter = {
+  name: "half_pixel_centers",
+  type: "choice",
+  choices: [true, false],
+  default: true,
+};
 
 /** Every op by name. */
 export const opDefinitions: Readonly<Record<string, OpDefinition>> = {
@@ -57,10 +63,11 @@ export const opDefinitions: Readonly<Record<string, OpDefinition>> = {
     },
   },
   resize: {
-    summary: "resize to size x size, or size x width; bilinear without antialias, half-pixel centres",
+    summary:
+      "resize to size x size, or size x width; bilinear without antialias, half-pixel centres (TensorFlow 1's resize with half_pixel_centers=false)",
     random: false,
     changesImage: true,
-    parameters: [size, width, method, antialias],
+    parameters: [size, width, method, antialias, halfPixelCenters],
     create: (args) => {
       const [height, wide] = heightAndWidth(args);
       const resize = resizing("resize", args);
@@ -281,11 +288,16 @@ type Resize = (image: PixelImage, height: number, width: number) => PixelImage;
 function resizing(name: string, args: Arguments): Resize {
   const kernel = args["method"] as "bilinear" | "bicubic" | "area";
   const smooth = args["antialias"] as boolean;
+  const centred = args["half_pixel_centers"] !== false;
+  if (!centred && (kernel !== "bilinear" || smooth)) {
+    throw new Error(`${name}: half_pixel_centers=false is for bilinear without antialias`);
+  }
   if (kernel === "area") {
     if (smooth) throw new Error(`${name}: the area method averages by itself; antialias is for bilinear and bicubic`);
     return resizeArea;
   }
-  if (kernel === "bilinear" && !smooth) return resizeBilinear;
+  if (kernel === "bilinear" && !smooth)
+    return (image, height, width) => resizeBilinear(image, height, width, undefined, centred);
   return (image, height, width) => resample(image, height, width, kernel, smooth);
 }
 

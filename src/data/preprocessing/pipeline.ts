@@ -171,9 +171,14 @@ export const decodeAndResize = (
 ): PreprocessingOp => op("decode_resize", [size], { ...options });
 /** How pixels are resized: TensorFlow's bilinear and area; bicubic, and anything with antialias, as Pillow (and so timm). */
 export type ResizeMethod = "bilinear" | "area" | "bicubic";
-/** `resize`: to height x width, bilinear without antialias. */
-export const resize = (height: number, width?: number, method?: ResizeMethod, antialias?: boolean): PreprocessingOp =>
-  op("resize", [height, width], { method, antialias });
+/** `resize`: to height x width, bilinear without antialias; without half-pixel centres as TensorFlow 1. */
+export const resize = (
+  height: number,
+  width?: number,
+  method?: ResizeMethod,
+  antialias?: boolean,
+  halfPixelCenters?: boolean,
+): PreprocessingOp => op("resize", [height, width], { method, antialias, half_pixel_centers: halfPixelCenters });
 /** `resize_small`: the smaller side to `size`, by the area method. */
 export const resizeSmall = (size: number, method?: ResizeMethod, antialias?: boolean): PreprocessingOp =>
   op("resize_small", [size], { method, antialias });

@@ -19,6 +19,11 @@ export interface FineTuningPlan {
   readonly crop: number;
   /** Training images are mirrored half of the time, every time or never. */
   readonly flip: "random" | "always" | "none";
+  /**
+   * Default "tf2": half-pixel centres, to whole pixel values. "tf1": without half-pixel centres, fractions of pixel values kept, as
+   * TensorFlow 1's `tf.image.resize`.
+   */
+  readonly resizing?: "tf1" | "tf2";
 }
 
 /** What a rule looks at. */
@@ -67,17 +72,19 @@ export function scaledSides(
 
 /** Preprocessing of a plan's training and test images for a network, in its string form; pixels are scaled as the network knows them. */
 export function planPreprocessing(
-  { resize, crop, flip }: Pick<FineTuningPlan, "resize" | "crop" | "flip">,
+  { resize, crop, flip, resizing }: Pick<FineTuningPlan, "resize" | "crop" | "flip" | "resizing">,
   network: Pick<TrainedNetwork, "imageShape" | "preprocessing">,
 ): { readonly train: string; readonly test: string } {
   const decode = network.imageShape[2] === 1 ? "decode(1)" : "decode";
   const scaling = scalingOf(network.preprocessing);
   const flips = { random: ["flip_lr"], always: ["flip_lr(1)"], none: [] }[flip];
   const cropped = crop < resize ? [`random_crop(${crop})`] : [];
-  return {
-    train: [decode, `resize(${resize})`, ...cropped, ...flips, scaling].join("|"),
-    test: [decode, `resize(${crop})`, scaling].join("|"),
-  };
+  // Scaled first, an image keeps the fractions that resizing makes.
+  const resized = (side: number, ...after: string[]) =>
+    resizing === "tf1"
+      ? [decode, scaling, `resize(${side},half_pixel_centers=false)`, ...after].join("|")
+      : [decode, `resize(${side})`, ...after, scaling].join("|");
+  return { train: resized(resize, ...cropped, ...flips), test: resized(crop) };
 }
 
 /** How a preprocessing scales pixels; to [-1, 1], as every published network here wants them, where it does not say. */

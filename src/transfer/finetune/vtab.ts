@@ -20,7 +20,8 @@ export const vtabLightSweep: readonly TransferSetting[] = [
 
 /**
  * The same for every task: images stretched to 224 pixels and not augmented, a learning rate of 0.01 that is divided by 10 after
- * 30, 60 and 90 per cent of the steps. Throws TransferError.
+ * 30, 60 and 90 per cent of the steps: at the decay step itself the old rate still holds, as in `tf.train.piecewise_constant`
+ * (task_adaptation, trainer.py). Throws TransferError.
  */
 export function vtabRule(options: VtabRuleOptions): FineTuningPlan {
   checkRule(options, options);
@@ -35,10 +36,11 @@ export function vtabRule(options: VtabRuleOptions): FineTuningPlan {
     steps,
     batchSize,
     learningRate,
-    schedule: { name: "stair", steps: decays, mults: [0.1, 0.01, 0.001], ...warmup },
+    schedule: { name: "stair", steps: decays.map((decay) => decay + 1), mults: [0.1, 0.01, 0.001], ...warmup },
     mixup: { alpha: 0, kind: "big_vision" },
     resize: crop,
     crop,
     flip: "none",
+    resizing: "tf1",
   };
 }
