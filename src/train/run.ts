@@ -19,7 +19,7 @@ import { stackFeeds } from "./stack-feeds.js";
 import type { TrainResult } from "./train.js";
 import { TrainError } from "./train-error.js";
 
-/** Failed steps in a row after which leaving out or going back is given up. */
+/** So many failed steps in a row are left out, and so often a run goes back to one checkpoint, before it is given up. */
 const mostFailures = 5;
 
 /** A run under way: owns the loaders and the open files. */
@@ -32,6 +32,8 @@ export class Run {
   private lastSaved: number;
   /** Steps in a row whose loss or gradients were not finite. */
   private failures = 0;
+  /** The last checkpoint that the run went back to, and how often it did. */
+  private rolledBack = { step: -1, times: 0 };
   private lossScale: LossScale;
   /** Examples that could not be read, by name. */
   private readonly bad = new Map<string, string>();
@@ -209,6 +211,14 @@ export class Run {
     const checkpoint =
       this.files && (await latestCheckpoint(checkpointFolder(folder), (text) => this.progress.note(text)));
     this.step = await shareJson(communicator, checkpoint?.step ?? 0);
+    // Good steps alone are no progress: those after the checkpoint were good the last time too.
+    const { step, times } = this.rolledBack;
+    this.rolledBack = this.step > step ? { step: this.step, times: 1 } : { step, times: times + 1 };
+    if (this.rolledBack.times > mostFailures) {
+      throw this.notANumber(
+        `${what}, and ${mostFailures} times before, each time after going back to step ${this.step}: the run does not get to its next checkpoint`,
+      );
+    }
     this.progress.note(`${what}; back to step ${this.step}, and on with other batches`);
     const state = this.files && firstState(training, checkpoint);
     await program.writeState(await shareState(communicator, training.slots, state));

@@ -367,6 +367,21 @@ describe("failures", () => {
     }
   });
 
+  test("rollback: a loss that always diverges after some good steps ends the run", async () => {
+    // The rate jumps after step 3, which is saved: step 4 is good, and the loss of step 5 overflows whatever its batch.
+    const recipe = {
+      optimizer: { name: "sgd", learningRate: 1e30 },
+      schedule: { name: "stair", steps: [3], mults: [1e32], base: 1e-32 },
+      total: { steps: 40 },
+      checkpoint: { every: { steps: 3 }, keepLast: 9 },
+      onNotFinite: "rollback",
+    } as const satisfies Partial<RecipeInput>;
+    await expect(run("diverges", recipe)).rejects.toThrow(
+      /5 times before, each time after going back to step 3: the run does not get to its next checkpoint; .*Try a lower/,
+    );
+    expect((await allFinite("diverges")).step).toBe(3);
+  });
+
   test("a disk that fills up is said so, and the checkpoints before stay whole", { timeout: 60_000 }, async ({
     skip,
   }) => {
