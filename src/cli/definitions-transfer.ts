@@ -188,7 +188,10 @@ export const finetune = defineArguments({
       valueHint: "size",
       description: "Largest memory, as 2GB: batches are worked through in parts that fit; what is free when left out",
     },
-    resume: { type: "boolean", description: "Go on from the newest checkpoint in the folder, as if never stopped" },
+    resume: {
+      type: "boolean",
+      description: "Go on from the newest checkpoint in the folder, as if never stopped; start where there is no run",
+    },
     overwrite: { type: "boolean", description: "Replace the run that is in the folder" },
     "dry-run": { type: "boolean", description: "Print parameters, FLOPs, memory, steps and expected time, and stop" },
   },

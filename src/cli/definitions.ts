@@ -45,7 +45,10 @@ export const train = defineArguments({
       description: "Recipe file (recipes/*.ts, or recipe.json of an earlier run)",
     },
     output: { type: "string", valueHint: "folder", description: "Folder of the run; runs/NAME when left out" },
-    resume: { type: "boolean", description: "Go on from the newest checkpoint in the folder, as if never stopped" },
+    resume: {
+      type: "boolean",
+      description: "Go on from the newest checkpoint in the folder, as if never stopped; start where there is no run",
+    },
     overwrite: { type: "boolean", description: "Replace the run that is in the folder" },
     "dry-run": { type: "boolean", description: "Print parameters, FLOPs, memory, steps and expected time, and stop" },
     memory: {

@@ -62,6 +62,11 @@ async function importDefault(file: string, shown: string): Promise<unknown> {
   return found;
 }
 
+/** Reads a recipe that `saveRecipe` wrote. Throws RecipeError naming the file when it is missing, damaged or not a recipe. */
+export async function readRecipe(file: string): Promise<Recipe> {
+  return resolveRecipe(await readJson(file, file), file);
+}
+
 /** Saves a resolved recipe in the folder of its run, whole or not at all; `fovea train recipe.json` runs it again. Returns the file. */
 export async function saveRecipe(folder: string, recipe: Recipe): Promise<string> {
   await mkdir(folder, { recursive: true });

@@ -1,5 +1,6 @@
 // What a run is put together from before it begins.
 import type { ImageSource, LoaderPart } from "../data/index.js";
+import type { FolderLock } from "../files/lock.js";
 import type { Program } from "../runtime/index.js";
 import type { LoadedCheckpoint } from "./checkpoint.js";
 import type { Communicator } from "./distributed/index.js";
@@ -12,6 +13,8 @@ import type { TrainingProgram } from "./training-program.js";
 export interface RunParts {
   readonly recipe: Recipe;
   readonly folder: string;
+  /** On rank 0, which alone writes into the folder. */
+  readonly lock: FolderLock | undefined;
   readonly plan: RunPlan;
   readonly objective: Objective;
   readonly training: TrainingProgram;

@@ -3,7 +3,7 @@ import { type BadExample, type Batch, createRandom } from "../data/index.js";
 import type { NumericArray } from "../graph/index.js";
 import type { Feeds } from "../runtime/index.js";
 import type { StoredTensor, TypedArray } from "../weights/index.js";
-import { type Json, latestCheckpoint, type Score, saveCheckpoint } from "./checkpoint.js";
+import { type Json, type Score, saveCheckpoint } from "./checkpoint.js";
 import { shareJson, shareState, takeSteps } from "./distributed/index.js";
 import { isTime } from "./durations.js";
 import { type EvaluationResult, evaluateSource } from "./evaluate.js";
@@ -12,7 +12,7 @@ import { type Batches, returnedBatch, type StreamName } from "./objectives/index
 import { type Progress, startProgress } from "./progress.js";
 import { firstState } from "./restore.js";
 import { closeFiles, openFiles, type RunFiles } from "./run-files.js";
-import { bestSoFar, checkpointFolder } from "./run-folder.js";
+import { bestSoFar, checkpointFolder, newestCheckpoint } from "./run-folder.js";
 import { type Loaders, openLoaders } from "./run-loaders.js";
 import type { RunParts } from "./run-parts.js";
 import { stackFeeds } from "./stack-feeds.js";
@@ -208,8 +208,7 @@ export class Run {
   /** Takes up the newest checkpoint again (or the start of the run), and goes on with the batches that follow the last. */
   private async rollBack(what: string): Promise<void> {
     const { program, training, folder, communicator } = this.parts;
-    const checkpoint =
-      this.files && (await latestCheckpoint(checkpointFolder(folder), (text) => this.progress.note(text)));
+    const checkpoint = this.files && (await newestCheckpoint(folder, (text) => this.progress.note(text)));
     this.step = await shareJson(communicator, checkpoint?.step ?? 0);
     // Good steps alone are no progress: those after the checkpoint were good the last time too.
     const { step, times } = this.rolledBack;
@@ -342,6 +341,7 @@ export class Run {
       threads: program.threads,
       ranks: communicator.size,
     };
+    await this.parts.lock?.check();
     await saveCheckpoint(
       checkpointFolder(folder),
       { step: this.step, tensors, meta },

@@ -1,5 +1,7 @@
 // Trains by a recipe: opens what it names, builds and compiles the program, and hands them to a run.
+import { mkdir } from "node:fs/promises";
 import type { ImageSource } from "../data/index.js";
+import { type FolderLock, lockFolder } from "../files/lock.js";
 import {
   availableThreads,
   compile,
@@ -28,12 +30,20 @@ import { prepareTraining } from "./prepare.js";
 import { canonicalJson, type Recipe, type RecipePart } from "./recipe.js";
 import { firstState } from "./restore.js";
 import { Run } from "./run.js";
-import { inspectFolder, prepareFolder, runFolder, savedThreads } from "./run-folder.js";
+import {
+  hasRun,
+  prepareFolder,
+  requireNoRun,
+  requireSameClassNames,
+  resumeFrom,
+  runFolder,
+  savedThreads,
+} from "./run-folder.js";
 import type { RunParts } from "./run-parts.js";
 import { TrainError } from "./train-error.js";
 
 export interface TrainOptions {
-  /** Continue the run in the recipe's output folder. */
+  /** Continue the run in the recipe's output folder; start one where there is none. */
   readonly resume?: boolean;
   /** Replace a run that is there already. */
   readonly overwrite?: boolean;
@@ -70,7 +80,8 @@ export interface TrainResult {
 /**
  * Trains as a recipe says, into the recipe's output folder: `recipe.json`, `metrics.jsonl`, TensorBoard events,
  * `checkpoints/`. Throws TrainError when the folder already holds a run (and neither `resume` nor `overwrite` is given), when
- * the loss is not a number, and what the sources, the recipe and the disk throw.
+ * the run to resume had other settings or classes, or has damaged checkpoints only, and when the loss is not a number; LockError
+ * while another process trains into the folder; and what the sources, the recipe and the disk throw.
  *
  * Several ranks each take their part of every batch; rank 0 alone reads and writes the folder. What fails before the first step
  * is thrown on every rank; after that a rank that fails ends the job (`Communicator.abort`), and the last checkpoint is good.
@@ -92,16 +103,22 @@ export async function train(recipe: Recipe, options: TrainOptions = {}): Promise
   let objective: Objective | undefined;
   let run: Run | undefined;
   let program: Program | undefined;
+  let lock: FolderLock | undefined;
   try {
     let loaded: LoadedCheckpoint | undefined;
     let state: Feeds | undefined;
     const parts = await agree(communicator, async () => {
-      if (first) loaded = await inspectFolder(recipe, folder, options);
+      if (first && options.resume === true && hasRun(folder)) {
+        // From here on, so that the checkpoint is still the newest one when the run goes on.
+        lock = await lockFolder(folder);
+        loaded = await resumeFrom(recipe, folder);
+      } else if (first && options.overwrite !== true) await requireNoRun(folder);
       const kind = objectiveKind(recipe.objective);
       const { data } = recipe;
       const opened = await openTrainingData(recipe, options.sources?.train);
       if (!options.sources?.train) owned.push(opened.source);
       const trainSource = opened.source;
+      if (loaded) requireSameClassNames(loaded, trainSource);
       const streams: Record<string, ImageSource> = { train: trainSource };
       if (kind.streams.includes("unlabelled") && data.unlabelled)
         streams["unlabelled"] = await open(options.sources?.unlabelled, data.unlabelled, "train");
@@ -115,7 +132,7 @@ export async function train(recipe: Recipe, options: TrainOptions = {}): Promise
         ...(options.bucketBytes !== undefined && { bucketBytes: options.bucketBytes }),
       });
       objective = prepared.objective;
-      const notes: string[] = [];
+      const notes = options.resume === true && !lock ? [`there is no run in ${folder} yet: this starts one`] : [];
       const { initialWeights } = recipe;
       const training =
         first && !loaded && initialWeights !== undefined
@@ -141,8 +158,12 @@ export async function train(recipe: Recipe, options: TrainOptions = {}): Promise
     );
     run = await agree(communicator, async () => {
       // Only now, when all that could be refused was: a run that is replaced is not lost to a mistyped source.
-      if (first && !options.resume) await prepareFolder(size > 1 ? recipe : local, folder);
-      return await Run.start({ recipe, folder, ...parts, restored, communicator, options });
+      if (first && !lock) {
+        await mkdir(folder, { recursive: true });
+        lock = await lockFolder(folder);
+        await prepareFolder(size > 1 ? recipe : local, folder);
+      }
+      return await Run.start({ recipe, folder, lock, ...parts, restored, communicator, options });
     });
     try {
       await parts.program.writeState(await shareState(communicator, parts.training.slots, state));
@@ -156,6 +177,7 @@ export async function train(recipe: Recipe, options: TrainOptions = {}): Promise
     await program?.close();
     await objective?.close?.();
     for (const source of owned) await source.close();
+    await lock?.release();
   }
 }
 

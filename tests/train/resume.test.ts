@@ -1,7 +1,9 @@
 /** A run that was asked to stop and resumed is the run that was never stopped, to the last bit. */
-import { cpSync, existsSync, readFileSync, rmSync, truncateSync, writeFileSync } from "node:fs";
+import { cpSync, existsSync, readFileSync, renameSync, rmSync, truncateSync, writeFileSync } from "node:fs";
+import { hostname } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { lockFolder } from "../../src/files/lock.js";
 import { availableThreads } from "../../src/runtime/index.js";
 import {
   latestCheckpoint,
@@ -13,7 +15,7 @@ import {
 } from "../../src/train/index.js";
 import { courseOf, stoppedAt } from "../support/course.js";
 import { randomRecipe as randomRecipeIn, randomTotal as total } from "../support/random-recipe.js";
-import { temporaryFolder } from "../support/trained-run.js";
+import { imageFolder, temporaryFolder, tinyRecipe } from "../support/trained-run.js";
 
 const root = temporaryFolder("resume");
 const folderOf = (name: string) => join(root, name);
@@ -127,10 +129,64 @@ describe("a run that was asked to stop", () => {
     expect(checkpoint).toMatchObject({ step: 5, meta: { threads: 3, ranks: 1 } });
   });
 
-  test("is not resumed where there is none", async () => {
-    await expect(train(resolveRecipe(randomRecipe("nowhere")), { silent: true, resume: true })).rejects.toThrow(
-      /there is no run to resume in .*nowhere; start one without --resume/,
+  test("starts where there is none: one command for a job that may be interrupted", async () => {
+    const recipe = resolveRecipe(randomRecipe("nowhere"));
+    const result = await train(recipe, { silent: true, resume: true });
+    expect(result).toMatchObject({ step: total, interrupted: false });
+    expect(await courseOf(folderOf("nowhere"))).toEqual(whole);
+    rmSync(join(folderOf("nowhere"), "recipe.json"));
+    await expect(train(recipe, { silent: true, resume: true })).rejects.toThrow(
+      /holds checkpoints without the recipe.json of their run; put it back/,
     );
-    expect(existsSync(folderOf("nowhere"))).toBe(false);
+  });
+
+  test("whose checkpoints are all damaged is not started anew", async () => {
+    cpSync(folderOf("whole"), folderOf("all-damaged"), { recursive: true });
+    const { checkpoints } = await listCheckpoints(join(folderOf("all-damaged"), "checkpoints"));
+    // Of one the header, of the others the numbers: both are found where they are read.
+    for (const [i, { path }] of checkpoints.entries()) truncateSync(path, i === 0 ? 10 : 3000);
+    const recipe = resolveRecipe(randomRecipe("all-damaged"));
+    await expect(train(recipe, { silent: true, resume: true })).rejects.toThrow(
+      `all ${checkpoints.length} checkpoints of ${folderOf("all-damaged")} cannot be read; put back a copy of one, or start anew with --overwrite`,
+    );
+    expect((await listCheckpoints(join(folderOf("all-damaged"), "checkpoints"))).damaged).toHaveLength(
+      checkpoints.length,
+    );
+  });
+
+  test("whose recipe.json is cut off names the file", async () => {
+    cpSync(folderOf("whole"), folderOf("cut"), { recursive: true });
+    const file = join(folderOf("cut"), "recipe.json");
+    truncateSync(file, 100);
+    await expect(train(resolveRecipe(randomRecipe("cut")), { silent: true, resume: true })).rejects.toThrow(
+      new RegExp(`${file} is not JSON: `),
+    );
+  });
+
+  test("is refused when a class was renamed, which would exchange labels", async () => {
+    const images = await imageFolder(folderOf("photos"), { apple: 6, cherry: 6 });
+    const data = { train: { source: images, preprocessing: "decode|resize(16)|value_range(-1,1)" }, workers: 0 };
+    const recipe = tinyRecipe(folderOf("renamed"), { data, total: { steps: 4 }, log: { every: { steps: 1 } } });
+    await stoppedAt(recipe, 2);
+    // "apple" is class 0; as "zebra" its images would be class 1, and the cherries class 0.
+    renameSync(join(images, "apple"), join(images, "zebra"));
+    await expect(train(resolveRecipe(recipe), { silent: true, resume: true })).rejects.toThrow(
+      /the classes of .*photos have changed since .*step-000000002\.safetensors was saved: they are now without "apple" and with "zebra"; give them their earlier names/,
+    );
+    renameSync(join(images, "zebra"), join(images, "apple"));
+    expect(await train(resolveRecipe(recipe), { silent: true, resume: true })).toMatchObject({ step: 4 });
+  });
+
+  test("by two processes at once is refused to the second", async () => {
+    const recipe = randomRecipe("twice");
+    await stoppedAt(recipe, 3);
+    const lock = await lockFolder(folderOf("twice"));
+    for (const options of [{ resume: true }, { overwrite: true }])
+      await expect(train(resolveRecipe(recipe), { silent: true, ...options })).rejects.toThrow(
+        new RegExp(`twice is in use by process ${process.pid} on ${hostname()}; wait until it ends`),
+      );
+    await lock.release();
+    expect(await train(resolveRecipe(recipe), { silent: true, resume: true })).toMatchObject({ step: total });
+    expect(existsSync(join(folderOf("twice"), "run.lock"))).toBe(false);
   });
 });

@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { didYouMean } from "../../text/nearest.js";
 import { parseBytes } from "../../text/parse-bytes.js";
-import { applyOverrides, launchOf, type Recipe, requireNoRun, resolveRecipe } from "../../train/index.js";
+import { applyOverrides, hasRun, launchOf, type Recipe, requireNoRun, resolveRecipe } from "../../train/index.js";
 import {
   bitTasks,
   checkTask,
@@ -17,7 +17,6 @@ import {
   readTrainable,
   usualMemory,
   usualRule,
-  withSavedMemory,
 } from "../../transfer/index.js";
 import { defineCommand } from "../command.js";
 import { finetune } from "../definitions.js";
@@ -27,7 +26,7 @@ import { runTraining } from "./train.js";
 const usualOutput = "runs/finetune";
 
 export const command = defineCommand(finetune, async ({ args, overrides, json, note }) => {
-  const { backbone, task, resume = false, overwrite = false } = args;
+  const { backbone, task, overwrite = false } = args;
   const given = args.rule === undefined ? undefined : ruleOf(args.rule);
   if (task !== undefined) checkTask(task, bitTasks());
   const number = (name: "shots" | "steps" | "batch" | "image-size") =>
@@ -41,6 +40,8 @@ export const command = defineCommand(finetune, async ({ args, overrides, json, n
   const seed = wholeNumber(args.seed, "seed");
   const holdOut = Number(args.holdout);
   const output = args.output ?? usualOutput;
+  // What was drawn and chosen for a run is taken again with it; where there is none yet, --resume starts one.
+  const resume = args.resume === true && hasRun(output);
   const dry = args["dry-run"] === true;
   // a dry run leaves nothing behind, the lists of images included
   const folder = dry ? await mkdtemp(join(tmpdir(), "fovea-finetune-")) : output;
@@ -83,12 +84,11 @@ export const command = defineCommand(finetune, async ({ args, overrides, json, n
       seed,
       output,
     });
-    const recipe = resolveRecipe(applyOverrides(input, overrides), "the recipe of this fine-tuning");
-    return resume ? await withSavedMemory(recipe, output) : recipe;
+    return resolveRecipe(applyOverrides(input, overrides), "the recipe of this fine-tuning");
   };
   try {
     const budget = args.memory === undefined ? usualMemory() : parseBytes(args.memory);
-    const result = await runTraining({ load, args, memory: resume ? undefined : budget, json, note });
+    const result = await runTraining({ load, args, memory: budget, json, note });
     if (dry || result.quiet || result.failed) return result;
     return { ...result, text: `${result.text}\nname the classes of other images with: fovea predict ${output} IMAGE` };
   } finally {

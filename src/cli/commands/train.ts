@@ -10,14 +10,17 @@ import {
   dryRun,
   fitMemory,
   formatDuration,
+  hasRun,
   launchOf,
   loadRecipe,
   openCommunicator,
   openTrainingData,
   type Recipe,
+  runFolder,
   shareJson,
   type TrainResult,
   train as trainRecipe,
+  withSavedMemory,
 } from "../../train/index.js";
 import { type CommandResult, defineCommand } from "../command.js";
 import { train } from "../definitions.js";
@@ -40,8 +43,19 @@ function dryRunText(found: DryRun): string {
   ].join("\n");
 }
 
-/** The recipe with the settings with which one of so many ranks fits into so much memory; tells which. */
-async function fitted(recipe: Recipe, memory: number, ranks: number, note: (text: string) => void): Promise<Recipe> {
+/**
+ * The recipe with the settings with which one of so many ranks fits into so much memory, telling which; those that a run has
+ * already where it is resumed.
+ */
+async function fitted(
+  recipe: Recipe,
+  memory: number,
+  ranks: number,
+  resume: boolean,
+  note: (text: string) => void,
+): Promise<Recipe> {
+  const folder = runFolder(recipe);
+  if (resume && hasRun(folder)) return await withSavedMemory(recipe, folder);
   const { batchSize } = recipe;
   if (batchSize % ranks !== 0) return recipe; // to be refused with the rest of the plan
   const { source } = await openTrainingData(recipe);
@@ -109,7 +123,9 @@ export async function runTraining({ load, args, memory, json, note }: TrainingCo
         ? loaded
         : await shareJson(
             communicator,
-            await agree(communicator, async () => (first ? await fitted(loaded, memory, size, note) : loaded)),
+            await agree(communicator, async () =>
+              first ? await fitted(loaded, memory, size, args.resume === true, note) : loaded,
+            ),
           );
     const result = await trainRecipe(recipe, {
       resume: args.resume === true,

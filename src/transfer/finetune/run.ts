@@ -1,5 +1,4 @@
 /** Fine-tunes a backbone on opened sources and says what every test image is taken for; into a run folder, or leaving no file. */
-import { existsSync } from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";
 import { freemem, tmpdir } from "node:os";
 import { join } from "node:path";
@@ -9,13 +8,12 @@ import {
   classifyImages,
   dataOf,
   fitMemory,
-  loadRecipe,
   openModel,
   type Recipe,
-  resolvedRecipeFile,
   resolveRecipe,
   type TrainResult,
   train as trainRecipe,
+  withSavedMemory,
 } from "../../train/index.js";
 import { TransferError, type TransferMethod, type TransferResult, type TransferRun } from "../method.js";
 import { readTrainable, typicalImageSize } from "./backbone.js";
@@ -124,18 +122,6 @@ async function fineTuneInto(folder: string, options: FineTuneOptions): Promise<F
 async function fitted(recipe: Recipe, folder: string, { train, resume, memory }: FineTuneOptions): Promise<Recipe> {
   if (resume) return await withSavedMemory(recipe, folder);
   return (await fitMemory(recipe, memory ?? usualMemory(), dataOf(train))).recipe;
-}
-
-/** The recipe with the memory settings of the run that is in a folder, so that it can be resumed whatever is free now. */
-export async function withSavedMemory(recipe: Recipe, folder: string): Promise<Recipe> {
-  const path = join(folder, resolvedRecipeFile);
-  if (!existsSync(path)) return recipe;
-  const { microbatches, model } = await loadRecipe(path);
-  return {
-    ...recipe,
-    model: { ...recipe.model, rematerialise: model.rematerialise },
-    ...(microbatches !== undefined && { microbatches }),
-  };
 }
 
 /** The class a trained network gives every image of a source, and the share of right ones. */
