@@ -129,6 +129,46 @@ export const predict = defineArguments({
   variadic: true,
 });
 
+export const evaluate = defineArguments({
+  name: "evaluate",
+  summary: "Measure the accuracy of a network that names classes on labelled images",
+  arguments: {
+    checkpoint: {
+      type: "positional",
+      required: true,
+      description: `What \`fovea fit\` wrote, or an ONNX file with logits. ${network}`,
+    },
+    images: { ...source, description: `${source.description}; their classes are matched with the network's by name` },
+    split: {
+      type: "string",
+      valueHint: "name",
+      description: "Split of the images; test, else validation, else the only one when left out",
+    },
+    match: {
+      type: "string",
+      valueHint: "name|order",
+      default: "name",
+      description: "How classes are matched; order takes the first of the set for the first of the network",
+    },
+    "among-set": {
+      type: "boolean",
+      description: "Choose among the classes of the set alone, not among all that the network names",
+    },
+    report: { type: "string", valueHint: "file", description: "Also write an HTML page with the mistakes" },
+    overwrite: { type: "boolean", description: "Replace the report that is there" },
+    device,
+    threads,
+  },
+  examples: [
+    { line: "fovea evaluate models/photos new-photos/", does: "top-1, top-5, class by class, what is confused" },
+    { line: "fovea evaluate runs/one mnist/ --report mistakes.html", does: "a run on IDX files, with its mistakes" },
+    {
+      line: "fovea evaluate hf:google/vit-base-patch16-224 photos/?only=tabby,beagle --among-set --json",
+      does: "published weights on some of their classes, as JSON",
+    },
+  ],
+});
+
 export const benchFewshot = defineArguments({
   name: "bench fewshot",
   summary: "Measure the ridge fit of the few-shot evaluator on a large support set, beside plain loops",

@@ -28,6 +28,7 @@ const commands: readonly Entry[] = [
   entry(definitions.train, () => import("./commands/train.js")),
   entry(definitions.fit, () => import("./commands/fit.js")),
   entry(definitions.predict, () => import("./commands/predict.js")),
+  entry(definitions.evaluate, () => import("./commands/evaluate.js")),
   entry(definitions.finetune, () => import("./commands/finetune.js")),
   entry(definitions.fewshot, () => import("./commands/fewshot.js")),
   entry(definitions.vtab, () => import("./commands/vtab.js")),

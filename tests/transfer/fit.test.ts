@@ -4,6 +4,7 @@ import { calibration } from "../../src/transfer/fit/calibrate.js";
 import { copiesOf, foldsOf } from "../../src/transfer/fit/folds.js";
 import {
   confusedPairs,
+  confusionEntries,
   type Evaluator,
   type Features,
   fitClassifier,
@@ -182,7 +183,7 @@ describe("a fitted classifier", () => {
 
   it("names the pair that is most confused", () => {
     const confusion = Int32Array.of(8, 2, 0, 1, 9, 0, 4, 0, 0);
-    expect(confusedPairs(confusion, 3)).toEqual([
+    expect(confusedPairs(confusionEntries(confusion, 3))).toEqual([
       { classes: [0, 2], confused: 4, images: 14 },
       { classes: [0, 1], confused: 3, images: 20 },
     ]);

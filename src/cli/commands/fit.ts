@@ -10,6 +10,7 @@ import {
   classifierReport,
   closedFormEvaluators,
   confusedPairs,
+  confusionEntries,
   evaluatorNamed,
   type FittedClassifier,
   fitClassifier,
@@ -135,7 +136,7 @@ export const command = defineCommand(fit, async ({ args, json, note }): Promise<
         files: { "report.html": report },
       });
       const seconds = (performance.now() - started) / 1000;
-      const pairs = confusedPairs(fitted.confusion, classNames.length);
+      const pairs = confusedPairs(confusionEntries(fitted.confusion, classNames.length));
       const [worst] = pairs;
       const predict = `npx fovea predict ${output} photo.jpg`;
       const tried = candidates.map(({ evaluator, accuracy, ...one }) => ({ name: evaluator.name, ...one, accuracy }));

@@ -15,6 +15,8 @@ export interface Namer {
   readonly loss: LossName;
   /** In the order of the logits; undefined where nothing names them. */
   readonly classNames: readonly string[] | undefined;
+  /** Numbers in a row of logits. */
+  readonly classes: number;
   readonly imageShape: readonly [number, number, number];
   readonly preprocessing: string;
   readonly document: unknown;
@@ -40,6 +42,7 @@ export async function openNamer(
     return {
       loss,
       classNames,
+      classes: model.config.classes,
       imageShape,
       preprocessing,
       document: networkDocument(model),
@@ -51,10 +54,11 @@ export async function openNamer(
     };
   }
   const classifier = await openClassifier(args.checkpoint, { ...computing(args), batchSize, note });
-  const { path, classNames, imageShape, preprocessing, details } = classifier;
+  const { path, classNames, classes, imageShape, preprocessing, details } = classifier;
   return {
     loss: "softmax",
     classNames,
+    classes,
     imageShape,
     preprocessing,
     document: { checkpoint: path, imageShape, preprocessing, ...details },

@@ -47,6 +47,26 @@ async function usualTestSplit(spec: string, trainSplit: string | undefined): Pro
 }
 
 /**
+ * Opens the images to measure a finished network on: the split of that name, or that the spec names, else its test or
+ * validation split, else the only one or the training split, which is told.
+ */
+export async function openTest(
+  spec: string,
+  split: string | undefined,
+  note: (text: string) => void,
+): Promise<ImageSource> {
+  const chosen = split !== undefined || splitSpecs(spec).some((part) => parseSpec(part).options["split"] !== undefined);
+  const usual = chosen ? split : await usualTestSplit(spec, undefined);
+  const source = await openSource(spec, usual === undefined ? {} : { split: usual });
+  if (!chosen && usual !== "test") {
+    note(
+      `${spec} has no test split; its split "${source.split}" is measured, which should be images that the network has not seen`,
+    );
+  }
+  return source;
+}
+
+/**
  * Opens the images to learn from and those to name: other splits of the source where it has them, else half of each class,
  * held out by seed 0.
  */

@@ -23,6 +23,8 @@ export interface Classifier {
   readonly path: string;
   /** In the order of the logits; undefined where nothing names them. */
   readonly classNames: readonly string[] | undefined;
+  /** Numbers in a row of logits. */
+  readonly classes: number;
   readonly imageShape: readonly [number, number, number];
   readonly preprocessing: string;
   readonly batchSize: number;
@@ -70,6 +72,7 @@ export async function openClassifier(path: string, options: ClassifierOptions = 
   return {
     path,
     classNames,
+    classes: head.classes,
     imageShape: backbone.imageShape,
     preprocessing,
     batchSize: backbone.batchSize,
@@ -101,6 +104,7 @@ async function openFile(path: string, options: ClassifierOptions): Promise<Class
   return {
     path,
     classNames: classNamesOf(metadata["classNames"], network.width),
+    classes: network.width,
     imageShape: network.imageShape,
     preprocessing: network.preprocessing,
     batchSize: network.batchSize,

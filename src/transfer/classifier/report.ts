@@ -1,18 +1,9 @@
 /** The report of a fitted classifier: what to expect of it, what it confuses, and pictures of its mistakes. */
 import type { ImageSource } from "../../data/index.js";
-import { decodeResize } from "../../data/index.js";
-import {
-  accuracyTable,
-  facts,
-  htmlReport,
-  type Picture,
-  paragraph,
-  pictureGrid,
-  pixelUri,
-  table,
-  tiles,
-} from "../../report/index.js";
-import { confusedPairs, type FittedClassifier, type Named } from "../fit/fit.js";
+import { accuracyTable, facts, htmlReport, paragraph, tiles } from "../../report/index.js";
+import { confusedPairs, confusionEntries } from "../confusion.js";
+import type { FittedClassifier } from "../fit/fit.js";
+import { classSection, mistakesSection } from "../mistakes-report.js";
 import { howMeasured } from "./folder.js";
 
 export interface ReportContents {
@@ -28,12 +19,6 @@ export interface ReportContents {
   readonly width: number;
 }
 
-/** Mistakes that are shown, surest first; wrongly labelled images tend to stand there. */
-const shownMistakes = 24;
-/** Side of a picture of the report, in pixels. */
-const side = 96;
-const shownPairs = 10;
-
 const percent = (share: number): string => `${(100 * share).toFixed(1)} %`;
 
 /** The page, as one HTML document. Images that cannot be read any more are left out. */
@@ -43,14 +28,13 @@ export async function classifierReport(contents: ReportContents): Promise<string
   const classes = classNames.length;
   const mistakes = named
     .filter(({ row, guess }) => guess !== labels[row])
-    .sort((a, b) => b.probability - a.probability)
-    .slice(0, shownMistakes);
-  const pictures: (Picture & { caption: string })[] = [];
-  for (const mistake of mistakes) {
-    const picture = await pictureOf(contents, mistake);
-    if (picture) pictures.push(picture);
-  }
-  const pairs = confusedPairs(confusion, classes).slice(0, shownPairs);
+    .map(({ row, guess, probability }) => ({
+      index: contents.indices[row] ?? 0,
+      probability,
+      named: classNames[guess] ?? "",
+      is: classNames[labels[row] ?? 0] ?? "",
+    }));
+  const entries = confusionEntries(confusion, classes);
   const of = (truth: number): number =>
     confusion.subarray(truth * classes, (truth + 1) * classes).reduce((a, b) => a + b, 0);
   return htmlReport({
@@ -88,45 +72,13 @@ export async function classifierReport(contents: ReportContents): Promise<string
           ),
         ],
       },
-      {
-        title: "Class by class",
-        content: [
-          table(
-            [{ title: "class" }, { title: "images", numeric: true }, { title: "right", numeric: true }],
-            classNames.map((name, truth) => [
-              name,
-              `${of(truth)}`,
-              of(truth) === 0 ? "-" : percent(confusion[truth * classes + truth]! / of(truth)),
-            ]),
-          ),
-          ...(pairs.length === 0
-            ? [paragraph("No two classes were taken for one another.")]
-            : [
-                table(
-                  [
-                    { title: "taken for one another" },
-                    { title: "images", numeric: true },
-                    { title: "of", numeric: true },
-                  ],
-                  pairs.map(({ classes: [a, b], confused, images }) => [
-                    `${classNames[a]} and ${classNames[b]}`,
-                    `${confused}`,
-                    `${images}`,
-                  ]),
-                ),
-              ]),
-        ],
-      },
-      {
-        title: "Mistakes it was surest of",
-        content:
-          pictures.length === 0
-            ? [paragraph("It made none.")]
-            : [
-                paragraph("Each as it was named, and as it is labelled. Wrong labels show up here."),
-                pictureGrid(pictures),
-              ],
-      },
+      classSection(
+        classNames.map((name, truth) => ({ name, images: of(truth), right: confusion[truth * classes + truth] ?? 0 })),
+        classNames,
+        entries,
+        confusedPairs(entries),
+      ),
+      await mistakesSection(contents.source, mistakes),
       {
         title: "What was run",
         content: [
@@ -139,19 +91,4 @@ export async function classifierReport(contents: ReportContents): Promise<string
       },
     ],
   });
-}
-
-async function pictureOf(
-  { source, indices, labels, classNames }: ReportContents,
-  { row, guess, probability }: Named,
-): Promise<(Picture & { caption: string }) | undefined> {
-  try {
-    const { id, image } = await source.get(indices[row]!);
-    const { data } = await decodeResize(image, id, side, side, "cover", 3);
-    const caption = `${classNames[guess]} ${(100 * probability).toFixed(0)} % (${classNames[labels[row]!]})`;
-    const pixels = { data: Uint8Array.from(data), height: side, width: side, channels: 3 as const };
-    return { source: pixelUri(pixels), alt: id, caption };
-  } catch {
-    return undefined;
-  }
 }

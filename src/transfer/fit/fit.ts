@@ -223,28 +223,3 @@ function probabilityOf(scores: Float64Array, guess: number, factor: number): num
   for (const score of scores) sum += Math.exp(factor * (score - scores[guess]!));
   return 1 / sum;
 }
-
-/** Two classes that are taken for one another. */
-export interface ConfusedPair {
-  readonly classes: readonly [number, number];
-  /** Images of either that were named as the other. */
-  readonly confused: number;
-  /** Images of both. */
-  readonly images: number;
-}
-
-/** Pairs of classes by the share of their images that were taken for one another, most confused first; those never confused left out. */
-export function confusedPairs(confusion: Int32Array, classes: number): ConfusedPair[] {
-  const at = (truth: number, guess: number): number => confusion[truth * classes + guess]!;
-  const images = Array.from({ length: classes }, (_, truth) =>
-    confusion.subarray(truth * classes, (truth + 1) * classes).reduce((a, b) => a + b, 0),
-  );
-  const pairs: ConfusedPair[] = [];
-  for (let a = 0; a < classes; a++) {
-    for (let b = a + 1; b < classes; b++) {
-      const confused = at(a, b) + at(b, a);
-      if (confused > 0) pairs.push({ classes: [a, b], confused, images: images[a]! + images[b]! });
-    }
-  }
-  return pairs.sort((a, b) => b.confused / b.images - a.confused / a.images || b.confused - a.confused);
-}

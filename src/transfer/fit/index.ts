@@ -1,8 +1,6 @@
 /** Fitting a classifier to one's own images: choosing, measuring, calibrating. */
 export {
   type Candidate,
-  type ConfusedPair,
-  confusedPairs,
   type Expectation,
   type FitOptions,
   type FittedClassifier,

@@ -1,0 +1,132 @@
+/** Accuracy of logits on labelled images: top-1, top-5, class by class, confusion. */
+
+import type { ConfusionEntry } from "../confusion.js";
+import { wilsonInterval } from "../fewshot/statistics.js";
+
+/** A share of images, with its 95 % interval (Wilson's). */
+export interface Share {
+  readonly right: number;
+  readonly images: number;
+  readonly accuracy: number;
+  readonly confidence95: readonly [number, number];
+}
+
+export interface ClassAccuracy extends Share {
+  readonly name: string;
+  /** Images that were named so, rightly or not. */
+  readonly named: number;
+  /** The share of those that are of this class; undefined where none was named so. */
+  readonly precision: number | undefined;
+}
+
+/** One image as it was named. */
+export interface NamedImageRow {
+  /** Row of the logits. */
+  readonly row: number;
+  /** Column of the logits. */
+  readonly guess: number;
+  /** 0 to 1. */
+  readonly probability: number;
+}
+
+export interface Accuracy {
+  readonly top1: Share;
+  /** The right class is among the five most probable; undefined where no more than five are to choose among. */
+  readonly top5: Share | undefined;
+  /** The mean over classes with images of the share of each that is named rightly: every class counts alike. */
+  readonly meanOfClasses: number;
+  /** Classes of the set, in its order, that have images. */
+  readonly classes: readonly ClassAccuracy[];
+  /** Images of a class of the set by the class of the set that they were named as. */
+  readonly confusion: readonly ConfusionEntry[];
+  /** Images of each class of the set that were named as a class that it does not have. */
+  readonly elsewhere: Int32Array;
+  /** Every image. */
+  readonly named: readonly NamedImageRow[];
+}
+
+const share = (right: number, images: number): Share => ({
+  right,
+  images,
+  accuracy: right / images,
+  confidence95: wilsonInterval(right, images),
+});
+
+export interface MeasureInput {
+  /** [rows, width], row by row. */
+  readonly logits: Float32Array;
+  readonly width: number;
+  /** Class of the set of each row. */
+  readonly labels: ArrayLike<number>;
+  readonly classNames: readonly string[];
+  /** The column of each class of the set (see `matchClasses`). */
+  readonly columns: Int32Array;
+  /** How logits become probabilities. */
+  readonly loss: "softmax" | "sigmoid";
+  /** Choose among the classes of the set alone, not among all that the network names. */
+  readonly amongSet?: boolean;
+}
+
+/**
+ * Measures. Of equal logits the one of the lower column is the more probable. Throws an Error when there is no row.
+ *
+ * The interval of top-1 and top-5 is that of the images' noise: another draw of as many images of the same kind.
+ */
+export function measureAccuracy(input: MeasureInput): Accuracy {
+  const { logits, width, labels, classNames, columns, loss, amongSet = false } = input;
+  const rows = labels.length;
+  if (rows === 0) throw new Error("there is no image to measure on");
+  const count = classNames.length;
+  const labelOf = new Map([...columns].map((column, label) => [column, label]));
+  const candidates = amongSet ? [...columns].sort((a, b) => a - b) : Array.from({ length: width }, (_, i) => i);
+  // kept sparse: 21,843 classes squared would be 2 GB
+  const confusion = new Map<number, number>();
+  const namedSo = new Int32Array(count);
+  const images = new Int32Array(count);
+  const elsewhere = new Int32Array(count);
+  const named: NamedImageRow[] = [];
+  let [first, amongFive] = [0, 0];
+  for (let row = 0; row < rows; row++) {
+    const at = row * width;
+    const label = labels[row] ?? 0;
+    const truth = columns[label] ?? 0;
+    const value = (column: number): number => logits[at + column] ?? Number.NaN;
+    let guess = candidates[0] ?? 0;
+    let before = 0;
+    for (const column of candidates) {
+      if (value(column) > value(guess)) guess = column;
+      if (value(column) > value(truth) || (value(column) === value(truth) && column < truth)) before++;
+    }
+    if (before === 0) first++;
+    if (before < 5) amongFive++;
+    const guessed = labelOf.get(guess);
+    images[label] = (images[label] ?? 0) + 1;
+    if (guessed === undefined) elsewhere[label] = (elsewhere[label] ?? 0) + 1;
+    else {
+      namedSo[guessed] = (namedSo[guessed] ?? 0) + 1;
+      confusion.set(label * count + guessed, (confusion.get(label * count + guessed) ?? 0) + 1);
+    }
+    const highest = value(guess);
+    const total = candidates.reduce((sum, column) => sum + Math.exp(value(column) - highest), 0);
+    named.push({ row, guess, probability: loss === "sigmoid" ? 1 / (1 + Math.exp(-highest)) : 1 / total });
+  }
+  const classes = classNames.flatMap((name, label): ClassAccuracy[] => {
+    const all = images[label] ?? 0;
+    const guessed = namedSo[label] ?? 0;
+    if (all === 0) return [];
+    const right = confusion.get(label * count + label) ?? 0;
+    return [{ name, ...share(right, all), named: guessed, precision: guessed === 0 ? undefined : right / guessed }];
+  });
+  const entries = [...confusion]
+    .sort(([a], [b]) => a - b)
+    .map(([at, number]) => [Math.floor(at / count), at % count, number] as const);
+  return {
+    top1: share(first, rows),
+    top5: candidates.length > 5 ? share(amongFive, rows) : undefined,
+    meanOfClasses: classes.reduce((sum, { accuracy }) => sum + accuracy, 0) / classes.length,
+    classes,
+    confusion: entries,
+    elsewhere,
+    named,
+  };
+}

@@ -1,0 +1,105 @@
+/** Parts of reports on what a classifier named wrongly: class by class, confusions, pictures of mistakes. */
+import { decodeResize, type ImageSource } from "../data/index.js";
+import { type Markup, type Picture, paragraph, pictureGrid, pixelUri, type Section, table } from "../report/index.js";
+import type { ConfusedPair, ConfusionEntry } from "./confusion.js";
+
+/** Mistakes that are shown, surest first; wrongly labelled images tend to stand there. */
+const shownMistakes = 24;
+/** Side of a picture, in pixels. */
+const side = 96;
+const shownPairs = 10;
+/** A confusion matrix of more classes is too wide to be read. */
+const largestMatrix = 20;
+
+const percent = (share: number): string => `${(100 * share).toFixed(1)} %`;
+
+/** A class and how its images were named. */
+export interface ClassRow {
+  readonly name: string;
+  readonly images: number;
+  readonly right: number;
+}
+
+/** The section "Class by class": a table of the classes, the pairs taken for one another, the matrix where it is small. */
+export function classSection(
+  classes: readonly ClassRow[],
+  classNames: readonly string[],
+  entries: readonly ConfusionEntry[],
+  pairs: readonly ConfusedPair[],
+): Section {
+  const content: Markup[] = [
+    table(
+      [{ title: "class" }, { title: "images", numeric: true }, { title: "right", numeric: true }],
+      classes.map(({ name, images, right }) => [name, `${images}`, images === 0 ? "-" : percent(right / images)]),
+    ),
+  ];
+  if (pairs.length === 0) content.push(paragraph("No two classes were taken for one another."));
+  else {
+    content.push(
+      table(
+        [{ title: "taken for one another" }, { title: "images", numeric: true }, { title: "of", numeric: true }],
+        pairs
+          .slice(0, shownPairs)
+          .map(({ classes: [a, b], confused, images }) => [
+            `${classNames[a]} and ${classNames[b]}`,
+            `${confused}`,
+            `${images}`,
+          ]),
+      ),
+    );
+  }
+  const count = classNames.length;
+  if (count <= largestMatrix && pairs.length > 0) {
+    content.push(
+      table(
+        [{ title: "is \\ named" }, ...classNames.map((title) => ({ title, numeric: true }))],
+        classNames.map((name, truth) => [
+          name,
+          ...classNames.map((_, guess) => {
+            const found = entries.find(([row, column]) => row === truth && column === guess);
+            return found ? `${found[2]}` : "";
+          }),
+        ]),
+        "Confusion matrix: images of each class (row) by what they were named (column)",
+      ),
+    );
+  }
+  return { title: "Class by class", content };
+}
+
+/** A mistake: index of the image in its source, how sure the classifier was, and both names. */
+export interface Mistake {
+  readonly index: number;
+  readonly probability: number;
+  readonly named: string;
+  readonly is: string;
+}
+
+/** The section of the mistakes a classifier was surest of. Images that cannot be read any more are left out. */
+export async function mistakesSection(source: ImageSource, mistakes: readonly Mistake[]): Promise<Section> {
+  const surest = [...mistakes].sort((a, b) => b.probability - a.probability).slice(0, shownMistakes);
+  const pictures: (Picture & { caption: string })[] = [];
+  for (const mistake of surest) {
+    const picture = await pictureOf(source, mistake);
+    if (picture) pictures.push(picture);
+  }
+  const shown = paragraph("Each as it was named, and as it is labelled. Wrong labels show up here.");
+  return {
+    title: "Mistakes it was surest of",
+    content: pictures.length === 0 ? [paragraph("It made none.")] : [shown, pictureGrid(pictures)],
+  };
+}
+
+async function pictureOf(
+  source: ImageSource,
+  { index, probability, named, is }: Mistake,
+): Promise<(Picture & { caption: string }) | undefined> {
+  try {
+    const { id, image } = await source.get(index);
+    const { data } = await decodeResize(image, id, side, side, "cover", 3);
+    const pixels = { data: Uint8Array.from(data), height: side, width: side, channels: 3 as const };
+    return { source: pixelUri(pixels), alt: id, caption: `${named} ${(100 * probability).toFixed(0)} % (${is})` };
+  } catch {
+    return undefined;
+  }
+}
