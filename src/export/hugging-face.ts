@@ -1,8 +1,8 @@
 // Writes a network as a folder in the form of Hugging Face's hub, which transformers.js and (Vision Transformers) transformers load.
-import { existsSync, readdirSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { mkdir } from "node:fs/promises";
 import { basename, join, resolve } from "node:path";
-import { replaceFolder } from "../files/cache.js";
+import { replaceFolder } from "../files/replace-folder.js";
 import type { NumericArray, OnnxModel } from "../graph/index.js";
 import type { ModelConfig } from "../models/index.js";
 import { saveWeights, type Weights, writeFileAtomically } from "../weights/index.js";
@@ -63,7 +63,7 @@ export async function writeHuggingFaceFolder(
   const notes = preparation.untold.map((op) => `preprocessor_config.json has no words for ${op}; it is left out`);
   const files: string[] = [];
 
-  await replaceFolder(full, async (incoming) => {
+  const fill = async (incoming: string): Promise<void> => {
     const text = async (name: string, content: string): Promise<void> => {
       await writeFileAtomically(join(incoming, name), [new TextEncoder().encode(content)]);
       files.push(name);
@@ -94,19 +94,39 @@ export async function writeHuggingFaceFolder(
     const title = options.title ?? full.split(/[\\/]/).at(-1)!;
     const variants = formats.map((format) => ({ format, ...fileNames[format] }));
     await text("README.md", modelCard(weights, { title, layout, variants, hasHead, notes }));
-  });
+  };
+  await replaceFolder(full, fill, { isOurs: (path) => ownFiles.includes(path) });
   return { files: files.sort(), layout, notes };
 }
 
 const json = (value: unknown): string => `${JSON.stringify(value, undefined, 2)}\n`;
 
+/** Every file that an export may consist of; what else is in the folder belongs to the user. */
+const ownFiles: readonly string[] = [
+  "config.json",
+  "preprocessor_config.json",
+  "model.safetensors",
+  "README.md",
+  ...Object.values(fileNames).flatMap(({ file }) => [`onnx/${file}`, `onnx/${file}_data`]),
+];
+
 function refuseOtherFolders(folder: string): void {
   if (!existsSync(folder)) return;
   const names = readdirSync(folder);
-  if (names.length > 0 && !(names.includes("config.json") && names.includes("onnx"))) {
+  if (names.length > 0 && !isExport(folder)) {
     throw new ExportError(
       `${folder} holds something else than an export (${names.slice(0, 3).join(", ")}); give a new one`,
     );
+  }
+}
+
+/** Is there an earlier export in a folder? Its config.json describes the network as we do; those of others do not. */
+function isExport(folder: string): boolean {
+  try {
+    const config = JSON.parse(readFileSync(join(folder, "config.json"), "utf8")) as { fovea?: unknown } | null;
+    return config?.fovea !== undefined;
+  } catch {
+    return false;
   }
 }
 

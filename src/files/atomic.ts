@@ -6,6 +6,9 @@ import { formatBytes } from "../text/format.js";
 /** Files being written carry this prefix, and never look like anything that could be loaded. */
 const temporaryPrefix = ".writing-";
 
+/** Is a file called as one that is being written, or was when its process was killed? */
+export const isTemporary = (name: string): boolean => name.startsWith(temporaryPrefix);
+
 /** One write call takes at most this much: the system's own limit is 2 GiB. */
 const maxWrite = 1 << 28;
 
@@ -76,7 +79,7 @@ export async function writeFileAtomically(file: string, chunks: Iterable<Uint8Ar
 /** Removes what interrupted writes of other processes left in a folder. A run's folder belongs to one process at a time. */
 export async function removeLeftovers(folder: string): Promise<void> {
   for (const name of await readdir(folder)) {
-    if (name.startsWith(temporaryPrefix) && !name.startsWith(`${temporaryPrefix}${process.pid}-`)) {
+    if (isTemporary(name) && !name.startsWith(`${temporaryPrefix}${process.pid}-`)) {
       await rm(join(folder, name), { force: true });
     }
   }

@@ -141,21 +141,3 @@ export async function saveDownload(
     await rm(temporary, { force: true });
   }
 }
-
-/**
- * Puts a folder in place once `fill` has filled it: until then whatever stood there stays, and on failure still stands.
- */
-export async function replaceFolder(folder: string, fill: (incoming: string) => Promise<void>): Promise<void> {
-  const incoming = `${folder}.writing-${process.pid}`;
-  await rm(incoming, { recursive: true, force: true });
-  await mkdir(incoming, { recursive: true });
-  try {
-    await fill(incoming);
-    await rm(folder, { recursive: true, force: true });
-    await rename(incoming, folder);
-    await syncFolder(dirname(folder));
-  } catch (error) {
-    await rm(incoming, { recursive: true, force: true });
-    throw error;
-  }
-}

@@ -14,10 +14,10 @@ import {
   DownloadError,
   findDamage,
   readRecord,
-  replaceFolder,
   saveDownload,
   writeRecord,
 } from "../files/cache.js";
+import { replaceFolder } from "../files/replace-folder.js";
 import { formatBytes } from "../text/format.js";
 import { WeightsError } from "./error.js";
 import { augRegFile } from "./published-augreg.js";

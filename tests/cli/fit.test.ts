@@ -165,11 +165,13 @@ describe("one clear message, and nothing written,", () => {
       /holds a classifier already; .*--overwrite/,
     );
     await refused([photos, "--methods", "rigde", "--output", none()], 1, /did you mean "ridge"/);
+    writeFileSync(join(model, "notes.txt"), "mine");
     const replaced = await fovea(
       ...["fit", photos, "--backbone", "pixels:2", "--output", model, "--overwrite", "--methods", "ridge", ...common],
     );
     expect(replaced.status).toBe(0);
     expect(JSON.parse(readFileSync(join(model, "classifier.json"), "utf8")).backbone.spec).toBe("pixels:2");
+    expect(readFileSync(join(model, "notes.txt"), "utf8")).toBe("mine");
   });
 
   test("when interrupted", async () => {

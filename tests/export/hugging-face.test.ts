@@ -219,12 +219,17 @@ describe("the folder", () => {
   test("an earlier export is replaced, anything else is left alone, and a failure leaves what was there", async () => {
     const folder = join(root, "replaced");
     await writeHuggingFaceFolder(folder, weights);
-    writeFileSync(join(folder, "stale.txt"), "old");
+    writeFileSync(join(folder, "notes.txt"), "mine");
+    writeFileSync(join(folder, "onnx", "model_fp16.onnx"), "of an export with other weights");
     const broken = { ...weights, tensors: new Map([...weights.tensors].slice(1)) };
     await expect(writeHuggingFaceFolder(folder, broken)).rejects.toThrow(/missing/);
-    expect(existsSync(join(folder, "stale.txt"))).toBe(true);
+    expect(existsSync(join(folder, "onnx", "model_fp16.onnx"))).toBe(true);
     await writeHuggingFaceFolder(folder, weights);
-    expect(existsSync(join(folder, "stale.txt"))).toBe(false);
+    expect(existsSync(join(folder, "onnx", "model_fp16.onnx"))).toBe(false);
+    expect(readFileSync(join(folder, "notes.txt"), "utf8")).toBe("mine");
+    // A network that is not ours to replace, in the same form.
+    writeFileSync(join(folder, "config.json"), JSON.stringify({ model_type: "vit" }));
+    await expect(writeHuggingFaceFolder(folder, weights)).rejects.toThrow(/holds something else than an export/);
     const other = join(root, "photos");
     mkdirSync(other);
     writeFileSync(join(other, "mine.jpg"), "");

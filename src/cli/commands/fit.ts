@@ -125,6 +125,8 @@ export const command = defineCommand(fit, async ({ args, json, note }): Promise<
         width: backbone.width,
       });
       signal.throwIfAborted();
+      // Once more: another process may have written there meanwhile.
+      requireClassifierFolder(output, args.overwrite);
       const setting: Setting = { ...chosen.setting, ...chosenByItself };
       const files = await writeClassifier(output, {
         backbone,
@@ -133,7 +135,7 @@ export const command = defineCommand(fit, async ({ args, json, note }): Promise<
         method: { name: chosen.evaluator.name, title: chosen.evaluator.title, setting },
         expected,
         facts: [`fitted to ${labels.length} images of ${args.images}`, ...warnings],
-        files: { "report.html": report },
+        report,
       });
       const seconds = (performance.now() - started) / 1000;
       const pairs = confusedPairs(confusionEntries(fitted.confusion, classNames.length));

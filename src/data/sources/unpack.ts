@@ -4,7 +4,8 @@ import { createReadStream } from "node:fs";
 import { stat } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { createGunzip } from "node:zlib";
-import { cacheFolder, DownloadError, readRecord, replaceFolder, saveDownload, writeRecord } from "../../files/cache.js";
+import { cacheFolder, DownloadError, readRecord, saveDownload, writeRecord } from "../../files/cache.js";
+import { replaceFolder } from "../../files/replace-folder.js";
 
 /**
  * The path of what a gzip file holds, decompressed in the cache; done again when the file has changed.

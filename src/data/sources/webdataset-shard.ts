@@ -2,7 +2,8 @@
 import { createHash } from "node:crypto";
 import { readFile, stat } from "node:fs/promises";
 import { join, resolve } from "node:path";
-import { cacheFolder, readRecord, replaceFolder, saveDownload, writeRecord } from "../../files/cache.js";
+import { cacheFolder, readRecord, saveDownload, writeRecord } from "../../files/cache.js";
+import { replaceFolder } from "../../files/replace-folder.js";
 import { isRemote, type Patience, probe, type RemoteFile, readRange, readWhole, shownUrl } from "./remote.js";
 import { indexOf, type ShardIndex } from "./shard-index.js";
 import { localShard, type ShardFile } from "./sharded.js";

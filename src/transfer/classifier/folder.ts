@@ -9,7 +9,7 @@ import { mkdir, readFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { z } from "zod";
 import { pixelPreparation, preprocessorOf } from "../../export/index.js";
-import { replaceFolder } from "../../files/cache.js";
+import { replaceFolder } from "../../files/replace-folder.js";
 import { writeFileAtomically } from "../../weights/index.js";
 import type { Backbone } from "../backbone.js";
 import type { Setting } from "../evaluators/index.js";
@@ -21,6 +21,18 @@ import { classifierOnnx } from "../heads/onnx.js";
 export const classifierFile = "classifier.json";
 export const headFile = "head.safetensors";
 export const modelFile = join("onnx", "model.onnx");
+const reportFile = "report.html";
+
+/** Every file that `writeClassifier` writes, as a path in the folder; what else is there belongs to the user. */
+const ownFiles: readonly string[] = [
+  classifierFile,
+  headFile,
+  "onnx/model.onnx",
+  "config.json",
+  "preprocessor_config.json",
+  "README.md",
+  reportFile,
+];
 
 const description = z.object({
   format: z.literal(1),
@@ -58,8 +70,8 @@ export interface ClassifierContents {
   readonly expected?: Expectation;
   /** Lines of the card beside what is known from here, such as where the images are from. */
   readonly facts?: readonly string[];
-  /** More files, by name. */
-  readonly files?: Readonly<Record<string, string>>;
+  /** A page of HTML beside it. */
+  readonly report?: string;
 }
 
 /** Is there the folder of a classifier? */
@@ -77,7 +89,10 @@ export function requireClassifierFolder(folder: string, overwrite = false): void
   );
 }
 
-/** Writes the folder, whole or not at all; gives its files. Throws what the disk says, and when the backbone cannot be exported. */
+/**
+ * Writes the folder, whole or not at all; gives its files. An earlier classifier there is replaced, files of others stay.
+ * Throws what the disk says, and when the backbone cannot be exported.
+ */
 export async function writeClassifier(folder: string, contents: ClassifierContents): Promise<readonly string[]> {
   const { backbone, head, classNames, method, expected } = contents;
   const described: ClassifierDescription = {
@@ -105,16 +120,17 @@ export async function writeClassifier(folder: string, contents: ClassifierConten
     "config.json": json(hubConfig(classNames, backbone.imageShape)),
     "preprocessor_config.json": json(preprocessorOf(preparation)),
     "README.md": card(folder, described, contents.facts ?? []),
-    ...contents.files,
+    ...(contents.report !== undefined && { [reportFile]: contents.report }),
   };
-  await replaceFolder(resolve(folder), async (incoming) => {
+  const fill = async (incoming: string): Promise<void> => {
     await mkdir(join(incoming, "onnx"));
     await writeFileAtomically(join(incoming, modelFile), [onnx]);
     await saveHead(join(incoming, headFile), head);
     for (const [name, text] of Object.entries(files)) {
       await writeFileAtomically(join(incoming, name), [new TextEncoder().encode(text)]);
     }
-  });
+  };
+  await replaceFolder(resolve(folder), fill, { isOurs: (path) => ownFiles.includes(path) });
   return [...Object.keys(files), headFile, modelFile].sort();
 }
 
