@@ -37,6 +37,8 @@ export interface MixerConfig {
   readonly classes: number;
   /** After each GELU and on each branch; 0 in every published Mixer. */
   readonly dropout: number;
+  /** On the representation, before the head (timm's `drop_rate`); default: 0. */
+  readonly headDropout?: number;
   /** Drop probability of the last block's branches; it rises linearly from 0 at the first. */
   readonly stochasticDepth: number;
   /** Divide kept branches by their probability; not done by the published ones. */

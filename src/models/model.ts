@@ -64,5 +64,6 @@ export function requireClassifier(config: ModelConfig): void {
 
 /** Does the network draw random numbers in training? */
 export function drawsInTraining(config: ModelConfig): boolean {
-  return config.dropout > 0 || config.stochasticDepth > 0;
+  const headDropout = config.family === "resnet" ? 0 : (config.headDropout ?? 0);
+  return config.dropout > 0 || headDropout > 0 || config.stochasticDepth > 0;
 }

@@ -59,6 +59,8 @@ export interface ViTConfig {
   /** Width of the tanh layer before the head; `true` for the model's width, `false` for none. */
   readonly preLogits: boolean | number;
   readonly dropout: number;
+  /** On the representation, before the head (timm's `drop_rate`); default: 0. */
+  readonly headDropout?: number;
   /** Drop probability of the last block's branches; it rises linearly from 0 at the first. */
   readonly stochasticDepth: number;
   /** Divide kept branches by their probability (timm) or not (big_vision). */

@@ -25,6 +25,7 @@ export {
   applyOptimizer,
   chain,
   type HostScalar,
+  initialName,
   type OptimizerContext,
   type OptimizerGraph,
   type StateSlot,

@@ -6,6 +6,7 @@ import { chain, type Transformation } from "./transformation.js";
 import {
   addDecayedWeights,
   addL2Penalty,
+  addL2PenaltyToInitial,
   clipByGlobalNorm,
   freeze,
   type Patterns,
@@ -24,8 +25,10 @@ interface Common {
   readonly weightDecay?: number;
   /** Coupled: l2Penalty * parameter is added to the gradient and goes through momentum, as `weight_decay` of PyTorch's SGD does. */
   readonly l2Penalty?: number;
+  /** The same towards the values a run starts from in place of zero (L2-SP), for fine-tuning. */
+  readonly l2PenaltyToInitial?: number;
   readonly clipNorm?: number;
-  /** Which parameters weightDecay and l2Penalty apply to, and how much; default: kernels only. */
+  /** Which parameters weightDecay and the L2 penalties apply to, and how much; default: kernels only. */
   readonly weightDecayPatterns?: Patterns;
   readonly learningRatePatterns?: Patterns;
   /** Schedules of parameters that do not follow the common one; null leaves them frozen. */
@@ -69,11 +72,13 @@ export type OptimizerConfig = SgdConfig | AdamConfig | AdafactorConfig;
  * names. Throws RangeError when momentum cannot be kept in the type asked for.
  */
 export function createOptimizer(config: OptimizerConfig, schedule: Schedule): Transformation {
-  const { learningRate, weightDecay = 0, l2Penalty = 0, clipNorm, weightDecayPatterns, learningRatePatterns } = config;
+  const { learningRate, weightDecay = 0, l2Penalty = 0, l2PenaltyToInitial = 0, clipNorm } = config;
+  const { weightDecayPatterns, learningRatePatterns } = config;
   return chain(
     freeze((path) => isFrozen(config, path)),
     ...(clipNorm === undefined ? [] : [clipByGlobalNorm(clipNorm)]),
     ...(l2Penalty > 0 ? [addL2Penalty(l2Penalty, weightDecayPatterns)] : []),
+    ...(l2PenaltyToInitial > 0 ? [addL2PenaltyToInitial(l2PenaltyToInitial, weightDecayPatterns)] : []),
     ...scaling(config),
     scaleBy(learningRate),
     ...(learningRatePatterns ? [scaleByPattern(learningRatePatterns)] : []),
@@ -103,6 +108,6 @@ export const isFrozen = (config: OptimizerConfig, path: string): boolean =>
   patternValue(config.learningRatePatterns ?? [], path, 1) === 0 ||
   patternValue<Schedule | null | undefined>(config.schedulePatterns ?? [], path, undefined) === null;
 
-/** Is this a name that something beside the parameters is kept under: optimiser state, or the average of a parameter? */
+/** Is this a name that something beside the parameters is kept under: optimiser state, the average or the first value of a parameter? */
 export const isOptimizerState = (name: string): boolean =>
-  /^(adam\/(m|mScale|v)|momentum|momentumScale|adafactor\/(row|column|v|m|mScale)|average)\//.test(name);
+  /^(adam\/(m|mScale|v)|momentum|momentumScale|adafactor\/(row|column|v|m|mScale)|average|initial)\//.test(name);

@@ -23,6 +23,8 @@ export interface Update {
   /** The parameter's path. */
   readonly name: string;
   readonly parameter: Tensor;
+  /** The parameter's first value. */
+  readonly initial: () => NumericArray;
   readonly value: Tensor;
   /** Scalar. */
   readonly factor: Tensor;
@@ -30,7 +32,10 @@ export interface Update {
   readonly decay: Tensor | undefined;
 }
 
-/** A value that lives from step to step: read as `input`, replaced by `next`, of the same type (float16 as its bits). */
+/**
+ * A value that lives from step to step: read as `input`, replaced by `next`, of the same type (float16 as its bits); it stays as
+ * it is where `next` is `input` itself.
+ */
 export interface StateSlot {
   readonly name: string;
   readonly input: Tensor;
@@ -63,6 +68,13 @@ export class OptimizerContext {
     return made;
   }
 
+  /** The value a parameter had before the first step, kept as state `initial/{parameter}` that no step changes. */
+  initialOf({ name, parameter, initial }: Update): Tensor {
+    const kept = input(initialName(name), parameter.dtype, parameter.shape);
+    this.slots.push({ name: initialName(name), input: kept, next: kept, initial });
+    return kept;
+  }
+
   /** The scalar of that name; made at first use. */
   scalar(name: string, at: (step: number) => number): Tensor {
     const known = this.scalars.get(name);
@@ -72,6 +84,9 @@ export class OptimizerContext {
     return made.input;
   }
 }
+
+/** Where the first value of a parameter is kept. */
+export const initialName = (parameter: string): string => `initial/${parameter}`;
 
 export type Transformation = (updates: readonly Update[], context: OptimizerContext) => readonly Update[];
 
@@ -103,9 +118,10 @@ export function applyOptimizer(
   { average }: ApplyOptions = {},
 ): OptimizerGraph {
   const context = new OptimizerContext();
-  const start = parameters.map(({ name, tensor }, i) => ({
+  const start = parameters.map(({ name, tensor, initial }, i) => ({
     name,
     parameter: tensor,
+    initial,
     value: gradients[i]!,
     factor: scalar(1),
     decay: undefined,

@@ -1,5 +1,5 @@
 // The transformations optimisers are made of, each as the reference chain has it (papers.md 5.2).
-import { add, divide, maximum, multiply, scalar, sqrt } from "../graph/index.js";
+import { add, divide, maximum, multiply, scalar, sqrt, subtract } from "../graph/index.js";
 import { accumulated, type MomentumDType } from "./momentum.js";
 import { globalNorm } from "./norms.js";
 import type { Schedule } from "./schedules.js";
@@ -103,6 +103,21 @@ export const addL2Penalty =
       const penalty = l2Penalty * patternValue(patterns, update.name, 0);
       if (penalty === 0) return update;
       return { ...update, value: materialised({ ...update, decay: scalar(penalty) }), factor: scalar(1) };
+    });
+
+/**
+ * Adds l2Penalty * multiplier * (parameter - its first value) to the gradient, as `addL2Penalty` does towards zero: L2-SP of Li et al.,
+ * "Explicit Inductive Bias for Transfer Learning", 2018 (arXiv:1802.01483), the weight decay to the initial weights of BiT's
+ * search (arXiv:1912.11370, appendix). Keeps the first values, as much memory as the parameters take.
+ */
+export const addL2PenaltyToInitial =
+  (l2Penalty: number, patterns: Patterns = defaultDecayPatterns): Transformation =>
+  (updates, context) =>
+    updates.map((update) => {
+      const penalty = l2Penalty * patternValue(patterns, update.name, 0);
+      if (penalty === 0) return update;
+      const away = multiply(subtract(update.parameter, context.initialOf(update)), penalty);
+      return { ...update, value: add(multiply(update.value, update.factor), away), factor: scalar(1) };
     });
 
 /** Schedules of parameters that do not follow the common one; null leaves them frozen (papers.md 5.2, step 6). */

@@ -1,7 +1,7 @@
 /** The weights a run starts from in place of random ones: those of a trained network, brought to the recipe's images and classes. */
 import type { NumericArray } from "../graph/index.js";
 import type { ModelConfig } from "../models/index.js";
-import { averageName } from "../optim/index.js";
+import { averageName, initialName } from "../optim/index.js";
 import { resizeImages, WeightsError, withClasses } from "../weights/index.js";
 import { isObjectiveParameter } from "./objectives/index.js";
 import { asWeights, readNetwork } from "./read-network.js";
@@ -23,6 +23,7 @@ const changeable = [
   "classes",
   "preLogits",
   "dropout",
+  "headDropout",
   "stochasticDepth",
   "stochasticDepthRescale",
   "headBiasInit",
@@ -78,10 +79,11 @@ function headLine(before: ModelConfig, after: ModelConfig): string {
   return `; ${old} is replaced by one of zeros for ${after.classes} classes${more}`;
 }
 
-/** First values with those of a network in their place, and in the place of their averages; copies, as no two states share their numbers. */
+/** First values with those of a network in their place, and in the place of what is kept of them; copies, as no two states share their numbers. */
 function replaced(first: Record<string, NumericArray>, values: Readonly<Record<string, NumericArray>>) {
   for (const [name, value] of Object.entries(values))
-    for (const slot of [name, averageName(name)]) if (Object.hasOwn(first, slot)) first[slot] = value.slice();
+    for (const slot of [name, averageName(name), initialName(name)])
+      if (Object.hasOwn(first, slot)) first[slot] = value.slice();
   return first;
 }
 

@@ -24,6 +24,9 @@ const everyModel = {
   headBiasInit: z.number().optional(),
 };
 
+/** On the representation, before the head. A ResNet's `dropout` is there anyway. */
+const headDropout = fraction.optional();
+
 const stemSchema = z.discriminatedUnion(
   "kind",
   [
@@ -68,6 +71,7 @@ const vitSchema = z
     preLogits: z.union([z.boolean(), count]).default(false),
     gelu: z.enum(["tanh", "erf"]).default("tanh"),
     layerNormEpsilon: positive.optional(),
+    headDropout,
     ...everyModel,
   })
   .refine((model) => model.variant !== undefined || (model.patchSize && model.width && model.depth && model.heads), {
@@ -129,6 +133,7 @@ const mixerSchema = z
     channelsMlpDim: count.optional(),
     gelu: z.enum(["tanh", "erf"]).default("tanh"),
     layerNormEpsilon: positive.optional(),
+    headDropout,
     ...everyModel,
   })
   .refine((model) => model.variant !== undefined || (model.patchSize && model.width && model.depth), {

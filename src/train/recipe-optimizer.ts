@@ -25,6 +25,8 @@ const everyOptimizer = {
   weightDecay: notNegative.default(0),
   /** Added to the gradient as l2Penalty * parameter, as PyTorch's SGD does with its weight_decay. */
   l2Penalty: notNegative.optional(),
+  /** Added as l2PenaltyToInitial * (parameter - its first value): for fine-tuning. */
+  l2PenaltyToInitial: notNegative.optional(),
   clipNorm: positive.optional(),
   weightDecayPatterns: patterns.optional(),
   learningRatePatterns: patterns.optional(),

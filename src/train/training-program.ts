@@ -152,7 +152,8 @@ export function buildTraining(objective: Objective, config: TrainingConfig, seed
   );
   const given = [...Object.values(objective.inputs), ...(draws ? [seedInput] : []), ...(lossScale ? [lossScale] : [])];
   const hostScalars = scalars.map((scalar) => scalar.input);
-  const next = Object.fromEntries(changing.map((slot) => [slot.name, slot.next]));
+  const replaced = changing.filter((slot) => slot.next !== slot.input);
+  const next = Object.fromEntries(replaced.map((slot) => [slot.name, slot.next]));
   const singleStep = { inputs: [...given, ...hostScalars], outputs: { ...metrics, ...norm }, next };
   const stepFunctions: Record<string, ProgramFunction> = buckets
     ? {

@@ -6,7 +6,7 @@ import { methodNamed } from "../../src/bench/suite/methods.js";
 import { cutPart, cutTrain1000, partSizes, suitePreprocessing } from "../../src/bench/suite/protocol.js";
 import { publishedRows, publishedTasks } from "../../src/bench/suite/published.js";
 import { publishedMeans, scoreSuite } from "../../src/bench/suite/scores.js";
-import { sweepSettings } from "../../src/bench/suite/sweep.js";
+import { searchedNames, sweepSettings } from "../../src/bench/suite/sweep.js";
 import type { Task, TaskGroup } from "../../src/bench/suite/task.js";
 import { preprocessImage, rawImage } from "../../src/data/index.js";
 
@@ -131,17 +131,19 @@ describe("preprocessing", () => {
 });
 
 describe("sweeps", () => {
-  const trained = [{ learningRate: 0.01, steps: 500, mixup: 0 }];
-
   it("tries the usual setting alone, or all that a method names", () => {
-    expect(sweepSettings("light", [{ k: 20 }, { k: 1 }])).toEqual([{ k: 20 }, { k: 1 }]);
-    expect(sweepSettings("none", [{ k: 20 }, { k: 1 }])).toEqual([{ k: 20 }]);
-    expect(sweepSettings("heavy", [{ k: 20 }, { k: 1 }])).toEqual([{ k: 20 }, { k: 1 }]);
+    const settings = [{ k: 20 }, { k: 1 }];
+    expect(sweepSettings("light", { settings })).toEqual(settings);
+    expect(sweepSettings("none", { settings })).toEqual([{ k: 20 }]);
+    expect(sweepSettings("heavy", { settings })).toEqual(settings);
+    expect(searchedNames({ settings })).toEqual([]);
   });
 
   it("is the published four settings for fine-tuning by the benchmark's rule", () => {
-    const { settings } = methodNamed("finetune-vtab");
-    const tried = sweepSettings("light", settings).map(({ learningRate, steps }) => [learningRate, steps]);
+    const tried = sweepSettings("light", methodNamed("finetune-vtab")).map(({ learningRate, steps }) => [
+      learningRate,
+      steps,
+    ]);
     expect(tried.toSorted()).toEqual([
       [0.01, 10_000],
       [0.01, 2500],
@@ -150,10 +152,21 @@ describe("sweeps", () => {
     ]);
   });
 
+  it.each(["finetune-bit", "finetune-vit", "finetune-vtab"])("searches BiT's six dimensions for %s", (name) => {
+    const method = methodNamed(name);
+    const dimensions = ["learningRate", "steps", "dropout", "weightDecayToInitial", "mixup", "imageSize"];
+    expect(searchedNames(method)).toEqual(dimensions);
+    const drawn = sweepSettings("heavy", method);
+    expect(drawn).toHaveLength(40);
+    for (const setting of drawn) expect(Object.keys(setting)).toEqual(expect.arrayContaining(dimensions));
+    expect(new Set(drawn.map((setting) => JSON.stringify(setting))).size).toBe(40);
+  });
+
   it("draws within BiT's ranges in the heavy one, the same every time", () => {
-    const drawn = sweepSettings("heavy", trained, 60);
+    const method = methodNamed("finetune-bit");
+    const drawn = sweepSettings("heavy", method, 60);
     expect(drawn).toHaveLength(60);
-    expect(sweepSettings("heavy", trained, 60)).toEqual(drawn);
+    expect(sweepSettings("heavy", method, 60)).toEqual(drawn);
     const rates = drawn.map(({ learningRate }) => learningRate!);
     expect(Math.min(...rates)).toBeGreaterThanOrEqual(1e-4);
     expect(Math.max(...rates)).toBeLessThanOrEqual(1e-1);
@@ -161,7 +174,20 @@ describe("sweeps", () => {
     expect(rates.filter((rate) => rate < 1e-3).length).toBeGreaterThan(10);
     expect(new Set(drawn.map(({ steps }) => steps))).toEqual(new Set([500, 1000, 2000, 4000, 8000, 16_000]));
     expect(new Set(drawn.map(({ mixup }) => mixup))).toEqual(new Set([0, 0.05, 0.1, 0.2, 0.4]));
-    expect(drawn.every((setting) => !("dropout" in setting))).toBe(true);
+    expect(new Set(drawn.map(({ imageSize }) => imageSize))).toEqual(new Set([64, 128, 192, 256, 320, 384]));
+    const within = (name: string, low: number, high: number) => {
+      const values = drawn.map((setting) => setting[name] ?? Number.NaN);
+      expect(Math.min(...values)).toBeGreaterThanOrEqual(low);
+      expect(Math.max(...values)).toBeLessThanOrEqual(high);
+      expect(new Set(values).size).toBe(60);
+    };
+    within("dropout", 0, 0.7);
+    within("weightDecayToInitial", 1e-6, 1e-1);
+  });
+
+  it("searches what a linear probe has", () => {
+    expect(searchedNames(methodNamed("probe"))).toEqual(["learningRate", "steps"]);
+    expect(searchedNames(methodNamed("ridge"))).toEqual([]);
   });
 });
 

@@ -36,7 +36,9 @@ async function trained(
         step: {
           inputs: scalars.map(({ input }) => input),
           outputs: { kept: g.stopGradient(parameter) },
-          next: Object.fromEntries(slots.map(({ name, next }) => [name, next])),
+          next: Object.fromEntries(
+            slots.filter(({ input, next }) => next !== input).map(({ name, next }) => [name, next]),
+          ),
         },
       },
     },
@@ -97,6 +99,18 @@ describe("the L2 penalty is PyTorch's weight_decay", () => {
     const found = await trained(config, scheduleFactor, 200, start, bowl);
     golden.forEach((value, i) => {
       expect(found[i]).toBeCloseTo(value, 5);
+    });
+  });
+
+  test("the penalty towards the first values is that of loss + 0.15 |w - w0|^2, with and without one towards zero", async () => {
+    const config: OptimizerConfig = { name: "sgd", learningRate: 0.02, l2PenaltyToInitial: 0.3 };
+    const alone = await trained(config, scheduleFactor, 200, start, bowl);
+    [0.8846369075724321, -0.5310200729295413, 0.6368619324426047].forEach((value, i) => {
+      expect(alone[i]).toBeCloseTo(value, 5);
+    });
+    const both = await trained({ ...config, l2Penalty: 0.05 }, scheduleFactor, 200, start, bowl);
+    [0.8518397497503968, -0.49974738539517144, 0.5839235385910218].forEach((value, i) => {
+      expect(both[i]).toBeCloseTo(value, 5);
     });
   });
 

@@ -72,6 +72,21 @@ describe("a run that was asked to stop", () => {
     expect(await courseOf(folderOf("averaged-stopped"))).toEqual(course);
   });
 
+  test("with a penalty towards the first weights and dropout before the head is the same to the last bit", async () => {
+    const changes = {
+      model: { ...randomRecipe("x").model, headDropout: 0.3 } as RecipeInput["model"],
+      optimizer: { name: "sgd", learningRate: 1e-2, l2PenaltyToInitial: 0.1, l2Penalty: 0.01, clipNorm: 1 },
+      checkpoint: { every: { steps: 1000 }, keepLast: 2 },
+    } satisfies Partial<RecipeInput>;
+    await train(resolveRecipe(randomRecipe("initial", changes)), { silent: true });
+    const course = await courseOf(folderOf("initial"));
+    expect([...course.tensors.keys()].filter((name) => name.startsWith("initial/"))).toContain("initial/head/kernel");
+    const recipe = randomRecipe("initial-stopped", changes);
+    await stoppedAt(recipe, 5);
+    await train(resolveRecipe(recipe), { silent: true, resume: true });
+    expect(await courseOf(folderOf("initial-stopped"))).toEqual(course);
+  });
+
   test("twice, with a loader thread, is the same to the last bit", async () => {
     const recipe = randomRecipe("threads", { data: { ...randomRecipe("x").data, workers: 1 } });
     await stoppedAt(recipe, 3);

@@ -78,3 +78,10 @@ test("half precision with a resumed loss scale is the same to the last bit, clos
   expect(a).not.toEqual(b);
   for (const [i, loss] of a.entries()) expect(Math.abs(loss - b[i]!), `step ${i + 1}`).toBeLessThan(0.05);
 });
+
+test("first weights that a penalty keeps are read by every step of a run", async () => {
+  const optimizer: RecipeInput["optimizer"] = { name: "sgd", learningRate: 1e-2, l2PenaltyToInitial: 0.1 };
+  const { stopped: _, ...single } = await course("initial-single", { optimizer });
+  const { stopped: __, ...three } = await course("initial-three", { optimizer, stepsPerRun: 3 });
+  expect(three).toEqual(single);
+});

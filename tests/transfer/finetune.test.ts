@@ -9,6 +9,8 @@ import {
   type FineTuneOptions,
   fineTune,
   fineTuningMethods,
+  fineTuningPlan,
+  fineTuningRecipe,
   typicalImageSize,
 } from "../../src/transfer/index.js";
 import { saveWeights } from "../../src/weights/index.js";
@@ -211,8 +213,63 @@ describe("fineTune", () => {
       "finetune-vtab",
     ]);
     await expect(fineTuningMethods.bit.run({ ...common, setting: { rate: 1 } })).rejects.toThrow(
-      /no setting "rate"; it takes learningRate, steps, batchSize/,
+      /no setting "rate"; it takes learningRate, steps, batchSize, dropout, weightDecayToInitial, mixup, imageSize/,
     );
+  });
+
+  test("as a method takes all six dimensions of the heavy sweep, and each changes what it learns", async () => {
+    const train = await openSource(photos);
+    const setting = { learningRate: 0.05, steps: 10, batchSize: 16 };
+    const learnt = async (changes: Record<string, number>) => {
+      const output = join(root, "six");
+      const choices = { ...setting, crop: 16, ...changes };
+      await fineTune({ rule: "vtab", backbone, train, test: train, choices, output, overwrite: true, threads: 1 });
+      const { tensors } = await courseOf(output);
+      return tensors;
+    };
+    const plain = await learnt({});
+    const dimensions: Record<string, number>[] = [{ dropout: 0.5 }, { weightDecayToInitial: 0.1 }, { mixup: 0.4 }];
+    for (const changes of dimensions) expect(await learnt(changes), JSON.stringify(changes)).not.toEqual(plain);
+    const { accuracy } = await fineTuningMethods.bit.run({
+      ...{ backbone, train, test: train, classes: 3, seed: 0 },
+      setting: { ...setting, imageSize: 16, dropout: 0.3, weightDecayToInitial: 0.01, mixup: 0.1 },
+    });
+    expect(accuracy).toBeGreaterThanOrEqual(0);
+  });
+
+  test("weight decay to the initial weights keeps a network near where it started", async () => {
+    const train = await openSource(photos);
+    const { tensors: first } = await readNetwork(backbone);
+    const kernel = "Transformer/encoderblock_0/MlpBlock_0/Dense_0/kernel";
+    const distance = async (weightDecayToInitial: number) => {
+      const output = join(root, "near");
+      const choices = { learningRate: 0.05, steps: 40, batchSize: 16, crop: 16, weightDecayToInitial };
+      await fineTune({ rule: "vtab", backbone, train, test: train, choices, output, overwrite: true, threads: 1 });
+      const { tensors } = await readNetwork(output);
+      const [from, to] = [first, tensors].map((all) => Float32Array.from(all.get(kernel)?.data as Float32Array));
+      return Math.sqrt(to!.reduce((sum, value, i) => sum + (value - from![i]!) ** 2, 0));
+    };
+    const free = await distance(0);
+    // with a penalty this strong a kernel goes back faster than its gradient takes it away
+    expect(await distance(3)).toBeLessThan(free / 3);
+  });
+
+  test("a backbone with what the heavy sweep chooses is a plan and a recipe", async () => {
+    const network = await readNetwork(backbone);
+    const data = { examples: 1000, imageSize: [64, 64] as const };
+    const choices = { dropout: 0.4, weightDecayToInitial: 0.01, mixup: 0.2, crop: 32, steps: 1000, learningRate: 0.02 };
+    for (const rule of ["bit", "vit", "vtab"] as const) {
+      const plan = fineTuningPlan(rule, network, data, choices);
+      const recipe = fineTuningRecipe({ plan, backbone, network, train: { source: photos }, output: "unused" });
+      expect(recipe).toMatchObject({
+        model: { imageSize: 32, dropout: 0, headDropout: 0.4 },
+        mixup: { alpha: 0.2 },
+        optimizer: { learningRate: 0.02, l2PenaltyToInitial: 0.01 },
+        total: { steps: 1000 },
+      });
+    }
+    for (const wrong of [{ dropout: 1 }, { mixup: -1 }, { weightDecayToInitial: Number.NaN }])
+      expect(() => fineTuningPlan("vtab", network, data, wrong)).toThrow(/is (1|-1|NaN); give a number from 0/);
   });
 
   test("a batch that does not fit the memory is refused with the memory it needs, a smaller one is worked through in parts", async () => {

@@ -5,7 +5,7 @@ import { planJobs } from "./jobs.js";
 import { methodNamed } from "./methods.js";
 import { partSizes } from "./protocol.js";
 import { chooseTasks, tasksOf } from "./suites.js";
-import { sweepSettings } from "./sweep.js";
+import { searchedNames, sweepSettings } from "./sweep.js";
 
 export interface SuitePlan {
   readonly tasks: readonly {
@@ -25,7 +25,9 @@ export interface SuitePlan {
   readonly fits: number;
   /** Images a second that the backbone represents, as measured on a few; reading and drawing images comes on top. */
   readonly rate: number;
-  /** Seconds expected of the backbone alone, were nothing done yet. */
+  /** What the heavy sweep draws values for; empty for other sweeps, and for methods that it has no ranges for. */
+  readonly searched: readonly string[];
+  /** Seconds expected of the backbone alone, were nothing done yet; settings with an image size count by area. */
   readonly seconds: number;
 }
 
@@ -42,7 +44,7 @@ const usualBatch = 512;
 export async function planSuite(options: SuiteOptions): Promise<SuitePlan> {
   const { suite, data, seeds, seededDraws } = options;
   const method = methodNamed(options.method);
-  const settings = sweepSettings(options.sweep, method.settings, options.trials);
+  const settings = sweepSettings(options.sweep, method, options.trials);
   const { found, missing } = await findTasks(chooseTasks(tasksOf(suite, data), options.tasks), data);
   const jobs = planJobs({ tasks: found, features: method.kind === "features", seeds, seededDraws, settings });
   const fits = jobs.filter(({ kind }) => kind !== "features").length;
@@ -52,8 +54,14 @@ export async function planSuite(options: SuiteOptions): Promise<SuitePlan> {
       : seeds.length *
         found.length *
         settings.reduce((sum, { steps = usualSteps, batchSize = usualBatch }) => sum + steps * batchSize, 0);
-  const rate = await measureRate(options);
-  const seconds = (images * (method.kind === "features" ? 1 : trainingPasses)) / rate;
+  const { rate, area } = await measureRate(options);
+  const areas = settings.reduce(
+    (sum, { steps = usualSteps, batchSize = usualBatch, imageSize }) =>
+      sum + steps * batchSize * (imageSize === undefined ? 1 : imageSize ** 2 / area),
+    0,
+  );
+  const seconds =
+    method.kind === "features" ? images / rate : (trainingPasses * seeds.length * found.length * areas) / rate;
   return {
     tasks: found.map(({ name, title, sizes, origin }) => {
       const { train800, validation200, test } = partSizes(sizes);
@@ -61,6 +69,7 @@ export async function planSuite(options: SuiteOptions): Promise<SuitePlan> {
     }),
     missing,
     settings: settings.length,
+    searched: options.sweep === "heavy" ? searchedNames(method) : [],
     images,
     fits,
     rate,
@@ -68,7 +77,8 @@ export async function planSuite(options: SuiteOptions): Promise<SuitePlan> {
   };
 }
 
-async function measureRate({ backbone: spec, imageSize, threads, note }: SuiteOptions): Promise<number> {
+/** Images a second, and the pixels of one. */
+async function measureRate({ backbone: spec, imageSize, threads, note }: SuiteOptions) {
   const backbone = await openBackbone(spec, {
     ...(imageSize !== undefined && { imageSize }),
     ...(threads !== undefined && { threads }),
@@ -82,7 +92,8 @@ async function measureRate({ backbone: spec, imageSize, threads, note }: SuiteOp
     await represent(batch());
     const started = performance.now();
     for (let run = 0; run < measuredRuns; run++) await represent(batch());
-    return (measuredRuns * batchSize * 1000) / (performance.now() - started);
+    const rate = (measuredRuns * batchSize * 1000) / (performance.now() - started);
+    return { rate, area: height * width };
   } finally {
     await backbone.close();
   }

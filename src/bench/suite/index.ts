@@ -17,6 +17,6 @@ export { type PublishedRow, publishedRows, publishedTasks } from "./published.js
 export { suiteHtml } from "./report.js";
 export { publishedMeans, type SuiteScore, scoreSuite } from "./scores.js";
 export { type SuiteName, suiteNames, tasksOf } from "./suites.js";
-export { heavyTrials, type SweepName, sweepNames, sweepSettings } from "./sweep.js";
+export { heavyTrials, type SweepName, searchedNames, sweepNames, sweepSettings } from "./sweep.js";
 export { publishedText, tableText } from "./table.js";
 export * from "./task.js";

@@ -10,6 +10,7 @@ export type SuiteMethod =
       readonly name: string;
       readonly title: string;
       readonly settings: readonly Setting[];
+      readonly settingNames?: undefined;
       readonly evaluator: Evaluator;
     }
   | {
@@ -17,6 +18,7 @@ export type SuiteMethod =
       readonly name: string;
       readonly title: string;
       readonly settings: readonly Setting[];
+      readonly settingNames?: readonly string[];
       readonly method: TransferMethod;
     };
 
@@ -27,8 +29,8 @@ export const suiteMethods: readonly SuiteMethod[] = [
     return { kind: "features", name, title, settings, evaluator };
   }),
   ...Object.values(fineTuningMethods).map((method): SuiteMethod => {
-    const { name, title, settings } = method;
-    return { kind: "images", name, title, settings, method };
+    const { name, title, settings, settingNames } = method;
+    return { kind: "images", name, title, settings, settingNames, method };
   }),
 ];
 

@@ -52,7 +52,7 @@ export function partSizes({
 /**
  * The benchmark's preprocessing for a network that sees images of this shape: bilinear without antialias and without half-pixel
  * centres, aspect not kept, the same for training and testing. (task_adaptation's data_loader.py calls `tf.image.resize` of
- * TensorFlow 1, which places pixel i at i * input / output; papers.md 4.3 is wrong there.) The network's own range of values is kept. Values are scaled before
+ * TensorFlow 1, which places pixel i at i * input / output.) The network's own range of values is kept. Values are scaled before
  * they are resized, which is the same in exact arithmetic and keeps fractions of pixel values, as the benchmark does.
  *
  * @param own the preprocessing the network brings along, from which its range is taken

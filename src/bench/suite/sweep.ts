@@ -11,8 +11,9 @@ export type SweepName = (typeof sweepNames)[number];
 export const heavyTrials = 40;
 
 /**
- * The ranges of BiT's random search (papers.md 2.5), the public example of a heavyweight sweep. Each method searches those
- * it knows: a linear probe has no resolution, for one.
+ * The ranges of BiT's random search (papers.md 2.5), the public example of a heavyweight sweep. Fine-tuning searches all six, a linear
+ * probe the two it has. (That dropout is before the head, and the form of the decay to the initial weights, are from
+ * memory of the paper's appendix.)
  */
 const heavyRanges: Readonly<Record<string, (uniform: () => number) => number>> = {
   learningRate: (uniform) => logUniform(1e-4, 1e-1, uniform()),
@@ -26,20 +27,32 @@ const heavyRanges: Readonly<Record<string, (uniform: () => number) => number>> =
 const logUniform = (low: number, high: number, uniform: number): number => low * (high / low) ** uniform;
 const choice = (values: readonly number[], uniform: number): number => values[Math.floor(values.length * uniform)]!;
 
+/** What a sweep needs to know of a method: its list of settings, the default first, and every number that a setting may have. */
+export interface Sweepable {
+  readonly settings: readonly Setting[];
+  /** Default: the names in the first of `settings`. */
+  readonly settingNames?: readonly string[];
+}
+
+/** The dimensions of the heavy sweep that a method has. */
+export function searchedNames({ settings, settingNames }: Sweepable): readonly string[] {
+  const names = settingNames ?? Object.keys(settings[0] ?? {});
+  return Object.keys(heavyRanges).filter((name) => names.includes(name));
+}
+
 /**
- * The settings a sweep tries for a method whose own list is `own` (the usual one first): only that one without a sweep; the
- * whole list in the light one; `trials` draws of the settings it has in the heavy one, the same for every task and seed, or the
- * whole list where there is nothing that the ranges know.
+ * The settings a sweep tries: the method's first without a sweep; its whole list in the light one; in the heavy one `trials` draws of what
+ * it can search, the same for every task and seed, or the whole list where it can search nothing (`searchedNames` is empty then).
  *
  * The benchmark's light sweep is the list of `finetune-vtab`: two learning rates, two lengths. That it has four settings is
  * certain (the leaderboard's column hyper_sweep_size); the rates 0.1 and 0.01 and the lengths 2,500 and 10,000 are from
  * memory, not from a source that was read (papers.md 4.4 and 13).
  */
-export function sweepSettings(name: SweepName, own: readonly Setting[], trials = heavyTrials): readonly Setting[] {
-  const usual = own[0] ?? {};
+export function sweepSettings(name: SweepName, method: Sweepable, trials = heavyTrials): readonly Setting[] {
+  const usual = method.settings[0] ?? {};
   if (name === "none") return [usual];
-  const searched = Object.keys(heavyRanges).filter((key) => key in usual);
-  if (name === "light" || searched.length === 0) return own;
+  const searched = searchedNames(method);
+  if (name === "light" || searched.length === 0) return method.settings;
   return Array.from({ length: trials }, (_, trial) => {
     const drawn = searched.map((key) => [key, heavyRanges[key]!(createRandom("heavy sweep", trial, key).uniform)]);
     return { ...usual, ...Object.fromEntries(drawn) };

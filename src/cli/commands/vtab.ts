@@ -7,9 +7,11 @@ import {
   planSuite,
   publishedText,
   runSuite,
+  type SuiteMethod,
   type SuiteOptions,
   type SuitePlan,
   type SuiteReport,
+  searchedNames,
   suiteHtml,
   suiteNames,
   sweepNames,
@@ -51,6 +53,14 @@ function planText(plan: SuitePlan, { backbone, seeds }: SuiteOptions): string {
   ].join("\n");
 }
 
+/** What the heavy sweep tries of a method. */
+function heavyLine(method: SuiteMethod): string {
+  const names = searchedNames(method);
+  if (names.length > 0) return `the heavy sweep draws ${names.join(", ")}`;
+  const { length } = method.settings;
+  return `the heavy sweep has no ranges for ${method.name}; its ${length === 1 ? "one setting is" : `${length} settings are`} tried`;
+}
+
 function reportText(report: SuiteReport, baseline: SuiteReport | undefined): string {
   const { suite, backbone, method, sweep, settings, seeds, seededDraws, tasks } = report;
   const sizes = tasks.map(({ test }) => test);
@@ -74,6 +84,7 @@ export const command = defineCommand(vtab, async ({ args, json, note }): Promise
   if (args.data !== undefined && !existsSync(args.data))
     throw new UsageError(`--data: there is no folder "${args.data}"`);
   const method = methodNamed(args.method);
+  if (sweep === "heavy") note(heavyLine(method));
   const launch = launchOf();
   const { signal, release } = interruption(note);
   const options: SuiteOptions = {

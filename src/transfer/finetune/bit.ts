@@ -3,7 +3,7 @@
  * number of training images and their size, so that nothing is left to be searched for.
  */
 import { TransferError } from "../method.js";
-import { checkRule, type FineTuningPlan, type RuleChoices, type RuleData, scaledSides } from "./rule.js";
+import { checkRule, chosen, type FineTuningPlan, type RuleChoices, type RuleData, scaledSides } from "./rule.js";
 
 export interface BitHyperRuleOptions extends RuleData, RuleChoices {
   /**
@@ -84,7 +84,7 @@ export function bitHyperRule(options: BitHyperRuleOptions): BitHyperRule {
       mults: supports.slice(1, -1).map((_, i) => 10 ** -(i + 1)),
       warmup: { steps: supports[0]! },
     },
-    mixup: { alpha: small ? 0 : 0.1, kind: pipeline === "pytorch" ? "bit" : "bit_reversed" },
+    ...chosen(options, { alpha: small ? 0 : 0.1, kind: pipeline === "pytorch" ? "bit" : "bit_reversed" }),
     resize: cropped ? resize : crop,
     crop,
     flip: !mirrored ? "none" : pipeline === "pytorch" ? "random" : "always",

@@ -66,16 +66,18 @@ function configFor(network: TrainedNetwork, side: number): TrainedNetwork["confi
 }
 
 /**
- * The recipe of a fine-tuning: the network for images of the plan's size, without dropout, without a pre-logits layer (papers.md
- * 1.6), a new head of zeros; SGD with momentum 0.9 and no weight decay. It is evaluated once, at the end.
+ * The recipe of a fine-tuning: the network for images of the plan's size, without dropout but for the plan's before the head, without a
+ * pre-logits layer (papers.md 1.6), a new head of zeros; SGD with momentum 0.9. It is evaluated once, at the end.
  */
 export function fineTuningRecipe(parts: FineTuningRecipe): RecipeInput {
   const { plan, backbone, network, train, evaluation, seed = 0, output } = parts;
   const { imageShape } = network;
   const config = configFor(network, plan.crop);
   const pixels = planPreprocessing(plan, network);
+  const { dropout = 0 } = plan;
   const plain = {
-    dropout: 0,
+    // a ResNet has no other dropout than that before the head
+    ...(config.family === "resnet" ? { dropout } : { dropout: 0, headDropout: dropout === 0 ? undefined : dropout }),
     stochasticDepth: 0,
     headBiasInit: 0,
     ...(config.family === "vit" && { preLogits: false }),
@@ -97,6 +99,7 @@ export function fineTuningRecipe(parts: FineTuningRecipe): RecipeInput {
       momentum: 0.9,
       learningRate: plan.learningRate,
       ...(plan.clipNorm !== undefined && { clipNorm: plan.clipNorm }),
+      ...(plan.weightDecayToInitial ? { l2PenaltyToInitial: plan.weightDecayToInitial } : {}),
     },
     schedule: plan.schedule,
     evaluate: { every: { percent: 1 } },

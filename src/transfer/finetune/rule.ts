@@ -3,7 +3,7 @@ import { describePreprocessing, preprocessing } from "../../data/index.js";
 import type { MixupSettings, RecipeInput, TrainedNetwork } from "../../train/index.js";
 import { TransferError } from "../method.js";
 
-/** Everything of a fine-tuning but the network and the images: SGD with momentum 0.9 and no weight decay in every rule. */
+/** Everything of a fine-tuning but the network and the images: SGD with momentum 0.9, in every rule without weight decay and dropout. */
 export interface FineTuningPlan {
   readonly steps: number;
   readonly batchSize: number;
@@ -13,6 +13,10 @@ export interface FineTuningPlan {
   /** Gradients are scaled down to this norm; not at all when left out. */
   readonly clipNorm?: number;
   readonly mixup: MixupSettings;
+  /** Share of the representation that is dropped before the head; default: 0. */
+  readonly dropout?: number;
+  /** L2 penalty on the distance of kernels to the weights the fine-tuning starts from; default: 0. */
+  readonly weightDecayToInitial?: number;
   /** Side that training images are resized to, whatever their aspect ratio, in pixels. */
   readonly resize: number;
   /** Side of what the network sees: of a random crop of the resized training image, and of the resized test image. */
@@ -44,6 +48,11 @@ export interface RuleChoices {
   readonly batchSize?: number;
   /** Side of what the network sees; training images are resized in proportion. */
   readonly crop?: number;
+  /** The alpha of mixup; 0 for none. */
+  readonly mixup?: number;
+  /** See `FineTuningPlan`. */
+  readonly dropout?: number;
+  readonly weightDecayToInitial?: number;
 }
 
 /** Throws TransferError for choices and data that mean nothing. */
@@ -60,6 +69,21 @@ export function checkRule({ examples, imageSize }: RuleData, choices: RuleChoice
   const { learningRate } = choices;
   if (learningRate !== undefined && !(learningRate > 0 && Number.isFinite(learningRate)))
     throw new TransferError(`learningRate is ${learningRate}; give a number above 0`);
+  for (const name of ["mixup", "weightDecayToInitial"] as const) {
+    const value = choices[name] ?? 0;
+    if (!(value >= 0 && Number.isFinite(value))) throw new TransferError(`${name} is ${value}; give a number from 0`);
+  }
+  const { dropout = 0 } = choices;
+  if (!(dropout >= 0 && dropout < 1))
+    throw new TransferError(`dropout is ${dropout}; give a number from 0 to 1, without 1`);
+}
+
+/** What a plan takes from choices that no rule decides, and its mixup with the chosen alpha. */
+export function chosen(
+  { dropout, weightDecayToInitial, mixup }: RuleChoices,
+  published: MixupSettings,
+): Pick<FineTuningPlan, "mixup" | "dropout" | "weightDecayToInitial"> {
+  return { mixup: mixup === undefined ? published : { ...published, alpha: mixup }, dropout, weightDecayToInitial };
 }
 
 /** The sides of training images, `resize` and `crop`, for another crop: in proportion. */

@@ -161,23 +161,33 @@ function method(
     name: `finetune-${rule}`,
     title,
     settings,
+    settingNames,
     run: async ({ setting, imageSize, ...run }: TransferRun) => {
       const { accuracy, predictions } = await fineTune({
         ...run,
         rule,
-        choices: { ...choices, ...checkedSetting(setting), ...(imageSize !== undefined && { crop: imageSize }) },
+        choices: { ...choices, ...choicesOf({ ...(imageSize !== undefined && { imageSize }), ...setting }) },
       });
       return { accuracy, predictions };
     },
   };
 }
 
-const settingNames = ["learningRate", "steps", "batchSize"] as const;
+const settingNames = [
+  "learningRate",
+  "steps",
+  "batchSize",
+  "dropout",
+  "weightDecayToInitial",
+  "mixup",
+  "imageSize",
+] as const;
 
 /** Throws TransferError for a setting that fine-tuning does not have. */
-function checkedSetting(setting: TransferRun["setting"]): FineTuningChoices {
+function choicesOf(setting: TransferRun["setting"]): FineTuningChoices {
   const other = Object.keys(setting).find((name) => !settingNames.some((known) => known === name));
-  if (other === undefined) return setting;
+  const { imageSize: crop, ...choices } = setting;
+  if (other === undefined) return { ...choices, ...(crop !== undefined && { crop }) };
   throw new TransferError(`fine-tuning has no setting "${other}"; it takes ${settingNames.join(", ")}`);
 }
 

@@ -1,7 +1,7 @@
 /** Fine-tuning as of the ViT paper (Dosovitskiy et al. 2021, arXiv:2010.11929, table 4) and of AugReg (Steiner et al. 2021, arXiv:2106.10270). */
 import { didYouMean } from "../../text/nearest.js";
 import { TransferError } from "../method.js";
-import { checkRule, type FineTuningPlan, type RuleChoices, type RuleData, scaledSides } from "./rule.js";
+import { checkRule, chosen, type FineTuningPlan, type RuleChoices, type RuleData, scaledSides } from "./rule.js";
 
 /** A row of the ViT paper's table. */
 export interface ViTFineTuning {
@@ -52,7 +52,7 @@ export function vitRule(options: RuleData & RuleChoices): FineTuningPlan {
     learningRate,
     schedule: { name: "cosine", warmup: { steps: Math.min(500, Math.floor(steps / 5)) } },
     clipNorm: 1,
-    mixup: { alpha: 0, kind: "big_vision" },
+    ...chosen(options, { alpha: 0, kind: "big_vision" }),
     ...scaledSides(published, options.crop),
     flip: "random",
   };

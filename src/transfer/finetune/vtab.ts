@@ -1,6 +1,6 @@
 /** Fine-tuning as of the Visual Task Adaptation Benchmark's released code (Zhai et al. 2019, arXiv:1910.04867; papers.md 4.3, 4.4). */
 import { TransferError, type TransferSetting } from "../method.js";
-import { checkRule, type FineTuningPlan, type RuleChoices, type RuleData } from "./rule.js";
+import { checkRule, chosen, type FineTuningPlan, type RuleChoices, type RuleData } from "./rule.js";
 
 export interface VtabRuleOptions extends RuleData, RuleChoices {
   /**
@@ -37,7 +37,8 @@ export function vtabRule(options: VtabRuleOptions): FineTuningPlan {
     batchSize,
     learningRate,
     schedule: { name: "stair", steps: decays.map((decay) => decay + 1), mults: [0.1, 0.01, 0.001], ...warmup },
-    mixup: { alpha: 0, kind: "big_vision" },
+    // None in the released code; the heavy sweep is BiT's, and so is its mixup.
+    ...chosen(options, { alpha: 0, kind: "bit" }),
     resize: crop,
     crop,
     flip: "none",
