@@ -115,7 +115,8 @@ export const predict = defineArguments({
     images: {
       type: "positional",
       required: true,
-      description: "Files and folders of images, any number; - for an image, or paths one a line, on standard input",
+      description:
+        "Files and folders of images, any number; or one set (a tar, IDX files, embedded:NAME, photos/?take=9); - for an image, or paths one a line, on standard input",
     },
     top: { type: "string", valueHint: "n", default: "1", description: "Classes named for each image" },
     device,

@@ -18,7 +18,7 @@ import {
   type ValueRange,
   valueRangeOf,
 } from "../train/index.js";
-import { networkOptions, parseNetworkSpec, readSpec, type SpecOption, splitSpec } from "../weights/index.js";
+import { networkOptions, parseNetworkSpec, readOptions, type SpecOption, splitSpec } from "../weights/index.js";
 
 export interface BackboneOptions {
   readonly device?: Device;
@@ -104,7 +104,7 @@ function readRange(value: string): readonly [number, number] | undefined {
   return more.length === 0 && Number.isFinite(low) && low < high ? [low, high] : undefined;
 }
 
-type FileSettings = ReturnType<typeof readSpec<typeof fileOptions>>["given"];
+type FileSettings = ReturnType<typeof readOptions<typeof fileOptions>>["given"];
 
 /** [height, width] as the spec or the caller wants it. Throws an Error where they want different ones. */
 function wantedSize(
@@ -170,7 +170,7 @@ async function openNetwork(spec: string, options: BackboneOptions): Promise<Back
 }
 
 async function openFile(spec: string, options: BackboneOptions): Promise<Backbone> {
-  const { name: path, given: settings } = readSpec(spec, fileOptions);
+  const { name: path, given: settings } = readOptions(spec, fileOptions);
   requirePath(path);
   const file = await readOnnxFile(path);
   const image = wantedSize(spec, settings.size, options);

@@ -38,7 +38,7 @@ export {
 export * from "./safetensors.js";
 export { layoutShapes, layoutTensors, type SaveOptions, saveWeights, withClassTokenOrder } from "./save.js";
 export { isWeightsName } from "./sources.js";
-export { type NetworkSpec, networkOptions, parseNetworkSpec, readSpec, type SpecOption, splitSpec } from "./spec.js";
+export { type NetworkSpec, networkOptions, parseNetworkSpec, readOptions, type SpecOption, splitSpec } from "./spec.js";
 export {
   type StoredDType,
   type StoredTensor,

@@ -25,7 +25,7 @@ export function splitSpec(spec: string): {
 }
 
 /** The same with the options read by a table of those that are known. Throws WeightsError for any other and for wrong values. */
-export function readSpec<T extends Readonly<Record<string, SpecOption<unknown>>>>(
+export function readOptions<T extends Readonly<Record<string, SpecOption<unknown>>>>(
   spec: string,
   known: T,
 ): { readonly name: string; readonly given: Values<T> } {
@@ -94,7 +94,7 @@ export interface NetworkSpec {
 
 /** Reads the spec of a network with weights of its own. Throws WeightsError for an unknown option or a value that is none. */
 export function parseNetworkSpec(spec: string): NetworkSpec {
-  const { name, given } = readSpec(spec, networkOptions);
+  const { name, given } = readOptions(spec, networkOptions);
   const { sourceImage, size, ...config } = given;
   return { name, config, sourceImage, size };
 }

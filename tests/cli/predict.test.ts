@@ -32,6 +32,21 @@ async function predicted(...words: string[]): Promise<Document> {
 }
 
 describe("predict", () => {
+  test("names the images of a set: an archive, generated ones, some of a folder", async () => {
+    const { predictions } = await predicted(run, "generated:shapes?label=shape&size=16&length=24&take=3");
+    expect(predictions).toHaveLength(3);
+    const some = await predicted(run, `${photos}?only=apple`);
+    expect(some.predictions.map(({ image }) => image)).toEqual([
+      join(photos, "apple", "0.png"),
+      join(photos, "apple", "1.png"),
+    ]);
+    const two = await fovea("predict", run, photos, "embedded:clothing");
+    expect([two.status, two.stderr]).toEqual([
+      2,
+      expect.stringContaining("embedded:clothing is a set of images; give it alone"),
+    ]);
+  });
+
   test("names the classes of files and folders as the network does", async () => {
     const one = join(photos, "apple", "1.png");
     const { predictions } = await predicted(run, photos, one, "--top", "3");

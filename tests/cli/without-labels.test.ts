@@ -1,5 +1,5 @@
 /** What a network that learnt without labels can be asked: its representation by `fewshot` and `embed`, and no classes by `predict`. */
-import { rmSync } from "node:fs";
+import { cpSync, mkdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { evaluationPreprocessing, openModel, resolveRecipe } from "../../src/train/index.js";
@@ -77,3 +77,25 @@ test.each([
     expect(evaluationPreprocessing(given)).toBe(seen);
   },
 );
+
+test("folders without class folders are embedded and searched for duplicates", async () => {
+  const flat = join(root, "flat");
+  await imageFolder(join(root, "photos"), { apple: 2, leaf: 2 });
+  mkdirSync(flat);
+  for (const name of ["apple", "leaf"]) cpSync(join(root, "photos", name, "0.png"), join(flat, `${name}.png`));
+  cpSync(join(flat, "leaf.png"), join(flat, "again.png"));
+  const output = join(root, "flat.safetensors");
+  const embedded = await fovea("embed", network, flat, "--output", output);
+  expect([embedded.status, embedded.stderr]).toEqual([0, expect.any(String)]);
+  expect((await readSafetensors(output)).tensors.get("features")).toMatchObject({ shape: [3, 16] });
+  const found = await fovea("dedup", flat, "--no-cache", "--json");
+  expect(found.status, found.stderr).toBe(0);
+  const { groups } = JSON.parse(found.stdout);
+  expect(groups).toHaveLength(1);
+  expect(groups[0].members.map(({ id }: { id: string }) => id)).toEqual([
+    join(flat, "again.png"),
+    join(flat, "leaf.png"),
+  ]);
+  // what needs labels says so
+  expect((await fovea("fit", flat)).stderr).toMatch(/lie directly in it .*; put them in one folder a class/);
+});

@@ -45,14 +45,14 @@ async function openRoles(upstream: string, tests: readonly string[], split: stri
     roles.push({ source, name: `${spec} (${source.split})`, upstream: isUpstream });
   };
   try {
-    const set = await readSpec(upstream);
+    const set = await readSpec(upstream, { unlabelled: true });
     const chosen = chooseSplit(upstream, set.splits, split);
     add(upstream, await set.open(chosen), true);
     if (tests.length === 0) {
       for (const other of set.splits) if (other !== chosen) add(upstream, await set.open(other), false);
     }
     for (const spec of tests) {
-      const test = await readSpec(spec);
+      const test = await readSpec(spec, { unlabelled: true });
       for (const one of test.splits) {
         if (spec === upstream && one === chosen) continue;
         add(spec, await test.open(one), false);

@@ -19,7 +19,7 @@ export const command = defineCommand(embed, async ({ args, json, note }): Promis
     );
   }
   const { backbone: spec, source: images } = backboneAndSource(args, "embed", note);
-  const opened = await openSource(images, args.split === undefined ? {} : { split: args.split });
+  const opened = await openSource(images, { unlabelled: true, ...(args.split !== undefined && { split: args.split }) });
   try {
     const backbone = await openFeatures(spec, args, note);
     try {

@@ -24,7 +24,7 @@ const calibrationImages = 48;
 
 /** Images of a source as the exported model takes them: [n, 3 or the network's channels, height, width]. */
 async function calibrationFrom(spec: string, network: TrainedNetwork, channels: number): Promise<Float32Array> {
-  const whole = await openSource(spec);
+  const whole = await openSource(spec, { unlabelled: true });
   try {
     const source = take(whole, calibrationImages);
     const loader = createLoader(source, {

@@ -1,5 +1,6 @@
 /** `fovea predict`: the most probable classes of images, by a network that was trained to tell classes apart. */
-import { imageFiles, type NamedImage } from "../../data/index.js";
+import { existsSync } from "node:fs";
+import { type ImageSource, imageFiles, type NamedImage, openSource, sourceKinds } from "../../data/index.js";
 import { type Guess, topClasses } from "../../train/index.js";
 import { defineCommand } from "../command.js";
 import { predict } from "../definitions.js";
@@ -24,6 +25,20 @@ async function placesFrom(words: readonly string[]): Promise<(string | NamedImag
   return places;
 }
 
+/** Is a word a set of images (an archive, IDX files, embedded:NAME, photos/?take=9) rather than files and folders of them? */
+function isSet(word: string): boolean {
+  if (!existsSync(word)) return /^[a-z]+:./.test(word) || existsSync(word.slice(0, Math.max(0, word.lastIndexOf("?"))));
+  return Object.entries(sourceKinds).some(([name, kind]) => name !== "folder" && kind.recognises(word));
+}
+
+/** The images that the words name. Throws UsageError where a set is named beside others. */
+async function openImages(words: readonly string[]): Promise<ImageSource> {
+  const [set] = words.filter(isSet);
+  if (set === undefined) return await imageFiles(await placesFrom(words));
+  if (words.length > 1) throw new UsageError(`${set} is a set of images; give it alone`);
+  return await openSource(set, { unlabelled: true });
+}
+
 const nameOf = ({ name, class: index }: Guess) => name ?? `class ${index}`;
 
 /** One line an image; with several guesses, the others below it. */
@@ -44,7 +59,7 @@ const pass = { workers: 0, maxBadFraction: 1 } as const;
 
 export const command = defineCommand(predict, async ({ args, rest, json, note }) => {
   const top = wholeNumber(args.top, "top", 1);
-  const { source, ids } = withIds(await imageFiles(await placesFrom([args.images, ...rest])));
+  const { source, ids } = withIds(await openImages([args.images, ...rest]));
   const namer = await openNamer(args, note, Math.min(source.length, 32));
   try {
     const { features, width, indices, bad } = await withProgress(
@@ -65,5 +80,6 @@ export const command = defineCommand(predict, async ({ args, rest, json, note })
     };
   } finally {
     await namer.close();
+    await source.close();
   }
 });

@@ -31,7 +31,10 @@ export const command = defineCommand(pseudoLabel, async ({ args, json, note }) =
   const csv = output.endsWith(".csv");
   if (!csv && !output.endsWith(".jsonl")) throw new UsageError(`--output: ${output} ends in neither .jsonl nor .csv`);
   refuseExisting(output, args.overwrite);
-  const opened = await openSource(args.source, args.split === undefined ? {} : { split: args.split });
+  const opened = await openSource(args.source, {
+    unlabelled: true,
+    ...(args.split !== undefined && { split: args.split }),
+  });
   try {
     const model = await openNetwork(args, note, "classify", batchSize, views);
     try {

@@ -3,7 +3,7 @@ import { createHash } from "node:crypto";
 import { decodeImage, imageHeader } from "../decode.js";
 import { ExampleError } from "../image.js";
 import { splitSpecs } from "./compose.js";
-import { chooseSplit, openSource, parseSpec, readSet, selected } from "./open.js";
+import { chooseSplit, type OpenOptions, openSource, parseSpec, readSet, selected } from "./open.js";
 import type { Example, ImageSource } from "./types.js";
 
 export interface DescribeOptions {
@@ -66,7 +66,13 @@ export async function describeSource(
   spec: string,
   { split, sample = 64 }: DescribeOptions = {},
 ): Promise<SourceDescription> {
-  const { kind, splits: names, licenceFiles, open, warnings } = await readSpec(spec, split);
+  const {
+    kind,
+    splits: names,
+    licenceFiles,
+    open,
+    warnings,
+  } = await readSpec(spec, split === undefined ? {} : { split });
   const problems: SourceProblem[] = warnings.map((text) => ({ level: "warning", text }));
   const seen = new Map<string, { id: string; split: string; label: number }>();
   const duplicates: Duplicate[] = [];
@@ -112,8 +118,8 @@ export interface ReadSpec {
 }
 
 /** What can be opened of a spec: every split, or the wanted one; of joined specs those that all of them have. */
-export async function readSpec(spec: string, split?: string): Promise<ReadSpec> {
-  const parts = splitSpecs(spec).map(parseSpec);
+export async function readSpec(spec: string, { split, unlabelled = false }: OpenOptions = {}): Promise<ReadSpec> {
+  const parts = splitSpecs(spec).map((part) => ({ ...parseSpec(part), unlabelled }));
   const sets = await Promise.all(parts.map(readSet));
   const [parsed, set] = [parts[0]!, sets[0]!];
   if (parts.length === 1) {
@@ -139,7 +145,7 @@ export async function readSpec(spec: string, split?: string): Promise<ReadSpec> 
     splits: split !== undefined ? [split] : common.length > 0 ? common : [set.splits[0]!],
     licenceFiles: [...new Set(sets.flatMap(({ licenceFiles }) => licenceFiles))],
     warnings: sets.flatMap(({ problems }) => problems),
-    open: (name) => openSource(spec, { split: name }),
+    open: (name) => openSource(spec, { split: name, unlabelled }),
   };
 }
 

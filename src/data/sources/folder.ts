@@ -11,14 +11,14 @@ export const folderKind: SourceKind = {
   summary: "a folder of image files: class/file or split/class/file",
   options: [],
   recognises: (path) => statSync(path).isDirectory(),
-  read: ({ path, spec }) => readFolder(path, spec),
+  read: ({ path, spec, unlabelled }) => readFolder(path, spec, unlabelled === true),
 };
 
-async function readFolder(root: string, spec: string): Promise<ImageSet> {
+async function readFolder(root: string, spec: string, unlabelled: boolean): Promise<ImageSet> {
   requirePath(root);
   if (!statSync(root).isDirectory()) throw new Error(`"${root}" is a file; an image folder was expected.`);
   const { files, problems } = await listFiles(root);
-  const layout = layOut(root, files);
+  const layout = layOut(root, files, unlabelled);
   return {
     splits: [...layout.splits.keys()],
     problems: [...problems, ...layout.problems],
@@ -32,7 +32,7 @@ async function readFolder(root: string, spec: string): Promise<ImageSet> {
         split,
         labels,
         classNames: layout.classNames,
-        recipe: { kind: "open", spec, split },
+        recipe: { kind: "open", spec, split, ...(unlabelled && { unlabelled }) },
         idOf: (index) => join(root, names[index]!),
         get: async (index) => {
           checkIndex(source, index);

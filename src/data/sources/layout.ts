@@ -20,13 +20,18 @@ export interface Layout {
   readonly problems: readonly string[];
 }
 
+/** The one class of images without class folders, where classes do not matter. */
+export const unlabelledClass = "unlabelled";
+
 /**
  * Sorts files into splits and classes. Without split folders the only split is called "all".
  *
  * @param where the folder or archive, for messages
+ * @param unlabelled classes do not matter: images that do not lie in class folders are taken too, and all of the set are then of
+ *   one class, `unlabelledClass`
  * @throws if no file can be an image, or images do not lie in class folders.
  */
-export function layOut(where: string, paths: readonly string[]): Layout {
+export function layOut(where: string, paths: readonly string[], unlabelled = false): Layout {
   const problems: string[] = [];
   const images = paths.filter((path) => imageName.test(path));
   const others = paths.filter((path) => !imageName.test(path) && path.includes("/"));
@@ -42,6 +47,12 @@ export function layOut(where: string, paths: readonly string[]): Layout {
     );
   }
   const placed = images.filter((path) => path.includes("/"));
+  const hasSplits = placed.length === images.length && placed.every((path) => splitName.test(topOf(path)));
+  const isFlat = hasSplits ? placed.some((path) => path.split("/").length < 3) : placed.length < images.length;
+  if (unlabelled && isFlat) {
+    const classOf = () => unlabelledClass;
+    return { ...sorted(images, hasSplits ? topOf : () => "all", classOf), problems };
+  }
   if (placed.length === 0) {
     throw new Error(
       `The ${images.length} images of "${where}" lie directly in it (${images[0]}); put them in one folder a class: class/file.jpg or split/class/file.jpg.`,
@@ -51,7 +62,7 @@ export function layOut(where: string, paths: readonly string[]): Layout {
     problems.push(
       `${images.length - placed.length} image(s) outside of class folders were left out, such as ${images.find((p) => !p.includes("/"))}`,
     );
-  const split = placed.every((path) => splitName.test(path.split("/")[0]!));
+  const split = placed.every((path) => splitName.test(topOf(path)));
   const shallow = split ? placed.filter((path) => path.split("/").length < 3) : [];
   if (shallow.length > 0) {
     throw new Error(
@@ -59,24 +70,34 @@ export function layOut(where: string, paths: readonly string[]): Layout {
     );
   }
   const classOf = (path: string): string => path.split("/")[split ? 1 : 0]!;
-  const classNames = [...new Set(placed.map(classOf))].sort(naturalOrder);
-  const labelOf = new Map(classNames.map((name, i) => [name, i]));
+  return { ...sorted(placed, split ? topOf : () => "all", classOf), problems };
+}
+
+const topOf = (path: string): string => path.split("/")[0] ?? "";
+
+/** Files by split and class. */
+function sorted(
+  paths: readonly string[],
+  splitOf: (path: string) => string,
+  classOf: (path: string) => string,
+): Omit<Layout, "problems"> {
+  const classNames = [...new Set(paths.map(classOf))].sort(naturalOrder);
+  const labels = new Map(classNames.map((name, i) => [name, i]));
+  const labelOf = (path: string): number => labels.get(classOf(path)) ?? 0;
   const files = new Map<string, string[]>();
-  for (const path of placed) {
-    const name = split ? path.split("/")[0]! : "all";
+  for (const path of paths) {
+    const name = splitOf(path);
     const list = files.get(name);
     if (list) list.push(path);
     else files.set(name, [path]);
   }
   const splits = new Map<string, LaidOutSplit>();
-  for (const name of [...files.keys()].sort(splitOrder)) {
+  for (const [name, members] of [...files].sort(([a], [b]) => splitOrder(a, b))) {
     // Class by class, so that the order of examples does not depend on how the file system or the archive lists them.
-    const sorted = files
-      .get(name)!
-      .sort((a, b) => labelOf.get(classOf(a))! - labelOf.get(classOf(b))! || naturalOrder(a, b));
-    splits.set(name, { files: sorted, labels: Int32Array.from(sorted, (path) => labelOf.get(classOf(path))!) });
+    members.sort((a, b) => labelOf(a) - labelOf(b) || naturalOrder(a, b));
+    splits.set(name, { files: members, labels: Int32Array.from(members, labelOf) });
   }
-  return { classNames, splits, problems };
+  return { classNames, splits };
 }
 
 /** Orders splits as they are used: train, validation, test, then others by name. */

@@ -38,6 +38,16 @@ export interface ParsedSpec extends SpecTarget {
   readonly kind: SourceKind;
 }
 
+export interface OpenOptions {
+  /** The training split, or the only one there is, when left out. */
+  readonly split?: string;
+  /**
+   * Classes do not matter: of a folder or tar whose images do not all lie in class folders, all images are taken, under the one
+   * class "unlabelled". Default false: such a source is refused.
+   */
+  readonly unlabelled?: boolean;
+}
+
 /**
  * Opens one split of a source.
  *
@@ -50,11 +60,11 @@ export interface ParsedSpec extends SpecTarget {
  * @throws for a wrong path (naming the nearest existing folder), an empty folder, an unknown kind, option or split.
  * @example const source = await openSource("embedded:clothing", { split: "test" })
  */
-export async function openSource(spec: string, { split }: { readonly split?: string } = {}): Promise<ImageSource> {
+export async function openSource(spec: string, { split, unlabelled = false }: OpenOptions = {}): Promise<ImageSource> {
   const opened: ImageSource[] = [];
   try {
     const parts = splitSpecs(spec);
-    for (const part of parts) opened.push(await openOne(part, split));
+    for (const part of parts) opened.push(await openOne(part, split, unlabelled));
     return joinSources(opened, parts);
   } catch (error) {
     for (const source of opened) await source.close();
@@ -63,14 +73,14 @@ export async function openSource(spec: string, { split }: { readonly split?: str
 }
 
 /** One spec, before any selection of classes and examples: what recipes of sources remember. */
-async function openWhole(spec: string, split: string | undefined): Promise<ImageSource> {
-  const parsed = parseSpec(spec);
+async function openWhole(spec: string, split: string | undefined, unlabelled: boolean): Promise<ImageSource> {
+  const parsed = { ...parseSpec(spec), unlabelled };
   const set = await readSet(parsed);
   return set.open(chooseSplit(spec, set.splits, split ?? parsed.options["split"]));
 }
 
-async function openOne(spec: string, split: string | undefined): Promise<ImageSource> {
-  return selected(parseSpec(spec), await openWhole(spec, split));
+async function openOne(spec: string, split: string | undefined, unlabelled: boolean): Promise<ImageSource> {
+  return selected(parseSpec(spec), await openWhole(spec, split, unlabelled));
 }
 
 /** What a spec's options select of the source it names; the source is closed if they do not fit it. */
@@ -89,7 +99,7 @@ export async function selected({ kind, options }: ParsedSpec, whole: ImageSource
 export async function openRecipe(recipe: SourceRecipe): Promise<ImageSource> {
   switch (recipe.kind) {
     case "open":
-      return openWhole(recipe.spec, recipe.split);
+      return openWhole(recipe.spec, recipe.split, recipe.unlabelled === true);
     case "subset":
       return subsetOfClasses(await openRecipe(recipe.of), recipe.classes, recipe.relabel);
     case "relabel":

@@ -11,10 +11,10 @@ export const tarKind: SourceKind = {
   summary: "a .tar file of such a folder, read in place",
   options: [],
   recognises: (path) => statSync(path).isFile() && /\.tar$/i.test(path),
-  read: ({ path, spec }) => readTar(path, spec),
+  read: ({ path, spec, unlabelled }) => readTar(path, spec, unlabelled === true),
 };
 
-async function readTar(path: string, spec: string): Promise<ImageSet> {
+async function readTar(path: string, spec: string, unlabelled: boolean): Promise<ImageSet> {
   requirePath(path);
   const { entries, problems } = indexTar(path);
   if (looksLikeShard([...entries.keys()]))
@@ -25,6 +25,7 @@ async function readTar(path: string, spec: string): Promise<ImageSet> {
   const layout = layOut(
     path,
     [...stripped.keys()].filter((name) => !name.split("/").some((part) => part.startsWith("."))),
+    unlabelled,
   );
   const licenceFiles = [...stripped.keys()].filter((name) => /^(licen[cs]e|copying|notice|readme)[^/]*$/i.test(name));
   return {
@@ -40,7 +41,7 @@ async function readTar(path: string, spec: string): Promise<ImageSet> {
         split,
         labels,
         classNames: layout.classNames,
-        recipe: { kind: "open", spec, split },
+        recipe: { kind: "open", spec, split, ...(unlabelled && { unlabelled }) },
         idOf: (index) => `${path}:${files[index]}`,
         get: async (index) => {
           checkIndex(source, index);

@@ -55,7 +55,7 @@ export interface ShardOrder {
 
 /** A description of a source that can be sent to another thread or written to a file. */
 export type SourceRecipe =
-  | { readonly kind: "open"; readonly spec: string; readonly split: string }
+  | { readonly kind: "open"; readonly spec: string; readonly split: string; readonly unlabelled?: boolean }
   | {
       readonly kind: "subset";
       readonly of: SourceRecipe;
@@ -87,6 +87,8 @@ export interface SpecTarget {
   readonly spec: string;
   readonly path: string;
   readonly options: Readonly<Record<string, string>>;
+  /** Classes do not matter: images that are in none are taken too. */
+  readonly unlabelled?: boolean;
 }
 
 /** One kind of storage. */
