@@ -2,8 +2,16 @@ import { readFileSync, symlinkSync, unlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
 import { beforeAll, describe, expect, test } from "vitest";
-import { decodeImage, ExampleError, embeddedSets, openRecipe, openSource, sourceKinds } from "../../src/data/index.js";
-import { naturalOrder } from "../../src/data/sources/paths.js";
+import {
+  decodeImage,
+  describeSource,
+  ExampleError,
+  embeddedSets,
+  openRecipe,
+  openSource,
+  sourceKinds,
+} from "../../src/data/index.js";
+import { listFiles, naturalOrder } from "../../src/data/sources/paths.js";
 import { cifar, example, records } from "./records.js";
 import { flat, idx, openUntilEnd, parquet, sample, sampleFiles, tar, temporaryFolder, write } from "./support.js";
 
@@ -313,14 +321,71 @@ describe("image folders", () => {
 
   test("links are followed, broken ones do not stop the reading, a vanished file is named", async () => {
     write(at("linked"), { "a/1.png": await flat(1), "b/2.png": await flat(2) });
-    symlinkSync(at("linked/a"), at("linked/c"));
+    write(at("elsewhere"), { "4.png": await flat(4) });
+    symlinkSync(at("elsewhere"), at("linked/c"));
     symlinkSync(at("linked/nothing"), at("linked/b/3.png"));
     const source = await openSource(at("linked"));
     expect([source.classNames, source.length]).toEqual([["a", "b", "c"], 3]);
+    expect((await source.get(2)).id).toBe(join(at("linked"), "c/4.png"));
     unlinkSync(at("linked/b/2.png"));
     const failure = await source.get(1).catch((error: unknown) => error);
     expect(failure).toBeInstanceOf(ExampleError);
     expect((failure as ExampleError).message).toContain(join(at("linked"), "b/2.png"));
+  });
+
+  test("every file counts once, whatever links lead to it: loops neither multiply images nor mix classes", async () => {
+    write(at("loops"), { "a/1.png": await flat(1), "b/2.png": await flat(2) });
+    write(at("store"), { "x/3.png": await flat(3), "4.png": await flat(4) });
+    symlinkSync("..", at("loops/a/up"));
+    symlinkSync(at("loops"), at("loops/b/all"));
+    symlinkSync(at("loops/a"), at("loops/c"));
+    symlinkSync(at("loops/a/1.png"), at("loops/b/1.png"));
+    symlinkSync(at("store/x"), at("loops/d"));
+    symlinkSync(at("store"), at("loops/e"));
+    symlinkSync(at("store/4.png"), at("loops/a/4.png"));
+    const { files, problems } = await listFiles(at("loops"));
+    expect(files).toEqual(["a/1.png", "a/4.png", "b/2.png", "d/3.png"]);
+    expect(problems).toEqual(["6 links lead to what is listed already and was left out, such as a/up"]);
+    // a folder that is itself a link
+    symlinkSync(at("loops"), at("loops-link"));
+    expect((await listFiles(at("loops-link"))).files).toEqual(files);
+    const { splits } = await describeSource(at("loops"));
+    expect(splits.map(({ classes }) => classes)).toEqual([
+      [
+        { name: "a", examples: 2 },
+        { name: "b", examples: 1 },
+        { name: "d", examples: 1 },
+      ],
+    ]);
+  });
+
+  test("without class folders images are taken where classes do not matter", async () => {
+    const images = {
+      "1.png": await flat(1),
+      "10.png": await flat(3),
+      "2.png": await flat(2),
+      "notes.txt": Buffer.from("x"),
+    };
+    write(at("no-classes"), images);
+    writeFileSync(at("no-classes.tar"), tar(images));
+    for (const path of [at("no-classes"), at("no-classes.tar")]) {
+      await expect(openSource(path)).rejects.toThrow(/lie directly in it/);
+      const source = await openSource(path, { unlabelled: true });
+      expect([source.classNames, [...source.labels]]).toEqual([["unlabelled"], [0, 0, 0]]);
+      expect([0, 1, 2].map((i) => source.idOf?.(i)?.replace(/.*[/:]/, ""))).toEqual(["1.png", "2.png", "10.png"]);
+      // another thread opens the same
+      const again = await openRecipe(source.recipe ?? { kind: "open", spec: "", split: "" });
+      expect(again.length).toBe(3);
+      await source.close();
+      await again.close();
+    }
+    write(at("mixed-up"), { "1.png": await flat(1), "a/2.png": await flat(2) });
+    expect((await openSource(at("mixed-up"), { unlabelled: true })).length).toBe(2);
+    write(at("split-only"), { "train/1.png": await flat(1), "test/2.png": await flat(2) });
+    expect((await openSource(at("split-only"), { unlabelled: true, split: "test" })).length).toBe(1);
+    // labels that are there are kept
+    write(at("with-classes"), { "a/1.png": await flat(1), "b/2.png": await flat(2) });
+    expect((await openSource(at("with-classes"), { unlabelled: true })).classNames).toEqual(["a", "b"]);
   });
 
   test("natural order", () => {

@@ -1,7 +1,7 @@
 /** Paths of sources: clear errors for wrong ones, a listing of files, and the order in which class names are sorted. */
 
 import { existsSync, readdirSync } from "node:fs";
-import { readdir, stat } from "node:fs/promises";
+import { readdir, realpath, stat } from "node:fs/promises";
 import { basename, dirname, join, resolve } from "node:path";
 import { didYouMean } from "../../text/nearest.js";
 
@@ -22,35 +22,67 @@ export function requirePath(path: string): void {
   );
 }
 
-/** How deep folders are followed; deeper ones are most likely a loop of links. */
+/** How deep folders are followed. */
 const maxDepth = 12;
 
-/** Lists the files under a folder as paths relative to it with "/" between the parts, sorted; hidden ones are left out, links are followed. */
+/** A link that is still to be followed: its path, how deep it lies. */
+interface Link {
+  readonly path: string;
+  readonly depth: number;
+}
+
+/**
+ * Lists the files under a folder as paths relative to it with "/" between the parts, sorted; hidden ones are left out. Links are
+ * followed after all that lies there itself, and every file and folder counts once: a link to one that was listed already (a loop,
+ * a second name) is left out and told among the problems.
+ */
 export async function listFiles(root: string): Promise<{ files: string[]; problems: string[] }> {
   const files: string[] = [];
   const problems: string[] = [];
-  const walk = async (relative: string, depth: number): Promise<void> => {
-    const entries = await readdir(join(root, relative), { withFileTypes: true });
-    for (const entry of entries) {
-      if (entry.name.startsWith(".")) continue;
-      const path = relative === "" ? entry.name : `${relative}/${entry.name}`;
-      let isFile = entry.isFile();
-      let isFolder = entry.isDirectory();
-      if (entry.isSymbolicLink()) {
-        try {
-          const target = await stat(join(root, path));
-          isFile = target.isFile();
-          isFolder = target.isDirectory();
-        } catch {
-          problems.push(`${path} is a link to nowhere`);
-        }
-      }
+  const repeated: string[] = [];
+  /** Real paths of what was listed. */
+  const seen = new Set<string>();
+  let links: Link[] = [];
+
+  const add = async (path: string, real: string, isFile: boolean, depth: number): Promise<void> => {
+    if (!isFile && depth >= maxDepth) problems.push(`${path} is more than ${maxDepth} folders deep and was not read`);
+    else if (seen.has(real)) repeated.push(path);
+    else {
+      seen.add(real);
       if (isFile) files.push(path);
-      else if (isFolder && depth < maxDepth) await walk(path, depth + 1);
-      else if (isFolder) problems.push(`${path} is more than ${maxDepth} folders deep and was not read`);
+      else await walk(path, real, depth + 1);
     }
   };
-  await walk("", 0);
+  const walk = async (relative: string, real: string, depth: number): Promise<void> => {
+    for (const entry of await readdir(real, { withFileTypes: true })) {
+      if (entry.name.startsWith(".")) continue;
+      const path = relative === "" ? entry.name : `${relative}/${entry.name}`;
+      if (entry.isSymbolicLink()) links.push({ path, depth });
+      else if (entry.isFile() || entry.isDirectory()) await add(path, join(real, entry.name), entry.isFile(), depth);
+    }
+  };
+
+  const realRoot = await realpath(root);
+  seen.add(realRoot);
+  await walk("", realRoot, 0);
+  while (links.length > 0) {
+    const found = links.sort((a, b) => naturalOrder(a.path, b.path));
+    // links within linked folders come after these
+    links = [];
+    for (const { path, depth } of found) {
+      const real = await realpath(join(root, path)).catch(() => undefined);
+      if (real === undefined) {
+        problems.push(`${path} is a link to nowhere`);
+        continue;
+      }
+      const target = await stat(real);
+      if (target.isFile() || target.isDirectory()) await add(path, real, target.isFile(), depth);
+    }
+  }
+  if (repeated.length > 0) {
+    const count = repeated.length === 1 ? "1 link leads" : `${repeated.length} links lead`;
+    problems.push(`${count} to what is listed already and was left out, such as ${repeated[0]}`);
+  }
   files.sort(naturalOrder);
   return { files, problems };
 }
