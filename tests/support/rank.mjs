@@ -54,6 +54,10 @@ if (task === "operations") {
     if (rank !== 1 || !saved()) return;
     if (then === "die") process.kill(process.pid, "SIGKILL");
     if (then === "stop") stop.abort();
+    if (then === "freeze") {
+      process.stdout.write(`frozen ${process.pid}\n`);
+      process.kill(process.pid, "SIGSTOP");
+    }
   }, 20);
   const result = await train(recipe, { communicator, silent: true, signal: stop.signal, bucketBytes: 4096 });
   clearInterval(watch);

@@ -2,8 +2,27 @@
 // so that a plain run never loads MPI.
 import { DistributedError } from "./communicator.js";
 
+type Environment = Readonly<Record<string, string | undefined>>;
+
 /** The environment variable that names the MPI library by hand. */
 export const libraryVariable = "FOVEA_MPI_LIBRARY";
+
+/** The environment variable for how many seconds a rank waits for the others before it ends the job; 0 is for ever. */
+export const timeoutVariable = "FOVEA_MPI_TIMEOUT";
+
+/** That of PyTorch's NCCL process groups: longer than anything that one rank does while the others wait. */
+const usualTimeout = 600;
+
+/** How many seconds a rank waits for the others, Infinity for ever. Throws DistributedError for a setting that is no number. */
+export function waitingLimit(environment: Environment = process.env): number {
+  const text = environment[timeoutVariable];
+  if (text === undefined || text === "") return usualTimeout;
+  const seconds = Number(text);
+  if (seconds >= 0) return seconds === 0 ? Number.POSITIVE_INFINITY : seconds;
+  throw new DistributedError(
+    `${timeoutVariable}=${text} is not a number of seconds; give one such as 600, or 0 to wait for ever`,
+  );
+}
 
 /** One rank of a job, as its launcher says. */
 export interface Launch {
@@ -15,8 +34,6 @@ export interface Launch {
   /** The family of MPI it belongs to, where it belongs to one. */
   readonly family: "mpich" | "openmpi" | undefined;
 }
-
-type Environment = Readonly<Record<string, string | undefined>>;
 
 /**
  * The launch an environment tells of; undefined for a process started alone. Throws DistributedError for tasks of `srun`

@@ -3,7 +3,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { Worker } from "node:worker_threads";
 import { builtModule } from "../../text/built.js";
 import { type Communicator, DistributedError, reportFailure, single } from "./communicator.js";
-import { type Launch, launchOf, libraryVariable } from "./launcher.js";
+import { type Launch, launchOf, libraryVariable, timeoutVariable, waitingLimit } from "./launcher.js";
 
 /** What the thread is asked to do. */
 export type Command =
@@ -28,6 +28,9 @@ const othersWait = 1000;
 // How long the thread may take to end the job; it cannot when it waits inside MPI for another rank.
 const abortWait = 2000;
 
+// Waiting is measured this often, in milliseconds.
+const tick = 500;
+
 /**
  * Settings of UCX, which carries the messages of many builds of MPI (Debian's MPICH among them); one that is set stays.
  *
@@ -41,7 +44,18 @@ const ucxSettings = { UCX_MEM_EVENTS: "n", UCX_ERROR_SIGNALS: "" };
 async function openMpi(launch: Launch): Promise<Communicator> {
   // set here because a worker's environment is a copy, which C code does not see
   for (const [name, value] of Object.entries(ucxSettings)) process.env[name] ??= value;
-  const thread = startThread(launch);
+  const limit = waitingLimit();
+  const bare = startThread(launch);
+  const end = async (error: unknown): Promise<void> => {
+    if (launch.rank > 0) await sleep(othersWait);
+    reportFailure(launch, error);
+    void bare.call({ kind: "abort" }).catch(() => undefined);
+    await sleep(abortWait);
+    // Node cannot end a thread that is inside MPI, so process.exit would wait for ever; launchers end a job when a
+    // process of it is killed.
+    process.kill(process.pid, "SIGKILL");
+  };
+  const thread = watched(bare, limit, (error) => void end(error));
   let opened: Pick<Communicator, "rank" | "size" | "library">;
   try {
     opened = (await thread.call({ kind: "open" })) as typeof opened;
@@ -70,13 +84,7 @@ async function openMpi(launch: Launch): Promise<Communicator> {
       await thread.call({ kind: "barrier" });
     },
     abort: async (error) => {
-      if (rank > 0) await sleep(othersWait);
-      reportFailure({ rank, size }, error);
-      void thread.call({ kind: "abort" }).catch(() => undefined);
-      await sleep(abortWait);
-      // Node cannot end a thread that is inside MPI, so process.exit would wait for ever; launchers end a job when a
-      // process of it is killed.
-      process.kill(process.pid, "SIGKILL");
+      await end(error);
       throw error;
     },
     close: async () => {
@@ -92,6 +100,38 @@ interface MpiThread {
   call(command: Command): Promise<unknown>;
   /** Ends the thread, which is not inside a call. */
   end(): Promise<void>;
+}
+
+/**
+ * The thread with a limit to how long a call may wait for the other ranks: a rank that is suspended, or whose machine is cut off,
+ * closes no connection, and MPI waits for it for ever. `expired` is called once.
+ */
+function watched(thread: MpiThread, limit: number, expired: (error: DistributedError) => void): MpiThread {
+  let over = false;
+  const call = async (command: Command): Promise<unknown> => {
+    let waited = 0;
+    let last = performance.now();
+    // Time counts only while this process runs: one that was suspended itself, with all the others, is not late.
+    const timer = setInterval(() => {
+      const now = performance.now();
+      waited += Math.min(now - last, 2 * tick);
+      last = now;
+      if (over || waited < 1000 * limit) return;
+      over = true;
+      expired(
+        new DistributedError(
+          `waited ${limit} s for the other ranks (${command.kind}): one of them is suspended or cannot be reached, one that does not say so itself. Find out why, then go on from the last checkpoint with --resume; ${timeoutVariable}=SECONDS sets how long to wait, 0 for ever`,
+        ),
+      );
+    }, tick);
+    timer.unref();
+    try {
+      return await thread.call(command);
+    } finally {
+      clearInterval(timer);
+    }
+  };
+  return { call, end: thread.end };
 }
 
 interface Pending {

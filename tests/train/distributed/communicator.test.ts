@@ -4,6 +4,7 @@ import { fileURLToPath } from "node:url";
 import { describe, expect, test } from "vitest";
 import { abiOf, abis } from "../../../src/train/distributed/abi.js";
 import { agree, launchOf, openCommunicator, single } from "../../../src/train/distributed/index.js";
+import { waitingLimit } from "../../../src/train/distributed/launcher.js";
 import { openMpiLibrary } from "../../../src/train/distributed/library.js";
 import { noMpi, startRanks } from "../../support/mpi.js";
 
@@ -74,6 +75,17 @@ test("a library named by hand that cannot be loaded is named", async () => {
   } finally {
     delete process.env["FOVEA_MPI_LIBRARY"];
   }
+});
+
+test("a rank waits ten minutes for the others, or as long as it is told", () => {
+  expect([{}, { FOVEA_MPI_TIMEOUT: "2.5" }, { FOVEA_MPI_TIMEOUT: "0" }].map((one) => waitingLimit(one))).toEqual([
+    600,
+    2.5,
+    Number.POSITIVE_INFINITY,
+  ]);
+  expect(() => waitingLimit({ FOVEA_MPI_TIMEOUT: "soon" })).toThrow(
+    "FOVEA_MPI_TIMEOUT=soon is not a number of seconds; give one such as 600, or 0 to wait for ever",
+  );
 });
 
 describe.skipIf(noMpi)(`with MPICH${noMpi ? `: ${noMpi}` : ""}`, () => {

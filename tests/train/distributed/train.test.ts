@@ -144,4 +144,22 @@ describe.skipIf(noMpi)(`two ranks${noMpi ? `: ${noMpi}` : ""}`, () => {
     const warn = (message: string) => expect.fail(message);
     expect((await latestCheckpoint(join(output, "checkpoints"), warn))!.step).toBeGreaterThan(0);
   });
+
+  test("a rank that is suspended is reported after a while, and the job ends", async () => {
+    const output = join(root, "frozen");
+    const recipe = recipeFile("frozen", recipeOf(output, { total: { steps: 100_000 } }));
+    const job = startRanks(2, [rank, "train", recipe, "freeze"], { FOVEA_MPI_TIMEOUT: "2" });
+    expect(await job.ended()).not.toBe(0);
+    expect(job.stderr()).toMatch(
+      /fovea: rank 0 of 2 on \S+ failed, which ends the job: waited 2 s for the other ranks \((sum|gather|broadcast)\): .* go on from the last checkpoint with --resume; FOVEA_MPI_TIMEOUT=SECONDS/,
+    );
+    const pid = Number(/frozen (\d+)/.exec(job.stdout())![1]);
+    expect(() => process.kill(pid, 0)).toThrow(/ESRCH/);
+    const { step } = (await latestCheckpoint(join(output, "checkpoints"), (text) => expect.fail(text)))!;
+    // as the message says: the lock of the process that ended itself does not count
+    const resumed = resolveRecipe(recipeOf(output, { total: { steps: 100_000 } }));
+    const stop = AbortSignal.timeout(1);
+    const result = await train(resumed, { resume: true, silent: true, signal: stop });
+    expect(result).toMatchObject({ interrupted: true, step: step + 1 });
+  });
 });
