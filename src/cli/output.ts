@@ -1,4 +1,5 @@
 /** What every command does alike: one result on stdout, the rest on stderr, one clear message when it fails. */
+import { printable, printableJson } from "../text/printable.js";
 import type { CommandResult } from "./command.js";
 import { UsageError } from "./words.js";
 
@@ -8,7 +9,7 @@ export const exitUsage = 2;
 
 /** Prints a result: one JSON document and an end of line, or the text. */
 export function printResult(result: CommandResult, json: boolean): void {
-  const text = json ? JSON.stringify(result.document, undefined, 2) : result.text.replace(/\n+$/, "");
+  const text = json ? printableJson(result.document) : printable(result.text.replace(/\n+$/, ""));
   process.stdout.write(`${text}\n`);
 }
 
@@ -28,7 +29,7 @@ export function columns(
 
 /** Prints one line for the person who runs the command, leaving stdout to the result. */
 export function note(text: string): void {
-  process.stderr.write(`${text}\n`);
+  process.stderr.write(`${printable(text)}\n`);
 }
 
 /** Prints what went wrong, and the stack only where FOVEA_DEBUG=1 asks for it. Returns the exit status. */

@@ -3,6 +3,7 @@ import { createHash } from "node:crypto";
 import { mkdir, readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { removeLeftovers, syncFolder } from "../files/atomic.js";
+import { printable } from "../text/printable.js";
 import { SafetensorsFile, type SafetensorsHeader, writeSafetensors } from "../weights/safetensors.js";
 import { type StoredTensor, tensorBytes } from "../weights/stored.js";
 
@@ -196,7 +197,7 @@ export async function loadCheckpoint(path: string): Promise<LoadedCheckpoint> {
 /** Tells about a checkpoint that was passed over. */
 export type Warn = (message: string) => void;
 
-const warnOnStderr: Warn = (message) => console.error(message);
+const warnOnStderr: Warn = (message) => console.error(printable(message));
 
 async function firstSound(candidates: readonly CheckpointInfo[], warn: Warn): Promise<LoadedCheckpoint | undefined> {
   for (const { path } of candidates) {

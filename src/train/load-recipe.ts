@@ -1,5 +1,5 @@
 /** Reads a recipe file (TypeScript or JavaScript, no build step), applies overrides, and saves what was resolved beside the run. */
-import { existsSync } from "node:fs";
+import { existsSync, statSync } from "node:fs";
 import { mkdir, readFile } from "node:fs/promises";
 import { basename, join, resolve } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
@@ -25,10 +25,25 @@ const packageRoot = fileURLToPath(new URL("../..", import.meta.url));
  */
 export async function loadRecipe(path: string, overrides: readonly Override[] = []): Promise<Recipe> {
   const file = resolve(path);
-  if (!existsSync(file)) throw new RecipeError(`no recipe at ${path}; give the path of a recipe file (recipes/*.ts)`);
+  requireRecipeFile(file, path);
   const input = file.endsWith(".json") ? await readJson(file, path) : await importDefault(file, path);
   const resolved = resolveRecipe(applyOverrides(input, overrides), path);
   return { ...resolved, name: resolved.name ?? basename(file).replace(/\.[cm]?[jt]s$|\.json$/, "") };
+}
+
+/** Throws RecipeError for what is no recipe by its name: importing it would run whatever code is there. */
+function requireRecipeFile(file: string, shown: string): void {
+  const found = statSync(file, { throwIfNoEntry: false });
+  if (!found) throw new RecipeError(`no recipe at ${shown}; give the path of a recipe file (recipes/*.ts)`);
+  if (!found.isFile()) {
+    const inside = existsSync(join(file, resolvedRecipeFile)) ? `, such as ${join(shown, resolvedRecipeFile)}` : "";
+    throw new RecipeError(`${shown} is a folder; give the path of a recipe file (recipes/*.ts)${inside}`);
+  }
+  if (!/\.([cm]?[jt]s|json)$/.test(file)) {
+    throw new RecipeError(
+      `${shown} is not a recipe file: expected a name that ends in .ts, .mts, .cts, .js, .mjs, .cjs or .json`,
+    );
+  }
 }
 
 async function readJson(file: string, shown: string): Promise<unknown> {
@@ -64,7 +79,16 @@ async function importDefault(file: string, shown: string): Promise<unknown> {
 
 /** Reads a recipe that `saveRecipe` wrote. Throws RecipeError naming the file when it is missing, damaged or not a recipe. */
 export async function readRecipe(file: string): Promise<Recipe> {
-  return resolveRecipe(await readJson(file, file), file);
+  let input: unknown;
+  try {
+    input = JSON.parse(await readFile(file, "utf8"));
+  } catch (error) {
+    throw new RecipeError(
+      `${file} cannot be read: ${(error as Error).message}. It states the settings of a run; put back a copy of it`,
+      { cause: error },
+    );
+  }
+  return resolveRecipe(input, file);
 }
 
 /** Saves a resolved recipe in the folder of its run, whole or not at all; `fovea train recipe.json` runs it again. Returns the file. */

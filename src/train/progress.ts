@@ -1,5 +1,6 @@
 /** The progress of a long run on the terminal: speed, loss, position and time left; rewritten in place, or as plain lines in a log. */
 import { formatCount, formatDuration } from "../text/format.js";
+import { printable } from "../text/printable.js";
 
 export { formatBytes, formatCount, formatDuration } from "../text/format.js";
 
@@ -109,7 +110,7 @@ export function startProgress(options: ProgressOptions): Progress {
     },
     note(text) {
       if (silent) return;
-      stream.write(live ? `\r\x1b[2K${text}\n` : `${text}\n`);
+      stream.write(live ? `\r\x1b[2K${printable(text)}\n` : `${printable(text)}\n`);
       if (live && drawn !== "") {
         drawn = "";
         draw();

@@ -1,6 +1,5 @@
 // Reads a trained network from where it is kept: what it is, how it wants its images, and its parameters.
 import { existsSync, readdirSync, statSync } from "node:fs";
-import { readFile } from "node:fs/promises";
 import { basename, dirname, join, resolve } from "node:path";
 import { requirePath } from "../data/sources/paths.js";
 import { input } from "../graph/index.js";
@@ -27,10 +26,9 @@ import {
   loadCheckpoint,
 } from "./checkpoint.js";
 import { evaluationPreprocessing, fittedPreprocessing } from "./evaluation-preprocessing.js";
-import { resolvedRecipeFile } from "./load-recipe.js";
+import { readRecipe, resolvedRecipeFile } from "./load-recipe.js";
 import type { LossName } from "./losses.js";
 import { isObjectiveParameter, objectiveKind } from "./objectives/index.js";
-import { type Recipe, resolveRecipe } from "./recipe.js";
 import { imageShape, modelConfig } from "./settings.js";
 
 /** A trained network at rest. */
@@ -195,7 +193,7 @@ function requireWeights(path: string): void {
 }
 
 async function readRun({ folder, file }: Run, options: ReadNetworkOptions): Promise<TrainedNetwork> {
-  const recipe = await readRecipe(folder);
+  const recipe = await readRecipe(join(folder, resolvedRecipeFile));
   const checkpoint = file === undefined ? await chooseCheckpoint(folder, options.note) : await loadCheckpoint(file);
   const classNames = readClassNames(checkpoint);
   const kind = objectiveKind(recipe.objective);
@@ -247,17 +245,6 @@ function findRun(path: string): Run | undefined {
   }
   const folder = dirname(dirname(full));
   return isRun(folder) && isCheckpointName(basename(full)) ? { folder, file: path } : undefined;
-}
-
-async function readRecipe(folder: string): Promise<Recipe> {
-  const file = join(folder, resolvedRecipeFile);
-  let input: unknown;
-  try {
-    input = JSON.parse(await readFile(file, "utf8"));
-  } catch (error) {
-    throw new CheckpointError(`${file} cannot be read: ${(error as Error).message}`, { cause: error });
-  }
-  return resolveRecipe(input, file);
 }
 
 /** The best checkpoint of a run that is whole, else the newest. */

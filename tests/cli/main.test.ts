@@ -56,6 +56,30 @@ describe("results", () => {
     expect(stderr).toBe("");
   });
 
+  test("control characters in names do not reach the terminal, as text, JSON, note or failure", async () => {
+    const name = "cat\x1b]0;title\x07\x9b31m\r\u202egnp";
+    const shown = "cat\\x1b]0;title\\x07\\x9b31m\\x0d\\u202egnp";
+    const hostile = table(async ({ note }) => {
+      note(`reading ${name}`);
+      return { document: { name }, text: `a\tb\n${name}` };
+    });
+    await run(["measure", "x"], hostile);
+    expect([stdout, stderr]).toEqual([`a\tb\n${shown}\n`, `reading ${shown}\n`]);
+    stdout = "";
+    await run(["measure", "x", "--json"], hostile);
+    // biome-ignore lint/suspicious/noControlCharactersInRegex: none of them may be there
+    expect(stdout).not.toMatch(/[\x00-\x09\x0b-\x1f\x7f-\x9f\u202e]/);
+    expect(JSON.parse(stdout)).toEqual({ name });
+    stderr = "";
+    await run(
+      ["measure", "x"],
+      table(async () => {
+        throw new Error(`no ${name}`);
+      }),
+    );
+    expect(stderr).toBe(`fovea: no ${shown}\n`);
+  });
+
   test("exactly one JSON document with --json, whatever libraries print", async () => {
     const chatty = table(async ({ args, json, note }) => {
       console.log("a library says hello");

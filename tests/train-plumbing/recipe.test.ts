@@ -1,6 +1,6 @@
 /** Recipes: defaults, strictness with the nearest key, overrides from the command line, loading TypeScript, saving, comparing. */
 import { spawnSync } from "node:child_process";
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -377,11 +377,23 @@ describe("loading", () => {
     ["throws.ts", 'throw new Error("on purpose");\n', /could not be loaded: on purpose/],
     ["wrong.ts", "export default { seeds: 1 };\n", /\n {2}seeds: unknown key; did you mean "seed"/],
     ["bad.json", "{", /is not JSON/],
+    ["photo.jpg", "", /is not a recipe file: expected a name that ends in \.ts/],
   ])("says what is wrong with %s", async (name, content, message) => {
     const at = folder();
     mkdirSync(at, { recursive: true });
     if (content !== undefined) writeFileSync(join(at, name), content);
     await expect(loadRecipe(join(at, name))).rejects.toThrow(message);
+  });
+
+  test("runs no code of a folder", async () => {
+    const at = folder();
+    const ran = join(at, "ran");
+    mkdirSync(at, { recursive: true });
+    writeFileSync(join(at, "index.js"), `require("node:fs").writeFileSync(${JSON.stringify(ran)}, "");\n`);
+    await expect(loadRecipe(at)).rejects.toThrow(/ is a folder; give the path of a recipe file \(recipes\/\*\.ts\)$/);
+    expect(existsSync(ran)).toBe(false);
+    await saveRecipe(at, resolveRecipe(small));
+    await expect(loadRecipe(at)).rejects.toThrow(`, such as ${join(at, "recipe.json")}`);
   });
 });
 

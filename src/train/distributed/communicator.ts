@@ -2,6 +2,7 @@
 // of a run that was started alone.
 import { writeSync } from "node:fs";
 import { hostname } from "node:os";
+import { printable } from "../../text/printable.js";
 
 /** Something between ranks went wrong, or cannot start; the message says what to do. */
 export class DistributedError extends Error {
@@ -55,7 +56,7 @@ export const single: Communicator = {
 export function reportFailure({ rank, size }: Pick<Communicator, "rank" | "size">, error: unknown): void {
   const message = error instanceof Error ? error.message : String(error);
   try {
-    writeSync(2, `fovea: rank ${rank} of ${size} on ${hostname()} failed, which ends the job: ${message}\n`);
+    writeSync(2, `fovea: rank ${rank} of ${size} on ${hostname()} failed, which ends the job: ${printable(message)}\n`);
   } catch {
     // a launcher that is gone reads no more
   }
