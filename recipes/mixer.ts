@@ -31,5 +31,5 @@ export default defineRecipe({
   },
   objective: { name: "sigmoid" },
   mixup: { alpha: 0.5 },
-  schedule: { name: "linear", end: 0.01, warmup: { percent: 0.1 } },
+  schedule: { name: "linear", end: 1e-5, warmup: { percent: 0.1 } },
 });
