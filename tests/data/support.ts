@@ -85,11 +85,14 @@ export function parquet(
     rowGroupSize = 2,
     codec = "UNCOMPRESSED",
     labelColumn = "label",
+    compress,
   }: {
     names?: readonly string[];
     rowGroupSize?: number;
-    codec?: "UNCOMPRESSED" | "SNAPPY";
+    codec?: "UNCOMPRESSED" | "SNAPPY" | "GZIP" | "BROTLI" | "ZSTD" | "LZ4_RAW";
     labelColumn?: string;
+    /** Compresses a page, for the codecs that the writer does not bring. */
+    compress?: (page: Uint8Array) => Uint8Array;
   } = {},
 ): Uint8Array {
   const features = { image: { _type: "Image" }, [labelColumn]: { _type: "ClassLabel", names } };
@@ -107,6 +110,7 @@ export function parquet(
         { name: labelColumn, type: "INT64", repetition_type: "REQUIRED" },
       ],
       codec,
+      ...(compress && { compressors: { [codec]: compress } }),
       rowGroupSize,
       ...(names && { kvMetadata: [{ key: "huggingface", value: JSON.stringify({ info: { features } }) }] }),
     }),

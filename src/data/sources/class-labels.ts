@@ -1,7 +1,7 @@
 /** Labels as sets store them, numbers or names, and the list of classes they belong to. */
 
-/** A label larger than any class list there is: a damaged one must not make a list of billions of names. */
-const maxClasses = 10_000_000;
+/** More classes than sets number without naming them (Google Landmarks v2 has 203,094): a label beyond is an id, or damaged. */
+const maxClasses = 1_000_000;
 
 /**
  * Labels as indices, and the names of the classes: those listed, else the names that occur in order, else 0, 1, 2, ...
@@ -16,9 +16,15 @@ export function mergeLabels(
 ): { labels: Int32Array; classNames: readonly string[] } {
   const words = values.some((value) => typeof value === "string");
   const most = values.reduce<number>((max, x) => Math.max(max, Number(x)), -1);
-  const numbered = (): string[] => Array.from({ length: Math.min(maxClasses, most + 1) }, (_, i) => String(i));
+  const numbered = (): string[] => {
+    if (most < maxClasses) return Array.from({ length: most + 1 }, (_, i) => String(i));
+    const at = values.findIndex((value) => Number(value) === most);
+    throw new Error(
+      `${where(at)} has the label ${most}, and classes that no list names are numbered up to ${maxClasses - 1}: the column is hardly one of labels. Name another one in the spec, or list the classes.`,
+    );
+  };
   const classNames = listed ?? (words ? [...new Set(values.map(String))].sort() : numbered());
-  const indexOf = new Map(classNames.map((name, i) => [name, i]));
+  const indexOf = new Map(words ? classNames.map((name, i) => [name, i]) : []);
   const labels = Int32Array.from(values, (value) => {
     const label = typeof value === "string" ? (indexOf.get(value) ?? -1) : value;
     return Number.isInteger(label) && label < classNames.length ? label : -1;

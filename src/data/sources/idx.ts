@@ -3,7 +3,7 @@ import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { promisify } from "node:util";
-import { gunzip, gunzipSync } from "node:zlib";
+import { constants, gunzip, gunzipSync, type ZlibOptions } from "node:zlib";
 import { rawImage } from "../image.js";
 import { classNamesBeside } from "./class-names.js";
 import { splitOrder } from "./layout.js";
@@ -109,20 +109,52 @@ function labelsPath(imagesPath: string): string {
   return found;
 }
 
+/** Gzip files may become this large, or `growth` times their size: MNIST's images become 5 times theirs. */
+const freeBytes = 64 * 2 ** 20;
+const growth = 64;
+/** The longest header: that of four dimensions. */
+const headerBytes = 20;
+
+const notGzip = (path: string, cause: unknown): Error => new Error(`"${path}" is not a whole gzip file.`, { cause });
+
+/** How many bytes the content of a gzip file may have, by the sizes of its IDX header. Throws an Error where it claims too many. */
+function contentBytes(path: string, bytes: Uint8Array, dimensions: number | undefined): number {
+  let start: Uint8Array;
+  try {
+    // of the first kilobyte no more than a megabyte comes out
+    start = gunzipSync(bytes.subarray(0, 1024), { finishFlush: constants.Z_SYNC_FLUSH });
+  } catch (error) {
+    throw notGzip(path, error);
+  }
+  // what is shorter is told by whoever reads it whole
+  if (start.length < headerBytes) return freeBytes;
+  const { sizes, offset } = readHeader(path, start.subarray(0, headerBytes), dimensions);
+  const content = offset + sizes.reduce((a, b) => a * b, 1);
+  if (content > Math.max(freeBytes, growth * bytes.length)) {
+    throw new Error(
+      `"${path}" claims ${content} bytes (${sizes.join(" x ")}) in a gzip file of ${bytes.length}, more than images become. Decompress it first if it is right.`,
+    );
+  }
+  return content;
+}
+
 function unpack(path: string): Uint8Array {
   const bytes = readFileSync(path);
+  if (!path.endsWith(".gz")) return bytes;
+  const most = contentBytes(path, bytes, 1);
   try {
-    return path.endsWith(".gz") ? gunzipSync(bytes) : bytes;
+    return gunzipSync(bytes, { maxOutputLength: most + 1 });
   } catch (error) {
-    throw new Error(`"${path}" is not a whole gzip file.`, { cause: error });
+    throw notGzip(path, error);
   }
 }
 
 async function unpackLarge(path: string, bytes: Uint8Array): Promise<Uint8Array> {
+  const most = contentBytes(path, bytes, undefined);
   try {
-    return await promisify(gunzip)(bytes);
+    return await promisify<Uint8Array, ZlibOptions, Uint8Array>(gunzip)(bytes, { maxOutputLength: most + 1 });
   } catch (error) {
-    throw new Error(`"${path}" is not a whole gzip file.`, { cause: error });
+    throw notGzip(path, error);
   }
 }
 
@@ -137,6 +169,22 @@ export function parseIdx(
   bytes: Uint8Array,
   dimensions?: number,
 ): { data: Uint8Array; sizes: readonly number[] } {
+  const { sizes, offset } = readHeader(path, bytes, dimensions);
+  const data = bytes.subarray(offset);
+  const expected = sizes.reduce((a, b) => a * b, 1);
+  if (data.length !== expected)
+    throw new Error(
+      `"${path}" should hold ${expected} values (${sizes.join(" x ")}), but has ${data.length}: it is cut off or damaged.`,
+    );
+  return { data, sizes };
+}
+
+/** The sizes in a header, and where the values begin. Throws an Error for another header and for one that is cut off. */
+function readHeader(
+  path: string,
+  bytes: Uint8Array,
+  dimensions: number | undefined,
+): { sizes: readonly number[]; offset: number } {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const count = bytes[3] ?? 0;
   const right =
@@ -145,12 +193,8 @@ export function parseIdx(
     bytes[2] === 0x08 &&
     (dimensions === undefined ? count === 3 || count === 4 : count === dimensions);
   if (!right) throw new Error(`"${path}" is not an IDX file of bytes with ${dimensions ?? "3 or 4"} dimension(s).`);
-  const sizes = Array.from({ length: count }, (_, i) => view.getUint32(4 + 4 * i));
-  const data = bytes.subarray(4 + 4 * count);
-  const expected = sizes.reduce((a, b) => a * b, 1);
-  if (data.length !== expected)
-    throw new Error(
-      `"${path}" should hold ${expected} values (${sizes.join(" x ")}), but has ${data.length}: it is cut off or damaged.`,
-    );
-  return { data, sizes };
+  const offset = 4 + 4 * count;
+  if (bytes.length < offset)
+    throw new Error(`"${path}" is cut off: its header of ${offset} bytes has ${bytes.length}.`);
+  return { sizes: Array.from({ length: count }, (_, i) => view.getUint32(4 + 4 * i)), offset };
 }

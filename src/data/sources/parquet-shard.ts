@@ -1,14 +1,8 @@
 /** One Parquet file of images: its schema read and checked, its labels in memory, its images by row group. */
 import { open } from "node:fs/promises";
-import * as zlib from "node:zlib";
-import {
-  type AsyncBuffer,
-  type Compressors,
-  type FileMetaData,
-  parquetMetadataAsync,
-  parquetReadObjects,
-} from "hyparquet";
+import { type AsyncBuffer, type FileMetaData, parquetMetadataAsync, parquetReadObjects } from "hyparquet";
 import * as z from "zod";
+import { checkColumn, checkRows, compressors } from "./parquet-pages.js";
 
 /** Columns named by the caller instead of found by their usual names. */
 export interface ColumnChoice {
@@ -35,16 +29,6 @@ export interface Shard {
   close(): Promise<void>;
 }
 
-/** Zstandard is in Node from 22.15, and not in the types of Node 20. */
-const { zstdDecompressSync } = zlib as { zstdDecompressSync?: (input: Uint8Array) => Uint8Array };
-
-/** What hyparquet does not bring itself, from Node. */
-const compressors: Compressors = {
-  GZIP: (input) => zlib.gunzipSync(input),
-  BROTLI: (input) => zlib.brotliDecompressSync(input),
-  ...(zstdDecompressSync && { ZSTD: (input: Uint8Array) => zstdDecompressSync(input) }),
-};
-
 const imageColumns = ["image", "img", "picture", "photo"];
 const labelColumns = ["label", "labels", "class", "target", "fine_label", "cls"];
 
@@ -60,7 +44,8 @@ const featuresSchema = z.object({
 /**
  * Opens a shard and reads its labels.
  *
- * @throws if it is not a Parquet file, or has no image or no label column (listing the columns there are).
+ * @throws if it is not a Parquet file, has no image or no label column (listing the columns there are), or has a compression that
+ *   is not read; what `checkColumn` throws.
  */
 export async function openShard(path: string, choice: ColumnChoice): Promise<Shard> {
   const handle = await open(path, "r");
@@ -75,6 +60,7 @@ export async function openShard(path: string, choice: ColumnChoice): Promise<Sha
       },
     };
     const metadata = await readMetadata(path, file);
+    checkRows(path, file, metadata);
     const features = readFeatures(metadata);
     const columns = topColumns(metadata);
     const image = pick(path, "image", choice.image, columns, [...byType(features, "Image"), ...imageColumns]);
@@ -85,7 +71,10 @@ export async function openShard(path: string, choice: ColumnChoice): Promise<Sha
     const sizes = metadata.row_groups.map((group) => Number(group.num_rows));
     const groupStarts = sizes.map((_, i) => sizes.slice(0, i).reduce((a, b) => a + b, 0));
     const rows = Number(metadata.num_rows);
-    const labels = (await read(label, 0, rows)).map((row, i) => labelOf(path, label, i, row[label]));
+    for (const group of metadata.row_groups) await checkColumn(path, file, group, label);
+    const labels = (await readable(path, () => read(label, 0, rows))).map((row, i) =>
+      labelOf(path, label, i, row[label]),
+    );
     const classNames = features?.[label]?.names;
     return {
       rows,
@@ -93,13 +82,29 @@ export async function openShard(path: string, choice: ColumnChoice): Promise<Sha
       groupBytes: metadata.row_groups.map((group) => imageBytes(group, image)),
       labels,
       ...(classNames && { classNames }),
-      readGroup: async (g) =>
-        (await read(image, groupStarts[g]!, groupStarts[g]! + sizes[g]!)).map((row) => cellOf(row[image])),
+      readGroup: async (g) => {
+        const start = groupStarts[g] ?? 0;
+        const group = metadata.row_groups[g];
+        if (group) await checkColumn(path, file, group, image);
+        const found = await readable(path, () => read(image, start, start + (sizes[g] ?? 0)));
+        return found.map((row) => cellOf(row[image]));
+      },
       close: () => handle.close(),
     };
   } catch (error) {
     await handle.close();
     throw error;
+  }
+}
+
+/** What `read` gives; hyparquet meets damage with any kind of error. */
+async function readable<T>(path: string, read: () => Promise<T>): Promise<T> {
+  try {
+    return await read();
+  } catch (error) {
+    throw new Error(`"${path}" is damaged or cut off (${error instanceof Error ? error.message : error}).`, {
+      cause: error,
+    });
   }
 }
 
