@@ -185,7 +185,7 @@ async function measureAgainstSharp(source: ImageSource): Promise<void> {
     sharp: sharp.versions.sharp,
     cpu: cpus()[0]?.model,
     cores: cpus().length,
-    ratio: Math.min(...results.map((result) => result.ratio)),
+    ratio: results.reduce((least, { ratio }) => Math.min(least, ratio), Number.POSITIVE_INFINITY),
     results,
   };
   if (values.json) console.log(JSON.stringify(report, undefined, 2));

@@ -9,6 +9,7 @@ import { join } from "node:path";
 import { openSource, stratifiedSample } from "../data/index.js";
 import { writeFileAtomically } from "../files/atomic.js";
 import { availableThreads } from "../runtime/index.js";
+import { largest } from "../text/arrays.js";
 import { type Backbone, embedDrawn, embedSource, fewShot, openBackbone } from "../transfer/index.js";
 import { measureRates } from "./backbone-rates.js";
 
@@ -176,7 +177,7 @@ async function measure(
   const whole = await openSource(path, { split: "test" });
   try {
     const test = stratifiedSample(whole, testImages);
-    const support = await embedDrawn(backbone, train, seeds, Math.max(...shots), reading);
+    const support = await embedDrawn(backbone, train, seeds, largest(shots), reading);
     const queries = await embedSource(backbone, test, reading);
     const { summary } = await fewShot({
       trainFeatures: support.features,

@@ -6,6 +6,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseModelName } from "../models/index.js";
 import { availableThreads } from "../runtime/index.js";
+import { largest } from "../text/arrays.js";
 import { launchOf, type RecipeInput, readMetrics } from "../train/index.js";
 
 export interface DistributedBenchOptions {
@@ -78,7 +79,7 @@ export async function benchDistributed(options: DistributedBenchOptions): Promis
       steps,
       ranks,
       threads,
-      lossDifference: Math.max(...one.losses.map((loss, i) => Math.abs(several.losses[i]! - loss) / Math.abs(loss))),
+      lossDifference: largest(one.losses.map((loss, i) => Math.abs(several.losses[i]! - loss) / Math.abs(loss))),
       imagesPerSecond: { one: one.imagesPerSecond, several: several.imagesPerSecond },
       ratio: several.imagesPerSecond / one.imagesPerSecond,
       losses: { one: one.losses, several: several.losses },

@@ -5,6 +5,7 @@ import { type ModelConfig, model as network, parseModelName } from "../models/in
 import { initialValue, keyedRandom, Scope } from "../nn/index.js";
 import { globalNorm } from "../optim/index.js";
 import { compile, type ProgramSource, type Results } from "../runtime/index.js";
+import { append } from "../text/arrays.js";
 import {
   buildTraining,
   classification,
@@ -161,7 +162,7 @@ export async function measureEngine(options: EngineMeasureOptions): Promise<Engi
     const after = await products();
     stepSeconds.push(seconds);
     ratios.push(built.flops / seconds / (meter.flops / median([...before, ...after])));
-    all.push(...after);
+    append(all, after);
     before = after;
   }
   await meter.close();

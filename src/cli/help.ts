@@ -1,6 +1,7 @@
 /** The help of the program and of each command. */
 import { readFileSync } from "node:fs";
 import { stripVTControlCharacters } from "node:util";
+import { largest } from "../text/arrays.js";
 import type { CommandDefinition } from "./command.js";
 
 /** The version in package.json. */
@@ -12,7 +13,7 @@ export function version(): string {
 }
 
 function columns(rows: readonly (readonly [string, string])[], indent = "  "): string {
-  const width = Math.max(...rows.map(([left]) => left.length));
+  const width = largest(rows.map(([left]) => left.length));
   return rows.map(([left, right]) => `${indent}${left.padEnd(width)}   ${right}`).join("\n");
 }
 

@@ -1,4 +1,5 @@
 /** What every command does alike: one result on stdout, the rest on stderr, one clear message when it fails. */
+import { largest } from "../text/arrays.js";
 import { printable, printableJson } from "../text/printable.js";
 import type { CommandResult } from "./command.js";
 import { UsageError } from "./words.js";
@@ -19,7 +20,7 @@ export function columns(
   cells: readonly (readonly string[])[],
   leftFrom: number,
 ): (texts: readonly string[]) => string {
-  const widths = head.map((title, i) => Math.max(title.length, ...cells.map((line) => line[i]!.length)));
+  const widths = head.map((title, i) => largest([title.length, ...cells.map((line) => line[i]!.length)]));
   return (texts) =>
     texts
       .map((text, i) => (i === 0 || i >= leftFrom ? text.padEnd(widths[i]!) : text.padStart(widths[i]!)))

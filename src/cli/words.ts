@@ -1,5 +1,6 @@
 /** Sorts the words of a command line: flags a command knows, settings of a recipe, and what is neither. */
 import type { ArgDef, ArgsDef } from "citty";
+import { append } from "../text/arrays.js";
 import { didYouMean, editDistance } from "../text/nearest.js";
 
 /** A command line that cannot be carried out as written. */
@@ -60,7 +61,7 @@ export function sortWords(
   for (let i = 0; i < words.length; i++) {
     const word = words[i]!;
     if (word === "--") {
-      places.push(...words.slice(i + 1));
+      append(places, words.slice(i + 1));
       break;
     }
     // A lone dash and negative numbers are values, not flags.

@@ -58,12 +58,18 @@ function secondMoments(sample: Float32Array, columns: number): Float64Array {
 /** What is left of a direction after those before it are taken out of it; less is rounding. */
 const vanished = 1e-9;
 
+function lengthOf(row: Float64Array): number {
+  let squares = 0;
+  for (const value of row) squares += value * value;
+  return Math.sqrt(squares);
+}
+
 /** Makes rows orthonormal in place, in their order, each freed of the others twice; what depends on earlier rows is dropped. Returns how many are kept. */
 function orthonormalise(basis: Float64Array, columns: number): number {
   let kept = 0;
   for (let from = 0; from < basis.length; from += columns) {
     const row = basis.subarray(from, from + columns);
-    const before = Math.hypot(...row);
+    const before = lengthOf(row);
     for (let pass = 0; pass < 2; pass++) {
       for (let k = 0; k < kept; k++) {
         const other = basis.subarray(k * columns, (k + 1) * columns);
@@ -72,9 +78,7 @@ function orthonormalise(basis: Float64Array, columns: number): number {
         for (let i = 0; i < columns; i++) row[i]! -= dot * other[i]!;
       }
     }
-    let length = 0;
-    for (const value of row) length += value * value;
-    length = Math.sqrt(length);
+    const length = lengthOf(row);
     if (!(length > vanished * before) || length === 0) continue;
     const target = basis.subarray(kept * columns, (kept + 1) * columns);
     for (let i = 0; i < columns; i++) target[i] = row[i]! / length;

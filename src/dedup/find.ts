@@ -1,5 +1,6 @@
 /** The search for near-duplicates: candidates by hashes and features, each verified by laying its thumbnails over each other. */
 import { decodeImage } from "../data/index.js";
+import { append, smallest } from "../text/arrays.js";
 import { type Alignment, align, coarseAlignment, prepareThumbnail, type Thumbnail } from "./align.js";
 import { addHashCandidates, type Candidate, CandidateList, comparable, type Pool, poolOf } from "./candidates.js";
 import type { DescribedSet } from "./describe-set.js";
@@ -96,7 +97,10 @@ export async function findDuplicates(sets: readonly DescribedSet[], options: Fin
     }
   }
   const found = new Set(matches.map(({ a, b }) => a * pool.count + b));
-  matches.push(...near.filter(({ a, b }) => !found.has(a * pool.count + b)));
+  append(
+    matches,
+    near.filter(({ a, b }) => !found.has(a * pool.count + b)),
+  );
   matches.sort((x, y) => x.a - y.a || x.b - y.b);
   const joined = components(pool.count);
   for (const { a, b } of matches) joined.join(a, b);
@@ -189,7 +193,7 @@ function addNearest(pool: Pool, indices: Int32Array, count: number, list: Candid
       if (other === image || !comparable(set, there.index)) continue;
       list.add(image, other, 0);
       const distances = turned.map((hash) => hammingDistance(hash, hashAt(set, there.index)));
-      const best = distances.indexOf(Math.min(...distances));
+      const best = distances.indexOf(smallest(distances));
       if (best !== 0 && distances[best]! <= turnDistance) list.add(image, other, best);
     }
   }

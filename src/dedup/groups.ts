@@ -1,4 +1,5 @@
 /** Groups of images that are one picture, what of them to leave out of training, and groups that disagree about the class. */
+import { append } from "../text/arrays.js";
 
 /** Joins numbers that belong together. */
 export interface Components {
@@ -65,12 +66,15 @@ export function membersToLeaveOut(
   for (const group of groups) {
     const upstream = group.filter((i) => member(i).upstream);
     if (upstream.length < group.length) {
-      matchesTest.push(...upstream);
+      append(matchesTest, upstream);
       continue;
     }
     const pixels = (i: number) => member(i).height * member(i).width;
     const kept = upstream.reduce((best, i) => (pixels(i) > pixels(best) ? i : best));
-    repeated.push(...upstream.filter((i) => i !== kept));
+    append(
+      repeated,
+      upstream.filter((i) => i !== kept),
+    );
   }
   return { matchesTest, repeated };
 }

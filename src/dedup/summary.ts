@@ -1,4 +1,5 @@
 /** What a search for near-duplicates found, in the terms of a training set: what to leave out, what leaks, what disagrees. */
+import { smallest } from "../text/arrays.js";
 import type { DescribedSet } from "./describe-set.js";
 import type { Duplicates, MatchKind } from "./find.js";
 import { membersToLeaveOut } from "./groups.js";
@@ -87,7 +88,7 @@ export function summarise(sets: readonly SetRole[], duplicates: Duplicates): Sum
     };
   });
   const rank = ({ leaks, conflict }: DuplicateGroup) => (leaks ? 0 : conflict ? 1 : 2);
-  const least = (group: DuplicateGroup) => Math.min(...group.matches.map(({ score }) => score));
+  const least = (group: DuplicateGroup) => smallest(group.matches.map(({ score }) => score));
   const { matchesTest, repeated } = membersToLeaveOut(duplicates.groups, (image) => {
     const { set, index } = pool.locate(image);
     const { sizes } = sets[set]!.set;

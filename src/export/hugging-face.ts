@@ -5,6 +5,7 @@ import { basename, join, resolve } from "node:path";
 import { replaceFolder } from "../files/replace-folder.js";
 import type { NumericArray, OnnxModel } from "../graph/index.js";
 import type { ModelConfig } from "../models/index.js";
+import { append } from "../text/arrays.js";
 import { saveWeights, type Weights, writeFileAtomically } from "../weights/index.js";
 import { ExportError } from "./error.js";
 import { type ExportOptions, exportOnnx, type WeightFormat } from "./export-onnx.js";
@@ -82,12 +83,18 @@ export async function writeHuggingFaceFolder(
         externalPath: `${file}_data`,
       });
       const written = await writeExport(model, join(incoming, "onnx", file));
-      files.push(...written.map((path) => `onnx/${basename(path)}`));
+      append(
+        files,
+        written.map((path) => `onnx/${basename(path)}`),
+      );
       if (model.external) external[file] = 1;
     }
     const { lost } = await saveWeights(join(incoming, "model.safetensors"), weights, layout);
     files.push("model.safetensors");
-    notes.push(...lost.map((what) => `model.safetensors cannot say: ${what}`));
+    append(
+      notes,
+      lost.map((what) => `model.safetensors cannot say: ${what}`),
+    );
     const first = fileNames[formats[0]!].dtype;
     await text("config.json", json(configOf(weights, first, external)));
     await text("preprocessor_config.json", json(preprocessorOf(preparation)));

@@ -1,5 +1,6 @@
 // What a preprocessing string says about pixels, in the terms of other software: a mean and deviation, a size, a crop.
 import { preprocessing } from "../data/index.js";
+import { largest } from "../text/arrays.js";
 import type { PixelScaling } from "./trace.js";
 
 /** How an image is brought to the network's size and scale. */
@@ -64,7 +65,7 @@ export function pixelPreparation(
       case "value_range": {
         // y = (x - in_min) k + vmin with k = (vmax - vmin) / (in_max - in_min), and x = 255 p: y = (p - mean) / deviation
         const ends = ["vmin", "vmax"].map((key) => [args[key] as number | number[]].flat()) as [number[], number[]];
-        const count = Math.max(...ends.map(({ length }) => length));
+        const count = largest(ends.map(({ length }) => length));
         const channels = Array.from({ length: count }, (_, c) => {
           const [low, high] = ends.map((values) => values[c] ?? values[0]!) as [number, number];
           const k = (high - low) / (number("in_max") - number("in_min"));

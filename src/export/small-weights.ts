@@ -8,6 +8,7 @@ import {
   onnxNode,
   Rewriter,
 } from "../graph/index.js";
+import { append } from "../text/arrays.js";
 
 /** Constants of fewer numbers stay float32: they are small, and norms and biases need their digits. */
 const smallest = 1024;
@@ -89,7 +90,7 @@ export function withInt8Weights(graph: OnnxGraph): OnnxGraph {
     const name = node.inputs[position]!;
     const { type } = rewriter.constants.get(name)!;
     if (multiplied) {
-      nodes.push(...tokenProduct(node, rewriter, inputs));
+      append(nodes, tokenProduct(node, rewriter, inputs));
       continue;
     }
     let back = stored.get(name);

@@ -1,4 +1,5 @@
 // Symbolic tensors with static shapes, and the nodes that produce them: the vocabulary every other file speaks.
+import { append } from "../text/arrays.js";
 
 /** float64 is for the host's own algebra: products on the CPU, without gradients. */
 export type DType = "float32" | "float64" | "float16" | "int32" | "uint32" | "int64" | "uint8" | "bool";
@@ -119,7 +120,7 @@ export function outsideBlocks<T>(body: () => T): T {
   try {
     return body();
   } finally {
-    openBlocks.push(...saved);
+    append(openBlocks, saved);
   }
 }
 

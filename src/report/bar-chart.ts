@@ -1,5 +1,6 @@
 /** Grouped bar charts with confidence intervals and chance lines, each bar labelled with its value. */
 
+import { largest, smallest } from "../text/arrays.js";
 import {
   axisWidth,
   type ChartOptions,
@@ -139,12 +140,12 @@ export function barChart(options: BarChartOptions): string {
     legend.push({ label: reference.label, swatch: element("line", { x1: 0, x2: 22, y1: 6, y2: 6, ...dash }) });
 
   const width = options.width ?? 720;
-  const domain = [Math.min(0, ...all), Math.max(0, ...all)] as const;
+  const domain = [smallest([0, ...all]), largest([0, ...all])] as const;
   const yOptions = { domain, format, ticks: 5 } as const;
   const left = axisWidth(createScale({ ...yOptions, range: [0, 1] }));
   const groupWidth = (width - left - 6) / groups.length;
   const names = groups.map((group) => wrap(group, groupWidth - 6));
-  const bottom = 14 + Math.max(...names.map((lines) => lines.length)) * (fontSize + 3);
+  const bottom = 14 + largest(names.map((lines) => lines.length)) * (fontSize + 3);
   const frame = createFrame(options, legend.length > 1 ? legend : [], {
     left,
     right: 6,

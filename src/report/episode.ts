@@ -1,5 +1,6 @@
 /** One round of the few-shot game as a page shows it: the pictures given, the pictures asked about, and the answers. */
 
+import { largest, smallest } from "../text/arrays.js";
 import { collapsible } from "./components.js";
 import { type Picture, requireEmbedded } from "./images.js";
 import { element, fragment, type Markup } from "./markup.js";
@@ -118,8 +119,8 @@ export function episodeGallery(episode: Episode): Markup {
     }
   }
   const scores = queries.flatMap((query) => query.scores);
-  const low = Math.min(...scores);
-  const high = Math.max(...scores);
+  const low = smallest(scores);
+  const high = largest(scores);
   const right = queries.filter(({ truth, guess }) => truth === guess).length;
   const cards = queries.map((query) => queryCard(query, episode, low, high));
   const list = (items: Markup[]) => element("ul", { class: "queries" }, items);

@@ -1,5 +1,6 @@
 /** What every chart shares: the SVG root, title, legend, axes and grid around a plotting area. */
 
+import { largest } from "../text/arrays.js";
 import { type Child, element, fragment, type Markup } from "./markup.js";
 import { neutral } from "./palette.js";
 import type { Scale } from "./scales.js";
@@ -122,7 +123,7 @@ export function createFrame(
 
 /** Space the tick labels of a vertical axis need. */
 export function axisWidth(scale: Scale): number {
-  return Math.ceil(Math.max(...scale.ticks.map((tick) => textWidth(scale.label(tick)))) + 10);
+  return Math.ceil(largest(scale.ticks.map((tick) => textWidth(scale.label(tick)))) + 10);
 }
 
 /** Horizontal grid lines with their values at the left. */

@@ -2,6 +2,7 @@
 import { readFileSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import { dirname, join } from "node:path";
+import { smallest } from "../text/arrays.js";
 
 /**
  * The threads that every session uses by default, at least 1: the cores this process may run on (its affinity mask counts), or
@@ -39,9 +40,7 @@ export function processorQuota({ membership, mount }: CgroupFiles = linux): numb
     if (controllers === undefined || path === undefined) return [];
     if (controllers === "") return upwards(path).map((at) => unifiedQuota(join(mount, at)));
     if (!controllers.split(",").includes("cpu")) return [];
-    return upwards(path).map((at) =>
-      Math.min(...["cpu", controllers].map((name) => legacyQuota(join(mount, name, at)))),
-    );
+    return upwards(path).map((at) => smallest(["cpu", controllers].map((name) => legacyQuota(join(mount, name, at)))));
   });
   return quotas.reduce((least, quota) => Math.min(least, quota), Number.POSITIVE_INFINITY);
 }

@@ -42,7 +42,8 @@ const kinds: Readonly<Record<string, Kind>> = {
 
 /** The length of the whole header from a file's first bytes (`npyPrefixBytes` of them). Throws WeightsError. */
 export function npyHeaderLength(start: Uint8Array): number {
-  const magic = start.byteLength >= 10 && start[0] === 0x93 && String.fromCharCode(...start.subarray(1, 6)) === "NUMPY";
+  const magic =
+    start.byteLength >= 10 && start[0] === 0x93 && [..."NUMPY"].every((one, i) => one.charCodeAt(0) === start[i + 1]);
   if (!magic) throw new WeightsError("it does not begin as a NumPy array does (\\x93NUMPY)");
   const view = new DataView(start.buffer, start.byteOffset, start.byteLength);
   const major = start[6]!;

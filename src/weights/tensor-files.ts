@@ -21,7 +21,7 @@ export async function openTensorFile(path: string): Promise<TensorFile> {
   } finally {
     await handle.close();
   }
-  const magic = String.fromCharCode(...start);
+  const magic = Array.from(start, (byte) => String.fromCharCode(byte)).join("");
   if (magic.startsWith("PK")) return await NpzFile.open(path);
   const other = magic.startsWith("\x93NUMPY")
     ? "a single NumPy array; a network is several, in an .npz file"

@@ -1,4 +1,5 @@
 /** Writes zip archives whose entries are stored, with zip64 fields where a size or place needs them (APPNOTE.TXT 6.3). */
+import { append } from "../text/arrays.js";
 import { crc32 } from "./crc32.js";
 import { WeightsError } from "./error.js";
 
@@ -102,7 +103,7 @@ export function zipChunks(files: readonly ZipInput[], zip64: boolean): Uint8Arra
   let offset = 0;
   const put = (...parts: Uint8Array[]) => {
     for (const part of parts) offset += part.byteLength;
-    chunks.push(...parts);
+    append(chunks, parts);
   };
   for (const file of files) {
     if (names.has(file.name)) throw new WeightsError(`"${file.name}" is named twice`);

@@ -1,6 +1,8 @@
 import { join } from "node:path";
+import { parquetWriteBuffer } from "hyparquet-writer";
 import { beforeAll, expect, test } from "vitest";
 import { describeSource, labelProblems, openSource } from "../../src/data/index.js";
+import { fovea } from "../support/command-line.js";
 import { detailedJpeg, flat, temporaryFolder, write } from "./support.js";
 
 const root = temporaryFolder();
@@ -102,4 +104,20 @@ test("only a sample is read unless all is asked for", async () => {
 
 test("a wrong path is refused as openSource refuses it", async () => {
   await expect(describeSource(join(root, "god"))).rejects.toThrow(/did you mean "good"/);
+});
+
+test("300,000 classes in a Parquet file are described", async () => {
+  const count = 300_000;
+  const file = parquetWriteBuffer({
+    columnData: [
+      { name: "image", data: Array.from({ length: count }, () => Uint8Array.of(1)), type: "BYTE_ARRAY" },
+      { name: "label", data: Int32Array.from({ length: count }, (_, i) => i), type: "INT32" },
+    ],
+  });
+  write(root, { "classes.parquet": new Uint8Array(file) });
+  const { splits } = await describeSource(join(root, "classes.parquet"), { sample: 1 });
+  expect(splits[0]!.classes).toHaveLength(count);
+  const { status, stdout } = await fovea("data", join(root, "classes.parquet"));
+  // its images are none
+  expect([status, /300,?000/.test(stdout)]).toEqual([1, true]);
 });

@@ -19,6 +19,7 @@ import {
   views,
 } from "../../dedup/index.js";
 import { lineChart } from "../../report/index.js";
+import { largest } from "../../text/arrays.js";
 
 /** How two images were judged: 1 the same shot, processed otherwise; 2 very similar. */
 type Judgement = 1 | 2;
@@ -177,7 +178,7 @@ async function baseline(queries: DescribedSet, candidates: DescribedSet, truth: 
   let [nearDuplicates, verySimilar] = [0, 0];
   for (const [query, { candidate, judgement }] of truth) {
     const cosines = right.map((row) => row.reduce((sum, value, i) => sum + value * left[query]![i]!, 0));
-    if (cosines.indexOf(Math.max(...cosines)) !== candidate) continue;
+    if (cosines.indexOf(largest(cosines)) !== candidate) continue;
     if (judgement === 1) nearDuplicates++;
     else verySimilar++;
   }

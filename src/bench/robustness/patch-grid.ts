@@ -15,6 +15,7 @@ import {
   preprocessing,
   type RawImage,
 } from "../../data/index.js";
+import { smallest } from "../../text/arrays.js";
 import type { RepresentOptions } from "../../train/index.js";
 import {
   type Backbone,
@@ -134,7 +135,7 @@ export async function measurePatchGrid(
     number,
     number,
   ];
-  if (Math.min(...cells) < 2)
+  if (smallest(cells) < 2)
     throw new Error(
       `patch grid: images of ${height} x ${width} hold too few patches of ${patchSize} to move an object of ${side}; give a larger --image-size or smaller patches`,
     );

@@ -1,4 +1,5 @@
 /** The table of a benchmark: our rows beside raw pixels, chance and, for the 19 tasks, published rows. */
+import { largest } from "../../text/arrays.js";
 import type { Summary } from "../../transfer/index.js";
 import type { MissingTask, SuiteReport, TaskReport } from "./benchmark.js";
 import { type PublishedRow, publishedRows, publishedTasks } from "./published.js";
@@ -134,7 +135,7 @@ export function tableText(report: SuiteReport, baseline: SuiteReport | undefined
     chance === undefined ? "" : percent(chance),
     ...values.map(percent),
   ]);
-  const widths = head.map((title, i) => Math.max(title.length, ...cells.map((row) => row[i]!.length)));
+  const widths = head.map((title, i) => largest([title.length, ...cells.map((row) => row[i]!.length)]));
   const write = (row: readonly string[]): string =>
     row
       .map((cell, i) => (i === 0 ? cell.padEnd(widths[i]!) : cell.padStart(widths[i]!)))

@@ -1,4 +1,5 @@
 /** The labels of the structured tasks, made of what their sets say of each image (papers.md 4.2). */
+import { smallest } from "../../text/arrays.js";
 
 /** The largest index of a threshold that is below the value, in the float32 that TensorFlow compares in. */
 function bin(thresholds: readonly number[], value: number): number {
@@ -21,7 +22,7 @@ export function clevrCount(objects: number): number {
 
 /** CLEVR's distance to the closest object: the class, 0 to 5, of the smallest depth (the third of `pixel_coords`). */
 export function clevrDistance(depths: readonly number[]): number {
-  const label = bin(clevrDepths, Math.min(...depths));
+  const label = bin(clevrDepths, smallest(depths));
   if (depths.length === 0 || label < 0 || label > 5) throw new Error("no object at a depth from 0 to 100");
   return label;
 }
@@ -38,7 +39,7 @@ export const clevrClasses = {
  */
 export function kittiDistance(objects: readonly { readonly type: number; readonly depth: number }[]): number {
   const vehicles = objects.filter(({ type }) => type < vehicleTypes).map(({ depth }) => depth);
-  const label = bin(kittiDepths, Math.min(noVehicle, ...vehicles));
+  const label = bin(kittiDepths, smallest([noVehicle, ...vehicles]));
   if (label < 0) throw new Error("a vehicle farther than 100 m behind the camera");
   return label;
 }

@@ -13,6 +13,7 @@ import {
   type LadderBench,
   precisionRecallChart,
 } from "../../bench/dedup/index.js";
+import { append } from "../../text/arrays.js";
 import { formatBytes, formatDuration } from "../../text/format.js";
 import { defineCommand } from "../command.js";
 import { benchDedup } from "../definitions.js";
@@ -129,14 +130,14 @@ export const command = defineCommand(benchDedup, async ({ args, note }) => {
       note(folder);
       document.ladders.push(await benchLadder(folder, args.source));
     }
-    texts.push(...document.ladders.map(ladderText));
+    append(texts, document.ladders.map(ladderText));
   }
   if (chosen.includes("edited")) {
     const [originals, copies] = [wholeNumber(args.originals, "originals", 2), wholeNumber(args.copies, "copies", 1)];
     document.edited = [];
     for (const spec of args.source.split(","))
       document.edited.push(await benchEdited(spec, originals, copies, seed, threshold, note));
-    texts.push(...document.edited.map(editedText));
+    append(texts, document.edited.map(editedText));
   }
   return { document, text: texts.join("\n\n") };
 });

@@ -1,6 +1,7 @@
 /** `fovea data weak-labels`: several labels an image from the text around it, written as a file of labels. */
 import { readFileSync, writeFileSync } from "node:fs";
 import { noiseKinds, parseVocabulary, readTexts, weakLabelLines, weakLabels } from "../../data/index.js";
+import { largest } from "../../text/arrays.js";
 import { defineCommand } from "../command.js";
 import { dataWeakLabels } from "../definitions.js";
 import { UsageError, wholeNumber } from "../words.js";
@@ -34,7 +35,7 @@ export const command = defineCommand(dataWeakLabels, async ({ args }) => {
     labelsPerImage: labels / images.length,
     classes,
   };
-  const width = Math.max(...classNames.map((name) => name.length));
+  const width = largest(classNames.map((name) => name.length));
   const text = [
     `${args.output}: ${images.length} of ${texts.length} images have labels, ${document.labelsPerImage.toFixed(2)} each`,
     `  ${withoutText} have no text, the text of ${unmatched} names no class${emptied > 0 ? `, noise has left ${emptied} without` : ""}`,

@@ -1,6 +1,7 @@
 /** `fovea data`: what a source of images holds, and what is wrong with it. */
 import { writeFile } from "node:fs/promises";
 import { describeSource, openSource, type SourceDescription } from "../../data/index.js";
+import { largest } from "../../text/arrays.js";
 import { augmentationSheet } from "../augmentation-sheet.js";
 import { type CommandResult, defineCommand } from "../command.js";
 import { data } from "../definitions.js";
@@ -13,8 +14,8 @@ const listed = 20;
 const count = (n: number) => n.toLocaleString("en-US");
 
 function columns(rows: readonly (readonly [string, string])[]): string[] {
-  const width = Math.max(0, ...rows.map(([left]) => left.length));
-  const figures = Math.max(0, ...rows.map(([, right]) => right.length));
+  const width = largest([0, ...rows.map(([left]) => left.length)]);
+  const figures = largest([0, ...rows.map(([, right]) => right.length)]);
   return rows.map(([left, right]) => `  ${left.padEnd(width)}  ${right.padStart(figures)}`);
 }
 

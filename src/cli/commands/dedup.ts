@@ -16,6 +16,7 @@ import {
   summarise,
   turns,
 } from "../../dedup/index.js";
+import { largest } from "../../text/arrays.js";
 import { formatDuration, startProgress } from "../../train/index.js";
 import { backboneFeatures } from "../../transfer/index.js";
 import { defineCommand } from "../command.js";
@@ -88,7 +89,7 @@ function textOf(summary: Summary, files: readonly string[], seconds: number): st
           ...list.slice(0, shownGroups).map((group) => groupLine(sets, group)),
           ...(list.length > shownGroups ? [`    and ${list.length - shownGroups} more`] : []),
         ];
-  const width = Math.max(...sets.map(({ name }) => name.length));
+  const width = largest(sets.map(({ name }) => name.length));
   return [
     ...sets.map(
       ({ name, upstream, set }) =>

@@ -1,5 +1,6 @@
 /** `fovea fewshot`: how well a trained network tells new classes apart from few examples of each, beside raw pixels. */
 import { type ImageSource, idsOf, readIds, subsetOfClasses } from "../../data/index.js";
+import { largest } from "../../text/arrays.js";
 import { formatDuration } from "../../train/index.js";
 import {
   drawnExamples,
@@ -73,7 +74,7 @@ function summaryText(network: readonly FewShotSummary[], pixels: readonly FewSho
     percent(pixels[i]!.mean),
   ]);
   const table = [["shots", "accuracy %", "deviation", "95 % interval", "raw pixels %"], ...rows];
-  const widths = table[0]!.map((_, column) => Math.max(...table.map((row) => row[column]!.length)));
+  const widths = table[0]!.map((_, column) => largest(table.map((row) => row[column]!.length)));
   return table.map((row) => row.map((cell, column) => cell.padStart(widths[column]!)).join("  "));
 }
 
@@ -90,7 +91,7 @@ export const command = defineCommand(fewshot, async ({ args, json, note }): Prom
     const unnamed = checkParts(train, test);
     const backbone = await openFeatures(spec, args, note);
     try {
-      const most = Math.max(...shots);
+      const most = largest(shots);
       const expected = drawnExamples(train, seeds, most).length;
       const [support, queries] = await withProgress(expected + test.length, json, async (onProgress) => [
         await embedDrawn(backbone, train, seeds, most, { onProgress: (done) => onProgress(Math.min(done, expected)) }),

@@ -1,5 +1,6 @@
 /** `fovea inspect weights`: what is in a file of weights, without computing with it. */
 import { elementCount } from "../../graph/index.js";
+import { largest } from "../../text/arrays.js";
 import { asWeights, isRunPath, readNetwork } from "../../train/index.js";
 import { type InspectedWeights, inspectWeights } from "../../weights/index.js";
 import { defineCommand } from "../command.js";
@@ -45,7 +46,7 @@ function describe({ path, layout, config, image, metadata, parameterCount, entri
     ...notes.map((text): [string, string] => ["note", text]),
   ];
   const list = [...entries].slice(0, all ? entries.size : shown);
-  const width = Math.max(...list.map(([name]) => name.length));
+  const width = largest(list.map(([name]) => name.length));
   const lines = list.map(([name, { dtype, shape }]) => `  ${name.padEnd(width)}  ${dtype} [${shape.join(", ")}]`);
   const more = entries.size - list.length;
   return [

@@ -1,6 +1,7 @@
 /** `fovea predict`: the most probable classes of images, by a network that was trained to tell classes apart. */
 import { existsSync } from "node:fs";
 import { type ImageSource, imageFiles, type NamedImage, openSource, sourceKinds } from "../../data/index.js";
+import { append, largest } from "../../text/arrays.js";
 import { type Guess, topClasses } from "../../train/index.js";
 import { defineCommand } from "../command.js";
 import { predict } from "../definitions.js";
@@ -9,7 +10,7 @@ import { openNamer } from "./namer.js";
 import { badLines, withIds, withProgress } from "./network.js";
 import { readImageOrPaths } from "./stdin.js";
 
-interface Prediction {
+export interface Prediction {
   image: string;
   guesses: readonly Guess[];
 }
@@ -20,7 +21,7 @@ async function placesFrom(words: readonly string[]): Promise<(string | NamedImag
   for (const word of words) {
     if (word !== "-") places.push(word);
     else if (words.filter((other) => other === "-").length > 1) throw new UsageError('"-" may stand once only');
-    else places.push(...(await readImageOrPaths(process.stdin)));
+    else append(places, await readImageOrPaths(process.stdin));
   }
   return places;
 }
@@ -41,9 +42,9 @@ async function openImages(words: readonly string[]): Promise<ImageSource> {
 
 const nameOf = ({ name, class: index }: Guess) => name ?? `class ${index}`;
 
-/** One line an image; with several guesses, the others below it. */
-function listing(predictions: readonly Prediction[]): string {
-  const width = Math.max(...predictions.flatMap(({ guesses }) => guesses.map((guess) => nameOf(guess).length)));
+/** Predictions as text: one line an image; with several guesses, these below it. */
+export function listing(predictions: readonly Prediction[]): string {
+  const width = largest(predictions.flatMap(({ guesses }) => guesses.map((guess) => nameOf(guess).length)));
   const line = (guess: Guess) =>
     `${nameOf(guess).padEnd(width)}  ${(100 * guess.probability).toFixed(1).padStart(5)} %`;
   return predictions

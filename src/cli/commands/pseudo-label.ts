@@ -3,6 +3,7 @@ import { mkdir } from "node:fs/promises";
 import { dirname } from "node:path";
 import { classesLine, csvLabelLine, labelLine, openSource } from "../../data/index.js";
 import { writeFileAtomically } from "../../files/atomic.js";
+import { largest } from "../../text/arrays.js";
 import { classifyImages, type TestViews, topClasses } from "../../train/index.js";
 import { defineCommand } from "../command.js";
 import { pseudoLabel } from "../definitions.js";
@@ -72,7 +73,7 @@ export const command = defineCommand(pseudoLabel, async ({ args, json, note }) =
       await mkdir(dirname(output), { recursive: true });
       await writeFileAtomically(output, [Buffer.from(`${lines.join("\n")}\n`)]);
       const agreement = same ? agreeing / labelled : undefined;
-      const width = Math.max(...names.map((name) => name.length));
+      const width = largest(names.map((name) => name.length));
       return {
         document: {
           file: output,

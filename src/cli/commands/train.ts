@@ -87,9 +87,9 @@ function trainText(result: TrainResult): string {
     `loss ${result.loss.toFixed(4)}`,
   ];
   if (evaluation) lines.push(`accuracy ${percent(evaluation.accuracy)} on ${count(evaluation.images)} images`);
-  if (bad.length > 0)
-    lines.push(`${bad.length} images could not be read:`, ...bad.slice(0, 10).map((one) => `  ${one}`));
-  return lines.join("\n");
+  const unread =
+    bad.length === 0 ? [] : [`${bad.length} images could not be read:`, ...bad.slice(0, 10).map((one) => `  ${one}`)];
+  return [...lines, ...unread].join("\n");
 }
 
 /** What a rank other than the first gives: the first one prints for all. */

@@ -18,6 +18,7 @@ import {
   tableText,
 } from "../../bench/index.js";
 import { writeFileAtomically } from "../../files/atomic.js";
+import { largest, smallest } from "../../text/arrays.js";
 import { formatDuration } from "../../text/format.js";
 import { launchOf } from "../../train/distributed/launcher.js";
 import { type CommandResult, defineCommand } from "../command.js";
@@ -65,7 +66,7 @@ function reportText(report: SuiteReport, baseline: SuiteReport | undefined): str
   const { suite, backbone, method, sweep, settings, seeds, seededDraws, tasks } = report;
   const sizes = tasks.map(({ test }) => test);
   return [
-    `${backbone.spec} by ${method}, ${sweep === "none" ? "no sweep" : `${sweep} sweep of ${settings} settings`}, ${seeds.length} ${seeds.length === 1 ? "seed" : "seeds"} (${seededDraws ? "examples of their own" : "the published examples"}); 1,000 examples to learn from, ${Math.min(...sizes)} to ${Math.max(...sizes)} to test on`,
+    `${backbone.spec} by ${method}, ${sweep === "none" ? "no sweep" : `${sweep} sweep of ${settings} settings`}, ${seeds.length} ${seeds.length === 1 ? "seed" : "seeds"} (${seededDraws ? "examples of their own" : "the published examples"}); 1,000 examples to learn from, ${smallest(sizes)} to ${largest(sizes)} to test on`,
     ...tableText(report, baseline),
     suite === "embedded"
       ? "These tasks are this package's own; the figures are not to be set beside published ones of the 19 tasks."

@@ -1,4 +1,5 @@
 /** The arguments of preprocessing ops: how they are written in the string form, checked, and written back. */
+import { append } from "../../text/arrays.js";
 import { didYouMean } from "../../text/nearest.js";
 
 /** A value as it can stand in the string form. */
@@ -143,7 +144,7 @@ export function showCall(name: string, parameters: readonly Parameter[], args: A
   for (const parameter of parameters) {
     const literal = args[parameter.name]!;
     if (parameter.type === "names") {
-      parts.push(...(literal as readonly Literal[]).map(show));
+      append(parts, (literal as readonly Literal[]).map(show));
     } else if (
       parameter.default !== undefined &&
       parameter.written !== "always" &&

@@ -1,4 +1,5 @@
 /** Renders generated scenes by casting rays: perspective, diffuse and specular light, soft shadows, four samples a pixel. */
+import { largest, smallest } from "../../text/arrays.js";
 import { type RawImage, rawImage } from "../image.js";
 import { createRandom } from "../random.js";
 import { type Hit, intersect } from "./intersect.js";
@@ -150,8 +151,8 @@ function prepare({ scene: { objects }, light }: SceneLayout): Prepared {
       [2, position[2]],
     ] as const) {
       const shadow = [-0.1, 0.1].map((offset) => at - ((light[axis] + offset) / light[1]) * 2 * radius);
-      reach[i * 4 + axis] = Math.min(at - around, ...shadow.map((end) => end - 1.5 * radius));
-      reach[i * 4 + axis + 1] = Math.max(at + around, ...shadow.map((end) => end + 1.5 * radius));
+      reach[i * 4 + axis] = smallest([at - around, ...shadow.map((end) => end - 1.5 * radius)]);
+      reach[i * 4 + axis + 1] = largest([at + around, ...shadow.map((end) => end + 1.5 * radius)]);
     }
   }
   return {

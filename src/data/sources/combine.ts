@@ -1,5 +1,6 @@
 /** Sources made of other sources: some of their classes, several together, some of their examples. */
 
+import { largest } from "../../text/arrays.js";
 import { didYouMean } from "../../text/nearest.js";
 import { permutation } from "../random.js";
 import { checkIndex, type ImageSource, type MergeClasses, type ShardOrder, type SourceRecipe } from "./types.js";
@@ -174,7 +175,7 @@ function placedTargets(
 function joinedShards(sources: readonly ImageSource[]): { shards?: ShardOrder } {
   const orders = sources.flatMap(({ shards }) => shards ?? []);
   if (orders.length < sources.length) return {};
-  const together = Math.max(...orders.map((order) => order.together));
+  const together = largest(orders.map((order) => order.together));
   return { shards: { lengths: orders.flatMap(({ lengths }) => lengths), together } };
 }
 

@@ -1,5 +1,6 @@
 /** Describes and checks a source: splits, classes, image sizes, licence files, and what is wrong with it. */
 import { createHash } from "node:crypto";
+import { append } from "../../text/arrays.js";
 import { decodeImage, imageHeader } from "../decode.js";
 import { ExampleError } from "../image.js";
 import { splitSpecs } from "./compose.js";
@@ -79,7 +80,10 @@ export async function describeSource(
   const splits: SplitDescription[] = [];
   for (const name of names) {
     const source = await open(name);
-    problems.push(...(source.notes ?? []).map((text) => ({ level: "warning" as const, text })));
+    append(
+      problems,
+      (source.notes ?? []).map((text) => ({ level: "warning" as const, text })),
+    );
     try {
       const onExample =
         sample < source.length
@@ -103,8 +107,8 @@ export async function describeSource(
       await source.close();
     }
   }
-  for (const description of splits) problems.push(...splitProblems(description));
-  problems.push(...duplicateProblems(duplicates));
+  for (const description of splits) append(problems, splitProblems(description));
+  append(problems, duplicateProblems(duplicates));
   return { spec, kind, splits, licenceFiles, problems };
 }
 
@@ -202,7 +206,7 @@ async function describeSplit(
 function splitProblems({ split, classes, checked, sizes, broken }: SplitDescription): SourceProblem[] {
   const problems: SourceProblem[] = broken.map(({ id, reason }) => ({ level: "error", text: `${id}: ${reason}` }));
   const labels = Int32Array.from(classes.flatMap(({ examples }, label) => new Array<number>(examples).fill(label)));
-  problems.push(...labelProblems({ name: split, split, classNames: classes.map(({ name }) => name), labels }));
+  append(problems, labelProblems({ name: split, split, classNames: classes.map(({ name }) => name), labels }));
   const tiny = sizes.filter(({ height, width }) => Math.min(height, width) < 8);
   if (tiny.length > 0) {
     const count = tiny.reduce((sum, size) => sum + size.count, 0);

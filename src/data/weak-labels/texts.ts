@@ -2,6 +2,7 @@
 import { statSync } from "node:fs";
 import { open, readFile } from "node:fs/promises";
 import { join } from "node:path";
+import { append } from "../../text/arrays.js";
 import { imageName } from "../sources/layout.js";
 import { readLines } from "../sources/lines.js";
 import { listFiles, requirePath } from "../sources/paths.js";
@@ -76,7 +77,7 @@ async function besideImages(
       if (ending === "txt") parts.push(content);
       else {
         try {
-          parts.push(...stringsIn(JSON.parse(content)));
+          append(parts, stringsIn(JSON.parse(content)));
         } catch (error) {
           throw new Error(`${idOf(beside)} is not JSON (${(error as Error).message}).`, { cause: error });
         }

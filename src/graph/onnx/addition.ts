@@ -1,5 +1,6 @@
 // Adds nodes to a model file that somebody else wrote, without reading more of it than names: its weights are copied as they
 // are. Field numbers: onnx.proto3 of the ONNX project, https://github.com/onnx/onnx/blob/main/onnx/onnx.proto3
+import { append } from "../../text/arrays.js";
 import { type ProtobufField, protobufFields } from "../../text/protobuf-fields.js";
 import { writeEntry, writeInitializer, writeNode, writeValueInfo } from "./encode.js";
 import type { Initializer, NamedType, OnnxNode } from "./graph.js";
@@ -146,7 +147,7 @@ function describeNode(field: ProtobufField): Node {
     else if (part.number === node.attribute) {
       for (const inner of graphsIn(part)) {
         for (const one of protobufFields(inner.bytes)) {
-          if (one.number === graph.node) inputs.push(...describeNode(one).inputs);
+          if (one.number === graph.node) append(inputs, describeNode(one).inputs);
           else if (one.number === graph.output) inputs.push(nameOf(one, 1));
         }
       }

@@ -44,7 +44,7 @@ export async function takeSteps(program: Program, communicator: Communicator, as
   const buckets = Object.keys(results).filter(isBucket);
   // The loss was divided by the number of ranks where it was made, so that sums are means. The wish to stop goes along: all
   // ranks hear of it at the same step.
-  const own = Float64Array.of(...names.map((output) => Number(results[output]![0])), stopAsked() ? 1 : 0);
+  const own = Float64Array.from([...names.map((output) => Number(results[output]![0])), stopAsked() ? 1 : 0]);
   const [summed, ...gradients] = await Promise.all([
     communicator.sum(own),
     ...buckets.map((bucket) => communicator.sum(results[bucket] as Float32Array)),

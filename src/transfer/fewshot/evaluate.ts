@@ -1,5 +1,6 @@
 /** The few-shot evaluator: draw k examples a class, fit the ridge, measure on the whole test set, repeat over seeds. */
 
+import { largest } from "../../text/arrays.js";
 import { accuracyOf } from "../evaluators/evaluator.js";
 import { headOfRidge } from "../evaluators/ridge.js";
 import { headScores } from "../heads/scores.js";
@@ -147,7 +148,7 @@ function supportWarnings(byClass: number[][], shots: readonly number[], names?: 
   if (empty.length > 0) {
     throw new Error(`few-shot: no training example of ${empty.join(", ")}; add some or leave the class out`);
   }
-  const most = Math.max(...shots);
+  const most = largest(shots);
   return byClass.flatMap((indices, index) =>
     indices.length < most
       ? [

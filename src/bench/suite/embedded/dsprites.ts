@@ -8,6 +8,7 @@
  * archive itself was not at hand: the other images are the same drawing at other factors, but are not checked one by one.
  */
 import { type RawImage, rawImage } from "../../../data/index.js";
+import { largest, smallest } from "../../../text/arrays.js";
 
 export const spriteShapes = ["square", "ellipse", "heart"] as const;
 
@@ -92,8 +93,8 @@ export function renderSprite({ shape, scale, orientation, x, y }: SpriteLatents)
   const py = outline.map(([u, v]) => snap(top - sin * u + cos * v));
   const data = new Uint8Array(spriteSide * spriteSide);
   const crossings: number[] = [];
-  const first = Math.max(0, Math.floor(Math.min(...py)));
-  const last = Math.min(spriteSide - 1, Math.ceil(Math.max(...py)));
+  const first = Math.max(0, Math.floor(smallest(py)));
+  const last = Math.min(spriteSide - 1, Math.ceil(largest(py)));
   for (let row = first; row <= last; row++) {
     const centre = row + 0.5;
     crossings.length = 0;

@@ -96,7 +96,8 @@ export function renderTurntable(view: TurntableView): RawImage {
   const camera = cameraAt(((30 + 5 * view.elevation) * Math.PI) / 180);
   const objects = toyParts(view.kind, view.toy).map(({ shape, radius, forward, left, colour }): SceneObject => {
     const position: Vector = [left * cos + forward * sin, radius, forward * cos - left * sin];
-    const distance = Math.hypot(...position.map((value, i) => value - camera.position[i]!));
+    const [dx, dy, dz] = position.map((value, i) => value - camera.position[i]!) as [number, number, number];
+    const distance = Math.hypot(dx, dy, dz);
     // A box looks the same after a quarter of a turn; `pixel` is for scenes with facts, which this is not.
     return {
       shape,
