@@ -2,12 +2,14 @@
  * Few-shot accuracy of several backbones on every set of a folder, by one protocol and one choice of examples, with their
  * sizes and speeds. What is measured of a backbone on a set is kept as a file, so that an interrupted bench goes on.
  */
+
 import { createHash } from "node:crypto";
 import { existsSync } from "node:fs";
-import { mkdir, readdir, readFile, stat } from "node:fs/promises";
+import { readdir, readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { openSource, stratifiedSample } from "../data/index.js";
 import { writeFileAtomically } from "../files/atomic.js";
+import { makeFolder } from "../files/folder.js";
 import { availableThreads } from "../runtime/index.js";
 import { largest } from "../text/arrays.js";
 import { type Backbone, embedDrawn, embedSource, fewShot, openBackbone } from "../transfer/index.js";
@@ -162,7 +164,7 @@ async function measured(backbone: Backbone, name: string, options: BackbonesBenc
   const file = join(options.cache, `${name}-${key.slice(0, 24)}.json`);
   if (existsSync(file)) return JSON.parse(await readFile(file, "utf8")) as SetResult;
   const result = await measure(backbone, path, options);
-  await mkdir(options.cache, { recursive: true });
+  makeFolder(options.cache);
   await writeFileAtomically(file, [new TextEncoder().encode(JSON.stringify(result))]);
   return result;
 }

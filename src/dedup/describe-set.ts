@@ -1,10 +1,12 @@
 /** Describes every image of a source into a file of records: what is described already is read back, so that an interrupted run goes on. */
+
 import { createHash } from "node:crypto";
-import { type FileHandle, mkdir, mkdtemp, open, rm } from "node:fs/promises";
+import { type FileHandle, mkdtemp, open, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type Example, ExampleError, type ImageSource } from "../data/index.js";
 import { cacheFolder } from "../files/cache.js";
+import { makeFolder } from "../files/folder.js";
 import {
   type Descriptor,
   decodeDescriptor,
@@ -150,7 +152,7 @@ async function openRecords(
       // A path in a recipe is relative to the folder it was written in.
       const key = JSON.stringify([recordVersion, process.cwd(), source.recipe ?? [source.name, source.split]]);
       const path = join(folder, `${createHash("sha256").update(key).digest("hex").slice(0, 32)}.records`);
-      await mkdir(folder, { recursive: true });
+      makeFolder(folder);
       // Not truncated, and made where it is missing.
       await (await open(path, "a")).close();
       return { file: await open(path, "r+"), remove: async () => {} };

@@ -1,10 +1,12 @@
 /** A folder of fetched files with their checksums: what is in it whole is used without the network. */
+
 import { createHash } from "node:crypto";
 import { createReadStream } from "node:fs";
-import { mkdir, open, readFile, rename, rm, stat } from "node:fs/promises";
+import { open, readFile, rename, rm, stat } from "node:fs/promises";
 import { homedir } from "node:os";
 import { dirname, join } from "node:path";
 import { syncFolder, writeFileAtomically } from "./atomic.js";
+import { makeFolder } from "./folder.js";
 
 /** A download that was cut short or is not what it should be; nothing of it is kept. */
 export class DownloadError extends Error {
@@ -92,7 +94,7 @@ export async function saveDownload(
   expected: Expected,
   progress: (bytes: number) => void = () => {},
 ): Promise<CachedFile> {
-  await mkdir(dirname(path), { recursive: true });
+  makeFolder(dirname(path));
   const temporary = join(dirname(path), `.writing-${process.pid}-${Date.now().toString(36)}`);
   const sha256 = createHash("sha256");
   const md5 = expected.md5 === undefined ? undefined : createHash("md5");

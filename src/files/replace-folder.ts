@@ -1,10 +1,12 @@
 /** Replaces a folder with a new one, whole or not at all: a process that is killed anywhere leaves the old one or the new one. */
+
 import { randomUUID } from "node:crypto";
 import { mkdir, readdir, rename, rm, stat } from "node:fs/promises";
 import { hostname } from "node:os";
 import { basename, dirname, join } from "node:path";
 import { isTemporary, syncFolder } from "./atomic.js";
 import { exchange as exchangeBySystem } from "./exchange.js";
+import { makeFolder } from "./folder.js";
 
 export interface ReplaceOptions {
   /**
@@ -37,7 +39,7 @@ export async function replaceFolder(
   if (isOurs) await putBack(folder);
   const own = `${hostname()}-${process.pid}-${randomUUID().slice(0, 8)}`;
   const incoming = `${folder}.writing-${own}`;
-  await mkdir(incoming, { recursive: true });
+  makeFolder(incoming);
   try {
     await fill(incoming);
   } catch (error) {

@@ -1,8 +1,10 @@
 /** The checkpoints of a run: one safetensors file each, written atomically, checked when read, the last few and the best kept. */
+
 import { createHash } from "node:crypto";
-import { mkdir, readdir, rm } from "node:fs/promises";
+import { readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { removeLeftovers, syncFolder } from "../files/atomic.js";
+import { makeFolder } from "../files/folder.js";
 import { printable } from "../text/printable.js";
 import { SafetensorsFile, type SafetensorsHeader, writeSafetensors } from "../weights/safetensors.js";
 import { type StoredTensor, tensorBytes } from "../weights/stored.js";
@@ -93,7 +95,7 @@ export async function saveCheckpoint(dir: string, checkpoint: Checkpoint, option
   if (options.keepLast !== undefined && !(options.keepLast >= 1)) {
     throw new CheckpointError(`keepLast is ${options.keepLast}; keep at least the newest checkpoint`);
   }
-  await mkdir(dir, { recursive: true });
+  makeFolder(dir);
   await removeLeftovers(dir);
   const path = join(dir, fileName(step));
   const state = JSON.stringify({ step, score: options.score ?? null, meta } satisfies State);

@@ -1,10 +1,12 @@
 /** Reads a recipe file (TypeScript or JavaScript, no build step), applies overrides, and saves what was resolved beside the run. */
+
 import { existsSync, statSync } from "node:fs";
-import { mkdir, readFile } from "node:fs/promises";
+import { readFile } from "node:fs/promises";
 import { basename, join, resolve } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { createJiti } from "jiti";
 import { writeFileAtomically } from "../files/atomic.js";
+import { makeFolder } from "../files/folder.js";
 import * as augreg from "./augreg.js";
 import { applyOverrides, type Override } from "./overrides.js";
 import * as authoring from "./recipe.js";
@@ -93,7 +95,7 @@ export async function readRecipe(file: string): Promise<Recipe> {
 
 /** Saves a resolved recipe in the folder of its run, whole or not at all; `fovea train recipe.json` runs it again. Returns the file. */
 export async function saveRecipe(folder: string, recipe: Recipe): Promise<string> {
-  await mkdir(folder, { recursive: true });
+  makeFolder(folder);
   const file = join(folder, resolvedRecipeFile);
   await writeFileAtomically(file, [Buffer.from(`${JSON.stringify(recipe, undefined, 2)}\n`)]);
   return file;

@@ -1,8 +1,10 @@
 /** The metrics of a run as JSON lines: one object a line, appended as it happens, cut back when a run is resumed. */
-import { closeSync, existsSync, mkdirSync, openSync } from "node:fs";
+
+import { closeSync, existsSync, openSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { dirname } from "node:path";
 import { writeFileAtomically } from "../files/atomic.js";
+import { makeFolder } from "../files/folder.js";
 import { appendBytes } from "./append.js";
 
 /** One line: finished updates, epochs passed, seconds since the run began, and any named numbers. */
@@ -29,7 +31,7 @@ export class MetricsWriter {
    * those after it, and a last line cut short by a crash, are removed, since the steps will be run again.
    */
   static async open(path: string, resumedStep?: number): Promise<MetricsWriter> {
-    mkdirSync(dirname(path), { recursive: true });
+    makeFolder(dirname(path));
     if (existsSync(path)) {
       const kept = resumedStep === undefined ? [] : (await readMetrics(path)).filter(({ step }) => step <= resumedStep);
       await writeFileAtomically(path, [Buffer.from(kept.map((record) => `${JSON.stringify(record)}\n`).join(""))]);

@@ -4,6 +4,7 @@
 // A file is a line of JSON that says of which teacher the answers are, filled with spaces to `headerBytes`, and then records of
 // one size: 16 bytes of SHA-1 of the image as the student sees it, float32, and the answer in half precision (2 bytes a number).
 // Records are appended whole, so that several runs may write to one file at once; one may then stand there twice.
+
 import { createHash } from "node:crypto";
 import {
   closeSync,
@@ -11,7 +12,6 @@ import {
   existsSync,
   fstatSync,
   ftruncateSync,
-  mkdirSync,
   openSync,
   readSync,
   writeSync,
@@ -19,6 +19,7 @@ import {
 import { stat } from "node:fs/promises";
 import { join } from "node:path";
 import { pipeline } from "node:stream/promises";
+import { makeFolder } from "../files/folder.js";
 import { fromFloat16, toFloat16 } from "../graph/index.js";
 import type { Teacher, TeacherContext, TeacherSettings } from "./teachers.js";
 
@@ -86,7 +87,7 @@ interface Memory {
 }
 
 function openMemory(folder: string, identity: string, width: number): Memory {
-  mkdirSync(folder, { recursive: true });
+  makeFolder(folder);
   const path = join(folder, `${createHash("sha256").update(identity).digest("hex").slice(0, 16)}.answers`);
   const recordBytes = keyBytes + 2 * width;
   const fresh = !existsSync(path);

@@ -1,8 +1,10 @@
 /** Writes scalars as TensorBoard event files: protocol buffers in TFRecord frames, both by hand, nothing to install. */
-import { closeSync, mkdirSync, openSync } from "node:fs";
+
+import { closeSync, openSync } from "node:fs";
 import { hostname } from "node:os";
 import { join } from "node:path";
 import { maskedCrc32c } from "../files/crc32c.js";
+import { makeFolder } from "../files/folder.js";
 import { appendBytes } from "./append.js";
 
 /** One TFRecord: length (8 bytes, little-endian), its masked CRC, the data, its masked CRC. */
@@ -65,7 +67,7 @@ export class TensorBoardWriter {
    * A resumed run gives its step: TensorBoard then drops what earlier files say of later steps, since they are run again.
    */
   constructor(folder: string, resumedStep?: number, now: () => number = Date.now) {
-    mkdirSync(folder, { recursive: true });
+    makeFolder(folder);
     const seconds = String(Math.floor(now() / 1000)).padStart(10, "0");
     this.path = join(folder, `events.out.tfevents.${seconds}.${hostname()}.${process.pid}.${opened++}`);
     this.now = now;

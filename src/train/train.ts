@@ -1,6 +1,7 @@
 // Trains by a recipe: opens what it names, builds and compiles the program, and hands them to a run.
-import { mkdir } from "node:fs/promises";
+
 import type { ImageSource } from "../data/index.js";
+import { makeFolder } from "../files/folder.js";
 import { type FolderLock, lockFolder } from "../files/lock.js";
 import {
   availableThreads,
@@ -159,7 +160,7 @@ export async function train(recipe: Recipe, options: TrainOptions = {}): Promise
     run = await agree(communicator, async () => {
       // Only now, when all that could be refused was: a run that is replaced is not lost to a mistyped source.
       if (first && !lock) {
-        await mkdir(folder, { recursive: true });
+        makeFolder(folder);
         lock = await lockFolder(folder);
         await prepareFolder(size > 1 ? recipe : local, folder);
       }

@@ -1,9 +1,11 @@
 /** Features of every image of a source by a backbone, in one pass, kept on disk where that is asked for. */
+
 import { createHash } from "node:crypto";
 import { existsSync } from "node:fs";
-import { mkdir, readdir, stat } from "node:fs/promises";
+import { readdir, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { type BadExample, type ImageSource, parseSpec, type SourceRecipe } from "../data/index.js";
+import { makeFolder } from "../files/folder.js";
 import { imageRows, type RepresentOptions, requireFiniteRows } from "../train/index.js";
 import { readSafetensors, writeSafetensors } from "../weights/index.js";
 import type { Backbone } from "./backbone.js";
@@ -72,7 +74,7 @@ export async function backboneFeatures(
 }
 
 async function writeCached(file: string, { features, indices, bad }: BackboneFeatures): Promise<void> {
-  await mkdir(join(file, ".."), { recursive: true });
+  makeFolder(join(file, ".."));
   await writeSafetensors(
     file,
     new Map([

@@ -1,6 +1,9 @@
 // Specs that choose classes and examples, and specs joined in one.
+import { join } from "node:path";
 import { expect, test } from "vitest";
 import { createLoader, openRecipe, openSource } from "../../src/data/index.js";
+import { splitSpecs } from "../../src/data/sources/compose.js";
+import { flat, temporaryFolder, write } from "./support.js";
 
 const counted = "generated:shapes?label=count&counts=1-5&size=16&length=60&seed=3";
 
@@ -32,6 +35,21 @@ test("an unknown class is named with those there are", async () => {
     );
   await expect(openSource(`${counted}&without=7`)).rejects.toThrow(/no class 7; its classes are 1, 2, 3, 4, 5/);
   await expect(openSource(`${counted}&only=7`)).rejects.toThrow(/7/);
+});
+
+test("a path that holds a plus sign between spaces is one source", async () => {
+  const root = temporaryFolder();
+  write(join(root, "cats + dogs"), { "cat/1.png": await flat(1), "dog/2.png": await flat(2) });
+  write(join(root, "cats"), { "cat/1.png": await flat(1), "lynx/3.png": await flat(3) });
+  const both = join(root, "cats + dogs");
+  const opened = async (spec: string) => (await openSource(spec)).classNames;
+  expect(await opened(both)).toEqual(["cat", "dog"]);
+  expect(await opened(`folder:${both}?only=dog`)).toEqual(["dog"]);
+  expect(await opened(`${both}/ + ${root}/cats`)).toEqual(["cats + dogs/cat", "dog", "cats/cat", "lynx"]);
+  expect(await opened(`${root}/cats?only=lynx + ${both}?only=dog`)).toEqual(["lynx", "dog"]);
+  expect(splitSpecs(`${root}/cats + ${root}/cats`)).toEqual([`${root}/cats`, `${root}/cats`]);
+  await expect(openSource(`${root}/cats + dogs`)).resolves.toMatchObject({ length: 2 });
+  await expect(openSource(`${root}/cats + wolves`)).rejects.toThrow(/There is no "wolves"/);
 });
 
 test("joined specs keep their classes apart, under names that do not depend on length or split", async () => {

@@ -1,4 +1,4 @@
-import { readFileSync, symlinkSync, unlinkSync, writeFileSync } from "node:fs";
+import { chmodSync, readFileSync, symlinkSync, unlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
 import { beforeAll, describe, expect, test } from "vitest";
@@ -7,11 +7,13 @@ import {
   describeSource,
   ExampleError,
   embeddedSets,
+  imageFiles,
   openRecipe,
   openSource,
   sourceKinds,
 } from "../../src/data/index.js";
 import { listFiles, naturalOrder } from "../../src/data/sources/paths.js";
+import { unprivileged } from "../support/unprivileged.js";
 import { cifar, example, records } from "./records.js";
 import { flat, idx, openUntilEnd, parquet, sample, sampleFiles, tar, temporaryFolder, write } from "./support.js";
 
@@ -331,6 +333,25 @@ describe("image folders", () => {
     const failure = await source.get(1).catch((error: unknown) => error);
     expect(failure).toBeInstanceOf(ExampleError);
     expect((failure as ExampleError).message).toContain(join(at("linked"), "b/2.png"));
+  });
+
+  test("a folder that may not be read is told and left out, the others are read", async () => {
+    write(at("closed"), { "a/1.png": await flat(1), "b/2.png": await flat(2), "c/3.png": await flat(3) });
+    for (const folder of [root, at("closed")]) chmodSync(folder, 0o755);
+    chmodSync(at("closed/b"), 0o000);
+    const note = `the folder ${at("closed")}/b cannot be read (this user may not read it); what is in it was left out`;
+    await unprivileged(async () => {
+      const source = await openSource(at("closed"));
+      expect([source.classNames, source.length, source.notes]).toEqual([["a", "c"], 2, [note]]);
+      const { problems } = await describeSource(at("closed"));
+      expect(problems).toEqual([{ level: "warning", text: note }]);
+      const images = await imageFiles([at("closed")]);
+      expect([images.length, images.notes]).toEqual([2, [note]]);
+      await expect(openSource(at("closed/b"))).rejects.toThrow(
+        `the folder "${at("closed/b")}" cannot be read: this user may not read it`,
+      );
+    });
+    chmodSync(at("closed/b"), 0o755);
   });
 
   test("every file counts once, whatever links lead to it: loops neither multiply images nor mix classes", async () => {

@@ -1,6 +1,7 @@
 /** What doing a job takes: the backbone, the task's splits, the folders; opened when the first job asks for them. */
-import { mkdir } from "node:fs/promises";
+
 import { join } from "node:path";
+import { makeFolder } from "../../files/folder.js";
 import { accuracyOf, type Backbone, openBackbone } from "../../transfer/index.js";
 import { haveFeatures, joinParts, makeFeatures, type PartFeatures, readFeatures } from "./features.js";
 import type { FeaturesJob, FinalJob, Job, JobRunner, SelectJob } from "./jobs.js";
@@ -62,7 +63,7 @@ export async function openContext(options: ContextOptions): Promise<SuiteContext
   const seen = [suiteVersion, suite, await backbone.identity(), preprocessing];
   const featuresFolder = join(folder, "features", contentName(seen));
   const resultsFolder = join(folder, "results", contentName([...seen, method.name]));
-  await mkdir(resultsFolder, { recursive: true });
+  makeFolder(resultsFolder);
 
   let opened: { readonly task: string; readonly splits: TaskSplits } | undefined;
   const remembered = new Map<string, PartFeatures>();

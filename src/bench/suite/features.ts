@@ -1,8 +1,9 @@
 /** Features of one part of a task, worked out once and kept beside the results. */
+
 import { existsSync } from "node:fs";
-import { mkdir } from "node:fs/promises";
 import { dirname } from "node:path";
 import type { ImageSource } from "../../data/index.js";
+import { makeFolder } from "../../files/folder.js";
 import { type Backbone, backboneFeatures, joinFeatures, type LabelledFeatures } from "../../transfer/index.js";
 import { readSafetensors, writeSafetensors } from "../../weights/index.js";
 
@@ -33,7 +34,7 @@ export async function makeFeatures(
     ...(onProgress && { onProgress }),
     ...(signal && { signal }),
   });
-  await mkdir(dirname(path), { recursive: true });
+  makeFolder(dirname(path));
   const { data, rows, columns } = features;
   await writeSafetensors(
     path,

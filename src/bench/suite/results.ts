@@ -1,8 +1,10 @@
 /** The folder of results: one small file for every number, so that an interrupted benchmark goes on with the next one. */
+
 import { createHash } from "node:crypto";
-import { mkdir, readFile } from "node:fs/promises";
+import { readFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { writeFileAtomically } from "../../files/atomic.js";
+import { makeFolder } from "../../files/folder.js";
 import type { Setting } from "./sweep.js";
 
 /** What one run of a method on one task came to. */
@@ -45,6 +47,6 @@ export async function readResult(folder: string, key: ResultKey): Promise<RunRes
 /** Puts a result in place, whole: a process that is killed leaves the results before it and nothing half written. */
 export async function writeResult(folder: string, key: ResultKey, result: RunResult): Promise<void> {
   const path = pathOf(folder, key);
-  await mkdir(dirname(path), { recursive: true });
+  makeFolder(dirname(path));
   await writeFileAtomically(path, [new TextEncoder().encode(`${JSON.stringify(result)}\n`)]);
 }

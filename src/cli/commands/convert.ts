@@ -1,6 +1,8 @@
 /** `fovea convert`: a network's weights in another published layout. */
-import { mkdir, stat } from "node:fs/promises";
+
+import { stat } from "node:fs/promises";
 import { dirname } from "node:path";
+import { makeFolder } from "../../files/folder.js";
 import type { ModelFamily } from "../../models/index.js";
 import { formatBytes } from "../../text/format.js";
 import { didYouMean } from "../../text/nearest.js";
@@ -35,7 +37,7 @@ export const command = defineCommand(convert, async ({ args, note }) => {
   refuseExisting(output, args.overwrite);
   const { network, weights } = await readForWriting(args, note);
   const layout = layoutOf(args.layout, output, weights.config.family);
-  await mkdir(dirname(output), { recursive: true });
+  makeFolder(dirname(output));
   const { lost } = await saveWeights(output, weights, layout, { dtype });
   const { size: bytes } = await stat(output);
   for (const what of lost) note(`not in ${output}: ${what}`);

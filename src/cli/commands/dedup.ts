@@ -1,6 +1,7 @@
 /** `fovea dedup`: images that are there twice, within a set and between it and the sets it is judged by. */
+
 import { existsSync, statSync } from "node:fs";
-import { mkdir, writeFile } from "node:fs/promises";
+import { writeFile } from "node:fs/promises";
 import { dirname } from "node:path";
 import { chooseSplit, type ImageSource, readSpec } from "../../data/index.js";
 import {
@@ -16,6 +17,7 @@ import {
   summarise,
   turns,
 } from "../../dedup/index.js";
+import { makeFolder } from "../../files/folder.js";
 import { largest } from "../../text/arrays.js";
 import { formatDuration, startProgress } from "../../train/index.js";
 import { backboneFeatures } from "../../transfer/index.js";
@@ -120,7 +122,7 @@ function textOf(summary: Summary, files: readonly string[], seconds: number): st
 }
 
 async function writeText(file: string, lines: readonly string[]): Promise<void> {
-  await mkdir(dirname(file), { recursive: true });
+  makeFolder(dirname(file));
   await writeFile(file, lines.map((line) => `${line}\n`).join(""));
 }
 
@@ -195,7 +197,7 @@ export const command = defineCommand(dedup, async ({ args, rest, json, note }) =
         title: `Near-duplicates of ${args.source}`,
         command: `fovea dedup ${[args.source, ...(tests.length > 0 ? ["--against", ...tests] : [])].join(" ")}`,
       });
-      await mkdir(dirname(args.report), { recursive: true });
+      makeFolder(dirname(args.report));
       await writeFile(args.report, page);
       files.push(`${args.report}: the pictures`);
     }

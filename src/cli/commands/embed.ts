@@ -1,8 +1,9 @@
 /** `fovea embed`: the representation of every image of a source, as a safetensors file. */
+
 import { existsSync, statSync } from "node:fs";
-import { mkdir } from "node:fs/promises";
 import { dirname } from "node:path";
 import { openSource } from "../../data/index.js";
+import { makeFolder } from "../../files/folder.js";
 import { formatDuration } from "../../train/index.js";
 import { backboneFeatures } from "../../transfer/index.js";
 import { writeSafetensors } from "../../weights/index.js";
@@ -20,6 +21,7 @@ export const command = defineCommand(embed, async ({ args, json, note }): Promis
   }
   const { backbone: spec, source: images } = backboneAndSource(args, "embed", note);
   const opened = await openSource(images, { unlabelled: true, ...(args.split !== undefined && { split: args.split }) });
+  for (const text of opened.notes ?? []) note(text);
   try {
     const backbone = await openFeatures(spec, args, note);
     try {
@@ -37,7 +39,7 @@ export const command = defineCommand(embed, async ({ args, json, note }): Promis
         source: images,
         split: source.split,
       };
-      await mkdir(dirname(output), { recursive: true });
+      makeFolder(dirname(output));
       await writeSafetensors(
         output,
         new Map([

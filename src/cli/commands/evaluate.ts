@@ -1,6 +1,7 @@
 /** `fovea evaluate`: the accuracy of a network that names classes on labelled images. */
-import { mkdir } from "node:fs/promises";
+
 import { dirname } from "node:path";
+import { makeFolder } from "../../files/folder.js";
 import { formatDuration } from "../../train/index.js";
 import {
   type Accuracy,
@@ -107,7 +108,7 @@ export const command = defineCommand(evaluate, async ({ args, json, note }): Pro
           },
           labels,
         );
-        await mkdir(dirname(report), { recursive: true });
+        makeFolder(dirname(report));
         await writeFileAtomically(report, [new TextEncoder().encode(page)]);
         files.push(report);
       }

@@ -1,8 +1,10 @@
 /** `fovea export`: a network as an ONNX file, or as a folder that transformers.js loads. */
-import { mkdir, stat } from "node:fs/promises";
+
+import { stat } from "node:fs/promises";
 import { basename, dirname } from "node:path";
 import { createLoader, openSource, take } from "../../data/index.js";
 import { exportOnnx, type WeightFormat, writeExport, writeHuggingFaceFolder } from "../../export/index.js";
+import { makeFolder } from "../../files/folder.js";
 import { formatBytes } from "../../text/format.js";
 import type { TrainedNetwork } from "../../train/index.js";
 import { defineCommand } from "../command.js";
@@ -100,7 +102,7 @@ export const command = defineCommand(exportNetwork, async ({ args, note }) => {
     ...(outputs && { outputs }),
     ...(args.batch !== undefined && { batch: wholeNumber(args.batch, "batch", 1) }),
   });
-  await mkdir(dirname(output), { recursive: true });
+  makeFolder(dirname(output));
   const files = await writeExport(model, output);
   const sizes = await Promise.all(files.map(async (file) => (await stat(file)).size));
   const bytes = sizes.reduce((total, size) => total + size, 0);

@@ -61,6 +61,7 @@ const pass = { workers: 0, maxBadFraction: 1 } as const;
 export const command = defineCommand(predict, async ({ args, rest, json, note }) => {
   const top = wholeNumber(args.top, "top", 1);
   const { source, ids } = withIds(await openImages([args.images, ...rest]));
+  for (const text of source.notes ?? []) note(text);
   const namer = await openNamer(args, note, Math.min(source.length, 32));
   try {
     const { features, width, indices, bad } = await withProgress(

@@ -1,8 +1,9 @@
 /** `fovea pseudo-label`: labels of images by a trained network, written as a file of labels that training reads. */
-import { mkdir } from "node:fs/promises";
+
 import { dirname } from "node:path";
 import { classesLine, csvLabelLine, labelLine, openSource } from "../../data/index.js";
 import { writeFileAtomically } from "../../files/atomic.js";
+import { makeFolder } from "../../files/folder.js";
 import { largest } from "../../text/arrays.js";
 import { classifyImages, type TestViews, topClasses } from "../../train/index.js";
 import { defineCommand } from "../command.js";
@@ -70,7 +71,7 @@ export const command = defineCommand(pseudoLabel, async ({ args, json, note }) =
       if (labelled === 0) {
         throw new Error(`no image of ${args.source} has a class of probability ${confidence}; lower --confidence`);
       }
-      await mkdir(dirname(output), { recursive: true });
+      makeFolder(dirname(output));
       await writeFileAtomically(output, [Buffer.from(`${lines.join("\n")}\n`)]);
       const agreement = same ? agreeing / labelled : undefined;
       const width = largest(names.map((name) => name.length));

@@ -76,6 +76,7 @@ export async function openParts(
   note: (text: string) => void,
 ): Promise<Parts> {
   const train = await openSource(spec, split === undefined ? {} : { split });
+  for (const text of train.notes ?? []) note(text);
   try {
     const trainSplit = await splitsOf(spec, split);
     const same = testSplit !== undefined && (await splitsOf(spec, testSplit)) === trainSplit;

@@ -4,7 +4,7 @@ import { type FileHandle, open } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { ExampleError, rawImage } from "../image.js";
 import { splitOrder } from "./layout.js";
-import { licenceFilesIn, naturalOrder, requirePath } from "./paths.js";
+import { entriesIfReadable, licenceFilesIn, naturalOrder, requirePath } from "./paths.js";
 import { bySplit } from "./shard-names.js";
 import { walkTarFile } from "./tar-walk.js";
 import { checkIndex, type ImageSet, type ImageSource, type SourceKind } from "./types.js";
@@ -90,7 +90,7 @@ const holds = (folder: string): boolean =>
 
 function folderOf(path: string): string | undefined {
   if (holds(path)) return path;
-  const inner = readdirSync(path).find((name) => innerFolder.test(name));
+  const inner = entriesIfReadable(path).find(({ name }) => innerFolder.test(name))?.name;
   return inner !== undefined && holds(join(path, inner)) ? join(path, inner) : undefined;
 }
 

@@ -1,4 +1,5 @@
 /** Source specs that say more than a place: some of the classes, a part of the examples, several sources joined by " + ". */
+import { existsSync } from "node:fs";
 import { basename } from "node:path";
 import { concat, subsetOfClasses, take } from "./combine.js";
 import { withLabelNoise } from "./label-noise.js";
@@ -103,8 +104,34 @@ export async function applySelection(source: ImageSource, selection: Selection):
   return draw(chosen, Number(selection.take), Number(selection.seed ?? 0));
 }
 
-/** The specs joined in one by " + "; one element when there is nothing to join. */
-export const splitSpecs = (spec: string): string[] => spec.split(" + ").map((part) => part.trim());
+/** The path of a spec, without its kind and options. */
+function pathOf(spec: string): string {
+  if (existsSync(spec)) return spec;
+  const rest = spec.replace(/^[a-z][a-z-]+:/, "");
+  const at = rest.lastIndexOf("?");
+  return at < 0 ? rest : rest.slice(0, at);
+}
+
+/**
+ * The specs joined in one by " + "; one element when there is nothing to join. A path that is there and holds " + " itself, as
+ * `cats + dogs/`, is one spec.
+ */
+export function splitSpecs(spec: string): string[] {
+  const pieces = spec.split(" + ");
+  const specs: string[] = [];
+  for (let from = 0; from < pieces.length; ) {
+    // The longest row of pieces that is a path. Options end a spec, so they stand in the last piece.
+    let to = pieces.length;
+    for (; to > from + 1; to--) {
+      const inner = pieces.slice(from, to - 1);
+      if (inner.some((piece) => piece.includes("?"))) continue;
+      if (existsSync(pathOf(pieces.slice(from, to).join(" + ").trim()))) break;
+    }
+    specs.push(pieces.slice(from, to).join(" + ").trim());
+    from = to;
+  }
+  return specs;
+}
 
 /**
  * Joined sources keep their classes apart: a 3 of one set and a 3 of another are two classes. Where names repeat, the

@@ -80,10 +80,10 @@ export async function describeSource(
   const splits: SplitDescription[] = [];
   for (const name of names) {
     const source = await open(name);
-    append(
-      problems,
-      (source.notes ?? []).map((text) => ({ level: "warning" as const, text })),
-    );
+    // Splits of one set may tell the same.
+    for (const text of source.notes ?? []) {
+      if (!problems.some((problem) => problem.text === text)) problems.push({ level: "warning", text });
+    }
     try {
       const onExample =
         sample < source.length

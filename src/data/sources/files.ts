@@ -2,6 +2,7 @@
 import { statSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { extname, join } from "node:path";
+import { append } from "../../text/arrays.js";
 import { ExampleError } from "../image.js";
 import { listFiles, requirePath } from "./paths.js";
 import { checkIndex, type ImageSource } from "./types.js";
@@ -23,6 +24,7 @@ export interface NamedImage {
  */
 export async function imageFiles(places: readonly (string | NamedImage)[]): Promise<ImageSource> {
   const images: (string | NamedImage)[] = [];
+  const notes: string[] = [];
   for (const place of places) {
     if (typeof place !== "string") {
       images.push(place);
@@ -33,7 +35,8 @@ export async function imageFiles(places: readonly (string | NamedImage)[]): Prom
       images.push(place);
       continue;
     }
-    const { files } = await listFiles(place);
+    const { files, unreadable } = await listFiles(place);
+    append(notes, unreadable);
     for (const file of files) {
       if (imageExtensions.includes(extname(file).toLowerCase())) images.push(join(place, file));
     }
@@ -49,6 +52,7 @@ export async function imageFiles(places: readonly (string | NamedImage)[]): Prom
     ...source,
     split: "",
     classNames: [],
+    ...(notes.length > 0 && { notes }),
     labels: new Int32Array(images.length),
     idOf: (index) => idOf(images[index]!),
     get: async (index) => {

@@ -17,7 +17,7 @@ export const folderKind: SourceKind = {
 async function readFolder(root: string, spec: string, unlabelled: boolean): Promise<ImageSet> {
   requirePath(root);
   if (!statSync(root).isDirectory()) throw new Error(`"${root}" is a file; an image folder was expected.`);
-  const { files, problems } = await listFiles(root);
+  const { files, problems, unreadable } = await listFiles(root);
   const layout = layOut(root, files, unlabelled);
   return {
     splits: [...layout.splits.keys()],
@@ -32,6 +32,7 @@ async function readFolder(root: string, spec: string, unlabelled: boolean): Prom
         split,
         labels,
         classNames: layout.classNames,
+        ...(unreadable.length > 0 && { notes: unreadable }),
         recipe: { kind: "open", spec, split, ...(unlabelled && { unlabelled }) },
         idOf: (index) => join(root, names[index]!),
         get: async (index) => {

@@ -7,7 +7,7 @@ import { constants, gunzip, gunzipSync, type ZlibOptions } from "node:zlib";
 import { rawImage } from "../image.js";
 import { classNamesBeside } from "./class-names.js";
 import { splitOrder } from "./layout.js";
-import { licenceFilesIn, requirePath } from "./paths.js";
+import { entriesIfReadable, licenceFilesIn, requirePath } from "./paths.js";
 import { checkIndex, type ImageSet, type SourceKind } from "./types.js";
 
 /** `train-images-idx3-ubyte.gz`, `t10k-images.idx3-ubyte`, and the four-dimensional form with channels. */
@@ -18,7 +18,7 @@ export const idxKind: SourceKind = {
   options: ["classes"],
   recognises: (path) =>
     statSync(path).isDirectory()
-      ? readdirSync(path).some((name) => imagesName.test(name))
+      ? entriesIfReadable(path).some(({ name }) => imagesName.test(name))
       : imagesName.test(basename(path)),
   read: async ({ path, spec, options }) => {
     requirePath(path);

@@ -1,12 +1,12 @@
 /** Parquet files in the layout of Hugging Face's image datasets: `image: {bytes, path}` and `label: int64`, in shards. */
-import { readdirSync, statSync } from "node:fs";
+import { statSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { ExampleError } from "../image.js";
 import { mergeLabels, startsOf } from "./class-labels.js";
 import { classNamesBeside } from "./class-names.js";
 import { splitOrder } from "./layout.js";
 import { type ColumnChoice, type ImageCell, openShard, type Shard } from "./parquet-shard.js";
-import { licenceFilesIn, listFiles, requirePath } from "./paths.js";
+import { entriesIfReadable, licenceFilesIn, listFiles, requirePath } from "./paths.js";
 import { checkIndex, type ImageSet, type ImageSource, type SourceKind } from "./types.js";
 
 /** How many bytes of image columns a source keeps in memory, in whole row groups, the least recently used given up first. */
@@ -51,7 +51,7 @@ async function readParquet(
 
 /** Whether a folder has Parquet files in it or one or two levels below, as downloaded data sets do (`data/`, `default/train/`). */
 function holdsParquet(folder: string, depth = 0): boolean {
-  const entries = readdirSync(folder, { withFileTypes: true });
+  const entries = entriesIfReadable(folder);
   if (entries.some((entry) => /\.parquet$/i.test(entry.name))) return true;
   // A data set has a handful of such folders; a folder of classes can have thousands and is not searched.
   const folders = entries.filter((entry) => entry.isDirectory());

@@ -1,8 +1,9 @@
 /** Paths of sources: clear errors for wrong ones, a listing of files, and the order in which class names are sorted. */
 
-import { existsSync, readdirSync } from "node:fs";
+import { type Dirent, existsSync, readdirSync } from "node:fs";
 import { readdir, realpath, stat } from "node:fs/promises";
 import { basename, dirname, join, resolve } from "node:path";
+import { append } from "../../text/arrays.js";
 import { didYouMean } from "../../text/nearest.js";
 
 /** Throws if nothing is at `path`, naming the nearest existing folder and the entry in it that was perhaps meant. */
@@ -31,14 +32,25 @@ interface Link {
   readonly depth: number;
 }
 
+export interface FileList {
+  readonly files: string[];
+  readonly problems: readonly string[];
+  /** Those of the problems for which images are missing. */
+  readonly unreadable: readonly string[];
+}
+
 /**
  * Lists the files under a folder as paths relative to it with "/" between the parts, sorted; hidden ones are left out. Links are
  * followed after all that lies there itself, and every file and folder counts once: a link to one that was listed already (a loop,
- * a second name) is left out and told among the problems.
+ * a second name) is left out and told among the problems. So are folders that cannot be read, which `unreadable` tells alone: images
+ * are missing then.
+ *
+ * @throws where the folder itself cannot be read.
  */
-export async function listFiles(root: string): Promise<{ files: string[]; problems: string[] }> {
+export async function listFiles(root: string): Promise<FileList> {
   const files: string[] = [];
   const problems: string[] = [];
+  const unreadable: string[] = [];
   const repeated: string[] = [];
   /** Real paths of what was listed. */
   const seen = new Set<string>();
@@ -53,8 +65,19 @@ export async function listFiles(root: string): Promise<{ files: string[]; proble
       else await walk(path, real, depth + 1);
     }
   };
+  const entriesOf = async (relative: string, real: string): Promise<readonly Dirent[]> => {
+    try {
+      return await readdir(real, { withFileTypes: true });
+    } catch (error) {
+      const { code, message } = error as NodeJS.ErrnoException;
+      const reason = code === "EACCES" ? "this user may not read it" : message;
+      if (relative === "") throw new Error(`the folder "${root}" cannot be read: ${reason}`, { cause: error });
+      unreadable.push(`the folder ${join(root, relative)} cannot be read (${reason}); what is in it was left out`);
+      return [];
+    }
+  };
   const walk = async (relative: string, real: string, depth: number): Promise<void> => {
-    for (const entry of await readdir(real, { withFileTypes: true })) {
+    for (const entry of await entriesOf(relative, real)) {
       if (entry.name.startsWith(".")) continue;
       const path = relative === "" ? entry.name : `${relative}/${entry.name}`;
       if (entry.isSymbolicLink()) links.push({ path, depth });
@@ -75,16 +98,27 @@ export async function listFiles(root: string): Promise<{ files: string[]; proble
         problems.push(`${path} is a link to nowhere`);
         continue;
       }
-      const target = await stat(real);
-      if (target.isFile() || target.isDirectory()) await add(path, real, target.isFile(), depth);
+      const target = await stat(real).catch(() => undefined);
+      if (!target) problems.push(`${path} is a link to what cannot be read`);
+      else if (target.isFile() || target.isDirectory()) await add(path, real, target.isFile(), depth);
     }
   }
   if (repeated.length > 0) {
     const count = repeated.length === 1 ? "1 link leads" : `${repeated.length} links lead`;
     problems.push(`${count} to what is listed already and was left out, such as ${repeated[0]}`);
   }
+  append(problems, unreadable);
   files.sort(naturalOrder);
-  return { files, problems };
+  return { files, problems, unreadable };
+}
+
+/** What is in a folder; nothing where it cannot be read: to recognise what a folder is, before it is read for good. */
+export function entriesIfReadable(folder: string): readonly Dirent[] {
+  try {
+    return readdirSync(folder, { withFileTypes: true });
+  } catch {
+    return [];
+  }
 }
 
 /** Licence and readme files directly in a folder. */

@@ -5,12 +5,14 @@
  * Both are one line with the sha256 (hexadecimal) of the rest, then JSON. An index holds for a file of the same size and the
  * same time of change or ETag (a sidecar: of the same size), and for the same options of its source.
  */
+
 import { createHash } from "node:crypto";
-import { mkdir, readFile } from "node:fs/promises";
+import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import * as z from "zod";
 import { writeFileAtomically } from "../../files/atomic.js";
 import { cacheFolder } from "../../files/cache.js";
+import { makeFolder } from "../../files/folder.js";
 
 const whole = z.number().int().min(0);
 
@@ -93,7 +95,7 @@ export async function indexOf(
   const given = beside === undefined ? undefined : decodeIndex(beside, file, "sidecar");
   const index = given ?? (await make());
   try {
-    await mkdir(folder, { recursive: true });
+    makeFolder(folder);
     await writeFileAtomically(path, [new TextEncoder().encode(encodeIndex(file, index))]);
   } catch {
     // A cache that cannot be written costs time with every start, no more.

@@ -5,7 +5,7 @@ import * as z from "zod";
 import { mergeLabels } from "./class-labels.js";
 import { classNamesBeside } from "./class-names.js";
 import { splitOrder } from "./layout.js";
-import { licenceFilesIn, naturalOrder, requirePath } from "./paths.js";
+import { entriesIfReadable, licenceFilesIn, naturalOrder, requirePath } from "./paths.js";
 import { parseExample } from "./protobuf.js";
 import { bySplit, expandBraces, usualSplit } from "./shard-names.js";
 import { openSharded } from "./sharded.js";
@@ -21,7 +21,7 @@ export const tfrecordKind: SourceKind = {
   options: ["image", "label", "classes", "shuffleShards"],
   recognises: (path) =>
     statSync(path).isDirectory()
-      ? readdirSync(path).some((name) => recordName.test(name))
+      ? entriesIfReadable(path).some(({ name }) => recordName.test(name))
       : recordName.test(basename(path)),
   read: async ({ path, spec, options }) => readTfrecord(path, spec, options),
 };

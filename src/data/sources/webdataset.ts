@@ -4,7 +4,7 @@ import { basename, dirname, join } from "node:path";
 import { mergeLabels } from "./class-labels.js";
 import { classNamesBeside } from "./class-names.js";
 import { splitOrder } from "./layout.js";
-import { licenceFilesIn, naturalOrder, requirePath } from "./paths.js";
+import { entriesIfReadable, licenceFilesIn, naturalOrder, requirePath } from "./paths.js";
 import { isRemote, type Patience } from "./remote.js";
 import { bySplit, expandBraces, usualSplit } from "./shard-names.js";
 import { openSharded } from "./sharded.js";
@@ -17,7 +17,8 @@ const shardName = /\d+\.tar$/i;
 export const webdatasetKind: SourceKind = {
   summary: "WebDataset shards, name-{000000..000012}.tar or a folder of them, local or http(s)",
   options: ["label", "classes", "shuffleShards", "download", "timeout"],
-  recognises: (path) => statSync(path).isDirectory() && readdirSync(path).some((name) => shardName.test(name)),
+  recognises: (path) =>
+    statSync(path).isDirectory() && entriesIfReadable(path).some(({ name }) => shardName.test(name)),
   read: async ({ path, spec, options }) => readWebDataset(path, spec, options),
 };
 

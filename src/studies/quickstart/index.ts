@@ -1,7 +1,8 @@
 // The main job in seconds: play the few-shot game with the backbone that comes with the package, on classes that are named
 // from five pictures of each, and write a report. Asked to, it trains a small network first and plays with that.
-import { mkdir } from "node:fs/promises";
+
 import { join } from "node:path";
+import { makeFolder } from "../../files/folder.js";
 import type { Override, TrainResult } from "../../train/index.js";
 import { openBackbone } from "../../transfer/index.js";
 import { defaultBackbone, writeFileAtomically } from "../../weights/index.js";
@@ -76,7 +77,7 @@ export async function quickstart(options: QuickstartOptions): Promise<Quickstart
     }
     const seconds = elapsed();
     const page = await quickstartReport({ played, backbone, training, seconds });
-    await mkdir(output, { recursive: true });
+    makeFolder(output);
     await writeFileAtomically(report, [new TextEncoder().encode(page)]);
     return { sets: played.map(summaryOf), backbone: spec, trained, report, seconds, interrupted: false };
   } finally {

@@ -1,7 +1,9 @@
 /** Divides a source for fine-tuning: what is trained on and what is judged on, as specs that a recipe can name. */
-import { mkdir } from "node:fs/promises";
+
 import { join } from "node:path";
 import { type ImageSource, openSource, parseSpec, permutation } from "../../data/index.js";
+import { splitSpecs } from "../../data/sources/compose.js";
+import { makeFolder } from "../../files/folder.js";
 import { writeFileAtomically } from "../../weights/index.js";
 import { TransferError } from "../method.js";
 import { typicalImageSize } from "./backbone.js";
@@ -49,7 +51,7 @@ export async function divideSource(options: DivideOptions): Promise<DividedSourc
     if (shots !== undefined) kept = shotsOf(whole, kept, shots, seed);
     const data = { examples: kept.length, imageSize: await typicalImageSize(whole) };
     if (kept.length === whole.length) return { train: { source }, evaluation: given, heldOut: 0, data };
-    if (/ \+ /.test(source))
+    if (splitSpecs(source).length > 1)
       throw new TransferError(
         `"${source}" is several sources; give a test set with --test, and take=n&balanced=true after each, in place of images drawn from all`,
       );
@@ -120,7 +122,7 @@ function shotsOf(source: ImageSource, indices: readonly number[], shots: number,
 async function writeIds(path: string, source: ImageSource, indices: Iterable<number>): Promise<void> {
   const ids: string[] = [];
   for (const index of indices) ids.push(source.idOf?.(index) ?? (await source.get(index)).id);
-  await mkdir(join(path, ".."), { recursive: true });
+  makeFolder(join(path, ".."));
   await writeFileAtomically(path, [Buffer.from(`${ids.join("\n")}\n`)]);
 }
 

@@ -1,0 +1,60 @@
+/** Makes folders, and says what stands in the way where that fails. */
+import { accessSync, constants, mkdirSync, statSync } from "node:fs";
+import { dirname, resolve } from "node:path";
+
+/**
+ * Makes a folder and those above it that are missing; one that is there stays as it is.
+ *
+ * @throws naming the folder above that is on a read-only disk, may not be written to, or is a file. Node itself reports ENOENT for
+ *   a read-only disk, as if something was missing.
+ */
+export function makeFolder(folder: string): void {
+  try {
+    mkdirSync(folder, { recursive: true });
+  } catch (error) {
+    const { code, message } = error as NodeJS.ErrnoException;
+    throw Object.assign(
+      new Error(`cannot make the folder ${folder}: ${obstacle(folder, code) ?? message}`, { cause: error }),
+      {
+        code,
+      },
+    );
+  }
+}
+
+/** What stands in the way of a folder: something about the nearest path above it that is there. */
+function obstacle(folder: string, code: string | undefined): string | undefined {
+  let above = resolve(folder);
+  // A path below a file is no missing entry but an error.
+  const look = () => tried(() => statSync(above, { throwIfNoEntry: false }));
+  let found = look();
+  while (!found && dirname(above) !== above) {
+    above = dirname(above);
+    found = look();
+  }
+  if (!found) return undefined;
+  if (!found.isDirectory()) return `${above} is a file; choose another folder`;
+  if (codeOf(() => accessSync(above, constants.W_OK)) === "EROFS") {
+    return `${above} is on a read-only disk; choose a folder on another`;
+  }
+  if (code === "EACCES" || code === "EPERM")
+    return `this user may not write to ${above}; choose another folder, or change its permissions`;
+  return undefined;
+}
+
+const tried = <T>(read: () => T): T | undefined => {
+  try {
+    return read();
+  } catch {
+    return undefined;
+  }
+};
+
+function codeOf(action: () => void): string | undefined {
+  try {
+    action();
+    return undefined;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code;
+  }
+}

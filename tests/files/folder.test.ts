@@ -1,0 +1,55 @@
+/** Folders that cannot be made say what stands in the way. */
+import { execFileSync } from "node:child_process";
+import { chmodSync, existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, expect, test } from "vitest";
+import { makeFolder } from "../../src/files/folder.js";
+import { unprivileged } from "../support/unprivileged.js";
+
+const root = mkdtempSync(join(tmpdir(), "fovea-folder-"));
+chmodSync(root, 0o755);
+afterAll(() => rmSync(root, { recursive: true }));
+
+test("a folder and those above it are made, and one that is there stays", () => {
+  makeFolder(join(root, "a/b"));
+  writeFileSync(join(root, "a/b/c"), "");
+  makeFolder(join(root, "a/b"));
+  expect(existsSync(join(root, "a/b/c"))).toBe(true);
+});
+
+test("a file in the way is named", () => {
+  writeFileSync(join(root, "file"), "");
+  for (const below of ["file", "file/x/y"]) {
+    expect(() => makeFolder(join(root, below))).toThrow(
+      `cannot make the folder ${join(root, below)}: ${join(root, "file")} is a file; choose another folder`,
+    );
+  }
+});
+
+test("a folder that may not be written to is named", async () => {
+  mkdirSync(join(root, "theirs"), { mode: 0o555 });
+  chmodSync(join(root, "theirs"), 0o555);
+  await unprivileged(async () => {
+    expect(() => makeFolder(join(root, "theirs/x/y"))).toThrow(
+      `cannot make the folder ${join(root, "theirs/x/y")}: this user may not write to ${join(root, "theirs")}; choose`,
+    );
+  });
+});
+
+test("a read-only disk is said to be one", ({ skip }) => {
+  const mounted = join(root, "disk");
+  mkdirSync(mounted);
+  try {
+    execFileSync("mount", ["-t", "tmpfs", "-o", "ro", "tmpfs", mounted], { stdio: "pipe" });
+  } catch (error) {
+    skip(`mounting a file system needs root: ${String((error as { stderr?: Buffer }).stderr ?? error).trim()}`);
+  }
+  try {
+    expect(() => makeFolder(join(mounted, "runs/one"))).toThrow(
+      `cannot make the folder ${join(mounted, "runs/one")}: ${mounted} is on a read-only disk; choose a folder on another`,
+    );
+  } finally {
+    execFileSync("umount", [mounted]);
+  }
+});
