@@ -20,22 +20,35 @@ sharp.cache(false);
 /** The largest image that `decodeResize` opens, in pixels: 20,000 x 20,000. It shrinks while reading, so memory stays small. */
 export const maxPixels = 20_000 * 20_000;
 
+/**
+ * The most memory that one image may take while it is decoded, in bytes. Formats that are read line by line shrink while reading;
+ * interlaced and turned images, and all but PNG and JPEG, are held whole, 16-bit ones with two bytes a channel.
+ */
+export const maxHeldBytes = 2 ** 30;
+/** Images of fewer pixels are opened without a look at their header: even of four 16-bit channels they take half of that. */
+const alwaysDecoded = 2 ** 26;
+/** The largest image that is decoded whole, in pixels: sharp's own limit. */
+const maxWholePixels = 0x3fff ** 2;
+
 /** How `decodeResize` fits an image into the size asked for: cover it and cut the middle out, or stretch it. */
 export type Fit = "cover" | "fill";
 
 /**
  * Decodes an image file to upright pixels with 3 channels (RGB) or 1 (grey), 8 bits each.
  *
- * Grey, palette, CMYK and 16-bit images are converted to 8-bit sRGB; transparent pixels are laid on white; the EXIF
- * orientation is applied; of an animation the first frame is taken. Grey is the BT.601 luminance of the RGB pixels.
+ * JPEG, PNG, WebP, GIF, TIFF and AVIF are read, whatever the file is called. Grey, palette, CMYK and 16-bit images become 8-bit
+ * RGB; transparent pixels are laid on white; the EXIF orientation is applied; of an animation the first frame is taken. Grey is the
+ * BT.601 luminance of the RGB pixels. Embedded colour profiles of RGB and grey images are ignored, as Pillow and TensorFlow
+ * ignore them, with which published networks were trained and measured.
  * A truncated or damaged file is an error (sharp's `failOn: "error"`); mere warnings, such as odd metadata, are not.
  * Raw images only have their channels changed; `channels` 0 leaves a raw image's channels as they are.
  *
- * @throws ExampleError naming `id` if the bytes are not an image, are truncated, or hold more than 268 million pixels.
+ * @throws ExampleError naming `id` if the bytes are not such an image, are truncated, hold more than 268 million pixels, or would
+ *   take more than {@link maxHeldBytes} of memory.
  */
 export async function decodeImage(image: AnyImage, id: string, channels: 0 | 1 | 3 = 3): Promise<PixelImage> {
   if (image.kind !== "encoded") return withChannels(image, channels);
-  return withChannels(await readPixels(id, image, true, (pipeline) => pipeline), channels);
+  return withChannels(await readPixels(id, image, maxWholePixels, (pipeline) => pipeline), channels);
 }
 
 /**
@@ -71,6 +84,7 @@ export async function imageHeader(
   if (image.kind !== "encoded")
     return { height: image.height, width: image.width, channels: image.channels, format: "raw" };
   try {
+    requireKnownFormat(id, image.bytes);
     const { height, width, channels, format } = await sharp(image.bytes, { limitInputPixels: false }).metadata();
     return { height, width, channels, format };
   } catch (error) {
@@ -84,27 +98,84 @@ export async function imageHeader(
  * @throws ExampleError as {@link decodeImage} does.
  */
 export function decodeWithAlpha(image: EncodedImage, id: string): Promise<RawImage> {
-  return readPixels(id, image, true, (pipeline) => pipeline.ensureAlpha(), false);
+  return readPixels(id, image, maxWholePixels, (pipeline) => pipeline.ensureAlpha(), false);
 }
 
+/** The formats that are read, by how their files begin; libvips would also draw SVG, which is a program of its own. */
+const signatures: readonly RegExp[] = [
+  /^\xff\xd8\xff/, // JPEG
+  /^\x89PNG\r\n/,
+  /^GIF8[79]a/,
+  /^RIFF[\s\S]{4}WEBP/,
+  /^(II[*+]\0|MM\0[*+])/, // TIFF and BigTIFF
+  /^[\s\S]{4}ftyp/, // AVIF, in HEIF's container
+];
+
+/** Throws ExampleError for bytes that do not begin as a format that is read. */
+function requireKnownFormat(id: string, bytes: Uint8Array): void {
+  if (bytes.length === 0) throw new ExampleError(id, "the file is empty");
+  const start = Buffer.from(bytes.buffer, bytes.byteOffset, Math.min(bytes.length, 16)).toString("latin1");
+  if (!signatures.some((signature) => signature.test(start))) throw notRead(id, bytes);
+}
+
+const notRead = (id: string, bytes: Uint8Array, cause?: unknown): ExampleError =>
+  new ExampleError(
+    id,
+    `not an image this program can read (${bytes.length} bytes); JPEG, PNG, WebP, GIF, TIFF and AVIF are`,
+    cause,
+  );
+
+/** Reads pixels; `most` is the largest image there may be, in pixels: `maxWholePixels` where all of them come out. */
 async function readPixels(
   id: string,
   image: EncodedImage,
-  limitInputPixels: number | true,
+  most: number,
   change: (pipeline: Sharp) => Sharp,
   onWhite = true,
 ): Promise<RawImage> {
-  try {
-    const read = sharp(image.bytes, { failOn: "error", autoOrient: true, limitInputPixels });
+  requireKnownFormat(id, image.bytes);
+  const decode = async (limitInputPixels: number): Promise<RawImage> => {
+    const read = sharp(image.bytes, { failOn: "error", autoOrient: true, limitInputPixels, ignoreIcc: true });
     const opened = onWhite ? read.flatten({ background: "#ffffff" }) : read;
     const { data, info } = await change(opened)
       .toColourspace("srgb")
       .raw({ depth: "uchar" })
       .toBuffer({ resolveWithObject: true });
     return rawImage(new Uint8Array(data.buffer, data.byteOffset, data.length), info.height, info.width, info.channels);
+  };
+  try {
+    return await decode(Math.min(most, alwaysDecoded));
+  } catch (error) {
+    if (!isPixelLimit(error) || most <= alwaysDecoded) throw decodeError(id, image, error);
+  }
+  await requireHeldBytes(id, image, most === maxWholePixels);
+  try {
+    return await decode(most);
   } catch (error) {
     throw decodeError(id, image, error);
   }
+}
+
+const isPixelLimit = (error: unknown): boolean => error instanceof Error && /pixel limit/i.test(error.message);
+
+/** Throws ExampleError where decoding an image would take more than `maxHeldBytes`; `whole` is whether all its pixels come out. */
+async function requireHeldBytes(id: string, image: EncodedImage, whole: boolean): Promise<void> {
+  const found = await sharp(image.bytes, { limitInputPixels: false }).metadata();
+  const { width, height, channels, depth, format, isProgressive = false, orientation = 1 } = found;
+  const streams = (format === "png" || format === "jpeg") && !isProgressive && orientation === 1;
+  const bytesOfChannel = depth === "uchar" ? 1 : depth === "ushort" || depth === "short" ? 2 : 4;
+  const held = width * height * ((streams ? 0 : channels * bytesOfChannel) + (whole ? 3 : 0));
+  if (held <= maxHeldBytes) return;
+  const why = streams
+    ? ""
+    : `, ${isProgressive ? "interlaced" : orientation === 1 ? format.toUpperCase() : "turned"} and so held whole`;
+  const advice = whole
+    ? "use decode_resize(size), or shrink the file"
+    : "shrink the file, or save it without interlacing as PNG or JPEG";
+  throw new ExampleError(
+    id,
+    `the image has too many pixels: ${width} x ${height}${why}, would take ${(held / 1e9).toFixed(1)} GB; ${advice}`,
+  );
 }
 
 /**
@@ -112,11 +183,9 @@ async function readPixels(
  * buffer that libvips shares between threads, so a neighbour's may stand there or none: they are shown, but decide nothing.
  */
 function decodeError(id: string, { bytes }: EncodedImage, error: unknown): ExampleError {
-  if (bytes.length === 0) return new ExampleError(id, "the file is empty", error);
+  if (error instanceof ExampleError) return error;
   const text = (error instanceof Error ? error.message : String(error)).split("\n")[0]!.trim();
-  if (/unsupported image format/i.test(text)) {
-    return new ExampleError(id, `not an image this program can read (${bytes.length} bytes)`, error);
-  }
+  if (/unsupported image format/i.test(text)) return notRead(id, bytes, error);
   if (/pixel limit/i.test(text)) {
     const advice = "use decode_resize(size), or shrink the file";
     return new ExampleError(id, `the image has too many pixels to decode whole; ${advice}`, error);

@@ -1,6 +1,8 @@
+import { deflateSync, inflateSync } from "node:zlib";
 import sharp from "sharp";
 import { expect, test } from "vitest";
 import { decodeImage, decodeResize, ExampleError, imageHeader, type PixelImage } from "../../src/data/index.js";
+import { crc32 } from "../../src/weights/crc32.js";
 import { detailedJpeg, halves } from "./support.js";
 
 const red = [200, 50, 10];
@@ -169,4 +171,71 @@ test("decodeResize covers and cuts the middle out, or stretches", async () => {
     [0, 255, 0],
   ]);
   expect(ends(await decodeResize(raw, "bands", 5, 10, "fill"))).toEqual([red, blue]);
+});
+
+/** A PNG file of these header fields, with the given content of its one IDAT chunk. */
+function pngOf(width: number, height: number, depth: number, interlaced: boolean, data: Uint8Array): Uint8Array {
+  const chunk = (name: string, content: Uint8Array): Buffer => {
+    const body = Buffer.concat([Buffer.from(name, "latin1"), content]);
+    const ends = Buffer.alloc(8);
+    ends.writeUInt32BE(content.length, 0);
+    ends.writeUInt32BE(crc32(body), 4);
+    return Buffer.concat([ends.subarray(0, 4), body, ends.subarray(4)]);
+  };
+  const header = Buffer.alloc(13);
+  header.writeUInt32BE(width, 0);
+  header.writeUInt32BE(height, 4);
+  header.set([depth, 2, 0, 0, interlaced ? 1 : 0], 8);
+  const signature = Buffer.from("\x89PNG\r\n\x1a\n", "latin1");
+  return Buffer.concat([signature, chunk("IHDR", header), chunk("IDAT", data), chunk("IEND", new Uint8Array(0))]);
+}
+
+test.each([
+  ["interlaced, 16 bits", 20_000, 16, true, /20000 x 20000, interlaced and so held whole, would take 2\.4 GB/],
+  ["interlaced, 8 bits", 20_000, 8, true, /would take 1\.2 GB; shrink the file, or save it without interlacing/],
+])("a giant that is held whole is refused by its header: %s", async (_, side, depth, interlaced, message) => {
+  const bytes = pngOf(side, side, depth, interlaced, deflateSync(new Uint8Array(100)));
+  await expect(decodeResize({ kind: "encoded", bytes }, "giant", 8, 8)).rejects.toThrow(message);
+  // one that is read line by line is not: its lines are missing here
+  const plain = pngOf(side, side, depth, false, deflateSync(new Uint8Array(100)));
+  await expect(decodeResize({ kind: "encoded", bytes: plain }, "giant", 8, 8)).rejects.toThrow(/truncated or damaged/);
+});
+
+test("a 16-bit interlaced image of 150 million pixels is too large to come out whole, and can be decoded small", async () => {
+  const bytes = pngOf(15_000, 10_000, 16, true, deflateSync(new Uint8Array(100)));
+  await expect(decodeBytes(bytes)).rejects.toThrow(/would take 1\.4 GB; use decode_resize/);
+  await expect(decodeResize({ kind: "encoded", bytes }, "large", 8, 8)).rejects.toThrow(/truncated or damaged/);
+});
+
+test.each(["picture.svg", "picture.png"])("SVG is refused, also when it is called %s", async (id) => {
+  const svg = '<svg xmlns="http://www.w3.org/2000/svg" width="9" height="9"><rect width="9" height="9"/></svg>';
+  for (const text of [svg, `<?xml version="1.0"?>\n${svg}`]) {
+    const image = { kind: "encoded", bytes: Buffer.from(text) } as const;
+    const message = /not an image this program can read \(\d+ bytes\); JPEG, PNG, WebP, GIF, TIFF and AVIF are/;
+    await expect(decodeImage(image, id)).rejects.toThrow(message);
+    await expect(decodeResize(image, id, 4, 4)).rejects.toThrow(message);
+    await expect(imageHeader(image, id)).rejects.toThrow(message);
+  }
+});
+
+test("AVIF is read", async () => {
+  near(
+    [...(await decodeBytes(await halves(16, 16, red, red).avif({ lossless: true }).toBuffer())).data.subarray(0, 3)],
+    red,
+    3,
+  );
+});
+
+test("colour profiles are ignored, as Pillow and TensorFlow ignore them", async () => {
+  const bytes = await sharp({ create: { width: 2, height: 1, channels: 3, background: "#c83c14" } })
+    .png({ adaptiveFiltering: false })
+    .withIccProfile("p3")
+    .toBuffer();
+  expect((await sharp(bytes).metadata()).icc).toBeDefined();
+  // the numbers as they stand in the file: a filter byte (0, none), then the pixels
+  const at = bytes.indexOf("IDAT");
+  const stored = inflateSync(bytes.subarray(at + 4, at + 4 + bytes.readUInt32BE(at - 4)));
+  expect(stored[0]).toBe(0);
+  expect([...stored.subarray(1, 4)]).not.toEqual([0xc8, 0x3c, 0x14]);
+  expect([...(await decodeBytes(bytes)).data]).toEqual([...stored.subarray(1)]);
 });
