@@ -1,12 +1,13 @@
 /** Damaged files for every reader of examples, and the reading of them: for the test that reads some and the bench that reads many. */
-import { mkdirSync, writeFileSync } from "node:fs";
+import { mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { gzipSync } from "node:zlib";
 import { ExampleError, openSource } from "../../src/data/index.js";
 import { parseMat } from "../../src/data/sources/mat.js";
 import { parseExample } from "../../src/data/sources/protobuf.js";
 import { decodeIndex, encodeIndex } from "../../src/data/sources/shard-index.js";
-import { below, boundaries, type Draw, mutated, pick } from "../support/mutations.js";
-import { cifar, example, mat, records, tar } from "./records.js";
+import { below, boundaries, type Draw, mutated, pick, random } from "../support/mutations.js";
+import { cifar, example, idx, mat, parquet, records, tar } from "./records.js";
 
 export interface DamagedReader {
   /** An undamaged file, which the reader must read. */
@@ -48,6 +49,24 @@ const matrices = [false, true].map((compressed) =>
     { compressed, little: !compressed },
   ),
 );
+const rows = [0, 1, 2].map((label) => ({ bytes: picture.subarray(label), path: `${label}.png`, label }));
+const tables = [
+  parquet(rows, { names: ["a", "b", "c"] }),
+  parquet(rows, { codec: "SNAPPY" }),
+  parquet(rows, { codec: "GZIP", compress: (page) => gzipSync(page) }),
+];
+const digits = idx(
+  [3, 4, 4],
+  Uint8Array.from({ length: 48 }, (_, i) => i),
+);
+const digitLabels = idx([3], Uint8Array.of(0, 1, 2));
+/** One of the two files of IDX, plain or compressed; a case is its name's first letter and its bytes. */
+const idxFiles: readonly (readonly [string, Uint8Array])[] = [
+  ["i", digits],
+  ["l", digitLabels],
+  ["I", gzipSync(digits)],
+  ["L", gzipSync(digitLabels)],
+];
 const index = { keys: ["a", "b"], offsets: [512, 2048], sizes: [700, 700], labels: [0, "dog"], notes: [] };
 const wholeIndex = text(encodeIndex({ bytes: 4096, tag: "t", reader: "r" }, index));
 /** Files of labels for two examples of these ids. */
@@ -75,19 +94,36 @@ function damagedHeader(draw: Draw): Uint8Array {
 
 /** The readers; `folder` is written to. Indexes are not kept, or every case would leave one. */
 export function damagedData(folder: string): Readonly<Record<string, DamagedReader>> {
-  const opening = (name: string, spec: (path: string) => string) => async (bytes: Uint8Array) => {
-    writeFileSync(join(folder, "no-cache"), "a file where a folder would have to be");
-    process.env["FOVEA_CACHE"] = join(folder, "no-cache");
-    mkdirSync(join(folder, name), { recursive: true });
-    const path = join(folder, name, "data_batch_1.bin");
-    writeFileSync(path, bytes);
-    const source = await openSource(spec(path));
+  const readSome = async (spec: string): Promise<void> => {
+    const source = await openSource(spec);
     try {
       for (let i = 0; i < Math.min(3, source.length); i++) await source.get(i);
     } finally {
       await source.close();
     }
   };
+  const opening = (name: string, spec: (path: string) => string) => async (bytes: Uint8Array) => {
+    writeFileSync(join(folder, "no-cache"), "a file where a folder would have to be");
+    process.env["FOVEA_CACHE"] = join(folder, "no-cache");
+    mkdirSync(join(folder, name), { recursive: true });
+    const path = join(folder, name, "data_batch_1.bin");
+    writeFileSync(path, bytes);
+    await readSome(spec(path));
+  };
+  const readIdx = async (bytes: Uint8Array): Promise<void> => {
+    const kind = String.fromCharCode(bytes[0] ?? 0);
+    const path = join(folder, "idx");
+    rmSync(path, { recursive: true, force: true });
+    mkdirSync(path);
+    const compressed = kind === "I" || kind === "L";
+    const file = (name: string) => join(path, `train-${name}-ubyte${compressed ? ".gz" : ""}`);
+    const given = (one: string, whole: Uint8Array) =>
+      kind.toLowerCase() === one ? bytes.subarray(1) : compressed ? gzipSync(whole) : whole;
+    writeFileSync(file("images-idx3"), given("i", digits));
+    writeFileSync(file("labels-idx1"), given("l", digitLabels));
+    await readSome(path);
+  };
+  const marked = (kind: string, bytes: Uint8Array) => Uint8Array.from([kind.charCodeAt(0), ...bytes]);
   const images = join(folder, "data_batch_2.bin");
   writeFileSync(images, batch);
   const labels = labelsOf([`${images}#0`, `${images}#1`]);
@@ -95,6 +131,7 @@ export function damagedData(folder: string): Readonly<Record<string, DamagedRead
     tfrecord: opening("tfrecord", (path) => `tfrecord:${path}`),
     webdataset: opening("webdataset", (path) => `webdataset:${path}`),
     cifar: opening("cifar", (path) => `cifar:${path}`),
+    parquet: opening("parquet", (path) => `parquet:${path}`),
     labels: opening("labels", (path) => `cifar:${images}?labels=${path}`),
   };
   return {
@@ -135,6 +172,31 @@ export function damagedData(folder: string): Readonly<Record<string, DamagedRead
         const of = { place: "p", bytes: 4096, tag: "t", reader: "r" };
         if (!decodeIndex(new TextDecoder().decode(bytes), of, "cache")) throw new Error("no index");
       },
+      refuses,
+    },
+    parquet: {
+      whole: () => pick(random(1), tables),
+      make: (draw) => mutated(pick(draw, tables), draw),
+      read: read.parquet,
+      refuses,
+    },
+    idx: {
+      whole: () => marked("I", gzipSync(digits)),
+      make: (draw) => {
+        const [kind, bytes] = pick(draw, idxFiles);
+        return marked(kind, mutated(bytes, draw));
+      },
+      read: readIdx,
+      refuses,
+    },
+    // right checksums around damaged headers
+    "idx, compressed whole": {
+      whole: () => marked("I", gzipSync(digits)),
+      make: (draw) => {
+        const [kind, bytes] = pick(draw, idxFiles.slice(0, 2));
+        return marked(kind.toUpperCase(), gzipSync(mutated(bytes, draw)));
+      },
+      read: readIdx,
       refuses,
     },
     cifar: {

@@ -1,5 +1,6 @@
 /** Archives, records, CIFAR's and MATLAB's files for tests, written out here so that the readers are not tested against themselves. */
 import { deflateSync } from "node:zlib";
+import { parquetWriteBuffer } from "hyparquet-writer";
 
 /** A feature of a tf.train.Example: bytes, one whole number, several, or floats. */
 export type FeatureValue = Uint8Array | string | number | readonly number[] | Float32Array;
@@ -151,4 +152,52 @@ export function mat(
     return Buffer.concat([u32(15), u32(deflated.length), deflated]);
   });
   return Buffer.concat([header, ...parts]);
+}
+
+/** A Parquet shard in Hugging Face's layout. */
+export function parquet(
+  rows: readonly { bytes: Uint8Array; path: string; label: number }[],
+  {
+    names,
+    rowGroupSize = 2,
+    codec = "UNCOMPRESSED",
+    labelColumn = "label",
+    compress,
+  }: {
+    names?: readonly string[];
+    rowGroupSize?: number;
+    codec?: "UNCOMPRESSED" | "SNAPPY" | "GZIP" | "BROTLI" | "ZSTD" | "LZ4_RAW";
+    labelColumn?: string;
+    /** Compresses a page, for the codecs that the writer does not bring. */
+    compress?: (page: Uint8Array) => Uint8Array;
+  } = {},
+): Uint8Array {
+  const features = { image: { _type: "Image" }, [labelColumn]: { _type: "ClassLabel", names } };
+  return new Uint8Array(
+    parquetWriteBuffer({
+      columnData: [
+        { name: "image", data: rows.map(({ bytes, path }) => ({ bytes: new Uint8Array(bytes), path })) },
+        { name: labelColumn, data: rows.map(({ label }) => BigInt(label)) },
+      ],
+      schema: [
+        { name: "schema", num_children: 2 },
+        { name: "image", num_children: 2, repetition_type: "REQUIRED" },
+        { name: "bytes", type: "BYTE_ARRAY", repetition_type: "REQUIRED" },
+        { name: "path", type: "BYTE_ARRAY", converted_type: "UTF8", repetition_type: "REQUIRED" },
+        { name: labelColumn, type: "INT64", repetition_type: "REQUIRED" },
+      ],
+      codec,
+      ...(compress && { compressors: { [codec]: compress } }),
+      rowGroupSize,
+      ...(names && { kvMetadata: [{ key: "huggingface", value: JSON.stringify({ info: { features } }) }] }),
+    }),
+  );
+}
+
+/** An IDX file. */
+export function idx(sizes: readonly number[], values: Uint8Array): Buffer {
+  const header = Buffer.alloc(4 + 4 * sizes.length);
+  header.writeUInt32BE(0x0800 + sizes.length, 0);
+  for (const [i, size] of sizes.entries()) header.writeUInt32BE(size, 4 + 4 * i);
+  return Buffer.concat([header, values]);
 }

@@ -2,12 +2,11 @@
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
-import { parquetWriteBuffer } from "hyparquet-writer";
 import sharp, { type Sharp } from "sharp";
 import { afterAll } from "vitest";
 import { type ImageSource, openSource } from "../../src/data/index.js";
 
-export { tar } from "./records.js";
+export { idx, parquet, tar } from "./records.js";
 
 /** Makes a temporary folder that is removed after the tests of the file. */
 export function temporaryFolder(): string {
@@ -75,54 +74,6 @@ async function collect(name: (split: string, label: number, i: number) => string
     for (const [i, label] of sample[split].entries()) files[name(split, label, i)] = await flat(10 * i);
   }
   return files;
-}
-
-/** A Parquet shard in Hugging Face's layout. */
-export function parquet(
-  rows: readonly { bytes: Uint8Array; path: string; label: number }[],
-  {
-    names,
-    rowGroupSize = 2,
-    codec = "UNCOMPRESSED",
-    labelColumn = "label",
-    compress,
-  }: {
-    names?: readonly string[];
-    rowGroupSize?: number;
-    codec?: "UNCOMPRESSED" | "SNAPPY" | "GZIP" | "BROTLI" | "ZSTD" | "LZ4_RAW";
-    labelColumn?: string;
-    /** Compresses a page, for the codecs that the writer does not bring. */
-    compress?: (page: Uint8Array) => Uint8Array;
-  } = {},
-): Uint8Array {
-  const features = { image: { _type: "Image" }, [labelColumn]: { _type: "ClassLabel", names } };
-  return new Uint8Array(
-    parquetWriteBuffer({
-      columnData: [
-        { name: "image", data: rows.map(({ bytes, path }) => ({ bytes: new Uint8Array(bytes), path })) },
-        { name: labelColumn, data: rows.map(({ label }) => BigInt(label)) },
-      ],
-      schema: [
-        { name: "schema", num_children: 2 },
-        { name: "image", num_children: 2, repetition_type: "REQUIRED" },
-        { name: "bytes", type: "BYTE_ARRAY", repetition_type: "REQUIRED" },
-        { name: "path", type: "BYTE_ARRAY", converted_type: "UTF8", repetition_type: "REQUIRED" },
-        { name: labelColumn, type: "INT64", repetition_type: "REQUIRED" },
-      ],
-      codec,
-      ...(compress && { compressors: { [codec]: compress } }),
-      rowGroupSize,
-      ...(names && { kvMetadata: [{ key: "huggingface", value: JSON.stringify({ info: { features } }) }] }),
-    }),
-  );
-}
-
-/** An IDX file. */
-export function idx(sizes: readonly number[], values: Uint8Array): Buffer {
-  const header = Buffer.alloc(4 + 4 * sizes.length);
-  header.writeUInt32BE(0x0800 + sizes.length, 0);
-  for (const [i, size] of sizes.entries()) header.writeUInt32BE(size, 4 + 4 * i);
-  return Buffer.concat([header, values]);
 }
 
 /** A source of raw 4x4 images whose pixels are all the example's index (and length + label above it), for loader tests. */

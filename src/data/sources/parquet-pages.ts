@@ -73,12 +73,13 @@ export async function checkColumn(path: string, file: AsyncBuffer, group: Group,
       const { compressed_page_size: size, uncompressed_page_size: becomes } = header;
       const v2 = header.data_page_header_v2;
       const count = (v2 ?? header.data_page_header ?? header.dictionary_page_header)?.num_values ?? 0;
-      const levels = (v2?.definition_levels_byte_length ?? 0) + (v2?.repetition_levels_byte_length ?? 0);
+      const lengths = [v2?.definition_levels_byte_length ?? 0, v2?.repetition_levels_byte_length ?? 0];
       const isDictionary = header.type === "DICTIONARY_PAGE";
-      total += becomes;
-      if (![size, becomes, count, levels].every((number) => Number.isInteger(number) && number >= 0)) {
+      if (![size, becomes, count, ...lengths].every((number) => Number.isInteger(number) && number >= 0)) {
         throw damaged("has a page of sizes that are none");
       }
+      total += becomes;
+      const levels = lengths.reduce((a, b) => a + b, 0);
       if (at + length + size > end || levels > Math.min(size, becomes))
         throw damaged("has a page that leads out of it");
       if (count > (isDictionary ? becomes : rows)) throw damaged(`claims ${count} values in a page, of ${rows} rows`);

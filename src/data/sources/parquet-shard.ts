@@ -67,14 +67,14 @@ export async function openShard(path: string, choice: ColumnChoice): Promise<Sha
     const label = pick(path, "label", choice.label, columns, [...byType(features, "ClassLabel"), ...labelColumns]);
     // utf8: false, or hyparquet decodes the image bytes as text and destroys them.
     const read = (column: string, rowStart: number, rowEnd: number) =>
-      parquetReadObjects({ file, metadata, columns: [column], rowStart, rowEnd, utf8: false, compressors });
+      readable(path, file, (file) =>
+        parquetReadObjects({ file, metadata, columns: [column], rowStart, rowEnd, utf8: false, compressors }),
+      );
     const sizes = metadata.row_groups.map((group) => Number(group.num_rows));
     const groupStarts = sizes.map((_, i) => sizes.slice(0, i).reduce((a, b) => a + b, 0));
     const rows = Number(metadata.num_rows);
     for (const group of metadata.row_groups) await checkColumn(path, file, group, label);
-    const labels = (await readable(path, () => read(label, 0, rows))).map((row, i) =>
-      labelOf(path, label, i, row[label]),
-    );
+    const labels = (await read(label, 0, rows)).map((row, i) => labelOf(path, label, i, row[label]));
     const classNames = features?.[label]?.names;
     return {
       rows,
@@ -86,7 +86,7 @@ export async function openShard(path: string, choice: ColumnChoice): Promise<Sha
         const start = groupStarts[g] ?? 0;
         const group = metadata.row_groups[g];
         if (group) await checkColumn(path, file, group, image);
-        const found = await readable(path, () => read(image, start, start + (sizes[g] ?? 0)));
+        const found = await read(image, start, start + (sizes[g] ?? 0));
         return found.map((row) => cellOf(row[image]));
       },
       close: () => handle.close(),
@@ -97,11 +97,20 @@ export async function openShard(path: string, choice: ColumnChoice): Promise<Sha
   }
 }
 
-/** What `read` gives; hyparquet meets damage with any kind of error. */
-async function readable<T>(path: string, read: () => Promise<T>): Promise<T> {
+/**
+ * What `read` gives of a file. hyparquet meets damage with any kind of error, and where it fails at once it leaves other columns
+ * to fail later, unheard, which would end the process: what it asked for then never comes.
+ */
+async function readable<T>(path: string, file: AsyncBuffer, read: (file: AsyncBuffer) => Promise<T>): Promise<T> {
+  let failed = false;
+  const slice = async (start: number, end?: number): Promise<ArrayBuffer> => {
+    const bytes = await file.slice(start, end);
+    return failed ? new Promise(() => {}) : bytes;
+  };
   try {
-    return await read();
+    return await read({ byteLength: file.byteLength, slice });
   } catch (error) {
+    failed = true;
     throw new Error(`"${path}" is damaged or cut off (${error instanceof Error ? error.message : error}).`, {
       cause: error,
     });
