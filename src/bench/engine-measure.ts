@@ -1,10 +1,22 @@
 // One measurement of the engine, alone in its process so that peak memory is its own: steps of a model and the machine's
 // matrix product in turn.
-import { accumulateGradients, costOf, input, reduceMean, type Tensor } from "../graph/index.js";
+import { exportedGraph } from "../export/index.js";
+import {
+  accumulateGradients,
+  concat,
+  costOf,
+  elementCount,
+  encodeOnnx,
+  input,
+  reduceMean,
+  reshape,
+  slice,
+  type Tensor,
+} from "../graph/index.js";
 import { type ModelConfig, model as network, parseModelName } from "../models/index.js";
 import { initialValue, keyedRandom, Scope } from "../nn/index.js";
-import { globalNorm } from "../optim/index.js";
-import { compile, type ProgramSource, type Results } from "../runtime/index.js";
+import type { OptimizerConfig } from "../optim/index.js";
+import { availableThreads, compile, openSession, type ProgramSource, type Results } from "../runtime/index.js";
 import { append } from "../text/arrays.js";
 import {
   buildTraining,
@@ -14,6 +26,12 @@ import {
   softmaxCrossEntropy,
   targetsOf,
 } from "../train/index.js";
+
+/**
+ * What is measured: forward and backward pass to every gradient; a whole training step with its optimiser; the network as it is
+ * exported, to logits.
+ */
+export type EngineWork = "gradients" | "training" | "inference";
 
 export interface EngineMeasureOptions {
   /** Any name that `parseModelName` reads. */
@@ -27,9 +45,8 @@ export interface EngineMeasureOptions {
   /** Measured rounds: a step between matrix products. */
   readonly rounds: number;
   readonly threads?: number;
-  /** AdamW with clipping in the step. */
-  readonly update: boolean;
-  /** Steps in one run of the program. */
+  readonly work: EngineWork;
+  /** Training steps in one run of the program. */
   readonly stepsPerRun: number;
 }
 
@@ -38,9 +55,14 @@ export interface EngineMeasure {
   readonly matmulGflops: number;
   /** Matrix FLOPs of a step over the median time of one. */
   readonly stepGflops: number;
+  /** Threads of the step and of the products. */
+  readonly threads: number;
   /** Median over rounds of the step's rate over that of the products just before and after it. */
   readonly ratio: number;
+  /** By the median time. */
   readonly imagesPerSecond: number;
+  /** By the shortest time. */
+  readonly bestImagesPerSecond: number;
   /** Largest resident memory of this process, Node and all, before the first product was measured. */
   readonly peakBytes: number;
   readonly buildSeconds: number;
@@ -57,6 +79,16 @@ interface Built {
   feeds(): Record<string, Float32Array | Int32Array>;
 }
 
+/** Something that runs again and again. */
+interface Opened {
+  step(): Promise<unknown>;
+  readonly flops: number;
+  readonly buildSeconds: number;
+  readonly compileSeconds: number;
+  readonly nodes: number;
+  close(): Promise<void>;
+}
+
 const classes = 1000;
 
 /** The network measured; Vision Transformers with a class token, as published. */
@@ -65,7 +97,7 @@ function configOf({ model, rematerialise }: EngineMeasureOptions): ModelConfig {
   return config.family === "vit" ? { ...config, pooling: "tok" } : config;
 }
 
-/** Forward, backward and the norm of all gradients, which makes the runtime compute every one of them. */
+/** Forward and backward; one entry of every gradient is returned, which makes the runtime compute all of them whole. */
 function forwardBackward(options: EngineMeasureOptions): Built {
   const { batchSize, imageSize, microbatches, imageByImage = false } = options;
   const model = configOf(options);
@@ -80,7 +112,9 @@ function forwardBackward(options: EngineMeasureOptions): Built {
     return { loss: reduceMean(softmaxCrossEntropy(logits!, targetsOf(part["label"]!, classes))) };
   };
   const { metrics, gradients } = accumulateGradients({ image, label }, microbatches, parameters, lossOf);
-  const outputs = { loss: metrics.loss, gradientNorm: globalNorm(gradients) };
+  // The last layer's first, as the backward pass makes them: the runtime schedules in the order of what is asked for.
+  const entries = [...gradients].reverse().map((one) => slice(reshape(one, [elementCount(one.shape)]), [0], [1]));
+  const outputs = { loss: metrics.loss, entries: concat(entries, 0) };
   return {
     source: { state: parameters, functions: { step: { inputs: [image, label], outputs } } },
     initial: () => Object.fromEntries(scope.parameters.map((one) => [one.name, initialValue(one, 0)])),
@@ -89,7 +123,13 @@ function forwardBackward(options: EngineMeasureOptions): Built {
   };
 }
 
-function withUpdate(options: EngineMeasureOptions): Built {
+/** AdamW with clipping; of ResNets SGD with momentum, as BiT is trained. */
+const optimizerOf = (model: ModelConfig): OptimizerConfig =>
+  model.family === "resnet"
+    ? { name: "sgd", learningRate: 0.03, momentum: 0.9 }
+    : { name: "adamw", learningRate: 1e-3, weightDecay: 0.1, clipNorm: 1 };
+
+function wholeStep(options: EngineMeasureOptions): Built {
   const { batchSize, imageSize, microbatches, stepsPerRun } = options;
   const model = configOf(options);
   const sizes = { model, image: [imageSize, imageSize, 3] as const, batchSize, evaluationBatchSize: batchSize };
@@ -101,7 +141,7 @@ function withUpdate(options: EngineMeasureOptions): Built {
     {
       ...sizes,
       microbatches,
-      optimizer: { name: "adamw", learningRate: 1e-3, weightDecay: 0.1, clipNorm: 1 },
+      optimizer: optimizerOf(model),
       schedule: () => 1,
       stepsPerRun,
     },
@@ -131,19 +171,54 @@ function fakeBatch(batchSize: number, imageSize: number, steps: number) {
   };
 }
 
-/** Measures in this process and thread; call it in a process of its own. */
-export async function measureEngine(options: EngineMeasureOptions): Promise<EngineMeasure> {
+async function openTraining(options: EngineMeasureOptions, threads: number): Promise<Opened> {
   const started = performance.now();
-  const built = options.update ? withUpdate(options) : forwardBackward(options);
+  const built = options.work === "training" ? wholeStep(options) : forwardBackward(options);
   const traced = (performance.now() - started) / 1000;
-  const program = await compile(built.source, {
-    inThread: true,
-    ...(options.threads !== undefined && { threads: options.threads }),
-  });
+  const program = await compile(built.source, { inThread: true, threads });
   await program.writeState(built.initial());
   const feeds = built.feeds();
-  for (let i = 0; i < 2; i++) await program.step(feeds);
-  const meter = await openMatmulMeter(options.threads);
+  return {
+    step: () => program.step(feeds),
+    flops: built.flops,
+    buildSeconds: traced + program.seconds.write,
+    compileSeconds: program.seconds.compile,
+    nodes: program.nodes["step"]!,
+    close: () => program.close(),
+  };
+}
+
+/** The network as `fovea export` writes it, with drawn weights; images are [N, 3, H, W] then. */
+async function openInference(options: EngineMeasureOptions, threads: number): Promise<Opened> {
+  const { batchSize, imageSize } = options;
+  const started = performance.now();
+  const config = configOf({ ...options, rematerialise: false });
+  const scope = Scope.root();
+  const { logits } = network(scope, input("image", "float32", [1, imageSize, imageSize, 3]), config);
+  const tensors = scope.parameters.map(
+    (one) => [one.name, { shape: one.tensor.shape, data: initialValue(one, 0) }] as const,
+  );
+  const image = { height: imageSize, width: imageSize, channels: 3 };
+  const graph = await exportedGraph({ config, image, tensors: new Map(tensors), metadata: {} });
+  const built = performance.now();
+  const session = await openSession(encodeOnnx(graph), { threads });
+  const feeds = { [graph.inputs[0]!.name]: fakeBatch(batchSize, imageSize, 1).image };
+  return {
+    step: () => session.run(feeds),
+    flops: batchSize * costOf([logits!]).flops,
+    buildSeconds: (built - started) / 1000,
+    compileSeconds: (performance.now() - built) / 1000,
+    nodes: graph.nodes.length,
+    close: () => session.close(),
+  };
+}
+
+/** Measures in this process and thread; call it in a process of its own. */
+export async function measureEngine(options: EngineMeasureOptions): Promise<EngineMeasure> {
+  const { threads = availableThreads() } = options;
+  const opened = await (options.work === "inference" ? openInference : openTraining)(options, threads);
+  for (let i = 0; i < 2; i++) await opened.step();
+  const meter = await openMatmulMeter(threads);
   const products = async () => {
     const seconds: number[] = [];
     for (let i = 0; i < 5; i++) seconds.push(await meter.seconds());
@@ -156,27 +231,30 @@ export async function measureEngine(options: EngineMeasureOptions): Promise<Engi
   let peakBytes = 0;
   for (let round = 0; round < options.rounds; round++) {
     const at = performance.now();
-    await program.step(feeds);
+    await opened.step();
     const seconds = (performance.now() - at) / 1000;
     peakBytes = process.resourceUsage().maxRSS * 1024;
     const after = await products();
     stepSeconds.push(seconds);
-    ratios.push(built.flops / seconds / (meter.flops / median([...before, ...after])));
+    ratios.push(opened.flops / seconds / (meter.flops / median([...before, ...after])));
     append(all, after);
     before = after;
   }
   await meter.close();
-  await program.close();
+  await opened.close();
+  const images = options.batchSize * (options.work === "training" ? options.stepsPerRun : 1);
   const stepTime = median(stepSeconds);
   return {
+    threads,
     matmulGflops: meter.flops / median(all) / 1e9,
-    stepGflops: built.flops / stepTime / 1e9,
+    stepGflops: opened.flops / stepTime / 1e9,
     ratio: median(ratios),
-    imagesPerSecond: (options.batchSize * (options.update ? options.stepsPerRun : 1)) / stepTime,
+    imagesPerSecond: images / stepTime,
+    bestImagesPerSecond: images / stepSeconds.reduce((least, one) => Math.min(least, one)),
     peakBytes,
-    buildSeconds: traced + program.seconds.write,
-    compileSeconds: program.seconds.compile,
-    nodes: program.nodes["step"]!,
-    gflopsPerStep: built.flops / 1e9,
+    buildSeconds: opened.buildSeconds,
+    compileSeconds: opened.compileSeconds,
+    nodes: opened.nodes,
+    gflopsPerStep: opened.flops / 1e9,
   };
 }

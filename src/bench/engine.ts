@@ -10,12 +10,16 @@ export interface EngineBench {
   readonly model: string;
   readonly batchSize: number;
   readonly imageSize: number;
+  /** Of the step and of the products beside it. */
+  readonly threads: number;
   readonly matmulGflops: number;
   readonly stepGflops: number;
   /** Rate of forward and backward over the machine's matmul rate. */
   readonly ratio: number;
-  /** The same with AdamW (and clipping by global norm) in the step. */
+  /** The same of a whole training step, with AdamW and clipping by global norm; of ResNets with SGD and momentum. */
   readonly ratioWithUpdate: number;
+  /** The same of the exported network, forward only. */
+  readonly ratioInference: number;
   /** Peak resident bytes of the process that runs forward and backward. */
   readonly peakBytes: number;
   readonly peakBytesRematerialised: number;
@@ -27,7 +31,10 @@ export interface EngineBench {
   readonly timeImageByImage: number | undefined;
   readonly buildSeconds: number;
   readonly compileSeconds: number;
+  /** Of forward and backward, of the whole step, of the exported network. */
   readonly imagesPerSecond: number;
+  readonly imagesPerSecondWithUpdate: number;
+  readonly imagesPerSecondInference: number;
 }
 
 export type EngineBenchOptions = Pick<
@@ -51,13 +58,14 @@ export async function measureInProcess(options: EngineMeasureOptions): Promise<E
 
 /** Forward and backward, the same rematerialised, and the whole step with AdamW, each beside the machine's matmul rate. */
 export async function benchEngine({ onProgress, ...options }: EngineBenchOptions): Promise<EngineBench> {
-  const base = { ...options, rematerialise: false, update: false };
+  const base = { ...options, rematerialise: false, work: "gradients" as const };
   const measure = async (what: string, changes: Partial<EngineMeasureOptions>) => {
     onProgress?.(`${options.model}, batch ${options.batchSize}: ${what}`);
     return measureInProcess({ ...base, ...changes });
   };
   const plain = await measure("forward and backward", {});
-  const updated = await measure("with AdamW", { update: true });
+  const updated = await measure("with the update", { work: "training" });
+  const inference = await measure("inference", { work: "inference" });
   const rematerialised = await measure("rematerialised", { rematerialise: true, rounds: 3 });
   const { family } = parseModelName(options.model);
   const apart = family === "resnet" ? await measure("image by image", { imageByImage: true }) : undefined;
@@ -67,10 +75,12 @@ export async function benchEngine({ onProgress, ...options }: EngineBenchOptions
     model: options.model,
     batchSize: options.batchSize,
     imageSize: options.imageSize,
+    threads: plain.threads,
     matmulGflops: plain.matmulGflops,
     stepGflops: plain.stepGflops,
     ratio: plain.ratio,
     ratioWithUpdate: updated.ratio,
+    ratioInference: inference.ratio,
     peakBytes: plain.peakBytes,
     peakBytesRematerialised: rematerialised.peakBytes,
     peakBytesWithUpdate: updated.peakBytes,
@@ -80,6 +90,8 @@ export async function benchEngine({ onProgress, ...options }: EngineBenchOptions
     buildSeconds: plain.buildSeconds,
     compileSeconds: plain.compileSeconds,
     imagesPerSecond: plain.imagesPerSecond,
+    imagesPerSecondWithUpdate: updated.imagesPerSecond,
+    imagesPerSecondInference: inference.imagesPerSecond,
   };
 }
 
@@ -96,7 +108,14 @@ export interface MemoryBench {
 /** Steps with AdamW of a batch as they are, and of four times the batch, rematerialised and in two microbatches. */
 export async function benchMemory({ onProgress, ...options }: EngineBenchOptions): Promise<MemoryBench> {
   const { model, imageSize, batchSize } = options;
-  const base = { ...options, update: true, rounds: 1, stepsPerRun: 1, microbatches: 1, rematerialise: false };
+  const base = {
+    ...options,
+    work: "training" as const,
+    rounds: 1,
+    stepsPerRun: 1,
+    microbatches: 1,
+    rematerialise: false,
+  };
   onProgress?.(`${model}, batch ${batchSize}: as it is`);
   const plain = await measureInProcess(base);
   const saving = { batchSize: 4 * batchSize, microbatches: 2 };

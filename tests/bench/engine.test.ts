@@ -11,15 +11,15 @@ const options: EngineMeasureOptions = {
   rematerialise: false,
   rounds: 1,
   threads: 1,
-  update: false,
+  work: "gradients",
   stepsPerRun: 1,
 };
 
 test.each([
   ["forward and backward", {}],
   ["rematerialised", { rematerialise: true }],
-  ["with AdamW, two steps in one run", { update: true, stepsPerRun: 2 }],
-])("%s", async (_, changes) => {
+  ["with the update, two steps in one run", { work: "training", stepsPerRun: 2 }],
+] satisfies [string, Partial<EngineMeasureOptions>][])("%s", async (_, changes) => {
   const measured = await measureInProcess({ ...options, ...changes });
   for (const [key, value] of Object.entries(measured)) expect(value, key).toBeGreaterThan(0);
   // backward is twice forward but for the patches, whose pixels need no gradient; counted a step
@@ -28,6 +28,14 @@ test.each([
   const steps = "stepsPerRun" in changes ? changes.stepsPerRun : 1;
   expect(measured.gflopsPerStep / steps).toBeGreaterThan(2.4 * forward);
   expect(measured.gflopsPerStep / steps).toBeLessThan("rematerialise" in changes ? 4.2 * forward : 3 * forward);
+});
+
+test("inference counts the forward pass of the exported network", async () => {
+  const measured = await measureInProcess({ ...options, work: "inference" });
+  const forward =
+    (2 * modelSize({ family: "vit", ...vitConfig("mu/16", { pooling: "tok" }) }, { size: 32 }).flops) / 1e9;
+  expect(measured.gflopsPerStep).toBeCloseTo(forward, 9);
+  expect(measured.bestImagesPerSecond).toBeGreaterThanOrEqual(measured.imagesPerSecond);
 });
 
 test.each(["R26x0.5", "Mixer-S/16"])("%s, a model of another family", async (model) => {

@@ -1,23 +1,26 @@
 /** `fovea bench engine`: the training step beside the machine's matrix multiplication. */
 import { benchMemory, type EngineBench, type MemoryBench, benchEngine as measure } from "../../bench/index.js";
 import { parseModelName } from "../../models/index.js";
-import { formatBytes } from "../../text/format.js";
+import { formatBytes, threadsInWords } from "../../text/format.js";
 import { defineCommand } from "../command.js";
 import { benchEngine } from "../definitions.js";
 import { wholeNumber } from "../words.js";
 
 function textOf(bench: EngineBench): string {
   const { model, batchSize, imageSize } = bench;
+  const line = (what: string, ratio: number, images: number) =>
+    `  ${what.padEnd(30)}${ratio.toFixed(3)} of it; ${images.toFixed(1)} images/s`;
   return [
-    `${model}, ${imageSize} px, batch ${batchSize}`,
+    `${model}, ${imageSize} px, batch ${batchSize}, ${threadsInWords(bench.threads)}`,
     `  matrix product 1024 x 1024    ${bench.matmulGflops.toFixed(1)} GFLOP/s`,
     `  forward and backward          ${bench.stepGflops.toFixed(1)} GFLOP/s, ${bench.ratio.toFixed(3)} of it; ${bench.imagesPerSecond.toFixed(1)} images/s`,
-    `  with AdamW                    ${bench.ratioWithUpdate.toFixed(3)} of it`,
+    line("with the optimiser's update", bench.ratioWithUpdate, bench.imagesPerSecondWithUpdate),
+    line("exported, forward only", bench.ratioInference, bench.imagesPerSecondInference),
     `  rematerialised                ${bench.ratioRematerialised.toFixed(3)} of it; ${bench.timeRematerialised.toFixed(2)} times the time`,
     ...(bench.timeImageByImage === undefined
       ? []
       : [`  convolved image by image      ${bench.timeImageByImage.toFixed(2)} times the time`]),
-    `  peak memory                   ${formatBytes(bench.peakBytes)}; rematerialised ${formatBytes(bench.peakBytesRematerialised)}; with AdamW ${formatBytes(bench.peakBytesWithUpdate)}`,
+    `  peak memory                   ${formatBytes(bench.peakBytes)}; rematerialised ${formatBytes(bench.peakBytesRematerialised)}; with the update ${formatBytes(bench.peakBytesWithUpdate)}`,
     `  build ${bench.buildSeconds.toFixed(2)} s, compile ${bench.compileSeconds.toFixed(2)} s`,
   ].join("\n");
 }
