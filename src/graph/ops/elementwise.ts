@@ -167,6 +167,27 @@ function emitSoftplus({ inputs, outputs }: Node<object>, emitter: Emitter): void
   node("Add", [node("Max", [x, float(0)]), log1p], emitter.name(outputs[0]!));
 }
 
+const largestFloat32 = 3.4028234e38;
+
+/**
+ * 1 where a value of at least 0 is positive, else 0. In float32 one node and one pass: min(value * largest float, 1), which is 1
+ * from 3e-39 on; a comparison and its cast are two passes.
+ */
+const positiveOperation: Operation<object> = {
+  name: "positive",
+  infer: ([y]) => [y!],
+  emit: ({ inputs: [y], outputs: [mask] }, emitter) => {
+    const [value, result] = [emitter.name(y!), emitter.name(mask!)];
+    if (y!.dtype === "float32") {
+      emitter.node("HardSigmoid", [value], [result], { alpha: { float: largestFloat32 }, beta: { float: 0 } });
+      return;
+    }
+    const isPositive = emitter.temporary();
+    emitter.node("Greater", [value, emitter.float(0, y!.dtype)], [isPositive]);
+    emitter.node("Cast", [isPositive], [result], { to: { int: onnxTypeCodes[y!.dtype] } });
+  },
+};
+
 const unaryOperations = {
   negate: unary("negate", "Neg", (g) => negate(g)),
   exp: unary("exp", "Exp", (g, _, y) => multiply(g, y)),
@@ -177,8 +198,8 @@ const unaryOperations = {
   sigmoid: unary("sigmoid", "Sigmoid", (g, _, y) => multiply(g, multiply(y, subtract(1, y)))),
   // d erf(x)/dx = 2/sqrt(pi) exp(-x^2)
   erf: unary("erf", "Erf", (g, x) => multiply(g, multiply(exp(negate(multiply(x, x))), 2 / Math.sqrt(Math.PI)))),
-  // by the value, which the next operation keeps anyway; a product with the mask takes two thirds of the time of Where
-  relu: unary("relu", "Relu", (g, _, y) => multiply(g, cast(greater(y, 0), g.dtype))),
+  // by the value, which the next operation keeps anyway
+  relu: unary("relu", "Relu", (g, _, y) => multiply(g, apply(positiveOperation, [y], {})[0]!)),
   softplus: { ...unary("softplus", "Softplus", (g, x) => multiply(g, sigmoid(x))), emit: emitSoftplus },
   absolute: unary("absolute", "Abs", (g, x) => where(less(x, 0), negate(g), g)),
 };

@@ -37,6 +37,11 @@ const reshapeOperation: Operation<{ shape: Shape }> = {
   gradient: ({ inputs: [x] }, [g]) => [reshape(g!, x!.shape)],
 };
 
+/** What a tensor was before its last reshapes: reshapes in a row are one. */
+function unreshaped(x: Tensor): Tensor {
+  return (x.producer.operation as unknown) === reshapeOperation ? unreshaped(x.producer.inputs[0]!) : x;
+}
+
 /** The same values in another shape; one side may be -1 and is worked out. Throws ShapeError. */
 export function reshape(x: Tensor, shape: Shape): Tensor {
   const known = shape.reduce((product, side) => (side === -1 ? product : product * side), 1);
@@ -44,7 +49,9 @@ export function reshape(x: Tensor, shape: Shape): Tensor {
   if (shape.filter((side) => side === -1).length > 1 || resolved.some((side) => !Number.isInteger(side) || side < 0)) {
     throw new ShapeError(`reshape: ${describe(x)} cannot take the shape [${shape.join(", ")}]`);
   }
-  return sameShape(x.shape, resolved) ? x : apply(reshapeOperation, [x], { shape: resolved })[0]!;
+  if (sameShape(x.shape, resolved)) return x;
+  const base = unreshaped(x);
+  return sameShape(base.shape, resolved) ? base : apply(reshapeOperation, [base], { shape: resolved })[0]!;
 }
 
 const transposeOperation: Operation<{ permutation: readonly number[] }> = {
