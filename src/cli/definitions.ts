@@ -182,6 +182,11 @@ export const exportNetwork = defineArguments({
       default: "fused",
       description: "With ONNX Runtime's own operators, or those of ONNX alone for other runtimes",
     },
+    opset: {
+      type: "string",
+      valueHint: "17..21",
+      description: "Version of ONNX's operators, for older runtimes; 21 when left out",
+    },
     batch: { type: "string", valueHint: "n", description: "Images in a run; any number when left out" },
     calibration: {
       type: "string",

@@ -18,6 +18,7 @@ import type { Weights } from "../weights/index.js";
 import { withFreeBatch } from "./dynamic-batch.js";
 import { ExportError } from "./error.js";
 import { withConstantsFolded } from "./fold.js";
+import { withOpset } from "./opset.js";
 import { pixelPreparation } from "./pixels.js";
 import { convolutionRanges, withQuantisedConvolutions } from "./quantised-convolutions.js";
 import { withFloat16Weights, withInt8Weights } from "./small-weights.js";
@@ -45,9 +46,11 @@ export interface ExportOptions {
   readonly scaling?: PixelScaling;
   /**
    * `fused`: with ONNX Runtime's own operators where they were measured faster (attention, GELU with its bias). `plain`:
-   * operators of ONNX (opset 21) alone, for other runtimes. `fused` when left out.
+   * operators of ONNX alone, for other runtimes. `fused` when left out.
    */
   readonly operators?: "fused" | "plain";
+  /** The version of ONNX's operators, from 17 (IR 8) to 21 (IR 10); 21 when left out (see `withOpset`). */
+  readonly opset?: number;
   /** Images in a run; any number when left out. */
   readonly batch?: number;
   /** Entries of the model's metadata, beside the configuration and what is known of the weights. */
@@ -69,7 +72,10 @@ const tracedBatches = [2, 3] as const;
  * await writeExport(model, "b16.onnx");
  */
 export async function exportOnnx(weights: Weights, options: ExportOptions = {}): Promise<OnnxModel> {
-  return encodeOnnx(await exportedGraph(weights, options), {
+  const { opset } = options;
+  const graph = await exportedGraph(weights, options);
+  return encodeOnnx(opset === undefined ? graph : withOpset(graph, opset), {
+    ...(opset !== undefined && { opset }),
     metadata: { ...describing(weights), ...options.metadata },
     ...(options.externalAbove !== undefined && { externalAbove: options.externalAbove }),
     ...(options.externalPath !== undefined && { externalPath: options.externalPath }),

@@ -17,6 +17,7 @@ export interface HuggingFaceOptions {
   /** Files of ONNX to write, by how their weights are stored; float32 when left out. */
   readonly weights?: readonly WeightFormat[];
   readonly operators?: ExportOptions["operators"];
+  readonly opset?: ExportOptions["opset"];
   /** Images for int8 weights of networks with convolutions (see `ExportOptions.calibration`). */
   readonly calibration?: NumericArray;
   /** Title of the model card; the folder's name when left out. */
@@ -78,6 +79,7 @@ export async function writeHuggingFaceFolder(
         outputs: outputsOf(weights.config),
         weights: format,
         ...(options.operators && { operators: options.operators }),
+        ...(options.opset !== undefined && { opset: options.opset }),
         ...(options.calibration && { calibration: options.calibration }),
         ...(options.externalAbove !== undefined && { externalAbove: options.externalAbove }),
         externalPath: `${file}_data`,

@@ -27,6 +27,8 @@ export interface OnnxNetwork {
   /** Name of the output that is read. */
   readonly output: string;
   readonly layout: "NHWC" | "NCHW";
+  /** What its input takes: numbers, or 8-bit pixels, to which what is given is rounded. */
+  readonly dtype: "float32" | "uint8";
   /** Of the images of a run, in its layout. */
   readonly shape: Shape;
   readonly batchSize: number;
@@ -43,8 +45,8 @@ export interface OnnxNetwork {
 const featureNames = ["features", "pooler_output", "pre_logits", "preLogits", "image_embeds"];
 
 /**
- * Opens a file that takes one float32 input of images, [N, 3, H, W] or [N, H, W, 3]. `purpose` is how messages call what it
- * is wanted for ("teach").
+ * Opens a file that takes one input of images, [N, 3, H, W] or [N, H, W, 3], float32 or 8-bit pixels (as our exports with
+ * `input: "uint8"`). `purpose` is how messages call what it is wanted for ("teach").
  *
  * Throws OnnxFileError when it takes something else, or has no output that is wanted.
  */
@@ -55,11 +57,12 @@ export async function openOnnxNetwork(
 ): Promise<OnnxNetwork> {
   const { device, threads } = options;
   const [port] = file.inputs;
-  if (file.inputs.length !== 1 || port?.shape.length !== 4 || port.dtype !== "float32") {
+  if (file.inputs.length !== 1 || port?.shape.length !== 4 || !isImageType(port.dtype)) {
     throw new OnnxFileError(
-      `${file.path} cannot ${purpose}: it takes ${file.inputs.map(({ name, dtype, shape }) => `${name} ${dtype} [${shape.join(", ")}]`).join(", ")}; expected one float32 input of images [N, 3, H, W] or [N, H, W, 3]`,
+      `${file.path} cannot ${purpose}: it takes ${file.inputs.map(({ name, dtype, shape }) => `${name} ${dtype} [${shape.join(", ")}]`).join(", ")}; expected one float32 or uint8 input of images [N, 3, H, W] or [N, H, W, 3]`,
     );
   }
+  const dtype = port.dtype;
   const output = outputOf(file, purpose, options.output);
   const last = port.shape[3];
   const layout = last === 1 || last === 3 ? "NHWC" : "NCHW";
@@ -87,20 +90,28 @@ export async function openOnnxNetwork(
     input: port.name,
     output,
     layout,
+    dtype,
     shape,
     batchSize,
     imageShape,
     width:
       sides.length > 0 && sides.every((one) => typeof one === "number") ? sides.reduce((a, b) => a * b, 1) : undefined,
     run: async (feeds) => {
+      if (dtype === "uint8") {
+        // a clamped array rounds, and keeps to 0 .. 255
+        const pixels = new Uint8Array(Uint8ClampedArray.from(feeds.image).buffer);
+        return (await program.run("run", { [port.name]: pixels }))[output] as Float32Array;
+      }
       const given = { [port.name]: feeds.image };
       const results = await program.run("run", given);
-      feeds.image = given[port.name]!;
+      feeds.image = given[port.name] as Float32Array;
       return results[output] as Float32Array;
     },
     close: () => program.close(),
   };
 }
+
+const isImageType = (dtype: string): dtype is "float32" | "uint8" => dtype === "float32" || dtype === "uint8";
 
 /** The output that is wanted, by its name or by what it is; the only one where there is but one. */
 function outputOf({ path, outputs }: OnnxFile, purpose: string, wanted: OnnxNetworkOptions["output"]): string {

@@ -18,7 +18,7 @@ export interface TeacherSettings {
   readonly output?: NetworkOutput;
   /** Which of its outputs count, in the order of the student's; all when left out. */
   readonly classes?: readonly number[];
-  /** ONNX files: the range its input's values have; [-1, 1] when left out. */
+  /** ONNX files: the range its input's values have; [-1, 1], or [0, 255] of 8-bit pixels, when left out. */
   readonly valueRange?: readonly [number, number];
   /** A folder to keep its answers in, so that it is asked about a picture once, by whichever runs share the folder. */
   readonly remember?: string;
@@ -121,6 +121,8 @@ async function openOwn(settings: TeacherSettings, { batchSize, image, threads }:
   };
 }
 
+const pixelRange = [0, 255] as const;
+
 async function openFile(settings: TeacherSettings, { batchSize, image, threads }: TeacherContext): Promise<Network> {
   const { imageSize, output = "logits" } = settings;
   const network = await openOnnxNetwork(await readOnnxFile(settings.network), "teach", {
@@ -134,7 +136,7 @@ async function openFile(settings: TeacherSettings, { batchSize, image, threads }
     wanted: {
       shape: network.shape,
       layout: network.layout,
-      valueRange: [settings.valueRange ?? [-1, 1]],
+      valueRange: [settings.valueRange ?? (network.dtype === "uint8" ? pixelRange : [-1, 1])],
     },
     run: (images) => network.run({ image: images }),
     close: () => network.close(),

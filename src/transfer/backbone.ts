@@ -55,7 +55,7 @@ export interface Backbone {
   readonly represent: RowsOfImages;
   /** Hexadecimal; the same as long as the weights, and what of them is used, are the same. */
   identity(): Promise<string>;
-  /** An ONNX model of it alone: one float32 input of images in any batch, an output of `onnxFeatures` [batch, width]. */
+  /** An ONNX model of it alone: one input of images in any batch, an output of features [batch, width]. */
   onnx(): Promise<BackboneOnnx>;
   close(): Promise<void>;
 }
@@ -66,6 +66,8 @@ export interface BackboneOnnx {
   readonly features: string;
   /** The order of its input's axes. */
   readonly layout: "NHWC" | "NCHW";
+  /** What its input takes. */
+  readonly dtype: "float32" | "uint8";
 }
 
 /** Enough images that the products are large; more would only take more memory. */
@@ -163,7 +165,7 @@ async function openNetwork(spec: string, options: BackboneOptions): Promise<Back
       const weights = asWeights(await readNetwork(spec, image ? { image } : {}));
       const { bytes, external } = await exportOnnx(weights, { outputs: "features" });
       if (external) throw new Error(`${spec} has more weights than one ONNX file can hold with a classifier`);
-      return { bytes, input: "pixel_values", features: "features", layout: "NCHW" };
+      return { bytes, input: "pixel_values", features: "features", layout: "NCHW", dtype: "float32" };
     },
     close: () => model.close(),
   };
@@ -182,7 +184,10 @@ async function openFile(spec: string, options: BackboneOptions): Promise<Backbon
     output: settings.output === undefined ? "features" : { name: settings.output },
   });
   try {
-    const { imageShape, batchSize, layout } = network;
+    const { imageShape, batchSize, layout, dtype } = network;
+    if (dtype === "uint8" && settings.range) {
+      throw new OnnxFileError(`${path} takes 8-bit pixels, 0 to 255; leave range away`);
+    }
     if (image && (imageShape[0] !== image[0] || imageShape[1] !== image[1])) {
       throw new OnnxFileError(
         `${path} takes images of ${imageShape[0]} x ${imageShape[1]} only; ${image.join(" x ")} was asked for`,
@@ -192,7 +197,7 @@ async function openFile(spec: string, options: BackboneOptions): Promise<Backbon
     const values = batchSize * imageShape[0] * imageShape[1] * imageShape[2];
     // Where the file does not say how many features there are, one run does.
     const width = network.width ?? (await represent({ image: new Float32Array(values) })).length / batchSize;
-    const preprocessing = preprocessingOfFile(file.metadata["preprocessing"], settings, imageShape);
+    const preprocessing = preprocessingOfFile(file.metadata["preprocessing"], settings, imageShape, dtype);
     return {
       spec,
       kind: "onnx",
@@ -214,7 +219,7 @@ async function openFile(spec: string, options: BackboneOptions): Promise<Backbon
             `${path} keeps its weights in other files; put them into one ONNX file to have it within another (onnx.save_model with save_as_external_data=False)`,
           );
         }
-        return { bytes: file.bytes, input: network.input, features: network.output, layout };
+        return { bytes: file.bytes, input: network.input, features: network.output, layout, dtype: network.dtype };
       },
       close: () => network.close(),
     };
@@ -224,15 +229,24 @@ async function openFile(spec: string, options: BackboneOptions): Promise<Backbon
   }
 }
 
+/** Pixels as they are. */
+const wholePixels = "value_range(0,255)";
+
 /** What the file says (ours do), or the image covered and cut to size; in the range asked for, or the file's, or -1 to 1. */
 function preprocessingOfFile(
   said: string | undefined,
   { range }: FileSettings,
   imageShape: readonly [number, number, number],
+  dtype: "float32" | "uint8",
 ): string {
   const [height, width, channels] = imageShape;
-  if (said !== undefined && !range) return fittedPreprocessing(said, imageShape);
+  if (said !== undefined && !range) {
+    const fitted = fittedPreprocessing(said, imageShape);
+    // the model scales by itself
+    return dtype === "uint8" ? `${fitted.replace(/\|value_range\([^|]*\)$/, "")}|${wholePixels}` : fitted;
+  }
   const size = height === width ? `${height}` : `${height},${width}`;
+  if (dtype === "uint8") return `decode_resize(${size}${channels === 1 ? ",channels=1" : ""})|${wholePixels}`;
   const [low, high] = range ?? [-1, 1];
   return `decode_resize(${size}${channels === 1 ? ",channels=1" : ""})|value_range(${low},${high})`;
 }
@@ -280,6 +294,7 @@ function openPixels(spec: string, { batchSize = usualBatchSize }: BackboneOption
       input: "pixel_values",
       features: "features",
       layout: "NCHW",
+      dtype: "float32",
     }),
     close: async () => {},
   };

@@ -8,6 +8,7 @@ import { exportOnnx, writeExport } from "../../src/export/index.js";
 import { concat, input, reduceMax, reduceMean, writeOnnx } from "../../src/graph/index.js";
 import { asWeights, readNetwork } from "../../src/train/index.js";
 import { backboneFeatures, openBackbone } from "../../src/transfer/index.js";
+import { fovea } from "../support/command-line.js";
 import { imageFolder, temporaryFolder, trainTiny } from "../support/trained-run.js";
 
 const root = temporaryFolder("backbone");
@@ -38,6 +39,11 @@ async function featuresOf(spec: string, options: Parameters<typeof openBackbone>
   }
 }
 
+async function firstGuess(spec: string): Promise<{ class: number; probability: number }> {
+  const { stdout } = await fovea("predict", spec, photos, "--json");
+  return JSON.parse(stdout).predictions[0].guesses[0];
+}
+
 describe("a backbone", () => {
   it("from a run and from its own ONNX export sees the same images and gives the same features", async () => {
     const own = await featuresOf(network);
@@ -55,6 +61,36 @@ describe("a backbone", () => {
     });
     for (const [at, value] of file.features.data.entries()) expect(value).toBeCloseTo(own.features.data[at]!, 4);
     expect(new Set(own.features.data).size).toBeGreaterThan(50);
+  });
+
+  it("from an export that takes 8-bit pixels gives the same features, and bears a classifier", async () => {
+    const bytes = join(root, "bytes.onnx");
+    const weights = asWeights(await readNetwork(network));
+    await writeExport(await exportOnnx(weights, { outputs: "both", input: "uint8" }), bytes);
+    const own = await featuresOf(network);
+    const file = await featuresOf(bytes);
+    expect(file.backbone).toMatchObject({
+      imageShape: [16, 16, 3],
+      preprocessing: own.backbone.preprocessing.replace("value_range(-1,1)", "value_range(0,255)"),
+      valueRange: [[0, 255]],
+      details: { input: "image", layout: "NHWC" },
+    });
+    expect(file.features.data).toHaveLength(own.features.data.length);
+    for (const [at, value] of file.features.data.entries()) expect(value).toBeCloseTo(own.features.data[at] ?? 0, 4);
+    await expect(openBackbone(`${bytes}?range=0,1`)).rejects.toThrow(/takes 8-bit pixels, 0 to 255; leave range away/);
+    const fitted = join(root, "fitted");
+    const { status, stderr } = await fovea("fit", photos, "--backbone", bytes, "--output", fitted);
+    expect(status, stderr).toBe(0);
+    const named = await fovea("predict", fitted, photos, "--json");
+    expect(named.stderr).toBe("");
+    const guesses = JSON.parse(named.stdout).predictions.map(
+      (one: { guesses: { name: string }[] }) => one.guesses[0]?.name,
+    );
+    expect(guesses).toEqual([...Array(5).fill("apple"), ...Array(3).fill("leaf")]);
+    const first = await firstGuess(network);
+    const second = await firstGuess(bytes);
+    expect(second.class).toBe(first.class);
+    expect(second.probability).toBeCloseTo(first.probability, 4);
   });
 
   it("before any training has the shape of the trained one, the same numbers at every call, and others than it", async () => {

@@ -77,6 +77,7 @@ export const command = defineCommand(exportNetwork, async ({ args, note }) => {
   }
   const common = {
     operators,
+    ...(args.opset !== undefined && { opset: wholeNumber(args.opset, "opset") }),
     ...(args.calibration !== undefined && {
       calibration: await calibrationFrom(args.calibration, network, isFile ? channels : 3),
     }),

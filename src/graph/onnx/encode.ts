@@ -1,4 +1,4 @@
-// Encodes an ONNX graph as a model file (opset 21, IR 10), weights inside the file or as external data.
+// Encodes an ONNX graph as a model file (opset 21 and IR 10 unless told), weights inside the file or as external data.
 // Field numbers: onnx.proto3 of the ONNX project, https://github.com/onnx/onnx/blob/main/onnx/onnx.proto3
 import type { OnnxAttribute, TensorType } from "../tensor.js";
 import { freeSide, type Initializer, type NamedType, type OnnxGraph, type OnnxNode } from "./graph.js";
@@ -24,13 +24,19 @@ export interface EncodeOptions {
   readonly externalAbove?: number;
   /** Name of the file of external weights. */
   readonly externalPath?: string;
+  /** The version of ONNX's operators that the nodes are written in, one of `onnxOpsets`; 21 when left out. */
+  readonly opset?: number;
   /** Entries of the model's metadata. */
   readonly metadata?: Readonly<Record<string, string>>;
 }
 
 const inlineLimit = 1024; // external data is for weights; small constants stay where shape inference sees them
 
-/** The model file of a graph. */
+/** Versions of ONNX's operators that can be written, and the version of the file format (IR) that came with each (onnx/docs/Versioning.md). */
+export const onnxOpsets: Readonly<Record<number, number>> = { 17: 8, 18: 8, 19: 9, 20: 9, 21: 10 };
+const newestOpset = 21;
+
+/** The model file of a graph. Throws a RangeError for a version of the operators that is not written. */
 export function encodeOnnx(graph: OnnxGraph, options: EncodeOptions = {}): OnnxModel {
   const weightBytes = graph.initializers.reduce((total, { bytes }) => total + bytes.length, 0);
   const limit = options.externalAbove ?? 1_900_000_000;
@@ -38,8 +44,11 @@ export function encodeOnnx(graph: OnnxGraph, options: EncodeOptions = {}): OnnxM
   const pieces: Uint8Array[] = [];
   let externalLength = 0;
 
+  const { opset: version = newestOpset } = options;
+  const format = onnxOpsets[version];
+  if (format === undefined) throw new RangeError(`version ${version} of ONNX's operators is not written`);
   const model = new ProtobufWriter();
-  model.integer(1, 10); // ir_version
+  model.integer(1, format); // ir_version
   model.string(2, "fovea");
   model.message(7, (encoded) => {
     writeGraphBody(encoded, graph);
@@ -62,7 +71,7 @@ export function encodeOnnx(graph: OnnxGraph, options: EncodeOptions = {}): OnnxM
   for (const domain of domains) {
     model.message(8, (opset) => {
       opset.string(1, domain);
-      opset.integer(2, domain === "" ? 21 : 1);
+      opset.integer(2, domain === "" ? version : 1);
     });
   }
   for (const [key, value] of Object.entries(options.metadata ?? {})) writeEntry(model, 14, key, value);

@@ -1,5 +1,13 @@
 /** A backbone and a head as one ONNX model, from pixels to logits, whoever wrote the backbone's file. */
-import { bytesOf, freeSide, type Initializer, type OnnxNode, onnxNode, withAddition } from "../../graph/index.js";
+import {
+  bytesOf,
+  freeSide,
+  type Initializer,
+  type OnnxNode,
+  onnxNode,
+  onnxTypeCodes,
+  withAddition,
+} from "../../graph/index.js";
 import type { Backbone } from "../backbone.js";
 import type { Head, LinearHead, NeighbourHead } from "./head.js";
 import { smallestShare } from "./scores.js";
@@ -19,15 +27,10 @@ export async function classifierOnnx(
   head: Head,
   metadata: Readonly<Record<string, string>> = {},
 ): Promise<Uint8Array> {
-  const { bytes, input, features, layout } = await backbone.onnx();
+  const { bytes, input, features, layout, dtype } = await backbone.onnx();
   const [height, width, channels] = backbone.imageShape;
   const { nodes, initializers } = head.kind === "linear" ? linearNodes(head, features) : neighbourNodes(head, features);
-  const asGiven =
-    layout === "NHWC"
-      ? [onnxNode("Transpose", [classifierPorts.input], [input], { perm: { ints: [0, 2, 3, 1] } })]
-      : input === classifierPorts.input
-        ? []
-        : [onnxNode("Identity", [classifierPorts.input], [input])];
+  const asGiven = inputNodes(input, layout, dtype);
   try {
     return withAddition(bytes, {
       input: {
@@ -45,6 +48,21 @@ export async function classifierOnnx(
   } catch (error) {
     throw new Error(`a classifier cannot be added to ${backbone.spec}: ${(error as Error).message}`, { cause: error });
   }
+}
+
+/** From `pixel_values` to the backbone's own input: turned, and rounded to bytes, where that takes them so. */
+function inputNodes(input: string, layout: "NHWC" | "NCHW", dtype: "float32" | "uint8"): OnnxNode[] {
+  const given = classifierPorts.input;
+  const rounds = dtype === "uint8";
+  const turned = rounds ? named("turned") : input;
+  const nodes: OnnxNode[] = [];
+  if (layout === "NHWC") nodes.push(onnxNode("Transpose", [given], [turned], { perm: { ints: [0, 2, 3, 1] } }));
+  else if (!rounds && input !== given) nodes.push(onnxNode("Identity", [given], [input]));
+  if (rounds) {
+    nodes.push(onnxNode("Round", [layout === "NHWC" ? turned : given], [named("rounded")]));
+    nodes.push(onnxNode("Cast", [named("rounded")], [input], { to: { int: onnxTypeCodes.uint8 } }));
+  }
+  return nodes;
 }
 
 interface HeadNodes {
