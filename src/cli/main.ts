@@ -1,7 +1,7 @@
 /** The command line: finds the command, loads its body, runs it, prints its result or its failure. */
 import type { ArgsDef } from "citty";
 import { didYouMean } from "../text/nearest.js";
-import type { Command, CommandDefinition } from "./command.js";
+import type { Command, CommandContext, CommandDefinition } from "./command.js";
 import * as definitions from "./definitions.js";
 import { commandHelp, rootHelp, version } from "./help.js";
 import { exitFailure, guardStdout, note, printFailure, printResult } from "./output.js";
@@ -76,19 +76,48 @@ function findCommand(words: readonly string[], commands: readonly Entry[]): Foun
   throw new UsageError(`unknown command "${first}"${meant === "" ? `; there are ${names.join(", ")}` : meant}`);
 }
 
-async function runCommand({ entry, rest }: Found): Promise<number> {
+/** What citty parses, its errors (a flag that is missing, a value that is none of those there are) as UsageError. */
+function parsedBy<T>(parse: () => T): T {
+  try {
+    return parse();
+  } catch (error) {
+    throw new UsageError((error as Error).message, { cause: error });
+  }
+}
+
+/** The arguments of a command, as its body gets them. Throws UsageError. */
+async function parseWords({ entry, rest }: Found): Promise<Omit<CommandContext<ArgsDef>, "note">> {
   const [{ parseArgs }, { commonArguments }] = await Promise.all([import("citty"), import("./command.js")]);
   const args = { ...entry.definition.arguments, ...commonArguments };
   const { overrides: takesSettings = false, variadic = false } = entry.definition;
   const sorted = sortWords(rest, args, { settings: takesSettings, variadic });
-  const parsed = parseArgs(sorted.known, args);
-  const json = parsed["json"] === true;
+  const parsed = parsedBy(() => parseArgs(sorted.known, args));
   const overrides =
     sorted.settings.length > 0 ? (await import("../train/overrides.js")).parseOverrides(sorted.settings) : [];
-  const command = await entry.load();
+  return { args: parsed, rest: sorted.rest, overrides, json: parsed["json"] === true };
+}
+
+/**
+ * What the words after `fovea` mean, without running it: the command, and its arguments where there are words beside its name.
+ * Throws UsageError where they mean nothing.
+ */
+export async function parseCommandLine(
+  words: readonly string[],
+): Promise<{ readonly name: string; readonly context: Omit<CommandContext<ArgsDef>, "note"> | undefined }> {
+  const found = findCommand(words, commands);
+  return {
+    name: found.entry.definition.name,
+    context: found.rest.length === 0 ? undefined : await parseWords(found),
+  };
+}
+
+async function runCommand(found: Found): Promise<number> {
+  const context = await parseWords(found);
+  const { json } = context;
+  const command = await found.entry.load();
   const release = guardStdout();
   try {
-    const result = await command.run({ args: parsed, rest: sorted.rest, overrides, json, note });
+    const result = await command.run({ ...context, note });
     if (!result.quiet) printResult(result, json);
     return result.failed ? exitFailure : 0;
   } finally {

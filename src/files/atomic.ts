@@ -31,9 +31,14 @@ export async function syncFolder(folder: string): Promise<void> {
   }
 }
 
-/** A full disk is the one failure with something to do about it: says how much is missing where. */
+/** Says what can be done about a folder that may not be written to, and about a full disk: how much is missing where. */
 async function explain(error: unknown, file: string, size: number): Promise<unknown> {
   const code = (error as NodeJS.ErrnoException).code;
+  if (code === "EROFS" || code === "EACCES") {
+    const reason = code === "EROFS" ? "is on a read-only disk" : "may not be written to by this user";
+    const message = `${file} cannot be written: ${dirname(file)} ${reason}; choose another folder`;
+    return Object.assign(new Error(message, { cause: error }), { code });
+  }
   if (code !== "ENOSPC" && code !== "EDQUOT") return error;
   const free = await statfs(dirname(file)).then(
     ({ bavail, bsize }) => `, ${formatBytes(bavail * bsize)} free`,

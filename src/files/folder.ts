@@ -3,18 +3,19 @@ import { accessSync, constants, mkdirSync, statSync } from "node:fs";
 import { dirname, resolve } from "node:path";
 
 /**
- * Makes a folder and those above it that are missing; one that is there stays as it is.
+ * Makes a folder and those above it that are missing; one that is there stays as it is. Messages call it `shown`, by default its
+ * own name.
  *
  * @throws naming the folder above that is on a read-only disk, may not be written to, or is a file. Node itself reports ENOENT for
  *   a read-only disk, as if something was missing.
  */
-export function makeFolder(folder: string): void {
+export function makeFolder(folder: string, shown = folder): void {
   try {
     mkdirSync(folder, { recursive: true });
   } catch (error) {
     const { code, message } = error as NodeJS.ErrnoException;
     throw Object.assign(
-      new Error(`cannot make the folder ${folder}: ${obstacle(folder, code) ?? message}`, { cause: error }),
+      new Error(`cannot make the folder ${shown}: ${obstacle(folder, code) ?? message}`, { cause: error }),
       {
         code,
       },

@@ -39,7 +39,7 @@ export async function replaceFolder(
   if (isOurs) await putBack(folder);
   const own = `${hostname()}-${process.pid}-${randomUUID().slice(0, 8)}`;
   const incoming = `${folder}.writing-${own}`;
-  makeFolder(incoming);
+  makeFolder(incoming, folder);
   try {
     await fill(incoming);
   } catch (error) {

@@ -4,6 +4,7 @@ import { chmodSync, existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } 
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, expect, test } from "vitest";
+import { writeFileAtomically } from "../../src/files/atomic.js";
 import { makeFolder } from "../../src/files/folder.js";
 import { unprivileged } from "../support/unprivileged.js";
 
@@ -37,7 +38,7 @@ test("a folder that may not be written to is named", async () => {
   });
 });
 
-test("a read-only disk is said to be one", ({ skip }) => {
+test("a read-only disk is said to be one", async ({ skip }) => {
   const mounted = join(root, "disk");
   mkdirSync(mounted);
   try {
@@ -48,6 +49,9 @@ test("a read-only disk is said to be one", ({ skip }) => {
   try {
     expect(() => makeFolder(join(mounted, "runs/one"))).toThrow(
       `cannot make the folder ${join(mounted, "runs/one")}: ${mounted} is on a read-only disk; choose a folder on another`,
+    );
+    await expect(writeFileAtomically(join(mounted, "one.json"), [])).rejects.toThrow(
+      `${join(mounted, "one.json")} cannot be written: ${mounted} is on a read-only disk; choose another folder`,
     );
   } finally {
     execFileSync("umount", [mounted]);
