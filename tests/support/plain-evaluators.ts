@@ -134,3 +134,47 @@ export function plainProbe(
   }
   return scaled(queries, scale).map((row) => logitsOf([...row, 1]));
 }
+
+/** Logits of softmax regression with |W|^2 / 2 + C times the summed loss at its minimum, by Newton's method from zeros. */
+export function plainLogistic(
+  rows: Rows,
+  labels: readonly number[],
+  classes: number,
+  c: number,
+  queries: Rows,
+): number[][] {
+  const x = rows.map((row) => [...row, 1]);
+  const width = x[0]!.length;
+  const count = width * classes;
+  const weights = new Array<number>(count).fill(0);
+  const logits = (row: readonly number[]) =>
+    Array.from({ length: classes }, (_, k) =>
+      row.reduce((sum, value, j) => sum + value * weights[j * classes + k]!, 0),
+    );
+  // The bias is not penalised; what this little does to it fixes the constant that softmax does not see.
+  const penalty = (at: number) => (Math.floor(at / classes) < width - 1 ? 1 : 1e-9);
+  for (let step = 0; step < 60; step++) {
+    const gradient = weights.map((weight, at) => penalty(at) * weight);
+    const hessian = weights.map((_, a) => weights.map((__, b) => (a === b ? penalty(a) : 0)));
+    for (const [i, row] of x.entries()) {
+      const z = logits(row);
+      const exponentials = z.map((value) => Math.exp(value - Math.max(...z)));
+      const total = exponentials.reduce((a, b) => a + b);
+      const p = exponentials.map((value) => value / total);
+      for (let j = 0; j < width; j++)
+        for (let k = 0; k < classes; k++) {
+          gradient[j * classes + k]! += c * row[j]! * (p[k]! - (labels[i] === k ? 1 : 0));
+          for (let m = 0; m < width; m++)
+            for (let l = 0; l < classes; l++)
+              hessian[j * classes + k]![m * classes + l]! +=
+                c * row[j]! * row[m]! * p[k]! * ((k === l ? 1 : 0) - p[l]!);
+        }
+    }
+    const moves = solve(
+      hessian,
+      gradient.map((value) => [value]),
+    );
+    for (let at = 0; at < count; at++) weights[at]! -= moves[at]![0]!;
+  }
+  return queries.map((query) => logits([...query, 1]));
+}

@@ -29,6 +29,7 @@ import {
 } from "../../src/transfer/index.js";
 import {
   plainLeaveOneOut,
+  plainLogistic,
   plainNeighbours,
   plainProbe,
   plainPrototypes,
@@ -101,6 +102,11 @@ const cases: Readonly<Record<string, Case>> = {
     setting: { learningRate: 0.1, steps: 20 },
     expected: () => plainProbe(train.rows, train.labels, classes, 0.1, wholeBatches(20, 31), queries.rows),
     tolerance: 1e-5,
+  },
+  logistic: {
+    setting: { c: 0.1 },
+    expected: () => plainLogistic(train.rows, train.labels, classes, 0.1, queries.rows),
+    tolerance: 1e-6,
   },
 };
 

@@ -31,7 +31,7 @@ export interface FittedHead {
   readonly chosen?: Setting;
 }
 
-/** Fits a classifier on frozen features: ridge, leave-one-out ridge, k nearest neighbours, prototypes, linear probe by SGD. */
+/** Fits a classifier on frozen features: ridge, leave-one-out ridge, k nearest neighbours, prototypes, linear probe by SGD, logistic regression. */
 export interface Evaluator {
   /** As commands and files call it, `ridge`. */
   readonly name: string;
@@ -39,6 +39,8 @@ export interface Evaluator {
   readonly title: string;
   /** Settings to choose among on validation images, the usual one first; at least one. */
   readonly settings: readonly Setting[];
+  /** Every number that a setting may have; those of `settings` when left out. */
+  readonly settingNames?: readonly string[];
   /**
    * Fits to a training set with one row or more of two classes or more; `classes` counts those that the scores have, which
    * may be more than there are labels. Throws when sizes disagree, a label is none of the classes, or a feature is not finite.

@@ -1,6 +1,7 @@
 /**
  * k nearest neighbours by cosine, each voting exp(similarity / 0.07): the weighting of Wu et al. (arXiv:1805.01978, section
- * 3.4), which DINO (arXiv:2104.14294, appendix F) kept with k of 10, 20, 100 and 200.
+ * 3.4), which DINO kept with k of 10, 20, 100 and 200, of which 20 is usually best (arXiv:2104.14294, appendix F; facebookresearch/dino,
+ * eval_knn.py). Of fewer examples than k all vote.
  */
 import { checkFeatures } from "../fewshot/features.js";
 import type { NeighbourHead } from "../heads/head.js";
@@ -13,7 +14,7 @@ const voteTemperature = 0.07;
 export const nearestNeighbours: Evaluator = {
   name: "knn",
   title: "k nearest neighbours, weighted by cosine",
-  // Below DINO's range too: a handful of examples of each class has no hundred neighbours.
+  // Below DINO's range too: a handful of examples of each class has no hundred neighbours. Larger ones may be asked for.
   settings: [{ k: 20 }, { k: 10 }, { k: 5 }, { k: 1 }],
   fit: async ({ features, labels }, classes, { k = 20 }, { threads }) => {
     checkFeatures("training set", features, labels, classes);

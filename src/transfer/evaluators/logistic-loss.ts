@@ -1,0 +1,112 @@
+/** The loss of a multinomial logistic regression on frozen features, and its gradient, in float64. */
+import { gemm, input } from "../../graph/index.js";
+import { compile } from "../../runtime/index.js";
+import { type Matrix, multiply, transpose } from "../fewshot/matrix.js";
+import type { Evaluated } from "./lbfgs.js";
+
+/** Multiplications of one product from which the runtime does it; a call takes some 0.2 ms. */
+const largeProduct = 2e5;
+
+export interface LogisticLoss {
+  /**
+   * mean over rows of -log softmax(x W + b)[label], plus |W|^2 / (2 C rows): scikit-learn's objective with inverse strength C, over C times the
+   * rows. The point is W [width, classes], row by row, then b [classes]; the bias is not penalised.
+   */
+  at(point: Float64Array, c: number): Promise<Evaluated>;
+  close(): Promise<void>;
+}
+
+/** Opens the loss of a design [rows, width] and its labels. */
+export async function openLogisticLoss(
+  design: Matrix,
+  labels: ArrayLike<number>,
+  classes: number,
+  threads?: number,
+): Promise<LogisticLoss> {
+  const { rows, columns: width } = design;
+  const products = await openProducts(design, classes, threads);
+  return {
+    at: async (point, c) => {
+      const kernel = point.subarray(0, width * classes);
+      const bias = point.subarray(width * classes);
+      const logits = await products.forward({ data: kernel, rows: width, columns: classes });
+      const { loss, errors } = softmaxErrors(logits.data, bias, labels, classes);
+      const gradient = new Float64Array(point.length);
+      const back = await products.backward({ data: errors, rows, columns: classes });
+      const strength = 1 / (c * rows);
+      let squares = 0;
+      for (let i = 0; i < kernel.length; i++) {
+        gradient[i] = back.data[i]! / rows + strength * kernel[i]!;
+        squares += kernel[i]! * kernel[i]!;
+      }
+      for (let i = 0; i < errors.length; i++) gradient[width * classes + (i % classes)]! += errors[i]! / rows;
+      return { value: loss / rows + (strength / 2) * squares, gradient };
+    },
+    close: products.close,
+  };
+}
+
+/** The summed loss, and softmax less target of every row. */
+function softmaxErrors(logits: Float64Array, bias: Float64Array, labels: ArrayLike<number>, classes: number) {
+  const errors = new Float64Array(logits.length);
+  let loss = 0;
+  for (let row = 0; row < labels.length; row++) {
+    const at = row * classes;
+    let top = Number.NEGATIVE_INFINITY;
+    for (let k = 0; k < classes; k++) top = Math.max(top, logits[at + k]! + bias[k]!);
+    let sum = 0;
+    for (let k = 0; k < classes; k++) {
+      errors[at + k] = Math.exp(logits[at + k]! + bias[k]! - top);
+      sum += errors[at + k]!;
+    }
+    for (let k = 0; k < classes; k++) errors[at + k]! /= sum;
+    const label = labels[row]!;
+    loss += top + Math.log(sum) - logits[at + label]! - bias[label]!;
+    errors[at + label]! -= 1;
+  }
+  return { loss, errors };
+}
+
+interface Products {
+  /** X B for B [width, classes]. */
+  forward(b: Matrix): Promise<Matrix>;
+  /** X^T B for B [rows, classes]. */
+  backward(b: Matrix): Promise<Matrix>;
+  close(): Promise<void>;
+}
+
+async function openProducts(design: Matrix, classes: number, threads: number | undefined): Promise<Products> {
+  const { rows, columns: width } = design;
+  if (rows * width * classes < largeProduct) {
+    const turned = transpose(design);
+    return {
+      forward: async (b) => multiply(design, b),
+      backward: async (b) => multiply(turned, b),
+      close: async () => {},
+    };
+  }
+  const x = input("design", "float64", [rows, width]);
+  const kernel = input("kernel", "float64", [width, classes]);
+  const errors = input("errors", "float64", [rows, classes]);
+  const program = await compile(
+    {
+      state: [x],
+      functions: {
+        forward: { inputs: [kernel], outputs: { value: gemm(x, kernel) } },
+        backward: { inputs: [errors], outputs: { value: gemm(x, errors, undefined, { transposeA: true }) } },
+      },
+    },
+    { inThread: true, threads },
+  );
+  await program.writeState({ design: design.data });
+  // What is given may be taken over, and a view would take the whole point with it.
+  const run = async (name: "forward" | "backward", feeds: Record<string, Float64Array>, size: number) => {
+    const { value } = await program.run(name, feeds);
+    return { data: value as Float64Array, rows: size, columns: classes };
+  };
+  return {
+    forward: ({ data }) => run("forward", { kernel: data.slice() }, rows),
+    backward: ({ data }) => run("backward", { errors: data.slice() }, width),
+    close: () => program.close(),
+  };
+}
