@@ -23,7 +23,7 @@ export const fit = defineArguments({
     methods: {
       type: "string",
       valueHint: "list",
-      description: "To choose among: ridge, ridge-loo, knn, prototypes, probe; all but the probe when left out",
+      description: "To choose among: ridge, ridge-loo, knn, prototypes, probe, logistic; the first four when left out",
     },
     folds: { type: "string", valueHint: "n", default: "5", description: "Parts of cross-validation" },
     split: { type: "string", valueHint: "name", description: "Split of the images; train when left out" },
@@ -49,6 +49,23 @@ export const fewshot = defineArguments({
       description: "The backbone in another way: fovea fewshot SOURCE --backbone BACKBONE",
     },
     "image-size": imageSize,
+    method: {
+      type: "string",
+      valueHint: "name",
+      default: "ridge",
+      description: "Classifier on the features: ridge, ridge-loo, knn, prototypes, probe, logistic",
+    },
+    setting: {
+      type: "string",
+      valueHint: "name=number",
+      description: "Setting of the method, such as k=10 or c=0.1; as published when left out",
+    },
+    preprocessing: {
+      type: "string",
+      valueHint: "name|ops",
+      description:
+        "protocol: resize(256)|central_crop(224), as published figures; network: the network's own; or ops. protocol for published weights, else network, when left out",
+    },
     shots: { type: "string", valueHint: "list", default: "1,5,10", description: "Examples of each class" },
     seeds: {
       type: "string",
@@ -80,6 +97,8 @@ export const fewshot = defineArguments({
     { line: "fovea fewshot embedded:sign-digits", does: "1, 5 and 10 shots, mean and 95 % interval" },
     { line: "fovea fewshot runs/one photos/ --shots 5 --seeds 20 --json", does: "on a folder of your own, as JSON" },
     { line: "fovea fewshot photos/ --backbone net.onnx --image-size 128", does: "features of any ONNX file" },
+    { line: "fovea fewshot photos/ --method logistic", does: "logistic regression, its C chosen on held-out examples" },
+    { line: "fovea fewshot B_16.npz photos/ --method knn --setting k=10", does: "DINO's nearest neighbours" },
     { line: "fovea fewshot runs/one photos/ --leaked leaked.txt", does: "with and without what upstream has" },
   ],
 });

@@ -48,6 +48,8 @@ export interface TrainedNetwork {
   readonly tensors: ReadonlyMap<string, StoredTensor>;
   /** Updates it had seen, where that is known. */
   readonly step: number | undefined;
+  /** Are these weights in a layout that others publish (AugReg, BiT, timm, Hugging Face), not a run or a file of ours? */
+  readonly published: boolean;
   /** What else is known of published weights: licence, source, accuracies. */
   readonly metadata: WeightsMetadata;
 }
@@ -111,7 +113,14 @@ function untrained(network: TrainedNetwork): TrainedNetwork {
     return [one.name, { dtype: "float32", shape, data: initialValue(one, 0) }] as const;
   });
   const { classNames: _, accuracies: __, ...metadata } = network.metadata;
-  return { ...network, path: `${randomPrefix}${network.path}`, tensors: new Map(first), step: 0, metadata };
+  return {
+    ...network,
+    path: `${randomPrefix}${network.path}`,
+    tensors: new Map(first),
+    step: 0,
+    published: false,
+    metadata,
+  };
 }
 
 /** A network for images of another size, where one is asked for. Throws WeightsError when it cannot be. */
@@ -171,6 +180,7 @@ async function readWeights(spec: string, options: ReadNetworkOptions): Promise<T
     loss: config.classes === imageNet21kClasses ? "sigmoid" : "softmax",
     tensors: stored(tensors),
     step: undefined,
+    published: weights.layout !== "fovea",
     metadata,
   };
 }
@@ -210,6 +220,7 @@ async function readRun({ folder, file }: Run, options: ReadNetworkOptions): Prom
     loss: kind.probabilities ?? "softmax",
     tensors: trainedParameters(checkpoint, options.note),
     step: checkpoint.step,
+    published: false,
     metadata: {},
   };
 }

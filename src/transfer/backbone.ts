@@ -43,6 +43,8 @@ export interface Backbone {
   readonly imageShape: readonly [number, number, number];
   /** What brings images of any source to that, in its string form. */
   readonly preprocessing: string;
+  /** Are these weights that others publish, measured by the preprocessing of a protocol rather than by one that they bring along? */
+  readonly published?: boolean;
   /** What black and white become for it: other preprocessings must bring images to the same range. */
   readonly valueRange: ValueRange;
   /** Features of an image. */
@@ -141,7 +143,7 @@ async function openNetwork(spec: string, options: BackboneOptions): Promise<Back
     ...(note && { note }),
     ...(image && { image }),
   });
-  const { program, imageShape, preprocessing, width, batchSize, config, step, parameterCount } = model;
+  const { program, imageShape, preprocessing, published, width, batchSize, config, step, parameterCount } = model;
   if (image && (imageShape[0] !== image[0] || imageShape[1] !== image[1])) {
     await model.close();
     throw new Error(`${spec} sees images of ${imageShape[0]} x ${imageShape[1]}, not of ${image.join(" x ")}`);
@@ -152,6 +154,7 @@ async function openNetwork(spec: string, options: BackboneOptions): Promise<Back
     path: model.path,
     imageShape,
     preprocessing,
+    published,
     valueRange: valueRangeOf(preprocessing),
     width,
     batchSize,

@@ -4,10 +4,11 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { openSource } from "../../src/data/index.js";
 import { openModel, representImages } from "../../src/train/index.js";
-import { fewShot, rawPixelFeatures } from "../../src/transfer/index.js";
-import { defaultBackbone } from "../../src/weights/index.js";
+import { evaluators, fewShot, rawPixelFeatures } from "../../src/transfer/index.js";
+import { defaultBackbone, saveWeights } from "../../src/weights/index.js";
 import { fovea } from "../support/command-line.js";
 import { imageFolder, temporaryFolder, trainTiny } from "../support/trained-run.js";
+import { vit, weightsOf } from "../weights/models.js";
 
 const root = temporaryFolder("fewshot");
 const network = join(root, "run");
@@ -147,7 +148,8 @@ test("a grey network takes photos in colour", async () => {
     imageShape: [16, 16, 1],
     preprocessing: expect.stringMatching(/^decode_resize\(16\)\|grey\|value_range/),
   });
-  expect(summary).toMatchObject([{ shots: 2, confidence95: null }]);
+  const [low, high] = summary[0].confidence95;
+  expect([summary[0].shots, low < summary[0].mean, summary[0].mean < high]).toEqual([2, true, true]);
   expect(splits.heldOut).toBe(true);
 });
 
@@ -297,4 +299,63 @@ describe("one clear message", () => {
   ])("for %j", async (words, status, message) => {
     await refused([network, photos, ...words], status, message);
   });
+});
+
+test("every evaluator by its name, at a setting", async () => {
+  const measured = async (...words: string[]) => {
+    const run = await fovea("fewshot", photos, "--backbone", "pixels:2", "--shots", "3", "--seeds", "2", ...words);
+    expect(run.status, run.stderr).toBe(0);
+    return run.stdout;
+  };
+  for (const { name, title } of evaluators) expect(await measured("--method", name)).toContain(`\n${title}`);
+  expect(await measured("--method", "knn", "--setting", "k=3")).toContain(", k=3; images ");
+  const { results, method } = JSON.parse(await measured("--method", "logistic", "--json"));
+  expect(method).toBe("logistic");
+  expect(results.map(({ chosen }: { chosen: { c: number } }) => chosen.c > 0)).toEqual([true, true]);
+  const fixed = JSON.parse(await measured("--method", "logistic", "--setting", "c=0.1", "--json"));
+  expect(fixed.summary[0].setting).toEqual({ c: 0.1 });
+  for (const [words, message] of [
+    [["--method", "rigde"], /no evaluator "rigde"; did you mean "ridge"/],
+    [["--method", "knn", "--setting", "n=3"], /knn has no setting "n"; there are k/],
+    [["--method", "knn", "--setting", "k=many"], /knn: "k=many" is no setting; expected k=NUMBER/],
+    [["--method", "prototypes", "--setting", "k=3"], /prototypes has no setting "k"; it has none/],
+  ] as const) {
+    const run = await fovea("fewshot", photos, "--backbone", "pixels:2", ...words);
+    expect(run.status).not.toBe(0);
+    expect(run.stderr).toMatch(message);
+  }
+});
+
+test("published weights see the images of the published protocol, others their own, unless told", async () => {
+  const published = join(root, "timm.safetensors");
+  const own = join(root, "own.safetensors");
+  await saveWeights(published, weightsOf(vit), "timm");
+  await saveWeights(own, weightsOf(vit), "fovea");
+  const imagesOf = async (network: string, ...words: string[]) => {
+    const run = await fovea(
+      "fewshot",
+      network,
+      photos,
+      "--shots",
+      "2",
+      "--seeds",
+      "1",
+      "--threads",
+      "1",
+      "--json",
+      ...words,
+    );
+    expect(run.status, run.stderr).toBe(0);
+    return JSON.parse(run.stdout).preprocessing;
+  };
+  const { height } = weightsOf(vit).image;
+  const protocol = `decode|resize(${Math.round((height * 256) / 224)})|central_crop(${height})|value_range(-1,1)`;
+  // the network itself says nothing of heads, whose number no tensor has
+  const timm = `${published}?heads=${vit.family === "vit" ? vit.heads : 1}`;
+  expect(await imagesOf(timm)).toBe(protocol);
+  expect(await imagesOf(timm, "--preprocessing", "network")).not.toContain("central_crop");
+  expect(await imagesOf(own)).not.toContain("central_crop");
+  expect(await imagesOf(own, "--preprocessing", "protocol")).toBe(protocol);
+  const ops = `decode|resize(${height})|value_range(-1,1)`;
+  expect(await imagesOf(own, "--preprocessing", ops)).toBe(ops);
 });

@@ -2,13 +2,18 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { supportOrder } from "../../src/transfer/fewshot/evaluate.js";
 import {
+  accuracyOf,
+  evaluatorNamed,
+  evaluators,
   type Features,
   fewShot,
   numpyGenerator,
   ridgeClassifier,
   ridgeClassifiers,
+  selectRows,
   studentQuantile,
   summarise,
+  wilsonInterval,
 } from "../../src/transfer/index.js";
 
 /** Overlapping class patterns that a numpy script can write down too. */
@@ -84,13 +89,13 @@ describe("the reference evaluator in numpy", () => {
       classes: 4,
       shots: [1, 5, 10],
       seeds: [0, 1, 2],
-      l2: [1024, 1],
+      settings: [{ l2: 1024 }, { l2: 1 }],
     });
     expect(report.warnings).toEqual([]);
     expect(report.chance).toBe(0.25);
     expect(report.results).toHaveLength(18);
     for (const [seed, shots, l2, right, score] of golden[width]!) {
-      const result = report.results.find((r) => r.seed === seed && r.shots === shots && r.l2 === l2);
+      const result = report.results.find((r) => r.seed === seed && r.shots === shots && r.setting.l2 === l2);
       expect(result?.accuracy).toBe(right / 150);
       const rows = supportOrder(train.labels, 4, seed).flatMap((order) => order.slice(0, shots));
       const support = {
@@ -108,7 +113,7 @@ describe("the reference evaluator in numpy", () => {
       });
       expect(classifier.scores(test.features).data[3 * 4 + 1]).toBeCloseTo(score, 9);
     }
-    expect(report.summary.map(({ shots, l2 }) => [shots, l2])).toEqual([
+    expect(report.summary.map(({ shots, setting }) => [shots, setting.l2])).toEqual([
       [1, 1024],
       [1, 1],
       [5, 1024],
@@ -116,8 +121,8 @@ describe("the reference evaluator in numpy", () => {
       [10, 1024],
       [10, 1],
     ]);
-    for (const { shots, l2, mean } of report.summary) {
-      const own = report.results.filter((r) => r.shots === shots && r.l2 === l2);
+    for (const { shots, setting, mean } of report.summary) {
+      const own = report.results.filter((r) => r.shots === shots && r.setting.l2 === setting.l2);
       expect(own.map(({ seed }) => seed)).toEqual([0, 1, 2]);
       expect(mean).toBeCloseTo(own.reduce((sum, { accuracy }) => sum + accuracy, 0) / 3, 14);
     }
@@ -297,13 +302,13 @@ describe("few-shot protocol", () => {
     const everything = ridgeClassifier({ features: options.trainFeatures, labels: options.trainLabels, classes: 4 });
     const guesses = everything.predict(options.testFeatures);
     const right = options.testLabels.filter((label, i) => guesses[i] === label).length;
-    expect(report.results[1]).toEqual({ shots: 25, seed: 0, l2: 1024, accuracy: right / 30 });
-    expect(report.summary[1]).toEqual({
+    expect(report.results[1]).toEqual({ shots: 25, seed: 0, setting: { l2: 1024 }, accuracy: right / 30 });
+    expect(report.summary[1]).toMatchObject({
       shots: 25,
-      l2: 1024,
+      setting: { l2: 1024 },
       mean: right / 30,
       standardDeviation: 0,
-      confidence95: null,
+      confidence95: wilsonInterval(right, 30),
     });
     await expect(fewShot({ ...options, classes: 6, classNames: ["a", "b", "c", "d", "e", "f"] })).rejects.toThrow(
       /no training example of class 4 \(e\), class 5 \(f\)/,
@@ -314,7 +319,28 @@ describe("few-shot protocol", () => {
     const { results } = await fewShot(base());
     expect([...new Set(results.map(({ shots }) => shots))]).toEqual([1, 5, 10, 25]);
     expect([...new Set(results.map(({ seed }) => seed))]).toEqual([0, 1, 2]);
-    expect([...new Set(results.map(({ l2 }) => l2))]).toEqual([1024]);
+    expect([...new Set(results.map(({ setting }) => setting.l2))]).toEqual([1024]);
+  });
+
+  it("takes any evaluator, at its first setting or at others", async () => {
+    const options = { ...base(), shots: [5], seeds: [0, 1] };
+    for (const evaluator of evaluators) {
+      const { results, summary } = await fewShot({ ...options, evaluator, threads: 1 });
+      expect(results.map(({ setting }) => setting)).toEqual([evaluator.settings[0], evaluator.settings[0]]);
+      expect(summary).toHaveLength(1);
+    }
+    const knn = await fewShot({ ...options, evaluator: evaluatorNamed("knn"), settings: [{ k: 1 }, { k: 5 }] });
+    expect(knn.summary.map(({ setting }) => setting)).toEqual([{ k: 1 }, { k: 5 }]);
+    const [first] = knn.results;
+    const order = supportOrder(options.trainLabels, 4, 0).flatMap((rows) => rows.slice(0, 5));
+    const support = {
+      features: selectRows(options.trainFeatures, order),
+      labels: order.map((row) => options.trainLabels[row]!),
+    };
+    const fitted = await evaluatorNamed("knn").fit(support, 4, { k: 1 }, { seed: 0 });
+    expect(first?.accuracy).toBe(accuracyOf(await fitted.scores(options.testFeatures), options.testLabels));
+    const logistic = await fewShot({ ...options, evaluator: evaluatorNamed("logistic") });
+    expect(logistic.results.every(({ chosen }) => chosen !== undefined && chosen.c! > 0)).toBe(true);
   });
 
   it("separates what can be separated and is at chance on noise", async () => {

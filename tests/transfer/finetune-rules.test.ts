@@ -243,6 +243,7 @@ test("the recipe is the network at the plan's size, without dropout and pre-logi
       preprocessing: "decode|value_range(-1,1)",
       classNames: undefined,
       loss: "softmax",
+      published: false,
       tensors: new Map([...tensors].map(([name, tensor]) => [name, { dtype: "float32", ...tensor }])),
       step: undefined,
       metadata: {},

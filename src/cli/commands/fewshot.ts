@@ -1,15 +1,27 @@
 /** `fovea fewshot`: how well a trained network tells new classes apart from few examples of each, beside raw pixels. */
-import { type ImageSource, idsOf, readIds, subsetOfClasses } from "../../data/index.js";
+import {
+  describePreprocessing,
+  type ImageSource,
+  idsOf,
+  preprocessing,
+  readIds,
+  subsetOfClasses,
+} from "../../data/index.js";
 import { largest } from "../../text/arrays.js";
 import { formatDuration } from "../../train/index.js";
 import {
+  type Backbone,
   drawnExamples,
   type EmbeddedSource,
   embedDrawn,
   embedSource,
+  evaluatorNamed,
   type FewShotReport,
   type FewShotSummary,
   fewShot,
+  fewShotPreprocessing,
+  formatSetting,
+  parseSetting,
   selectRows,
 } from "../../transfer/index.js";
 import { type CommandResult, defineCommand } from "../command.js";
@@ -63,6 +75,13 @@ async function withoutListed(
   return rows;
 }
 
+/** What brings images to the backbone: that of the published protocol, the backbone's own, or the ops that are given. */
+function preprocessingOf(backbone: Backbone, given: string | undefined): string {
+  const chosen = given ?? (backbone.published ? "protocol" : "network");
+  if (chosen === "protocol") return fewShotPreprocessing(backbone);
+  return chosen === "network" ? backbone.preprocessing : describePreprocessing(preprocessing(chosen));
+}
+
 const percent = (share: number) => (100 * share).toFixed(1);
 
 function summaryText(network: readonly FewShotSummary[], pixels: readonly FewShotSummary[]): string[] {
@@ -70,7 +89,7 @@ function summaryText(network: readonly FewShotSummary[], pixels: readonly FewSho
     `${shots}`,
     percent(mean),
     percent(standardDeviation),
-    confidence95 ? `${percent(confidence95[0])} to ${percent(confidence95[1])}` : "one draw only",
+    `${percent(confidence95[0])} to ${percent(confidence95[1])}`,
     percent(pixels[i]!.mean),
   ]);
   const table = [["shots", "accuracy %", "deviation", "95 % interval", "raw pixels %"], ...rows];
@@ -83,6 +102,9 @@ export const command = defineCommand(fewshot, async ({ args, json, note }): Prom
   const shots = wholeNumbers(args.shots, "shots", 1);
   const draws = wholeNumber(args.seeds, "seeds", 1);
   const seeds = Array.from({ length: draws }, (_, seed) => seed);
+  const evaluator = evaluatorNamed(args.method);
+  const setting = args.setting === undefined ? evaluator.settings[0]! : parseSetting(evaluator, args.setting);
+  const threads = args.threads === undefined ? undefined : wholeNumber(args.threads, "threads", 1);
   const { backbone: spec, source } = backboneAndSource(args, "fewshot", note);
   const parts = await openParts(source, { split: args.split, testSplit: args["test-split"] }, note);
   try {
@@ -91,11 +113,18 @@ export const command = defineCommand(fewshot, async ({ args, json, note }): Prom
     const unnamed = checkParts(train, test);
     const backbone = await openFeatures(spec, args, note);
     try {
+      const pipeline = preprocessingOf(backbone, args.preprocessing);
       const most = largest(shots);
       const expected = drawnExamples(train, seeds, most).length;
       const [support, queries] = await withProgress(expected + test.length, json, async (onProgress) => [
-        await embedDrawn(backbone, train, seeds, most, { onProgress: (done) => onProgress(Math.min(done, expected)) }),
-        await embedSource(backbone, test, { onProgress: (done) => onProgress(expected + done) }),
+        await embedDrawn(backbone, train, seeds, most, {
+          preprocessing: pipeline,
+          onProgress: (done) => onProgress(Math.min(done, expected)),
+        }),
+        await embedSource(backbone, test, {
+          preprocessing: pipeline,
+          onProgress: (done) => onProgress(expected + done),
+        }),
       ]);
       const bad = [...support.bad, ...queries.bad];
       for (const line of badLines(bad)) note(line);
@@ -110,6 +139,9 @@ export const command = defineCommand(fewshot, async ({ args, json, note }): Prom
           classNames,
           shots,
           seeds,
+          evaluator,
+          settings: [setting],
+          threads,
         });
       const report = await measure("features");
       const pixels = (await measure("pixels")).summary;
@@ -134,6 +166,8 @@ export const command = defineCommand(fewshot, async ({ args, json, note }): Prom
           classNames,
           images: { examples: train.length, named: queries.labels.length, bad },
           model: backboneDocument(backbone),
+          method: evaluator.name,
+          preprocessing: pipeline,
           results,
           summary,
           rawPixels: pixels,
@@ -144,6 +178,7 @@ export const command = defineCommand(fewshot, async ({ args, json, note }): Prom
         },
         text: [
           `${backbone.spec} on ${source}: ${classNames.length} classes, ${queries.labels.length} images to name (${parts.heldOut ? "held out" : test.split}), ${draws} ${draws === 1 ? "draw" : "draws"} of the examples`,
+          `${[evaluator.title, formatSetting(setting)].filter((word) => word !== "").join(", ")}; images ${pipeline}`,
           ...summaryText(summary, pixels),
           ...(cleaned
             ? [
@@ -151,7 +186,7 @@ export const command = defineCommand(fewshot, async ({ args, json, note }): Prom
                 ...summaryText(cleaned.summary, cleaned.rawPixels),
               ]
             : []),
-          `chance ${percent(chance)} %; ${formatDuration(seconds)}`,
+          `chance ${percent(chance)} %; intervals are of other draws of examples and other test images; ${formatDuration(seconds)}`,
           ...warnings.map((warning) => `warning: ${warning}`),
         ].join("\n"),
       };

@@ -20,6 +20,8 @@ export interface EmbeddedSource extends EmbeddedImages {
 }
 
 export interface EmbedOptions {
+  /** Brings images to the backbone; its own when left out. */
+  readonly preprocessing?: string;
   /** Told how many of the images are done. */
   readonly onProgress?: (done: number) => void;
   /** Threads that read images; 0 reads them in this one. The loader's choice when left out. */
@@ -30,11 +32,12 @@ export interface EmbedOptions {
 export async function embedSource(
   backbone: Backbone,
   source: ImageSource,
-  { onProgress, workers }: EmbedOptions = {},
+  { preprocessing, onProgress, workers }: EmbedOptions = {},
 ): Promise<EmbeddedSource> {
   const pixelRows: Float32Array[] = [];
   let columns = 0;
   const found = await backboneFeatures(backbone, source, {
+    preprocessing,
     ...(onProgress && { onProgress }),
     ...(workers !== undefined && { workers }),
     onBatch: ({ image, shape, mask }) => {

@@ -1,13 +1,10 @@
-/** The few-shot evaluator: draw k examples a class, fit the ridge, measure on the whole test set, repeat over seeds. */
-
+/** The few-shot protocol: draw k examples a class, fit a classifier, measure on the whole test set, repeat over seeds. */
 import { largest } from "../../text/arrays.js";
-import { accuracyOf } from "../evaluators/evaluator.js";
-import { headOfRidge } from "../evaluators/ridge.js";
-import { headScores } from "../heads/scores.js";
+import { type Evaluator, highestScores, type Setting } from "../evaluators/evaluator.js";
+import { ridge } from "../evaluators/ridge.js";
 import { checkFeatures, type Features } from "./features.js";
 import { numpyGenerator } from "./random.js";
-import { defaultL2, fitRidges } from "./ridge.js";
-import { type Summary, summarise } from "./statistics.js";
+import { type AccuracySummary, summariseAccuracies } from "./statistics.js";
 
 /** Frozen representations of a labelled train and test split, and the protocol to measure them with. */
 export interface FewShotOptions {
@@ -23,25 +20,31 @@ export interface FewShotOptions {
   shots?: readonly number[];
   /** One draw of the support each; 0, 1, 2 unless given. */
   seeds?: readonly number[];
-  /** One or several strengths of the ridge, 1024 unless given. */
-  l2?: number | readonly number[];
+  /** What is fitted; default: `ridge`, the published few-shot evaluator. */
+  evaluator?: Evaluator;
+  /** The evaluator's settings to measure; default: its first, which for the ridge is l2 = 1024. */
+  settings?: readonly Setting[];
+  threads?: number;
+  signal?: AbortSignal;
 }
 
-/** Accuracy on the test set of one fitted ridge. */
+/** Accuracy on the test set of one fitted classifier. */
 export interface FewShotResult {
   shots: number;
   seed: number;
-  l2: number;
+  setting: Setting;
   accuracy: number;
+  /** What the fit chose by itself, such as the C of a logistic regression. */
+  chosen?: Setting;
 }
 
-/** Accuracy over seeds for one number of shots and one l2. */
-export interface FewShotSummary extends Summary {
+/** Accuracy for one number of shots and one setting; the interval is that of new examples and new images. */
+export interface FewShotSummary extends AccuracySummary {
   shots: number;
-  l2: number;
+  setting: Setting;
 }
 
-/** Everything the evaluator measured, in the order shots, l2, seed. */
+/** Everything the evaluator measured, in the order shots, setting, seed. */
 export interface FewShotReport {
   results: FewShotResult[];
   summary: FewShotSummary[];
@@ -89,23 +92,25 @@ function positiveIntegers(name: string, values: readonly number[]): void {
 }
 
 /**
- * Measures frozen representations by the ridge evaluator of the ViT, BiT and Scaling ViT papers (reference section 6).
+ * Measures frozen representations by few-shot classification: by the ridge of the ViT, BiT and Scaling ViT papers (reference section 6)
+ * unless another evaluator is given.
  *
  * Features are [images, width]; accuracies are fractions of the test set. A class with fewer examples than shots gives what
  * it has and is named in `warnings`; a class with none, a label outside the classes or a feature that is not finite throws.
  *
  * @example
  * const { summary } = await fewShot({ trainFeatures, trainLabels, testFeatures, testLabels, classes: 10, shots: [5, 10] });
- * summary[0]; // { shots: 5, l2: 1024, mean: 0.62, standardDeviation: 0.04, confidence95: [0.52, 0.72] }
+ * summary[0]; // { shots: 5, setting: { l2: 1024 }, mean: 0.62, standardDeviation: 0.04, confidence95: [0.52, 0.72], ... }
  */
 export async function fewShot(options: FewShotOptions): Promise<FewShotReport> {
   const { trainFeatures, trainLabels, testFeatures, testLabels, classes } = options;
   const shots = options.shots ?? [1, 5, 10, 25];
   const seeds = options.seeds ?? [0, 1, 2];
-  const strengths = typeof options.l2 === "object" ? options.l2 : [options.l2 ?? defaultL2];
+  const { evaluator = ridge, threads, signal } = options;
+  const settings = options.settings ?? evaluator.settings.slice(0, 1);
   positiveIntegers("classes", [classes]);
   positiveIntegers("shots", shots);
-  if (seeds.length === 0 || strengths.length === 0) throw new Error("few-shot: give at least one seed and one l2");
+  if (seeds.length === 0 || settings.length === 0) throw new Error("few-shot: give at least one seed and one setting");
   if (classes < 2)
     throw new Error("few-shot: one class only, there is nothing to tell apart; give a set with two or more");
   checkFeatures("train split", trainFeatures, trainLabels, classes);
@@ -114,29 +119,27 @@ export async function fewShot(options: FewShotOptions): Promise<FewShotReport> {
   const warnings = supportWarnings(indicesByClass(trainLabels, classes), shots, options.classNames);
 
   const results: FewShotResult[] = [];
-  for (const seed of seeds) {
-    const order = supportOrder(trainLabels, classes, seed);
-    for (const count of shots) {
-      const support = order.flatMap((indices) => indices.slice(0, count));
-      const fitted = await fitRidges(
-        { features: selectRows(trainFeatures, support), labels: support.map((index) => trainLabels[index]!), classes },
-        strengths,
-      );
-      for (const classifier of fitted) {
-        const accuracy = accuracyOf(await headScores(headOfRidge(classifier), testFeatures), testLabels);
-        results.push({ shots: count, seed, l2: classifier.l2, accuracy });
+  const summary: FewShotSummary[] = [];
+  const orders = seeds.map((seed) => supportOrder(trainLabels, classes, seed));
+  for (const count of shots) {
+    const supports = orders.map((order) => {
+      const rows = order.flatMap((indices) => indices.slice(0, count));
+      return { features: selectRows(trainFeatures, rows), labels: rows.map((row) => trainLabels[row]!) };
+    });
+    for (const setting of settings) {
+      const answers: Uint8Array[] = [];
+      for (const [i, seed] of seeds.entries()) {
+        const { scores, chosen } = await evaluator.fit(supports[i]!, classes, setting, { seed, threads, signal });
+        const right = Uint8Array.from(highestScores(await scores(testFeatures)), (guess, row) =>
+          guess === testLabels[row] ? 1 : 0,
+        );
+        answers.push(right);
+        const accuracy = right.reduce((sum, one) => sum + one, 0) / right.length;
+        results.push({ shots: count, seed, setting, accuracy, ...(chosen && { chosen }) });
       }
+      summary.push({ shots: count, setting, ...summariseAccuracies(answers) });
     }
   }
-  const summary = shots.flatMap((count) =>
-    strengths.map((l2) => ({
-      shots: count,
-      l2,
-      ...summarise(results.filter((r) => r.shots === count && r.l2 === l2).map((r) => r.accuracy)),
-    })),
-  );
-  const rank = (r: FewShotResult) => shots.indexOf(r.shots) * strengths.length + strengths.indexOf(r.l2);
-  results.sort((a, b) => rank(a) - rank(b)); // stable: seeds keep their order
   return { results, summary, chance: 1 / classes, warnings };
 }
 

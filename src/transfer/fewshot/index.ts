@@ -1,4 +1,4 @@
-/** Few-shot transfer: the ridge evaluator, the classifier behind it, the game, and the raw-pixel baseline. */
+/** Few-shot transfer: the protocol, the ridge classifier, the game, and the raw-pixel baseline. */
 
 export {
   drawnExamples,
@@ -19,6 +19,7 @@ export {
 } from "./evaluate.js";
 export { type Features, type ImageBatch, joinFeatures, rawPixelFeatures } from "./features.js";
 export { type GameOptions, type GameQuery, type GameResult, type GameRound, playGame } from "./game.js";
+export { fewShotPreprocessing } from "./preprocessing.js";
 export { type NumpyGenerator, numpyGenerator } from "./random.js";
 export {
   biasConstant,
@@ -30,4 +31,11 @@ export {
   ridgeClassifier,
   ridgeClassifiers,
 } from "./ridge.js";
-export { type Summary, studentQuantile, summarise, wilsonInterval } from "./statistics.js";
+export {
+  type AccuracySummary,
+  type Summary,
+  studentQuantile,
+  summarise,
+  summariseAccuracies,
+  wilsonInterval,
+} from "./statistics.js";

@@ -72,3 +72,61 @@ export function wilsonInterval(right: number, total: number): [number, number] {
   // rounding may leave the ends a hair outside
   return [right === 0 ? 0 : Math.max(0, middle - half), right === total ? 1 : Math.min(1, middle + half)];
 }
+
+/** What repeated measurements on the same test images say of the accuracy on new images, learnt from new examples. */
+export interface AccuracySummary extends Summary {
+  confidence95: [number, number];
+  /** Standard errors of the mean that come from which examples were drawn and from which images were tested. */
+  standardErrors: { draws: number; images: number };
+}
+
+/**
+ * Summarises which test images were classified rightly (1) or wrongly (0), a row of all images for each draw of the examples.
+ *
+ * The interval holds for other draws and other images: accuracy is a table of draws by images with random rows and columns, whose mean has
+ * the variance (MS_draws + MS_images - MS_rest) / (draws * images) of the two-way analysis of variance with random effects (Searle, Casella
+ * and McCulloch, Variance Components, 1992, chapter 4), with Satterthwaite's degrees of freedom (Biometrics Bulletin 2, 1946). With one draw,
+ * or where all answers are alike, it is Wilson's interval of the images. Throws when nothing was measured.
+ */
+export function summariseAccuracies(right: readonly ArrayLike<number>[]): AccuracySummary {
+  const draws = right.length;
+  const images = right[0]?.length ?? 0;
+  if (draws === 0 || images === 0) throw new Error("nothing to summarise: no image was tested");
+  const byDraw = right.map((row) => sumOf(row) / images);
+  const byImage = Array.from({ length: images }, (_, i) => sumOf(right.map((row) => row[i]!)) / draws);
+  const { mean, standardDeviation } = summarise(byDraw);
+  const squares = (values: readonly number[]) => values.reduce((sum, value) => sum + (value - mean) ** 2, 0);
+  const ofDraws = images * squares(byDraw);
+  const ofImages = draws * squares(byImage);
+  // of zeros and ones the sum of squares is the sum
+  const rest = draws * images * mean * (1 - mean) - ofDraws - ofImages;
+  const wilson = () => wilsonInterval(mean * images, images);
+  if (draws === 1 || images === 1 || mean === 0 || mean === 1) {
+    const alone = Math.sqrt((mean * (1 - mean)) / images);
+    return { mean, standardDeviation, confidence95: wilson(), standardErrors: { draws: 0, images: alone } };
+  }
+  const count = draws * images;
+  const [drawsFreedom, imagesFreedom] = [draws - 1, images - 1];
+  const restFreedom = drawsFreedom * imagesFreedom;
+  const parts = [
+    ofDraws / drawsFreedom / count,
+    ofImages / imagesFreedom / count,
+    Math.max(0, rest) / restFreedom / count,
+  ] as const;
+  const [draw, image, noise] = parts;
+  const variance = Math.max(draw + image - noise, draw, image);
+  const freedom = variance ** 2 / (draw ** 2 / drawsFreedom + image ** 2 / imagesFreedom + noise ** 2 / restFreedom);
+  const half = studentQuantile(Math.max(1, Math.floor(freedom))) * Math.sqrt(variance);
+  return {
+    mean,
+    standardDeviation,
+    confidence95: [Math.max(0, mean - half), Math.min(1, mean + half)],
+    standardErrors: { draws: Math.sqrt(Math.max(0, draw - noise)), images: Math.sqrt(Math.max(0, image - noise)) },
+  };
+}
+
+function sumOf(values: ArrayLike<number>): number {
+  let sum = 0;
+  for (let i = 0; i < values.length; i++) sum += values[i]!;
+  return sum;
+}

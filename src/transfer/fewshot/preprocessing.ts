@@ -1,0 +1,24 @@
+/** How images reach a backbone in the few-shot protocol. */
+import type { Backbone } from "../backbone.js";
+
+/** Sides of big_vision's few-shot evaluator: resized to 256 whatever the aspect ratio, of which the middle 224 are seen. */
+const protocol = { resize: 256, crop: 224 };
+
+/**
+ * The preprocessing of the published few-shot figures, `decode|resize(256)|central_crop(224)|value_range(-1,1)` (big_vision,
+ * configs/common_fewshot.py; papers.md 6), in proportion for a backbone that sees other sizes, with the backbone's own range of values.
+ */
+export function fewShotPreprocessing({
+  imageShape: [height, width, channels],
+  preprocessing,
+}: Pick<Backbone, "imageShape" | "preprocessing">): string {
+  const range = [...preprocessing.matchAll(/(?:value_range|standardise)\((?:[^()]|\([^()]*\))*\)/g)].at(-1)?.[0];
+  const larger = (side: number) => Math.round((side * protocol.resize) / protocol.crop);
+  const sides = (h: number, w: number) => (h === w ? `${h}` : `${h},${w}`);
+  return [
+    channels === 3 ? "decode" : `decode(${channels})`,
+    `resize(${sides(larger(height), larger(width))})`,
+    `central_crop(${sides(height, width)})`,
+    ...(range ? [range] : []),
+  ].join("|");
+}
