@@ -201,8 +201,8 @@ export function describeTimm(config: Json): Description {
     const named = text(from("interpolation")) ?? "bicubic";
     const method = ["bicubic", "bilinear"].includes(named) ? named : "bicubic";
     if (method !== named) notes.push(`timm resizes its images by the method "${named}"; here bicubic stands for it`);
-    // torchvision cuts the longer side to whole pixels where resize_small rounds it: at most one pixel of what is cropped away
-    preprocessing = `decode|resize_small(${resized},${pillow(method)})|central_crop(${image.height})|${range}`;
+    // to the pixel as torchvision, with which timm evaluates
+    preprocessing = `decode|resize_small(${resized},${pillow(method)},rounding=floor)|central_crop(${image.height},rounding=even)|${range}`;
   } else if (!range) notes.push(noRange(mean, deviation));
   const names = from("label_names");
   const architecture = text(from("architecture"));

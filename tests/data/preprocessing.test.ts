@@ -1,5 +1,5 @@
 import fc from "fast-check";
-import { expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import {
   type AnyImage,
   applyPreprocessing,
@@ -400,4 +400,49 @@ test("the numbers of an example follow from seed, epoch, index and attempt, each
   ].map((r) => r.next());
   expect(new Set(first).size).toBe(5);
   expect(exampleRandom(1, 2, 3).next()).toBe(first[0]);
+});
+
+describe("torchvision's whole pixels", () => {
+  /** Every pixel tells where it is: its column in red, its row in green. */
+  const places = (height: number, width: number) => {
+    const data = new Uint8Array(height * width * 3);
+    for (let i = 0; i < height * width; i++) data.set([i % width, Math.floor(i / width), 0], 3 * i);
+    return rawImage(data, height, width, 3);
+  };
+
+  // Python: int(256 * max(h, w) / min(h, w)), and round(256 * ...) beside it
+  test.each([
+    [427, 640, 383, 384],
+    [333, 500, 384, 384],
+    [300, 400, 341, 341],
+    [375, 500, 341, 341],
+    [101, 230, 582, 583],
+  ])("the longer side of %d x %d", async (height, width, floor, even) => {
+    const image = places(height, width);
+    const sides = async (text: string) => {
+      const resized = await preprocessImage(text, image);
+      return [resized.height, resized.width];
+    };
+    expect(await sides("resize_small(256,rounding=floor)")).toEqual([256, floor]);
+    expect(await sides("resize_small(256)")).toEqual([256, even]);
+  });
+
+  // Python: round((w - 4) / 2.0), and (w - 4) // 2 beside it
+  test.each([
+    [9, 2, 2],
+    [11, 4, 3],
+    [13, 4, 4],
+    [15, 6, 5],
+    [10, 3, 3],
+  ])("the middle of %d columns", async (width, even, floor) => {
+    const left = async (text: string) => (await preprocessImage(text, places(4, width))).data[0];
+    expect(await left("central_crop(4,rounding=even)")).toBe(even);
+    expect(await left("central_crop(4)")).toBe(floor);
+  });
+
+  test("is kept in the string form", () => {
+    const text =
+      "decode|resize_small(256,method=bicubic,antialias=true,rounding=floor)|central_crop(224,rounding=even)";
+    expect(describePreprocessing(preprocessing(text))).toBe(text);
+  });
 });

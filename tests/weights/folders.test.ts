@@ -72,7 +72,8 @@ describe("folders", () => {
     await writeSafetensors(join(path, "model.safetensors"), tables.theirTensors(tables.timmViTTable(), vit));
     const loaded = await loadWeights(path, { config: { heads: 2 } });
     expect(loaded.metadata).toEqual({
-      preprocessing: "decode|resize_small(10,method=bicubic,antialias=true)|central_crop(8)|value_range(-1,1)",
+      preprocessing:
+        "decode|resize_small(10,method=bicubic,antialias=true,rounding=floor)|central_crop(8,rounding=even)|value_range(-1,1)",
       licence: "apache-2.0",
       source: "timm/vit_tiny_test.augreg_in21k",
     });
@@ -80,7 +81,7 @@ describe("folders", () => {
     expect(loaded.notes.join()).not.toMatch(/bicubic/);
     const smaller = await loadWeights(path, { config: { heads: 2 }, image: 4 });
     expect(smaller.metadata.preprocessing).toBe(
-      "decode|resize_small(5,method=bicubic,antialias=true)|central_crop(4)|value_range(-1,1)",
+      "decode|resize_small(5,method=bicubic,antialias=true,rounding=floor)|central_crop(4,rounding=even)|value_range(-1,1)",
     );
   });
 

@@ -75,37 +75,49 @@ export const opDefinitions: Readonly<Record<string, OpDefinition>> = {
     },
   },
   resize_small: {
-    summary: "resize so that the smaller side is `size`, keeping the aspect ratio, by the area method",
+    summary:
+      "resize so that the smaller side is `size`, keeping the aspect ratio, by the area method; the longer side is rounded, or cut to whole pixels as torchvision does (rounding=floor)",
     random: false,
     changesImage: true,
-    parameters: [size, { ...method, default: "area" }, antialias],
+    parameters: [
+      size,
+      { ...method, default: "area" },
+      antialias,
+      { name: "rounding", type: "choice", choices: ["even", "floor"], default: "even" },
+    ],
     create: (args) => {
       const small = args["size"] as number;
       const resize = resizing("resize_small", args);
       return onPixels("resize_small", (image) => {
-        const factor = small / Math.min(image.height, image.width);
-        return resize(
-          image,
-          Math.max(1, roundToEven(image.height * factor)),
-          Math.max(1, roundToEven(image.width * factor)),
-        );
+        const short = Math.min(image.height, image.width);
+        const factor = small / short;
+        // torchvision: int(size * long / short)
+        const side = (from: number) =>
+          args["rounding"] === "floor" ? Math.floor((small * from) / short) : Math.max(1, roundToEven(from * factor));
+        return resize(image, side(image.height), side(image.width));
       });
     },
   },
   central_crop: {
-    summary: "cut size x size (or size x width) out of the middle; without a size the largest square",
+    summary:
+      "cut size x size (or size x width) out of the middle; without a size the largest square; half pixels are cut off, or rounded to even as torchvision does (rounding=even)",
     random: false,
     changesImage: true,
-    parameters: [{ ...size, default: null, written: "byPlace" }, width],
+    parameters: [
+      { ...size, default: null, written: "byPlace" },
+      width,
+      { name: "rounding", type: "choice", choices: ["floor", "even"], default: "floor" },
+    ],
     create: (args) =>
       onPixels("central_crop", (image) => {
         const square = Math.min(image.height, image.width);
         const [h, w] = args["size"] === null ? [square, square] : heightAndWidth(args);
         fits("central_crop", image, h, w);
-        // papers.md 5.6: offset = (H - h) // 2.
+        // papers.md 5.6: offset = (H - h) // 2; torchvision: int(round((H - h) / 2.0)), which rounds halves to even
+        const half = args["rounding"] === "even" ? roundToEven : Math.floor;
         return crop(image, {
-          top: Math.floor((image.height - h) / 2),
-          left: Math.floor((image.width - w) / 2),
+          top: half((image.height - h) / 2),
+          left: half((image.width - w) / 2),
           height: h,
           width: w,
         });
