@@ -164,9 +164,9 @@ describe("sweeps", () => {
 
   it("draws within BiT's ranges in the heavy one, the same every time", () => {
     const method = methodNamed("finetune-bit");
-    const drawn = sweepSettings("heavy", method, 60);
+    const drawn = sweepSettings("heavy", method, { trials: 60 });
     expect(drawn).toHaveLength(60);
-    expect(sweepSettings("heavy", method, 60)).toEqual(drawn);
+    expect(sweepSettings("heavy", method, { trials: 60 })).toEqual(drawn);
     const rates = drawn.map(({ learningRate }) => learningRate!);
     expect(Math.min(...rates)).toBeGreaterThanOrEqual(1e-4);
     expect(Math.max(...rates)).toBeLessThanOrEqual(1e-1);
@@ -183,6 +183,13 @@ describe("sweeps", () => {
     };
     within("dropout", 0, 0.7);
     within("weightDecayToInitial", 1e-6, 1e-1);
+  });
+
+  it("does not search an image size that is fixed", () => {
+    const method = methodNamed("finetune-bit");
+    expect(searchedNames(method, { imageSize: 96 })).not.toContain("imageSize");
+    for (const setting of sweepSettings("heavy", method, { imageSize: 96 }))
+      expect(setting).not.toHaveProperty("imageSize");
   });
 
   it("searches what a linear probe has", () => {

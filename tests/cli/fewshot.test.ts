@@ -309,6 +309,7 @@ test("every evaluator by its name, at a setting", async () => {
   };
   for (const { name, title } of evaluators) expect(await measured("--method", name)).toContain(`\n${title}`);
   expect(await measured("--method", "knn", "--setting", "k=3")).toContain(", k=3; images ");
+  expect(await measured("--method", "ridge-loo")).toMatch(/\nchosen at 3 shots: l2 [\d.]+; l2 [\d.]+\n/);
   const { results, method } = JSON.parse(await measured("--method", "logistic", "--json"));
   expect(method).toBe("logistic");
   expect(results.map(({ chosen }: { chosen: { c: number } }) => chosen.c > 0)).toEqual([true, true]);

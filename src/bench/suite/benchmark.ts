@@ -124,7 +124,7 @@ export async function runSuite(options: SuiteOptions): Promise<SuiteReport> {
   const started = performance.now();
   const { suite, data, seeds, seededDraws, signal, rank, note, silent = false } = options;
   const method = methodNamed(options.method);
-  const settings = sweepSettings(options.sweep, method, options.trials);
+  const settings = sweepSettings(options.sweep, method, options);
   const { found, missing } = await findTasks(chooseTasks(tasksOf(suite, data), options.tasks), data);
   if (found.length === 0) throw new NoTaskError(missing);
   const processes = rank ? 1 : (options.processes ?? 1);

@@ -44,7 +44,7 @@ const usualBatch = 512;
 export async function planSuite(options: SuiteOptions): Promise<SuitePlan> {
   const { suite, data, seeds, seededDraws } = options;
   const method = methodNamed(options.method);
-  const settings = sweepSettings(options.sweep, method, options.trials);
+  const settings = sweepSettings(options.sweep, method, options);
   const { found, missing } = await findTasks(chooseTasks(tasksOf(suite, data), options.tasks), data);
   const jobs = planJobs({ tasks: found, features: method.kind === "features", seeds, seededDraws, settings });
   const fits = jobs.filter(({ kind }) => kind !== "features").length;
@@ -69,7 +69,7 @@ export async function planSuite(options: SuiteOptions): Promise<SuitePlan> {
     }),
     missing,
     settings: settings.length,
-    searched: options.sweep === "heavy" ? searchedNames(method) : [],
+    searched: options.sweep === "heavy" ? searchedNames(method, options) : [],
     images,
     fits,
     rate,

@@ -34,10 +34,21 @@ export interface Sweepable {
   readonly settingNames?: readonly string[];
 }
 
+export interface SweepOptions {
+  /** Trials of the heavy sweep; default: 40. */
+  readonly trials?: number;
+  /** Side of the images where the caller has fixed it; it is then not searched. */
+  readonly imageSize?: number;
+}
+
 /** The dimensions of the heavy sweep that a method has. */
-export function searchedNames({ settings, settingNames }: Sweepable): readonly string[] {
+export function searchedNames(
+  { settings, settingNames }: Sweepable,
+  { imageSize }: SweepOptions = {},
+): readonly string[] {
   const names = settingNames ?? Object.keys(settings[0] ?? {});
-  return Object.keys(heavyRanges).filter((name) => names.includes(name));
+  const free = imageSize === undefined ? names : names.filter((name) => name !== "imageSize");
+  return Object.keys(heavyRanges).filter((name) => free.includes(name));
 }
 
 /**
@@ -48,10 +59,11 @@ export function searchedNames({ settings, settingNames }: Sweepable): readonly s
  * certain (the leaderboard's column hyper_sweep_size); the rates 0.1 and 0.01 and the lengths 2,500 and 10,000 are from
  * memory, not from a source that was read (papers.md 4.4 and 13).
  */
-export function sweepSettings(name: SweepName, method: Sweepable, trials = heavyTrials): readonly Setting[] {
+export function sweepSettings(name: SweepName, method: Sweepable, options: SweepOptions = {}): readonly Setting[] {
   const usual = method.settings[0] ?? {};
   if (name === "none") return [usual];
-  const searched = searchedNames(method);
+  const { trials = heavyTrials } = options;
+  const searched = searchedNames(method, options);
   if (name === "light" || searched.length === 0) return method.settings;
   return Array.from({ length: trials }, (_, trial) => {
     const drawn = searched.map((key) => [key, heavyRanges[key]!(createRandom("heavy sweep", trial, key).uniform)]);

@@ -25,7 +25,7 @@ async function answer(message: ToProcess): Promise<FromProcess> {
     suite,
     tasks: chooseTasks(tasksOf(suite, rest.data), tasks),
     method,
-    settings: sweepSettings(sweep, method, trials),
+    settings: sweepSettings(sweep, method, { trials, imageSize: rest.imageSize }),
     onProgress: (_, done) => {
       if (performance.now() - toldAt < tellEvery) return;
       toldAt = performance.now();

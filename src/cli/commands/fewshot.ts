@@ -17,6 +17,7 @@ import {
   embedSource,
   evaluatorNamed,
   type FewShotReport,
+  type FewShotResult,
   type FewShotSummary,
   fewShot,
   fewShotPreprocessing,
@@ -80,6 +81,17 @@ function preprocessingOf(backbone: Backbone, given: string | undefined): string 
   const chosen = given ?? (backbone.published ? "protocol" : "network");
   if (chosen === "protocol") return fewShotPreprocessing(backbone);
   return chosen === "network" ? backbone.preprocessing : describePreprocessing(preprocessing(chosen));
+}
+
+/** What the method chose by itself in each draw, a line for each number of shots. */
+function chosenText(results: readonly FewShotResult[], shots: readonly number[]): string[] {
+  return shots.flatMap((count) => {
+    const chosen = results.flatMap((one) => (one.shots === count && one.chosen ? [one.chosen] : []));
+    const words = chosen.map((setting) =>
+      Object.entries(setting).map(([name, value]) => `${name} ${Number(value.toPrecision(3))}`),
+    );
+    return words.length === 0 ? [] : [`chosen at ${count} ${count === 1 ? "shot" : "shots"}: ${words.join("; ")}`];
+  });
 }
 
 const percent = (share: number) => (100 * share).toFixed(1);
@@ -180,6 +192,7 @@ export const command = defineCommand(fewshot, async ({ args, json, note }): Prom
           `${backbone.spec} on ${source}: ${classNames.length} classes, ${queries.labels.length} images to name (${parts.heldOut ? "held out" : test.split}), ${draws} ${draws === 1 ? "draw" : "draws"} of the examples`,
           `${[evaluator.title, formatSetting(setting)].filter((word) => word !== "").join(", ")}; images ${pipeline}`,
           ...summaryText(summary, pixels),
+          ...(args.setting === undefined ? chosenText(results, shots) : []),
           ...(cleaned
             ? [
                 `without the ${cleaned.removed} that ${cleaned.list} names, ${cleaned.named} images to name`,

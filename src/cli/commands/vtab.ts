@@ -55,8 +55,8 @@ function planText(plan: SuitePlan, { backbone, seeds }: SuiteOptions): string {
 }
 
 /** What the heavy sweep tries of a method. */
-function heavyLine(method: SuiteMethod): string {
-  const names = searchedNames(method);
+function heavyLine(method: SuiteMethod, options: SuiteOptions): string {
+  const names = searchedNames(method, options);
   if (names.length > 0) return `the heavy sweep draws ${names.join(", ")}`;
   const { length } = method.settings;
   return `the heavy sweep has no ranges for ${method.name}; its ${length === 1 ? "one setting is" : `${length} settings are`} tried`;
@@ -85,7 +85,6 @@ export const command = defineCommand(vtab, async ({ args, json, note }): Promise
   if (args.data !== undefined && !existsSync(args.data))
     throw new UsageError(`--data: there is no folder "${args.data}"`);
   const method = methodNamed(args.method);
-  if (sweep === "heavy") note(heavyLine(method));
   const launch = launchOf();
   const { signal, release } = interruption(note);
   const options: SuiteOptions = {
@@ -107,6 +106,7 @@ export const command = defineCommand(vtab, async ({ args, json, note }): Promise
     ...(args["image-size"] !== undefined && { imageSize: wholeNumber(args["image-size"], "image-size", 1) }),
     ...(args.threads !== undefined && { threads: wholeNumber(args.threads, "threads", 1) }),
   };
+  if (sweep === "heavy") note(heavyLine(method, options));
   try {
     if (args["dry-run"]) {
       const plan = await planSuite(options);

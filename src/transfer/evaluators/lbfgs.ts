@@ -38,7 +38,7 @@ const dot = (a: Float64Array, b: Float64Array): number => {
   return sum;
 };
 
-const largest = (a: Float64Array): number => {
+const largestMagnitude = (a: Float64Array): number => {
   let most = 0;
   for (const value of a) most = Math.max(most, Math.abs(value));
   return most;
@@ -63,7 +63,7 @@ export async function minimise(
   let now = await evaluate(point);
   for (let iterations = 0; ; iterations++) {
     signal?.throwIfAborted();
-    const converged = largest(now.gradient) <= gradientTolerance;
+    const converged = largestMagnitude(now.gradient) <= gradientTolerance;
     if (converged || iterations === maxIterations) return { point, ...now, iterations, converged };
     const direction = descent(now.gradient, pairs);
     const first = pairs.length === 0 ? Math.min(1, 1 / Math.sqrt(dot(now.gradient, now.gradient))) : 1;

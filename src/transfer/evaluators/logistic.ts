@@ -7,6 +7,7 @@
  * Differences, for few-shot sets: the tenth is drawn class by class and has one example at least of a class that has two; where it has fewer
  * than 100 examples, other tenths are held out in turn until so many have been, or all; where no class has two, C is 1.
  */
+import { largest } from "../../text/arrays.js";
 import { symmetricEigen } from "../fewshot/eigen.js";
 import { checkFeatures, type Features } from "../fewshot/features.js";
 import { type Matrix, multiply, transpose, zeros } from "../fewshot/matrix.js";
@@ -70,7 +71,7 @@ async function chooseC(
   }
   // rounded, because shares of images are not exact
   const counts = right.map(Math.round);
-  return inverseStrengths[counts.indexOf(counts.reduce((a, b) => Math.max(a, b)))];
+  return inverseStrengths[counts.indexOf(largest(counts))];
 }
 
 /**
@@ -159,7 +160,7 @@ async function reducedDesign(
   for (let i = 0; i < data.length; i++) centred.data[i] = data[i]! - mean[i % columns]!;
   if (rows >= columns) return { design: centred, mean, toWidth: (weights) => weights };
   const { values, vectors } = symmetricEigen(await gram(centred, "rows", { threads }));
-  const most = values.reduce((a, b) => Math.max(a, b), 0);
+  const most = largest(values);
   const kept = [...values.keys()].filter((i) => values[i]! > smallestEigenvalue * most);
   // one direction at least, of zeros, so that there is a matrix
   const used = kept.length > 0 ? kept : [0];
