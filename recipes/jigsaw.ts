@@ -20,6 +20,14 @@ export default defineRecipe({
   ...rotation,
   name: "jigsaw",
   objective: { name: "jigsaw", embedding: 128, hidden: 512 },
+  // The head is penalised five times as much: 5e-4 (google/revisiting-self-supervised, self_supervision/patch_utils.py, fully_connected).
+  optimizer: {
+    ...rotation.optimizer,
+    weightDecayPatterns: [
+      ["objective/head/.*/kernel", 5],
+      [".*/kernel", 1],
+    ],
+  },
   // of patches of 24 pixels three stages leave 2 x 2 positions
   model: { name: "resnet", blocks: [1, 1, 1], widthFactor: 0.5, groups: 16, imageSize: 24 },
   data: {
