@@ -17,7 +17,7 @@ import { type ModelConfig, representationWidth } from "../models/index.js";
 import { type Described, describeNetwork, type ImageSize, parametersOf, patchGrid } from "./describe.js";
 import { inFile, WeightsError } from "./error.js";
 import type { HubOptions } from "./hub.js";
-import { type Hints, type LayoutName, type Reading, recogniseLayout } from "./layouts/index.js";
+import { type FileContents, type Hints, type LayoutName, type Reading, recogniseLayout } from "./layouts/index.js";
 import { type Assignment, assign, type Named, type Shape, toOurs } from "./layouts/table.js";
 import { describeOwn, resizedPreprocessing, usualPreprocessing, type WeightsMetadata } from "./metadata.js";
 import { enlargeMixer } from "./mixer-resolution.js";
@@ -25,7 +25,7 @@ import { requireFinite, toFloat32, weightDTypes } from "./numbers.js";
 import { type PositionResize, positionResizes, resizeLine, resizePositions } from "./positions.js";
 import { openSource } from "./sources.js";
 import { parseNetworkSpec } from "./spec.js";
-import type { StoredDType, TensorFile } from "./stored.js";
+import type { StoredDType, TensorEntry, TensorFile } from "./stored.js";
 
 /** A parameter of ours: float32, row-major. */
 export interface WeightTensor {
@@ -160,7 +160,8 @@ async function openWeights(spec: string, options: LoadOptions): Promise<Opened> 
     const given = sides && { image: { height: sides[0], width: sides[1] } };
     const config = { ...description.hints.config, ...ours.hints.config };
     const hints: Hints = { ...description.hints, ...ours.hints, ...given, config };
-    const { layout, reading } = recogniseLayout(file, hints);
+    const { contents, scalars } = withoutScalars(file);
+    const { layout, reading } = recogniseLayout(contents, hints);
     if (ours.family !== undefined && ours.family !== reading.family) {
       throw new WeightsError(`its metadata says it is a ${ours.family}; its tensors are those of a ${reading.family}`);
     }
@@ -170,7 +171,16 @@ async function openWeights(spec: string, options: LoadOptions): Promise<Opened> 
     requireMatch(reading, layout.name, described.config, assignments, unplaced);
     const original = file.format === "npz" && { preprocessing: usualPreprocessing(described.image) };
     const metadata = { ...original, ...description.metadata, ...ours.metadata };
-    const notes = [...description.notes, ...described.notes];
+    const left = scalars.length === 1 ? "the single number" : "the single numbers";
+    const notes = [
+      ...description.notes,
+      ...(scalars.length > 0
+        ? [
+            `${left} ${scalars.join(", ")} of the file ${scalars.length === 1 ? "is" : "are"} left out: no weights are single numbers`,
+          ]
+        : []),
+      ...described.notes,
+    ];
     const named = withFittingNames(metadata, described.config.classes, notes);
     for (const text of notes) options.note?.(text);
     return { ...described, file, layout: layout.name, reading, assignments, parameters, metadata: named, notes };
@@ -178,6 +188,13 @@ async function openWeights(spec: string, options: LoadOptions): Promise<Opened> 
     await file.close();
     throw inFile(file.path, error);
   }
+}
+
+/** What training leaves in an .npz file beside its weights, such as a step: numbers of no shape. No layout of such files has one. */
+function withoutScalars({ format, entries }: TensorFile): { contents: FileContents; scalars: readonly string[] } {
+  const isScalar = ({ shape }: TensorEntry) => format === "npz" && shape.length === 0;
+  const scalars = [...entries].filter(([, entry]) => isScalar(entry)).map(([name]) => name);
+  return { contents: { format, entries: new Map([...entries].filter(([, entry]) => !isScalar(entry))) }, scalars };
 }
 
 /** Class names that are as many as the classes; others are told and left out. */

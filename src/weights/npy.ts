@@ -8,6 +8,8 @@ export interface NpyHeader {
   readonly shape: readonly number[];
   /** Numbers in column-major order: the first index runs fastest. */
   readonly fortranOrder: boolean;
+  /** The most significant byte of a number comes first. */
+  readonly bigEndian: boolean;
   /** Bytes before the numbers. */
   readonly headerBytes: number;
 }
@@ -83,7 +85,6 @@ export function parseNpyHeader(start: Uint8Array, totalBytes: number): NpyHeader
   const code = /^'([<|=>])?([A-Za-z]\d+)'$/.exec(fields.get("descr") ?? "");
   const kind = code && Object.hasOwn(kinds, code[2]!) ? kinds[code[2]!]! : undefined;
   if (!code || !kind) return refuse(`has a dtype that is not read; known are ${Object.keys(kinds).join(", ")}`);
-  if (code[1] === ">" && kind.bytes > 1) return refuse("has big-endian numbers, which are not read");
   const tuple = /^\(((?:\s*\d+L?\s*,)*\s*(?:\d+L?)?\s*)\)$/.exec(fields.get("shape") ?? "");
   if (!tuple) return refuse("has no shape");
   const shape = tuple[1]!
@@ -98,7 +99,16 @@ export function parseNpyHeader(start: Uint8Array, totalBytes: number): NpyHeader
   if (headerBytes + count * kind.bytes !== totalBytes) {
     return refuse(`takes ${headerBytes + count * kind.bytes} bytes; there are ${totalBytes}`);
   }
-  return { dtype: kind.dtype, shape, fortranOrder: order === "True", headerBytes };
+  const bigEndian = code[1] === ">" && kind.bytes > 1;
+  return { dtype: kind.dtype, shape, fortranOrder: order === "True", bigEndian, headerBytes };
+}
+
+/** Turns big-endian numbers of so many bytes into little-endian ones, in place. */
+export function swapBytes(bytes: Uint8Array, size: number): void {
+  const view = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  if (size === 2) view.swap16();
+  else if (size === 4) view.swap32();
+  else if (size === 8) view.swap64();
 }
 
 /** Numbers in column-major order as row-major ones. */

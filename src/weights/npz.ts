@@ -9,6 +9,7 @@ import {
   npyHeaderLength,
   npyPrefixBytes,
   parseNpyHeader,
+  swapBytes,
 } from "./npy.js";
 import { bytesOf, numbersIn, type StoredTensor, type TensorEntry, type TensorFile, tensorBytes } from "./stored.js";
 import { readZipEntries, readZipEntry, readZipStart, type ZipEntry } from "./zip.js";
@@ -74,9 +75,10 @@ export class NpzFile implements TensorFile {
   async read(name: string): Promise<StoredTensor> {
     const member = this.members.get(name);
     if (!member) throw new WeightsError(`${this.path}: no array "${name}"`);
-    const { dtype, shape, fortranOrder, headerBytes, entry } = member;
+    const { dtype, shape, fortranOrder, bigEndian, headerBytes, entry } = member;
     try {
       const bytes = await readZipEntry(this.source, entry, headerBytes);
+      if (bigEndian) swapBytes(bytes, bytesOf(dtype));
       const data = numbersIn(dtype, bytes.buffer);
       return { dtype, shape, data: fortranOrder ? fromFortranOrder(data, shape) : data };
     } catch (error) {

@@ -1,7 +1,7 @@
 // TFRecord and CIFAR files that are odd or broken.
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { gzipSync } from "node:zlib";
+import { deflateSync, gzipSync } from "node:zlib";
 import { describe, expect, test } from "vitest";
 import { openSource } from "../../src/data/index.js";
 import { parseExample } from "../../src/data/sources/protobuf.js";
@@ -38,6 +38,19 @@ describe("TFRecord", () => {
     });
     const numbered = await openUntilEnd(at("set"));
     expect([numbered.split, numbered.classNames]).toEqual(["x", ["0", "1", "2", "3"]]);
+  });
+
+  test("files that are compressed with gzip", async () => {
+    const pictures = await Promise.all([3, 4].map((level) => flat(level)));
+    const whole = records(pictures.map((image, label) => example({ image, label })));
+    const path = file(gzipSync(whole));
+    for (let again = 0; again < 2; again++) {
+      const source = await openUntilEnd(path);
+      expect([source.length, [...source.labels], source.idOf?.(1)]).toEqual([2, [0, 1], `${path}#1`]);
+      expect((await source.get(1)).image).toEqual({ kind: "encoded", bytes: new Uint8Array(pictures[1] ?? []) });
+    }
+    await expect(openSource(file(gzipSync(whole).subarray(0, -20)))).rejects.toThrow(/cannot be decompressed/);
+    await expect(openSource(file(deflateSync(whole)))).rejects.toThrow(/compressed with GZIP are read, not with ZLIB/);
   });
 
   test("damage is named by record and byte", async () => {

@@ -147,6 +147,23 @@ describe("where the class token joins", () => {
     );
   });
 
+  test("single numbers that training leaves in a file are left out and told", async () => {
+    const tensors = tables.theirTensors(tables.augRegTable([1, 3, 2], [4, 4, 3]), vit);
+    tensors.set("step", { dtype: "int64", shape: [], data: new BigInt64Array([90_000n]) });
+    tensors.set("opt/count", { dtype: "int32", shape: [], data: new Int32Array(1) });
+    const path = join(folder, "scalars.npz");
+    await writeNpz(path, tensors);
+    const loaded = await loadWeights(path);
+    expect(await models.forward(loaded)).toEqual(await models.forward(vit));
+    expect(loaded.notes).toContain(
+      "the single numbers step, opt/count of the file are left out: no weights are single numbers",
+    );
+    // other arrays that are not the network's are still refused by name
+    tensors.set("opt/momentum", { dtype: "float32", shape: [2], data: new Float32Array(2) });
+    await writeNpz(path, tensors);
+    await expect(loadWeights(path)).rejects.toThrow(/extra \(1\): opt\/momentum/);
+  });
+
   test.each(["npz", "safetensors"])("files say which by the number of rows (%s)", async (format) => {
     const after = withClassTokenOrder(vit, "after");
     const table = format === "npz" ? tables.augRegTable([0, 0, 1], [4, 4, 3]) : tables.timmViTTable();

@@ -81,7 +81,13 @@ async function openNpz(path: string): Promise<DspritesFile> {
     const images = await member("imgs");
     const classes = await member("latents_classes");
     const count = checkShapes(path, images.shape, classes.shape);
-    if (images.dtype !== "uint8" || classes.dtype !== "int64" || images.fortranOrder || classes.fortranOrder)
+    if (
+      images.dtype !== "uint8" ||
+      classes.dtype !== "int64" ||
+      images.fortranOrder ||
+      classes.fortranOrder ||
+      classes.bigEndian
+    )
       throw new SourceError(`"${path}" holds its arrays as other numbers than it is published with. Fetch it again.`);
     return {
       count,

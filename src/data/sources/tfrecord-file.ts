@@ -6,6 +6,7 @@ import { maskedCrc32c } from "../../files/crc32c.js";
 import { type Feature, parseExample } from "./protobuf.js";
 import { indexOf, type ShardIndex } from "./shard-index.js";
 import { localShard, type ShardFile } from "./sharded.js";
+import { gunzipped } from "./unpack.js";
 
 /** Usual names of the two features: of the ImageNet scripts, then of TFDS. */
 export const imageFeatures: readonly string[] = ["image/encoded", "image"];
@@ -56,13 +57,32 @@ export async function openRecordFile(
   });
 }
 
-/** {@link openRecordFile} with a reader of the caller's. */
-export async function openRecords(path: string, reader: RecordReader): Promise<{ file: ShardFile; index: ShardIndex }> {
+/** More than any shard has; what a gzip file may become. */
+const maxUnpacked = 2 ** 36;
+
+/** The file itself, or what a gzip file holds (TensorFlow's compression "GZIP"), decompressed in the cache. */
+async function plainRecords(path: string): Promise<string> {
+  const start = Buffer.alloc(2);
+  const file = openSync(path, "r");
+  try {
+    readSync(file, start, 0, 2, 0);
+  } finally {
+    closeSync(file);
+  }
+  return start[0] === 0x1f && start[1] === 0x8b ? await gunzipped(path, maxUnpacked) : path;
+}
+
+/** {@link openRecordFile} with a reader of the caller's. Files that are compressed with gzip are decompressed in the cache first. */
+export async function openRecords(
+  given: string,
+  reader: RecordReader,
+): Promise<{ file: ShardFile; index: ShardIndex }> {
+  const path = await plainRecords(given);
   const { size, mtimeMs } = await stat(path);
   const index = await indexOf(
     { place: resolve(path), bytes: size, tag: String(mtimeMs), reader: reader.name },
-    () => readFile(`${path}.index.json`, "utf8").catch(() => undefined),
-    async () => indexRecords(path, size, reader),
+    () => readFile(`${given}.index.json`, "utf8").catch(() => undefined),
+    async () => indexRecords(path, given, size, reader),
   );
   const stored = localShard(path);
   const read = async (offset: number, length: number): Promise<Uint8Array> => {
@@ -72,7 +92,7 @@ export async function openRecords(path: string, reader: RecordReader): Promise<{
     checkSum(record, bytes, length, "the record does not match its checksum");
     return record;
   };
-  return { file: { name: path, read }, index };
+  return { file: { name: given, read }, index };
 }
 
 function checkSum(data: Uint8Array, holder: Uint8Array, at: number, message: string): void {
@@ -80,7 +100,7 @@ function checkSum(data: Uint8Array, holder: Uint8Array, at: number, message: str
   if (view.getUint32(at, true) !== maskedCrc32c(data)) throw new Error(message);
 }
 
-function indexRecords(path: string, total: number, reader: RecordReader): ShardIndex {
+function indexRecords(path: string, name: string, total: number, reader: RecordReader): ShardIndex {
   const index = { offsets: [] as number[], sizes: [] as number[], labels: [] as (number | string)[], notes: [] };
   const keys: string[] = [];
   const file = openSync(path, "r");
@@ -89,11 +109,16 @@ function indexRecords(path: string, total: number, reader: RecordReader): ShardI
     let buffer = new Uint8Array(2 ** 16);
     let at = 0;
     while (at < total) {
-      const where = `"${path}", record ${index.offsets.length} at byte ${at}`;
+      const where = `"${name}", record ${index.offsets.length} at byte ${at}`;
       const cutOff = (): Error =>
         new Error(`${where}: the file is cut off (it has ${total} bytes). Fetch it again or leave it out.`);
       if (at + 16 > total || readSync(file, header, 0, 12, at) < 12) throw cutOff();
-      checkSum(header.subarray(0, 8), header, 8, `${where} is damaged, or the file is none of TFRecords.`);
+      checkSum(
+        header.subarray(0, 8),
+        header,
+        8,
+        `${where} is damaged, or the file is none of TFRecords (plain ones and those compressed with GZIP are read, not with ZLIB).`,
+      );
       const size = Number(new DataView(header.buffer).getBigUint64(0, true));
       if (size > maxRecord) throw new Error(`${where} has ${size} bytes, more than an image has.`);
       if (at + 16 + size > total) throw cutOff();
