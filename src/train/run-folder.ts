@@ -16,6 +16,10 @@ export const checkpointFolder = (folder: string): string => join(folder, "checkp
 /** Is there a run in a folder, one with or without checkpoints? */
 export const hasRun = (folder: string): boolean => existsSync(join(folder, resolvedRecipeFile));
 
+/** What of a recipe is other than in that of a run; threads that it leaves open are the run's. */
+export const differencesFromRun = (saved: Recipe, recipe: Recipe): readonly string[] =>
+  recipeDifferences(saved, { ...recipe, threads: recipe.threads ?? saved.threads });
+
 /**
  * What to continue from in a folder with a run: its newest checkpoint that is whole; undefined where it has saved none yet.
  *
@@ -23,7 +27,7 @@ export const hasRun = (folder: string): boolean => existsSync(join(folder, resol
  */
 export async function resumeFrom(recipe: Recipe, folder: string): Promise<LoadedCheckpoint | undefined> {
   const saved = await readRecipe(join(folder, resolvedRecipeFile));
-  const changed = recipeDifferences(saved, { ...recipe, threads: recipe.threads ?? saved.threads });
+  const changed = differencesFromRun(saved, recipe);
   if (changed.length > 0) {
     throw new TrainError(
       `the run in ${folder} was started with other settings; resume with the same ones, or start anew with another --output:\n${changed.map((line) => `  ${line}`).join("\n")}`,

@@ -174,11 +174,14 @@ export async function train(recipe: Recipe, options: TrainOptions = {}): Promise
       return await communicator.abort(error);
     }
   } finally {
-    await run?.close();
-    await program?.close();
-    await objective?.close?.();
-    for (const source of owned) await source.close();
-    await lock?.release();
+    try {
+      await run?.close();
+      await program?.close();
+      await objective?.close?.();
+      for (const source of owned) await source.close();
+    } finally {
+      await lock?.release();
+    }
   }
 }
 

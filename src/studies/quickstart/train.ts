@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import {
   checkpointFolder,
+  differencesFromRun,
   dryRun,
   formatDuration,
   latestCheckpoint,
@@ -12,7 +13,6 @@ import {
   type Override,
   type Recipe,
   readMetrics,
-  recipeDifferences,
   resolvedRecipeFile,
   type TrainResult,
   train,
@@ -80,6 +80,6 @@ async function stepsDone(recipe: Recipe, folder: string): Promise<number | undef
   const path = join(folder, resolvedRecipeFile);
   if (!existsSync(path)) return undefined;
   const before = await loadRecipe(path).catch(() => undefined);
-  if (!before || recipeDifferences(before, recipe).length > 0) return undefined;
+  if (!before || differencesFromRun(before, recipe).length > 0) return undefined;
   return (await latestCheckpoint(checkpointFolder(folder), () => {}))?.step;
 }
