@@ -172,9 +172,10 @@ export const exportNetwork = defineArguments({
     },
     input: {
       type: "string",
-      valueHint: "pixel_values|uint8",
+      valueHint: "pixel_values|uint8|photo",
       default: "pixel_values",
-      description: "Scaled floats [batch, channels, height, width], or 8-bit pixels [batch, height, width, channels]",
+      description:
+        "Scaled floats [batch, channels, height, width], 8-bit pixels [batch, height, width, channels], or photos of any size, which the model resizes itself",
     },
     operators: {
       type: "string",

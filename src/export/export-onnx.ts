@@ -19,6 +19,7 @@ import { withFreeBatch } from "./dynamic-batch.js";
 import { ExportError } from "./error.js";
 import { withConstantsFolded } from "./fold.js";
 import { withOpset } from "./opset.js";
+import { photoInput, withPhotoInput } from "./photo.js";
 import { pixelPreparation } from "./pixels.js";
 import { convolutionRanges, withQuantisedConvolutions } from "./quantised-convolutions.js";
 import { withFloat16Weights, withInt8Weights } from "./small-weights.js";
@@ -40,8 +41,13 @@ export interface ExportOptions {
    * see. The ranges found on them let convolutions be computed in integers; without them they are only stored so.
    */
   readonly calibration?: NumericArray;
-  /** What comes in (see `TraceOptions.input`); `pixel_values` when left out. */
-  readonly input?: TraceOptions["input"];
+  /**
+   * What comes in (see `TraceOptions.input`), or `photo`: 8-bit RGB [batch, height, width, 3] of any size, which the model brings
+   * to its own size by the weights' preprocessing (see `withPhotoInput`). `pixel_values` when left out.
+   */
+  readonly input?: TraceOptions["input"] | "photo";
+  /** Told what of the preprocessing is computed otherwise in the model. */
+  readonly note?: (text: string) => void;
   /** For 8-bit pixels; as the weights' preprocessing says, or -1 to 1 where it says nothing, when left out. */
   readonly scaling?: PixelScaling;
   /**
@@ -73,10 +79,18 @@ const tracedBatches = [2, 3] as const;
  */
 export async function exportOnnx(weights: Weights, options: ExportOptions = {}): Promise<OnnxModel> {
   const { opset } = options;
-  const graph = await exportedGraph(weights, options);
+  const traced = await exportedGraph(weights, options);
+  const graph =
+    options.input === "photo"
+      ? withPhotoInput(traced, weights.metadata.preprocessing, weights.image, options.note)
+      : traced;
   return encodeOnnx(opset === undefined ? graph : withOpset(graph, opset), {
     ...(opset !== undefined && { opset }),
-    metadata: { ...describing(weights), ...options.metadata },
+    metadata: {
+      ...describing(weights),
+      ...(options.input === "photo" && { input: photoInput }),
+      ...options.metadata,
+    },
     ...(options.externalAbove !== undefined && { externalAbove: options.externalAbove }),
     ...(options.externalPath !== undefined && { externalPath: options.externalPath }),
   });
@@ -89,7 +103,7 @@ export async function exportedGraph(weights: Weights, options: ExportOptions = {
   const trace: TraceOptions = {
     config,
     image: [image.height, image.width, image.channels],
-    input: options.input ?? "pixel_values",
+    input: options.input === "photo" ? "uint8" : (options.input ?? "pixel_values"),
     scaling: options.scaling ?? pixelPreparation(weights.metadata.preprocessing, image).scaling,
     outputs: outputNames(options.outputs ?? (config.classes > 0 ? "logits" : "features")),
     lacking: operators === "plain" ? ["FusedMatMul"] : [],

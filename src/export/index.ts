@@ -8,6 +8,7 @@ export {
   preprocessorOf,
   writeHuggingFaceFolder,
 } from "./hugging-face.js";
+export { resizingLines } from "./model-card.js";
 export { type PixelPreparation, pixelPreparation, usualScaling } from "./pixels.js";
 export type { OutputKind, PixelScaling } from "./trace.js";
 export { writeExport } from "./write.js";

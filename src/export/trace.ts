@@ -75,7 +75,7 @@ export function traceNetwork(options: TraceOptions, batch: number): OnnxGraph {
 }
 
 /** Brightness of red, green and blue, ITU-R BT.601, as image libraries make grey of colour. */
-const brightness = [0.299, 0.587, 0.114];
+export const brightness = [0.299, 0.587, 0.114];
 
 function floatPixels([height, width, channels]: TraceOptions["image"], batch: number, colour: boolean) {
   if (colour && channels !== 1 && channels !== 3) {

@@ -4,7 +4,15 @@ export { grad, reachable } from "./grad.js";
 export { allocate, encodeNumbers, fromFloat16, type NumericArray, toFloat16, viewNumbers } from "./numbers.js";
 export { type OnnxAddition, withAddition } from "./onnx/addition.js";
 export { type EncodeOptions, encodeOnnx, type OnnxModel, onnxOpsets } from "./onnx/encode.js";
-export { freeSide, type Initializer, type NamedType, type OnnxGraph, type OnnxNode } from "./onnx/graph.js";
+export {
+  freeHeight,
+  freeSide,
+  freeWidth,
+  type Initializer,
+  type NamedType,
+  type OnnxGraph,
+  type OnnxNode,
+} from "./onnx/graph.js";
 export { type LoopBody, writeOnnxLoop } from "./onnx/loop.js";
 export * from "./onnx/passes/index.js";
 export { onnxTypeCodes, type StoredType } from "./onnx/types.js";

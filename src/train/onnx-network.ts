@@ -56,6 +56,11 @@ export async function openOnnxNetwork(
   options: OnnxNetworkOptions,
 ): Promise<OnnxNetwork> {
   const { device, threads } = options;
+  if (file.metadata["input"] === "photo") {
+    throw new OnnxFileError(
+      `${file.path} takes photos and resizes them itself, for programs that only decode; open the network it was exported from, or an export with --input uint8`,
+    );
+  }
   const [port] = file.inputs;
   if (file.inputs.length !== 1 || port?.shape.length !== 4 || !isImageType(port.dtype)) {
     throw new OnnxFileError(

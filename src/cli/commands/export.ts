@@ -60,7 +60,7 @@ export const command = defineCommand(exportNetwork, async ({ args, note }) => {
   const isFile = output.endsWith(".onnx");
   const weightFormats = args.weights.split(",").map((word) => oneOf(word, "weights", formats));
   const operators = oneOf(args.operators, "operators", ["fused", "plain"]);
-  const input = oneOf(args.input, "input", ["pixel_values", "uint8"]);
+  const input = oneOf(args.input, "input", ["pixel_values", "uint8", "photo"]);
   if (isFile && weightFormats.length > 1) {
     throw new UsageError(`--weights: a file holds one of ${weightFormats.join(", ")}; a folder holds several`);
   }
@@ -72,7 +72,7 @@ export const command = defineCommand(exportNetwork, async ({ args, note }) => {
   if (isFile) refuseExisting(output, args.overwrite);
   const { network, weights } = await readForWriting(args, note);
   const { channels } = weights.image;
-  if (args.calibration !== undefined && input === "uint8") {
+  if (args.calibration !== undefined && input !== "pixel_values") {
     throw new UsageError("--calibration: images are given in scaled form; export with --input pixel_values");
   }
   const common = {
@@ -100,6 +100,7 @@ export const command = defineCommand(exportNetwork, async ({ args, note }) => {
     weights: weightFormats[0]!,
     input,
     externalPath: `${basename(output)}.data`,
+    note,
     ...(outputs && { outputs }),
     ...(args.batch !== undefined && { batch: wholeNumber(args.batch, "batch", 1) }),
   });

@@ -1,7 +1,7 @@
 // Encodes an ONNX graph as a model file (opset 21 and IR 10 unless told), weights inside the file or as external data.
 // Field numbers: onnx.proto3 of the ONNX project, https://github.com/onnx/onnx/blob/main/onnx/onnx.proto3
 import type { OnnxAttribute, TensorType } from "../tensor.js";
-import { freeSide, type Initializer, type NamedType, type OnnxGraph, type OnnxNode } from "./graph.js";
+import { freeSideNames, type Initializer, type NamedType, type OnnxGraph, type OnnxNode } from "./graph.js";
 import { ProtobufWriter } from "./protobuf.js";
 import { onnxTypeCodes } from "./types.js";
 
@@ -162,7 +162,8 @@ export function writeValueInfo(info: ProtobufWriter, name: string, type: TensorT
       tensor.message(2, (shape) => {
         for (const side of type.shape) {
           shape.message(1, (dimension) => {
-            if (side === freeSide) dimension.string(2, "batch");
+            const name = freeSideNames[side];
+            if (name !== undefined) dimension.string(2, name);
             else dimension.integer(1, side);
           });
         }

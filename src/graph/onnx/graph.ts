@@ -4,8 +4,17 @@ import type { StoredType } from "./types.js";
 
 /** Side of a shape that is given at each run: the batch. */
 export const freeSide = -1;
+/** Sides of images that are given at each run. */
+export const freeHeight = -2;
+export const freeWidth = -3;
+/** What a file calls sides that are free. */
+export const freeSideNames: Readonly<Record<number, string>> = {
+  [freeSide]: "batch",
+  [freeHeight]: "height",
+  [freeWidth]: "width",
+};
 
-/** An input or output of a model; a side may be `freeSide`. */
+/** An input or output of a model; a side may be `freeSide`, `freeHeight` or `freeWidth`. */
 export interface NamedType {
   readonly name: string;
   readonly type: TensorType;

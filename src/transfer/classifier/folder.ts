@@ -8,7 +8,7 @@ import { existsSync, readdirSync } from "node:fs";
 import { mkdir, readFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { z } from "zod";
-import { pixelPreparation, preprocessorOf } from "../../export/index.js";
+import { pixelPreparation, preprocessorOf, resizingLines } from "../../export/index.js";
 import { replaceFolder } from "../../files/replace-folder.js";
 import { writeFileAtomically } from "../../weights/index.js";
 import type { Backbone } from "../backbone.js";
@@ -201,6 +201,7 @@ function card(folder: string, described: ClassifierDescription, facts: readonly 
     'const classify = await pipeline("image-classification", "PATH");',
     'console.log(await classify("photo.png"));',
     "```",
+    ...resizingLines(backbone.imageShape[0], backbone.imageShape[1], preprocessing),
     "",
     "Written by Fovea.",
     "",

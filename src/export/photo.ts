@@ -1,0 +1,188 @@
+// Puts the preprocessing of images into an exported graph: from decoded photos of any size to the pixels the network sees.
+import { preprocessing } from "../data/index.js";
+import {
+  bytesOf,
+  freeHeight,
+  freeSide,
+  freeWidth,
+  type Initializer,
+  type NamedType,
+  type OnnxGraph,
+  type OnnxNode,
+  onnxNode,
+  onnxTypeCodes,
+} from "../graph/index.js";
+import { ExportError } from "./error.js";
+import { brightness } from "./trace.js";
+
+/** Name of the input: 8-bit RGB [batch, height, width, 3], height and width as they come, the same within a batch. */
+export const photoInput = "photo";
+
+type Attributes = OnnxNode["attributes"];
+
+/** Nodes and constants, each under a name of its own. */
+class Nodes {
+  readonly nodes: OnnxNode[] = [];
+  readonly initializers: Initializer[] = [];
+
+  node(
+    type: string,
+    inputs: readonly string[],
+    attributes: Attributes = {},
+    output = `photo/${this.nodes.length}`,
+  ): string {
+    this.nodes.push(onnxNode(type, inputs, [output], attributes));
+    return output;
+  }
+
+  private constant(dtype: "int64" | "float32" | "float64", shape: readonly number[], bytes: Uint8Array): string {
+    const name = `photo/constant_${this.initializers.length}`;
+    this.initializers.push({ name, type: { dtype, shape }, bytes });
+    return name;
+  }
+
+  whole(...values: readonly number[]): string {
+    return this.constant("int64", [values.length], bytesOf(BigInt64Array.from(values, BigInt)));
+  }
+
+  floats(...values: readonly number[]): string {
+    return this.constant("float32", [values.length], bytesOf(Float32Array.from(values)));
+  }
+
+  doubles(...values: readonly number[]): string {
+    return this.constant("float64", [values.length], bytesOf(Float64Array.from(values)));
+  }
+
+  cast(value: string, dtype: "int64" | "float64" | "float32" | "uint8", output?: string): string {
+    return this.node("Cast", [value], { to: { int: onnxTypeCodes[dtype] } }, output);
+  }
+}
+
+/** How an image is resized; the kernels are those of src/data, which ONNX Runtime's Resize computes alike. */
+interface Resizing {
+  readonly method: "bilinear" | "bicubic";
+  readonly antialias: boolean;
+  readonly halfPixelCenters: boolean;
+}
+
+/**
+ * The graph with `photo` in place of its 8-bit input `image`, which the nodes of a preprocessing string make of it. Resizing
+ * is ONNX's (version 18 on): antialiased where the string says so. The area method becomes an antialiased triangle, told through
+ * `note`; what our own resizing rounds between its two passes is rounded once.
+ *
+ * Throws ExportError for ops that have no counterpart (random ones, corruptions).
+ */
+export function withPhotoInput(
+  graph: OnnxGraph,
+  text: string | undefined,
+  image: { readonly height: number; readonly width: number; readonly channels: number },
+  note: (text: string) => void = () => {},
+): OnnxGraph {
+  const [pixels] = graph.inputs;
+  if (pixels?.type.dtype !== "uint8") throw new ExportError("only a graph that takes 8-bit pixels can take photos");
+  const ops = preprocessing(text ?? `decode_resize(${image.height},${image.width},fit=fill)|value_range(-1,1)`);
+  const out = new Nodes();
+  let value = out.cast(photoInput, "float32");
+  let isGrey = false;
+  /** [height, width] of `value`, int64. */
+  let sides = out.node("Slice", [out.node("Shape", [photoInput]), out.whole(1), out.whole(3)]);
+
+  const grey = (): void => {
+    if (isGrey) return;
+    const weighed = out.node("Mul", [value, out.floats(...brightness)]);
+    value = out.node("Round", [out.node("ReduceSum", [weighed, out.whole(3)], { keepdims: { int: 1 } })]);
+    isGrey = true;
+  };
+  const resize = (to: string, { method, antialias, halfPixelCenters }: Resizing): void => {
+    const cubic = method === "bicubic";
+    const resized = out.node("Resize", [value, "", "", to], {
+      axes: { ints: [1, 2] },
+      mode: { string: cubic ? "cubic" : "linear" },
+      antialias: { int: antialias ? 1 : 0 },
+      coordinate_transformation_mode: { string: halfPixelCenters ? "half_pixel" : "asymmetric" },
+      cubic_coeff_a: { float: -0.5 },
+      ...(cubic && { exclude_outside: { int: 1 } }),
+    });
+    // without antialiasing it is TensorFlow's, which cuts where Pillow rounds
+    const whole = out.node(cubic || antialias ? "Round" : "Floor", [resized]);
+    value = out.node("Clip", [whole, scalar(out, 0), scalar(out, 255)]);
+    sides = to;
+  };
+  /** Sides so that the smaller one is `size`. */
+  const shortest = (size: number, rounding: unknown): string => {
+    const short = out.node("ReduceMin", [sides, out.whole(0)], { keepdims: { int: 1 } });
+    if (rounding === "floor") return out.node("Div", [out.node("Mul", [sides, out.whole(size)]), short]);
+    const factor = out.node("Div", [out.doubles(size), out.cast(short, "float64")]);
+    return out.cast(out.node("Round", [out.node("Mul", [out.cast(sides, "float64"), factor])]), "int64");
+  };
+  const centralCrop = (height: number, width: number, rounding: unknown): void => {
+    const size = out.whole(height, width);
+    const rest = out.node("Sub", [sides, size]);
+    const start =
+      rounding === "even"
+        ? out.cast(out.node("Round", [out.node("Div", [out.cast(rest, "float64"), out.doubles(2)])]), "int64")
+        : out.node("Div", [rounding === "ceil" ? out.node("Add", [rest, out.whole(1)]) : rest, out.whole(2)]);
+    value = out.node("Slice", [value, start, out.node("Add", [start, size]), out.whole(1, 2)]);
+    sides = size;
+  };
+
+  for (const { name, args, text: written } of ops) {
+    const size = args["size"] as number;
+    const width = (args["width"] ?? args["size"]) as number;
+    const resizing = (): Resizing => {
+      const isArea = args["method"] === "area";
+      if (isArea) note(`${written}: the area method becomes an antialiased triangle in the model`);
+      return {
+        method: args["method"] === "bicubic" ? "bicubic" : "bilinear",
+        antialias: isArea || args["antialias"] === true,
+        halfPixelCenters: args["half_pixel_centers"] !== false,
+      };
+    };
+    if (args["channels"] === 1 || name === "grey") grey();
+    switch (name) {
+      case "decode":
+      case "grey":
+      case "value_range":
+        break;
+      case "decode_resize": {
+        const how = { method: "bilinear", antialias: true, halfPixelCenters: true } as const;
+        if (args["fit"] === "cover") {
+          resize(shortest(Math.max(size, width), "even"), how);
+          // sharp's middle: (side - size + 1) / 2 in whole numbers
+          centralCrop(size, width, "ceil");
+        } else resize(out.whole(size, width), how);
+        break;
+      }
+      case "resize":
+        resize(out.whole(size, width), resizing());
+        break;
+      case "resize_small":
+        resize(shortest(size, args["rounding"]), resizing());
+        break;
+      case "central_crop":
+        if (args["size"] === null) throw new ExportError(`${written}: name the size to cut, to put it into the model`);
+        centralCrop(size, width, args["rounding"]);
+        break;
+      default:
+        throw new ExportError(
+          `${written} of the preprocessing cannot be put into the model; export with --input uint8`,
+        );
+    }
+  }
+  if (image.channels === 1) grey();
+  out.cast(value, "uint8", pixels.name);
+  const photo: NamedType = { name: photoInput, type: { dtype: "uint8", shape: [freeSide, freeHeight, freeWidth, 3] } };
+  return {
+    ...graph,
+    inputs: [photo, ...graph.inputs.slice(1)],
+    nodes: [...out.nodes, ...graph.nodes],
+    initializers: [...out.initializers, ...graph.initializers],
+  };
+}
+
+const scalar = (out: Nodes, value: number): string => {
+  const name = `photo/number_${value}`;
+  if (!out.initializers.some((one) => one.name === name))
+    out.initializers.push({ name, type: { dtype: "float32", shape: [] }, bytes: bytesOf(Float32Array.of(value)) });
+  return name;
+};
