@@ -11,7 +11,7 @@ const KNOWS = {
   text: [],
   files: ["text"],
   graph: ["text"],
-  runtime: ["graph", "text"],
+  runtime: ["graph", "files"],
   nn: ["graph"],
   models: ["nn"],
   weights: ["models", "files"],
@@ -48,8 +48,8 @@ const DOORS = [
   },
   {
     library: /^koffi(\/|$)/,
-    folders: ["train", "files"],
-    why: "MPI is called through src/train/distributed, the system through src/files/exchange.ts",
+    folders: ["train", "files", "runtime"],
+    why: "MPI is called through src/train/distributed, the system through src/files/exchange.ts, ONNX Runtime's C interface through src/runtime/direct.ts",
   },
 ];
 

@@ -1,4 +1,5 @@
 /** Exchanges two folders in one step of the system, so that a reader of either name finds one whole folder at every moment. */
+import { configured } from "./koffi.js";
 
 /** What the system says where it, or the file system, has no such call (errno.h of Linux and macOS). */
 const unsupported: readonly string[] = ["ENOSYS", "EINVAL", "ENOTSUP", "EOPNOTSUPP", "EPERM"];
@@ -16,7 +17,7 @@ let prepared: Promise<SystemCall | undefined> | undefined;
 async function prepare(): Promise<SystemCall | undefined> {
   if (process.platform !== "linux" && process.platform !== "darwin") return undefined;
   try {
-    const { default: koffi } = await import("koffi");
+    const koffi = configured((await import("koffi")).default);
     const library = koffi.load(null);
     const names = new Map(Object.entries(koffi.os.errno).map(([name, code]) => [code, name]));
     const failure = (): string => names.get(koffi.errno()) ?? `error ${koffi.errno()}`;

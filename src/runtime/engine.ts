@@ -1,9 +1,18 @@
 // Owns the state of a program and runs its functions in the calling thread; the worker and in-thread programs use it.
 import type { Tensor as RuntimeTensor } from "onnxruntime-node";
-import { elementCount, type NumericArray, type OnnxModel, type TensorType } from "../graph/index.js";
+import { allocate, elementCount, type NumericArray, type OnnxModel, type TensorType } from "../graph/index.js";
 import { type Device, explainDeviceFailure } from "./devices.js";
+import { type DirectSession, type DirectTensor, openDirectSession } from "./direct.js";
 import { identityModel } from "./identity.js";
-import { openSession, requireRows, type Session, toRuntimeTensor } from "./session.js";
+import {
+  measuredSettings,
+  openSession,
+  requireKind,
+  requireRows,
+  type Session,
+  shapeOf,
+  toRuntimeTensor,
+} from "./session.js";
 
 /** A function of a program, written down. */
 export interface CompiledFunction {
@@ -12,6 +21,8 @@ export interface CompiledFunction {
   readonly reads: readonly string[];
   /** State tensors it replaces: the output that holds the next value of each. */
   readonly writes: Readonly<Record<string, string>>;
+  /** State tensors whose next values may be written over the current ones while it runs; none by default. */
+  readonly overwrites?: readonly string[];
 }
 
 export interface CompiledProgram {
@@ -23,6 +34,8 @@ export interface EngineOptions {
   readonly device: Device;
   readonly threads: number;
   readonly profilePrefix?: string;
+  /** Run through the Node binding alone, which copies what a function gives; also where the C interface could be had. */
+  readonly copyOutputs?: boolean;
 }
 
 export type Feeds = Readonly<Record<string, NumericArray>>;
@@ -37,9 +50,16 @@ export interface Attempt {
 /** Where state lives: typed arrays on the CPU, tensors of the runtime on a GPU. */
 type Held = NumericArray | RuntimeTensor;
 
+/** A function ready to run: through the C interface, or through the binding. */
+type Opened =
+  | { readonly kind: "bound"; readonly session: Session; close(): Promise<void> }
+  | { readonly kind: "direct"; readonly session: DirectSession; close(): Promise<void> };
+
 export class Engine {
   private readonly state = new Map<string, Held>();
-  private readonly sessions = new Map<string, Promise<Session>>();
+  private readonly sessions = new Map<string, Promise<Opened>>();
+  /** Second arrays of state tensors, which their next values are written to. */
+  private readonly spares = new Map<string, NumericArray>();
 
   constructor(
     private readonly program: CompiledProgram,
@@ -85,12 +105,22 @@ export class Engine {
   async run(name: string, feeds: Feeds, commitWhenFinite: readonly string[] = []): Promise<Attempt> {
     const compiled = this.functionOf(name);
     const guards = commitWhenFinite.map((output) => guardOf(name, compiled, output));
-    const session = await this.session(name);
+    const opened = await this.session(name);
+    return opened.kind === "direct"
+      ? this.runDirect(name, compiled, opened.session, feeds, guards)
+      : await this.runBound(name, compiled, opened.session, feeds, guards);
+  }
+
+  /** Through the runtime's Node binding: what the function gives is new. */
+  private async runBound(
+    name: string,
+    compiled: CompiledFunction,
+    session: Session,
+    feeds: Feeds,
+    guards: readonly string[],
+  ): Promise<Attempt> {
     const given: Record<string, RuntimeTensor> = {};
-    const reads = new Set(compiled.reads);
-    for (const { name: input, type } of compiled.model.inputs) {
-      const value = reads.has(input) ? this.held(input) : feeds[input];
-      if (value === undefined) throw new Error(`${name}: no value given for input ${input}`);
+    for (const [input, { type, value }] of this.inputsOf(name, compiled, feeds)) {
       given[input] = isRuntimeTensor(value) ? value : toRuntimeTensor(input, type, value);
     }
     const results = await session.runtime.run(given).catch((error) => {
@@ -116,9 +146,80 @@ export class Engine {
     };
   }
 
+  /**
+   * Through the runtime's C interface: next values are written over the current ones where that is safe, else into a second array
+   * of each, which takes turns with the first. With guards always into the second: the first may have to stay.
+   */
+  private runDirect(
+    name: string,
+    compiled: CompiledFunction,
+    session: DirectSession,
+    feeds: Feeds,
+    guards: readonly string[],
+  ): Attempt {
+    const inputs = new Map<string, DirectTensor>();
+    for (const [input, { type, value }] of this.inputsOf(name, compiled, feeds))
+      inputs.set(input, directTensor(input, type, value));
+    const overwritten = new Set(guards.length === 0 ? compiled.overwrites : []);
+    const states = new Map(Object.entries(compiled.writes).map(([state, output]) => [output, state]));
+    const outputs = new Map<string, DirectTensor>();
+    for (const { name: output, type } of compiled.model.outputs) {
+      const state = states.get(output);
+      const data =
+        state === undefined
+          ? allocate(type.dtype, elementCount(type.shape))
+          : overwritten.has(state)
+            ? (this.held(state) as NumericArray)
+            : this.spareOf(state);
+      outputs.set(output, { type, data });
+    }
+    session.run(inputs, outputs);
+    const committed = guards.every((output) =>
+      allFinite({ type: outputs.get(output)!.type.dtype, data: outputs.get(output)!.data }),
+    );
+    if (committed)
+      for (const [output, state] of states)
+        if (!overwritten.has(state)) this.exchange(state, outputs.get(output)!.data);
+    const results = [...outputs].filter(([output]) => !states.has(output));
+    return { results: Object.fromEntries(results.map(([output, { data }]) => [output, data])), committed };
+  }
+
+  /** What a function is given: its state and its feeds. Throws when one is missing. */
+  private inputsOf(
+    name: string,
+    compiled: CompiledFunction,
+    feeds: Feeds,
+  ): Map<string, { type: TensorType; value: Held }> {
+    const reads = new Set(compiled.reads);
+    return new Map(
+      compiled.model.inputs.map(({ name: input, type }) => {
+        const value = reads.has(input) ? this.held(input) : feeds[input];
+        if (value === undefined) throw new Error(`${name}: no value given for input ${input}`);
+        return [input, { type, value }];
+      }),
+    );
+  }
+
+  /** The array that a state tensor's next value may go to while its current one is read. */
+  private spareOf(state: string): NumericArray {
+    const { dtype, shape } = this.typeOf(state);
+    const spare = this.spares.get(state) ?? allocate(dtype, elementCount(shape));
+    this.spares.set(state, spare);
+    return spare;
+  }
+
+  /** Makes the spare array of a state tensor its current one, and the other way round. */
+  private exchange(state: string, spare: NumericArray): void {
+    const before = this.state.get(state);
+    this.state.set(state, spare);
+    if (before === undefined || isRuntimeTensor(before)) this.spares.delete(state);
+    else this.spares.set(state, before);
+  }
+
   async close(): Promise<void> {
     for (const held of this.state.values()) if (isRuntimeTensor(held)) held.dispose();
     this.state.clear();
+    this.spares.clear();
     // one that could not be opened has said so to whoever asked for it
     for (const session of this.sessions.values()) await (await session.catch(() => undefined))?.close();
     this.sessions.clear();
@@ -130,18 +231,30 @@ export class Engine {
     if (before) release(before);
   }
 
-  private session(name: string): Promise<Session> {
-    let session = this.sessions.get(name);
-    if (!session) {
-      const { model, writes } = this.functionOf(name);
-      session = openSession(model, {
-        ...this.options,
-        ...(this.options.profilePrefix && { profilePrefix: `${this.options.profilePrefix}-${name}` }),
-        keepOnDevice: Object.values(writes),
-      });
-      this.sessions.set(name, session);
+  private session(name: string): Promise<Opened> {
+    const known = this.sessions.get(name);
+    if (known) return known;
+    const opened = this.open(name);
+    this.sessions.set(name, opened);
+    return opened;
+  }
+
+  private async open(name: string): Promise<Opened> {
+    const { model, writes } = this.functionOf(name);
+    const { device, threads, profilePrefix, copyOutputs = false } = this.options;
+    const prefix = profilePrefix === undefined ? undefined : `${profilePrefix}-${name}`;
+    if (device === "cpu" && Object.keys(writes).length > 0 && !copyOutputs) {
+      const options = { threads, profilePrefix: prefix, settings: measuredSettings };
+      const direct = await openDirectSession(model, options);
+      if (direct) return { kind: "direct", session: direct, close: async () => direct.close() };
     }
-    return session;
+    const session = await openSession(model, {
+      device,
+      threads,
+      ...(prefix !== undefined && { profilePrefix: prefix }),
+      keepOnDevice: Object.values(writes),
+    });
+    return { kind: "bound", session, close: () => session.close() };
   }
 
   private functionOf(name: string): CompiledFunction {
@@ -194,7 +307,7 @@ function guardOf(name: string, compiled: CompiledFunction, output: string): stri
 }
 
 /** True when no number is infinite or NaN; integers always are. float16 comes as its bits, or as numbers where the platform has such arrays. */
-function allFinite({ type, data }: RuntimeTensor): boolean {
+function allFinite({ type, data }: Pick<RuntimeTensor, "type" | "data">): boolean {
   if (type !== "float32" && type !== "float16") return true;
   const finite =
     data instanceof Uint16Array
@@ -202,6 +315,14 @@ function allFinite({ type, data }: RuntimeTensor): boolean {
       : (value: number) => Number.isFinite(value);
   for (const value of data as Float32Array | Uint16Array) if (!finite(value)) return false;
   return true;
+}
+
+/** The C interface's view of our data. Throws when the size or the kind of array does not fit. */
+function directTensor(name: string, type: TensorType, value: Held): DirectTensor {
+  const data = value as NumericArray;
+  const shape = shapeOf(name, type, data);
+  requireKind(name, type, data);
+  return { type: { dtype: type.dtype, shape }, data };
 }
 
 const isRuntimeTensor = (held: Held): held is RuntimeTensor => !ArrayBuffer.isView(held);

@@ -2,7 +2,8 @@
 export { type Device, DeviceError, devices, lackingNodes, parseDevice } from "./devices.js";
 export type { Attempt, Feeds, Results } from "./engine.js";
 export { evaluate } from "./evaluate.js";
+export { writeModelFiles } from "./model-files.js";
 export { compileOnnx, inspectOnnx, type OnnxFile, OnnxFileError, readOnnxFile } from "./onnx-file.js";
 export { type CompileOptions, compile, type Program, type ProgramFunction, type ProgramSource } from "./program.js";
-export { openSession, type Session, type SessionOptions, writeModelFiles } from "./session.js";
+export { openSession, type Session, type SessionOptions } from "./session.js";
 export { availableThreads, threadsEach } from "./threads.js";

@@ -22,6 +22,7 @@ import {
   type Feeds,
   type Results,
 } from "./engine.js";
+import { overwritable } from "./overwrites.js";
 import { availableThreads } from "./threads.js";
 
 /** One function of a program: what it takes, what it returns, and which state it replaces. */
@@ -49,6 +50,8 @@ export interface CompileOptions {
   readonly inThread?: boolean;
   /** Prefix of the runtime's own trace files. */
   readonly profilePrefix?: string;
+  /** Copy what functions give out of the runtime, as its Node binding does, and write no state in place (direct.ts). */
+  readonly copyOutputs?: boolean;
 }
 
 /** A compiled program. Runs are taken one after the other, in the order they were asked for. */
@@ -102,7 +105,8 @@ function compileFunction(state: ReadonlySet<Tensor>, source: ProgramFunction, de
       },
       options,
     );
-    return { model, reads: reads.map((tensor) => inputName(tensor)!), writes };
+    // a loop gives its outputs when its last step is done
+    return { model, reads: reads.map((tensor) => inputName(tensor)!), writes, overwrites: Object.keys(writes) };
   }
   // Metrics first, then the next values from the last layer back: the runtime schedules in the order of the outputs,
   // and the backward pass makes the last layer's gradients first (costs the most memory otherwise).
@@ -116,7 +120,8 @@ function compileFunction(state: ReadonlySet<Tensor>, source: ProgramFunction, de
   };
   const reads = readBy(Object.values(outputs), state);
   const model = writeOnnx(outputs, [...source.inputs, ...reads], options);
-  return { model, reads: reads.map((tensor) => inputName(tensor)!), writes };
+  const overwrites = overwritable(Object.values(outputs), next, state);
+  return { model, reads: reads.map((tensor) => inputName(tensor)!), writes, overwrites };
 }
 
 function readBy(outputs: readonly Tensor[], state: ReadonlySet<Tensor>): Tensor[] {
@@ -158,6 +163,7 @@ export async function startProgram(
   const engineOptions = {
     device,
     threads,
+    copyOutputs: options.copyOutputs ?? false,
     ...(options.profilePrefix !== undefined && { profilePrefix: options.profilePrefix }),
   };
   const engine: Remote = options.inThread

@@ -1,11 +1,12 @@
 // One ONNX Runtime session over a model of ours: opened with the options that were measured best, fed by name.
 import "./telemetry.js";
-import { mkdtemp, open, rm } from "node:fs/promises";
+import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { InferenceSession, Tensor as RuntimeTensor } from "onnxruntime-node";
-import { freeSide, type NumericArray, type OnnxModel, type TensorType } from "../graph/index.js";
+import { allocate, freeSide, type NumericArray, type OnnxModel, type TensorType } from "../graph/index.js";
 import { type Device, explainDeviceFailure } from "./devices.js";
+import { writeModelFiles } from "./model-files.js";
 import { availableThreads } from "./threads.js";
 
 export interface SessionOptions {
@@ -81,41 +82,39 @@ export function requireRows(
   }
 }
 
-/** Saves a model and its external weights into a folder; returns the path of the model file. */
-export async function writeModelFiles(model: OnnxModel, folder: string, name = "model.onnx"): Promise<string> {
-  const path = join(folder, name);
-  await writePieces(path, [model.bytes]);
-  if (model.external) await writePieces(join(folder, model.external.path), model.external.pieces);
-  return path;
-}
-
-async function writePieces(path: string, pieces: readonly Uint8Array[]): Promise<void> {
-  const file = await open(path, "w");
-  try {
-    for (const piece of pieces) await file.writeFile(piece);
-  } finally {
-    await file.close();
-  }
-}
-
 /** The runtime's view of our data: no copy, but of shared memory; float16 travels as its bits. Throws when the size or the kind of array does not fit. */
 export function toRuntimeTensor(name: string, type: TensorType, data: NumericArray): RuntimeTensor {
-  const shape = filledShape(type.shape, data.length);
-  const expected = shape.reduce((product, side) => product * side, 1);
-  if (data.length !== expected) {
-    throw new Error(
-      `input ${name} takes ${type.dtype} [${type.shape.join(", ")}], ${expected} numbers; got ${data.length}`,
-    );
-  }
+  const shape = shapeOf(name, type, data);
   // the runtime reads ordinary memory only
   const own = data.buffer instanceof ArrayBuffer ? data : data.slice();
   try {
     return new RuntimeTensor(type.dtype, own as Float32Array, shape) as RuntimeTensor;
   } catch {
-    throw new Error(
-      `input ${name} takes ${type.dtype} [${type.shape.join(", ")}]; got a ${data.constructor.name}, which holds other numbers`,
-    );
+    throw wrongKind(name, type, data);
   }
+}
+
+/** Throws when an array's numbers are not those of a type. */
+export function requireKind(name: string, { dtype, shape }: TensorType, data: NumericArray): void {
+  const kind = data.constructor.name;
+  // the binding gives float16 as numbers where the platform has such arrays
+  if (kind === allocate(dtype, 0).constructor.name || (dtype === "float16" && kind === "Float16Array")) return;
+  throw wrongKind(name, { dtype, shape }, data);
+}
+
+const wrongKind = (name: string, { dtype, shape }: TensorType, data: NumericArray): Error =>
+  new Error(
+    `input ${name} takes ${dtype} [${shape.join(", ")}]; got a ${data.constructor.name}, which holds other numbers`,
+  );
+
+/** The shape of what an input is given, its free side worked out. Throws when the size does not fit. */
+export function shapeOf(name: string, type: TensorType, data: NumericArray): number[] {
+  const shape = filledShape(type.shape, data.length);
+  const expected = shape.reduce((product, side) => product * side, 1);
+  if (data.length === expected) return shape;
+  throw new Error(
+    `input ${name} takes ${type.dtype} [${type.shape.join(", ")}], ${expected} numbers; got ${data.length}`,
+  );
 }
 
 /** A shape with its free side, if it has one, worked out from the count of numbers (rounded up: a remainder is refused). */
@@ -144,7 +143,8 @@ function sessionOptions(device: Device, options: SessionOptions): InferenceSessi
   };
 }
 
-const measuredSettings = {
+/** Settings of the runtime that every session has. */
+export const measuredSettings = {
   // It would fold the transposes that graph/ops/matmul.ts puts before kernel gradients back into slower products.
   "optimization.disable_specified_optimizers": "GemmTransposeFusion",
 };

@@ -31,7 +31,7 @@ export const writeBackboneOnnx = (folder: string) => writeFile(folder + "/model.
 function tree(): string {
   const folder = mkdtempSync(join(tmpdir(), "fovea-build-"));
   made.push(folder);
-  for (const path of ["scripts/build.mjs", "scripts/write-onnx.mjs", "src/files/exchange.ts"]) {
+  for (const path of ["scripts/build.mjs", "scripts/write-onnx.mjs", "src/files/exchange.ts", "src/files/koffi.ts"]) {
     mkdirSync(dirname(join(folder, path)), { recursive: true });
     copyFileSync(join(root, path), join(folder, path));
   }

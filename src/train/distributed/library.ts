@@ -1,5 +1,6 @@
 // MPI's C functions as plain functions: finds the library, pins it, and turns error codes into exceptions.
 import koffi, { type LibraryHandle } from "koffi";
+import { configured } from "../../files/koffi.js";
 import { type Abi, abiOf, abis, type Handles } from "./abi.js";
 import { DistributedError } from "./communicator.js";
 import { type Launch, libraryVariable } from "./launcher.js";
@@ -39,8 +40,7 @@ export function openMpiLibrary(
   named = process.env[libraryVariable],
   known: readonly Abi[] = abis,
 ): MpiLibrary {
-  // koffi's stacks are small for MPI's calls (128 KiB crashed); this must come before the first load.
-  koffi.config({ sync_stack_size: 4 << 20, async_stack_size: 4 << 20 });
+  configured(koffi);
   const { file, library, abi } = find(launch, named, known);
   return start(file, library, abi);
 }
