@@ -192,9 +192,15 @@ async function openWeights(spec: string, options: LoadOptions): Promise<Opened> 
 
 /** What training leaves in an .npz file beside its weights, such as a step: numbers of no shape. No layout of such files has one. */
 function withoutScalars({ format, entries }: TensorFile): { contents: FileContents; scalars: readonly string[] } {
-  const isScalar = ({ shape }: TensorEntry) => format === "npz" && shape.length === 0;
-  const scalars = [...entries].filter(([, entry]) => isScalar(entry)).map(([name]) => name);
-  return { contents: { format, entries: new Map([...entries].filter(([, entry]) => !isScalar(entry))) }, scalars };
+  const [kept, scalars] = [new Map<string, TensorEntry>(), [] as string[]];
+  for (const [name, entry] of entries) {
+    if (format === "npz" && entry.shape.length === 0) scalars.push(name);
+    else kept.set(name, entry);
+  }
+  // a file of nothing else is told of as it is
+  return kept.size === 0
+    ? { contents: { format, entries }, scalars: [] }
+    : { contents: { format, entries: kept }, scalars };
 }
 
 /** Class names that are as many as the classes; others are told and left out. */
