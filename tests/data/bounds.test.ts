@@ -6,6 +6,7 @@ import type { AsyncBuffer, FileMetaData } from "hyparquet";
 import { describe, expect, test } from "vitest";
 import { openSource } from "../../src/data/index.js";
 import { checkColumn, checkRows } from "../../src/data/sources/parquet-pages.js";
+import { example, records } from "./records.js";
 import { flat, idx, openUntilEnd, parquet, temporaryFolder, write } from "./support.js";
 
 const root = temporaryFolder();
@@ -101,6 +102,16 @@ describe("Parquet", () => {
       /Row 2 of .* has the label 20000000, .* numbered up to 999999: the column is hardly one of labels/,
     );
   });
+});
+
+test("features.json of TFDS cannot make a list of billions of classes", async () => {
+  const image = await flat(7);
+  const features = { featuresDict: { features: { label: { classLabel: { numClasses: "3000000000" } } } } };
+  write(at("tfds"), {
+    "x-00000-of-00001": records([example({ image, label: 1 })]),
+    "features.json": JSON.stringify(features),
+  });
+  expect((await openUntilEnd(at("tfds"))).classNames).toEqual(["0", "1"]);
 });
 
 describe("IDX", () => {

@@ -1,5 +1,5 @@
 /** Settings that tensors do not show: read from config.json, taken from the spec, or refused; never invented. */
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
@@ -8,9 +8,11 @@ import { model } from "../../src/models/index.js";
 import { Scope } from "../../src/nn/index.js";
 import { evaluate } from "../../src/runtime/index.js";
 import { readNetwork } from "../../src/train/index.js";
+import { openTeacher } from "../../src/train/teachers.js";
 import { openBackbone } from "../../src/transfer/index.js";
 import { inspectWeights, loadWeights, type StoredTensor, writeSafetensors } from "../../src/weights/index.js";
 import { fovea } from "../support/command-line.js";
+import { imageFolder } from "../support/trained-run.js";
 
 let folder: string;
 beforeAll(() => {
@@ -168,6 +170,30 @@ describe("specs", () => {
     expect(backbone).toMatchObject({ width, imageShape: [12, 12, 3] });
     await backbone.close();
     await expect(openBackbone(spec, { imageSize: 8 })).rejects.toThrow(/states images of 12 x 12, and 8 x 8 are asked/);
+  });
+
+  test("are taken by teachers, by runs that start from them and by fine-tuning", async () => {
+    const spec = `${await make("teaching")}?heads=4`;
+    const teacher = await openTeacher(
+      { network: spec },
+      { image: [8, 8, 3], batchSize: 1, valueRange: [[-1, 1]], threads: 1 },
+    );
+    close([...(await teacher.ask(image.slice()))], golden.fourHeads);
+    await teacher.close();
+    await expect(
+      openTeacher({ network: "net.onnx?size=8" }, { image: [8, 8, 3], batchSize: 1, valueRange: [[-1, 1]] }),
+    ).rejects.toThrow(/takes no options after its name; set imageSize, valueRange or output/);
+    const photos = await imageFolder(join(folder, "photos"), { apple: 4, leaf: 4 });
+    const output = join(folder, "tuned");
+    const words = ["--steps", "1", "--batch", "4", "--image-size", "8", "--threads=1", "--output", output];
+    const refused = await fovea("finetune", spec.replace("?heads=4", ""), photos, ...words);
+    expect(refused.stderr).toMatch(/nothing says how many heads/);
+    const tuned = await fovea("finetune", spec, photos, ...words);
+    expect(tuned.status, tuned.stderr).toBe(0);
+    expect(JSON.parse(readFileSync(join(output, "recipe.json"), "utf8"))).toMatchObject({
+      initialWeights: spec,
+      model: { heads: 4 },
+    });
   });
 
   test("are taken by the commands", async () => {

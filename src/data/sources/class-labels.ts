@@ -1,7 +1,7 @@
 /** Labels as sets store them, numbers or names, and the list of classes they belong to. */
 
 /** More classes than sets number without naming them (Google Landmarks v2 has 203,094): a label beyond is an id, or damaged. */
-const maxClasses = 1_000_000;
+export const maxClasses = 1_000_000;
 
 /**
  * Labels as indices, and the names of the classes: those listed, else the names that occur in order, else 0, 1, 2, ...

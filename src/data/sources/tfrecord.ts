@@ -2,7 +2,7 @@
 import { readdirSync, readFileSync, statSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import * as z from "zod";
-import { mergeLabels } from "./class-labels.js";
+import { maxClasses, mergeLabels } from "./class-labels.js";
 import { classNamesBeside } from "./class-names.js";
 import { splitOrder } from "./layout.js";
 import { entriesIfReadable, licenceFilesIn, naturalOrder, requirePath } from "./paths.js";
@@ -126,7 +126,10 @@ function namesBeside(folder: string, label: string | undefined): readonly string
   try {
     const { features } = featuresSchema.parse(JSON.parse(text)).featuresDict;
     const count = features[label ?? "label"]?.classLabel?.numClasses;
-    return count === undefined ? undefined : Array.from({ length: count }, (_, i) => String(i));
+    // a damaged count must not make a list of billions of names
+    return count === undefined || !(count <= maxClasses)
+      ? undefined
+      : Array.from({ length: count }, (_, i) => String(i));
   } catch {
     return undefined;
   }
