@@ -4,6 +4,7 @@ import { byteSize } from "../graph/index.js";
 import { formatBytes } from "../text/format.js";
 import { type PreparedTraining, prepareTraining } from "./prepare.js";
 import type { Recipe } from "./recipe.js";
+import { microbatchesOf } from "./settings.js";
 import { TrainError } from "./train-error.js";
 import type { TrainingProgram } from "./training-program.js";
 
@@ -49,9 +50,9 @@ export function memoryOf({ cost, slots }: Pick<TrainingProgram, "cost" | "slots"
 }
 
 /** The settings of a recipe as it stands. */
-export const memorySettings = ({ model, microbatches = 1 }: Recipe): MemorySettings => ({
-  rematerialise: model.rematerialise,
-  microbatches,
+export const memorySettings = (recipe: Recipe): MemorySettings => ({
+  rematerialise: recipe.model.rematerialise,
+  microbatches: microbatchesOf(recipe),
 });
 
 /** The recipe with other settings. */

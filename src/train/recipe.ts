@@ -74,7 +74,10 @@ export const recipeSchema = z
     initialWeights: z.string().min(1).optional(),
     data: dataSchema,
     batchSize: count.default(128),
-    /** Parts a batch is worked through in, their gradients added up; one when left out, and `--memory` chooses. */
+    /**
+     * Parts a batch is worked through in, their gradients added up. By default as many as are fastest on the CPU (microbatches.ts), and `--memory`
+     * chooses; the run's `recipe.json` states the number used.
+     */
     microbatches: count.optional(),
     /**
      * What the network works in while it is trained. With `float16` parameters, optimiser state, norms, softmax and losses

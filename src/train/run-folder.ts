@@ -18,7 +18,11 @@ export const hasRun = (folder: string): boolean => existsSync(join(folder, resol
 
 /** What of a recipe is other than in that of a run; threads that it leaves open are the run's. */
 export const differencesFromRun = (saved: Recipe, recipe: Recipe): readonly string[] =>
-  recipeDifferences(saved, { ...recipe, threads: recipe.threads ?? saved.threads });
+  recipeDifferences(saved, {
+    ...recipe,
+    threads: recipe.threads ?? saved.threads,
+    microbatches: recipe.microbatches ?? saved.microbatches,
+  });
 
 /**
  * What to continue from in a folder with a run: its newest checkpoint that is whole; undefined where it has saved none yet.
@@ -84,10 +88,15 @@ export function requireSameClassNames(
   );
 }
 
-/** The number of threads that the run in a folder computes with; undefined where there is none, and for a run of several ranks. */
-export async function savedThreads(folder: string): Promise<number | undefined> {
+/**
+ * How the run in a folder computes; undefined where there is none. Runs of several ranks record no threads, and runs from before
+ * microbatches were chosen none either: those took the whole batch.
+ */
+export async function savedComputing(folder: string): Promise<Pick<Recipe, "threads" | "microbatches"> | undefined> {
   const path = join(folder, resolvedRecipeFile);
-  return existsSync(path) ? (await readRecipe(path)).threads : undefined;
+  if (!existsSync(path)) return undefined;
+  const { threads, microbatches = 1 } = await readRecipe(path);
+  return { threads, microbatches };
 }
 
 /** The recipe with the memory settings of the run that is in a folder, so that it can be resumed whatever is free now. */

@@ -12,6 +12,7 @@ import {
 } from "../models/index.js";
 import { createSchedule } from "../optim/index.js";
 import { type DurationContext, toSteps } from "./durations.js";
+import { fastestMicrobatches } from "./microbatches.js";
 import { type ObjectiveContext, objectiveKind } from "./objectives/index.js";
 import { canonicalJson, type Recipe, trainingParts } from "./recipe.js";
 import type { RecipeModel } from "./recipe-model.js";
@@ -57,6 +58,17 @@ export function imageShape({ imageSize, channels }: RecipeModel): readonly [numb
   return typeof imageSize === "number" ? [imageSize, imageSize, channels] : [...imageSize, channels];
 }
 
+/**
+ * The parts that each of so many ranks works through its batch in: as the recipe says, else the fastest on the CPU for a classification, whose
+ * images are looked at one by one, and the whole batch for anything else.
+ */
+export function microbatchesOf(recipe: Recipe, ranks = 1): number {
+  if (recipe.microbatches !== undefined) return recipe.microbatches;
+  if (recipe.device !== "cpu" || recipe.compute !== "float32" || !objectiveKind(recipe.objective).judgesSingly)
+    return 1;
+  return fastestMicrobatches(modelConfig(recipe.model, 0), imageShape(recipe.model), recipe.batchSize / ranks);
+}
+
 export interface RunPlan {
   readonly totalSteps: number;
   readonly evaluateEvery: number;
@@ -92,7 +104,7 @@ export function planRun(
       `a batch of ${size} cannot be divided over ${ranks} ranks; set ${name} to a multiple of ${ranks}, such as ${Math.ceil(size / ranks) * ranks}, or start another number of ranks`,
     );
   }
-  const { microbatches = 1 } = recipe;
+  const microbatches = microbatchesOf(recipe, ranks);
   if (ownBatch % microbatches !== 0) {
     throw new RangeError(
       `each of ${ranks} ranks has ${ownBatch} of the ${recipe.batchSize} images of a batch, which ${microbatches} equal microbatches do not make up; a rank needs fewer microbatches than one alone`,

@@ -38,9 +38,10 @@ import {
   requireSameClassNames,
   resumeFrom,
   runFolder,
-  savedThreads,
+  savedComputing,
 } from "./run-folder.js";
 import type { RunParts } from "./run-parts.js";
+import { microbatchesOf } from "./settings.js";
 import { TrainError } from "./train-error.js";
 
 export interface TrainOptions {
@@ -92,8 +93,12 @@ export async function train(recipe: Recipe, options: TrainOptions = {}): Promise
   const { size } = communicator;
   const first = communicator.rank === 0;
   const folder = runFolder(recipe);
-  const threads = await threadsOf(recipe, folder, communicator, options.resume === true);
-  const local = { ...recipe, threads };
+  const saved = options.resume ? await savedComputing(folder) : undefined;
+  const threads = await threadsOf(recipe, saved?.threads, communicator);
+  // a run that goes on keeps its parts where its ranks still divide into them
+  const kept = saved?.microbatches !== undefined && (recipe.batchSize / size) % saved.microbatches === 0;
+  const microbatches = recipe.microbatches ?? (kept ? saved.microbatches : microbatchesOf(recipe, size));
+  const local = { ...recipe, threads, microbatches };
   const owned: ImageSource[] = [];
   const open = async (given: ImageSource | undefined, part: RecipePart, purpose: "train" | "evaluation") => {
     if (given) return given;
@@ -162,7 +167,7 @@ export async function train(recipe: Recipe, options: TrainOptions = {}): Promise
       if (first && !lock) {
         makeFolder(folder);
         lock = await lockFolder(folder);
-        await prepareFolder(size > 1 ? recipe : local, folder);
+        await prepareFolder(size > 1 ? { ...local, threads: recipe.threads } : local, folder);
       }
       return await Run.start({ recipe, folder, lock, ...parts, restored, communicator, options });
     });
@@ -189,10 +194,9 @@ export async function train(recipe: Recipe, options: TrainOptions = {}): Promise
  * How many threads this process computes with: as the recipe says; else those of the run that is resumed, which repeats its losses
  * to the last bit; else all there are, divided among ranks that share them.
  */
-async function threadsOf(recipe: Recipe, folder: string, communicator: Communicator, resume: boolean): Promise<number> {
+async function threadsOf(recipe: Recipe, saved: number | undefined, communicator: Communicator): Promise<number> {
   if (recipe.threads !== undefined) return recipe.threads;
-  if (communicator.size > 1) return await threadsPerRank(communicator);
-  return (resume ? await savedThreads(folder) : undefined) ?? availableThreads();
+  return communicator.size > 1 ? await threadsPerRank(communicator) : (saved ?? availableThreads());
 }
 
 /** What a run calls of its program: nothing is represented, and evaluated only where there is something to evaluate with. */

@@ -25,6 +25,7 @@ const recipe = (changes: Partial<RecipeInput> = {}) =>
         workers: 0,
       },
       batchSize: 32,
+      microbatches: 1,
       checkpoint: { every: { steps: 1 } },
       ...changes,
     }),
