@@ -10,6 +10,8 @@ export interface EngineBench {
   readonly model: string;
   readonly batchSize: number;
   readonly imageSize: number;
+  /** Parts the batch is worked through in. */
+  readonly microbatches: number;
   /** Of the step and of the products beside it. */
   readonly threads: number;
   readonly matmulGflops: number;
@@ -75,6 +77,7 @@ export async function benchEngine({ onProgress, ...options }: EngineBenchOptions
     model: options.model,
     batchSize: options.batchSize,
     imageSize: options.imageSize,
+    microbatches: options.microbatches,
     threads: plain.threads,
     matmulGflops: plain.matmulGflops,
     stepGflops: plain.stepGflops,

@@ -15,7 +15,7 @@ export {
   type MemoryBench,
   measureInProcess,
 } from "./engine.js";
-export type { EngineMeasure, EngineMeasureOptions } from "./engine-measure.js";
+export type { EngineMeasure, EngineMeasureOptions, EngineWork } from "./engine-measure.js";
 export { benchFewShot, type FewShotBench, type FewShotBenchOptions } from "./fewshot.js";
 export { benchInference, type InferenceBench, type InferenceBenchOptions, type InferenceRates } from "./inference.js";
 export { integerRate } from "./integer-rate.js";

@@ -269,7 +269,11 @@ export const benchEngine = defineArguments({
     batch: { type: "string", valueHint: "n", default: "8", description: "Images in a step of --model" },
     "image-size": { type: "string", valueHint: "n", default: "224", description: "Side of the images in pixels" },
     rounds: { type: "string", valueHint: "n", default: "7", description: "Steps measured, each between products" },
-    microbatches: { type: "string", valueHint: "n", default: "1", description: "Parts a batch is worked through in" },
+    microbatches: {
+      type: "string",
+      valueHint: "n",
+      description: "Parts a batch is worked through in; as many as training takes by default",
+    },
     "steps-per-run": {
       type: "string",
       valueHint: "n",

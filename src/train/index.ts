@@ -15,6 +15,7 @@ export * from "./losses.js";
 export * from "./matmul-rate.js";
 export * from "./memory.js";
 export * from "./metrics.js";
+export { fastestMicrobatches } from "./microbatches.js";
 export * from "./mixup.js";
 export * from "./objectives/index.js";
 export * from "./onnx-network.js";

@@ -2,16 +2,18 @@
 import { benchMemory, type EngineBench, type MemoryBench, benchEngine as measure } from "../../bench/index.js";
 import { parseModelName } from "../../models/index.js";
 import { formatBytes, threadsInWords } from "../../text/format.js";
+import { fastestMicrobatches } from "../../train/index.js";
 import { defineCommand } from "../command.js";
 import { benchEngine } from "../definitions.js";
 import { wholeNumber } from "../words.js";
 
 function textOf(bench: EngineBench): string {
-  const { model, batchSize, imageSize } = bench;
+  const { model, batchSize, imageSize, microbatches } = bench;
+  const parts = microbatches === 1 ? "" : ` in ${microbatches} microbatches`;
   const line = (what: string, ratio: number, images: number) =>
     `  ${what.padEnd(30)}${ratio.toFixed(3)} of it; ${images.toFixed(1)} images/s`;
   return [
-    `${model}, ${imageSize} px, batch ${batchSize}, ${threadsInWords(bench.threads)}`,
+    `${model}, ${imageSize} px, batch ${batchSize}${parts}, ${threadsInWords(bench.threads)}`,
     `  matrix product 1024 x 1024    ${bench.matmulGflops.toFixed(1)} GFLOP/s`,
     `  forward and backward          ${bench.stepGflops.toFixed(1)} GFLOP/s, ${bench.ratio.toFixed(3)} of it; ${bench.imagesPerSecond.toFixed(1)} images/s`,
     line("with the optimiser's update", bench.ratioWithUpdate, bench.imagesPerSecondWithUpdate),
@@ -37,23 +39,31 @@ export const command = defineCommand(benchEngine, async ({ args, note }) => {
   const common = {
     imageSize: wholeNumber(args["image-size"], "image-size"),
     rounds: wholeNumber(args.rounds, "rounds"),
-    microbatches: wholeNumber(args.microbatches, "microbatches"),
     stepsPerRun: wholeNumber(args["steps-per-run"], "steps-per-run"),
     ...(args.threads !== undefined && { threads: wholeNumber(args.threads, "threads") }),
     onProgress: note,
   };
+  const { microbatches: given } = args;
+  /** As given, else as training chooses. Refuses an unknown name before anything is measured. */
+  const sized = (model: string, batchSize: number) => {
+    const { imageSize } = common;
+    const chosen = fastestMicrobatches(parseModelName(model), [imageSize, imageSize], batchSize);
+    return {
+      ...common,
+      model,
+      batchSize,
+      microbatches: given === undefined ? chosen : wholeNumber(given, "microbatches"),
+    };
+  };
   if (args.memory) {
-    const model = args.model ?? "S/16";
-    parseModelName(model);
-    const found = await benchMemory({ ...common, model, batchSize: wholeNumber(args.batch, "batch") });
+    const found = await benchMemory(sized(args.model ?? "S/16", wholeNumber(args.batch, "batch")));
     return { document: found, text: memoryText(found) };
   }
   if (args.model !== undefined) {
-    parseModelName(args.model); // refuses an unknown name before anything is measured
-    const found = await measure({ ...common, model: args.model, batchSize: wholeNumber(args.batch, "batch") });
+    const found = await measure(sized(args.model, wholeNumber(args.batch, "batch")));
     return { document: found, text: textOf(found) };
   }
-  const small = await measure({ ...common, model: "S/16", batchSize: 8 });
-  const tiny = await measure({ ...common, model: "Ti/16", batchSize: 16 });
+  const small = await measure(sized("S/16", 8));
+  const tiny = await measure(sized("Ti/16", 16));
   return { document: { ...small, tiny }, text: `${textOf(small)}\n\n${textOf(tiny)}` };
 });
