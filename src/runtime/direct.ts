@@ -18,14 +18,16 @@ import { writeModelFiles } from "./model-files.js";
 export interface DirectTensor {
   readonly type: TensorType;
   readonly data: NumericArray;
+  /** Will the same array be given again? What the runtime knows of it is then kept. */
+  readonly isLasting?: boolean;
 }
 
 export interface DirectSession {
   /**
-   * Runs once in the calling thread. Outputs are written into the arrays given for them; an output's array may be an input's only where
-   * nothing reads the input after the output is written. Throws what the runtime refuses.
+   * Runs once in the calling thread, on the inputs and into the outputs of the model in its order. An output's array may be an
+   * input's only where nothing reads the input after the output is written. Throws what the runtime refuses.
    */
-  run(inputs: ReadonlyMap<string, DirectTensor>, outputs: ReadonlyMap<string, DirectTensor>): void;
+  run(inputs: readonly DirectTensor[], outputs: readonly DirectTensor[]): void;
   close(): void;
 }
 
@@ -44,10 +46,10 @@ export async function openDirectSession(
 ): Promise<DirectSession | undefined> {
   const runtime = await directRuntime();
   if (!runtime) return undefined;
-  if (!model.external) return runtime.open(model.bytes, options);
+  if (!model.external) return runtime.open(model, model.bytes, options);
   const folder = await mkdtemp(join(tmpdir(), "fovea-model-"));
   try {
-    return runtime.open(await writeModelFiles(model, folder), options);
+    return runtime.open(model, await writeModelFiles(model, folder), options);
   } finally {
     await rm(folder, { recursive: true, force: true });
   }
@@ -55,7 +57,7 @@ export async function openDirectSession(
 
 interface DirectRuntime {
   /** From the bytes of a model, or from its file. */
-  open(model: Uint8Array | string, options: DirectSessionOptions): DirectSession;
+  open(model: OnnxModel, source: Uint8Array | string, options: DirectSessionOptions): DirectSession;
 }
 
 /** The version whose table is read; later runtimes give it too. */
@@ -185,47 +187,85 @@ async function findRuntime(): Promise<DirectRuntime | undefined> {
       onnxTypeCodes[type.dtype],
     );
 
-  /** Addresses of names as the interface reads them; `texts` is to be kept as long as they are. */
-  const addressesOf = (names: Iterable<string>) => {
-    const texts = [...names].map((name) => Buffer.from(`${name}\0`));
+  /** Names as the interface reads them: addresses of texts, which are to be kept as long as they are. */
+  const named = (ports: OnnxModel["inputs"]) => {
+    const texts = ports.map(({ name }) => Buffer.from(`${name}\0`));
     return { texts, addresses: BigUint64Array.from(texts, (text) => koffi.address(text)) };
   };
 
   return {
-    open: (model, sessionOptions) => {
+    open: (model, source, sessionOptions) => {
       const options = newOptions(sessionOptions);
       let session: bigint;
       try {
         session =
-          typeof model === "string"
-            ? api.createFromFile(environment, model, options)
-            : api.createFromArray(environment, model, model.byteLength, options);
+          typeof source === "string"
+            ? api.createFromFile(environment, source, options)
+            : api.createFromArray(environment, source, source.byteLength, options);
       } finally {
         api.releaseOptions(options);
       }
+      const [given, received] = [named(model.inputs), named(model.outputs)];
+      const lasting = new LastingValues(wrapped, (value) => void api.releaseValue(value));
       return {
         run: (inputs, outputs) => {
-          const values: bigint[] = [];
+          const passing: bigint[] = [];
+          const handleOf = (tensor: DirectTensor): bigint => {
+            if (tensor.isLasting) return lasting.of(tensor);
+            const value = wrapped(tensor);
+            passing.push(value);
+            return value;
+          };
           try {
-            for (const tensor of [...inputs.values(), ...outputs.values()]) values.push(wrapped(tensor));
-            const [given, received] = [addressesOf(inputs.keys()), addressesOf(outputs.keys())];
-            const handles = BigUint64Array.from(values);
-            api.run(
-              session,
-              null,
-              given.addresses,
-              handles.subarray(0, inputs.size),
-              inputs.size,
-              received.addresses,
-              outputs.size,
-              handles.subarray(inputs.size),
-            );
+            const [from, to] = [inputs, outputs].map((tensors) => BigUint64Array.from(tensors, handleOf));
+            api.run(session, null, given.addresses, from, inputs.length, received.addresses, outputs.length, to);
           } finally {
-            for (const value of values) api.releaseValue(value);
+            for (const value of passing) api.releaseValue(value);
+            lasting.endRun();
           }
         },
-        close: () => void api.releaseSession(session),
+        close: () => {
+          lasting.close();
+          api.releaseSession(session);
+        },
       };
     },
   };
+}
+
+/** The runtime's values over arrays that are given again and again; those of the last runs are kept. */
+class LastingValues {
+  private readonly values = new Map<NumericArray, { readonly value: bigint; usedAt: number }>();
+  private runs = 0;
+
+  constructor(
+    private readonly make: (tensor: DirectTensor) => bigint,
+    private readonly release: (value: bigint) => void,
+  ) {}
+
+  of(tensor: DirectTensor): bigint {
+    const known = this.values.get(tensor.data);
+    if (known) {
+      known.usedAt = this.runs;
+      return known.value;
+    }
+    const value = this.make(tensor);
+    this.values.set(tensor.data, { value, usedAt: this.runs });
+    return value;
+  }
+
+  /** Lets go of what neither this run nor the one before used: two arrays of a state tensor take turns. */
+  endRun(): void {
+    for (const [data, { value, usedAt }] of this.values) {
+      if (usedAt >= this.runs - 1) continue;
+      this.release(value);
+      this.values.delete(data);
+    }
+    this.runs++;
+  }
+
+  close(): void {
+    for (const { value } of this.values.values()) this.release(value);
+    this.values.clear();
+  }
 }

@@ -157,9 +157,10 @@ export class Engine {
     feeds: Feeds,
     guards: readonly string[],
   ): Attempt {
-    const inputs = new Map<string, DirectTensor>();
-    for (const [input, { type, value }] of this.inputsOf(name, compiled, feeds))
-      inputs.set(input, directTensor(input, type, value));
+    const reads = new Set(compiled.reads);
+    const inputs = [...this.inputsOf(name, compiled, feeds)].map(([input, { type, value }]) =>
+      directTensor(input, type, value, reads.has(input)),
+    );
     const overwritten = new Set(guards.length === 0 ? compiled.overwrites : []);
     const states = new Map(Object.entries(compiled.writes).map(([state, output]) => [output, state]));
     const outputs = new Map<string, DirectTensor>();
@@ -171,9 +172,9 @@ export class Engine {
           : overwritten.has(state)
             ? (this.held(state) as NumericArray)
             : this.spareOf(state);
-      outputs.set(output, { type, data });
+      outputs.set(output, { type, data, isLasting: state !== undefined });
     }
-    session.run(inputs, outputs);
+    session.run(inputs, [...outputs.values()]);
     const committed = guards.every((output) =>
       allFinite({ type: outputs.get(output)!.type.dtype, data: outputs.get(output)!.data }),
     );
@@ -318,11 +319,11 @@ function allFinite({ type, data }: Pick<RuntimeTensor, "type" | "data">): boolea
 }
 
 /** The C interface's view of our data. Throws when the size or the kind of array does not fit. */
-function directTensor(name: string, type: TensorType, value: Held): DirectTensor {
+function directTensor(name: string, type: TensorType, value: Held, isLasting: boolean): DirectTensor {
   const data = value as NumericArray;
   const shape = shapeOf(name, type, data);
   requireKind(name, type, data);
-  return { type: { dtype: type.dtype, shape }, data };
+  return { type: { dtype: type.dtype, shape }, data, isLasting };
 }
 
 const isRuntimeTensor = (held: Held): held is RuntimeTensor => !ArrayBuffer.isView(held);

@@ -80,7 +80,7 @@ export interface Program {
 }
 
 function compileFunction(state: ReadonlySet<Tensor>, source: ProgramFunction, device: Device): CompiledFunction {
-  const options = { lacking: lackingNodes[device] };
+  const options = { lacking: lackingNodes[device], namesOutputs: true };
   const next = source.next ?? {};
   const byName = new Map([...state].map((tensor) => [inputName(tensor)!, tensor]));
   const writes = Object.fromEntries(Object.keys(next).map((name) => [name, `next:${name}`]));

@@ -33,6 +33,33 @@ afterEach(() => {
 // element type codes of onnx.proto3, TensorProto.DataType
 const codes = { float32: 1, uint8: 2, int32: 6, int64: 7, bool: 9, float16: 10, float64: 11, uint32: 12 } as const;
 
+describe("outputs that other nodes read", () => {
+  const x = g.input("x", "float32", [3]);
+  const sum = g.add(x, x);
+  const outputs = { sum, square: g.multiply(sum, sum), alias: x, twice: g.exp(sum), again: g.exp(x) };
+  const sameTwice = { ...outputs, also: sum };
+
+  test("are copied at the end by default, and made under their names where asked for", async () => {
+    const copied = g.writeOnnx(outputs);
+    const named = g.writeOnnx(outputs, undefined, { namesOutputs: true });
+    expect(nodesOf(copied, "Identity")).toHaveLength(5);
+    // an input, and what nothing reads, still get a node of their own
+    expect(nodesOf(named, "Identity").map((node) => node.output[0])).not.toContain("sum");
+    expect(nodesOf(named, "Identity")).toHaveLength(4);
+    expect(nodesOf(g.writeOnnx(sameTwice, undefined, { namesOutputs: true }), "Identity")).toHaveLength(6);
+    const results = await Promise.all(
+      [copied, named].map(async (model) => {
+        const session = await openSession(model, { threads: 1 });
+        const result = await session.run({ x: Float32Array.of(1, 2, 3) });
+        await session.close();
+        return result;
+      }),
+    );
+    expect(results[1]).toEqual(results[0]);
+    expect(results[1]!["square"]).toEqual(Float32Array.of(4, 16, 36));
+  });
+});
+
 describe("the written model", () => {
   test("states opset 21, IR 10, its producer, name and metadata", () => {
     const model = read(

@@ -75,8 +75,8 @@ export class Emission implements Emitter {
 }
 
 /**
- * Writes the nodes of a graph, and one that gives each output its name. `names` replaces names of inputs; `before` may
- * write nodes that stand first.
+ * Writes the nodes of a graph, and one that gives each output its name unless it has that already. `names` replaces names of
+ * tensors; `before` may write nodes that stand first.
  */
 export function emit(
   nodes: readonly Node[],
@@ -98,7 +98,8 @@ export function emit(
   const unread = nodes.filter((node) => !read.has(node)).sort(deepestFirst);
   for (const node of [...nodes.filter((node) => read.has(node)), ...unread]) node.operation.emit(node, emission);
   const results = [...outputs].sort(([, a], [, b]) => deepestFirst(a.producer, b.producer));
-  for (const [name, tensor] of results) emission.node("Identity", [emission.name(tensor)], [name]);
+  for (const [name, tensor] of results)
+    if (emission.name(tensor) !== name) emission.node("Identity", [emission.name(tensor)], [name]);
   return emission;
 }
 

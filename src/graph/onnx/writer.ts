@@ -1,7 +1,7 @@
 // Writes a traced graph as an ONNX model.
 import { reachable } from "../grad.js";
 import { inputName } from "../ops/leaf.js";
-import { describe, ShapeError, type Tensor } from "../tensor.js";
+import { describe, type Node, ShapeError, type Tensor } from "../tensor.js";
 import { emit } from "./emission.js";
 import { type EncodeOptions, encodeOnnx, type OnnxModel } from "./encode.js";
 import type { OnnxGraph } from "./graph.js";
@@ -10,6 +10,8 @@ export interface WriteOptions extends EncodeOptions {
   readonly name?: string;
   /** Node types the target lacks or runs badly; operations that know a plainer form then write that. */
   readonly lacking?: readonly string[];
+  /** Give outputs that other nodes read too their names where they are made; by default a node at the end copies each. */
+  readonly namesOutputs?: boolean;
 }
 
 /**
@@ -28,7 +30,7 @@ export function writeOnnx(
 export function onnxGraph(
   outputs: Readonly<Record<string, Tensor>>,
   inputs?: readonly Tensor[],
-  options: Pick<WriteOptions, "name" | "lacking"> = {},
+  options: Pick<WriteOptions, "name" | "lacking" | "namesOutputs"> = {},
 ): OnnxGraph {
   const outputEntries = Object.entries(outputs);
   const nodes = reachable(outputEntries.map(([, tensor]) => tensor));
@@ -53,7 +55,8 @@ export function onnxGraph(
   for (const name of [...names, ...Object.keys(outputs)]) {
     if (/^_[tvc]\d+$/.test(name)) throw new ShapeError(`writeOnnx: names like ${name} are taken by the writer`);
   }
-  const emission = emit(nodes, outputEntries, options.lacking);
+  const named = options.namesOutputs ? readOutputs(nodes, outputEntries) : undefined;
+  const emission = emit(nodes, outputEntries, options.lacking, named);
   return {
     name: options.name ?? "fovea",
     nodes: emission.nodes,
@@ -62,4 +65,12 @@ export function onnxGraph(
     outputs: outputEntries.map(([name, type]) => ({ name, type })),
     types: new Map(nodes.flatMap((node) => node.outputs.map((tensor) => [emission.name(tensor), tensor] as const))),
   };
+}
+
+/** The names of outputs that nodes read: of each tensor that an operation makes, and that is one output only. */
+function readOutputs(nodes: readonly Node[], outputs: readonly (readonly [string, Tensor])[]): Map<Tensor, string> {
+  const read = new Set(nodes.flatMap((node) => node.inputs));
+  const once = outputs.filter(([, tensor]) => outputs.filter(([, other]) => other === tensor).length === 1);
+  const made = once.filter(([, tensor]) => read.has(tensor) && tensor.producer.inputs.length > 0);
+  return new Map(made.map(([name, tensor]) => [tensor, name]));
 }
