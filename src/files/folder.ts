@@ -23,16 +23,28 @@ export function makeFolder(folder: string, shown = folder): void {
   }
 }
 
-/** What stands in the way of a folder: something about the nearest path above it that is there. */
-function obstacle(folder: string, code: string | undefined): string | undefined {
+/**
+ * Checks that a folder may be made or written to, before work whose result goes there. Makes nothing.
+ *
+ * @throws naming the nearest folder that exists and why nothing can be written there.
+ */
+export function requireWritableFolder(folder: string): void {
+  const code = codeOf(() => accessSync(nearestExisting(folder), constants.W_OK));
+  if (code === undefined && statSync(nearestExisting(folder)).isDirectory()) return;
+  throw new Error(`cannot write to the folder ${folder}: ${obstacle(folder, code) ?? code}`);
+}
+
+function nearestExisting(folder: string): string {
   let above = resolve(folder);
   // A path below a file is no missing entry but an error.
-  const look = () => tried(() => statSync(above, { throwIfNoEntry: false }));
-  let found = look();
-  while (!found && dirname(above) !== above) {
-    above = dirname(above);
-    found = look();
-  }
+  while (!tried(() => statSync(above, { throwIfNoEntry: false })) && dirname(above) !== above) above = dirname(above);
+  return above;
+}
+
+/** What stands in the way of a folder: something about the nearest path above it that is there. */
+function obstacle(folder: string, code: string | undefined): string | undefined {
+  const above = nearestExisting(folder);
+  const found = tried(() => statSync(above, { throwIfNoEntry: false }));
   if (!found) return undefined;
   if (!found.isDirectory()) return `${above} is a file; choose another folder`;
   if (codeOf(() => accessSync(above, constants.W_OK)) === "EROFS") {

@@ -41,3 +41,6 @@ export function formatCount(count: number): string {
 
 /** `1 thread`, `2 threads`. */
 export const threadsInWords = (threads: number): string => `${threads} ${threads === 1 ? "thread" : "threads"}`;
+
+/** A count with its noun: `1 image`, `3 images`, `2 classes` (of `class` and `classes`). */
+export const plural = (count: number, one: string, many = `${one}s`): string => `${count} ${count === 1 ? one : many}`;

@@ -274,7 +274,9 @@ async function chooseCheckpoint(folder: string, note: (text: string) => void = (
   }
   const latest = await latestCheckpoint(checkpoints, warn);
   if (latest) {
-    note(`using ${latest.path}, the newest: no checkpoint of the run is scored`);
+    note(
+      `using ${latest.path}, the newest: no checkpoint has a score (checkpoint.keepBest in a recipe gives them one)`,
+    );
     return latest;
   }
   const found = await listCheckpoints(checkpoints);

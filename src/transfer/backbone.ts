@@ -196,6 +196,9 @@ async function openFile(spec: string, options: BackboneOptions): Promise<Backbon
         `${path} takes images of ${imageShape[0]} x ${imageShape[1]} only; ${image.join(" x ")} was asked for`,
       );
     }
+    if (settings.output === undefined && network.output === "logits") {
+      options.note?.(`${path} has no output of features: its logits, one number per class, are the features`);
+    }
     const represent: RowsOfImages = layout === "NHWC" ? network.run : turned(network.run, imageShape);
     const values = batchSize * imageShape[0] * imageShape[1] * imageShape[2];
     // Where the file does not say how many features there are, one run does.

@@ -65,6 +65,8 @@ export async function openSource(name: string, options: HubOptions): Promise<Ope
   if (!name.startsWith("hf:")) {
     const found = await isThere(name);
     if (found?.isDirectory()) {
+      const [classifier, weights] = [join(name, "classifier.json"), join(name, "model.safetensors")];
+      if ((await isThere(classifier)) && !(await isThere(weights))) throw new WeightsError(isClassifier(name));
       const description = await describeIn(name);
       return { file: await openFolder(name), description };
     }
@@ -97,6 +99,9 @@ async function describeBeside(path: string): Promise<Description> {
   const config = await readJson(join(folder, "config.json"));
   return config && isModelConfig(config) ? await describeIn(folder) : nothing;
 }
+
+const isClassifier = (folder: string): string =>
+  `${folder} is a classifier that fovea fit wrote, and holds no weights of a network. Use ${join(folder, "onnx", "model.onnx")} as its ONNX file, or open the folder with fovea predict or fovea evaluate`;
 
 /** Two names with a slash between them, as the hub's are. */
 const likeHubName = /^[\w.-]+\/[\w.-]+(@[\w./-]+)?$/;

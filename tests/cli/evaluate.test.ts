@@ -98,6 +98,7 @@ describe("evaluate", () => {
     const { status, stdout, stderr } = await fovea("evaluate", fitted, photos, "--report", report, ...threads);
     expect(status, stderr).toBe(0);
     expect(stderr).toMatch(/no test split; its split "all" is measured/);
+    expect(stdout).toMatch(/class +images +recall % +precision %\napple +6 +100\.0 +100\.0\n/);
     expect(stdout).toMatch(/top-1 accuracy 100\.0 %, 95 % interval 82\.4 to 100\.0 % \(18 of 18 images\)/);
     expect(readFileSync(report, "utf8")).toMatch(/Class by class[\s\S]*It made none/);
     expect((await fovea("evaluate", fitted, photos, "--report", report)).stderr).toMatch(/is there already/);
@@ -109,7 +110,10 @@ describe("evaluate", () => {
     const headless = await fovea("evaluate", "embedded:tiny", shapes);
     expect(headless.stderr).toMatch(/has no head, so it cannot name any/);
     const match = await fovea("evaluate", run, shapes, "--match", "luck");
-    expect([match.status, match.stderr]).toEqual([2, expect.stringContaining('"luck" is neither name nor order')]);
+    expect([match.status, match.stderr]).toEqual([
+      2,
+      expect.stringContaining('--match: expected name or order, not "luck"'),
+    ]);
     expect(existsSync(join(root, "none"))).toBe(false);
   });
 });

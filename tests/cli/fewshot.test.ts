@@ -80,7 +80,7 @@ test("one JSON document, equal to the evaluator on every image of both splits", 
   );
   expect([status, stderr]).toEqual([
     0,
-    `using ${join(network, "checkpoints", "step-000000003.safetensors")}, the newest: no checkpoint of the run is scored\n`,
+    `using ${join(network, "checkpoints", "step-000000003.safetensors")}, the newest: no checkpoint has a score (checkpoint.keepBest in a recipe gives them one)\n`,
   ]);
   const document = JSON.parse(stdout);
   const expected = await measuredDirectly([1, 3], [0, 1, 2]);

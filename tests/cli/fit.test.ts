@@ -123,6 +123,7 @@ describe("one clear message, and nothing written,", () => {
     expect(ran.stderr).toMatch(message);
     expect(ran.stderr).not.toMatch(/\n {4}at /);
     expect(ran).toMatchObject({ status, stdout: "" });
+    return ran.stderr;
   };
   const none = () => join(root, "none");
 
@@ -164,6 +165,20 @@ describe("one clear message, and nothing written,", () => {
       1,
       /holds a classifier already; .*--overwrite/,
     );
+    const file = join(root, "a-file");
+    writeFileSync(file, "");
+    const early = await refused(
+      [photos, "--backbone", "pixels:4", "--output", join(file, "model")],
+      1,
+      /a-file is a file/,
+    );
+    // before any image is read
+    expect(early).not.toMatch(/image \d+\/\d+/);
+    const exported = await fovea("export", model, join(root, "again.onnx"));
+    expect([exported.status, exported.stderr]).toEqual([
+      1,
+      expect.stringMatching(/is a classifier that fovea fit wrote/),
+    ]);
     await refused([photos, "--methods", "rigde", "--output", none()], 1, /did you mean "ridge"/);
     writeFileSync(join(model, "notes.txt"), "mine");
     const replaced = await fovea(

@@ -354,6 +354,13 @@ describe("image folders", () => {
     chmodSync(at("closed/b"), 0o755);
   });
 
+  test("formats that are not decoded, such as BMP, are no images of a folder", async () => {
+    write(at("formats"), { "a.bmp": Buffer.from("BM"), "b.png": await flat(1) });
+    expect((await imageFiles([at("formats")])).length).toBe(1);
+    write(at("bitmaps"), { "a.bmp": Buffer.from("BM") });
+    await expect(imageFiles([at("bitmaps")])).rejects.toThrow(/by their ending: \.jpg, .*\.tiff, \.avif$/);
+  });
+
   test("every file counts once, whatever links lead to it: loops neither multiply images nor mix classes", async () => {
     write(at("loops"), { "a/1.png": await flat(1), "b/2.png": await flat(2) });
     write(at("store"), { "x/3.png": await flat(3), "4.png": await flat(4) });

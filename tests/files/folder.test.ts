@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, expect, test } from "vitest";
 import { writeFileAtomically } from "../../src/files/atomic.js";
-import { makeFolder } from "../../src/files/folder.js";
+import { makeFolder, requireWritableFolder } from "../../src/files/folder.js";
 import { unprivileged } from "../support/unprivileged.js";
 
 const root = mkdtempSync(join(tmpdir(), "fovea-folder-"));
@@ -38,6 +38,17 @@ test("a folder that may not be written to is named", async () => {
   });
 });
 
+test("a folder is checked before anything is written, and not made", async () => {
+  requireWritableFolder(join(root, "new/one"));
+  expect(existsSync(join(root, "new"))).toBe(false);
+  writeFileSync(join(root, "plain"), "");
+  for (const below of ["plain", "plain/x"]) {
+    expect(() => requireWritableFolder(join(root, below))).toThrow(
+      `cannot write to the folder ${join(root, below)}: ${join(root, "plain")} is a file; choose another folder`,
+    );
+  }
+});
+
 test("a read-only disk is said to be one", async ({ skip }) => {
   const mounted = join(root, "disk");
   mkdirSync(mounted);
@@ -49,6 +60,9 @@ test("a read-only disk is said to be one", async ({ skip }) => {
   try {
     expect(() => makeFolder(join(mounted, "runs/one"))).toThrow(
       `cannot make the folder ${join(mounted, "runs/one")}: ${mounted} is on a read-only disk; choose a folder on another`,
+    );
+    expect(() => requireWritableFolder(join(mounted, "runs/one"))).toThrow(
+      `cannot write to the folder ${join(mounted, "runs/one")}: ${mounted} is on a read-only disk; choose a folder on another`,
     );
     await expect(writeFileAtomically(join(mounted, "one.json"), [])).rejects.toThrow(
       `${join(mounted, "one.json")} cannot be written: ${mounted} is on a read-only disk; choose another folder`,

@@ -47,7 +47,7 @@ describe("a trained network", () => {
     await model.close();
     expect(model.step).toBe(3);
     expect(notes).toEqual([
-      `using ${join(run, "checkpoints", "step-000000003.safetensors")}, the newest: no checkpoint of the run is scored`,
+      `using ${join(run, "checkpoints", "step-000000003.safetensors")}, the newest: no checkpoint has a score (checkpoint.keepBest in a recipe gives them one)`,
     ]);
     expect(model.classNames).toEqual((await openSource("generated:shapes?label=shape")).classNames);
     expect(model).toMatchObject({

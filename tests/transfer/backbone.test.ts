@@ -78,6 +78,14 @@ describe("a backbone", () => {
     expect(file.features.data).toHaveLength(own.features.data.length);
     for (const [at, value] of file.features.data.entries()) expect(value).toBeCloseTo(own.features.data[at] ?? 0, 4);
     await expect(openBackbone(`${bytes}?range=0,1`)).rejects.toThrow(/takes 8-bit pixels, 0 to 255; leave range away/);
+    const notes: string[] = [];
+    const note = (text: string) => void notes.push(text);
+    await (await openBackbone(bytes, { note })).close();
+    expect(notes).toEqual([]);
+    const logits = join(root, "logits.onnx");
+    await writeExport(await exportOnnx(weights, { outputs: "logits" }), logits);
+    await (await openBackbone(logits, { note })).close();
+    expect(notes).toEqual([expect.stringMatching(/no output of features: its logits, one number per class, are the/)]);
     const fitted = join(root, "fitted");
     const { status, stderr } = await fovea("fit", photos, "--backbone", bytes, "--output", fitted);
     expect(status, stderr).toBe(0);

@@ -1,4 +1,4 @@
-/** `fovea evaluate`: the accuracy of a network that names classes on labelled images. */
+/** `fovea evaluate`: the accuracy of a classifier on labelled images. */
 
 import { dirname } from "node:path";
 import { makeFolder } from "../../files/folder.js";
@@ -40,14 +40,14 @@ function classLines({ classes }: Accuracy): string[] {
   ]);
   const rest = classes.length - shown.length;
   return [
-    ...columnsText([["class", "images", "right %", "of those named so, right %"], ...rows]),
-    ...(rest > 0 ? [`  and ${rest} classes that are named better (--json shows all)`] : []),
+    ...columnsText([["class", "images", "recall %", "precision %"], ...rows]),
+    ...(rest > 0 ? [`  and ${rest} classes with higher recall (--json lists all)`] : []),
   ];
 }
 
 function matchBy(text: string): MatchBy {
   if (text === "name" || text === "order") return text;
-  throw new UsageError(`--match: "${text}" is neither name nor order`);
+  throw new UsageError(`--match: expected name or order, not "${text}"`);
 }
 
 export const command = defineCommand(evaluate, async ({ args, json, note }): Promise<CommandResult> => {
@@ -150,14 +150,14 @@ export const command = defineCommand(evaluate, async ({ args, json, note }): Pro
           seconds,
         },
         text: [
-          `${args.checkpoint} on ${args.images} (${source.split}): ${top1.images} images of ${accuracy.classes.length} classes, chosen among ${args["among-set"] === true ? columns.length : classes}`,
+          `${args.checkpoint} on ${args.images} (${source.split}): ${top1.images} images of ${accuracy.classes.length} classes, predicted among ${args["among-set"] === true ? columns.length : classes}`,
           `top-1 accuracy ${shareText(top1)}`,
           ...(top5 ? [`top-5 accuracy ${shareText(top5)}`] : []),
-          `mean of classes ${percent(meanOfClasses)} %`,
+          `mean per-class accuracy ${percent(meanOfClasses)} %`,
           "",
           ...classLines(accuracy),
           "",
-          ...(pairs.length === 0 ? ["no two classes of the set were taken for one another"] : ["most often confused:"]),
+          ...(pairs.length === 0 ? ["no two classes of the dataset were confused"] : ["most often confused:"]),
           ...pairs
             .slice(0, shownPairs)
             .map(
@@ -165,9 +165,11 @@ export const command = defineCommand(evaluate, async ({ args, json, note }): Pro
                 `  ${classNames[a]} and ${classNames[b]}: ${pair.confused} of ${pair.images} images`,
             ),
           ...(outside > 0
-            ? [`${outside} images were named as classes that the set does not have (--among-set chooses among its own)`]
+            ? [
+                `${outside} images were classified as classes that the dataset does not have (--among-set predicts its classes only)`,
+              ]
             : []),
-          ...files.map((file) => `${file}: the mistakes it was surest of`),
+          ...files.map((file) => `${file}: the most confident mistakes`),
           formatDuration(seconds),
         ].join("\n"),
       };

@@ -2,6 +2,7 @@
 import { basename, join } from "node:path";
 import { type ImageSource, openSource, parseSpec, select, subsetOfClasses } from "../../data/index.js";
 import { splitSpecs } from "../../data/sources/compose.js";
+import { plural } from "../../text/format.js";
 import { formatDuration, startProgress } from "../../train/index.js";
 import {
   type BackboneFeatures,
@@ -46,8 +47,6 @@ const percent = (share: number): string => `${(100 * share).toFixed(1)} %`;
 
 const titleOf = ({ evaluator, setting }: Candidate): string =>
   [evaluator.title, ...Object.entries(setting).map(([name, value]) => `${name} ${value}`)].join(", ");
-
-const plural = (count: number, one: string): string => `${count} ${count === 1 ? one : `${one}s`}`;
 
 /** What a reader of the figures must know of the images. */
 function warningsOf(source: ImageSource, all: ImageSource, fitted: FittedClassifier): string[] {
@@ -166,7 +165,7 @@ export const command = defineCommand(fit, async ({ args, json, note }): Promise<
           seconds,
         },
         text: [
-          `${args.images}: ${plural(classNames.length, "class").replace("classs", "classes")}, ${plural(labels.length, "image")}; backbone ${backbone.spec} (${backbone.width} features)`,
+          `${args.images}: ${plural(classNames.length, "class", "classes")}, ${plural(labels.length, "image")}; backbone ${backbone.spec} (${backbone.width} features)`,
           "",
           ...candidateLines(candidates),
           "",

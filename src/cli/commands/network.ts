@@ -2,6 +2,7 @@
 import { existsSync } from "node:fs";
 import type { ImageSource } from "../../data/index.js";
 import { parseDevice } from "../../runtime/index.js";
+import { plural } from "../../text/format.js";
 import {
   asWeights,
   isRunPath,
@@ -188,7 +189,7 @@ export function badLines(bad: readonly { readonly id: string; readonly reason: s
   const lines = bad.slice(0, shown).map(({ id, reason }) => `  ${id}: ${reason}`);
   const more = bad.length > shown ? [`  and ${bad.length - shown} more`] : [];
   return [
-    `${bad.length} ${bad.length === 1 ? "image" : "images"} could not be read and ${bad.length === 1 ? "was" : "were"} left out:`,
+    `${plural(bad.length, "image")} could not be read and ${bad.length === 1 ? "was" : "were"} left out:`,
     ...lines,
     ...more,
   ];

@@ -1,6 +1,6 @@
 /** `fovea train`: trains by a recipe, or says what it would cost. */
 
-import { formatBytes } from "../../text/format.js";
+import { formatBytes, plural } from "../../text/format.js";
 import { parseBytes } from "../../text/parse-bytes.js";
 import {
   agree,
@@ -88,7 +88,9 @@ function trainText(result: TrainResult): string {
   ];
   if (evaluation) lines.push(`accuracy ${percent(evaluation.accuracy)} on ${count(evaluation.images)} images`);
   const unread =
-    bad.length === 0 ? [] : [`${bad.length} images could not be read:`, ...bad.slice(0, 10).map((one) => `  ${one}`)];
+    bad.length === 0
+      ? []
+      : [`${plural(bad.length, "image")} could not be read:`, ...bad.slice(0, 10).map((one) => `  ${one}`)];
   return [...lines, ...unread].join("\n");
 }
 

@@ -8,7 +8,7 @@ import { listFiles, requirePath } from "./paths.js";
 import { checkIndex, type ImageSource } from "./types.js";
 
 /** What one may look into in a folder of anything: the formats that sharp reads. */
-const imageExtensions: readonly string[] = [".jpg", ".jpeg", ".png", ".webp", ".gif", ".tif", ".tiff", ".avif", ".bmp"];
+const imageExtensions: readonly string[] = [".jpg", ".jpeg", ".png", ".webp", ".gif", ".tif", ".tiff", ".avif"];
 
 /** An image that is already in memory, and how messages call it. */
 export interface NamedImage {

@@ -6,9 +6,10 @@
  */
 import { existsSync, readdirSync } from "node:fs";
 import { mkdir, readFile } from "node:fs/promises";
-import { join, resolve } from "node:path";
+import { dirname, join, resolve } from "node:path";
 import { z } from "zod";
 import { pixelPreparation, preprocessorOf, resizingLines } from "../../export/index.js";
+import { requireWritableFolder } from "../../files/folder.js";
 import { replaceFolder } from "../../files/replace-folder.js";
 import { writeFileAtomically } from "../../weights/index.js";
 import type { Backbone } from "../backbone.js";
@@ -77,8 +78,9 @@ export interface ClassifierContents {
 /** Is there the folder of a classifier? */
 export const isClassifierFolder = (path: string): boolean => existsSync(join(path, classifierFile));
 
-/** Throws unless a classifier may be written there: to a new or empty folder, or in place of an earlier one. */
+/** Throws unless a classifier can be written there: to a new or empty folder, or, with `overwrite`, in place of an earlier one. */
 export function requireClassifierFolder(folder: string, overwrite = false): void {
+  requireWritableFolder(dirname(resolve(folder)));
   if (!existsSync(folder)) return;
   const names = readdirSync(folder);
   if (names.length === 0 || (isClassifierFolder(folder) && overwrite)) return;
