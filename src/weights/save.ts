@@ -5,7 +5,8 @@
  *     await saveWeights("b16.npz", weights, "augreg");         // or "bit", "mixer"
  */
 import type { ModelConfig } from "../models/index.js";
-import { parametersOf } from "./describe.js";
+import { sincos2d } from "../nn/index.js";
+import { parametersOf, patchGrid } from "./describe.js";
 import { WeightsError } from "./error.js";
 import { type LayoutName, layoutFor } from "./layouts/index.js";
 import { assign, toTheirs } from "./layouts/table.js";
@@ -48,6 +49,41 @@ export function withClassTokenOrder<W extends Pick<Weights, "config" | "tensors"
   return { ...weights, config: { ...config, classTokenOrder: order }, tensors: changed };
 }
 
+/** Layouts whose own code always adds a table of positions from the file: what is fixed must be written as one. */
+const tableLayouts: readonly LayoutName[] = ["timm", "huggingface"];
+
+/** Of a fixed embedding, or of none; with another the network has parameters for it. */
+const isFixed = (config: ModelConfig): boolean =>
+  config.family === "vit" && (config.posEmbedding === "sincos2d" || config.posEmbedding === "none");
+
+/** The config that the network has in a layout; what it computes is the same. */
+function configIn(config: ModelConfig, layout: LayoutName): ModelConfig {
+  if (config.family !== "vit" || layout === "fovea") return config;
+  if (tableLayouts.includes(layout) && isFixed(config)) {
+    return configIn({ ...config, posEmbedding: "learn", classTokenOrder: "after" }, layout);
+  }
+  return config.pooling === "tok" ? { ...config, classTokenOrder: "before" } : config;
+}
+
+/** The weights with their fixed position embedding as a table [1, patches, width], where the layout needs one. */
+function withPositionTable<W extends Pick<Weights, "config" | "image" | "tensors">>(weights: W, layout: LayoutName): W {
+  const { config, image, tensors } = weights;
+  if (config.family !== "vit" || !tableLayouts.includes(layout) || !isFixed(config)) return weights;
+  const grid = patchGrid(config, image);
+  if (!grid) return weights;
+  const { rows, columns } = grid;
+  const data =
+    config.posEmbedding === "none"
+      ? new Float32Array(rows * columns * config.width)
+      : sincos2d(rows, columns, config.width);
+  const table = { shape: [1, rows * columns, config.width], data };
+  return {
+    ...weights,
+    config: { ...config, posEmbedding: "learn", classTokenOrder: "after" },
+    tensors: new Map(tensors).set("pos_embedding", table),
+  };
+}
+
 /** The names and shapes a layout has, in the order in which they are written; no numbers are needed. Throws WeightsError. */
 export function layoutShapes(
   weights: Pick<Weights, "config" | "image">,
@@ -57,9 +93,9 @@ export function layoutShapes(
 }
 
 function placed(config: ModelConfig, { image }: Pick<Weights, "image">, name: LayoutName) {
-  const ordered = name === "fovea" ? config : withOrder(config);
-  const rows = layoutFor(name, config.family).rowsFor(ordered);
-  const { assignments, unplaced } = assign(parametersOf(ordered, image), rows);
+  const written = configIn(config, name);
+  const rows = layoutFor(name, config.family).rowsFor(written);
+  const { assignments, unplaced } = assign(parametersOf(written, image), rows);
   if (unplaced.length > 0) {
     throw new WeightsError(
       `the layout "${name}" has no place for ${unplaced.join(", ")}; write "fovea", which holds every network, or ONNX`,
@@ -68,12 +104,10 @@ function placed(config: ModelConfig, { image }: Pick<Weights, "image">, name: La
   return assignments;
 }
 
-const withOrder = (config: ModelConfig): ModelConfig =>
-  config.family === "vit" && config.pooling === "tok" ? { ...config, classTokenOrder: "before" } : config;
-
 /** A network's tensors under the names and in the shapes of a layout. Throws WeightsError as `saveWeights` does. */
 export function layoutTensors(weights: Weights, layout: LayoutName): Map<string, StoredTensor> {
-  const { config, tensors } = layout === "fovea" ? weights : withClassTokenOrder(weights, "before");
+  const { config, tensors } =
+    layout === "fovea" ? weights : withClassTokenOrder(withPositionTable(weights, layout), "before");
   const numbers = (name: string): Float32Array => {
     const tensor: WeightTensor | undefined = tensors.get(name);
     if (!tensor) throw new WeightsError(`the weights lack ${name}, which their network has`);
@@ -119,8 +153,14 @@ export async function saveWeights(
     const lost = described.length > 0 ? [`its description (${described.join(", ")}): .npz files hold none`] : [];
     return { lost: [...layout.lost(weights.config), ...lost] };
   }
-  const config = layoutName === "fovea" ? weights.config : withOrder(weights.config);
+  const config = configIn(weights.config, layoutName);
   const format = layoutName === "fovea" ? "fovea" : "pt";
   await writeSafetensors(path, tensors, writtenMetadata({ ...config }, weights.image, weights.metadata, format));
-  return { lost: layout.lost(weights.config) };
+  const fixed = tableLayouts.includes(layoutName) && isFixed(weights.config);
+  return {
+    lost: [
+      ...layout.lost(weights.config),
+      ...(fixed ? ["that its position embedding is not learned (it is written as a table)"] : []),
+    ],
+  };
 }

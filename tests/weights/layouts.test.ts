@@ -182,6 +182,28 @@ test.each(Object.entries(cases))("an independent implementation gives the logits
   expect(relativeError(await models.forward({ ...loaded, image: weights.image }), expected)).toBeLessThan(1e-5);
 });
 
+// timm and Hugging Face always add the table of the file; without one their networks lack their positions.
+test.each<[LayoutName, "sincos2d" | "none", "tok" | "gap" | "map", string]>([
+  ["timm", "sincos2d", "tok", "pos_embed"],
+  ["timm", "sincos2d", "gap", "pos_embed"],
+  ["timm", "sincos2d", "map", "pos_embed"],
+  ["timm", "none", "tok", "pos_embed"],
+  ["huggingface", "sincos2d", "tok", "vit.embeddings.position_embeddings"],
+])("%s holds %s positions, pooling %s, as a table", async (layout, posEmbedding, pooling, key) => {
+  const weights = models.weightsOf({ ...models.vit, posEmbedding, pooling } as ModelConfig);
+  const path = fileOf(`positions ${layout} ${posEmbedding} ${pooling}`, "safetensors");
+  const { lost } = await saveWeights(path, weights, layout);
+  expect(lost).toContain("that its position embedding is not learned (it is written as a table)");
+  const { width } = models.vit as { width: number };
+  const patches = 2 * 2;
+  const table = (await readSafetensors(path)).tensors.get(key);
+  expect(table?.shape).toEqual([1, patches + (pooling === "tok" ? 1 : 0), width]);
+  expect(layoutShapes(weights, layout).get(key)).toEqual(table?.shape);
+  const loaded = await loadWeights(path);
+  expect(loaded.config).toMatchObject({ posEmbedding: "learn", pooling });
+  expect(relativeError(await models.forward(loaded), plainLogits(weights))).toBeLessThan(1e-5);
+});
+
 describe("ours", () => {
   const others: Record<string, ModelConfig> = {
     vit: models.vit,
