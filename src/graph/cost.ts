@@ -16,9 +16,10 @@ const aliases = new Set(["reshape", "stopGradient"]);
 
 /**
  * Counts a graph. Memory: nodes run in the order a depth-first walk from the outputs gives (as the runtime's default
- * order does), a value lives until its last reader, views share their source, outputs live to the end.
+ * order does), a value lives until its last reader, views share their source, outputs live to the end. Outputs that are `placed`
+ * are written into memory that is there already, and do not count.
  */
-export function costOf(outputs: readonly Tensor[]): GraphCost {
+export function costOf(outputs: readonly Tensor[], placed: ReadonlySet<Tensor> = new Set()): GraphCost {
   const nodes = reachable(outputs);
   let flops = 0;
   const readers = new Map<Tensor, number>();
@@ -41,7 +42,7 @@ export function costOf(outputs: readonly Tensor[]): GraphCost {
   let peak = live;
   for (const node of nodes) {
     if (node.inputs.length === 0 || aliases.has(node.operation.name)) continue;
-    const kept = node.outputs.filter((tensor) => readers.has(tensor));
+    const kept = node.outputs.filter((tensor) => readers.has(tensor) && !placed.has(tensor));
     live += kept.reduce((total, tensor) => total + byteSize(tensor), 0);
     peak = Math.max(peak, live);
     for (const tensor of node.inputs.map(root)) {

@@ -91,6 +91,9 @@ const allOptimizations = 99;
 const arenaAllocator = 1;
 const defaultMemory = 0;
 
+/** Is the interface used on this system, so that functions write state where it is? It was tried on Linux only. */
+export const writesInPlace = process.platform === "linux";
+
 let runtime: Promise<DirectRuntime | undefined> | undefined;
 
 /** The runtime of this thread, found once. */
@@ -100,7 +103,7 @@ function directRuntime(): Promise<DirectRuntime | undefined> {
 }
 
 async function findRuntime(): Promise<DirectRuntime | undefined> {
-  if (process.platform !== "linux") return undefined;
+  if (!writesInPlace) return undefined;
   const main = createRequire(import.meta.url).resolve("onnxruntime-node");
   const file = join(dirname(main), "..", "bin", "napi-v6", process.platform, process.arch, "libonnxruntime.so.1");
   if (!existsSync(file)) return undefined;

@@ -38,15 +38,19 @@ const bytesPerNode = 12e3;
 const allocatorFactor = 1.2;
 
 /**
- * Estimated largest resident memory of a run: the process, the state (parameters, averages, optimiser state), and the
- * larger of what a step and an evaluation hold at one time, next values and inputs included.
+ * Estimated largest resident memory of a run: the process; the state (parameters, averages, optimiser state), whose first values are given back
+ * too late to count for nothing; second arrays of what a step does not write in place; and the larger of what a step and an evaluation hold beside it at one time.
  */
-export function memoryOf({ cost, slots }: Pick<TrainingProgram, "cost" | "slots">): number {
+export function memoryOf({
+  cost,
+  slots,
+  secondStateBytes,
+}: Pick<TrainingProgram, "cost" | "slots" | "secondStateBytes">): number {
   const state = slots.reduce((total, { input }) => total + byteSize(input), 0);
-  const held = Math.max(cost.step.peakBytes, cost.evaluate.peakBytes);
-  return Math.round(
-    processBytes + bytesPerNode * (cost.step.nodes + cost.evaluate.nodes) + state + allocatorFactor * held,
-  );
+  const held = [cost.step, cost.evaluate].map(({ peakBytes, inputBytes }) => peakBytes - inputBytes);
+  const largest = held.reduce((most, bytes) => Math.max(most, bytes), 0);
+  const nodes = cost.step.nodes + cost.evaluate.nodes;
+  return Math.round(processBytes + bytesPerNode * nodes + 2 * state + secondStateBytes + allocatorFactor * largest);
 }
 
 /** The settings of a recipe as it stands. */

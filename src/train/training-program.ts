@@ -2,6 +2,7 @@
 // parameters.
 import {
   accumulateGradients,
+  byteSize,
   costOf,
   elementCount,
   type GraphCost,
@@ -24,7 +25,7 @@ import {
   type Schedule,
   type StateSlot,
 } from "../optim/index.js";
-import type { ProgramFunction, ProgramSource } from "../runtime/index.js";
+import { overwritable, type ProgramFunction, type ProgramSource, writesInPlace } from "../runtime/index.js";
 import { bucketGradients } from "./distributed/buckets.js";
 import { representation } from "./forward.js";
 import { firstLossScale } from "./loss-scale.js";
@@ -79,6 +80,8 @@ export interface TrainingProgram {
   /** Is the loss scaled? Steps whose gradients overflow are then to be dropped and the scale lowered. */
   readonly scalesLoss: boolean;
   readonly cost: { readonly step: GraphCost; readonly evaluate: GraphCost };
+  /** Bytes of the state beside its own: second arrays of what a step cannot write in place, or copies where it writes nothing so. */
+  readonly secondStateBytes: number;
   /** First values of parameters, averages and optimiser state. */
   initialState(): Record<string, NumericArray>;
   /**
@@ -161,6 +164,9 @@ export function buildTraining(objective: Objective, config: TrainingConfig, seed
         update: { inputs: [...buckets.inputs, ...hostScalars], outputs: norm, next },
       }
     : { step: { ...singleStep, stepsPerRun }, ...(totalSteps % stepsPerRun !== 0 && { singleStep }) };
+  const computed = [metrics, buckets?.sent ?? {}, norm, next].flatMap((tensors) => Object.values(tensors));
+  const inPlace = new Set(writesInPlace ? overwritable(computed, next, inputs.values()) : []);
+  const second = replaced.filter(({ name }) => !inPlace.has(name));
   return {
     source: {
       state: slots.map((slot) => slot.input),
@@ -175,8 +181,9 @@ export function buildTraining(objective: Objective, config: TrainingConfig, seed
     slots,
     scalars,
     scalesLoss: lossScale !== undefined,
+    secondStateBytes: second.reduce((total, { input }) => total + byteSize(input), 0),
     cost: {
-      step: costOf([metrics, buckets?.sent ?? {}, norm, next].flatMap((tensors) => Object.values(tensors))),
+      step: costOf(computed, new Set(writesInPlace ? Object.values(next) : [])),
       evaluate: costOf(Object.values(evaluate.outputs)),
     },
     initialState: () => Object.fromEntries(slots.map((slot) => [slot.name, slot.initial()])),
