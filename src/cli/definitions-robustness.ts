@@ -7,7 +7,7 @@ export const robustness = defineArguments({
   summary:
     "Measure what costs accuracy: corrupted images, other test sets of ImageNet's classes, objects between patches",
   arguments: {
-    checkpoint: { type: "positional", required: true, description: `Network or backbone. ${backbone}` },
+    network: { type: "positional", required: true, description: `Network or backbone. ${backbone}` },
     source: { ...source, required: false },
     corruptions: {
       type: "string",

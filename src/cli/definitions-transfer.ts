@@ -13,20 +13,21 @@ import {
 
 export const fit = defineArguments({
   name: "fit",
-  summary: "Fit a classifier to your own images, one folder a class, and say what accuracy to expect of it",
+  summary: "Fit a classifier to your own images, one folder per class, and estimate its accuracy",
   arguments: {
-    images: { ...source, description: `${source.description}; a folder has one folder a class` },
+    images: { ...source, description: `${source.description} (one subfolder per class)` },
     backbone: backboneOption,
-    output: { type: "string", valueHint: "folder", description: "Folder to write; models/NAME when left out" },
-    overwrite: { type: "boolean", description: "Replace the classifier that is there" },
+    output: { type: "string", valueHint: "folder", description: "Folder to write (default: models/NAME)" },
+    overwrite: { type: "boolean", description: "Replace an existing classifier" },
     "image-size": imageSize,
     methods: {
       type: "string",
       valueHint: "list",
-      description: "To choose among: ridge, ridge-loo, knn, prototypes, probe, logistic; the first four when left out",
+      description:
+        "Candidate classifiers: ridge, ridge-loo, knn, prototypes, probe, logistic (default: the first four)",
     },
-    folds: { type: "string", valueHint: "n", default: "5", description: "Parts of cross-validation" },
-    split: { type: "string", valueHint: "name", description: "Split of the images; train when left out" },
+    folds: { type: "string", valueHint: "n", default: "5", description: "Folds of the cross-validation" },
+    split: { type: "string", valueHint: "name", description: "Split of the images (default: train)" },
     seed,
     device,
     threads,
@@ -34,19 +35,19 @@ export const fit = defineArguments({
   examples: [
     { line: "fovea fit photos/", does: "a classifier of the folders in photos/, in models/photos" },
     { line: "fovea fit photos/ --backbone net.onnx --output shoes", does: "on features of any ONNX file" },
-    { line: "fovea fit photos/ --methods ridge,knn --folds 10", does: "choose between two methods, in ten parts" },
+    { line: "fovea fit photos/ --methods ridge,knn --folds 10", does: "choose between two methods, in ten folds" },
   ],
 });
 
 export const fewshot = defineArguments({
   name: "fewshot",
-  summary: "Measure how well a trained network tells new classes apart from few examples of each",
+  summary: "Measure few-shot accuracy: classifiers on frozen features, fitted to a few examples per class",
   arguments: {
-    checkpoint: backboneOrSource,
-    source: { ...source, required: false, description: `${source.description}; the classes to tell apart` },
+    network: backboneOrSource,
+    source: { ...source, required: false, description: `${source.description} with labels` },
     backbone: {
       ...backboneOption,
-      description: "The backbone in another way: fovea fewshot SOURCE --backbone BACKBONE",
+      description: "Backbone, given as an option: fovea fewshot SOURCE --backbone BACKBONE",
     },
     "image-size": imageSize,
     method: {
@@ -58,32 +59,32 @@ export const fewshot = defineArguments({
     setting: {
       type: "string",
       valueHint: "name=number",
-      description: "Setting of the method, such as k=10 or c=0.1; as published when left out",
+      description: "Setting of the method, such as k=10 or c=0.1 (default: as published)",
     },
     preprocessing: {
       type: "string",
       valueHint: "name|ops",
       description:
-        "protocol: resize(256)|central_crop(224), as published figures; network: the network's own; or ops. protocol for published weights, else network, when left out",
+        "protocol: resize(256)|central_crop(224), as in published results; network: the network's own; or preprocessing ops (default: protocol for published weights, else network)",
     },
-    shots: { type: "string", valueHint: "list", default: "1,5,10", description: "Examples of each class" },
+    shots: { type: "string", valueHint: "list", default: "1,5,10", description: "Examples per class" },
     seeds: {
       type: "string",
       valueHint: "n",
       default: "5",
-      description: "Draws of the examples; the mean is over them",
+      description: "Number of draws of the examples; the mean is over them",
     },
-    classes: { type: "string", valueHint: "list", description: "Names of the classes; all when left out" },
-    split: { type: "string", valueHint: "name", description: "Where the examples come from; train when left out" },
+    classes: { type: "string", valueHint: "list", description: "Names of the classes (default: all)" },
+    split: { type: "string", valueHint: "name", description: "Split of the examples (default: train)" },
     "test-split": {
       type: "string",
       valueHint: "name",
-      description: "Where the images to name come from; test when left out",
+      description: "Split of the test images (default: test)",
     },
     "test-images": {
       type: "string",
       valueHint: "n",
-      description: "About so many images to name, the same share of each class (rounded); all when left out",
+      description: "Number of test images, about; the same share of each class (default: all)",
     },
     leaked: {
       type: "string",
@@ -99,88 +100,98 @@ export const fewshot = defineArguments({
     { line: "fovea fewshot photos/ --backbone net.onnx --image-size 128", does: "features of any ONNX file" },
     { line: "fovea fewshot photos/ --method logistic", does: "logistic regression, its C chosen on held-out examples" },
     { line: "fovea fewshot B_16.npz photos/ --method knn --setting k=10", does: "DINO's nearest neighbours" },
-    { line: "fovea fewshot runs/one photos/ --leaked leaked.txt", does: "with and without what upstream has" },
+    {
+      line: "fovea fewshot runs/one photos/ --leaked leaked.txt",
+      does: "with and without the test images that upstream has",
+    },
   ],
 });
 
 export const embed = defineArguments({
   name: "embed",
-  summary: "Write the representation of every image of a source as a safetensors file",
+  summary: "Write the features of every image of a source to a safetensors file",
   arguments: {
-    checkpoint: backboneOrSource,
+    network: backboneOrSource,
     source: { ...source, required: false },
-    backbone: { ...backboneOption, description: "The backbone in another way: fovea embed SOURCE --backbone BACKBONE" },
+    backbone: {
+      ...backboneOption,
+      description: "Backbone, given as an option: fovea embed SOURCE --backbone BACKBONE",
+    },
     "image-size": imageSize,
     output: { type: "string", valueHint: "file", default: "embeddings.safetensors", description: "File to write" },
-    split: { type: "string", valueHint: "name", description: "Split of the source; train when left out" },
+    split: { type: "string", valueHint: "name", description: "Split of the source (default: train)" },
     device,
     threads,
   },
   examples: [
-    { line: "fovea embed photos/ --output photos.safetensors", does: "one row an image" },
+    { line: "fovea embed photos/ --output photos.safetensors", does: "one row per image" },
     { line: "fovea embed runs/one photos/", does: "by a network of your own" },
   ],
 });
 
 export const predict = defineArguments({
   name: "predict",
-  summary: "Name the most probable classes of images",
+  summary: "Classify images",
   arguments: {
-    checkpoint: {
+    network: {
       type: "positional",
       required: true,
-      description: `What \`fovea fit\` wrote, or an ONNX file with logits. ${network}`,
+      description: `Classifier of \`fovea fit\`, or an ONNX file with logits. ${network}`,
     },
     images: {
       type: "positional",
       required: true,
       description:
-        "Files and folders of images, any number; or one set (a tar, IDX files, embedded:NAME, photos/?take=9); - for an image, or paths one a line, on standard input",
+        "Files and folders of images, any number; or one dataset (a tar, IDX files, embedded:NAME, photos/?take=9); or - for an image, or paths one per line, on standard input",
     },
-    top: { type: "string", valueHint: "n", default: "1", description: "Classes named for each image" },
+    top: { type: "string", valueHint: "n", default: "1", description: "Number of classes to print for each image" },
     device,
     threads,
   },
   examples: [
     { line: "fovea predict models/photos photo.jpg --top 5", does: "the five most probable classes" },
     { line: "fovea predict models/photos photos/ more/one.png --json", does: "every image below a folder, as JSON" },
-    { line: "fovea predict models/photos -", does: "an image, or paths one a line, from a pipe" },
+    { line: "fovea predict models/photos -", does: "an image, or paths one per line, from a pipe" },
   ],
   variadic: true,
 });
 
 export const evaluate = defineArguments({
   name: "evaluate",
-  summary: "Measure the accuracy of a network that names classes on labelled images",
+  summary: "Measure the accuracy of a classifier on labelled images",
   arguments: {
-    checkpoint: {
+    network: {
       type: "positional",
       required: true,
-      description: `What \`fovea fit\` wrote, or an ONNX file with logits. ${network}`,
+      description: `Classifier of \`fovea fit\`, or an ONNX file with logits. ${network}`,
     },
-    images: { ...source, description: `${source.description}; their classes are matched with the network's by name` },
+    images: { ...source, description: `${source.description}; its classes are matched with the network's by name` },
     split: {
       type: "string",
       valueHint: "name",
-      description: "Split of the images; test, else validation, else the only one when left out",
+      description: "Split of the images (default: test, else validation, else the only one)",
     },
     match: {
       type: "string",
       valueHint: "name|order",
       default: "name",
-      description: "How classes are matched; order takes the first of the set for the first of the network",
+      description:
+        "How classes are matched: by name, or in their order (the first of the dataset is the first of the network)",
     },
     "among-set": {
       type: "boolean",
-      description: "Choose among the classes of the set alone, not among all that the network names",
+      description: "Predict only classes of the dataset, not all that the network has",
     },
     report: { type: "string", valueHint: "file", description: "Also write an HTML page with the mistakes" },
-    overwrite: { type: "boolean", description: "Replace the report that is there" },
+    overwrite: { type: "boolean", description: "Replace an existing report" },
     device,
     threads,
   },
   examples: [
-    { line: "fovea evaluate models/photos new-photos/", does: "top-1, top-5, class by class, what is confused" },
+    {
+      line: "fovea evaluate models/photos new-photos/",
+      does: "top-1, top-5, recall and precision per class, confused classes",
+    },
     { line: "fovea evaluate runs/one mnist/ --report mistakes.html", does: "a run on IDX files, with its mistakes" },
     {
       line: "fovea evaluate hf:google/vit-base-patch16-224 photos/?only=tabby,beagle --among-set --json",
@@ -194,7 +205,7 @@ export const benchFewshot = defineArguments({
   summary: "Measure the ridge fit of the few-shot evaluator on a large support set, beside plain loops",
   arguments: {
     classes: { type: "string", valueHint: "n", default: "1000", description: "Classes" },
-    shots: { type: "string", valueHint: "n", default: "10", description: "Examples of each class" },
+    shots: { type: "string", valueHint: "n", default: "10", description: "Examples per class" },
     width: { type: "string", valueHint: "n", default: "768", description: "Features of an image" },
     rounds: { type: "string", valueHint: "n", default: "3", description: "Fits of each, in turn" },
     threads,
@@ -211,18 +222,19 @@ export const finetune = defineArguments({
     rule: {
       type: "string",
       valueHint: "bit|vit|augreg|vtab",
-      description: "Whose steps, rates, sizes and augmentations; bit for ResNets and vit for others when left out",
+      description:
+        "Rule that sets steps, learning rates, image sizes and augmentations (default: bit for ResNets, vit for others)",
     },
     task: {
       type: "string",
       valueHint: "name",
       description: "A data set that the rule treats apart, such as cifar-100, flowers, vtab, dsprites-location",
     },
-    shots: { type: "string", valueHint: "k", description: "Train on so many images of each class; all when left out" },
+    shots: { type: "string", valueHint: "k", description: "Training images per class (default: all)" },
     test: {
       type: "string",
       valueHint: "source",
-      description: "Images to judge on; the source's test split, or else a part held out, when left out",
+      description: "Test images (default: the source's test split, else a part that is held out)",
     },
     holdout: {
       type: "string",
@@ -242,11 +254,12 @@ export const finetune = defineArguments({
       description: "Another side of the images than the rule's, in pixels; positions are resized to it",
     },
     seed,
-    output: { type: "string", valueHint: "folder", description: "Folder of the run; runs/finetune when left out" },
+    output: { type: "string", valueHint: "folder", description: "Folder of the run (default: runs/finetune)" },
     memory: {
       type: "string",
       valueHint: "size",
-      description: "Largest memory, as 2GB: batches are worked through in parts that fit; what is free when left out",
+      description:
+        "Memory limit, such as 2GB: gradients are accumulated over microbatches that fit (default: the free memory)",
     },
     resume: {
       type: "boolean",

@@ -74,7 +74,7 @@ export const pseudoLabel = defineArguments({
   name: "pseudo-label",
   summary: "Label images by a trained network, written as a file of labels to train on (SOURCE?labels=FILE)",
   arguments: {
-    checkpoint: { type: "positional", required: true, description: network },
+    network: { type: "positional", required: true, description: network },
     source,
     output: {
       type: "string",

@@ -9,39 +9,39 @@ export const source = {
 export const threads = {
   type: "string",
   valueHint: "n",
-  description: "Threads of ONNX Runtime; the cores (or the quota) of this process when left out",
+  description: "Threads of ONNX Runtime (default: the cores, or the CPU quota, of this process)",
 } as const;
 export const device = {
   type: "string",
-  valueHint: "cpu|webgpu",
+  valueHint: "cpu|webgpu|cuda",
   default: "cpu",
-  description: "Where to compute",
+  description: "Device that runs the network",
 } as const;
 export const seed = {
   type: "string",
   valueHint: "n",
   default: "0",
-  description: "Seed of everything drawn at random",
+  description: "Seed of the random numbers",
 } as const;
 
 export const network =
-  "Run folder, checkpoint file, or published weights: embedded:NAME, a file, a folder or hf:OWNER/NAME; settings may follow (net.safetensors?heads=4)";
+  "Run folder, checkpoint file, or weights: embedded:NAME, a file, a folder, hf:OWNER/NAME or augreg:NAME; with ?heads=4&layerNormEpsilon=1e-6 where the files do not state them";
 
 export const backbone = `${network}; an ONNX file (x.onnx, x.onnx?range=0,1); or pixels:16`;
 /** A backbone as an option of a command that has a usual one. */
 export const backboneOption = {
   type: "string",
   valueHint: "spec",
-  description: `What gives images their features. ${backbone}. ${defaultBackbone}, which comes with the package, when left out`,
+  description: `Backbone that computes the features (default: ${defaultBackbone}). ${backbone}`,
 } as const;
 /** BACKBONE of the commands that take BACKBONE SOURCE or SOURCE alone. */
 export const backboneOrSource = {
   type: "positional",
   required: true,
-  description: `Backbone, ${defaultBackbone} when left out. ${backbone}`,
+  description: `Backbone; leave it out for ${defaultBackbone}. ${backbone}`,
 } as const;
 export const imageSize = {
   type: "string",
   valueHint: "n|h,w",
-  description: "Side of the images; the backbone's own when left out, 224 of an ONNX file of any size",
+  description: "Side of the input images (default: the backbone's own; 224 for an ONNX file of any size)",
 } as const;

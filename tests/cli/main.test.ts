@@ -3,6 +3,7 @@ import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { type Command, type CommandDefinition, type CommandResult, defineArguments } from "../../src/cli/command.js";
 import * as definitions from "../../src/cli/definitions.js";
 import { type Entry, entry, run } from "../../src/cli/main.js";
+import { devices } from "../../src/runtime/index.js";
 
 let stdout = "";
 let stderr = "";
@@ -48,6 +49,14 @@ function table(body: Body, definition: CommandDefinition<typeof measure.argument
   ];
 }
 const answer = async (): Promise<CommandResult> => ({ document: { value: 42 }, text: "the value is 42" });
+
+test("help lists the devices that the runtime knows", () => {
+  const hints = Object.values(definitions as object as Record<string, Partial<CommandDefinition>>).flatMap(
+    ({ arguments: given }) => Object.entries(given ?? {}).flatMap(([name, one]) => (name === "device" ? [one] : [])),
+  );
+  expect(hints.length).toBeGreaterThan(5);
+  for (const hint of hints) expect(hint).toMatchObject({ valueHint: devices.join("|") });
+});
 
 describe("results", () => {
   test("text for people", async () => {

@@ -28,7 +28,7 @@ describe("sorting", () => {
     const args = parseArgs(known, fewshot);
     expect(args).toMatchObject({
       shots: "1,5",
-      checkpoint: "run",
+      network: "run",
       source: "photos",
       json: true,
       help: true,
@@ -67,7 +67,7 @@ describe("sorting", () => {
 
   test("values with spaces, equals signs and leading dashes, and words after --", () => {
     const { known } = strict("--split=a=b c", "--", "--odd", "-x");
-    expect(parseArgs(known, fewshot)).toMatchObject({ split: "a=b c", checkpoint: "--odd", source: "-x" });
+    expect(parseArgs(known, fewshot)).toMatchObject({ split: "a=b c", network: "--odd", source: "-x" });
   });
 
   test.each<[string[], RegExp]>([
@@ -76,7 +76,7 @@ describe("sorting", () => {
     [["a", "b", "--shots"], /--shots needs a value: --shots=VALUE/],
     [["a", "b", "--shots", "--json"], /--shots needs a value/],
     [["a", "b", "--json=yes"], /--json takes no value, given "yes"/],
-    [[], /CHECKPOINT is missing/],
+    [[], /NETWORK is missing/],
     [["a", "b", "c"], /"c" is one word too many/],
   ])("%j is refused", (words, message) => {
     expect(() => strict(...words)).toThrow(UsageError);

@@ -62,7 +62,7 @@ export const command = defineCommand(evaluate, async ({ args, json, note }): Pro
     const namer = await openNamer(args, note, Math.min(opened.length, 32));
     try {
       const { classes } = namer;
-      const network = { name: args.checkpoint, classNames: namer.classNames, classes };
+      const network = { name: args.network, classNames: namer.classNames, classes };
       const { columns, alike } = matchClasses({ name: args.images, classNames: opened.classNames }, network, by);
       const [first] = alike;
       if (first) {
@@ -94,14 +94,14 @@ export const command = defineCommand(evaluate, async ({ args, json, note }): Pro
       if (report !== undefined) {
         const page = await evaluationReport(
           {
-            title: `${args.checkpoint} on ${args.images}`,
+            title: `${args.network} on ${args.images}`,
             accuracy,
             source,
             indices,
             columns,
             nameOf,
             facts: [
-              ["network", args.checkpoint],
+              ["network", args.network],
               ["images", `${args.images} (${source.split})`],
               ["preprocessing", namer.preprocessing],
             ],
@@ -122,7 +122,7 @@ export const command = defineCommand(evaluate, async ({ args, json, note }): Pro
       });
       return {
         document: {
-          network: args.checkpoint,
+          network: args.network,
           source: args.images,
           split: source.split,
           match: by,
@@ -150,7 +150,7 @@ export const command = defineCommand(evaluate, async ({ args, json, note }): Pro
           seconds,
         },
         text: [
-          `${args.checkpoint} on ${args.images} (${source.split}): ${top1.images} images of ${accuracy.classes.length} classes, predicted among ${args["among-set"] === true ? columns.length : classes}`,
+          `${args.network} on ${args.images} (${source.split}): ${top1.images} images of ${accuracy.classes.length} classes, predicted among ${args["among-set"] === true ? columns.length : classes}`,
           `top-1 accuracy ${shareText(top1)}`,
           ...(top5 ? [`top-5 accuracy ${shareText(top5)}`] : []),
           `mean per-class accuracy ${percent(meanOfClasses)} %`,

@@ -32,11 +32,11 @@ async function finite(rows: Representations, source: ImageSource): Promise<Repre
 
 /** Opens it; throws what opening such a network throws, and where it has no head. */
 export async function openNamer(
-  args: { readonly checkpoint: string; readonly device: string; readonly threads?: string | undefined },
+  args: { readonly network: string; readonly device: string; readonly threads?: string | undefined },
   note: (text: string) => void,
   batchSize: number,
 ): Promise<Namer> {
-  if (!isClassifierPath(args.checkpoint)) {
+  if (!isClassifierPath(args.network)) {
     const model = await openNetwork(args, note, "classify", batchSize);
     const { loss, classNames, imageShape, preprocessing } = model;
     return {
@@ -53,7 +53,7 @@ export async function openNamer(
       close: () => model.close(),
     };
   }
-  const classifier = await openClassifier(args.checkpoint, { ...computing(args), batchSize, note });
+  const classifier = await openClassifier(args.network, { ...computing(args), batchSize, note });
   const { path, classNames, classes, imageShape, preprocessing, details } = classifier;
   return {
     loss: "softmax",

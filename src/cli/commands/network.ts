@@ -25,20 +25,20 @@ import {
 import { UsageError, wholeNumber, wholeNumbers } from "../words.js";
 
 export interface NetworkArguments {
-  readonly checkpoint: string;
+  readonly network: string;
   readonly device: string;
   readonly threads?: string | undefined;
 }
 
 /** Opens the network that a command was given, for its representation or its classes. */
 export function openNetwork(
-  { checkpoint, ...args }: NetworkArguments,
+  { network, ...args }: NetworkArguments,
   note: (text: string) => void,
   use: "represent" | "classify" = "represent",
   batchSize?: number,
   views?: TestViews,
 ): Promise<OpenedModel> {
-  return openModel(checkpoint, {
+  return openModel(network, {
     ...computing(args),
     functions: [use],
     ...(batchSize !== undefined && { batchSize }),
@@ -84,14 +84,14 @@ const isBackbone = (word: string): boolean =>
 /** BACKBONE SOURCE, or SOURCE with --backbone or with the usual one. Throws UsageError. */
 export function backboneAndSource(
   args: {
-    readonly checkpoint: string;
+    readonly network: string;
     readonly source?: string | undefined;
     readonly backbone?: string | undefined;
   },
   command: string,
   note: (text: string) => void,
 ): { readonly backbone: string; readonly source: string } {
-  const { checkpoint: first, source: second, backbone } = args;
+  const { network: first, source: second, backbone } = args;
   if (backbone !== undefined && second !== undefined) {
     throw new UsageError(`two backbones are given, ${first} and --backbone ${backbone}; leave one away`);
   }

@@ -15,7 +15,7 @@ import { columnsText, percent } from "./columns.js";
 import { backboneDocument, openFeatures, withProgress } from "./network.js";
 
 export interface GridArguments {
-  readonly checkpoint: string;
+  readonly network: string;
   readonly patch?: string | undefined;
   readonly objects: string;
   readonly chart?: string | undefined;
@@ -42,11 +42,11 @@ export async function measureGrid(
   const started = performance.now();
   if (args.head === "own") throw new UsageError("--patch-grid names classes of its own; --head is a fitted one");
   const evaluator = evaluatorNamed(args.head ?? "ridge");
-  const backbone = await openFeatures(args.checkpoint, args, note);
+  const backbone = await openFeatures(args.network, args, note);
   try {
     const patchSize = args.patch === undefined ? ownPatchSize(backbone) : wholeNumber(args.patch, "patch", 2);
     if (patchSize === undefined)
-      throw new UsageError(`${args.checkpoint} does not say how large its patches are; give --patch=PIXELS`);
+      throw new UsageError(`${args.network} does not say how large its patches are; give --patch=PIXELS`);
     const options: PatchGridOptions = {
       patchSize,
       objects: wholeNumber(args.objects, "objects", 1),
@@ -78,7 +78,7 @@ export async function measureGrid(
     return {
       document: { model: backboneDocument(backbone), head: evaluator.name, ...report, seconds },
       text: [
-        `${args.checkpoint}: ${objects} objects of ${objectSide} pixels, patches of ${patchSize}; ${evaluator.name} fitted to ${trained} others anywhere; intervals (95 %) are over objects`,
+        `${args.network}: ${objects} objects of ${objectSide} pixels, patches of ${patchSize}; ${evaluator.name} fitted to ${trained} others anywhere; intervals (95 %) are over objects`,
         ...columnsText(table),
         `on the border less in the middle: ${(100 * borderCost.mean).toFixed(1)} points (${borderCost.confidence95.map((x) => (100 * x).toFixed(1)).join(" to ")}); chance ${percent(chance)} %`,
         ...(args.chart === undefined ? [] : [`${args.chart}: the chart`]),

@@ -14,7 +14,7 @@ import { openNamer } from "./namer.js";
 import { withProgress } from "./network.js";
 
 export interface SetArguments {
-  readonly checkpoint: string;
+  readonly network: string;
   readonly set: string;
   readonly folder?: string | undefined;
   readonly boxes?: string | undefined;
@@ -28,7 +28,7 @@ export async function measureSet(
   note: (text: string) => void,
 ): Promise<CommandResult> {
   const started = performance.now();
-  const { checkpoint, set: name, folder, boxes } = args;
+  const { network, set: name, folder, boxes } = args;
   if (!Object.hasOwn(setOrigins, name))
     throw new UsageError(`--set: "${name}" is none of ${Object.keys(setOrigins).join(", ")}`);
   if (folder === undefined) throw new UsageError(`--set ${name} needs --folder=FOLDER, where it lies`);
@@ -47,11 +47,11 @@ export async function measureSet(
     const cell = (value: number | undefined): string => (value === undefined ? "" : value.toFixed(1));
     const table = [
       ["", "upstream", "top-1 %", "top-5 %"],
-      [checkpoint, "", percent(top1.accuracy), percent(top5.accuracy)],
+      [network, "", percent(top1.accuracy), percent(top5.accuracy)],
       ...published.map(({ model, upstream, ...one }) => [model, upstream, cell(one.top1), cell(one.top5)]),
     ];
     return {
-      document: { checkpoint, folder, ...report, published, model: namer.document, seconds },
+      document: { checkpoint: network, folder, ...report, published, model: namer.document, seconds },
       text: [
         `${set.title}: ${top1.images} images counted, ${ignored} without a right class, ${bad} unreadable; top-1 ${top1.confidence95.map(percent).join(" to ")} % (95 %)`,
         ...columnsText(table),

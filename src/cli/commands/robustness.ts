@@ -55,7 +55,7 @@ interface OpenedJudge {
 }
 
 interface JudgeArguments {
-  readonly checkpoint: string;
+  readonly network: string;
   readonly device: string;
   readonly threads?: string | undefined;
   readonly head?: string | undefined;
@@ -74,7 +74,7 @@ async function ownJudge(
     await namer.close();
     if (args.head !== "own") return undefined;
     throw new Error(
-      `${args.checkpoint} cannot name the images by itself: ${namer.classNames ? `it does not know ${missing.slice(0, 5).join(", ")}${missing.length > 5 ? ` and ${missing.length - 5} more` : ""}` : "nothing says what its classes are called"}. Leave --head away to fit one.`,
+      `${args.network} cannot name the images by itself: ${namer.classNames ? `it does not know ${missing.slice(0, 5).join(", ")}${missing.length > 5 ? ` and ${missing.length - 5} more` : ""}` : "nothing says what its classes are called"}. Leave --head away to fit one.`,
     );
   }
   const { imageShape, preprocessing, document, classify } = namer;
@@ -86,8 +86,8 @@ async function ownJudge(
 }
 
 /** Could it have a head of its own? ONNX files and pixels are backbones unless --head=own says otherwise. */
-const mayKnowClasses = ({ checkpoint, head }: JudgeArguments): boolean =>
-  head === "own" || (head === undefined && !/^pixels:/.test(checkpoint) && !/\.onnx(\?|$)/.test(checkpoint));
+const mayKnowClasses = ({ network, head }: JudgeArguments): boolean =>
+  head === "own" || (head === undefined && !/^pixels:/.test(network) && !/\.onnx(\?|$)/.test(network));
 
 async function openJudge(
   args: JudgeArguments,
@@ -100,14 +100,14 @@ async function openJudge(
   if (mayKnowClasses(args) && args["image-size"] === undefined) {
     // a backbone without a head says so when it is opened to name classes
     const own = await ownJudge(args, train.classNames, note).catch((error: unknown) => {
-      if (args.head === "own" || isClassifierPath(args.checkpoint)) throw error;
+      if (args.head === "own" || isClassifierPath(args.network)) throw error;
       return undefined;
     });
     if (own) return own;
   }
-  if (isClassifierPath(args.checkpoint) && !/\.onnx(\?|$)/.test(args.checkpoint))
-    throw new Error(`${args.checkpoint} is a fitted classifier of other classes than ${train.name}; give its backbone`);
-  const backbone = await openFeatures(args.checkpoint, args, note);
+  if (isClassifierPath(args.network) && !/\.onnx(\?|$)/.test(args.network))
+    throw new Error(`${args.network} is a fitted classifier of other classes than ${train.name}; give its backbone`);
+  const backbone = await openFeatures(args.network, args, note);
   try {
     const threads = args.threads === undefined ? {} : { threads: wholeNumber(args.threads, "threads", 1) };
     const judge = await withProgress(train.length, json, (onProgress) =>
@@ -175,7 +175,7 @@ export const command = defineCommand(robustness, async ({ args, json, note }): P
           seconds,
         },
         text: [
-          `${args.checkpoint} on ${args.source}: ${heads}, ${report.clean.images} images (${parts.heldOut ? "held out" : test.split}), constants of ${report.table}`,
+          `${args.network} on ${args.source}: ${heads}, ${report.clean.images} images (${parts.heldOut ? "held out" : test.split}), constants of ${report.table}`,
           ...corruptionText(report, chosen),
           formatDuration(seconds),
         ].join("\n"),
