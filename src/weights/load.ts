@@ -171,16 +171,7 @@ async function openWeights(spec: string, options: LoadOptions): Promise<Opened> 
     requireMatch(reading, layout.name, described.config, assignments, unplaced);
     const original = file.format === "npz" && { preprocessing: usualPreprocessing(described.image) };
     const metadata = { ...original, ...description.metadata, ...ours.metadata };
-    const left = scalars.length === 1 ? "the single number" : "the single numbers";
-    const notes = [
-      ...description.notes,
-      ...(scalars.length > 0
-        ? [
-            `${left} ${scalars.join(", ")} of the file ${scalars.length === 1 ? "is" : "are"} left out: no weights are single numbers`,
-          ]
-        : []),
-      ...described.notes,
-    ];
+    const notes = [...description.notes, ...scalarNotes(scalars), ...described.notes];
     const named = withFittingNames(metadata, described.config.classes, notes);
     for (const text of notes) options.note?.(text);
     return { ...described, file, layout: layout.name, reading, assignments, parameters, metadata: named, notes };
@@ -190,17 +181,26 @@ async function openWeights(spec: string, options: LoadOptions): Promise<Opened> 
   }
 }
 
-/** What training leaves in an .npz file beside its weights, such as a step: numbers of no shape. No layout of such files has one. */
+/** Separates weights from the scalars that training leaves beside them in an .npz file, such as a step; no layout has scalars. */
 function withoutScalars({ format, entries }: TensorFile): { contents: FileContents; scalars: readonly string[] } {
   const [kept, scalars] = [new Map<string, TensorEntry>(), [] as string[]];
   for (const [name, entry] of entries) {
     if (format === "npz" && entry.shape.length === 0) scalars.push(name);
     else kept.set(name, entry);
   }
-  // a file of nothing else is told of as it is
+  // the error for an unknown layout lists what a file of scalars alone holds
   return kept.size === 0
     ? { contents: { format, entries }, scalars: [] }
     : { contents: { format, entries: kept }, scalars };
+}
+
+/** How many names of scalars a note lists. */
+const listedScalars = 8;
+
+function scalarNotes(scalars: readonly string[]): string[] {
+  if (scalars.length === 0) return [];
+  const more = scalars.length > listedScalars ? ` and ${scalars.length - listedScalars} more` : "";
+  return [`ignored scalars, which are no weights: ${scalars.slice(0, listedScalars).join(", ")}${more}`];
 }
 
 /** Class names that are as many as the classes; others are told and left out. */
