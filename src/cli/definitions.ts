@@ -355,7 +355,7 @@ export const benchDistributed = defineArguments({
       default: "mpiexec",
       description: "Command that starts ranks, with words of its own if need be",
     },
-    threads: { ...threads, description: "Threads in all, divided over the ranks; all cores when left out" },
+    threads: { ...threads, description: "Threads in all, divided over the ranks; default: all cores" },
   },
   examples: [
     {
