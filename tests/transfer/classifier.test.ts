@@ -103,7 +103,10 @@ describe("the folder of a classifier", () => {
     const notes: string[] = [];
     const classifier = await openClassifier(bare, { threads: 1, note: (text) => notes.push(text) });
     await classifier.close();
-    expect(notes).toEqual([`${bare} has no ${join("onnx", "model.onnx")}; using its head on ${channelsLast}`]);
+    expect(notes).toEqual([
+      `${bare} has no ${join("onnx", "model.onnx")}; using its head on ${channelsLast}`,
+      `${channelsLast} has no output of features: its logits, one number per class, are the features`,
+    ]);
     const image = input("image", "float32", [1, 8, 8, 3]);
     await writeFile(channelsLast, writeOnnx({ logits: multiply(reduceMean(image, [1, 2]), 4) }, [image]).bytes);
     await expect(openClassifier(bare, { threads: 1 })).rejects.toThrow(/it has changed since. Fit again/);
