@@ -7,13 +7,11 @@
 // The interface is a table of functions in an order that later versions only add to (onnxruntime_c_api.h, struct OrtApi).
 import "./telemetry.js";
 import { existsSync } from "node:fs";
-import { mkdtemp, rm } from "node:fs/promises";
 import { createRequire } from "node:module";
-import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { configured } from "../files/koffi.js";
 import { type NumericArray, type OnnxModel, onnxTypeCodes, type TensorType } from "../graph/index.js";
-import { writeModelFiles } from "./model-files.js";
+import { withModelSource } from "./model-files.js";
 
 export interface DirectTensor {
   readonly type: TensorType;
@@ -46,13 +44,7 @@ export async function openDirectSession(
 ): Promise<DirectSession | undefined> {
   const runtime = await directRuntime();
   if (!runtime) return undefined;
-  if (!model.external) return runtime.open(model, model.bytes, options);
-  const folder = await mkdtemp(join(tmpdir(), "fovea-model-"));
-  try {
-    return runtime.open(model, await writeModelFiles(model, folder), options);
-  } finally {
-    await rm(folder, { recursive: true, force: true });
-  }
+  return await withModelSource(model, (source) => runtime.open(model, source, options));
 }
 
 interface DirectRuntime {

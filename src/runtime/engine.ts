@@ -157,9 +157,8 @@ export class Engine {
     feeds: Feeds,
     guards: readonly string[],
   ): Attempt {
-    const reads = new Set(compiled.reads);
-    const inputs = [...this.inputsOf(name, compiled, feeds)].map(([input, { type, value }]) =>
-      directTensor(input, type, value, reads.has(input)),
+    const inputs = [...this.inputsOf(name, compiled, feeds)].map(([input, { type, value, isState }]) =>
+      directTensor(input, type, value, isState),
     );
     const overwritten = new Set(guards.length === 0 ? compiled.overwrites : []);
     const states = new Map(Object.entries(compiled.writes).map(([state, output]) => [output, state]));
@@ -190,13 +189,14 @@ export class Engine {
     name: string,
     compiled: CompiledFunction,
     feeds: Feeds,
-  ): Map<string, { type: TensorType; value: Held }> {
+  ): Map<string, { type: TensorType; value: Held; isState: boolean }> {
     const reads = new Set(compiled.reads);
     return new Map(
       compiled.model.inputs.map(({ name: input, type }) => {
-        const value = reads.has(input) ? this.held(input) : feeds[input];
+        const isState = reads.has(input);
+        const value = isState ? this.held(input) : feeds[input];
         if (value === undefined) throw new Error(`${name}: no value given for input ${input}`);
-        return [input, { type, value }];
+        return [input, { type, value, isState }];
       }),
     );
   }

@@ -1,5 +1,6 @@
 // Model files on disk, for models whose weights do not fit into one.
-import { open } from "node:fs/promises";
+import { mkdtemp, open, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { OnnxModel } from "../graph/index.js";
 
@@ -17,5 +18,22 @@ async function writePieces(path: string, pieces: readonly Uint8Array[]): Promise
     for (const piece of pieces) await file.writeFile(piece);
   } finally {
     await file.close();
+  }
+}
+
+/**
+ * Gives `body` what the runtime opens a model from: its bytes, or a file where weights lie beside it. External weights in memory are written to a
+ * temporary folder, which is removed when `body` has ended: by then the runtime has read them.
+ */
+export async function withModelSource<T>(
+  model: OnnxModel,
+  body: (source: Uint8Array | string) => T | Promise<T>,
+): Promise<T> {
+  if (!model.external) return await body(model.file ?? model.bytes);
+  const folder = await mkdtemp(join(tmpdir(), "fovea-model-"));
+  try {
+    return await body(await writeModelFiles(model, folder));
+  } finally {
+    await rm(folder, { recursive: true, force: true });
   }
 }

@@ -1,12 +1,9 @@
 // One ONNX Runtime session over a model of ours: opened with the options that were measured best, fed by name.
 import "./telemetry.js";
-import { mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { InferenceSession, Tensor as RuntimeTensor } from "onnxruntime-node";
 import { allocate, freeSide, type NumericArray, type OnnxModel, type TensorType } from "../graph/index.js";
 import { type Device, explainDeviceFailure } from "./devices.js";
-import { writeModelFiles } from "./model-files.js";
+import { withModelSource } from "./model-files.js";
 import { availableThreads } from "./threads.js";
 
 export interface SessionOptions {
@@ -33,17 +30,14 @@ export async function openSession(model: OnnxModel, options: SessionOptions = {}
   const device = options.device ?? "cpu";
   const runtimeOptions = sessionOptions(device, options);
   let runtime: InferenceSession;
-  let folder: string | undefined;
   try {
-    if (model.external) {
-      folder = await mkdtemp(join(tmpdir(), "fovea-model-"));
-      runtime = await InferenceSession.create(await writeModelFiles(model, folder), runtimeOptions);
-    } else if (model.file !== undefined) runtime = await InferenceSession.create(model.file, runtimeOptions);
-    else runtime = await InferenceSession.create(model.bytes, runtimeOptions);
+    runtime = await withModelSource(model, (source) =>
+      typeof source === "string"
+        ? InferenceSession.create(source, runtimeOptions)
+        : InferenceSession.create(source, runtimeOptions),
+    );
   } catch (error) {
     throw explainDeviceFailure(device, error);
-  } finally {
-    if (folder) await rm(folder, { recursive: true, force: true });
   }
   const types = new Map(model.inputs.map(({ name, type }) => [name, type]));
   return {

@@ -16,7 +16,7 @@ export const checkpointFolder = (folder: string): string => join(folder, "checkp
 /** Is there a run in a folder, one with or without checkpoints? */
 export const hasRun = (folder: string): boolean => existsSync(join(folder, resolvedRecipeFile));
 
-/** What of a recipe is other than in that of a run; threads that it leaves open are the run's. */
+/** What of a recipe is other than in that of a run; threads and microbatches that it leaves open are the run's. */
 export const differencesFromRun = (saved: Recipe, recipe: Recipe): readonly string[] =>
   recipeDifferences(saved, {
     ...recipe,
