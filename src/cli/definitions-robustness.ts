@@ -24,7 +24,7 @@ export const robustness = defineArguments({
       type: "string",
       valueHint: "name",
       description:
-        "own, or one fitted to clean training images: ridge, ridge-loo, knn, prototypes, probe, logistic; own where the network knows the source's classes, else ridge, when left out",
+        "own, or one fitted to clean training images: ridge, ridge-loo, knn, prototypes, probe, logistic; default: own where the network knows the source's classes, else ridge",
     },
     split: {
       type: "string",

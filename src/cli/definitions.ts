@@ -186,7 +186,7 @@ export const exportNetwork = defineArguments({
     opset: {
       type: "string",
       valueHint: "17..21",
-      description: "Version of ONNX's operators, for older runtimes; 21 when left out",
+      description: "Version of ONNX's operators, for older runtimes; default: 21",
     },
     batch: { type: "string", valueHint: "n", description: "Images in a run; any number when left out" },
     calibration: {

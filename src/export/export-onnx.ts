@@ -43,7 +43,7 @@ export interface ExportOptions {
   readonly calibration?: NumericArray;
   /**
    * What comes in (see `TraceOptions.input`), or `photo`: 8-bit RGB [batch, height, width, 3] of any size, which the model brings
-   * to its own size by the weights' preprocessing (see `withPhotoInput`). `pixel_values` when left out.
+   * to its own size by the weights' preprocessing (see `withPhotoInput`). Default: `pixel_values`.
    */
   readonly input?: TraceOptions["input"] | "photo";
   /** Told what of the preprocessing is computed otherwise in the model. */
@@ -52,10 +52,10 @@ export interface ExportOptions {
   readonly scaling?: PixelScaling;
   /**
    * `fused`: with ONNX Runtime's own operators where they were measured faster (attention, GELU with its bias). `plain`:
-   * operators of ONNX alone, for other runtimes. `fused` when left out.
+   * operators of ONNX alone, for other runtimes. Default: `fused`.
    */
   readonly operators?: "fused" | "plain";
-  /** The version of ONNX's operators, from 17 (IR 8) to 21 (IR 10); 21 when left out (see `withOpset`). */
+  /** The version of ONNX's operators, from 17 (IR 8) to 21 (IR 10); default: 21 (see `withOpset`). */
   readonly opset?: number;
   /** Images in a run; any number when left out. */
   readonly batch?: number;

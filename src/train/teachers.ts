@@ -18,7 +18,7 @@ export interface TeacherSettings {
   readonly output?: NetworkOutput;
   /** Which of its outputs count, in the order of the student's; all when left out. */
   readonly classes?: readonly number[];
-  /** ONNX files: the range its input's values have; [-1, 1], or [0, 255] of 8-bit pixels, when left out. */
+  /** ONNX files: the range of its input's values; default: [-1, 1], or [0, 255] of 8-bit pixels. */
   readonly valueRange?: readonly [number, number];
   /** A folder to keep its answers in, so that it is asked about a picture once, by whichever runs share the folder. */
   readonly remember?: string;

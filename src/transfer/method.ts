@@ -44,7 +44,7 @@ export interface TransferMethod {
   readonly title: string;
   /** The settings to choose among on a validation source, the one that stands for all where there is no choosing first. */
   readonly settings: readonly TransferSetting[];
-  /** Every number that a setting may have; those of `settings` when left out. A search draws values for those it knows ranges of. */
+  /** Every number that a setting may have; default: those of `settings`. A search draws values for those it knows ranges of. */
   readonly settingNames?: readonly string[];
   run(run: TransferRun): Promise<TransferResult>;
 }

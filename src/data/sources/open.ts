@@ -39,7 +39,7 @@ export interface ParsedSpec extends SpecTarget {
 }
 
 export interface OpenOptions {
-  /** The training split, or the only one there is, when left out. */
+  /** Default: the training split, or the only one there is. */
   readonly split?: string;
   /**
    * Classes do not matter: of a folder or tar whose images do not all lie in class folders, all images are taken, under the one

@@ -24,7 +24,7 @@ export interface EncodeOptions {
   readonly externalAbove?: number;
   /** Name of the file of external weights. */
   readonly externalPath?: string;
-  /** The version of ONNX's operators that the nodes are written in, one of `onnxOpsets`; 21 when left out. */
+  /** The version of ONNX's operators that the nodes are written in, one of `onnxOpsets`; default: 21. */
   readonly opset?: number;
   /** Entries of the model's metadata. */
   readonly metadata?: Readonly<Record<string, string>>;

@@ -39,7 +39,7 @@ export interface Evaluator {
   readonly title: string;
   /** Settings to choose among on validation images, the usual one first; at least one. */
   readonly settings: readonly Setting[];
-  /** Every number that a setting may have; those of `settings` when left out. */
+  /** Every number that a setting may have; default: those of `settings`. */
   readonly settingNames?: readonly string[];
   /**
    * Fits to a training set with one row or more of two classes or more; `classes` counts those that the scores have, which

@@ -20,7 +20,7 @@ export interface EmbeddedSource extends EmbeddedImages {
 }
 
 export interface EmbedOptions {
-  /** Brings images to the backbone; its own when left out. */
+  /** Brings images to the backbone; default: its own. */
   readonly preprocessing?: string;
   /** Told how many of the images are done. */
   readonly onProgress?: (done: number) => void;
