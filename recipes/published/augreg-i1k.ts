@@ -16,7 +16,7 @@
 //   schedule        cosine, 10,000 warm-up                     the same
 //
 // The paper's own networks have a linear head (no rep_size). Published for this configuration: about 79 % top-1 for B/16 at 224 px
-// (papers.md 11.5, an issue of big_vision). Not run here.
+// (papers.md 11, an issue of big_vision). Not run here.
 import { augregRecipe, augregRecommended, defineRecipe } from "fovea/train";
 
 const setting = augregRecipe({
