@@ -151,7 +151,7 @@ function wholeStep(options: EngineMeasureOptions): Built {
   const scalars = built.stepInputs(0, 0);
   return {
     source: { state: built.source.state, functions: { step: step! } },
-    initial: () => built.initialState() as Results,
+    initial: () => built.initialState(),
     flops: built.cost.step.flops * stepsPerRun,
     feeds: () => ({
       ...fakeBatch(batchSize, imageSize, stepsPerRun),

@@ -197,7 +197,7 @@ function areaTable(input: number, output: number): AreaTable {
     const end = Math.min((i + 1) * scale, input);
     first[i] = Math.floor(start);
     const last = Math.min(Math.ceil(end), input);
-    return Float64Array.from({ length: Math.max(1, last - first[i]!) }, (_, k) => {
+    return Float64Array.from({ length: Math.max(1, last - first[i]) }, (_, k) => {
       const position = first[i]! + k;
       return (Math.min(position + 1, end) - Math.max(position, start)) / (end - start);
     });

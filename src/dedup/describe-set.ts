@@ -93,7 +93,7 @@ export async function describeSet(source: ImageSource, options: DescribeSetOptio
       } catch (error) {
         if (!(error instanceof ExampleError)) throw error;
         ids[index] = source.idOf?.(index) ?? error.id;
-        broken.push({ index, id: ids[index]!, reason: error.reason });
+        broken.push({ index, id: ids[index], reason: error.reason });
         return;
       }
       hashes.set(descriptor.hash, 2 * index);

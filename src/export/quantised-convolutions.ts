@@ -61,7 +61,7 @@ export async function convolutionRanges(graph: OnnxGraph, images: NumericArray):
     const step = size * (fixed > 0 ? fixed : imagesAtOnce);
     for (let start = 0; start < images.length; start += step) {
       if (fixed > 0 && start + step > images.length) break;
-      const results = await session.run({ [pixels!.name]: images.slice(start, start + step) as NumericArray });
+      const results = await session.run({ [pixels!.name]: images.slice(start, start + step) });
       names.forEach((name, i) => {
         const [least, greatest] = [Number(results[`least:${i}`]![0]), Number(results[`greatest:${i}`]![0])];
         const [low, high] = ranges.get(name) ?? [0, 0];

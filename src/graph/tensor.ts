@@ -98,7 +98,7 @@ export function apply<A>(operation: Operation<A>, inputs: readonly Tensor[], att
     block: openBlocks.at(-1),
   };
   types.forEach((type, index) => {
-    outputs.push({ id: nextId++, dtype: type.dtype, shape: type.shape, producer: node as Node, index });
+    outputs.push({ id: nextId++, dtype: type.dtype, shape: type.shape, producer: node, index });
   });
   return outputs;
 }

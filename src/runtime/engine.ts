@@ -90,7 +90,7 @@ export class Engine {
     try {
       for (const name of names) {
         const held = this.held(name);
-        out[name] = isRuntimeTensor(held) ? await this.fetch(name, held, copiers) : (held.slice() as NumericArray);
+        out[name] = isRuntimeTensor(held) ? await this.fetch(name, held, copiers) : held.slice();
       }
     } finally {
       for (const copier of copiers.values()) await (await copier.catch(() => undefined))?.close();
@@ -126,14 +126,14 @@ export class Engine {
     const results = await session.runtime.run(given).catch((error) => {
       throw explainDeviceFailure(this.options.device, error);
     });
-    requireRows(compiled.model, results as Readonly<Record<string, RuntimeTensor>>);
+    requireRows(compiled.model, results);
     const replaced = new Map<string, Held>();
     for (const [state, output] of Object.entries(compiled.writes)) {
-      const tensor = results[output]! as RuntimeTensor;
+      const tensor = results[output]!;
       replaced.set(state, tensor.location === "cpu" ? (tensor.data as NumericArray) : tensor);
       delete (results as Record<string, unknown>)[output];
     }
-    const committed = guards.every((output) => allFinite(results[output]! as RuntimeTensor));
+    const committed = guards.every((output) => allFinite(results[output]!));
     for (const [state, value] of replaced) {
       if (committed) this.replace(state, value);
       else release(value);

@@ -276,7 +276,7 @@ export type Answer =
 /** A copy that holds its own memory. Throws when the array's is with another run. */
 function copied(name: string, array: NumericArray): NumericArray {
   try {
-    return array.slice() as NumericArray;
+    return array.slice();
   } catch {
     throw new Error(`${name}: this array was given to a run that has not ended; wait for that run first`);
   }

@@ -82,7 +82,7 @@ export function toRuntimeTensor(name: string, type: TensorType, data: NumericArr
   // the runtime reads ordinary memory only
   const own = data.buffer instanceof ArrayBuffer ? data : data.slice();
   try {
-    return new RuntimeTensor(type.dtype, own as Float32Array, shape) as RuntimeTensor;
+    return new RuntimeTensor(type.dtype, own as Float32Array, shape);
   } catch {
     throw wrongKind(name, type, data);
   }

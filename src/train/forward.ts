@@ -60,7 +60,7 @@ export function forwardFunctions(
   const loss = losses[config.loss](logits!, targetsOf(label, model.classes));
   const viewed = views && input("image", "float32", [batchSize, ...sidesOfViews(config.image, views)]);
   const classify = viewed
-    ? { inputs: [viewed], outputs: { logits: logitsOfViews(scope, viewed, model, config.image, views!) } }
+    ? { inputs: [viewed], outputs: { logits: logitsOfViews(scope, viewed, model, config.image, views) } }
     : { inputs: [image], outputs: { logits: logits! } };
   return {
     parameters: scope.parameters,

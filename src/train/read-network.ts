@@ -293,5 +293,5 @@ async function chooseCheckpoint(folder: string, note: (text: string) => void = (
 function readClassNames({ meta }: LoadedCheckpoint): readonly string[] | undefined {
   const names = meta["classNames"];
   if (!Array.isArray(names) || !names.every((name) => typeof name === "string")) return undefined;
-  return names as readonly string[];
+  return names;
 }

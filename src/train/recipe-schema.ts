@@ -40,7 +40,7 @@ function objectsOf(schema: Schema, value: unknown): z.ZodObject[] {
 function elementsOf(schema: Schema): Schema[] {
   const inner = bare(schema);
   if (inner instanceof z.ZodArray) return [inner.element];
-  return inner instanceof z.ZodUnion ? inner.options.flatMap((option) => elementsOf(option as Schema)) : [];
+  return inner instanceof z.ZodUnion ? inner.options.flatMap((option) => elementsOf(option)) : [];
 }
 
 function entryOf(value: unknown, key: string): unknown {

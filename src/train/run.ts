@@ -326,7 +326,7 @@ export class Run {
     const tensors = new Map<string, StoredTensor>(
       training.slots.map(({ name, input }) => [
         name,
-        { dtype: input.dtype as StoredTensor["dtype"], shape: [...input.shape], data: state[name] as TypedArray },
+        { dtype: input.dtype, shape: [...input.shape], data: state[name] as TypedArray },
       ]),
     );
     const score = this.scoreOf(evaluated);

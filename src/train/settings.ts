@@ -50,7 +50,7 @@ function described(family: ModelConfig["family"], given: { readonly width?: numb
       channelsMlpDim: 4 * width,
     } satisfies Partial<MixerConfig>,
   };
-  return { family, ...defaults[family] } as Partial<ModelConfig>;
+  return { family, ...defaults[family] };
 }
 
 /** [height, width, channels] of a recipe's images. */

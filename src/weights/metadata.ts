@@ -168,7 +168,7 @@ export function describeHuggingFace(config: Json, preprocessor: Json | undefined
   return {
     metadata: {
       ...(preprocessing !== undefined && { preprocessing }),
-      ...(names.length > 0 && names.every((name) => name !== undefined) && { classNames: names as string[] }),
+      ...(names.length > 0 && names.every((name) => name !== undefined) && { classNames: names }),
       ...(licence !== undefined && { licence }),
       ...(source !== undefined && { source }),
     },
@@ -211,7 +211,7 @@ export function describeTimm(config: Json): Description {
   return {
     metadata: {
       ...(preprocessing !== undefined && { preprocessing }),
-      ...(Array.isArray(names) && names.every((name) => typeof name === "string") && { classNames: names as string[] }),
+      ...(Array.isArray(names) && names.every((name) => typeof name === "string") && { classNames: names }),
       ...(licence !== undefined && { licence }),
       ...(architecture !== undefined && { source: `timm/${architecture}${tag === undefined ? "" : `.${tag}`}` }),
     },
@@ -272,7 +272,7 @@ function checkedMetadata(given: Json): WeightsMetadata {
     typeof entry["resolution"] === "number";
   return {
     ...Object.fromEntries(strings),
-    ...(Array.isArray(names) && names.every((name) => typeof name === "string") && { classNames: names as string[] }),
+    ...(Array.isArray(names) && names.every((name) => typeof name === "string") && { classNames: names }),
     ...(Array.isArray(accuracies) && accuracies.every(isAccuracy) && { accuracies }),
   };
 }

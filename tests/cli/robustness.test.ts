@@ -71,8 +71,8 @@ test.each([
   [["--corruptions", "fogg"], /"fogg" is none/],
   [["--table", "big"], /none of imagenet, tiny-imagenet, cifar/],
 ])("%j is refused", async (flags, message) => {
-  const { status, stderr } = await fovea("robustness", network, shapes, ...(flags as string[]));
-  expect([status, stderr]).toEqual([2, expect.stringMatching(message as RegExp)]);
+  const { status, stderr } = await fovea("robustness", network, shapes, ...flags);
+  expect([status, stderr]).toEqual([2, expect.stringMatching(message)]);
 });
 
 test("a judge that is right on clean images and blind under noise is scored as such", async () => {

@@ -225,7 +225,7 @@ describe("weight decay", () => {
     ["adamw", (1 - 0.5 * 0.1 * 0.01) ** 2],
     ["adafactor", (1 - 0.5 * 0.1) ** 2],
   ])("%s multiplies it by the schedule, adamw by the learning rate too; kernels only", async (name, kernel) => {
-    const [after, bias] = await shrunk({ name, learningRate: 0.01, weightDecay: 0.1 } as OptimizerConfig);
+    const [after, bias] = await shrunk({ name, learningRate: 0.01, weightDecay: 0.1 });
     expect(after).toBeCloseTo(kernel, 6);
     expect(bias).toBe(1);
   });

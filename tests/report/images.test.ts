@@ -19,7 +19,7 @@ describe("PNG writer", () => {
           const data = Uint8Array.from({ length: count }, (_, i) =>
             isSmooth ? 128 + 100 * Math.sin(seed + i / 7) : (Math.imul(i + 1, 2654435761) ^ seed) >>> 13,
           );
-          const png = sharp(encodePng({ data, width, height, channels: channels as 1 | 2 | 3 | 4 }));
+          const png = sharp(encodePng({ data, width, height, channels }));
           expect((await png.metadata()).channels).toBe(channels);
           const { data: decoded, info } = await png
             .toColourspace("srgb")

@@ -52,11 +52,7 @@ function preloadVulkanLoader(path: string): void {
   if (!existsSync(path)) return; // the system's own loader is used
   const neverUnload = 0x1000; // RTLD_NODELETE of glibc: Node closes a library that turns out not to be an addon
   try {
-    process.dlopen(
-      { exports: {} } as NodeJS.Module,
-      path,
-      constants.dlopen.RTLD_NOW | constants.dlopen.RTLD_GLOBAL | neverUnload,
-    );
+    process.dlopen({ exports: {} }, path, constants.dlopen.RTLD_NOW | constants.dlopen.RTLD_GLOBAL | neverUnload);
   } catch (error) {
     // "Module did not self-register" is what loading a plain library says; anything else is a real failure
     if (!/self-register/.test(String(error))) throw error;

@@ -128,7 +128,7 @@ export function plainProbe(
     for (const [j, row] of gradient.entries()) {
       for (const [c, g] of row.entries()) {
         velocity[j]![c] = 0.9 * velocity[j]![c]! + g;
-        weights[j]![c]! -= learningRate * 0.1 ** fallen * velocity[j]![c]!;
+        weights[j]![c]! -= learningRate * 0.1 ** fallen * velocity[j]![c];
       }
     }
   }

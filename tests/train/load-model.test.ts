@@ -13,7 +13,6 @@ import {
   loadCheckpoint,
   openModel,
   prepareTraining,
-  type Recipe,
   representImages,
   resolveRecipe,
   saveCheckpoint,
@@ -79,7 +78,7 @@ describe("a trained network", () => {
   });
 
   test("computes what the program it was trained in computes", async () => {
-    const recipe = resolveRecipe(tinyRecipe(run)) as Recipe;
+    const recipe = resolveRecipe(tinyRecipe(run));
     const source = await openSource(recipe.data.evaluation!.source, { split: "test" });
     const checkpoint = await loadCheckpoint((await checkpointsOf(run)).at(-1)!.path);
     const { training } = await prepareTraining(recipe, 24, source.classNames.length);

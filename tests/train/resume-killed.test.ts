@@ -32,7 +32,7 @@ describe("the command line", () => {
     const child = spawn(process.execPath, [bin, "train", file, ...words], { stdio: ["ignore", "pipe", "pipe"] });
     let output = "";
     for (const stream of [child.stdout, child.stderr]) {
-      stream!.on("data", (text: Buffer) => {
+      stream.on("data", (text: Buffer) => {
         output += text.toString();
       });
     }

@@ -34,7 +34,6 @@ import {
   plainProbe,
   plainPrototypes,
   plainRidge,
-  type Rows,
 } from "../support/plain-evaluators.js";
 
 const folder = mkdtempSync(join(tmpdir(), "fovea-evaluators-"));
@@ -190,7 +189,7 @@ describe("leave-one-out", () => {
     const { all, system } = await leaveOneOut({ features, labels, classes }, [0.25, 1024, 2 ** 20]);
     expect(system.form).toBe(form);
     for (const { l2, scores, accuracy } of all) {
-      const expected = plainLeaveOneOut(rows as Rows, labels, classes, l2);
+      const expected = plainLeaveOneOut(rows, labels, classes, l2);
       expect(largestDifference(scores.data, expected.flat())).toBeLessThan(1e-8);
       const right = expected.filter((row, i) => row.indexOf(Math.max(...row)) === labels[i]).length;
       expect(accuracy).toBe(right / count);

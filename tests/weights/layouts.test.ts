@@ -131,7 +131,7 @@ describe.each(Object.entries(cases))("%s", (name, { config, layout, table, told,
     expect(plainly(loaded)).toEqual(plainly(weights));
     expect(loaded.config).toEqual({ ...config, ...numerics });
     if (config.family !== "resnet") expect(loaded.image).toEqual(weights.image);
-    const expected = await models.forward({ ...weights, config: { ...config, ...numerics } as ModelConfig });
+    const expected = await models.forward({ ...weights, config: { ...config, ...numerics } });
     expect(await models.forward({ ...loaded, image: weights.image })).toEqual(expected);
   });
 
@@ -151,7 +151,7 @@ describe.each(Object.entries(cases))("%s", (name, { config, layout, table, told,
     await saveWeights(path, weights, layout);
     const loaded = await loadWeights(path, { config: format === "npz" ? told : {} });
     // an npz carries no settings, so they are those of its layout; safetensors carry ours
-    const same = format === "npz" ? ({ ...config, ...numerics } as ModelConfig) : config;
+    const same = format === "npz" ? { ...config, ...numerics } : config;
     expect(loaded.config).toEqual(same);
     expect(await models.forward({ ...loaded, image: weights.image })).toEqual(
       await models.forward({ ...weights, config: same }),
@@ -166,7 +166,7 @@ function plainLogits({ config, image, tensors }: Weights): Float64Array {
   const images = uniform(2 * image.height * image.width * image.channels, "image");
   if (config.family === "resnet") return plainResNet(parameters, images, shape, config)["logits"]!;
   if (config.family === "mixer") return plainMixer(parameters, images, shape, config)["logits"]!;
-  return plainHybrid(parameters, images, shape, config as Parameters<typeof plainHybrid>[3])["logits"]!;
+  return plainHybrid(parameters, images, shape, config)["logits"]!;
 }
 
 test.each(Object.entries(cases))("an independent implementation gives the logits of %s", async (name, one) => {
@@ -178,7 +178,7 @@ test.each(Object.entries(cases))("an independent implementation gives the logits
   await (format === "npz" ? writeNpz(path, theirs) : writeSafetensors(path, theirs));
   const loaded = await loadWeights(path, { config: told });
   // the plain network has the parameters that were written and the settings of the layout's own code (papers.md 1.2)
-  const expected = plainLogits({ ...weights, config: { ...config, ...numerics } as ModelConfig });
+  const expected = plainLogits({ ...weights, config: { ...config, ...numerics } });
   expect(relativeError(await models.forward({ ...loaded, image: weights.image }), expected)).toBeLessThan(1e-5);
 });
 

@@ -316,20 +316,15 @@ describe("saving", () => {
   });
 
   test.each<[string, Partial<ModelConfig>, "huggingface" | "timm" | "augreg" | "bit", RegExp]>([
-    ["pooling by mean", { pooling: "gap" } as Partial<ModelConfig>, "huggingface", /it cannot hold pooling "gap"/],
+    ["pooling by mean", { pooling: "gap" }, "huggingface", /it cannot hold pooling "gap"/],
     [
       "a stem",
       { stem: models.hybrid.family === "vit" && models.hybrid.stem } as Partial<ModelConfig>,
       "huggingface",
       /a convolutional stem/,
     ],
-    [
-      "pre-logits under a head",
-      { preLogits: true } as Partial<ModelConfig>,
-      "huggingface",
-      /a pre-logits layer under a head/,
-    ],
-    ["relative positions", { posEmbedding: "relative" } as Partial<ModelConfig>, "timm", /has no place for .*rel/],
+    ["pre-logits under a head", { preLogits: true }, "huggingface", /a pre-logits layer under a head/],
+    ["relative positions", { posEmbedding: "relative" }, "timm", /has no place for .*rel/],
     ["another family", {}, "bit", /"bit" holds no network of the family vit; fovea, augreg, huggingface, timm do/],
   ])("refuses %s", async (_name, changes, layout, message) => {
     const config = { ...models.vit, ...changes } as ModelConfig;

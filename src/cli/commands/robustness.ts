@@ -39,7 +39,7 @@ export function severityList(text: string): readonly Severity[] {
   const wanted = first
     ? severities.filter((one) => one >= Number(first) && one <= Number(last))
     : text.split(",").map((word) => severities.find((one) => `${one}` === word.trim()));
-  if (wanted.length > 0 && wanted.every((one) => one !== undefined)) return wanted as Severity[];
+  if (wanted.length > 0 && wanted.every((one) => one !== undefined)) return wanted;
   throw new UsageError(`--severities: "${text}" is neither a range such as 1-5 nor a list such as 1,3,5`);
 }
 

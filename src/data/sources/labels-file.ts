@@ -145,7 +145,7 @@ function parseCsv(line: string): ParsedLine {
 }
 
 function checkClasses(value: unknown): readonly string[] {
-  const names = Array.isArray(value) && value.every((name) => typeof name === "string") ? (value as string[]) : [];
+  const names = Array.isArray(value) && value.every((name) => typeof name === "string") ? value : [];
   if (names.length === 0) throw new Error('"classes" must be a list of names');
   const twice = names.find((name, i) => names.indexOf(name) !== i);
   if (new Set(names).size < names.length) throw new Error(`"classes" has "${twice}" twice`);

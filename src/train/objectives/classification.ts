@@ -116,9 +116,9 @@ export const byLabel: Pick<ObjectiveEvaluation, "feeds" | "score"> = {
 /** The loss of every example, and 1 where its highest logit (the first of equals) is its label. */
 export function scoreLogits(results: Results, label: ArrayLike<number>) {
   const { logits, loss } = results as Record<"logits" | "loss", Float32Array>;
-  const classes = logits!.length / label.length;
-  const correct = Float32Array.from(label, (own, i) => (argmax(rowOf(logits!, i, classes)) === own ? 1 : 0));
-  return { loss: loss!, correct };
+  const classes = logits.length / label.length;
+  const correct = Float32Array.from(label, (own, i) => (argmax(rowOf(logits, i, classes)) === own ? 1 : 0));
+  return { loss, correct };
 }
 
 /** One row of [N, width]. */

@@ -61,5 +61,4 @@ export const objectiveSchema = z.discriminatedUnion(
 export type ObjectiveSettings = z.output<typeof objectiveSchema>;
 
 /** The kind of objective that settings name. */
-export const objectiveKind = (settings: ObjectiveSettings): ObjectiveKind<ObjectiveSettings> =>
-  kinds[settings.name] as ObjectiveKind<ObjectiveSettings>;
+export const objectiveKind = (settings: ObjectiveSettings): ObjectiveKind<ObjectiveSettings> => kinds[settings.name];

@@ -85,7 +85,7 @@ export function fineTuningRecipe(parts: FineTuningRecipe): RecipeInput {
   return {
     seed,
     initialWeights: backbone,
-    model: recipeModelOf({ ...config, ...plain } as typeof config, [plan.crop, plan.crop, imageShape[2]]),
+    model: recipeModelOf({ ...config, ...plain }, [plan.crop, plan.crop, imageShape[2]]),
     data: {
       train: { ...train, preprocessing: pixels.train },
       ...(evaluation && { evaluation: { ...evaluation, preprocessing: pixels.test } }),

@@ -58,8 +58,8 @@ export async function loadHead(file: string): Promise<Head> {
     const stored = labels!.data as Int32Array;
     const known = stored.every((label) => label >= 0 && label < classes);
     if (known && k >= 1 && k <= stored.length && temperature > 0 && sharpness > 0) {
-      const width = bank!.shape[1]!;
-      const data = bank!.data as Float32Array;
+      const width = bank.shape[1]!;
+      const data = bank.data as Float32Array;
       return { kind: "neighbours", width, classes, k, temperature, sharpness, bank: data, labels: stored };
     }
   }

@@ -71,7 +71,7 @@ const controlCases = [
     "after",
     [normal(), normal(2, 3), normal(4), normal(), normal(2, 1, 2), normal(1, 1)],
     (x, ...many) => [g.after(x, many[0]!), g.multiply(g.after(x, ...many), 2), g.after(many[0]!, ...many.slice(1))],
-    (x, first) => [x!, r.map(x!, (v) => 2 * v), first!],
+    (x, first) => [x, r.map(x, (v) => 2 * v), first],
     { gradients: { 2: noGradient(2), 3: noGradient(3), 4: noGradient(4), 5: noGradient(5) } },
   ),
   row("after infinity", "after", [normal(3), of([1], [Number.POSITIVE_INFINITY])], g.after, (x) => x, {
