@@ -1,7 +1,7 @@
 // The card of a backbone that comes with the package: what it is, what it can do, how it was made, on what terms.
 import { basename } from "node:path";
-import type { BackboneRow, BackbonesBench } from "../src/bench/index.js";
-import type { CorruptionReport } from "../src/bench/robustness/index.js";
+import type { BackboneRow, BackbonesBench } from "../src/benchmarks/index.js";
+import type { CorruptionReport } from "../src/benchmarks/robustness/index.js";
 import { threadsInWords } from "../src/text/format.js";
 import { markdownTable } from "../src/text/markdown-table.js";
 import type { Weights } from "../src/weights/index.js";

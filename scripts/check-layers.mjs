@@ -9,24 +9,29 @@ import ts from "typescript";
 /** What each folder of src/ may know directly; what those know comes with them. Lowest first (ARCHITECTURE.md, "Layers"). */
 const KNOWS = {
   text: [],
+  random: [],
   files: ["text"],
-  graph: ["text"],
-  runtime: ["graph", "files"],
+  formats: ["files"],
+  graph: ["formats"],
+  runtime: ["graph"],
+  algebra: ["runtime"],
   nn: ["graph"],
-  models: ["nn"],
-  weights: ["models", "files"],
   optim: ["graph"],
-  data: ["files"],
-  export: ["runtime", "weights", "data"],
-  report: ["text"],
-  train: ["runtime", "models", "weights", "export", "optim", "data", "report"],
-  transfer: ["train"],
-  bench: ["transfer", "dedup"],
+  models: ["nn"],
+  images: ["text", "random"],
+  data: ["images", "formats"],
+  weights: ["models", "formats"],
+  export: ["runtime", "weights", "images"],
+  report: ["formats"],
+  train: ["export", "optim", "data", "algebra"],
+  transfer: ["train", "report"],
   dedup: ["data", "runtime", "report"],
+  benchmarks: ["transfer", "dedup"],
+  speed: ["transfer", "dedup"],
   analysis: ["models", "runtime", "report"],
-  studies: ["train", "transfer", "bench", "dedup", "analysis"],
+  studies: ["train", "transfer", "benchmarks", "dedup", "analysis"],
   studio: ["studies"],
-  cli: ["studio", "studies"],
+  cli: ["studio", "studies", "speed"],
 };
 
 /** Libraries that only these folders of src/ may import, so that they can be replaced, left out or run in a worker. */
@@ -38,13 +43,13 @@ const DOORS = [
   },
   {
     library: /^sharp(\/|$)/,
-    folders: ["data"],
-    why: "images are decoded through src/data (a report embeds bytes it is given)",
+    folders: ["images"],
+    why: "images are decoded through src/images (a report embeds bytes it is given)",
   },
   {
     library: /^h5wasm(\/|$)/,
-    folders: ["data"],
-    why: "HDF5 files are read through src/data/sources/hdf5.ts",
+    folders: ["formats"],
+    why: "HDF5 files are read through src/formats/hdf5.ts",
   },
   {
     library: /^koffi(\/|$)/,
@@ -54,7 +59,7 @@ const DOORS = [
 ];
 
 const MAX_LINES = 450;
-const FOLDERS = ["src", "tests", "recipes", "bench", "scripts"];
+const FOLDERS = ["src", "tests", "recipes", "scripts"];
 
 function reachable(folder) {
   const seen = new Set();

@@ -21,7 +21,7 @@ const INSTEAD = {
   fromCodePoint: "a loop and join",
 };
 
-const FOLDERS = ["src", "bench", "scripts", "recipes"];
+const FOLDERS = ["src", "scripts", "recipes"];
 
 function* sourceFiles(folder) {
   for (const entry of readdirSync(folder, { withFileTypes: true })) {

@@ -16,12 +16,13 @@ import { mkdir, readFile, stat } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
-import type { BackbonesBench } from "../src/bench/index.js";
+import type { BackbonesBench } from "../src/benchmarks/index.js";
 import { writeBackboneOnnx } from "../src/export/index.js";
+import { writeFileAtomically } from "../src/files/atomic.js";
 import { elementCount } from "../src/graph/index.js";
 import { representationWidth } from "../src/models/index.js";
 import { asWeights, readMetrics, readNetwork } from "../src/train/index.js";
-import { loadWeights, saveWeights, type Weights, withClasses, writeFileAtomically } from "../src/weights/index.js";
+import { loadWeights, saveWeights, type Weights, withClasses } from "../src/weights/index.js";
 import { backboneCard, type RobustnessFigures, shortLicence, type TrainedFrom } from "./backbone-card.js";
 import { withStandardisedKernels } from "./standardised-kernels.js";
 

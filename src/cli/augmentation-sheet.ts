@@ -2,7 +2,6 @@
 import {
   corruption,
   corruptionNames,
-  createRandom,
   type EncodedImage,
   listOps,
   type PixelImage,
@@ -10,7 +9,8 @@ import {
   type RawImage,
   randaugOps,
   severities,
-} from "../data/index.js";
+} from "../images/index.js";
+import { createRandom } from "../random/keyed.js";
 import {
   contactSheet,
   element,

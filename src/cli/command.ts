@@ -1,6 +1,6 @@
 /** What a command is: its words, arguments and examples, apart from its body so that help loads no engine. */
 import type { ArgsDef, CommandDef, ParsedArgs } from "citty";
-import type { Override } from "../train/overrides.js";
+import type { Override } from "../train/recipe/overrides.js";
 
 /** A command as help knows it. */
 export interface CommandDefinition<T extends ArgsDef = ArgsDef> {

@@ -93,7 +93,7 @@ async function parseWords({ entry, rest }: Found): Promise<Omit<CommandContext<A
   const sorted = sortWords(rest, args, { settings: takesSettings, variadic });
   const parsed = parsedBy(() => parseArgs(sorted.known, args));
   const overrides =
-    sorted.settings.length > 0 ? (await import("../train/overrides.js")).parseOverrides(sorted.settings) : [];
+    sorted.settings.length > 0 ? (await import("../train/recipe/overrides.js")).parseOverrides(sorted.settings) : [];
   return { args: parsed, rest: sorted.rest, overrides, json: parsed["json"] === true };
 }
 

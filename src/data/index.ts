@@ -1,10 +1,17 @@
 /** Data: sources of labelled images, decoding, preprocessing, generated scenes, and the prefetching loader. */
 
-export { decodeImage, decodeResize, type Fit, imageHeader } from "./decode.js";
-export { beta, logGamma } from "./distributions.js";
-export { encodeJpeg } from "./encode.js";
-export * from "./fractal/index.js";
-export * from "./image.js";
+export {
+  type DescribeOptions,
+  describeSource,
+  labelProblems,
+  type ReadSpec,
+  readSpec,
+  type SourceDescription,
+  type SourceProblem,
+  type SplitDescription,
+} from "./describe.js";
+export { imageFiles, type NamedImage } from "./image-files.js";
+export { embeddedSets } from "./kinds/embedded.js";
 export type { BadExample, BatchArrays } from "./loader/batch.js";
 export {
   type Batch,
@@ -16,27 +23,22 @@ export {
   type LoaderStats,
 } from "./loader/loader.js";
 export type { LoaderPosition } from "./loader/plan.js";
-export * from "./preprocessing/index.js";
-export { createRandom, hash32, permutation, type Random, type RandomKey } from "./random.js";
-export { type ResampleKernel, resample } from "./resample.js";
-export { crop, flipLeftRight, type Rectangle, resizeArea, resizeBilinear } from "./resize.js";
-export * from "./scene/index.js";
-export { concat, holdOut, select, stratifiedSample, subsetOfClasses, take } from "./sources/combine.js";
+export { chooseSplit, openRecipe, openSource, parseSpec, sourceKinds } from "./open.js";
+export type { Example, ImageSet, ImageSource, MergeClasses, SourceKind, SourceRecipe } from "./source/types.js";
+export { concat, holdOut, select, stratifiedSample, subsetOfClasses, take } from "./views/combine.js";
+export { noisyLabel, withLabelNoise } from "./views/label-noise.js";
+export { classesLine, csvLabelLine, type LabelValue, labelLine } from "./views/labels-file.js";
+export { idsOf, readIds, relabel, selectByList, takeBalanced } from "./views/relabel.js";
 export {
-  type DescribeOptions,
-  describeSource,
-  labelProblems,
-  type ReadSpec,
-  readSpec,
-  type SourceDescription,
-  type SourceProblem,
-  type SplitDescription,
-} from "./sources/describe.js";
-export { embeddedSets } from "./sources/embedded.js";
-export { imageFiles, type NamedImage } from "./sources/files.js";
-export { noisyLabel, withLabelNoise } from "./sources/label-noise.js";
-export { classesLine, csvLabelLine, type LabelValue, labelLine } from "./sources/labels-file.js";
-export { chooseSplit, openRecipe, openSource, parseSpec, sourceKinds } from "./sources/open.js";
-export { idsOf, readIds, relabel, selectByList, takeBalanced } from "./sources/relabel.js";
-export type { Example, ImageSet, ImageSource, MergeClasses, SourceKind, SourceRecipe } from "./sources/types.js";
-export * from "./weak-labels/index.js";
+  type ImageText,
+  type LabelNoise,
+  matchClasses,
+  noiseKinds,
+  noisyLabels,
+  parseVocabulary,
+  readTexts,
+  type Vocabulary,
+  type WeakLabels,
+  weakLabelLines,
+  weakLabels,
+} from "./weak-labels/index.js";

@@ -1,17 +1,24 @@
 /** The search for near-duplicates: candidates by hashes and features, each verified by laying its thumbnails over each other. */
-import { decodeImage } from "../data/index.js";
+import { decodeImage } from "../images/index.js";
 import { append, smallest } from "../text/arrays.js";
-import { type Alignment, align, coarseAlignment, prepareThumbnail, type Thumbnail } from "./align.js";
-import { addHashCandidates, type Candidate, CandidateList, comparable, type Pool, poolOf } from "./candidates.js";
-import type { DescribedSet } from "./describe-set.js";
-import { digestBytes } from "./descriptor.js";
-import type { FeatureRows } from "./feature-rows.js";
+import { type Alignment, align, coarseAlignment, prepareThumbnail, type Thumbnail } from "./compare/align.js";
+import { leastCoarse, nearDuplicateScore, scoreOf } from "./compare/judge.js";
+import type { DescribedSet } from "./describe/describe-set.js";
+import { digestBytes } from "./describe/descriptor.js";
+import { hammingDistance, thumbnailSide, turnedHash } from "./describe/hash.js";
+import { turnedPlaces, turns } from "./describe/turns.js";
 import { components } from "./groups.js";
-import { hammingDistance, thumbnailSide, turnedHash } from "./hash.js";
-import { leastCoarse, nearDuplicateScore, scoreOf } from "./judge.js";
-import { nearestRows } from "./neighbours.js";
-import { thumbnailFeatures, views } from "./thumbnail-features.js";
-import { turnedPlaces, turns } from "./turns.js";
+import {
+  addHashCandidates,
+  type Candidate,
+  CandidateList,
+  comparable,
+  type Pool,
+  poolOf,
+} from "./search/candidates.js";
+import type { FeatureRows } from "./search/feature-rows.js";
+import { nearestRows } from "./search/neighbours.js";
+import { thumbnailFeatures, views } from "./search/thumbnail-features.js";
 
 /** Why two images are held to be one picture. */
 export type MatchKind = "same bytes" | "same pixels" | "near-duplicate" | "near features";

@@ -1,5 +1,5 @@
 /** The report of near-duplicates: one HTML page with the pictures of every group side by side. */
-import { decodeResize, encodeJpeg, type RawImage } from "../data/index.js";
+import { decodeResize, encodeJpeg, type RawImage } from "../images/index.js";
 import {
   collapsible,
   encodedUri,
@@ -13,8 +13,8 @@ import {
   tiles,
   warning,
 } from "../report/index.js";
+import { turns } from "./describe/turns.js";
 import type { DuplicateGroup, Member, Summary } from "./summary.js";
-import { turns } from "./turns.js";
 
 export interface PageOptions {
   readonly title: string;

@@ -1,6 +1,6 @@
 /** What a search for near-duplicates found, in the terms of a training set: what to leave out, what leaks, what disagrees. */
 import { smallest } from "../text/arrays.js";
-import type { DescribedSet } from "./describe-set.js";
+import type { DescribedSet } from "./describe/describe-set.js";
 import type { Duplicates, MatchKind } from "./find.js";
 import { membersToLeaveOut } from "./groups.js";
 

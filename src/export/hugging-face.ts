@@ -2,11 +2,12 @@
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { mkdir } from "node:fs/promises";
 import { basename, join, resolve } from "node:path";
+import { writeFileAtomically } from "../files/atomic.js";
 import { replaceFolder } from "../files/replace-folder.js";
 import type { NumericArray, OnnxModel } from "../graph/index.js";
 import type { ModelConfig } from "../models/index.js";
 import { append } from "../text/arrays.js";
-import { saveWeights, type Weights, writeFileAtomically } from "../weights/index.js";
+import { saveWeights, type Weights } from "../weights/index.js";
 import { ExportError } from "./error.js";
 import { type ExportOptions, exportOnnx, type WeightFormat } from "./export-onnx.js";
 import { modelCard } from "./model-card.js";

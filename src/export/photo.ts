@@ -1,5 +1,5 @@
 // Puts the preprocessing of images into an exported graph: from decoded photos of any size to the pixels the network sees.
-import { preprocessing } from "../data/index.js";
+
 import {
   bytesOf,
   freeHeight,
@@ -12,6 +12,7 @@ import {
   onnxNode,
   onnxTypeCodes,
 } from "../graph/index.js";
+import { preprocessing } from "../images/index.js";
 import { ExportError } from "./error.js";
 import { brightness } from "./trace.js";
 

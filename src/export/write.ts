@@ -1,7 +1,7 @@
 // Writes exported models to disk.
 import { dirname, join } from "node:path";
+import { writeFileAtomically } from "../files/atomic.js";
 import type { OnnxModel } from "../graph/index.js";
-import { writeFileAtomically } from "../weights/index.js";
 
 /**
  * Writes a model to a file, and beside it the weights that are too large to be in it, each whole or not at all; gives the

@@ -19,7 +19,17 @@ export {
   type OptimizerConfig,
   type SgdConfig,
 } from "./optimizers.js";
-export * from "./schedules.js";
+export {
+  type ConstantSchedule,
+  type CosineSchedule,
+  createSchedule,
+  type PolynomialSchedule,
+  type ReciprocalSquareRootSchedule,
+  type Schedule,
+  type ScheduleConfig,
+  type ScheduleContext,
+  type StairSchedule,
+} from "./schedules.js";
 export {
   type ApplyOptions,
   applyOptimizer,
@@ -32,4 +42,19 @@ export {
   type Transformation,
   type Update,
 } from "./transformation.js";
-export * from "./transformations.js";
+export {
+  addDecayedWeights,
+  addL2Penalty,
+  addL2PenaltyToInitial,
+  clipByGlobalNorm,
+  defaultDecayPatterns,
+  freeze,
+  type Patterns,
+  patternValue,
+  type SchedulePatterns,
+  scaleBy,
+  scaleByAdam,
+  scaleByPattern,
+  scaleBySchedule,
+  trace,
+} from "./transformations.js";

@@ -1,6 +1,6 @@
 /** Pictures as data URIs: from encoded bytes, from raw pixels, or from the floats a model sees. */
 
-import { encodePng, type RawImage } from "./png.js";
+import { encodePng, type RawImage } from "../formats/png.js";
 
 /** A picture a report can show: a data URI, and what to say where it cannot be seen. */
 export interface Picture {

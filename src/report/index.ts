@@ -1,5 +1,6 @@
 /** Plots to SVG and self-contained HTML reports. */
 
+export { encodePng, type RawImage } from "../formats/png.js";
 export { type BarChartOptions, type BarSeries, barChart } from "./bar-chart.js";
 export {
   type AccuracyRow,
@@ -31,5 +32,4 @@ export {
 } from "./line-chart.js";
 export { type Attributes, type Child, element, escapeText, fragment, type Markup, trusted } from "./markup.js";
 export { paper, type SeriesStyle, seriesColours, seriesStyle } from "./palette.js";
-export { encodePng, type RawImage } from "./png.js";
 export { createScale, type NumberFormat, percent, type Scale, type ScaleOptions, shortNumber } from "./scales.js";

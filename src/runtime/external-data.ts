@@ -1,7 +1,7 @@
 // Weights that an ONNX model keeps in other files: which ones it names, and that they lie in the model's own folder.
 import { realpath } from "node:fs/promises";
 import { dirname, isAbsolute, join, relative, sep } from "node:path";
-import { protobufFields } from "../text/protobuf-fields.js";
+import { protobufFields } from "../formats/protobuf-reader.js";
 
 /** A kind of message of onnx.proto3 and, by field number, the messages in it that lead to tensors. */
 type Kind = "model" | "function" | "graph" | "node" | "attribute" | "sparse" | "tensor";

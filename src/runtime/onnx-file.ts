@@ -2,8 +2,8 @@
 import "./telemetry.js";
 import { readFile } from "node:fs/promises";
 import { InferenceSession } from "onnxruntime-node";
+import { protobufFields } from "../formats/protobuf-reader.js";
 import type { DType, NamedType, OnnxModel, Shape } from "../graph/index.js";
-import { protobufFields } from "../text/protobuf-fields.js";
 import { externalLocations, externalPaths } from "./external-data.js";
 import { type CompileOptions, type Program, startProgram } from "./program.js";
 

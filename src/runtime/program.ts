@@ -2,6 +2,7 @@
 // the thread that calls it; a loader, a progress line and Ctrl-C live beside it.
 import "./telemetry.js";
 import { Worker } from "node:worker_threads";
+import { builtModule } from "../files/built-module.js";
 import {
   inputName,
   type NumericArray,
@@ -11,7 +12,6 @@ import {
   writeOnnx,
   writeOnnxLoop,
 } from "../graph/index.js";
-import { builtModule } from "../text/built.js";
 import { type Device, DeviceError, lackingNodes } from "./devices.js";
 import {
   type Attempt,

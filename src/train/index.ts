@@ -1,38 +1,212 @@
 /** Training: recipes and the plumbing of a run. */
 
-export * from "./argmax.js";
-export * from "./augreg.js";
-export * from "./checkpoint.js";
-export * from "./distributed/index.js";
-export * from "./dry-run.js";
-export * from "./durations.js";
-export * from "./evaluate.js";
-export * from "./evaluation-preprocessing.js";
-export * from "./initial-weights.js";
-export * from "./load-model.js";
-export * from "./load-recipe.js";
-export * from "./losses.js";
-export * from "./matmul-rate.js";
-export * from "./memory.js";
-export * from "./metrics.js";
-export { fastestMicrobatches } from "./microbatches.js";
-export * from "./mixup.js";
-export * from "./objectives/index.js";
-export * from "./onnx-network.js";
-export * from "./open-part.js";
-export * from "./overrides.js";
-export * from "./predict.js";
-export * from "./prepare.js";
-export * from "./progress.js";
-export * from "./read-network.js";
-export * from "./recipe.js";
-export * from "./recipe-duration.js";
-export * from "./recipe-optimizer.js";
-export * from "./run-folder.js";
-export * from "./settings.js";
-export * from "./tensorboard.js";
-export type { TestViews } from "./test-views.js";
-export * from "./train.js";
-export * from "./train-error.js";
-export * from "./training-program.js";
-export * from "./value-range.js";
+export {
+  agree,
+  type Buckets,
+  bucketGradients,
+  type Communicator,
+  DistributedError,
+  defaultBucketBytes,
+  fingerprint,
+  isBucket,
+  type Launch,
+  launchOf,
+  openCommunicator,
+  reportFailure,
+  type SharedTensor,
+  type StepsAsked,
+  type StepsTaken,
+  shareJson,
+  shareState,
+  single,
+  takeSteps,
+  threadsPerRank,
+} from "./distributed/index.js";
+export {
+  augRegFineTuning,
+  augRegRule,
+  type BitHyperRule,
+  type BitHyperRuleOptions,
+  bitHyperRule,
+  bitLearningRate,
+  bitTasks,
+  checkRule,
+  checkTask,
+  chosen,
+  type DividedSource,
+  type DivideOptions,
+  divideSource,
+  type FineTuned,
+  type FineTuneOptions,
+  type FineTuningChoices,
+  type FineTuningPlan,
+  type FineTuningRecipe,
+  type FineTuningRule,
+  fineTune,
+  fineTuningMethods,
+  fineTuningPlan,
+  fineTuningRecipe,
+  fineTuningRules,
+  planPreprocessing,
+  type RuleChoices,
+  type RuleData,
+  readTrainable,
+  type SourcePart,
+  scaledSides,
+  TransferError,
+  type TransferMethod,
+  type TransferResult,
+  type TransferRun,
+  type TransferSetting,
+  typicalImageSize,
+  usualMemory,
+  usualRule,
+  type ViTFineTuning,
+  type VtabRuleOptions,
+  vitFineTuning,
+  vitRule,
+  vtabLightSweep,
+  vtabRule,
+} from "./finetune/index.js";
+export { type NetworkOutput, type OnnxNetwork, type OnnxNetworkOptions, openOnnxNetwork } from "./networks/onnx.js";
+export { type OpenedModel, type OpenModelOptions, openModel } from "./networks/open.js";
+export { evaluationPreprocessing, fittedPreprocessing } from "./networks/preprocessing.js";
+export { asWeights, isRunPath, type ReadNetworkOptions, readNetwork, type TrainedNetwork } from "./networks/read.js";
+export type { TestViews } from "./networks/test-views.js";
+export { type Guess, topClasses } from "./networks/top-classes.js";
+export {
+  type Batches,
+  byLabel,
+  type ClassificationSettings,
+  classification,
+  isObjectiveParameter,
+  type Objective,
+  type ObjectiveContext,
+  type ObjectiveEvaluation,
+  type ObjectiveKind,
+  type ObjectiveSettings,
+  objectiveKind,
+  objectiveSchema,
+  returnedBatch,
+  type StepMetrics,
+  type StreamName,
+} from "./objectives/index.js";
+export {
+  drawMixup,
+  type Mixup,
+  type MixupKind,
+  type MixupSettings,
+  mixImages,
+  mixupKinds,
+} from "./objectives/mixup.js";
+export { type DryRun, type DryRunChoice, dryRun } from "./plan/dry-run.js";
+export { evaluateMatmulRate, median, openMatmulMeter } from "./plan/matmul-rate.js";
+export {
+  dataOf,
+  describeSettings,
+  type Fit,
+  fitMemory,
+  type MemoryChoice,
+  type MemorySettings,
+  memoryCandidates,
+  memoryChoice,
+  memoryOf,
+  memorySettings,
+  type TrainingData,
+  withMemorySettings,
+} from "./plan/memory.js";
+export { fastestMicrobatches } from "./plan/microbatches.js";
+export { type OpenedTraining, openPart, openTrainingData } from "./plan/open-part.js";
+export { imageShape, microbatchesOf, modelConfig, planRun, type RunPlan } from "./plan/plan.js";
+export { type PreparedTraining, prepareTraining } from "./plan/prepare.js";
+export { buildTraining, type Sharing, type TrainingConfig, type TrainingProgram } from "./plan/step.js";
+export { TrainError } from "./plan/train-error.js";
+export {
+  type AugregRecipe,
+  augregRecipe,
+  augregRecommended,
+  augregRegularisations,
+  augregWeightDecays,
+} from "./recipe/augreg.js";
+export { durationSchema } from "./recipe/duration.js";
+export {
+  type Duration,
+  type DurationContext,
+  type DurationUnit,
+  durationUnit,
+  durationUnits,
+  formatDurationSetting,
+  isTime,
+  toSteps,
+} from "./recipe/durations.js";
+export { loadRecipe, readRecipe, resolvedRecipeFile, saveRecipe } from "./recipe/load-recipe.js";
+export {
+  averageConfig,
+  averageSchema,
+  optimizerSchema,
+  type RecipeAverage,
+  type RecipeSchedule,
+  scheduleConfig,
+  schedulePatternsSchema,
+  scheduleSchema,
+} from "./recipe/optimizer.js";
+export { applyOverrides, nearestPath, type Override, parseOverrides } from "./recipe/overrides.js";
+export {
+  canonicalJson,
+  defineRecipe,
+  type Recipe,
+  RecipeError,
+  type RecipeInput,
+  type RecipePart,
+  recipeDifferences,
+  recipeHash,
+  recipeSchema,
+  resolveRecipe,
+  trainingParts,
+} from "./recipe/recipe.js";
+export {
+  bestCheckpoint,
+  type Checkpoint,
+  CheckpointError,
+  type CheckpointInfo,
+  isCheckpointName,
+  type Json,
+  type LoadedCheckpoint,
+  latestCheckpoint,
+  listCheckpoints,
+  loadCheckpoint,
+  type SaveOptions,
+  type Score,
+  saveCheckpoint,
+  type Warn,
+} from "./run/checkpoint.js";
+export {
+  classifyImages,
+  type EvaluationResult,
+  evaluateSource,
+  imageRows,
+  type PassOptions,
+  type Representations,
+  type RepresentOptions,
+  type RowsOfImages,
+  representImages,
+  requireFiniteRows,
+} from "./run/evaluate.js";
+export {
+  bestSoFar,
+  checkpointFolder,
+  differencesFromRun,
+  hasRun,
+  newestCheckpoint,
+  prepareFolder,
+  requireNoRun,
+  requireSameClassNames,
+  resumeFrom,
+  runFolder,
+  savedComputing,
+  withSavedMemory,
+} from "./run/folder.js";
+export { recipeModelOf, startFrom } from "./run/initial-weights.js";
+export { type MetricsRecord, MetricsWriter, readMetrics } from "./run/metrics.js";
+export { TensorBoardWriter, tfRecord } from "./run/tensorboard.js";
+export { type TrainOptions, type TrainResult, train } from "./run/train.js";

@@ -6,8 +6,8 @@ import { readdir, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { type BadExample, type ImageSource, parseSpec, type SourceRecipe } from "../data/index.js";
 import { makeFolder } from "../files/folder.js";
+import { readSafetensors, writeSafetensors } from "../formats/safetensors.js";
 import { imageRows, type RepresentOptions, requireFiniteRows } from "../train/index.js";
-import { readSafetensors, writeSafetensors } from "../weights/index.js";
 import type { Backbone } from "./backbone.js";
 import type { LabelledFeatures } from "./evaluators/evaluator.js";
 

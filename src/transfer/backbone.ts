@@ -4,9 +4,10 @@
  */
 import { createHash } from "node:crypto";
 import { createReadStream, existsSync } from "node:fs";
-import { requirePath } from "../data/sources/paths.js";
 import { exportOnnx } from "../export/index.js";
+import { requirePath } from "../files/paths.js";
 import { bytesOf, encodeOnnx, freeSide, onnxNode } from "../graph/index.js";
+import { type ValueRange, valueRangeOf } from "../images/index.js";
 import { type Device, OnnxFileError, readOnnxFile } from "../runtime/index.js";
 import {
   asWeights,
@@ -15,8 +16,6 @@ import {
   openOnnxNetwork,
   type RowsOfImages,
   readNetwork,
-  type ValueRange,
-  valueRangeOf,
 } from "../train/index.js";
 import { networkOptions, parseNetworkSpec, readOptions, type SpecOption, splitSpec } from "../weights/index.js";
 

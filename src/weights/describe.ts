@@ -1,4 +1,6 @@
 /** What a network is, from the names and shapes of its weights and what is known beside them. */
+
+import { WeightsError } from "../formats/error.js";
 import { elementCount, input } from "../graph/index.js";
 import {
   type MixerConfig,
@@ -15,7 +17,6 @@ import {
   vitVariants,
 } from "../models/index.js";
 import { Scope } from "../nn/index.js";
-import { WeightsError } from "./error.js";
 import type { Hints, Reading } from "./layouts/index.js";
 import { type Named, type View, viewOf } from "./layouts/table.js";
 import type { PatchGrid } from "./positions.js";

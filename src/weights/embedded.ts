@@ -1,8 +1,8 @@
 /** The trained backbones that come with the package (models/), so that everything has features to start from without a download. */
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { WeightsError } from "../formats/error.js";
 import { didYouMean } from "../text/nearest.js";
-import { WeightsError } from "./error.js";
 
 /** A backbone of the package. Its weights, ONNX file and card lie in models/NAME. */
 export interface EmbeddedBackbone {

@@ -18,8 +18,8 @@ import {
   writeRecord,
 } from "../files/cache.js";
 import { replaceFolder } from "../files/replace-folder.js";
+import { WeightsError } from "../formats/error.js";
 import { formatBytes } from "../text/format.js";
-import { WeightsError } from "./error.js";
 import { augRegFile } from "./published-augreg.js";
 import { insideFolder, shardNames } from "./tensor-files.js";
 

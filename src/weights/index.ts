@@ -1,6 +1,25 @@
 /** Weights: file formats, published layouts, the hub, and `loadWeights` and `saveWeights` over all of them. */
-export * from "../files/atomic.js";
-export { cacheFolder } from "../files/cache.js";
+export { WeightsError } from "../formats/error.js";
+export { decodeNpz, encodeNpz, NpzFile, readNpz, writeNpz } from "../formats/npz.js";
+export {
+  decodeSafetensors,
+  encodeSafetensors,
+  readSafetensors,
+  type Safetensors,
+  type SafetensorsEntry,
+  SafetensorsError,
+  SafetensorsFile,
+  type SafetensorsHeader,
+  writeSafetensors,
+} from "../formats/safetensors.js";
+export {
+  type StoredDType,
+  type StoredTensor,
+  type TensorEntry,
+  type TensorFile,
+  type TypedArray,
+  tensorBytes,
+} from "../formats/stored.js";
 export { type ImageSize, patchGrid } from "./describe.js";
 export {
   defaultBackbone,
@@ -9,7 +28,6 @@ export {
   embeddedFolder,
   embeddedPrefix,
 } from "./embedded.js";
-export { WeightsError } from "./error.js";
 export { augRegAddress, fetchAugReg, fetchHubModel, type HubName, type HubOptions, parseHubName } from "./hub.js";
 export { type LayoutName, layouts } from "./layouts/index.js";
 export {
@@ -24,7 +42,6 @@ export {
   withClasses,
 } from "./load.js";
 export { type PublishedAccuracy, usualPreprocessing, type WeightsMetadata } from "./metadata.js";
-export { decodeNpz, encodeNpz, NpzFile, readNpz, writeNpz } from "./npz.js";
 export { requireFinite, toFloat32 } from "./numbers.js";
 export { type PatchGrid, type PositionResize, positionResizes, resizeLine, resizePositions } from "./positions.js";
 export {
@@ -35,15 +52,6 @@ export {
   parseAugRegName,
   publishedAugReg,
 } from "./published-augreg.js";
-export * from "./safetensors.js";
 export { layoutShapes, layoutTensors, type SaveOptions, saveWeights, withClassTokenOrder } from "./save.js";
 export { isWeightsName } from "./sources.js";
 export { type NetworkSpec, networkOptions, parseNetworkSpec, readOptions, type SpecOption, splitSpec } from "./spec.js";
-export {
-  type StoredDType,
-  type StoredTensor,
-  type TensorEntry,
-  type TensorFile,
-  type TypedArray,
-  tensorBytes,
-} from "./stored.js";

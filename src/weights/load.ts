@@ -12,10 +12,12 @@
  *
  * `saveWeights` (save.ts) is the way back.
  */
+
+import { inFile, WeightsError } from "../formats/error.js";
+import type { StoredDType, TensorEntry, TensorFile } from "../formats/stored.js";
 import { elementCount } from "../graph/index.js";
 import { type ModelConfig, representationWidth } from "../models/index.js";
 import { type Described, describeNetwork, type ImageSize, parametersOf, patchGrid } from "./describe.js";
-import { inFile, WeightsError } from "./error.js";
 import type { HubOptions } from "./hub.js";
 import { type FileContents, type Hints, type LayoutName, type Reading, recogniseLayout } from "./layouts/index.js";
 import { type Assignment, assign, type Named, type Shape, toOurs } from "./layouts/table.js";
@@ -25,7 +27,6 @@ import { requireFinite, toFloat32, weightDTypes } from "./numbers.js";
 import { type PositionResize, positionResizes, resizeLine, resizePositions } from "./positions.js";
 import { openSource } from "./sources.js";
 import { parseNetworkSpec } from "./spec.js";
-import type { StoredDType, TensorEntry, TensorFile } from "./stored.js";
 
 /** A parameter of ours: float32, row-major. */
 export interface WeightTensor {

@@ -1,6 +1,6 @@
 /** What travels with weights: preprocessing, class names, licence, source, accuracies; and how each ecosystem writes it. */
 import { readFile, stat } from "node:fs/promises";
-import { WeightsError } from "./error.js";
+import { WeightsError } from "../formats/error.js";
 import type { Hints } from "./layouts/index.js";
 import { timmArguments } from "./timm-arguments.js";
 

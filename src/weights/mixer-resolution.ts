@@ -1,6 +1,7 @@
 /** Brings an MLP-Mixer to images of K times its resolution: token mixing in blocks, one a sub-sequence of patches (papers.md 3.2). */
+
+import { WeightsError } from "../formats/error.js";
 import type { ModelConfig } from "../models/index.js";
-import { WeightsError } from "./error.js";
 import type { PatchGrid } from "./positions.js";
 
 type MixerModelConfig = Extract<ModelConfig, { readonly family: "mixer" }>;

@@ -1,7 +1,8 @@
 /** Stored numbers as float32, and the check that none is NaN or infinite. */
+
+import { WeightsError } from "../formats/error.js";
+import type { StoredDType, StoredTensor } from "../formats/stored.js";
 import { fromFloat16, toFloat16 } from "../graph/index.js";
-import { WeightsError } from "./error.js";
-import type { StoredDType, StoredTensor } from "./stored.js";
 
 /** The dtypes weights may have. */
 export const weightDTypes: readonly StoredDType[] = ["float32", "float64", "float16", "bfloat16"];

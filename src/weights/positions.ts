@@ -1,5 +1,5 @@
 /** Brings learned position embeddings to another grid, by each of the conventions in use (papers.md 1.8). */
-import { WeightsError } from "./error.js";
+import { WeightsError } from "../formats/error.js";
 
 /** A grid of patches. */
 export interface PatchGrid {

@@ -1,6 +1,7 @@
 /** The recommended AugReg checkpoints as data, and how the names of the 50,000 others are read (papers.md 1.10). */
+
+import { WeightsError } from "../formats/error.js";
 import { didYouMean } from "../text/nearest.js";
-import { WeightsError } from "./error.js";
 import type { WeightsMetadata } from "./metadata.js";
 
 /** A recommended checkpoint of "How to train your ViT" (Steiner et al., 2021). */

@@ -4,18 +4,19 @@
  *     await saveWeights("b16.safetensors", weights, "timm");   // or "huggingface", "fovea"
  *     await saveWeights("b16.npz", weights, "augreg");         // or "bit", "mixer"
  */
+
+import { WeightsError } from "../formats/error.js";
+import { writeNpz } from "../formats/npz.js";
+import { writeSafetensors } from "../formats/safetensors.js";
+import type { StoredTensor } from "../formats/stored.js";
 import type { ModelConfig } from "../models/index.js";
 import { sincos2d } from "../nn/index.js";
 import { parametersOf, patchGrid } from "./describe.js";
-import { WeightsError } from "./error.js";
 import { type LayoutName, layoutFor } from "./layouts/index.js";
 import { assign, toTheirs } from "./layouts/table.js";
 import type { Weights, WeightTensor } from "./load.js";
 import { writtenMetadata } from "./metadata.js";
-import { writeNpz } from "./npz.js";
 import { requireFinite, toFloat16Tensor } from "./numbers.js";
-import { writeSafetensors } from "./safetensors.js";
-import type { StoredTensor } from "./stored.js";
 
 const originalName = "Transformer/posembed_input/pos_embedding";
 

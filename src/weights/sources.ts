@@ -1,13 +1,13 @@
 /** Finds the weights a name stands for: a file, a folder, a backbone of the package, a model of the hub, a published AugReg checkpoint. */
 import { readdir, stat } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
+import { WeightsError } from "../formats/error.js";
+import type { TensorFile } from "../formats/stored.js";
 import { didYouMean } from "../text/nearest.js";
 import { embeddedFolder, embeddedPrefix } from "./embedded.js";
-import { WeightsError } from "./error.js";
 import { fetchAugReg, fetchHubModel, type HubOptions, parseHubName } from "./hub.js";
 import { type Description, describeFolder, isModelConfig, readJson } from "./metadata.js";
 import { findAugReg } from "./published-augreg.js";
-import type { TensorFile } from "./stored.js";
 import { openShards, openTensorFile } from "./tensor-files.js";
 
 /** Weights that are open, and what lies beside them. */

@@ -3,8 +3,8 @@
  * Every place that takes a network takes them.
  */
 import { existsSync } from "node:fs";
+import { WeightsError } from "../formats/error.js";
 import { didYouMean } from "../text/nearest.js";
-import { WeightsError } from "./error.js";
 
 /** How the value of an option is read; `read` gives undefined for one that is none. */
 export interface SpecOption<T> {

@@ -1,11 +1,11 @@
 /** Opens files of tensors by what they are, whatever they are called, and several safetensors files as one. */
 import { open } from "node:fs/promises";
 import { basename, join } from "node:path";
-import { inFile, WeightsError } from "./error.js";
+import { inFile, WeightsError } from "../formats/error.js";
+import { NpzFile } from "../formats/npz.js";
+import { SafetensorsFile } from "../formats/safetensors.js";
+import type { StoredTensor, TensorEntry, TensorFile } from "../formats/stored.js";
 import { readJson } from "./metadata.js";
-import { NpzFile } from "./npz.js";
-import { SafetensorsFile } from "./safetensors.js";
-import type { StoredTensor, TensorEntry, TensorFile } from "./stored.js";
 
 const magicBytes = 8;
 

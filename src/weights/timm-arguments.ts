@@ -1,5 +1,5 @@
 /** What timm's config.json states of a network beside its weights: the architecture and `model_args`, the arguments it was built with. */
-import { WeightsError } from "./error.js";
+import { WeightsError } from "../formats/error.js";
 import type { Hints } from "./layouts/index.js";
 
 type Json = Readonly<Record<string, unknown>>;

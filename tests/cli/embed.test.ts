@@ -3,8 +3,9 @@ import { mkdirSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { openSource } from "../../src/data/index.js";
+import { readSafetensors } from "../../src/formats/safetensors.js";
 import { openModel, representImages } from "../../src/train/index.js";
-import { defaultBackbone, readSafetensors } from "../../src/weights/index.js";
+import { defaultBackbone } from "../../src/weights/index.js";
 import { fovea } from "../support/command-line.js";
 import { imageFolder, temporaryFolder, trainTiny } from "../support/trained-run.js";
 

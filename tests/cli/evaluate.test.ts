@@ -2,7 +2,8 @@
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { decodeImage, openSource } from "../../src/data/index.js";
+import { openSource } from "../../src/data/index.js";
+import { decodeImage } from "../../src/images/index.js";
 import { classifyImages, openModel } from "../../src/train/index.js";
 import { fovea } from "../support/command-line.js";
 import { imageFolder, temporaryFolder, trainTiny } from "../support/trained-run.js";

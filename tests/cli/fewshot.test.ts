@@ -2,13 +2,14 @@
 import { cpSync, mkdirSync, rmSync, truncateSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { rawPixelFeatures } from "../../src/algebra/features.js";
 import { openSource } from "../../src/data/index.js";
 import { openModel, representImages } from "../../src/train/index.js";
-import { evaluators, fewShot, rawPixelFeatures } from "../../src/transfer/index.js";
+import { evaluators, fewShot } from "../../src/transfer/index.js";
 import { defaultBackbone, saveWeights } from "../../src/weights/index.js";
 import { fovea } from "../support/command-line.js";
+import { vit, weightsOf } from "../support/seeded-models.js";
 import { imageFolder, temporaryFolder, trainTiny } from "../support/trained-run.js";
-import { vit, weightsOf } from "../weights/models.js";
 
 const root = temporaryFolder("fewshot");
 const network = join(root, "run");

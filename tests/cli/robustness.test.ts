@@ -2,8 +2,9 @@
 import { readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { measureCorruptions, withOp } from "../../src/bench/robustness/index.js";
-import { corrupt, openSource, preprocessImage } from "../../src/data/index.js";
+import { measureCorruptions, withOp } from "../../src/benchmarks/robustness/index.js";
+import { openSource } from "../../src/data/index.js";
+import { corrupt, preprocessImage } from "../../src/images/index.js";
 import { classifyImages, openModel } from "../../src/train/index.js";
 import { fovea } from "../support/command-line.js";
 import { temporaryFolder, trainTiny } from "../support/trained-run.js";

@@ -2,8 +2,8 @@
 import { cpSync, mkdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { readSafetensors } from "../../src/formats/safetensors.js";
 import { evaluationPreprocessing, openModel, resolveRecipe } from "../../src/train/index.js";
-import { readSafetensors } from "../../src/weights/index.js";
 import { fovea } from "../support/command-line.js";
 import { imageFolder, temporaryFolder, tinyRecipe, trainTiny } from "../support/trained-run.js";
 

@@ -4,8 +4,8 @@ import { describe, expect, test } from "vitest";
 import { commonArguments } from "../../src/cli/command.js";
 import * as definitions from "../../src/cli/definitions.js";
 import { sortWords, UsageError, wholeNumber, wholeNumbers } from "../../src/cli/words.js";
-import { recipeSchema } from "../../src/train/recipe.js";
-import { leafPaths } from "../../src/train/recipe-schema.js";
+import { recipeSchema } from "../../src/train/recipe/recipe.js";
+import { leafPaths } from "../../src/train/recipe/schema.js";
 
 const train = { ...definitions.train.arguments, ...commonArguments };
 const fewshot = { ...definitions.fewshot.arguments, ...commonArguments };

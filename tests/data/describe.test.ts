@@ -3,7 +3,7 @@ import { parquetWriteBuffer } from "hyparquet-writer";
 import { beforeAll, expect, test } from "vitest";
 import { describeSource, labelProblems, openSource } from "../../src/data/index.js";
 import { fovea } from "../support/command-line.js";
-import { detailedJpeg, flat, temporaryFolder, write } from "./support.js";
+import { detailedJpeg, flat, temporaryFolder, write } from "../support/pictures.js";
 
 const root = temporaryFolder();
 

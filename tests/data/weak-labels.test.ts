@@ -11,7 +11,7 @@ import {
   weakLabelLines,
   weakLabels,
 } from "../../src/data/index.js";
-import { flat, tar, temporaryFolder, write } from "./support.js";
+import { flat, tar, temporaryFolder, write } from "../support/pictures.js";
 
 const vocabulary = parseVocabulary(
   ["# animals", "cat: kitty, tabby cat", "dog", "hot dog", "berry", "fox: Füchse", "café"].join("\n"),

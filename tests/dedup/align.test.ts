@@ -1,7 +1,7 @@
 /** Laying thumbnails over each other: known crops, shifts and changes of contrast are found again, other pictures are not. */
 import { expect, test } from "vitest";
-import { createRandom } from "../../src/data/index.js";
 import { align, nearDuplicateScore, prepareThumbnail, scoreOf } from "../../src/dedup/index.js";
+import { createRandom } from "../../src/random/keyed.js";
 
 const side = 32;
 

@@ -4,8 +4,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import sharp from "sharp";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { createRandom, openSource } from "../../src/data/index.js";
+import { openSource } from "../../src/data/index.js";
 import { type DescribedSet, describeSet, duplicatesPage, findDuplicates, summarise } from "../../src/dedup/index.js";
+import { createRandom } from "../../src/random/keyed.js";
 import { fovea } from "../support/command-line.js";
 
 const [height, width] = [72, 96];

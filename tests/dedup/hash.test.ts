@@ -1,8 +1,7 @@
 /** The hash, its turns, and Hamming joins against comparing every two. */
 import { describe, expect, test } from "vitest";
-import { createRandom } from "../../src/data/index.js";
-import { partThresholds } from "../../src/dedup/hamming.js";
-import { countBits, frequencies, lowFrequencies } from "../../src/dedup/hash.js";
+import { countBits, frequencies, lowFrequencies } from "../../src/dedup/describe/hash.js";
+import { turnedPlaces } from "../../src/dedup/describe/turns.js";
 import {
   hammingDistance,
   hammingJoin,
@@ -12,7 +11,8 @@ import {
   turnedHash,
   turns,
 } from "../../src/dedup/index.js";
-import { turnedPlaces } from "../../src/dedup/turns.js";
+import { partThresholds } from "../../src/dedup/search/hamming.js";
+import { createRandom } from "../../src/random/keyed.js";
 
 const side = 32;
 

@@ -3,9 +3,9 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { createRandom } from "../../src/data/index.js";
-import { boundingRows, planBound, principalDirections, rowsToPlanBy } from "../../src/dedup/bounds.js";
 import { nearestRows, nearPairs, rowsInFile, rowsInMemory } from "../../src/dedup/index.js";
+import { boundingRows, planBound, principalDirections, rowsToPlanBy } from "../../src/dedup/search/bounds.js";
+import { createRandom } from "../../src/random/keyed.js";
 
 /** Rows near a few centres, of different lengths; row 7 is zeros. */
 function clustered(rows: number, columns: number, seed: number): Float32Array {

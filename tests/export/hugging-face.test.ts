@@ -12,9 +12,11 @@ import {
 } from "@huggingface/transformers";
 import sharp from "sharp";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { openSource, preprocessImage } from "../../src/data/index.js";
+import { openSource } from "../../src/data/index.js";
 import { ExportError, pixelPreparation, writeHuggingFaceFolder } from "../../src/export/index.js";
-import { loadWeights, readSafetensors, type Weights } from "../../src/weights/index.js";
+import { readSafetensors } from "../../src/formats/safetensors.js";
+import { preprocessImage } from "../../src/images/index.js";
+import { loadWeights, type Weights } from "../../src/weights/index.js";
 import {
   drawnPixels,
   drawnWeights,

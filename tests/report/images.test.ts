@@ -1,7 +1,8 @@
 import fc from "fast-check";
 import sharp from "sharp";
 import { describe, expect, it } from "vitest";
-import { encodedUri, encodePng, floatUri, pixelUri } from "../../src/report/index.js";
+import { encodePng } from "../../src/formats/png.js";
+import { encodedUri, floatUri, pixelUri } from "../../src/report/index.js";
 
 const bytesOf = (uri: string) => Buffer.from(uri.slice(uri.indexOf(",") + 1), "base64");
 

@@ -8,9 +8,9 @@ import { constant, divide, input, multiply, reduceMean, reduceSum, reshape, writ
 import { compileOnnx, inspectOnnx, OnnxFileError, readOnnxFile } from "../../src/runtime/index.js";
 import { backboneFeatures, openBackbone } from "../../src/transfer/index.js";
 import { fovea } from "../support/command-line.js";
+import * as models from "../support/seeded-models.js";
 import { imageFolder } from "../support/trained-run.js";
 import { uniform } from "../support/vit-cases.js";
-import * as models from "../weights/models.js";
 
 let folder: string;
 let photos: string;

@@ -6,7 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { expect, test } from "vitest";
-import { builtModule } from "../../src/text/built.js";
+import { builtModule } from "../../src/files/built-module.js";
 
 const script = (runtime: string, graph: string) => `
   const { compile } = await import(${JSON.stringify(runtime)});

@@ -1,8 +1,10 @@
 /**
  * The table of objectives: the settings each is tested with, and what it computes, in float64 and as plain loops, from the
- * values of parameters and the inputs of a step. tests/train/objectives.test.ts runs over it.
+ * values of parameters and the inputs of a step. tests/train/objectives/objectives.test.ts runs over it.
  */
-import { type Batch, createRandom, type ImageSource, rawImage } from "../../src/data/index.js";
+import type { Batch, ImageSource } from "../../src/data/index.js";
+import { rawImage } from "../../src/images/index.js";
+import { createRandom } from "../../src/random/keyed.js";
 import type { Batches, RecipeInput } from "../../src/train/index.js";
 import { distantPermutations } from "../../src/train/objectives/permutations.js";
 import { plainViT } from "./plain-vit.js";

@@ -2,9 +2,9 @@
 import { rmSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { createRandom } from "../../src/data/index.js";
 import { grad } from "../../src/graph/index.js";
 import { Scope } from "../../src/nn/index.js";
+import { createRandom } from "../../src/random/keyed.js";
 import { compile, type Device, evaluate, type Feeds } from "../../src/runtime/index.js";
 import { prepareTraining, type RecipeInput, resolveRecipe, train } from "../../src/train/index.js";
 import { courseOf, stoppedAt } from "./course.js";

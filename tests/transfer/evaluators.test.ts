@@ -3,26 +3,20 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
+import type { Features } from "../../src/algebra/features.js";
+import { multiply, rowProducts, solvePositiveDefinite, transpose } from "../../src/algebra/matrix.js";
+import { gram, product, productOfColumns, productTransposed, solveManySides } from "../../src/algebra/products.js";
+import { numpyGenerator } from "../../src/random/numpy-generator.js";
 import { compileOnnx, inspectOnnx } from "../../src/runtime/index.js";
 import { leaveOneOut, strengths } from "../../src/transfer/evaluators/leave-one-out-ridge.js";
-import { multiply, rowProducts, solvePositiveDefinite, transpose } from "../../src/transfer/fewshot/matrix.js";
-import {
-  gram,
-  product,
-  productOfColumns,
-  productTransposed,
-  solveManySides,
-} from "../../src/transfer/fewshot/products.js";
 import {
   accuracyOf,
   classifierOnnx,
   type Evaluator,
   evaluatorNamed,
   evaluators,
-  type Features,
   headScores,
   loadHead,
-  numpyGenerator,
   openBackbone,
   type Setting,
   saveHead,

@@ -1,19 +1,17 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import type { Features } from "../../src/algebra/features.js";
+import { studentQuantile, summarise, wilsonInterval } from "../../src/algebra/statistics.js";
+import { numpyGenerator } from "../../src/random/numpy-generator.js";
 import { supportOrder } from "../../src/transfer/fewshot/evaluate.js";
 import {
   accuracyOf,
   evaluatorNamed,
   evaluators,
-  type Features,
   fewShot,
-  numpyGenerator,
   ridgeClassifier,
   ridgeClassifiers,
   selectRows,
-  studentQuantile,
-  summarise,
-  wilsonInterval,
 } from "../../src/transfer/index.js";
 
 /** Overlapping class patterns that a numpy script can write down too. */

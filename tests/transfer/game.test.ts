@@ -1,6 +1,8 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { type Features, joinFeatures, numpyGenerator, playGame, rawPixelFeatures } from "../../src/transfer/index.js";
+import { type Features, joinFeatures, rawPixelFeatures } from "../../src/algebra/features.js";
+import { numpyGenerator } from "../../src/random/numpy-generator.js";
+import { playGame } from "../../src/transfer/index.js";
 
 /** Clusters around one corner a class, `spread` wide. */
 function clusters(labels: number[], columns: number, spread: number, seed: number): Features {

@@ -1,7 +1,7 @@
 /** Intervals of accuracies over draws of the examples and test images, against the analysis of variance and by simulation. */
 import { describe, expect, it } from "vitest";
-import { createRandom } from "../../src/data/index.js";
-import { studentQuantile, summarise, summariseAccuracies, wilsonInterval } from "../../src/transfer/index.js";
+import { studentQuantile, summarise, summariseAccuracies, wilsonInterval } from "../../src/algebra/statistics.js";
+import { createRandom } from "../../src/random/keyed.js";
 
 describe("intervals of accuracies", () => {
   it("have the variance of the two-way analysis of variance", () => {

@@ -1,8 +1,10 @@
 /** Evaluators against the code they are published with: logistic regression by L-BFGS (PyTorch, DINOv2), k nearest neighbours (DINO). */
 import { expect, test } from "vitest";
+import type { Features } from "../../src/algebra/features.js";
+import { numpyGenerator } from "../../src/random/numpy-generator.js";
 import { minimise } from "../../src/transfer/evaluators/lbfgs.js";
 import { heldOutParts, inverseStrengths } from "../../src/transfer/evaluators/logistic.js";
-import { accuracyOf, evaluatorNamed, type Features, numpyGenerator } from "../../src/transfer/index.js";
+import { accuracyOf, evaluatorNamed } from "../../src/transfer/index.js";
 
 const classes = 3;
 const width = 12;

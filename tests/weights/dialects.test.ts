@@ -3,19 +3,13 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { writeNpz } from "../../src/formats/npz.js";
+import { readSafetensors, writeSafetensors } from "../../src/formats/safetensors.js";
+import type { StoredTensor } from "../../src/formats/stored.js";
 import type { ModelConfig } from "../../src/models/index.js";
-import {
-  loadWeights,
-  readSafetensors,
-  type StoredTensor,
-  saveWeights,
-  type Weights,
-  withClassTokenOrder,
-  writeNpz,
-  writeSafetensors,
-} from "../../src/weights/index.js";
+import { loadWeights, saveWeights, type Weights, withClassTokenOrder } from "../../src/weights/index.js";
+import * as models from "../support/seeded-models.js";
 import { relativeError } from "../support/vit-cases.js";
-import * as models from "./models.js";
 import * as tables from "./tables.js";
 
 let folder: string;

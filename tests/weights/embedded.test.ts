@@ -6,15 +6,10 @@ import { InferenceSession as NodeSession, Tensor as NodeTensor } from "onnxrunti
 import { env, InferenceSession as WebSession, Tensor as WebTensor } from "onnxruntime-web";
 import { beforeAll, describe, expect, test } from "vitest";
 import { createLoader, openSource, stratifiedSample } from "../../src/data/index.js";
+import { readSafetensors } from "../../src/formats/safetensors.js";
 import { elementCount } from "../../src/graph/index.js";
 import { type Backbone, openBackbone } from "../../src/transfer/index.js";
-import {
-  defaultBackbone,
-  embeddedBackbones,
-  embeddedFolder,
-  loadWeights,
-  readSafetensors,
-} from "../../src/weights/index.js";
+import { defaultBackbone, embeddedBackbones, embeddedFolder, loadWeights } from "../../src/weights/index.js";
 import { fovea } from "../support/command-line.js";
 
 /** Most bytes of the weights as float32. */

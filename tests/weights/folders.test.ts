@@ -3,9 +3,11 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { describePreprocessing, preprocessImage, preprocessing, rawImage } from "../../src/data/index.js";
-import { loadWeights, writeNpz, writeSafetensors } from "../../src/weights/index.js";
-import * as models from "./models.js";
+import { writeNpz } from "../../src/formats/npz.js";
+import { writeSafetensors } from "../../src/formats/safetensors.js";
+import { describePreprocessing, preprocessImage, preprocessing, rawImage } from "../../src/images/index.js";
+import { loadWeights } from "../../src/weights/index.js";
+import * as models from "../support/seeded-models.js";
 import * as tables from "./tables.js";
 
 let folder: string;

@@ -6,19 +6,19 @@ import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { cacheFolder } from "../../src/files/cache.js";
+import { encodeNpz } from "../../src/formats/npz.js";
+import { encodeSafetensors } from "../../src/formats/safetensors.js";
 import { readNetwork } from "../../src/train/index.js";
 import {
   augRegFile,
-  cacheFolder,
-  encodeNpz,
-  encodeSafetensors,
   findAugReg,
   loadWeights,
   parseAugRegName,
   parseHubName,
   publishedAugReg,
 } from "../../src/weights/index.js";
-import * as models from "./models.js";
+import * as models from "../support/seeded-models.js";
 import * as tables from "./tables.js";
 
 const joined = (parts: Uint8Array[]) => Buffer.concat(parts);

@@ -3,6 +3,8 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { readNpz, writeNpz } from "../../src/formats/npz.js";
+import { readSafetensors, writeSafetensors } from "../../src/formats/safetensors.js";
 import type { ModelConfig } from "../../src/models/index.js";
 import { mixerConfig, resnetConfig, resnetStem, vitConfig } from "../../src/models/index.js";
 import {
@@ -10,18 +12,14 @@ import {
   layoutShapes,
   layouts,
   loadWeights,
-  readNpz,
-  readSafetensors,
   saveWeights,
   type Weights,
-  writeNpz,
-  writeSafetensors,
 } from "../../src/weights/index.js";
 import { plainHybrid } from "../support/plain-hybrid.js";
 import { plainMixer } from "../support/plain-mixer.js";
 import { plainResNet } from "../support/plain-resnet.js";
+import * as models from "../support/seeded-models.js";
 import { relativeError, uniform } from "../support/vit-cases.js";
-import * as models from "./models.js";
 import * as tables from "./tables.js";
 
 let folder: string;

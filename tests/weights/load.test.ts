@@ -3,20 +3,14 @@ import { mkdtempSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { WeightsError } from "../../src/formats/error.js";
+import { writeNpz } from "../../src/formats/npz.js";
+import { writeSafetensors } from "../../src/formats/safetensors.js";
+import type { StoredTensor } from "../../src/formats/stored.js";
 import { fromFloat16, toFloat16 } from "../../src/graph/index.js";
 import type { ModelConfig } from "../../src/models/index.js";
-import {
-  inspectWeights,
-  loadWeights,
-  resizePositions,
-  type StoredTensor,
-  saveWeights,
-  WeightsError,
-  withClasses,
-  writeNpz,
-  writeSafetensors,
-} from "../../src/weights/index.js";
-import * as models from "./models.js";
+import { inspectWeights, loadWeights, resizePositions, saveWeights, withClasses } from "../../src/weights/index.js";
+import * as models from "../support/seeded-models.js";
 import * as tables from "./tables.js";
 
 let folder: string;

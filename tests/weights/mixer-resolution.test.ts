@@ -6,8 +6,8 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { loadWeights, saveWeights, type Weights } from "../../src/weights/index.js";
 import { plainMixer } from "../support/plain-mixer.js";
 import { geluTanh } from "../support/reference-network.js";
+import * as models from "../support/seeded-models.js";
 import { relativeError, uniform } from "../support/vit-cases.js";
-import * as models from "./models.js";
 
 let folder: string;
 beforeAll(() => {

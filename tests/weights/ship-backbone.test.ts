@@ -5,13 +5,13 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import type { RobustnessFigures } from "../../scripts/backbone-card.js";
 import { shipBackbone } from "../../scripts/ship-backbone.js";
 import { withStandardisedKernels } from "../../scripts/standardised-kernels.js";
-import type { BackboneRow, BackbonesBench } from "../../src/bench/index.js";
+import type { BackboneRow, BackbonesBench } from "../../src/benchmarks/index.js";
 import { fromFloat16, toFloat16 } from "../../src/graph/index.js";
 import { readNetwork } from "../../src/train/index.js";
 import { openBackbone } from "../../src/transfer/index.js";
 import { loadWeights } from "../../src/weights/index.js";
+import * as models from "../support/seeded-models.js";
 import { temporaryFolder, trainTiny } from "../support/trained-run.js";
-import * as models from "./models.js";
 
 const root = temporaryFolder("ship");
 const run = join(root, "run");

@@ -3,14 +3,16 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "nod
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { writeSafetensors } from "../../src/formats/safetensors.js";
+import type { StoredTensor } from "../../src/formats/stored.js";
 import { input } from "../../src/graph/index.js";
 import { model } from "../../src/models/index.js";
 import { Scope } from "../../src/nn/index.js";
 import { evaluate } from "../../src/runtime/index.js";
 import { readNetwork } from "../../src/train/index.js";
-import { openTeacher } from "../../src/train/teachers.js";
+import { openTeacher } from "../../src/train/teachers/teacher.js";
 import { openBackbone } from "../../src/transfer/index.js";
-import { inspectWeights, loadWeights, type StoredTensor, writeSafetensors } from "../../src/weights/index.js";
+import { inspectWeights, loadWeights } from "../../src/weights/index.js";
 import { fovea } from "../support/command-line.js";
 import { imageFolder } from "../support/trained-run.js";
 

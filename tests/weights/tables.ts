@@ -3,7 +3,8 @@
  * src/: for each tensor of theirs its shape, and for each of its numbers the one of ours that it is.
  */
 
-import type { StoredTensor, Weights } from "../../src/weights/index.js";
+import type { StoredTensor } from "../../src/formats/stored.js";
+import type { Weights } from "../../src/weights/index.js";
 import { indexAt, offset } from "../support/arrays.js";
 
 /** One number of ours. */
@@ -32,7 +33,7 @@ const torchDense = (name: string, ours: string, from: number, to: number) => ({
   [`${name}.bias`]: direct(`${ours}/bias`, [to]),
 });
 
-// the tiny Vision Transformer of models.ts
+// the tiny Vision Transformer of seeded-models.ts
 const d = 8;
 const h = 2;
 const dh = 4;
@@ -288,7 +289,7 @@ export function timmHybridTable(stages: boolean): Table {
   return table;
 }
 
-// the tiny MLP-Mixer of models.ts: 4 patches, hidden widths 6 and 10
+// the tiny MLP-Mixer of seeded-models.ts: 4 patches, hidden widths 6 and 10
 const mixing = [
   ["token_mixing", 4, 6],
   ["channel_mixing", d, 10],

@@ -1,5 +1,5 @@
 /** `fovea bench backbones`: few-shot accuracy, size and speed of several backbones on the sets of a folder. */
-import { type BackbonesBench, benchBackbones as measure } from "../../bench/index.js";
+import { type BackbonesBench, benchBackbones as measure } from "../../benchmarks/index.js";
 import { writeFileAtomically } from "../../files/atomic.js";
 import { threadsInWords } from "../../text/format.js";
 import { markdownTable } from "../../text/markdown-table.js";

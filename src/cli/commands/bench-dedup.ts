@@ -2,17 +2,14 @@
 import { writeFile } from "node:fs/promises";
 import {
   benchEdited,
-  benchEmbeddings,
-  benchHamming,
   benchJudged,
   benchLadder,
   type EditedBench,
-  type EmbeddingSpeed,
-  type HammingSpeed,
   type JudgedBench,
   type LadderBench,
   precisionRecallChart,
-} from "../../bench/dedup/index.js";
+} from "../../benchmarks/duplicates/index.js";
+import { benchEmbeddings, benchHamming, type EmbeddingSpeed, type HammingSpeed } from "../../speed/index.js";
 import { append } from "../../text/arrays.js";
 import { formatBytes, formatDuration } from "../../text/format.js";
 import { defineCommand } from "../command.js";

@@ -1,5 +1,5 @@
 /** `fovea bench distributed`: training divided over ranks beside training in one process. */
-import { type DistributedBench, benchDistributed as measure } from "../../bench/index.js";
+import { type DistributedBench, benchDistributed as measure } from "../../speed/index.js";
 import { defineCommand } from "../command.js";
 import { benchDistributed } from "../definitions.js";
 import { UsageError, wholeNumber } from "../words.js";

@@ -1,6 +1,7 @@
 /** `fovea bench engine`: the training step beside the machine's matrix multiplication. */
-import { benchMemory, type EngineBench, type MemoryBench, benchEngine as measure } from "../../bench/index.js";
+
 import { parseModelName } from "../../models/index.js";
+import { benchMemory, type EngineBench, type MemoryBench, benchEngine as measure } from "../../speed/index.js";
 import { formatBytes, threadsInWords } from "../../text/format.js";
 import { fastestMicrobatches } from "../../train/index.js";
 import { defineCommand } from "../command.js";

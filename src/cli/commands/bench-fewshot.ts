@@ -1,5 +1,5 @@
 /** `fovea bench fewshot`: the fit of the closed-form ridge to a large support set. */
-import { benchFewShot as measure } from "../../bench/index.js";
+import { benchFewShot as measure } from "../../speed/index.js";
 import { defineCommand } from "../command.js";
 import { benchFewshot } from "../definitions.js";
 import { wholeNumber } from "../words.js";

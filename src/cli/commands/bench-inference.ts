@@ -1,6 +1,7 @@
 /** `fovea bench inference`: our exports beside the graph that converters usually write. */
-import { type InferenceBench, integerRate, benchInference as measure } from "../../bench/index.js";
+
 import { parseModelName } from "../../models/index.js";
+import { type InferenceBench, integerRate, benchInference as measure } from "../../speed/index.js";
 import { formatCount, threadsInWords } from "../../text/format.js";
 import { defineCommand } from "../command.js";
 import { benchInference } from "../definitions.js";

@@ -1,6 +1,6 @@
 /** `fovea data fractals`: searches for the categories of `generated:fractals` and writes them to a file. */
-import { categoryName, findCategory, mostFillRate, type NamedSystem, writeCategories } from "../../data/index.js";
-import { startProgress } from "../../train/index.js";
+import { categoryName, findCategory, mostFillRate, type NamedSystem, writeCategories } from "../../images/index.js";
+import { startProgress } from "../../text/progress.js";
 import { defineCommand } from "../command.js";
 import { dataFractals } from "../definitions.js";
 import { UsageError, wholeNumber } from "../words.js";

@@ -19,7 +19,8 @@ import {
 } from "../../dedup/index.js";
 import { makeFolder } from "../../files/folder.js";
 import { largest } from "../../text/arrays.js";
-import { formatDuration, startProgress } from "../../train/index.js";
+import { formatDuration } from "../../text/format.js";
+import { startProgress } from "../../text/progress.js";
 import { backboneFeatures } from "../../transfer/index.js";
 import { defineCommand } from "../command.js";
 import { dedup } from "../definitions.js";

@@ -1,8 +1,9 @@
 /** `fovea evaluate`: the accuracy of a classifier on labelled images. */
 
 import { dirname } from "node:path";
+import { writeFileAtomically } from "../../files/atomic.js";
 import { makeFolder } from "../../files/folder.js";
-import { formatDuration } from "../../train/index.js";
+import { formatDuration } from "../../text/format.js";
 import {
   type Accuracy,
   confusedPairs,
@@ -13,7 +14,6 @@ import {
   measureAccuracy,
   type Share,
 } from "../../transfer/index.js";
-import { writeFileAtomically } from "../../weights/index.js";
 import { type CommandResult, defineCommand } from "../command.js";
 import { evaluate } from "../definitions.js";
 import { UsageError } from "../words.js";

@@ -1,14 +1,9 @@
 /** `fovea fewshot`: how well a trained network tells new classes apart from few examples of each, beside raw pixels. */
-import {
-  describePreprocessing,
-  type ImageSource,
-  idsOf,
-  preprocessing,
-  readIds,
-  subsetOfClasses,
-} from "../../data/index.js";
+
+import { type ImageSource, idsOf, readIds, subsetOfClasses } from "../../data/index.js";
+import { describePreprocessing, preprocessing } from "../../images/index.js";
 import { largest } from "../../text/arrays.js";
-import { formatDuration } from "../../train/index.js";
+import { formatDuration } from "../../text/format.js";
 import {
   type Backbone,
   drawnExamples,

@@ -4,8 +4,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { didYouMean } from "../../text/nearest.js";
 import { parseBytes } from "../../text/parse-bytes.js";
-import { applyOverrides, hasRun, launchOf, type Recipe, requireNoRun, resolveRecipe } from "../../train/index.js";
 import {
+  applyOverrides,
   bitTasks,
   checkTask,
   divideSource,
@@ -14,10 +14,15 @@ import {
   fineTuningPlan,
   fineTuningRecipe,
   fineTuningRules,
+  hasRun,
+  launchOf,
+  type Recipe,
   readTrainable,
+  requireNoRun,
+  resolveRecipe,
   usualMemory,
   usualRule,
-} from "../../transfer/index.js";
+} from "../../train/index.js";
 import { defineCommand } from "../command.js";
 import { finetune } from "../definitions.js";
 import { UsageError, wholeNumber } from "../words.js";

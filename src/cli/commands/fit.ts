@@ -1,9 +1,9 @@
 /** `fovea fit`: a classifier of one's own classes from a folder of images, with the accuracy to expect of it. */
 import { basename, join } from "node:path";
 import { type ImageSource, openSource, parseSpec, select, subsetOfClasses } from "../../data/index.js";
-import { splitSpecs } from "../../data/sources/compose.js";
-import { plural } from "../../text/format.js";
-import { formatDuration, startProgress } from "../../train/index.js";
+import { splitSpecs } from "../../data/views/selection.js";
+import { formatDuration, plural } from "../../text/format.js";
+import { startProgress } from "../../text/progress.js";
 import {
   type BackboneFeatures,
   backboneFeatures,

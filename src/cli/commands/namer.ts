@@ -1,9 +1,9 @@
 /** What names classes of images on the command line: a network of ours with its head, or a classifier that was fitted or exported. */
 import type { ImageSource } from "../../data/index.js";
+import type { LossName } from "../../nn/index.js";
 import {
   classifyImages,
   imageRows,
-  type LossName,
   type Representations,
   type RepresentOptions,
   requireFiniteRows,

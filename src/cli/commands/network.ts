@@ -3,13 +3,13 @@ import { existsSync } from "node:fs";
 import type { ImageSource } from "../../data/index.js";
 import { parseDevice } from "../../runtime/index.js";
 import { plural } from "../../text/format.js";
+import { startProgress } from "../../text/progress.js";
 import {
   asWeights,
   isRunPath,
   type OpenedModel,
   openModel,
   readNetwork,
-  startProgress,
   type TestViews,
   type TrainedNetwork,
 } from "../../train/index.js";

@@ -6,8 +6,8 @@ import {
   type PatchGridOptions,
   patchGridChart,
   patchGridImages,
-} from "../../bench/robustness/index.js";
-import { formatDuration } from "../../train/index.js";
+} from "../../benchmarks/robustness/index.js";
+import { formatDuration } from "../../text/format.js";
 import { type Backbone, evaluatorNamed } from "../../transfer/index.js";
 import type { CommandResult } from "../command.js";
 import { UsageError, wholeNumber } from "../words.js";

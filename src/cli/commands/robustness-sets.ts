@@ -5,8 +5,8 @@ import {
   openImagenetSet,
   publishedAccuracies,
   setOrigins,
-} from "../../bench/robustness/index.js";
-import { formatDuration } from "../../train/index.js";
+} from "../../benchmarks/robustness/index.js";
+import { formatDuration } from "../../text/format.js";
 import type { CommandResult } from "../command.js";
 import { UsageError } from "../words.js";
 import { columnsText, percent } from "./columns.js";

@@ -1,16 +1,21 @@
 /** `fovea robustness`: accuracy of a network when its images are corrupted; or on other sets, or on and off the grid of patches. */
-import { type CorruptionReport, fittedJudge, type Judge, measureCorruptions } from "../../bench/robustness/index.js";
+import {
+  type CorruptionReport,
+  fittedJudge,
+  type Judge,
+  measureCorruptions,
+} from "../../benchmarks/robustness/index.js";
+import type { ImageSource } from "../../data/index.js";
 import {
   type CorruptionName,
   corruptionNames,
-  type ImageSource,
   type Severity,
   type SeverityTable,
   severities,
   severityTables,
-} from "../../data/index.js";
+} from "../../images/index.js";
+import { formatDuration } from "../../text/format.js";
 import { didYouMean } from "../../text/nearest.js";
-import { formatDuration } from "../../train/index.js";
 import { evaluatorNamed, isClassifierPath } from "../../transfer/index.js";
 import { type CommandResult, defineCommand } from "../command.js";
 import { robustness } from "../definitions.js";

@@ -1,6 +1,7 @@
 /** Standard input as images: the bytes of one, or paths, one a line. */
 import type { Readable } from "node:stream";
-import { imageHeader, type NamedImage } from "../../data/index.js";
+import type { NamedImage } from "../../data/index.js";
+import { imageHeader } from "../../images/index.js";
 
 /** More than any photograph takes; what comes after is not read. */
 const maxBytes = 256 * 2 ** 20;

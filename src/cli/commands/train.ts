@@ -1,6 +1,6 @@
 /** `fovea train`: trains by a recipe, or says what it would cost. */
 
-import { formatBytes, plural } from "../../text/format.js";
+import { formatBytes, formatDuration, plural } from "../../text/format.js";
 import { parseBytes } from "../../text/parse-bytes.js";
 import {
   agree,
@@ -9,7 +9,6 @@ import {
   describeSettings,
   dryRun,
   fitMemory,
-  formatDuration,
   hasRun,
   launchOf,
   loadRecipe,

@@ -16,7 +16,7 @@ import {
   suiteNames,
   sweepNames,
   tableText,
-} from "../../bench/index.js";
+} from "../../benchmarks/vtab/index.js";
 import { writeFileAtomically } from "../../files/atomic.js";
 import { largest, smallest } from "../../text/arrays.js";
 import { formatDuration } from "../../text/format.js";

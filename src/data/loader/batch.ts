@@ -1,7 +1,8 @@
 /** Makes batches: reads, decodes and preprocesses the examples of one batch and writes them into flat arrays. */
-import { type AnyImage, ExampleError, type PixelImage } from "../image.js";
-import type { DataRecord } from "../preprocessing/op.js";
-import { scalesProblem } from "../preprocessing/ops.js";
+
+import type { DataRecord } from "../../images/augment/op.js";
+import { type AnyImage, ExampleError, type PixelImage } from "../../images/image.js";
+import { scalesProblem } from "../../images/preprocessing/ops.js";
 import {
   applyPreprocessing,
   describePreprocessing,
@@ -9,10 +10,10 @@ import {
   type Preprocessing,
   type SplitPreprocessing,
   splitPreprocessing,
-} from "../preprocessing/pipeline.js";
-import { createRandom } from "../random.js";
-import { startsOf } from "../sources/class-labels.js";
-import type { Example, ImageSource } from "../sources/types.js";
+} from "../../images/preprocessing/pipeline.js";
+import { createRandom } from "../../random/keyed.js";
+import { startsOf } from "../source/class-labels.js";
+import type { Example, ImageSource } from "../source/types.js";
 import { type EpochOrder, epochOrder, ownSlots, type Plan } from "./plan.js";
 
 /** The arrays of a batch, as they travel between threads. */

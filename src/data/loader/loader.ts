@@ -3,10 +3,10 @@ import {
   describePreprocessing,
   preprocessing as makePreprocessing,
   type Preprocessing,
-} from "../preprocessing/pipeline.js";
-import { concat } from "../sources/combine.js";
-import { openSource } from "../sources/open.js";
-import type { ImageSource, MergeClasses } from "../sources/types.js";
+} from "../../images/preprocessing/pipeline.js";
+import { openSource } from "../open.js";
+import type { ImageSource, MergeClasses } from "../source/types.js";
+import { concat } from "../views/combine.js";
 import { type BadExample, type BatchArrays, createBatchMaker, type MadeBatch } from "./batch.js";
 import {
   advance,

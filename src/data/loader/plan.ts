@@ -1,6 +1,6 @@
 /** Which examples make up which batch: a pure function of the seed, the epoch and the batch's number, so that any batch can be made anywhere. */
-import { createRandom, permutation, type RandomKey } from "../random.js";
-import type { ShardOrder } from "../sources/types.js";
+import { createRandom, permutation, type RandomKey } from "../../random/keyed.js";
+import type { ShardOrder } from "../source/types.js";
 
 /** What decides the content of every batch. */
 export interface Plan {

@@ -1,5 +1,5 @@
 /** The messages between a loader and its worker threads. */
-import type { SourceRecipe } from "../sources/types.js";
+import type { SourceRecipe } from "../source/types.js";
 import type { BatchArrays, BatchMakerOptions, MadeBatch } from "./batch.js";
 import type { Plan } from "./plan.js";
 

@@ -1,8 +1,8 @@
 /** The loader's worker thread: opens the source from its recipe and makes the batches it is asked for. */
 import { parentPort, workerData } from "node:worker_threads";
-import { ExampleError } from "../image.js";
-import { preprocessing } from "../preprocessing/pipeline.js";
-import { openRecipe } from "../sources/open.js";
+import { ExampleError } from "../../images/image.js";
+import { preprocessing } from "../../images/preprocessing/pipeline.js";
+import { openRecipe } from "../open.js";
 import { createBatchMaker } from "./batch.js";
 import { type Request, type Response, transferables, type WorkerSetup } from "./protocol.js";
 

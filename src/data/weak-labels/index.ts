@@ -3,8 +3,8 @@
  * more noise added on purpose where its cost is to be studied. (JFT-300M has 1.26 labels an image, about a fifth of them wrong;
  * reference section 2.4.)
  */
-import { createRandom } from "../random.js";
-import { classesLine, labelLine } from "../sources/labels-file.js";
+import { createRandom } from "../../random/keyed.js";
+import { classesLine, labelLine } from "../views/labels-file.js";
 import type { ImageText } from "./texts.js";
 import { matchClasses, type Vocabulary } from "./vocabulary.js";
 
@@ -70,7 +70,7 @@ export function weakLabels(texts: readonly ImageText[], vocabulary: Vocabulary, 
   return { classNames, images, withoutText, unmatched, emptied, histogram };
 }
 
-/** The labels as a file that any spec takes after `?labels=` (sources/labels-file.ts). */
+/** The labels as a file that any spec takes after `?labels=` (views/labels-file.ts). */
 export function weakLabelLines({ classNames, images }: WeakLabels): string[] {
   const rows = images.map(({ id, labels }) =>
     labelLine(id, Object.fromEntries(labels.map((label) => [classNames[label]!, 1]))),

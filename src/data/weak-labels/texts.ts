@@ -2,11 +2,11 @@
 import { statSync } from "node:fs";
 import { open, readFile } from "node:fs/promises";
 import { join } from "node:path";
+import { readLines } from "../../files/lines.js";
+import { listFiles, requirePath } from "../../files/paths.js";
 import { append } from "../../text/arrays.js";
-import { imageName } from "../sources/layout.js";
-import { readLines } from "../sources/lines.js";
-import { listFiles, requirePath } from "../sources/paths.js";
-import { indexTar } from "../sources/tar.js";
+import { indexTar } from "../kinds/tar.js";
+import { imageName } from "../source/layout.js";
 
 /** An image by its id (as its source calls it) and what is written about it; no text where none was found. */
 export interface ImageText {

@@ -1,8 +1,9 @@
 // Encodes an ONNX graph as a model file (opset 21 and IR 10 unless told), weights inside the file or as external data.
 // Field numbers: onnx.proto3 of the ONNX project, https://github.com/onnx/onnx/blob/main/onnx/onnx.proto3
+
+import { ProtobufWriter } from "../../formats/protobuf-writer.js";
 import type { OnnxAttribute, TensorType } from "../tensor.js";
 import { freeSideNames, type Initializer, type NamedType, type OnnxGraph, type OnnxNode } from "./graph.js";
-import { ProtobufWriter } from "./protobuf.js";
 import { onnxTypeCodes } from "./types.js";
 
 export interface OnnxModel {

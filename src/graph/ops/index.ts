@@ -1,16 +1,58 @@
 // Every operation a model may use.
-export * from "./activation.js";
-export * from "./attention.js";
-export * from "./control.js";
-export * from "./convolution.js";
-export * from "./elementwise.js";
-export * from "./leaf.js";
-export * from "./matmul.js";
-export * from "./normalisation.js";
-export * from "./pooling.js";
-export * from "./random.js";
-export * from "./reduce.js";
-export * from "./resize.js";
-export * from "./scale.js";
-export * from "./select.js";
-export * from "./shape.js";
+export { type GeluForm, gelu, logSoftmax, softmax } from "./activation.js";
+export { scaledDotProductAttention } from "./attention.js";
+export { after } from "./control.js";
+export { type ConvolutionOptions, convolution2d, outputSides, resolveWindow, type Window } from "./convolution.js";
+export {
+  absolute,
+  add,
+  addAll,
+  and,
+  bitwiseXor,
+  cast,
+  divide,
+  equal,
+  erf,
+  exp,
+  greater,
+  less,
+  log,
+  maximum,
+  minimum,
+  multiply,
+  negate,
+  power,
+  reciprocal,
+  relu,
+  sigmoid,
+  softplus,
+  sqrt,
+  stopGradient,
+  subtract,
+  sumTo,
+  tanh,
+  where,
+} from "./elementwise.js";
+export { constant, input, inputName, scalar } from "./leaf.js";
+export { emitProduct, gemm, linear, matmul, type ProductOptions } from "./matmul.js";
+export { groupNorm, layerNorm, standardise, type WeightStandardisation, weightStandardise } from "./normalisation.js";
+export { averagePool2d, maxPool2d, type PoolOptions } from "./pooling.js";
+export { bernoulli, hash32, randomUniform, uniformAt } from "./random.js";
+export { reduceMax, reduceMean, reduceMin, reduceSum } from "./reduce.js";
+export { bilinearWeights, type ResizeConvention, resizeBilinear } from "./resize.js";
+export { scalarBeside, scale, unscale } from "./scale.js";
+export { oneHot } from "./select.js";
+export {
+  concat,
+  expand,
+  gatherRows,
+  interleaveZeros,
+  pad,
+  reshape,
+  reverse,
+  slice,
+  sliceAxis,
+  split,
+  transpose,
+  zerosOf,
+} from "./shape.js";

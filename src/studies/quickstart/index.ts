@@ -2,10 +2,11 @@
 // from five pictures of each, and write a report. Asked to, it trains a small network first and plays with that.
 
 import { join } from "node:path";
+import { writeFileAtomically } from "../../files/atomic.js";
 import { makeFolder } from "../../files/folder.js";
 import type { Override, TrainResult } from "../../train/index.js";
 import { openBackbone } from "../../transfer/index.js";
-import { defaultBackbone, writeFileAtomically } from "../../weights/index.js";
+import { defaultBackbone } from "../../weights/index.js";
 import { type PlayedSet, playSet } from "./play.js";
 import { quickstartReport } from "./report.js";
 import { gameSets } from "./sets.js";

@@ -2,11 +2,11 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { formatDuration } from "../../text/format.js";
 import {
   checkpointFolder,
   differencesFromRun,
   dryRun,
-  formatDuration,
   latestCheckpoint,
   loadRecipe,
   type MetricsRecord,

@@ -1,9 +1,9 @@
 /** Several processes that train one network: the ranks of a job and what they say to each other. */
 
-export * from "./buckets.js";
-export * from "./communicator.js";
-export * from "./cores.js";
+export { type Buckets, bucketGradients, defaultBucketBytes, isBucket } from "./buckets.js";
+export { agree, type Communicator, DistributedError, reportFailure, single } from "./communicator.js";
+export { fingerprint, threadsPerRank } from "./cores.js";
 export { type Launch, launchOf } from "./launcher.js";
 export { openCommunicator } from "./mpi.js";
-export * from "./share.js";
-export * from "./step.js";
+export { type SharedTensor, shareJson, shareState } from "./share.js";
+export { type StepsAsked, type StepsTaken, takeSteps } from "./step.js";

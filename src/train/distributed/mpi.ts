@@ -1,7 +1,7 @@
 // MPI as a communicator: a thread of its own makes every call, and this side sends it commands and the memory they work on.
 import { setTimeout as sleep } from "node:timers/promises";
 import { Worker } from "node:worker_threads";
-import { builtModule } from "../../text/built.js";
+import { builtModule } from "../../files/built-module.js";
 import { type Communicator, DistributedError, reportFailure, single } from "./communicator.js";
 import { type Launch, launchOf, libraryVariable, timeoutVariable, waitingLimit } from "./launcher.js";
 

@@ -1,7 +1,7 @@
 // Steps of a run: the program's where a rank is alone; among several, gradients and metrics of the ranks' parts added up between
 // the two halves of each.
 import type { Feeds, Program } from "../../runtime/index.js";
-import { scalarsOf } from "../stack-feeds.js";
+import { scalarsOf } from "../../runtime/stack-feeds.js";
 import { isBucket } from "./buckets.js";
 import type { Communicator } from "./communicator.js";
 

@@ -1,12 +1,14 @@
 // What objectives with one row of targets an image share: classification by softmax or sigmoid, of labels or of vectors of
 // labels.
-import type { Batch, Random } from "../../data/index.js";
+
+import { argmax } from "../../algebra/argmax.js";
+import type { Batch } from "../../data/index.js";
 import { input, reduceMean, type Tensor } from "../../graph/index.js";
 import { model as network, requireClassifier } from "../../models/index.js";
+import { type LossName, losses, type SmoothingKind, smoothTargets, targetsOf } from "../../nn/losses.js";
+import type { Random } from "../../random/keyed.js";
 import type { Feeds, Results } from "../../runtime/index.js";
-import { argmax } from "../argmax.js";
-import { type LossName, losses, type SmoothingKind, smoothTargets, targetsOf } from "../losses.js";
-import { drawMixup, mixImages } from "../mixup.js";
+import { drawMixup, mixImages } from "./mixup.js";
 import type { Objective, ObjectiveContext, ObjectiveEvaluation } from "./objective.js";
 
 export interface ClassificationSettings {

@@ -7,6 +7,7 @@
 // (`views(2, ...)` or `branches(...)`): `independent` asks the teacher about that view every time, `fixed` asks once an image and
 // remembers (a teacher computed in advance). There the teacher never sees a mixture; its answers are mixed as labels are.
 import { z } from "zod";
+import { argmax } from "../../algebra/argmax.js";
 import type { Batch } from "../../data/index.js";
 import {
   add,
@@ -25,11 +26,10 @@ import {
   type Tensor,
 } from "../../graph/index.js";
 import { model as network, requireClassifier } from "../../models/index.js";
-import { argmax } from "../argmax.js";
-import type { Teacher } from "../teachers.js";
+import { openTeachers, teacherSettings } from "../teachers/open.js";
+import type { Teacher } from "../teachers/teacher.js";
 import { classifierEvaluation, drawMix, rowOf } from "./classification.js";
 import type { Objective, ObjectiveContext, ObjectiveEvaluation, ObjectiveKind } from "./objective.js";
-import { openTeachers, teacherSettings } from "./teaching.js";
 
 const count = z.number().int().positive();
 

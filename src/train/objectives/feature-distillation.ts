@@ -7,7 +7,6 @@
 // Teachers see the student's very images, mixed ones too ("consistent" in distillation.ts). No label is looked at, and the
 // network has no head: what is learnt is its representation.
 import { z } from "zod";
-import type { Random } from "../../data/index.js";
 import {
   add,
   input,
@@ -20,10 +19,11 @@ import {
 } from "../../graph/index.js";
 import { model as network } from "../../models/index.js";
 import { dense, type Scope } from "../../nn/index.js";
+import type { Random } from "../../random/keyed.js";
+import { openTeachers, teacherSettings } from "../teachers/open.js";
 import { drawMix } from "./classification.js";
 import type { Objective, ObjectiveContext, ObjectiveKind } from "./objective.js";
 import { requireImages, requirePooled, withoutLabels } from "./pretext.js";
-import { openTeachers, teacherSettings } from "./teaching.js";
 
 export const featureDistillationSchema = z.strictObject({
   name: z.literal("featureDistillation"),

@@ -1,6 +1,6 @@
 // The objectives by name: the settings each takes in a recipe, and how it is opened for a run.
 import { z } from "zod";
-import { unknownName } from "../recipe-schema.js";
+import { unknownName } from "../recipe/schema.js";
 import { distillation, distillationSchema } from "./distillation.js";
 import { exemplar, exemplarSchema } from "./exemplar.js";
 import { featureDistillation, featureDistillationSchema } from "./feature-distillation.js";
@@ -17,7 +17,17 @@ import { softmax, softmaxSchema } from "./softmax.js";
 import { vat, vatSchema } from "./vat.js";
 
 export { byLabel, type ClassificationSettings, classification } from "./classification.js";
-export * from "./objective.js";
+export {
+  type Batches,
+  isObjectiveParameter,
+  type Objective,
+  type ObjectiveContext,
+  type ObjectiveEvaluation,
+  type ObjectiveKind,
+  returnedBatch,
+  type StepMetrics,
+  type StreamName,
+} from "./objective.js";
 
 const kinds = {
   softmax,

@@ -8,7 +8,6 @@
 //
 // Evaluation asks every image for as many permutations as a step does, spread over all and moved on from batch to batch.
 import { z } from "zod";
-import type { Random } from "../../data/index.js";
 import {
   constant,
   expand,
@@ -21,7 +20,8 @@ import {
   type Tensor,
 } from "../../graph/index.js";
 import type { Scope } from "../../nn/index.js";
-import { softmaxCrossEntropy } from "../losses.js";
+import { softmaxCrossEntropy } from "../../nn/losses.js";
+import type { Random } from "../../random/keyed.js";
 import type { Objective, ObjectiveContext, ObjectiveKind } from "./objective.js";
 import {
   chosenPatches,

@@ -11,7 +11,7 @@
 // weigh alike. Reference: B/16, 1M steps, batch 4096, Adam 2e-4, warmup 10k, cosine. Pool by `gap` for a representation that
 // is used without fine-tuning: nothing here trains a class token or attention pooling.
 import { z } from "zod";
-import { type Batch, createRandom, type Random } from "../../data/index.js";
+import type { Batch } from "../../data/index.js";
 import {
   add,
   input,
@@ -25,10 +25,11 @@ import {
   subtract,
   type Tensor,
 } from "../../graph/index.js";
+import type { ValueRange } from "../../images/preprocessing/value-range.js";
 import { type ViTConfig, vit } from "../../models/index.js";
 import { dense, type Scope, zeros } from "../../nn/index.js";
-import { softmaxCrossEntropy, targetsOf } from "../losses.js";
-import type { ValueRange } from "../value-range.js";
+import { softmaxCrossEntropy, targetsOf } from "../../nn/losses.js";
+import { createRandom, type Random } from "../../random/keyed.js";
 import type { Objective, ObjectiveContext, ObjectiveKind } from "./objective.js";
 import { requireImages, shareRight, withoutLabels } from "./pretext.js";
 

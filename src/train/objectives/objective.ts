@@ -1,13 +1,14 @@
 // What a run minimises: a training signal as one small unit, the same to the loop whether it comes from labels, from the
 // images themselves or from a teacher.
-import type { Batch, Random } from "../../data/index.js";
+import type { Batch } from "../../data/index.js";
 import type { NumericArray, Tensor } from "../../graph/index.js";
+import type { ValueRange } from "../../images/preprocessing/value-range.js";
 import type { ModelConfig } from "../../models/index.js";
 import type { Scope } from "../../nn/index.js";
+import type { Random } from "../../random/keyed.js";
 import type { Feeds, Results } from "../../runtime/index.js";
-import type { MixupSettings } from "../mixup.js";
-import type { Teacher, TeacherSettings } from "../teachers.js";
-import type { ValueRange } from "../value-range.js";
+import type { Teacher, TeacherSettings } from "../teachers/teacher.js";
+import type { MixupSettings } from "./mixup.js";
 
 /** The loaders of a run: `train`, and `unlabelled` where an objective reads images without labels beside it. */
 export type StreamName = "train" | "unlabelled";

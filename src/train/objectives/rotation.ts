@@ -13,7 +13,7 @@ import { z } from "zod";
 import { concat, constant, input, reduceMean, reshape, reverse, type Tensor, transpose } from "../../graph/index.js";
 import { model as network } from "../../models/index.js";
 import { dense, type Scope, zeros } from "../../nn/index.js";
-import { softmaxCrossEntropy, targetsOf } from "../losses.js";
+import { softmaxCrossEntropy, targetsOf } from "../../nn/losses.js";
 import type { Objective, ObjectiveContext, ObjectiveKind } from "./objective.js";
 import { requireImages, requirePooled, shareRight, withoutLabels } from "./pretext.js";
 

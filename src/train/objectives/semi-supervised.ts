@@ -3,8 +3,8 @@
 import { z } from "zod";
 import { input, reduceMean, type Tensor } from "../../graph/index.js";
 import { requireClassifier } from "../../models/index.js";
+import { softmaxCrossEntropy } from "../../nn/losses.js";
 import type { Feeds } from "../../runtime/index.js";
-import { softmaxCrossEntropy } from "../losses.js";
 import { targetInput } from "./classification.js";
 import type { Batches, ObjectiveContext, ObjectiveKind } from "./objective.js";
 import { requireImages, type Stack } from "./pretext.js";

@@ -2,7 +2,7 @@
 // smoothing e the label's target is 1 - e and every other class's e / (K - 1), as in big_vision; with `labelSmoothingOver: "all"` it is
 // 1 - e + e / K and e / K, as in PyTorch, timm and Keras.
 import { z } from "zod";
-import { smoothingKinds } from "../losses.js";
+import { smoothingKinds } from "../../nn/losses.js";
 import { classification } from "./classification.js";
 import type { ObjectiveKind } from "./objective.js";
 

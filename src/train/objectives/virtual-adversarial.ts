@@ -13,7 +13,6 @@
 // odd part of those at +0.1 and -0.1: at 1e-6 between -0.8 and 0.9 from image to image, at 1e-4 between 0 and 0.99, at 1e-3
 // from 0.92, at 0.01 from 0.9998, at 0.1 to 0.3 1.0000, at 3 from 0.998 (64 px) and 0.9998 (224 px).
 import { z } from "zod";
-import type { Random } from "../../data/index.js";
 import {
   absolute,
   add,
@@ -34,6 +33,7 @@ import {
   type Tensor,
 } from "../../graph/index.js";
 import { normal } from "../../nn/index.js";
+import type { Random } from "../../random/keyed.js";
 import type { ObjectiveContext } from "./objective.js";
 
 export const perturbationSettings = {

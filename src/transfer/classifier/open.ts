@@ -1,7 +1,7 @@
 /** Opens what names classes of images: the folder of a classifier, or an ONNX file with logits. */
 import { existsSync, statSync } from "node:fs";
 import { join } from "node:path";
-import { requirePath } from "../../data/sources/paths.js";
+import { requirePath } from "../../files/paths.js";
 import { type Device, OnnxFileError, readOnnxFile } from "../../runtime/index.js";
 import type { RowsOfImages } from "../../train/index.js";
 import { openBackbone } from "../backbone.js";

@@ -1,5 +1,5 @@
 /** What an evaluator is: a way to fit a classifier to frozen features, the same from the outside whatever it does inside. */
-import type { Features } from "../fewshot/features.js";
+import type { Features } from "../../algebra/features.js";
 import type { Head } from "../heads/head.js";
 
 /** Frozen features with the class of each row, 0 … classes - 1. */

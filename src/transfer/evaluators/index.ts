@@ -8,7 +8,16 @@ import { nearestNeighbours } from "./nearest-neighbours.js";
 import { prototypes } from "./prototypes.js";
 import { ridge } from "./ridge.js";
 
-export * from "./evaluator.js";
+export {
+  accuracyOf,
+  type Evaluator,
+  type FitContext,
+  type FittedHead,
+  highestScores,
+  type LabelledFeatures,
+  type Setting,
+} from "./evaluator.js";
+
 export { leaveOneOutRidge, linearProbe, logistic, nearestNeighbours, prototypes, ridge };
 
 /** All of them, the published few-shot evaluator first. */

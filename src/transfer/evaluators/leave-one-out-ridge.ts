@@ -6,10 +6,11 @@
  * eigen-decomposition gives H Y and the diagonal of H for every l2. The standardisation is that of all rows.
  */
 
-import { symmetricEigen } from "../fewshot/eigen.js";
-import { checkFeatures } from "../fewshot/features.js";
-import { type Matrix, transpose, zeros } from "../fewshot/matrix.js";
-import { gram, type ProductOptions, product } from "../fewshot/products.js";
+import { symmetricEigen } from "../../algebra/eigen.js";
+import { checkFeatures } from "../../algebra/features.js";
+import { type Matrix, transpose, zeros } from "../../algebra/matrix.js";
+import { gram, type ProductOptions, product } from "../../algebra/products.js";
+import { headScores } from "../heads/scores.js";
 import {
   type RidgeOptions,
   type RidgeSystem,
@@ -17,8 +18,7 @@ import {
   ridgePath,
   ridgeSystem,
   targetMatrix,
-} from "../fewshot/ridge.js";
-import { headScores } from "../heads/scores.js";
+} from "./closed-form-ridge.js";
 import { accuracyOf, type Evaluator } from "./evaluator.js";
 import { headOfRidge } from "./ridge.js";
 

@@ -3,15 +3,16 @@
  * staircase of x 0.1 at 30, 60 and 90 % of the steps (VTAB's protocol, reference sections 4.3 and 4.4). The training step is
  * an ONNX graph. Features are standardised by the training set, as the ridge's are.
  */
+
+import { checkFeatures, type Features } from "../../algebra/features.js";
 import { gatherRows, grad, input, linear, type NumericArray, reduceMean } from "../../graph/index.js";
+import { softmaxCrossEntropy, targetsOf } from "../../nn/index.js";
 import { applyOptimizer, createOptimizer, createSchedule } from "../../optim/index.js";
+import { numpyGenerator } from "../../random/numpy-generator.js";
 import { compile } from "../../runtime/index.js";
-import { softmaxCrossEntropy, targetsOf } from "../../train/index.js";
-import { checkFeatures, type Features } from "../fewshot/features.js";
-import { numpyGenerator } from "../fewshot/random.js";
-import { standardisation } from "../fewshot/ridge.js";
 import type { LinearHead } from "../heads/head.js";
 import { headScores } from "../heads/scores.js";
+import { standardisation } from "./closed-form-ridge.js";
 import type { Evaluator, FitContext } from "./evaluator.js";
 
 /** VTAB's batch (reference 4.3); a smaller training set is taken whole in every step. */

@@ -1,7 +1,8 @@
 /** The loss of a multinomial logistic regression on frozen features, and its gradient, in float64. */
+
+import { type Matrix, multiply, transpose } from "../../algebra/matrix.js";
 import { gemm, input } from "../../graph/index.js";
 import { compile } from "../../runtime/index.js";
-import { type Matrix, multiply, transpose } from "../fewshot/matrix.js";
 import type { Evaluated } from "./lbfgs.js";
 
 /** Multiplications of one product from which the runtime does it; a call takes some 0.2 ms. */

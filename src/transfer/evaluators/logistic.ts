@@ -7,12 +7,13 @@
  * Differences, for few-shot sets: the tenth is drawn class by class and has one example at least of a class that has two; where it has fewer
  * than 100 examples, other tenths are held out in turn until so many have been, or all; where no class has two, C is 1.
  */
+
+import { symmetricEigen } from "../../algebra/eigen.js";
+import { checkFeatures, type Features } from "../../algebra/features.js";
+import { type Matrix, multiply, transpose, zeros } from "../../algebra/matrix.js";
+import { gram, product } from "../../algebra/products.js";
+import { numpyGenerator } from "../../random/numpy-generator.js";
 import { largest } from "../../text/arrays.js";
-import { symmetricEigen } from "../fewshot/eigen.js";
-import { checkFeatures, type Features } from "../fewshot/features.js";
-import { type Matrix, multiply, transpose, zeros } from "../fewshot/matrix.js";
-import { gram, product } from "../fewshot/products.js";
-import { numpyGenerator } from "../fewshot/random.js";
 import type { LinearHead } from "../heads/head.js";
 import { headScores } from "../heads/scores.js";
 import { accuracyOf, type Evaluator, type FitContext, type LabelledFeatures } from "./evaluator.js";

@@ -3,7 +3,7 @@
  * Snell et al., arXiv:1703.05175, equation 1). -|x - c|^2 is linear in x but for |x|^2, which all classes share: kernel 2 c and
  * bias -|c|^2 (their equation 8).
  */
-import { checkFeatures } from "../fewshot/features.js";
+import { checkFeatures } from "../../algebra/features.js";
 import type { LinearHead } from "../heads/head.js";
 import { headScores } from "../heads/scores.js";
 import type { Evaluator } from "./evaluator.js";

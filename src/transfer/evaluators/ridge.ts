@@ -1,7 +1,8 @@
 /** Ridge regression on standardised features, the few-shot evaluator's classifier (reference section 6), l2 fixed as published. */
-import { biasConstant, defaultL2, fitRidges, type RidgeClassifier } from "../fewshot/ridge.js";
+
 import type { LinearHead } from "../heads/head.js";
 import { headScores } from "../heads/scores.js";
+import { biasConstant, defaultL2, fitRidges, type RidgeClassifier } from "./closed-form-ridge.js";
 import type { Evaluator } from "./evaluator.js";
 
 export const ridge: Evaluator = {

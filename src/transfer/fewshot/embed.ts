@@ -1,9 +1,10 @@
 /** Representations and raw pixels of the images that a few-shot measurement needs, and of no others. */
+
+import { type Features, rawPixelFeatures } from "../../algebra/features.js";
 import { type BadExample, type ImageSource, select } from "../../data/index.js";
 import type { Backbone } from "../backbone.js";
 import { backboneFeatures } from "../backbone-features.js";
 import { supportOrder } from "./evaluate.js";
-import { type Features, rawPixelFeatures } from "./features.js";
 
 /** Images as the evaluator takes them: by the backbone and as raw pixels, row for row. */
 export interface EmbeddedImages {

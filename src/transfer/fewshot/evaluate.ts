@@ -1,10 +1,11 @@
 /** The few-shot protocol: draw k examples a class, fit a classifier, measure on the whole test set, repeat over seeds. */
+
+import { checkFeatures, type Features } from "../../algebra/features.js";
+import { type AccuracySummary, summariseAccuracies } from "../../algebra/statistics.js";
+import { numpyGenerator } from "../../random/numpy-generator.js";
 import { largest } from "../../text/arrays.js";
 import { type Evaluator, highestScores, type Setting } from "../evaluators/evaluator.js";
 import { ridge } from "../evaluators/ridge.js";
-import { checkFeatures, type Features } from "./features.js";
-import { numpyGenerator } from "./random.js";
-import { type AccuracySummary, summariseAccuracies } from "./statistics.js";
 
 /** Frozen representations of a labelled train and test split, and the protocol to measure them with. */
 export interface FewShotOptions {

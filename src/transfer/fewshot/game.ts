@@ -1,11 +1,11 @@
 /** The few-shot game: a few images of each of a few unseen classes, then many new ones to name, over many rounds. */
 
-import { argmax } from "../../train/index.js";
+import { argmax } from "../../algebra/argmax.js";
+import { checkFeatures, type Features } from "../../algebra/features.js";
+import { type Summary, summarise } from "../../algebra/statistics.js";
+import { numpyGenerator } from "../../random/numpy-generator.js";
+import { defaultL2, ridgeClassifier } from "../evaluators/closed-form-ridge.js";
 import { indicesByClass, selectRows } from "./evaluate.js";
-import { checkFeatures, type Features } from "./features.js";
-import { numpyGenerator } from "./random.js";
-import { defaultL2, ridgeClassifier } from "./ridge.js";
-import { type Summary, summarise } from "./statistics.js";
 
 /** Representations of images of classes the model has not seen, and how to play. */
 export interface GameOptions {

@@ -1,5 +1,17 @@
 /** Few-shot transfer: the protocol, the ridge classifier, the game, and the raw-pixel baseline. */
 
+export { type Features, type ImageBatch, joinFeatures, rawPixelFeatures } from "../../algebra/features.js";
+export type { AccuracySummary, Summary } from "../../algebra/statistics.js";
+export {
+  biasConstant,
+  defaultL2,
+  fitRidges,
+  type RidgeClassifier,
+  type RidgeForm,
+  type RidgeOptions,
+  ridgeClassifier,
+  ridgeClassifiers,
+} from "../evaluators/closed-form-ridge.js";
 export {
   drawnExamples,
   type EmbeddedImages,
@@ -17,25 +29,5 @@ export {
   selectRows,
   supportOrder,
 } from "./evaluate.js";
-export { type Features, type ImageBatch, joinFeatures, rawPixelFeatures } from "./features.js";
 export { type GameOptions, type GameQuery, type GameResult, type GameRound, playGame } from "./game.js";
 export { fewShotPreprocessing } from "./preprocessing.js";
-export { type NumpyGenerator, numpyGenerator } from "./random.js";
-export {
-  biasConstant,
-  defaultL2,
-  fitRidges,
-  type RidgeClassifier,
-  type RidgeForm,
-  type RidgeOptions,
-  ridgeClassifier,
-  ridgeClassifiers,
-} from "./ridge.js";
-export {
-  type AccuracySummary,
-  type Summary,
-  studentQuantile,
-  summarise,
-  summariseAccuracies,
-  wilsonInterval,
-} from "./statistics.js";

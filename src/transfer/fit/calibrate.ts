@@ -1,5 +1,5 @@
 /** Temperature scaling: one number that makes the softmax of a classifier's scores say how often it is right. */
-import type { Features } from "../fewshot/features.js";
+import type { Features } from "../../algebra/features.js";
 import type { Head } from "../heads/head.js";
 
 /** Ends of the search, as powers of e: from scores a hundred thousand times too small to as many times too large. */

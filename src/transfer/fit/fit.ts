@@ -2,6 +2,9 @@
  * Fits a classifier to a labelled set of features: chooses among evaluators by cross-validation, and says what accuracy to
  * expect of images that neither the choice nor the fit has seen.
  */
+
+import { checkFeatures, type Features } from "../../algebra/features.js";
+import { wilsonInterval } from "../../algebra/statistics.js";
 import {
   closedFormEvaluators,
   type Evaluator,
@@ -9,8 +12,6 @@ import {
   type LabelledFeatures,
   type Setting,
 } from "../evaluators/index.js";
-import { checkFeatures, type Features } from "../fewshot/features.js";
-import { wilsonInterval } from "../fewshot/statistics.js";
 import type { Head } from "../heads/head.js";
 import { calibration, scaledHead } from "./calibrate.js";
 import { copiesOf, type Fold, foldsOf, selected } from "./folds.js";

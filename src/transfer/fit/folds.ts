@@ -1,9 +1,9 @@
 /** Folds of a labelled set: every class spread evenly over them, copies of one image kept together. */
 import { createHash } from "node:crypto";
+import type { Features } from "../../algebra/features.js";
+import { numpyGenerator } from "../../random/numpy-generator.js";
 import type { LabelledFeatures } from "../evaluators/evaluator.js";
 import { selectRows } from "../fewshot/evaluate.js";
-import type { Features } from "../fewshot/features.js";
-import { numpyGenerator } from "../fewshot/random.js";
 
 /** Rows that are to be named, and the others to learn from. */
 export interface Fold {

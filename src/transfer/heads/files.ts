@@ -1,5 +1,7 @@
 /** Heads on disk: a safetensors file of a head's numbers. */
-import { readSafetensors, WeightsError, writeSafetensors } from "../../weights/index.js";
+
+import { WeightsError } from "../../formats/error.js";
+import { readSafetensors, writeSafetensors } from "../../formats/safetensors.js";
 import type { Head } from "./head.js";
 
 /** Writes a head; in float32, as a linear head that was trained is, and bank and labels of neighbours. */

@@ -1,5 +1,5 @@
 /** A fitted classifier as plain numbers over raw features: what is saved, exported and run. */
-import type { Features } from "../fewshot/features.js";
+import type { Features } from "../../algebra/features.js";
 
 /** logits = features kernel + bias. */
 export interface LinearHead {

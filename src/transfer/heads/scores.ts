@@ -1,6 +1,6 @@
 /** What a head says of features: its logits, in plain numbers. */
-import type { Features } from "../fewshot/features.js";
-import { type ProductOptions, product, productTransposed } from "../fewshot/products.js";
+import type { Features } from "../../algebra/features.js";
+import { type ProductOptions, product, productTransposed } from "../../algebra/products.js";
 import { type Head, type LinearHead, type NeighbourHead, requireWidth } from "./head.js";
 
 /** Added to the shares of votes, so that the logarithm of none is a number; the exported graph adds the same. */

@@ -2,8 +2,9 @@
  * The .npz files of "An image is worth 16x16 words" and "How to train your ViT" (AugReg), their hybrids, and those of
  * big_vision, under every name they have had (papers.md 1.9, 3.1).
  */
+
+import { WeightsError } from "../../formats/error.js";
 import type { ModelConfig } from "../../models/index.js";
-import { WeightsError } from "../error.js";
 import {
   classTokenOrder,
   type FileContents,

@@ -1,5 +1,5 @@
 /** The .npz files of Big Transfer, as published and as big_vision writes them (papers.md 2.2). */
-import { WeightsError } from "../error.js";
+import { WeightsError } from "../../formats/error.js";
 import { type FileContents, type Layout, type Reading, renamed } from "./layout.js";
 import { type Row, turns } from "./table.js";
 

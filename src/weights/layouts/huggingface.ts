@@ -1,5 +1,5 @@
 /** The safetensors files of Hugging Face `vit`: ViTForImageClassification, and ViTModel without the prefix (papers.md 1.10). */
-import { WeightsError } from "../error.js";
+import { WeightsError } from "../../formats/error.js";
 import {
   classTokenOrder,
   type FileContents,

@@ -1,6 +1,7 @@
 /** The table of published layouts: which one a file is in, and which one holds a network. */
+
+import { WeightsError } from "../../formats/error.js";
 import type { ModelFamily } from "../../models/index.js";
-import { WeightsError } from "../error.js";
 import { augreg } from "./augreg.js";
 import { bit } from "./bit.js";
 import { fovea } from "./fovea.js";

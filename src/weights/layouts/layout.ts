@@ -1,6 +1,7 @@
 /** What every published layout of weights offers, and what a file of one says of its network. */
+
+import type { TensorEntry } from "../../formats/stored.js";
 import type { ModelConfig, ModelFamily } from "../../models/index.js";
-import type { TensorEntry } from "../stored.js";
 import type { Row } from "./table.js";
 
 export type LayoutName = "fovea" | "augreg" | "bit" | "mixer" | "huggingface" | "timm";

@@ -1,5 +1,5 @@
 /** The .npz files of MLP-Mixer: the released names and the older ones before Linen (papers.md 3.2). */
-import { WeightsError } from "../error.js";
+import { WeightsError } from "../../formats/error.js";
 import { type FileContents, type Layout, type Reading, renamed } from "./layout.js";
 import type { Row } from "./table.js";
 

@@ -2,7 +2,7 @@
  * What a layout is made of: rows that pair our names with those of a published file and say how the numbers are turned.
  * One table serves reading and writing.
  */
-import { WeightsError } from "../error.js";
+import { WeightsError } from "../../formats/error.js";
 
 export type Shape = readonly number[];
 

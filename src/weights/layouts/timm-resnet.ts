@@ -1,5 +1,5 @@
 /** timm's safetensors files of BiT (`resnetv2_*_bit`; names as timm 1.0 has them). */
-import { WeightsError } from "../error.js";
+import { WeightsError } from "../../formats/error.js";
 import { type FileContents, type Layout, type Reading, renamed } from "./layout.js";
 import { type Row, turns } from "./table.js";
 import { torchNorm } from "./torch.js";

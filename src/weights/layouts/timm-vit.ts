@@ -1,6 +1,7 @@
 /** timm's safetensors files of Vision Transformers and hybrids (papers.md 1.9; names as timm 1.0 has them). */
+
+import { WeightsError } from "../../formats/error.js";
 import type { ModelConfig } from "../../models/index.js";
-import { WeightsError } from "../error.js";
 import {
   classTokenOrder,
   type FileContents,

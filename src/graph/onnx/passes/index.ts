@@ -1,9 +1,5 @@
 // Passes over ONNX graphs that only go forward: what an export or an evaluation gains from knowing that nothing flows back.
-export {
-  withAttentionFound,
-  withFusedAttention,
-  withPlainAttention,
-} from "./attention.js";
+export { withAttentionFound, withFusedAttention, withPlainAttention } from "./attention.js";
 export { withFirstTokenOnly } from "./first-token.js";
 export { withFusedGelu } from "./fused-gelu.js";
 export { withPointwiseConvolutions, withScaledChannels } from "./images.js";

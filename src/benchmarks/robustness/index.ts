@@ -1,0 +1,40 @@
+/** Robustness: common corruptions, objects on the borders of patches, other test sets of ImageNet's classes, other backgrounds. */
+export {
+  type CorruptedShare,
+  type CorruptionOptions,
+  type CorruptionReport,
+  measureCorruptions,
+  type Share,
+  shareOf,
+  withOp,
+} from "./corruptions.js";
+export {
+  type ImagenetSet,
+  type ImagenetSetName,
+  type ImagenetSetReport,
+  imagenetClasses,
+  measureImagenetSet,
+  missingSet,
+  objectNetPreprocessing,
+  openImagenetSet,
+  openImagenetV2,
+  openObjectNet,
+  openReal,
+  type PublishedAccuracy,
+  publishedAccuracies,
+  type SetOrigin,
+  setOrigins,
+  withoutBorder,
+} from "./imagenet/index.js";
+export { answers, fittedJudge, type Judge, type JudgeOptions } from "./judge.js";
+export {
+  borderDistance,
+  type DistanceResult,
+  measurePatchGrid,
+  type ObjectMean,
+  objectMean,
+  type PatchGridOptions,
+  type PatchGridReport,
+  patchGridImages,
+} from "./patch-grid.js";
+export { patchGridChart } from "./patch-grid-chart.js";

@@ -1,0 +1,73 @@
+/** Features of one part of a task, worked out once and kept beside the results. */
+
+import { existsSync } from "node:fs";
+import { dirname } from "node:path";
+import { joinFeatures } from "../../algebra/features.js";
+import type { ImageSource } from "../../data/index.js";
+import { makeFolder } from "../../files/folder.js";
+import { readSafetensors, writeSafetensors } from "../../formats/safetensors.js";
+import { type Backbone, backboneFeatures, type LabelledFeatures } from "../../transfer/index.js";
+
+/** The features of the readable images of a part, and how many could not be read. */
+export interface PartFeatures extends LabelledFeatures {
+  readonly labels: Int32Array;
+  readonly unreadable: number;
+}
+
+export interface PartFeaturesOptions {
+  /** The file they are kept in. */
+  readonly path: string;
+  readonly preprocessing: string;
+  readonly onProgress?: (done: number) => void;
+  readonly signal?: AbortSignal;
+}
+
+/** Makes the features of a source and keeps them in a file, which appears whole or not at all. */
+export async function makeFeatures(
+  backbone: Backbone,
+  source: ImageSource,
+  { path, preprocessing, onProgress, signal }: PartFeaturesOptions,
+): Promise<PartFeatures> {
+  const { features, labels, bad } = await backboneFeatures(backbone, source, {
+    preprocessing,
+    // Threads that decode cost more to start than so few pixels of a thousand images; a network is worth them.
+    ...(backbone.kind === "pixels" && { workers: 0 }),
+    ...(onProgress && { onProgress }),
+    ...(signal && { signal }),
+  });
+  makeFolder(dirname(path));
+  const { data, rows, columns } = features;
+  await writeSafetensors(
+    path,
+    new Map([
+      ["features", { dtype: "float32" as const, shape: [rows, columns], data }],
+      ["labels", { dtype: "int32" as const, shape: [rows], data: labels }],
+    ]),
+    new Map([["unreadable", String(bad.length)]]),
+  );
+  return { features, labels, unreadable: bad.length };
+}
+
+/** Whether a file of features is there. */
+export const haveFeatures = (path: string): boolean => existsSync(path);
+
+/** Reads what `makeFeatures` wrote. Throws WeightsError for a damaged file: it must be removed to be made again. */
+export async function readFeatures(path: string): Promise<PartFeatures> {
+  const { tensors, metadata } = await readSafetensors(path);
+  const { data, shape } = tensors.get("features")!;
+  const [rows, columns] = shape as [number, number];
+  return {
+    features: { data: data as Float32Array, rows, columns },
+    labels: tensors.get("labels")!.data as Int32Array,
+    unreadable: Number(metadata.get("unreadable")),
+  };
+}
+
+/** Two parts one after the other. */
+export function joinParts(a: PartFeatures, b: PartFeatures): PartFeatures {
+  return {
+    features: joinFeatures([a.features, b.features]),
+    labels: Int32Array.from([...a.labels, ...b.labels]),
+    unreadable: a.unreadable + b.unreadable,
+  };
+}

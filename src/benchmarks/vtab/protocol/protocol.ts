@@ -1,0 +1,69 @@
+/** The 1,000-example protocol: what of a task is learnt from, chosen on and tested on, and how images reach a network. */
+import { concat, type ImageSource, select } from "../../../data/index.js";
+import { permutation } from "../../../random/keyed.js";
+import type { TaskSplits } from "./task.js";
+
+/** Examples to learn from while settings are chosen, and to choose on; together they are what the result is learnt from (papers.md 4). */
+export const trainExamples = 800;
+export const validationExamples = 200;
+
+/** The parts that sources are cut into; `train1000` is `train800` and `validation200`. */
+export const parts = ["train800", "validation200", "test"] as const;
+export type Part = (typeof parts)[number];
+
+/**
+ * Which examples are drawn. Draw 0 is the published one: the first 800 of the training split and the first 200 of the
+ * validation split, without shuffling (papers.md 4.1). Any other draws as many from all of both, by its number.
+ */
+export type Draw = number;
+
+/**
+ * Cuts one part of a task. Splits that have fewer examples than the protocol takes give all they have. The part is a view
+ * that closes with the split it is cut from.
+ */
+export function cutPart(splits: TaskSplits, part: Part, draw: Draw): ImageSource {
+  if (part === "test") return splits.test;
+  const [source, count] = part === "train800" ? [splits.train, trainExamples] : [splits.validation, validationExamples];
+  const taken = Math.min(count, source.length);
+  const indices =
+    draw === 0
+      ? Array.from({ length: taken }, (_, i) => i)
+      : [...permutation(source.length, "vtab draw", draw, part).subarray(0, taken)];
+  return select(source, indices, `${source.name} (${part}${draw === 0 ? "" : `, draw ${draw}`})`);
+}
+
+/** The 1,000 examples that the result is learnt from: the 800 and the 200, in this order. */
+export function cutTrain1000(splits: TaskSplits, draw: Draw): ImageSource {
+  return concat([cutPart(splits, "train800", draw), cutPart(splits, "validation200", draw)]);
+}
+
+/** How many images each part of a task has. */
+export function partSizes({
+  train,
+  validation,
+  test,
+}: {
+  train: number;
+  validation: number;
+  test: number;
+}): Record<Part, number> {
+  return { train800: Math.min(trainExamples, train), validation200: Math.min(validationExamples, validation), test };
+}
+
+/**
+ * The benchmark's preprocessing for a network that sees images of this shape: bilinear without antialias and without half-pixel
+ * centres, aspect not kept, the same for training and testing. (task_adaptation's data_loader.py calls `tf.image.resize` of
+ * TensorFlow 1, which places pixel i at i * input / output.) The network's own range of values is kept. Values are scaled before
+ * they are resized, which is the same in exact arithmetic and keeps fractions of pixel values, as the benchmark does.
+ *
+ * @param own the preprocessing the network brings along, from which its range is taken
+ */
+export function suitePreprocessing([height, width, channels]: readonly [number, number, number], own: string): string {
+  const range = [...own.matchAll(/value_range\([^)]*\)/g)].at(-1)?.[0];
+  const size = height === width ? `${height}` : `${height},${width}`;
+  return [
+    channels === 3 ? "decode" : `decode(${channels})`,
+    ...(range ? [range] : []),
+    `resize(${size},half_pixel_centers=false)`,
+  ].join("|");
+}

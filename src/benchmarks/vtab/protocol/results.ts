@@ -1,0 +1,52 @@
+/** The folder of results: one small file for every number, so that an interrupted benchmark goes on with the next one. */
+
+import { createHash } from "node:crypto";
+import { readFile } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import { writeFileAtomically } from "../../../files/atomic.js";
+import { makeFolder } from "../../../files/folder.js";
+import type { Setting } from "./sweep.js";
+
+/** What one run of a method on one task came to. */
+export interface RunResult {
+  /** Share of the images judged on that were given their class. */
+  readonly accuracy: number;
+  /** Images judged on, and how many could not be read. */
+  readonly images: number;
+  readonly unreadable: number;
+  readonly setting: Setting;
+  readonly seconds: number;
+}
+
+/** A short name that changes with anything in `content`. */
+export const contentName = (content: unknown): string =>
+  createHash("sha256").update(JSON.stringify(content)).digest("hex").slice(0, 16);
+
+/** Where a result lies below the folder. */
+export interface ResultKey {
+  readonly task: string;
+  /** "select" results are on the validation images, "final" ones on the test set. */
+  readonly kind: "select" | "final";
+  readonly seed: number;
+  readonly setting: Setting;
+}
+
+const pathOf = (folder: string, { task, kind, seed, setting }: ResultKey): string =>
+  join(folder, task, `${kind}-seed${seed}-${contentName(setting)}.json`);
+
+/** A result that was reached before; undefined where there is none or the file is damaged. */
+export async function readResult(folder: string, key: ResultKey): Promise<RunResult | undefined> {
+  try {
+    const value = JSON.parse(await readFile(pathOf(folder, key), "utf8")) as RunResult;
+    return Number.isFinite(value.accuracy) && Number.isInteger(value.images) ? value : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** Puts a result in place, whole: a process that is killed leaves the results before it and nothing half written. */
+export async function writeResult(folder: string, key: ResultKey, result: RunResult): Promise<void> {
+  const path = pathOf(folder, key);
+  makeFolder(dirname(path));
+  await writeFileAtomically(path, [new TextEncoder().encode(`${JSON.stringify(result)}\n`)]);
+}

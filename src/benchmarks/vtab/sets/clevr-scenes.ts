@@ -1,0 +1,82 @@
+/** Reads CLEVR's files of scenes, hundreds of megabytes of JSON, one scene at a time. */
+import * as z from "zod";
+import { SourceError } from "../protocol/task.js";
+
+/** What of a scene the tasks ask for. */
+export interface ClevrScene {
+  /** The file's name without folders. */
+  readonly image: string;
+  /** The distance of every object from the camera. */
+  readonly depths: readonly number[];
+}
+
+const sceneSchema = z.object({
+  image_filename: z.string().regex(/^[\w.-]+$/),
+  objects: z.array(z.object({ pixel_coords: z.tuple([z.number(), z.number(), z.number()]) })),
+});
+
+const code = (character: string): number => character.charCodeAt(0);
+const [quote, backslash, openBrace, closeBrace, openBracket, closeBracket] = ['"', "\\", "{", "}", "[", "]"].map(code);
+
+/** A scene of ten objects has some kilobytes. */
+const maxScene = 2 ** 20;
+
+/**
+ * The scenes of a file `{"info": ..., "scenes": [...]}`.
+ *
+ * @throws SourceError, naming the file (`where`), when it has no list of scenes, is cut off, or a scene lacks what is needed.
+ */
+export function* scenesIn(bytes: Uint8Array, where: string): Generator<ClevrScene> {
+  const fail = (problem: string): SourceError =>
+    new SourceError(`"${where}" ${problem} Unpack or fetch the set again.`);
+  const decoder = new TextDecoder();
+  let depth = 0;
+  let inString = false;
+  let stringAt = 0;
+  // The last string at the top level: the key of what follows.
+  let key = "";
+  let sceneAt = -1;
+  let inScenes = false;
+  let count = 0;
+  for (let at = 0; at < bytes.length; at++) {
+    const byte = bytes[at];
+    if (inString) {
+      if (byte === backslash) at++;
+      else if (byte === quote) {
+        inString = false;
+        if (depth === 1) key = decoder.decode(bytes.subarray(stringAt, Math.min(at, stringAt + 100)));
+      }
+    } else if (byte === quote) {
+      inString = true;
+      stringAt = at + 1;
+    } else if (byte === openBrace || byte === openBracket) {
+      if (depth === 1 && byte === openBracket && key === "scenes") inScenes = true;
+      if (depth === 2 && inScenes) sceneAt = at;
+      depth++;
+    } else if (byte === closeBrace || byte === closeBracket) {
+      depth--;
+      if (depth === 2 && inScenes) {
+        yield parseScene(bytes.subarray(sceneAt, at + 1), (problem) => fail(`, scene ${count}: ${problem}`));
+        count++;
+      }
+      if (depth === 1 && inScenes) return;
+    }
+    if (sceneAt >= 0 && depth > 2 && at - sceneAt > maxScene) throw fail(`is damaged: scene ${count} has no end.`);
+  }
+  throw fail(inScenes ? `is cut off after ${count} scenes.` : "has no list of scenes.");
+}
+
+function parseScene(bytes: Uint8Array, fail: (problem: string) => SourceError): ClevrScene {
+  let value: unknown;
+  try {
+    value = JSON.parse(new TextDecoder().decode(bytes));
+  } catch {
+    throw fail("it is no JSON.");
+  }
+  const scene = sceneSchema.safeParse(value);
+  if (!scene.success) throw fail("it has no image_filename and objects with pixel_coords.");
+  return {
+    image: scene.data.image_filename,
+    depths: scene.data.objects.map(({ pixel_coords }) => pixel_coords[2]),
+  };
+}

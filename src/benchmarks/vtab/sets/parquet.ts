@@ -1,0 +1,78 @@
+/** Sets as Parquet files in Hugging Face's layout, by one shared reader; their order of rows is not TFDS's. */
+import { existsSync } from "node:fs";
+import { join } from "node:path";
+import type { ImageSource } from "../../../data/index.js";
+import { parquetKind } from "../../../data/kinds/parquet.js";
+import { mergeLabels } from "../../../data/source/class-labels.js";
+import type { RawImage } from "../../../images/index.js";
+import { SourceError } from "../protocol/task.js";
+import type { StoredSet } from "./stored.js";
+import { mapPixels } from "./tfds.js";
+
+/** Which columns a set has there. */
+export interface ParquetSet {
+  /** The column of the label; the reader's usual names where it is left out. */
+  readonly label?: string;
+  /** The class of a stored label. */
+  readonly classOf?: (value: number) => number;
+  readonly pixels?: (image: RawImage) => RawImage;
+}
+
+/** What splits are called elsewhere. */
+const synonyms: Readonly<Record<string, readonly string[]>> = {
+  train: ["train", "training"],
+  validation: ["validation", "valid", "val", "dev"],
+  test: ["test", "testing"],
+};
+
+/** The set in one of the places, if there are Parquet files (in it or up to two folders below). */
+export async function findParquet(
+  places: readonly string[],
+  set: ParquetSet,
+  needed: readonly string[],
+  classNames: readonly string[],
+): Promise<StoredSet | undefined> {
+  const path = places.find((place) => parquetKind.recognises(place));
+  if (path === undefined) return undefined;
+  const stored = await parquetKind.read({
+    spec: path,
+    path,
+    options: { ...(set.label !== undefined && { label: set.label }) },
+  });
+  const splits = new Map<string, ImageSource>();
+  try {
+    for (const split of needed) {
+      const name = stored.splits.find((one) => (synonyms[split] ?? [split]).includes(one.toLowerCase()));
+      if (name === undefined) {
+        throw new SourceError(
+          `The Parquet files in "${path}" have the splits ${stored.splits.join(", ")}; "${split}" is needed too${
+            existsSync(join(path, "data")) ? "" : " (files are told apart by names such as test-00000-of-00001.parquet)"
+          }.`,
+        );
+      }
+      splits.set(split, withClasses(await stored.open(name), path, set, classNames));
+    }
+  } catch (error) {
+    for (const source of splits.values()) await source.close();
+    throw error;
+  }
+  return { found: `Parquet files in ${path}, in the order of their rows, which is not TFDS's`, splits };
+}
+
+function withClasses(
+  source: ImageSource,
+  path: string,
+  { classOf = (value) => value, pixels }: ParquetSet,
+  classNames: readonly string[],
+): ImageSource {
+  const { labels } = mergeLabels(Array.from(source.labels, classOf), classNames, (row) => `Row ${row} of "${path}"`);
+  const { recipe: _, ...rest } = source;
+  const relabelled: ImageSource = {
+    ...rest,
+    // Publishers on the hub may list classes in another order; then their names are the ones that fit.
+    classNames: source.classNames.length === classNames.length ? source.classNames : classNames,
+    labels,
+    get: async (index) => ({ ...(await source.get(index)), label: labels[index]! }),
+  };
+  return pixels === undefined ? relabelled : mapPixels(relabelled, pixels);
+}

@@ -1,0 +1,127 @@
+/** From the description of a task's set to a task: where it is looked for, how it is cut, what is said when it is not there. */
+import type { ImageSource } from "../../../data/index.js";
+import { SourceError, type Task, type TaskOrigin, type TaskSizes, type TaskSplits } from "../protocol/task.js";
+import { findParquet, type ParquetSet } from "./parquet.js";
+import { placesOf } from "./places.js";
+import { type Cut, cutSplits, type StoredSet, splitOfCut } from "./stored.js";
+import { findTfds, type TfdsSet } from "./tfds.js";
+
+/** A task and how its set is read. */
+export interface VtabDefinition extends Omit<Task, "classes" | "open"> {
+  /** The set's folder in a person's folder of data sets; the first name is the one that is told. */
+  readonly folders: readonly string[];
+  readonly classNames: readonly string[] | { readonly count: number };
+  /** The parts of the stored splits (papers.md 4.1). */
+  readonly cuts: Readonly<Record<keyof TaskSizes, Cut>>;
+  readonly tfds: TfdsSet;
+  /** Missing where no Parquet file holds what the label is made of. */
+  readonly parquet?: ParquetSet;
+  /**
+   * Reads the publisher's files where they are in one of the places; undefined where none is. Missing for sets that are
+   * distributed as TFDS's records only.
+   */
+  readonly published?: (places: readonly string[], request: PublishedRequest) => Promise<StoredSet | undefined>;
+}
+
+/** What is asked of a reader of published files. */
+export interface PublishedRequest {
+  /** The names of the splits, as TFDS calls them. */
+  readonly needed: readonly string[];
+  readonly classNames: readonly string[];
+}
+
+/** The task of a definition. It refuses a set that does not have the published number of images. */
+export function vtabTask(definition: VtabDefinition): Task {
+  const { name, title, group, sizes, origin } = definition;
+  const classes = classNamesOf(definition).length;
+  return { name, title, group, sizes, origin, classes, open: (folder) => openVtab(definition, folder) };
+}
+
+function classNamesOf({ classNames }: VtabDefinition): readonly string[] {
+  return "count" in classNames ? Array.from({ length: classNames.count }, (_, i) => String(i)) : classNames;
+}
+
+/**
+ * Opens a set where it is found first: TFDS's records (their order and their pixels are the benchmark's), the publisher's
+ * files, Parquet.
+ *
+ * @param expected the number of images that each split must have; null: any
+ * @throws SourceError when it is nowhere, lacks files, or they are not what was published.
+ */
+export async function openVtab(
+  definition: VtabDefinition,
+  folder: string | undefined,
+  expected: TaskSizes | null = definition.sizes,
+): Promise<TaskSplits> {
+  const { title, folders, cuts, tfds, parquet, published } = definition;
+  if (folder === undefined) {
+    throw new SourceError(`${title} needs the folder that holds the data sets.\n${howToGet(definition)}`);
+  }
+  const classNames = classNamesOf(definition);
+  const needed = [...new Set(Object.values(cuts).map(splitOfCut))];
+  let stored: StoredSet | undefined;
+  try {
+    const places = placesOf(folder, folders);
+    stored =
+      (await findTfds(placesOf(folder, [tfds.name, ...folders]), tfds, needed, classNames)) ??
+      (await published?.(places, { needed, classNames })) ??
+      // Parquet files carry no name of the set, so they count only in a folder that has it.
+      (parquet && (await findParquet(places.slice(0, -1), parquet, needed, classNames)));
+  } catch (error) {
+    if (error instanceof SourceError && error.message.startsWith(title)) throw error;
+    throw new SourceError(`${title}: ${(error as Error).message}`, { cause: error });
+  }
+  if (!stored) {
+    throw new SourceError(
+      `${title} is not in "${folder}"; it was looked for in ${folders.map((one) => `${folder}/${one}`).join(", ")} and there itself.\n${howToGet(definition)}`,
+    );
+  }
+  const splits = cutSplits(stored, cuts);
+  try {
+    if (expected) checkSizes(definition, stored, splits, expected);
+  } catch (error) {
+    await closeAll(splits);
+    throw error;
+  }
+  return splits;
+}
+
+async function closeAll(splits: TaskSplits): Promise<void> {
+  for (const source of Object.values(splits) as ImageSource[]) await source.close();
+}
+
+function checkSizes({ title }: VtabDefinition, { found }: StoredSet, splits: TaskSplits, expected: TaskSizes): void {
+  for (const split of ["train", "validation", "test"] as const) {
+    const { length } = splits[split];
+    if (length === expected[split]) continue;
+    throw new SourceError(
+      `${title}: the ${split} split has ${length} images where ${expected[split]} are published (${found}). Files are missing or of another version; fetch and unpack the set again.`,
+    );
+  }
+}
+
+const digits = new Intl.NumberFormat("en-US");
+
+/** Where a set comes from, in lines for a person. */
+function howToGet({
+  folders,
+  origin,
+  tfds,
+}: Pick<VtabDefinition, "folders" | "tfds"> & { origin: TaskOrigin }): string {
+  const files = origin.files.map(({ url, bytes, sha256, md5 }) => {
+    const known = [
+      bytes === undefined ? undefined : `${digits.format(bytes)} bytes`,
+      sha256 === undefined ? undefined : `sha256 ${sha256}`,
+      md5 === undefined ? undefined : `md5 ${md5}`,
+    ].filter((one) => one !== undefined);
+    return `  ${url}${known.length === 0 ? "" : ` (${known.join(", ")})`}`;
+  });
+  const prepared = [tfds.name, ...(tfds.config === undefined ? [] : [tfds.config]), `${tfds.version}*`].join("/");
+  return [
+    `Fetch into the folder ${folders[0]} of your data sets:`,
+    ...files,
+    ...(origin.instructions === undefined ? [] : [origin.instructions]),
+    `What TFDS has prepared is read too: ${prepared}.`,
+    `Licence: ${origin.licence}.`,
+  ].join("\n");
+}

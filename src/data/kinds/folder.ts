@@ -1,0 +1,54 @@
+/** A folder of image files: `class/file` or `split/class/file`. */
+import { statSync } from "node:fs";
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { licenceFilesIn, listFiles, requirePath } from "../../files/paths.js";
+import { ExampleError } from "../../images/image.js";
+import { layOut } from "../source/layout.js";
+import { checkIndex, type ImageSet, type SourceKind } from "../source/types.js";
+
+export const folderKind: SourceKind = {
+  summary: "a folder of image files: class/file or split/class/file",
+  options: [],
+  recognises: (path) => statSync(path).isDirectory(),
+  read: ({ path, spec, unlabelled }) => readFolder(path, spec, unlabelled === true),
+};
+
+async function readFolder(root: string, spec: string, unlabelled: boolean): Promise<ImageSet> {
+  requirePath(root);
+  if (!statSync(root).isDirectory()) throw new Error(`"${root}" is a file; an image folder was expected.`);
+  const { files, problems, unreadable } = await listFiles(root);
+  const layout = layOut(root, files, unlabelled);
+  return {
+    splits: [...layout.splits.keys()],
+    problems: [...problems, ...layout.problems],
+    licenceFiles: licenceFilesIn(root),
+    open: async (split) => {
+      const { files: names, labels } = layout.splits.get(split)!;
+      const source = { name: root, length: names.length };
+      let closed = false;
+      return {
+        ...source,
+        split,
+        labels,
+        classNames: layout.classNames,
+        ...(unreadable.length > 0 && { notes: unreadable }),
+        recipe: { kind: "open", spec, split, ...(unlabelled && { unlabelled }) },
+        idOf: (index) => join(root, names[index]!),
+        get: async (index) => {
+          checkIndex(source, index);
+          const id = join(root, names[index]!);
+          if (closed) throw new Error(`${root} is closed; ${id} cannot be read any more`);
+          try {
+            return { id, label: labels[index]!, image: { kind: "encoded", bytes: await readFile(id) } };
+          } catch (error) {
+            throw new ExampleError(id, `cannot be read (${error instanceof Error ? error.message : error})`, error);
+          }
+        },
+        close: async () => {
+          closed = true;
+        },
+      };
+    },
+  };
+}

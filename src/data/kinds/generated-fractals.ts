@@ -1,0 +1,126 @@
+/**
+ * The generated set `fractals`: FractalDB (Kataoka et al. 2020, "Pre-training without Natural Images"; reference section 10.5),
+ * whose classes are iterated function systems.
+ *
+ * As published: how systems are drawn and accepted, the chaos game and its scaling, the 25 weightings x patch patterns x 4
+ * mirror images of a class, patches, colours, and the recommended 362 px, 200,000 points, fill rate 0.2 and weight step 0.4.
+ * Different: the random generator, hence the systems (published ones can be read from their CSV files); every system is found
+ * from (seed, number) alone, not from the stream the one before it left; points are drawn by class and weighting where the
+ * published code takes the same random numbers for all; a split other than training shows the same classes in other points,
+ * patterns and orders of weightings, which the published set does not have.
+ */
+import { statSync } from "node:fs";
+import { categoryName, type NamedSystem, readCategories } from "../../images/generated/fractal/categories-file.js";
+import {
+  fractalInstance,
+  instanceRandoms,
+  usualWeightStep,
+  weightings,
+} from "../../images/generated/fractal/instances.js";
+import { type FractalStyle, renderFractal } from "../../images/generated/fractal/render.js";
+import { categorySystem, mostFillRate, usualFillRate } from "../../images/generated/fractal/search.js";
+import { type FractalSystem, weighted } from "../../images/generated/fractal/system.js";
+import { splitSeed } from "../../images/generated/scene/render.js";
+import { choiceOption, numberOption, type SpecOptions, wholeNumberOption } from "../source/option-values.js";
+import { checkIndex, type ImageSet } from "../source/types.js";
+
+export const fractalsOptions = [
+  "categories",
+  "instances",
+  "size",
+  "points",
+  "padding",
+  "draw",
+  "pattern",
+  "color",
+  "fill",
+  "weight",
+  "seed",
+] as const;
+
+export const fractalsSummary =
+  "generated:fractals?categories=1000|FILE&instances=1000&size=362&points=200000&padding=6&draw=patch|point&pattern=point|image&color=grey|color&fill=0.2&weight=0.4&seed=0";
+
+/** The categories of a set: their names, and the system of each, searched for when it is first drawn. */
+interface Categories {
+  readonly names: readonly string[];
+  system(category: number): FractalSystem;
+}
+
+/** Opens the set that a spec `generated:fractals?...` describes. Throws for an option that means nothing. */
+export function readFractals(target: SpecOptions): ImageSet {
+  const { spec } = target;
+  const size = wholeNumberOption(target, "size", 362, 16, 2048);
+  const style: FractalStyle = {
+    size,
+    points: wholeNumberOption(target, "points", 200_000, 100, 10_000_000),
+    padding: wholeNumberOption(target, "padding", 6, 0, Math.floor(size / 4)),
+    draw: choiceOption(target, "draw", ["patch", "point"]),
+    pattern: choiceOption(target, "pattern", ["point", "image"]),
+    colour: choiceOption(target, "color", ["grey", "color"]),
+  };
+  const seed = wholeNumberOption(target, "seed", 0, 0, Number.MAX_SAFE_INTEGER);
+  const instances = wholeNumberOption(target, "instances", 1000, 1, 1_000_000);
+  const factors = weightings(numberOption(target, "weight", usualWeightStep, 0, 1));
+  const categories = categoriesOf(target, seed);
+  const length = categories.names.length * instances;
+  return {
+    splits: ["train", "validation", "test"],
+    problems: [],
+    licenceFiles: [],
+    open: async (split) => {
+      const ownSeed = splitSeed(seed, split);
+      const source = { name: spec, length };
+      let labels: Int32Array | undefined;
+      return {
+        ...source,
+        split,
+        classNames: categories.names,
+        get labels() {
+          labels ??= Int32Array.from({ length }, (_, i) => Math.floor(i / instances));
+          return labels;
+        },
+        recipe: { kind: "open", spec, split },
+        idOf: (index) => `${spec}/${split}#${index}`,
+        get: async (index) => {
+          checkIndex(source, index);
+          const label = Math.floor(index / instances);
+          const instance = fractalInstance(ownSeed, label, index % instances);
+          const image = renderFractal(
+            weighted(categories.system(label), factors[instance.weighting]!),
+            style,
+            instanceRandoms(ownSeed, label, instance),
+            instance.flip,
+          );
+          return { id: `${spec}/${split}#${index}`, label, image };
+        },
+        close: async () => undefined,
+      };
+    },
+  };
+}
+
+function categoriesOf(target: SpecOptions, seed: number): Categories {
+  const given = target.options["categories"] ?? "1000";
+  if (/^\d+$/.test(given) || given === "") {
+    const count = wholeNumberOption(target, "categories", 1000, 1, 1_000_000);
+    const fill = numberOption(target, "fill", usualFillRate, 0, mostFillRate);
+    return {
+      names: Array.from({ length: count }, (_, category) => categoryName(category)),
+      system: (category) => categorySystem(seed, category, fill),
+    };
+  }
+  if (target.options["fill"] !== undefined)
+    throw new Error(`"${target.spec}": the categories of ${given} were found before; leave fill out.`);
+  const read = categoriesFrom(given);
+  return { names: read.map(({ name }) => name), system: (category) => read[category]!.system };
+}
+
+/** The file that was read last: every split of a set reads the same one. */
+let lastRead: { readonly key: string; readonly categories: readonly NamedSystem[] } | undefined;
+
+function categoriesFrom(path: string): readonly NamedSystem[] {
+  const key = `${path} ${statSync(path, { throwIfNoEntry: false })?.mtimeMs}`;
+  if (lastRead?.key !== key) lastRead = { key, categories: readCategories(path) };
+  return lastRead.categories;
+}

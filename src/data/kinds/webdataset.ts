@@ -1,0 +1,101 @@
+/** WebDataset: tar shards of samples, the files of one name, on disk or behind http(s) addresses. */
+import { existsSync, readdirSync, statSync } from "node:fs";
+import { basename, dirname, join } from "node:path";
+import { entriesIfReadable, licenceFilesIn, naturalOrder, requirePath } from "../../files/paths.js";
+import { isRemote, type Patience } from "../../files/remote.js";
+import { bySplit, expandBraces, usualSplit } from "../shards/shard-names.js";
+import { openSharded } from "../shards/sharded.js";
+import { openWebDatasetShard } from "../shards/webdataset-shard.js";
+import { mergeLabels } from "../source/class-labels.js";
+import { classNamesBeside } from "../source/class-names.js";
+import { splitOrder } from "../source/layout.js";
+import type { ImageSet, SourceKind } from "../source/types.js";
+
+/** `name-000012.tar`: a folder of such files holds shards; other archives are image folders. */
+const shardName = /\d+\.tar$/i;
+
+export const webdatasetKind: SourceKind = {
+  summary: "WebDataset shards, name-{000000..000012}.tar or a folder of them, local or http(s)",
+  options: ["label", "classes", "shuffleShards", "download", "timeout"],
+  recognises: (path) =>
+    statSync(path).isDirectory() && entriesIfReadable(path).some(({ name }) => shardName.test(name)),
+  read: async ({ path, spec, options }) => readWebDataset(path, spec, options),
+};
+
+/** How many shards are asked about, or read through for their index, at once. */
+const openedAtOnce = 4;
+
+async function readWebDataset(
+  path: string,
+  spec: string,
+  options: Readonly<Record<string, string>>,
+): Promise<ImageSet> {
+  const number = (name: string, usual: number, least: number): number => {
+    const value = Number(options[name] ?? usual);
+    if (Number.isFinite(value) && value >= least) return value;
+    throw new Error(`"${spec}": ${name} must be a number from ${least}, not "${options[name]}".`);
+  };
+  const shuffleShards = number("shuffleShards", 4, 0);
+  if (!Number.isInteger(shuffleShards)) throw new Error(`"${spec}": shuffleShards must be a whole number.`);
+  const patience: Patience = { timeoutSeconds: number("timeout", 30, 0.01), attempts: 4 };
+  const isFolder = !isRemote(path) && existsSync(path) && statSync(path).isDirectory();
+  const files = isFolder
+    ? readdirSync(path)
+        .filter((name) => /\.tar$/i.test(name))
+        .sort(naturalOrder)
+        .map((name) => join(path, name))
+    : expandBraces(path);
+  if (files.length === 0) throw new Error(`There are no .tar files in "${path}".`);
+  for (const file of files) if (!isRemote(file)) requirePath(file);
+  const folder = isFolder ? path : isRemote(files[0]!) ? undefined : dirname(files[0]!);
+  const splits = bySplit(files, (file) => usualSplit(basename(file)) ?? "all");
+  return {
+    splits: [...splits.keys()].sort(splitOrder),
+    problems: [],
+    licenceFiles: folder === undefined ? [] : licenceFilesIn(folder),
+    open: async (split) => {
+      const names = splits.get(split)!;
+      const shards = await inTurn(names, openedAtOnce, (name) =>
+        openWebDatasetShard(name, {
+          ...(options["label"] !== undefined && { label: options["label"] }),
+          download: options["download"] === "true",
+          patience,
+        }),
+      );
+      const places = shards.flatMap(({ file, index }) => (index.keys ?? []).map((key) => `${file.name}:${key}`));
+      const listed = options["classes"]?.split(",") ?? (folder === undefined ? undefined : classNamesBeside(folder));
+      const values = shards.flatMap(({ index }) => index.labels);
+      if (values.length === 0) throw new Error(`The shards of "${path}" hold no labelled images.`);
+      return openSharded({
+        name: path,
+        spec,
+        split,
+        shards,
+        ...mergeLabels(values, listed, (i) => `The sample ${places[i]}`),
+        notes: shards.flatMap(({ file, index }) => index.notes.map((note) => `${file.name}: ${note}`)),
+        shuffleShards,
+        imageOf: (bytes) => bytes,
+      });
+    },
+  };
+}
+
+/** Runs a job for every item, a few at once; results in the order of the items. The first failure is thrown. */
+export async function inTurn<T, R>(items: readonly T[], atOnce: number, job: (item: T) => Promise<R>): Promise<R[]> {
+  const results = new Array<R>(items.length);
+  let next = 0;
+  let failed = false;
+  const lane = async (): Promise<void> => {
+    while (next < items.length && !failed) {
+      const i = next++;
+      try {
+        results[i] = await job(items[i]!);
+      } catch (error) {
+        failed = true;
+        throw error;
+      }
+    }
+  };
+  await Promise.all(Array.from({ length: Math.min(atOnce, items.length) }, lane));
+  return results;
+}

@@ -1,0 +1,134 @@
+/** A source over shards with an index each: WebDataset and TFRecord. */
+import { open } from "node:fs/promises";
+import { ExampleError } from "../../images/image.js";
+import { startsOf } from "../source/class-labels.js";
+import { checkIndex, type ImageSource, type ShardOrder } from "../source/types.js";
+import type { ShardIndex } from "./shard-index.js";
+
+/** One file of examples that can be read in parts. */
+export interface ShardFile {
+  /** What its examples' ids begin with. */
+  readonly name: string;
+  /** Reads a part. Throws when it cannot, or when the file is shorter than it was. */
+  read(offset: number, size: number): Promise<Uint8Array>;
+}
+
+export interface ShardedOptions {
+  readonly name: string;
+  readonly spec: string;
+  readonly split: string;
+  readonly shards: readonly { readonly file: ShardFile; readonly index: ShardIndex }[];
+  readonly labels: Int32Array;
+  readonly classNames: readonly string[];
+  readonly notes: readonly string[];
+  /** How many shards are shuffled together; 0: all of them. */
+  readonly shuffleShards: number;
+  /** The file of the image within an example's bytes. Throws for one that is damaged. */
+  readonly imageOf: (bytes: Uint8Array) => Uint8Array;
+}
+
+/** So many examples of a shard that fail one after the other, and the shard itself is lost: no more are tried. */
+const lostAfter = 3;
+
+/** Makes the source. Examples are in the order of the shards and of their indexes. */
+export function openSharded(options: ShardedOptions): ImageSource {
+  const { name, spec, split, shards, labels, classNames, notes, shuffleShards, imageOf } = options;
+  const lengths = shards.map(({ index }) => index.offsets.length);
+  const starts = startsOf(lengths);
+  const source = { name, length: labels.length };
+  const failures = new Int32Array(shards.length);
+  let closed = false;
+  const find = (index: number): readonly [shard: number, row: number] => {
+    const s = shardOf(starts, index);
+    return [s, index - starts[s]!];
+  };
+  const idOf = (index: number): string => {
+    const [s, row] = find(index);
+    const { file, index: own } = shards[s]!;
+    return own.keys ? `${file.name}:${own.keys[row]}` : `${file.name}#${row}`;
+  };
+  const order: ShardOrder = { lengths, together: shuffleShards };
+  return {
+    ...source,
+    split,
+    labels,
+    classNames,
+    recipe: { kind: "open", spec, split },
+    ...(notes.length > 0 && { notes }),
+    ...(shuffleShards > 0 && { shards: order }),
+    idOf,
+    get: async (index) => {
+      checkIndex(source, index);
+      if (closed) throw new Error(`${name} is closed and cannot be read any more`);
+      const [s, row] = find(index);
+      const { file, index: own } = shards[s]!;
+      const id = idOf(index);
+      let bytes: Uint8Array;
+      try {
+        bytes = await file.read(own.offsets[row]!, own.sizes[row]!);
+        failures[s] = 0;
+      } catch (error) {
+        const reason = error instanceof Error ? error.message : String(error);
+        if (++failures[s]! >= lostAfter) {
+          throw new Error(
+            `The shard ${file.name} can no longer be read: ${reason}. Bring it back as it was and continue with --resume, or leave it out of the list and start anew.`,
+            { cause: error },
+          );
+        }
+        throw new ExampleError(id, reason, error);
+      }
+      try {
+        return { id, label: labels[index]!, image: { kind: "encoded", bytes: imageOf(bytes) } };
+      } catch (error) {
+        throw new ExampleError(id, error instanceof Error ? error.message : String(error), error);
+      }
+    },
+    close: async () => {
+      closed = true;
+    },
+  };
+}
+
+/** The last shard that starts at or before an index and is not empty. */
+function shardOf(starts: readonly number[], index: number): number {
+  let low = 0;
+  let high = starts.length - 1;
+  while (low < high) {
+    const middle = Math.ceil((low + high) / 2);
+    if (starts[middle]! <= index) low = middle;
+    else high = middle - 1;
+  }
+  return low;
+}
+
+/** Errors of file systems over a network and of busy machines that pass. */
+const passing = ["EIO", "ESTALE", "EBUSY", "EMFILE", "ENFILE", "ETIMEDOUT", "EAGAIN"];
+
+/** A shard on disk. It is opened for every read: thousands of shards must not take thousands of file descriptors. */
+export function localShard(path: string): ShardFile {
+  const readOnce = async (offset: number, size: number): Promise<Uint8Array> => {
+    const handle = await open(path, "r");
+    try {
+      const bytes = new Uint8Array(size);
+      const { bytesRead } = await handle.read(bytes, 0, size, offset);
+      if (bytesRead < size)
+        throw new Error(`the file is shorter than it was: it ends at byte ${offset + bytesRead} of ${offset + size}`);
+      return bytes;
+    } finally {
+      await handle.close();
+    }
+  };
+  return {
+    name: path,
+    read: async (offset, size) => {
+      for (let attempt = 0; ; attempt++) {
+        try {
+          return await readOnce(offset, size);
+        } catch (error) {
+          if (attempt >= 2 || !passing.includes((error as NodeJS.ErrnoException).code ?? "")) throw error;
+          await new Promise((resolve) => setTimeout(resolve, 100 * 4 ** attempt));
+        }
+      }
+    },
+  };
+}

@@ -1,0 +1,109 @@
+/** Reads classes and splits from paths: `class/file` or `split/class/file`, in a folder or in a tar file. */
+import { naturalOrder } from "../../files/paths.js";
+
+/** The file names taken for images. */
+export const imageName = /\.(jpe?g|png|webp|gif|tiff?|avif|bmp|heic|jfif)$/i;
+
+/** The folder names taken for splits when every top folder has one of them. */
+const splitName = /^(train|training|val|valid|validation|test|testing|dev|eval|evaluation)$/i;
+
+/** One split: its files and their classes. */
+export interface LaidOutSplit {
+  readonly files: readonly string[];
+  readonly labels: Int32Array;
+}
+
+/** The classes of a set (the same for all splits) and its splits in order. */
+export interface Layout {
+  readonly classNames: readonly string[];
+  readonly splits: ReadonlyMap<string, LaidOutSplit>;
+  readonly problems: readonly string[];
+}
+
+/** The one class of images without class folders, where classes do not matter. */
+export const unlabelledClass = "unlabelled";
+
+/**
+ * Sorts files into splits and classes. Without split folders the only split is called "all".
+ *
+ * @param where the folder or archive, for messages
+ * @param unlabelled classes do not matter: images that do not lie in class folders are taken too, and all of the set are then of
+ *   one class, `unlabelledClass`
+ * @throws if no file can be an image, or images do not lie in class folders.
+ */
+export function layOut(where: string, paths: readonly string[], unlabelled = false): Layout {
+  const problems: string[] = [];
+  const images = paths.filter((path) => imageName.test(path));
+  const others = paths.filter((path) => !imageName.test(path) && path.includes("/"));
+  if (others.length > 0)
+    problems.push(`${others.length} file(s) that are not images were left out, such as ${others[0]}`);
+  if (images.length === 0) {
+    const found =
+      paths.length === 0
+        ? "it holds no files at all"
+        : `none of its ${paths.length} files has an image's name (${paths.slice(0, 3).join(", ")})`;
+    throw new Error(
+      `There are no images in "${where}": ${found}. Expected class/file.jpg or split/class/file.jpg (JPEG, PNG, WebP, GIF, TIFF, AVIF).`,
+    );
+  }
+  const placed = images.filter((path) => path.includes("/"));
+  const hasSplits = placed.length === images.length && placed.every((path) => splitName.test(topOf(path)));
+  const isFlat = hasSplits ? placed.some((path) => path.split("/").length < 3) : placed.length < images.length;
+  if (unlabelled && isFlat) {
+    const classOf = () => unlabelledClass;
+    return { ...sorted(images, hasSplits ? topOf : () => "all", classOf), problems };
+  }
+  if (placed.length === 0) {
+    throw new Error(
+      `The ${images.length} images of "${where}" lie directly in it (${images[0]}); put them in one folder a class: class/file.jpg or split/class/file.jpg.`,
+    );
+  }
+  if (placed.length < images.length)
+    problems.push(
+      `${images.length - placed.length} image(s) outside of class folders were left out, such as ${images.find((p) => !p.includes("/"))}`,
+    );
+  const split = placed.every((path) => splitName.test(topOf(path)));
+  const shallow = split ? placed.filter((path) => path.split("/").length < 3) : [];
+  if (shallow.length > 0) {
+    throw new Error(
+      `"${where}" has split folders, but ${shallow.length} image(s) in them are not in class folders (${shallow[0]}); expected split/class/file.jpg.`,
+    );
+  }
+  const classOf = (path: string): string => path.split("/")[split ? 1 : 0]!;
+  return { ...sorted(placed, split ? topOf : () => "all", classOf), problems };
+}
+
+const topOf = (path: string): string => path.split("/")[0] ?? "";
+
+/** Files by split and class. */
+function sorted(
+  paths: readonly string[],
+  splitOf: (path: string) => string,
+  classOf: (path: string) => string,
+): Omit<Layout, "problems"> {
+  const classNames = [...new Set(paths.map(classOf))].sort(naturalOrder);
+  const labels = new Map(classNames.map((name, i) => [name, i]));
+  const labelOf = (path: string): number => labels.get(classOf(path)) ?? 0;
+  const files = new Map<string, string[]>();
+  for (const path of paths) {
+    const name = splitOf(path);
+    const list = files.get(name);
+    if (list) list.push(path);
+    else files.set(name, [path]);
+  }
+  const splits = new Map<string, LaidOutSplit>();
+  for (const [name, members] of [...files].sort(([a], [b]) => splitOrder(a, b))) {
+    // Class by class, so that the order of examples does not depend on how the file system or the archive lists them.
+    members.sort((a, b) => labelOf(a) - labelOf(b) || naturalOrder(a, b));
+    splits.set(name, { files: members, labels: Int32Array.from(members, labelOf) });
+  }
+  return { classNames, splits };
+}
+
+/** Orders splits as they are used: train, validation, test, then others by name. */
+export function splitOrder(a: string, b: string): number {
+  const rank = (name: string): number =>
+    [/^train/i, /^(val|dev)/i, /^(test|eval)/i].findIndex((pattern) => pattern.test(name));
+  const [left, right] = [rank(a), rank(b)].map((x) => (x < 0 ? 3 : x)) as [number, number];
+  return left - right || naturalOrder(a, b);
+}

@@ -1,0 +1,198 @@
+/**
+ * Files of labels that replace those of a source: pseudo-labels, weak labels, several labels an image, corrected ones.
+ *
+ * A file is JSON lines or CSV, in UTF-8; what it is follows from its first line that is not empty. Every line names an
+ * example by its id (as `Example.id`, which `fovea data` and metrics print) and says what is in it:
+ *
+ *     {"classes": ["cat", "dog", "hat"]}                     first line only, if at all
+ *     {"id": "photos/1.jpg", "label": "cat"}                 one class, by name
+ *     {"id": "photos/2.jpg", "label": 1}                     or by number
+ *     {"id": "photos/3.jpg", "label": [0.1, 0.7, 0.2]}       a number for every class, in their order
+ *     {"id": "photos/4.jpg", "label": {"cat": 1, "hat": 1}}  the same with the zeros left out
+ *
+ *     id,label                                               may be there
+ *     photos/1.jpg,cat
+ *     photos/2.jpg,1
+ *     photos/3.jpg,[0.1,0.7,0.2]                             the rest of the line; quotes around it are fine
+ *     "photos/a,b.jpg",cat                                   an id with a comma or a quote stands in quotes, "" for a quote
+ *
+ * `classes` replaces the class names of the source: without it labels mean the source's own. A text is a class name first
+ * and only then a number. Vectors have numbers from 0 to 1, not all of them 0, of any sum (soft labels sum to 1, several
+ * labels an image to as many). Where one line has a vector, every example gets `targets` (1 at its class where its line has
+ * a single label); `label` is then the class of the largest target, the first of equals. Examples without a line are left
+ * out, lines without an example are counted in the source's notes; an id that stands twice is an error.
+ */
+
+import { readLines } from "../../files/lines.js";
+import { didYouMean } from "../../text/nearest.js";
+
+/** What a line may say of an example. */
+export type LabelValue = number | string | readonly number[] | Readonly<Record<string, number>>;
+
+/** The line of one example, without its end, as JSON. */
+export const labelLine = (id: string, label: LabelValue): string => JSON.stringify({ id, label });
+
+/** The same as CSV, for labels by name or vectors of the source's own classes. */
+export function csvLabelLine(id: string, label: string | readonly number[]): string {
+  const quoted = (text: string) => (/[",\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text);
+  return `${quoted(id)},${typeof label === "string" ? quoted(label) : JSON.stringify(label)}`;
+}
+
+/** The first line of a file that brings its own classes. */
+export const classesLine = (classNames: readonly string[]): string => JSON.stringify({ classes: classNames });
+
+/** The labels of those examples of a source that a file names. */
+export interface ReadLabels {
+  readonly classNames: readonly string[];
+  /** By id: the class, or the classes that are not 0 and their targets. */
+  readonly byId: ReadonlyMap<string, number | SparseTargets>;
+  /** Whether there are vectors among them. */
+  readonly vectors: boolean;
+  /** Lines of examples that are not in the source, and the first of their ids. */
+  readonly unknown: number;
+  readonly firstUnknown?: string;
+  /** Of the file, hexadecimal. */
+  readonly sha256: string;
+}
+
+/** A vector over the classes without its zeros. */
+export interface SparseTargets {
+  readonly classes: Uint32Array;
+  readonly values: Float32Array;
+}
+
+/**
+ * Reads a file of labels.
+ *
+ * @param isExample whether a source has an example of this id; lines of others are only counted
+ * @param sourceClasses what labels mean where the file has no classes of its own
+ * @throws for a line that is none of the forms above, naming it by its number.
+ */
+export async function readLabelsFile(
+  path: string,
+  isExample: (id: string) => boolean,
+  sourceClasses: readonly string[],
+): Promise<ReadLabels> {
+  let classNames = sourceClasses;
+  let indexOf = indexByName(classNames);
+  let parse: ((line: string) => ParsedLine | undefined) | undefined;
+  let unknown = 0;
+  let firstUnknown: string | undefined;
+  let vectors = false;
+  const byId = new Map<string, number | SparseTargets>();
+  const sha256 = await readLines(path, (line, number) => {
+    if (line.trim() === "") return;
+    const first = parse === undefined;
+    parse ??= /^\uFEFF?\s*\{/.test(line) ? parseJson : parseCsv;
+    try {
+      const parsed = parse(first ? line.replace(/^\uFEFF/, "") : line);
+      if (first && parsed && "classes" in parsed) {
+        classNames = checkClasses(parsed.classes);
+        indexOf = indexByName(classNames);
+        return;
+      }
+      if (parsed && "classes" in parsed) throw new Error("only the first line may list the classes");
+      // The names of the columns are no example.
+      if (!parsed || (first && parse === parseCsv && parsed.id === "id")) return;
+      const value = resolveLabel(parsed.label, classNames, indexOf);
+      if (!isExample(parsed.id)) {
+        unknown++;
+        firstUnknown ??= parsed.id;
+        return;
+      }
+      if (byId.has(parsed.id)) throw new Error(`${parsed.id} has a line already`);
+      vectors ||= typeof value !== "number";
+      byId.set(parsed.id, value);
+    } catch (error) {
+      throw new Error(`"${path}", line ${number}: ${error instanceof Error ? error.message : error}.`, {
+        cause: error,
+      });
+    }
+  });
+  return { classNames, byId, vectors, unknown, ...(firstUnknown !== undefined && { firstUnknown }), sha256 };
+}
+
+type ParsedLine = { readonly id: string; readonly label: unknown } | { readonly classes: unknown };
+
+function parseJson(line: string): ParsedLine {
+  let value: unknown;
+  try {
+    value = JSON.parse(line);
+  } catch (error) {
+    throw new Error(`not JSON (${(error as Error).message})`, { cause: error });
+  }
+  if (typeof value === "object" && value !== null) {
+    const { id, label, classes } = value as { id?: unknown; label?: unknown; classes?: unknown };
+    if (classes !== undefined && id === undefined) return { classes };
+    if (typeof id === "string" && label !== undefined) return { id, label };
+  }
+  throw new Error('expected {"id": "...", "label": ...}');
+}
+
+function parseCsv(line: string): ParsedLine {
+  const quoted = /^"((?:[^"]|"")*)",(.*)$/s.exec(line);
+  const match = quoted ?? /^([^",]+),(.*)$/s.exec(line);
+  if (!match) throw new Error("expected id,label (an id with a comma or a quote in quotes)");
+  const id = quoted ? match[1]!.replaceAll('""', '"') : match[1]!;
+  const rest = match[2]!.trim();
+  const label = /^".*"$/s.test(rest) ? rest.slice(1, -1).replaceAll('""', '"') : rest;
+  if (label === "") throw new Error("the label is missing");
+  if (!label.startsWith("[")) return { id, label };
+  try {
+    return { id, label: JSON.parse(label) as unknown };
+  } catch (error) {
+    throw new Error(`${label.slice(0, 40)} is not a list of numbers`, { cause: error });
+  }
+}
+
+function checkClasses(value: unknown): readonly string[] {
+  const names = Array.isArray(value) && value.every((name) => typeof name === "string") ? value : [];
+  if (names.length === 0) throw new Error('"classes" must be a list of names');
+  const twice = names.find((name, i) => names.indexOf(name) !== i);
+  if (new Set(names).size < names.length) throw new Error(`"classes" has "${twice}" twice`);
+  return names;
+}
+
+const indexByName = (names: readonly string[]): Map<string, number> => new Map(names.map((name, i) => [name, i]));
+
+/** The class or the vector that a value of a line means. Throws for a class there is none of and a vector that is none. */
+function resolveLabel(
+  value: unknown,
+  classNames: readonly string[],
+  indexOf: ReadonlyMap<string, number>,
+): number | SparseTargets {
+  const classAt = (wanted: string | number): number => {
+    const named = typeof wanted === "string" ? indexOf.get(wanted) : undefined;
+    const index = named ?? (typeof wanted === "number" || /^\d+$/.test(wanted) ? Number(wanted) : Number.NaN);
+    if (Number.isInteger(index) && index >= 0 && index < classNames.length) return index;
+    const hint = typeof wanted === "string" ? didYouMean(wanted, classNames) : "";
+    const shown = classNames.slice(0, 10).join(", ") + (classNames.length > 10 ? ", ..." : "");
+    throw new Error(
+      `there is no class ${JSON.stringify(wanted)}${hint || ";"} the ${classNames.length} classes are ${shown}`,
+    );
+  };
+  if (typeof value === "number" || typeof value === "string") return classAt(value);
+  if (Array.isArray(value)) {
+    if (value.length !== classNames.length)
+      throw new Error(`the vector has ${value.length} numbers, and there are ${classNames.length} classes`);
+    return sparse(value.map((target, i) => [i, target as unknown] as const));
+  }
+  if (typeof value === "object" && value !== null)
+    return sparse(Object.entries(value).map(([name, target]) => [classAt(name), target as unknown] as const));
+  throw new Error(`a label is a class or a vector of targets, not ${JSON.stringify(value)}`);
+}
+
+function sparse(entries: readonly (readonly [number, unknown])[]): SparseTargets {
+  for (const [, target] of entries) {
+    if (!(typeof target === "number" && target >= 0 && target <= 1))
+      throw new Error(`targets are numbers from 0 to 1, not ${JSON.stringify(target)}`);
+  }
+  const kept = entries.filter(([, target]) => target !== 0) as readonly (readonly [number, number])[];
+  if (kept.length === 0) throw new Error("the vector is all 0; leave the line out to leave the example out");
+  if (new Set(kept.map(([index]) => index)).size < kept.length) throw new Error("a class stands twice in the vector");
+  const sorted = [...kept].sort(([a], [b]) => a - b);
+  return {
+    classes: Uint32Array.from(sorted, ([index]) => index),
+    values: Float32Array.from(sorted, ([, target]) => target),
+  };
+}

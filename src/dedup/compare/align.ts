@@ -1,0 +1,404 @@
+/**
+ * Are two thumbnails the same picture? They are laid over each other, with a size, a place and an aspect of its own, and
+ * compared up to brightness and contrast.
+ *
+ * First on 16 x 16 pixels, at five sizes and all shifts of up to three pixels; from the best of these, Gauss-Newton steps on 32 x 32
+ * pixels find size and place along both axes together with gain and offset of the luminance. What is left is told as two
+ * correlations over the part that both show: of the luminance, and of its detail (the luminance less its local mean), which
+ * pictures of merely similar composition do not share.
+ */
+import { thumbnailSide } from "../describe/hash.js";
+
+const side = thumbnailSide;
+const half = side / 2;
+const middle = (side - 1) / 2;
+
+/** A 32 x 32 luminance made ready to be compared. */
+export interface Thumbnail {
+  readonly full: Float32Array;
+  /** Averaged to 16 x 16. */
+  readonly half: Float32Array;
+  /** `full` less the mean of the 5 x 5 pixels around each. */
+  readonly detail: Float32Array;
+  /** The rows and columns within a frame of one level, if there is one; frames are alike around all pictures and are not compared. */
+  readonly content: { readonly top: number; readonly bottom: number; readonly left: number; readonly right: number };
+}
+
+/** How one picture lies in another: pixel (x, y) of the second shows what is at (x - 15.5) * scaleX + 15.5 + shiftX of the first, and so along y. */
+export interface Placement {
+  readonly scaleX: number;
+  readonly scaleY: number;
+  readonly shiftX: number;
+  readonly shiftY: number;
+}
+
+export interface Alignment extends Placement {
+  /** Correlation of the luminance over the part that both show, -1 to 1. */
+  readonly luminance: number;
+  /** Correlation of the detail there. */
+  readonly detail: number;
+  /** Share of the second picture's content that the first shows. */
+  readonly overlap: number;
+}
+
+/** Makes a 32 x 32 luminance ready. */
+export function prepareThumbnail(luminance: ArrayLike<number>): Thumbnail {
+  const full = Float32Array.from(luminance);
+  const small = new Float32Array(half * half);
+  for (let y = 0; y < half; y++) {
+    for (let x = 0; x < half; x++) {
+      const at = 2 * y * side + 2 * x;
+      small[y * half + x] = (full[at]! + full[at + 1]! + full[at + side]! + full[at + side + 1]!) / 4;
+    }
+  }
+  return { full, half: small, detail: detailOf(full), content: contentOf(full) };
+}
+
+/** Levels that the pixels of a frame may differ by: what JPEG makes of one level. */
+const frameLevels = 6;
+/** A frame takes no more than this share of a side from either end. */
+const widestFrame = 0.375;
+
+/** What is inside of the rows and columns at the border that have one level. */
+function contentOf(full: Float32Array): Thumbnail["content"] {
+  const isFrame = (line: number, along: number, across: number): boolean => {
+    let low = Number.POSITIVE_INFINITY;
+    let high = Number.NEGATIVE_INFINITY;
+    for (let i = 0; i < side; i++) {
+      const value = full[line * across + i * along]!;
+      low = Math.min(low, value);
+      high = Math.max(high, value);
+    }
+    return high - low <= frameLevels;
+  };
+  const most = Math.floor(side * widestFrame);
+  const from = (along: number, across: number): [number, number] => {
+    let [first, last] = [0, side - 1];
+    while (first < most && isFrame(first, along, across)) first++;
+    while (side - 1 - last < most && isFrame(last, along, across)) last--;
+    return [first, last];
+  };
+  const [top, bottom] = from(1, side);
+  const [left, right] = from(side, 1);
+  return { top, bottom, left, right };
+}
+
+function detailOf(full: Float32Array): Float32Array {
+  const sums = new Float64Array((side + 1) * (side + 1));
+  for (let y = 0; y < side; y++) {
+    let row = 0;
+    for (let x = 0; x < side; x++) {
+      row += full[y * side + x]!;
+      sums[(y + 1) * (side + 1) + x + 1] = sums[y * (side + 1) + x + 1]! + row;
+    }
+  }
+  const detail = new Float32Array(side * side);
+  for (let y = 0; y < side; y++) {
+    const top = Math.max(0, y - 2);
+    const bottom = Math.min(side, y + 3);
+    for (let x = 0; x < side; x++) {
+      const left = Math.max(0, x - 2);
+      const right = Math.min(side, x + 3);
+      const at = (row: number, column: number) => sums[row * (side + 1) + column]!;
+      const sum = at(bottom, right) - at(top, right) - at(bottom, left) + at(top, left);
+      detail[y * side + x] = full[y * side + x]! - sum / ((bottom - top) * (right - left));
+    }
+  }
+  return detail;
+}
+
+/** Sizes tried first: a fourth root of 2 apart. */
+const sizes = [2 ** -0.5, 2 ** -0.25, 1, 2 ** 0.25, 2 ** 0.5];
+/** Shifts tried first, in pixels of 16 x 16 to either side. */
+const reach = 3;
+/** Least share of the second picture that must be compared. */
+const leastOverlap = 0.45;
+
+interface Start extends Placement {
+  readonly correlation: number;
+}
+
+/** The best of the sizes and shifts tried on 16 x 16 pixels. */
+export function coarseAlignment(a: Thumbnail, b: Thumbnail): Start {
+  let best: Start = { scaleX: 1, scaleY: 1, shiftX: 0, shiftY: 0, correlation: -1 };
+  for (const size of sizes) {
+    const { pixels, first, last } = size === 1 ? { pixels: a.half, first: 0, last: half - 1 } : resized(a.half, size);
+    for (let dy = -reach; dy <= reach; dy++) {
+      const top = Math.max(0, first + dy);
+      const bottom = Math.min(half - 1, last + dy);
+      for (let dx = -reach; dx <= reach; dx++) {
+        const left = Math.max(0, first + dx);
+        const right = Math.min(half - 1, last + dx);
+        const count = (bottom - top + 1) * (right - left + 1);
+        if (count < leastOverlap * half * half) continue;
+        const correlation = shiftedCorrelation(pixels, b.half, dy, dx, top, bottom, left, right);
+        if (correlation > best.correlation) {
+          // Pixel centres of 16 x 16 are two pixels of 32 x 32 apart; both grids have one middle.
+          const shift = (d: number) => (-2 * d) / size;
+          best = { scaleX: 1 / size, scaleY: 1 / size, shiftX: shift(dx), shiftY: shift(dy), correlation };
+        }
+      }
+    }
+  }
+  return best;
+}
+
+/** A 16 x 16 picture `size` times as large about its middle, and the first and last row (and column) of it that it covers. */
+function resized(pixels: Float32Array, size: number): { pixels: Float32Array; first: number; last: number } {
+  const center = (half - 1) / 2;
+  const out = new Float32Array(half * half);
+  const place = (at: number) => (at - center) / size + center;
+  let first = 0;
+  while (place(first) < -0.5) first++;
+  const last = half - 1 - first;
+  for (let y = first; y <= last; y++) {
+    const fromY = Math.min(Math.max(place(y), 0), half - 1);
+    const y0 = Math.min(Math.floor(fromY), half - 2);
+    const fy = fromY - y0;
+    for (let x = first; x <= last; x++) {
+      const fromX = Math.min(Math.max(place(x), 0), half - 1);
+      const x0 = Math.min(Math.floor(fromX), half - 2);
+      const fx = fromX - x0;
+      const at = y0 * half + x0;
+      const upper = pixels[at]! + (pixels[at + 1]! - pixels[at]!) * fx;
+      const lower = pixels[at + half]! + (pixels[at + half + 1]! - pixels[at + half]!) * fx;
+      out[y * half + x] = upper + (lower - upper) * fy;
+    }
+  }
+  return { pixels: out, first, last };
+}
+
+function shiftedCorrelation(
+  a: Float32Array,
+  b: Float32Array,
+  dy: number,
+  dx: number,
+  top: number,
+  bottom: number,
+  left: number,
+  right: number,
+): number {
+  let sumA = 0;
+  let sumB = 0;
+  let squaresA = 0;
+  let squaresB = 0;
+  let products = 0;
+  for (let y = top; y <= bottom; y++) {
+    const rowA = (y - dy) * half - dx;
+    const rowB = y * half;
+    for (let x = left; x <= right; x++) {
+      const va = a[rowA + x]!;
+      const vb = b[rowB + x]!;
+      sumA += va;
+      sumB += vb;
+      squaresA += va * va;
+      squaresB += vb * vb;
+      products += va * vb;
+    }
+  }
+  return correlationOf((bottom - top + 1) * (right - left + 1), sumA, sumB, squaresA, squaresB, products);
+}
+
+/** Least variance, in squared levels of 0 to 255, that is taken for something to see. */
+const leastVariance = 1;
+
+function correlationOf(
+  count: number,
+  sumA: number,
+  sumB: number,
+  squaresA: number,
+  squaresB: number,
+  products: number,
+): number {
+  const varianceA = squaresA / count - (sumA / count) ** 2;
+  const varianceB = squaresB / count - (sumB / count) ** 2;
+  if (varianceA < leastVariance || varianceB < leastVariance) return 0;
+  return (products / count - (sumA / count) * (sumB / count)) / Math.sqrt(varianceA * varianceB);
+}
+
+/** The correlation of two 16 x 16 pictures as they lie. */
+export function correlation(a: Float32Array, b: Float32Array): number {
+  return shiftedCorrelation(a, b, 0, 0, 0, half - 1, 0, half - 1);
+}
+
+/** Gauss-Newton steps; a start within a pixel is found in three or four. */
+const mostSteps = 8;
+/** Steps end when nothing moves by more than this many pixels at the border. */
+const settled = 0.02;
+/** A step moves the border by no more pixels than this. */
+const longest = 2;
+/** Sizes stay within what the first search tries, and a little beyond. */
+const [smallest, largest] = [0.6, 1.7];
+
+/** Finds how the first picture lies in the second, from the best of the sizes and shifts tried first. */
+export function align(a: Thumbnail, b: Thumbnail, start: Placement = coarseAlignment(a, b)): Alignment {
+  let current: Placement = start;
+  let best: { placement: Placement; correlation: number; overlap: number } | undefined;
+  for (let step = 0; step <= mostSteps; step++) {
+    const found = normalEquations(a, b, current);
+    if (found.overlap < leastOverlap) break;
+    if (best && found.correlation <= best.correlation - 1e-4) break;
+    if (!best || found.correlation > best.correlation)
+      best = { placement: current, correlation: found.correlation, overlap: found.overlap };
+    const solution = solveSix(found.matrix);
+    const gain = solution?.[4] ?? 0;
+    if (!solution || gain < 0.05) break;
+    const [sx, sy, tx, ty] = [solution[0]! / gain, solution[1]! / gain, solution[2]! / gain, solution[3]! / gain];
+    const moved = Math.max(Math.abs(sx) * middle + Math.abs(tx), Math.abs(sy) * middle + Math.abs(ty));
+    if (!Number.isFinite(moved) || moved < settled) break;
+    const factor = Math.min(1, longest / moved);
+    const clamp = (scale: number) => Math.min(Math.max(scale, smallest), largest);
+    current = {
+      scaleX: clamp(current.scaleX + factor * sx),
+      scaleY: clamp(current.scaleY + factor * sy),
+      shiftX: current.shiftX + factor * tx,
+      shiftY: current.shiftY + factor * ty,
+    };
+  }
+  const { placement, correlation, overlap } = best ?? { placement: start, correlation: -1, overlap: 0 };
+  return { ...placement, luminance: correlation, overlap, detail: overlap > 0 ? detailAt(a, b, placement) : 0 };
+}
+
+/** Where the columns (or rows) of the second picture lie in the first: the pixel before, the fraction of the way to the next, and which are inside. */
+interface Axis {
+  readonly before: Int32Array;
+  readonly fraction: Float64Array;
+  readonly first: number;
+  readonly last: number;
+}
+
+function axisOf(scale: number, shift: number, [from, to]: Range, [first0, last0]: Range): Axis {
+  const before = new Int32Array(side);
+  const fraction = new Float64Array(side);
+  let first = side;
+  let last = -1;
+  for (let i = first0; i <= last0; i++) {
+    const place = (i - middle) * scale + middle + shift;
+    // Half a pixel beyond the outer centres still belongs to the picture.
+    if (place < from - 0.5 || place > to + 0.5) continue;
+    const inside = Math.min(Math.max(place, from), to);
+    before[i] = Math.min(Math.floor(inside), side - 2);
+    fraction[i] = inside - before[i]!;
+    first = Math.min(first, i);
+    last = i;
+  }
+  return { before, fraction, first, last };
+}
+
+/** The first and last row or column. */
+type Range = readonly [number, number];
+
+/** Where both pictures' contents meet, along both axes. */
+function axesOf(
+  a: Thumbnail,
+  b: Thumbnail,
+  { scaleX, scaleY, shiftX, shiftY }: Placement,
+): { rows: Axis; columns: Axis } {
+  return {
+    rows: axisOf(scaleY, shiftY, [a.content.top, a.content.bottom], [b.content.top, b.content.bottom]),
+    columns: axisOf(scaleX, shiftX, [a.content.left, a.content.right], [b.content.left, b.content.right]),
+  };
+}
+
+/** The share of the second picture's content that is compared. */
+function overlapOf(rows: Axis, columns: Axis, { content }: Thumbnail): number {
+  const count = (axis: Axis) => Math.max(0, axis.last - axis.first + 1);
+  const all = (content.bottom - content.top + 1) * (content.right - content.left + 1);
+  return (count(rows) * count(columns)) / all;
+}
+
+/**
+ * The normal equations of b ≈ gain · a(placement) + offset, linear in small changes of the placement: a 6 x 7 matrix whose unknowns are
+ * gain times the changes of scaleX, scaleY, shiftX, shiftY, then gain and offset.
+ */
+function normalEquations(first: Thumbnail, second: Thumbnail, placement: Placement) {
+  const { rows, columns } = axesOf(first, second, placement);
+  const overlap = overlapOf(rows, columns, second);
+  const [a, b] = [first.full, second.full];
+  const matrix = new Float64Array(6 * 7);
+  const row = new Float64Array(7);
+  let count = 0;
+  let squaresB = 0;
+  for (let y = rows.first; y <= rows.last; y++) {
+    const top = rows.before[y]! * side;
+    const fy = rows.fraction[y]!;
+    for (let x = columns.first; x <= columns.last; x++) {
+      const at = top + columns.before[x]!;
+      const fx = columns.fraction[x]!;
+      const [p, q, r, s] = [a[at]!, a[at + 1]!, a[at + side]!, a[at + side + 1]!];
+      // The bilinear surface and its slopes.
+      const slopeX = (q - p) * (1 - fy) + (s - r) * fy;
+      const slopeY = (r - p) * (1 - fx) + (s - q) * fx;
+      const value = p + (q - p) * fx + (r - p) * fy + (p - q - r + s) * fx * fy;
+      row[0] = slopeX * (x - middle);
+      row[1] = slopeY * (y - middle);
+      row[2] = slopeX;
+      row[3] = slopeY;
+      row[4] = value;
+      row[5] = 1;
+      const target = b[y * side + x]!;
+      row[6] = target;
+      for (let i = 0; i < 6; i++) {
+        const factor = row[i]!;
+        for (let j = i; j < 7; j++) matrix[i * 7 + j]! += factor * row[j]!;
+      }
+      squaresB += target * target;
+      count++;
+    }
+  }
+  for (let i = 1; i < 6; i++) for (let j = 0; j < i; j++) matrix[i * 7 + j] = matrix[j * 7 + i]!;
+  const correlation =
+    count === 0
+      ? -1
+      : correlationOf(count, matrix[4 * 7 + 5]!, matrix[5 * 7 + 6]!, matrix[4 * 7 + 4]!, squaresB, matrix[4 * 7 + 6]!);
+  return { matrix, correlation, overlap };
+}
+
+/** Solves six equations [6, 7] by elimination with pivots; undefined where they do not determine the unknowns. */
+function solveSix(matrix: Float64Array): Float64Array | undefined {
+  const m = matrix.slice();
+  for (let k = 0; k < 6; k++) {
+    let pivot = k;
+    for (let i = k + 1; i < 6; i++) if (Math.abs(m[i * 7 + k]!) > Math.abs(m[pivot * 7 + k]!)) pivot = i;
+    if (Math.abs(m[pivot * 7 + k]!) < 1e-9) return undefined;
+    if (pivot !== k) {
+      for (let j = k; j < 7; j++) [m[k * 7 + j], m[pivot * 7 + j]] = [m[pivot * 7 + j]!, m[k * 7 + j]!];
+    }
+    for (let i = k + 1; i < 6; i++) {
+      const factor = m[i * 7 + k]! / m[k * 7 + k]!;
+      for (let j = k; j < 7; j++) m[i * 7 + j]! -= factor * m[k * 7 + j]!;
+    }
+  }
+  const solution = new Float64Array(6);
+  for (let k = 5; k >= 0; k--) {
+    let sum = m[k * 7 + 6]!;
+    for (let j = k + 1; j < 6; j++) sum -= m[k * 7 + j]! * solution[j]!;
+    solution[k] = sum / m[k * 7 + k]!;
+  }
+  return solution;
+}
+
+/** The correlation of the detail of both pictures, the first laid over the second. */
+function detailAt(a: Thumbnail, b: Thumbnail, placement: Placement): number {
+  const { rows, columns } = axesOf(a, b, placement);
+  let [count, sumA, sumB, squaresA, squaresB, products] = [0, 0, 0, 0, 0, 0];
+  for (let y = rows.first; y <= rows.last; y++) {
+    const top = rows.before[y]! * side;
+    const fy = rows.fraction[y]!;
+    for (let x = columns.first; x <= columns.last; x++) {
+      const at = top + columns.before[x]!;
+      const fx = columns.fraction[x]!;
+      const upper = a.detail[at]! + (a.detail[at + 1]! - a.detail[at]!) * fx;
+      const lower = a.detail[at + side]! + (a.detail[at + side + 1]! - a.detail[at + side]!) * fx;
+      const va = upper + (lower - upper) * fy;
+      const vb = b.detail[y * side + x]!;
+      count++;
+      sumA += va;
+      sumB += vb;
+      squaresA += va * va;
+      squaresB += vb * vb;
+      products += va * vb;
+    }
+  }
+  return count === 0 ? 0 : correlationOf(count, sumA, sumB, squaresA, squaresB, products);
+}

@@ -1,0 +1,172 @@
+/** Pairs of images worth comparing: of near hashes in any of the eight turns, and of near features. */
+import type { DescribedSet } from "../describe/describe-set.js";
+import { turnedHash } from "../describe/hash.js";
+import { inverseTurn, turns } from "../describe/turns.js";
+import { type HammingOptions, type Hashes, hammingJoin, hammingSelfJoin } from "./hamming.js";
+
+/** Images of several sets under one numbering, set after set. */
+export interface Pool {
+  readonly sets: readonly DescribedSet[];
+  readonly count: number;
+  /** Which set an image is of, and its number there. */
+  locate(image: number): { readonly set: number; readonly index: number };
+}
+
+/** Puts sets under one numbering. */
+export function poolOf(sets: readonly DescribedSet[]): Pool {
+  const starts: number[] = [];
+  let count = 0;
+  for (const { ids } of sets) {
+    starts.push(count);
+    count += ids.length;
+  }
+  // The key of a pair and its turn must be a whole number that float64 holds exactly.
+  if (count > maxImages) throw new Error(`${count} images are more than the ${maxImages} that can be searched at once`);
+  return {
+    sets,
+    count,
+    locate: (image) => {
+      let set = starts.length - 1;
+      while (starts[set]! > image) set--;
+      return { set, index: image - starts[set]! };
+    },
+  };
+}
+
+const maxImages = 30_000_000;
+
+/** A pair of images, a < b; `turns[turn]` of a is what b may be. */
+export interface Candidate {
+  readonly a: number;
+  readonly b: number;
+  readonly turn: number;
+}
+
+/** Pairs as they are found, each kept once. */
+export class CandidateList {
+  private keys = new Float64Array(1024);
+  private used = 0;
+
+  constructor(private readonly images: number) {}
+
+  /** Adds a pair; `turn` is what is done to `a`. */
+  add(a: number, b: number, turn: number): void {
+    if (a === b) return;
+    const [first, second, done] = a < b ? [a, b, turn] : [b, a, inverseTurn(turn)];
+    if (this.used === this.keys.length) {
+      this.compact();
+      if (2 * this.used > this.keys.length) {
+        const larger = new Float64Array(2 * this.keys.length);
+        larger.set(this.keys);
+        this.keys = larger;
+      }
+    }
+    this.keys[this.used++] = (first * this.images + second) * turns.length + done;
+  }
+
+  /** How many pairs there are, and each in the order of its images. */
+  pairs(): { readonly count: number; [Symbol.iterator](): Iterator<Candidate> } {
+    this.compact();
+    const { keys, used, images } = this;
+    return {
+      count: used,
+      *[Symbol.iterator]() {
+        for (let i = 0; i < used; i++) {
+          const key = keys[i]!;
+          const turn = key % turns.length;
+          const pair = (key - turn) / turns.length;
+          const b = pair % images;
+          yield { a: (pair - b) / images, b, turn };
+        }
+      },
+    };
+  }
+
+  /** Sorts, and drops what is there twice. */
+  private compact(): void {
+    const sorted = this.keys.subarray(0, this.used).sort();
+    let kept = 0;
+    for (let i = 0; i < sorted.length; i++) if (i === 0 || sorted[i] !== sorted[kept - 1]) sorted[kept++] = sorted[i]!;
+    this.used = kept;
+  }
+}
+
+/** Images whose luminance deviates by less than this from its mean, in levels of 0 to 255, show too little to be compared: only equal bytes count. */
+export const leastContrast = 2;
+
+/** Whether there is enough to see in an image to compare it. */
+export const comparable = ({ readable, contrast }: DescribedSet, index: number): boolean =>
+  readable[index] === 1 && contrast[index]! >= leastContrast;
+
+/** Equal hashes of the pool: every distinct one with the images that have it. */
+interface DistinctHashes {
+  readonly hashes: Hashes;
+  members(distinct: number): Int32Array;
+}
+
+function distinctHashes(pool: Pool): DistinctHashes {
+  const low = new Uint32Array(pool.count);
+  const high = new Uint32Array(pool.count);
+  const order: number[] = [];
+  let offset = 0;
+  for (const set of pool.sets) {
+    for (let i = 0; i < set.ids.length; i++) {
+      low[offset + i] = set.hashes[2 * i]!;
+      high[offset + i] = set.hashes[2 * i + 1]!;
+      if (comparable(set, i)) order.push(offset + i);
+    }
+    offset += set.ids.length;
+  }
+  const sorted = Int32Array.from(order).sort((a, b) => high[a]! - high[b]! || low[a]! - low[b]! || a - b);
+  const starts: number[] = [];
+  for (let i = 0; i < sorted.length; i++) {
+    const [image, before] = [sorted[i]!, sorted[i - 1]];
+    if (before === undefined || low[image] !== low[before] || high[image] !== high[before]) starts.push(i);
+  }
+  const hashes = new Uint32Array(2 * starts.length);
+  for (const [d, start] of starts.entries()) hashes.set([low[sorted[start]!]!, high[sorted[start]!]!], 2 * d);
+  return { hashes, members: (d) => sorted.subarray(starts[d]!, starts[d + 1] ?? sorted.length) };
+}
+
+/** Up to so many pairs between the images of two hashes are all compared; of more, each image with the first and with the next. */
+const allPairsUpTo = 64;
+
+/** Adds the pairs within the images that share one hash. */
+function addMembers(members: Int32Array, list: CandidateList): void {
+  const all = (members.length * (members.length - 1)) / 2 <= allPairsUpTo;
+  for (let i = 1; i < members.length; i++) {
+    if (all) for (let j = 0; j < i; j++) list.add(members[j]!, members[i]!, 0);
+    else {
+      list.add(members[0]!, members[i]!, 0);
+      list.add(members[i - 1]!, members[i]!, 0);
+    }
+  }
+}
+
+/** Adds the pairs between the images of two near hashes; of very many only their first, to which the others are compared already. */
+function addBetween(a: Int32Array, b: Int32Array, turn: number, list: CandidateList): void {
+  if (a.length * b.length <= allPairsUpTo) for (const i of a) for (const j of b) list.add(i, j, turn);
+  else list.add(a[0]!, b[0]!, turn);
+}
+
+/** Adds every two images whose hashes differ in no more than so many bits, in any of the eight turns. */
+export async function addHashCandidates(pool: Pool, options: HammingOptions, list: CandidateList): Promise<void> {
+  const { hashes, members } = distinctHashes(pool);
+  const count = hashes.length / 2;
+  for (let d = 0; d < count; d++) addMembers(members(d), list);
+  // The left quarter turn finds what the right one would, with the images exchanged.
+  const searched = turns.map((_, turn) => turn).filter((turn) => turn !== 6);
+  for (const [step, turn] of searched.entries()) {
+    const part = {
+      ...options,
+      onProgress: (share: number) => options.onProgress?.((step + share) / searched.length),
+    };
+    const add = (i: number, j: number) => addBetween(members(i), members(j), turn, list);
+    if (turn === 0) await hammingSelfJoin(hashes, part, add);
+    else {
+      const turned = new Uint32Array(hashes.length);
+      for (let d = 0; d < count; d++) turned.set(turnedHash([hashes[2 * d]!, hashes[2 * d + 1]!], turn), 2 * d);
+      await hammingJoin(turned, hashes, part, add);
+    }
+  }
+}

@@ -1,0 +1,157 @@
+/** Paths of sources: clear errors for wrong ones, a listing of files, and the order in which class names are sorted. */
+
+import { type Dirent, existsSync, readdirSync } from "node:fs";
+import { readdir, realpath, stat } from "node:fs/promises";
+import { basename, dirname, join, resolve } from "node:path";
+import { append } from "../text/arrays.js";
+import { didYouMean } from "../text/nearest.js";
+
+/** Throws if nothing is at `path`, naming the nearest existing folder and the entry in it that was perhaps meant. */
+export function requirePath(path: string): void {
+  if (existsSync(path)) return;
+  let missing = resolve(path);
+  while (!existsSync(dirname(missing)) && dirname(missing) !== missing) missing = dirname(missing);
+  const parent = dirname(missing);
+  let hint = "";
+  try {
+    hint = didYouMean(basename(missing), readdirSync(parent));
+  } catch {
+    hint = "; it cannot be listed";
+  }
+  throw new Error(
+    `There is no "${path}": the nearest existing folder is ${parent}, and it has no "${basename(missing)}"${hint || "."}`,
+  );
+}
+
+/** How deep folders are followed. */
+const maxDepth = 12;
+
+/** A link that is still to be followed: its path, how deep it lies. */
+interface Link {
+  readonly path: string;
+  readonly depth: number;
+}
+
+export interface FileList {
+  readonly files: string[];
+  readonly problems: readonly string[];
+  /** Those of the problems for which images are missing. */
+  readonly unreadable: readonly string[];
+}
+
+/**
+ * Lists the files under a folder as paths relative to it with "/" between the parts, sorted; hidden ones are left out. Links are
+ * followed after all that lies there itself, and every file and folder counts once: a link to one that was listed already (a loop,
+ * a second name) is left out and told among the problems. So are folders that cannot be read, which `unreadable` tells alone: images
+ * are missing then.
+ *
+ * @throws where the folder itself cannot be read.
+ */
+export async function listFiles(root: string): Promise<FileList> {
+  const files: string[] = [];
+  const problems: string[] = [];
+  const unreadable: string[] = [];
+  const repeated: string[] = [];
+  /** Real paths of what was listed. */
+  const seen = new Set<string>();
+  let links: Link[] = [];
+
+  const add = async (path: string, real: string, isFile: boolean, depth: number): Promise<void> => {
+    if (!isFile && depth >= maxDepth) problems.push(`${path} is more than ${maxDepth} folders deep and was not read`);
+    else if (seen.has(real)) repeated.push(path);
+    else {
+      seen.add(real);
+      if (isFile) files.push(path);
+      else await walk(path, real, depth + 1);
+    }
+  };
+  const entriesOf = async (relative: string, real: string): Promise<readonly Dirent[]> => {
+    try {
+      return await readdir(real, { withFileTypes: true });
+    } catch (error) {
+      const { code, message } = error as NodeJS.ErrnoException;
+      const reason = code === "EACCES" ? "this user may not read it" : message;
+      if (relative === "") throw new Error(`the folder "${root}" cannot be read: ${reason}`, { cause: error });
+      unreadable.push(`the folder ${join(root, relative)} cannot be read (${reason}); what is in it was left out`);
+      return [];
+    }
+  };
+  const walk = async (relative: string, real: string, depth: number): Promise<void> => {
+    for (const entry of await entriesOf(relative, real)) {
+      if (entry.name.startsWith(".")) continue;
+      const path = relative === "" ? entry.name : `${relative}/${entry.name}`;
+      if (entry.isSymbolicLink()) links.push({ path, depth });
+      else if (entry.isFile() || entry.isDirectory()) await add(path, join(real, entry.name), entry.isFile(), depth);
+    }
+  };
+
+  const realRoot = await realpath(root);
+  seen.add(realRoot);
+  await walk("", realRoot, 0);
+  while (links.length > 0) {
+    const found = links.sort((a, b) => naturalOrder(a.path, b.path));
+    // links within linked folders come after these
+    links = [];
+    for (const { path, depth } of found) {
+      const real = await realpath(join(root, path)).catch(() => undefined);
+      if (real === undefined) {
+        problems.push(`${path} is a link to nowhere`);
+        continue;
+      }
+      const target = await stat(real).catch(() => undefined);
+      if (!target) problems.push(`${path} is a link to what cannot be read`);
+      else if (target.isFile() || target.isDirectory()) await add(path, real, target.isFile(), depth);
+    }
+  }
+  if (repeated.length > 0) {
+    const count = repeated.length === 1 ? "1 link leads" : `${repeated.length} links lead`;
+    problems.push(`${count} to what is listed already and was left out, such as ${repeated[0]}`);
+  }
+  append(problems, unreadable);
+  files.sort(naturalOrder);
+  return { files, problems, unreadable };
+}
+
+/** What is in a folder; nothing where it cannot be read: to recognise what a folder is, before it is read for good. */
+export function entriesIfReadable(folder: string): readonly Dirent[] {
+  try {
+    return readdirSync(folder, { withFileTypes: true });
+  } catch {
+    return [];
+  }
+}
+
+/** Licence and readme files directly in a folder. */
+export function licenceFilesIn(folder: string): string[] {
+  try {
+    return readdirSync(folder)
+      .filter((name) => /^(licen[cs]e|copying|notice|readme)/i.test(name))
+      .sort();
+  } catch {
+    return [];
+  }
+}
+
+/** Compares names so that runs of digits count as numbers: "2" before "10", "IMG_9" before "IMG_10". */
+export function naturalOrder(a: string, b: string): number {
+  const left = a.match(/\d+|\D+/g) ?? [];
+  const right = b.match(/\d+|\D+/g) ?? [];
+  for (let i = 0; i < Math.min(left.length, right.length); i++) {
+    const x = left[i]!;
+    const y = right[i]!;
+    if (x === y) continue;
+    if (/^\d/.test(x) && /^\d/.test(y)) {
+      const difference = compareDigits(x, y);
+      if (difference !== 0) return difference;
+    }
+    return x < y ? -1 : 1;
+  }
+  return left.length - right.length;
+}
+
+function compareDigits(x: string, y: string): number {
+  const left = x.replace(/^0+/, "");
+  const right = y.replace(/^0+/, "");
+  if (left.length !== right.length) return left.length - right.length;
+  return left === right ? 0 : left < right ? -1 : 1;
+}

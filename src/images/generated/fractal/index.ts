@@ -1,0 +1,6 @@
+/** Fractals by iterated function systems: categories found by search, instances of them, pictures. */
+export { categoryName, type NamedSystem, readCategories, writeCategories } from "./categories-file.js";
+export { type FractalInstance, fractalInstance, instanceRandoms, usualWeightStep, weightings } from "./instances.js";
+export { type Flip, type FractalRandoms, type FractalStyle, flips, renderFractal } from "./render.js";
+export { type FoundCategory, fillRate, findCategory, mostFillRate, usualFillRate } from "./search.js";
+export { areaProbabilities, chaosGame, createOrbit, drawSystem, type FractalSystem, weighted } from "./system.js";

@@ -1,0 +1,101 @@
+/** Images: decoding, encoding, resizing, preprocessing, augmentations, corruptions, generated pictures. */
+export type { Arguments, Literal } from "./augment/arguments.js";
+export { type AugregName, type AugregSetting, augregSettings } from "./augment/augreg.js";
+export type { DataRecord, Transform } from "./augment/op.js";
+export { type RandaugOp, randaug, randaugOps } from "./augment/randaug.js";
+export { type CorruptionName, corruption, corruptionNames, type Severity, severities } from "./corruptions/index.js";
+export { type SeverityTable, severityTableFor, severityTables } from "./corruptions/severities.js";
+export { decodeImage, decodeResize, type Fit, imageHeader } from "./decode.js";
+export { encodeJpeg } from "./encode.js";
+export {
+  areaProbabilities,
+  categoryName,
+  chaosGame,
+  createOrbit,
+  drawSystem,
+  type Flip,
+  type FoundCategory,
+  type FractalInstance,
+  type FractalRandoms,
+  type FractalStyle,
+  type FractalSystem,
+  fillRate,
+  findCategory,
+  flips,
+  fractalInstance,
+  instanceRandoms,
+  mostFillRate,
+  type NamedSystem,
+  readCategories,
+  renderFractal,
+  usualFillRate,
+  usualWeightStep,
+  weighted,
+  weightings,
+  writeCategories,
+} from "./generated/fractal/index.js";
+export {
+  type Colour,
+  colours,
+  generateScene,
+  layOutScene,
+  renderScene,
+  type Scene,
+  type SceneLayout,
+  type SceneObject,
+  type SceneOptions,
+  type Shape,
+  shapes,
+} from "./generated/scene/index.js";
+export {
+  type AnyImage,
+  blankLike,
+  type EncodedImage,
+  ExampleError,
+  type FloatImage,
+  type PixelImage,
+  type RawImage,
+  rawImage,
+  toGrey,
+  toRgb,
+} from "./image.js";
+export { valueScales } from "./preprocessing/ops.js";
+export {
+  applyPreprocessing,
+  augreg,
+  centralCrop,
+  corrupt,
+  customOp,
+  decode,
+  decodeAndResize,
+  describePreprocessing,
+  exampleRandom,
+  flipLr,
+  greyOp,
+  greyRandom,
+  hsvnoise,
+  inceptionCrop,
+  keep,
+  listOps,
+  onehot,
+  type Preprocessing,
+  type PreprocessingOp,
+  patchGridOp,
+  preprocessImage,
+  preprocessing,
+  quarterTurns,
+  type ResizeMethod,
+  randaugOp,
+  randomCrop,
+  resize,
+  resizeSmall,
+  type SplitPreprocessing,
+  splitPreprocessing,
+  standardiseOp,
+  toRgbOp,
+  valueRange,
+  views,
+} from "./preprocessing/pipeline.js";
+export { type ValueRange, valueRangeOf } from "./preprocessing/value-range.js";
+export { type ResampleKernel, resample } from "./resample.js";
+export { crop, flipLeftRight, type Rectangle, resizeArea, resizeBilinear } from "./resize.js";

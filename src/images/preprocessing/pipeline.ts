@@ -1,0 +1,238 @@
+/** Preprocessing pipelines: made of ops by function calls or from the string form, and written back to it. */
+
+import { createRandom, type Random } from "../../random/keyed.js";
+import { didYouMean } from "../../text/nearest.js";
+import { type Arguments, bindArguments, type Call, type Literal, parseCalls, showCall } from "../augment/arguments.js";
+import type { AugregName } from "../augment/augreg.js";
+import type { DataRecord, InnerPipeline, Transform } from "../augment/op.js";
+import type { CorruptionName, Severity, SeverityTable } from "../corruptions/index.js";
+import type { EncodedImage, PixelImage } from "../image.js";
+import { opDefinitions, valueScales } from "./ops.js";
+
+/** One step of a pipeline with its arguments; `text` is its string form. */
+export interface PreprocessingOp {
+  readonly name: string;
+  readonly text: string;
+  readonly args: Arguments;
+  readonly random: boolean;
+  readonly changesImage: boolean;
+  readonly apply: Transform;
+  /** True for ops of the registry, which the string form can carry to another thread. */
+  readonly registered: boolean;
+}
+
+/** A pipeline is a list of ops, applied first to last. */
+export type Preprocessing = readonly PreprocessingOp[];
+
+/**
+ * Makes a pipeline from big_vision's string form or from ops.
+ *
+ * @throws for an unknown op (naming the known ones and the nearest), a wrong argument, or text that does not parse.
+ * @example preprocessing("decode|inception_crop(64)|flip_lr|value_range(-1,1)")
+ */
+export function preprocessing(...parts: readonly (string | PreprocessingOp | Preprocessing)[]): Preprocessing {
+  return parts.flatMap((part) => {
+    if (typeof part === "string") return part.trim() === "" ? [] : parseCalls(part).map((call) => makeOp(call, part));
+    return "apply" in part ? [part] : [...part];
+  });
+}
+
+/** Returns the string form of a pipeline: `preprocessing(describePreprocessing(p))` does the same as `p`. */
+export function describePreprocessing(pipeline: string | Preprocessing): string {
+  return (typeof pipeline === "string" ? preprocessing(pipeline) : pipeline).map((op) => op.text).join("|");
+}
+
+/** Applies a pipeline to one record with the given random numbers. */
+export async function applyPreprocessing(
+  pipeline: Preprocessing,
+  record: DataRecord,
+  random: Random,
+): Promise<DataRecord> {
+  let current = record;
+  for (const op of pipeline) {
+    const result = op.apply(current, random);
+    // Only decoding is asynchronous; waiting for nothing would cost a turn of the event loop for every op.
+    current = result instanceof Promise ? await result : result;
+  }
+  return current;
+}
+
+/** Applies a pipeline to one image outside a loader: for evaluation, embedding and single pictures; random ops draw from `seed`. */
+export async function preprocessImage(
+  pipeline: string | Preprocessing,
+  image: EncodedImage | PixelImage,
+  { id = "image", seed = 0 }: { readonly id?: string; readonly seed?: number } = {},
+): Promise<PixelImage> {
+  const ops = typeof pipeline === "string" ? preprocessing(pipeline) : pipeline;
+  const record = await applyPreprocessing(ops, { id, image, label: 0 }, createRandom("image", seed));
+  if (record.image.kind === "encoded")
+    throw new Error(`the preprocessing "${describePreprocessing(ops)}" does not decode; put decode first`);
+  return record.image;
+}
+
+/** The generator that preprocessing draws from for one example of one epoch; `attempt` counts the bad examples it stands in for. */
+export function exampleRandom(seed: number, epoch: number, index: number, attempt = 0): Random {
+  return createRandom("example", seed, epoch, index, attempt);
+}
+
+/** Makes an op of your own from a function; pipelines with one run on the calling thread only (loader option `workers: 0`). */
+export function customOp(
+  name: string,
+  apply: Transform,
+  { random = true }: { readonly random?: boolean } = {},
+): PreprocessingOp {
+  return { name, text: name, args: {}, random, changesImage: true, apply, registered: false };
+}
+
+/** Lists the known ops: name, signature and what each does. */
+export function listOps(): { name: string; signature: string; summary: string }[] {
+  return Object.entries(opDefinitions).map(([name, { parameters, summary }]) => ({
+    name,
+    signature: `${name}(${parameters.map((p) => (p.default === undefined ? p.name : `${p.name}=${p.default ?? "None"}`)).join(", ")})`,
+    summary,
+  }));
+}
+
+/** A pipeline split for the loader: what can be kept from epoch to epoch, what runs each time, and the value range left to the batch writer. */
+export interface SplitPreprocessing {
+  readonly fixed: Preprocessing;
+  readonly rest: Preprocessing;
+  /**
+   * Set when the last change to the image is `value_range`: its 256 results, or those of each channel in turn, applied while
+   * the batch is written.
+   */
+  readonly lookup?: Float32Array;
+  /** The functions that `lookup` is a table of, for images that are already floating-point. */
+  readonly scales?: readonly ((x: number) => number)[];
+}
+
+/** Splits a pipeline before its first random op, and takes out a final `value_range`, which a table of 256 values does faster. */
+export function splitPreprocessing(pipeline: Preprocessing): SplitPreprocessing {
+  const last = pipeline.findLastIndex((op) => op.changesImage);
+  const scaled = pipeline[last];
+  let ops = pipeline;
+  let lookup: Float32Array | undefined;
+  let scales: readonly ((x: number) => number)[] | undefined;
+  const scaledOnce = pipeline.filter((op) => op.name === "value_range").length === 1;
+  if (scaled?.name === "value_range" && scaled.registered && scaledOnce && pipeline.every((op) => op.registered)) {
+    ops = pipeline.filter((op) => op !== scaled);
+    const functions = valueScales(scaled.args);
+    lookup = Float32Array.from({ length: 256 * functions.length }, (_, i) => functions[i >> 8]!(i & 255));
+    scales = functions;
+  }
+  const firstRandom = ops.findIndex((op) => op.random);
+  const at = firstRandom < 0 ? ops.length : firstRandom;
+  return { fixed: ops.slice(0, at), rest: ops.slice(at), ...(lookup && { lookup }), ...(scales && { scales }) };
+}
+
+function makeOp(call: Call, text: string): PreprocessingOp {
+  const definition = opDefinitions[call.name];
+  if (!definition || !Object.hasOwn(opDefinitions, call.name)) {
+    const known = Object.keys(opDefinitions);
+    throw new Error(
+      `unknown preprocessing op "${call.name}" in "${text}"${didYouMean(call.name, known) || ";"} Known ops: ${known.join(", ")}.`,
+    );
+  }
+  const args = bindArguments(call, definition.parameters);
+  return {
+    name: call.name,
+    text: showCall(call.name, definition.parameters, args),
+    args,
+    random: definition.random,
+    changesImage: definition.changesImage,
+    apply: definition.create(args, innerPipeline),
+    registered: true,
+  };
+}
+
+const innerPipeline: InnerPipeline = (inner) => {
+  const ops = preprocessing(inner);
+  if (ops.length === 0) throw new Error("there is no op");
+  return { ops, apply: (record, random) => applyPreprocessing(ops, record, random) };
+};
+
+function op(
+  name: string,
+  positional: readonly (Literal | undefined)[],
+  named: Readonly<Record<string, Literal | undefined>> = {},
+): PreprocessingOp {
+  const given = Object.fromEntries(
+    Object.entries(named).filter((entry): entry is [string, Literal] => entry[1] !== undefined),
+  );
+  return makeOp({ name, positional: positional.filter((x): x is Literal => x !== undefined), named: given }, name);
+}
+
+/** `decode`: the file to upright 8-bit pixels. */
+export const decode = (channels?: 0 | 1 | 3): PreprocessingOp => op("decode", [channels]);
+/** `decode_resize`: decode and resize in one go, antialiased. */
+export const decodeAndResize = (
+  size: number,
+  options: { width?: number; fit?: "cover" | "fill"; channels?: 1 | 3 } = {},
+): PreprocessingOp => op("decode_resize", [size], { ...options });
+/** How pixels are resized: TensorFlow's bilinear and area; bicubic, and anything with antialias, as Pillow (and so timm). */
+export type ResizeMethod = "bilinear" | "area" | "bicubic";
+/** `resize`: to height x width, bilinear without antialias; without half-pixel centres as TensorFlow 1. */
+export const resize = (
+  height: number,
+  width?: number,
+  method?: ResizeMethod,
+  antialias?: boolean,
+  halfPixelCenters?: boolean,
+): PreprocessingOp => op("resize", [height, width], { method, antialias, half_pixel_centers: halfPixelCenters });
+/** `resize_small`: the smaller side to `size`, by the area method. */
+export const resizeSmall = (size: number, method?: ResizeMethod, antialias?: boolean): PreprocessingOp =>
+  op("resize_small", [size], { method, antialias });
+/** `central_crop`: the middle. */
+export const centralCrop = (height?: number, width?: number): PreprocessingOp => op("central_crop", [height, width]);
+/** `random_crop`: a random place. */
+export const randomCrop = (height: number, width?: number): PreprocessingOp => op("random_crop", [height, width]);
+/** `inception_crop`: a random area and aspect ratio, resized to size x size. */
+export const inceptionCrop = (
+  size?: number,
+  options: { areaMin?: number; areaMax?: number; ratioMin?: number; ratioMax?: number } = {},
+): PreprocessingOp =>
+  op("inception_crop", [size], {
+    area_min: options.areaMin,
+    area_max: options.areaMax,
+    ratio_min: options.ratioMin,
+    ratio_max: options.ratioMax,
+  });
+/** `flip_lr`: mirrored half of the time, or with another probability. */
+export const flipLr = (probability?: number): PreprocessingOp => op("flip_lr", [probability]);
+/** `value_range`: 0..255 to vmin..vmax, each one number or one a channel. */
+export const valueRange = (vmin?: number | readonly number[], vmax?: number | readonly number[]): PreprocessingOp =>
+  op("value_range", [vmin, vmax]);
+/** `onehot`: the label to a vector. */
+export const onehot = (depth: number, on?: number, off?: number): PreprocessingOp => op("onehot", [depth], { on, off });
+/** `to_rgb`: three channels. */
+export const toRgbOp = (): PreprocessingOp => op("to_rgb", []);
+/** `grey`: one channel. */
+export const greyOp = (): PreprocessingOp => op("grey", []);
+/** `randaug`: RandAugment of `layers` ops at `magnitude`. */
+export const randaugOp = (layers: number, magnitude: number, contrast?: "pixel_count" | "mean"): PreprocessingOp =>
+  op("randaug", [layers, magnitude], { contrast });
+/** `augreg`: the RandAugment of an AugReg setting. */
+export const augreg = (name: AugregName): PreprocessingOp => op("augreg", [name]);
+/** `hsvnoise`: random hue, saturation and value. */
+export const hsvnoise = (): PreprocessingOp => op("hsvnoise", []);
+/** `grey_random`: grey in three channels with a probability. */
+export const greyRandom = (probability?: number): PreprocessingOp => op("grey_random", [probability]);
+/** `corrupt`: one of the common corruptions at a severity. */
+export const corrupt = (name: CorruptionName, severity: Severity, table?: SeverityTable): PreprocessingOp =>
+  op("corrupt", [name, severity], { table });
+/** `rotate90`: exact quarter turns counter-clockwise. */
+export const quarterTurns = (k: 0 | 1 | 2 | 3): PreprocessingOp => op("rotate90", [k]);
+/** `patch_grid`: a patch out of each cell of a square grid, stacked. */
+export const patchGridOp = (
+  cells?: number,
+  cell?: number,
+  patch?: number,
+  place?: "random" | "centre",
+): PreprocessingOp => op("patch_grid", [cells, cell, patch], { place });
+/** `standardise`: mean 0 and deviation 1 of the image, or of every `patch` rows. */
+export const standardiseOp = (patch?: number): PreprocessingOp => op("standardise", [patch]);
+/** `views`: several draws of the same ops, stacked. */
+export const views = (count: number, ops: string | Preprocessing): PreprocessingOp =>
+  op("views", [count, describePreprocessing(ops)]);
+/** `keep`: only the named fields. */
+export const keep = (...names: string[]): PreprocessingOp => op("keep", names);

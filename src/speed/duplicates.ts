@@ -1,0 +1,161 @@
+/** How long the two all-pairs searches take, on numbers drawn for the purpose with known pairs among them. */
+
+import { hammingSelfJoin, nearestRows, nearPairs, rowsInMemory } from "../dedup/index.js";
+import { createRandom, type Random } from "../random/keyed.js";
+
+export interface HammingSpeed {
+  readonly hashes: number;
+  readonly distance: number;
+  readonly seconds: number;
+  /** Seconds of all threads together: what two quiet cores do in half the time. */
+  readonly processorSeconds: number;
+  readonly pairs: number;
+  /** Of pairs made on purpose, how many were found and how many there are. */
+  readonly planted: { readonly found: number; readonly all: number };
+  /** Largest resident memory of the process until then, in bytes. */
+  readonly peakMemory: number;
+}
+
+/** Seconds that the threads of this process have worked. */
+function processorSeconds(): number {
+  const { user, system } = process.cpuUsage();
+  return (user + system) / 1e6;
+}
+
+const peakMemory = (): number => process.resourceUsage().maxRSS * 1024;
+
+/** One hash in so many is a near copy of another. */
+const plantedEvery = 100;
+
+/** Joins uniformly drawn 64-bit hashes with themselves; one in a hundred is a copy of another with up to `distance` bits changed. */
+export async function benchHamming(count: number, distance: number, seed: number): Promise<HammingSpeed> {
+  const random = createRandom("bench hashes", seed);
+  const hashes = Uint32Array.from({ length: 2 * count }, () => random.next());
+  const planted = new Set<number>();
+  for (let i = plantedEvery; i < count; i += plantedEvery) {
+    hashes.set(hashes.subarray(2 * (i - 1), 2 * i), 2 * i);
+    for (let k = random.integer(distance + 1); k > 0; k--)
+      hashes[2 * i + random.integer(2)]! ^= 1 << random.integer(32);
+    planted.add(i);
+  }
+  const started = performance.now();
+  const worked = processorSeconds();
+  let pairs = 0;
+  let found = 0;
+  await hammingSelfJoin(hashes, { distance }, (i, j) => {
+    pairs++;
+    if (j === i + 1 && planted.has(j)) found++;
+  });
+  const seconds = (performance.now() - started) / 1000;
+  const processor = processorSeconds() - worked;
+  return {
+    hashes: count,
+    distance,
+    seconds,
+    processorSeconds: processor,
+    pairs,
+    planted: { found, all: planted.size },
+    peakMemory: peakMemory(),
+  };
+}
+
+export interface EmbeddingSpeed {
+  readonly rows: number;
+  readonly columns: number;
+  /** `spread`: nothing in common, no bound helps but by the threshold; `clustered`: 1,000 classes, as a network's are. */
+  readonly kind: "spread" | "clustered";
+  readonly search: string;
+  readonly seconds: number;
+  /** Seconds of all threads together: what two quiet cores do in half the time. */
+  readonly processorSeconds: number;
+  readonly pairs: number;
+  readonly planted: { readonly found: number; readonly all: number };
+  readonly peakMemory: number;
+}
+
+function normal(random: Random): number {
+  return Math.sqrt(-2 * Math.log(1 - random.uniform())) * Math.cos(2 * Math.PI * random.uniform());
+}
+
+/** Rows as a search meets them, one in a hundred a near copy (cosine about 0.97) of the one before. */
+function drawRows(rows: number, columns: number, kind: EmbeddingSpeed["kind"], seed: number): Float32Array {
+  const random = createRandom("bench features", kind, seed);
+  const data = new Float32Array(rows * columns);
+  // Classes lie in a part of the space that is smaller than their number, and examples vary most along a few directions.
+  const classes = kind === "spread" ? 0 : 1000;
+  const centres = Float32Array.from(
+    { length: classes * columns },
+    (_, at) => normal(random) / Math.sqrt(1 + (at % columns) / 16),
+  );
+  for (let row = 0; row < rows; row++) {
+    const from = row * columns;
+    if (row % plantedEvery === 0 && row > 0) {
+      for (let c = 0; c < columns; c++)
+        data[from + c] = data[from - columns + c]! + 0.25 * normal(random) * scaleAt(c, classes);
+      continue;
+    }
+    const centre = classes === 0 ? 0 : random.integer(classes) * columns;
+    for (let c = 0; c < columns; c++) {
+      const own = normal(random) * scaleAt(c, classes);
+      data[from + c] = classes === 0 ? own : centres[centre + c]! + 0.8 * own;
+    }
+  }
+  return data;
+}
+
+const scaleAt = (column: number, classes: number): number => (classes === 0 ? 1 : 1 / Math.sqrt(1 + column / 16));
+
+/** Times the search for pairs from a cosine of 0.9 on, and that for the nearest row of each (from a cosine of `floor` on). */
+export async function benchEmbeddings(
+  rows: number,
+  columns: number,
+  { floor, seed, threads }: { readonly floor: number; readonly seed: number; readonly threads?: number },
+  onProgress: (what: string) => void,
+): Promise<EmbeddingSpeed[]> {
+  const results: EmbeddingSpeed[] = [];
+  const options = threads === undefined ? {} : { threads };
+  for (const kind of ["spread", "clustered"] as const) {
+    const data = rowsInMemory(drawRows(rows, columns, kind, seed), rows, columns);
+    const all = Math.floor((rows - 1) / plantedEvery);
+    const measure = async (search: string, run: () => Promise<{ pairs: number; found: number }>): Promise<void> => {
+      onProgress(`${rows} x ${columns}, ${kind}: ${search}`);
+      const started = performance.now();
+      const worked = processorSeconds();
+      const { pairs, found } = await run();
+      const seconds = (performance.now() - started) / 1000;
+      const processor = processorSeconds() - worked;
+      results.push({
+        rows,
+        columns,
+        kind,
+        search,
+        seconds,
+        processorSeconds: processor,
+        pairs,
+        planted: { found, all },
+        peakMemory: peakMemory(),
+      });
+    };
+    const isPlanted = (i: number, j: number) => j === i + 1 && j % plantedEvery === 0;
+    await measure("all pairs from a cosine of 0.9 on", async () => {
+      let [pairs, found] = [0, 0];
+      await nearPairs(data, undefined, 0.9, options, (i, j) => {
+        pairs++;
+        if (isPlanted(i, j)) found++;
+      });
+      return { pairs, found };
+    });
+    for (const least of new Set([0.5, floor])) {
+      await measure(`the nearest row of each, from a cosine of ${least} on`, async () => {
+        const { indices } = await nearestRows(data, undefined, 1, least, options);
+        let [pairs, found] = [0, 0];
+        for (let i = 0; i < rows; i++) {
+          if (indices[i]! >= 0) pairs++;
+          if (isPlanted(indices[i]!, i)) found++;
+        }
+        return { pairs, found };
+      });
+    }
+  }
+  return results;
+}

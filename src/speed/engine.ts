@@ -1,0 +1,134 @@
+// The engine's benchmark: each measurement in a process of its own, one after the other.
+import { execFile } from "node:child_process";
+import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
+import { builtModule } from "../files/built-module.js";
+import { parseModelName } from "../models/index.js";
+import type { EngineMeasure, EngineMeasureOptions } from "./engine-measure.js";
+
+export interface EngineBench {
+  readonly model: string;
+  readonly batchSize: number;
+  readonly imageSize: number;
+  /** Parts the batch is worked through in. */
+  readonly microbatches: number;
+  /** Of the step and of the products beside it. */
+  readonly threads: number;
+  readonly matmulGflops: number;
+  readonly stepGflops: number;
+  /** Rate of forward and backward over the machine's matmul rate. */
+  readonly ratio: number;
+  /** The same of a whole training step, with AdamW and clipping by global norm; of ResNets with SGD and momentum. */
+  readonly ratioWithUpdate: number;
+  /** The same of the exported network, forward only. */
+  readonly ratioInference: number;
+  /** Peak resident bytes of the process that runs forward and backward. */
+  readonly peakBytes: number;
+  readonly peakBytesRematerialised: number;
+  readonly peakBytesWithUpdate: number;
+  readonly ratioRematerialised: number;
+  /** Time of forward and backward rematerialised over the time without, each counted in products of the machine. */
+  readonly timeRematerialised: number;
+  /** The same of convolutions image by image, where the network has convolutions. */
+  readonly timeImageByImage: number | undefined;
+  readonly buildSeconds: number;
+  readonly compileSeconds: number;
+  /** Of forward and backward, of the whole step, of the exported network. */
+  readonly imagesPerSecond: number;
+  readonly imagesPerSecondWithUpdate: number;
+  readonly imagesPerSecondInference: number;
+}
+
+export type EngineBenchOptions = Pick<
+  EngineMeasureOptions,
+  "model" | "batchSize" | "imageSize" | "rounds" | "microbatches"
+> & {
+  readonly threads?: number;
+  /** Steps with update in one run of the program. */
+  readonly stepsPerRun: number;
+  readonly onProgress?: (what: string) => void;
+};
+
+const run = promisify(execFile);
+
+/** One measurement in a process of its own. */
+export async function measureInProcess(options: EngineMeasureOptions): Promise<EngineMeasure> {
+  const child = fileURLToPath(builtModule(import.meta.url, "./engine-child.js"));
+  const { stdout } = await run(process.execPath, [child, JSON.stringify(options)], { maxBuffer: 1 << 20 });
+  return JSON.parse(stdout) as EngineMeasure;
+}
+
+/** Forward and backward, the same rematerialised, and the whole step with AdamW, each beside the machine's matmul rate. */
+export async function benchEngine({ onProgress, ...options }: EngineBenchOptions): Promise<EngineBench> {
+  const base = { ...options, rematerialise: false, work: "gradients" as const };
+  const measure = async (what: string, changes: Partial<EngineMeasureOptions>) => {
+    onProgress?.(`${options.model}, batch ${options.batchSize}: ${what}`);
+    return measureInProcess({ ...base, ...changes });
+  };
+  const plain = await measure("forward and backward", {});
+  const updated = await measure("with the update", { work: "training" });
+  const inference = await measure("inference", { work: "inference" });
+  const rematerialised = await measure("rematerialised", { rematerialise: true, rounds: 3 });
+  const { family } = parseModelName(options.model);
+  const apart = family === "resnet" ? await measure("image by image", { imageByImage: true }) : undefined;
+  /** Of one measurement over that of the plain one, each counted in products of the machine. */
+  const timeOf = (one: EngineMeasure) => one.gflopsPerStep / one.ratio / (plain.gflopsPerStep / plain.ratio);
+  return {
+    model: options.model,
+    batchSize: options.batchSize,
+    imageSize: options.imageSize,
+    microbatches: options.microbatches,
+    threads: plain.threads,
+    matmulGflops: plain.matmulGflops,
+    stepGflops: plain.stepGflops,
+    ratio: plain.ratio,
+    ratioWithUpdate: updated.ratio,
+    ratioInference: inference.ratio,
+    peakBytes: plain.peakBytes,
+    peakBytesRematerialised: rematerialised.peakBytes,
+    peakBytesWithUpdate: updated.peakBytes,
+    ratioRematerialised: rematerialised.ratio,
+    timeRematerialised: timeOf(rematerialised),
+    timeImageByImage: apart && timeOf(apart),
+    buildSeconds: plain.buildSeconds,
+    compileSeconds: plain.compileSeconds,
+    imagesPerSecond: plain.imagesPerSecond,
+    imagesPerSecondWithUpdate: updated.imagesPerSecond,
+    imagesPerSecondInference: inference.imagesPerSecond,
+  };
+}
+
+export interface MemoryBench {
+  readonly model: string;
+  readonly imageSize: number;
+  /** Peak resident bytes of training steps with AdamW, of a batch and of one four times as large. */
+  readonly plain: { readonly batchSize: number; readonly peakBytes: number };
+  readonly saving: { readonly batchSize: number; readonly microbatches: number; readonly peakBytes: number };
+  /** Does the large batch run within what the small one took? */
+  readonly fits: boolean;
+}
+
+/** Steps with AdamW of a batch as they are, and of four times the batch, rematerialised and in two microbatches. */
+export async function benchMemory({ onProgress, ...options }: EngineBenchOptions): Promise<MemoryBench> {
+  const { model, imageSize, batchSize } = options;
+  const base = {
+    ...options,
+    work: "training" as const,
+    rounds: 1,
+    stepsPerRun: 1,
+    microbatches: 1,
+    rematerialise: false,
+  };
+  onProgress?.(`${model}, batch ${batchSize}: as it is`);
+  const plain = await measureInProcess(base);
+  const saving = { batchSize: 4 * batchSize, microbatches: 2 };
+  onProgress?.(`${model}, batch ${saving.batchSize}: rematerialised, in ${saving.microbatches} microbatches`);
+  const { peakBytes } = await measureInProcess({ ...base, ...saving, rematerialise: true });
+  return {
+    model,
+    imageSize,
+    plain: { batchSize, peakBytes: plain.peakBytes },
+    saving: { ...saving, peakBytes },
+    fits: peakBytes <= plain.peakBytes,
+  };
+}

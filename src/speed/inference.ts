@@ -1,0 +1,264 @@
+// The inference benchmark: our exports beside the graph that converters usually write, in one process, turn by turn.
+import { type ExportOptions, exportedGraph } from "../export/index.js";
+import { encodeOnnx, input, type OnnxGraph } from "../graph/index.js";
+import { type ModelConfig, model, parseModelName } from "../models/index.js";
+import { initialValue, Scope } from "../nn/index.js";
+import { availableThreads, openSession, type Session } from "../runtime/index.js";
+import { asWeights, readNetwork } from "../train/networks/read.js";
+import { usualPreprocessing, type Weights } from "../weights/index.js";
+import { largestOfRows, nearestMeanHead, type RealImages, realImages } from "./inference-images.js";
+import { plainResNet, plainViT } from "./plain-graph.js";
+
+/** Images a second of each form, at one batch size. */
+export interface InferenceRates {
+  /** The converter's graph; undefined where none is written for the network. */
+  readonly plain: number | undefined;
+  /** Our export, as by default. */
+  readonly float32: number;
+  /** Our export in operators of ONNX alone. */
+  readonly plainOperators: number;
+  readonly float16: number;
+  readonly int8: number;
+  /** Ours over the converter's; above 1 ours is faster. */
+  readonly ratio: number | undefined;
+  /** Our 8-bit export over our float32 one; above 1 it is faster. */
+  readonly ratioInt8: number;
+  readonly ratioFloat16: number;
+}
+
+export interface InferenceBench {
+  readonly model: string;
+  readonly imageSize: readonly [number, number];
+  readonly parameters: number;
+  readonly threads: number;
+  readonly rounds: number;
+  /** Largest difference of our logits from the converter's graph, over the largest logit. */
+  readonly difference: number | undefined;
+  /** Share of real images given the same first class as by our float32 export, and how many there were. */
+  readonly agreement: {
+    readonly images: number;
+    readonly source: string;
+    readonly float16: number;
+    readonly int8: number;
+    /** Shares of the images named right; the head of drawn weights names the nearest class mean of as many other images. */
+    readonly accuracy: { readonly float32: number; readonly float16: number; readonly int8: number };
+  };
+  /** By batch size. */
+  readonly batches: Readonly<Record<string, InferenceRates>>;
+}
+
+export interface InferenceBenchOptions {
+  /** A model's name, whose weights are drawn; or with `trained`, where trained weights are. */
+  readonly model: string;
+  readonly trained?: boolean;
+  readonly imageSize: number;
+  readonly batches: readonly number[];
+  readonly rounds: number;
+  /** Real images for the agreement, and as many others for the head and the ranges of convolutions. */
+  readonly images: number;
+  readonly source: string;
+  readonly threads?: number;
+  readonly onProgress?: (what: string) => void;
+}
+
+/** Images whose ranges the convolutions of an 8-bit export get. */
+const calibrationImages = 16;
+/** Images in a run of the passes that are not timed. */
+const passBatch = 8;
+
+/**
+ * Measures one model: each form runs once a round, in turn, and the fastest of the rounds counts. The forms are compared
+ * within one process because the machine's speed changes from one minute to the next.
+ */
+export async function benchInference(options: InferenceBenchOptions): Promise<InferenceBench> {
+  const { rounds, threads, source, onProgress = () => {} } = options;
+  const say = (what: string) => onProgress(`${options.model}: ${what}`);
+  say("weights and images");
+  const { weights, preprocessing } = options.trained ? await trainedWeights(options) : drawnNetwork(options);
+  const [fitting, testing] = await Promise.all(
+    ["train", "test"].map((split) => realImages(source, split, options.images, preprocessing, weights.image)),
+  );
+  const headed = options.trained ? weights : await withHead(weights, fitting!, threads);
+  const size = fitting!.pixels.length / fitting!.labels.length;
+  const calibration = fitting!.pixels.slice(0, Math.min(calibrationImages, fitting!.labels.length) * size);
+  const exported = (changes: ExportOptions = {}) => exportedGraph(headed, changes);
+  const plain = plainGraph(headed);
+  const graphs: Record<string, OnnxGraph> = {
+    ...(plain && { plain }),
+    float32: await exported(),
+    plainOperators: await exported({ operators: "plain" }),
+    float16: await exported({ weights: "float16" }),
+    int8: await exported({ weights: "int8", calibration }),
+  };
+  const sessions: Record<string, Session> = {};
+  try {
+    for (const [name, graph] of Object.entries(graphs)) {
+      // The runtime's Pad_Fusion makes zero padding before a max pool part of the pool, which pads with minus infinity:
+      // BiT's plain graph would compute something else.
+      const settings: Record<string, string> =
+        name === "plain" ? { "optimization.disable_specified_optimizers": "Pad_Fusion" } : {};
+      sessions[name] = await openSession(encodeOnnx(graph), { ...(threads !== undefined && { threads }), settings });
+    }
+    const batches: Record<string, InferenceRates> = {};
+    for (const batch of options.batches) {
+      say(`batch ${batch}, ${rounds} rounds`);
+      batches[String(batch)] = await rates(sessions, repeated(testing!.pixels, size, batch), batch, rounds);
+    }
+    say(`agreement on ${testing!.labels.length} images`);
+    return {
+      model: options.model,
+      imageSize: [weights.image.height, weights.image.width],
+      parameters: [...weights.tensors.values()].reduce((sum, { data }) => sum + data.length, 0),
+      threads: threads ?? availableThreads(),
+      rounds,
+      ...(await agreementOf(sessions, testing!, size, source)),
+      batches,
+    };
+  } finally {
+    for (const session of Object.values(sessions)) await session.close();
+  }
+}
+
+/** The erf form of GELU and a class token are what converters meet, in timm and Hugging Face. */
+const asConverted = { pooling: "tok", gelu: "erf" } as const;
+
+function drawnNetwork({ model: name, imageSize }: InferenceBenchOptions) {
+  const parsed = parseModelName(name);
+  const config = parsed.family === "vit" ? { ...parsed, ...asConverted } : parsed;
+  return {
+    weights: drawn(config, imageSize),
+    preprocessing: usualPreprocessing({ height: imageSize, width: imageSize }),
+  };
+}
+
+async function trainedWeights({ model: path }: InferenceBenchOptions) {
+  const network = await readNetwork(path);
+  return { weights: asWeights(network), preprocessing: network.preprocessing };
+}
+
+function drawn(config: ModelConfig, side: number): Weights {
+  const scope = Scope.root();
+  model(scope, input("image", "float32", [1, side, side, 3]), config);
+  const tensors = scope.parameters.map(
+    (one) => [one.name, { shape: one.tensor.shape, data: initialValue(one, 0) }] as const,
+  );
+  return { config, image: { height: side, width: side, channels: 3 }, tensors: new Map(tensors), metadata: {} };
+}
+
+/** The network with a head for the classes of the images. */
+async function withHead(weights: Weights, images: RealImages, threads: number | undefined): Promise<Weights> {
+  const graph = await exportedGraph(weights, { outputs: "features" });
+  const session = await openSession(encodeOnnx(graph), threads === undefined ? {} : { threads });
+  try {
+    const features = await passOver(session, images, "features");
+    const classes = weights.config.classes;
+    const { kernel, bias } = nearestMeanHead(features, images.labels, classes);
+    const tensors = new Map(weights.tensors)
+      .set("head/kernel", { shape: [kernel.length / classes, classes], data: kernel })
+      .set("head/bias", { shape: [classes], data: bias });
+    return { ...weights, tensors };
+  } finally {
+    await session.close();
+  }
+}
+
+/** The converter's graph of a network; undefined for one it is not written for. */
+function plainGraph({ config, image, tensors }: Weights): OnnxGraph | undefined {
+  const size = [image.height, image.width, image.channels] as const;
+  try {
+    if (config.family === "vit") return plainViT(config, size, tensors);
+    if (config.family === "resnet") return plainResNet(config, size, tensors);
+  } catch (error) {
+    if (!(error instanceof RangeError)) throw error;
+  }
+  return undefined;
+}
+
+/** So many images, from the first again when they run out. */
+function repeated(pixels: Float32Array, size: number, count: number): Float32Array {
+  return Float32Array.from({ length: count * size }, (_, i) => pixels[i % pixels.length]!);
+}
+
+async function rates(
+  sessions: Readonly<Record<string, Session>>,
+  pixels: Float32Array,
+  batch: number,
+  rounds: number,
+): Promise<InferenceRates> {
+  const entries = Object.entries(sessions);
+  const feeds = { pixel_values: pixels };
+  for (const [, session] of entries) await session.run(feeds);
+  const least = new Map<string, number>();
+  for (let round = 0; round < rounds; round++) {
+    for (let i = 0; i < entries.length; i++) {
+      // who comes first changes from round to round: none always follows the same one
+      const [name, session] = entries[(i + round) % entries.length]!;
+      const started = performance.now();
+      await session.run(feeds);
+      least.set(name, Math.min(least.get(name) ?? Number.POSITIVE_INFINITY, performance.now() - started));
+    }
+  }
+  const rate = (name: string) => (1000 * batch) / least.get(name)!;
+  const plain = least.has("plain") ? rate("plain") : undefined;
+  return {
+    plain,
+    float32: rate("float32"),
+    plainOperators: rate("plainOperators"),
+    float16: rate("float16"),
+    int8: rate("int8"),
+    ratio: plain === undefined ? undefined : rate("float32") / plain,
+    ratioInt8: rate("int8") / rate("float32"),
+    ratioFloat16: rate("float16") / rate("float32"),
+  };
+}
+
+/** One output for all images. */
+async function passOver(session: Session, { pixels, labels }: RealImages, output: string): Promise<Float32Array> {
+  const size = pixels.length / labels.length;
+  const parts: Float32Array[] = [];
+  for (let start = 0; start < labels.length; start += passBatch) {
+    const part = pixels.slice(start * size, Math.min(start + passBatch, labels.length) * size);
+    parts.push((await session.run({ pixel_values: part }))[output] as Float32Array);
+  }
+  const joined = new Float32Array(parts.reduce((sum, { length }) => sum + length, 0));
+  let at = 0;
+  for (const part of parts) {
+    joined.set(part, at);
+    at += part.length;
+  }
+  return joined;
+}
+
+async function agreementOf(
+  sessions: Readonly<Record<string, Session>>,
+  images: RealImages,
+  size: number,
+  source: string,
+): Promise<Pick<InferenceBench, "agreement" | "difference">> {
+  const { labels } = images;
+  const exact = await passOver(sessions["float32"]!, images, "logits");
+  const first = largestOfRows(exact, labels.length);
+  const share = (classes: readonly number[], others: readonly number[]) =>
+    classes.filter((value, n) => value === others[n]).length / classes.length;
+  const firstOf = async (name: string) =>
+    largestOfRows(await passOver(sessions[name]!, images, "logits"), labels.length);
+  const [float16, int8] = [await firstOf("float16"), await firstOf("int8")];
+  let difference: number | undefined;
+  if (sessions["plain"]) {
+    const count = Math.min(2, labels.length);
+    const few = { ...images, pixels: images.pixels.subarray(0, count * size), labels: labels.slice(0, count) };
+    const theirs = await passOver(sessions["plain"], few, "logits");
+    const largest = theirs.reduce((most, value) => Math.max(most, Math.abs(value)), 0);
+    difference = theirs.reduce((most, value, i) => Math.max(most, Math.abs(value - exact[i]!)), 0) / largest;
+  }
+  return {
+    difference,
+    agreement: {
+      images: labels.length,
+      source,
+      float16: share(first, float16),
+      int8: share(first, int8),
+      accuracy: { float32: share(first, labels), float16: share(float16, labels), int8: share(int8, labels) },
+    },
+  };
+}

@@ -1,0 +1,139 @@
+/** Divides a source for fine-tuning: what is trained on and what is judged on, as specs that a recipe can name. */
+
+import { join } from "node:path";
+import { type ImageSource, openSource, parseSpec } from "../../data/index.js";
+import { splitSpecs } from "../../data/views/selection.js";
+import { writeFileAtomically } from "../../files/atomic.js";
+import { makeFolder } from "../../files/folder.js";
+import { permutation } from "../../random/keyed.js";
+import { typicalImageSize } from "./backbone.js";
+import { TransferError } from "./method.js";
+import type { SourcePart } from "./recipe.js";
+import type { RuleData } from "./rule.js";
+
+export interface DivideOptions {
+  readonly source: string;
+  /** What is judged on; the source's test split, or else a part that is held out, when left out. */
+  readonly test?: string;
+  /** The share of every class that is held out where there is no test split; 0 for none. */
+  readonly holdOut: number;
+  /** Training examples of each class; all when left out. */
+  readonly shots?: number;
+  /** Decides which are held out and which are trained on. */
+  readonly seed: number;
+  /** Where lists of the images are written, as `train-images.txt` and `test-images.txt`. */
+  readonly folder: string;
+  /** Are the lists there already, from the run that is resumed? */
+  readonly written?: boolean;
+}
+
+export interface DividedSource {
+  readonly train: SourcePart;
+  readonly evaluation: SourcePart | undefined;
+  /** Images in the held-out part. */
+  readonly heldOut: number;
+  /** What a rule looks at. */
+  readonly data: Pick<RuleData, "examples" | "imageSize">;
+}
+
+/**
+ * Divides a source. Images that are held out or drawn are listed in files, which the specs name (`?include=FILE`): the recipe
+ * says all, and what was judged on can be looked up. Throws TransferError when a class has too few images or the specs are several.
+ */
+export async function divideSource(options: DivideOptions): Promise<DividedSource> {
+  const { source, test, holdOut, shots, seed, folder, written } = options;
+  if (!(holdOut >= 0 && holdOut < 1))
+    throw new TransferError(`the share held out is ${holdOut}; give 0 to below 1, such as 0.2`);
+  const whole = await openSource(source);
+  try {
+    const given = test !== undefined ? { source: test } : await testSplit(source);
+    const held = given || holdOut === 0 ? new Set<number>() : heldOutOf(whole, holdOut, seed);
+    let kept = Array.from({ length: whole.length }, (_, i) => i).filter((i) => !held.has(i));
+    if (shots !== undefined) kept = shotsOf(whole, kept, shots, seed);
+    const data = { examples: kept.length, imageSize: await typicalImageSize(whole) };
+    if (kept.length === whole.length) return { train: { source }, evaluation: given, heldOut: 0, data };
+    if (splitSpecs(source).length > 1)
+      throw new TransferError(
+        `"${source}" is several sources; give a test set with --test, and take=n&balanced=true after each, in place of images drawn from all`,
+      );
+    const list = async (name: string, indices: Iterable<number>): Promise<SourcePart> => {
+      const path = join(folder, name);
+      if (!written) await writeIds(path, whole, indices);
+      return { source: withList(source, path) };
+    };
+    const train = await list("train-images.txt", kept);
+    const evaluation =
+      held.size === 0
+        ? given
+        : await list(
+            "test-images.txt",
+            [...held].sort((a, b) => a - b),
+          );
+    return { train, evaluation, heldOut: held.size, data };
+  } finally {
+    await whole.close();
+  }
+}
+
+/** The test split of a source that has one. */
+async function testSplit(source: string): Promise<SourcePart | undefined> {
+  if (/[?&]split=/.test(source)) return undefined;
+  try {
+    await (await openSource(source, { split: "test" })).close();
+    return { source, split: "test" };
+  } catch {
+    // the source itself can be opened, so it has no such split
+    return undefined;
+  }
+}
+
+/** Examples of each class, by label. */
+function membersOf({ classNames, labels }: ImageSource, indices: Iterable<number>): number[][] {
+  const members: number[][] = classNames.map(() => []);
+  for (const i of indices) members[labels[i]!]!.push(i);
+  return members;
+}
+
+/** A share of every class, at least one example and at most all but one. */
+function heldOutOf(source: ImageSource, share: number, seed: number): Set<number> {
+  const held = membersOf(source, source.labels.keys()).flatMap((members, label) => {
+    if (members.length < 2)
+      throw new TransferError(
+        `class "${source.classNames[label]}" of ${source.name} has ${members.length} ${members.length === 1 ? "image" : "images"}, too few to hold some out; add images, give a test set with --test, or hold none out with --holdout 0`,
+      );
+    const count = Math.min(members.length - 1, Math.max(1, Math.round(share * members.length)));
+    return Array.from(permutation(members.length, "held out", seed, label).subarray(0, count), (i) => members[i]!);
+  });
+  return new Set(held);
+}
+
+/** So many examples of every class, in the order of the source. */
+function shotsOf(source: ImageSource, indices: readonly number[], shots: number, seed: number): number[] {
+  return membersOf(source, indices)
+    .flatMap((members, label) => {
+      if (members.length < shots)
+        throw new TransferError(
+          `class "${source.classNames[label]}" of ${source.name} has ${members.length} images to train on, fewer than ${shots} shots`,
+        );
+      return Array.from(permutation(members.length, "shots", seed, label).subarray(0, shots), (i) => members[i]!);
+    })
+    .sort((a, b) => a - b);
+}
+
+async function writeIds(path: string, source: ImageSource, indices: Iterable<number>): Promise<void> {
+  const ids: string[] = [];
+  for (const index of indices) ids.push(source.idOf?.(index) ?? (await source.get(index)).id);
+  makeFolder(join(path, ".."));
+  await writeFileAtomically(path, [Buffer.from(`${ids.join("\n")}\n`)]);
+}
+
+/** The spec with only the examples of a list, which were found after its own selection of examples. */
+function withList(spec: string, path: string): string {
+  const { options } = parseSpec(spec);
+  const own = Object.entries(options);
+  const base = own.length === 0 ? spec : spec.slice(0, spec.lastIndexOf("?"));
+  const selecting = ["include", "exclude", "take", "balanced"];
+  const all = [...own.filter(([name]) => !selecting.includes(name)), ["include", path] as const];
+  const written = (value: string) => encodeURIComponent(value).replaceAll("%2F", "/").replaceAll("%2C", ",");
+  return `${base}?${all.map(([name, value]) => `${name}=${written(value)}`).join("&")}`;
+}

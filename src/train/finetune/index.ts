@@ -1,0 +1,33 @@
+/** Fine-tuning by published rules. */
+export { readTrainable, typicalImageSize } from "./backbone.js";
+export { type BitHyperRule, type BitHyperRuleOptions, bitHyperRule, bitLearningRate, bitTasks } from "./bit.js";
+export { type DividedSource, type DivideOptions, divideSource } from "./divide.js";
+export {
+  TransferError,
+  type TransferMethod,
+  type TransferResult,
+  type TransferRun,
+  type TransferSetting,
+} from "./method.js";
+export {
+  type FineTuningChoices,
+  type FineTuningRecipe,
+  type FineTuningRule,
+  fineTuningPlan,
+  fineTuningRecipe,
+  fineTuningRules,
+  type SourcePart,
+  usualRule,
+} from "./recipe.js";
+export {
+  checkRule,
+  chosen,
+  type FineTuningPlan,
+  planPreprocessing,
+  type RuleChoices,
+  type RuleData,
+  scaledSides,
+} from "./rule.js";
+export { type FineTuned, type FineTuneOptions, fineTune, fineTuningMethods, usualMemory } from "./run.js";
+export { augRegFineTuning, augRegRule, checkTask, type ViTFineTuning, vitFineTuning, vitRule } from "./vit.js";
+export { type VtabRuleOptions, vtabLightSweep, vtabRule } from "./vtab.js";

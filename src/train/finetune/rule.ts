@@ -1,0 +1,120 @@
+/** What a fine-tuning rule decides, in one form for all of them, and the preprocessing that follows from it. */
+import { describePreprocessing, preprocessing } from "../../images/index.js";
+import type { TrainedNetwork } from "../networks/read.js";
+import type { MixupSettings } from "../objectives/mixup.js";
+import type { RecipeInput } from "../recipe/recipe.js";
+import { TransferError } from "./method.js";
+
+/** Everything of a fine-tuning but the network and the images: SGD with momentum 0.9, in every rule without weight decay and dropout. */
+export interface FineTuningPlan {
+  readonly steps: number;
+  readonly batchSize: number;
+  /** At its peak. */
+  readonly learningRate: number;
+  readonly schedule: NonNullable<RecipeInput["schedule"]>;
+  /** Gradients are scaled down to this norm; not at all when left out. */
+  readonly clipNorm?: number;
+  readonly mixup: MixupSettings;
+  /** Share of the representation that is dropped before the head; default: 0. */
+  readonly dropout?: number;
+  /** L2 penalty on the distance of kernels to the weights the fine-tuning starts from; default: 0. */
+  readonly weightDecayToInitial?: number;
+  /** Side that training images are resized to, whatever their aspect ratio, in pixels. */
+  readonly resize: number;
+  /** Side of what the network sees: of a random crop of the resized training image, and of the resized test image. */
+  readonly crop: number;
+  /** Training images are mirrored half of the time, every time or never. */
+  readonly flip: "random" | "always" | "none";
+  /**
+   * Default "tf2": half-pixel centres, to whole pixel values. "tf1": without half-pixel centres, fractions of pixel values kept, as
+   * TensorFlow 1's `tf.image.resize`.
+   */
+  readonly resizing?: "tf1" | "tf2";
+}
+
+/** What a rule looks at. */
+export interface RuleData {
+  /** Training images. */
+  readonly examples: number;
+  /** Height and width of the images as they are stored, in pixels. */
+  readonly imageSize: readonly [height: number, width: number];
+  /** The data set's name where a rule knows it: `cifar-100`, or a VTAB task such as `dsprites-location`. */
+  readonly task?: string;
+}
+
+/** What may be chosen in place of what a rule says. */
+export interface RuleChoices {
+  readonly learningRate?: number;
+  /** The schedule is stretched to them. */
+  readonly steps?: number;
+  readonly batchSize?: number;
+  /** Side of what the network sees; training images are resized in proportion. */
+  readonly crop?: number;
+  /** The alpha of mixup; 0 for none. */
+  readonly mixup?: number;
+  /** See `FineTuningPlan`. */
+  readonly dropout?: number;
+  readonly weightDecayToInitial?: number;
+}
+
+/** Throws TransferError for choices and data that mean nothing. */
+export function checkRule({ examples, imageSize }: RuleData, choices: RuleChoices): void {
+  const whole = (value: number) => Number.isInteger(value) && value >= 1;
+  if (!whole(examples)) throw new TransferError(`a rule for ${examples} training images; give a whole number from 1`);
+  if (!imageSize.every(whole))
+    throw new TransferError(`images of ${imageSize.join(" x ")} pixels; give height and width, whole numbers from 1`);
+  for (const name of ["steps", "batchSize", "crop"] as const) {
+    const value = choices[name];
+    if (value !== undefined && !whole(value))
+      throw new TransferError(`${name} is ${value}; give a whole number from 1`);
+  }
+  const { learningRate } = choices;
+  if (learningRate !== undefined && !(learningRate > 0 && Number.isFinite(learningRate)))
+    throw new TransferError(`learningRate is ${learningRate}; give a number above 0`);
+  for (const name of ["mixup", "weightDecayToInitial"] as const) {
+    const value = choices[name] ?? 0;
+    if (!(value >= 0 && Number.isFinite(value))) throw new TransferError(`${name} is ${value}; give a number from 0`);
+  }
+  const { dropout = 0 } = choices;
+  if (!(dropout >= 0 && dropout < 1))
+    throw new TransferError(`dropout is ${dropout}; give a number from 0 to 1, without 1`);
+}
+
+/** What a plan takes from choices that no rule decides, and its mixup with the chosen alpha. */
+export function chosen(
+  { dropout, weightDecayToInitial, mixup }: RuleChoices,
+  published: MixupSettings,
+): Pick<FineTuningPlan, "mixup" | "dropout" | "weightDecayToInitial"> {
+  return { mixup: mixup === undefined ? published : { ...published, alpha: mixup }, dropout, weightDecayToInitial };
+}
+
+/** The sides of training images, `resize` and `crop`, for another crop: in proportion. */
+export function scaledSides(
+  sides: { readonly resize: number; readonly crop: number },
+  crop = sides.crop,
+): { readonly resize: number; readonly crop: number } {
+  return { resize: Math.round((sides.resize * crop) / sides.crop), crop };
+}
+
+/** Preprocessing of a plan's training and test images for a network, in its string form; pixels are scaled as the network knows them. */
+export function planPreprocessing(
+  { resize, crop, flip, resizing }: Pick<FineTuningPlan, "resize" | "crop" | "flip" | "resizing">,
+  network: Pick<TrainedNetwork, "imageShape" | "preprocessing">,
+): { readonly train: string; readonly test: string } {
+  const decode = network.imageShape[2] === 1 ? "decode(1)" : "decode";
+  const scaling = scalingOf(network.preprocessing);
+  const flips = { random: ["flip_lr"], always: ["flip_lr(1)"], none: [] }[flip];
+  const cropped = crop < resize ? [`random_crop(${crop})`] : [];
+  // Scaled first, an image keeps the fractions that resizing makes.
+  const resized = (side: number, ...after: string[]) =>
+    resizing === "tf1"
+      ? [decode, scaling, `resize(${side},half_pixel_centers=false)`, ...after].join("|")
+      : [decode, `resize(${side})`, ...after, scaling].join("|");
+  return { train: resized(resize, ...cropped, ...flips), test: resized(crop) };
+}
+
+/** How a preprocessing scales pixels; to [-1, 1], as every published network here wants them, where it does not say. */
+function scalingOf(text: string): string {
+  const scaling = preprocessing(text).filter(({ name }) => name === "value_range" || name === "standardise");
+  return scaling.length === 0 ? "value_range(-1,1)" : describePreprocessing(scaling);
+}

@@ -1,0 +1,73 @@
+// The forward functions of a trained network, the same in training and in use.
+import { input, type Tensor } from "../../graph/index.js";
+import { type ModelConfig, model as network, requireClassifier } from "../../models/index.js";
+import { type Parameter, Scope } from "../../nn/index.js";
+import { type LossName, losses, targetsOf } from "../../nn/losses.js";
+import type { ProgramFunction } from "../../runtime/index.js";
+import { logitsOfViews, sidesOfViews, type TestViews } from "./test-views.js";
+
+export interface ForwardConfig {
+  readonly model: ModelConfig;
+  /** [height, width, channels] of the images. */
+  readonly image: readonly [number, number, number];
+  /** Images a run takes. */
+  readonly batchSize: number;
+}
+
+export type Representation = ProgramFunction & { readonly outputs: { readonly preLogits: Tensor } };
+
+/** image; gives the representation preLogits [N, width], of the scope's parameters or of new ones. */
+export function representation(config: ForwardConfig, scope: Scope): Representation {
+  const image = input("image", "float32", [config.batchSize, ...config.image]);
+  const { preLogits } = network(scope, image, config.model);
+  return { inputs: [image], outputs: { preLogits } };
+}
+
+/** Functions that go forward only, over parameters of their own. */
+export interface Forward<F> {
+  readonly parameters: readonly Parameter[];
+  readonly functions: F;
+}
+
+export interface ClassifierFunctions {
+  /** image, label; gives logits [N, classes] and the loss of each image [N]. */
+  readonly evaluate: ProgramFunction & { readonly outputs: { readonly logits: Tensor; readonly loss: Tensor } };
+  /** image, of `sidesOfViews` where there are views; gives logits [N, classes]. */
+  readonly classify: ProgramFunction & { readonly outputs: { readonly logits: Tensor } };
+  readonly represent: Representation;
+}
+
+/** Traces a network of any kind for its representation alone. Throws ShapeError when the model does not fit the images. */
+export function onlyRepresentation(config: ForwardConfig): Forward<{ readonly represent: Representation }> {
+  const scope = Scope.root();
+  const represent = representation(config, scope);
+  return { parameters: scope.parameters, functions: { represent } };
+}
+
+/**
+ * Traces a classifier without dropout or other draws. Throws RangeError when it has no head or does not pool, ShapeError
+ * when the model does not fit the images.
+ */
+export function forwardFunctions(
+  config: ForwardConfig & { readonly loss: LossName; readonly views?: TestViews },
+): Forward<ClassifierFunctions> {
+  const { model, batchSize, views } = config;
+  requireClassifier(model);
+  const scope = Scope.root();
+  const image = input("image", "float32", [batchSize, ...config.image]);
+  const label = input("label", "int32", [batchSize]);
+  const { logits, preLogits } = network(scope, image, model);
+  const loss = losses[config.loss](logits!, targetsOf(label, model.classes));
+  const viewed = views && input("image", "float32", [batchSize, ...sidesOfViews(config.image, views)]);
+  const classify = viewed
+    ? { inputs: [viewed], outputs: { logits: logitsOfViews(scope, viewed, model, config.image, views) } }
+    : { inputs: [image], outputs: { logits: logits! } };
+  return {
+    parameters: scope.parameters,
+    functions: {
+      evaluate: { inputs: [image, label], outputs: { logits: logits!, loss } },
+      classify,
+      represent: { inputs: [image], outputs: { preLogits } },
+    },
+  };
+}

@@ -1,0 +1,131 @@
+// Networks as ONNX files of any maker: which input takes images and how, which output is wanted, a program that runs it.
+import type { Shape } from "../../graph/index.js";
+import { compileOnnx, type Device, type OnnxFile, OnnxFileError } from "../../runtime/index.js";
+
+/** What is wanted of a network: what its head reads, or what its head says. */
+export type NetworkOutput = "features" | "logits";
+
+export interface OnnxNetworkOptions {
+  /** Images in a run. */
+  readonly batchSize: number;
+  /** Where the file has a batch of its own, take that; else a file of another batch is refused. */
+  readonly filesBatch?: boolean;
+  /** [height, width] of the images, where the file leaves them open. */
+  readonly image: readonly [number, number];
+  /** Channels, where the file leaves them open; 3 when left out. */
+  readonly channels?: number;
+  /** What it is opened for, or the name of an output. */
+  readonly output: NetworkOutput | { readonly name: string };
+  readonly device?: Device;
+  readonly threads?: number;
+}
+
+/** An ONNX file that is open as a network. */
+export interface OnnxNetwork {
+  /** Name of the input. */
+  readonly input: string;
+  /** Name of the output that is read. */
+  readonly output: string;
+  readonly layout: "NHWC" | "NCHW";
+  /** What its input takes: numbers, or 8-bit pixels, to which what is given is rounded. */
+  readonly dtype: "float32" | "uint8";
+  /** Of the images of a run, in its layout. */
+  readonly shape: Shape;
+  readonly batchSize: number;
+  /** [height, width, channels] of an image. */
+  readonly imageShape: readonly [number, number, number];
+  /** Numbers in a row of the output, where the file says it. */
+  readonly width: number | undefined;
+  /** Images in its layout to rows of its output; the array is in `feeds` again afterwards. */
+  run(feeds: { image: Float32Array }): Promise<Float32Array>;
+  close(): Promise<void>;
+}
+
+/** Names under which files call what a head reads: ours, and those of other writers. */
+const featureNames = ["features", "pooler_output", "pre_logits", "preLogits", "image_embeds"];
+
+/**
+ * Opens a file that takes one input of images, [N, 3, H, W] or [N, H, W, 3], float32 or 8-bit pixels (as our exports with
+ * `input: "uint8"`). `purpose` is how messages call what it is wanted for ("teach").
+ *
+ * Throws OnnxFileError when it takes something else, or has no output that is wanted.
+ */
+export async function openOnnxNetwork(
+  file: OnnxFile,
+  purpose: string,
+  options: OnnxNetworkOptions,
+): Promise<OnnxNetwork> {
+  const { device, threads } = options;
+  if (file.metadata["input"] === "photo") {
+    throw new OnnxFileError(
+      `${file.path} takes photos and resizes them itself, for programs that only decode; open the network it was exported from, or an export with --input uint8`,
+    );
+  }
+  const [port] = file.inputs;
+  if (file.inputs.length !== 1 || port?.shape.length !== 4 || !isImageType(port.dtype)) {
+    throw new OnnxFileError(
+      `${file.path} cannot ${purpose}: it takes ${file.inputs.map(({ name, dtype, shape }) => `${name} ${dtype} [${shape.join(", ")}]`).join(", ")}; expected one float32 or uint8 input of images [N, 3, H, W] or [N, H, W, 3]`,
+    );
+  }
+  const dtype = port.dtype;
+  const output = outputOf(file, purpose, options.output);
+  const last = port.shape[3];
+  const layout = last === 1 || last === 3 ? "NHWC" : "NCHW";
+  const side = (axis: number, open: number): number => {
+    const fixed = port.shape[axis];
+    return typeof fixed === "number" ? fixed : open;
+  };
+  const [rows, columns, channel] = layout === "NHWC" ? [1, 2, 3] : [2, 3, 1];
+  const batchSize = options.filesBatch ? side(0, options.batchSize) : options.batchSize;
+  const imageShape = [
+    side(rows, options.image[0]),
+    side(columns, options.image[1]),
+    side(channel, options.channels ?? 3),
+  ] as const;
+  const [height, width, channels] = imageShape;
+  const shape = layout === "NHWC" ? [batchSize, height, width, channels] : [batchSize, channels, height, width];
+  const program = await compileOnnx(
+    file,
+    { [port.name]: shape },
+    { ...(device && { device }), ...(threads !== undefined && { threads }), rows: { [output]: batchSize } },
+  );
+  const wide = file.outputs.find(({ name }) => name === output)!.shape;
+  const sides = wide.slice(1);
+  return {
+    input: port.name,
+    output,
+    layout,
+    dtype,
+    shape,
+    batchSize,
+    imageShape,
+    width:
+      sides.length > 0 && sides.every((one) => typeof one === "number") ? sides.reduce((a, b) => a * b, 1) : undefined,
+    run: async (feeds) => {
+      if (dtype === "uint8") {
+        // a clamped array rounds, and keeps to 0 .. 255
+        const pixels = new Uint8Array(Uint8ClampedArray.from(feeds.image).buffer);
+        return (await program.run("run", { [port.name]: pixels }))[output] as Float32Array;
+      }
+      const given = { [port.name]: feeds.image };
+      const results = await program.run("run", given);
+      feeds.image = given[port.name] as Float32Array;
+      return results[output] as Float32Array;
+    },
+    close: () => program.close(),
+  };
+}
+
+const isImageType = (dtype: string): dtype is "float32" | "uint8" => dtype === "float32" || dtype === "uint8";
+
+/** The output that is wanted, by its name or by what it is; the only one where there is but one. */
+function outputOf({ path, outputs }: OnnxFile, purpose: string, wanted: OnnxNetworkOptions["output"]): string {
+  const named = typeof wanted === "string" ? (wanted === "features" ? featureNames : ["logits"]) : [wanted.name];
+  const byName = named.flatMap((name) => outputs.find((output) => output.name === name) ?? [])[0];
+  const found = byName ?? (typeof wanted === "string" && outputs.length === 1 ? outputs[0] : undefined);
+  if (found && found.dtype === "float32") return found.name;
+  const had = outputs.map(({ name, dtype }) => (dtype === "float32" ? name : `${name} (${dtype})`)).join(", ");
+  throw new OnnxFileError(
+    `${path} cannot ${purpose}: it has the outputs ${had}; needed is a float32 one named ${named[0]}${typeof wanted === "string" ? ", or one only" : ""}`,
+  );
+}

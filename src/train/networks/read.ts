@@ -1,0 +1,297 @@
+// Reads a trained network from where it is kept: what it is, how it wants its images, and its parameters.
+import { existsSync, readdirSync, statSync } from "node:fs";
+import { basename, dirname, join, resolve } from "node:path";
+import { requirePath } from "../../files/paths.js";
+import type { StoredTensor } from "../../formats/stored.js";
+import { input } from "../../graph/index.js";
+import { type ModelConfig, model } from "../../models/index.js";
+import { initialValue, Scope } from "../../nn/index.js";
+import type { LossName } from "../../nn/losses.js";
+import { averageName, isOptimizerState } from "../../optim/index.js";
+import {
+  isWeightsName,
+  loadWeights,
+  parseNetworkSpec,
+  resizeImages,
+  splitSpec,
+  type Weights,
+  type WeightsMetadata,
+} from "../../weights/index.js";
+import { isObjectiveParameter, objectiveKind } from "../objectives/index.js";
+import { imageShape, modelConfig } from "../plan/plan.js";
+import { readRecipe, resolvedRecipeFile } from "../recipe/load-recipe.js";
+import {
+  bestCheckpoint,
+  CheckpointError,
+  isCheckpointName,
+  type LoadedCheckpoint,
+  latestCheckpoint,
+  listCheckpoints,
+  loadCheckpoint,
+} from "../run/checkpoint.js";
+import { evaluationPreprocessing, fittedPreprocessing } from "./preprocessing.js";
+
+/** A trained network at rest. */
+export interface TrainedNetwork {
+  /** The file its parameters were read from. */
+  readonly path: string;
+  readonly config: ModelConfig;
+  /** [height, width, channels] */
+  readonly imageShape: readonly [number, number, number];
+  /** What makes images of any source fit, in its string form. */
+  readonly preprocessing: string;
+  /** The classes it was trained on, in the order of its logits; undefined where nothing names them. */
+  readonly classNames: readonly string[] | undefined;
+  /** What its head was trained with: it decides how logits become probabilities. */
+  readonly loss: LossName;
+  /** By name; other tensors may be beside the parameters. */
+  readonly tensors: ReadonlyMap<string, StoredTensor>;
+  /** Updates it had seen, where that is known. */
+  readonly step: number | undefined;
+  /** Are these weights in a layout that others publish (AugReg, BiT, timm, Hugging Face), not a run or a file of ours? */
+  readonly published: boolean;
+  /** What else is known of published weights: licence, source, accuracies. */
+  readonly metadata: WeightsMetadata;
+}
+
+export interface ReadNetworkOptions {
+  /** Told which checkpoint of a folder is used, and about damaged ones that were passed over. */
+  readonly note?: (text: string) => void;
+  /** The size of images the network is wanted for, its own when left out; learned positions are resized to it. */
+  readonly image?: number | readonly [number, number];
+}
+
+/**
+ * Reads a trained network. `path` is
+ *
+ * - the folder of a run, of which the best-scored checkpoint is taken (the newest where none is scored), or one of its
+ *   checkpoint files; where a checkpoint holds averages of the weights, they are the parameters;
+ * - published weights in any layout that `loadWeights` reads: a file, a folder, `embedded:NAME`, `hf:OWNER/NAME`, `augreg:NAME`;
+ *   settings may follow that the files do not state: `?heads=4&layerNormEpsilon=1e-5`;
+ * - `random:NETWORK`: any of these with the weights that training from nothing would start with, by seed 0.
+ *
+ * `?size=HEIGHT,WIDTH` after any of them is the size of images it is wanted for; it goes before that of the options.
+ *
+ * Throws CheckpointError when there is no checkpoint or it is damaged; RecipeError when the recipe is not valid; WeightsError
+ * when weights are damaged or in no known layout; an Error naming the nearest path when there is nothing at `path`.
+ */
+export async function readNetwork(path: string, options: ReadNetworkOptions = {}): Promise<TrainedNetwork> {
+  if (path.startsWith(randomPrefix)) return untrained(await readNetwork(path.slice(randomPrefix.length), options));
+  const { name, size, config } = parseNetworkSpec(path);
+  const wanted = size ? { ...options, image: size } : options;
+  if (isWeightsName(name)) return await readWeights(path, wanted);
+  requireNetwork(name);
+  const run = findRun(name);
+  if (!run) return await readWeights(path, wanted);
+  const [stated] = Object.keys(config);
+  if (stated !== undefined) {
+    throw new CheckpointError(`"${path}": the recipe of a run states its settings; leave ${stated} away`);
+  }
+  return forImages(await readRun(run, wanted), wanted);
+}
+
+/** Throws an Error naming the nearest path, and the hub's form of a name, when there is nothing at a path. */
+function requireNetwork(path: string): void {
+  try {
+    requirePath(path);
+  } catch (error) {
+    if (!/^[\w.-]+\/[\w.-]+(@[\w./-]+)?$/.test(path) || /\.\w+$/.test(path)) throw error;
+    throw new Error(`${(error as Error).message} A model of the Hugging Face hub is named hf:${path}.`, {
+      cause: error,
+    });
+  }
+}
+
+const randomPrefix = "random:";
+
+/** The same network before any training: what its shape alone gives. */
+function untrained(network: TrainedNetwork): TrainedNetwork {
+  const scope = Scope.root();
+  model(scope, input("image", "float32", [1, ...network.imageShape]), network.config);
+  const first = scope.parameters.map((one) => {
+    const { shape } = one.tensor;
+    return [one.name, { dtype: "float32", shape, data: initialValue(one, 0) }] as const;
+  });
+  const { classNames: _, accuracies: __, ...metadata } = network.metadata;
+  return {
+    ...network,
+    path: `${randomPrefix}${network.path}`,
+    tensors: new Map(first),
+    step: 0,
+    published: false,
+    metadata,
+  };
+}
+
+/** A network for images of another size, where one is asked for. Throws WeightsError when it cannot be. */
+function forImages(network: TrainedNetwork, { image, note }: ReadNetworkOptions): TrainedNetwork {
+  const [height, width] = typeof image === "number" ? [image, image] : (image ?? network.imageShape);
+  if (height === network.imageShape[0] && width === network.imageShape[1]) return network;
+  const { config, tensors, metadata } = resizeImages(asWeights(network), { height, width }, "original", note);
+  const imageShape = [height, width, network.imageShape[2]] as const;
+  return {
+    ...network,
+    config,
+    imageShape,
+    preprocessing: fittedPreprocessing(metadata.preprocessing, imageShape),
+    tensors: stored(tensors),
+  };
+}
+
+const stored = (tensors: Weights["tensors"]): TrainedNetwork["tensors"] =>
+  new Map([...tensors].map(([name, { shape, data }]) => [name, { dtype: "float32", shape, data }]));
+
+/** The network in the form that `saveWeights` and exports take. */
+export function asWeights({
+  config,
+  imageShape: [height, width, channels],
+  tensors,
+  ...rest
+}: TrainedNetwork): Weights {
+  const { preprocessing, classNames, metadata } = rest;
+  const parameters = [...tensors].map(
+    ([name, { shape, data }]) => [name, { shape, data: data as Float32Array }] as const,
+  );
+  return {
+    config,
+    image: { height, width, channels },
+    tensors: new Map(parameters),
+    metadata: { ...metadata, preprocessing, ...(classNames && { classNames }) },
+  };
+}
+
+async function readWeights(spec: string, options: ReadNetworkOptions): Promise<TrainedNetwork> {
+  const { name } = splitSpec(spec);
+  if (existsSync(name)) requireWeights(name);
+  const { note, image } = options;
+  const { path, config, tensors, metadata, ...weights } = await loadWeights(spec, {
+    ...(note && { note }),
+    ...(image !== undefined && { image }),
+  });
+  const { height, width, channels } = weights.image;
+  const imageShape = [height, width, channels] as const;
+  return {
+    path,
+    config,
+    imageShape,
+    preprocessing: fittedPreprocessing(metadata.preprocessing, imageShape),
+    classNames: metadata.classNames,
+    // the many labels of ImageNet-21k are trained each on its own (papers.md 2.4); where less is known, one is looked for
+    loss: config.classes === imageNet21kClasses ? "sigmoid" : "softmax",
+    tensors: stored(tensors),
+    step: undefined,
+    published: weights.layout !== "fovea",
+    metadata,
+  };
+}
+
+const imageNet21kClasses = 21_843;
+
+/** Throws CheckpointError for a folder without weights and for a checkpoint that was taken out of its run. */
+function requireWeights(path: string): void {
+  if (statSync(path).isDirectory()) {
+    if (readdirSync(path).some((name) => /\.(safetensors|npz|index\.json)$/.test(name))) return;
+    throw new CheckpointError(
+      `${path} is not the folder of a run: it has no ${resolvedRecipeFile}, nor weights (.safetensors, .npz). Give the folder that \`fovea train\` wrote (runs/NAME), a checkpoint file in it, or published weights.`,
+    );
+  }
+  if (isCheckpointName(basename(path))) {
+    throw new CheckpointError(
+      `${path} is not in the folder of a run: there is no ${resolvedRecipeFile} in ${dirname(dirname(resolve(path)))}, and only it says what the model of a checkpoint is. Give a file of RUN/checkpoints, or what \`fovea convert RUN\` wrote.`,
+    );
+  }
+}
+
+async function readRun({ folder, file }: Run, options: ReadNetworkOptions): Promise<TrainedNetwork> {
+  const recipe = await readRecipe(join(folder, resolvedRecipeFile));
+  const checkpoint = file === undefined ? await chooseCheckpoint(folder, options.note) : await loadCheckpoint(file);
+  const classNames = readClassNames(checkpoint);
+  const kind = objectiveKind(recipe.objective);
+  // The number of classes is the data's and stands in no recipe; a checkpoint without a head does not fit its model.
+  const found = checkpoint.tensors.get("head/kernel")?.shape.at(-1) ?? classNames?.length ?? 1;
+  const classes = kind.headClasses(recipe.objective, found);
+  return {
+    path: checkpoint.path,
+    config: modelConfig(recipe.model, classes),
+    imageShape: imageShape(recipe.model),
+    preprocessing: evaluationPreprocessing(recipe),
+    classNames,
+    // without a head nothing asks
+    loss: kind.probabilities ?? "softmax",
+    tensors: trainedParameters(checkpoint, options.note),
+    step: checkpoint.step,
+    published: false,
+    metadata: {},
+  };
+}
+
+/** The network's parameters in a checkpoint: their averages over training where those were kept. */
+function trainedParameters({ tensors }: LoadedCheckpoint, note: (text: string) => void = () => {}) {
+  const names = [...tensors.keys()].filter((name) => !isOptimizerState(name) && !isObjectiveParameter(name));
+  const averaged = names.filter((name) => tensors.has(averageName(name)));
+  if (averaged.length > 0) note("using the averages of its weights over training, with which the run was evaluated");
+  return new Map(names.map((name) => [name, tensors.get(averageName(name)) ?? tensors.get(name)!]));
+}
+
+interface Run {
+  readonly folder: string;
+  /** The checkpoint file, where one was named. */
+  readonly file: string | undefined;
+}
+
+/** Is something at the path of a network spec that belongs to a run: its folder, or a checkpoint in it? */
+export function isRunPath(spec: string): boolean {
+  const { name } = splitSpec(spec);
+  return existsSync(name) && findRun(name) !== undefined;
+}
+
+/** The run that a path belongs to, if any. */
+function findRun(path: string): Run | undefined {
+  const isRun = (folder: string) => existsSync(join(folder, resolvedRecipeFile));
+  const full = resolve(path);
+  if (statSync(full).isDirectory()) {
+    if (isRun(full)) return { folder: path, file: undefined };
+    if (basename(full) === "checkpoints" && isRun(dirname(full))) return { folder: dirname(full), file: undefined };
+    return undefined;
+  }
+  const folder = dirname(dirname(full));
+  return isRun(folder) && isCheckpointName(basename(full)) ? { folder, file: path } : undefined;
+}
+
+/** The best checkpoint of a run that is whole, else the newest. */
+async function chooseCheckpoint(folder: string, note: (text: string) => void = () => {}): Promise<LoadedCheckpoint> {
+  const checkpoints = join(folder, "checkpoints");
+  const told = new Set<string>();
+  const warn = (message: string) => {
+    if (!told.has(message)) note(message);
+    told.add(message);
+  };
+  const best = await bestCheckpoint(checkpoints, warn);
+  if (best) {
+    const { metric, value } = best.score!;
+    note(`using ${best.path}, the best by ${metric} (${Number(value.toPrecision(4))})`);
+    return best;
+  }
+  const latest = await latestCheckpoint(checkpoints, warn);
+  if (latest) {
+    note(
+      `using ${latest.path}, the newest: no checkpoint has a score (checkpoint.keepBest in a recipe gives them one)`,
+    );
+    return latest;
+  }
+  const found = await listCheckpoints(checkpoints);
+  const count = found.checkpoints.length + found.damaged.length;
+  if (count === 0) {
+    throw new CheckpointError(
+      `${folder} holds a run, but no checkpoint yet (in ${checkpoints}); train it until the first is saved: fovea train ${join(folder, resolvedRecipeFile)}`,
+    );
+  }
+  const reasons = [...told].map((line) => `\n  ${line.replace("skipped a damaged checkpoint: ", "")}`);
+  throw new CheckpointError(`${folder} has no checkpoint that is whole; ${count} damaged:${reasons.join("")}`);
+}
+
+function readClassNames({ meta }: LoadedCheckpoint): readonly string[] | undefined {
+  const names = meta["classNames"];
+  if (!Array.isArray(names) || !names.every((name) => typeof name === "string")) return undefined;
+  return names;
+}

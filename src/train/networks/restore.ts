@@ -1,0 +1,46 @@
+// From a checkpoint to the values of a program's state, with every misfit named at once.
+import type { DType, NumericArray } from "../../graph/index.js";
+import type { TrainingProgram } from "../plan/step.js";
+import { CheckpointError, type LoadedCheckpoint } from "../run/checkpoint.js";
+
+/** A tensor that is looked for in a checkpoint. */
+export interface WantedTensor {
+  readonly name: string;
+  readonly shape: readonly number[];
+  /** float32 when left out. */
+  readonly dtype?: DType;
+}
+
+/**
+ * The values of the wanted tensors, float16 as its bits. Names that `ignored` accepts may be there beside them.
+ * Throws CheckpointError listing every name that is missing, extra, of another shape or of another type.
+ */
+export function restoredState(
+  wanted: readonly WantedTensor[],
+  { tensors, path }: Pick<LoadedCheckpoint, "tensors" | "path">,
+  ignored: (name: string) => boolean = () => false,
+): Record<string, NumericArray> {
+  const names = new Set(wanted.map(({ name }) => name));
+  const problems = [
+    ...wanted.filter(({ name }) => !tensors.has(name)).map(({ name }) => `missing ${name}`),
+    ...[...tensors.keys()].filter((name) => !names.has(name) && !ignored(name)).map((name) => `extra ${name}`),
+    ...wanted.flatMap(({ name, shape, dtype = "float32" }) => {
+      const found = tensors.get(name);
+      if (!found || (found.shape.join() === shape.join() && found.dtype === dtype)) return [];
+      const [is, expected] = found.dtype === dtype ? ["", ""] : [`${found.dtype} `, `${dtype} `];
+      return [`${name} is ${is}[${found.shape.join(", ")}], expected ${expected}[${shape.join(", ")}]`];
+    }),
+  ];
+  if (problems.length > 0) throw new CheckpointError(`${path} does not fit the model:\n  ${problems.join("\n  ")}`);
+  return Object.fromEntries(wanted.map(({ name }) => [name, tensors.get(name)!.data as NumericArray]));
+}
+
+/** The state a run starts with: a checkpoint's, or the first values. Throws CheckpointError as `restoredState` does. */
+export function firstState(
+  training: TrainingProgram,
+  checkpoint: LoadedCheckpoint | undefined,
+): Record<string, NumericArray> {
+  if (!checkpoint) return training.initialState();
+  const wanted = training.slots.map(({ name, input: { shape, dtype } }) => ({ name, shape, dtype }));
+  return restoredState(wanted, checkpoint);
+}

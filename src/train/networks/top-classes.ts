@@ -1,0 +1,29 @@
+// From logits to the classes one names: the most probable few of each image.
+import type { LossName } from "../../nn/losses.js";
+
+export interface Guess {
+  /** Index of the class, and its name where the network knows one. */
+  readonly class: number;
+  readonly name: string | undefined;
+  /** 0 to 1; over all classes they add up to 1 after a softmax loss, each stands alone after a sigmoid loss. */
+  readonly probability: number;
+}
+
+/**
+ * The `top` most probable classes of one row of logits [classes], most probable first; of equals the lower index.
+ * `loss` is what the network was trained with: it decides how logits become probabilities.
+ */
+export function topClasses(
+  logits: Float32Array,
+  top: number,
+  loss: LossName,
+  classNames: readonly string[] | undefined,
+): readonly Guess[] {
+  const order = Array.from(logits, (_, i) => i).sort((a, b) => logits[b]! - logits[a]! || a - b);
+  const highest = logits[order[0]!]!;
+  // shifted by the highest, so that no exponential overflows
+  const total = logits.reduce((sum, logit) => sum + Math.exp(logit - highest), 0);
+  const probability = (logit: number) =>
+    loss === "sigmoid" ? 1 / (1 + Math.exp(-logit)) : Math.exp(logit - highest) / total;
+  return order.slice(0, top).map((i) => ({ class: i, name: classNames?.[i], probability: probability(logits[i]!) }));
+}

@@ -1,0 +1,129 @@
+// What a run will cost, before it runs: parameters, FLOPs, memory, steps and time.
+import { byteSize } from "../../graph/index.js";
+import type { ModelConfig } from "../../models/index.js";
+import type { Recipe } from "../recipe/recipe.js";
+import { evaluateMatmulRate } from "./matmul-rate.js";
+import {
+  dataOf,
+  fitMemory,
+  type MemorySettings,
+  memoryCandidates,
+  memoryChoice,
+  memoryOf,
+  memorySettings,
+  type TrainingData,
+} from "./memory.js";
+import { openTrainingData } from "./open-part.js";
+import { prepareTraining } from "./prepare.js";
+
+export interface DryRun {
+  readonly trainingImages: number;
+  readonly classes: number;
+  readonly parameters: number;
+  readonly totalSteps: number;
+  readonly epochs: number;
+  /** Matrix FLOPs of one optimiser step, forward and backward. */
+  readonly flopsPerStep: number;
+  readonly totalFlops: number;
+  /** What a checkpoint holds: parameters, their averages, and optimiser state, each number in its own precision. */
+  readonly stateBytes: number;
+  /** Estimate of the largest resident memory (`memoryOf`). */
+  readonly memoryBytes: number;
+  /** The machine's rate on a 1024 x 1024 product, measured now. */
+  readonly matmulGflops: number;
+  /** Estimate, at the given share of that rate. */
+  readonly expectedSeconds: number;
+  readonly assumedRatio: number;
+  /** What settings that save memory would take, the recipe's own first. */
+  readonly choices: readonly DryRunChoice[];
+}
+
+/** A way to save memory: settings, and what the whole run then takes. */
+export interface DryRunChoice {
+  readonly settings: MemorySettings & { readonly momentumDtype?: "float16" };
+  readonly memoryBytes: number;
+  readonly expectedSeconds: number;
+  /** Is it what the given budget takes? */
+  readonly taken: boolean;
+}
+
+// The share of the matmul rate a step reaches: see README, "Speed"; narrow models reach less than wide ones, convolutions
+// less than products.
+function ratioOf(model: ModelConfig): number {
+  if (model.family === "resnet") return 0.5;
+  return model.width >= 384 ? 0.75 : model.width >= 192 ? 0.6 : 0.45;
+}
+
+/**
+ * Traces a recipe's graphs and measures the machine; trains nothing and writes nothing. With `memory`, bytes, it is of the
+ * settings that fit (`fitMemory`, whose error it throws).
+ */
+export async function dryRun(given: Recipe, options: { readonly memory?: number } = {}): Promise<DryRun> {
+  const { source } = await openTrainingData(given);
+  const data = dataOf(source);
+  try {
+    const recipe = options.memory === undefined ? given : (await fitMemory(given, options.memory, data)).recipe;
+    const { plan, objective, training } = await prepareTraining(
+      recipe,
+      source.length,
+      source.classNames.length,
+      source.vectorTargets,
+    );
+    await objective.close?.();
+    const { parameterCount, cost, slots } = training;
+    const matmulGflops = await evaluateMatmulRate(recipe.threads);
+    const assumedRatio = ratioOf(plan.training.model);
+    const stateBytes = slots.reduce((total, { input }) => total + byteSize(input), 0);
+    const totalFlops = cost.step.flops * plan.totalSteps;
+    const secondsOf = (flops: number) => (flops * plan.totalSteps) / (matmulGflops * 1e9 * assumedRatio);
+    const choices = await dryRunChoices(given, data);
+    return {
+      trainingImages: source.length,
+      classes: source.classNames.length,
+      parameters: parameterCount,
+      totalSteps: plan.totalSteps,
+      epochs: plan.totalSteps / plan.stepsPerEpoch,
+      flopsPerStep: cost.step.flops,
+      totalFlops,
+      stateBytes,
+      memoryBytes: memoryOf(training),
+      matmulGflops,
+      expectedSeconds: secondsOf(cost.step.flops),
+      assumedRatio,
+      choices: choices.map(({ settings, memoryBytes, flopsPerStep }) => ({
+        settings,
+        memoryBytes,
+        expectedSeconds: secondsOf(flopsPerStep),
+        taken: options.memory !== undefined && isSame(settings, memorySettings(recipe)),
+      })),
+    };
+  } finally {
+    await source.close();
+  }
+}
+
+const isSame = (a: DryRunChoice["settings"], b: MemorySettings): boolean =>
+  a.momentumDtype === undefined && a.rematerialise === b.rematerialise && a.microbatches === b.microbatches;
+
+/** What is told of the recipe as it stands, in 2, 4 and 8 times the microbatches, rematerialised or not, and with half the moments. */
+async function dryRunChoices(recipe: Recipe, data: TrainingData) {
+  const now = memorySettings(recipe);
+  const told = memoryCandidates(recipe).filter(({ microbatches }) =>
+    [1, 2, 4, 8].some((times) => microbatches === times * now.microbatches),
+  );
+  const choices: { settings: DryRunChoice["settings"]; memoryBytes: number; flopsPerStep: number }[] = [];
+  for (const settings of told) {
+    const choice = await memoryChoice(recipe, settings, data);
+    if (choice) choices.push({ settings, memoryBytes: choice.memoryBytes, flopsPerStep: choice.flopsPerStep });
+  }
+  const { optimizer } = recipe;
+  if (optimizer.momentumDtype === "float32") {
+    const halved = { ...recipe, optimizer: { ...optimizer, momentumDtype: "float16" as const } };
+    const choice = await memoryChoice(halved, now, data);
+    if (choice) {
+      const settings = { ...now, momentumDtype: "float16" as const };
+      choices.push({ settings, memoryBytes: choice.memoryBytes, flopsPerStep: choice.flopsPerStep });
+    }
+  }
+  return choices;
+}

@@ -1,0 +1,53 @@
+// The machine's matrix rate: what every speed of ours is compared with.
+import { input, matmul, slice } from "../../graph/index.js";
+import { compile } from "../../runtime/index.js";
+
+const side = 1024;
+const chained = 4;
+
+/** GFLOP/s of a 1024 x 1024 x 1024 float32 product on the CPU: the median of `rounds` runs after one to warm up. */
+export async function evaluateMatmulRate(threads?: number, rounds = 9): Promise<number> {
+  const meter = await openMatmulMeter(threads);
+  try {
+    const seconds: number[] = [];
+    for (let i = 0; i < rounds; i++) seconds.push(await meter.seconds());
+    return meter.flops / median(seconds) / 1e9;
+  } finally {
+    await meter.close();
+  }
+}
+
+/**
+ * Products that can be timed again and again, between other measurements. Several in a row in one run, of which one
+ * number is returned: what is timed is the product and not the copy of its result.
+ */
+export async function openMatmulMeter(threads?: number) {
+  const a = input("a", "float32", [side, side]);
+  const b = input("b", "float32", [side, side]);
+  let product = a;
+  // the factor keeps the entries from growing: their variance is multiplied by 1024 / 12 a product
+  for (let i = 0; i < chained; i++) product = matmul(product, b, { alpha: Math.sqrt(12 / side) });
+  const corner = slice(product, [0, 0], [1, 1]);
+  const program = await compile(
+    { state: [a, b], functions: { step: { inputs: [], outputs: { corner } } } },
+    { inThread: true, ...(threads !== undefined && { threads }) },
+  );
+  const values = Float32Array.from({ length: side * side }, (_, i) => ((i * 37) % 101) / 101 - 0.5);
+  await program.writeState({ a: values, b: values });
+  await program.step({});
+  return {
+    flops: chained * 2 * side ** 3,
+    seconds: async () => {
+      const started = performance.now();
+      await program.step({});
+      return (performance.now() - started) / 1000;
+    },
+    close: () => program.close(),
+  };
+}
+
+export const median = (values: readonly number[]): number => {
+  const sorted = [...values].sort((x, y) => x - y);
+  const middle = sorted.length >> 1;
+  return sorted.length % 2 === 1 ? sorted[middle]! : (sorted[middle - 1]! + sorted[middle]!) / 2;
+};

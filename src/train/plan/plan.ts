@@ -1,0 +1,180 @@
+// From a recipe and what is known of its data to the configuration of a run.
+import { preprocessing } from "../../images/index.js";
+import { type ValueRange, valueRangeOf } from "../../images/preprocessing/value-range.js";
+import {
+  type MixerConfig,
+  type ModelConfig,
+  mixerDefaults,
+  parseModelName,
+  type ResNetConfig,
+  resnetDefaults,
+  type ViTConfig,
+  vitDefaults,
+} from "../../models/index.js";
+import { createSchedule } from "../../optim/index.js";
+import { type ObjectiveContext, objectiveKind } from "../objectives/index.js";
+import { type DurationContext, toSteps } from "../recipe/durations.js";
+import type { RecipeModel } from "../recipe/model.js";
+import { averageConfig, type RecipeSchedule, scheduleConfig } from "../recipe/optimizer.js";
+import { canonicalJson, type Recipe, trainingParts } from "../recipe/recipe.js";
+import { fastestMicrobatches } from "./microbatches.js";
+import type { Sharing, TrainingConfig } from "./step.js";
+
+/** The model a recipe describes, for a number of classes. Throws RangeError when the variant is unknown or of another family. */
+export function modelConfig(model: RecipeModel, classes: number): ModelConfig {
+  const { name, variant, imageSize: _, channels: __, ...rest } = model;
+  const given = Object.fromEntries(Object.entries(rest).filter(([, value]) => value !== undefined));
+  const start = variant === undefined ? described(name, given) : named(name, variant);
+  return { ...start, ...given, classes } as ModelConfig;
+}
+
+function named(family: ModelConfig["family"], variant: string): ModelConfig {
+  const config = parseModelName(variant);
+  if (config.family !== family) {
+    throw new RangeError(
+      `"${variant}" is a model of the family ${config.family}, not ${family}: set model.name to "${config.family}"`,
+    );
+  }
+  return config;
+}
+
+/** The defaults of a model without a variant, before what is given. */
+function described(family: ModelConfig["family"], given: { readonly width?: number }): Partial<ModelConfig> {
+  const width = given.width ?? 0;
+  const defaults = {
+    vit: { ...vitDefaults, mlpDim: 4 * width } satisfies Partial<ViTConfig>,
+    resnet: resnetDefaults satisfies Partial<ResNetConfig>,
+    mixer: {
+      ...mixerDefaults,
+      tokensMlpDim: Math.max(1, Math.floor(width / 2)),
+      channelsMlpDim: 4 * width,
+    } satisfies Partial<MixerConfig>,
+  };
+  return { family, ...defaults[family] };
+}
+
+/** [height, width, channels] of a recipe's images. */
+export function imageShape({ imageSize, channels }: RecipeModel): readonly [number, number, number] {
+  return typeof imageSize === "number" ? [imageSize, imageSize, channels] : [...imageSize, channels];
+}
+
+/**
+ * The parts that each of so many ranks works through its batch in: as the recipe says, else the fastest on the CPU for a classification, whose
+ * images are looked at one by one, and the whole batch for anything else.
+ */
+export function microbatchesOf(recipe: Recipe, ranks = 1): number {
+  if (recipe.microbatches !== undefined) return recipe.microbatches;
+  if (recipe.device !== "cpu" || recipe.compute !== "float32" || !objectiveKind(recipe.objective).judgesSingly)
+    return 1;
+  return fastestMicrobatches(modelConfig(recipe.model, 0), imageShape(recipe.model), recipe.batchSize / ranks);
+}
+
+export interface RunPlan {
+  readonly totalSteps: number;
+  readonly evaluateEvery: number;
+  readonly checkpointEvery: number;
+  readonly logEvery: number;
+  readonly stepsPerEpoch: number;
+  readonly training: TrainingConfig;
+  /** What the recipe's objective is opened for, but for the networks it may want beside. */
+  readonly objective: Omit<ObjectiveContext, "openTeacher">;
+}
+
+/**
+ * Every duration of a recipe in steps, and the configuration of its graphs; `sourceTargets` says whether the training source
+ * brings vectors of targets; each of several ranks has its part of every batch. Throws when a duration means nothing, and
+ * RangeError when there is nothing to tell apart.
+ */
+export function planRun(
+  recipe: Recipe,
+  datasetSize: number,
+  classes: number,
+  sourceTargets = false,
+  sharing: Sharing = { ranks: 1 },
+): RunPlan {
+  const { ranks } = sharing;
+  const { unlabelledBatchSize } = recipe.objective as { readonly unlabelledBatchSize?: number };
+  const ownBatch = recipe.batchSize / ranks;
+  for (const [name, size] of Object.entries({
+    batchSize: recipe.batchSize,
+    "objective.unlabelledBatchSize": unlabelledBatchSize,
+  })) {
+    if (size === undefined || size % ranks === 0) continue;
+    throw new RangeError(
+      `a batch of ${size} cannot be divided over ${ranks} ranks; set ${name} to a multiple of ${ranks}, such as ${Math.ceil(size / ranks) * ranks}, or start another number of ranks`,
+    );
+  }
+  const microbatches = microbatchesOf(recipe, ranks);
+  if (ownBatch % microbatches !== 0) {
+    throw new RangeError(
+      `each of ${ranks} ranks has ${ownBatch} of the ${recipe.batchSize} images of a batch, which ${microbatches} equal microbatches do not make up; a rank needs fewer microbatches than one alone`,
+    );
+  }
+  const kind = objectiveKind(recipe.objective);
+  // as many as a part of a step, where that is all the same: a batch that is worked through in parts may not fit whole
+  const evaluationBatchSize = kind.judgesSingly ? ownBatch / microbatches : ownBatch;
+  const headClasses = kind.headClasses(recipe.objective, classes);
+  if (headClasses === 1) {
+    throw new RangeError(
+      `${trainingParts(recipe)
+        .map(({ source }) => source)
+        .join(" and ")} has one class only; a classifier needs at least two to tell apart`,
+    );
+  }
+  const pipelines = trainingParts(recipe).map((part) => part.preprocessing);
+  const sizes: DurationContext = { batchSize: recipe.batchSize, datasetSize };
+  const totalSteps = toSteps(recipe.total, sizes, "total");
+  const context: DurationContext = { ...sizes, totalSteps };
+  const model = modelConfig(recipe.model, headClasses);
+  const image = imageShape(recipe.model);
+  const schedule = (one: RecipeSchedule, path?: string) =>
+    createSchedule(scheduleConfig(one, context, path), { total: totalSteps, batchSize: recipe.batchSize });
+  const schedulePatterns = recipe.schedulePatterns?.map(
+    ([pattern, own], i) => [pattern, own && schedule(own, `schedulePatterns.${i}`)] as const,
+  );
+  return {
+    totalSteps,
+    evaluateEvery: toSteps(recipe.evaluate.every, context, "evaluate.every"),
+    checkpointEvery: toSteps(recipe.checkpoint.every, context, "checkpoint.every"),
+    logEvery: toSteps(recipe.log.every, context, "log.every"),
+    stepsPerEpoch: Math.max(1, Math.floor(datasetSize / recipe.batchSize)),
+    training: {
+      model,
+      image,
+      microbatches,
+      sharing,
+      compute: recipe.compute,
+      stepsPerRun: recipe.stepsPerRun,
+      totalSteps,
+      evaluationBatchSize,
+      optimizer: { ...recipe.optimizer, ...(schedulePatterns && { schedulePatterns }) },
+      schedule: schedule(recipe.schedule),
+      ...(recipe.average && { average: averageConfig(recipe.average, context) }),
+      reportNorm: recipe.onNotFinite !== "stop",
+    },
+    objective: {
+      model,
+      image,
+      batchSize: ownBatch,
+      ...(unlabelledBatchSize !== undefined && { unlabelledBatchSize: unlabelledBatchSize / ranks }),
+      evaluationBatchSize,
+      classes,
+      ...(recipe.mixup.alpha > 0 && { mixup: recipe.mixup }),
+      valueRange: commonRange(pipelines),
+      vectorTargets: sourceTargets || pipelines.some(bringsTargets),
+    },
+  };
+}
+
+/** The range that every part of a recipe brings its images to: a network is made for one. Throws RangeError where they differ. */
+function commonRange(pipelines: readonly string[]): ValueRange {
+  const ranges = pipelines.map(valueRangeOf);
+  const other = ranges.findIndex((range) => canonicalJson(range) !== canonicalJson(ranges[0]));
+  if (other < 0) return ranges[0]!;
+  throw new RangeError(
+    `data.train.${other} brings images to the range ${canonicalJson(ranges[other])} and data.train.0 to ${canonicalJson(ranges[0])}; give all parts the same value_range`,
+  );
+}
+
+/** Does a preprocessing make vectors of targets? */
+const bringsTargets = (pipeline: string): boolean => preprocessing(pipeline).some(({ name }) => name === "onehot");

@@ -1,0 +1,39 @@
+// From a recipe and what is known of its data to the objective and the program of its run.
+import { type Objective, objectiveKind } from "../objectives/index.js";
+import type { Recipe } from "../recipe/recipe.js";
+import { openTeacher, type TeacherSettings } from "../teachers/teacher.js";
+import { planRun, type RunPlan } from "./plan.js";
+import { buildTraining, type Sharing, type TrainingProgram } from "./step.js";
+
+export interface PreparedTraining {
+  readonly plan: RunPlan;
+  /** To be closed. */
+  readonly objective: Objective;
+  readonly training: TrainingProgram;
+}
+
+/**
+ * Plans a run, opens its objective and builds its graphs, for a training source of so many images and classes,
+ * with or without vectors of targets. Throws what
+ * `planRun`, the objective and `buildTraining` throw; nothing is left open then.
+ */
+export async function prepareTraining(
+  recipe: Recipe,
+  datasetSize: number,
+  classes: number,
+  sourceTargets = false,
+  sharing?: Sharing,
+): Promise<PreparedTraining> {
+  const plan = planRun(recipe, datasetSize, classes, sourceTargets, sharing);
+  const { threads } = recipe;
+  const openTeacherFor = (settings: TeacherSettings) =>
+    openTeacher(settings, { ...plan.objective, ...(threads !== undefined && { threads }) });
+  const context = { ...plan.objective, openTeacher: openTeacherFor };
+  const objective = await objectiveKind(recipe.objective).open(recipe.objective, context);
+  try {
+    return { plan, objective, training: buildTraining(objective, plan.training, recipe.seed) };
+  } catch (error) {
+    await objective.close?.();
+    throw error;
+  }
+}

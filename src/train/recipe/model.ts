@@ -1,0 +1,148 @@
+/** The model of a recipe: the settings of every family and their defaults (`modelConfig` of plan/plan.ts reads them). */
+import { z } from "zod";
+import { unknownName } from "./schema.js";
+
+const count = z.number().int().positive();
+const counts = z.array(count).min(1);
+const fraction = z.number().min(0).lt(1);
+const positive = z.number().positive();
+
+const imageSize = z.union([count, z.tuple([count, count])], {
+  error: "expected a side in pixels or [height, width]",
+});
+
+/** What every family takes. */
+const everyModel = {
+  imageSize: imageSize.default(224),
+  channels: count.default(3),
+  dropout: fraction.default(0),
+  /** Drop probability of the last block; it rises linearly from 0 at the first. */
+  stochasticDepth: fraction.default(0),
+  /** Divide kept branches by their probability; as the family's reference does when left out (not for Mixers). */
+  stochasticDepthRescale: z.boolean().optional(),
+  rematerialise: z.boolean().default(false),
+  headBiasInit: z.number().optional(),
+};
+
+/** On the representation, before the head. A ResNet's `dropout` is there anyway. */
+const headDropout = fraction.optional();
+
+const stemSchema = z.discriminatedUnion(
+  "kind",
+  [
+    z.strictObject({ kind: z.literal("patch") }),
+    /** A ResNet before the patches, as in hybrids; `patchSize` then counts positions of its map. */
+    z.strictObject({
+      kind: z.literal("resnet"),
+      blocks: z.array(count),
+      widthFactor: positive.default(1),
+      groups: count.default(32),
+    }),
+    /** 3x3 convolutions before the patches. */
+    z.strictObject({
+      kind: z.literal("convolutions"),
+      channels: counts,
+      strides: counts,
+      groups: count.default(8),
+    }),
+  ],
+  { error: unknownName("stem", ["patch", "resnet", "convolutions"], "kind") },
+);
+
+const vitSchema = z
+  .strictObject({
+    name: z.literal("vit"),
+    /** A published variant such as "S/16", "R50+B/16" or "C-4GF"; what is given below changes single settings of it. */
+    variant: z.string().optional(),
+    stem: stemSchema.optional(),
+    patchSize: count.optional(),
+    width: count.optional(),
+    depth: count.optional(),
+    heads: count.optional(),
+    mlpDim: count.optional(),
+    /** Whatever the variant: a recipe says itself when it pools by the class token, as hybrids did. */
+    pooling: z.enum(["gap", "tok", "map", "none"]).default("gap"),
+    /** The last norm before or after the mean over tokens; after is timm's `fc_norm`, for pooling gap. */
+    poolNorm: z.enum(["before", "after"]).optional(),
+    posEmbedding: z.enum(["learn", "learn2d", "relative", "sincos2d", "none"]).default("learn"),
+    posEmbeddingLayers: z.enum(["input", "everyLayer", "everyLayerShared"]).default("input"),
+    classTokenOrder: z.enum(["before", "after"]).optional(),
+    /** A hidden tanh layer before the head: true for one as wide as the model, or its width. */
+    preLogits: z.union([z.boolean(), count]).default(false),
+    gelu: z.enum(["tanh", "erf"]).default("tanh"),
+    layerNormEpsilon: positive.optional(),
+    headDropout,
+    ...everyModel,
+  })
+  .refine((model) => model.variant !== undefined || (model.patchSize && model.width && model.depth && model.heads), {
+    error: 'give a variant such as "S/16", or all of patchSize, width, depth and heads',
+  });
+
+const attentionSchema = z.discriminatedUnion(
+  "kind",
+  [
+    z.strictObject({
+      kind: z.literal("squeezeExcitation"),
+      stages: counts.optional(),
+      reduction: count.optional(),
+    }),
+    z.strictObject({
+      kind: z.literal("nonLocal"),
+      stages: counts.optional(),
+      every: count.optional(),
+      widthRatio: positive.optional(),
+      subsample: z.boolean().optional(),
+    }),
+  ],
+  { error: unknownName("attention", ["squeezeExcitation", "nonLocal"], "kind") },
+);
+
+const resnetSchema = z
+  .strictObject({
+    name: z.literal("resnet"),
+    /** A published variant such as "R50x1" (BiT) or "ResNet-50"; what is given below changes single settings of it. */
+    variant: z.string().optional(),
+    version: z.union([z.literal(1), z.literal(2)]).optional(),
+    /** Units in each stage. */
+    blocks: counts.optional(),
+    widthFactor: positive.optional(),
+    groups: count.optional(),
+    groupNormEpsilon: positive.optional(),
+    weightStandardisation: z.enum(["bit", "flax", "none"]).optional(),
+    rootPoolPadding: z.enum(["zeros", "none"]).optional(),
+    attention: attentionSchema.optional(),
+    /** Stages before the last whose averaged activations are part of the representation too. */
+    pooledStages: counts.optional(),
+    ...everyModel,
+  })
+  .refine((model) => model.variant !== undefined || model.blocks, {
+    error: 'give a variant such as "R50x1", or the blocks of each stage',
+  });
+
+const mixerSchema = z
+  .strictObject({
+    name: z.literal("mixer"),
+    /** A published variant such as "Mixer-B/16"; what is given below changes single settings of it. */
+    variant: z.string().optional(),
+    patchSize: count.optional(),
+    width: count.optional(),
+    depth: count.optional(),
+    /** Half of the width when left out, as in every published one. */
+    tokensMlpDim: count.optional(),
+    /** Four times the width when left out, as in every published one. */
+    channelsMlpDim: count.optional(),
+    gelu: z.enum(["tanh", "erf"]).default("tanh"),
+    layerNormEpsilon: positive.optional(),
+    headDropout,
+    ...everyModel,
+  })
+  .refine((model) => model.variant !== undefined || (model.patchSize && model.width && model.depth), {
+    error: 'give a variant such as "Mixer-B/16", or all of patchSize, width and depth',
+  });
+
+/** Any family, told apart by `name`. */
+export const modelSchema = z.discriminatedUnion("name", [vitSchema, resnetSchema, mixerSchema], {
+  error: unknownName("model", ["vit", "resnet", "mixer"]),
+});
+
+export type RecipeModel = z.output<typeof modelSchema>;

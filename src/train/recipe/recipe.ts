@@ -1,0 +1,256 @@
+/** What a recipe is: the settings of one training run, its defaults, and the checks that refuse a setting that means nothing. */
+import { createHash } from "node:crypto";
+import { z } from "zod";
+import { didYouMean } from "../../text/nearest.js";
+import { objectiveKind, objectiveSchema } from "../objectives/index.js";
+import { mixupKinds } from "../objectives/mixup.js";
+import { durationSchema } from "./duration.js";
+import type { Duration } from "./durations.js";
+import { modelSchema } from "./model.js";
+import { averageSchema, optimizerSchema, schedulePatternsSchema, scheduleSchema } from "./optimizer.js";
+import { keysAt } from "./schema.js";
+
+const count = z.number().int().positive();
+
+const totalSchema = durationSchema.refine((total: Duration) => (total.percent ?? -1) < 0, {
+  error: "the length of the run cannot be a percentage of itself; give steps, examples or epochs",
+});
+
+const partSchema = z.strictObject({
+  /** Where the images are: anything `fovea data` can describe. */
+  source: z.string().min(1),
+  /** When left out: `train` to train on and `test` to evaluate with, or everything where a source has no splits. */
+  split: z.string().min(1).optional(),
+  /** Preprocessing in its string form, `decode|resize(64)|value_range(-1,1)`. */
+  preprocessing: z.string().min(1),
+});
+
+const weightedPartSchema = z.strictObject({
+  ...partSchema.shape,
+  /** Its share of every batch, relative to the other parts'; as many as it has examples when no part says. */
+  weight: z.number().positive().optional(),
+});
+
+const dataSchema = z.strictObject({
+  /** What is trained on: one source, or a list of sources that are mixed. */
+  train: z.union([
+    partSchema,
+    z
+      .array(weightedPartSchema)
+      .min(1)
+      .refine((parts) => new Set(parts.map(({ weight }) => weight === undefined)).size <= 1, {
+        error: "give a weight to each part or to none",
+      }),
+  ]),
+  /** Whether classes of one name in several parts of `train` are one class (the default) or stay apart. */
+  mergeClasses: z.enum(["by-name", "disjoint"]).optional(),
+  /** Images whose labels are not looked at, for objectives that learn from both kinds. */
+  unlabelled: partSchema.optional(),
+  evaluation: partSchema.optional(),
+  /**
+   * In how many views every training image is shown: the crops and colours of epoch k come again in epoch k + views, so that a
+   * teacher that remembers is asked about each once. New ones every epoch when left out.
+   */
+  views: count.optional(),
+  /** Memory for decoded training images, in bytes, so that each is decoded once; 256 MiB when left out. */
+  cacheBytes: z.number().int().min(0).optional(),
+  /** Decoding threads; chosen from the machine when left out. */
+  workers: z.number().int().min(0).optional(),
+});
+
+/** The whole recipe. Every default of the product stands here and nowhere else. */
+export const recipeSchema = z
+  .strictObject({
+    name: z
+      .string()
+      .regex(/^[\w.-]+$/, "letters, digits, dots, dashes and underscores: it names a folder")
+      .optional(),
+    seed: z.number().int().min(0).max(0xffff_ffff).default(0),
+    model: modelSchema,
+    /**
+     * A trained network to start from, anything that `fovea predict` takes (initial-weights.ts says how): `model` must be its
+     * model, but may take larger images. `fovea finetune` writes such recipes.
+     */
+    initialWeights: z.string().min(1).optional(),
+    data: dataSchema,
+    batchSize: count.default(128),
+    /**
+     * Parts a batch is worked through in, their gradients added up. By default as many as are fastest on the CPU (microbatches.ts), and `--memory`
+     * chooses; the run's `recipe.json` states the number used.
+     */
+    microbatches: count.optional(),
+    /**
+     * What the network works in while it is trained. With `float16` parameters, optimiser state, norms, softmax and losses
+     * stay float32 and the loss is scaled; it needs a WebGPU device with half precision, and is slow on the CPU.
+     */
+    compute: z.enum(["float32", "float16"]).default("float32"),
+    /** Steps in one run of the program, between which nothing leaves the runtime. Not on WebGPU. */
+    stepsPerRun: count.default(1),
+    total: totalSchema,
+    /** What is minimised. */
+    objective: objectiveSchema.prefault({ name: "softmax" }),
+    /** Images and their targets are mixed in pairs; alpha 0 leaves them as they are. */
+    mixup: z
+      .strictObject({ alpha: z.number().min(0), kind: z.enum(mixupKinds).default("big_vision") })
+      .default({ alpha: 0, kind: "big_vision" }),
+    optimizer: optimizerSchema,
+    schedule: scheduleSchema.default({ name: "cosine" }),
+    /** Parameters with a schedule of their own, or null: frozen. */
+    schedulePatterns: schedulePatternsSchema.optional(),
+    /** Average the weights over the steps; the averages are what is evaluated and used. */
+    average: averageSchema.optional(),
+    evaluate: z.strictObject({ every: durationSchema }).default({ every: { epochs: 1 } }),
+    checkpoint: z
+      .strictObject({
+        every: durationSchema.default({ percent: 0.1 }),
+        keepLast: count.default(2),
+        keepBest: z
+          .strictObject({
+            metric: z.enum(["accuracy", "loss"]).default("accuracy"),
+            mode: z.enum(["max", "min"]).default("max"),
+          })
+          .optional(),
+      })
+      .prefault({}),
+    log: z.strictObject({ every: durationSchema }).default({ every: { steps: 10 } }),
+    /**
+     * When a loss or gradient is not a number: end the run, leave the step out (its batch is gone), or go back to the newest
+     * checkpoint and on with the batches that follow.
+     */
+    onNotFinite: z.enum(["stop", "skip", "rollback"]).default("stop"),
+    device: z.enum(["cpu", "webgpu", "cuda"]).default("cpu"),
+    /** Threads inside one operation; by default all cores, or a share of them among ranks. The run's `recipe.json` states the number used. */
+    threads: count.optional(),
+    /** Folder of the run; `runs/NAME` when left out. */
+    output: z.string().min(1).optional(),
+  })
+  .superRefine((recipe, context) => {
+    const refuse = (path: string[], message: string) => context.addIssue({ code: "custom", path, message });
+    if (recipe.microbatches !== undefined && recipe.batchSize % recipe.microbatches !== 0) {
+      refuse(["microbatches"], `${recipe.microbatches} equal parts do not make up a batch of ${recipe.batchSize}`);
+    }
+    if (recipe.mixup.alpha > 0 && !objectiveKind(recipe.objective).mixes) {
+      refuse(["mixup"], `the objective "${recipe.objective.name}" has no targets to mix; leave mixup out`);
+    }
+    const { objective, microbatches } = recipe;
+    const unlabelled = objectiveKind(objective).streams.includes("unlabelled");
+    if (!unlabelled && recipe.data.unlabelled) {
+      refuse(
+        ["data", "unlabelled"],
+        `the objective "${objective.name}" does not look at images without labels; leave data.unlabelled out, or learn from it with s4lRotation, s4lExemplar, vat or moam`,
+      );
+    }
+    if (unlabelled && !recipe.data.unlabelled) {
+      refuse(
+        ["data", "unlabelled"],
+        `the objective "${objective.name}" learns from images without labels too; say where they are with { source, preprocessing } (the source of data.train without ?take is a start)`,
+      );
+    }
+    if ("unlabelledBatchSize" in objective && (objective.unlabelledBatchSize ?? 0) % (microbatches ?? 1) !== 0) {
+      refuse(
+        ["objective", "unlabelledBatchSize"],
+        `${microbatches} microbatches do not make up ${objective.unlabelledBatchSize} images`,
+      );
+    }
+    if (recipe.checkpoint.keepBest && !recipe.data.evaluation) {
+      refuse(["checkpoint", "keepBest"], "needs data.evaluation to tell which checkpoint is best");
+    }
+  });
+
+/** A recipe as written: defaults left out. */
+export type RecipeInput = z.input<typeof recipeSchema>;
+/** A recipe as run: every setting has its value. */
+export type Recipe = z.output<typeof recipeSchema>;
+
+/** One source of a recipe; those that are mixed may have a weight. */
+export type RecipePart = z.output<typeof weightedPartSchema>;
+
+/** The sources a recipe trains on. */
+export const trainingParts = ({ data: { train } }: Pick<Recipe, "data">): readonly RecipePart[] =>
+  Array.isArray(train) ? train : [train];
+
+/** Marks the default export of a recipe file: gives the editor the types and returns the settings as they are. */
+export function defineRecipe<T extends RecipeInput>(recipe: T): T {
+  return recipe;
+}
+
+/** Every setting of a recipe that is wrong, one a line, with its path. */
+export class RecipeError extends Error {
+  override name = "RecipeError";
+}
+
+function describeIssue(issue: z.core.$ZodIssue, input: unknown): string[] {
+  const path = issue.path.map(String).join(".");
+  if (issue.code === "unrecognized_keys") {
+    const known = keysAt(recipeSchema, issue.path.map(String), input);
+    return issue.keys.map((key) => {
+      const meant = didYouMean(key, known);
+      const expected = meant === "" ? `; known here: ${known.join(", ")}` : meant;
+      return `${path === "" ? "" : `${path}.`}${key}: unknown key${expected}`;
+    });
+  }
+  if (issue.code === "invalid_union" && issue.errors.length === 2) {
+    // One part or a list of them: what is wrong is told of the form that was given.
+    const given = issue.path.reduce<unknown>(
+      (at, key) => (at as Record<PropertyKey, unknown> | undefined)?.[key],
+      input,
+    );
+    const own = issue.errors[Array.isArray(given) ? 1 : 0]!;
+    return own.flatMap((one) => describeIssue({ ...one, path: [...issue.path, ...one.path] }, input));
+  }
+  return [`${path === "" ? "recipe" : path}: ${issue.message}`];
+}
+
+/**
+ * Checks a recipe and fills in its defaults.
+ *
+ * Throws RecipeError naming every setting that is wrong, its path, what was expected, and for an unknown key the nearest known one.
+ */
+export function resolveRecipe(input: unknown, origin = "recipe"): Recipe {
+  const result = recipeSchema.safeParse(input);
+  if (result.success) return result.data;
+  const lines = result.error.issues.flatMap((issue) => describeIssue(issue, input));
+  throw new RecipeError(`${origin} is not a valid recipe:\n${lines.map((line) => `  ${line}`).join("\n")}`);
+}
+
+/** JSON with the keys of every object sorted: one text for one value. */
+export function canonicalJson(value: unknown): string {
+  return JSON.stringify(value, (_key, entry: unknown) =>
+    typeof entry === "object" && entry !== null && !Array.isArray(entry)
+      ? Object.fromEntries(Object.entries(entry).sort(([a], [b]) => (a < b ? -1 : 1)))
+      : entry,
+  );
+}
+
+/** What decides neither the losses nor the weights of a run: where it writes, how often, and on how many decoding threads. */
+const bystanders = ["name", "output", "log", "checkpoint", "data.workers"];
+
+function deciding(recipe: Recipe): Map<string, string> {
+  const leaves = new Map<string, string>();
+  const visit = (value: unknown, path: string) => {
+    if (bystanders.includes(path) || value === undefined) return;
+    if (typeof value === "object" && value !== null && !Array.isArray(value)) {
+      for (const [key, entry] of Object.entries(value)) visit(entry, path === "" ? key : `${path}.${key}`);
+    } else {
+      leaves.set(path, canonicalJson(value));
+    }
+  };
+  visit(recipe, "");
+  return leaves;
+}
+
+/** A hash (sha256, hexadecimal) of what decides the course of a run: two recipes of one hash train alike. */
+export function recipeHash(recipe: Recipe): string {
+  const leaves = [...deciding(recipe)].sort(([a], [b]) => (a < b ? -1 : 1));
+  return createHash("sha256").update(JSON.stringify(leaves)).digest("hex");
+}
+
+/** The settings that decide the course of a run and differ between two recipes, as `path: before -> after`. Empty when a run of one may be resumed with the other. */
+export function recipeDifferences(before: Recipe, after: Recipe): string[] {
+  const a = deciding(before);
+  const b = deciding(after);
+  return [...new Set([...a.keys(), ...b.keys()])]
+    .filter((path) => a.get(path) !== b.get(path))
+    .sort()
+    .map((path) => `${path}: ${a.get(path) ?? "unset"} -> ${b.get(path) ?? "unset"}`);
+}

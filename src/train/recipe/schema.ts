@@ -1,0 +1,117 @@
+/** Walks the schema of a recipe by path: which keys an object has, what a leaf must be, and what a name may be. */
+import { z } from "zod";
+import { didYouMean } from "../../text/nearest.js";
+
+type Schema = z.core.$ZodType;
+
+/** Takes off defaults and optionality: what is left is an object, a union or a leaf. */
+function bare(schema: Schema): Schema {
+  let current = schema;
+  for (;;) {
+    if (current instanceof z.ZodDefault || current instanceof z.ZodPrefault || current instanceof z.ZodOptional) {
+      current = current.def.innerType;
+    } else {
+      return current;
+    }
+  }
+}
+
+/** The object schemas a value may have to fit: one for an object, the one that its `name` selects of a table of them, or all where it names none. */
+function objectsOf(schema: Schema, value: unknown): z.ZodObject[] {
+  const inner = bare(schema);
+  if (inner instanceof z.ZodObject) return [inner];
+  if (!(inner instanceof z.ZodDiscriminatedUnion)) {
+    // One object or a list of them.
+    return inner instanceof z.ZodUnion && !Array.isArray(value)
+      ? inner.options.map(bare).filter((option) => option instanceof z.ZodObject)
+      : [];
+  }
+  const options = inner.options.map(bare).filter((option) => option instanceof z.ZodObject);
+  const key = inner.def.discriminator;
+  const given = (value as Record<string, unknown> | null | undefined)?.[key];
+  const selected = options.filter((option) => {
+    const tag = option.shape[key];
+    return tag instanceof z.ZodLiteral && tag.values.has(given as string);
+  });
+  return selected.length > 0 ? selected : options;
+}
+
+/** The schemas of a list's elements, where a value may be a list of objects. */
+function elementsOf(schema: Schema): Schema[] {
+  const inner = bare(schema);
+  if (inner instanceof z.ZodArray) return [inner.element];
+  return inner instanceof z.ZodUnion ? inner.options.flatMap((option) => elementsOf(option)) : [];
+}
+
+function entryOf(value: unknown, key: string): unknown {
+  return typeof value === "object" && value !== null && Object.hasOwn(value, key)
+    ? (value as Record<string, unknown>)[key]
+    : undefined;
+}
+
+function selectsVariant(schema: Schema, key: string): boolean {
+  const inner = bare(schema);
+  return inner instanceof z.ZodDiscriminatedUnion && inner.def.discriminator === key;
+}
+
+/** Every schema that may govern a path of a value. */
+export function schemasAt(schema: Schema, path: readonly string[], value: unknown): Schema[] {
+  let schemas: Schema[] = [schema];
+  let current = value;
+  for (const key of path) {
+    const inList = Array.isArray(current) && /^\d+$/.test(key);
+    schemas = schemas.flatMap((one) =>
+      inList
+        ? elementsOf(one)
+        : // The name that selects a variant may be that of any, whichever is selected now.
+          objectsOf(one, selectsVariant(one, key) ? undefined : current).flatMap((object) =>
+            Object.hasOwn(object.shape, key) ? [object.shape[key] as Schema] : [],
+          ),
+    );
+    current = entryOf(current, key);
+  }
+  return schemas;
+}
+
+/** The keys an object at a path of a value may have. */
+export function keysAt(schema: Schema, path: readonly string[], value: unknown): string[] {
+  const objects = schemasAt(schema, path, value).flatMap((one) =>
+    objectsOf(
+      one,
+      path.reduce<unknown>((at, key) => entryOf(at, key), value),
+    ),
+  );
+  return [...new Set(objects.flatMap((object) => Object.keys(object.shape)))];
+}
+
+/** All dotted paths below a schema that end in a value; of a table of objects, those of each. */
+export function leafPaths(schema: Schema, prefix = ""): string[] {
+  const objects = objectsOf(schema, undefined);
+  if (objects.length === 0) return [prefix];
+  const paths = objects.flatMap((object) =>
+    Object.entries(object.shape).flatMap(([key, entry]) =>
+      leafPaths(entry as Schema, prefix === "" ? key : `${prefix}.${key}`),
+    ),
+  );
+  return [...new Set(paths)];
+}
+
+/** Is this the schema of a duration, whose units exclude each other? */
+export function isDuration(schema: Schema): boolean {
+  const inner = bare(schema);
+  return inner instanceof z.ZodObject && inner.meta()?.["duration"] === true;
+}
+
+/** The message for a value whose `key` is none of a table's names. */
+export function unknownName(
+  what: string,
+  names: readonly string[],
+  key = "name",
+): (issue: { input?: unknown }) => string | undefined {
+  return ({ input }) => {
+    if (typeof input !== "object" || input === null || Array.isArray(input)) return undefined;
+    const name = (input as Record<string, unknown>)[key];
+    const meant = typeof name === "string" ? didYouMean(name, names) : "";
+    return `unknown ${what} ${JSON.stringify(name)}; expected one of ${names.join(", ")}${meant}`;
+  };
+}

@@ -1,0 +1,196 @@
+// Evaluation of an objective and representations of images, over a whole source.
+import { type BadExample, type Batch, createLoader, type ImageSource } from "../../data/index.js";
+import type { Program } from "../../runtime/index.js";
+import { type Communicator, single } from "../distributed/index.js";
+import { type ObjectiveEvaluation, returnedBatch } from "../objectives/index.js";
+
+export interface EvaluationResult {
+  /** Share of right answers; of a classifier, of images whose highest logit is their class. */
+  readonly accuracy: number;
+  /** Mean loss an image. */
+  readonly loss: number;
+  readonly images: number;
+  /** The images that could not be read and do not count; among several ranks, those of this one's part. */
+  readonly bad: readonly BadExample[];
+}
+
+export interface PassOptions {
+  /** Images of a batch; among several ranks, of all their parts together. */
+  readonly batchSize: number;
+  readonly preprocessing: string;
+  readonly workers?: number;
+}
+
+/**
+ * Runs `evaluate` of a program over every image of a source and scores what it gives; several ranks divide every batch and add
+ * up what they found. Throws when no image can be read.
+ */
+export async function evaluateSource(
+  program: Program,
+  evaluation: Pick<ObjectiveEvaluation, "feeds" | "score">,
+  source: ImageSource,
+  { ranks = single, ...options }: PassOptions & { readonly ranks?: Communicator },
+): Promise<EvaluationResult> {
+  const share = { index: ranks.rank, of: ranks.size };
+  const loader = createLoader(source, { ...options, share, evaluation: true, cacheBytes: 0 });
+  let images = 0;
+  let right = 0;
+  let lossSum = 0;
+  try {
+    for (let batch = await loader.next(); batch; batch = await loader.next()) {
+      if (batch.image.length === 0) continue;
+      const feeds = await evaluation.feeds(batch);
+      const sent = { ...feeds };
+      const results = await program.run("evaluate", feeds);
+      const { loss, correct } = evaluation.score(results, feeds);
+      for (let i = 0; i < batch.mask.length; i++) {
+        if (batch.mask[i] === 0) continue;
+        images++;
+        lossSum += Number(loss[i]);
+        right += Number(correct[i]);
+      }
+      loader.recycle(returnedBatch(batch, sent, feeds));
+    }
+  } finally {
+    await loader.close();
+  }
+  const { bad } = loader.stats();
+  const [all, allRight, allLoss] = [...(await ranks.sum(Float64Array.of(images, right, lossSum)))] as [
+    number,
+    number,
+    number,
+  ];
+  if (all === 0) throw noneReadable(source, bad);
+  return { accuracy: allRight / all, loss: allLoss / all, images: all, bad };
+}
+
+function noneReadable({ name }: ImageSource, [first]: readonly BadExample[]): Error {
+  return new Error(`no image of ${name} could be read${first ? `; the first, ${first.id}: ${first.reason}` : ""}`);
+}
+
+/** What a network gives for each image. */
+export interface Representations {
+  /** [count, width], row by row: representations, or logits. */
+  readonly features: Float32Array;
+  readonly width: number;
+  readonly labels: Int32Array;
+  /** Index in the source of each row. */
+  readonly indices: Int32Array;
+  /** The images that could not be read and have no row. */
+  readonly bad: readonly BadExample[];
+}
+
+export interface RepresentOptions extends PassOptions {
+  /** The share of unreadable images that ends the pass (see LoaderOptions). */
+  readonly maxBadFraction?: number;
+  /** Ends the pass between two batches, which then throws the signal's reason. */
+  readonly signal?: AbortSignal;
+  /** Told how many images of the source are behind, unreadable ones included. */
+  readonly onProgress?: (done: number, total: number) => void;
+  /** Shown every batch with a readable image before it runs; its arrays are written again afterwards and must not be kept. */
+  readonly onBatch?: (batch: Batch) => void;
+}
+
+/** The representation (`preLogits`) of every readable image of a source, in the source's order. Throws when there is none. */
+export const representImages = (
+  program: Program,
+  source: ImageSource,
+  options: RepresentOptions,
+): Promise<Representations> => imageRows(runOf(program, "represent", "preLogits"), source, options);
+
+/** The logits of every readable image of a source, in the source's order. Throws when there is none. */
+export const classifyImages = (
+  program: Program,
+  source: ImageSource,
+  options: RepresentOptions,
+): Promise<Representations> => imageRows(runOf(program, "classify", "logits"), source, options);
+
+/**
+ * Throws an Error naming the first image whose row holds NaN or an infinity. `what` is how the message calls the rows
+ * ("features").
+ */
+export async function requireFiniteRows(
+  { features, width, indices }: Pick<Representations, "features" | "width" | "indices">,
+  source: ImageSource,
+  what: string,
+): Promise<void> {
+  const wrong = [...indices.keys()].filter((row) => {
+    for (let at = row * width; at < (row + 1) * width; at++) if (!Number.isFinite(features[at])) return true;
+    return false;
+  });
+  const [first] = wrong;
+  if (first === undefined) return;
+  const { id } = await source.get(indices[first] ?? 0);
+  throw new Error(
+    `the ${what} of ${wrong.length} of ${indices.length} images of ${source.name} hold NaN or infinities, the first those of ${id}: the network has diverged, or its weights or the range of its input (range=LOW,HIGH) are wrong`,
+  );
+}
+
+/**
+ * Brings a batch of images [N, H, W, C] to rows [N, width]. The array of `feeds` may be taken over until the promise
+ * settles; the one in its place then is the caller's again.
+ */
+export type RowsOfImages = (feeds: { image: Float32Array }) => Promise<Float32Array>;
+
+const runOf =
+  (program: Program, name: string, output: string): RowsOfImages =>
+  async (feeds) =>
+    (await program.run(name, feeds))[output] as Float32Array;
+
+/** What `run` gives for every readable image of a source, in the source's order. Throws when there is none. */
+export async function imageRows(
+  run: RowsOfImages,
+  source: ImageSource,
+  options: RepresentOptions,
+): Promise<Representations> {
+  const { batchSize, preprocessing, workers, maxBadFraction, onProgress, onBatch, signal } = options;
+  const loader = createLoader(source, {
+    batchSize,
+    preprocessing,
+    evaluation: true,
+    // each image is seen once
+    cacheBytes: 0,
+    ...(workers !== undefined && { workers }),
+    ...(maxBadFraction !== undefined && { maxBadFraction }),
+  });
+  const rows: Float32Array[] = [];
+  const labels: number[] = [];
+  const indices: number[] = [];
+  let width = 0;
+  let done = 0;
+  try {
+    for (let batch = await loader.next(); batch; batch = await loader.next()) {
+      signal?.throwIfAborted();
+      done = Math.min(done + batchSize, source.length);
+      if (batch.image.length === 0) {
+        onProgress?.(done, source.length);
+        continue;
+      }
+      onBatch?.(batch);
+      const feeds = { image: batch.image };
+      const values = await run(feeds);
+      width = values.length / batchSize;
+      for (let i = 0; i < batchSize; i++) {
+        if (batch.mask[i] === 0) continue;
+        rows.push(values.subarray(i * width, (i + 1) * width));
+        labels.push(batch.label[i]!);
+        indices.push(batch.indices[i]!);
+      }
+      onProgress?.(done, source.length);
+      loader.recycle({ ...batch, image: feeds.image });
+    }
+  } finally {
+    await loader.close();
+  }
+  const { bad } = loader.stats();
+  if (rows.length === 0) throw noneReadable(source, bad);
+  const features = new Float32Array(rows.length * width);
+  for (const [i, row] of rows.entries()) features.set(row, i * width);
+  return {
+    features,
+    width,
+    labels: Int32Array.from(labels),
+    indices: Int32Array.from(indices),
+    bad,
+  };
+}

@@ -1,0 +1,104 @@
+/** The weights a run starts from in place of random ones: those of a trained network, brought to the recipe's images and classes. */
+
+import { WeightsError } from "../../formats/error.js";
+import type { NumericArray } from "../../graph/index.js";
+import type { ModelConfig } from "../../models/index.js";
+import { averageName, initialName } from "../../optim/index.js";
+import { resizeImages, withClasses } from "../../weights/index.js";
+import { asWeights, readNetwork } from "../networks/read.js";
+import { restoredState } from "../networks/restore.js";
+import { isObjectiveParameter } from "../objectives/index.js";
+import type { TrainingConfig, TrainingProgram } from "../plan/step.js";
+import type { RecipeModel } from "../recipe/model.js";
+import { canonicalJson } from "../recipe/recipe.js";
+
+/** A recipe's model that is a network as it stands, for images [height, width, channels]: `modelConfig` gives the network back. */
+export function recipeModelOf(config: ModelConfig, [height, width, channels]: readonly number[]): RecipeModel {
+  const { family, classes: _, ...rest } = config;
+  const given = Object.fromEntries(Object.entries(rest).filter(([, value]) => value !== undefined));
+  const imageSize = height === width ? height : [height, width];
+  return { name: family, ...given, imageSize, channels } as RecipeModel;
+}
+
+/** What changes the course of training or the head, but not what the network's own layers compute. */
+const changeable = [
+  "classes",
+  "preLogits",
+  "dropout",
+  "headDropout",
+  "stochasticDepth",
+  "stochasticDepthRescale",
+  "headBiasInit",
+  "rematerialise",
+];
+
+/**
+ * The training program with other first values: those of the trained network that `from` names (see `readNetwork`).
+ *
+ * - Learned positions are resized to the images of the program, token mixing of an MLP-Mixer is repeated (see `resizeImages`).
+ * - The head, and a pre-logits layer that belonged to it, make room for one of zeros, also where it has as many classes: the
+ *   classes are others. Fine-tuning starts so in BiT, ViT and VTAB alike (papers.md 1.6, 2.1, 4.3).
+ * - An objective's own parameters, and the optimiser's state, keep their first values.
+ *
+ * All of that, and settings in which the two networks differ, is told through `note`. Throws what `readNetwork` throws,
+ * CheckpointError naming every parameter that does not fit, and WeightsError for images of other channels or of a size that the
+ * network cannot be brought to.
+ */
+export async function startFrom(
+  training: TrainingProgram,
+  from: string,
+  { model, image: [height, width, channels] }: Pick<TrainingConfig, "model" | "image">,
+  note: (text: string) => void = () => {},
+): Promise<TrainingProgram> {
+  const network = await readNetwork(from, { image: [height, width], note });
+  const weights = asWeights(network);
+  if (weights.image.channels !== channels) {
+    throw new WeightsError(
+      `${from} takes images of ${weights.image.channels} channels and the recipe's have ${channels}; set model.channels to ${weights.image.channels} and let the preprocessing give so many (to_rgb, grey)`,
+    );
+  }
+  const resized = resizeImages(weights, { height, width }, "original", note);
+  const { config, tensors } = withClasses(withClasses(resized, 0), model.classes);
+  note(`starting from ${network.path}${headLine(resized.config, config)}`);
+  for (const line of differences(config, model)) note(`${from}: ${line}`);
+  const parameters = training.parameters.filter(({ name }) => !isObjectiveParameter(name));
+  const values = restoredState(
+    parameters.map(({ name, tensor: { shape } }) => ({ name, shape })),
+    {
+      path: network.path,
+      tensors: new Map([...tensors].map(([name, { shape, data }]) => [name, { dtype: "float32", shape, data }])),
+    },
+  );
+  return { ...training, initialState: () => replaced(training.initialState(), values) };
+}
+
+/** What became of the head, in words. */
+function headLine(before: ModelConfig, after: ModelConfig): string {
+  const old = before.classes > 0 ? `the head of ${before.classes} classes` : "no head";
+  if (after.classes === 0) return before.classes > 0 ? `; ${old} is left away` : "";
+  const layer = (config: ModelConfig) => config.family === "vit" && config.preLogits !== false;
+  const more = layer(before) && !layer(after) ? "; the pre-logits layer goes with it" : "";
+  return `; ${old} is replaced by one of zeros for ${after.classes} classes${more}`;
+}
+
+/** First values with those of a network in their place, and in the place of what is kept of them; copies, as no two states share their numbers. */
+function replaced(first: Record<string, NumericArray>, values: Readonly<Record<string, NumericArray>>) {
+  for (const [name, value] of Object.entries(values))
+    for (const slot of [name, averageName(name), initialName(name)])
+      if (Object.hasOwn(first, slot)) first[slot] = value.slice();
+  return first;
+}
+
+/** Settings in which layers of the same shapes compute something else, a line each. */
+function differences(theirs: ModelConfig, ours: ModelConfig): string[] {
+  const [before, after] = [theirs, ours].map((config) => config as unknown as Readonly<Record<string, unknown>>) as [
+    Readonly<Record<string, unknown>>,
+    Readonly<Record<string, unknown>>,
+  ];
+  return [...new Set([...Object.keys(before), ...Object.keys(after)])]
+    .filter((key) => !changeable.includes(key) && canonicalJson(before[key]) !== canonicalJson(after[key]))
+    .map(
+      (key) =>
+        `it was trained with ${key} ${JSON.stringify(before[key])}, and the recipe's model has ${JSON.stringify(after[key])}`,
+    );
+}

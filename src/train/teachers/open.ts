@@ -1,0 +1,43 @@
+// What the objectives that learn from other networks share: how a recipe names a teacher, and several opened and closed as one.
+import { z } from "zod";
+import type { ObjectiveContext } from "../objectives/objective.js";
+import type { Teacher, TeacherSettings } from "./teacher.js";
+
+/** How a network that teaches is named and shown the images. */
+export const teacherSettings = {
+  /** A run, published weights, or the path of an ONNX file. */
+  network: z.string().min(1),
+  /** Side of the images it sees; as the student's when left out. */
+  imageSize: z.number().int().positive().optional(),
+  /** ONNX files: the range of its input's values; [-1, 1] when left out. */
+  valueRange: z.tuple([z.number(), z.number()]).optional(),
+  /** A folder to keep its answers in: it is asked about a picture once, in this run or another. */
+  remember: z.string().min(1).optional(),
+};
+
+export interface Teachers {
+  readonly all: readonly Teacher[];
+  close(): Promise<void>;
+}
+
+/** Opens teachers, of which `check` may refuse one by throwing; what was opened is closed before an error is passed on. */
+export async function openTeachers(
+  settings: readonly TeacherSettings[],
+  context: ObjectiveContext,
+  check: (teacher: Teacher) => void = () => {},
+): Promise<Teachers> {
+  const all: Teacher[] = [];
+  const close = async (): Promise<void> => {
+    for (const teacher of all) await teacher.close();
+  };
+  try {
+    for (const one of settings) {
+      all.push(await context.openTeacher(one));
+      check(all.at(-1)!);
+    }
+    return { all, close };
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}

@@ -1,0 +1,410 @@
+/** A whole run on generated images: what it writes, what it counts, what it refuses, and how it fails. */
+import { execFileSync } from "node:child_process";
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from "node:fs";
+import { rm } from "node:fs/promises";
+import { join } from "node:path";
+import sharp from "sharp";
+import { afterAll, describe, expect, test } from "vitest";
+import { createLoader, openSource } from "../../../src/data/index.js";
+import { compile } from "../../../src/runtime/index.js";
+import {
+  latestCheckpoint,
+  listCheckpoints,
+  type RecipeInput,
+  readMetrics,
+  resolveRecipe,
+  train,
+} from "../../../src/train/index.js";
+import { byLabel } from "../../../src/train/objectives/index.js";
+import { openPart } from "../../../src/train/plan/open-part.js";
+import { prepareTraining } from "../../../src/train/plan/prepare.js";
+import { evaluateSource, representImages } from "../../../src/train/run/evaluate.js";
+import { testDevice } from "../../support/devices.js";
+import { imageFolder, temporaryFolder, tinyRecipe, trainTiny } from "../../support/trained-run.js";
+
+const root = temporaryFolder("train");
+afterAll(() => rmSync(root, { recursive: true, force: true }));
+const folderOf = (name: string) => join(root, name);
+const run = (name: string, changes: Partial<RecipeInput> = {}, options = {}) =>
+  train(resolveRecipe(tinyRecipe(folderOf(name), changes)), { silent: true, ...options });
+const checkpoints = (name: string) => join(folderOf(name), "checkpoints");
+const preprocessing = "decode|resize(16)|value_range(-1,1)";
+
+/** A folder of colours with one JPEG among them that is cut short. */
+async function withBroken(name: string, count: number): Promise<string> {
+  const folder = await imageFolder(folderOf(name), { a: count, b: count });
+  const broken = join(folder, "b", "broken.jpg");
+  const noise = Uint8Array.from({ length: 32 * 32 * 3 }, (_, i) => (i * 7919) % 251);
+  await sharp(noise, { raw: { width: 32, height: 32, channels: 3 } })
+    .jpeg()
+    .toFile(broken);
+  truncateSync(broken, 600);
+  return folder;
+}
+
+describe("a run", () => {
+  test("learns, and writes its recipe, metrics, events and checkpoints", async () => {
+    const source = (length: number) => `generated:shapes?label=shape&size=16&length=${length}`;
+    const seen: number[] = [];
+    const result = await run(
+      "whole",
+      {
+        data: {
+          train: { source: source(8), preprocessing },
+          evaluation: { source: source(8), preprocessing },
+          workers: 0,
+        },
+        total: { steps: 60 },
+        log: { every: { steps: 5 } },
+        evaluate: { every: { steps: 30 } },
+        checkpoint: { every: { steps: 20 }, keepLast: 2, keepBest: { metric: "loss", mode: "min" } },
+        optimizer: { name: "adamw", learningRate: 1e-2, clipNorm: 1 },
+      },
+      { onMetrics: ({ step }: { step: number }) => seen.push(step) },
+    );
+    expect(result).toMatchObject({ step: 60, totalSteps: 60, interrupted: false, bad: [], folder: folderOf("whole") });
+    const metrics = await readMetrics(join(folderOf("whole"), "metrics.jsonl"));
+    const losses = metrics.flatMap(({ step, loss }) => (loss === undefined ? [] : [{ step, loss: loss! }]));
+    expect(losses.map(({ step }) => step)).toEqual([1, 5, 10, 15, 20, 25, 30, 35, 40, 45, 50, 55, 60]);
+    // four classes: the first loss is about ln 4; eight images are learnt by heart
+    expect(losses[0]!.loss).toBeGreaterThan(1);
+    expect(losses.at(-1)!.loss).toBeLessThan(0.5 * losses[0]!.loss);
+    expect(result.loss).toBe(losses.at(-1)!.loss);
+    expect(result.evaluation).toMatchObject({ images: 8, bad: [] });
+
+    expect(metrics.filter((record) => "evaluation/accuracy" in record).map(({ step }) => step)).toEqual([30, 60]);
+    expect(metrics.map(({ step }) => step)).toEqual(seen);
+    for (const { gradientNorm } of metrics.filter(({ loss }) => loss !== undefined))
+      expect(gradientNorm).toBeGreaterThan(0);
+    expect(metrics.find(({ step }) => step === 60)!.epoch).toBe(30);
+
+    const files = readdirSync(folderOf("whole"));
+    expect(files).toContain("recipe.json");
+    expect(files.filter((file) => file.startsWith("events.out.tfevents."))).toHaveLength(1);
+    const saved = (await listCheckpoints(checkpoints("whole"))).checkpoints;
+    expect(saved.slice(-2).map(({ step }) => step)).toEqual([40, 60]);
+    const best = Math.min(...metrics.flatMap((record) => record["evaluation/loss"] ?? []));
+    expect(saved.some(({ score }) => score?.value === best)).toBe(true);
+    expect(resolveRecipe(JSON.parse(readFileSync(join(folderOf("whole"), "recipe.json"), "utf8"))).total).toEqual({
+      steps: 60,
+    });
+    expect((await latestCheckpoint(checkpoints("whole")))!.meta["classNames"]).toHaveLength(4);
+  });
+
+  test("in a folder that holds one already is refused, and replaced when told", async () => {
+    await trainTiny(folderOf("held"));
+    const before = readFileSync(join(folderOf("held"), "recipe.json"), "utf8");
+    await expect(run("held", { seed: 7 })).rejects.toThrow(
+      /already holds a run; continue it with --resume, replace it with --overwrite, or choose another --output/,
+    );
+    expect(readFileSync(join(folderOf("held"), "recipe.json"), "utf8")).toBe(before);
+    // an old run is only given up for a new one that can start
+    const data = { train: { source: folderOf("no-such-folder"), preprocessing }, workers: 0 };
+    await expect(run("held", { data }, { overwrite: true })).rejects.toThrow(/no-such-folder/);
+    expect((await latestCheckpoint(checkpoints("held")))!.step).toBe(3);
+    expect(readFileSync(join(folderOf("held"), "recipe.json"), "utf8")).toBe(before);
+
+    await run("held", { seed: 7, total: { steps: 2 } }, { overwrite: true });
+    expect((await latestCheckpoint(checkpoints("held")))!.step).toBe(2);
+    expect(JSON.parse(readFileSync(join(folderOf("held"), "recipe.json"), "utf8")).seed).toBe(7);
+    expect(readdirSync(folderOf("held")).filter((file) => file.startsWith("events."))).toHaveLength(1);
+    const metrics = await readMetrics(join(folderOf("held"), "metrics.jsonl"));
+    expect(Math.max(...metrics.map(({ step }) => step))).toBe(2);
+  });
+
+  test("is refused when the classes of training and evaluation differ", async () => {
+    const training = await imageFolder(folderOf("classes-a"), { cat: 4, dog: 4 });
+    const evaluation = await imageFolder(folderOf("classes-b"), { cow: 2, dog: 2 });
+    const data = {
+      train: { source: training, preprocessing },
+      evaluation: { source: evaluation, preprocessing },
+      workers: 0,
+    };
+    await expect(run("classes", { data })).rejects.toThrow(/class 0 is "cat" in .*classes-a and "cow" in .*classes-b/);
+    expect(existsSync(folderOf("classes"))).toBe(false);
+  });
+
+  test("is refused on one class only", async () => {
+    const source = await imageFolder(folderOf("one-class"), { cat: 8 });
+    const data = { train: { source, preprocessing }, workers: 0 };
+    await expect(run("one", { data })).rejects.toThrow(/one class/);
+  });
+});
+
+test("the split is the usual one, the one a source names, or all there is", async () => {
+  const plain = await imageFolder(folderOf("plain"), { a: 2, b: 2 });
+  const parted = folderOf("parted");
+  await imageFolder(join(parted, "train"), { a: 3, b: 3 });
+  await imageFolder(join(parted, "test"), { a: 1, b: 1 });
+  await imageFolder(join(parted, "val"), { a: 2, b: 2 });
+  const lengthOf = async (source: string, purpose: "train" | "evaluation", split?: string) => {
+    const opened = await openPart({ source, preprocessing, ...(split !== undefined && { split }) }, purpose);
+    await opened.close();
+    return opened.length;
+  };
+  expect([await lengthOf(plain, "train"), await lengthOf(plain, "evaluation")]).toEqual([4, 4]);
+  expect([await lengthOf(parted, "train"), await lengthOf(parted, "evaluation")]).toEqual([6, 2]);
+  expect(await lengthOf(parted, "evaluation", "val")).toBe(4);
+  expect(await lengthOf(`${parted}?split=val`, "evaluation")).toBe(4);
+  await rm(join(parted, "test"), { recursive: true });
+  await expect(lengthOf(parted, "evaluation")).rejects.toThrow(/no split "test".*its splits are/);
+});
+
+describe("evaluation", () => {
+  const batchSize = 4;
+  const recipe = resolveRecipe(tinyRecipe("unused", { batchSize }));
+
+  const opened = async () => {
+    const { training } = await prepareTraining(recipe, 24, 4);
+    const program = await compile(training.source, { inThread: true, threads: 1 });
+    await program.writeState(training.initialState());
+    return program;
+  };
+
+  test("with an uneven last batch counts every image exactly once", async () => {
+    const program = await opened();
+    const source = await openSource("generated:shapes?label=shape&size=16&length=10");
+    const options = { batchSize, preprocessing, workers: 0 };
+    const whole = await evaluateSource(program, byLabel, source, options);
+    expect(whole.images).toBe(10);
+
+    // one at a time, by hand, from a loader whose only full slot is the first
+    const loader = createLoader(source, { ...options, batchSize: 1, evaluation: true });
+    let [right, lossSum] = [0, 0];
+    for await (const { image, label } of loader) {
+      const padded = new Float32Array(batchSize * image.length);
+      padded.set(image);
+      const labels = new Int32Array(batchSize).fill(label[0]!);
+      const { logits, loss } = await program.run("evaluate", { image: padded, label: labels });
+      const row = Array.from((logits as Float32Array).subarray(0, 4));
+      if (row.indexOf(Math.max(...row)) === label[0]) right++;
+      lossSum += Number(loss![0]);
+    }
+    await loader.close();
+    expect(whole.accuracy).toBe(right / 10);
+    expect(whole.loss).toBeCloseTo(lossSum / 10, 5);
+    const { indices, labels } = await representImages(program, source, options);
+    expect(Array.from(indices)).toEqual([0, 1, 2, 3, 4, 5, 6, 7, 8, 9]);
+    expect(Array.from(labels)).toEqual(Array.from(source.labels));
+    await source.close();
+    await program.close();
+  });
+
+  test.each([0, 1])("a batch without one readable image is passed over (%i workers)", async (workers) => {
+    const folder = await imageFolder(folderOf(`dark-${workers}`), { a: 6, b: 6 });
+    // sorted by class and number: the second batch of four is a/4, a/5, b/0, b/1
+    const broken = ["a/4.png", "a/5.png", "b/0.png", "b/1.png"];
+    for (const file of broken) writeFileSync(join(folder, file), "not an image");
+    const source = await openSource(folder);
+    const program = await opened();
+    const seen: number[] = [];
+    const found = await representImages(program, source, {
+      batchSize,
+      preprocessing,
+      workers,
+      maxBadFraction: 0.5,
+      onProgress: (done) => seen.push(done),
+    });
+    expect(Array.from(found.indices)).toEqual([0, 1, 2, 3, 8, 9, 10, 11]);
+    expect(found.bad.map(({ id }) => id)).toEqual(broken.map((file) => join(folder, file)));
+    expect(seen).toEqual([4, 8, 12]);
+    await expect(representImages(program, source, { batchSize, preprocessing, workers })).rejects.toThrow(
+      /could not be read, more than maxBadFraction 0\.01 allows/,
+    );
+    await program.close();
+    await source.close();
+  });
+
+  test("a set without one readable image is an error that names the first", async () => {
+    const folder = await imageFolder(folderOf("none"), { a: 2, b: 2 });
+    for (const file of ["a/0.png", "a/1.png", "b/0.png", "b/1.png"]) writeFileSync(join(folder, file), "not an image");
+    const source = await openSource(folder);
+    const program = await opened();
+    const options = { batchSize, preprocessing, workers: 0, maxBadFraction: 1 };
+    await expect(representImages(program, source, options)).rejects.toThrow(
+      /no image of .*none could be read; the first, .*a\/0\.png: not an image/,
+    );
+    await program.close();
+    await source.close();
+  });
+});
+
+describe("broken images", () => {
+  test("one is named, counted and passed over, in training and in evaluation", async () => {
+    const training = await withBroken("broken-train", 8);
+    const evaluation = await withBroken("broken-evaluation", 5);
+    const data = {
+      train: { source: training, preprocessing },
+      evaluation: { source: evaluation, preprocessing },
+      workers: 0,
+    };
+    const result = await run("broken", { data, total: { epochs: 2 } });
+    expect(result.step).toBe(8);
+    expect([...result.bad].sort()).toEqual([
+      expect.stringMatching(/broken-evaluation\/b\/broken\.jpg: the image is truncated or damaged/),
+      expect.stringMatching(/broken-train\/b\/broken\.jpg: the image is truncated or damaged/),
+    ]);
+    expect(result.evaluation!.images).toBe(10);
+  });
+
+  test("too many of them fail the run, by name, and what was saved stays", async () => {
+    const folder = await imageFolder(folderOf("faulty"), { a: 8, b: 8 });
+    for (let i = 0; i < 3; i++) truncateSync(join(folder, "a", `${i}.png`), 50);
+    const data = { train: { source: folder, preprocessing }, workers: 0 };
+    await expect(run("faulty-run", { data, total: { epochs: 3 } })).rejects.toThrow(
+      /of the 16 examples of .*faulty \(.* %\) could not be read[\s\S]*faulty\/a\/\d\.png/,
+    );
+    expect((await listCheckpoints(checkpoints("faulty-run"))).damaged).toEqual([]);
+  });
+});
+
+test("a run on WebGPU is the run on the CPU", { timeout: 120_000 }, async ({ skip }) => {
+  const { missing } = testDevice("webgpu");
+  skip(missing !== undefined, missing);
+  const changes = {
+    model: { ...tinyRecipe("unused").model, dropout: 0.1 },
+    // not Adam, which makes a step of the sign of a gradient that is only rounding
+    optimizer: { name: "sgd", learningRate: 0.1, weightDecay: 0.01, clipNorm: 1 },
+    log: { every: { steps: 1 } },
+    evaluate: { every: { steps: 3 } },
+    checkpoint: { every: { steps: 3 } },
+  } as Partial<RecipeInput>;
+  const numbers: number[][] = [];
+  for (const device of ["cpu", "webgpu"] as const) {
+    await run(device, { ...changes, device });
+    const metrics = await readMetrics(join(folderOf(device), "metrics.jsonl"));
+    const { tensors } = (await latestCheckpoint(checkpoints(device)))!;
+    const kernel = Array.from(tensors.get("head/kernel")!.data as Float32Array);
+    numbers.push([...metrics.flatMap(({ time: _, ...record }) => Object.values(record) as number[]), ...kernel]);
+  }
+  expect(numbers[1]).toHaveLength(numbers[0]!.length);
+  numbers[0]!.forEach((value, i) => {
+    expect(Math.abs(numbers[1]![i]! - value)).toBeLessThan(1e-4 * Math.max(1, Math.abs(value)));
+  });
+});
+
+describe("failures", () => {
+  // the rate jumps after three steps: to where the next loss overflows, and to where the update itself does
+  test.each([
+    ["a loss", 1e30, /^the loss of step \d+ is (NaN|-?Infinity); /],
+    ["a state", 1e42, /^\S+ is not finite after step 4; /],
+  ])(
+    "%s that is not a number stops the run with its step and advice; the last checkpoint is good",
+    async (what, jump, text) => {
+      const folder = `nan-${what.replaceAll(" ", "-")}`;
+      const failure = await run(folder, {
+        optimizer: { name: "sgd", learningRate: 1e30 },
+        schedule: { name: "stair", steps: [3], mults: [jump], base: 1e-32 },
+        total: { steps: 20 },
+      }).catch((error: unknown) => error as Error);
+      const { name, message } = failure as Error;
+      expect(name).toBe("TrainError");
+      const [, saved] = /the checkpoint of step (\d+) is good/.exec(message)!;
+      expect(message).toMatch(text);
+      expect(message).toContain("Try a lower optimizer.learningRate, a longer schedule.warmup or optimizer.clipNorm=1");
+      const latest = (await latestCheckpoint(checkpoints(folder)))!;
+      expect(latest.step).toBe(Number(saved));
+      for (const [tensor, { data }] of latest.tensors) {
+        expect(Array.from(data as Float32Array).every(Number.isFinite), tensor).toBe(true);
+      }
+    },
+  );
+
+  /** Generated shapes, of which one has a target that is not a number: the steps that see it fail. */
+  async function withBadTarget() {
+    const source = await openSource("generated:shapes?label=shape&size=16&length=16");
+    return {
+      ...source,
+      recipe: undefined,
+      vectorTargets: true,
+      get: async (index: number) => {
+        const example = await source.get(index);
+        const hot = Float32Array.from({ length: 4 }, (_, k) => (k === example.label ? 1 : 0));
+        return { ...example, targets: index === 5 ? hot.map(() => Number.NaN) : hot };
+      },
+    };
+  }
+  const eight: Partial<RecipeInput> = { total: { steps: 8 }, checkpoint: { every: { steps: 1 }, keepLast: 9 } };
+  const allFinite = async (folder: string) => {
+    const latest = (await latestCheckpoint(checkpoints(folder)))!;
+    for (const [tensor, { data }] of latest.tensors)
+      expect(Array.from(data as Float32Array).every(Number.isFinite), tensor).toBe(true);
+    return latest;
+  };
+
+  test("skip: a step that fails is left out, and the run ends whole", async () => {
+    const source = await withBadTarget();
+    const options = { sources: { train: source } };
+    const recipe = { ...eight, data: { train: { source: "by hand", preprocessing }, workers: 0 } };
+    await expect(run("stops", recipe, options)).rejects.toThrow(/the loss of step \d is NaN/);
+    const result = await run("skips", { ...recipe, onNotFinite: "skip" }, options);
+    expect([result.step, result.interrupted]).toEqual([8, false]);
+    expect((await allFinite("skips")).step).toBe(8);
+    // four batches an epoch, two epochs: the bad image comes twice
+    const lines = await readMetrics(join(folderOf("skips"), "metrics.jsonl"));
+    expect(lines.length).toBeGreaterThan(0);
+  });
+
+  test("rollback: back to the newest checkpoint, and on with other batches", async () => {
+    const source = await withBadTarget();
+    const recipe = { ...eight, data: { train: { source: "by hand", preprocessing }, workers: 0 } };
+    const result = await run("back", { ...recipe, onNotFinite: "rollback" }, { sources: { train: source } });
+    expect([result.step, result.interrupted]).toEqual([8, false]);
+    const latest = await allFinite("back");
+    // eight good steps and at least one that failed: the loader is further than the run
+    const { epoch, batch } = (latest.meta["loaders"] as { train: { epoch: number; batch: number } }).train;
+    expect(4 * epoch + batch).toBeGreaterThan(8);
+  });
+
+  test("a run that fails at every step gives up after five, whatever the policy", async () => {
+    const source = await withBadTarget();
+    const always = { ...source, get: async (index: number) => ({ ...(await source.get(5)), id: `${index}` }) };
+    const recipe = { ...eight, data: { train: { source: "by hand", preprocessing }, workers: 0 } };
+    for (const onNotFinite of ["skip", "rollback"] as const) {
+      await expect(
+        run(`never-${onNotFinite}`, { ...recipe, onNotFinite }, { sources: { train: always } }),
+      ).rejects.toThrow(/the loss is NaN, .* 5 times without a good step between/);
+    }
+  });
+
+  test("rollback: a loss that always diverges after some good steps ends the run", async () => {
+    // The rate jumps after step 3, which is saved: step 4 is good, and the loss of step 5 overflows whatever its batch.
+    const recipe = {
+      optimizer: { name: "sgd", learningRate: 1e30 },
+      schedule: { name: "stair", steps: [3], mults: [1e32], base: 1e-32 },
+      total: { steps: 40 },
+      checkpoint: { every: { steps: 3 }, keepLast: 9 },
+      onNotFinite: "rollback",
+    } as const satisfies Partial<RecipeInput>;
+    await expect(run("diverges", recipe)).rejects.toThrow(
+      /5 times before, each time after going back to step 3: the run does not get to its next checkpoint; .*Try a lower/,
+    );
+    expect((await allFinite("diverges")).step).toBe(3);
+  });
+
+  test("a disk that fills up is said so, and the checkpoints before stay whole", { timeout: 60_000 }, async ({
+    skip,
+  }) => {
+    const mounted = folderOf("small");
+    mkdirSync(mounted);
+    try {
+      // room for one checkpoint of some 60 kB and the other files, and not for the second
+      execFileSync("mount", ["-t", "tmpfs", "-o", "size=120k", "tmpfs", mounted], { stdio: "pipe" });
+    } catch (error) {
+      skip(`mounting a small file system needs root: ${String((error as { stderr?: Buffer }).stderr ?? error).trim()}`);
+    }
+    try {
+      await expect(
+        run("small/run", { total: { steps: 6 }, checkpoint: { every: { steps: 1 }, keepLast: 9 } }),
+      ).rejects.toThrow(/the disk is full/);
+      const { checkpoints: saved, damaged } = await listCheckpoints(checkpoints("small/run"));
+      expect(damaged).toEqual([]);
+      expect(saved.length).toBeGreaterThan(0);
+      const latest = (await latestCheckpoint(checkpoints("small/run")))!;
+      expect(latest.step).toBe(saved.at(-1)!.step);
+      expect(readdirSync(checkpoints("small/run")).every((file) => file.startsWith("step-"))).toBe(true);
+    } finally {
+      execFileSync("umount", [mounted]);
+    }
+  });
+});
