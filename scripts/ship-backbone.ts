@@ -51,7 +51,7 @@ export interface ShipOptions {
 export async function shipBackbone(options: ShipOptions): Promise<Readonly<Record<string, number>>> {
   const { run, name, recipe, folder, figures, remark, robustness, badAt, note = () => {} } = options;
   const { imageSize, pooledStages } = options;
-  const trained = await readNetwork(run, { note, ...(imageSize !== undefined && { image: imageSize }) });
+  const trained = await readNetwork(run, { note, image: imageSize });
   const whole = withPooledStages(asWeights(trained), pooledStages);
   const { classNames: _, ...known } = whole.metadata;
   const metadata = { ...known, licence: shortLicence, source: `${recipe} of fovea` };
@@ -74,10 +74,10 @@ export async function shipBackbone(options: ShipOptions): Promise<Readonly<Recor
     width: representationWidth(weights.config),
     files,
     trained: await trainedFrom(run, recipe, trained.step ?? 0),
-    ...(figures && { figures }),
-    ...(remark !== undefined && { remark }),
-    ...(robustness && { robustness }),
-    ...(badAt !== undefined && { badAt }),
+    figures,
+    remark,
+    robustness,
+    badAt,
   });
   const bytes = new TextEncoder().encode(card);
   await writeFileAtomically(join(folder, "README.md"), [bytes]);
@@ -149,16 +149,16 @@ if (process.argv[1] !== undefined && resolve(process.argv[1]) === fileURLToPath(
     name,
     recipe,
     folder: join(values.output ?? fileURLToPath(new URL("../models", import.meta.url)), name),
-    ...(values.figures !== undefined && {
-      figures: JSON.parse(await readFile(values.figures, "utf8")) as BackbonesBench,
-    }),
-    ...(values.remark !== undefined && { remark: values.remark }),
-    ...(values["image-size"] !== undefined && { imageSize: Number(values["image-size"]) }),
-    ...(values["pooled-stages"] !== undefined && { pooledStages: values["pooled-stages"].split(",").map(Number) }),
-    ...(values.robustness !== undefined && {
-      robustness: JSON.parse(await readFile(values.robustness, "utf8")) as RobustnessFigures,
-    }),
-    ...(existsSync(notes) && { badAt: await readFile(notes, "utf8") }),
+    figures:
+      values.figures === undefined ? undefined : (JSON.parse(await readFile(values.figures, "utf8")) as BackbonesBench),
+    remark: values.remark,
+    imageSize: values["image-size"] === undefined ? undefined : Number(values["image-size"]),
+    pooledStages: values["pooled-stages"] === undefined ? undefined : values["pooled-stages"].split(",").map(Number),
+    robustness:
+      values.robustness === undefined
+        ? undefined
+        : (JSON.parse(await readFile(values.robustness, "utf8")) as RobustnessFigures),
+    badAt: existsSync(notes) ? await readFile(notes, "utf8") : undefined,
     note: (text) => console.error(text),
   });
   for (const [file, bytes] of Object.entries(files)) console.log(`${file}  ${bytes.toLocaleString("en-US")} bytes`);

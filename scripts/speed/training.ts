@@ -42,7 +42,7 @@ const program = await compile({ state: training.source.state, functions: { step:
 await program.writeState(training.initialState());
 const loader = createLoader(parts, {
   batchSize: recipe.batchSize,
-  ...(recipe.data.workers !== undefined && { workers: recipe.data.workers }),
+  workers: recipe.data.workers,
 });
 
 const steps = Number(values.steps);

@@ -73,6 +73,6 @@ async function byRuntime(
   const right = a === b ? left : input("b", "float64", [b.rows, b.columns]);
   const value = gemm(left, right, undefined, turned);
   const [rows, columns] = value.shape as [number, number];
-  const found = await evaluate({ value }, { a: a.data, ...(a !== b && { b: b.data }) }, options);
+  const found = await evaluate({ value }, a === b ? { a: a.data } : { a: a.data, b: b.data }, options);
   return { data: found["value"] as Float64Array, rows, columns };
 }

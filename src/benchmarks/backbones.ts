@@ -101,8 +101,8 @@ export async function benchBackbones(options: BackbonesBenchOptions): Promise<Ba
       backbones.push(
         await openBackbone(spec, {
           batchSize,
-          ...(threads !== undefined && { threads }),
-          ...(opensAtAnySize(spec) && { imageSize: options.imageSize }),
+          threads,
+          imageSize: opensAtAnySize(spec) ? options.imageSize : undefined,
         }),
       );
     }

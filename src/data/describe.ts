@@ -67,13 +67,7 @@ export async function describeSource(
   spec: string,
   { split, sample = 64 }: DescribeOptions = {},
 ): Promise<SourceDescription> {
-  const {
-    kind,
-    splits: names,
-    licenceFiles,
-    open,
-    warnings,
-  } = await readSpec(spec, split === undefined ? {} : { split });
+  const { kind, splits: names, licenceFiles, open, warnings } = await readSpec(spec, { split });
   const problems: SourceProblem[] = warnings.map((text) => ({ level: "warning", text }));
   const seen = new Map<string, { id: string; split: string; label: number }>();
   const duplicates: Duplicate[] = [];

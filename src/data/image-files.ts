@@ -52,7 +52,7 @@ export async function imageFiles(places: readonly (string | NamedImage)[]): Prom
     ...source,
     split: "",
     classNames: [],
-    ...(notes.length > 0 && { notes }),
+    notes: notes.length > 0 ? notes : undefined,
     labels: new Int32Array(images.length),
     idOf: (index) => idOf(images[index]!),
     get: async (index) => {

@@ -155,8 +155,8 @@ async function addNeighbours(pool: Pool, options: FindOptions, list: CandidateLi
   const search = async (left: FeatureRows, right: FeatureRows | undefined, count: number, step: number) => {
     const found = await nearestRows(left, right, count, floor, {
       onProgress: (share) => onProgress?.("neighbours", (step + share) / steps),
-      ...(signal && { signal }),
-      ...(options.threads !== undefined && { threads: options.threads }),
+      signal,
+      threads: options.threads,
     });
     addNearest(pool, found.indices, count, list);
     return found;

@@ -14,6 +14,7 @@ import {
   withPointwiseConvolutions,
   withScaledChannels,
 } from "../graph/index.js";
+import { defined } from "../text/defined.js";
 import type { Weights } from "../weights/index.js";
 import { withFreeBatch } from "./dynamic-batch.js";
 import { ExportError } from "./error.js";
@@ -85,14 +86,13 @@ export async function exportOnnx(weights: Weights, options: ExportOptions = {}):
       ? withPhotoInput(traced, weights.metadata.preprocessing, weights.image, options.note)
       : traced;
   return encodeOnnx(opset === undefined ? graph : withOpset(graph, opset), {
-    ...(opset !== undefined && { opset }),
+    opset,
     metadata: {
-      ...describing(weights),
-      ...(options.input === "photo" && { input: photoInput }),
+      ...describing(weights, options.input === "photo" ? photoInput : undefined),
       ...options.metadata,
     },
-    ...(options.externalAbove !== undefined && { externalAbove: options.externalAbove }),
-    ...(options.externalPath !== undefined && { externalPath: options.externalPath }),
+    externalAbove: options.externalAbove,
+    externalPath: options.externalPath,
   });
 }
 
@@ -138,13 +138,15 @@ function outputNames(outputs: NonNullable<ExportOptions["outputs"]>): Readonly<P
 }
 
 /** What the file says of itself: readers of ONNX show these entries. */
-function describing({ config, image, metadata }: Weights): Record<string, string> {
-  return {
+function describing({ config, image, metadata }: Weights, input: string | undefined): Record<string, string> {
+  const { preprocessing, classNames, licence, source } = metadata;
+  return defined({
     config: JSON.stringify(config),
     image: `${image.height}x${image.width}x${image.channels}`,
-    ...(metadata.preprocessing !== undefined && { preprocessing: metadata.preprocessing }),
-    ...(metadata.classNames && { classNames: JSON.stringify(metadata.classNames) }),
-    ...(metadata.licence !== undefined && { licence: metadata.licence }),
-    ...(metadata.source !== undefined && { source: metadata.source }),
-  };
+    preprocessing,
+    classNames: classNames && JSON.stringify(classNames),
+    licence,
+    source,
+    input,
+  });
 }

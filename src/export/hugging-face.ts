@@ -79,10 +79,10 @@ export async function writeHuggingFaceFolder(
         input: "colour",
         outputs: outputsOf(weights.config),
         weights: format,
-        ...(options.operators && { operators: options.operators }),
-        ...(options.opset !== undefined && { opset: options.opset }),
-        ...(options.calibration && { calibration: options.calibration }),
-        ...(options.externalAbove !== undefined && { externalAbove: options.externalAbove }),
+        operators: options.operators,
+        opset: options.opset,
+        calibration: options.calibration,
+        externalAbove: options.externalAbove,
         externalPath: `${file}_data`,
       });
       const written = await writeExport(model, join(incoming, "onnx", file));
@@ -187,12 +187,12 @@ function configOf({ config, image, metadata }: Weights, dtype: string, external:
       id2label: Object.fromEntries(names.map((name, i) => [String(i), name])),
       label2id: Object.fromEntries(names.map((name, i) => [name, i])),
     }),
-    ...(metadata.licence !== undefined && { license: metadata.licence }),
+    license: metadata.licence,
     // the network as we describe it, whatever the type above says
     fovea: config,
     "transformers.js_config": {
       dtype,
-      ...(Object.keys(external).length > 0 && { use_external_data_format: external }),
+      use_external_data_format: Object.keys(external).length > 0 ? external : undefined,
     },
   };
 }

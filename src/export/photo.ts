@@ -13,6 +13,7 @@ import {
   onnxTypeCodes,
 } from "../graph/index.js";
 import { preprocessing } from "../images/index.js";
+import { defined } from "../text/defined.js";
 import { ExportError } from "./error.js";
 import { brightness } from "./trace.js";
 
@@ -96,14 +97,15 @@ export function withPhotoInput(
   };
   const resize = (to: string, { method, antialias, halfPixelCenters }: Resizing): void => {
     const cubic = method === "bicubic";
-    const resized = out.node("Resize", [value, "", "", to], {
+    const attributes = defined({
       axes: { ints: [1, 2] },
       mode: { string: cubic ? "cubic" : "linear" },
       antialias: { int: antialias ? 1 : 0 },
       coordinate_transformation_mode: { string: halfPixelCenters ? "half_pixel" : "asymmetric" },
       cubic_coeff_a: { float: -0.5 },
-      ...(cubic && { exclude_outside: { int: 1 } }),
+      exclude_outside: cubic ? { int: 1 } : undefined,
     });
+    const resized = out.node("Resize", [value, "", "", to], attributes);
     // without antialiasing it is TensorFlow's, which cuts where Pillow rounds
     const whole = out.node(cubic || antialias ? "Round" : "Floor", [resized]);
     value = out.node("Clip", [whole, scalar(out, 0), scalar(out, 255)]);

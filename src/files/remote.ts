@@ -1,4 +1,5 @@
 /** Files behind http(s) addresses: sizes, ranges, whole downloads; retried a bounded number of times, never waited for endlessly. */
+import { defined } from "../text/defined.js";
 
 /** How patient reading over the network is. */
 export interface Patience {
@@ -76,7 +77,7 @@ function reasonOf(error: unknown): string {
 
 /** The response to a GET. Throws for anything but 2xx, finally where trying again is of no use. */
 async function get(url: string, signal: AbortSignal, range?: string): Promise<Response> {
-  const response = await fetch(url, { signal, headers: { "accept-encoding": "identity", ...(range && { range }) } });
+  const response = await fetch(url, { signal, headers: defined({ "accept-encoding": "identity", range }) });
   if (response.ok && response.body) return response;
   const text = `the server answered ${response.status}${response.statusText === "" ? "" : ` ${response.statusText}`}`;
   // 408, 425, 429 and the server's own errors pass (RFC 9110, RFC 6585).

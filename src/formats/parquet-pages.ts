@@ -10,7 +10,7 @@ const { zstdDecompressSync } = zlib as {
 
 const atMost = (bytes: number) => ({ maxOutputLength: Math.max(1, bytes) });
 
-/** What hyparquet does not bring itself, from Node. No page becomes larger than its header says. */
+/** What hyparquet does not bring itself, from Node, by the keys that there are. No page becomes larger than its header says. */
 export const compressors: Compressors = {
   GZIP: (input, bytes) => zlib.gunzipSync(input, atMost(bytes)),
   BROTLI: (input, bytes) => zlib.brotliDecompressSync(input, atMost(bytes)),

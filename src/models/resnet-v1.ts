@@ -104,7 +104,7 @@ export function resnetV1Stages(scope: Scope, image: Tensor, options: ResNetV1Opt
           groups,
           epsilon,
           form,
-          ...(branch && { branch: (of: Scope, z: Tensor) => branch(of, z, { stage, unit }) }),
+          branch: branch && ((of: Scope, z: Tensor) => branch(of, z, { stage, unit })),
         });
         return after(inner, y, { stage, unit });
       };

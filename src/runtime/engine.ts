@@ -252,7 +252,7 @@ export class Engine {
     const session = await openSession(model, {
       device,
       threads,
-      ...(prefix !== undefined && { profilePrefix: prefix }),
+      profilePrefix: prefix,
       keepOnDevice: Object.values(writes),
     });
     return { kind: "bound", session, close: () => session.close() };

@@ -132,8 +132,8 @@ export async function compileOnnx(
     inputs,
     outputs,
     nodeCount: 0,
-    ...(file.external.length > 0 && { file: file.path }),
-    ...(rows && { rows }),
+    file: file.external.length > 0 ? file.path : undefined,
+    rows,
   };
   return await startProgram({ state: {}, functions: { run: { model, reads: [], writes: {} } } }, options);
 }

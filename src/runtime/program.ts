@@ -164,7 +164,7 @@ export async function startProgram(
     device,
     threads,
     copyOutputs: options.copyOutputs ?? false,
-    ...(options.profilePrefix !== undefined && { profilePrefix: options.profilePrefix }),
+    profilePrefix: options.profilePrefix,
   };
   const engine: Remote = options.inThread
     ? new LocalEngine(new Engine(compiled, engineOptions))

@@ -128,6 +128,7 @@ function sessionOptions(device: Device, options: SessionOptions): InferenceSessi
     logSeverityLevel: 3,
     // always: by itself the runtime may take one core of two (threads.ts)
     intraOpNumThreads: options.threads ?? availableThreads(),
+    // ONNX Runtime refuses options that are there but undefined
     ...(options.profilePrefix !== undefined && { enableProfiling: true, profileFilePrefix: options.profilePrefix }),
     ...(options.keepOnDevice &&
       device === "webgpu" && {

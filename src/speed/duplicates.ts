@@ -113,7 +113,7 @@ export async function benchEmbeddings(
   onProgress: (what: string) => void,
 ): Promise<EmbeddingSpeed[]> {
   const results: EmbeddingSpeed[] = [];
-  const options = threads === undefined ? {} : { threads };
+  const options = { threads };
   for (const kind of ["spread", "clustered"] as const) {
     const data = rowsInMemory(drawRows(rows, columns, kind, seed), rows, columns);
     const all = Math.floor((rows - 1) / plantedEvery);

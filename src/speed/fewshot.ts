@@ -36,7 +36,7 @@ export async function benchFewShot(options: FewShotBenchOptions): Promise<FewSho
   const random = numpyGenerator(0);
   const features = { data: Float32Array.from({ length: rows * width }, () => random.random()), rows, columns: width };
   const labels = Int32Array.from({ length: rows }, (_, i) => i % classes);
-  const support = { features, labels, classes, ...(threads !== undefined && { threads }) };
+  const support = { features, labels, classes, threads };
   const times: { readonly fast: number[]; readonly plain: number[] } = { fast: [], plain: [] };
   let largestDifference = 0;
   for (let round = 0; round < rounds; round++) {

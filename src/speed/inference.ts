@@ -4,6 +4,7 @@ import { encodeOnnx, input, type OnnxGraph } from "../graph/index.js";
 import { type ModelConfig, model, parseModelName } from "../models/index.js";
 import { initialValue, Scope } from "../nn/index.js";
 import { availableThreads, openSession, type Session } from "../runtime/index.js";
+import { defined } from "../text/defined.js";
 import { asWeights, readNetwork } from "../train/networks/read.js";
 import { usualPreprocessing, type Weights } from "../weights/index.js";
 import { largestOfRows, nearestMeanHead, type RealImages, realImages } from "./inference-images.js";
@@ -83,13 +84,13 @@ export async function benchInference(options: InferenceBenchOptions): Promise<In
   const calibration = fitting!.pixels.slice(0, Math.min(calibrationImages, fitting!.labels.length) * size);
   const exported = (changes: ExportOptions = {}) => exportedGraph(headed, changes);
   const plain = plainGraph(headed);
-  const graphs: Record<string, OnnxGraph> = {
-    ...(plain && { plain }),
+  const graphs: Record<string, OnnxGraph> = defined({
+    plain,
     float32: await exported(),
     plainOperators: await exported({ operators: "plain" }),
     float16: await exported({ weights: "float16" }),
     int8: await exported({ weights: "int8", calibration }),
-  };
+  });
   const sessions: Record<string, Session> = {};
   try {
     for (const [name, graph] of Object.entries(graphs)) {
@@ -97,7 +98,7 @@ export async function benchInference(options: InferenceBenchOptions): Promise<In
       // BiT's plain graph would compute something else.
       const settings: Record<string, string> =
         name === "plain" ? { "optimization.disable_specified_optimizers": "Pad_Fusion" } : {};
-      sessions[name] = await openSession(encodeOnnx(graph), { ...(threads !== undefined && { threads }), settings });
+      sessions[name] = await openSession(encodeOnnx(graph), { threads, settings });
     }
     const batches: Record<string, InferenceRates> = {};
     for (const batch of options.batches) {
@@ -148,7 +149,7 @@ function drawn(config: ModelConfig, side: number): Weights {
 /** The network with a head for the classes of the images. */
 async function withHead(weights: Weights, images: RealImages, threads: number | undefined): Promise<Weights> {
   const graph = await exportedGraph(weights, { outputs: "features" });
-  const session = await openSession(encodeOnnx(graph), threads === undefined ? {} : { threads });
+  const session = await openSession(encodeOnnx(graph), { threads });
   try {
     const features = await passOver(session, images, "features");
     const classes = weights.config.classes;

@@ -12,7 +12,7 @@ const products = 4;
  * over that of float32 products, turn by turn; the median of `rounds`.
  */
 export async function integerRate(threads?: number, rounds = 7): Promise<number> {
-  const options = threads === undefined ? {} : { threads };
+  const options = { threads };
   const sessions: Session[] = [];
   try {
     for (const kind of ["float32", "uint8"] as const)

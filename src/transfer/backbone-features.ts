@@ -59,11 +59,11 @@ export async function backboneFeatures(
   }
   const rows = await imageRows(backbone.represent, source, {
     ...pass,
-    ...(onBatch && { onBatch }),
+    onBatch,
     batchSize: backbone.batchSize,
     preprocessing,
     // a source made by hand stays on its thread
-    ...(!source.recipe && { workers: 0 }),
+    workers: source.recipe ? pass.workers : 0,
   });
   await requireFiniteRows(rows, source, "features");
   const { width, labels, indices, bad } = rows;

@@ -125,8 +125,8 @@ function wantedSize(
 }
 
 const given = ({ device, threads }: BackboneOptions) => ({
-  ...(device && { device }),
-  ...(threads !== undefined && { threads }),
+  device,
+  threads,
 });
 
 async function openNetwork(spec: string, options: BackboneOptions): Promise<Backbone> {
@@ -139,8 +139,8 @@ async function openNetwork(spec: string, options: BackboneOptions): Promise<Back
     ...given(options),
     functions: ["represent"],
     batchSize: options.batchSize ?? usualBatchSize,
-    ...(note && { note }),
-    ...(image && { image }),
+    note,
+    image,
   });
   const { program, imageShape, preprocessing, published, width, batchSize, config, step, parameterCount } = model;
   if (image && (imageShape[0] !== image[0] || imageShape[1] !== image[1])) {
@@ -164,7 +164,7 @@ async function openNetwork(spec: string, options: BackboneOptions): Promise<Back
         ? digest("network", await fileDigest(model.path), imageShape)
         : digest("network", model.path, config, imageShape),
     onnx: async () => {
-      const weights = asWeights(await readNetwork(spec, image ? { image } : {}));
+      const weights = asWeights(await readNetwork(spec, { image }));
       const { bytes, external } = await exportOnnx(weights, { outputs: "features" });
       if (external) throw new Error(`${spec} has more weights than one ONNX file can hold with a classifier`);
       return { bytes, input: "pixel_values", features: "features", layout: "NCHW", dtype: "float32" };

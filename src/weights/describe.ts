@@ -260,7 +260,7 @@ export function describeNetwork(
   const heads = [changes, hints.config]
     .map((settings) => settings?.["heads"])
     .find((value) => typeof value === "number");
-  const told = { ...hints, ...(heads !== undefined && { heads }) };
+  const told = heads === undefined ? hints : { ...hints, heads };
   const { family } = reading;
   const shapes = family === "vit" ? vitOf(view, told, notes) : family === "mixer" ? mixerOf(view) : resnetOf(view);
   const said: Readonly<Record<string, unknown>> = { ...shapes, ...reading.config, ...hints.config };

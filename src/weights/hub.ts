@@ -140,8 +140,8 @@ async function download(
 ): Promise<string> {
   const { note = () => {} } = options;
   const access = {
-    ...(options.endpoint !== undefined && { hubUrl: options.endpoint.replace(/\/$/, "") }),
-    ...(options.accessToken !== undefined && { accessToken: options.accessToken }),
+    hubUrl: options.endpoint?.replace(/\/$/, ""),
+    accessToken: options.accessToken,
   };
   // loaded when it is needed: it takes longer to load than most commands take to run
   const { downloadFile, listFiles, modelInfo } = await import("@huggingface/hub");
@@ -161,7 +161,8 @@ async function download(
     if (!blob) throw new WeightsError(`hf:${repository} lists ${path} but does not give it`);
     files[path] = await saved(insideFolder(incoming, path), blob.stream() as AsyncIterable<Uint8Array>, {
       bytes: size,
-      ...(entry.lfs ? { sha256: entry.lfs.oid } : entry.oid !== undefined && { gitSha1: entry.oid }),
+      sha256: entry.lfs?.oid,
+      gitSha1: entry.lfs ? undefined : entry.oid,
     });
   };
   await replaceFolder(folder, async (incoming) => {
@@ -223,8 +224,8 @@ export async function fetchAugReg(name: string, options: HubOptions = {}): Promi
   const content = response.body as AsyncIterable<Uint8Array>;
   await replaceFolder(folder, async (incoming) => {
     const fetched = await saved(join(incoming, file), content, {
-      ...(length !== null && { bytes: Number(length) }),
-      ...(md5 !== undefined && { md5: Buffer.from(md5, "base64").toString("hex") }),
+      bytes: length === null ? undefined : Number(length),
+      md5: md5 === undefined ? undefined : Buffer.from(md5, "base64").toString("hex"),
     });
     await writeRecord(incoming, { source: address, files: { [file]: fetched } });
   });

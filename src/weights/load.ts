@@ -154,7 +154,7 @@ export async function inspectWeights(
 
 async function openWeights(spec: string, options: LoadOptions): Promise<Opened> {
   const { name, ...said } = parseNetworkSpec(spec);
-  const { file, description } = await openSource(name, { ...options.hub, ...(options.note && { note: options.note }) });
+  const { file, description } = await openSource(name, { ...options.hub, note: options.note });
   try {
     const ours = describeOwn(file.metadata);
     const sides = options.sourceImage ?? said.sourceImage;

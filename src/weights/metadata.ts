@@ -1,6 +1,7 @@
 /** What travels with weights: preprocessing, class names, licence, source, accuracies; and how each ecosystem writes it. */
 import { readFile, stat } from "node:fs/promises";
 import { WeightsError } from "../formats/error.js";
+import { defined } from "../text/defined.js";
 import type { Hints } from "./layouts/index.js";
 import { timmArguments } from "./timm-arguments.js";
 
@@ -166,19 +167,18 @@ export function describeHuggingFace(config: Json, preprocessor: Json | undefined
   const licence = text(own(config, "license"));
   const source = text(own(config, "_name_or_path"));
   return {
-    metadata: {
-      ...(preprocessing !== undefined && { preprocessing }),
-      ...(names.length > 0 && names.every((name) => name !== undefined) && { classNames: names }),
-      ...(licence !== undefined && { licence }),
-      ...(source !== undefined && { source }),
-    },
-    hints: {
-      ...(image && { image }),
-      ...(heads !== undefined && { heads }),
-      ...((type ?? "vit") === "vit" && {
-        config: { gelu: activations[activation], ...(epsilon !== undefined && { layerNormEpsilon: epsilon }) },
-      }),
-    },
+    metadata: defined({
+      preprocessing,
+      classNames: names.length > 0 && names.every((name) => name !== undefined) ? names : undefined,
+      licence,
+      source,
+    }),
+    hints: defined({
+      image,
+      heads,
+      config:
+        (type ?? "vit") === "vit" ? defined({ gelu: activations[activation], layerNormEpsilon: epsilon }) : undefined,
+    }),
     notes,
   };
 }
@@ -209,13 +209,13 @@ export function describeTimm(config: Json): Description {
   const tag = text(from("tag"));
   const licence = text(from("license"));
   return {
-    metadata: {
-      ...(preprocessing !== undefined && { preprocessing }),
-      ...(Array.isArray(names) && names.every((name) => typeof name === "string") && { classNames: names }),
-      ...(licence !== undefined && { licence }),
-      ...(architecture !== undefined && { source: `timm/${architecture}${tag === undefined ? "" : `.${tag}`}` }),
-    },
-    hints: { ...(image && { image }), ...timmArguments(architecture ?? "", settings) },
+    metadata: defined({
+      preprocessing,
+      classNames: stringsOf(names),
+      licence,
+      source: architecture === undefined ? undefined : `timm/${architecture}${tag === undefined ? "" : `.${tag}`}`,
+    }),
+    hints: defined({ image, ...timmArguments(architecture ?? "", settings) }),
     notes,
   };
 }
@@ -252,30 +252,30 @@ export function describeOwn(metadata: ReadonlyMap<string, string>): Description 
   const family = text(own(isObject(config) ? config : undefined, "family"));
   return {
     metadata: isObject(given) ? checkedMetadata(given) : {},
-    hints: { ...(image && { image }), ...(isObject(config) && { config: checkedSettings(config) }) },
+    hints: defined({ image, config: isObject(config) ? checkedSettings(config) : undefined }),
     notes: [],
-    ...(family !== undefined && { family }),
+    family,
   };
 }
 
 function checkedMetadata(given: Json): WeightsMetadata {
-  const names = own(given, "classNames");
   const accuracies = own(given, "accuracies");
-  const strings = ["preprocessing", "licence", "source"].flatMap((key) => {
-    const value = text(own(given, key));
-    return value === undefined ? [] : [[key, value] as const];
-  });
   const isAccuracy = (entry: unknown): entry is PublishedAccuracy =>
     isObject(entry) &&
     typeof entry["dataset"] === "string" &&
     typeof entry["top1"] === "number" &&
     typeof entry["resolution"] === "number";
-  return {
-    ...Object.fromEntries(strings),
-    ...(Array.isArray(names) && names.every((name) => typeof name === "string") && { classNames: names }),
-    ...(Array.isArray(accuracies) && accuracies.every(isAccuracy) && { accuracies }),
-  };
+  return defined({
+    preprocessing: text(own(given, "preprocessing")),
+    licence: text(own(given, "licence")),
+    source: text(own(given, "source")),
+    classNames: stringsOf(own(given, "classNames")),
+    accuracies: Array.isArray(accuracies) && accuracies.every(isAccuracy) ? accuracies : undefined,
+  });
 }
+
+const stringsOf = (value: unknown): string[] | undefined =>
+  Array.isArray(value) && value.every((one) => typeof one === "string") ? value : undefined;
 
 /** Settings as plain values: nothing of them is a function of the file, and what the graph makes of them is checked later. */
 function checkedSettings(config: Json): Json {

@@ -88,9 +88,8 @@ export function parseAugRegName(name: string): AugRegSettings {
     weightDecay: Number(wd),
     dropout: Number(dropout),
     stochasticDepth: Number(sd),
-    ...(to !== undefined && {
-      fineTuning: { dataset: to, steps, learningRate: Number(toLr), resolution: Number(res) },
-    }),
+    fineTuning:
+      to === undefined ? undefined : { dataset: to, steps, learningRate: Number(toLr), resolution: Number(res) },
   };
 }
 
@@ -110,7 +109,7 @@ export function findAugReg(name: string): { readonly file: string; readonly meta
       preprocessing: `decode|resize(${resolution})|value_range(-1,1)`,
       licence: "Apache-2.0",
       source: `augreg:${name}`,
-      ...(table && { accuracies: [{ dataset: "imagenet2012", top1: table.top1, resolution: table.resolution }] }),
+      accuracies: table && [{ dataset: "imagenet2012", top1: table.top1, resolution: table.resolution }],
     },
   };
 }

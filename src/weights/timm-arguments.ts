@@ -1,5 +1,6 @@
 /** What timm's config.json states of a network beside its weights: the architecture and `model_args`, the arguments it was built with. */
 import { WeightsError } from "../formats/error.js";
+import { defined } from "../text/defined.js";
 import type { Hints } from "./layouts/index.js";
 
 type Json = Readonly<Record<string, unknown>>;
@@ -91,5 +92,5 @@ export function timmArguments(architecture: string, given: Json): Pick<Hints, "h
       );
     }
   }
-  return { ...(heads === undefined ? {} : { heads }), config };
+  return defined({ heads, config });
 }

@@ -12,6 +12,7 @@ import {
 } from "../../src/models/index.js";
 import { keyedRandom, Scope } from "../../src/nn/index.js";
 import { evaluate, openSession } from "../../src/runtime/index.js";
+import { defined } from "../../src/text/defined.js";
 import type { Weights, WeightsMetadata } from "../../src/weights/index.js";
 
 export const tinyViT = (changes: Partial<ViTConfig> = {}): ModelConfig => ({
@@ -88,7 +89,7 @@ export async function ownResults(weights: Weights, images: Float32Array) {
   const count = images.length / (height * width * channels);
   const scope = Scope.root();
   const traced = model(scope, input("image", "float32", [count, height, width, channels]), weights.config);
-  const outputs = { features: traced.preLogits, ...(traced.logits && { logits: traced.logits }) };
+  const outputs = defined({ features: traced.preLogits, logits: traced.logits });
   const tensors = [...weights.tensors].map(([name, { data }]) => [name, data] as const);
   const read = new Set(scope.parameters.map(({ name }) => name));
   const results = await evaluate(outputs, {

@@ -241,7 +241,7 @@ export function graphOf({ config, schedule, average, lossScale = 1 }: Run) {
     parameters.map(({ tensor }) => tensor),
   );
   const optimizer = createOptimizer(config, schedule);
-  const { slots, scalars } = applyOptimizer(optimizer, parameters, gradients, average ? { average } : {});
+  const { slots, scalars } = applyOptimizer(optimizer, parameters, gradients, { average });
   return { x, target, loss, slots, scalars };
 }
 

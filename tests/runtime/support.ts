@@ -24,7 +24,7 @@ export function runningSum(stepsPerRun?: number): ProgramSource {
         inputs: [x, rate],
         outputs: { norm: g.reduceSum(g.multiply(next, next)), mean: g.divide(g.reduceSum(next), width) },
         next: { total: next, count: g.add(count, 1) },
-        ...(stepsPerRun !== undefined && { stepsPerRun }),
+        stepsPerRun,
       },
       read: { inputs: [shown], outputs: { value: g.multiply(total, shown) } },
       twice: { inputs: [large], outputs: { value: g.add(large, large) } },

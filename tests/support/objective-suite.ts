@@ -28,7 +28,7 @@ const preprocessing = "decode(0)|value_range(-1,1)";
 
 export const dataOf = ({ unlabelled }: ObjectiveCase): RecipeInput["data"] => ({
   train: { source: "stacked", preprocessing },
-  ...(unlabelled !== undefined && { unlabelled: { source: "stacked", preprocessing } }),
+  unlabelled: unlabelled === undefined ? undefined : { source: "stacked", preprocessing },
   workers: 0,
 });
 
@@ -195,7 +195,7 @@ export function describeObjectives(cases: readonly ObjectiveCase[]): void {
         });
       const sources = {
         train: stackedSource(one, 10),
-        ...(one.unlabelled !== undefined && { unlabelled: stackedSource(one, 14) }),
+        unlabelled: one.unlabelled === undefined ? undefined : stackedSource(one, 14),
         evaluation: stackedSource(judgedOn(one), 5),
       };
       await train(resolveRecipe(recipe("whole")), { silent: true, sources });

@@ -187,9 +187,9 @@ export function parquet(
         { name: labelColumn, type: "INT64", repetition_type: "REQUIRED" },
       ],
       codec,
-      ...(compress && { compressors: { [codec]: compress } }),
+      compressors: compress && { [codec]: compress },
       rowGroupSize,
-      ...(names && { kvMetadata: [{ key: "huggingface", value: JSON.stringify({ info: { features } }) }] }),
+      kvMetadata: names && [{ key: "huggingface", value: JSON.stringify({ info: { features } }) }],
     }),
   );
 }

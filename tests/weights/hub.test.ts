@@ -71,7 +71,7 @@ beforeAll(async () => {
           path,
           size: bytes.length,
           oid: gitName(bytes),
-          ...(isLarge(path) && { lfs: { oid: sha("sha256", bytes), size: bytes.length, pointerSize: 130 } }),
+          lfs: isLarge(path) ? { oid: sha("sha256", bytes), size: bytes.length, pointerSize: 130 } : undefined,
         })),
       );
     }

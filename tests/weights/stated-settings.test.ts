@@ -88,7 +88,7 @@ async function make(name: string, config?: object, file = "model.safetensors"): 
 const timm = (model_args?: object) => ({
   architecture: "vit_tiny_patch16_224",
   pretrained_cfg: { input_size: [3, 8, 8] },
-  ...(model_args && { model_args }),
+  model_args,
 });
 const close = (actual: readonly number[], expected: readonly number[]) => {
   expect(actual).toHaveLength(expected.length);

@@ -49,7 +49,7 @@ async function matchesOf(
   try {
     for (const [i, images] of sets.entries())
       described.push(await describeSet(inMemory(`set ${i}`, images), { remember: false }));
-    return (await findDuplicates(described, threshold === undefined ? {} : { threshold })).matches;
+    return (await findDuplicates(described, { threshold })).matches;
   } finally {
     for (const set of described) await set.close();
   }

@@ -85,7 +85,7 @@ export async function measureCorruptions(
     const scores = await judge.scores(source, {
       preprocessing: pipeline,
       onProgress: (done) => onProgress?.(passes * source.length + done),
-      ...(signal && { signal }),
+      signal,
     });
     passes++;
     const guesses = answers(judge, scores, source.classNames);

@@ -29,7 +29,7 @@ export async function fittedJudge(
 ): Promise<Judge> {
   const { threads, ...pass } = options;
   const found = await backboneFeatures(backbone, train, pass);
-  const computing = threads === undefined ? {} : { threads };
+  const computing = { threads };
   const context = { seed: 0, ...computing };
   const fitted = await evaluator.fit(found, train.classNames.length, evaluator.settings[0]!, context);
   return {

@@ -198,7 +198,7 @@ export async function measurePatchGrid(
       onProgress: (done) => options.onProgress?.(before + done),
     });
   const learnt = await features(train, 0);
-  const threads = options.threads === undefined ? {} : { threads: options.threads };
+  const threads = { threads: options.threads };
   const fitted = await evaluator.fit(learnt, classes, evaluator.settings[0]!, { seed, ...threads });
   const named = await features(test, train.length);
   const guesses = highestScores(await headScores(fitted.head, named.features, threads));

@@ -136,8 +136,8 @@ export async function runSuite(options: SuiteOptions): Promise<SuiteReport> {
     seededDraws,
     backbone: options.backbone,
     folder: options.folder,
-    ...(options.imageSize !== undefined && { imageSize: options.imageSize }),
-    ...(data !== undefined && { data }),
+    imageSize: options.imageSize,
+    data,
   };
   const context = await openContext({
     ...shared,
@@ -145,16 +145,16 @@ export async function runSuite(options: SuiteOptions): Promise<SuiteReport> {
     method,
     settings,
     onProgress: tracker.progress,
-    ...(threads !== undefined && { threads }),
-    ...(signal && { signal }),
-    ...(note && { note }),
+    threads,
+    signal,
+    note,
   });
   try {
     const needed = await neededJobs(jobs, context);
     tracker.begin(needed);
     if (rank) await runShare(jobs, needed, context, rank, tracker.done, signal);
     else if (processes === 1)
-      await runJobs(needed, [context], { isDone: context.isDone, onDone: tracker.done, ...(signal && { signal }) });
+      await runJobs(needed, [context], { isDone: context.isDone, onDone: tracker.done, signal });
     else {
       const runners = await Promise.all(
         Array.from({ length: Math.min(processes, needed.length) }, () =>
@@ -164,7 +164,7 @@ export async function runSuite(options: SuiteOptions): Promise<SuiteReport> {
               tasks: found.map(({ name }) => name),
               method: method.name,
               sweep: options.sweep,
-              ...(options.trials !== undefined && { trials: options.trials }),
+              trials: options.trials,
               threads: options.threads ?? threadsEach(processes),
             },
             tracker.progress,
@@ -176,7 +176,7 @@ export async function runSuite(options: SuiteOptions): Promise<SuiteReport> {
       };
       signal?.addEventListener("abort", end);
       try {
-        await runJobs(needed, runners, { isDone: context.isDone, onDone: tracker.done, ...(signal && { signal }) });
+        await runJobs(needed, runners, { isDone: context.isDone, onDone: tracker.done, signal });
       } finally {
         signal?.removeEventListener("abort", end);
         end();
@@ -230,7 +230,7 @@ async function runShare(
 ): Promise<void> {
   const byId = new Map(needed.map((job) => [job.id, job]));
   const waitFor = async (job: Job): Promise<void> => {
-    while (!(await context.isDone(job))) await sleep(lookAgain, undefined, signal ? { signal } : {});
+    while (!(await context.isDone(job))) await sleep(lookAgain, undefined, { signal });
   };
   for (const [i, { id }] of jobs.entries()) {
     const job = byId.get(id);

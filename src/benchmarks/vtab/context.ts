@@ -51,9 +51,9 @@ export interface SuiteContext extends JobRunner {
 export async function openContext(options: ContextOptions): Promise<SuiteContext> {
   const { suite, method, settings, folder, threads, signal, onProgress, note } = options;
   const backbone = await openBackbone(options.backbone, {
-    ...(options.imageSize !== undefined && { imageSize: options.imageSize }),
-    ...(threads !== undefined && { threads }),
-    ...(note && { note }),
+    imageSize: options.imageSize,
+    threads,
+    note,
   });
   // Raw pixels are averaged down by their own rule: stretched without antialias, 16 x 16 pixels would be a sample of dots.
   const preprocessing =
@@ -122,8 +122,8 @@ export async function openContext(options: ContextOptions): Promise<SuiteContext
     await makeFeatures(backbone, cutPart(await splitsOf(job.task), job.part, job.draw), {
       path: featuresPath(job.task, job.part, job.draw),
       preprocessing,
-      ...(onProgress && { onProgress: (done) => onProgress(job, done) }),
-      ...(signal && { signal }),
+      onProgress: onProgress && ((done) => onProgress(job, done)),
+      signal,
     });
   };
 
@@ -143,8 +143,8 @@ export async function openContext(options: ContextOptions): Promise<SuiteContext
     const train = kind === "select" ? learnt : joinParts(learnt, await featuresOf(task, "validation200", draw));
     const fitted = await method.evaluator.fit(train, taskNamed(task).classes, setting, {
       seed,
-      ...(threads !== undefined && { threads }),
-      ...(signal && { signal }),
+      threads,
+      signal,
     });
     const accuracy = accuracyOf(await fitted.scores(judged.features), judged.labels);
     return { accuracy, images: judged.labels.length, unreadable: judged.unreadable };
@@ -164,9 +164,9 @@ export async function openContext(options: ContextOptions): Promise<SuiteContext
       setting,
       seed: job.seed,
       task: task.like ?? task.name,
-      ...(options.imageSize !== undefined && { imageSize: options.imageSize }),
-      ...(signal && { signal }),
-      ...(onProgress && { progress: (done: number) => onProgress(job, done) }),
+      imageSize: options.imageSize,
+      signal,
+      progress: onProgress && ((done: number) => onProgress(job, done)),
     });
     const unreadable = predictions.filter((guess) => guess < 0).length;
     return { accuracy, images: test.length - unreadable, unreadable };

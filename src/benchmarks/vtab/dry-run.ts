@@ -80,9 +80,9 @@ export async function planSuite(options: SuiteOptions): Promise<SuitePlan> {
 /** Images a second, and the pixels of one. */
 async function measureRate({ backbone: spec, imageSize, threads, note }: SuiteOptions) {
   const backbone = await openBackbone(spec, {
-    ...(imageSize !== undefined && { imageSize }),
-    ...(threads !== undefined && { threads }),
-    ...(note && { note }),
+    imageSize,
+    threads,
+    note,
   });
   try {
     const { batchSize, imageShape, represent } = backbone;

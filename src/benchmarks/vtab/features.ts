@@ -31,9 +31,9 @@ export async function makeFeatures(
   const { features, labels, bad } = await backboneFeatures(backbone, source, {
     preprocessing,
     // Threads that decode cost more to start than so few pixels of a thousand images; a network is worth them.
-    ...(backbone.kind === "pixels" && { workers: 0 }),
-    ...(onProgress && { onProgress }),
-    ...(signal && { signal }),
+    workers: backbone.kind === "pixels" ? 0 : undefined,
+    onProgress,
+    signal,
   });
   makeFolder(dirname(path));
   const { data, rows, columns } = features;

@@ -86,7 +86,7 @@ function chart(
       series(shortName(backbone.spec), ({ accuracy }) => accuracy),
       ...(baseline ? [{ ...series(shortName(baseline.backbone.spec), (line) => line.baseline), hollow: true }] : []),
     ],
-    ...(chance.every(Number.isFinite) && { reference: { label: "chance", values: chance } }),
+    reference: chance.every(Number.isFinite) ? { label: "chance", values: chance } : undefined,
     include: [0, 1],
     yLabel: "accuracy",
     format: "percent",

@@ -56,7 +56,7 @@ export function tableLines(
       title: task.title,
       group: task.group,
       accuracy: task,
-      ...(beside && { baseline: beside }),
+      baseline: beside,
       chance: 1 / task.classes,
       published: shownBeside.map((row) => publishedValue(row, { task: task.name })),
     };
@@ -81,7 +81,7 @@ export function tableLines(
         title: `mean of ${group}`,
         group,
         accuracy,
-        ...(beside && { baseline: beside }),
+        baseline: beside,
         published: shownBeside.map((row) => publishedValue(row, { group })),
       },
     ];
@@ -93,7 +93,7 @@ export function tableLines(
       kind: "mean",
       title: meanTitle(report),
       accuracy: report.score.mean,
-      ...(baseline && { baseline: baseline.score.mean }),
+      baseline: baseline?.score.mean,
       published: shownBeside.map((row) => publishedValue(row, {})),
     },
   ];

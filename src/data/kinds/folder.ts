@@ -32,8 +32,8 @@ async function readFolder(root: string, spec: string, unlabelled: boolean): Prom
         split,
         labels,
         classNames: layout.classNames,
-        ...(unreadable.length > 0 && { notes: unreadable }),
-        recipe: { kind: "open", spec, split, ...(unlabelled && { unlabelled }) },
+        notes: unreadable.length > 0 ? unreadable : undefined,
+        recipe: { kind: "open", spec, split, unlabelled: unlabelled || undefined },
         idOf: (index) => join(root, names[index]!),
         get: async (index) => {
           checkIndex(source, index);

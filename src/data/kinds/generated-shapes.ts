@@ -68,7 +68,7 @@ export const shapesSummary = `generated:shapes?label=${sceneQuestions.join("|")}
 
 /** Opens the set that a spec `generated:shapes?...` describes. Throws for an option that means nothing. */
 export function readShapes({ spec, options: given }: SpecOptions): ImageSet {
-  const target = { spec, options: { ...given, ...(given["label"] === "colour" && { label: "color" }) } };
+  const target = { spec, options: given["label"] === "colour" ? { ...given, label: "color" } : given };
   const question: Question = questions[choiceOption(target, "label", sceneQuestions)];
   const counts = countRange(spec, given["counts"], question.counts);
   const size = wholeNumberOption(target, "size", 64, 8, 2048);
@@ -79,7 +79,7 @@ export function readShapes({ spec, options: given }: SpecOptions): ImageSet {
     width: size,
     minCount: counts[0],
     maxCount: counts[1],
-    ...(question.shapes && { shapes: question.shapes }),
+    shapes: question.shapes,
   };
   return {
     splits: ["train", "validation", "test"],

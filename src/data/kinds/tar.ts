@@ -41,7 +41,7 @@ async function readTar(path: string, spec: string, unlabelled: boolean): Promise
         split,
         labels,
         classNames: layout.classNames,
-        recipe: { kind: "open", spec, split, ...(unlabelled && { unlabelled }) },
+        recipe: { kind: "open", spec, split, unlabelled: unlabelled || undefined },
         idOf: (index) => `${path}:${files[index]}`,
         get: async (index) => {
           checkIndex(source, index);

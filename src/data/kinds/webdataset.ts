@@ -57,7 +57,7 @@ async function readWebDataset(
       const names = splits.get(split)!;
       const shards = await inTurn(names, openedAtOnce, (name) =>
         openWebDatasetShard(name, {
-          ...(options["label"] !== undefined && { label: options["label"] }),
+          label: options["label"],
           download: options["download"] === "true",
           patience,
         }),

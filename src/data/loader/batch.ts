@@ -97,7 +97,7 @@ export function createBatchMaker(
     if (known) throw new ExampleError(known.id, known.reason);
     const { id, label, targets, image } = await (reads.get(index) ?? source.get(index));
     reads.delete(index);
-    const read = { id, label, image, ...(targets && { labels: targets }) };
+    const read = { id, label, image, labels: targets };
     const prepared = { label, record: await applyPreprocessing(stepsAt(index).fixed, read, still) };
     const bytes = sizeOf(prepared.record.image);
     if (cachedBytes + bytes <= options.cacheBytes && !cache.has(index)) {
@@ -277,7 +277,7 @@ function createWriter(plan: Plan, reuse: BatchArrays | undefined): Writer {
         labels?.fill(0, slot * depth, (slot + 1) * depth);
       }
       const shape = [batchSize, first.height, first.width, first.channels] as const;
-      return { image, shape, label: labelOf, mask, indices, ...(labels && { labels }) };
+      return { image, shape, label: labelOf, mask, indices, labels };
     },
   };
 }

@@ -162,8 +162,8 @@ export function createLoader(
       seed: options.seed ?? 0,
       shuffle: options.shuffle ?? !evaluation,
       evaluation,
-      ...(options.share && { share: options.share }),
-      ...(options.views !== undefined && { views: options.views }),
+      share: options.share,
+      views: options.views,
     };
     checkPlan(plan, opened.name);
     const start: LoaderPosition = {
@@ -252,7 +252,7 @@ export function createLoader(
     },
     recycle: ({ image, shape, label, labels, mask, indices }) => {
       if (label.length !== options.batchSize / (options.share?.of ?? 1) || image.length === 0) return;
-      spare.push({ image, shape, label, mask, indices, ...(labels && { labels }) });
+      spare.push({ image, shape, label, mask, indices, labels });
     },
     stats: () => ({ batches, images, waitSeconds: waited / 1000, bad: [...bad.values()] }),
     close: async () => {
@@ -282,10 +282,10 @@ const isList = (
   source: string | ImageSource | readonly (string | LoaderPart)[],
 ): source is readonly (string | LoaderPart)[] => Array.isArray(source);
 
-const mergeOption = ({ mergeClasses }: LoaderOptions) => (mergeClasses === undefined ? {} : { mergeClasses });
+const mergeOption = ({ mergeClasses }: LoaderOptions) => ({ mergeClasses });
 
 function planPart({ length, shards }: ImageSource, weight = length): PlanPart {
-  return { length, weight, ...(shards && { shards }) };
+  return { length, weight, shards };
 }
 
 /** Opens what is given as a spec, and lists it in `owned`. */
@@ -300,7 +300,7 @@ async function openAll(
     throw new Error(`${weighted} of ${parts.length} sources have a weight; give one to each or to none.`);
   const sources: ImageSource[] = [];
   for (const { source } of parts) {
-    if (typeof source === "string") owned.push(await openSource(source, split === undefined ? {} : { split }));
+    if (typeof source === "string") owned.push(await openSource(source, { split }));
     sources.push(typeof source === "string" ? owned.at(-1)! : source);
   }
   return sources;

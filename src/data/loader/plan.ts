@@ -73,7 +73,7 @@ export function batchesPerEpoch({ length, batchSize, evaluation }: Plan): number
  */
 export function epochOrder(plan: Plan, epoch: number): EpochOrder {
   const { length, batchSize, seed, shuffle, shards, evaluation } = plan;
-  const one = { length, ...(shards && { shards }) };
+  const one = { length, shards };
   // A batch larger than the source (fine-tuning on a few examples of each class) is drawn as if from a mix of it alone.
   const parts = plan.parts ?? (length < batchSize ? [{ ...one, weight: 1 }] : undefined);
   if (parts && !evaluation) return mixedOrder(plan, parts, epoch);

@@ -40,6 +40,7 @@ async function answer({ job, epoch, batch, reuse }: Request): Promise<void> {
     send({ job, made: await (await maker).make(epoch, batch, reuse) });
   } catch (error) {
     const message = error instanceof Error ? error.message : String(error);
-    send({ job, error: { message, ...(error instanceof ExampleError && { id: error.id, reason: error.reason }) } });
+    const { id, reason } = error instanceof ExampleError ? error : {};
+    send({ job, error: { message, id, reason } });
   }
 }

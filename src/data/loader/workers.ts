@@ -29,7 +29,7 @@ export function createWorkers(setup: WorkerSetup, count: number, ahead: number):
     ahead,
     request: (epoch, batch, reuse) => {
       const thread = threads[job % threads.length]!;
-      const request: Request = { job: job++, epoch, batch, ...(reuse && { reuse }) };
+      const request: Request = { job: job++, epoch, batch, reuse };
       return new Promise((resolve, reject) => {
         if (thread.broken) return reject(thread.broken);
         thread.pending.set(request.job, { resolve, reject });

@@ -81,7 +81,7 @@ export async function openShard(path: string, choice: ColumnChoice): Promise<Sha
       groupStarts,
       groupBytes: metadata.row_groups.map((group) => imageBytes(group, image)),
       labels,
-      ...(classNames && { classNames }),
+      classNames,
       readGroup: async (g) => {
         const start = groupStarts[g] ?? 0;
         const group = metadata.row_groups[g];

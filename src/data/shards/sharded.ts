@@ -54,8 +54,8 @@ export function openSharded(options: ShardedOptions): ImageSource {
     labels,
     classNames,
     recipe: { kind: "open", spec, split },
-    ...(notes.length > 0 && { notes }),
-    ...(shuffleShards > 0 && { shards: order }),
+    notes: notes.length > 0 ? notes : undefined,
+    shards: shuffleShards > 0 ? order : undefined,
     idOf,
     get: async (index) => {
       checkIndex(source, index);

@@ -41,7 +41,7 @@ export function subsetOfClasses(
   const indices = indicesWhere(source, (label) => newLabel.has(label));
   return view(source, indices, (label) => newLabel.get(label)!, {
     // Targets of classes that are left out are dropped; the others stay as they are.
-    ...(relabel && { retarget: (targets: Float32Array) => Float32Array.from(chosen, (label) => targets[label]!) }),
+    retarget: relabel ? (targets: Float32Array) => Float32Array.from(chosen, (label) => targets[label]!) : undefined,
     name: `${source.name} (${chosen.map((label) => source.classNames[label]).join(", ")})`,
     classNames: relabel ? chosen.map((label) => source.classNames[label]!) : source.classNames,
     recipe: source.recipe && { kind: "subset", of: source.recipe, classes: chosen, relabel },
@@ -132,21 +132,21 @@ export function concat(
   const ids = sources.map((source) => source.idOf);
   return {
     ...whole,
-    ...(vectorTargets && { vectorTargets }),
+    vectorTargets,
     ...joinedShards(sources),
     ...notesOf(sources),
-    ...(ids.every((idOf) => idOf !== undefined) && {
-      idOf: (index: number) => {
-        const [i, own] = find(index);
-        return ids[i]!(own);
-      },
-    }),
+    idOf: ids.every((idOf) => idOf !== undefined)
+      ? (index: number) => {
+          const [i, own] = find(index);
+          return ids[i]!(own);
+        }
+      : undefined,
     split: [...new Set(sources.map((source) => source.split))].join(" + "),
     classNames,
     labels,
-    ...(recipes.every((recipe): recipe is SourceRecipe => recipe !== undefined) && {
-      recipe: { kind: "concat", of: recipes, mergeClasses },
-    }),
+    recipe: recipes.every((recipe): recipe is SourceRecipe => recipe !== undefined)
+      ? { kind: "concat", of: recipes, mergeClasses }
+      : undefined,
     get: async (index) => {
       checkIndex(whole, index);
       const [i, own] = find(index);
@@ -155,7 +155,7 @@ export function concat(
       return {
         ...example,
         label,
-        ...(vectorTargets && { targets: placedTargets(targets, label, maps[i]!, classNames.length) }),
+        targets: vectorTargets ? placedTargets(targets, label, maps[i]!, classNames.length) : undefined,
       };
     },
     close: async () => {
@@ -248,15 +248,15 @@ function view(
     split: source.split,
     classNames,
     labels,
-    ...(recipe && { recipe }),
-    ...(vectorTargets && { vectorTargets }),
+    recipe,
+    vectorTargets,
     ...shardsOfView(source, indices),
     ...notesOf([source]),
-    ...(idOf && { idOf: (index: number) => idOf(indices[index]!) }),
+    idOf: idOf && ((index: number) => idOf(indices[index]!)),
     get: async (index) => {
       checkIndex(self, index);
       const { targets, ...example } = await source.get(indices[index]!);
-      return { ...example, label: labels[index]!, ...(targets && { targets: retarget(targets) }) };
+      return { ...example, label: labels[index]!, targets: targets && retarget(targets) };
     },
     close: () => source.close(),
   };

@@ -39,10 +39,10 @@ export function withLabelNoise(source: ImageSource, rate: number, seed = 0): Ima
       labels ??= source.labels.map((label, index) => noisyLabel(label, classes, rate, seed, index));
       return labels;
     },
-    ...(source.recipe && { recipe: { kind: "noise", of: source.recipe, rate, seed } }),
-    ...(notes && { notes }),
-    ...(shards && { shards }),
-    ...(idOf && { idOf }),
+    recipe: source.recipe && { kind: "noise", of: source.recipe, rate, seed },
+    notes,
+    shards,
+    idOf,
     get: async (index) => {
       checkIndex(self, index);
       const example = await source.get(index);

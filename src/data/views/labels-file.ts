@@ -109,7 +109,7 @@ export async function readLabelsFile(
       });
     }
   });
-  return { classNames, byId, vectors, unknown, ...(firstUnknown !== undefined && { firstUnknown }), sha256 };
+  return { classNames, byId, vectors, unknown, firstUnknown, sha256 };
 }
 
 type ParsedLine = { readonly id: string; readonly label: unknown } | { readonly classes: unknown };

@@ -58,14 +58,14 @@ export async function relabel(source: ImageSource, path: string, sha256?: string
     classNames,
     labels,
     notes,
-    ...(vectors && { vectorTargets: true }),
-    ...(source.recipe && { recipe: { kind: "relabel", of: source.recipe, path, sha256: read.sha256 } }),
+    vectorTargets: vectors || undefined,
+    recipe: source.recipe && { kind: "relabel", of: source.recipe, path, sha256: read.sha256 },
     idOf: (index) => ids[indices[index]!]!,
     get: async (index) => {
       checkIndex(self, index);
       const { targets: _, ...example } = await source.get(indices[index]!);
       const label = labels[index]!;
-      return { ...example, label, ...(vectors && { targets: dense(values[index]!, classNames.length) }) };
+      return { ...example, label, targets: vectors ? dense(values[index]!, classNames.length) : undefined };
     },
     close: () => source.close(),
   };

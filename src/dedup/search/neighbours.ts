@@ -96,7 +96,7 @@ export async function nearestRows(
   const worst = (row: number): number => Math.max(floor, cosines[row * k + k - 1]!);
   await scan(left, right, floor, options, {
     leftFloor: worst,
-    ...(right === undefined && { rightFloor: worst }),
+    rightFloor: right === undefined ? worst : undefined,
     pair: (i, j, cosine) => {
       insert(i, j, cosine);
       if (right === undefined) insert(j, i, cosine);

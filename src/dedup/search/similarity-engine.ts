@@ -15,6 +15,7 @@ import {
   subtract,
 } from "../../graph/index.js";
 import { compile, type Program } from "../../runtime/index.js";
+import { defined } from "../../text/defined.js";
 import type { BoundPlan } from "./bounds.js";
 
 /** Pairs of a row that are looked at together: their largest product comes back from the engine, and their own only if it may matter. */
@@ -66,8 +67,8 @@ export async function openSimilarityEngine(
     },
   };
   const program: Program = await compile(
-    { state: [], functions: { largest, ...(plan && { ready: readyFunction(block, columns, plan) }) } },
-    threads === undefined ? {} : { threads },
+    { state: [], functions: defined({ largest, ready: plan && readyFunction(block, columns, plan) }) },
+    { threads },
   );
   return {
     width,

@@ -78,7 +78,7 @@ export function encodeOnnx(graph: OnnxGraph, options: EncodeOptions = {}): OnnxM
   for (const [key, value] of Object.entries(options.metadata ?? {})) writeEntry(model, 14, key, value);
   return {
     bytes: model.finish(),
-    ...(pieces.length > 0 && { external: { path: externalPath, pieces, byteLength: externalLength } }),
+    external: pieces.length > 0 ? { path: externalPath, pieces, byteLength: externalLength } : undefined,
     inputs: graph.inputs.map(plain),
     outputs: graph.outputs.map(plain),
     nodeCount: graph.nodes.reduce((count, node) => count + 1 + nodesInside(node).length, 0),

@@ -54,16 +54,16 @@ function binary(name: string, onnx: string, result: DType | "same", gradient?: B
       });
       emitter.node(onnx, names, [emitter.name(outputs[0]!)]);
     },
-    ...(gradient && {
-      gradient: ({ inputs: [a, b], outputs: [y] }, [g]) => {
+    gradient:
+      gradient &&
+      (({ inputs: [a, b], outputs: [y] }, [g]) => {
         const [left, right] = gradient(g!, a!, b!, y!);
         const back = (operand: Tensor, rule: () => Tensor | undefined) => {
           const value = isFloat(operand.dtype) ? rule() : undefined;
           return value && sumTo(value, operand.shape);
         };
         return [back(a!, left), back(b!, right)];
-      },
-    }),
+      }),
   };
 }
 
@@ -143,7 +143,7 @@ function unary(
     emit: ({ inputs, outputs }, emitter) => {
       emitter.node(onnx, inputs.map(emitter.name), [emitter.name(outputs[0]!)]);
     },
-    ...(gradient && { gradient: ({ inputs: [x], outputs: [y] }, [g]) => [gradient(g!, x!, y!)] }),
+    gradient: gradient && (({ inputs: [x], outputs: [y] }, [g]) => [gradient(g!, x!, y!)]),
   };
 }
 

@@ -261,7 +261,7 @@ export const opDefinitions: Readonly<Record<string, OpDefinition>> = {
           id: record.id,
           image: record.image,
           label: names.includes("label") ? record.label : -1,
-          ...(labels && { labels }),
+          labels,
         };
       };
     },

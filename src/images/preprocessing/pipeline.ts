@@ -122,7 +122,7 @@ export function splitPreprocessing(pipeline: Preprocessing): SplitPreprocessing 
   }
   const firstRandom = ops.findIndex((op) => op.random);
   const at = firstRandom < 0 ? ops.length : firstRandom;
-  return { fixed: ops.slice(0, at), rest: ops.slice(at), ...(lookup && { lookup }), ...(scales && { scales }) };
+  return { fixed: ops.slice(0, at), rest: ops.slice(at), lookup, scales };
 }
 
 function makeOp(call: Call, text: string): PreprocessingOp {

@@ -60,8 +60,8 @@ export async function quickstart(options: QuickstartOptions): Promise<Quickstart
       output,
       seed,
       note,
-      ...(options.silent !== undefined && { silent: options.silent }),
-      ...(options.signal && { signal: options.signal }),
+      silent: options.silent,
+      signal: options.signal,
     }));
   const spec = training ? output : quickBackbone;
   const trained = training?.result;

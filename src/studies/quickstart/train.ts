@@ -67,9 +67,10 @@ export async function trainQuickstart(options: QuickstartTraining): Promise<Trai
     note(`${output} holds step ${already} of ${totalSteps} of this run; delete the folder to start anew`);
   }
   const result = await train(recipe, {
-    ...(already === undefined ? { overwrite: true } : { resume: true }),
-    ...(options.silent !== undefined && { silent: options.silent }),
-    ...(options.signal && { signal: options.signal }),
+    overwrite: already === undefined,
+    resume: already !== undefined,
+    silent: options.silent,
+    signal: options.signal,
   });
   const metrics = await readMetrics(join(output, "metrics.jsonl"));
   return { result, metrics, classes: expected.classes, images: expected.trainingImages };

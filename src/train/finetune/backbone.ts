@@ -18,7 +18,7 @@ export async function readTrainable(path: string, note?: (text: string) => void)
     throw new TransferError(
       `${path} has nothing to train; put a classifier on the pixels with \`fovea fit photos/ --backbone ${path}\`, or fine-tune a network (a run folder, .safetensors, .npz, hf:OWNER/NAME)`,
     );
-  return await readNetwork(path, note ? { note } : {});
+  return await readNetwork(path, { note });
 }
 
 /** An ONNX file, or a folder of nothing else that could be trained on. */

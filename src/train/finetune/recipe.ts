@@ -79,7 +79,7 @@ export function fineTuningRecipe(parts: FineTuningRecipe): RecipeInput {
   const pixels = planPreprocessing(plan, network);
   const { dropout = 0 } = plan;
   const plain = {
-    // a ResNet has no other dropout than that before the head
+    // settings that only one family has must be absent for the others; a ResNet has no other dropout than that before the head
     ...(config.family === "resnet" ? { dropout } : { dropout: 0, headDropout: dropout === 0 ? undefined : dropout }),
     stochasticDepth: 0,
     headBiasInit: 0,
@@ -91,7 +91,7 @@ export function fineTuningRecipe(parts: FineTuningRecipe): RecipeInput {
     model: recipeModelOf({ ...config, ...plain }, [plan.crop, plan.crop, imageShape[2]]),
     data: {
       train: { ...train, preprocessing: pixels.train },
-      ...(evaluation && { evaluation: { ...evaluation, preprocessing: pixels.test } }),
+      evaluation: evaluation && { ...evaluation, preprocessing: pixels.test },
     },
     batchSize: plan.batchSize,
     total: { steps: plan.steps },
@@ -101,8 +101,8 @@ export function fineTuningRecipe(parts: FineTuningRecipe): RecipeInput {
       name: "sgd",
       momentum: 0.9,
       learningRate: plan.learningRate,
-      ...(plan.clipNorm !== undefined && { clipNorm: plan.clipNorm }),
-      ...(plan.weightDecayToInitial ? { l2PenaltyToInitial: plan.weightDecayToInitial } : {}),
+      clipNorm: plan.clipNorm,
+      l2PenaltyToInitial: plan.weightDecayToInitial || undefined,
     },
     schedule: plan.schedule,
     evaluate: { every: { percent: 1 } },

@@ -4,6 +4,7 @@ import { freemem, tmpdir } from "node:os";
 import { join } from "node:path";
 import { argmax } from "../../algebra/argmax.js";
 import type { ImageSource } from "../../data/index.js";
+import { defined } from "../../text/defined.js";
 import { openModel } from "../networks/open.js";
 import { dataOf, fitMemory } from "../plan/memory.js";
 import { type Recipe, resolveRecipe } from "../recipe/recipe.js";
@@ -79,24 +80,24 @@ async function fineTuneInto(folder: string, options: FineTuneOptions): Promise<F
   const data = {
     examples: train.length,
     imageSize: await typicalImageSize(train),
-    ...(task !== undefined && { task }),
+    task,
   };
   const plan = fineTuningPlan(rule, network, data, choices);
   // the recipe names the source, which is open: nothing opens it by that name
   const input = fineTuningRecipe({ plan, backbone, network, train: { source: train.name }, seed, output: folder });
   const whole = resolveRecipe({
     ...input,
-    data: { ...input.data, ...(workers !== undefined && { workers }) },
-    ...(threads !== undefined && { threads }),
-    ...(options.output === undefined && { checkpoint: { every: { percent: 1 }, keepLast: 1 } }),
+    data: { ...input.data, workers },
+    threads,
+    checkpoint: options.output === undefined ? { every: { percent: 1 }, keepLast: 1 } : input.checkpoint,
   });
   const recipe = await fitted(whole, folder, options);
   const training = await trainRecipe(recipe, {
     sources: { train },
     silent: true,
-    ...(options.resume && { resume: true }),
-    ...((options.overwrite || options.output === undefined) && { overwrite: true }),
-    ...(signal && { signal }),
+    resume: options.resume,
+    overwrite: options.overwrite || options.output === undefined,
+    signal,
     // what is left is naming the test images
     onMetrics: ({ step }) => progress?.((0.95 * step) / plan.steps),
   });
@@ -106,8 +107,8 @@ async function fineTuneInto(folder: string, options: FineTuneOptions): Promise<F
   }
   const { accuracy, predictions } = await predictionsOf(folder, test, planPreprocessing(plan, network).test, {
     batchSize: Math.min(32, test.length),
-    ...(threads !== undefined && { threads }),
-    ...(workers !== undefined && { workers }),
+    threads,
+    workers,
   });
   progress?.(1);
   return { accuracy, predictions, training };
@@ -132,7 +133,7 @@ async function predictionsOf(
       batchSize: options.batchSize,
       preprocessing,
       maxBadFraction: 1,
-      ...(workers !== undefined && { workers }),
+      workers,
     });
     const predictions = new Int32Array(source.length).fill(-1);
     let right = 0;
@@ -161,7 +162,7 @@ function method(
       const { accuracy, predictions } = await fineTune({
         ...run,
         rule,
-        choices: { ...choices, ...choicesOf({ ...(imageSize !== undefined && { imageSize }), ...setting }) },
+        choices: { ...choices, ...choicesOf(defined({ imageSize, ...setting })) },
       });
       return { accuracy, predictions };
     },
@@ -182,7 +183,7 @@ const settingNames = [
 function choicesOf(setting: TransferRun["setting"]): FineTuningChoices {
   const other = Object.keys(setting).find((name) => !settingNames.some((known) => known === name));
   const { imageSize: crop, ...choices } = setting;
-  if (other === undefined) return { ...choices, ...(crop !== undefined && { crop }) };
+  if (other === undefined) return defined({ ...choices, crop });
   throw new TransferError(`fine-tuning has no setting "${other}"; it takes ${settingNames.join(", ")}`);
 }
 

@@ -84,11 +84,7 @@ export async function openOnnxNetwork(
   ] as const;
   const [height, width, channels] = imageShape;
   const shape = layout === "NHWC" ? [batchSize, height, width, channels] : [batchSize, channels, height, width];
-  const program = await compileOnnx(
-    file,
-    { [port.name]: shape },
-    { ...(device && { device }), ...(threads !== undefined && { threads }), rows: { [output]: batchSize } },
-  );
+  const program = await compileOnnx(file, { [port.name]: shape }, { device, threads, rows: { [output]: batchSize } });
   const wide = file.outputs.find(({ name }) => name === output)!.shape;
   const sides = wide.slice(1);
   return {

@@ -56,9 +56,7 @@ export async function openModel(path: string, options: OpenModelOptions = {}): P
   }
   const { views } = options;
   const config = { model: network.config, image: network.imageShape, batchSize };
-  const forward = headless
-    ? onlyRepresentation(config)
-    : forwardFunctions({ ...config, loss: network.loss, ...(views && { views }) });
+  const forward = headless ? onlyRepresentation(config) : forwardFunctions({ ...config, loss: network.loss, views });
   const tensors = forward.parameters.map(({ tensor }) => tensor);
   const wanted = forward.parameters.map(({ name, tensor }) => ({ name, shape: tensor.shape }));
   const values = restoredState(wanted, { tensors: stored, path: network.path });
@@ -66,7 +64,7 @@ export async function openModel(path: string, options: OpenModelOptions = {}): P
   const source = { state: tensors, functions: Object.fromEntries(names.map((name) => [name, functions[name]!])) };
   const program = await compile(source, {
     device: options.device ?? "cpu",
-    ...(options.threads !== undefined && { threads: options.threads }),
+    threads: options.threads,
   });
   try {
     await program.writeState(values);
@@ -76,7 +74,9 @@ export async function openModel(path: string, options: OpenModelOptions = {}): P
   }
   return {
     ...network,
-    ...(views && { preprocessing: preprocessingOfViews(network.preprocessing, network.imageShape, views) }),
+    preprocessing: views
+      ? preprocessingOfViews(network.preprocessing, network.imageShape, views)
+      : network.preprocessing,
     program,
     batchSize,
     width: forward.functions.represent.outputs.preLogits.shape.at(-1)!,

@@ -156,7 +156,7 @@ export function asWeights({
     config,
     image: { height, width, channels },
     tensors: new Map(parameters),
-    metadata: { ...metadata, preprocessing, ...(classNames && { classNames }) },
+    metadata: { ...metadata, preprocessing, classNames: classNames ?? metadata.classNames },
   };
 }
 
@@ -165,8 +165,8 @@ async function readWeights(spec: string, options: ReadNetworkOptions): Promise<T
   if (existsSync(name)) requireWeights(name);
   const { note, image } = options;
   const { path, config, tensors, metadata, ...weights } = await loadWeights(spec, {
-    ...(note && { note }),
-    ...(image !== undefined && { image }),
+    note,
+    image,
   });
   const { height, width, channels } = weights.image;
   const imageShape = [height, width, channels] as const;

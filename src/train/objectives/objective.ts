@@ -102,6 +102,6 @@ export function returnedBatch(batch: Batch, sent: Feeds, returned: Feeds): Batch
     ...batch,
     image: back(batch.image) as Float32Array,
     label: back(batch.label) as Int32Array,
-    ...(batch.labels && { labels: back(batch.labels) as Float32Array }),
+    labels: back(batch.labels) as Float32Array | undefined,
   };
 }

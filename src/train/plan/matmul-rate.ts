@@ -30,7 +30,7 @@ export async function openMatmulMeter(threads?: number) {
   const corner = slice(product, [0, 0], [1, 1]);
   const program = await compile(
     { state: [a, b], functions: { step: { inputs: [], outputs: { corner } } } },
-    { inThread: true, ...(threads !== undefined && { threads }) },
+    { inThread: true, threads },
   );
   const values = Float32Array.from({ length: side * side }, (_, i) => ((i * 37) % 101) / 101 - 0.5);
   await program.writeState({ a: values, b: values });

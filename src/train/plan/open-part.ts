@@ -38,12 +38,12 @@ export async function openTrainingData(recipe: Pick<Recipe, "data">, given?: Ima
     for (const part of wanted) {
       const { preprocessing, weight } = part;
       const source = await openPart(part, "train");
-      parts.push({ source, preprocessing, ...(weight !== undefined && { weight }) });
+      parts.push({ source, preprocessing, weight });
     }
   } catch (error) {
     for (const { source } of parts) await source.close();
     throw error;
   }
   const sources = parts.map(({ source }) => source);
-  return { source: sources.length === 1 ? sources[0]! : concat(sources, mergeClasses ? { mergeClasses } : {}), parts };
+  return { source: sources.length === 1 ? sources[0]! : concat(sources, { mergeClasses }), parts };
 }

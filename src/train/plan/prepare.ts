@@ -26,8 +26,7 @@ export async function prepareTraining(
 ): Promise<PreparedTraining> {
   const plan = planRun(recipe, datasetSize, classes, sourceTargets, sharing);
   const { threads } = recipe;
-  const openTeacherFor = (settings: TeacherSettings) =>
-    openTeacher(settings, { ...plan.objective, ...(threads !== undefined && { threads }) });
+  const openTeacherFor = (settings: TeacherSettings) => openTeacher(settings, { ...plan.objective, threads });
   const context = { ...plan.objective, openTeacher: openTeacherFor };
   const objective = await objectiveKind(recipe.objective).open(recipe.objective, context);
   try {

@@ -26,6 +26,7 @@ import {
   type StateSlot,
 } from "../../optim/index.js";
 import { overwritable, type ProgramFunction, type ProgramSource, writesInPlace } from "../../runtime/index.js";
+import { defined } from "../../text/defined.js";
 import { bucketGradients } from "../distributed/buckets.js";
 import { representation } from "../networks/forward.js";
 import type { Objective, StepMetrics } from "../objectives/objective.js";
@@ -115,7 +116,7 @@ export function buildTraining(objective: Objective, config: TrainingConfig, seed
   const seedInput = input("seed", "int32", [1]);
   const draws = drawsInTraining(config.model) || objective.draws === true;
   const { compute = "float32" } = config;
-  const training = Scope.root({ compute, ...(draws && { seed: seedInput }) });
+  const training = Scope.root({ compute, seed: draws ? seedInput : undefined });
   const lossScale = compute === "float16" ? input("lossScale", "float32", []) : undefined;
   // Traced once beforehand, so that the parameters exist before gradients with respect to them are asked for.
   objective.trace(training, objective.inputs);
@@ -163,7 +164,10 @@ export function buildTraining(objective: Objective, config: TrainingConfig, seed
         gradient: { inputs: given, outputs: { ...metrics, ...buckets.sent } },
         update: { inputs: [...buckets.inputs, ...hostScalars], outputs: norm, next },
       }
-    : { step: { ...singleStep, stepsPerRun }, ...(totalSteps % stepsPerRun !== 0 && { singleStep }) };
+    : defined({
+        step: { ...singleStep, stepsPerRun },
+        singleStep: totalSteps % stepsPerRun === 0 ? undefined : singleStep,
+      });
   const computed = [metrics, buckets?.sent ?? {}, norm, next].flatMap((tensors) => Object.values(tensors));
   const inPlace = new Set(writesInPlace ? overwritable(computed, next, inputs.values()) : []);
   const second = replaced.filter(({ name }) => !inPlace.has(name));
@@ -187,11 +191,12 @@ export function buildTraining(objective: Objective, config: TrainingConfig, seed
       evaluate: costOf(Object.values(evaluate.outputs)),
     },
     initialState: () => Object.fromEntries(slots.map((slot) => [slot.name, slot.initial()])),
-    stepInputs: (step, runSeed, scale = firstLossScale.scale, rank = 0) => ({
-      ...(draws && { seed: Int32Array.of(stepSeed(runSeed, step, rank)) }),
-      ...(lossScale && { lossScale: Float32Array.of(scale) }),
-      ...Object.fromEntries(scalars.map(({ name, at }) => [name, Float32Array.of(at(step))])),
-    }),
+    stepInputs: (step, runSeed, scale = firstLossScale.scale, rank = 0) =>
+      defined({
+        seed: draws ? Int32Array.of(stepSeed(runSeed, step, rank)) : undefined,
+        lossScale: lossScale && Float32Array.of(scale),
+        ...Object.fromEntries(scalars.map(({ name, at }) => [name, Float32Array.of(at(step))])),
+      }),
   };
 }
 

@@ -150,8 +150,8 @@ export async function imageRows(
     evaluation: true,
     // each image is seen once
     cacheBytes: 0,
-    ...(workers !== undefined && { workers }),
-    ...(maxBadFraction !== undefined && { maxBadFraction }),
+    workers,
+    maxBadFraction,
   });
   const rows: Float32Array[] = [];
   const labels: number[] = [];

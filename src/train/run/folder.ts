@@ -107,7 +107,7 @@ export async function withSavedMemory(recipe: Recipe, folder: string): Promise<R
   return {
     ...recipe,
     model: { ...recipe.model, rematerialise: model.rematerialise },
-    ...(microbatches !== undefined && { microbatches }),
+    microbatches: microbatches ?? recipe.microbatches,
   };
 }
 

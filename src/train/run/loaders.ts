@@ -25,11 +25,11 @@ export function openLoaders({ recipe, streams, trainingParts, restored, plan, co
       // Of its own: two streams of one source would show the same images in the same crops side by side.
       seed: stream === "train" ? recipe.seed : hash32([recipe.seed, stream]),
       share: { index: communicator.rank, of: ranks },
-      ...(mergeClasses && { mergeClasses }),
-      ...(views !== undefined && { views }),
-      ...(cacheBytes !== undefined && { cacheBytes }),
-      ...(workers !== undefined && { workers }),
-      ...(position && { position }),
+      mergeClasses,
+      views,
+      cacheBytes,
+      workers,
+      position,
     });
     return [stream, loader] as const;
   };

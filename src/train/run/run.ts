@@ -5,6 +5,7 @@ import type { NumericArray } from "../../graph/index.js";
 import { createRandom } from "../../random/keyed.js";
 import type { Feeds } from "../../runtime/index.js";
 import { stackFeeds } from "../../runtime/stack-feeds.js";
+import { defined } from "../../text/defined.js";
 import { type Progress, startProgress } from "../../text/progress.js";
 import { shareJson, shareState, takeSteps } from "../distributed/index.js";
 import { firstState } from "../networks/restore.js";
@@ -162,16 +163,15 @@ export class Run {
     this.step++;
     this.loss = values["loss"]!;
     if (!Number.isFinite(this.loss) && recipe.onNotFinite === "stop") throw this.notANumber();
-    this.progress.update(this.step, {
-      loss: this.loss,
-      ...(this.evaluation && { accuracy: this.evaluation.accuracy }),
-    });
+    this.progress.update(this.step, defined({ loss: this.loss, accuracy: this.evaluation?.accuracy }));
     if (!isTime(this.step, plan.logEvery, plan.totalSteps, true)) return;
-    this.record({
-      ...values,
-      ...(this.parts.training.scalesLoss && { lossScale: this.lossScale.scale }),
-      learningRate: recipe.optimizer.learningRate * plan.training.schedule(this.step - 1),
-    });
+    this.record(
+      defined({
+        ...values,
+        lossScale: this.parts.training.scalesLoss ? this.lossScale.scale : undefined,
+        learningRate: recipe.optimizer.learningRate * plan.training.schedule(this.step - 1),
+      }),
+    );
   }
 
   /** Lowers the scale of the loss after steps whose gradients overflowed and which were dropped. */
@@ -261,11 +261,13 @@ export class Run {
     const found = await this.measure();
     if (!found) return undefined;
     const averaged = this.parts.plan.training.average !== undefined;
-    this.record({
-      "evaluation/loss": found.loss,
-      "evaluation/accuracy": found.accuracy,
-      ...(averaged && { "evaluation/averagedWeights": 1 }),
-    });
+    this.record(
+      defined({
+        "evaluation/loss": found.loss,
+        "evaluation/accuracy": found.accuracy,
+        "evaluation/averagedWeights": averaged ? 1 : undefined,
+      }),
+    );
     this.progress.note(
       `step ${this.step}: evaluation accuracy${averaged ? " of the averaged weights" : ""} ${(100 * found.accuracy).toFixed(2)} %, loss ${found.loss.toFixed(4)}`,
     );
@@ -281,7 +283,7 @@ export class Run {
       batchSize: plan.training.evaluationBatchSize * communicator.size,
       preprocessing: part.preprocessing,
       ranks: communicator,
-      ...(recipe.data.workers !== undefined && { workers: recipe.data.workers }),
+      workers: recipe.data.workers,
     });
     this.noteBad(this.evaluation.bad);
     return this.evaluation;
@@ -331,22 +333,22 @@ export class Run {
       ]),
     );
     const score = this.scoreOf(evaluated);
-    const meta: Record<string, Json> = {
+    const meta: Record<string, Json> = defined({
       loaders: Object.fromEntries(
         Object.entries(this.loaders).map(([stream, loader]) => [stream, loader.position() as unknown as Json]),
       ),
       seconds: this.seconds,
       loss: this.loss,
-      ...(training.scalesLoss && { lossScale: { ...this.lossScale } }),
+      lossScale: training.scalesLoss ? { ...this.lossScale } : undefined,
       classNames: streams.train.classNames,
       threads: program.threads,
       ranks: communicator.size,
-    };
+    });
     await this.parts.lock?.check();
     await saveCheckpoint(
       checkpointFolder(folder),
       { step: this.step, tensors, meta },
-      { keepLast: recipe.checkpoint.keepLast, ...(score && { score }) },
+      { keepLast: recipe.checkpoint.keepLast, score },
     );
     this.lastSaved = this.step;
   }

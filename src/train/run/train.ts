@@ -12,6 +12,7 @@ import {
   type ProgramSource,
   parseDevice,
 } from "../../runtime/index.js";
+import { defined } from "../../text/defined.js";
 import {
   agree,
   type Communicator,
@@ -135,7 +136,7 @@ export async function train(recipe: Recipe, options: TrainOptions = {}): Promise
       const { length, classNames, vectorTargets } = trainSource;
       const prepared = await prepareTraining(local, length, classNames.length, vectorTargets, {
         ranks: size,
-        ...(options.bucketBytes !== undefined && { bucketBytes: options.bucketBytes }),
+        bucketBytes: options.bucketBytes,
       });
       objective = prepared.objective;
       const notes = options.resume === true && !lock ? [`there is no run in ${folder} yet: this starts one`] : [];
@@ -202,7 +203,7 @@ async function threadsOf(recipe: Recipe, saved: number | undefined, communicator
 /** What a run calls of its program: nothing is represented, and evaluated only where there is something to evaluate with. */
 function used({ state, functions }: ProgramSource, evaluates: boolean): ProgramSource {
   const { evaluate, represent: _, ...steps } = functions;
-  return { state, functions: { ...steps, ...(evaluates && evaluate && { evaluate }) } };
+  return { state, functions: defined({ ...steps, evaluate: evaluates ? evaluate : undefined }) };
 }
 
 /** What is worth telling of a source that batches of a size are made of. */

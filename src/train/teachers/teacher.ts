@@ -103,8 +103,8 @@ async function openOwn(settings: TeacherSettings, { batchSize, image, threads }:
   const model = await openModel(settings.network, {
     batchSize,
     functions: [features ? "represent" : "classify"],
-    ...(size !== undefined && { image: size }),
-    ...(threads !== undefined && { threads }),
+    image: size,
+    threads,
   });
   return {
     wanted: {
@@ -130,7 +130,7 @@ async function openFile(settings: TeacherSettings, { batchSize, image, threads }
     image: imageSize === undefined ? [image[0], image[1]] : [imageSize, imageSize],
     channels: image[2],
     output,
-    ...(threads !== undefined && { threads }),
+    threads,
   });
   return {
     wanted: {
@@ -163,10 +163,7 @@ async function openAdapter(wanted: Wanted, context: TeacherContext): Promise<Pro
   x = transpose(x, [0, 3, 1, 2]);
   if (!sameSize) x = resizeBilinear(x, height!, width!);
   if (wanted.layout === "NHWC") x = transpose(x, [0, 2, 3, 1]);
-  return await compile(
-    { state: [], functions: { adapt: { inputs: [given], outputs: { adapted: x } } } },
-    threads === undefined ? {} : { threads },
-  );
+  return await compile({ state: [], functions: { adapt: { inputs: [given], outputs: { adapted: x } } } }, { threads });
 }
 
 /** A range for each of so many channels. Throws RangeError when it is made for another number of them. */

@@ -109,7 +109,7 @@ export async function writeClassifier(folder: string, contents: ClassifierConten
       imageShape: [...backbone.imageShape],
       identity: await backbone.identity(),
     },
-    ...(expected && { expected: { ...expected, confidence95: [...expected.confidence95] } }),
+    expected: expected && { ...expected, confidence95: [...expected.confidence95] },
   };
   const onnx = await classifierOnnx(backbone, head, {
     classNames: JSON.stringify(classNames),

@@ -49,7 +49,7 @@ export async function openClassifier(path: string, options: ClassifierOptions = 
   if (!isClassifierFolder(path)) return await openFile(path, options);
   const described = await readClassifier(path);
   const { classNames, preprocessing, method, expected } = described;
-  const details = { method, ...(expected && { expected }), backbone: described.backbone };
+  const details = { method, expected, backbone: described.backbone };
   const model = join(path, modelFile);
   if (existsSync(model)) {
     const opened = await openFile(model, options);

@@ -61,11 +61,10 @@ export async function classifierReport(contents: ReportContents): Promise<string
           accuracyTable(
             candidates.map(({ evaluator, setting, accuracy }) => ({
               set: evaluator.title,
-              ...(Object.keys(setting).length > 0 && {
-                detail: Object.entries(setting)
+              detail:
+                Object.entries(setting)
                   .map(([name, value]) => `${name} ${value}`)
-                  .join(", "),
-              }),
+                  .join(", ") || undefined,
               accuracy,
               chance: 1 / classes,
             })),

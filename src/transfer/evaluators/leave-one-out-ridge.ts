@@ -41,7 +41,7 @@ export const leaveOneOutRidge: Evaluator = {
   title: "ridge regression, l2 by leaving one out",
   settings: [{}],
   fit: async ({ features, labels }, classes, _, { threads }) => {
-    const options = threads === undefined ? {} : { threads };
+    const options = { threads };
     const { best, weights, system } = await leaveOneOut({ features, labels, classes }, strengths, options);
     const head = headOfRidge(ridgeOf(system, weights(best.l2), best.l2));
     return { head, chosen: { l2: best.l2 }, scores: (queries) => headScores(head, queries, options) };

@@ -49,7 +49,7 @@ export const linearProbe: Evaluator = {
     if (!(learningRate > 0)) throw new Error(`probe: learningRate is ${learningRate}; give a number above 0`);
     if (!Number.isInteger(steps) || steps < 1) throw new Error(`probe: steps is ${steps}; give a whole number from 1`);
     const head = await trainProbe(features, labels, classes, { learningRate, steps }, context);
-    const options = context.threads === undefined ? {} : { threads: context.threads };
+    const options = { threads: context.threads };
     return { head, scores: (queries) => headScores(head, queries, options) };
   },
 };
@@ -99,7 +99,7 @@ async function trainProbe(
       },
     },
     // Steps are so short that a thread of its own would spend more time on messages.
-    { inThread: true, ...(threads !== undefined && { threads }) },
+    { inThread: true, threads },
   );
   try {
     const state = Object.fromEntries(slots.map((slot) => [slot.name, slot.initial()]));

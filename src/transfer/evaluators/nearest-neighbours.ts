@@ -30,6 +30,6 @@ export const nearestNeighbours: Evaluator = {
       bank: Float32Array.from(normalised(features).data),
       labels: Int32Array.from(labels),
     };
-    return { head, scores: (queries) => headScores(head, queries, threads === undefined ? {} : { threads }) };
+    return { head, scores: (queries) => headScores(head, queries, { threads }) };
   },
 };

@@ -38,6 +38,6 @@ export const prototypes: Evaluator = {
       }
     }
     const head: LinearHead = { kind: "linear", width, classes, kernel, bias };
-    return { head, scores: (queries) => headScores(head, queries, threads === undefined ? {} : { threads }) };
+    return { head, scores: (queries) => headScores(head, queries, { threads }) };
   },
 };

@@ -10,7 +10,7 @@ export const ridge: Evaluator = {
   title: "ridge regression, l2 as published",
   settings: [{ l2: defaultL2 }],
   fit: async ({ features, labels }, classes, { l2 = defaultL2 }, { threads }) => {
-    const options = threads === undefined ? {} : { threads };
+    const options = { threads };
     const [fitted] = await fitRidges({ features, labels, classes, ...options }, [l2]);
     const head = headOfRidge(fitted!);
     return { head, scores: (queries) => headScores(head, queries, options) };

@@ -39,8 +39,8 @@ export async function embedSource(
   let columns = 0;
   const found = await backboneFeatures(backbone, source, {
     preprocessing,
-    ...(onProgress && { onProgress }),
-    ...(workers !== undefined && { workers }),
+    onProgress,
+    workers,
     onBatch: ({ image, shape, mask }) => {
       const pixels = rawPixelFeatures({ data: image, shape });
       columns = pixels.columns;
@@ -90,7 +90,7 @@ export async function embedDrawn(
     const before = features.size;
     const part = await embedSource(backbone, select(source, missing, source.name), {
       ...options,
-      ...(onProgress && { onProgress: (done) => onProgress(before + done) }),
+      onProgress: onProgress && ((done) => onProgress(before + done)),
     });
     columns.features = part.features.columns;
     columns.pixels = part.pixels.columns;

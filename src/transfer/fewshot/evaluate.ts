@@ -136,7 +136,7 @@ export async function fewShot(options: FewShotOptions): Promise<FewShotReport> {
         );
         answers.push(right);
         const accuracy = right.reduce((sum, one) => sum + one, 0) / right.length;
-        results.push({ shots: count, seed, setting, accuracy, ...(chosen && { chosen }) });
+        results.push({ shots: count, seed, setting, accuracy, chosen });
       }
       summary.push({ shots: count, setting, ...summariseAccuracies(answers) });
     }

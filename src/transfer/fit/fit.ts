@@ -125,7 +125,7 @@ export async function fitClassifier(
   }
   const nested = features.rows <= nestedUpTo;
   const measured = nested ? outer : outer.slice(0, 1);
-  const context = { seed, ...(signal && { signal }), ...(threads !== undefined && { threads }) };
+  const context = { seed, signal, threads };
 
   const innerFolds = ({ train }: Fold) => {
     const inner = foldsOf(labels, groups, train, folds, seed + 1);

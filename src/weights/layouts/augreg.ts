@@ -5,6 +5,7 @@
 
 import { WeightsError } from "../../formats/error.js";
 import type { ModelConfig } from "../../models/index.js";
+import { defined } from "../../text/defined.js";
 import {
   classTokenOrder,
   type FileContents,
@@ -54,7 +55,7 @@ function rowsOf(names: AugRegNames): Row[] {
   const inBlock = (ours: string, theirs: string): Row => ({
     ours: `Transformer/encoderblock_{l}/${ours}/{rest...}`,
     theirs: `${block}/${theirs}/{rest...}`,
-    ...(names.stacked && { stacked: true }),
+    stacked: names.stacked,
   });
   const same = (name: string): Row => ({ ours: name, theirs: name });
   return [
@@ -121,7 +122,7 @@ function recognise({ format, entries }: FileContents, hints: Hints): Reading | u
     entries: inside.entries,
     names: inside.names,
     // papers.md 1.2: flax's tanh GELU and epsilon
-    config: { gelu: "tanh", layerNormEpsilon: 1e-6, ...(order && { classTokenOrder: order }) },
+    config: defined({ gelu: "tanh", layerNormEpsilon: 1e-6, classTokenOrder: order }),
     notes,
   };
 }

@@ -2,6 +2,7 @@
 
 import { WeightsError } from "../../formats/error.js";
 import type { ModelConfig } from "../../models/index.js";
+import { defined } from "../../text/defined.js";
 import {
   classTokenOrder,
   type FileContents,
@@ -88,7 +89,7 @@ function recognise({ entries }: FileContents, hints: Hints): Reading | undefined
     family: "vit",
     rows: rowsOf(positionName(order), rootAlone),
     ...renamed(entries, (name) => name),
-    config: { gelu: "erf", layerNormEpsilon: 1e-6, ...(order && { classTokenOrder: order }) },
+    config: defined({ gelu: "erf", layerNormEpsilon: 1e-6, classTokenOrder: order }),
     notes: isHybrid
       ? [
           "the stem computes as the original does (papers.md 3.1); timm's own differs by its epsilons (1e-8 under the root, 1e-5 in the norms)",

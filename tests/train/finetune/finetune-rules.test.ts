@@ -106,7 +106,7 @@ describe("BiT-HyperRule", () => {
   });
 
   test("mirrors but where a mirrored image is another example", () => {
-    const flips = (task?: string) => bitHyperRule({ ...few, ...(task !== undefined && { task }) }).flip;
+    const flips = (task?: string) => bitHyperRule({ ...few, task }).flip;
     expect(["dsprites-orientation", "dsprites-location", "smallnorb-azimuth"].map(flips)).toEqual(
       new Array(3).fill("none"),
     );
@@ -153,7 +153,7 @@ describe("the ViT paper's fine-tuning", () => {
     [undefined, 20_000, 10_000, 500],
     [undefined, 500_000, 20_000, 500],
   ])("of %s, %i images: %i steps, %i of warm-up", (task, examples, steps, warmup) => {
-    const plan = vitRule({ examples, imageSize: large, ...(task !== undefined && { task }) });
+    const plan = vitRule({ examples, imageSize: large, task });
     expect(plan).toMatchObject({ steps, batchSize: 512, clipNorm: 1, flip: "random", mixup: { alpha: 0 } });
     expect(plan.schedule).toEqual({ name: "cosine", warmup: { steps: warmup } });
     expect(sides(plan)).toEqual([448, 384]);

@@ -220,7 +220,7 @@ describe("preprocessing for evaluation", () => {
         model: { name: "vit", patchSize: 8, width: 16, depth: 1, heads: 2, imageSize, channels },
         data: {
           train: { source: "a", preprocessing: trained },
-          ...(evaluation && { evaluation: { source: "a", preprocessing: evaluation } }),
+          evaluation: evaluation ? { source: "a", preprocessing: evaluation } : undefined,
         },
       }),
     );

@@ -138,7 +138,7 @@ test("the split is the usual one, the one a source names, or all there is", asyn
   await imageFolder(join(parted, "test"), { a: 1, b: 1 });
   await imageFolder(join(parted, "val"), { a: 2, b: 2 });
   const lengthOf = async (source: string, purpose: "train" | "evaluation", split?: string) => {
-    const opened = await openPart({ source, preprocessing, ...(split !== undefined && { split }) }, purpose);
+    const opened = await openPart({ source, preprocessing, split }, purpose);
     await opened.close();
     return opened.length;
   };

@@ -77,7 +77,7 @@ export async function measureImagenetSet(
 ): Promise<ImagenetSetReport> {
   const { features, width, indices, bad } = await judge.scores(set.source, {
     preprocessing: set.preprocessing(judge),
-    ...(onProgress && { onProgress }),
+    onProgress,
   });
   if (width !== imagenetClasses) {
     throw new Error(

@@ -37,7 +37,7 @@ export async function findParquet(
   const stored = await parquetKind.read({
     spec: path,
     path,
-    options: { ...(set.label !== undefined && { label: set.label }) },
+    options: set.label === undefined ? {} : { label: set.label },
   });
   const splits = new Map<string, ImageSource>();
   try {

@@ -130,7 +130,7 @@ async function openSplit(
       entryOf: (features, record) => {
         try {
           if (firstBytes(features, ["image"]) === undefined) throw new Error("has no feature image");
-          return { label: label.of(features), ...(key !== undefined && { key: textOf(features, key) }) };
+          return { label: label.of(features), key: key === undefined ? undefined : textOf(features, key) };
         } catch (error) {
           throw new Error(`${(error as Error).message}; it has ${featureNames(record)}.`, { cause: error });
         }

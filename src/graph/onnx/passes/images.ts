@@ -1,4 +1,5 @@
 // Writes steps on images [N, C, H, W] as the operators that run them best going forward.
+import { defined } from "../../../text/defined.js";
 import type { OnnxGraph, OnnxNode } from "../graph.js";
 import { onnxNode, producersOf, Rewriter, readersOf } from "./rewriter.js";
 
@@ -28,10 +29,15 @@ export function withPointwiseConvolutions(graph: OnnxGraph): OnnxGraph {
       { dtype: "float32", shape: [out, channels, 1, 1] },
       kernel.bytes,
     );
-    return onnxNode("Conv", [picked?.from ?? flat!.inputs[0]!, name], node.outputs, {
-      kernel_shape: { ints: [1, 1] },
-      ...(picked && { strides: { ints: picked.strides } }),
-    });
+    return onnxNode(
+      "Conv",
+      [picked?.from ?? flat!.inputs[0]!, name],
+      node.outputs,
+      defined({
+        kernel_shape: { ints: [1, 1] },
+        strides: picked && { ints: picked.strides },
+      }),
+    );
   });
   return rewriter.finish(nodes);
 }
