@@ -16,12 +16,12 @@ export {
 } from "./compare/judge.js";
 export { type BrokenImage, type DescribedSet, type DescribeSetOptions, describeSet } from "./describe/describe-set.js";
 export { type Descriptor, describeImage, describePixels } from "./describe/descriptor.js";
-export { type Hash, hammingDistance, hashOf, thumbnailSide, turnedHash } from "./describe/hash.js";
+export { type Hash, type Hashes, hammingDistance, hashOf, thumbnailSide, turnedHash } from "./describe/hash.js";
 export { inverseTurn, type Turn, turns } from "./describe/turns.js";
 export { type Duplicates, type FindOptions, findDefaults, findDuplicates, type Match, type MatchKind } from "./find.js";
 export { duplicatesPage, type PageOptions } from "./page.js";
 export { type FeatureRows, rowsInFile, rowsInMemory } from "./search/feature-rows.js";
-export { type HammingOptions, type Hashes, hammingJoin, hammingSelfJoin } from "./search/hamming.js";
+export { type HammingOptions, hammingJoin, hammingSelfJoin } from "./search/hamming.js";
 export { type Nearest, type NeighbourOptions, nearestRows, nearPairs } from "./search/neighbours.js";
 export { thumbnailFeatures, type View, views } from "./search/thumbnail-features.js";
 export { type DuplicateGroup, type Member, type SetRole, type Summary, summarise } from "./summary.js";

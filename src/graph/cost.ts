@@ -1,6 +1,5 @@
 // What a graph will cost before it runs: matrix FLOPs and an estimate of peak memory.
-import { reachable } from "./grad.js";
-import { byteSize, type Tensor } from "./tensor.js";
+import { byteSize, reachable, type Tensor } from "./tensor.js";
 
 export interface GraphCost {
   /** Twice the multiply-adds of all matrix products and convolutions. */

@@ -1,6 +1,8 @@
 // The graph: symbolic tensors, operations, differentiation, and the ONNX writer.
 export { costOf, type GraphCost } from "./cost.js";
-export { grad, reachable } from "./grad.js";
+export { onnxTypeCodes, type StoredType } from "./element-types.js";
+export { grad } from "./gradients/grad.js";
+export { accumulateGradients, rematerialise } from "./gradients/rematerialise.js";
 export { allocate, encodeNumbers, fromFloat16, type NumericArray, toFloat16, viewNumbers } from "./numbers.js";
 export { type OnnxAddition, withAddition } from "./onnx/addition.js";
 export { type EncodeOptions, encodeOnnx, type OnnxModel, onnxOpsets } from "./onnx/encode.js";
@@ -32,7 +34,6 @@ export {
   withPointwiseConvolutions,
   withScaledChannels,
 } from "./onnx/passes/index.js";
-export { onnxTypeCodes, type StoredType } from "./onnx/types.js";
 export { onnxGraph, type WriteOptions, writeOnnx } from "./onnx/writer.js";
 export {
   absolute,
@@ -55,6 +56,7 @@ export {
   erf,
   exp,
   expand,
+  fourRotations,
   type GeluForm,
   gatherRows,
   gelu,
@@ -119,7 +121,6 @@ export {
   where,
   zerosOf,
 } from "./ops/index.js";
-export { accumulateGradients, rematerialise } from "./rematerialise.js";
 export {
   byteSize,
   bytesPerElement,
@@ -129,6 +130,7 @@ export {
   isFloat,
   type Node,
   type OnnxAttribute,
+  reachable,
   type Shape,
   ShapeError,
   sameShape,

@@ -178,3 +178,16 @@ export function requireSameDType(operation: string, tensors: readonly Tensor[]):
   }
   return first.dtype;
 }
+
+/** All nodes the given tensors depend on, in order of creation (which is a topological order). */
+export function reachable(outputs: readonly Tensor[]): Node[] {
+  const seen = new Set<Node>();
+  const stack = outputs.map((tensor) => tensor.producer);
+  while (stack.length > 0) {
+    const node = stack.pop()!;
+    if (seen.has(node)) continue;
+    seen.add(node);
+    for (const tensor of node.inputs) stack.push(tensor.producer);
+  }
+  return [...seen].sort((a, b) => a.id - b.id);
+}

@@ -44,3 +44,17 @@ export function didYouMean(given: string, known: Iterable<string>): string {
   const name = nearest(given, known);
   return name === undefined ? "" : `; did you mean "${name}"?`;
 }
+
+/** An error message of zod for a value whose `key` is none of a table's names; undefined for what is no object. */
+export function unknownName(
+  what: string,
+  names: readonly string[],
+  key = "name",
+): (issue: { input?: unknown }) => string | undefined {
+  return ({ input }) => {
+    if (typeof input !== "object" || input === null || Array.isArray(input)) return undefined;
+    const name = (input as Record<string, unknown>)[key];
+    const meant = typeof name === "string" ? didYouMean(name, names) : "";
+    return `unknown ${what} ${JSON.stringify(name)}; expected one of ${names.join(", ")}${meant}`;
+  };
+}

@@ -8,7 +8,6 @@ import type { Example, ImageSource } from "../../data/index.js";
 import { cacheFolder } from "../../files/cache.js";
 import { makeFolder } from "../../files/folder.js";
 import { ExampleError } from "../../images/index.js";
-import type { Hashes } from "../search/hamming.js";
 import {
   type Descriptor,
   decodeDescriptor,
@@ -17,6 +16,7 @@ import {
   encodeDescriptor,
   recordBytes,
 } from "./descriptor.js";
+import type { Hashes } from "./hash.js";
 
 /** Grows with any change of what a record holds or how it is made. */
 const recordVersion = 1;

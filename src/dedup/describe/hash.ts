@@ -104,3 +104,6 @@ export function countBits(word: number): number {
 export function hammingDistance(a: Hash, b: Hash): number {
   return countBits(a[0] ^ b[0]) + countBits(a[1] ^ b[1]);
 }
+
+/** Hashes as two words each, [hash 0 low, hash 0 high, hash 1 low, ...]. */
+export type Hashes = Uint32Array;

@@ -1,8 +1,8 @@
 /** Pairs of images worth comparing: of near hashes in any of the eight turns, and of near features. */
 import type { DescribedSet } from "../describe/describe-set.js";
-import { turnedHash } from "../describe/hash.js";
+import { type Hashes, turnedHash } from "../describe/hash.js";
 import { inverseTurn, turns } from "../describe/turns.js";
-import { type HammingOptions, type Hashes, hammingJoin, hammingSelfJoin } from "./hamming.js";
+import { type HammingOptions, hammingJoin, hammingSelfJoin } from "./hamming.js";
 
 /** Images of several sets under one numbering, set after set. */
 export interface Pool {

@@ -8,10 +8,7 @@
  * entry. A pair is told in the first part that finds it, so that no set of pairs need be kept. Memory: 12 bytes a hash beside the
  * hashes. Time grows with the square of how often a hash is repeated: join distinct hashes where many are equal.
  */
-import { countBits } from "../describe/hash.js";
-
-/** Hashes as two words each, [hash 0 low, hash 0 high, hash 1 low, ...]. */
-export type Hashes = Uint32Array;
+import { countBits, type Hashes } from "../describe/hash.js";
 
 export interface HammingOptions {
   /** Largest distance, 0 to 63. */

@@ -2,9 +2,9 @@
 // Field numbers: onnx.proto3 of the ONNX project, https://github.com/onnx/onnx/blob/main/onnx/onnx.proto3
 
 import { ProtobufWriter } from "../../formats/protobuf-writer.js";
+import { onnxTypeCodes } from "../element-types.js";
 import type { OnnxAttribute, TensorType } from "../tensor.js";
 import { freeSideNames, type Initializer, type NamedType, type OnnxGraph, type OnnxNode } from "./graph.js";
-import { onnxTypeCodes } from "./types.js";
 
 export interface OnnxModel {
   /** The model file. */

@@ -1,6 +1,7 @@
 // An ONNX graph as plain data: what the writer makes of a traced graph, and what the passes of an export change.
+
+import type { StoredType } from "../element-types.js";
 import type { OnnxAttribute, TensorType } from "../tensor.js";
-import type { StoredType } from "./types.js";
 
 /** Side of a shape that is given at each run: the batch. */
 export const freeSide = -1;

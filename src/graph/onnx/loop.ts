@@ -1,7 +1,6 @@
 // Writes a graph as the body of an ONNX Loop: several training steps in one run.
-import { reachable } from "../grad.js";
 import { inputName } from "../ops/leaf.js";
-import { ShapeError, type Tensor, type TensorType } from "../tensor.js";
+import { reachable, ShapeError, type Tensor, type TensorType } from "../tensor.js";
 import { emit } from "./emission.js";
 import { encodeOnnx, type OnnxModel } from "./encode.js";
 import type { OnnxGraph } from "./graph.js";

@@ -1,7 +1,6 @@
 // Writes a traced graph as an ONNX model.
-import { reachable } from "../grad.js";
 import { inputName } from "../ops/leaf.js";
-import { describe, type Node, ShapeError, type Tensor } from "../tensor.js";
+import { describe, type Node, reachable, ShapeError, type Tensor } from "../tensor.js";
 import { emit } from "./emission.js";
 import { type EncodeOptions, encodeOnnx, type OnnxModel } from "./encode.js";
 import type { OnnxGraph } from "./graph.js";

@@ -1,7 +1,7 @@
 // Arithmetic with broadcasting, comparisons, selection and the unary functions.
 // Gradients of broadcast operands are summed back to the operand's shape.
 
-import { onnxTypeCodes } from "../onnx/types.js";
+import { onnxTypeCodes } from "../element-types.js";
 import {
   apply,
   broadcastShapes,

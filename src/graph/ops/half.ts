@@ -1,6 +1,6 @@
 // Steps inside an operation on half-precision tensors that are worked out in float32: statistics, sums, exponentials
 // (Micikevicius et al., Mixed Precision Training, 2018, arXiv:1710.03740, section 3.3).
-import { onnxTypeCodes } from "../onnx/types.js";
+import { onnxTypeCodes } from "../element-types.js";
 import type { Emitter, Tensor } from "../tensor.js";
 
 /** The name of a float tensor's values in float32. */

@@ -45,6 +45,7 @@ export { oneHot } from "./select.js";
 export {
   concat,
   expand,
+  fourRotations,
   gatherRows,
   interleaveZeros,
   pad,

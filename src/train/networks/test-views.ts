@@ -2,11 +2,10 @@
 // the network takes, each in its four turns, 20 in all, as pseudo-labels are made (Zhai et al., arXiv:1905.03670; papers.md
 // 10.4). The image is 256/224 of the network's, as evaluation has it (papers.md 5.6).
 
-import { addAll, reduceMean, reshape, scale, slice, type Tensor } from "../../graph/index.js";
+import { addAll, fourRotations, reduceMean, reshape, scale, slice, type Tensor } from "../../graph/index.js";
 import { describePreprocessing, preprocessing } from "../../images/index.js";
 import { type ModelConfig, model as network } from "../../models/index.js";
 import type { Scope } from "../../nn/index.js";
-import { fourTurns } from "../objectives/rotation.js";
 
 export interface TestViews {
   /** 1 is the middle alone, at the network's own size. */
@@ -63,7 +62,7 @@ export function logitsOfViews(
   // crop by crop, so that only the intermediates of one are alive at a time
   const logits = places.map(([top, left]) => {
     const crop = slice(image, [0, top, left, 0], [count, top + height, left + width, channels]);
-    const found = network(scope, views.turns === 4 ? fourTurns(crop) : crop, config).logits!;
+    const found = network(scope, views.turns === 4 ? fourRotations(crop) : crop, config).logits!;
     return reduceMean(reshape(found, [views.turns, count, config.classes]), 0);
   });
   return scale(addAll(logits), 1 / places.length);

@@ -1,6 +1,6 @@
 // The objectives by name: the settings each takes in a recipe, and how it is opened for a run.
 import { z } from "zod";
-import { unknownName } from "../recipe/schema.js";
+import { unknownName } from "../../text/nearest.js";
 import { distillation, distillationSchema } from "./distillation.js";
 import { exemplar, exemplarSchema } from "./exemplar.js";
 import { featureDistillation, featureDistillationSchema } from "./feature-distillation.js";

@@ -7,11 +7,11 @@
 // one epoch (`average: { name: "ema", halfLife: { epochs: 1 } }`): top-1 69.46 %. Step 2 trains anew on its pseudo-labels
 // (`fovea pseudo-label`), step 3 goes on with the labelled images alone.
 import { z } from "zod";
-import { addAll, input, reduceMean, scale, type Tensor } from "../../graph/index.js";
+import { addAll, fourRotations, input, reduceMean, scale, type Tensor } from "../../graph/index.js";
 import { model as network } from "../../models/index.js";
 import { classifierEvaluation } from "./classification.js";
 import type { Objective, ObjectiveKind } from "./objective.js";
-import { fourTurns, requireSquare } from "./rotation.js";
+import { requireSquare } from "./rotation.js";
 import { turnedLosses } from "./s4l-rotation.js";
 import { bothKinds, bothStreams, unlabelledSettings, weightSetting } from "./semi-supervised.js";
 import {
@@ -55,7 +55,7 @@ export const moam: ObjectiveKind<Settings> = {
         const repeat = scope.again();
         const classify = (images: Tensor) => network(repeat.again(), images, context.model).logits!;
         const { supervised, rotation, images, logits } = turnedLosses(scope, part, context.model, targets);
-        const directions = fourTurns(part["direction"]!);
+        const directions = fourRotations(part["direction"]!);
         const adversarial = reduceMean(virtualAdversarialLoss(images, logits, directions, perturbation, classify));
         const entropy = reduceMean(conditionalEntropy(logits));
         const terms = { supervised, rotation, adversarial, entropy };

@@ -10,7 +10,7 @@
 // Reference training: batch 64 to 256, SGD with momentum 0.9, rate 0.1 a 256 images, weight decay 1e-4, 35 epochs, a tenth
 // after 15 and 25, 5 of warmup, inception crops. The kernel of the 4 outputs starts at zero, as every head of ours does.
 import { z } from "zod";
-import { concat, constant, input, reduceMean, reshape, reverse, type Tensor, transpose } from "../../graph/index.js";
+import { constant, fourRotations, input, reduceMean, reshape, type Tensor } from "../../graph/index.js";
 import { model as network } from "../../models/index.js";
 import { dense, type Scope, zeros } from "../../nn/index.js";
 import { softmaxCrossEntropy, targetsOf } from "../../nn/losses.js";
@@ -21,22 +21,7 @@ export const rotationSchema = z.strictObject({ name: z.literal("rotation") });
 
 const turns = 4;
 
-/** Square images [N, S, S, C] in their four turns [4 N, S, S, C]: all as they are, then all by 90 degrees, and so on. */
-export function fourTurns(image: Tensor): Tensor {
-  const [rows, columns] = [1, 2];
-  const transposed = (x: Tensor) => transpose(x, [0, 2, 1, 3]);
-  return concat(
-    [
-      image,
-      transposed(reverse(image, [columns])),
-      reverse(image, [rows, columns]),
-      reverse(transposed(image), [columns]),
-    ],
-    0,
-  );
-}
-
-/** From representations [4 N, width] of `fourTurns` to the logits [4 N, 4] of the turn and the loss [N] of an image, the mean over its turns. */
+/** From representations [4 N, width] of `fourRotations` to the logits [4 N, 4] of the turn and the loss [N] of an image, the mean over its turns. */
 export function rotationHead(scope: Scope, representation: Tensor): { readonly logits: Tensor; readonly loss: Tensor } {
   const count = representation.shape[0]!;
   const images = count / turns;
@@ -75,7 +60,7 @@ function open({ model, image: sides, batchSize, evaluationBatchSize }: Objective
   requirePooled("rotation", model);
   requireSquare("rotation", sides);
   const turned = (scope: Scope, image: Tensor) =>
-    rotationHead(scope, network(scope, fourTurns(image), model).preLogits);
+    rotationHead(scope, network(scope, fourRotations(image), model).preLogits);
   const evaluated = input("image", "float32", [evaluationBatchSize, ...sides]);
   return {
     name: "rotation",

@@ -7,12 +7,12 @@
 // 1e-3, 200 epochs of the labelled images, a tenth after 140, 160 and 180, 5 of warmup: top-1 61.37 %, where labels alone
 // reach 56.36 %. It is judged on images as they are, not turned.
 import { z } from "zod";
-import { add, concat, reduceMean, scale, split, type Tensor } from "../../graph/index.js";
+import { add, concat, fourRotations, reduceMean, scale, split, type Tensor } from "../../graph/index.js";
 import { model as network } from "../../models/index.js";
 import type { Scope } from "../../nn/index.js";
 import { classifierEvaluation } from "./classification.js";
 import type { Objective, ObjectiveContext, ObjectiveKind } from "./objective.js";
-import { fourTurns, requireSquare, rotationHead } from "./rotation.js";
+import { requireSquare, rotationHead } from "./rotation.js";
 import {
   type BothStreams,
   bothKinds,
@@ -31,7 +31,7 @@ export const s4lRotationSchema = z.strictObject({
 
 type Settings = z.output<typeof s4lRotationSchema>;
 
-/** The unlabelled images of a part, before and behind the network, in the order of `fourTurns`. */
+/** The unlabelled images of a part, before and behind the network, in the order of `fourRotations`. */
 export interface TurnedLosses {
   readonly supervised: Tensor;
   readonly rotation: Tensor;
@@ -47,7 +47,7 @@ export function turnedLosses(
   model: ObjectiveContext["model"],
   targetsOf: BothStreams["targets"],
 ): TurnedLosses {
-  const turned = [fourTurns(part["unlabelled"]!), fourTurns(part["image"]!)];
+  const turned = [fourRotations(part["unlabelled"]!), fourRotations(part["image"]!)];
   const found = network(scope, concat(turned, 0), model);
   const apart = (rows: Tensor) =>
     split(

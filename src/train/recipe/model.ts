@@ -1,6 +1,6 @@
 /** The model of a recipe: the settings of every family and their defaults (`modelConfig` of plan/plan.ts reads them). */
 import { z } from "zod";
-import { unknownName } from "./schema.js";
+import { unknownName } from "../../text/nearest.js";
 
 const count = z.number().int().positive();
 const counts = z.array(count).min(1);

@@ -4,9 +4,9 @@ import type { AverageConfig } from "../../optim/average.js";
 import { decayOfHalfLife } from "../../optim/average.js";
 import { unknownMomentumDType } from "../../optim/momentum.js";
 import type { ScheduleConfig } from "../../optim/schedules.js";
+import { unknownName } from "../../text/nearest.js";
 import { durationSchema } from "./duration.js";
 import { type DurationContext, toSteps } from "./durations.js";
-import { unknownName } from "./schema.js";
 
 const count = z.number().int().positive();
 const fraction = z.number().min(0).lt(1);

@@ -1,6 +1,5 @@
 /** Walks the schema of a recipe by path: which keys an object has, what a leaf must be, and what a name may be. */
 import { z } from "zod";
-import { didYouMean } from "../../text/nearest.js";
 
 type Schema = z.core.$ZodType;
 
@@ -100,18 +99,4 @@ export function leafPaths(schema: Schema, prefix = ""): string[] {
 export function isDuration(schema: Schema): boolean {
   const inner = bare(schema);
   return inner instanceof z.ZodObject && inner.meta()?.["duration"] === true;
-}
-
-/** The message for a value whose `key` is none of a table's names. */
-export function unknownName(
-  what: string,
-  names: readonly string[],
-  key = "name",
-): (issue: { input?: unknown }) => string | undefined {
-  return ({ input }) => {
-    if (typeof input !== "object" || input === null || Array.isArray(input)) return undefined;
-    const name = (input as Record<string, unknown>)[key];
-    const meant = typeof name === "string" ? didYouMean(name, names) : "";
-    return `unknown ${what} ${JSON.stringify(name)}; expected one of ${names.join(", ")}${meant}`;
-  };
 }

@@ -1,6 +1,5 @@
 // What the objectives that learn from other networks share: how a recipe names a teacher, and several opened and closed as one.
 import { z } from "zod";
-import type { ObjectiveContext } from "../objectives/objective.js";
 import type { Teacher, TeacherSettings } from "./teacher.js";
 
 /** How a network that teaches is named and shown the images. */
@@ -23,7 +22,7 @@ export interface Teachers {
 /** Opens teachers, of which `check` may refuse one by throwing; what was opened is closed before an error is passed on. */
 export async function openTeachers(
   settings: readonly TeacherSettings[],
-  context: ObjectiveContext,
+  context: { readonly openTeacher: (settings: TeacherSettings) => Promise<Teacher> },
   check: (teacher: Teacher) => void = () => {},
 ): Promise<Teachers> {
   const all: Teacher[] = [];

@@ -338,7 +338,18 @@ const reversed = (x: Array64, axes: readonly number[]) =>
       index.map((i, axis) => (axes.includes(axis) ? x.shape[axis]! - 1 - i : i)),
     ),
   );
+/** NumPy's rot90 of images [N, S, S, C], by 0 to 3 quarters: element [r, c] is [c, S - 1 - r] of the quarter before. */
+const rotated = (x: Array64) => {
+  const [count = 0, side = 0, , channels = 0] = x.shape;
+  const source = (quarters: number, r: number, c: number): [number, number] =>
+    quarters === 0 ? [r, c] : source(quarters - 1, c, side - 1 - r);
+  return build([4 * count, side, side, channels], ([n = 0, r = 0, c = 0, channel = 0]) =>
+    at(x, [n % count, ...source(Math.floor(n / count), r, c), channel]),
+  );
+};
+
 const reverseCases = [
+  row("four rotations", "fourRotations", [normal(2, 3, 3, 2)], g.fourRotations, rotated),
   row(
     "reverse",
     "reverse",

@@ -1,23 +1,20 @@
 // Reverse-mode differentiation: extends the graph with the gradients of a scalar.
-import { after } from "./ops/control.js";
-import { add } from "./ops/elementwise.js";
-import { scalar } from "./ops/leaf.js";
-import { unscale } from "./ops/scale.js";
-import { zerosOf } from "./ops/shape.js";
-import { apply, type Block, describe, isFloat, type Node, outsideBlocks, ShapeError, type Tensor } from "./tensor.js";
-
-/** All nodes the given tensors depend on, in order of creation (which is a topological order). */
-export function reachable(outputs: readonly Tensor[]): Node[] {
-  const seen = new Set<Node>();
-  const stack = outputs.map((tensor) => tensor.producer);
-  while (stack.length > 0) {
-    const node = stack.pop()!;
-    if (seen.has(node)) continue;
-    seen.add(node);
-    for (const tensor of node.inputs) stack.push(tensor.producer);
-  }
-  return [...seen].sort((a, b) => a.id - b.id);
-}
+import { after } from "../ops/control.js";
+import { add } from "../ops/elementwise.js";
+import { scalar } from "../ops/leaf.js";
+import { unscale } from "../ops/scale.js";
+import { zerosOf } from "../ops/shape.js";
+import {
+  apply,
+  type Block,
+  describe,
+  isFloat,
+  type Node,
+  outsideBlocks,
+  reachable,
+  ShapeError,
+  type Tensor,
+} from "../tensor.js";
 
 /**
  * Gradients of a float scalar with respect to the given tensors, in their order; a tensor the loss does not depend on

@@ -1,10 +1,11 @@
 // Memory for time: blocks computed again in the backward pass, and batches worked through in microbatches.
+
+import { after } from "../ops/control.js";
+import { add, divide, multiply } from "../ops/elementwise.js";
+import { scale } from "../ops/scale.js";
+import { sliceAxis } from "../ops/shape.js";
+import { type Block, describe, insideBlock, isFloat, ShapeError, type Tensor } from "../tensor.js";
 import { grad } from "./grad.js";
-import { after } from "./ops/control.js";
-import { add, divide, multiply } from "./ops/elementwise.js";
-import { scale } from "./ops/scale.js";
-import { sliceAxis } from "./ops/shape.js";
-import { type Block, describe, insideBlock, isFloat, ShapeError, type Tensor } from "./tensor.js";
 
 let nextBlock = 1;
 
