@@ -12,7 +12,7 @@ import { writeFileAtomically } from "../files/atomic.js";
 import { makeFolder } from "../files/folder.js";
 import { availableThreads } from "../runtime/index.js";
 import { largest } from "../text/arrays.js";
-import { type Backbone, embedDrawn, embedSource, fewShot, openBackbone } from "../transfer/index.js";
+import { type Backbone, embedDrawn, embedSource, fewShotOnFeatures, openBackbone } from "../transfer/index.js";
 import { measureRates } from "./backbone-rates.js";
 
 export interface BackbonesBenchOptions {
@@ -181,7 +181,7 @@ async function measure(
     const test = stratifiedSample(whole, testImages);
     const support = await embedDrawn(backbone, train, seeds, largest(shots), reading);
     const queries = await embedSource(backbone, test, reading);
-    const { summary } = await fewShot({
+    const { summary } = await fewShotOnFeatures({
       trainFeatures: support.features,
       trainLabels: support.labels,
       testFeatures: queries.features,

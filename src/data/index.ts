@@ -25,6 +25,8 @@ export {
 export type { LoaderPosition } from "./loader/plan.js";
 export { chooseSplit, openRecipe, openSource, parseSpec, sourceKinds } from "./open.js";
 export type { Example, ImageSet, ImageSource, MergeClasses, SourceKind, SourceRecipe } from "./source/types.js";
+export { openTestImages, openTrainAndTest, type TrainAndTest } from "./splits.js";
+export { noteUnreadable, rememberIds } from "./unreadable.js";
 export { concat, holdOut, select, stratifiedSample, subsetOfClasses, take } from "./views/combine.js";
 export { noisyLabel, withLabelNoise } from "./views/label-noise.js";
 export { classesLine, csvLabelLine, type LabelValue, labelLine } from "./views/labels-file.js";
@@ -42,3 +44,4 @@ export {
   weakLabelLines,
   weakLabels,
 } from "./weak-labels/index.js";
+export { type WrittenWeakLabels, writeWeakLabels } from "./weak-labels/write.js";

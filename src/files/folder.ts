@@ -1,5 +1,5 @@
-/** Makes folders, and says what stands in the way where that fails. */
-import { accessSync, constants, mkdirSync, statSync } from "node:fs";
+/** Makes folders and protects files from being replaced; says what stands in the way where that fails. */
+import { accessSync, constants, existsSync, mkdirSync, statSync } from "node:fs";
 import { dirname, resolve } from "node:path";
 
 /**
@@ -70,4 +70,10 @@ function codeOf(action: () => void): string | undefined {
   } catch (error) {
     return (error as NodeJS.ErrnoException).code;
   }
+}
+
+/** Throws when the file is there already and may not be replaced. */
+export function refuseExisting(file: string, overwrite: boolean | undefined): void {
+  if (!existsSync(file) || overwrite) return;
+  throw new Error(`${file} exists already; choose another name, or replace it with --overwrite`);
 }

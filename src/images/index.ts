@@ -9,6 +9,7 @@ export { decodeImage, decodeResize, type Fit, imageHeader } from "./decode.js";
 export { encodeJpeg } from "./encode.js";
 export {
   areaProbabilities,
+  type CategorySearch,
   categoryName,
   chaosGame,
   createOrbit,
@@ -28,6 +29,7 @@ export {
   type NamedSystem,
   readCategories,
   renderFractal,
+  searchCategories,
   usualFillRate,
   usualWeightStep,
   weighted,

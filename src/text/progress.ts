@@ -36,6 +36,36 @@ export interface Progress {
   finish(): void;
 }
 
+/** Starts a progress display; `startProgress` is one. */
+export type StartProgress = (options: ProgressOptions) => Progress;
+
+/** A progress display that shows nothing. */
+export const noProgress: StartProgress = () => ({ update() {}, note() {}, finish() {} });
+
+/** What a function that takes long reports to its caller, and how the caller stops it. */
+export interface Hooks {
+  /** Stops the function when it aborts. */
+  readonly signal?: AbortSignal | undefined;
+  /** Receives single lines that are not the result, such as warnings. Default: nothing is reported. */
+  readonly note?: ((text: string) => void) | undefined;
+  /** Starts the display of a part of the work. Default: nothing is shown. */
+  readonly progress?: StartProgress | undefined;
+}
+
+/** Runs a pass over images with a progress display: images done and in all, images a second, time left. */
+export async function withProgress<T>(
+  start: StartProgress | undefined,
+  total: number,
+  pass: (onProgress: (done: number) => void) => Promise<T>,
+): Promise<T> {
+  const progress = (start ?? noProgress)({ total, unit: "image", batchSize: 1 });
+  try {
+    return await pass((done) => progress.update(done));
+  } finally {
+    progress.finish();
+  }
+}
+
 /** A terminal is redrawn this often, in milliseconds. */
 const redrawInterval = 100;
 /** A log gets a line this often, in milliseconds. */

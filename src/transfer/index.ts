@@ -20,12 +20,16 @@ export {
   writeClassifier,
 } from "./classifier/index.js";
 export { type ConfusedPair, type ConfusionEntry, confusedPairs, confusionEntries } from "./confusion.js";
+export { describeBackbone, type Embeddings, type EmbedImagesOptions, embed } from "./embed.js";
 export {
   type Accuracy,
   type ClassAccuracy,
   type ClassMatch,
+  type EvaluateOptions,
   type EvaluationReport,
+  evaluate,
   evaluationReport,
+  type ImageEvaluation,
   imagesOfClasses,
   type MatchBy,
   type MeasureInput,
@@ -62,12 +66,15 @@ export {
   type EmbedOptions,
   embedDrawn,
   embedSource,
+  type FewShotImagesOptions,
+  type FewShotMeasurement,
   type FewShotOptions,
   type FewShotReport,
   type FewShotResult,
   type FewShotSummary,
-  fewShot,
+  fewShotOnFeatures,
   fewShotPreprocessing,
+  fewshot,
   fitRidges,
   type GameOptions,
   type GameQuery,
@@ -85,8 +92,12 @@ export {
 export {
   type Candidate,
   type Expectation,
+  type FitImagesOptions,
   type FitOptions,
+  type Fitted,
+  type FittedCandidate,
   type FittedClassifier,
+  fit,
   fitClassifier,
   type Named,
 } from "./fit/index.js";
@@ -100,3 +111,12 @@ export {
   type NeighbourHead,
   saveHead,
 } from "./heads/index.js";
+export {
+  type ComputeOptions,
+  describeNetwork,
+  type ImageClassifier,
+  type NetworkDescription,
+  openImageClassifier,
+} from "./open-classifier.js";
+export { isDataset, type Prediction, type Predictions, type PredictOptions, predict } from "./predict.js";
+export { type PseudoLabelOptions, type PseudoLabels, pseudoLabel } from "./pseudo-label.js";

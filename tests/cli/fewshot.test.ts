@@ -5,7 +5,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { rawPixelFeatures } from "../../src/algebra/features.js";
 import { openSource } from "../../src/data/index.js";
 import { openModel, representImages } from "../../src/train/index.js";
-import { evaluators, fewShot } from "../../src/transfer/index.js";
+import { evaluators, fewShotOnFeatures } from "../../src/transfer/index.js";
 import { defaultBackbone, saveWeights } from "../../src/weights/index.js";
 import { fovea } from "../support/command-line.js";
 import { vit, weightsOf } from "../support/seeded-models.js";
@@ -60,7 +60,7 @@ async function measuredDirectly(shots: number[], seeds: number[]) {
     );
     const [train, held] = parts as [(typeof parts)[0], (typeof parts)[0]];
     const by = (kind: "features" | "pixels") =>
-      fewShot({
+      fewShotOnFeatures({
         trainFeatures: train[kind],
         trainLabels: train.labels,
         testFeatures: held[kind],

@@ -8,7 +8,7 @@ import {
   accuracyOf,
   evaluatorNamed,
   evaluators,
-  fewShot,
+  fewShotOnFeatures,
   ridgeClassifier,
   ridgeClassifiers,
   selectRows,
@@ -79,7 +79,7 @@ describe("the reference evaluator in numpy", () => {
   it.each([6, 60])("gives the same answers and scores, width %i", async (width) => {
     const train = patterned(90, width, 4, 0);
     const test = patterned(150, width, 4, 1);
-    const report = await fewShot({
+    const report = await fewShotOnFeatures({
       trainFeatures: train.features,
       trainLabels: train.labels,
       testFeatures: test.features,
@@ -294,7 +294,12 @@ describe("few-shot protocol", () => {
 
   it("a class with too few examples gives what it has and is named; with none it is an error", async () => {
     const options = base();
-    const report = await fewShot({ ...options, shots: [5, 25], seeds: [0], classNames: ["ant", "bee", "cat", "dog"] });
+    const report = await fewShotOnFeatures({
+      ...options,
+      shots: [5, 25],
+      seeds: [0],
+      classNames: ["ant", "bee", "cat", "dog"],
+    });
     expect(report.warnings).toHaveLength(4);
     expect(report.warnings[1]).toMatch(/class 1 \(bee\) has \d+ training examples, fewer than 25 shots: all are used/);
     const everything = ridgeClassifier({ features: options.trainFeatures, labels: options.trainLabels, classes: 4 });
@@ -308,13 +313,13 @@ describe("few-shot protocol", () => {
       standardDeviation: 0,
       confidence95: wilsonInterval(right, 30),
     });
-    await expect(fewShot({ ...options, classes: 6, classNames: ["a", "b", "c", "d", "e", "f"] })).rejects.toThrow(
-      /no training example of class 4 \(e\), class 5 \(f\)/,
-    );
+    await expect(
+      fewShotOnFeatures({ ...options, classes: 6, classNames: ["a", "b", "c", "d", "e", "f"] }),
+    ).rejects.toThrow(/no training example of class 4 \(e\), class 5 \(f\)/);
   });
 
   it("uses the published protocol unless told otherwise", async () => {
-    const { results } = await fewShot(base());
+    const { results } = await fewShotOnFeatures(base());
     expect([...new Set(results.map(({ shots }) => shots))]).toEqual([1, 5, 10, 25]);
     expect([...new Set(results.map(({ seed }) => seed))]).toEqual([0, 1, 2]);
     expect([...new Set(results.map(({ setting }) => setting.l2))]).toEqual([1024]);
@@ -323,11 +328,15 @@ describe("few-shot protocol", () => {
   it("takes any evaluator, at its first setting or at others", async () => {
     const options = { ...base(), shots: [5], seeds: [0, 1] };
     for (const evaluator of evaluators) {
-      const { results, summary } = await fewShot({ ...options, evaluator, threads: 1 });
+      const { results, summary } = await fewShotOnFeatures({ ...options, evaluator, threads: 1 });
       expect(results.map(({ setting }) => setting)).toEqual([evaluator.settings[0], evaluator.settings[0]]);
       expect(summary).toHaveLength(1);
     }
-    const knn = await fewShot({ ...options, evaluator: evaluatorNamed("knn"), settings: [{ k: 1 }, { k: 5 }] });
+    const knn = await fewShotOnFeatures({
+      ...options,
+      evaluator: evaluatorNamed("knn"),
+      settings: [{ k: 1 }, { k: 5 }],
+    });
     expect(knn.summary.map(({ setting }) => setting)).toEqual([{ k: 1 }, { k: 5 }]);
     const [first] = knn.results;
     const order = supportOrder(options.trainLabels, 4, 0).flatMap((rows) => rows.slice(0, 5));
@@ -337,7 +346,7 @@ describe("few-shot protocol", () => {
     };
     const fitted = await evaluatorNamed("knn").fit(support, 4, { k: 1 }, { seed: 0 });
     expect(first?.accuracy).toBe(accuracyOf(await fitted.scores(options.testFeatures), options.testLabels));
-    const logistic = await fewShot({ ...options, evaluator: evaluatorNamed("logistic") });
+    const logistic = await fewShotOnFeatures({ ...options, evaluator: evaluatorNamed("logistic") });
     expect(logistic.results.every(({ chosen }) => chosen !== undefined && chosen.c! > 0)).toBe(true);
   });
 
@@ -346,7 +355,7 @@ describe("few-shot protocol", () => {
     train.features.data.forEach((_, at) => {
       train.features.data[at] = at % 8 === train.labels[Math.floor(at / 8)] ? 1 : 0;
     });
-    const solved = await fewShot({
+    const solved = await fewShotOnFeatures({
       trainFeatures: train.features,
       trainLabels: train.labels,
       testFeatures: train.features,
@@ -356,7 +365,7 @@ describe("few-shot protocol", () => {
     });
     expect(solved.summary[0]?.mean).toBe(1);
     const labels = Array.from({ length: 2000 }, (_, i) => i % 4);
-    const blind = await fewShot({
+    const blind = await fewShotOnFeatures({
       trainFeatures: noise(200, 6, 1),
       trainLabels: labels.slice(0, 200),
       testFeatures: noise(2000, 6, 2),
@@ -370,14 +379,14 @@ describe("few-shot protocol", () => {
 
   it("names bad input", async () => {
     const options = base();
-    await expect(fewShot({ ...options, classes: 1 })).rejects.toThrow(/one class only/);
-    await expect(fewShot({ ...options, shots: [0] })).rejects.toThrow(/shots holds 0/);
-    await expect(fewShot({ ...options, shots: [] })).rejects.toThrow(/shots is empty/);
-    await expect(fewShot({ ...options, seeds: [] })).rejects.toThrow(/at least one seed/);
-    await expect(fewShot({ ...options, testLabels: options.testLabels.slice(1) })).rejects.toThrow(
+    await expect(fewShotOnFeatures({ ...options, classes: 1 })).rejects.toThrow(/one class only/);
+    await expect(fewShotOnFeatures({ ...options, shots: [0] })).rejects.toThrow(/shots holds 0/);
+    await expect(fewShotOnFeatures({ ...options, shots: [] })).rejects.toThrow(/shots is empty/);
+    await expect(fewShotOnFeatures({ ...options, seeds: [] })).rejects.toThrow(/at least one seed/);
+    await expect(fewShotOnFeatures({ ...options, testLabels: options.testLabels.slice(1) })).rejects.toThrow(
       /test split: 30 rows/,
     );
-    await expect(fewShot({ ...options, testFeatures: noise(0, 5, 0), testLabels: [] })).rejects.toThrow(
+    await expect(fewShotOnFeatures({ ...options, testFeatures: noise(0, 5, 0), testLabels: [] })).rejects.toThrow(
       /test split is empty/,
     );
   });

@@ -2,7 +2,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { type Summary, summarise } from "../../algebra/statistics.js";
 import { threadsEach } from "../../runtime/index.js";
-import { startProgress } from "../../text/progress.js";
+import { type StartProgress, startProgress } from "../../text/progress.js";
 import { openContext, type SuiteContext } from "./context.js";
 import { embeddedTasks } from "./embedded/index.js";
 import { startProcess } from "./processes.js";
@@ -40,6 +40,8 @@ export interface SuiteOptions {
   readonly threads?: number;
   readonly signal?: AbortSignal;
   readonly silent?: boolean;
+  /** Starts the display of the images done. Default: `startProgress`, on stderr. */
+  readonly progress?: StartProgress | undefined;
   readonly note?: (text: string) => void;
 }
 
@@ -130,7 +132,7 @@ export async function runSuite(options: SuiteOptions): Promise<SuiteReport> {
   const processes = rank ? 1 : (options.processes ?? 1);
   const threads = options.threads ?? (rank && threadsEach(rank.size));
   const jobs = planJobs({ tasks: found, features: method.kind === "features", seeds, seededDraws, settings });
-  const tracker = trackProgress(jobs, silent || (rank !== undefined && rank.rank > 0));
+  const tracker = trackProgress(jobs, silent || (rank !== undefined && rank.rank > 0), options.progress);
   const shared = {
     suite,
     seededDraws,
@@ -276,8 +278,8 @@ const fitWeight = 40;
 const weightOf = (job: Job): number => (job.kind === "features" ? job.images : fitWeight);
 
 /** The progress of all jobs as one line: images done, speed, time left. */
-function trackProgress(all: readonly Job[], silent: boolean) {
-  let line: ReturnType<typeof startProgress> | undefined;
+function trackProgress(all: readonly Job[], silent: boolean, start: StartProgress = startProgress) {
+  let line: ReturnType<StartProgress> | undefined;
   let whole = 0;
   const running = new Map<string, number>();
   const draw = (): void => line?.update(whole + Math.round([...running.values()].reduce((a, b) => a + b, 0)));
@@ -286,7 +288,7 @@ function trackProgress(all: readonly Job[], silent: boolean) {
       const left = new Set(needed.map(({ id }) => id));
       whole = all.filter(({ id }) => !left.has(id)).reduce((sum, job) => sum + weightOf(job), 0);
       const total = all.reduce((sum, job) => sum + weightOf(job), 0);
-      line = startProgress({ total, start: whole, unit: "image", batchSize: 1, silent });
+      line = start({ total, start: whole, unit: "image", batchSize: 1, silent });
     },
     // Features count images, training counts from 0 to 1.
     progress: (job: Job, done: number): void => {

@@ -14,7 +14,7 @@ import {
   type FewShotReport,
   type FewShotResult,
   type FewShotSummary,
-  fewShot,
+  fewShotOnFeatures,
   fewShotPreprocessing,
   formatSetting,
   parseSetting,
@@ -137,7 +137,7 @@ export const command = defineCommand(fewshot, async ({ args, json, note }): Prom
       for (const line of badLines(bad)) note(line);
       const { classNames } = train;
       const measure = (kind: "features" | "pixels", rows?: readonly number[]): Promise<FewShotReport> =>
-        fewShot({
+        fewShotOnFeatures({
           trainFeatures: support[kind],
           trainLabels: support.labels,
           testFeatures: rows ? selectRows(queries[kind], rows) : queries[kind],

@@ -4,6 +4,7 @@
 import { join } from "node:path";
 import { writeFileAtomically } from "../../files/atomic.js";
 import { makeFolder } from "../../files/folder.js";
+import type { StartProgress } from "../../text/progress.js";
 import type { Override, TrainResult } from "../../train/index.js";
 import { openBackbone } from "../../transfer/index.js";
 import { defaultBackbone } from "../../weights/index.js";
@@ -19,6 +20,8 @@ export interface QuickstartOptions {
   /** Train a network from nothing and play with it; no longer than so many minutes, its schedule shortened to fit. */
   readonly train?: { readonly minutes?: number; readonly overrides?: readonly Override[] };
   readonly silent?: boolean;
+  /** Starts the display of the training steps. Default: `startProgress`, on stderr. */
+  readonly progress?: StartProgress | undefined;
   readonly signal?: AbortSignal;
   readonly note?: (text: string) => void;
 }
@@ -61,6 +64,7 @@ export async function quickstart(options: QuickstartOptions): Promise<Quickstart
       seed,
       note,
       silent: options.silent,
+      progress: options.progress,
       signal: options.signal,
     }));
   const spec = training ? output : quickBackbone;

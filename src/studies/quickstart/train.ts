@@ -1,8 +1,10 @@
 // The part of the quickstart that trains: a small Vision Transformer from nothing on the embedded pictures.
+
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { formatDuration } from "../../text/format.js";
+import type { StartProgress } from "../../text/progress.js";
 import {
   checkpointFolder,
   differencesFromRun,
@@ -26,6 +28,7 @@ export interface QuickstartTraining {
   readonly minutes?: number;
   readonly overrides?: readonly Override[];
   readonly silent?: boolean;
+  readonly progress?: StartProgress | undefined;
   readonly signal?: AbortSignal;
   readonly note: (text: string) => void;
 }
@@ -70,6 +73,7 @@ export async function trainQuickstart(options: QuickstartTraining): Promise<Trai
     overwrite: already === undefined,
     resume: already !== undefined,
     silent: options.silent,
+    progress: options.progress,
     signal: options.signal,
   });
   const metrics = await readMetrics(join(output, "metrics.jsonl"));

@@ -60,7 +60,7 @@ export class Run {
     const { recipe, restored, folder, plan, options, communicator } = parts;
     const first = communicator.rank === 0;
     const files = first ? await openFiles(folder, restored?.step) : undefined;
-    const progress = startProgress({
+    const progress = (options.progress ?? startProgress)({
       total: plan.totalSteps,
       start: restored?.step ?? 0,
       batchSize: recipe.batchSize,

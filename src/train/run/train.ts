@@ -13,6 +13,7 @@ import {
   parseDevice,
 } from "../../runtime/index.js";
 import { defined } from "../../text/defined.js";
+import type { StartProgress } from "../../text/progress.js";
 import {
   agree,
   type Communicator,
@@ -57,6 +58,8 @@ export interface TrainOptions {
     readonly evaluation?: ImageSource;
   };
   readonly silent?: boolean;
+  /** Starts the display of the steps. Default: `startProgress`, on stderr. */
+  readonly progress?: StartProgress | undefined;
   /** The ranks that train together, each calling `train` alike; one alone when left out. */
   readonly communicator?: Communicator;
   /** The most bytes of gradients in one message between ranks; 4 MiB when left out. */

@@ -100,10 +100,10 @@ function positiveIntegers(name: string, values: readonly number[]): void {
  * it has and is named in `warnings`; a class with none, a label outside the classes or a feature that is not finite throws.
  *
  * @example
- * const { summary } = await fewShot({ trainFeatures, trainLabels, testFeatures, testLabels, classes: 10, shots: [5, 10] });
+ * const { summary } = await fewShotOnFeatures({ trainFeatures, trainLabels, testFeatures, testLabels, classes: 10, shots: [5, 10] });
  * summary[0]; // { shots: 5, setting: { l2: 1024 }, mean: 0.62, standardDeviation: 0.04, confidence95: [0.52, 0.72], ... }
  */
-export async function fewShot(options: FewShotOptions): Promise<FewShotReport> {
+export async function fewShotOnFeatures(options: FewShotOptions): Promise<FewShotReport> {
   const { trainFeatures, trainLabels, testFeatures, testLabels, classes } = options;
   const shots = options.shots ?? [1, 5, 10, 25];
   const seeds = options.seeds ?? [0, 1, 2];

@@ -25,9 +25,10 @@ export {
   type FewShotReport,
   type FewShotResult,
   type FewShotSummary,
-  fewShot,
+  fewShotOnFeatures,
   selectRows,
   supportOrder,
 } from "./evaluate.js";
 export { type GameOptions, type GameQuery, type GameResult, type GameRound, playGame } from "./game.js";
+export { type FewShotImagesOptions, type FewShotMeasurement, fewshot } from "./measure.js";
 export { fewShotPreprocessing } from "./preprocessing.js";

@@ -1,0 +1,98 @@
+/** Which splits of a dataset to learn from and to test on: other splits where it has them, else images that are held out. */
+
+import { chooseSplit, openSource, parseSpec, readSet } from "./open.js";
+import type { ImageSource } from "./source/types.js";
+import { holdOut } from "./views/combine.js";
+import { splitSpecs } from "./views/selection.js";
+
+type Note = (text: string) => void;
+
+/** The share of each class that is tested where a dataset has no test split: the examples are few, so half can be spared. */
+const heldOutShare = 0.5;
+
+/** Images to learn from and images to test on, open. */
+export interface TrainAndTest {
+  readonly train: ImageSource;
+  readonly test: ImageSource;
+  /** Were the test images held out of the split that the training images come from? */
+  readonly heldOut: boolean;
+  close(): Promise<void>;
+}
+
+/** The splits that a spec (each of its parts) would be read from; undefined where one has none of that name. */
+async function splitsOf(spec: string, wanted: string | undefined): Promise<string | undefined> {
+  const found: string[] = [];
+  for (const part of splitSpecs(spec)) {
+    const parsed = parseSpec(part);
+    const { splits } = await readSet(parsed);
+    try {
+      found.push(chooseSplit(part, splits, wanted ?? parsed.options["split"]));
+    } catch {
+      return undefined;
+    }
+  }
+  return found.join(" + ");
+}
+
+/** The default test split of a spec: the first of these names that it has beside the training split. */
+async function defaultTestSplit(spec: string, trainSplit: string | undefined): Promise<string | undefined> {
+  for (const name of ["test", "validation"]) {
+    const found = await splitsOf(spec, name);
+    if (found !== undefined && found !== trainSplit) return name;
+  }
+  return undefined;
+}
+
+/**
+ * Opens the images to measure a trained network on: the split of that name, or that the spec names, else its test or validation split, else
+ * the only one or the training split, which is reported.
+ */
+export async function openTestImages(spec: string, split: string | undefined, note?: Note): Promise<ImageSource> {
+  const chosen = split !== undefined || splitSpecs(spec).some((part) => parseSpec(part).options["split"] !== undefined);
+  const standard = chosen ? split : await defaultTestSplit(spec, undefined);
+  const source = await openSource(spec, { split: standard });
+  if (!chosen && standard !== "test") {
+    note?.(
+      `${spec} has no test split; the accuracy is measured on its split "${source.split}", whose images the network should not have seen`,
+    );
+  }
+  return source;
+}
+
+/**
+ * Opens the images to learn from and those to test on: other splits of the dataset where it has them, else half of each class, held out
+ * by seed 0.
+ */
+export async function openTrainAndTest(
+  spec: string,
+  { split, testSplit }: { readonly split?: string | undefined; readonly testSplit?: string | undefined },
+  note?: Note,
+): Promise<TrainAndTest> {
+  const train = await openSource(spec, { split });
+  for (const text of train.notes ?? []) note?.(text);
+  try {
+    const trainSplit = await splitsOf(spec, split);
+    const same = testSplit !== undefined && (await splitsOf(spec, testSplit)) === trainSplit;
+    const name = same ? undefined : (testSplit ?? (await defaultTestSplit(spec, trainSplit)));
+    if (name !== undefined) {
+      const test = await openSource(spec, { split: name });
+      if (testSplit === undefined && name !== "test") {
+        note?.(`${spec} has no test split; the accuracy is measured on its split "${test.split}"`);
+      }
+      const close = async () => {
+        await train.close();
+        await test.close();
+      };
+      return { train, test, heldOut: false, close };
+    }
+    const { rest, held } = holdOut(train, heldOutShare);
+    const why = same ? `training and test images are both of the split ${train.split}` : `${spec} has no test split`;
+    note?.(
+      `${why}: half of each class (${held.length} of ${train.length} images, drawn by seed 0) is held out for testing`,
+    );
+    return { train: rest, test: held, heldOut: true, close: () => train.close() };
+  } catch (error) {
+    await train.close();
+    throw error;
+  }
+}

@@ -1,0 +1,123 @@
+/** Writes the features of every image of a dataset to a safetensors file. */
+
+import { existsSync, statSync } from "node:fs";
+import { dirname } from "node:path";
+import { type BadExample, noteUnreadable, openSource, rememberIds } from "../data/index.js";
+import { makeFolder } from "../files/folder.js";
+import { type Hooks, withProgress } from "../text/progress.js";
+
+import { defaultBackbone, writeSafetensors } from "../weights/index.js";
+import { type Backbone, openBackbone } from "./backbone.js";
+import { backboneFeatures } from "./backbone-features.js";
+import type { ComputeOptions, NetworkDescription } from "./open-classifier.js";
+
+export interface EmbedImagesOptions extends ComputeOptions, Hooks {
+  /** Any network that gives features (see `openBackbone`). Default: `defaultBackbone`. */
+  readonly backbone?: string | undefined;
+  /** Side of the images, or [height, width]. Default: the backbone's own. */
+  readonly imageSize?: number | readonly [number, number] | undefined;
+  /** Split of the images. Default: train. */
+  readonly split?: string | undefined;
+  /** The file to write. Default: embeddings.safetensors. */
+  readonly output?: string | undefined;
+}
+
+/** What was written. */
+export interface Embeddings {
+  readonly output: string;
+  readonly checkpoint: string;
+  readonly source: string;
+  readonly split: string;
+  /** Rows of the file. */
+  readonly images: number;
+  /** Features of an image. */
+  readonly width: number;
+  readonly classNames: readonly string[];
+  /** The images that could not be read and have no row. */
+  readonly bad: readonly BadExample[];
+  readonly model: NetworkDescription;
+  readonly seconds: number;
+}
+
+/** What JSON documents say of a backbone. */
+export function describeBackbone({
+  path,
+  kind,
+  imageShape,
+  preprocessing,
+  width,
+  details,
+}: Backbone): NetworkDescription {
+  return { checkpoint: path, kind, ...details, width, imageShape, preprocessing };
+}
+
+/**
+ * Writes `features` [images, width] (float32) and `labels` [images] (int32) of the images of a dataset; the metadata of the file has the ids
+ * of the images and the names of the classes as JSON.
+ *
+ * Throws what opening the images or the backbone throws, what the disk says, and an Error where the output is a folder.
+ *
+ * @example
+ * await embed("photos/", { backbone: "runs/one", output: "photos.safetensors" });
+ */
+export async function embed(images: string, options: EmbedImagesOptions = {}): Promise<Embeddings> {
+  const started = performance.now();
+  const {
+    backbone: spec = defaultBackbone,
+    output = "embeddings.safetensors",
+    split,
+    note,
+    progress,
+    signal,
+  } = options;
+  if (existsSync(output) && statSync(output).isDirectory()) {
+    throw new Error(`${output} is a folder; name the file to write, such as ${output}/embeddings.safetensors`);
+  }
+  const opened = await openSource(images, { unlabelled: true, split });
+  try {
+    for (const text of opened.notes ?? []) note?.(text);
+    const { device, threads, imageSize } = options;
+    const backbone = await openBackbone(spec, { device, threads, imageSize, note });
+    try {
+      const { source, ids } = rememberIds(opened);
+      const { features, labels, indices, bad } = await withProgress(progress, source.length, (onProgress) =>
+        backboneFeatures(backbone, source, { workers: 0, maxBadFraction: 1, onProgress, signal }),
+      );
+      const { data, columns: width } = features;
+      noteUnreadable(bad, note);
+      const metadata = {
+        ids: JSON.stringify(Array.from(indices, (index) => ids.get(index))),
+        classNames: JSON.stringify(source.classNames),
+        checkpoint: backbone.path,
+        preprocessing: backbone.preprocessing,
+        source: images,
+        split: source.split,
+      };
+      makeFolder(dirname(output));
+      await writeSafetensors(
+        output,
+        new Map([
+          ["features", { dtype: "float32", shape: [labels.length, width], data }],
+          ["labels", { dtype: "int32", shape: [labels.length], data: labels }],
+        ]),
+        new Map(Object.entries(metadata)),
+      );
+      return {
+        output,
+        checkpoint: backbone.path,
+        source: images,
+        split: source.split,
+        images: labels.length,
+        width,
+        classNames: source.classNames,
+        bad,
+        model: describeBackbone(backbone),
+        seconds: (performance.now() - started) / 1000,
+      };
+    } finally {
+      await backbone.close();
+    }
+  } finally {
+    await opened.close();
+  }
+}

@@ -1,0 +1,173 @@
+/** Measures the accuracy of a network that classifies on labelled images. */
+
+import { dirname } from "node:path";
+import { type BadExample, noteUnreadable, openTestImages } from "../../data/index.js";
+import { writeFileAtomically } from "../../files/atomic.js";
+import { makeFolder, refuseExisting } from "../../files/folder.js";
+import { type Hooks, withProgress } from "../../text/progress.js";
+
+import { confusedPairs } from "../confusion.js";
+import { type ComputeOptions, type NetworkDescription, openImageClassifier } from "../open-classifier.js";
+import { type MatchBy, matchClasses } from "./match-classes.js";
+import { type ClassAccuracy, measureAccuracy, type Share } from "./measure.js";
+import { evaluationReport, imagesOfClasses } from "./report.js";
+
+export interface EvaluateOptions extends ComputeOptions, Hooks {
+  /** Split of the images. Default: test, else validation, else the only one. */
+  readonly split?: string | undefined;
+  /** How the classes of the images are matched with those of the network. Default: by name. */
+  readonly match?: MatchBy | undefined;
+  /** Predict only classes of the dataset, not all that the network has. Default: false. */
+  readonly amongSet?: boolean | undefined;
+  /** Also write an HTML page with the most confident mistakes. */
+  readonly report?: string | undefined;
+  /** Replace a report that is there already. */
+  readonly overwrite?: boolean | undefined;
+}
+
+/** What a network that classifies reaches on labelled images. */
+export interface ImageEvaluation {
+  readonly network: string;
+  readonly source: string;
+  readonly split: string;
+  readonly match: MatchBy;
+  readonly amongSet: boolean;
+  /** Images that were classified. */
+  readonly images: number;
+  /** Numbers of classes. */
+  readonly classes: { readonly set: number; readonly network: number };
+  readonly top1: Share;
+  /** The true class is among the five most probable; undefined where there are five classes or fewer. */
+  readonly top5: Share | undefined;
+  /** Mean over the classes of the accuracy of each. */
+  readonly meanOfClasses: number;
+  readonly perClass: readonly ClassAccuracy[];
+  readonly confusion: readonly { readonly is: string; readonly named: string; readonly images: number }[];
+  /** Images that were classified as a class that the dataset does not have. */
+  readonly namedOutsideTheSet: number;
+  readonly confusedPairs: readonly {
+    readonly classes: readonly [string, string];
+    readonly confused: number;
+    readonly images: number;
+  }[];
+  readonly mistakes: readonly {
+    readonly image: string;
+    readonly is: string;
+    readonly named: string;
+    readonly probability: number;
+  }[];
+  readonly bad: readonly BadExample[];
+  readonly model: NetworkDescription;
+  /** The files that were written. */
+  readonly files: readonly string[];
+  readonly seconds: number;
+}
+
+/**
+ * Classifies labelled images and counts: top-1 and top-5 accuracy with 95 % Wilson intervals, recall and precision of every class, confused
+ * classes. Classes are matched with those of the network by name or by their order.
+ *
+ * Throws what opening the network or the images throws, an Error for a dataset without images, and one that lists the classes that match
+ * nothing.
+ *
+ * @example
+ * const { top1 } = await evaluate("models/photos", "new-photos/");
+ * top1.accuracy; // 0.91
+ */
+export async function evaluate(
+  network: string,
+  images: string,
+  options: EvaluateOptions = {},
+): Promise<ImageEvaluation> {
+  const started = performance.now();
+  const { split, match = "name", amongSet = false, report, note, progress, signal, device, threads } = options;
+  if (report !== undefined) refuseExisting(report, options.overwrite);
+  const source = await openTestImages(images, split, note);
+  try {
+    for (const text of source.notes ?? []) note?.(text);
+    if (source.length === 0) throw new Error(`${images} has no images to measure on`);
+    const batchSize = Math.min(source.length, 32);
+    const classifier = await openImageClassifier(network, { device, threads, note, batchSize });
+    try {
+      const { classNames } = source;
+      const known = { name: network, classNames: classifier.classNames, classes: classifier.classes };
+      const { columns, alike } = matchClasses({ name: images, classNames }, known, match);
+      const [first] = alike;
+      if (first) {
+        note?.(
+          `${alike.length} of ${columns.length} classes are matched by similar names, such as "${first[0]}" with "${first[1]}"`,
+        );
+      }
+      const { features, width, labels, indices, bad } = await withProgress(progress, source.length, (onProgress) =>
+        classifier.classify(source, { maxBadFraction: 1, onProgress, signal }),
+      );
+      noteUnreadable(bad, note);
+      const { loss } = classifier;
+      const accuracy = measureAccuracy({ logits: features, width, labels, classNames, columns, loss, amongSet });
+      const classOf = (label: number): string => classNames[label] ?? `class ${label}`;
+      const nameOf = (column: number): string => classifier.classNames?.[column] ?? `class ${column}`;
+      const files: string[] = [];
+      if (report !== undefined) {
+        const page = await evaluationReport(
+          {
+            title: `${network} on ${images}`,
+            accuracy,
+            source,
+            indices,
+            columns,
+            nameOf,
+            facts: [
+              ["network", network],
+              ["images", `${images} (${source.split})`],
+              ["preprocessing", classifier.preprocessing],
+            ],
+          },
+          labels,
+        );
+        makeFolder(dirname(report));
+        await writeFileAtomically(report, [new TextEncoder().encode(page)]);
+        files.push(report);
+      }
+      const pairs = confusedPairs(accuracy.confusion, imagesOfClasses(labels, classNames.length));
+      return {
+        network,
+        source: images,
+        split: source.split,
+        match,
+        amongSet,
+        images: accuracy.top1.images,
+        classes: { set: classNames.length, network: classifier.classes },
+        top1: accuracy.top1,
+        top5: accuracy.top5,
+        meanOfClasses: accuracy.meanOfClasses,
+        perClass: accuracy.classes,
+        confusion: accuracy.confusion.map(([truth, guess, count]) => ({
+          is: classOf(truth),
+          named: classOf(guess),
+          images: count,
+        })),
+        namedOutsideTheSet: accuracy.elsewhere.reduce((a, b) => a + b, 0),
+        confusedPairs: pairs.map(({ classes: [a, b], ...counts }) => ({
+          classes: [classOf(a), classOf(b)],
+          ...counts,
+        })),
+        mistakes: accuracy.named.flatMap(({ row, guess, probability }) => {
+          const label = labels[row] ?? 0;
+          if (guess === columns[label]) return [];
+          const index = indices[row] ?? 0;
+          return [
+            { image: source.idOf?.(index) ?? `#${index}`, is: classOf(label), named: nameOf(guess), probability },
+          ];
+        }),
+        bad,
+        model: classifier.description,
+        files,
+        seconds: (performance.now() - started) / 1000,
+      };
+    } finally {
+      await classifier.close();
+    }
+  } finally {
+    await source.close();
+  }
+}

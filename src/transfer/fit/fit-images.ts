@@ -1,0 +1,251 @@
+/** Trains a classifier on a folder of labelled images and writes it, with the accuracy to expect of it. */
+
+import { basename, join } from "node:path";
+import {
+  type BadExample,
+  type ImageSource,
+  noteUnreadable,
+  openSource,
+  parseSpec,
+  select,
+  subsetOfClasses,
+} from "../../data/index.js";
+import { splitSpecs } from "../../data/views/selection.js";
+import { plural } from "../../text/format.js";
+import { type Hooks, noProgress, type Progress, withProgress } from "../../text/progress.js";
+
+import { defaultBackbone } from "../../weights/index.js";
+import { openBackbone } from "../backbone.js";
+import { type BackboneFeatures, backboneFeatures } from "../backbone-features.js";
+import { classifierReport, howMeasured, requireClassifierFolder, writeClassifier } from "../classifier/index.js";
+import { confusedPairs, confusionEntries } from "../confusion.js";
+import { describeBackbone } from "../embed.js";
+import { closedFormEvaluators, evaluatorNamed, type Setting } from "../evaluators/index.js";
+import type { ComputeOptions, NetworkDescription } from "../open-classifier.js";
+import { type Candidate, type Expectation, type FittedClassifier, fitClassifier } from "./fit.js";
+
+export interface FitImagesOptions extends ComputeOptions, Hooks {
+  /** Any network that gives features (see `openBackbone`). Default: `defaultBackbone`. */
+  readonly backbone?: string | undefined;
+  /** Side of the images, or [height, width]. Default: the backbone's own. */
+  readonly imageSize?: number | readonly [number, number] | undefined;
+  /** The folder to write. Default: models/NAME, after the last part of the path of the images. */
+  readonly output?: string | undefined;
+  /** Replace a classifier that is there already. */
+  readonly overwrite?: boolean | undefined;
+  /** Names of the candidate classifiers. Default: those in closed form (ridge, ridge-loo, knn, prototypes). */
+  readonly methods?: readonly string[] | undefined;
+  /** Folds of the cross-validation, from 2. Default: 5. */
+  readonly folds?: number | undefined;
+  /** Split of the images. Default: train. */
+  readonly split?: string | undefined;
+  /** Seed of the folds. Default: 0. */
+  readonly seed?: number | undefined;
+}
+
+/** A candidate classifier with its accuracy in cross-validation, from 0 to 1. */
+export interface FittedCandidate {
+  readonly name: string;
+  /** Its name and settings as text. */
+  readonly title: string;
+  readonly setting: Setting;
+  readonly accuracy: number;
+}
+
+/** A classifier that was fitted and written. */
+export interface Fitted {
+  /** The folder of the classifier; `predict` and `evaluate` open it. */
+  readonly output: string;
+  /** The files in it. */
+  readonly files: readonly string[];
+  readonly source: string;
+  readonly split: string;
+  readonly classNames: readonly string[];
+  readonly images: { readonly count: number; readonly bad: readonly BadExample[] };
+  readonly backbone: NetworkDescription & { readonly spec: string; readonly width: number };
+  readonly chosen: {
+    readonly name: string;
+    readonly title: string;
+    readonly setting: Setting;
+    readonly accuracy: number;
+  };
+  /** All that were tried, best first. */
+  readonly candidates: readonly FittedCandidate[];
+  /** The accuracy to expect on new images like these, and that of guessing. */
+  readonly expected: Expectation & { readonly chance: number };
+  /** How that accuracy was measured, in a sentence. */
+  readonly measured: string;
+  /** [classes, classes]: images of a class (row) by the class they were classified as (column). */
+  readonly confusion: readonly (readonly number[])[];
+  readonly confusedPairs: readonly {
+    readonly classes: readonly string[];
+    readonly confused: number;
+    readonly images: number;
+  }[];
+  readonly warnings: readonly string[];
+  readonly seconds: number;
+}
+
+/** models/NAME after the last part of the path of the (first) images. */
+function defaultOutput(spec: string): string {
+  const { path } = parseSpec(splitSpecs(spec)[0] ?? spec);
+  const name = basename(path.replace(/[\\/]+$/, "")).replace(/\.(tar|parquet|tar\.gz)$/i, "");
+  return join("models", /^[\w][\w .-]*$/.test(name) ? name : "classifier");
+}
+
+/** The images that could be read, and of the classes only those that have one. */
+function readable(source: ImageSource, found: BackboneFeatures): { source: ImageSource; labels: Int32Array } {
+  const kept = select(source, [...found.indices], source.name);
+  const present = source.classNames.filter((_, label) => found.labels.includes(label));
+  if (present.length === source.classNames.length) return { source: kept, labels: found.labels };
+  const chosen = subsetOfClasses(kept, present);
+  return { source: { ...chosen, name: source.name }, labels: chosen.labels };
+}
+
+const titleOf = ({ evaluator, setting }: Candidate): string =>
+  [evaluator.title, ...Object.entries(setting).map(([name, value]) => `${name} ${value}`)].join(", ");
+
+/** What a reader of the figures must know of the images. */
+function warningsOf(source: ImageSource, all: ImageSource, { copies }: FittedClassifier): string[] {
+  const counts = source.classNames.map((_, label) => source.labels.filter((one) => one === label).length);
+  const named = (test: (count: number) => boolean) => source.classNames.filter((_, label) => test(counts[label] ?? 0));
+  const lost = all.classNames.filter((name) => !source.classNames.includes(name));
+  const [single, few] = [named((n) => n === 1), named((n) => n > 1 && n < 5)];
+  const contrary = copies.filter(([copy, first]) => source.labels[copy] !== source.labels[first]);
+  const id = (row: number) => source.idOf?.(row) ?? `image ${row}`;
+  const pair = ([copy, first]: readonly [number, number], between: string) => `${id(copy)} ${between} ${id(first)}`;
+  return [
+    ...(lost.length > 0 ? [`no image of ${lost.join(", ")} could be read; it is not among the classes`] : []),
+    ...(single.length > 0
+      ? [`only one image of ${single.join(", ")}: it is trained on, but its accuracy could not be measured`]
+      : []),
+    ...(few.length > 0 ? [`fewer than five images of ${few.join(", ")}: expect a low accuracy on them`] : []),
+    ...copies
+      .slice(0, 1)
+      .map(
+        (first) =>
+          `${plural(copies.length, "image")} ${copies.length === 1 ? "looks" : "look"} exactly like another (${pair(first, "like")}); copies were kept together when measuring`,
+      ),
+    ...contrary
+      .slice(0, 1)
+      .map((first) => `${contrary.length} of these under another class than its copy, such as ${pair(first, "and")}`),
+  ];
+}
+
+/** Runs fits with a progress display of how many of how many are done. */
+async function withFits<T>(
+  start: Hooks["progress"],
+  run: (onProgress: (done: number, total: number) => void) => Promise<T>,
+): Promise<T> {
+  let progress: Progress | undefined;
+  try {
+    return await run((done, total) => {
+      progress ??= (start ?? noProgress)({ total, unit: "fit" });
+      progress.update(done);
+    });
+  } finally {
+    progress?.finish();
+  }
+}
+
+/**
+ * Trains a classifier on the features of labelled images (one folder a class) and writes it to a folder: an ONNX file from pixels to
+ * classes, the head, and a report with the mistakes. The method is chosen by cross-validation, and the expected accuracy is measured on images
+ * that choice and fit have not seen.
+ *
+ * Throws what opening the images or the backbone throws; an Error for images of one class only, a folder that holds a classifier already,
+ * and when `signal` aborts, in which case nothing is written.
+ *
+ * @example
+ * const shoes = await fit("photos/", { backbone: "embedded:bit", output: "models/shoes" });
+ * shoes.expected.accuracy; // 0.93
+ */
+export async function fit(images: string, options: FitImagesOptions = {}): Promise<Fitted> {
+  const started = performance.now();
+  const { signal, note, progress, device, threads, imageSize, overwrite, split, folds = 5, seed = 0 } = options;
+  const evaluators = options.methods?.map((name) => evaluatorNamed(name)) ?? closedFormEvaluators;
+  const output = options.output ?? defaultOutput(images);
+  const opened = await openSource(images, { split });
+  try {
+    requireClassifierFolder(output, overwrite);
+    for (const text of opened.notes ?? []) note?.(text);
+    if (opened.classNames.length < 2) {
+      throw new Error(
+        `${images} has only one class (${opened.classNames.join()}), which is not enough for a classifier; put the images of each class into a folder of their own: CLASS/photo.jpg`,
+      );
+    }
+    const backbone = await openBackbone(options.backbone ?? defaultBackbone, { device, threads, imageSize, note });
+    try {
+      const found = await withProgress(progress, opened.length, (onProgress) =>
+        backboneFeatures(backbone, opened, { maxBadFraction: 1, onProgress, signal }),
+      );
+      noteUnreadable(found.bad, note);
+      const { source, labels } = readable(opened, found);
+      const { classNames } = source;
+      const classes = classNames.length;
+      const data = { features: found.features, labels };
+      const fitted = await withFits(progress, (onProgress) =>
+        fitClassifier(data, classes, { evaluators, folds, seed, signal, onProgress, threads }),
+      );
+      const { chosen, expected, candidates, chosenByItself } = fitted;
+      const warnings = warningsOf(source, opened, fitted);
+      const report = await classifierReport({
+        title: `${basename(output)}: ${classes} classes`,
+        fitted,
+        source,
+        indices: Int32Array.from({ length: labels.length }, (_, row) => row),
+        labels,
+        classNames,
+        backbone: backbone.spec,
+        width: backbone.width,
+      });
+      signal?.throwIfAborted();
+      // Once more: another process may have written there meanwhile.
+      requireClassifierFolder(output, overwrite);
+      const { name, title } = chosen.evaluator;
+      const setting: Setting = { ...chosen.setting, ...chosenByItself };
+      const files = await writeClassifier(output, {
+        backbone,
+        head: fitted.head,
+        classNames,
+        method: { name, title, setting },
+        expected,
+        facts: [`fitted to ${labels.length} images of ${images}`, ...warnings],
+        report,
+      });
+      const pairs = confusedPairs(confusionEntries(fitted.confusion, classes));
+      return {
+        output,
+        files,
+        source: images,
+        split: source.split,
+        classNames,
+        images: { count: labels.length, bad: found.bad },
+        backbone: { ...describeBackbone(backbone), spec: backbone.spec, width: backbone.width },
+        chosen: { name, title, setting, accuracy: chosen.accuracy },
+        candidates: candidates.map((one) => ({
+          name: one.evaluator.name,
+          title: titleOf(one),
+          setting: one.setting,
+          accuracy: one.accuracy,
+        })),
+        expected: { ...expected, chance: 1 / classes },
+        measured: howMeasured(expected),
+        confusion: classNames.map((_, truth) => [...fitted.confusion.subarray(truth * classes, (truth + 1) * classes)]),
+        confusedPairs: pairs.map(({ classes: pair, ...counts }) => ({
+          classes: pair.map((label) => classNames[label] ?? `class ${label}`),
+          ...counts,
+        })),
+        warnings,
+        seconds: (performance.now() - started) / 1000,
+      };
+    } finally {
+      await backbone.close();
+    }
+  } catch (error) {
+    if (signal?.aborted) throw new Error("stopped; nothing was written", { cause: error });
+    throw error;
+  } finally {
+    await opened.close();
+  }
+}

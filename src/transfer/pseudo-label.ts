@@ -1,0 +1,136 @@
+/** Labels images by a trained network and writes the labels to a file that training reads. */
+
+import { dirname } from "node:path";
+import {
+  type BadExample,
+  classesLine,
+  csvLabelLine,
+  labelLine,
+  noteUnreadable,
+  openSource,
+  rememberIds,
+} from "../data/index.js";
+import { writeFileAtomically } from "../files/atomic.js";
+import { makeFolder, refuseExisting } from "../files/folder.js";
+import { type Hooks, withProgress } from "../text/progress.js";
+import { classifyImages, openModel, type TestViews, topClasses } from "../train/index.js";
+import { type ComputeOptions, describeNetwork, type NetworkDescription } from "./open-classifier.js";
+
+export interface PseudoLabelOptions extends ComputeOptions, Hooks {
+  /** The file to write, .jsonl or .csv. Default: labels.jsonl. */
+  readonly output?: string | undefined;
+  readonly overwrite?: boolean | undefined;
+  /** Split of the images. Default: train. */
+  readonly split?: string | undefined;
+  /** Write the probability of every class, not the most probable class. Default: false. */
+  readonly soft?: boolean | undefined;
+  /** Leave out images whose most probable class is less probable. Default: 0. */
+  readonly confidence?: number | undefined;
+  /** Test-time augmentation: crops and rotations whose logits are averaged. Default: 5 crops, 4 rotations. */
+  readonly views?: TestViews | undefined;
+}
+
+export interface PseudoLabels {
+  readonly file: string;
+  readonly source: string;
+  readonly split: string;
+  readonly images: number;
+  /** Images that have a label. */
+  readonly labelled: number;
+  /** The share of them whose label is that of the dataset, where the dataset has the classes of the network. */
+  readonly agreement: number | undefined;
+  /** Views of each image. */
+  readonly views: number;
+  readonly classes: readonly { readonly name: string; readonly images: number }[];
+  readonly bad: readonly BadExample[];
+  readonly model: NetworkDescription;
+}
+
+/** Images of a run; each has up to 20 views. */
+const batchSize = 8;
+
+const sameNames = (a: readonly string[], b: readonly string[]) =>
+  a.length === b.length && a.every((name, i) => name === b[i]);
+
+/**
+ * Labels the images of a dataset by the most probable class of a network and writes them to a file for `?labels=FILE`.
+ *
+ * Throws what opening the network or the images throws; an Error where no image has a class of that probability, and for a .csv file where
+ * the dataset has other classes than the network.
+ */
+export async function pseudoLabel(
+  network: string,
+  images: string,
+  options: PseudoLabelOptions = {},
+): Promise<PseudoLabels> {
+  const {
+    output = "labels.jsonl",
+    split,
+    soft = false,
+    confidence = 0,
+    device,
+    threads,
+    note,
+    progress,
+    signal,
+  } = options;
+  const { views = { crops: 5, turns: 4 } } = options;
+  const csv = output.endsWith(".csv");
+  if (!csv && !output.endsWith(".jsonl")) throw new Error(`${output} ends in neither .jsonl nor .csv`);
+  refuseExisting(output, options.overwrite);
+  const opened = await openSource(images, { unlabelled: true, split });
+  try {
+    const model = await openModel(network, { device, threads, functions: ["classify"], batchSize, views, note });
+    try {
+      const { classes } = model.config;
+      const names = model.classNames ?? Array.from({ length: classes }, (_, i) => `${i}`);
+      const same = sameNames(names, opened.classNames);
+      if (csv && !same) {
+        throw new Error(
+          `the classes of ${model.path} are not those of ${images}, and a .csv file cannot hold their names; write a .jsonl file`,
+        );
+      }
+      const { source, ids } = rememberIds(opened);
+      const { features, indices, labels, bad } = await withProgress(progress, source.length, (onProgress) =>
+        classifyImages(model.program, source, { ...model, workers: 0, maxBadFraction: 1, onProgress, signal }),
+      );
+      noteUnreadable(bad, note);
+      const write = csv ? csvLabelLine : labelLine;
+      const lines = csv ? ["id,label"] : [classesLine(names)];
+      const histogram = new Array<number>(classes).fill(0);
+      let agreeing = 0;
+      for (const [row, index] of indices.entries()) {
+        const guesses = topClasses(features.subarray(row * classes, (row + 1) * classes), classes, model.loss, names);
+        const [best] = guesses;
+        if (!best || best.probability < confidence) continue;
+        histogram[best.class] = (histogram[best.class] ?? 0) + 1;
+        if (best.class === labels[row]) agreeing++;
+        const probabilities = new Array<number>(classes);
+        for (const { class: k, probability } of guesses) probabilities[k] = Number(probability.toPrecision(6));
+        lines.push(write(ids.get(index) ?? `#${index}`, soft ? probabilities : (names[best.class] ?? `${best.class}`)));
+      }
+      const labelled = histogram.reduce((sum, count) => sum + count, 0);
+      if (labelled === 0) {
+        throw new Error(`no image of ${images} has a class of probability ${confidence}; choose a lower confidence`);
+      }
+      makeFolder(dirname(output));
+      await writeFileAtomically(output, [Buffer.from(`${lines.join("\n")}\n`)]);
+      return {
+        file: output,
+        source: images,
+        split: source.split,
+        images: indices.length,
+        labelled,
+        agreement: same ? agreeing / labelled : undefined,
+        views: views.crops * views.turns,
+        classes: names.map((name, i) => ({ name, images: histogram[i] ?? 0 })),
+        bad,
+        model: describeNetwork(model),
+      };
+    } finally {
+      await model.close();
+    }
+  } finally {
+    await opened.close();
+  }
+}
