@@ -31,7 +31,8 @@ const KNOWS = {
   analysis: ["models", "runtime", "report"],
   studies: ["train", "transfer", "benchmarks", "dedup", "analysis"],
   studio: ["studies"],
-  cli: ["studio", "studies", "speed"],
+  commands: ["studies", "speed"],
+  cli: ["studio", "studies", "speed", "commands"],
 };
 
 /** Libraries that only these folders of src/ may import, so that they can be replaced, left out or run in a worker. */

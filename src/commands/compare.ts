@@ -1,0 +1,127 @@
+/** `fovea compare`: few-shot accuracy, size and speed of several backbones on the datasets of a folder. */
+import { z } from "zod";
+import { threadsInWords } from "../text/format.js";
+import { markdownTable } from "../text/markdown-table.js";
+import { command, UsageError } from "./command.js";
+import {
+  anyNetwork,
+  argument,
+  count,
+  file,
+  folder,
+  list,
+  metaOf,
+  option,
+  overwrite,
+  text,
+  threads,
+} from "./options.js";
+import * as json from "./results.js";
+
+/** Always measured too: what any trained network should beat. */
+const baseline = "pixels:16";
+
+const row = z.object({
+  spec: json.text,
+  kind: json.text,
+  parameters: json.number.optional(),
+  width: json.number,
+  fileBytes: json.number.optional(),
+  onnxBytes: json.number,
+  imageShape: json.imageShape,
+  preprocessing: json.text,
+  imagesPerSecond: json.number,
+  sets: json.record(json.list(z.object({ shots: json.number, mean: json.number, standardDeviation: json.number }))),
+  mean: json.list(z.object({ shots: json.number, mean: json.number })),
+});
+
+const comparison = z.object({
+  protocol: z.object({
+    shots: json.list(json.number),
+    seeds: json.number,
+    testImages: json.number,
+    threads: json.number,
+  }),
+  sets: json.list(z.object({ name: json.text, classes: json.number, tested: json.number })),
+  backbones: json.list(row),
+});
+
+/** A Markdown table: a row a backbone, accuracies as "5 shots / 10 shots". */
+function table({ sets, backbones }: z.output<typeof comparison>): string {
+  const joined = (accuracies: readonly { readonly mean: number }[] = []) =>
+    accuracies.map(({ mean }) => (100 * mean).toFixed(1)).join(" / ");
+  const head = ["backbone", "image", "parameters", "MB", "images/s", "mean", ...sets.map(({ name }) => name)];
+  const rows = backbones.map((one) => [
+    `\`${one.spec}\``,
+    `${one.imageShape[0]}x${one.imageShape[1]}`,
+    one.parameters?.toLocaleString("en-US") ?? "",
+    ((one.fileBytes ?? one.onnxBytes) / 1e6).toFixed(1),
+    one.imagesPerSecond.toFixed(0),
+    `**${joined(one.mean)}**`,
+    ...sets.map(({ name }) => joined(one.sets[name])),
+  ]);
+  return markdownTable(head, rows);
+}
+
+export default command({
+  name: "compare",
+  summary: "Compare several backbones: few-shot accuracy on all datasets of a folder, size, speed",
+  options: {
+    networks: argument(list(text), `Backbones, any number. ${metaOf(anyNetwork).description ?? ""}`),
+    data: option(folder, "Folder of datasets: .tar files of split/class/file with the splits train and test"),
+    sets: option(list(text).optional(), "Names of datasets (default: all of the folder)"),
+    shots: option(list(count).default([5, 10]), "Examples of each class"),
+    seeds: option(count.default(5), "Number of draws of the examples"),
+    testImages: option(count.default(600), "Test images of each dataset, about; the same share of each class"),
+    imageSize: option(
+      count.default(128),
+      "Side of the images of ONNX files that take any size; every backbone takes ?size=96 for one of its own",
+    ),
+    output: option(file.optional(), "Also write the figures as JSON", { group: "output" }),
+    cache: option(
+      folder.default("runs/backbones"),
+      "Keeps what is measured; it is used again while backbone, dataset and protocol are the same",
+      { group: "output" },
+    ),
+    overwrite,
+    threads,
+  },
+  examples: [
+    {
+      run: "fovea compare embedded:bit random:embedded:bit net.onnx?size=96 --data sets/",
+      does: "a table in Markdown, with raw pixels and the untrained network",
+    },
+    {
+      run: "fovea compare runs/one embedded:tiny?size=96 --data sets/ --sets clothing --output figures.json",
+      does: "one dataset, positions resized to images of 96 pixels, figures as JSON",
+    },
+  ],
+  result: comparison,
+  async run({ networks, output, overwrite, sets, ...options }, { note }) {
+    const [{ benchBackbones }, { writeFileAtomically }, { refuseExisting }] = await Promise.all([
+      import("../benchmarks/index.js"),
+      import("../files/atomic.js"),
+      import("../files/folder.js"),
+    ]);
+    if (output !== undefined) refuseExisting(output, overwrite);
+    const backbones = [baseline, ...networks.filter((spec) => spec !== baseline)];
+    const twice = backbones.find((spec, i) => backbones.indexOf(spec) < i);
+    if (twice !== undefined) throw new UsageError(`NETWORKS: ${twice} is given twice`);
+    const found = await benchBackbones({
+      ...options,
+      backbones,
+      sets: sets?.map((name) => name.replace(/\.tar$/, "")),
+      onProgress: note,
+    });
+    if (output !== undefined) {
+      await writeFileAtomically(output, [new TextEncoder().encode(`${JSON.stringify(found, undefined, 2)}\n`)]);
+    }
+    return found;
+  },
+  text: (found, { output }) => [
+    table(found),
+    "",
+    `Accuracy in per cent of ${found.protocol.shots.join(" / ")} shots, mean over ${found.protocol.seeds} draws, on up to ${found.protocol.testImages} test images a dataset; every dataset has the same weight in the mean. MB are those of the file, of a run as float32 ONNX; images/s on ${threadsInWords(found.protocol.threads)}`,
+    ...(output === undefined ? [] : [output]),
+  ],
+});

@@ -1,0 +1,49 @@
+/** `fovea data fractals`: searches for the categories of `generated:fractals` and writes them to a file. */
+import { z } from "zod";
+import { command } from "./command.js";
+import { argument, count, file, option, overwrite, seed, share } from "./options.js";
+import * as json from "./results.js";
+
+export default command({
+  name: "data fractals",
+  summary: "Search for the categories of generated:fractals once and write them to a file",
+  options: {
+    output: argument(file, "File to write (.csv), one line a map; a spec may name it"),
+    categories: option(count.default(1000), "Categories to find, from number 0"),
+    fill: option(share.default(0.2), "Least share of 512 x 512 pixels that 100,000 points must touch"),
+    seed,
+    overwrite,
+  },
+  examples: [
+    { run: "fovea data fractals fractals.csv --categories 1000", does: "a search of about a minute on one core" },
+    {
+      run: "fovea data fractals few.csv --categories 10 --fill 0.3",
+      does: "ten fuller ones; the spec generated:fractals?categories=few.csv then reads them",
+    },
+  ],
+  result: z.object({
+    file: json.text,
+    categories: json.number,
+    candidates: json.number,
+    fill: json.number,
+    seed: json.number,
+  }),
+  async run({ output, categories, fill, seed, overwrite }, { progress }) {
+    const [{ searchCategories, writeCategories }, { refuseExisting }] = await Promise.all([
+      import("../images/index.js"),
+      import("../files/folder.js"),
+    ]);
+    refuseExisting(output, overwrite);
+    const shown = progress({ total: categories, unit: "category", batchSize: 1 });
+    try {
+      const onProgress = (done: number) => shown.update(done);
+      const { systems, candidates } = await searchCategories({ count: categories, seed, fill, onProgress });
+      writeCategories(output, systems);
+      return { file: output, categories, candidates, fill, seed };
+    } finally {
+      shown.finish();
+    }
+  },
+  text: ({ file, categories, candidates, fill }) =>
+    `${file}: ${categories} categories, found among ${candidates} systems (${((100 * categories) / candidates).toFixed(1)} % fill ${fill} of their image)`,
+});

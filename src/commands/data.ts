@@ -1,0 +1,123 @@
+/** `fovea data`: describes a dataset and reports what is wrong with it. */
+import { z } from "zod";
+import { largest } from "../text/arrays.js";
+import { command } from "./command.js";
+import { file, flag, images, option, text } from "./options.js";
+import * as json from "./results.js";
+
+const split = z.object({
+  split: json.text,
+  examples: json.number,
+  classes: json.list(z.object({ name: json.text, examples: json.number })),
+  checked: json.number,
+  sizes: json.list(
+    z.object({
+      height: json.number,
+      width: json.number,
+      channels: json.number,
+      format: json.text,
+      count: json.number,
+    }),
+  ),
+  broken: json.unreadable,
+});
+
+const description = z.object({
+  spec: json.text,
+  kind: json.text,
+  splits: json.list(split),
+  licenceFiles: json.list(json.text),
+  problems: json.list(z.object({ level: z.enum(["error", "warning"]), text: json.text })),
+  augmentations: json.text.optional().describe("the page of augmentations"),
+});
+
+/** Lists stop here in the text; the JSON document has everything. */
+const listed = 20;
+
+const count = (n: number) => n.toLocaleString("en-US");
+
+function columns(rows: readonly (readonly [string, string])[]): string[] {
+  const width = largest([0, ...rows.map(([left]) => left.length)]);
+  const figures = largest([0, ...rows.map(([, right]) => right.length)]);
+  return rows.map(([left, right]) => `  ${left.padEnd(width)}  ${right.padStart(figures)}`);
+}
+
+function shortened(lines: readonly string[]): string[] {
+  return lines.length <= listed + 1
+    ? [...lines]
+    : [...lines.slice(0, listed), `  ... and ${count(lines.length - listed)} more`];
+}
+
+function splitText({
+  split,
+  examples,
+  classes,
+  checked,
+  sizes,
+  broken,
+}: z.output<typeof description>["splits"][number]) {
+  const sizeRows = sizes.map(({ height, width, channels, format, count: n }) => {
+    const colour = channels === 1 ? "grey" : channels === 3 ? "colour" : `${channels} channels`;
+    return [`${width} x ${height} ${colour}, ${format}`, count(n)] as const;
+  });
+  return [
+    `${split}: ${count(examples)} images of ${count(classes.length)} classes`,
+    ...shortened(columns(classes.map(({ name, examples: n }) => [name, count(n)] as const))),
+    `  ${checked === examples ? "all" : `${count(checked)} of them`} decoded${broken.length > 0 ? `, ${count(broken.length)} broken` : ""}`,
+    ...shortened(columns(sizeRows)),
+  ].join("\n");
+}
+
+export default command({
+  name: "data",
+  summary: "Describe a dataset, and check that its images can be read",
+  options: {
+    images,
+    split: option(text.optional(), "Split to describe (default: all)"),
+    check: option(flag, "Decode every image, not a sample, and look for images that are there twice"),
+    augmentations: option(
+      file.optional(),
+      "Also write an HTML page that shows every augmentation at several strengths on the first image",
+      { group: "output" },
+    ),
+  },
+  examples: [
+    { run: "fovea data photos/", does: "splits, classes, image sizes and problems of a folder" },
+    { run: "fovea data photos.tar --split test --check", does: "every image of a split; exits 1 when one is broken" },
+    { run: 'fovea data "generated:shapes?label=count" --json', does: "a generated dataset, as JSON" },
+    { run: "fovea data photos/ --augmentations sheet.html", does: "what RandAugment and the others do to a photo" },
+    {
+      run: 'fovea data "generated:fractals?categories=10&instances=100"',
+      does: "fractals after FractalDB, each class an iterated function system; a wrong option lists all of them",
+    },
+  ],
+  result: description,
+  async run({ images, split, check, augmentations }) {
+    const { describeSource, openSource } = await import("../data/index.js");
+    const sample = check ? { sample: Number.POSITIVE_INFINITY } : {};
+    const found = await describeSource(images, { split, ...sample });
+    if (augmentations === undefined) return found;
+    const [{ augmentationSheet }, { writeFile }] = await Promise.all([
+      import("./data-augmentations.js"),
+      import("node:fs/promises"),
+    ]);
+    const source = await openSource(images, { split: split ?? found.splits[0]?.split });
+    try {
+      const { image, id } = await source.get(0);
+      await writeFile(augmentations, await augmentationSheet(image, id));
+    } finally {
+      await source.close();
+    }
+    return { ...found, augmentations };
+  },
+  text: ({ spec, kind, splits, licenceFiles, problems, augmentations }) => {
+    const found = problems.map(({ level, text }) => `  ${level}: ${text}`);
+    return [
+      `${spec} (${kind})${licenceFiles.length > 0 ? `\nlicence: ${licenceFiles.join(", ")}` : ""}`,
+      ...splits.map(splitText),
+      found.length > 0 ? ["problems", ...shortened(found)].join("\n") : "no problems found",
+      ...(augmentations === undefined ? [] : [`augmentations of its first image: ${augmentations}`]),
+    ].join("\n\n");
+  },
+  failed: ({ problems }) => problems.some(({ level }) => level === "error"),
+});

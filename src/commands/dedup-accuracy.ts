@@ -1,0 +1,162 @@
+/** `fovea dedup-accuracy`: the near-duplicates that the search finds, of edited copies and of pairs that people judged. */
+import { z } from "zod";
+import { formatDuration } from "../text/format.js";
+import { command, UsageError } from "./command.js";
+import { count, file, folder, list, option, seed, share, text } from "./options.js";
+import * as json from "./results.js";
+
+const ratio = z.object({ found: json.number, all: json.number });
+const point = { threshold: json.number, precision: json.number, recall: json.number };
+
+const edited = z.object({
+  source: json.text,
+  originals: json.number,
+  alreadyTwice: json.number,
+  results: json.list(
+    z.object({
+      edit: json.text,
+      strength: json.text,
+      copies: json.number,
+      found: json.number,
+      falsePairs: json.number,
+    }),
+  ),
+  recall: json.number,
+  precision: json.number,
+  seconds: json.number,
+});
+const judged = z.object({
+  queries: json.number,
+  candidates: json.number,
+  rankOne: z.object({
+    nearDuplicates: ratio,
+    verySimilar: ratio,
+    baseline: z.object({ nearDuplicates: json.number, verySimilar: json.number }),
+  }),
+  atThreshold: z.object({ ...point, falsePairs: json.number }),
+  curve: json.list(z.object(point)),
+  seconds: json.number,
+});
+const ladder = z.object({
+  folder: json.text,
+  groups: json.list(
+    z.object({
+      files: json.list(json.text),
+      matches: json.list(
+        z.object({ a: json.text, b: json.text, kind: json.text, score: json.number, turn: json.text }),
+      ),
+    }),
+  ),
+  alone: json.list(json.text),
+  broken: json.list(json.text),
+  distractors: json.number,
+  falsePairs: json.number,
+});
+const document = z.object({
+  judged: judged.optional(),
+  ladders: json.list(ladder).optional(),
+  edited: json.list(edited).optional(),
+});
+
+const percent = (share: number): string => `${(100 * share).toFixed(1)} %`;
+
+function editedText({ source, originals, alreadyTwice, results, recall, precision, seconds }: z.output<typeof edited>) {
+  return [
+    `edited copies among ${originals} images of ${source} (${alreadyTwice} left out as duplicates already), ${formatDuration(seconds)}`,
+    ...results.map(
+      ({ edit, strength, copies, found, falsePairs }) =>
+        `  ${`${edit} ${strength}`.padEnd(28)} ${String(found).padStart(4)} of ${copies}${falsePairs > 0 ? `, ${falsePairs} false pairs` : ""}`,
+    ),
+    `  all ${percent(recall)}, precision ${percent(precision)}`,
+  ].join("\n");
+}
+
+function judgedText({ queries, candidates, rankOne, atThreshold, seconds }: z.output<typeof judged>): string {
+  const { nearDuplicates, verySimilar, baseline } = rankOne;
+  return [
+    `judged pairs: ${queries} images among ${candidates}, ${formatDuration(seconds)}`,
+    `  ranked first: ${nearDuplicates.found} of ${nearDuplicates.all} near-duplicates (${baseline.nearDuplicates} by 8 x 8 pixels), ${verySimilar.found} of ${verySimilar.all} very similar (${baseline.verySimilar})`,
+    `  at the threshold ${atThreshold.threshold}: recall ${percent(atThreshold.recall)}, precision ${percent(atThreshold.precision)} (${atThreshold.falsePairs} false pairs)`,
+  ].join("\n");
+}
+
+function ladderText({ folder, groups, alone, broken, distractors, falsePairs }: z.output<typeof ladder>): string {
+  return [
+    `${folder}, among ${distractors} other images: ${falsePairs} false pairs`,
+    ...groups.map(({ files }) => `  duplicates: ${files.join(", ")}`),
+    ...(alone.length > 0 ? [`  not matched: ${alone.join(", ")}`] : []),
+    ...(broken.length > 0 ? [`  unreadable: ${broken.join(", ")}`] : []),
+  ].join("\n");
+}
+
+export default command({
+  name: "dedup-accuracy",
+  summary: "Measure which near-duplicates `fovea dedup` finds: edited copies, judged pairs",
+  options: {
+    only: option(
+      list(z.enum(["edited", "judged", "ladder"])).optional(),
+      "Parts (default: edited, and those whose folder is given)",
+    ),
+    judged: option(folder.optional(), "Folder with pairs.json and subset.tar: ciFAIR's judgements of CIFAR-10"),
+    chart: option(file.optional(), "Write precision over recall on the judged pairs, as SVG", { group: "output" }),
+    ladder: option(
+      list(text).optional().meta({ hint: "FOLDER,..." }),
+      "Folders of images, each with edited copies of them",
+    ),
+    source: option(
+      list(text).default(["embedded:clothing"]).meta({ hint: "IMAGES,..." }),
+      "Datasets whose images are edited; --ladder is searched among them",
+    ),
+    originals: option(z.int().min(2).default(500), "Images among which the copies are searched"),
+    copies: option(count.default(100), "Copies of each edit and strength"),
+    threshold: option(share.optional(), "Least score of a near-duplicate (default: that of fovea dedup)"),
+    seed,
+  },
+  examples: [
+    { run: "fovea dedup-accuracy --originals 200 --copies 50", does: "which edits are found, on fewer images" },
+    {
+      run: "fovea dedup-accuracy --only judged --judged near-duplicates/cifar10 --chart pr.svg",
+      does: "compared with the judgement of people",
+    },
+  ],
+  result: document,
+  async run({ only, judged, ladder, chart, source, originals, copies, seed, threshold }, { note }) {
+    const { benchEdited, benchJudged, benchLadder, precisionRecallChart } = await import(
+      "../benchmarks/duplicates/index.js"
+    );
+    const chosen = only ?? ["edited", "judged", "ladder"];
+    if (only?.includes("judged") && judged === undefined) throw new UsageError("--only judged needs --judged FOLDER");
+    if (only?.includes("ladder") && ladder === undefined) throw new UsageError("--only ladder needs --ladder FOLDER");
+    const found: z.output<typeof document> = {};
+    if (chosen.includes("judged") && judged !== undefined) {
+      note("judged pairs");
+      const pairs = await benchJudged(judged);
+      found.judged = pairs;
+      if (chart !== undefined) {
+        const { writeFile } = await import("node:fs/promises");
+        await writeFile(chart, precisionRecallChart(pairs));
+      }
+    }
+    if (chosen.includes("ladder") && ladder !== undefined) {
+      const ladders = [];
+      for (const one of ladder) {
+        note(one);
+        ladders.push(await benchLadder(one, source.join(",")));
+      }
+      found.ladders = ladders;
+    }
+    if (chosen.includes("edited")) {
+      const sets = [];
+      for (const spec of source) sets.push(await benchEdited(spec, originals, copies, seed, threshold, note));
+      found.edited = sets;
+    }
+    return found;
+  },
+  text: ({ judged, ladders = [], edited = [] }, { chart }) =>
+    [
+      ...(judged ? [judgedText(judged)] : []),
+      ...(judged && chart !== undefined ? [`${chart}: precision over recall`] : []),
+      ...ladders.map(ladderText),
+      ...edited.map(editedText),
+    ].join("\n\n"),
+});

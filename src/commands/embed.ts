@@ -1,0 +1,46 @@
+/** `fovea embed`: writes the features of every image of a dataset to a safetensors file. */
+import { z } from "zod";
+import { formatDuration } from "../text/format.js";
+import { backboneBefore } from "./backbone.js";
+import { command } from "./command.js";
+import { device, file, imageSize, images, leadingBackbone, option, split, threads } from "./options.js";
+import * as json from "./results.js";
+
+export default command({
+  name: "embed",
+  summary: "Write the features of every image of a dataset to a safetensors file",
+  options: {
+    backbone: leadingBackbone,
+    images,
+    imageSize,
+    split,
+    output: option(file.default("embeddings.safetensors"), "File to write", { group: "output" }),
+    device,
+    threads,
+  },
+  examples: [
+    { run: "fovea embed photos/ --output photos.safetensors", does: "one row per image" },
+    { run: "fovea embed runs/one photos/", does: "features of a network of your own" },
+  ],
+  result: z.object({
+    output: json.text,
+    checkpoint: json.text,
+    source: json.text,
+    split: json.text,
+    images: json.number,
+    width: json.number,
+    classNames: json.list(json.text),
+    bad: json.unreadable,
+    model: json.model,
+    seconds: json.number,
+  }),
+  async run(options, { note, progress }) {
+    const backbone = await backboneBefore(options, "embed", note);
+    const { embed } = await import("../transfer/index.js");
+    return await embed(options.images, { ...options, backbone, note, progress });
+  },
+  text: ({ output, images, width, source, split, checkpoint, model, seconds }) => [
+    `${output}: features [${images}, ${width}] and labels [${images}] of ${source} (${split})`,
+    `network ${checkpoint}, preprocessing ${model.preprocessing}; ${formatDuration(seconds)}`,
+  ],
+});

@@ -1,0 +1,103 @@
+/** `fovea fit`: trains a classifier on a folder of labelled images, with the accuracy to expect of it. */
+import { join } from "node:path";
+import { z } from "zod";
+import { formatDuration, plural } from "../text/format.js";
+import { backboneOr } from "./backbone.js";
+import { columnsText } from "./columns.js";
+import { command } from "./command.js";
+import {
+  backbone,
+  device,
+  folder,
+  imageSize,
+  imagesWith,
+  list,
+  option,
+  overwrite,
+  seed,
+  split,
+  text,
+  threads,
+} from "./options.js";
+import * as json from "./results.js";
+
+const setting = json.record(json.number);
+const candidate = z.object({ name: json.text, title: json.text, setting, accuracy: json.number });
+
+const result = z.object({
+  output: json.text,
+  files: json.list(json.text),
+  source: json.text,
+  split: json.text,
+  classNames: json.list(json.text),
+  images: z.object({ count: json.number, bad: json.unreadable }),
+  backbone: json.backbone,
+  chosen: candidate,
+  candidates: json.list(candidate),
+  expected: json.accuracy.extend({
+    method: z.enum(["nested cross-validation", "held out"]),
+    folds: json.number,
+    chance: json.number,
+  }),
+  measured: json.text.describe("how the expected accuracy was measured"),
+  confusion: json.list(json.list(json.number)).describe("images of a class (row) by predicted class (column)"),
+  confusedPairs: json.list(z.object({ classes: json.list(json.text), confused: json.number, images: json.number })),
+  warnings: json.list(json.text),
+  seconds: json.number,
+});
+
+const percent = (share: number): string => `${(100 * share).toFixed(1)} %`;
+
+export default command({
+  name: "fit",
+  summary: "Train a classifier on your own images, one folder per class, and estimate its accuracy",
+  options: {
+    images: imagesWith("one subfolder per class"),
+    backbone,
+    imageSize,
+    methods: option(
+      list(text).optional(),
+      "Candidate classifiers: ridge, ridge-loo, knn, prototypes, probe, logistic (default: the first four)",
+    ),
+    folds: option(z.int().min(2).default(5), "Folds of the cross-validation"),
+    split,
+    seed,
+    output: option(folder.optional(), "Folder to write (default: models/NAME)", { group: "output" }),
+    overwrite,
+    device,
+    threads,
+  },
+  examples: [
+    { run: "fovea fit photos/", does: "a classifier of the folders in photos/, in models/photos" },
+    { run: "fovea fit photos/ --backbone net.onnx --output shoes", does: "on features of any ONNX file" },
+    { run: "fovea fit photos/ --methods ridge,knn --folds 10", does: "choose between two methods, in ten folds" },
+  ],
+  stopping: "stopping; nothing is written",
+  result,
+  async run({ images, ...options }, io) {
+    const transfer = await import("../transfer/index.js");
+    const backbone = backboneOr(options.backbone, io.note);
+    return await transfer.fit(images, { ...options, ...io, backbone });
+  },
+  text: (found) => {
+    const { source, classNames, images, backbone, expected, output, confusedPairs, candidates, warnings } = found;
+    const [worst] = confusedPairs;
+    const rows = candidates.map((one, i) => [one.title, percent(one.accuracy), i === 0 ? "chosen" : ""]);
+    const [low, high] = expected.confidence95;
+    return [
+      `${source}: ${plural(classNames.length, "class", "classes")}, ${plural(images.count, "image")}; backbone ${backbone.spec} (${backbone.width} features)`,
+      "",
+      ...columnsText([["cross-validation", "accuracy", ""], ...rows]).map((line) => line.trimEnd()),
+      "",
+      `expected accuracy on new images like these: ${percent(expected.accuracy)}, 95 % interval ${percent(low)} to ${percent(high)} (chance ${percent(expected.chance)})`,
+      `  ${found.measured}`,
+      worst
+        ? `most often confused: ${worst.classes.join(" and ")}, ${worst.confused} of ${worst.images} images`
+        : "no two classes were confused",
+      ...warnings.map((text) => `warning: ${text}`),
+      "",
+      `${output}: ${found.chosen.title} on all images, as ONNX for Node and the browser; mistakes in ${join(output, "report.html")}; ${formatDuration(found.seconds)}`,
+      `npx fovea predict ${output} photo.jpg`,
+    ];
+  },
+});

@@ -1,0 +1,156 @@
+/** `fovea models`: the published models with their parameters, cost and preprocessing, and the bundled backbones. */
+import { z } from "zod";
+import { largest } from "../../text/arrays.js";
+import { command } from "../command.js";
+import { argument, count, flag, list, natural, option, text } from "../options.js";
+import * as json from "../results.js";
+
+const published = z.object({
+  name: json.text,
+  upstream: json.text,
+  fineTuned: json.text,
+  top1: json.number,
+  resolution: json.number,
+  imagesPerSecond: json.number,
+  mebibytes: json.number,
+  load: json.text,
+  loadPretrained: json.text,
+});
+
+const row = z.object({
+  name: json.text,
+  family: json.text,
+  series: json.text,
+  config: json.modelConfig,
+  imageSize: json.number,
+  preprocessing: json.text,
+  source: json.text,
+  parameters: json.number,
+  cost: json.list(z.object({ imageSize: json.number, flops: json.number })),
+});
+
+const bundled = z.object({
+  name: json.text,
+  summary: json.text,
+  parameters: json.number,
+  image: json.imageConfig,
+  config: json.modelConfig,
+});
+
+const variants = z.object({ classes: json.number, models: json.list(row), embedded: json.list(bundled).optional() });
+
+/** Lines of columns: the first and those from `leftFrom` on to the left, numbers to the right. */
+function columns(rows: readonly (readonly string[])[], leftFrom: number): string[] {
+  const widths = (rows[0] ?? []).map((_, i) => largest(rows.map((line) => line[i]?.length ?? 0)));
+  return rows.map((cells) =>
+    cells
+      .map((cell, i) => (i === 0 || i >= leftFrom ? cell.padEnd(widths[i] ?? 0) : cell.padStart(widths[i] ?? 0)))
+      .join("  ")
+      .trimEnd(),
+  );
+}
+
+function publishedText(checkpoints: readonly z.output<typeof published>[]): string[] {
+  const head = ["name", "top-1 %", "pixels", "images/s", "MiB", "load", "pre-trained only"];
+  const cells = checkpoints.map((one) => [
+    one.name,
+    one.top1.toFixed(2),
+    `${one.resolution}`,
+    one.imagesPerSecond.toLocaleString("en-US"),
+    one.mebibytes.toLocaleString("en-US"),
+    one.load,
+    one.loadPretrained,
+  ]);
+  return [
+    "Recommended AugReg checkpoints (Steiner et al., 2021), pre-trained on ImageNet-21k, fine-tuned on ImageNet",
+    "",
+    ...columns([head, ...cells], head.length - 2),
+    "",
+    "Top-1 is on ImageNet's validation images of that many pixels, images a second are on one V100 at that size, both as published; MiB are of the pre-trained file. Any command that takes a network takes the names: fovea predict augreg:S/16 photos/",
+  ];
+}
+
+/** One row a model, one heading a series. */
+function variantsText({ classes, models, embedded }: z.output<typeof variants>, headings: ReadonlyMap<string, string>) {
+  const sizes = models[0]?.cost.map(({ imageSize }) => imageSize) ?? [];
+  const head = ["name", "parameters", ...sizes.map((size) => `GFLOPs ${size}`), "input", "preprocessing", "dimensions"];
+  const lines = columns(
+    [
+      head,
+      ...models.map((one) => [
+        one.name,
+        one.parameters.toLocaleString("en-US"),
+        ...one.cost.map(({ flops }) => (flops / 1e9).toFixed(flops < 9.995e9 ? 2 : 1)),
+        `${one.imageSize}`,
+        one.preprocessing,
+        headings.get(one.name) ?? "",
+      ]),
+    ],
+    head.length - 2,
+  );
+  const text = models.flatMap((one, i) => {
+    const heading = one.series === models[i - 1]?.series ? [] : ["", headings.get(one.series) ?? one.series];
+    return [...heading, lines[i + 1] ?? ""];
+  });
+  const settings = `${classes === 0 ? "No head" : `${classes} classes`}, parameters at ${sizes[0]} pixels; a GFLOP is 10^9 operations of one image's forward pass, a multiply-add counted as two.`;
+  const trained = (embedded ?? []).map(({ name, parameters, image, summary }) => [
+    name,
+    parameters.toLocaleString("en-US"),
+    `${image.height}`,
+    summary,
+  ]);
+  const bundle =
+    trained.length === 0 ? [] : ["", ...columns([["bundled backbones", "parameters", "input", ""], ...trained], 3)];
+  return [lines[0] ?? "", ...text, "", settings, ...bundle];
+}
+
+const result = z.union([z.object({ checkpoints: json.list(published) }), variants]);
+
+interface Listed {
+  readonly document: z.output<typeof result>;
+  /** What the table shows of each series and each model beside its numbers. */
+  readonly headings: ReadonlyMap<string, string>;
+}
+
+export default command({
+  name: "models",
+  summary: "List the published models with parameters and cost, and the bundled backbones",
+  options: {
+    model: argument(
+      text.optional(),
+      "Only these: a series (vit, mixer, bit), a variant (S, Mixer-B) or a model (S/16, R50x1)",
+    ),
+    imageSize: option(list(count).default([224, 384]), "Sides in pixels at which the cost is counted"),
+    pooling: option(
+      z.enum(["gap", "tok", "map", "none"]).optional(),
+      "How Vision Transformers pool their tokens (default: as published)",
+    ),
+    classes: option(natural.default(1000), "Classes of the head; 0 for none"),
+    published: option(
+      flag,
+      "Instead, list the recommended AugReg checkpoints: accuracy, speed and the name that loads them",
+    ),
+  },
+  examples: [
+    { run: "fovea models", does: "every published model, and the bundled backbones" },
+    { run: "fovea models --published", does: "checkpoints with their ImageNet accuracy and the name that loads them" },
+    { run: "fovea models hybrid", does: "one series: vit, hybrid, earlyConvolutions, mixer, bit or resnet" },
+    { run: "fovea models S", does: "one variant, at each patch size it was published with" },
+    { run: "fovea models B/4 --image-size 32 --classes 10", does: "any patch and image size" },
+    { run: "fovea models vit --pooling tok --classes 21843 --json", does: "as the ImageNet-21k models were, as JSON" },
+  ],
+  result,
+  async run({ model, imageSize, pooling, classes, published }): Promise<Listed> {
+    if (published) {
+      const { publishedCheckpoints } = await import("./published.js");
+      return { document: { checkpoints: publishedCheckpoints(model) }, headings: new Map() };
+    }
+    const { bundledBackbones, headings, modelRows } = await import("./variants.js");
+    const models = modelRows(model, { sizes: imageSize, classes, pooling });
+    const embedded = model === undefined ? await bundledBackbones() : undefined;
+    return { document: { classes, models, embedded }, headings: headings(models) };
+  },
+  document: ({ document }) => document,
+  text: ({ document, headings }) =>
+    "checkpoints" in document ? publishedText(document.checkpoints) : variantsText(document, headings),
+});

@@ -1,0 +1,123 @@
+/** The published models, counted for an image size and a number of classes. */
+import { ShapeError } from "../../graph/index.js";
+import {
+  type ModelConfig,
+  type ModelSeries,
+  modelSeries,
+  modelSize,
+  type Pooling,
+  type PublishedModel,
+  parseModelName,
+  publishedModels,
+} from "../../models/index.js";
+import { didYouMean } from "../../text/nearest.js";
+import { embeddedBackbones, inspectWeights } from "../../weights/index.js";
+import { UsageError } from "../command.js";
+import { variantOf } from "./published.js";
+
+/** A model with what it costs. */
+export interface ModelRow extends PublishedModel {
+  /** At the first image size: learned position embeddings and the Mixer's MLPs over patches grow with the image. */
+  readonly parameters: number;
+  /** Of one image's forward pass at each size. */
+  readonly cost: readonly { readonly imageSize: number; readonly flops: number }[];
+}
+
+const seriesNames = Object.keys(modelSeries) as ModelSeries[];
+
+/** The models that a filter selects: all, those of a series or variant, or one, of any patch size ("S/4"), width or depth. */
+function selected(filter: string | undefined): readonly PublishedModel[] {
+  if (filter === undefined) return publishedModels;
+  const series = seriesNames.find((name) => name.toLowerCase() === filter.toLowerCase());
+  if (series) return publishedModels.filter((one) => one.series === series);
+  const found = publishedModels.filter(({ name }) => name === filter);
+  if (found.length > 0) return found;
+  const ofVariant = publishedModels.filter(({ name }) => variantOf(name) === filter);
+  return ofVariant.length > 0 ? ofVariant : [unpublished(filter)];
+}
+
+/** A model that was not published but is written like one of a series. */
+function unpublished(name: string): PublishedModel {
+  let config: ModelConfig;
+  try {
+    config = parseModelName(name);
+  } catch {
+    const known = [...seriesNames, ...publishedModels.flatMap((one) => [one.name, variantOf(one.name)])];
+    const meant = didYouMean(name, known);
+    const otherwise = `; series are ${seriesNames.join(", ")}, and \`fovea models\` lists every name`;
+    throw new UsageError(`unknown model "${name}"${meant === "" ? otherwise : meant}`);
+  }
+  const alike = publishedModels.find((one) => one.series === seriesOf(config));
+  if (!alike) throw new Error(`no model of the series ${seriesOf(config)} is published`);
+  return { ...alike, name, config };
+}
+
+function seriesOf(config: ModelConfig): ModelSeries {
+  if (config.family === "mixer") return "mixer";
+  if (config.family === "resnet") return config.version === 1 ? "resnet" : "bit";
+  return config.stem.kind === "resnet" ? "hybrid" : "vit";
+}
+
+interface Counted {
+  readonly sizes: readonly number[];
+  readonly classes: number;
+  readonly pooling?: Pooling | undefined;
+}
+
+function rowOf(model: PublishedModel, { sizes, classes, pooling }: Counted): ModelRow {
+  const changed = { ...model.config, classes };
+  const config = pooling && changed.family === "vit" ? { ...changed, pooling } : changed;
+  const counted = sizes.map((size) => {
+    try {
+      return { size, ...modelSize(config, { size }) };
+    } catch (error) {
+      if (!(error instanceof ShapeError)) throw error;
+      throw new UsageError(`--image-size: ${size} pixels are too few for ${model.name}: ${error.message}`);
+    }
+  });
+  const cost = counted.map(({ size, flops }) => ({ imageSize: size, flops }));
+  return { ...model, config, parameters: counted[0]?.parameters ?? 0, cost };
+}
+
+/**
+ * The models that a filter selects, with their cost at each of the sizes.
+ *
+ * @throws UsageError for an unknown name, sizes that are too small, and a pooling of models that do not choose it.
+ */
+export function modelRows(filter: string | undefined, counted: Counted): readonly ModelRow[] {
+  const chosen = selected(filter);
+  if (counted.pooling && !chosen.some(({ family }) => family === "vit")) {
+    throw new UsageError(`--pooling: ${filter} is not a Vision Transformer; other models have one way to pool`);
+  }
+  return chosen.map((model) => rowOf(model, counted));
+}
+
+/** What the table shows of each series and each model beside its numbers: title and papers, width and depth. */
+export function headings(rows: readonly ModelRow[]): ReadonlyMap<string, string> {
+  const series = seriesNames.map((name) => [name, `${modelSeries[name].title} (${modelSeries[name].source})`] as const);
+  return new Map([...series, ...rows.map(({ name, config }) => [name, dimensions(config)] as const)]);
+}
+
+function dimensions(config: ModelConfig): string {
+  if (config.family === "resnet") return `${config.blocks.join("+")} units, x${config.widthFactor}`;
+  const { width, depth } = config;
+  if (config.family === "mixer") return `${width} x ${depth}, MLPs ${config.tokensMlpDim} and ${config.channelsMlpDim}`;
+  const { heads, mlpDim, stem, pooling } = config;
+  const before =
+    stem.kind === "resnet"
+      ? `, after ${["root", ...stem.blocks].join("+")} units`
+      : stem.kind === "convolutions"
+        ? `, after ${stem.channels.length} convolutions`
+        : "";
+  return `${width} x ${depth}, ${heads} heads, MLP ${mlpDim}, ${pooling}${before}`;
+}
+
+/** The trained backbones of the package. */
+export async function bundledBackbones() {
+  return await Promise.all(
+    embeddedBackbones.map(async ({ name, summary }) => {
+      const { config, image, parameterCount } = await inspectWeights(`embedded:${name}`);
+      return { name: `embedded:${name}`, summary, parameters: parameterCount, image, config };
+    }),
+  );
+}

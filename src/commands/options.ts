@@ -1,0 +1,106 @@
+/** The kinds of options, and the options that several commands take. */
+import { z } from "zod";
+import { devices } from "../runtime/devices.js";
+import { parseBytes } from "../text/parse-bytes.js";
+import { defaultBackbone } from "../weights/embedded.js";
+
+/** What help and the command line know of an option beside its type. */
+export interface OptionMeta {
+  readonly description?: string;
+  /** Placeholder of the value in help, such as FOLDER. */
+  readonly hint?: string;
+  /** Is it an argument by its place? It may also be given by its name. */
+  readonly positional?: boolean;
+  /** Does a list take the arguments that are left over, once it is given by name? */
+  readonly rest?: boolean;
+  /** Does it hold the settings of a recipe, `--path.to.setting=value`? */
+  readonly settings?: boolean;
+  /** Heading in help. */
+  readonly group?: "output" | "compute";
+}
+
+/** The metadata of a schema and of what it wraps (optional, default); that of the outer one comes first. */
+export function metaOf(schema: z.core.$ZodType): OptionMeta {
+  const own = z.globalRegistry.get(schema) ?? {};
+  const wraps = schema instanceof z.ZodOptional || schema instanceof z.ZodDefault;
+  return wraps ? { ...metaOf(schema.def.innerType), ...own } : own;
+}
+
+/** An option: its schema with its description. */
+export function option<T extends z.ZodType>(schema: T, description: string, meta: OptionMeta = {}): T {
+  return schema.meta({ ...metaOf(schema), description, ...meta });
+}
+
+/** An argument by its place. */
+export function argument<T extends z.ZodType>(schema: T, description: string, meta: OptionMeta = {}): T {
+  return option(schema, description, { positional: true, ...meta });
+}
+
+/** An option that is there or not. */
+export const flag = z.boolean().default(false);
+/** A whole number from 0. */
+export const natural = z.int().min(0);
+/** A whole number from 1. */
+export const count = z.int().min(1);
+/** A number from 0 to 1. */
+export const share = z.number().min(0).max(1);
+/** A path or a name of something. */
+export const text = z.string();
+export const folder = z.string().meta({ hint: "FOLDER" });
+export const file = z.string().meta({ hint: "FILE" });
+/** A list, on the command line separated by commas. */
+export const list = <T extends z.ZodType>(element: T) => z.array(element).min(1);
+/** Sizes of memory as text, such as 2GB. */
+export const bytes = z
+  .string()
+  .check((context) => {
+    try {
+      parseBytes(context.value);
+    } catch (error) {
+      context.issues.push({ code: "custom", message: (error as Error).message, input: context.value });
+    }
+  })
+  .meta({ hint: "SIZE" });
+/** The side of square images in pixels, or height and width. */
+export const sides = z.union([count, z.tuple([count, count])]).meta({ hint: "N|H,W" });
+
+const imagesText =
+  "Images: a folder, a .tar, Parquet, IDX or CIFAR files, embedded:NAME or generated:NAME (see docs/data.md)";
+const networkText =
+  "Run folder, checkpoint file, or weights: embedded:NAME, a file or folder, hf:OWNER/NAME or augreg:NAME; ?heads=4&layerNormEpsilon=1e-6 states what the files do not";
+const backboneText = `${networkText}; or an ONNX file (x.onnx, x.onnx?range=0,1); or pixels:16, the raw pixels`;
+
+export const images = argument(text, imagesText);
+/** The images, with a remark on them. */
+export const imagesWith = (remark: string) => argument(text, `${imagesText}; ${remark}`);
+export const network = argument(text, networkText);
+/** A network that classifies. */
+export const classifier = argument(text, `Classifier of \`fovea fit\`, or an ONNX file with logits. ${networkText}`);
+/** Any network, ONNX file or raw pixels. */
+export const anyNetwork = argument(text, backboneText);
+/** A backbone that may be left out. */
+export const backbone = option(
+  text.optional().meta({ hint: "NETWORK" }),
+  `Network that computes the features (default: ${defaultBackbone}). ${backboneText}`,
+);
+/** BACKBONE before IMAGES. */
+export const leadingBackbone = option(backbone, metaOf(backbone).description ?? "", { positional: true });
+export const imageSize = option(
+  sides.optional(),
+  "Side of the input images (default: the network's own; 224 for an ONNX file that takes any size)",
+);
+export const device = option(z.enum(devices).default("cpu"), "Device that runs the network", { group: "compute" });
+export const threads = option(
+  count.optional(),
+  "Threads of ONNX Runtime (default: the cores, or the CPU quota, of this process)",
+  { group: "compute" },
+);
+export const seed = option(natural.default(0), "Seed of the random numbers");
+export const split = option(text.optional().meta({ hint: "NAME" }), "Split of the images (default: train)");
+export const overwrite = option(flag, "Replace what is there already", { group: "output" });
+/** Settings of a recipe as `{ path, value }`; on the command line every unknown option. */
+export const settings = option(
+  z.array(z.object({ path: z.string(), value: z.string() })).default([]),
+  "Any other --path.to.setting=value changes that setting of the recipe; null removes it; arrays and objects are JSON",
+  { settings: true },
+);

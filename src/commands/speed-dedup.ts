@@ -1,0 +1,59 @@
+/** `fovea speed dedup`: the two all-pairs searches for near-duplicates, of hashes and of features. */
+import { z } from "zod";
+import { formatBytes, formatDuration } from "../text/format.js";
+import { command } from "./command.js";
+import { count, natural, option, seed, threads } from "./options.js";
+import * as json from "./results.js";
+
+const planted = z.object({ found: json.number, all: json.number });
+const common = {
+  seconds: json.number,
+  processorSeconds: json.number,
+  pairs: json.number,
+  planted,
+  peakMemory: json.number,
+};
+
+export default command({
+  name: "speed dedup",
+  summary: "Measure the searches for near-duplicates: a join of hashes, and of features",
+  options: {
+    hashes: option(z.int().min(2).default(1_000_000), "64-bit hashes that are joined with themselves"),
+    distance: option(natural.default(6).meta({ hint: "BITS" }), "Hamming distance of that join"),
+    embeddings: option(
+      z.tuple([count, count]).default([100_000, 384]).meta({ hint: "ROWS,COLUMNS" }),
+      "Features whose pairs are searched",
+    ),
+    floor: option(
+      z.number().gt(0.001).max(1).default(0.01).meta({ hint: "COSINE" }),
+      "Least cosine of the nearest row: so low that no pair can be ruled out early",
+    ),
+    seed,
+    threads,
+  },
+  examples: [
+    { run: "fovea speed dedup --json", does: "a million hashes and 100,000 embeddings, as JSON" },
+    { run: "fovea speed dedup --hashes 100000 --embeddings 10000,384", does: "a tenth of both" },
+  ],
+  result: z.object({
+    hamming: z.object({ hashes: json.number, distance: json.number, ...common }),
+    embeddings: json.list(
+      z.object({ rows: json.number, columns: json.number, kind: json.text, search: json.text, ...common }),
+    ),
+  }),
+  async run({ hashes, distance, embeddings, floor, seed, threads }, { note }) {
+    const { benchEmbeddings, benchHamming } = await import("../speed/index.js");
+    note(`${hashes} hashes`);
+    const hamming = await benchHamming(hashes, distance, seed);
+    const [rows, columns] = embeddings;
+    return { hamming, embeddings: await benchEmbeddings(rows, columns, { floor, seed, threads }, note) };
+  },
+  text: ({ hamming, embeddings }) => {
+    const cost = (one: typeof hamming | (typeof embeddings)[number], pairs: string) =>
+      `${formatDuration(one.seconds)} (${one.processorSeconds.toFixed(1)} s of all threads), ${one.pairs} ${pairs}, ${one.planted.found} of ${one.planted.all} planted; peak memory ${formatBytes(one.peakMemory)}`;
+    return [
+      `${hamming.hashes} hashes of 64 bits with themselves, distance ${hamming.distance}: ${cost(hamming, "pairs")}`,
+      ...embeddings.map((one) => `${one.rows} x ${one.columns} (${one.kind}), ${one.search}: ${cost(one, "found")}`),
+    ];
+  },
+});

@@ -1,0 +1,126 @@
+/** `fovea speed engine`: the training step compared with the machine's matrix multiplication. */
+import { z } from "zod";
+import { formatBytes, threadsInWords } from "../text/format.js";
+import { command } from "./command.js";
+import { count, flag, option, text, threads } from "./options.js";
+import * as json from "./results.js";
+
+const engine = z.object({
+  model: json.text,
+  batchSize: json.number,
+  imageSize: json.number,
+  microbatches: json.number,
+  threads: json.number,
+  matmulGflops: json.number,
+  stepGflops: json.number,
+  ratio: json.number,
+  ratioWithUpdate: json.number,
+  ratioInference: json.number,
+  peakBytes: json.number,
+  peakBytesRematerialised: json.number,
+  peakBytesWithUpdate: json.number,
+  ratioRematerialised: json.number,
+  timeRematerialised: json.number,
+  timeImageByImage: json.number.optional(),
+  buildSeconds: json.number,
+  compileSeconds: json.number,
+  imagesPerSecond: json.number,
+  imagesPerSecondWithUpdate: json.number,
+  imagesPerSecondInference: json.number,
+});
+
+const memory = z.object({
+  model: json.text,
+  imageSize: json.number,
+  plain: z.object({ batchSize: json.number, peakBytes: json.number }),
+  saving: z.object({ batchSize: json.number, microbatches: json.number, peakBytes: json.number }),
+  fits: json.flag,
+});
+
+function engineText(bench: z.output<typeof engine>): string {
+  const { model, batchSize, imageSize, microbatches } = bench;
+  const parts = microbatches === 1 ? "" : ` in ${microbatches} microbatches`;
+  const line = (what: string, ratio: number, images: number) =>
+    `  ${what.padEnd(30)}${ratio.toFixed(3)} of it; ${images.toFixed(1)} images/s`;
+  return [
+    `${model}, ${imageSize} px, batch ${batchSize}${parts}, ${threadsInWords(bench.threads)}`,
+    `  matrix product 1024 x 1024    ${bench.matmulGflops.toFixed(1)} GFLOP/s`,
+    `  forward and backward          ${bench.stepGflops.toFixed(1)} GFLOP/s, ${bench.ratio.toFixed(3)} of it; ${bench.imagesPerSecond.toFixed(1)} images/s`,
+    line("with the optimiser's update", bench.ratioWithUpdate, bench.imagesPerSecondWithUpdate),
+    line("exported, forward only", bench.ratioInference, bench.imagesPerSecondInference),
+    `  rematerialised                ${bench.ratioRematerialised.toFixed(3)} of it; ${bench.timeRematerialised.toFixed(2)} times the time`,
+    ...(bench.timeImageByImage === undefined
+      ? []
+      : [`  convolved image by image      ${bench.timeImageByImage.toFixed(2)} times the time`]),
+    `  peak memory                   ${formatBytes(bench.peakBytes)}; rematerialised ${formatBytes(bench.peakBytesRematerialised)}; with the update ${formatBytes(bench.peakBytesWithUpdate)}`,
+    `  build ${bench.buildSeconds.toFixed(2)} s, compile ${bench.compileSeconds.toFixed(2)} s`,
+  ].join("\n");
+}
+
+function memoryText({ model, imageSize, plain, saving, fits }: z.output<typeof memory>): string {
+  return [
+    `${model}, ${imageSize} px, steps with AdamW, peak memory`,
+    `  batch ${plain.batchSize}: ${formatBytes(plain.peakBytes)}`,
+    `  batch ${saving.batchSize}, rematerialised, in ${saving.microbatches} microbatches: ${formatBytes(saving.peakBytes)}, ${fits ? "within it" : "more"}`,
+  ].join("\n");
+}
+
+export default command({
+  name: "speed engine",
+  summary: "Measure the training step against the machine's matrix multiplication",
+  options: {
+    model: option(text.optional(), "Name of a model of any family (default: S/16 at batch 8, then Ti/16 at batch 16)"),
+    batch: option(count.default(8), "Images in a step of --model"),
+    imageSize: option(count.default(224), "Side of the images in pixels"),
+    rounds: option(count.default(7), "Steps that are measured, each between matrix products"),
+    microbatches: option(
+      count.optional(),
+      "Parts of a batch, over which gradients are accumulated (default: as in training)",
+    ),
+    stepsPerRun: option(
+      count.default(4),
+      "Steps with AdamW in one run of ONNX Runtime; the state is copied out once a run",
+    ),
+    memory: option(
+      flag,
+      "Instead, check that four times the batch, rematerialised in microbatches, runs in the memory of the batch",
+    ),
+    threads,
+  },
+  examples: [
+    { run: "fovea speed engine --json", does: "rates, their ratio, memory and build time, as JSON" },
+    { run: "fovea speed engine --model R50x1 --rounds 5", does: "another model, a ResNet" },
+  ],
+  result: z.union([engine.extend({ tiny: engine.optional() }), memory]),
+  async run(options, { note }) {
+    const [{ benchEngine, benchMemory }, { parseModelName }, { fastestMicrobatches }] = await Promise.all([
+      import("../speed/index.js"),
+      import("../models/index.js"),
+      import("../train/index.js"),
+    ]);
+    const { imageSize, rounds, stepsPerRun } = options;
+    /** As given, else as training chooses. Refuses an unknown name before anything is measured. */
+    const sized = (model: string, batchSize: number) => {
+      const chosen = fastestMicrobatches(parseModelName(model), [imageSize, imageSize], batchSize);
+      const microbatches = options.microbatches ?? chosen;
+      return {
+        imageSize,
+        rounds,
+        stepsPerRun,
+        threads: options.threads,
+        onProgress: note,
+        model,
+        batchSize,
+        microbatches,
+      };
+    };
+    if (options.memory) return await benchMemory(sized(options.model ?? "S/16", options.batch));
+    if (options.model !== undefined) return await benchEngine(sized(options.model, options.batch));
+    const small = await benchEngine(sized("S/16", 8));
+    return { ...small, tiny: await benchEngine(sized("Ti/16", 16)) };
+  },
+  text: (found) => {
+    if ("plain" in found) return memoryText(found);
+    return [engineText(found), ...(found.tiny ? [engineText(found.tiny)] : [])].join("\n\n");
+  },
+});
