@@ -1,3 +1,4 @@
+/** How Vitest runs the tests. */
 import { defineConfig } from "vitest/config";
 
 // Where continuous integration wants the totals as JSON, beside the usual output.

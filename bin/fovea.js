@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-// The command `fovea`: starts src/cli/main.ts as built, or says how to build it.
+/** The command `fovea`: starts src/cli/main.ts as built, or says how to build it. */
 import { existsSync } from "node:fs";
 import module from "node:module";
 

@@ -1,11 +1,13 @@
-// The small sibling of recipes/published/augreg-i1k.ts and augreg-i21k.ts: a class token, a sigmoid loss of many labels and one
-// of AugReg's 28 settings ("How to train your ViT?", arXiv:2106.10270; papers.md 5.8).
-//
-// Published: about 79 % top-1 for B/16 on ImageNet-1k; after 300 epochs of ImageNet-21k and fine-tuning at 384 px 85.49 %.
-//
-// Figures of this small sibling: not yet run.
-//
-//   fovea train recipes/augreg.ts --data.train.source=photos/ --data.evaluation.source=photos/
+/**
+ * The small sibling of recipes/published/augreg-i1k.ts and augreg-i21k.ts: a class token, a sigmoid loss of many labels and one
+ * of AugReg's 28 settings ("How to train your ViT?", arXiv:2106.10270; papers.md 5.8).
+ *
+ * Published: about 79 % top-1 for B/16 on ImageNet-1k; after 300 epochs of ImageNet-21k and fine-tuning at 384 px 85.49 %.
+ *
+ * Figures of this small sibling: not yet run.
+ *
+ *   fovea train recipes/augreg.ts --data.train.source=photos/ --data.evaluation.source=photos/
+ */
 import { augregRecipe, augregRecommended, defineRecipe } from "fovea/train";
 import baseline from "./vit-baseline.js";
 

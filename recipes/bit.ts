@@ -1,11 +1,13 @@
-// The small sibling of recipes/published/bit-m.ts: a ResNet with group norm and standardised weights, SGD with a rate of 0.03 for
-// 256 images, a staircase at a third, two thirds and eight ninths ("Big Transfer", arXiv:1912.11370; papers.md 2.4).
-//
-// Published: BiT-M R50x1 fine-tuned by the public code reaches 80.68 % top-1 on ImageNet-1k.
-//
-// Figures of this small sibling: not yet run.
-//
-//   fovea train recipes/bit.ts --data.train.source=photos/ --data.evaluation.source=photos/
+/**
+ * The small sibling of recipes/published/bit-m.ts: a ResNet with group norm and standardised weights, SGD with a rate of 0.03 for
+ * 256 images, a staircase at a third, two thirds and eight ninths ("Big Transfer", arXiv:1912.11370; papers.md 2.4).
+ *
+ * Published: BiT-M R50x1 fine-tuned by the public code reaches 80.68 % top-1 on ImageNet-1k.
+ *
+ * Figures of this small sibling: not yet run.
+ *
+ *   fovea train recipes/bit.ts --data.train.source=photos/ --data.evaluation.source=photos/
+ */
 import { defineRecipe } from "fovea/train";
 import baseline from "./vit-baseline.js";
 

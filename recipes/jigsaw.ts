@@ -1,16 +1,18 @@
-// Jigsaw: in which order were the patches put? Learnt without labels (papers.md 10.3), the small sibling of Kolesnikov et
-// al., arXiv:1901.09005.
-//
-// Published, ResNet-50 on ImageNet without labels, transferred to VTAB with 1,000 examples a task: 52.5 % on average over 19
-// tasks (natural 44.0, specialised 76.5, structured 47.9; from scratch 43.1, supervised 66.4). A linear layer on the frozen
-// features of the best network names 44.6 % of ImageNet's test images (from memory of the paper, not checked).
-// Reference settings: images of 292, random crop of 255, grey with probability 0.66, patches of 64 in cells of 85,
-// standardised each; an embedding of 1,000, a hidden layer of 4,096, 8 of 100 orders a step.
-//
-// Figures of this small sibling: not yet run.
-//
-//   fovea train recipes/jigsaw.ts --data.train.source=photos/ --data.evaluation.source=photos/
-//   fovea fewshot runs/jigsaw embedded:clothing
+/**
+ * Jigsaw: in which order were the patches put? Learnt without labels (papers.md 10.3), the small sibling of Kolesnikov et
+ * al., arXiv:1901.09005.
+ *
+ * Published, ResNet-50 on ImageNet without labels, transferred to VTAB with 1,000 examples a task: 52.5 % on average over 19
+ * tasks (natural 44.0, specialised 76.5, structured 47.9; from scratch 43.1, supervised 66.4). A linear layer on the frozen
+ * features of the best network names 44.6 % of ImageNet's test images (from memory of the paper, not checked).
+ * Reference settings: images of 292, random crop of 255, grey with probability 0.66, patches of 64 in cells of 85,
+ * standardised each; an embedding of 1,000, a hidden layer of 4,096, 8 of 100 orders a step.
+ *
+ * Figures of this small sibling: not yet run.
+ *
+ *   fovea train recipes/jigsaw.ts --data.train.source=photos/ --data.evaluation.source=photos/
+ *   fovea fewshot runs/jigsaw embedded:clothing
+ */
 import { defineRecipe } from "fovea/train";
 import rotation from "./rotation.js";
 

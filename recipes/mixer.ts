@@ -1,11 +1,13 @@
-// The small sibling of recipes/published/mixer-i1k.ts: an MLP-Mixer with stochastic depth, RandAugment and strong mixup, a rate that
-// falls in a straight line (arXiv:2105.01601; papers.md 3.2).
-//
-// Published, Mixer-B/16 on ImageNet-1k: 76.44 % top-1 after 300 epochs; ViT-B/16 by the same recipe 79.67.
-//
-// Figures of this small sibling: not yet run.
-//
-//   fovea train recipes/mixer.ts --data.train.source=photos/ --data.evaluation.source=photos/
+/**
+ * The small sibling of recipes/published/mixer-i1k.ts: an MLP-Mixer with stochastic depth, RandAugment and strong mixup, a rate that
+ * falls in a straight line (arXiv:2105.01601; papers.md 3.2).
+ *
+ * Published, Mixer-B/16 on ImageNet-1k: 76.44 % top-1 after 300 epochs; ViT-B/16 by the same recipe 79.67.
+ *
+ * Figures of this small sibling: not yet run.
+ *
+ *   fovea train recipes/mixer.ts --data.train.source=photos/ --data.evaluation.source=photos/
+ */
 import { defineRecipe } from "fovea/train";
 import baseline from "./vit-baseline.js";
 

@@ -1,4 +1,4 @@
-// The card of a backbone that comes with the package: what it is, what it can do, how it was made, on what terms.
+/** The card of a backbone that comes with the package: what it is, what it can do, how it was made, on what terms. */
 import { basename } from "node:path";
 import type { BackboneRow, BackbonesBench } from "../src/benchmarks/index.js";
 import type { CorruptionReport } from "../src/benchmarks/robustness/index.js";

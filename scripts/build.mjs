@@ -1,9 +1,11 @@
-// Builds dist/ and models/*/model.onnx. The new dist/ is made in a folder beside it and exchanged with the old one when it is
-// whole, so that a command or a test that runs meanwhile always finds one.
-//
-// usage: node scripts/build.mjs               type-checks and builds
-//        node scripts/build.mjs --if-changed  builds without type checks, and only where dist/ was made of other files than
-//                                             the present ones (the script `prepare`, which npm runs often)
+/**
+ * Builds dist/ and models/NAME/model.onnx. The new dist/ is made in a folder beside it and exchanged with the old one when it is
+ * whole, so that a command or a test that runs meanwhile always finds one.
+ *
+ * usage: node scripts/build.mjs               type-checks and builds
+ *        node scripts/build.mjs --if-changed  builds without type checks, and only where dist/ was made of other files than
+ *                                             the present ones (the script `prepare`, which npm runs often)
+ */
 import { spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";

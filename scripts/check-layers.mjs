@@ -1,6 +1,8 @@
-// Checks the shape of the house: imports only point down the layers, heavy libraries stay behind their one door, files stay short.
-//
-// usage: node scripts/check-layers.mjs [root]      prints every offence with its rule, exits 1 when there is one
+/**
+ * Checks the shape of the house: imports only point down the layers, heavy libraries stay behind their one door, files stay short.
+ *
+ * usage: node scripts/check-layers.mjs [root]      prints every offence with its rule, exits 1 when there is one
+ */
 import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
 import { dirname, join, relative, resolve, sep } from "node:path";
 import { fileURLToPath } from "node:url";

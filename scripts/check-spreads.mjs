@@ -1,7 +1,9 @@
-// Refuses calls that give every element of an array as an argument to a function that takes any number of them, such as
-// Math.max(...array) and list.push(...array): a large array overflows the stack. src/text/arrays.ts has what to write instead.
-//
-// usage: node scripts/check-spreads.mjs [root]      prints every offence, exits 1 when there is one
+/**
+ * Refuses calls that give every element of an array as an argument to a function that takes any number of them, such as
+ * Math.max(...array) and list.push(...array): a large array overflows the stack. src/text/arrays.ts has what to write instead.
+ *
+ * usage: node scripts/check-spreads.mjs [root]      prints every offence, exits 1 when there is one
+ */
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { dirname, join, relative, resolve } from "node:path";
 import { fileURLToPath } from "node:url";

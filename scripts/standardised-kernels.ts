@@ -1,4 +1,4 @@
-// Standardised kernels stored as what they are standardised to, so that rounding them once is enough.
+/** Standardised kernels stored as what they are standardised to, so that rounding them once is enough. */
 import { elementCount, fromFloat16, toFloat16 } from "../src/graph/index.js";
 import type { ModelConfig } from "../src/models/index.js";
 import type { Weights, WeightTensor } from "../src/weights/index.js";

@@ -1,5 +1,7 @@
-// Writes models/*/model.onnx beside the weights they are made of: part of the build, so that the repository holds every weight
-// once.
+/**
+ * Writes models/NAME/model.onnx beside the weights they are made of: part of the build, so that the repository holds every weight
+ * once.
+ */
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 

@@ -1,47 +1,49 @@
-// The Vision Transformer of the package (models/small): a hybrid, a ResNet stem of two units before four blocks, 2.5 million parameters. The
-// ResNet of bit.ts is the usual backbone.
-//
-// Figures: models/small/README.md. 6,000 steps, 192,000 images (3.2 epochs) in 57 minutes of one core beside two other runs (EPYC 7002
-// series, two cores), the teachers' answers known beforehand (60,000 at 100 images/s: 10 minutes of both cores). Error of both teachers'
-// features on 1,024 validation images by step: 600 1.877, 1,800 1.762, 3,000 1.688, 4,200 1.642, 5,400 1.603, 6,000 1.597; on its training
-// images 1.48 at the end: a second view of each would have helped. Few-shot mean of seven sets 38.2 / 43.5 % at 64 pixels,
-// 38.6 / 44.1 at 96. The first 30,000 images of the pilots gave 29.2: about 3.3 points for each doubling.
-//
-//   fovea train recipes/backbones/small.ts
-//
-// Images: Tiny-ImageNet, 60,000 of 200 classes at 64 pixels; the labels are not looked at. Left out are the 37 of
-// near-duplicates.txt: `fovea dedup` joins 10 of them to an image of the seven sets that the backbones are measured on (one is the same
-// photograph, a yellow flower of flowers5-96; the others are look-alikes) and 27 to another upstream image.
-//
-//   fovea dedup data/tiny-imagenet-64 --split train --against SETS --exclude recipes/backbones/near-duplicates.txt
-//
-// Teachers: MobileNetV1-0.75 (768 features) and MobileNetV2-1.0 (1,280), trained on ImageNet, shown the student's very crops at
-// 128 pixels. What they could teach at most, as the mean few-shot accuracy over the seven sets (5 / 10 shots, 5 seeds; `fovea bench
-// backbones`): from images of 64 pixels V1 50.7 / 58.6, V2 48.8 / 55.7, at 96 pixels of input less by 3; both together on the
-// full images 54.6 / 63.1.
-//
-// Pilots, 30,080 images of one epoch each (few-shot means as above; raw pixels have 28.3 / 33.4):
-//
-//   a plain 192-wide ViT of 3 layers behind three convolutions, batch 64, learning rate 5e-4     25.2 / 28.0
-//   learning rate 2e-3                                                                          26.7 / 29.5
-//   learning rate 5e-3, beta2 0.95                                                              27.5 / 30.3
-//   learning rate 2e-3, batch 32, beta2 0.98                                                    29.2 / 32.2
-//   labels (softmax) in place of teachers                                                       16.7 / 17.2
-//
-// and 15,040 images each, batch 32, one core each, two at a time: the error of both teachers' standardised features on 1,024
-// validation images (2 is knowing nothing), how often the own answer is the nearest of 32, seconds:
-//
-//   patches of 16 pixels, 3 layers of 192                                          1.964   4.8 %    98
-//   convolutions 16, 32, 64 of stride 2, patches of 2 on their map                 1.922   6.1 %   123
-//   convolutions 32, 64, 128                                                       1.917   6.2 %   132
-//   convolutions 16, 32, 64, pooled by attention (MAP) and not by the mean         1.911   6.6 %   117
-//   convolutions 16, 32, 64, learning rate 4e-3                                    1.923   5.5 %   106
-//   convolutions 16, 32, 64, patches of 1: 64 tokens of width 128                  1.963   4.4 %   176
-//   hybrid: a ResNet unit (root 32), patches of 4 on its map                       1.878   7.8 %   166
-//   BiT ResNet, units 1 1 1 1, width factor 0.375                                  1.885   8.6 %   124
-//
-// Hence hybrids, pooled by attention, and small batches. One view of each image, so that the teachers are asked once about
-// each, which costs as much as two epochs of the students; with more patience, more views (`data.views`).
+/**
+ * The Vision Transformer of the package (models/small): a hybrid, a ResNet stem of two units before four blocks, 2.5 million parameters. The
+ * ResNet of bit.ts is the usual backbone.
+ *
+ * Figures: models/small/README.md. 6,000 steps, 192,000 images (3.2 epochs) in 57 minutes of one core beside two other runs (EPYC 7002
+ * series, two cores), the teachers' answers known beforehand (60,000 at 100 images/s: 10 minutes of both cores). Error of both teachers'
+ * features on 1,024 validation images by step: 600 1.877, 1,800 1.762, 3,000 1.688, 4,200 1.642, 5,400 1.603, 6,000 1.597; on its training
+ * images 1.48 at the end: a second view of each would have helped. Few-shot mean of seven sets 38.2 / 43.5 % at 64 pixels,
+ * 38.6 / 44.1 at 96. The first 30,000 images of the pilots gave 29.2: about 3.3 points for each doubling.
+ *
+ *   fovea train recipes/backbones/small.ts
+ *
+ * Images: Tiny-ImageNet, 60,000 of 200 classes at 64 pixels; the labels are not looked at. Left out are the 37 of
+ * near-duplicates.txt: `fovea dedup` joins 10 of them to an image of the seven sets that the backbones are measured on (one is the same
+ * photograph, a yellow flower of flowers5-96; the others are look-alikes) and 27 to another upstream image.
+ *
+ *   fovea dedup data/tiny-imagenet-64 --split train --against SETS --exclude recipes/backbones/near-duplicates.txt
+ *
+ * Teachers: MobileNetV1-0.75 (768 features) and MobileNetV2-1.0 (1,280), trained on ImageNet, shown the student's very crops at
+ * 128 pixels. What they could teach at most, as the mean few-shot accuracy over the seven sets (5 / 10 shots, 5 seeds; `fovea bench
+ * backbones`): from images of 64 pixels V1 50.7 / 58.6, V2 48.8 / 55.7, at 96 pixels of input less by 3; both together on the
+ * full images 54.6 / 63.1.
+ *
+ * Pilots, 30,080 images of one epoch each (few-shot means as above; raw pixels have 28.3 / 33.4):
+ *
+ *   a plain 192-wide ViT of 3 layers behind three convolutions, batch 64, learning rate 5e-4     25.2 / 28.0
+ *   learning rate 2e-3                                                                          26.7 / 29.5
+ *   learning rate 5e-3, beta2 0.95                                                              27.5 / 30.3
+ *   learning rate 2e-3, batch 32, beta2 0.98                                                    29.2 / 32.2
+ *   labels (softmax) in place of teachers                                                       16.7 / 17.2
+ *
+ * and 15,040 images each, batch 32, one core each, two at a time: the error of both teachers' standardised features on 1,024
+ * validation images (2 is knowing nothing), how often the own answer is the nearest of 32, seconds:
+ *
+ *   patches of 16 pixels, 3 layers of 192                                          1.964   4.8 %    98
+ *   convolutions 16, 32, 64 of stride 2, patches of 2 on their map                 1.922   6.1 %   123
+ *   convolutions 32, 64, 128                                                       1.917   6.2 %   132
+ *   convolutions 16, 32, 64, pooled by attention (MAP) and not by the mean         1.911   6.6 %   117
+ *   convolutions 16, 32, 64, learning rate 4e-3                                    1.923   5.5 %   106
+ *   convolutions 16, 32, 64, patches of 1: 64 tokens of width 128                  1.963   4.4 %   176
+ *   hybrid: a ResNet unit (root 32), patches of 4 on its map                       1.878   7.8 %   166
+ *   BiT ResNet, units 1 1 1 1, width factor 0.375                                  1.885   8.6 %   124
+ *
+ * Hence hybrids, pooled by attention, and small batches. One view of each image, so that the teachers are asked once about
+ * each, which costs as much as two epochs of the students; with more patience, more views (`data.views`).
+ */
 import { fileURLToPath } from "node:url";
 import { defineRecipe } from "fovea/train";
 

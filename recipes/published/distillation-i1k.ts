@@ -1,23 +1,25 @@
-// Patient and consistent distillation on ImageNet-1k (Beyer et al., arXiv:2106.05237; papers.md 7): R50x1 learns the function of R152x2,
-// teacher and student see the same crop and the same mixture, no labels. Field by field beside big_vision's
-// configs/proj/distill/bit_i1k.py (2025-05-19):
-//
-//   field           original                                   here
-//   images          imagenet2012 train[:98%]                   all of train
-//   preprocessing   inception_crop(224)|flip_lr                the same
-//   student         bit_paper 50 x 1: nothing round the root's rootPoolPadding "none"
-//                   pooled image
-//   teacher         R152x2_T_224.npz, run as bit_paper         the same file, with zeros there, as it was published
-//   distance        kl, t 1                                    the same
-//   batch, epochs   4096, 1200                                 the same
-//   mixup           p 1                                        the same
-//   optimiser       scale_by_adam, lr 0.03, clip 1             Adam, the same
-//   first moment    bfloat16                                   float16, scaled for each tensor
-//   decay           wd 3e-4, absolute, on kernels              the same
-//   schedule        cosine, 5,000 warm-up                      the same
-//
-// Published: 82.8 % top-1 at 224 px, 80.5 at 160 (the teachers: 83.0 at 224 px, 84.3 at 384). 1,200 epochs is the configuration's
-// default, the longest run took 9,600. Not run here.
+/**
+ * Patient and consistent distillation on ImageNet-1k (Beyer et al., arXiv:2106.05237; papers.md 7): R50x1 learns the function of R152x2,
+ * teacher and student see the same crop and the same mixture, no labels. Field by field beside big_vision's
+ * configs/proj/distill/bit_i1k.py (2025-05-19):
+ *
+ *   field           original                                   here
+ *   images          imagenet2012 train[:98%]                   all of train
+ *   preprocessing   inception_crop(224)|flip_lr                the same
+ *   student         bit_paper 50 x 1: nothing round the root's rootPoolPadding "none"
+ *                   pooled image
+ *   teacher         R152x2_T_224.npz, run as bit_paper         the same file, with zeros there, as it was published
+ *   distance        kl, t 1                                    the same
+ *   batch, epochs   4096, 1200                                 the same
+ *   mixup           p 1                                        the same
+ *   optimiser       scale_by_adam, lr 0.03, clip 1             Adam, the same
+ *   first moment    bfloat16                                   float16, scaled for each tensor
+ *   decay           wd 3e-4, absolute, on kernels              the same
+ *   schedule        cosine, 5,000 warm-up                      the same
+ *
+ * Published: 82.8 % top-1 at 224 px, 80.5 at 160 (the teachers: 83.0 at 224 px, 84.3 at 384). 1,200 epochs is the configuration's
+ * default, the longest run took 9,600. Not run here.
+ */
 import { defineRecipe } from "fovea/train";
 
 export default defineRecipe({

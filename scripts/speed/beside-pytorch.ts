@@ -1,11 +1,13 @@
-// The engine beside PyTorch on the same networks, in one sitting: processes of both in turn, PyTorch with the best of its settings.
-//
-// usage: npx jiti scripts/speed/beside-pytorch.ts [--python python3] [--rounds 3] [--threads n] [--models S/16:8,R26x0.5:32:64] [--output FILE.json]
-//        a model is NAME:BATCH[:PIXELS]; PyTorch is that of scripts/speed/torch-step.py; threads are all cores by default
-//
-// Of each of the three things measured (forward and backward pass, whole training step, inference) every process takes 2 runs to warm up and 5
-// that count. A figure is the best run of all rounds, of either: what else a machine does only ever slows a run down. Peak memory is that of the
-// training step, the median over rounds. The output file has every round.
+/**
+ * The engine beside PyTorch on the same networks, in one sitting: processes of both in turn, PyTorch with the best of its settings.
+ *
+ * usage: npx jiti scripts/speed/beside-pytorch.ts [--python python3] [--rounds 3] [--threads n] [--models S/16:8,R26x0.5:32:64] [--output FILE.json]
+ *        a model is NAME:BATCH[:PIXELS]; PyTorch is that of scripts/speed/torch-step.py; threads are all cores by default
+ *
+ * Of each of the three things measured (forward and backward pass, whole training step, inference) every process takes 2 runs to warm up and 5
+ * that count. A figure is the best run of all rounds, of either: what else a machine does only ever slows a run down. Peak memory is that of the
+ * training step, the median over rounds. The output file has every round.
+ */
 import { execFile } from "node:child_process";
 import { writeFile } from "node:fs/promises";
 import { cpus } from "node:os";

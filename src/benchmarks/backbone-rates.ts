@@ -1,4 +1,4 @@
-// How many images a second each of several backbones represents, in one process, turn by turn.
+/** How many images a second each of several backbones represents, in one process, turn by turn. */
 import type { Backbone } from "../transfer/index.js";
 
 /** Turns of each backbone, and seconds of each turn: the machine's speed changes from one moment to the next. */

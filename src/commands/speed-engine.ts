@@ -99,7 +99,7 @@ export default command({
       import("../train/index.js"),
     ]);
     const { imageSize, rounds, stepsPerRun } = options;
-    /** As given, else as training chooses. Refuses an unknown name before anything is measured. */
+    // As given, else as training chooses. Refuses an unknown name before anything is measured.
     const sized = (model: string, batchSize: number) => {
       const chosen = fastestMicrobatches(parseModelName(model), [imageSize, imageSize], batchSize);
       const microbatches = options.microbatches ?? chosen;

@@ -1,4 +1,5 @@
-// Near-duplicates within and between sets of images.
+/** Near-duplicates within and between sets of images. */
+
 export {
   type Alignment,
   align,

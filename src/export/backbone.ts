@@ -1,4 +1,4 @@
-// The ONNX file of a backbone that comes with the package.
+/** The ONNX file of a backbone that comes with the package. */
 import { join } from "node:path";
 import { loadWeights } from "../weights/index.js";
 import { exportOnnx } from "./export-onnx.js";

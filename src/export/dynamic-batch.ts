@@ -1,7 +1,9 @@
-// Makes one graph for any batch of two that were traced with different batches.
-//
-// Shapes are static in a traced graph, so the batch stands in it as numbers: in the shapes that Reshape and Expand take.
-// The same network traced with two batches gives the same nodes, and what differs between the constants is the batch.
+/**
+ * Makes one graph for any batch of two that were traced with different batches.
+ *
+ * Shapes are static in a traced graph, so the batch stands in it as numbers: in the shapes that Reshape and Expand take.
+ * The same network traced with two batches gives the same nodes, and what differs between the constants is the batch.
+ */
 import {
   freeSide,
   type NamedType,
@@ -30,7 +32,7 @@ export function withFreeBatch(a: TracedBatch, b: TracedBatch): OnnxGraph {
   const pixels = a.graph.inputs[0]!.name;
   const sizes = new Map<string, string>();
 
-  /** A shape as it is made at run time: batch times factor where the batch stands. */
+  // A shape as it is made at run time: batch times factor where the batch stands.
   const runtimeShape = (first: readonly number[], factors: readonly (number | undefined)[]): string => {
     const key = factors.map((factor, i) => (factor === undefined ? first[i] : `${factor}n`)).join();
     const known = sizes.get(key);

@@ -1,4 +1,4 @@
-// Exports a network as ONNX: any batch, constants worked out, in the form that runs best going forward.
+/** Exports a network as ONNX: any batch, constants worked out, in the form that runs best going forward. */
 import {
   encodeOnnx,
   type NumericArray,

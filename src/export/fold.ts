@@ -1,4 +1,4 @@
-// Works out once, at export, what depends on constants alone: reshaped kernels, standardised kernels, tables.
+/** Works out once, at export, what depends on constants alone: reshaped kernels, standardised kernels, tables. */
 import {
   bytesOf,
   encodeOnnx,

@@ -1,4 +1,6 @@
-// Writes a network as a folder in the form of Hugging Face's hub, which transformers.js and (Vision Transformers) transformers load.
+/**
+ * Writes a network as a folder in the form of Hugging Face's hub, which transformers.js and (Vision Transformers) transformers load.
+ */
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { mkdir } from "node:fs/promises";
 import { basename, join, resolve } from "node:path";

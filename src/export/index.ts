@@ -1,4 +1,5 @@
-// Networks out: ONNX models for any runtime, Hugging Face folders.
+/** Networks out: ONNX models for any runtime, Hugging Face folders. */
+
 export { writeBackboneOnnx } from "./backbone.js";
 export { ExportError } from "./error.js";
 export { type ExportOptions, exportedGraph, exportOnnx, type WeightFormat } from "./export-onnx.js";

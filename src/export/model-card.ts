@@ -1,4 +1,4 @@
-// The README of an exported folder: what the network is, how to use it, what it came from.
+/** The README of an exported folder: what the network is, how to use it, what it came from. */
 import { elementCount } from "../graph/index.js";
 import type { Weights } from "../weights/index.js";
 

@@ -1,4 +1,4 @@
-// Writes an exported graph in an older version of ONNX's operators, where those it uses were there already.
+/** Writes an exported graph in an older version of ONNX's operators, where those it uses were there already. */
 import { bytesOf, type Initializer, type OnnxGraph, type OnnxNode, onnxNode, onnxOpsets } from "../graph/index.js";
 import { ExportError } from "./error.js";
 

@@ -1,5 +1,6 @@
-// Puts the preprocessing of images into an exported graph: from decoded photos of any size to the pixels the network sees.
-
+/**
+ * Puts the preprocessing of images into an exported graph: from decoded photos of any size to the pixels the network sees.
+ */
 import {
   bytesOf,
   freeHeight,
@@ -86,7 +87,7 @@ export function withPhotoInput(
   const out = new Nodes();
   let value = out.cast(photoInput, "float32");
   let isGrey = false;
-  /** [height, width] of `value`, int64. */
+  // [height, width] of `value`, int64.
   let sides = out.node("Slice", [out.node("Shape", [photoInput]), out.whole(1), out.whole(3)]);
 
   const grey = (): void => {
@@ -111,7 +112,7 @@ export function withPhotoInput(
     value = out.node("Clip", [whole, scalar(out, 0), scalar(out, 255)]);
     sides = to;
   };
-  /** Sides so that the smaller one is `size`. */
+  // Sides so that the smaller one is `size`.
   const shortest = (size: number, rounding: unknown): string => {
     const short = out.node("ReduceMin", [sides, out.whole(0)], { keepdims: { int: 1 } });
     if (rounding === "floor") return out.node("Div", [out.node("Mul", [sides, out.whole(size)]), short]);

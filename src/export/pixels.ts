@@ -1,4 +1,6 @@
-// What a preprocessing string says about pixels, in the terms of other software: a mean and deviation, a size, a crop.
+/**
+ * What a preprocessing string says about pixels, in the terms of other software: a mean and deviation, a size, a crop.
+ */
 import { preprocessing } from "../images/index.js";
 import { largest } from "../text/arrays.js";
 import type { PixelScaling } from "./trace.js";

@@ -1,4 +1,4 @@
-// Convolutions in 8-bit integers, for which the ranges of what goes in and comes out must be known beforehand.
+/** Convolutions in 8-bit integers, for which the ranges of what goes in and comes out must be known beforehand. */
 import {
   bytesOf,
   encodeNumbers,
@@ -83,7 +83,7 @@ export function withQuantisedConvolutions(graph: OnnxGraph, ranges: Ranges): Onn
   const rewriter = new Rewriter(graph);
   const bytes = new Map<string, string>();
   const nodes: OnnxNode[] = [];
-  /** The value as bytes and back: what runtimes recognise. */
+  // The value as bytes and back: what runtimes recognise.
   const throughBytes = (name: string, output?: string): string => {
     const known = bytes.get(name);
     if (known !== undefined && output === undefined) return known;

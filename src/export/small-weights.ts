@@ -1,4 +1,4 @@
-// Weights stored in fewer bits: as float16, or as 8-bit integers that the large products also compute with.
+/** Weights stored in fewer bits: as float16, or as 8-bit integers that the large products also compute with. */
 import {
   bytesOf,
   encodeNumbers,

@@ -1,4 +1,6 @@
-// Traces a network for an export: the pixels as they come in, the network's own input made of them, the outputs by name.
+/**
+ * Traces a network for an export: the pixels as they come in, the network's own input made of them, the outputs by name.
+ */
 import {
   add,
   bytesOf,

@@ -1,4 +1,4 @@
-// Writes exported models to disk.
+/** Writes exported models to disk. */
 import { dirname, join } from "node:path";
 import { writeFileAtomically } from "../files/atomic.js";
 import type { OnnxModel } from "../graph/index.js";

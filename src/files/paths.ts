@@ -52,7 +52,7 @@ export async function listFiles(root: string): Promise<FileList> {
   const problems: string[] = [];
   const unreadable: string[] = [];
   const repeated: string[] = [];
-  /** Real paths of what was listed. */
+  // Real paths of what was listed.
   const seen = new Set<string>();
   let links: Link[] = [];
 

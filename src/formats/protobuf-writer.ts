@@ -1,5 +1,7 @@
-// The few protobuf encodings ONNX needs: varints, length-delimited fields, floats.
-// Wire format: https://protobuf.dev/programming-guides/encoding/
+/**
+ * The few protobuf encodings ONNX needs: varints, length-delimited fields, floats.
+ * Wire format: https://protobuf.dev/programming-guides/encoding/
+ */
 
 /** Collects pieces; large byte arrays are kept by reference and copied once, at the end. */
 export class ProtobufWriter {

@@ -1,4 +1,4 @@
-// What a graph will cost before it runs: matrix FLOPs and an estimate of peak memory.
+/** What a graph will cost before it runs: matrix FLOPs and an estimate of peak memory. */
 import { byteSize, reachable, type Tensor } from "./tensor.js";
 
 export interface GraphCost {

@@ -1,4 +1,4 @@
-// The numbers ONNX gives element types (TensorProto.DataType of onnx.proto3).
+/** The numbers ONNX gives element types (TensorProto.DataType of onnx.proto3). */
 import type { DType } from "./tensor.js";
 
 /** Element types of a file: those of the graph, and the one that only quantised weights have. */

@@ -1,4 +1,5 @@
-// The graph: symbolic tensors, operations, differentiation, and the ONNX writer.
+/** The graph: symbolic tensors, operations, differentiation, and the ONNX writer. */
+
 export { costOf, type GraphCost } from "./cost.js";
 export { onnxTypeCodes, type StoredType } from "./element-types.js";
 export { grad } from "./gradients/grad.js";

@@ -1,4 +1,4 @@
-// Numbers to little-endian bytes and back, for every element type of the graph.
+/** Numbers to little-endian bytes and back, for every element type of the graph. */
 import type { DType } from "./tensor.js";
 
 /** Any typed array that can back a tensor. */

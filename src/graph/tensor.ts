@@ -1,4 +1,4 @@
-// Symbolic tensors with static shapes, and the nodes that produce them: the vocabulary every other file speaks.
+/** Symbolic tensors with static shapes, and the nodes that produce them: the vocabulary every other file speaks. */
 import { append } from "../text/arrays.js";
 
 /** float64 is for the host's own algebra: products on the CPU, without gradients. */

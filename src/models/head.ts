@@ -1,4 +1,4 @@
-// The linear head that every family ends in.
+/** The linear head that every family ends in. */
 import type { Tensor } from "../graph/index.js";
 import { dense, dropout, filledWith, type Scope, zeros } from "../nn/index.js";
 

@@ -1,4 +1,4 @@
-// The models and their published variants.
+/** The models and their published variants. */
 
 export { type MixerConfig, type MixerOutput, mixer, mixerDefaults } from "./mixer.js";
 export { type MixerShape, mixerConfig, mixerVariants, publishedMixers } from "./mixer-variants.js";

@@ -1,4 +1,4 @@
-// The published MLP-Mixers (papers.md 3.2) and how a name such as "Mixer-B/16" is read.
+/** The published MLP-Mixers (papers.md 3.2) and how a name such as "Mixer-B/16" is read. */
 import { type MixerConfig, mixerDefaults } from "./mixer.js";
 
 export interface MixerShape {

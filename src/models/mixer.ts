@@ -1,4 +1,4 @@
-// MLP-Mixer (Tolstikhin et al., 2021): MLPs over patches and over channels in turn. Facts: papers.md 3.2.
+/** MLP-Mixer (Tolstikhin et al., 2021): MLPs over patches and over channels in turn. Facts: papers.md 3.2. */
 import {
   add,
   cast,

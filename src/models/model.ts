@@ -1,4 +1,4 @@
-// One type for every family of models, and the one place where a configuration becomes a network.
+/** One type for every family of models, and the one place where a configuration becomes a network. */
 import { cast, type Tensor } from "../graph/index.js";
 import type { Scope } from "../nn/index.js";
 import { type MixerConfig, mixer } from "./mixer.js";

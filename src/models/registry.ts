@@ -1,4 +1,4 @@
-// Every published model by its name, with what it takes in, and how any name becomes a configuration.
+/** Every published model by its name, with what it takes in, and how any name becomes a configuration. */
 import { didYouMean } from "../text/nearest.js";
 import { mixerConfig, publishedMixers } from "./mixer-variants.js";
 import type { ModelConfig, ModelFamily } from "./model.js";

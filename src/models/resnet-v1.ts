@@ -1,5 +1,7 @@
-// The post-activation ResNet with group norm and standardised weights (He et al., 2016, with the norms of BiT): the stem of
-// the hybrids (stems.ts) and, with a head, the plain ResNets of resnet.ts. Facts: papers.md 3.1.
+/**
+ * The post-activation ResNet with group norm and standardised weights (He et al., 2016, with the norms of BiT): the stem of
+ * the hybrids (stems.ts) and, with a head, the plain ResNets of resnet.ts. Facts: papers.md 3.1.
+ */
 import { add, maxPool2d, relu, rematerialise, type Tensor, type WeightStandardisation } from "../graph/index.js";
 import { groupNormLayer, type Scope, samePadding, standardisedConvolution, zeros } from "../nn/index.js";
 

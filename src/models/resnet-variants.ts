@@ -1,4 +1,4 @@
-// The published ResNets and how names such as "R50x1" (BiT, papers.md 2.1) and "ResNet-50" (version 1) are read.
+/** The published ResNets and how names such as "R50x1" (BiT, papers.md 2.1) and "ResNet-50" (version 1) are read. */
 import { type ResNetConfig, resnetDefaults } from "./resnet.js";
 
 /** Units of the four stages by the number of layers (papers.md 2.1). */

@@ -1,5 +1,7 @@
-// The ResNet of Big Transfer (Kolesnikov et al., 2020): pre-activation, group norm, standardised weights; and, as version 1,
-// the post-activation ResNet with the same norms (resnet-v1.ts) under a head. Facts: papers.md 2.1, 3.1, 10.10.
+/**
+ * The ResNet of Big Transfer (Kolesnikov et al., 2020): pre-activation, group norm, standardised weights; and, as version 1,
+ * the post-activation ResNet with the same norms (resnet-v1.ts) under a head. Facts: papers.md 2.1, 3.1, 10.10.
+ */
 import {
   add,
   concat,
@@ -134,13 +136,13 @@ export function resnet(scope: Scope, image: Tensor, config: ResNetConfig): ResNe
   if (image.shape.length !== 4) throw new ShapeError(`resnet: images ${describe(image)} must be [N, H, W, C]`);
   const units = config.blocks.reduce((total, count) => total + count, 0);
   const before = (stage: number) => config.blocks.slice(0, stage).reduce((total, count) => total + count, 0);
-  /** What happens to the branch of a unit before it is added. */
+  // What happens to the branch of a unit before it is added.
   const branch = (inner: Scope, y: Tensor, { stage, unit }: Place): Tensor => {
     const drop = stochasticDepthRate(config.stochasticDepth, before(stage) + unit, units);
     return stochasticDepth(inner, gated(inner, y, stage, config), drop, config.stochasticDepthRescale);
   };
   const ends: Tensor[] = [];
-  /** What happens to the output of a unit. */
+  // What happens to the output of a unit.
   const after = (inner: Scope, x: Tensor, place: Place): Tensor => {
     const y = withNonLocal(inner, x, place, config);
     if (place.unit === config.blocks[place.stage]! - 1) {

@@ -1,4 +1,4 @@
-// How large a model is: parameters and matrix FLOPs, counted on its traced graph; no weight is allocated.
+/** How large a model is: parameters and matrix FLOPs, counted on its traced graph; no weight is allocated. */
 import { costOf, elementCount, input } from "../graph/index.js";
 import { Scope } from "../nn/index.js";
 import { type ModelConfig, model as network } from "./model.js";

@@ -1,6 +1,8 @@
-// What makes tokens of an image: patches alone, or patches of what a small convolutional network sees first.
-//
-// Vision Transformers take any of the three, MLP-Mixers take patches. Facts: papers.md 1.1, 3.1, 10.8.
+/**
+ * What makes tokens of an image: patches alone, or patches of what a small convolutional network sees first.
+ *
+ * Vision Transformers take any of the three, MLP-Mixers take patches. Facts: papers.md 1.1, 3.1, 10.8.
+ */
 import { cast, describe, linear, relu, reshape, ShapeError, slice, type Tensor, transpose } from "../graph/index.js";
 import { convolution, groupNormLayer, lecunNormal, type Scope, toNCHW, zeros } from "../nn/index.js";
 import { resnetV1Stages } from "./resnet-v1.js";

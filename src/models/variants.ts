@@ -1,5 +1,7 @@
-// The published Vision Transformers, hybrids and early convolutions among them, and how names such as "S/16", "R50+B/16"
-// and "C-4GF" are read (papers.md 1.4, 3.1, 10.8).
+/**
+ * The published Vision Transformers, hybrids and early convolutions among them, and how names such as "S/16", "R50+B/16"
+ * and "C-4GF" are read (papers.md 1.4, 3.1, 10.8).
+ */
 import { convolutionStem, resnetStem } from "./stems.js";
 import { type ViTConfig, vitDefaults } from "./vit.js";
 

@@ -1,5 +1,7 @@
-// Where the patches of a Vision Transformer lie: the position embeddings of the ViT paper's appendix D.4 (papers.md 1.1,
-// 1.7, 9.5) and the class token among them.
+/**
+ * Where the patches of a Vision Transformer lie: the position embeddings of the ViT paper's appendix D.4 (papers.md 1.1,
+ * 1.7, 9.5) and the class token among them.
+ */
 import { add, cast, concat, constant, expand, type Tensor } from "../graph/index.js";
 import { learned2d, normal, relativeScores, type Scope, sincos2dTensor, zeros } from "../nn/index.js";
 

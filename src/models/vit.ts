@@ -1,4 +1,4 @@
-// The Vision Transformer (Dosovitskiy et al., 2021; Zhai et al., 2022), read like its paper. Facts: papers.md 1.
+/** The Vision Transformer (Dosovitskiy et al., 2021; Zhai et al., 2022), read like its paper. Facts: papers.md 1. */
 import {
   add,
   cast,

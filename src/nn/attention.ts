@@ -1,4 +1,4 @@
-// Multi-head attention.
+/** Multi-head attention. */
 import {
   add,
   cast,

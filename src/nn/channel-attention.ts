@@ -1,5 +1,7 @@
-// Attention sprinkled into convolutional networks: squeeze-and-excitation (Hu et al., 2018) and the non-local block
-// (Wang et al., 2018). Facts: papers.md 10.10.
+/**
+ * Attention sprinkled into convolutional networks: squeeze-and-excitation (Hu et al., 2018) and the non-local block
+ * (Wang et al., 2018). Facts: papers.md 10.10.
+ */
 import {
   add,
   describe,

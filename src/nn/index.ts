@@ -1,4 +1,5 @@
-// Layers and what they are made of.
+/** Layers and what they are made of. */
+
 export { multiHeadAttention } from "./attention.js";
 export { type NonLocalOptions, nonLocalBlock, squeezeExcitation } from "./channel-attention.js";
 export {

@@ -1,5 +1,7 @@
-// First values of parameters, as the reference code draws them (papers.md 1.3). A parameter's draws depend only on the
-// seed and its own path, so adding one parameter changes no other.
+/**
+ * First values of parameters, as the reference code draws them (papers.md 1.3). A parameter's draws depend only on the
+ * seed and its own path, so adding one parameter changes no other.
+ */
 import { elementCount, hash32, type Shape } from "../graph/index.js";
 
 /** Draws the first values of a parameter. */

@@ -1,4 +1,4 @@
-// Small layers: dense, layer norm, dropout, stochastic depth, the MLP block.
+/** Small layers: dense, layer norm, dropout, stochastic depth, the MLP block. */
 import {
   bernoulli,
   cast,

@@ -1,4 +1,4 @@
-// Classification losses, as the reference defines them (papers.md 5.4). Each gives one number an example: [N].
+/** Classification losses, as the reference defines them (papers.md 5.4). Each gives one number an example: [N]. */
 import {
   add,
   describe,

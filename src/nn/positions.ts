@@ -1,4 +1,4 @@
-// Position embeddings of a grid of patches: fixed, learned by axis, and relative.
+/** Position embeddings of a grid of patches: fixed, learned by axis, and relative. */
 import {
   cast,
   concat,

@@ -1,4 +1,4 @@
-// Adafactor as "Scaling Vision Transformers" trains with it: big_vision's scale_by_adafactor (papers.md 5.3).
+/** Adafactor as "Scaling Vision Transformers" trains with it: big_vision's scale_by_adafactor (papers.md 5.3). */
 import {
   add,
   divide,

@@ -1,4 +1,4 @@
-// Averages of the weights over the steps of training, which often do better than the last weights do.
+/** Averages of the weights over the steps of training, which often do better than the last weights do. */
 import { add, multiply, subtract, type Tensor } from "../graph/index.js";
 import type { OptimizerContext } from "./transformation.js";
 

@@ -1,4 +1,5 @@
-// Optimisers and schedules.
+/** Optimisers and schedules. */
+
 export { type AdafactorOptions, adafactorBeta2, factoredAxes, scaleByAdafactor } from "./adafactor.js";
 export {
   type AverageConfig,

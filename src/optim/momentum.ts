@@ -1,4 +1,4 @@
-// Momentum: a decaying sum of what comes in, kept in float32 or, at half the memory, in float16.
+/** Momentum: a decaying sum of what comes in, kept in float32 or, at half the memory, in float16. */
 import { add, cast, divide, maximum, multiply, type Tensor } from "../graph/index.js";
 import { l2Norm } from "./norms.js";
 import type { OptimizerContext } from "./transformation.js";

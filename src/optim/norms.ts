@@ -1,4 +1,4 @@
-// Norms of gradients; the sum of squares of a tensor is worked out once, whoever asks for it.
+/** Norms of gradients; the sum of squares of a tensor is worked out once, whoever asks for it. */
 import { add, elementCount, multiply, reduceSum, reshape, scalar, slice, sqrt, type Tensor } from "../graph/index.js";
 
 const squares = new WeakMap<Tensor, Tensor>();

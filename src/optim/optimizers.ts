@@ -1,4 +1,4 @@
-// Named optimisers: chains in the order of the reference (papers.md 5.2).
+/** Named optimisers: chains in the order of the reference (papers.md 5.2). */
 import { type AdafactorOptions, scaleByAdafactor } from "./adafactor.js";
 import { type MomentumDType, requireMomentumDType } from "./momentum.js";
 import type { Schedule } from "./schedules.js";

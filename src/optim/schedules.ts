@@ -135,7 +135,7 @@ function decayOf(config: ScheduleConfig, peak: number, warmup: number): Decay {
 }
 
 /**
- * Builds the factor of a run's learning rate as a function of the step (reference section 5.1, big_vision `create_learning_rate_schedule`).
+ * Builds the factor of a run's learning rate as a function of the step (papers.md 5.1, big_vision `create_learning_rate_schedule`).
  *
  * Warm-up and cool-down multiply whatever the decay gives. Past `total` the factor never turns negative (the reference's cool-down does).
  * Throws when warm-up is as long as the run (unless the run has at most one step, as debugging runs do), when the config

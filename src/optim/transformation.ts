@@ -1,8 +1,10 @@
-// Optimisers as chains of transformations of gradients, written into the graph.
-//
-// Between transformations an update is kept as `value * factor + parameter * decay` with scalar factor and decay:
-// every elementwise node is a pass over all parameters, a scalar product is none, so scalars are multiplied together
-// and applied once, at the end.
+/**
+ * Optimisers as chains of transformations of gradients, written into the graph.
+ *
+ * Between transformations an update is kept as `value * factor + parameter * decay` with scalar factor and decay:
+ * every elementwise node is a pass over all parameters, a scalar product is none, so scalars are multiplied together
+ * and applied once, at the end.
+ */
 import {
   add,
   allocate,

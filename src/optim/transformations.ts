@@ -1,4 +1,4 @@
-// The transformations optimisers are made of, each as the reference chain has it (papers.md 5.2).
+/** The transformations optimisers are made of, each as the reference chain has it (papers.md 5.2). */
 import { add, divide, maximum, multiply, scalar, sqrt, subtract } from "../graph/index.js";
 import { accumulated, type MomentumDType } from "./momentum.js";
 import { globalNorm } from "./norms.js";

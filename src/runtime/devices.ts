@@ -1,4 +1,4 @@
-// The devices a program can run on, and whether they are there.
+/** The devices a program can run on, and whether they are there. */
 
 export type Device = "cpu" | "webgpu" | "cuda";
 export const devices: readonly Device[] = ["cpu", "webgpu", "cuda"];

@@ -1,10 +1,12 @@
-// ONNX Runtime through its C interface: a session that reads and writes the caller's own arrays.
-//
-// The runtime's Node binding copies every output into new memory. A training step returns its whole state, parameters and moments:
-// of ViT-S/16 with AdamW 264 MB, whose copies took 100 ms of a step of 850 ms, and as much memory again. Here outputs are
-// written where they are to be, and nothing is copied.
-//
-// The interface is a table of functions in an order that later versions only add to (onnxruntime_c_api.h, struct OrtApi).
+/**
+ * ONNX Runtime through its C interface: a session that reads and writes the caller's own arrays.
+ *
+ * The runtime's Node binding copies every output into new memory. A training step returns its whole state, parameters and moments:
+ * of ViT-S/16 with AdamW 264 MB, whose copies took 100 ms of a step of 850 ms, and as much memory again. Here outputs are
+ * written where they are to be, and nothing is copied.
+ *
+ * The interface is a table of functions in an order that later versions only add to (onnxruntime_c_api.h, struct OrtApi).
+ */
 import "./telemetry.js";
 import { existsSync } from "node:fs";
 import { createRequire } from "node:module";
@@ -111,7 +113,7 @@ async function findRuntime(): Promise<DirectRuntime | undefined> {
 
   const messageOf = at("GetErrorMessage", "const char *(const void *status)");
   const releaseStatus = at("ReleaseStatus", "void (void *status)");
-  /** A function that gives a status: throws what went wrong. */
+  // A function that gives a status: throws what went wrong.
   const checked = (name: keyof typeof places, parameters: string) => {
     const call = at(name, `void *(${parameters})`);
     return (...values: unknown[]): void => {
@@ -122,7 +124,7 @@ async function findRuntime(): Promise<DirectRuntime | undefined> {
       throw new Error(message);
     };
   };
-  /** The same of a function whose last parameter receives a handle. */
+  // The same of a function whose last parameter receives a handle.
   const made = (name: keyof typeof places, parameters: string) => {
     const call = checked(name, `${parameters}, void *out`);
     return (...values: unknown[]): bigint => {
@@ -182,7 +184,7 @@ async function findRuntime(): Promise<DirectRuntime | undefined> {
       onnxTypeCodes[type.dtype],
     );
 
-  /** Names as the interface reads them: addresses of texts, which are to be kept as long as they are. */
+  // Names as the interface reads them: addresses of texts, which are to be kept as long as they are.
   const named = (ports: OnnxModel["inputs"]) => {
     const texts = ports.map(({ name }) => Buffer.from(`${name}\0`));
     return { texts, addresses: BigUint64Array.from(texts, (text) => koffi.address(text)) };

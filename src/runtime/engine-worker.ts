@@ -1,4 +1,4 @@
-// The thread a program runs in: takes requests one after the other and gives the caller's arrays back.
+/** The thread a program runs in: takes requests one after the other and gives the caller's arrays back. */
 import { parentPort, workerData } from "node:worker_threads";
 import { type Attempt, Engine } from "./engine.js";
 import { type Answer, closedMessage, type EngineWorkerData, type Request, serve } from "./program.js";

@@ -1,4 +1,6 @@
-// Owns the state of a program and runs its functions in the calling thread; the worker and in-thread programs use it.
+/**
+ * Owns the state of a program and runs its functions in the calling thread; the worker and in-thread programs use it.
+ */
 import type { Tensor as RuntimeTensor } from "onnxruntime-node";
 import { allocate, elementCount, type NumericArray, type OnnxModel, type TensorType } from "../graph/index.js";
 import { type Device, explainDeviceFailure } from "./devices.js";

@@ -1,4 +1,4 @@
-// Runs a graph once: for tests, small tools and one-off computations. Training uses programs (program.ts).
+/** Runs a graph once: for tests, small tools and one-off computations. Training uses programs (program.ts). */
 import { type NumericArray, type Tensor, writeOnnx } from "../graph/index.js";
 import { lackingNodes } from "./devices.js";
 import { openSession, type SessionOptions } from "./session.js";

@@ -1,4 +1,6 @@
-// Weights that an ONNX model keeps in other files: which ones it names, and that they lie in the model's own folder.
+/**
+ * Weights that an ONNX model keeps in other files: which ones it names, and that they lie in the model's own folder.
+ */
 import { realpath } from "node:fs/promises";
 import { dirname, isAbsolute, join, relative, sep } from "node:path";
 import { protobufFields } from "../formats/protobuf-reader.js";

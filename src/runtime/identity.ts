@@ -1,4 +1,4 @@
-// A model that returns its input: the way back from a device.
+/** A model that returns its input: the way back from a device. */
 import { input, type OnnxModel, stopGradient, type TensorType, writeOnnx } from "../graph/index.js";
 
 /** The model of one input `value_in` and one output `value` of the given type. */

@@ -1,4 +1,4 @@
-// Model files on disk, for models whose weights do not fit into one.
+/** Model files on disk, for models whose weights do not fit into one. */
 import { mkdtemp, open, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";

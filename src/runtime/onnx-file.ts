@@ -1,4 +1,4 @@
-// ONNX files that others made: what goes in and comes out, and a program that runs one.
+/** ONNX files that others made: what goes in and comes out, and a program that runs one. */
 import "./telemetry.js";
 import { readFile } from "node:fs/promises";
 import { InferenceSession } from "onnxruntime-node";

@@ -1,4 +1,4 @@
-// Which state a function may write over while it runs, so that it is held once and not twice.
+/** Which state a function may write over while it runs, so that it is held once and not twice. */
 import { inputName, type Node, reachable, type Tensor } from "../graph/index.js";
 
 /** Operations that work entry by entry: their output may be written where an operand of its shape is. */

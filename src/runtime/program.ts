@@ -1,5 +1,7 @@
-// Programs: graphs compiled for a device, with the state they own. They run in a worker thread, because a run blocks
-// the thread that calls it; a loader, a progress line and Ctrl-C live beside it.
+/**
+ * Programs: graphs compiled for a device, with the state they own. They run in a worker thread, because a run blocks
+ * the thread that calls it; a loader, a progress line and Ctrl-C live beside it.
+ */
 import "./telemetry.js";
 import { Worker } from "node:worker_threads";
 import { builtModule } from "../files/built-module.js";

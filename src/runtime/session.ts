@@ -1,4 +1,4 @@
-// One ONNX Runtime session over a model of ours: opened with the options that were measured best, fed by name.
+/** One ONNX Runtime session over a model of ours: opened with the options that were measured best, fed by name. */
 import "./telemetry.js";
 import { InferenceSession, Tensor as RuntimeTensor } from "onnxruntime-node";
 import { allocate, freeSide, type NumericArray, type OnnxModel, type TensorType } from "../graph/index.js";

@@ -1,4 +1,4 @@
-// Several steps in one run of a program: their inputs stacked, their outputs taken apart.
+/** Several steps in one run of a program: their inputs stacked, their outputs taken apart. */
 import type { NumericArray } from "../graph/index.js";
 import type { Feeds, Results } from "./engine.js";
 

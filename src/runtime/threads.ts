@@ -1,4 +1,4 @@
-// How many threads an operation may use: the cores this process may run on, within its container's quota.
+/** How many threads an operation may use: the cores this process may run on, within its container's quota. */
 import { readFileSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import { dirname, join } from "node:path";

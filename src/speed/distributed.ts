@@ -1,4 +1,6 @@
-// Training divided over ranks beside training in one process, with as many threads in all, each in processes of its own.
+/**
+ * Training divided over ranks beside training in one process, with as many threads in all, each in processes of its own.
+ */
 import { spawn } from "node:child_process";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";

@@ -1,5 +1,7 @@
-// One measurement of the engine, alone in its process so that peak memory is its own: steps of a model and the machine's
-// matrix product in turn.
+/**
+ * One measurement of the engine, alone in its process so that peak memory is its own: steps of a model and the machine's
+ * matrix product in turn.
+ */
 import { exportedGraph } from "../export/index.js";
 import {
   accumulateGradients,

@@ -1,4 +1,4 @@
-// The engine's benchmark: each measurement in a process of its own, one after the other.
+/** The engine's benchmark: each measurement in a process of its own, one after the other. */
 import { execFile } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
@@ -71,7 +71,7 @@ export async function benchEngine({ onProgress, ...options }: EngineBenchOptions
   const rematerialised = await measure("rematerialised", { rematerialise: true, rounds: 3 });
   const { family } = parseModelName(options.model);
   const apart = family === "resnet" ? await measure("image by image", { imageByImage: true }) : undefined;
-  /** Of one measurement over that of the plain one, each counted in products of the machine. */
+  // Of one measurement over that of the plain one, each counted in products of the machine.
   const timeOf = (one: EngineMeasure) => one.gflopsPerStep / one.ratio / (plain.gflopsPerStep / plain.ratio);
   return {
     model: options.model,

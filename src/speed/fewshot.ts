@@ -1,5 +1,4 @@
-// How long the closed-form ridge takes on a large support set, beside the same algebra in plain loops.
-
+/** How long the closed-form ridge takes on a large support set, beside the same algebra in plain loops. */
 import { numpyGenerator } from "../random/numpy-generator.js";
 import { median } from "../train/index.js";
 import { fitRidges, ridgeClassifiers } from "../transfer/index.js";

@@ -1,4 +1,5 @@
-// Measurements of speed and memory.
+/** Measurements of speed and memory. */
+
 export { benchDistributed, type DistributedBench, type DistributedBenchOptions } from "./distributed.js";
 export { benchEmbeddings, benchHamming, type EmbeddingSpeed, type HammingSpeed } from "./duplicates.js";
 export {

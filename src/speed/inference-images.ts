@@ -1,4 +1,4 @@
-// Real images for the inference benchmark, and a head that tells their classes apart.
+/** Real images for the inference benchmark, and a head that tells their classes apart. */
 import { openSource } from "../data/index.js";
 import { preprocessImage } from "../images/index.js";
 import type { Weights } from "../weights/index.js";

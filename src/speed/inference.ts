@@ -1,4 +1,6 @@
-// The inference benchmark: our exports beside the graph that converters usually write, in one process, turn by turn.
+/**
+ * The inference benchmark: our exports beside the graph that converters usually write, in one process, turn by turn.
+ */
 import { type ExportOptions, exportedGraph } from "../export/index.js";
 import { encodeOnnx, input, type OnnxGraph } from "../graph/index.js";
 import { type ModelConfig, model, parseModelName } from "../models/index.js";

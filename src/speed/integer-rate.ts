@@ -1,4 +1,4 @@
-// How fast this processor multiplies 8-bit integers, beside float32: what 8-bit weights can gain at most.
+/** How fast this processor multiplies 8-bit integers, beside float32: what 8-bit weights can gain at most. */
 import { bytesOf, encodeOnnx, type OnnxGraph, onnxNode } from "../graph/index.js";
 import { openSession, type Session } from "../runtime/index.js";
 import { median } from "../train/index.js";

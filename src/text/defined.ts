@@ -1,3 +1,5 @@
+/** Leaves out the properties of an object that are undefined. */
+
 type Defined<T> = { readonly [K in keyof T as undefined extends T[K] ? never : K]: T[K] } & {
   readonly [K in keyof T as undefined extends T[K] ? K : never]?: Exclude<T[K], undefined>;
 };

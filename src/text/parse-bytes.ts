@@ -1,4 +1,4 @@
-// Reads sizes of memory the way people write them.
+/** Reads sizes of memory the way people write them. */
 
 const units: Readonly<Record<string, number>> = {
   "": 1,

@@ -50,7 +50,7 @@ export function enlargeMixer(
   const hidden = config.tokensMlpDim;
   const patches = from.rows * from.columns;
   const copies = factor * factor;
-  /** Where patch s of the old grid lies on the new one in each of the sub-sequences. */
+  // Where patch s of the old grid lies on the new one in each of the sub-sequences.
   const place = (copy: number, s: number): number => {
     const row = Math.floor(s / from.columns) * factor + Math.floor(copy / factor);
     return row * to.columns + (s % from.columns) * factor + (copy % factor);

@@ -1,3 +1,4 @@
+/** Matrix products, eigenvalues and linear systems against their definitions. */
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { symmetricEigen } from "../../src/algebra/eigen.js";

@@ -1,4 +1,4 @@
-// `fovea models`: every published variant with its dimensions, parameters and cost.
+/** `fovea models`: every published variant with its dimensions, parameters and cost. */
 import { afterEach, describe, expect, test, vi } from "vitest";
 import { run } from "../../src/cli/main.js";
 import { modelSeries, modelSize, parseModelName, publishedModels } from "../../src/models/index.js";

@@ -1,3 +1,4 @@
+/** What describeSource reports of a source, and the faults it finds in one. */
 import { join } from "node:path";
 import { parquetWriteBuffer } from "hyparquet-writer";
 import { beforeAll, expect, test } from "vitest";

@@ -1,4 +1,4 @@
-// Weak labels: classes found in text, texts beside images, noise, and the file that a spec reads.
+/** Weak labels: classes found in text, texts beside images, noise, and the file that a spec reads. */
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";

@@ -1,3 +1,4 @@
+/** Where the built form of a worker module is found. */
 import { pathToFileURL } from "node:url";
 import { expect, test } from "vitest";
 import { builtModule } from "../../src/files/built-module.js";

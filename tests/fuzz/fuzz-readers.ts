@@ -1,33 +1,35 @@
-// How the readers of weights and of images' files stand damaged ones: thousands of mutations each, what becomes of them, the slowest, and the
-// memory they take. Anything but what was asked for or a refusal is a fault and makes the run fail.
-//
-// usage: npx jiti tests/fuzz/fuzz-readers.ts [--cases 10000] [--seed 1] [--reader NAME] [--json]
-//
-// Reached by seed 1 with 1,000 cases each, beside other work on two cores of an AMD EPYC, Node 20 (processor time; memory
-// over that before the first case): no fault among 20,000, nor among 20,000 of parquet alone (seeds 1 and 2: slowest 61 ms, 166 MB).
-// Most TFRecords, indexes and compressed files are refused for their checksums; "right sums" and "whole" are cases which those do not stop.
-//
-//   reader                   read  refused  mean ms  slowest ms  memory MB
-//   safetensors                43      957     0.02         2.6          1
-//   npz, stored                22      978     0.04         4.2          3
-//   npz, zip64                 21      979     0.03         2.7          2
-//   npz, deflated              25      975     0.03         3.4          3
-//   npy in npz                 53      947     0.12        13.9         22
-//   layouts, bytes             34      966     2.06        30.5         45
-//   layouts, tensors           34      966     3.58        38.0         18
-//   our settings               75      925     1.45        25.1         10
-//   tf.train.Example          274      726     0.01         1.5          0
-//   tfrecord, bytes             0    1,000     0.86        23.8          4
-//   tfrecord, right sums      162      838     0.86        27.6          1
-//   webdataset, bytes         182      818     0.76        31.0          1
-//   webdataset, right sums    790      210     0.95         9.9          1
-//   index of a shard            0    1,000     0.01         2.7          1
-//   parquet                   117      883     0.73        13.7          4
-//   idx                        66      934     1.64        28.3          2
-//   idx, compressed whole     132      868     0.99        28.2          1
-//   cifar                     287      713     1.75        33.2         19
-//   MATLAB file               112      888     0.04        11.2          0
-//   labels file               110      890     3.18        33.2         19
+/**
+ * How the readers of weights and of images' files stand damaged ones: thousands of mutations each, what becomes of them, the slowest, and the
+ * memory they take. Anything but what was asked for or a refusal is a fault and makes the run fail.
+ *
+ * usage: npx jiti tests/fuzz/fuzz-readers.ts [--cases 10000] [--seed 1] [--reader NAME] [--json]
+ *
+ * Reached by seed 1 with 1,000 cases each, beside other work on two cores of an AMD EPYC, Node 20 (processor time; memory
+ * over that before the first case): no fault among 20,000, nor among 20,000 of parquet alone (seeds 1 and 2: slowest 61 ms, 166 MB).
+ * Most TFRecords, indexes and compressed files are refused for their checksums; "right sums" and "whole" are cases which those do not stop.
+ *
+ *   reader                   read  refused  mean ms  slowest ms  memory MB
+ *   safetensors                43      957     0.02         2.6          1
+ *   npz, stored                22      978     0.04         4.2          3
+ *   npz, zip64                 21      979     0.03         2.7          2
+ *   npz, deflated              25      975     0.03         3.4          3
+ *   npy in npz                 53      947     0.12        13.9         22
+ *   layouts, bytes             34      966     2.06        30.5         45
+ *   layouts, tensors           34      966     3.58        38.0         18
+ *   our settings               75      925     1.45        25.1         10
+ *   tf.train.Example          274      726     0.01         1.5          0
+ *   tfrecord, bytes             0    1,000     0.86        23.8          4
+ *   tfrecord, right sums      162      838     0.86        27.6          1
+ *   webdataset, bytes         182      818     0.76        31.0          1
+ *   webdataset, right sums    790      210     0.95         9.9          1
+ *   index of a shard            0    1,000     0.01         2.7          1
+ *   parquet                   117      883     0.73        13.7          4
+ *   idx                        66      934     1.64        28.3          2
+ *   idx, compressed whole     132      868     0.99        28.2          1
+ *   cifar                     287      713     1.75        33.2         19
+ *   MATLAB file               112      888     0.04        11.2          0
+ *   labels file               110      890     3.18        33.2         19
+ */
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";

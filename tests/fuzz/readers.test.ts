@@ -1,4 +1,6 @@
-// Damaged files of every kind: refused or read, never a fault of the reader. tests/fuzz/fuzz-readers.ts reads ten thousand of each.
+/**
+ * Damaged files of every kind: refused or read, never a fault of the reader. tests/fuzz/fuzz-readers.ts reads ten thousand of each.
+ */
 import { expect, test } from "vitest";
 import { random } from "../support/mutations.js";
 import { temporaryFolder } from "../support/pictures.js";

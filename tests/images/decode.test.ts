@@ -1,3 +1,4 @@
+/** Decoding of image files: colour types, transparency, orientation, profiles, limits. */
 import { deflateSync, inflateSync } from "node:zlib";
 import sharp from "sharp";
 import { expect, test } from "vitest";

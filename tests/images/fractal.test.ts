@@ -1,4 +1,4 @@
-// Fractals: maps and chaos game against known systems, the search, instances, drawing, the set that specs open.
+/** Fractals: maps and chaos game against known systems, the search, instances, drawing, the set that specs open. */
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { openSource } from "../../src/data/index.js";

@@ -1,3 +1,4 @@
+/** Preprocessing pipelines: their string form, every op, and their errors. */
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import {
@@ -403,7 +404,7 @@ test("the numbers of an example follow from seed, epoch, index and attempt, each
 });
 
 describe("torchvision's whole pixels", () => {
-  /** Every pixel tells where it is: its column in red, its row in green. */
+  // Every pixel tells where it is: its column in red, its row in green.
   const places = (height: number, width: number) => {
     const data = new Uint8Array(height * width * 3);
     for (let i = 0; i < height * width; i++) data.set([i % width, Math.floor(i / width), 0], 3 * i);

@@ -1,3 +1,4 @@
+/** Resizing against plain references, for every method and convention of centres. */
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import {

@@ -1,3 +1,4 @@
+/** Generated scenes: the same to the byte everywhere, with the objects and distances that they state. */
 import { createHash } from "node:crypto";
 import fc from "fast-check";
 import { expect, test } from "vitest";

@@ -1,4 +1,6 @@
-// Vision Transformers behind a ResNet or behind convolutions: every intermediate and gradient against plain float64 ones.
+/**
+ * Vision Transformers behind a ResNet or behind convolutions: every intermediate and gradient against plain float64 ones.
+ */
 import { describe, expect, test } from "vitest";
 import { grad, reachable, reduceSum } from "../../src/graph/index.js";
 import { convolutionStem, resnetStem, type ViTConfig } from "../../src/models/index.js";

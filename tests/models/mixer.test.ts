@@ -1,4 +1,6 @@
-// MLP-Mixer: every intermediate and gradient against a plain float64 one, its names, and stochastic depth as published.
+/**
+ * MLP-Mixer: every intermediate and gradient against a plain float64 one, its names, and stochastic depth as published.
+ */
 import { describe, expect, test } from "vitest";
 import { elementCount, input, reachable } from "../../src/graph/index.js";
 import { type MixerConfig, mixer, mixerConfig } from "../../src/models/index.js";

@@ -1,4 +1,4 @@
-// Parameter and FLOP counts of every published Vision Transformer, by tracing (papers.md 1.4 and 12.1).
+/** Parameter and FLOP counts of every published Vision Transformer, by tracing (papers.md 1.4 and 12.1). */
 import { describe, expect, test } from "vitest";
 import { costOf, elementCount, input } from "../../src/graph/index.js";
 import {
@@ -168,7 +168,7 @@ describe("FLOPs", () => {
     const { output } = trace(name, setting);
     return costOf([output.logits ?? output.preLogits]).flops;
   };
-  /** Multiply-adds of the encoder from the formula of papers.md 1.4. */
+  // Multiply-adds of the encoder from the formula of papers.md 1.4.
   const multiplyAdds = (name: string, size: number, pooling: Pooling): number => {
     const { width: d, depth, mlpDim: m, patchSize: p } = vitConfig(name);
     const n = Math.floor(size / p) ** 2;

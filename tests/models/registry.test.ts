@@ -1,4 +1,6 @@
-// The registry: every published model with its count, which names it reads, and that each model can be traced at any size.
+/**
+ * The registry: every published model with its count, which names it reads, and that each model can be traced at any size.
+ */
 import { describe, expect, test } from "vitest";
 import { input } from "../../src/graph/index.js";
 import {

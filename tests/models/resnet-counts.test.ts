@@ -1,4 +1,4 @@
-// Parameter counts of every published ResNet (papers.md 2.1, 10.10), and which names stand for one.
+/** Parameter counts of every published ResNet (papers.md 2.1, 10.10), and which names stand for one. */
 import { describe, expect, test } from "vitest";
 import { elementCount, input } from "../../src/graph/index.js";
 import { publishedResNets, type ResNetConfig, resnet, resnetConfig } from "../../src/models/index.js";

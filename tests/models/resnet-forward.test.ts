@@ -1,5 +1,4 @@
-// Every intermediate of the ResNets against a plain float64 one.
-
+/** Every intermediate of the ResNets against a plain float64 one. */
 import { describe, expect, test } from "vitest";
 import { elementCount } from "../../src/graph/index.js";
 import type { ResNetConfig } from "../../src/models/index.js";

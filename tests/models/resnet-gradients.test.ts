@@ -1,5 +1,6 @@
-// Gradients of the whole ResNets against central differences of the plain float64 model; other devices against the CPU's.
-
+/**
+ * Gradients of the whole ResNets against central differences of the plain float64 model; other devices against the CPU's.
+ */
 import { describe, test } from "vitest";
 import type { ResNetConfig } from "../../src/models/index.js";
 import { testDevice } from "../support/devices.js";

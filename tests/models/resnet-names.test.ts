@@ -1,4 +1,4 @@
-// What a ResNet gives by name, what it starts from, and what changes in training.
+/** What a ResNet gives by name, what it starts from, and what changes in training. */
 import { describe, expect, test } from "vitest";
 import { costOf, elementCount, grad, input, reduceSum, ShapeError } from "../../src/graph/index.js";
 import { drawsInTraining, model, requireClassifier, resnetConfig } from "../../src/models/index.js";

@@ -1,5 +1,4 @@
-// Every intermediate of the Vision Transformer against a plain float64 one, for every choice of its configuration.
-
+/** Every intermediate of the Vision Transformer against a plain float64 one, for every choice of its configuration. */
 import { describe, expect, test } from "vitest";
 import { elementCount } from "../../src/graph/index.js";
 import type { ViTConfig } from "../../src/models/index.js";

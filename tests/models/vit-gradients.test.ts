@@ -1,5 +1,4 @@
-// Gradients of the whole Vision Transformer against central differences of the plain float64 model.
-
+/** Gradients of the whole Vision Transformer against central differences of the plain float64 model. */
 import { describe, expect, test } from "vitest";
 import {
   elementCount,

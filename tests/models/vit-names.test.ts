@@ -1,4 +1,4 @@
-// The names of the Vision Transformer's parameters and intermediates: checkpoints, logs and analyses read them.
+/** The names of the Vision Transformer's parameters and intermediates: checkpoints, logs and analyses read them. */
 import { describe, expect, test } from "vitest";
 import { grad, input, reduceSum, ShapeError } from "../../src/graph/index.js";
 import { vit, vitConfig } from "../../src/models/index.js";

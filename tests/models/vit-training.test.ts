@@ -1,4 +1,4 @@
-// What training alone does in the Vision Transformer: recomputed blocks, dropout, stochastic depth.
+/** What training alone does in the Vision Transformer: recomputed blocks, dropout, stochastic depth. */
 import { describe, expect, test } from "vitest";
 import {
   accumulateGradients,
@@ -195,7 +195,7 @@ describe("stochastic depth in the model", () => {
   const depth = 5;
   const rate = 0.8;
 
-  /** Which examples kept each branch of each block, and by what factor. */
+  // Which examples kept each branch of each block, and by what factor.
   async function branches(rescale: boolean) {
     const config = { ...tiny, depth, heads: 1, stochasticDepth: rate, stochasticDepthRescale: rescale };
     const traced = traceTraining(config, [examples, 4, 4, 1]);

@@ -1,4 +1,4 @@
-// Convolution layers: padding, what they refuse, their first values, and blocks of attention that start as nothing.
+/** Convolution layers: padding, what they refuse, their first values, and blocks of attention that start as nothing. */
 import { describe, expect, test } from "vitest";
 import { input, ShapeError, sameShape } from "../../src/graph/index.js";
 import {

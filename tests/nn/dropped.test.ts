@@ -1,4 +1,4 @@
-// Dropout and stochastic depth at the ends of their range.
+/** Dropout and stochastic depth at the ends of their range. */
 import { expect, test } from "vitest";
 import { input } from "../../src/graph/index.js";
 import { dropout, Scope, stochasticDepth } from "../../src/nn/index.js";

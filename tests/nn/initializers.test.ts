@@ -1,4 +1,4 @@
-// First values of parameters: their statistics, their bounds, and what they depend on (papers.md 1.3).
+/** First values of parameters: their statistics, their bounds, and what they depend on (papers.md 1.3). */
 import { describe, expect, test } from "vitest";
 import { input } from "../../src/graph/index.js";
 import { type Pooling, type ViTConfig, vit, vitConfig } from "../../src/models/index.js";

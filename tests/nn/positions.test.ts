@@ -1,4 +1,4 @@
-// The fixed 2-D sine/cosine position embedding (papers.md 1.7 and 12.3).
+/** The fixed 2-D sine/cosine position embedding (papers.md 1.7 and 12.3). */
 import { expect, test } from "vitest";
 import { sincos2d } from "../../src/nn/index.js";
 

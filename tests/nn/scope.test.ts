@@ -1,4 +1,4 @@
-// Scopes: names, sharing, and what a model in training may ask for.
+/** Scopes: names, sharing, and what a model in training may ask for. */
 import { expect, test } from "vitest";
 import { input, scalar } from "../../src/graph/index.js";
 import { Scope, zeros } from "../../src/nn/index.js";

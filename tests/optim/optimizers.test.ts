@@ -186,7 +186,7 @@ describe("every optimiser takes patterns, freezing and averages alike", () => {
 
 describe("weight decay", () => {
   const still: Schedule = (step) => (step < 2 ? 0.5 : 0);
-  /** Without gradients to speak of, each of two steps shrinks a kernel by its decay alone. */
+  // Without gradients to speak of, each of two steps shrinks a kernel by its decay alone.
   const shrunk = async (config: OptimizerConfig) => {
     const kernel = g.input("a/kernel", "float32", [1]);
     const bias = g.input("a/bias", "float32", [1]);

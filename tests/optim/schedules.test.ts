@@ -1,3 +1,4 @@
+/** Learning-rate schedules against golden values (papers.md 5.1 and 12.4). */
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { createSchedule, type ScheduleConfig } from "../../src/optim/schedules.js";
@@ -11,7 +12,7 @@ function expectValues(
   for (const [step, value] of expected) expect(schedule(step), `step ${step}`).toBeCloseTo(value, 9);
 }
 
-describe("golden values (reference sections 5.1 and 12.4)", () => {
+describe("golden values (papers.md 5.1 and 12.4)", () => {
   const steps = [0, 1, 5, 10, 20, 40, 55, 90, 99, 100];
   const pair = (values: number[]): [number, number][] => values.map((value, i) => [steps[i]!, value]);
 

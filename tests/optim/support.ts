@@ -122,7 +122,7 @@ export function adafactor(config: OptimizerConfig & { name: "adafactor" }, shape
   const order = [...shape.keys()].sort((a, b) => shape[a]! - shape[b]!);
   const [d1, d0] = [order.at(-2), order.at(-1)];
   const isFactored = d1 !== undefined && d0 !== undefined && shape[d1]! >= minDimSizeToFactor;
-  /** Means of what is given over an axis, by the index without it. */
+  // Means of what is given over an axis, by the index without it.
   const meansOver = (axis: number, values: Map<string, [number[], number]>) => {
     const sums = new Map<string, [number[], number, number]>();
     for (const [index, value] of values.values()) {

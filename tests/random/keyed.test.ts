@@ -1,3 +1,4 @@
+/** The keyed random generator: published numbers, independent keys, a sequence that never changes. */
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { createRandom, hash32, permutation, randomFrom } from "../../src/random/keyed.js";

@@ -1,3 +1,4 @@
+/** NumPy's default_rng, bit for bit. */
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { numpyGenerator, seedSequence } from "../../src/random/numpy-generator.js";

@@ -1,3 +1,4 @@
+/** Charts: markup, scales, axes and marks. */
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import {

@@ -1,3 +1,4 @@
+/** The HTML report: well-formed, self-contained, with every number. */
 import { describe, expect, it } from "vitest";
 import {
   accuracyTable,

@@ -1,3 +1,4 @@
+/** The PNG writer against another decoder, and data URIs. */
 import fc from "fast-check";
 import sharp from "sharp";
 import { describe, expect, it } from "vitest";

@@ -1,4 +1,4 @@
-// Nothing but what Fovea writes itself is left behind by a run of the runtime: its maker's reports are off.
+/** Nothing but what Fovea writes itself is left behind by a run of the runtime: its maker's reports are off. */
 import { execFile } from "node:child_process";
 import { mkdtempSync, readdirSync } from "node:fs";
 import { rm } from "node:fs/promises";

@@ -1,4 +1,4 @@
-// The engine's benchmark measures what it says; how fast that is, is no matter of a test.
+/** The engine's benchmark measures what it says; how fast that is, is no matter of a test. */
 import { expect, test } from "vitest";
 import { modelSize, vitConfig } from "../../src/models/index.js";
 import { type EngineMeasureOptions, measureInProcess } from "../../src/speed/index.js";

@@ -1,4 +1,6 @@
-// The inference benchmark measures what it says, and the graph it compares with computes the same; how fast is no matter of a test.
+/**
+ * The inference benchmark measures what it says, and the graph it compares with computes the same; how fast is no matter of a test.
+ */
 import { beforeAll, describe, expect, test } from "vitest";
 import { encodeOnnx, type OnnxGraph } from "../../src/graph/index.js";
 import { openSession } from "../../src/runtime/index.js";

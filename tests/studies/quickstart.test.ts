@@ -1,5 +1,7 @@
-// The quickstart from end to end: with the backbone of the package, and with a network too small to learn that is trained
-// first: the three games, the report, going on.
+/**
+ * The quickstart from end to end: with the backbone of the package, and with a network too small to learn that is trained
+ * first: the three games, the report, going on.
+ */
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";

@@ -1,4 +1,4 @@
-// Runs the command line inside a test and keeps what it prints.
+/** Runs the command line inside a test and keeps what it prints. */
 import { vi } from "vitest";
 import { run } from "../../src/cli/main.js";
 

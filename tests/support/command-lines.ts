@@ -1,4 +1,4 @@
-// Finds the command lines of `fovea` that documents and comments show, as the words that a shell would give it.
+/** Finds the command lines of `fovea` that documents and comments show, as the words that a shell would give it. */
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 

@@ -1,4 +1,6 @@
-// The tests that every objective passes: values and gradients against plain float64 loops, microbatches, draws, training, resuming.
+/**
+ * The tests that every objective passes: values and gradients against plain float64 loops, microbatches, draws, training, resuming.
+ */
 import { rmSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
@@ -66,7 +68,7 @@ export function describeObjectives(cases: readonly ObjectiveCase[]): void {
       ready = await prepared(one);
     });
 
-    /** Loss and gradients of a step against the plain loops and their differences. */
+    // Loss and gradients of a step against the plain loops and their differences.
     async function expectStep(device: Device): Promise<void> {
       const { objective, training } = ready;
       const scope = Scope.root({ parameters: training.parameters });

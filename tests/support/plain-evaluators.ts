@@ -1,4 +1,4 @@
-// Classifiers on frozen features in plain loops of doubles, row by row, written from their definitions.
+/** Classifiers on frozen features in plain loops of doubles, row by row, written from their definitions. */
 
 export type Rows = readonly (readonly number[])[];
 

@@ -209,7 +209,7 @@ function one(
   const zeroRow = Array.from({ length: d }, () => 0);
   const tokens = gridRows * gridColumns;
   const ownRow = withClassToken && config.posEmbedding === "learn" && config.classTokenOrder === "before";
-  /** What is added to all tokens, the class token included, from the tables of a place. */
+  // What is added to all tokens, the class token included, from the tables of a place.
   const tableAt = (place: string): Float64Array => {
     const named = at(place);
     if (config.posEmbedding === "learn") {

@@ -1,4 +1,4 @@
-// A run that draws whatever a run can draw, for tests of stopping and resuming.
+/** A run that draws whatever a run can draw, for tests of stopping and resuming. */
 import type { RecipeInput } from "../../src/train/index.js";
 import { tinyRecipe } from "./trained-run.js";
 

@@ -1,4 +1,6 @@
-// One rank of the jobs that tests/train/distributed starts: runs the operations of a communicator and prints what they give.
+/**
+ * One rank of the jobs that tests/train/distributed starts: runs the operations of a communicator and prints what they give.
+ */
 import { readdirSync } from "node:fs";
 import { join } from "node:path";
 import { agree, isCheckpointName, loadRecipe, openCommunicator, train } from "../../dist/train/index.js";

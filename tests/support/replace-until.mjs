@@ -1,6 +1,8 @@
-// Replaces a folder and is killed before the Nth call to the file system: a process that ends there, as by `kill -9`.
-//
-// usage: node replace-until.mjs FOLDER N exchange|rename      exits 0 where fewer than N calls were made
+/**
+ * Replaces a folder and is killed before the Nth call to the file system: a process that ends there, as by `kill -9`.
+ *
+ * usage: node replace-until.mjs FOLDER N exchange|rename      exits 0 where fewer than N calls were made
+ */
 import fs from "node:fs/promises";
 import { syncBuiltinESMExports } from "node:module";
 

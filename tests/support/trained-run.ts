@@ -1,4 +1,4 @@
-// A tiny network, trained for a few steps into a temporary folder, for tests of what is done with trained networks.
+/** A tiny network, trained for a few steps into a temporary folder, for tests of what is done with trained networks. */
 import { mkdirSync, mkdtempSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";

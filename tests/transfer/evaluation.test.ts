@@ -4,7 +4,7 @@ import { confusedPairs, matchClasses, measureAccuracy } from "../../src/transfer
 
 describe("measureAccuracy", () => {
   const [rows, width] = [200, 8];
-  /** The set's six classes among the network's eight; the sixth has no image. */
+  // The set's six classes among the network's eight; the sixth has no image.
   const columns = Int32Array.of(5, 2, 7, 0, 3, 6);
   const labels = Int32Array.from({ length: rows }, (_, row) => (7 * row + Math.floor(row / 11)) % 5);
   const logits = Float32Array.from({ length: rows * width }, (_, i) => Math.sin(i * i * 0.0137 + i * 0.9));

@@ -1,3 +1,4 @@
+/** The few-shot evaluator against a reference in NumPy, ridge regression, and draws. */
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import type { Features } from "../../src/algebra/features.js";
@@ -137,7 +138,7 @@ describe("the reference evaluator in numpy", () => {
 });
 
 describe("ridge", () => {
-  it("the golden value of reference section 12.7", () => {
+  it("the golden value of papers.md 12.7", () => {
     const { weights, mean, deviation } = ridgeClassifier({
       features: { data: Float64Array.of(0, 2), rows: 2, columns: 1 },
       labels: [0, 1],
@@ -151,7 +152,7 @@ describe("ridge", () => {
     expect(weights.data[3]).toBeCloseTo(0, 14);
   });
 
-  /** Plain Gaussian elimination with pivoting on the normal equations, written from the definition. */
+  // Plain Gaussian elimination with pivoting on the normal equations, written from the definition.
   function plainRidge(features: Features, labels: number[], classes: number, l2: number): number[][] {
     const { data, rows, columns } = features;
     const column = (j: number) => Array.from({ length: rows }, (_, i) => data[i * columns + j]!);

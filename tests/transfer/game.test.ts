@@ -1,3 +1,4 @@
+/** Few-shot episodes: their rules, chance, and repeatability by seed. */
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { type Features, joinFeatures, rawPixelFeatures } from "../../src/algebra/features.js";

@@ -19,10 +19,10 @@ const images = 12;
 describe.each(embeddedBackbones.map(({ name }) => name))("embedded:%s", (name) => {
   const folder = embeddedFolder(name);
   let backbone: Backbone;
-  /** [images, height, width, 3] of photographs, and their features by the program. */
+  // [images, height, width, 3] of photographs, and their features by the program.
   let photographs: Float32Array;
   let expected: Float32Array;
-  /** The same as [images, 3, height, width]. */
+  // The same as [images, 3, height, width].
   let planes: Float32Array;
   let shape: number[];
 
@@ -53,7 +53,7 @@ describe.each(embeddedBackbones.map(({ name }) => name))("embedded:%s", (name) =
     });
   });
 
-  /** Largest difference from the program's features, over the largest feature. */
+  // Largest difference from the program's features, over the largest feature.
   function difference(features: Float32Array): number {
     expect(features.length).toBe(expected.length);
     const largest = expected.reduce((most, value) => Math.max(most, Math.abs(value)), 0);

@@ -1,4 +1,5 @@
-// The search for near-duplicates, measured: pairs judged by people, edited copies.
+/** The search for near-duplicates, measured: pairs judged by people, edited copies. */
+
 export { benchEdited, type EditedBench, type EditResult } from "./edited.js";
 export { type Edit, edits } from "./edits.js";
 export { benchJudged, type CurvePoint, type JudgedBench, precisionRecallChart } from "./judged.js";

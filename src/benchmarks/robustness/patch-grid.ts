@@ -207,7 +207,7 @@ export async function measurePatchGrid(
   const centre = placements.findIndex(
     ({ cell, offset }) => cell === home && offset[0] === middle && offset[1] === middle,
   );
-  /** For each object, the means over the placements that `wanted` holds for. */
+  // For each object, the means over the placements that `wanted` holds for.
   const over = (wanted: (placement: Placement) => boolean) => {
     const chosen = [...placements.keys()].filter((i) => wanted(placements[i]!));
     const perObject = (value: (row: number, middleRow: number, label: number) => number): number[] =>

@@ -101,7 +101,7 @@ export async function openContext(options: ContextOptions): Promise<SuiteContext
     setting: { ...setting, draw: job.draw },
   });
 
-  /** The setting with the best accuracy on the validation images, the first of equals; undefined while some are missing. */
+  // The setting with the best accuracy on the validation images, the first of equals; undefined while some are missing.
   const chosen = async (job: FinalJob): Promise<Setting | undefined> => {
     if (settings.length < 2) return settings[0];
     let best: { readonly setting: Setting; readonly accuracy: number } | undefined;

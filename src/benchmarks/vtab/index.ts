@@ -1,4 +1,5 @@
-// The benchmark of transfer: tasks, the 1,000-example protocol, sweeps, scores, published rows.
+/** The benchmark of transfer: tasks, the 1,000-example protocol, sweeps, scores, published rows. */
+
 export {
   accuraciesOf,
   type MissingTask,

@@ -45,7 +45,7 @@ export const command = defineCommand(benchEngine, async ({ args, note }) => {
     onProgress: note,
   };
   const { microbatches: given } = args;
-  /** As given, else as training chooses. Refuses an unknown name before anything is measured. */
+  // As given, else as training chooses. Refuses an unknown name before anything is measured.
   const sized = (model: string, batchSize: number) => {
     const { imageSize } = common;
     const chosen = fastestMicrobatches(parseModelName(model), [imageSize, imageSize], batchSize);

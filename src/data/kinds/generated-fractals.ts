@@ -1,5 +1,5 @@
 /**
- * The generated set `fractals`: FractalDB (Kataoka et al. 2020, "Pre-training without Natural Images"; reference section 10.5),
+ * The generated set `fractals`: FractalDB (Kataoka et al. 2020, "Pre-training without Natural Images"; papers.md 10.5),
  * whose classes are iterated function systems.
  *
  * As published: how systems are drawn and accepted, the chaos game and its scaling, the 25 weightings x patch patterns x 4

@@ -82,14 +82,14 @@ export function createBatchMaker(
   const bad = new Map<number, BadExample>();
   let order: ({ epoch: number } & EpochOrder) | undefined;
 
-  /** Examples that are being read while earlier ones are decoded, so that decoding does not wait for files. */
+  // Examples that are being read while earlier ones are decoded, so that decoding does not wait for files.
   const reads = new Map<number, Promise<Example>>();
   const readAhead = (index: number): void => {
     if (cache.has(index) || bad.has(index) || reads.has(index)) return;
     reads.set(index, handledLater(source.get(index)));
   };
 
-  /** Reads an example and applies what comes before the first random op, above all the decoding. */
+  // Reads an example and applies what comes before the first random op, above all the decoding.
   const prepare = async (index: number): Promise<Prepared> => {
     const kept = cache.get(index);
     if (kept) return kept;

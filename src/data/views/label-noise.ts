@@ -1,6 +1,6 @@
 /**
  * Wrong labels on purpose, to study what noise costs: a source some of whose labels are replaced by other classes. (JFT-300M's
- * labels are wrong in about a fifth of all cases; reference section 2.4.)
+ * labels are wrong in about a fifth of all cases; papers.md 2.4.)
  */
 import { createRandom } from "../../random/keyed.js";
 import { checkIndex, type ImageSource } from "../source/types.js";

@@ -1,7 +1,7 @@
 /**
  * Weak labels: what the text around an image names becomes its labels, several an image, many of them wrong or missing; with
  * more noise added on purpose where its cost is to be studied. (JFT-300M has 1.26 labels an image, about a fifth of them wrong;
- * reference section 2.4.)
+ * papers.md 2.4.)
  */
 import { createRandom } from "../../random/keyed.js";
 import { classesLine, labelLine } from "../views/labels-file.js";

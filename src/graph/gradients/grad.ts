@@ -1,4 +1,4 @@
-// Reverse-mode differentiation: extends the graph with the gradients of a scalar.
+/** Reverse-mode differentiation: extends the graph with the gradients of a scalar. */
 import { after } from "../ops/control.js";
 import { add } from "../ops/elementwise.js";
 import { scalar } from "../ops/leaf.js";

@@ -1,5 +1,4 @@
-// Memory for time: blocks computed again in the backward pass, and batches worked through in microbatches.
-
+/** Memory for time: blocks computed again in the backward pass, and batches worked through in microbatches. */
 import { after } from "../ops/control.js";
 import { add, divide, multiply } from "../ops/elementwise.js";
 import { scale } from "../ops/scale.js";

@@ -1,6 +1,7 @@
-// Adds nodes to a model file that somebody else wrote, without reading more of it than names: its weights are copied as they
-// are. Field numbers: onnx.proto3 of the ONNX project, https://github.com/onnx/onnx/blob/main/onnx/onnx.proto3
-
+/**
+ * Adds nodes to a model file that somebody else wrote, without reading more of it than names: its weights are copied as they
+ * are. Field numbers: onnx.proto3 of the ONNX project, https://github.com/onnx/onnx/blob/main/onnx/onnx.proto3
+ */
 import { type ProtobufField, protobufFields } from "../../formats/protobuf-reader.js";
 import { ProtobufWriter } from "../../formats/protobuf-writer.js";
 import { append } from "../../text/arrays.js";

@@ -1,4 +1,4 @@
-// Turns the nodes of a traced graph into ONNX nodes and constants.
+/** Turns the nodes of a traced graph into ONNX nodes and constants. */
 import { encodeNumbers } from "../numbers.js";
 import { inputName } from "../ops/leaf.js";
 import {

@@ -1,5 +1,4 @@
-// An ONNX graph as plain data: what the writer makes of a traced graph, and what the passes of an export change.
-
+/** An ONNX graph as plain data: what the writer makes of a traced graph, and what the passes of an export change. */
 import type { StoredType } from "../element-types.js";
 import type { OnnxAttribute, TensorType } from "../tensor.js";
 

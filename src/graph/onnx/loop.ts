@@ -1,4 +1,4 @@
-// Writes a graph as the body of an ONNX Loop: several training steps in one run.
+/** Writes a graph as the body of an ONNX Loop: several training steps in one run. */
 import { inputName } from "../ops/leaf.js";
 import { reachable, ShapeError, type Tensor, type TensorType } from "../tensor.js";
 import { emit } from "./emission.js";

@@ -1,4 +1,4 @@
-// Writes a traced graph as an ONNX model.
+/** Writes a traced graph as an ONNX model. */
 import { inputName } from "../ops/leaf.js";
 import { describe, type Node, reachable, ShapeError, type Tensor } from "../tensor.js";
 import { emit } from "./emission.js";

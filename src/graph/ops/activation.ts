@@ -1,7 +1,9 @@
-// GELU in both forms, softmax and log-softmax.
-//
-// On the CPU every elementwise node is a pass over memory, so the training form of GELU computes the value and the
-// derivative together in the forward pass, where they share their costly parts; the backward pass is one product.
+/**
+ * GELU in both forms, softmax and log-softmax.
+ *
+ * On the CPU every elementwise node is a pass over memory, so the training form of GELU computes the value and the
+ * derivative together in the forward pass, where they share their costly parts; the backward pass is one product.
+ */
 import { apply, describe, isFloat, type Operation, resolveAxis, ShapeError, type Tensor } from "../tensor.js";
 import { exp, multiply, subtract } from "./elementwise.js";
 import { asFloat32, inFloat32 } from "./half.js";

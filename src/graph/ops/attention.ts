@@ -1,9 +1,11 @@
-// Scaled dot-product attention with its own gradient, which keeps the passes over the large score matrix few.
-//
-// P = softmax(alpha Q K^T), O = P V. From dO:
-//   dV = P^T dO,  dP = dO V^T,  dS = P (dP - D) with D = rowsum(dP P) = rowsum(dO O)
-// The last equality (Dao et al., FlashAttention, 2022, appendix B) replaces a pass over [t, s] by one over [t, side].
-//   dQ = alpha dS K,  dK = alpha dS^T Q
+/**
+ * Scaled dot-product attention with its own gradient, which keeps the passes over the large score matrix few.
+ *
+ * P = softmax(alpha Q K^T), O = P V. From dO:
+ *   dV = P^T dO,  dP = dO V^T,  dS = P (dP - D) with D = rowsum(dP P) = rowsum(dO O)
+ * The last equality (Dao et al., FlashAttention, 2022, appendix B) replaces a pass over [t, s] by one over [t, side].
+ *   dQ = alpha dS K,  dK = alpha dS^T Q
+ */
 import { onnxTypeCodes } from "../element-types.js";
 import { apply, describe, type Operation, requireSameDType, ShapeError, type Tensor } from "../tensor.js";
 import { add, multiply, subtract } from "./elementwise.js";

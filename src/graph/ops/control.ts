@@ -1,4 +1,4 @@
-// Ordering: a value that may only be computed once others are there.
+/** Ordering: a value that may only be computed once others are there. */
 import { apply, describe, type Emitter, isFloat, type Operation, ShapeError, type Tensor } from "../tensor.js";
 
 const afterOperation: Operation<object> = {

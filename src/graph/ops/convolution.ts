@@ -1,13 +1,15 @@
-// 2-D convolution (cross-correlation, NCHW, kernels OIHW) with any stride, padding and dilation.
-//
-// y[n,o,i,j] = sum over c,a,b of x[n,c, i s + a d - p, j s + b d - p] w[o,c,a,b]
-//   dx: at stride 1 the convolution of g with the kernel turned round, w[c,o,-a,-b], and padding d (k - 1) - p; otherwise
-//       the transposed convolution (same stride, padding, dilation; output padding makes up the rows of x that the last
-//       window did not reach). Both are the same sum; the CPU's convolution is the faster by a fifth to a third.
-//   dw[o,c,a,b] = sum over n,i,j of g[n,o,i,j] x[n,c, i s + a d - p, ...]: for each kernel position the product of g with
-//       the part of x that this position meets.
-//   1x1, without padding: a matrix product over channels.
-//   Small images and large kernels: one product of all windows of all images, and its gradients.
+/**
+ * 2-D convolution (cross-correlation, NCHW, kernels OIHW) with any stride, padding and dilation.
+ *
+ * y[n,o,i,j] = sum over c,a,b of x[n,c, i s + a d - p, j s + b d - p] w[o,c,a,b]
+ *   dx: at stride 1 the convolution of g with the kernel turned round, w[c,o,-a,-b], and padding d (k - 1) - p; otherwise
+ *       the transposed convolution (same stride, padding, dilation; output padding makes up the rows of x that the last
+ *       window did not reach). Both are the same sum; the CPU's convolution is the faster by a fifth to a third.
+ *   dw[o,c,a,b] = sum over n,i,j of g[n,o,i,j] x[n,c, i s + a d - p, ...]: for each kernel position the product of g with
+ *       the part of x that this position meets.
+ *   1x1, without padding: a matrix product over channels.
+ *   Small images and large kernels: one product of all windows of all images, and its gradients.
+ */
 import {
   apply,
   describe,

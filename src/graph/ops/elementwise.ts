@@ -1,6 +1,7 @@
-// Arithmetic with broadcasting, comparisons, selection and the unary functions.
-// Gradients of broadcast operands are summed back to the operand's shape.
-
+/**
+ * Arithmetic with broadcasting, comparisons, selection and the unary functions.
+ * Gradients of broadcast operands are summed back to the operand's shape.
+ */
 import { onnxTypeCodes } from "../element-types.js";
 import {
   apply,

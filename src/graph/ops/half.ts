@@ -1,5 +1,7 @@
-// Steps inside an operation on half-precision tensors that are worked out in float32: statistics, sums, exponentials
-// (Micikevicius et al., Mixed Precision Training, 2018, arXiv:1710.03740, section 3.3).
+/**
+ * Steps inside an operation on half-precision tensors that are worked out in float32: statistics, sums, exponentials
+ * (Micikevicius et al., Mixed Precision Training, 2018, arXiv:1710.03740, section 3.3).
+ */
 import { onnxTypeCodes } from "../element-types.js";
 import type { Emitter, Tensor } from "../tensor.js";
 

@@ -1,4 +1,5 @@
-// Every operation a model may use.
+/** Every operation a model may use. */
+
 export { type GeluForm, gelu, logSoftmax, softmax } from "./activation.js";
 export { scaledDotProductAttention } from "./attention.js";
 export { after } from "./control.js";

@@ -1,4 +1,4 @@
-// Leaves of the graph: named inputs, constants and scalars.
+/** Leaves of the graph: named inputs, constants and scalars. */
 import { encodeNumbers } from "../numbers.js";
 import {
   apply,

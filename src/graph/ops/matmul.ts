@@ -1,8 +1,10 @@
-// Matrix products: batched with transposes and a factor fused, and the 2-D form with a fused addend.
-//
-// Gradients of y = alpha op(A) op(B), with G the gradient of y and the transposes folded into the products:
-//   A not transposed: dA = alpha G op(B)^T        A transposed: dA = alpha op(B) G^T
-//   B not transposed: dB = alpha op(A)^T G        B transposed: dB = alpha G^T op(A)
+/**
+ * Matrix products: batched with transposes and a factor fused, and the 2-D form with a fused addend.
+ *
+ * Gradients of y = alpha op(A) op(B), with G the gradient of y and the transposes folded into the products:
+ *   A not transposed: dA = alpha G op(B)^T        A transposed: dA = alpha op(B) G^T
+ *   B not transposed: dB = alpha op(A)^T G        B transposed: dB = alpha G^T op(A)
+ */
 import {
   apply,
   broadcastShapes,

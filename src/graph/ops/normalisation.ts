@@ -1,11 +1,13 @@
-// Layer norm and group norm.
-//
-// Both standardise rows: n = (x - mean) r with r = 1 / sqrt(variance + epsilon), the variance biased.
-// From dn: dx = r (dn - mean(dn) - n mean(dn n)), the means over the row. Derivation: mean and r both depend on
-// x; d mean / dx_i = 1/D contributes -r mean(dn), d r / dx_i = -r^2 n_i / D contributes -r n mean(dn n).
-//
-// Of float16 images and tokens the statistics, and the sums of the backward pass, are float32 (Micikevicius et al., Mixed
-// Precision Training, 2018, section 3.3): scale and bias may then be float32 too, and nothing float32 is kept but a number a row.
+/**
+ * Layer norm and group norm.
+ *
+ * Both standardise rows: n = (x - mean) r with r = 1 / sqrt(variance + epsilon), the variance biased.
+ * From dn: dx = r (dn - mean(dn) - n mean(dn n)), the means over the row. Derivation: mean and r both depend on
+ * x; d mean / dx_i = 1/D contributes -r mean(dn), d r / dx_i = -r^2 n_i / D contributes -r n mean(dn n).
+ *
+ * Of float16 images and tokens the statistics, and the sums of the backward pass, are float32 (Micikevicius et al., Mixed
+ * Precision Training, 2018, section 3.3): scale and bias may then be float32 too, and nothing float32 is kept but a number a row.
+ */
 import {
   apply,
   describe,

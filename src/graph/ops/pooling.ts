@@ -1,7 +1,9 @@
-// 2-D max and average pooling (NCHW).
-//
-// Their gradients can be written as k*k shifted passes: the part of g that belongs to window position (a, b) is spread by
-// the stride and laid where that position lies in the padded image. No scatter node is needed, so every device runs it.
+/**
+ * 2-D max and average pooling (NCHW).
+ *
+ * Their gradients can be written as k*k shifted passes: the part of g that belongs to window position (a, b) is spread by
+ * the stride and laid where that position lies in the padded image. No scatter node is needed, so every device runs it.
+ */
 import {
   apply,
   describe,

@@ -1,8 +1,10 @@
-// Uniform random numbers as a pure function of a seed, so that a resumed run draws what it would have drawn.
-//
-// The runtime's own random nodes keep hidden state between runs. This one hashes a counter: entry i of stream s is the
-// 32-bit finaliser "lowbias32" (Chris Wellons, "Prospecting for Hash Functions", constants 0x7feb352d and 0x846ca68b,
-// shifts 16, 15, 16) of i * 0x9e3779b1 + seed mixed with s. Integer nodes only, the same on every device.
+/**
+ * Uniform random numbers as a pure function of a seed, so that a resumed run draws what it would have drawn.
+ *
+ * The runtime's own random nodes keep hidden state between runs. This one hashes a counter: entry i of stream s is the
+ * 32-bit finaliser "lowbias32" (Chris Wellons, "Prospecting for Hash Functions", constants 0x7feb352d and 0x846ca68b,
+ * shifts 16, 15, 16) of i * 0x9e3779b1 + seed mixed with s. Integer nodes only, the same on every device.
+ */
 import { apply, describe, elementCount, type Operation, type Shape, ShapeError, type Tensor } from "../tensor.js";
 import { less } from "./elementwise.js";
 

@@ -1,4 +1,4 @@
-// Reductions over axes: sum, mean, maximum and minimum.
+/** Reductions over axes: sum, mean, maximum and minimum. */
 import { encodeNumbers } from "../numbers.js";
 import {
   apply,

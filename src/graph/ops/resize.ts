@@ -1,4 +1,4 @@
-// Bilinear resizing as two matrix products, so that it is differentiable and the same on every device.
+/** Bilinear resizing as two matrix products, so that it is differentiable and the same on every device. */
 import { describe, isFloat, ShapeError, type Tensor } from "../tensor.js";
 import { constant } from "./leaf.js";
 import { matmul } from "./matmul.js";

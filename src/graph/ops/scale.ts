@@ -1,4 +1,4 @@
-// Multiplication by a plain number, kept as an operation of its own so that matrix products can absorb the factor.
+/** Multiplication by a plain number, kept as an operation of its own so that matrix products can absorb the factor. */
 import {
   apply,
   describe,

@@ -1,4 +1,4 @@
-// One-hot vectors and counting: integer selection written with comparisons, which run on every device.
+/** One-hot vectors and counting: integer selection written with comparisons, which run on every device. */
 import { type DType, describe, ShapeError, type Tensor } from "../tensor.js";
 import { cast, equal } from "./elementwise.js";
 import { constant } from "./leaf.js";

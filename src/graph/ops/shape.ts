@@ -1,4 +1,6 @@
-// Operations that move values without computing: reshape, transpose, slice, reverse, pad, concat, split, expand, gather of rows.
+/**
+ * Operations that move values without computing: reshape, transpose, slice, reverse, pad, concat, split, expand, gather of rows.
+ */
 import {
   apply,
   broadcastShapes,

@@ -1,5 +1,4 @@
-// The range that a preprocessing brings the values of images to.
-
+/** The range that a preprocessing brings the values of images to. */
 import { valueScales } from "./ops.js";
 import { preprocessing } from "./pipeline.js";
 

@@ -1,6 +1,7 @@
-// The main job in seconds: play the few-shot game with the backbone that comes with the package, on classes that are named
-// from five pictures of each, and write a report. Asked to, it trains a small network first and plays with that.
-
+/**
+ * The main job in seconds: play the few-shot game with the backbone that comes with the package, on classes that are named
+ * from five pictures of each, and write a report. Asked to, it trains a small network first and plays with that.
+ */
 import { join } from "node:path";
 import { writeFileAtomically } from "../../files/atomic.js";
 import { makeFolder } from "../../files/folder.js";

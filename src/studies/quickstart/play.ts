@@ -1,4 +1,4 @@
-// Plays the few-shot game with a backbone and with raw pixels, on the same rounds.
+/** Plays the few-shot game with a backbone and with raw pixels, on the same rounds. */
 import type { ImageSource } from "../../data/index.js";
 import { type Backbone, embedSource, type GameResult, playGame } from "../../transfer/index.js";
 import { type GameSet, openPool } from "./sets.js";

@@ -1,4 +1,6 @@
-// The quickstart's report: one page with the accuracies, a round of each game in pictures, and the course of training where there was one.
+/**
+ * The quickstart's report: one page with the accuracies, a round of each game in pictures, and the course of training where there was one.
+ */
 import type { Example } from "../../data/index.js";
 import {
   accuracyTable,

@@ -1,4 +1,4 @@
-// The three sets the quickstart's game is played on: classes that its recipe (recipes/quickstart.ts) leaves out.
+/** The three sets the quickstart's game is played on: classes that its recipe (recipes/quickstart.ts) leaves out. */
 import { concat, type ImageSource, openSource } from "../../data/index.js";
 
 export interface GameSet {

@@ -1,5 +1,4 @@
-// The part of the quickstart that trains: a small Vision Transformer from nothing on the embedded pictures.
-
+/** The part of the quickstart that trains: a small Vision Transformer from nothing on the embedded pictures. */
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";

@@ -1,4 +1,4 @@
-// The three binary interfaces of MPI in use: the libraries that have each, and what its handles look like.
+/** The three binary interfaces of MPI in use: the libraries that have each, and what its handles look like. */
 
 /** The handles this project passes to MPI. */
 export interface Handles {

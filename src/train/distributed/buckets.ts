@@ -1,4 +1,6 @@
-// Gradients as a few flat arrays, in the order the backward pass makes them, so that ranks add them up with few long messages.
+/**
+ * Gradients as a few flat arrays, in the order the backward pass makes them, so that ranks add them up with few long messages.
+ */
 import { concat, elementCount, input, reshape, split, type Tensor } from "../../graph/index.js";
 
 /** Gradients on their way from one function of a program, over the ranks, to another. */

@@ -1,5 +1,7 @@
-// What the ranks of a job say to each other: the few collective operations data-parallel training needs, and the one rank
-// of a run that was started alone.
+/**
+ * What the ranks of a job say to each other: the few collective operations data-parallel training needs, and the one rank
+ * of a run that was started alone.
+ */
 import { writeSync } from "node:fs";
 import { hostname } from "node:os";
 import { printable } from "../../text/printable.js";

@@ -1,4 +1,4 @@
-// How many threads a rank may use without taking the cores of the ranks beside it.
+/** How many threads a rank may use without taking the cores of the ranks beside it. */
 import { createHash } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import { hostname } from "node:os";

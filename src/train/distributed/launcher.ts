@@ -1,5 +1,7 @@
-// Whether this process was started as one rank of several, by what, and how many there should be; from the environment alone,
-// so that a plain run never loads MPI.
+/**
+ * Whether this process was started as one rank of several, by what, and how many there should be; from the environment alone,
+ * so that a plain run never loads MPI.
+ */
 import { DistributedError } from "./communicator.js";
 
 type Environment = Readonly<Record<string, string | undefined>>;

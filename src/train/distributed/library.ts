@@ -1,4 +1,4 @@
-// MPI's C functions as plain functions: finds the library, pins it, and turns error codes into exceptions.
+/** MPI's C functions as plain functions: finds the library, pins it, and turns error codes into exceptions. */
 import koffi, { type LibraryHandle } from "koffi";
 import { configured } from "../../files/koffi.js";
 import { type Abi, abiOf, abis, type Handles } from "./abi.js";
@@ -103,7 +103,7 @@ function start(file: string, library: LibraryHandle, abi: Abi): MpiLibrary {
     const length = [0];
     return errorString(code, text, length) === 0 ? text.toString("utf8", 0, length[0]) : `error ${code}`;
   };
-  /** A function of MPI, by its name and C parameters, H standing for a handle. */
+  // A function of MPI, by its name and C parameters, H standing for a handle.
   const bind = (name: string, parameters: string) => {
     const call = library.func(`int ${name}(${parameters.replaceAll(/\bH\b/g, abi.handleType)})`);
     return (...values: unknown[]): void => {

@@ -1,4 +1,6 @@
-// The thread that owns MPI: carries out one command after the other, since every call blocks and all must come from one thread.
+/**
+ * The thread that owns MPI: carries out one command after the other, since every call blocks and all must come from one thread.
+ */
 import { parentPort, workerData } from "node:worker_threads";
 import type { Launch } from "./launcher.js";
 import { type MpiLibrary, openMpiLibrary } from "./library.js";

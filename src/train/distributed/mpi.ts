@@ -1,4 +1,6 @@
-// MPI as a communicator: a thread of its own makes every call, and this side sends it commands and the memory they work on.
+/**
+ * MPI as a communicator: a thread of its own makes every call, and this side sends it commands and the memory they work on.
+ */
 import { setTimeout as sleep } from "node:timers/promises";
 import { Worker } from "node:worker_threads";
 import { builtModule } from "../../files/built-module.js";

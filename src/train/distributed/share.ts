@@ -1,4 +1,4 @@
-// Larger things that ranks tell each other: the state of a program, and small values as JSON.
+/** Larger things that ranks tell each other: the state of a program, and small values as JSON. */
 import { type NumericArray, type TensorType, viewNumbers } from "../../graph/index.js";
 import type { Communicator } from "./communicator.js";
 

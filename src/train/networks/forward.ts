@@ -1,4 +1,4 @@
-// The forward functions of a trained network, the same in training and in use.
+/** The forward functions of a trained network, the same in training and in use. */
 import { input, type Tensor } from "../../graph/index.js";
 import { type ModelConfig, model as network, requireClassifier } from "../../models/index.js";
 import { type Parameter, Scope } from "../../nn/index.js";

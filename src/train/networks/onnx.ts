@@ -1,4 +1,6 @@
-// Networks as ONNX files of any maker: which input takes images and how, which output is wanted, a program that runs it.
+/**
+ * Networks as ONNX files of any maker: which input takes images and how, which output is wanted, a program that runs it.
+ */
 import type { Shape } from "../../graph/index.js";
 import { compileOnnx, type Device, type OnnxFile, OnnxFileError } from "../../runtime/index.js";
 

@@ -1,4 +1,4 @@
-// Opens a trained network for use: its parameters in a program that only goes forward.
+/** Opens a trained network for use: its parameters in a program that only goes forward. */
 import { elementCount } from "../../graph/index.js";
 import { compile, type Device, type Program, type ProgramFunction } from "../../runtime/index.js";
 import { CheckpointError } from "../run/checkpoint.js";

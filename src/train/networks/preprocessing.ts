@@ -1,4 +1,4 @@
-// The preprocessing under which a trained network sees images of any source, from the recipe it was trained by.
+/** The preprocessing under which a trained network sees images of any source, from the recipe it was trained by. */
 import { describePreprocessing, type Preprocessing, type PreprocessingOp, preprocessing } from "../../images/index.js";
 import { usualPreprocessing } from "../../weights/index.js";
 import { imageShape } from "../plan/plan.js";

@@ -1,4 +1,4 @@
-// Reads a trained network from where it is kept: what it is, how it wants its images, and its parameters.
+/** Reads a trained network from where it is kept: what it is, how it wants its images, and its parameters. */
 import { existsSync, readdirSync, statSync } from "node:fs";
 import { basename, dirname, join, resolve } from "node:path";
 import { requirePath } from "../../files/paths.js";

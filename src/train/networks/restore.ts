@@ -1,4 +1,4 @@
-// From a checkpoint to the values of a program's state, with every misfit named at once.
+/** From a checkpoint to the values of a program's state, with every misfit named at once. */
 import type { DType, NumericArray } from "../../graph/index.js";
 import type { TrainingProgram } from "../plan/step.js";
 import { CheckpointError, type LoadedCheckpoint } from "../run/checkpoint.js";

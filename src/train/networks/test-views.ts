@@ -1,7 +1,8 @@
-// Several looks at one image, their logits averaged: five crops (the corners and the middle) of an image a little larger than
-// the network takes, each in its four turns, 20 in all, as pseudo-labels are made (Zhai et al., arXiv:1905.03670; papers.md
-// 10.4). The image is 256/224 of the network's, as evaluation has it (papers.md 5.6).
-
+/**
+ * Several looks at one image, their logits averaged: five crops (the corners and the middle) of an image a little larger than
+ * the network takes, each in its four turns, 20 in all, as pseudo-labels are made (Zhai et al., arXiv:1905.03670; papers.md
+ * 10.4). The image is 256/224 of the network's, as evaluation has it (papers.md 5.6).
+ */
 import { addAll, fourRotations, reduceMean, reshape, scale, slice, type Tensor } from "../../graph/index.js";
 import { describePreprocessing, preprocessing } from "../../images/index.js";
 import { type ModelConfig, model as network } from "../../models/index.js";

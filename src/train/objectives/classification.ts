@@ -1,6 +1,7 @@
-// What objectives with one row of targets an image share: classification by softmax or sigmoid, of labels or of vectors of
-// labels.
-
+/**
+ * What objectives with one row of targets an image share: classification by softmax or sigmoid, of labels or of vectors of
+ * labels.
+ */
 import { argmax } from "../../algebra/argmax.js";
 import type { Batch } from "../../data/index.js";
 import { input, reduceMean, type Tensor } from "../../graph/index.js";

@@ -1,11 +1,13 @@
-// Distillation by function matching (Beyer et al., "Knowledge distillation: a good teacher is patient and consistent",
-// arXiv:2106.05237; papers.md 7): T^2 KL(softmax(teacher / T) || softmax(student / T)), mean over the batch, summed over
-// teachers; logarithms of the teacher clipped at 1e-8; no labels in it.
-//
-// `consistent`: teacher and student see the same tensor: same crop, same flip, same mixture of images. The two variants the
-// paper compares with bring a view of its own for the teacher, stacked below the student's by the preprocessing
-// (`views(2, ...)` or `branches(...)`): `independent` asks the teacher about that view every time, `fixed` asks once an image and
-// remembers (a teacher computed in advance). There the teacher never sees a mixture; its answers are mixed as labels are.
+/**
+ * Distillation by function matching (Beyer et al., "Knowledge distillation: a good teacher is patient and consistent",
+ * arXiv:2106.05237; papers.md 7): T^2 KL(softmax(teacher / T) || softmax(student / T)), mean over the batch, summed over
+ * teachers; logarithms of the teacher clipped at 1e-8; no labels in it.
+ *
+ * `consistent`: teacher and student see the same tensor: same crop, same flip, same mixture of images. The two variants the
+ * paper compares with bring a view of its own for the teacher, stacked below the student's by the preprocessing
+ * (`views(2, ...)` or `branches(...)`): `independent` asks the teacher about that view every time, `fixed` asks once an image and
+ * remembers (a teacher computed in advance). There the teacher never sees a mixture; its answers are mixed as labels are.
+ */
 import { z } from "zod";
 import { argmax } from "../../algebra/argmax.js";
 import type { Batch } from "../../data/index.js";

@@ -1,17 +1,19 @@
-// Exemplar (Dosovitskiy et al., arXiv:1406.6909; with a triplet loss as Kolesnikov et al., arXiv:1901.09005 [rss] and Zhai
-// et al., arXiv:1905.03670 [s4l] run it; papers.md 10.2): several augmented views of an image are to lie closer together
-// than any view of another image of the batch. A linear layer of 1,000 outputs on the representation, brought to length 1
-// over its features, is compared by Euclidean distance d. The preprocessing's `views(8, "...")` makes the views.
-//
-//   batchHard [s4l]: for every view softplus(max d to views of its image - min d to views of others), the squared distance
-//     floored at 1e-12 before the root; mean over views.
-//   semiHard [rss]: for every pair of views of one image max(0, margin + d(a, p)^2 - d(a, n)^2), n the nearest view of another
-//     image that is further than p, or where there is none the furthest; margin 0.5, mean over pairs (Schroff et al.,
-//     arXiv:1503.03832). The published code brings the embedding to length 1 over axis 0, the images of the batch, and not
-//     over its features: almost certainly a slip, and not done here.
-//
-// Reference views: inception crops of 224, flips, and noise in hue, saturation and value [s4l], or grey with probability 0.66
-// and standardised each [rss]. Views of a batch are all compared, so it is not worked through in microbatches.
+/**
+ * Exemplar (Dosovitskiy et al., arXiv:1406.6909; with a triplet loss as Kolesnikov et al., arXiv:1901.09005 [rss] and Zhai
+ * et al., arXiv:1905.03670 [s4l] run it; papers.md 10.2): several augmented views of an image are to lie closer together
+ * than any view of another image of the batch. A linear layer of 1,000 outputs on the representation, brought to length 1
+ * over its features, is compared by Euclidean distance d. The preprocessing's `views(8, "...")` makes the views.
+ *
+ *   batchHard [s4l]: for every view softplus(max d to views of its image - min d to views of others), the squared distance
+ *     floored at 1e-12 before the root; mean over views.
+ *   semiHard [rss]: for every pair of views of one image max(0, margin + d(a, p)^2 - d(a, n)^2), n the nearest view of another
+ *     image that is further than p, or where there is none the furthest; margin 0.5, mean over pairs (Schroff et al.,
+ *     arXiv:1503.03832). The published code brings the embedding to length 1 over axis 0, the images of the batch, and not
+ *     over its features: almost certainly a slip, and not done here.
+ *
+ * Reference views: inception crops of 224, flips, and noise in hue, saturation and value [s4l], or grey with probability 0.66
+ * and standardised each [rss]. Views of a batch are all compared, so it is not worked through in microbatches.
+ */
 import { z } from "zod";
 import {
   add,

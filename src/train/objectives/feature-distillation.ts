@@ -1,11 +1,13 @@
-// Distillation of features: the student's representation, by a linear layer for each teacher, is to be the teacher's. Every
-// feature of a teacher is standardised over the batch, so that all weigh the same, as the ridge of the few-shot evaluator
-// standardises them; the loss is the squared error, mean over features and images. A linear projection and normalised teachers:
-// Miles and Mikolajczyk, "Understanding the role of the projector in knowledge distillation", arXiv:2303.11098; features
-// instead of logits: Romero et al., "FitNets", arXiv:1412.6550.
-//
-// Teachers see the student's very images, mixed ones too ("consistent" in distillation.ts). No label is looked at, and the
-// network has no head: what is learnt is its representation.
+/**
+ * Distillation of features: the student's representation, by a linear layer for each teacher, is to be the teacher's. Every
+ * feature of a teacher is standardised over the batch, so that all weigh the same, as the ridge of the few-shot evaluator
+ * standardises them; the loss is the squared error, mean over features and images. A linear projection and normalised teachers:
+ * Miles and Mikolajczyk, "Understanding the role of the projector in knowledge distillation", arXiv:2303.11098; features
+ * instead of logits: Romero et al., "FitNets", arXiv:1412.6550.
+ *
+ * Teachers see the student's very images, mixed ones too ("consistent" in distillation.ts). No label is looked at, and the
+ * network has no head: what is learnt is its representation.
+ */
 import { z } from "zod";
 import {
   add,
@@ -85,12 +87,12 @@ async function open({ teachers: named, mirror }: Settings, context: ObjectiveCon
     named.map(({ weight: _, ...teacher }) => teacher),
     context,
   );
-  /** Of so many images: what goes in. */
+  // Of so many images: what goes in.
   const inputs = (n: number) => ({
     image: input("image", "float32", [n, ...sides] as Shape),
     ...Object.fromEntries(teachers.map(({ width }, i) => [`teacher${i}`, input(`teacher${i}`, "float32", [n, width])])),
   });
-  /** The error of every image [N], and the projection to the first teacher's features [N, width]. */
+  // The error of every image [N], and the projection to the first teacher's features [N, width].
   const errors = (scope: Scope, part: Readonly<Record<string, Tensor>>) => {
     const { preLogits } = network(scope, part["image"]!, model);
     const projections = teachers.map(({ width }, i) =>

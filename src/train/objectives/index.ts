@@ -1,4 +1,4 @@
-// The objectives by name: the settings each takes in a recipe, and how it is opened for a run.
+/** The objectives by name: the settings each takes in a recipe, and how it is opened for a run. */
 import { z } from "zod";
 import { unknownName } from "../../text/nearest.js";
 import { distillation, distillationSchema } from "./distillation.js";

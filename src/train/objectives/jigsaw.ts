@@ -1,12 +1,14 @@
-// Jigsaw (Noroozi and Favaro, arXiv:1603.09246; as Kolesnikov et al., arXiv:1901.09005 run it; papers.md 10.3): the 3 x 3
-// patches of an image are joined in a shuffled order, and the network names the order among 100 permutations that are far
-// from one another. Every step draws 8 of them (`subset`; the text of the published code mentions 16, its default is 8), the
-// same for all images of the batch; mean softmax cross-entropy over images and permutations. Embedding and head: patches.ts.
-//
-// The published 100 permutations are a file of the original authors that we do not have; ours come from the same greedy
-// procedure (permutations.ts), so networks of the two name different orders, and the task is the same.
-//
-// Evaluation asks every image for as many permutations as a step does, spread over all and moved on from batch to batch.
+/**
+ * Jigsaw (Noroozi and Favaro, arXiv:1603.09246; as Kolesnikov et al., arXiv:1901.09005 run it; papers.md 10.3): the 3 x 3
+ * patches of an image are joined in a shuffled order, and the network names the order among 100 permutations that are far
+ * from one another. Every step draws 8 of them (`subset`; the text of the published code mentions 16, its default is 8), the
+ * same for all images of the batch; mean softmax cross-entropy over images and permutations. Embedding and head: patches.ts.
+ *
+ * The published 100 permutations are a file of the original authors that we do not have; ours come from the same greedy
+ * procedure (permutations.ts), so networks of the two name different orders, and the task is the same.
+ *
+ * Evaluation asks every image for as many permutations as a step does, spread over all and moved on from batch to batch.
+ */
 import { z } from "zod";
 import {
   constant,
@@ -68,7 +70,7 @@ function open(settings: JigsawSettings, context: ObjectiveContext): Objective {
     ),
     [classes, patchCount * patchCount],
   );
-  /** Logits [n subset, classes] and the loss [n] of n images in the orders of the given numbers [subset]. */
+  // Logits [n subset, classes] and the loss [n] of n images in the orders of the given numbers [subset].
   const answers = (scope: Scope, image: Tensor, numbers: Tensor) => {
     const n = image.shape[0]!;
     const hot = oneHot(numbers, classes);

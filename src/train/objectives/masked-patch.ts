@@ -1,15 +1,17 @@
-// Masked patch prediction (Dosovitskiy et al., arXiv:2010.11929, section 4.6 and appendix B.1.2; papers.md 9.11), for Vision
-// Transformers: half of the patches of every image are corrupted. Of these, the embedding of 80 % is replaced by a learned
-// mask token (starting at zero, as the class token does), of 10 % by that of another patch of the image, and 10 % stay as
-// they are. From the encoder's output at every corrupted patch a linear layer predicts the patch's mean colour, 3 bits a
-// channel: 512 classes (8 of grey images); mean softmax cross-entropy over corrupted patches.
-//
-// `cells: 4` is the paper's second target, 4 x 4 mean colours a patch, predicted side by side; its third, the pixels
-// themselves under a squared error, is not here.
-//
-// What is corrupted is drawn on the host: every image has as many corrupted patches as every other, so that microbatches
-// weigh alike. Reference: B/16, 1M steps, batch 4096, Adam 2e-4, warmup 10k, cosine. Pool by `gap` for a representation that
-// is used without fine-tuning: nothing here trains a class token or attention pooling.
+/**
+ * Masked patch prediction (Dosovitskiy et al., arXiv:2010.11929, section 4.6 and appendix B.1.2; papers.md 9.11), for Vision
+ * Transformers: half of the patches of every image are corrupted. Of these, the embedding of 80 % is replaced by a learned
+ * mask token (starting at zero, as the class token does), of 10 % by that of another patch of the image, and 10 % stay as
+ * they are. From the encoder's output at every corrupted patch a linear layer predicts the patch's mean colour, 3 bits a
+ * channel: 512 classes (8 of grey images); mean softmax cross-entropy over corrupted patches.
+ *
+ * `cells: 4` is the paper's second target, 4 x 4 mean colours a patch, predicted side by side; its third, the pixels
+ * themselves under a squared error, is not here.
+ *
+ * What is corrupted is drawn on the host: every image has as many corrupted patches as every other, so that microbatches
+ * weigh alike. Reference: B/16, 1M steps, batch 4096, Adam 2e-4, warmup 10k, cosine. Pool by `gap` for a representation that
+ * is used without fine-tuning: nothing here trains a class token or attention pooling.
+ */
 import { z } from "zod";
 import type { Batch } from "../../data/index.js";
 import {
@@ -155,7 +157,7 @@ function open(settings: MaskedPatchSettings, context: ObjectiveContext): Objecti
     corrupted: input("corrupted", "float32", [images, patches]),
     colour: input("colour", "int32", [images, patches * each]),
   });
-  /** Logits [n patches cells cells, classes] and the loss [n]. */
+  // Logits [n patches cells cells, classes] and the loss [n].
   const answers = (scope: Scope, part: Readonly<Record<string, Tensor>>) => {
     const n = part["image"]!.shape[0]!;
     const own = scope.at("objective").at("maskedPatch");

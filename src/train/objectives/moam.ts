@@ -1,11 +1,13 @@
-// The first step of MOAM, "mix of all models" (Zhai et al., arXiv:1905.03670; papers.md 10.4): rotation, labels, virtual
-// adversarial training and entropy minimisation at once, 0.4 L_rotation + 0.3 L_sup + 0.3 L_vat + 0.3 L_entropy. As the
-// published code has it: rotation and labels as in s4l-rotation.ts; the other two over all four turns of the unlabelled images.
-//
-// Reference (ResNet50v2 4x, 10 % of ImageNet's labels): batch 128, epsilon 32 (224 px, values from -1 to 1), rate 0.2 a 256
-// images, weight decay 2e-4, 200 epochs, a tenth after 100, 150 and 190, 10 of warmup, averaged weights with a half-life of
-// one epoch (`average: { name: "ema", halfLife: { epochs: 1 } }`): top-1 69.46 %. Step 2 trains anew on its pseudo-labels
-// (`fovea pseudo-label`), step 3 goes on with the labelled images alone.
+/**
+ * The first step of MOAM, "mix of all models" (Zhai et al., arXiv:1905.03670; papers.md 10.4): rotation, labels, virtual
+ * adversarial training and entropy minimisation at once, 0.4 L_rotation + 0.3 L_sup + 0.3 L_vat + 0.3 L_entropy. As the
+ * published code has it: rotation and labels as in s4l-rotation.ts; the other two over all four turns of the unlabelled images.
+ *
+ * Reference (ResNet50v2 4x, 10 % of ImageNet's labels): batch 128, epsilon 32 (224 px, values from -1 to 1), rate 0.2 a 256
+ * images, weight decay 2e-4, 200 epochs, a tenth after 100, 150 and 190, 10 of warmup, averaged weights with a half-life of
+ * one epoch (`average: { name: "ema", halfLife: { epochs: 1 } }`): top-1 69.46 %. Step 2 trains anew on its pseudo-labels
+ * (`fovea pseudo-label`), step 3 goes on with the labelled images alone.
+ */
 import { z } from "zod";
 import { addAll, fourRotations, input, reduceMean, scale, type Tensor } from "../../graph/index.js";
 import { model as network } from "../../models/index.js";

@@ -1,5 +1,7 @@
-// What a run minimises: a training signal as one small unit, the same to the loop whether it comes from labels, from the
-// images themselves or from a teacher.
+/**
+ * What a run minimises: a training signal as one small unit, the same to the loop whether it comes from labels, from the
+ * images themselves or from a teacher.
+ */
 import type { Batch } from "../../data/index.js";
 import type { NumericArray, Tensor } from "../../graph/index.js";
 import type { ValueRange } from "../../images/preprocessing/value-range.js";

@@ -1,15 +1,17 @@
-// What jigsaw and relative patch location share (papers.md 10.3, [rss]): an image as 3 x 3 patches that lie below each
-// other, row by row (the preprocessing's `patch_grid`), the network on every one, and a head on several embeddings joined.
-//
-// Reference: resize 292, random crop 255, grey with probability 0.66, cells of 85, in each a random crop of 64, every patch
-// standardised by itself; an embedding of 1,000 a patch; a hidden layer of 4,096 (kernel truncated normal 0.005, bias 0.1),
-// batch norm (0.997, 1e-5), ReLU, dropout 0.5, a linear layer. We have no batch norm with running averages; layer norm over
-// the hidden features (1e-5) stands in its place. The kernel of the last layer starts at zero, as every head of ours does.
-//
-// For transfer the reference averages the representation over the 9 patches of 64 of a crop of 192. Here `represent`,
-// `fovea embed` and `fovea fewshot` show the network whole images brought to the size of a patch (model.imageSize). A ResNet
-// pools over positions and takes images of any size: `fovea convert RUN a.safetensors`, then `fovea convert a.safetensors
-// b.safetensors --image-size 64` makes of it one for larger images (with values from -1 to 1: train with these then).
+/**
+ * What jigsaw and relative patch location share (papers.md 10.3, [rss]): an image as 3 x 3 patches that lie below each
+ * other, row by row (the preprocessing's `patch_grid`), the network on every one, and a head on several embeddings joined.
+ *
+ * Reference: resize 292, random crop 255, grey with probability 0.66, cells of 85, in each a random crop of 64, every patch
+ * standardised by itself; an embedding of 1,000 a patch; a hidden layer of 4,096 (kernel truncated normal 0.005, bias 0.1),
+ * batch norm (0.997, 1e-5), ReLU, dropout 0.5, a linear layer. We have no batch norm with running averages; layer norm over
+ * the hidden features (1e-5) stands in its place. The kernel of the last layer starts at zero, as every head of ours does.
+ *
+ * For transfer the reference averages the representation over the 9 patches of 64 of a crop of 192. Here `represent`,
+ * `fovea embed` and `fovea fewshot` show the network whole images brought to the size of a patch (model.imageSize). A ResNet
+ * pools over positions and takes images of any size: `fovea convert RUN a.safetensors`, then `fovea convert a.safetensors
+ * b.safetensors --image-size 64` makes of it one for larger images (with values from -1 to 1: train with these then).
+ */
 import { z } from "zod";
 import { constant, input, matmul, relu, reshape, type Tensor } from "../../graph/index.js";
 import { type ModelConfig, model as network } from "../../models/index.js";

@@ -1,5 +1,7 @@
-// Sets of permutations that are far from one another, for the jigsaw: the harder two are to mistake, the less the task
-// rewards looking at a few pieces only.
+/**
+ * Sets of permutations that are far from one another, for the jigsaw: the harder two are to mistake, the less the task
+ * rewards looking at a few pieces only.
+ */
 
 /**
  * `count` different permutations of 0 .. length - 1, each chosen so that its Hamming distance to those before it is largest

@@ -1,6 +1,7 @@
-// What objectives share that make a task of the images themselves: no labels, no head of the network's own, and several
-// pictures of one image stacked below each other by the preprocessing.
-
+/**
+ * What objectives share that make a task of the images themselves: no labels, no head of the network's own, and several
+ * pictures of one image stacked below each other by the preprocessing.
+ */
 import { argmax } from "../../algebra/argmax.js";
 import type { Batch } from "../../data/index.js";
 import { reshape, type Tensor } from "../../graph/index.js";

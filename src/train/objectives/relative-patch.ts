@@ -1,6 +1,8 @@
-// Relative patch location (Doersch et al., arXiv:1505.05192; as Kolesnikov et al., arXiv:1901.09005 run it; papers.md 10.3):
-// of the 3 x 3 patches of an image, where does one lie, seen from the one in the middle? 8 classes, the pairs (patch i,
-// patch 4) for every i but 4, all in every step; mean softmax cross-entropy. Embedding and head are in patches.ts.
+/**
+ * Relative patch location (Doersch et al., arXiv:1505.05192; as Kolesnikov et al., arXiv:1901.09005 run it; papers.md 10.3):
+ * of the 3 x 3 patches of an image, where does one lie, seen from the one in the middle? 8 classes, the pairs (patch i,
+ * patch 4) for every i but 4, all in every step; mean softmax cross-entropy. Embedding and head are in patches.ts.
+ */
 import { z } from "zod";
 import { constant, reduceMean, reshape, type Tensor } from "../../graph/index.js";
 import type { Scope } from "../../nn/index.js";
@@ -31,7 +33,7 @@ const classes = around.length;
 function open(settings: PatchSettings, context: ObjectiveContext): Objective {
   const { model, image: sides, batchSize, evaluationBatchSize } = context;
   requirePooled("relativePatch", model);
-  /** Logits [8 n, 8] and the loss [n] of n images. */
+  // Logits [8 n, 8] and the loss [n] of n images.
   const answers = (scope: Scope, image: Tensor) => {
     const n = image.shape[0]!;
     const pairs = chosenPatches(

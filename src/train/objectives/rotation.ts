@@ -1,14 +1,16 @@
-// Rotation (Gidaris et al., arXiv:1803.07728; as Kolesnikov et al., arXiv:1901.09005 and Zhai et al., arXiv:1905.03670 run
-// it; papers.md 10.1): every image is shown in its four turns, all in one batch, and a linear layer of 4 outputs on the
-// representation names the turn; mean softmax cross-entropy over all turns. In terms of rows and columns:
-//
-//   0: I    1: transpose(reverse(I, columns))    2: reverse(I, rows and columns)    3: reverse(transpose(I), columns)
-//
-// which are 0, 90 (counter-clockwise), 180 and 270 degrees. Turn the final square crop: a resize that is not symmetric and
-// comes before the turns leaves a trace by which they can be told apart without looking at the picture.
-//
-// Reference training: batch 64 to 256, SGD with momentum 0.9, rate 0.1 a 256 images, weight decay 1e-4, 35 epochs, a tenth
-// after 15 and 25, 5 of warmup, inception crops. The kernel of the 4 outputs starts at zero, as every head of ours does.
+/**
+ * Rotation (Gidaris et al., arXiv:1803.07728; as Kolesnikov et al., arXiv:1901.09005 and Zhai et al., arXiv:1905.03670 run
+ * it; papers.md 10.1): every image is shown in its four turns, all in one batch, and a linear layer of 4 outputs on the
+ * representation names the turn; mean softmax cross-entropy over all turns. In terms of rows and columns:
+ *
+ *   0: I    1: transpose(reverse(I, columns))    2: reverse(I, rows and columns)    3: reverse(transpose(I), columns)
+ *
+ * which are 0, 90 (counter-clockwise), 180 and 270 degrees. Turn the final square crop: a resize that is not symmetric and
+ * comes before the turns leaves a trace by which they can be told apart without looking at the picture.
+ *
+ * Reference training: batch 64 to 256, SGD with momentum 0.9, rate 0.1 a 256 images, weight decay 1e-4, 35 epochs, a tenth
+ * after 15 and 25, 5 of warmup, inception crops. The kernel of the 4 outputs starts at zero, as every head of ours does.
+ */
 import { z } from "zod";
 import { constant, fourRotations, input, reduceMean, reshape, type Tensor } from "../../graph/index.js";
 import { model as network } from "../../models/index.js";

@@ -1,11 +1,13 @@
-// S4L-Rotation (Zhai et al., "S4L: Self-Supervised Semi-Supervised Learning", arXiv:1905.03670; papers.md 10.4):
-// L_sup + w L_rotation. Labelled and unlabelled images go through the network in all four turns, in one pass; the classes are
-// learnt from all four turns of the labelled ones, and L_rotation is the mean of the loss over the unlabelled images and the
-// loss over the labelled ones. w = 1.
-//
-// Reference (ResNet50v2, 10 % of ImageNet's labels): 256 labelled and 256 unlabelled images a step, rate 0.03, weight decay
-// 1e-3, 200 epochs of the labelled images, a tenth after 140, 160 and 180, 5 of warmup: top-1 61.37 %, where labels alone
-// reach 56.36 %. It is judged on images as they are, not turned.
+/**
+ * S4L-Rotation (Zhai et al., "S4L: Self-Supervised Semi-Supervised Learning", arXiv:1905.03670; papers.md 10.4):
+ * L_sup + w L_rotation. Labelled and unlabelled images go through the network in all four turns, in one pass; the classes are
+ * learnt from all four turns of the labelled ones, and L_rotation is the mean of the loss over the unlabelled images and the
+ * loss over the labelled ones. w = 1.
+ *
+ * Reference (ResNet50v2, 10 % of ImageNet's labels): 256 labelled and 256 unlabelled images a step, rate 0.03, weight decay
+ * 1e-3, 200 epochs of the labelled images, a tenth after 140, 160 and 180, 5 of warmup: top-1 61.37 %, where labels alone
+ * reach 56.36 %. It is judged on images as they are, not turned.
+ */
 import { z } from "zod";
 import { add, concat, fourRotations, reduceMean, scale, split, type Tensor } from "../../graph/index.js";
 import { model as network } from "../../models/index.js";

@@ -1,5 +1,7 @@
-// What objectives share that learn from labelled images (`data.train`) and from images without labels (`data.unlabelled`) at
-// once: the two streams as inputs of one step, and what each brings (S4L, arXiv:1905.03670 [s4l]; papers.md 10.4).
+/**
+ * What objectives share that learn from labelled images (`data.train`) and from images without labels (`data.unlabelled`) at
+ * once: the two streams as inputs of one step, and what each brings (S4L, arXiv:1905.03670 [s4l]; papers.md 10.4).
+ */
 import { z } from "zod";
 import { input, reduceMean, type Tensor } from "../../graph/index.js";
 import { requireClassifier } from "../../models/index.js";

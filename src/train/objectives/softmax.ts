@@ -1,6 +1,8 @@
-// Softmax cross-entropy: -sum over classes of y log softmax(z), mean over the batch (papers.md 5.4, softmax_xent). With label
-// smoothing e the label's target is 1 - e and every other class's e / (K - 1), as in big_vision; with `labelSmoothingOver: "all"` it is
-// 1 - e + e / K and e / K, as in PyTorch, timm and Keras.
+/**
+ * Softmax cross-entropy: -sum over classes of y log softmax(z), mean over the batch (papers.md 5.4, softmax_xent). With label
+ * smoothing e the label's target is 1 - e and every other class's e / (K - 1), as in big_vision; with `labelSmoothingOver: "all"` it is
+ * 1 - e + e / K and e / K, as in PyTorch, timm and Keras.
+ */
 import { z } from "zod";
 import { smoothingKinds } from "../../nn/losses.js";
 import { classification } from "./classification.js";

@@ -1,10 +1,12 @@
-// Virtual adversarial training of a classifier with few labels (virtual-adversarial.ts; Zhai et al., arXiv:1905.03670;
-// papers.md 10.4): L_sup + weight L_vat + entropyMinimisation L_entropy. L_vat and L_entropy, the mean entropy of the
-// network's answers, are over labelled and unlabelled images alike.
-//
-// Reference (ResNet50v2, 10 % of ImageNet's labels): epsilon 40 (224 px, values from -1 to 1), weight 0.5, one round of power
-// iteration, rate 0.03: top-1 59.98 %; with entropy minimisation of weight 1.0 60.87 %. There the perturbed pass uses the
-// batch's statistics in batch norm; our networks have none. Dropout and stochastic depth draw the same for all passes.
+/**
+ * Virtual adversarial training of a classifier with few labels (virtual-adversarial.ts; Zhai et al., arXiv:1905.03670;
+ * papers.md 10.4): L_sup + weight L_vat + entropyMinimisation L_entropy. L_vat and L_entropy, the mean entropy of the
+ * network's answers, are over labelled and unlabelled images alike.
+ *
+ * Reference (ResNet50v2, 10 % of ImageNet's labels): epsilon 40 (224 px, values from -1 to 1), weight 0.5, one round of power
+ * iteration, rate 0.03: top-1 59.98 %; with entropy minimisation of weight 1.0 60.87 %. There the perturbed pass uses the
+ * batch's statistics in batch norm; our networks have none. Dropout and stochastic depth draw the same for all passes.
+ */
 import { z } from "zod";
 import { add, concat, input, reduceMean, scale, split, type Tensor } from "../../graph/index.js";
 import { model as network } from "../../models/index.js";

@@ -1,17 +1,19 @@
-// Virtual adversarial training (Miyato et al., arXiv:1704.03976; as Zhai et al., arXiv:1905.03670 [s4l] run it; papers.md
-// 10.4): the change r of an image, |r| = epsilon, that changes the network's answer most, and the divergence
-// KL[f(x + r) || f(x)] it causes, f(x) held constant. No label is in it.
-//
-// r comes from power iteration (one round): from a random direction d of length 1, the gradient at x + xi d of
-// KL[f(x + xi d) || f(x)] with respect to the image is xi H d + O(xi^2), H the Hessian of the divergence; brought to length
-// epsilon it is r. All lengths are L2 norms over every number of an image, so what looks alike at another size has a length in
-// proportion to the root of H W C: epsilon = 40 at 224 x 224 x 3 and values from -1 to 1 is 0.103 a number on average (root
-// mean square), 11.4 at 64 x 64 x 3, 5.7 at 32 x 32 x 3. Defaults follow the size of the images and the range of their values.
-//
-// xi is our choice, a hundredth of epsilon; published is 1e-6. That is 2.6e-9 a number at 224 px, and float32 holds no
-// difference so small beside a pixel. Measured with a ViT of random weights, the cosine between the direction found and the
-// odd part of those at +0.1 and -0.1: at 1e-6 between -0.8 and 0.9 from image to image, at 1e-4 between 0 and 0.99, at 1e-3
-// from 0.92, at 0.01 from 0.9998, at 0.1 to 0.3 1.0000, at 3 from 0.998 (64 px) and 0.9998 (224 px).
+/**
+ * Virtual adversarial training (Miyato et al., arXiv:1704.03976; as Zhai et al., arXiv:1905.03670 [s4l] run it; papers.md
+ * 10.4): the change r of an image, |r| = epsilon, that changes the network's answer most, and the divergence
+ * KL[f(x + r) || f(x)] it causes, f(x) held constant. No label is in it.
+ *
+ * r comes from power iteration (one round): from a random direction d of length 1, the gradient at x + xi d of
+ * KL[f(x + xi d) || f(x)] with respect to the image is xi H d + O(xi^2), H the Hessian of the divergence; brought to length
+ * epsilon it is r. All lengths are L2 norms over every number of an image, so what looks alike at another size has a length in
+ * proportion to the root of H W C: epsilon = 40 at 224 x 224 x 3 and values from -1 to 1 is 0.103 a number on average (root
+ * mean square), 11.4 at 64 x 64 x 3, 5.7 at 32 x 32 x 3. Defaults follow the size of the images and the range of their values.
+ *
+ * xi is our choice, a hundredth of epsilon; published is 1e-6. That is 2.6e-9 a number at 224 px, and float32 holds no
+ * difference so small beside a pixel. Measured with a ViT of random weights, the cosine between the direction found and the
+ * odd part of those at +0.1 and -0.1: at 1e-6 between -0.8 and 0.9 from image to image, at 1e-4 between 0 and 0.99, at 1e-3
+ * from 0.92, at 0.01 from 0.9998, at 0.1 to 0.3 1.0000, at 3 from 0.998 (64 px) and 0.9998 (224 px).
+ */
 import { z } from "zod";
 import {
   absolute,

@@ -1,4 +1,4 @@
-// What a run will cost, before it runs: parameters, FLOPs, memory, steps and time.
+/** What a run will cost, before it runs: parameters, FLOPs, memory, steps and time. */
 import { byteSize } from "../../graph/index.js";
 import type { ModelConfig } from "../../models/index.js";
 import type { Recipe } from "../recipe/recipe.js";

@@ -1,6 +1,8 @@
-// The scale of the loss in half precision: as large as gradients allow without overflowing (Micikevicius et al., Mixed
-// Precision Training, 2018, arXiv:1710.03740, section 3.2): halved when a step overflows, which is then dropped, and doubled
-// after 2000 steps in a row that did not. Powers of two: multiplying and dividing by them rounds nothing.
+/**
+ * The scale of the loss in half precision: as large as gradients allow without overflowing (Micikevicius et al., Mixed
+ * Precision Training, 2018, arXiv:1710.03740, section 3.2): halved when a step overflows, which is then dropped, and doubled
+ * after 2000 steps in a row that did not. Powers of two: multiplying and dividing by them rounds nothing.
+ */
 
 /** Where the scale stands; kept with a run's checkpoints, so that a resumed run goes on with it. */
 export interface LossScale {

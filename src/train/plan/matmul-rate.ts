@@ -1,4 +1,4 @@
-// The machine's matrix rate: what every speed of ours is compared with.
+/** The machine's matrix rate: what every speed of ours is compared with. */
 import { input, matmul, slice } from "../../graph/index.js";
 import { compile } from "../../runtime/index.js";
 

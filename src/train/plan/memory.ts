@@ -1,4 +1,4 @@
-// How much memory a run takes, and the settings that make it fit into less: microbatches and rematerialised blocks.
+/** How much memory a run takes, and the settings that make it fit into less: microbatches and rematerialised blocks. */
 import type { ImageSource } from "../../data/index.js";
 import { byteSize } from "../../graph/index.js";
 import { formatBytes } from "../../text/format.js";

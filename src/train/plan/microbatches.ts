@@ -1,4 +1,6 @@
-// How many parts a batch is worked through in where a recipe does not say: as many as keep the intermediates of one in the processor's cache.
+/**
+ * How many parts a batch is worked through in where a recipe does not say: as many as keep the intermediates of one in the processor's cache.
+ */
 import type { ModelConfig } from "../../models/index.js";
 
 /** Bytes of the hidden layer of an MLP, the largest intermediate, from which on a part of a batch is cut further ... */

@@ -1,4 +1,4 @@
-// Opens the images a recipe trains on or evaluates with.
+/** Opens the images a recipe trains on or evaluates with. */
 import { concat, type ImageSource, type LoaderPart, openSource } from "../../data/index.js";
 import { type Recipe, type RecipePart, trainingParts } from "../recipe/recipe.js";
 

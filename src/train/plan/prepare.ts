@@ -1,4 +1,4 @@
-// From a recipe and what is known of its data to the objective and the program of its run.
+/** From a recipe and what is known of its data to the objective and the program of its run. */
 import { type Objective, objectiveKind } from "../objectives/index.js";
 import type { Recipe } from "../recipe/recipe.js";
 import { openTeacher, type TeacherSettings } from "../teachers/teacher.js";

@@ -1,5 +1,7 @@
-// The program of a run: one optimiser step of an objective, its evaluation, and the representation, all over the same
-// parameters.
+/**
+ * The program of a run: one optimiser step of an objective, its evaluation, and the representation, all over the same
+ * parameters.
+ */
 import {
   accumulateGradients,
   byteSize,

@@ -29,7 +29,7 @@ function roundHalfToEven(value: number): number {
   return floor % 2 === 0 ? floor : floor + 1;
 }
 
-/** At least one step of whatever is not nothing (reference section 5.1: max(1, round(x)) if x > 0 else 0). */
+/** At least one step of whatever is not nothing (papers.md 5.1: max(1, round(x)) if x > 0 else 0). */
 function wholeSteps(value: number): number {
   return value > 0 ? Math.max(1, roundHalfToEven(value)) : 0;
 }
@@ -44,7 +44,7 @@ export function durationUnit(duration: Duration, name = "duration"): DurationUni
 }
 
 /**
- * Converts a duration to whole steps (reference section 5.1, big_vision `steps`): examples / batchSize,
+ * Converts a duration to whole steps (papers.md 5.1, big_vision `steps`): examples / batchSize,
  * epochs * datasetSize / batchSize, percent * totalSteps, rounded, at least 1 unless the duration is 0.
  *
  * Throws when no unit or several are given, when a number is not finite, when percent is above 1, or when the context lacks what the unit needs.

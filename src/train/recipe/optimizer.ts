@@ -13,7 +13,7 @@ const fraction = z.number().min(0).lt(1);
 const positive = z.number().positive();
 const notNegative = z.number().min(0);
 
-/** Regular expressions are matched against whole parameter names, first match wins (reference section 5.2). */
+/** Regular expressions are matched against whole parameter names, first match wins (papers.md 5.2). */
 const pattern = z.string().refine(isRegularExpression, { error: "not a regular expression" });
 const patterns = z.array(z.tuple([pattern, z.number({ error: "expected a number to multiply by" })]));
 
@@ -51,7 +51,7 @@ export const optimizerSchema = z.discriminatedUnion(
     }),
     z.strictObject({ name: z.literal("adam"), ...adamMoments, ...everyOptimizer }),
     z.strictObject({ name: z.literal("adamw"), ...adamMoments, ...everyOptimizer }),
-    // big_vision's defaults (reference section 5.3)
+    // big_vision's defaults (papers.md 5.3)
     z.strictObject({
       name: z.literal("adafactor"),
       minDimSizeToFactor: count.default(32),
@@ -107,7 +107,7 @@ export const scheduleSchema = z.discriminatedUnion(
   { error: unknownName("schedule", scheduleNames) },
 );
 
-/** A schedule of its own for the parameters a pattern names; null leaves them as they are (reference section 5.2, step 6). */
+/** A schedule of its own for the parameters a pattern names; null leaves them as they are (papers.md 5.2, step 6). */
 export const schedulePatternsSchema = z.array(z.tuple([pattern, scheduleSchema.nullable()]));
 
 export const averageSchema = z.discriminatedUnion(

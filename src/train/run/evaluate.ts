@@ -1,4 +1,4 @@
-// Evaluation of an objective and representations of images, over a whole source.
+/** Evaluation of an objective and representations of images, over a whole source. */
 import { type BadExample, type Batch, createLoader, type ImageSource } from "../../data/index.js";
 import type { Program } from "../../runtime/index.js";
 import { type Communicator, single } from "../distributed/index.js";

@@ -1,4 +1,4 @@
-// The files that a run writes beside its checkpoints: metrics as lines of JSON, and as TensorBoard reads them.
+/** The files that a run writes beside its checkpoints: metrics as lines of JSON, and as TensorBoard reads them. */
 import { join } from "node:path";
 import { MetricsWriter } from "./metrics.js";
 import { TensorBoardWriter } from "./tensorboard.js";

@@ -1,4 +1,4 @@
-// The folder of a run: what it holds, whether a run may start or go on in it, and what another run left there.
+/** The folder of a run: what it holds, whether a run may start or go on in it, and what another run left there. */
 import { existsSync } from "node:fs";
 import { readdir, rm } from "node:fs/promises";
 import { join } from "node:path";

@@ -1,4 +1,4 @@
-// The loaders of a run: one for every stream of its objective.
+/** The loaders of a run: one for every stream of its objective. */
 import { createLoader, type ImageSource, type Loader, type LoaderPosition } from "../../data/index.js";
 import { hash32 } from "../../random/keyed.js";
 import type { StreamName } from "../objectives/index.js";

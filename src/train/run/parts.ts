@@ -1,4 +1,4 @@
-// What a run is put together from before it begins.
+/** What a run is put together from before it begins. */
 import type { ImageSource, LoaderPart } from "../../data/index.js";
 import type { FolderLock } from "../../files/lock.js";
 import type { Program } from "../../runtime/index.js";

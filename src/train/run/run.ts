@@ -1,4 +1,4 @@
-// A run under way: batches in, one program step each, metrics, evaluation and checkpoints out.
+/** A run under way: batches in, one program step each, metrics, evaluation and checkpoints out. */
 import type { BadExample, Batch } from "../../data/index.js";
 import type { StoredTensor, TypedArray } from "../../formats/stored.js";
 import type { NumericArray } from "../../graph/index.js";

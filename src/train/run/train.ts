@@ -1,5 +1,4 @@
-// Trains by a recipe: opens what it names, builds and compiles the program, and hands them to a run.
-
+/** Trains by a recipe: opens what it names, builds and compiles the program, and hands them to a run. */
 import type { ImageSource } from "../../data/index.js";
 import { makeFolder } from "../../files/folder.js";
 import { type FolderLock, lockFolder } from "../../files/lock.js";

@@ -1,10 +1,11 @@
-// A teacher's answers on disk. They are found by what it was shown, the bytes of an image, so that nothing has to be known of
-// where an image came from: epochs that show the same views again, and other students of the same views, ask no more.
-//
-// A file is a line of JSON that says of which teacher the answers are, filled with spaces to `headerBytes`, and then records of
-// one size: 16 bytes of SHA-1 of the image as the student sees it, float32, and the answer in half precision (2 bytes a number).
-// Records are appended whole, so that several runs may write to one file at once; one may then stand there twice.
-
+/**
+ * A teacher's answers on disk. They are found by what it was shown, the bytes of an image, so that nothing has to be known of
+ * where an image came from: epochs that show the same views again, and other students of the same views, ask no more.
+ *
+ * A file is a line of JSON that says of which teacher the answers are, filled with spaces to `headerBytes`, and then records of
+ * one size: 16 bytes of SHA-1 of the image as the student sees it, float32, and the answer in half precision (2 bytes a number).
+ * Records are appended whole, so that several runs may write to one file at once; one may then stand there twice.
+ */
 import { createHash } from "node:crypto";
 import {
   closeSync,
@@ -98,7 +99,7 @@ function openMemory(folder: string, identity: string, width: number): Memory {
   const places = new Map<string, number>();
   cutToWhole(file, recordBytes);
   let end = readPlaces(file, recordBytes, headerBytes, places);
-  /** Reads what was appended since, by this run or another. */
+  // Reads what was appended since, by this run or another.
   const catchUp = () => {
     end = readPlaces(file, recordBytes, end, places);
   };

@@ -1,4 +1,6 @@
-// What the objectives that learn from other networks share: how a recipe names a teacher, and several opened and closed as one.
+/**
+ * What the objectives that learn from other networks share: how a recipe names a teacher, and several opened and closed as one.
+ */
 import { z } from "zod";
 import type { Teacher, TeacherSettings } from "./teacher.js";
 

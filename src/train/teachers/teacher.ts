@@ -1,5 +1,7 @@
-// Networks that teach: their logits or features of the very images the student sees, from a run, published weights or any
-// ONNX file.
+/**
+ * Networks that teach: their logits or features of the very images the student sees, from a run, published weights or any
+ * ONNX file.
+ */
 import { add, constant, input, multiply, resizeBilinear, type Shape, transpose } from "../../graph/index.js";
 import { type ValueRange, valueRangeOf } from "../../images/preprocessing/value-range.js";
 import { compile, OnnxFileError, type Program, readOnnxFile } from "../../runtime/index.js";

@@ -1,4 +1,4 @@
-/** The closed-form ridge classifier on standardised features (big_vision `fewshot_lsr`, reference section 6). */
+/** The closed-form ridge classifier on standardised features (big_vision `fewshot_lsr`, papers.md 6). */
 
 import { argmax } from "../../algebra/argmax.js";
 import { type SymmetricEigen, symmetricEigen } from "../../algebra/eigen.js";

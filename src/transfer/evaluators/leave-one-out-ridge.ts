@@ -22,7 +22,7 @@ import {
 import { accuracyOf, type Evaluator } from "./evaluator.js";
 import { headOfRidge } from "./ridge.js";
 
-/** Strengths that are tried: 2^-2 to 2^20 in steps of 4, around the published 2^10 (reference section 6). */
+/** Strengths that are tried: 2^-2 to 2^20 in steps of 4, around the published 2^10 (papers.md 6). */
 export const strengths: readonly number[] = Array.from({ length: 12 }, (_, i) => 2 ** (2 * i - 2));
 
 /** What leaving one out says of one l2. */

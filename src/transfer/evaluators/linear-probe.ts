@@ -1,6 +1,6 @@
 /**
  * Linear probe: a zero-initialised linear layer trained by SGD with momentum 0.9 on softmax cross-entropy, its rate a
- * staircase of x 0.1 at 30, 60 and 90 % of the steps (VTAB's protocol, reference sections 4.3 and 4.4). The training step is
+ * staircase of x 0.1 at 30, 60 and 90 % of the steps (VTAB's protocol, papers.md 4.3 and 4.4). The training step is
  * an ONNX graph. Features are standardised by the training set, as the ridge's are.
  */
 

@@ -1,4 +1,4 @@
-/** Ridge regression on standardised features, the few-shot evaluator's classifier (reference section 6), l2 fixed as published. */
+/** Ridge regression on standardised features, the few-shot evaluator's classifier (papers.md 6), l2 fixed as published. */
 
 import type { LinearHead } from "../heads/head.js";
 import { headScores } from "../heads/scores.js";

@@ -64,7 +64,7 @@ export function indicesByClass(labels: ArrayLike<number>, classes: number): numb
 
 /**
  * Draws the order in which each class gives its examples to the support set: the first k of every list are the k-shot
- * support, so larger supports contain the smaller ones (reference section 6; the same draws as numpy's `default_rng(seed)`).
+ * support, so larger supports contain the smaller ones (papers.md 6; the same draws as numpy's `default_rng(seed)`).
  */
 export function supportOrder(labels: ArrayLike<number>, classes: number, seed: number): number[][] {
   const random = numpyGenerator(seed);
@@ -93,7 +93,7 @@ function positiveIntegers(name: string, values: readonly number[]): void {
 }
 
 /**
- * Measures frozen representations by few-shot classification: by the ridge of the ViT, BiT and Scaling ViT papers (reference section 6)
+ * Measures frozen representations by few-shot classification: by the ridge of the ViT, BiT and Scaling ViT papers (papers.md 6)
  * unless another evaluator is given.
  *
  * Features are [images, width]; accuracies are fractions of the test set. A class with fewer examples than shots gives what

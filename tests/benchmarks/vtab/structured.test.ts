@@ -25,7 +25,7 @@ const anyLabel = () => expect.any(Number) as number;
 
 describe("CLEVR", () => {
   const name = (split: string, i: number) => `CLEVR_${split}_${String(i).padStart(6, "0")}.png`;
-  /** The depths of the objects of scene i. */
+  // The depths of the objects of scene i.
   const depths = (i: number) => range(3 + (i % 8)).map((k) => 7.5 + 0.5 * (i % 7) + k);
   const scenes = (split: string, count: number) =>
     JSON.stringify({
@@ -238,7 +238,7 @@ test("DMLab: the published records and TFDS's, in the order of their files' name
 describe("dSprites", () => {
   const count = 20;
   const stem = "dsprites_ndarray_co1sh3sc6or40x32y32_64x64";
-  /** Image i has one row of ink, and i % 40 and 3i % 32 as its orientation and x. */
+  // Image i has one row of ink, and i % 40 and 3i % 32 as its orientation and x.
   const images = Uint8Array.from({ length: count * 4096 }, (_, i) =>
     Math.floor(i / 64) % 64 === Math.floor(i / 4096) ? 1 : 0,
   );

@@ -251,7 +251,7 @@ describe("jobs", () => {
     expect(published.map(({ kind }) => kind)).toEqual(["features", "features", "features", "final", "final"]);
   });
 
-  /** A runner that checks that what a job needs is done, and takes a random while. */
+  // A runner that checks that what a job needs is done, and takes a random while.
   const runner = (done: Set<string>, log: string[], fail?: string): JobRunner => ({
     run: async (job: Job) => {
       for (const id of job.needs) expect(done.has(id)).toBe(true);

@@ -53,7 +53,7 @@ describe("Parquet", () => {
 
   const varint = (value: number): number[] =>
     value < 128 ? [value] : [(value % 128) + 128, ...varint(Math.floor(value / 128))];
-  /** A page header in Thrift's compact protocol: a data page of so many values, its sizes, plain encoding. */
+  // A page header in Thrift's compact protocol: a data page of so many values, its sizes, plain encoding.
   const pageHeader = (becomes: number, size: number, values: number): number[] => {
     const field = (value: number) => [0x15, ...varint(2 * value)];
     return [

@@ -1,3 +1,4 @@
+/** What each format of image source refuses: damaged, hostile and odd files. */
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";

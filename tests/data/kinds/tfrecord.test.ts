@@ -1,4 +1,4 @@
-// TFRecord and CIFAR files that are odd or broken.
+/** TFRecord and CIFAR files that are odd or broken. */
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { deflateSync, gzipSync } from "node:zlib";

@@ -1,4 +1,4 @@
-// WebDataset shards on disk and from a server of the test's own: indexes, ranges, downloads, and what goes wrong.
+/** WebDataset shards on disk and from a server of the test's own: indexes, ranges, downloads, and what goes wrong. */
 import { existsSync, readdirSync, readFileSync, rmSync, truncateSync, utimesSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { beforeAll, describe, expect, test } from "vitest";

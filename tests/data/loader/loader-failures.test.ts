@@ -1,3 +1,4 @@
+/** How the loader answers examples that cannot be read, and threads that fail. */
 import { execFileSync } from "node:child_process";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";

@@ -1,3 +1,4 @@
+/** The order of examples of the loader, its positions, and equal batches for any number of threads. */
 import { join } from "node:path";
 import fc from "fast-check";
 import { beforeAll, describe, expect, test } from "vitest";

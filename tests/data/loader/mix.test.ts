@@ -1,4 +1,4 @@
-// Sources mixed by weight.
+/** Sources mixed by weight. */
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { createLoader, type ImageSource } from "../../../src/data/index.js";

@@ -1,3 +1,4 @@
+/** Sources that are made of others: subsets, selections, held-out parts, concatenations. */
 import { join } from "node:path";
 import { beforeAll, describe, expect, test } from "vitest";
 import {

@@ -1,4 +1,4 @@
-// Labels from files, lists of examples to keep or leave out, balanced draws.
+/** Labels from files, lists of examples to keep or leave out, balanced draws. */
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { beforeAll, describe, expect, test } from "vitest";

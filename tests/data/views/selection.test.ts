@@ -1,4 +1,4 @@
-// Specs that choose classes and examples, and specs joined in one.
+/** Specs that choose classes and examples, and specs joined in one. */
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { createLoader, openRecipe, openSource } from "../../../src/data/index.js";

@@ -1,5 +1,7 @@
-// Distillation: the loss against its published values, teachers of every kind on the very images of the student, and the
-// three ways of showing them.
+/**
+ * Distillation: the loss against its published values, teachers of every kind on the very images of the student, and the
+ * three ways of showing them.
+ */
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";

@@ -1,5 +1,7 @@
-// Distillation of features: what the student is shown, its loss against plain loops, teachers of several kinds, and teachers
-// that remember their answers.
+/**
+ * Distillation of features: what the student is shown, its loss against plain loops, teachers of several kinds, and teachers
+ * that remember their answers.
+ */
 import { appendFileSync, mkdirSync, readdirSync, readFileSync, statSync, truncateSync, writeFileSync } from "node:fs";
 import { copyFile, rm, utimes, writeFile } from "node:fs/promises";
 import { join } from "node:path";

@@ -1,4 +1,4 @@
-// Recipes that train on several sources.
+/** Recipes that train on several sources. */
 import { rmSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, expect, test } from "vitest";

@@ -184,7 +184,7 @@ describe("checking", () => {
     expect(message.split("\n")).toHaveLength(lines.length + 1);
   });
 
-  test("the average comes out in steps; a half-life of an epoch is S4L's (reference section 10.4)", () => {
+  test("the average comes out in steps; a half-life of an epoch is S4L's (papers.md 10.4)", () => {
     const context = { batchSize: 100, datasetSize: 1000, totalSteps: 200 };
     const averages = [
       [

@@ -1,4 +1,6 @@
-// Every recipe that comes with the package is a valid one, and says in its header what it reaches or that it was not run.
+/**
+ * Every recipe that comes with the package is a valid one, and says in its header what it reaches or that it was not run.
+ */
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";

@@ -99,7 +99,7 @@ describe("saving and loading", () => {
 });
 
 describe("damage", () => {
-  /** Every way a file can be wrong on disk. */
+  // Every way a file can be wrong on disk.
   const damage: [string, (path: string) => void, RegExp][] = [
     ["cut short", (path) => truncateSync(path, readFileSync(path).length - 1), /cut short/],
     ["emptied", (path) => truncateSync(path, 0), /too few/],

@@ -25,7 +25,7 @@ afterAll(() => rmSync(root, { recursive: true, force: true }));
 describe("the command line", () => {
   const bin = fileURLToPath(new URL("../../../bin/fovea.js", import.meta.url));
 
-  /** Writes the recipe to a file and starts `fovea train` on it. */
+  // Writes the recipe to a file and starts `fovea train` on it.
   function start(name: string, ...words: string[]): { child: ChildProcess; output: () => string } {
     const file = join(root, `${name}.json`);
     if (!existsSync(file)) writeFileSync(file, JSON.stringify(randomRecipe(name)));
@@ -42,7 +42,7 @@ describe("the command line", () => {
   const finished = async (child: ChildProcess): Promise<[number | null, string | null]> =>
     (await once(child, "close")) as [number | null, string | null];
 
-  /** Waits until the run has saved a step, or has ended. */
+  // Waits until the run has saved a step, or has ended.
   async function reached(name: string, step: number, child: ChildProcess): Promise<void> {
     const saved = join(folderOf(name), "checkpoints", `step-${String(step).padStart(9, "0")}.safetensors`);
     while (!existsSync(saved) && child.exitCode === null && child.signalCode === null) {

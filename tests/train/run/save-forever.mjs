@@ -1,6 +1,8 @@
-// Saves checkpoints without end until it is killed, and says each step once it is saved.
-//
-// usage: node save-forever.mjs DIR FIRST_STEP
+/**
+ * Saves checkpoints without end until it is killed, and says each step once it is saved.
+ *
+ * usage: node save-forever.mjs DIR FIRST_STEP
+ */
 import { createJiti } from "jiti";
 
 const { saveCheckpoint } = await createJiti(import.meta.url).import("../../../src/train/run/checkpoint.ts");

@@ -310,7 +310,7 @@ describe("failures", () => {
     },
   );
 
-  /** Generated shapes, of which one has a target that is not a number: the steps that see it fail. */
+  // Generated shapes, of which one has a target that is not a number: the steps that see it fail.
   async function withBadTarget() {
     const source = await openSource("generated:shapes?label=shape&size=16&length=16");
     return {

@@ -1,4 +1,4 @@
-// Finds attention in a graph, and writes it as the runtime's fused operator or in plain steps.
+/** Finds attention in a graph, and writes it as the runtime's fused operator or in plain steps. */
 import type { OnnxGraph, OnnxNode } from "../graph.js";
 import { numberAttribute, onnxNode, producersOf, Rewriter, readersOf } from "./rewriter.js";
 

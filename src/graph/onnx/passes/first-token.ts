@@ -1,7 +1,9 @@
-// Computes of the last layers only what the head reads.
-//
-// With a class token the head reads token 0 alone. Of the last block, then, only that token's query, its MLP and its
-// projections are needed (keys and values are needed of all); the slice that picks the token moves up to there.
+/**
+ * Computes of the last layers only what the head reads.
+ *
+ * With a class token the head reads token 0 alone. Of the last block, then, only that token's query, its MLP and its
+ * projections are needed (keys and values are needed of all); the slice that picks the token moves up to there.
+ */
 import type { OnnxGraph, OnnxNode } from "../graph.js";
 import { isAttention } from "./attention.js";
 import { numberAttribute, onnxNode, Rewriter, readersOf } from "./rewriter.js";
@@ -44,7 +46,7 @@ function picksFirstToken(node: OnnxNode, rewriter: Rewriter): boolean {
 export function withFirstTokenOnly(graph: OnnxGraph): OnnxGraph {
   const rewriter = new Rewriter(graph);
   const readers = readersOf(graph);
-  /** Nodes whose result is read of token 0 alone, and which read other values so. */
+  // Nodes whose result is read of token 0 alone, and which read other values so.
   const narrowed = new Map<OnnxNode, readonly number[]>();
   const slices = new Set<OnnxNode>();
   const readNarrowly = (name: string): boolean =>

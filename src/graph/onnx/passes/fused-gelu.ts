@@ -1,7 +1,9 @@
-// Writes GELU with the bias before it as the runtime's fused operator.
-//
-// `SkipLayerNormalization`, which adds a bias and a branch and normalises, is not used: in the runtime's CPU form it made
-// ViT-S/16 four to ten per cent slower than the three nodes it stands for.
+/**
+ * Writes GELU with the bias before it as the runtime's fused operator.
+ *
+ * `SkipLayerNormalization`, which adds a bias and a branch and normalises, is not used: in the runtime's CPU form it made
+ * ViT-S/16 four to ten per cent slower than the three nodes it stands for.
+ */
 import type { OnnxGraph, OnnxNode } from "../graph.js";
 import { onnxNode, producersOf, Rewriter, readersOf } from "./rewriter.js";
 

@@ -1,4 +1,4 @@
-// Writes steps on images [N, C, H, W] as the operators that run them best going forward.
+/** Writes steps on images [N, C, H, W] as the operators that run them best going forward. */
 import { defined } from "../../../text/defined.js";
 import type { OnnxGraph, OnnxNode } from "../graph.js";
 import { onnxNode, producersOf, Rewriter, readersOf } from "./rewriter.js";

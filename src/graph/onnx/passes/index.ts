@@ -1,4 +1,7 @@
-// Passes over ONNX graphs that only go forward: what an export or an evaluation gains from knowing that nothing flows back.
+/**
+ * Passes over ONNX graphs that only go forward: what an export or an evaluation gains from knowing that nothing flows back.
+ */
+
 export { withAttentionFound, withFusedAttention, withPlainAttention } from "./attention.js";
 export { withFirstTokenOnly } from "./first-token.js";
 export { withFusedGelu } from "./fused-gelu.js";

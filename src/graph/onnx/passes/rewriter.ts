@@ -1,4 +1,4 @@
-// What passes over an ONNX graph share: finding values by name, making new ones, clearing away what nobody reads.
+/** What passes over an ONNX graph share: finding values by name, making new ones, clearing away what nobody reads. */
 import { encodeNumbers, type NumericArray, viewNumbers } from "../../numbers.js";
 import type { TensorType } from "../../tensor.js";
 import type { Initializer, OnnxGraph, OnnxNode } from "../graph.js";

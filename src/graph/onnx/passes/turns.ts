@@ -1,4 +1,4 @@
-// Joins Transpose nodes that follow each other, and takes away those that undo each other.
+/** Joins Transpose nodes that follow each other, and takes away those that undo each other. */
 import type { OnnxGraph, OnnxNode } from "../graph.js";
 import { onnxNode, Rewriter } from "./rewriter.js";
 

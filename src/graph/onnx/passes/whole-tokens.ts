@@ -1,8 +1,10 @@
-// Lets what works on the last axis alone work on [N, tokens, width] as it is.
-//
-// A traced layer flattens tokens to rows, [N tokens, width], multiplies and shapes back; between layers that leaves pairs of
-// Reshape nodes which hide from later passes (and from the runtime's own fusions) what follows what. Here a Reshape to
-// rows moves down past such nodes until it meets the one that shapes back.
+/**
+ * Lets what works on the last axis alone work on [N, tokens, width] as it is.
+ *
+ * A traced layer flattens tokens to rows, [N tokens, width], multiplies and shapes back; between layers that leaves pairs of
+ * Reshape nodes which hide from later passes (and from the runtime's own fusions) what follows what. Here a Reshape to
+ * rows moves down past such nodes until it meets the one that shapes back.
+ */
 import type { TensorType } from "../../tensor.js";
 import type { OnnxGraph, OnnxNode } from "../graph.js";
 import { numberAttribute, onnxNode, Rewriter } from "./rewriter.js";
@@ -14,7 +16,7 @@ const elementwise = new Set(["Gelu", "Tanh", "Relu", "Sigmoid", "Erf", "Identity
 export function onWholeTokens(graph: OnnxGraph): OnnxGraph {
   const rewriter = new Rewriter(graph);
   const aliases = new Map<string, string>();
-  /** Rows [N tokens, width] and the [N, tokens, width] they are. */
+  // Rows [N tokens, width] and the [N, tokens, width] they are.
   const wholes = new Map<string, string>();
   const nodes: OnnxNode[] = [];
   const returned = new Set(graph.outputs.map(({ name }) => name));

@@ -2,7 +2,7 @@
 import { createRandom, type Random } from "../../../random/keyed.js";
 import { chaosGame, createOrbit, drawSystem, type FractalSystem, type Orbit, toPixels } from "./system.js";
 
-/** Points and picture that a candidate is judged by (reference section 10.5). */
+/** Points and picture that a candidate is judged by (papers.md 10.5). */
 const points = 100_000;
 const side = 512;
 const padding = 6;

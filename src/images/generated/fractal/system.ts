@@ -2,7 +2,7 @@
  * Iterated function systems: a few affine maps of the plane, each taken with a probability, whose attractor is a fractal.
  *
  * All constants are those of FractalDB (Kataoka et al. 2020, "Pre-training without Natural Images", and its published code;
- * reference section 10.5).
+ * papers.md 10.5).
  */
 import type { Random } from "../../../random/keyed.js";
 
