@@ -76,8 +76,11 @@ export interface Program {
    */
   attempt(name: string, feeds: Feeds, options: { readonly commitWhenFinite: readonly string[] }): Promise<Attempt>;
   readState(names?: readonly string[]): Promise<Results>;
-  /** Replaces state; the arrays are copied. */
-  writeState(values: Feeds): Promise<void>;
+  /**
+   * Replaces state. The arrays are copied; with `transfer` they are handed over, and must not be used again, so that a large
+   * state is not in memory twice.
+   */
+  writeState(values: Feeds, options?: { readonly transfer?: boolean }): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -191,12 +194,25 @@ export async function startProgram(
     step: async (feeds) => (await engine.call({ kind: "run", name: "step", feeds })).results,
     attempt: (name, feeds, { commitWhenFinite }) => engine.call({ kind: "run", name, feeds, commitWhenFinite }),
     readState: async (wanted = names) => (await engine.call({ kind: "read", names: wanted })).results,
-    writeState: async (values) => {
-      const copies = Object.entries(values).map(([name, data]) => [name, data.slice()]);
-      await engine.call({ kind: "write", values: Object.fromEntries(copies) });
+    writeState: async (values, { transfer = false } = {}) => {
+      const own = transfer ? handedOver(values) : mapValues(values, (data) => data.slice());
+      await engine.call({ kind: "write", values: own });
     },
     close: () => engine.close(),
   };
+}
+
+const mapValues = (values: Feeds, change: (data: NumericArray) => NumericArray): Feeds =>
+  Object.fromEntries(Object.entries(values).map(([name, data]) => [name, change(data)]));
+
+/** The arrays themselves; of several over one memory, copies of all but the first. */
+function handedOver(values: Feeds): Feeds {
+  const taken = new Set<unknown>();
+  return mapValues(values, (data) => {
+    const isFirst = !taken.has(data.buffer);
+    taken.add(data.buffer);
+    return isFirst ? data : data.slice();
+  });
 }
 
 /** What the engine is asked to do; the messages between the two threads. */

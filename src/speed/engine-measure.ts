@@ -171,7 +171,7 @@ async function openTraining(options: EngineMeasureOptions, threads: number): Pro
   const built = options.work === "training" ? wholeStep(options) : forwardBackward(options);
   const traced = (performance.now() - started) / 1000;
   const program = await compile(built.source, { inThread: true, threads });
-  await program.writeState(built.initial());
+  await program.writeState(built.initial(), { transfer: true });
   const feeds = built.feeds();
   return {
     step: () => program.step(feeds),

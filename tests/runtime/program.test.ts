@@ -67,6 +67,17 @@ describe.each([
     expect(Array.from((await program.readState(["total"]))["total"] as Float32Array)).toEqual([1, 2, 3, 4]);
   });
 
+  test("state that is handed over is taken, also where two tensors were given one array", async () => {
+    const total = Float32Array.of(1, 2, 3, 4);
+    const program = await start(options);
+    await program.writeState({ ...firstState(), total, decay: total }, { transfer: true });
+    await program.step(feedsAt(0));
+    const { decay, total: next } = await program.readState();
+    expect([...decay!]).toEqual([1, 2, 3, 4]);
+    const { x, rate } = feedsAt(0);
+    expect([...next!]).toEqual([1, 4, 9, 16].map((value, i) => Math.fround(value + Math.fround(rate[0]! * x[i]!))));
+  });
+
   test("runs asked for at once are taken in order", async () => {
     const program = await start(options);
     const results = await Promise.all(Array.from({ length: 6 }, (_, step) => program.step(feedsAt(step))));

@@ -256,7 +256,7 @@ function convolutionTranspose(g: Tensor, w: Tensor, window: Window, sides: reado
 }
 
 /** Windows of an image, and pixels of it, beyond which rows of windows are not laid out. */
-const mostWindows = 36;
+const mostWindows = 49;
 const mostPixels = 144;
 
 /**
@@ -280,10 +280,17 @@ function everyNth(x: Tensor, [sy, sx]: readonly [number, number]): Tensor {
 }
 
 /**
- * What every window meets of images [N,C,H,W], as [N C, h w kh kw]: a product with zeros and ones, whose gradient is one too.
- * On images of few pixels it is quicker than cutting a piece out for every kernel position and adding the pieces up again.
+ * What every window meets of images [N,C,H,W]: a product with zeros and ones, whose gradient is one too. On images of few pixels it
+ * is quicker than cutting a piece out for every kernel position and adding the pieces up again. By channel it is [N C, h w kh kw];
+ * by position [N, h w kh kw, C].
  */
-function windows(x: Tensor, kernel: Tensor, [h, w]: readonly [number, number], window: Window): Tensor {
+function windows(
+  x: Tensor,
+  kernel: Tensor,
+  [h, w]: readonly [number, number],
+  window: Window,
+  order: "byChannel" | "byPosition",
+): Tensor {
   const [n, c, height, width] = x.shape as [number, number, number, number];
   const [kh, kw] = kernel.shape.slice(2) as [number, number];
   const columns = h * w * kh * kw;
@@ -300,7 +307,36 @@ function windows(x: Tensor, kernel: Tensor, [h, w]: readonly [number, number], w
       }
     }
   }
-  return matmul(reshape(x, [n * c, height * width]), constant(chosen, [height * width, columns], x.dtype));
+  const choice = constant(chosen, [height * width, columns], x.dtype);
+  return order === "byChannel"
+    ? matmul(reshape(x, [n * c, height * width]), choice)
+    : matmul(choice, reshape(x, [n, c, height * width]), { transposeA: true, transposeB: true });
+}
+
+/** Convolution as one product of the windows of all images with the kernels; gives [N,O,h,w]. */
+function convolutionTogether(
+  x: Tensor,
+  kernel: Tensor,
+  [h, w]: readonly [number, number],
+  window: Window,
+  isPointwise: boolean,
+): Tensor {
+  const [n, c] = x.shape as [number, number];
+  const [o, , kh, kw] = kernel.shape as [number, number, number, number];
+  const count = h * w;
+  const positions = kh * kw;
+  // Rows want channels and positions in the kernel's order: either the windows are transposed or, where it is smaller, the kernel.
+  const turnsKernel = !isPointwise && o <= n * count;
+  const rows = (): Tensor => {
+    if (isPointwise) return transpose(reshape(everyNth(x, window.strides), [n, c, count]), [0, 2, 1]);
+    if (turnsKernel) return windows(x, kernel, [h, w], window, "byPosition");
+    const met = reshape(windows(x, kernel, [h, w], window, "byChannel"), [n, c, count, positions]);
+    return transpose(met, [0, 2, 1, 3]);
+  };
+  const weights = turnsKernel ? transpose(reshape(kernel, [o, c, positions]), [0, 2, 1]) : kernel;
+  const [left, right] = [reshape(rows(), [n * count, c * positions]), reshape(weights, [o, c * positions])];
+  const product = matmul(left, right, { transposeB: true });
+  return reshape(transpose(reshape(product, [n, count, o]), [0, 2, 1]), [n, o, h, w]);
 }
 
 /** Convolution of images [N,C,H,W] with kernels [O,C,h,w]; gives [N,O,H',W']. Throws ShapeError. */
@@ -315,14 +351,7 @@ export function convolution2d(x: Tensor, kernel: Tensor, options: ConvolutionOpt
   const [h, w] = outputSides("convolution2d", x.shape.slice(2), shape.slice(2), window) as [number, number];
   const isPointwise = kh === 1 && kw === 1 && window.pads.every((count) => count === 0);
   if (!options.fixedKernel && isTogether(x, h * w, kernel)) {
-    const rows = reshape(
-      isPointwise
-        ? transpose(reshape(everyNth(x, window.strides), [n, c, h * w]), [0, 2, 1])
-        : transpose(reshape(windows(x, kernel, [h, w], window), [n, c, h * w, kh * kw]), [0, 2, 1, 3]),
-      [n * h * w, c * kh * kw],
-    );
-    const product = matmul(rows, reshape(kernel, [o, c * kh * kw]), { transposeB: true });
-    return reshape(transpose(reshape(product, [n, h * w, o]), [0, 2, 1]), [n, o, h, w]);
+    return convolutionTogether(x, kernel, [h, w], window, isPointwise);
   }
   if (isPointwise) {
     const picked = reshape(everyNth(x, window.strides), [n, c, h * w]);

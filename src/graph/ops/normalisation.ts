@@ -23,7 +23,7 @@ import { asFloat32, inFloat32 } from "./half.js";
 import { matmul } from "./matmul.js";
 import { reduceMean, reduceSum } from "./reduce.js";
 import { scale } from "./scale.js";
-import { expand, reshape } from "./shape.js";
+import { reshape } from "./shape.js";
 
 /** Scale and bias are of the type of what is normalised, or float32. */
 function requireNormTypes(name: string, [x, ...others]: readonly [Tensor, ...Tensor[]]): void {
@@ -183,16 +183,16 @@ const groupNormOperation: Operation<GroupNorm> = {
     const size = elementCount(x!.shape) / (batch * groups);
     const positions = positionsOf(x!);
     const sums = [g!, multiply(g!, normal!)].map((image) => reduceSum(image, positions)); // [batch, channels]
-    const ofGroup = (total: Tensor): Tensor => {
+    const grouped = (image: Tensor): Tensor => reshape(image, [batch, groups, size]);
+    const meanOver = (total: Tensor): Tensor => {
       const weighted = reshape(multiply(total, gamma!), [batch, groups, each]);
       return multiply(scale(reduceSum(weighted, -1, true), 1 / size), inverse!);
     };
-    const spread = (value: Tensor): Tensor =>
-      reshape(expand(value, [batch, groups, each]), [batch, channels, ...positions.map(() => 1)]);
-    const [meanOfGradient, meanOfProduct] = sums.map((total) => spread(ofGroup(total))) as [Tensor, Tensor];
-    const factor = multiply(spread(inverse!), reshape(gamma!, [1, channels, ...positions.map(() => 1)]));
-    const along = multiply(normal!, meanOfProduct);
-    const dx = subtract(subtract(multiply(g!, factor), along), meanOfGradient);
+    const [meanOfGradient, meanOfProduct] = sums.map(meanOver) as [Tensor, Tensor];
+    const factor = multiply(inverse!, reshape(gamma!, [1, groups, each]));
+    const scaled = multiply(g!, reshape(factor, [batch, channels, ...positions.map(() => 1)]));
+    const along = multiply(grouped(normal!), meanOfProduct);
+    const dx = reshape(subtract(subtract(grouped(scaled), along), meanOfGradient), x!.shape);
     const [dGamma, dBeta] = [reduceSum(sums[1]!, 0), reduceSum(sums[0]!, 0)];
     return [cast(dx, x!.dtype), cast(dGamma, inputs[1]!.dtype), cast(dBeta, inputs[2]!.dtype)];
   },

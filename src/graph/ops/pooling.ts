@@ -1,23 +1,16 @@
 /**
  * 2-D max and average pooling (NCHW).
  *
- * Their gradients can be written as k*k shifted passes: the part of g that belongs to window position (a, b) is spread by
- * the stride and laid where that position lies in the padded image. No scatter node is needed, so every device runs it.
+ * The gradient of an average is k*k shifted passes: the part of g that belongs to window position (a, b) is spread by the
+ * stride and laid where that position lies in the padded image. That of a maximum goes axis by axis, and lays the shares of all
+ * positions by one product with zeros and ones. Neither needs a scatter node, which not every device runs.
  */
-import {
-  apply,
-  describe,
-  type Emitter,
-  elementCount,
-  isFloat,
-  type Operation,
-  ShapeError,
-  type Tensor,
-} from "../tensor.js";
+import { apply, describe, isFloat, type Operation, ShapeError, type Tensor } from "../tensor.js";
 import { type ConvolutionOptions, outputSides, resolveWindow, type Window } from "./convolution.js";
-import { add, maximum, multiply } from "./elementwise.js";
+import { add, cast, equal, maximum, multiply, subtract } from "./elementwise.js";
 import { constant } from "./leaf.js";
-import { interleaveZeros, pad, slice } from "./shape.js";
+import { matmul } from "./matmul.js";
+import { concat, interleaveZeros, pad, slice, transpose } from "./shape.js";
 
 interface Pool extends Window {
   readonly kernel: readonly [number, number];
@@ -70,82 +63,67 @@ const maxPoolOperation: Operation<Pool> = {
   emit: ({ inputs, outputs, attributes }, emitter) => {
     emitter.node("MaxPool", [emitter.name(inputs[0]!)], [emitter.name(outputs[0]!)], attributesOf(attributes));
   },
-  gradient: ({ inputs: [x], outputs: [y], attributes: pool }, [g]) => [apply(maxPoolGradient, [x!, y!, g!], pool)[0]!],
-};
-
-// The first position (row-major) that holds the maximum takes the gradient. Where the device scatters, the runtime's own
-// indices say where each value goes; elsewhere the positions of the windows are gone through one after the other.
-const maxPoolGradient: Operation<Pool> = {
-  name: "maxPool2dGradient",
-  infer: ([x]) => [x!],
-  emit: ({ inputs: [x, y, g], outputs: [dx], attributes: pool }, emitter) => {
-    if (!emitter.runs("ScatterElements") || x!.dtype === "float16") {
-      emitGradientByPosition([x!, y!, g!], emitter.name(dx!), pool, emitter);
-      return;
-    }
-    const node = (type: string, operands: readonly string[], attributes = {}): string => {
-      const output = emitter.temporary();
-      emitter.node(type, operands, [output], attributes);
-      return output;
-    };
-    const indices = emitter.temporary();
-    emitter.node("MaxPool", [emitter.name(x!)], [emitter.temporary(), indices], attributesOf(pool));
-    const flat = emitter.int64([-1]);
-    const nothing = node("Expand", [emitter.float(0, x!.dtype), emitter.int64([elementCount(x!.shape)])]);
-    const places = node("Reshape", [indices, flat]);
-    const scattered = node("ScatterElements", [nothing, places, node("Reshape", [emitter.name(g!), flat])], {
-      axis: { int: 0 },
-      reduction: { string: "add" },
-    });
-    emitter.node("Reshape", [scattered, emitter.int64(x!.shape)], [emitter.name(dx!)]);
+  // The maximum of a window is the maximum of its rows' maxima. The first row that holds it takes the gradient, and in that
+  // row the first entry: of entries that tie, the first one in row-major order.
+  gradient: ({ inputs: [x], outputs: [y], attributes: pool }, [g]) => {
+    const [kernel, strides, pads] = [pool.kernel, pool.strides, pool.pads];
+    const rows = { strides: [1, strides[1]], pads: [0, pads[1], 0, pads[3]], dilations: [1, 1] } as const;
+    const maxima = apply(maxPoolOperation, [x!], { ...pool, ...rows, kernel: [1, kernel[1]] })[0]!;
+    const dMaxima = maximumGradient(maxima, y!, g!, 2, { kernel: kernel[0], stride: strides[0], padding: pads[0] });
+    return [maximumGradient(x!, maxima, dMaxima, 3, { kernel: kernel[1], stride: strides[1], padding: pads[1] })];
   },
 };
 
-/** Lays each window position's share of g into the padded image, and cuts the padding off. */
-function emitGradientByPosition(
-  [x, y, g]: readonly [Tensor, Tensor, Tensor],
-  output: string,
-  pool: Pool,
-  emitter: Emitter,
-): void {
-  const node = (type: string, operands: readonly string[]): string => {
-    const name = emitter.temporary();
-    emitter.node(type, operands, [name]);
-    return name;
-  };
-  const [n, c, height, width] = x.shape as [number, number, number, number];
-  const [oh, ow] = y.shape.slice(2) as [number, number];
-  const [top, left, bottom, right] = pool.pads;
-  const [sy, sx] = pool.strides;
-  const padded = [height + top + bottom, width + left + right] as const;
-  const padTo = (name: string, before: readonly number[], after: readonly number[], value: number): string =>
-    node("Pad", [name, emitter.int64([0, 0, ...before, 0, 0, ...after]), emitter.float(value, x.dtype)]);
-  const zero = emitter.float(0, x.dtype);
-  const one = emitter.float(1, x.dtype);
-  const image = padTo(
-    emitter.name(x),
-    [top, left],
-    [bottom, right],
-    x.dtype === "float16" ? -65504 : -3.4028234663852886e38,
-  );
-  const axes = emitter.int64([2, 3]);
-  let open = node("Expand", [one, emitter.int64(y.shape)]);
-  let total: string | undefined;
-  for (const [a, b] of positionsOf(pool)) {
-    const ends = emitter.int64([a + (oh - 1) * sy + 1, b + (ow - 1) * sx + 1]);
-    const seen = node("Slice", [image, emitter.int64([a, b]), ends, axes, emitter.int64([sy, sx])]);
-    const hit = node("And", [node("Equal", [seen, emitter.name(y)]), node("Greater", [open, zero])]);
-    open = node("Where", [hit, zero, open]);
-    // spread by the stride: zeros after every row and column, as axes of their own
-    const share = node("Reshape", [node("Where", [hit, emitter.name(g), zero]), emitter.int64([n * c, oh, 1, ow, 1])]);
-    const zeros = emitter.int64([0, 0, 0, 0, 0, 0, 0, sy - 1, 0, sx - 1]);
-    const spread = node("Reshape", [node("Pad", [share, zeros, zero]), emitter.int64([n, c, oh * sy, ow * sx])]);
-    const part = padTo(spread, [a, b], [padded[0] - a - oh * sy, padded[1] - b - ow * sx], 0);
-    total = total ? node("Add", [total, part]) : part;
-  }
-  const last = emitter.int64([top + height, left + width]);
-  emitter.node("Slice", [total!, emitter.int64([top, left]), last, axes], [output]);
+/** Windows along one axis; `padding` in front. */
+interface Windows {
+  readonly kernel: number;
+  readonly stride: number;
+  readonly padding: number;
 }
+
+/**
+ * The gradient of maxima `y` of windows along one axis of x [N,C,H,W], 2 or 3, from the gradient g of y. Positions of the windows
+ * take their share in order, each where it holds the maximum and no position before it did. One product with zeros and ones lays
+ * the shares where they belong and adds them up.
+ */
+function maximumGradient(x: Tensor, y: Tensor, g: Tensor, axis: 2 | 3, { kernel, stride, padding }: Windows): Tensor {
+  const [side, count] = [x.shape[axis]!, y.shape[axis]!];
+  const places = Array.from({ length: kernel }, (_, position) =>
+    Array.from({ length: count }, (_, i) => i * stride + position - padding),
+  );
+  const shares: Tensor[] = [];
+  let rest = g;
+  for (const positions of places.slice(0, -1)) {
+    const share = multiply(cast(equal(pickAlong(x, axis, positions), y), x.dtype), rest);
+    shares.push(share);
+    rest = subtract(rest, share);
+  }
+  const matrix = selection(places.flat(), side, x.dtype);
+  const joined = concat([...shares, rest], axis);
+  return axis === 3 ? matmul(joined, matrix) : matmul(transpose(matrix), joined);
+}
+
+/** [positions, side]: a one where each position lies, nothing where it lies outside. */
+function selection(positions: readonly number[], side: number, dtype: Tensor["dtype"]): Tensor {
+  const values = new Float32Array(positions.length * side);
+  positions.forEach((at, i) => {
+    if (at >= 0 && at < side) values[i * side + at] = 1;
+  });
+  return constant(values, [positions.length, side], dtype);
+}
+
+/** The entries at rising positions along axis 2 or 3 of x [N,C,H,W]; the lowest number where a position lies outside. */
+function pickAlong(x: Tensor, axis: 2 | 3, positions: readonly number[]): Tensor {
+  const side = x.shape[axis]!;
+  const matrix = selection(positions, side, x.dtype);
+  const picked = axis === 3 ? matmul(x, matrix, { transposeB: true }) : matmul(matrix, x);
+  const isInside = positions.map((at) => at >= 0 && at < side);
+  if (isInside.every(Boolean)) return picked;
+  const floor = isInside.map((inside) => (inside ? 0 : lowest(x.dtype)));
+  return add(picked, constant(floor, axis === 3 ? [positions.length] : [positions.length, 1], x.dtype));
+}
+
+const lowest = (dtype: Tensor["dtype"]): number => (dtype === "float16" ? -65504 : -3.4028234663852886e38);
 
 const averagePoolOperation: Operation<Pool> = {
   name: "averagePool2d",
@@ -211,9 +189,8 @@ export function maxPool2d(x: Tensor, kernel: number | readonly [number, number],
     return first < 0 || first + sides[axis] > x.shape[axis + 2]!;
   };
   const [oh, ow] = y.shape.slice(2) as [number, number];
-  const lowest = x.dtype === "float16" ? -65504 : -3.4028234663852886e38;
   const floor = Array.from({ length: oh * ow }, (_, i) =>
-    reaches(0, Math.floor(i / ow)) || reaches(1, i % ow) ? 0 : lowest,
+    reaches(0, Math.floor(i / ow)) || reaches(1, i % ow) ? 0 : lowest(x.dtype),
   );
   return maximum(y, constant(floor, [1, 1, oh, ow], x.dtype));
 }

@@ -175,7 +175,7 @@ export async function train(recipe: Recipe, options: TrainOptions = {}): Promise
       return await Run.start({ recipe, folder, lock, ...parts, restored, communicator, options });
     });
     try {
-      await parts.program.writeState(await shareState(communicator, parts.training.slots, state));
+      await parts.program.writeState(await shareState(communicator, parts.training.slots, state), { transfer: true });
       [loaded, state] = [undefined, undefined];
       return await run.finish();
     } catch (error) {

@@ -213,6 +213,10 @@ const convolutions: readonly [number[], number[], Window][] = [
   [[1, 16, 5, 4], [2, 16, 3, 3], { stride: 2, padding: 1 }],
   [[2, 16, 4, 3], [3, 16, 3, 3], { stride: 2 }],
   [[1, 2, 5, 5], [2, 2, 3, 3], { padding: 1, dilation: 2 }],
+  [[2, 3, 2, 2], [12, 3, 2, 2], {}], // the windows of all images in one product, the windows transposed
+  [[8, 2, 2, 2], [6, 2, 2, 2], {}], // the same, the kernel transposed
+  [[3, 4, 2, 2], [8, 4, 2, 2], { padding: [0, 1, 1, 0] }],
+  [[4, 4, 3, 3], [10, 4, 3, 3], { stride: 2, padding: 1 }],
   // channels that the WebGPU provider's vectorised kernels take in fours, and in threes
   [[1, 6, 4, 4], [8, 6, 3, 3], { padding: 1 }],
   [[2, 6, 5, 4], [12, 6, 3, 3], { stride: 2, padding: 1 }],
