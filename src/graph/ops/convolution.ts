@@ -174,7 +174,7 @@ function metBy(x: Tensor, kh: number, kw: number, sides: readonly [number, numbe
   const [top, left, bottom, right] = window.pads;
   const [sy, sx] = window.strides;
   const [dy, dx] = window.dilations;
-  const [n, c] = x.shape as [number, number];
+  const [n, c, height, width] = x.shape as [number, number, number, number];
   const padded = pad(x, [0, 0, top, left], [0, 0, bottom, right]);
   const phases = new Map<number, Tensor>();
   const phase = (row: number, column: number): Tensor => {
@@ -186,6 +186,10 @@ function metBy(x: Tensor, kh: number, kw: number, sides: readonly [number, numbe
   return Array.from({ length: kh * kw }, (_, position) => {
     const row = Math.floor(position / kw) * dy;
     const column = (position % kw) * dx;
+    // a position that never meets the padding is a part of x itself, often all of it
+    const [y, z] = [row - top, column - left];
+    const isInside = y >= 0 && z >= 0 && y + sides[0] <= height && z + sides[1] <= width;
+    if (sy === 1 && sx === 1 && isInside) return slice(x, [0, 0, y, z], [n, c, y + sides[0], z + sides[1]]);
     const from = [Math.floor(row / sy), Math.floor(column / sx)] as const;
     return slice(phase(row % sy, column % sx), [0, 0, ...from], [n, c, from[0] + sides[0], from[1] + sides[1]]);
   });
