@@ -1,7 +1,6 @@
 /** Describes and checks a source: splits, classes, image sizes, licence files, and what is wrong with it. */
 import { createHash } from "node:crypto";
-import { decodeImage, imageHeader } from "../images/decode.js";
-import { ExampleError } from "../images/image.js";
+import { decodeImage, ExampleError, imageHeader } from "../images/index.js";
 import { append } from "../text/arrays.js";
 import { chooseSplit, type OpenOptions, openSource, parseSpec, readSet, selected } from "./open.js";
 import type { Example, ImageSource } from "./source/types.js";

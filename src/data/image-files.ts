@@ -3,7 +3,7 @@ import { statSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { extname, join } from "node:path";
 import { listFiles, requirePath } from "../files/paths.js";
-import { ExampleError } from "../images/image.js";
+import { ExampleError } from "../images/index.js";
 import { append } from "../text/arrays.js";
 import { checkIndex, type ImageSource } from "./source/types.js";
 

@@ -23,7 +23,7 @@ export {
   type LoaderStats,
 } from "./loader/loader.js";
 export type { LoaderPosition } from "./loader/plan.js";
-export { chooseSplit, openRecipe, openSource, parseSpec, sourceKinds } from "./open.js";
+export { chooseSplit, openRecipe, openSource, parseSpec, readSet, sourceKinds } from "./open.js";
 export type { Example, ImageSet, ImageSource, MergeClasses, SourceKind, SourceRecipe } from "./source/types.js";
 export { openTestImages, openTrainAndTest, type TrainAndTest } from "./splits.js";
 export { noteUnreadable, rememberIds } from "./unreadable.js";
@@ -31,6 +31,7 @@ export { concat, holdOut, select, stratifiedSample, subsetOfClasses, take } from
 export { noisyLabel, withLabelNoise } from "./views/label-noise.js";
 export { classesLine, csvLabelLine, type LabelValue, labelLine } from "./views/labels-file.js";
 export { idsOf, readIds, relabel, selectByList, takeBalanced } from "./views/relabel.js";
+export { splitSpecs } from "./views/selection.js";
 export {
   type ImageText,
   type LabelNoise,

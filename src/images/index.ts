@@ -5,7 +5,7 @@ export type { DataRecord, Transform } from "./augment/op.js";
 export { type RandaugOp, randaug, randaugOps } from "./augment/randaug.js";
 export { type CorruptionName, corruption, corruptionNames, type Severity, severities } from "./corruptions/index.js";
 export { type SeverityTable, severityTableFor, severityTables } from "./corruptions/severities.js";
-export { decodeImage, decodeResize, type Fit, imageHeader } from "./decode.js";
+export { decodeImage, decodeResize, decodeWithAlpha, type Fit, imageHeader } from "./decode.js";
 export { encodeJpeg } from "./encode.js";
 export {
   areaProbabilities,
@@ -61,7 +61,7 @@ export {
   toGrey,
   toRgb,
 } from "./image.js";
-export { valueScales } from "./preprocessing/ops.js";
+export { scalesProblem, valueScales } from "./preprocessing/ops.js";
 export {
   applyPreprocessing,
   augreg,

@@ -9,4 +9,5 @@ export { compileOnnx, inspectOnnx, type OnnxFile, OnnxFileError, readOnnxFile } 
 export { overwritable } from "./overwrites.js";
 export { type CompileOptions, compile, type Program, type ProgramFunction, type ProgramSource } from "./program.js";
 export { openSession, type Session, type SessionOptions } from "./session.js";
+export { scalarsOf, stackFeeds } from "./stack-feeds.js";
 export { availableThreads, threadsEach } from "./threads.js";

@@ -7,7 +7,7 @@ import { type ModelConfig, model, parseModelName } from "../models/index.js";
 import { initialValue, Scope } from "../nn/index.js";
 import { availableThreads, openSession, type Session } from "../runtime/index.js";
 import { defined } from "../text/defined.js";
-import { asWeights, readNetwork } from "../train/networks/read.js";
+import { asWeights, readNetwork } from "../train/index.js";
 import { usualPreprocessing, type Weights } from "../weights/index.js";
 import { largestOfRows, nearestMeanHead, type RealImages, realImages } from "./inference-images.js";
 import { plainResNet, plainViT } from "./plain-graph.js";

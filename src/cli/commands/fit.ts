@@ -1,7 +1,6 @@
 /** `fovea fit`: a classifier of one's own classes from a folder of images, with the accuracy to expect of it. */
 import { basename, join } from "node:path";
-import { type ImageSource, openSource, parseSpec, select, subsetOfClasses } from "../../data/index.js";
-import { splitSpecs } from "../../data/views/selection.js";
+import { type ImageSource, openSource, parseSpec, select, splitSpecs, subsetOfClasses } from "../../data/index.js";
 import { formatDuration, plural } from "../../text/format.js";
 import { startProgress } from "../../text/progress.js";
 import {

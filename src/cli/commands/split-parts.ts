@@ -1,7 +1,14 @@
 /** What a command learns from and what it names: other splits of a source where it has them, else images held out. */
-import { holdOut, type ImageSource, openSource, parseSpec, stratifiedSample } from "../../data/index.js";
-import { chooseSplit, readSet } from "../../data/open.js";
-import { splitSpecs } from "../../data/views/selection.js";
+import {
+  chooseSplit,
+  holdOut,
+  type ImageSource,
+  openSource,
+  parseSpec,
+  readSet,
+  splitSpecs,
+  stratifiedSample,
+} from "../../data/index.js";
 import { wholeNumber } from "../words.js";
 
 /** The share of each class that is named where a source has no test split: the examples are few, so half can be spared. */

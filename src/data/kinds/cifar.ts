@@ -5,7 +5,7 @@ import { basename, dirname, join } from "node:path";
 import { entriesIfReadable, licenceFilesIn, naturalOrder, requirePath } from "../../files/paths.js";
 import { gunzipped } from "../../files/unpack.js";
 import { walkTarFile } from "../../formats/tar.js";
-import { ExampleError, rawImage } from "../../images/image.js";
+import { ExampleError, rawImage } from "../../images/index.js";
 import { bySplit } from "../shards/shard-names.js";
 import { splitOrder } from "../source/layout.js";
 import { checkIndex, type ImageSet, type ImageSource, type SourceKind } from "../source/types.js";

@@ -3,7 +3,7 @@ import { statSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { licenceFilesIn, listFiles, requirePath } from "../../files/paths.js";
-import { ExampleError } from "../../images/image.js";
+import { ExampleError } from "../../images/index.js";
 import { layOut } from "../source/layout.js";
 import { checkIndex, type ImageSet, type SourceKind } from "../source/types.js";
 

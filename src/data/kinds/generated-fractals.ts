@@ -10,17 +10,23 @@
  * patterns and orders of weightings, which the published set does not have.
  */
 import { statSync } from "node:fs";
-import { categoryName, type NamedSystem, readCategories } from "../../images/generated/fractal/categories-file.js";
+import { categorySystem } from "../../images/generated/fractal/index.js";
+import { splitSeed } from "../../images/generated/scene/index.js";
 import {
+  categoryName,
+  type FractalStyle,
+  type FractalSystem,
   fractalInstance,
   instanceRandoms,
+  mostFillRate,
+  type NamedSystem,
+  readCategories,
+  renderFractal,
+  usualFillRate,
   usualWeightStep,
+  weighted,
   weightings,
-} from "../../images/generated/fractal/instances.js";
-import { type FractalStyle, renderFractal } from "../../images/generated/fractal/render.js";
-import { categorySystem, mostFillRate, usualFillRate } from "../../images/generated/fractal/search.js";
-import { type FractalSystem, weighted } from "../../images/generated/fractal/system.js";
-import { splitSeed } from "../../images/generated/scene/render.js";
+} from "../../images/index.js";
 import { choiceOption, numberOption, type SpecOptions, wholeNumberOption } from "../source/option-values.js";
 import { checkIndex, type ImageSet } from "../source/types.js";
 

@@ -1,8 +1,16 @@
 /** The generated set `shapes`: pictures of shapes on a ground plane whose content is known, for counting and other questions. */
 
-import { layOutScene, reach, type SceneOptions } from "../../images/generated/scene/layout.js";
-import { renderScene, splitSeed } from "../../images/generated/scene/render.js";
-import { colours, type Scene, type SceneObject, type Shape, shapes } from "../../images/generated/scene/types.js";
+import { reach, splitSeed } from "../../images/generated/scene/index.js";
+import {
+  colours,
+  layOutScene,
+  renderScene,
+  type Scene,
+  type SceneObject,
+  type SceneOptions,
+  type Shape,
+  shapes,
+} from "../../images/index.js";
 import { choiceOption, type SpecOptions, wholeNumberOption } from "../source/option-values.js";
 import { checkIndex, type ImageSet } from "../source/types.js";
 

@@ -5,7 +5,7 @@ import { basename, dirname, join } from "node:path";
 import { promisify } from "node:util";
 import { constants, gunzip, gunzipSync, type ZlibOptions } from "node:zlib";
 import { entriesIfReadable, licenceFilesIn, requirePath } from "../../files/paths.js";
-import { rawImage } from "../../images/image.js";
+import { rawImage } from "../../images/index.js";
 import { classNamesBeside } from "../source/class-names.js";
 import { splitOrder } from "../source/layout.js";
 import { checkIndex, type ImageSet, type SourceKind } from "../source/types.js";

@@ -2,7 +2,7 @@
 import { statSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { entriesIfReadable, licenceFilesIn, listFiles, requirePath } from "../../files/paths.js";
-import { ExampleError } from "../../images/image.js";
+import { ExampleError } from "../../images/index.js";
 import { type ColumnChoice, type ImageCell, openShard, type Shard } from "../shards/parquet-shard.js";
 import { mergeLabels, startsOf } from "../source/class-labels.js";
 import { classNamesBeside } from "../source/class-names.js";

@@ -10,10 +10,16 @@ import { statSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { licenceFilesIn, listFiles, requirePath } from "../../files/paths.js";
-import { decodeResize, decodeWithAlpha } from "../../images/decode.js";
-import { blankLike, ExampleError, type RawImage, rawImage } from "../../images/image.js";
-import { resample } from "../../images/resample.js";
-import { crop } from "../../images/resize.js";
+import {
+  blankLike,
+  crop,
+  decodeResize,
+  decodeWithAlpha,
+  ExampleError,
+  type RawImage,
+  rawImage,
+  resample,
+} from "../../images/index.js";
 import { imageName, layOut } from "../source/layout.js";
 import { numberOption, wholeNumberOption } from "../source/option-values.js";
 import { checkIndex, type ImageSet, type SourceKind, type SpecTarget } from "../source/types.js";

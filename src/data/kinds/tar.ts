@@ -3,7 +3,7 @@ import { statSync } from "node:fs";
 import { type FileHandle, open } from "node:fs/promises";
 import { requirePath } from "../../files/paths.js";
 import { type TarEntry, walkTarFile } from "../../formats/tar.js";
-import { ExampleError } from "../../images/image.js";
+import { ExampleError } from "../../images/index.js";
 import { layOut } from "../source/layout.js";
 import { checkIndex, type ImageSet, type SourceKind } from "../source/types.js";
 

@@ -1,16 +1,18 @@
 /** Makes batches: reads, decodes and preprocesses the examples of one batch and writes them into flat arrays. */
 
-import type { DataRecord } from "../../images/augment/op.js";
-import { type AnyImage, ExampleError, type PixelImage } from "../../images/image.js";
-import { scalesProblem } from "../../images/preprocessing/ops.js";
+import type { DataRecord } from "../../images/index.js";
 import {
+  type AnyImage,
   applyPreprocessing,
   describePreprocessing,
+  ExampleError,
   exampleRandom,
+  type PixelImage,
   type Preprocessing,
   type SplitPreprocessing,
+  scalesProblem,
   splitPreprocessing,
-} from "../../images/preprocessing/pipeline.js";
+} from "../../images/index.js";
 import { createRandom } from "../../random/keyed.js";
 import { startsOf } from "../source/class-labels.js";
 import type { Example, ImageSource } from "../source/types.js";

@@ -1,9 +1,5 @@
 /** The prefetching loader: an endless or counted stream of batches, made off the training thread, exact to continue from any position. */
-import {
-  describePreprocessing,
-  preprocessing as makePreprocessing,
-  type Preprocessing,
-} from "../../images/preprocessing/pipeline.js";
+import { describePreprocessing, preprocessing as makePreprocessing, type Preprocessing } from "../../images/index.js";
 import { openSource } from "../open.js";
 import type { ImageSource, MergeClasses } from "../source/types.js";
 import { concat } from "../views/combine.js";

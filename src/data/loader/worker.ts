@@ -1,7 +1,6 @@
 /** The loader's worker thread: opens the source from its recipe and makes the batches it is asked for. */
 import { parentPort, workerData } from "node:worker_threads";
-import { ExampleError } from "../../images/image.js";
-import { preprocessing } from "../../images/preprocessing/pipeline.js";
+import { ExampleError, preprocessing } from "../../images/index.js";
 import { openRecipe } from "../open.js";
 import { createBatchMaker } from "./batch.js";
 import { type Request, type Response, transferables, type WorkerSetup } from "./protocol.js";

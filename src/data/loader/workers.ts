@@ -1,7 +1,7 @@
 /** A loader's worker threads: batches are shared out in turn, and a thread that fails, fails what it was asked for. */
 import { Worker } from "node:worker_threads";
 import { builtModule } from "../../files/built-module.js";
-import { ExampleError } from "../../images/image.js";
+import { ExampleError } from "../../images/index.js";
 import type { MadeBatch } from "./batch.js";
 import type { BatchService } from "./loader.js";
 import { type Request, type Response, transferables, type WorkerSetup } from "./protocol.js";

@@ -1,6 +1,6 @@
 /** A source over shards with an index each: WebDataset and TFRecord. */
 import { open } from "node:fs/promises";
-import { ExampleError } from "../../images/image.js";
+import { ExampleError } from "../../images/index.js";
 import { startsOf } from "../source/class-labels.js";
 import { checkIndex, type ImageSource, type ShardOrder } from "../source/types.js";
 import type { ShardIndex } from "./shard-index.js";

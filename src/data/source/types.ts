@@ -1,7 +1,6 @@
 /** What a source of images is: labelled examples by index, the same from every kind of storage. */
 
-import type { Scene } from "../../images/generated/scene/types.js";
-import type { EncodedImage, RawImage } from "../../images/image.js";
+import type { EncodedImage, RawImage, Scene } from "../../images/index.js";
 
 /** One labelled image. */
 export interface Example {

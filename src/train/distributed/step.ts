@@ -3,7 +3,7 @@
  * the two halves of each.
  */
 import type { Feeds, Program } from "../../runtime/index.js";
-import { scalarsOf } from "../../runtime/stack-feeds.js";
+import { scalarsOf } from "../../runtime/index.js";
 import { isBucket } from "./buckets.js";
 import type { Communicator } from "./communicator.js";
 

@@ -1,8 +1,7 @@
 /** Divides a source for fine-tuning: what is trained on and what is judged on, as specs that a recipe can name. */
 
 import { join } from "node:path";
-import { type ImageSource, openSource, parseSpec } from "../../data/index.js";
-import { splitSpecs } from "../../data/views/selection.js";
+import { type ImageSource, openSource, parseSpec, splitSpecs } from "../../data/index.js";
 import { writeFileAtomically } from "../../files/atomic.js";
 import { makeFolder } from "../../files/folder.js";
 import { permutation } from "../../random/keyed.js";

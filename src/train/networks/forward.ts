@@ -1,8 +1,7 @@
 /** The forward functions of a trained network, the same in training and in use. */
 import { input, type Tensor } from "../../graph/index.js";
 import { type ModelConfig, model as network, requireClassifier } from "../../models/index.js";
-import { type Parameter, Scope } from "../../nn/index.js";
-import { type LossName, losses, targetsOf } from "../../nn/losses.js";
+import { type LossName, losses, type Parameter, Scope, targetsOf } from "../../nn/index.js";
 import type { ProgramFunction } from "../../runtime/index.js";
 import { logitsOfViews, sidesOfViews, type TestViews } from "./test-views.js";
 

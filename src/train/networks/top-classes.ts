@@ -1,5 +1,5 @@
 /** From logits to the classes one names: the most probable few of each image. */
-import type { LossName } from "../../nn/losses.js";
+import type { LossName } from "../../nn/index.js";
 
 export interface Guess {
   /** Index of the class, and its name where the network knows one. */

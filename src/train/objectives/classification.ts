@@ -6,7 +6,7 @@ import { argmax } from "../../algebra/argmax.js";
 import type { Batch } from "../../data/index.js";
 import { input, reduceMean, type Tensor } from "../../graph/index.js";
 import { model as network, requireClassifier } from "../../models/index.js";
-import { type LossName, losses, type SmoothingKind, smoothTargets, targetsOf } from "../../nn/losses.js";
+import { type LossName, losses, type SmoothingKind, smoothTargets, targetsOf } from "../../nn/index.js";
 import type { Random } from "../../random/keyed.js";
 import type { Feeds, Results } from "../../runtime/index.js";
 import { drawMixup, mixImages } from "./mixup.js";

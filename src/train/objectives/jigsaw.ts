@@ -22,7 +22,7 @@ import {
   type Tensor,
 } from "../../graph/index.js";
 import type { Scope } from "../../nn/index.js";
-import { softmaxCrossEntropy } from "../../nn/losses.js";
+import { softmaxCrossEntropy } from "../../nn/index.js";
 import type { Random } from "../../random/keyed.js";
 import type { Objective, ObjectiveContext, ObjectiveKind } from "./objective.js";
 import {

@@ -27,10 +27,9 @@ import {
   subtract,
   type Tensor,
 } from "../../graph/index.js";
-import type { ValueRange } from "../../images/preprocessing/value-range.js";
+import type { ValueRange } from "../../images/index.js";
 import { type ViTConfig, vit } from "../../models/index.js";
-import { dense, type Scope, zeros } from "../../nn/index.js";
-import { softmaxCrossEntropy, targetsOf } from "../../nn/losses.js";
+import { dense, type Scope, softmaxCrossEntropy, targetsOf, zeros } from "../../nn/index.js";
 import { createRandom, type Random } from "../../random/keyed.js";
 import type { Objective, ObjectiveContext, ObjectiveKind } from "./objective.js";
 import { requireImages, shareRight, withoutLabels } from "./pretext.js";

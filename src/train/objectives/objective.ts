@@ -4,7 +4,7 @@
  */
 import type { Batch } from "../../data/index.js";
 import type { NumericArray, Tensor } from "../../graph/index.js";
-import type { ValueRange } from "../../images/preprocessing/value-range.js";
+import type { ValueRange } from "../../images/index.js";
 import type { ModelConfig } from "../../models/index.js";
 import type { Scope } from "../../nn/index.js";
 import type { Random } from "../../random/keyed.js";

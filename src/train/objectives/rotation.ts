@@ -14,8 +14,7 @@
 import { z } from "zod";
 import { constant, fourRotations, input, reduceMean, reshape, type Tensor } from "../../graph/index.js";
 import { model as network } from "../../models/index.js";
-import { dense, type Scope, zeros } from "../../nn/index.js";
-import { softmaxCrossEntropy, targetsOf } from "../../nn/losses.js";
+import { dense, type Scope, softmaxCrossEntropy, targetsOf, zeros } from "../../nn/index.js";
 import type { Objective, ObjectiveContext, ObjectiveKind } from "./objective.js";
 import { requireImages, requirePooled, shareRight, withoutLabels } from "./pretext.js";
 

@@ -5,7 +5,7 @@
 import { z } from "zod";
 import { input, reduceMean, type Tensor } from "../../graph/index.js";
 import { requireClassifier } from "../../models/index.js";
-import { softmaxCrossEntropy } from "../../nn/losses.js";
+import { softmaxCrossEntropy } from "../../nn/index.js";
 import type { Feeds } from "../../runtime/index.js";
 import { targetInput } from "./classification.js";
 import type { Batches, ObjectiveContext, ObjectiveKind } from "./objective.js";

@@ -4,7 +4,7 @@
  * 1 - e + e / K and e / K, as in PyTorch, timm and Keras.
  */
 import { z } from "zod";
-import { smoothingKinds } from "../../nn/losses.js";
+import { smoothingKinds } from "../../nn/index.js";
 import { classification } from "./classification.js";
 import type { ObjectiveKind } from "./objective.js";
 

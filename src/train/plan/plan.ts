@@ -1,6 +1,5 @@
 /** From a recipe and what is known of its data to the configuration of a run. */
-import { preprocessing } from "../../images/index.js";
-import { type ValueRange, valueRangeOf } from "../../images/preprocessing/value-range.js";
+import { preprocessing, type ValueRange, valueRangeOf } from "../../images/index.js";
 import {
   type MixerConfig,
   type ModelConfig,

@@ -1,9 +1,7 @@
 /** The settings of optimisers, schedules and averages of the weights, and what they are in steps. */
 import { z } from "zod";
-import type { AverageConfig } from "../../optim/average.js";
-import { decayOfHalfLife } from "../../optim/average.js";
-import { unknownMomentumDType } from "../../optim/momentum.js";
-import type { ScheduleConfig } from "../../optim/schedules.js";
+import type { AverageConfig, ScheduleConfig } from "../../optim/index.js";
+import { decayOfHalfLife, unknownMomentumDType } from "../../optim/index.js";
 import { unknownName } from "../../text/nearest.js";
 import { durationSchema } from "./duration.js";
 import { type DurationContext, toSteps } from "./durations.js";

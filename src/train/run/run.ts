@@ -4,7 +4,7 @@ import type { StoredTensor, TypedArray } from "../../formats/stored.js";
 import type { NumericArray } from "../../graph/index.js";
 import { createRandom } from "../../random/keyed.js";
 import type { Feeds } from "../../runtime/index.js";
-import { stackFeeds } from "../../runtime/stack-feeds.js";
+import { stackFeeds } from "../../runtime/index.js";
 import { defined } from "../../text/defined.js";
 import { type Progress, startProgress } from "../../text/progress.js";
 import { shareJson, shareState, takeSteps } from "../distributed/index.js";

@@ -3,7 +3,7 @@
  * ONNX file.
  */
 import { add, constant, input, multiply, resizeBilinear, type Shape, transpose } from "../../graph/index.js";
-import { type ValueRange, valueRangeOf } from "../../images/preprocessing/value-range.js";
+import { type ValueRange, valueRangeOf } from "../../images/index.js";
 import { compile, OnnxFileError, type Program, readOnnxFile } from "../../runtime/index.js";
 import { splitSpec } from "../../weights/index.js";
 import { type NetworkOutput, openOnnxNetwork } from "../networks/onnx.js";

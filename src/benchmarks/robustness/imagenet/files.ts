@@ -1,7 +1,7 @@
 /** Image files of a set as a source, in an order and with labels that the set's reader decides. */
 import { readFile } from "node:fs/promises";
 import type { ImageSource } from "../../../data/index.js";
-import { checkIndex } from "../../../data/source/types.js";
+import { checkIndex } from "../../../data/source/index.js";
 import { ExampleError, type RawImage } from "../../../images/index.js";
 
 export interface SetFiles {

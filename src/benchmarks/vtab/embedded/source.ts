@@ -1,6 +1,6 @@
 /** Sources of pictures that are made when they are asked for. */
 import type { ImageSource } from "../../../data/index.js";
-import { checkIndex } from "../../../data/source/types.js";
+import { checkIndex } from "../../../data/source/index.js";
 import type { RawImage } from "../../../images/index.js";
 import { permutation } from "../../../random/keyed.js";
 

@@ -5,10 +5,9 @@
  */
 
 import type { ImageSource } from "../../../data/index.js";
-import type { Camera, SceneLayout, Vector } from "../../../images/generated/scene/layout.js";
-import { renderScene } from "../../../images/generated/scene/render.js";
-import type { Colour, SceneObject, Shape } from "../../../images/generated/scene/types.js";
-import { type RawImage, rawImage } from "../../../images/index.js";
+import type { Camera, Vector } from "../../../images/generated/scene/index.js";
+import type { Colour, SceneLayout, SceneObject, Shape } from "../../../images/index.js";
+import { type RawImage, rawImage, renderScene } from "../../../images/index.js";
 import { createRandom } from "../../../random/keyed.js";
 import type { Task, TaskSplits } from "../protocol/task.js";
 import { generatedSource, shuffledRange } from "./source.js";

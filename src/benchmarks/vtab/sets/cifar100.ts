@@ -2,7 +2,7 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import type { ImageSource } from "../../../data/index.js";
-import { cifarKind } from "../../../data/kinds/cifar.js";
+import { cifarKind } from "../../../data/kinds/index.js";
 import { findFile } from "./places.js";
 import type { PublishedRequest, VtabDefinition } from "./set.js";
 import { orderedSource, type StoredSet } from "./stored.js";

@@ -1,5 +1,5 @@
 /** Published sets that are one folder of images a class: the entries of their trees, and the classes among them. */
-import { imageName } from "../../../data/source/layout.js";
+import { imageName } from "../../../data/source/index.js";
 import { naturalOrder } from "../../../files/paths.js";
 import { SourceError } from "../protocol/task.js";
 import type { StoredFiles } from "./places.js";

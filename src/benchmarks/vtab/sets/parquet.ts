@@ -2,8 +2,8 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import type { ImageSource } from "../../../data/index.js";
-import { parquetKind } from "../../../data/kinds/parquet.js";
-import { mergeLabels } from "../../../data/source/class-labels.js";
+import { parquetKind } from "../../../data/kinds/index.js";
+import { mergeLabels } from "../../../data/source/index.js";
 import type { RawImage } from "../../../images/index.js";
 import { SourceError } from "../protocol/task.js";
 import type { StoredSet } from "./stored.js";

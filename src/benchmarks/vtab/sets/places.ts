@@ -2,7 +2,7 @@
 import { existsSync, statSync } from "node:fs";
 import { type FileHandle, open, readFile } from "node:fs/promises";
 import { basename, join } from "node:path";
-import { indexTar } from "../../../data/kinds/tar.js";
+import { indexTar } from "../../../data/kinds/index.js";
 import { listFiles, naturalOrder } from "../../../files/paths.js";
 import { gunzipped } from "../../../files/unpack.js";
 import { openBytes } from "../../../formats/bytes.js";

@@ -1,7 +1,7 @@
 /** Splits of a set as they are stored, made into sources in TFDS's order, and the parts of them that a task consists of. */
 
 import { type ImageSource, select } from "../../../data/index.js";
-import { checkIndex } from "../../../data/source/types.js";
+import { checkIndex } from "../../../data/source/index.js";
 import { type EncodedImage, ExampleError, type RawImage } from "../../../images/index.js";
 import type { TaskSplits } from "../protocol/task.js";
 import { tfdsOrder } from "../protocol/tfds-order.js";

@@ -2,9 +2,8 @@
 import { existsSync, readdirSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { type ImageSource, select } from "../../../data/index.js";
-import { openSharded } from "../../../data/shards/sharded.js";
-import { featureNames, firstBytes, openRecords } from "../../../data/shards/tfrecord-file.js";
-import { mergeLabels } from "../../../data/source/class-labels.js";
+import { featureNames, firstBytes, openRecords, openSharded } from "../../../data/shards/index.js";
+import { mergeLabels } from "../../../data/source/index.js";
 import { naturalOrder } from "../../../files/paths.js";
 import { type Feature, parseExample } from "../../../formats/tf-example.js";
 import { decodeImage, ExampleError, type RawImage } from "../../../images/index.js";

@@ -2,6 +2,6 @@
 export { categoryName, type NamedSystem, readCategories, writeCategories } from "./categories-file.js";
 export { type FractalInstance, fractalInstance, instanceRandoms, usualWeightStep, weightings } from "./instances.js";
 export { type Flip, type FractalRandoms, type FractalStyle, flips, renderFractal } from "./render.js";
-export { type FoundCategory, fillRate, findCategory, mostFillRate, usualFillRate } from "./search.js";
+export { categorySystem, type FoundCategory, fillRate, findCategory, mostFillRate, usualFillRate } from "./search.js";
 export { type CategorySearch, searchCategories } from "./search-categories.js";
 export { areaProbabilities, chaosGame, createOrbit, drawSystem, type FractalSystem, weighted } from "./system.js";
