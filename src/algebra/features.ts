@@ -7,6 +7,12 @@ export interface Features {
   columns: number;
 }
 
+/** Frozen features with the class of each row, 0 to classes - 1. */
+export interface LabelledFeatures {
+  readonly features: Features;
+  readonly labels: ArrayLike<number>;
+}
+
 /** A batch of images as the loader gives them: NHWC, values in [-1, 1]. */
 export interface ImageBatch {
   data: Float32Array;

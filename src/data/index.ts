@@ -42,7 +42,8 @@ export {
   readTexts,
   type Vocabulary,
   type WeakLabels,
+  type WrittenWeakLabels,
   weakLabelLines,
   weakLabels,
+  writeWeakLabels,
 } from "./weak-labels/index.js";
-export { type WrittenWeakLabels, writeWeakLabels } from "./weak-labels/write.js";

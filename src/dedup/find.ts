@@ -1,8 +1,9 @@
 /** The search for near-duplicates: candidates by hashes and features, each verified by laying its thumbnails over each other. */
 import { decodeImage } from "../images/index.js";
 import { append, smallest } from "../text/arrays.js";
-import { type Alignment, align, coarseAlignment, prepareThumbnail, type Thumbnail } from "./compare/align.js";
+import { type Alignment, align, coarseAlignment } from "./compare/align.js";
 import { leastCoarse, nearDuplicateScore, scoreOf } from "./compare/judge.js";
+import { prepareThumbnail, type Thumbnail } from "./compare/thumbnail.js";
 import type { DescribedSet } from "./describe/describe-set.js";
 import { digestBytes } from "./describe/descriptor.js";
 import { hammingDistance, thumbnailSide, turnedHash } from "./describe/hash.js";

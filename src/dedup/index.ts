@@ -5,8 +5,6 @@ export {
   align,
   coarseAlignment,
   type Placement,
-  prepareThumbnail,
-  type Thumbnail,
 } from "./compare/align.js";
 export {
   leastCoarse,
@@ -15,6 +13,7 @@ export {
   type Picture as ComparedPicture,
   scoreOf,
 } from "./compare/judge.js";
+export { prepareThumbnail, type Thumbnail } from "./compare/thumbnail.js";
 export { type BrokenImage, type DescribedSet, type DescribeSetOptions, describeSet } from "./describe/describe-set.js";
 export { type Descriptor, describeImage, describePixels } from "./describe/descriptor.js";
 export { type Hash, type Hashes, hammingDistance, hashOf, thumbnailSide, turnedHash } from "./describe/hash.js";

@@ -4,11 +4,11 @@ import { existsSync, statSync } from "node:fs";
 import { dirname } from "node:path";
 import { type BadExample, noteUnreadable, openSource, rememberIds } from "../data/index.js";
 import { makeFolder } from "../files/folder.js";
+import { writeSafetensors } from "../formats/safetensors.js";
 import { type Hooks, withProgress } from "../text/progress.js";
-
-import { defaultBackbone, writeSafetensors } from "../weights/index.js";
-import { type Backbone, openBackbone } from "./backbone.js";
-import { backboneFeatures } from "./backbone-features.js";
+import { defaultBackbone } from "../weights/index.js";
+import { type Backbone, openBackbone } from "./backbone/backbone.js";
+import { backboneFeatures } from "./backbone/features.js";
 import type { ComputeOptions, NetworkDescription } from "./open-classifier.js";
 
 export interface EmbedImagesOptions extends ComputeOptions, Hooks {

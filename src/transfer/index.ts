@@ -1,9 +1,15 @@
 /** Transfer of a learned representation to new tasks. */
 
-export { type Features, type ImageBatch, joinFeatures, rawPixelFeatures } from "../algebra/features.js";
+export {
+  type Features,
+  type ImageBatch,
+  joinFeatures,
+  type LabelledFeatures,
+  rawPixelFeatures,
+} from "../algebra/features.js";
 export type { AccuracySummary, Summary } from "../algebra/statistics.js";
-export { type Backbone, type BackboneOnnx, type BackboneOptions, openBackbone } from "./backbone.js";
-export { type BackboneFeatures, type BackboneFeaturesOptions, backboneFeatures } from "./backbone-features.js";
+export { type Backbone, type BackboneOnnx, type BackboneOptions, openBackbone } from "./backbone/backbone.js";
+export { type BackboneFeatures, type BackboneFeaturesOptions, backboneFeatures } from "./backbone/features.js";
 export {
   type Classifier,
   type ClassifierContents,
@@ -19,17 +25,14 @@ export {
   requireClassifierFolder,
   writeClassifier,
 } from "./classifier/index.js";
-export { type ConfusedPair, type ConfusionEntry, confusedPairs, confusionEntries } from "./confusion.js";
 export { describeBackbone, type Embeddings, type EmbedImagesOptions, embed } from "./embed.js";
+export { type EvaluateOptions, evaluate, type ImageEvaluation } from "./evaluate.js";
 export {
   type Accuracy,
   type ClassAccuracy,
   type ClassMatch,
-  type EvaluateOptions,
   type EvaluationReport,
-  evaluate,
   evaluationReport,
-  type ImageEvaluation,
   imagesOfClasses,
   type MatchBy,
   type MeasureInput,
@@ -37,6 +40,16 @@ export {
   measureAccuracy,
   type Share,
 } from "./evaluation/index.js";
+export {
+  biasConstant,
+  defaultL2,
+  fitRidges,
+  type RidgeClassifier,
+  type RidgeForm,
+  type RidgeOptions,
+  ridgeClassifier,
+  ridgeClassifiers,
+} from "./evaluators/closed-form-ridge.js";
 export {
   accuracyOf,
   closedFormEvaluators,
@@ -47,7 +60,6 @@ export {
   type FittedHead,
   formatSetting,
   highestScores,
-  type LabelledFeatures,
   leaveOneOutRidge,
   linearProbe,
   logistic,
@@ -58,49 +70,36 @@ export {
   type Setting,
 } from "./evaluators/index.js";
 export {
-  biasConstant,
-  defaultL2,
   drawnExamples,
   type EmbeddedImages,
   type EmbeddedSource,
   type EmbedOptions,
   embedDrawn,
   embedSource,
-  type FewShotImagesOptions,
-  type FewShotMeasurement,
   type FewShotOptions,
   type FewShotReport,
   type FewShotResult,
   type FewShotSummary,
   fewShotOnFeatures,
   fewShotPreprocessing,
-  fewshot,
-  fitRidges,
   type GameOptions,
   type GameQuery,
   type GameResult,
   type GameRound,
   playGame,
-  type RidgeClassifier,
-  type RidgeForm,
-  type RidgeOptions,
-  ridgeClassifier,
-  ridgeClassifiers,
   selectRows,
   supportOrder,
 } from "./fewshot/index.js";
+export { type FewShotImagesOptions, type FewShotMeasurement, fewshot } from "./fewshot.js";
 export {
   type Candidate,
   type Expectation,
-  type FitImagesOptions,
   type FitOptions,
-  type Fitted,
-  type FittedCandidate,
   type FittedClassifier,
-  fit,
   fitClassifier,
   type Named,
 } from "./fit/index.js";
+export { type FitImagesOptions, type Fitted, type FittedCandidate, fit } from "./fit.js";
 export {
   classifierOnnx,
   classifierPorts,
@@ -111,6 +110,7 @@ export {
   type NeighbourHead,
   saveHead,
 } from "./heads/index.js";
+export { type ConfusedPair, type ConfusionEntry, confusedPairs, confusionEntries } from "./mistakes/confusion.js";
 export {
   type ComputeOptions,
   describeNetwork,

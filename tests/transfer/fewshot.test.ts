@@ -2,7 +2,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import type { Features } from "../../src/algebra/features.js";
-import { studentQuantile, summarise, wilsonInterval } from "../../src/algebra/statistics.js";
+import { wilsonInterval } from "../../src/algebra/statistics.js";
 import { numpyGenerator } from "../../src/random/numpy-generator.js";
 import { supportOrder } from "../../src/transfer/fewshot/evaluate.js";
 import {
@@ -390,33 +390,5 @@ describe("few-shot protocol", () => {
     await expect(fewShotOnFeatures({ ...options, testFeatures: noise(0, 5, 0), testLabels: [] })).rejects.toThrow(
       /test split is empty/,
     );
-  });
-});
-
-describe("statistics", () => {
-  it("Student quantiles of the printed tables", () => {
-    const table: [number, number][] = [
-      [1, 12.7062047362],
-      [2, 4.3026527297],
-      [3, 3.1824463053],
-      [4, 2.7764451052],
-      [9, 2.2621571628],
-      [29, 2.0452296421],
-      [100, 1.9839715185],
-    ];
-    for (const [freedom, quantile] of table) expect(studentQuantile(freedom)).toBeCloseTo(quantile, 8);
-    expect(studentQuantile(4, 0.99)).toBeCloseTo(4.6040948714, 8);
-    expect(() => studentQuantile(0)).toThrow(/0 degrees/);
-  });
-
-  it("mean, spread and interval, cut to [0, 1]", () => {
-    const { mean, standardDeviation, confidence95 } = summarise([0.5, 0.6, 0.7]);
-    expect(mean).toBeCloseTo(0.6, 14);
-    expect(standardDeviation).toBeCloseTo(0.1, 14);
-    expect(confidence95?.[0]).toBeCloseTo(0.6 - 0.2484137712, 8);
-    expect(confidence95?.[1]).toBeCloseTo(0.6 + 0.2484137712, 8);
-    expect(summarise([0.01, 0.99]).confidence95).toEqual([0, 1]);
-    expect(summarise([0.3]).confidence95).toBeNull();
-    expect(() => summarise([])).toThrow(/no measurement/);
   });
 });

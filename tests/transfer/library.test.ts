@@ -4,8 +4,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, expect, test } from "vitest";
 import { encodePng } from "../../src/formats/png.js";
+import { readSafetensors } from "../../src/formats/safetensors.js";
 import * as transfer from "../../src/transfer/index.js";
-import { readSafetensors } from "../../src/weights/index.js";
 
 const folder = mkdtempSync(join(tmpdir(), "fovea-library-"));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));

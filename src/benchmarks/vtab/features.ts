@@ -2,11 +2,12 @@
 
 import { existsSync } from "node:fs";
 import { dirname } from "node:path";
+import type { LabelledFeatures } from "../../algebra/features.js";
 import { joinFeatures } from "../../algebra/features.js";
 import type { ImageSource } from "../../data/index.js";
 import { makeFolder } from "../../files/folder.js";
 import { readSafetensors, writeSafetensors } from "../../formats/safetensors.js";
-import { type Backbone, backboneFeatures, type LabelledFeatures } from "../../transfer/index.js";
+import { type Backbone, backboneFeatures } from "../../transfer/index.js";
 
 /** The features of the readable images of a part, and how many could not be read. */
 export interface PartFeatures extends LabelledFeatures {

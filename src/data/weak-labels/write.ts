@@ -1,6 +1,6 @@
 /** Weak labels from files of texts to a file of labels. */
 import { readFileSync, writeFileSync } from "node:fs";
-import { type LabelNoise, weakLabelLines, weakLabels } from "./index.js";
+import { type LabelNoise, weakLabelLines, weakLabels } from "./labels.js";
 import { readTexts } from "./texts.js";
 import { parseVocabulary } from "./vocabulary.js";
 

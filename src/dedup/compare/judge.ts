@@ -7,7 +7,8 @@
 
 import type { Descriptor } from "../describe/descriptor.js";
 import { thumbnailSide } from "../describe/hash.js";
-import { type Alignment, correlation, type Placement, type Thumbnail } from "./align.js";
+import { type Alignment, correlation, type Placement } from "./align.js";
+import type { Thumbnail } from "./thumbnail.js";
 
 /** Correlation of 16 x 16 thumbnails below which a pair is not looked at closer: of the judged near-duplicates none is below 0.7. */
 export const leastCoarse = 0.65;

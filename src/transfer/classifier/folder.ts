@@ -12,7 +12,7 @@ import { pixelPreparation, preprocessorOf, resizingLines } from "../../export/in
 import { writeFileAtomically } from "../../files/atomic.js";
 import { requireWritableFolder } from "../../files/folder.js";
 import { replaceFolder } from "../../files/replace-folder.js";
-import type { Backbone } from "../backbone.js";
+import type { Backbone } from "../backbone/backbone.js";
 import type { Setting } from "../evaluators/index.js";
 import type { Expectation } from "../fit/fit.js";
 import { saveHead } from "../heads/files.js";

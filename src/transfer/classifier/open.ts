@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { requirePath } from "../../files/paths.js";
 import { type Device, OnnxFileError, readOnnxFile } from "../../runtime/index.js";
 import type { RowsOfImages } from "../../train/index.js";
-import { openBackbone } from "../backbone.js";
+import { openBackbone } from "../backbone/backbone.js";
 import { loadHead } from "../heads/files.js";
 import { classifierPorts } from "../heads/onnx.js";
 import { headScores } from "../heads/scores.js";

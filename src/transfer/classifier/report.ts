@@ -1,9 +1,9 @@
 /** The report of a fitted classifier: what to expect of it, what it confuses, and pictures of its mistakes. */
 import type { ImageSource } from "../../data/index.js";
 import { accuracyTable, facts, htmlReport, paragraph, tiles } from "../../report/index.js";
-import { confusedPairs, confusionEntries } from "../confusion.js";
 import type { FittedClassifier } from "../fit/fit.js";
-import { classSection, mistakesSection } from "../mistakes-report.js";
+import { confusedPairs, confusionEntries } from "../mistakes/confusion.js";
+import { classSection, mistakesSection } from "../mistakes/report.js";
 import { howMeasured } from "./folder.js";
 
 export interface ReportContents {

@@ -1,6 +1,5 @@
 /** The accuracy of a network that names classes, on a labelled set. */
 
-export { type EvaluateOptions, evaluate, type ImageEvaluation } from "./evaluate.js";
 export { type ClassMatch, type MatchBy, matchClasses } from "./match-classes.js";
 export { type Accuracy, type ClassAccuracy, type MeasureInput, measureAccuracy, type Share } from "./measure.js";
 export { type EvaluationReport, evaluationReport, imagesOfClasses } from "./report.js";

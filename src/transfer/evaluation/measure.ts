@@ -1,7 +1,7 @@
 /** Accuracy of logits on labelled images: top-1, top-5, class by class, confusion. */
 
 import { wilsonInterval } from "../../algebra/statistics.js";
-import type { ConfusionEntry } from "../confusion.js";
+import type { ConfusionEntry } from "../mistakes/confusion.js";
 
 /** A share of images, with its 95 % interval (Wilson's). */
 export interface Share {

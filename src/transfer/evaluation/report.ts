@@ -1,8 +1,8 @@
 /** The report of an evaluation: accuracies, class by class, confusions, pictures of mistakes. */
 import type { ImageSource } from "../../data/index.js";
 import { facts, htmlReport, tiles } from "../../report/index.js";
-import { confusedPairs } from "../confusion.js";
-import { classSection, mistakesSection } from "../mistakes-report.js";
+import { confusedPairs } from "../mistakes/confusion.js";
+import { classSection, mistakesSection } from "../mistakes/report.js";
 import type { Accuracy, Share } from "./measure.js";
 
 export interface EvaluationReport {

@@ -1,12 +1,6 @@
 /** What an evaluator is: a way to fit a classifier to frozen features, the same from the outside whatever it does inside. */
-import type { Features } from "../../algebra/features.js";
+import type { Features, LabelledFeatures } from "../../algebra/features.js";
 import type { Head } from "../heads/head.js";
-
-/** Frozen features with the class of each row, 0 … classes - 1. */
-export interface LabelledFeatures {
-  readonly features: Features;
-  readonly labels: ArrayLike<number>;
-}
 
 /** Numbers an evaluator may be set to, by name; none where there is nothing to choose. */
 export type Setting = Readonly<Record<string, number>>;

@@ -14,7 +14,6 @@ export {
   type FitContext,
   type FittedHead,
   highestScores,
-  type LabelledFeatures,
   type Setting,
 } from "./evaluator.js";
 

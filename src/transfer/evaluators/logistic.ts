@@ -9,6 +9,7 @@
  */
 
 import { symmetricEigen } from "../../algebra/eigen.js";
+import type { LabelledFeatures } from "../../algebra/features.js";
 import { checkFeatures, type Features } from "../../algebra/features.js";
 import { type Matrix, multiply, transpose, zeros } from "../../algebra/matrix.js";
 import { gram, product } from "../../algebra/products.js";
@@ -16,7 +17,7 @@ import { numpyGenerator } from "../../random/numpy-generator.js";
 import { largest } from "../../text/arrays.js";
 import type { LinearHead } from "../heads/head.js";
 import { headScores } from "../heads/scores.js";
-import { accuracyOf, type Evaluator, type FitContext, type LabelledFeatures } from "./evaluator.js";
+import { accuracyOf, type Evaluator, type FitContext } from "./evaluator.js";
 import { minimise } from "./lbfgs.js";
 import { openLogisticLoss } from "./logistic-loss.js";
 

@@ -2,8 +2,8 @@
 
 import { type Features, rawPixelFeatures } from "../../algebra/features.js";
 import { type BadExample, type ImageSource, select } from "../../data/index.js";
-import type { Backbone } from "../backbone.js";
-import { backboneFeatures } from "../backbone-features.js";
+import type { Backbone } from "../backbone/backbone.js";
+import { backboneFeatures } from "../backbone/features.js";
 import { supportOrder } from "./evaluate.js";
 
 /** Images as the evaluator takes them: by the backbone and as raw pixels, row for row. */

@@ -3,16 +3,6 @@
 export { type Features, type ImageBatch, joinFeatures, rawPixelFeatures } from "../../algebra/features.js";
 export type { AccuracySummary, Summary } from "../../algebra/statistics.js";
 export {
-  biasConstant,
-  defaultL2,
-  fitRidges,
-  type RidgeClassifier,
-  type RidgeForm,
-  type RidgeOptions,
-  ridgeClassifier,
-  ridgeClassifiers,
-} from "../evaluators/closed-form-ridge.js";
-export {
   drawnExamples,
   type EmbeddedImages,
   type EmbeddedSource,
@@ -30,5 +20,4 @@ export {
   supportOrder,
 } from "./evaluate.js";
 export { type GameOptions, type GameQuery, type GameResult, type GameRound, playGame } from "./game.js";
-export { type FewShotImagesOptions, type FewShotMeasurement, fewshot } from "./measure.js";
 export { fewShotPreprocessing } from "./preprocessing.js";

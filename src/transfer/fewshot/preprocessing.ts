@@ -1,5 +1,5 @@
 /** How images reach a backbone in the few-shot protocol. */
-import type { Backbone } from "../backbone.js";
+import type { Backbone } from "../backbone/backbone.js";
 
 /** Sides of big_vision's few-shot evaluator: resized to 256 whatever the aspect ratio, of which the middle 224 are seen. */
 const protocol = { resize: 256, crop: 224 };

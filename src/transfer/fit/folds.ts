@@ -1,8 +1,7 @@
 /** Folds of a labelled set: every class spread evenly over them, copies of one image kept together. */
 import { createHash } from "node:crypto";
-import type { Features } from "../../algebra/features.js";
+import type { Features, LabelledFeatures } from "../../algebra/features.js";
 import { numpyGenerator } from "../../random/numpy-generator.js";
-import type { LabelledFeatures } from "../evaluators/evaluator.js";
 import { selectRows } from "../fewshot/evaluate.js";
 
 /** Rows that are to be named, and the others to learn from. */

@@ -7,4 +7,3 @@ export {
   fitClassifier,
   type Named,
 } from "./fit.js";
-export { type FitImagesOptions, type Fitted, type FittedCandidate, fit } from "./fit-images.js";

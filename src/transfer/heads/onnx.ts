@@ -8,7 +8,7 @@ import {
   onnxTypeCodes,
   withAddition,
 } from "../../graph/index.js";
-import type { Backbone } from "../backbone.js";
+import type { Backbone } from "../backbone/backbone.js";
 import type { Head, LinearHead, NeighbourHead } from "./head.js";
 import { smallestShare } from "./scores.js";
 

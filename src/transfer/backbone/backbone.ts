@@ -4,11 +4,11 @@
  */
 import { createHash } from "node:crypto";
 import { createReadStream, existsSync } from "node:fs";
-import { exportOnnx } from "../export/index.js";
-import { requirePath } from "../files/paths.js";
-import { bytesOf, encodeOnnx, freeSide, onnxNode } from "../graph/index.js";
-import { type ValueRange, valueRangeOf } from "../images/index.js";
-import { type Device, OnnxFileError, readOnnxFile } from "../runtime/index.js";
+import { exportOnnx } from "../../export/index.js";
+import { requirePath } from "../../files/paths.js";
+import { bytesOf, encodeOnnx, freeSide, onnxNode } from "../../graph/index.js";
+import { type ValueRange, valueRangeOf } from "../../images/index.js";
+import { type Device, OnnxFileError, readOnnxFile } from "../../runtime/index.js";
 import {
   asWeights,
   fittedPreprocessing,
@@ -16,8 +16,8 @@ import {
   openOnnxNetwork,
   type RowsOfImages,
   readNetwork,
-} from "../train/index.js";
-import { networkOptions, parseNetworkSpec, readOptions, type SpecOption, splitSpec } from "../weights/index.js";
+} from "../../train/index.js";
+import { networkOptions, parseNetworkSpec, readOptions, type SpecOption, splitSpec } from "../../weights/index.js";
 
 export interface BackboneOptions {
   readonly device?: Device;

@@ -1,16 +1,15 @@
 /** Measures the accuracy of a network that classifies on labelled images. */
 
 import { dirname } from "node:path";
-import { type BadExample, noteUnreadable, openTestImages } from "../../data/index.js";
-import { writeFileAtomically } from "../../files/atomic.js";
-import { makeFolder, refuseExisting } from "../../files/folder.js";
-import { type Hooks, withProgress } from "../../text/progress.js";
-
-import { confusedPairs } from "../confusion.js";
-import { type ComputeOptions, type NetworkDescription, openImageClassifier } from "../open-classifier.js";
-import { type MatchBy, matchClasses } from "./match-classes.js";
-import { type ClassAccuracy, measureAccuracy, type Share } from "./measure.js";
-import { evaluationReport, imagesOfClasses } from "./report.js";
+import { type BadExample, noteUnreadable, openTestImages } from "../data/index.js";
+import { writeFileAtomically } from "../files/atomic.js";
+import { makeFolder, refuseExisting } from "../files/folder.js";
+import { type Hooks, withProgress } from "../text/progress.js";
+import { type MatchBy, matchClasses } from "./evaluation/match-classes.js";
+import { type ClassAccuracy, measureAccuracy, type Share } from "./evaluation/measure.js";
+import { evaluationReport, imagesOfClasses } from "./evaluation/report.js";
+import { confusedPairs } from "./mistakes/confusion.js";
+import { type ComputeOptions, type NetworkDescription, openImageClassifier } from "./open-classifier.js";
 
 export interface EvaluateOptions extends ComputeOptions, Hooks {
   /** Split of the images. Default: test, else validation, else the only one. */

@@ -4,12 +4,12 @@ import { createHash } from "node:crypto";
 import { existsSync } from "node:fs";
 import { readdir, stat } from "node:fs/promises";
 import { join } from "node:path";
-import { type BadExample, type ImageSource, parseSpec, type SourceRecipe } from "../data/index.js";
-import { makeFolder } from "../files/folder.js";
-import { readSafetensors, writeSafetensors } from "../formats/safetensors.js";
-import { imageRows, type RepresentOptions, requireFiniteRows } from "../train/index.js";
+import type { LabelledFeatures } from "../../algebra/features.js";
+import { type BadExample, type ImageSource, parseSpec, type SourceRecipe } from "../../data/index.js";
+import { makeFolder } from "../../files/folder.js";
+import { readSafetensors, writeSafetensors } from "../../formats/safetensors.js";
+import { imageRows, type RepresentOptions, requireFiniteRows } from "../../train/index.js";
 import type { Backbone } from "./backbone.js";
-import type { LabelledFeatures } from "./evaluators/evaluator.js";
 
 export interface BackboneFeatures extends LabelledFeatures {
   readonly features: { readonly data: Float32Array; readonly rows: number; readonly columns: number };

@@ -9,25 +9,25 @@ import {
   readIds,
   stratifiedSample,
   subsetOfClasses,
-} from "../../data/index.js";
-import { describePreprocessing, preprocessing } from "../../images/index.js";
-import { largest } from "../../text/arrays.js";
-import { type Hooks, withProgress } from "../../text/progress.js";
+} from "../data/index.js";
+import { describePreprocessing, preprocessing } from "../images/index.js";
+import { largest } from "../text/arrays.js";
+import { type Hooks, withProgress } from "../text/progress.js";
 
-import { defaultBackbone } from "../../weights/index.js";
-import { type Backbone, openBackbone } from "../backbone.js";
-import { describeBackbone } from "../embed.js";
-import { evaluatorNamed, formatSetting, parseSetting } from "../evaluators/index.js";
-import type { ComputeOptions, NetworkDescription } from "../open-classifier.js";
-import { drawnExamples, type EmbeddedSource, embedDrawn, embedSource } from "./embed.js";
+import { defaultBackbone } from "../weights/index.js";
+import { type Backbone, openBackbone } from "./backbone/backbone.js";
+import { describeBackbone } from "./embed.js";
+import { evaluatorNamed, formatSetting, parseSetting } from "./evaluators/index.js";
+import { drawnExamples, type EmbeddedSource, embedDrawn, embedSource } from "./fewshot/embed.js";
 import {
   type FewShotReport,
   type FewShotResult,
   type FewShotSummary,
   fewShotOnFeatures,
   selectRows,
-} from "./evaluate.js";
-import { fewShotPreprocessing } from "./preprocessing.js";
+} from "./fewshot/evaluate.js";
+import { fewShotPreprocessing } from "./fewshot/preprocessing.js";
+import type { ComputeOptions, NetworkDescription } from "./open-classifier.js";
 
 export interface FewShotImagesOptions extends ComputeOptions, Hooks {
   /** Any network that gives features (see `openBackbone`). Default: `defaultBackbone`. */

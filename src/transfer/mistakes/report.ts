@@ -1,8 +1,16 @@
 /** Parts of reports on what a classifier named wrongly: class by class, confusions, pictures of mistakes. */
 
-import type { ImageSource } from "../data/index.js";
-import { decodeResize } from "../images/index.js";
-import { type Markup, type Picture, paragraph, pictureGrid, pixelUri, type Section, table } from "../report/index.js";
+import type { ImageSource } from "../../data/index.js";
+import { decodeResize } from "../../images/index.js";
+import {
+  type Markup,
+  type Picture,
+  paragraph,
+  pictureGrid,
+  pixelUri,
+  type Section,
+  table,
+} from "../../report/index.js";
 import type { ConfusedPair, ConfusionEntry } from "./confusion.js";
 
 /** Mistakes that are shown, surest first; wrongly labelled images tend to stand there. */

@@ -8,21 +8,21 @@ import {
   openSource,
   parseSpec,
   select,
+  splitSpecs,
   subsetOfClasses,
-} from "../../data/index.js";
-import { splitSpecs } from "../../data/views/selection.js";
-import { plural } from "../../text/format.js";
-import { type Hooks, noProgress, type Progress, withProgress } from "../../text/progress.js";
+} from "../data/index.js";
+import { plural } from "../text/format.js";
+import { type Hooks, noProgress, type Progress, withProgress } from "../text/progress.js";
 
-import { defaultBackbone } from "../../weights/index.js";
-import { openBackbone } from "../backbone.js";
-import { type BackboneFeatures, backboneFeatures } from "../backbone-features.js";
-import { classifierReport, howMeasured, requireClassifierFolder, writeClassifier } from "../classifier/index.js";
-import { confusedPairs, confusionEntries } from "../confusion.js";
-import { describeBackbone } from "../embed.js";
-import { closedFormEvaluators, evaluatorNamed, type Setting } from "../evaluators/index.js";
-import type { ComputeOptions, NetworkDescription } from "../open-classifier.js";
-import { type Candidate, type Expectation, type FittedClassifier, fitClassifier } from "./fit.js";
+import { defaultBackbone } from "../weights/index.js";
+import { openBackbone } from "./backbone/backbone.js";
+import { type BackboneFeatures, backboneFeatures } from "./backbone/features.js";
+import { classifierReport, howMeasured, requireClassifierFolder, writeClassifier } from "./classifier/index.js";
+import { describeBackbone } from "./embed.js";
+import { closedFormEvaluators, evaluatorNamed, type Setting } from "./evaluators/index.js";
+import { type Candidate, type Expectation, type FittedClassifier, fitClassifier } from "./fit/fit.js";
+import { confusedPairs, confusionEntries } from "./mistakes/confusion.js";
+import type { ComputeOptions, NetworkDescription } from "./open-classifier.js";
 
 export interface FitImagesOptions extends ComputeOptions, Hooks {
   /** Any network that gives features (see `openBackbone`). Default: `defaultBackbone`. */
