@@ -41,12 +41,12 @@ export { averagePool2d, maxPool2d, type PoolOptions } from "./pooling.js";
 export { bernoulli, hash32, randomUniform, uniformAt } from "./random.js";
 export { reduceMax, reduceMean, reduceMin, reduceSum } from "./reduce.js";
 export { bilinearWeights, type ResizeConvention, resizeBilinear } from "./resize.js";
+export { fourRotations } from "./rotation.js";
 export { scalarBeside, scale, unscale } from "./scale.js";
 export { oneHot } from "./select.js";
 export {
   concat,
   expand,
-  fourRotations,
   gatherRows,
   interleaveZeros,
   pad,

@@ -397,18 +397,3 @@ export const gatherRows = (table: Tensor, indices: Tensor): Tensor =>
 
 /** Zeros shaped like a tensor, as a broadcast scalar. */
 export const zerosOf = (tensor: Tensor): Tensor => expand(scalar(0, tensor.dtype), tensor.shape);
-
-/** Square images [N, S, S, C] rotated by 0, 90, 180 and 270 degrees: [4 N, S, S, C], all images by 0 first, then all by 90, and so on. */
-export function fourRotations(image: Tensor): Tensor {
-  const [rows, columns] = [1, 2];
-  const transposed = (x: Tensor) => transpose(x, [0, 2, 1, 3]);
-  return concat(
-    [
-      image,
-      transposed(reverse(image, [columns])),
-      reverse(image, [rows, columns]),
-      reverse(transposed(image), [columns]),
-    ],
-    0,
-  );
-}
