@@ -2,8 +2,8 @@
 import { basename } from "node:path";
 import type { BackboneRow, BackbonesBench } from "../src/benchmarks/index.js";
 import type { CorruptionReport } from "../src/benchmarks/robustness/index.js";
-import { threadsInWords } from "../src/text/format.js";
-import { markdownTable } from "../src/text/markdown-table.js";
+import { groupDigits, inPercent, plural } from "../src/text/format.js";
+import { markdownTable } from "../src/text/table.js";
 import type { Weights } from "../src/weights/index.js";
 
 /** What backbones of the package may be made from, by the name of the file or folder, with its origin and its terms. */
@@ -99,7 +99,7 @@ export function backboneCard(contents: CardContents): string {
     `npx fovea fit photos/ --backbone ${spec}         # a classifier of them`,
     "```",
     "",
-    `- parameters: ${parameters.toLocaleString("en-US")} (${megabytes(4 * parameters)} as float32)`,
+    `- parameters: ${groupDigits(parameters)} (${megabytes(4 * parameters)} as float32)`,
     `- network: \`${JSON.stringify(config)}\``,
     `- images: \`${metadata.preprocessing}\`; \`${spec}?size=80\` and so on for other sizes`,
     ...Object.entries(files).map(([file, bytes]) => `- \`${file}\`: ${megabytes(bytes)}, ${about[file]!}`),
@@ -118,9 +118,9 @@ export function backboneCard(contents: CardContents): string {
     "",
     "## How it was made",
     "",
-    `\`${trained.recipe}\` trains it: objective \`${trained.objective}\`, ${trained.steps.toLocaleString("en-US")} steps of ${trained.batchSize} images of ${trained.imageSize.join(" x ")} pixels, ${trained.epochs.toFixed(1)} passes over the images, ${(trained.seconds / 60).toFixed(0)} minutes${threadsOf(trained)}. Of the run's weights, or their averages where it kept them, the training head was left away and the rest rounded to float16.`,
+    `\`${trained.recipe}\` trains it: objective \`${trained.objective}\`, ${groupDigits(trained.steps)} steps of ${trained.batchSize} images of ${trained.imageSize.join(" x ")} pixels, ${trained.epochs.toFixed(1)} passes over the images, ${(trained.seconds / 60).toFixed(0)} minutes${threadsOf(trained)}. Of the run's weights, or their averages where it kept them, the training head was left away and the rest rounded to float16.`,
     "",
-    `Loss on its evaluation images by step: ${trained.curve.map(({ step, loss }) => `${step.toLocaleString("en-US")} ${loss.toFixed(3)}`).join(", ")}.`,
+    `Loss on its evaluation images by step: ${trained.curve.map(({ step, loss }) => `${groupDigits(step)} ${loss.toFixed(3)}`).join(", ")}.`,
     "",
     "## What it learnt from, and terms",
     "",
@@ -143,14 +143,13 @@ const about: Readonly<Record<string, string>> = {
 
 function robustnessOf(spec: string, found: RobustnessFigures | undefined): string {
   if (!found) return `Not measured: \`npx fovea robustness ${spec} photos/\` does.`;
-  const percent = (share: number) => (100 * share).toFixed(1);
   const { clean, meanAccuracy, families, results, source } = found;
   const severities = [...new Set(results.map(({ severity }) => severity))].join(", ");
   const worstFirst = families.toSorted((a, b) => a.accuracy - b.accuracy);
   return [
-    `On ${clean.images} images of ${basename(source).replace(/\.tar$/, "")}, a ridge on features of all clean training images: ${percent(clean.accuracy)} % clean (${clean.confidence95.map(percent).join(" to ")}), ${percent(meanAccuracy)} % under ${families.length} corruptions at severities ${severities} (${(meanAccuracy / clean.accuracy).toFixed(2)} of clean), by \`npx fovea robustness\`:`,
+    `On ${clean.images} images of ${basename(source).replace(/\.tar$/, "")}, a ridge on features of all clean training images: ${inPercent(clean.accuracy)} % clean (${clean.confidence95.map((share) => inPercent(share)).join(" to ")}), ${inPercent(meanAccuracy)} % under ${families.length} corruptions at severities ${severities} (${(meanAccuracy / clean.accuracy).toFixed(2)} of clean), by \`npx fovea robustness\`:`,
     "",
-    `${worstFirst.map(({ corruption, accuracy }) => `${corruption.replaceAll("_", " ")} ${percent(accuracy)}`).join(", ")}.`,
+    `${worstFirst.map(({ corruption, accuracy }) => `${corruption.replaceAll("_", " ")} ${inPercent(accuracy)}`).join(", ")}.`,
   ].join("\n");
 }
 
@@ -165,9 +164,8 @@ function rowName({ spec, kind, imageShape: [height, width] }: BackboneRow, own: 
 }
 
 function figuresOf({ protocol, sets, backbones }: BackbonesBench, own: string, remark: string): string[] {
-  const percent = (share: number) => (100 * share).toFixed(1);
   const accuracies = (row: readonly { readonly mean: number; readonly standardDeviation: number }[]) =>
-    row.map(({ mean, standardDeviation }) => `${percent(mean)}±${percent(standardDeviation)}`).join(" / ");
+    row.map(({ mean, standardDeviation }) => `${inPercent(mean)}±${inPercent(standardDeviation)}`).join(" / ");
   const head = [
     "backbone, images",
     "MB",
@@ -179,11 +177,11 @@ function figuresOf({ protocol, sets, backbones }: BackbonesBench, own: string, r
     rowName(row, own),
     row.kind === "pixels" ? "" : ((row.fileBytes ?? row.onnxBytes) / 1e6).toFixed(1),
     row.kind === "pixels" ? "" : row.imagesPerSecond.toFixed(0),
-    row.mean.map(({ mean }) => percent(mean)).join(" / "),
+    row.mean.map(({ mean }) => inPercent(mean)).join(" / "),
     ...sets.map(({ name }) => accuracies(row.sets[name]!)),
   ]);
   return [
-    `Few-shot accuracy in per cent from ${protocol.shots.join(" / ")} examples a class (mean and standard deviation over ${protocol.seeds} draws; up to ${protocol.testImages} test images a set), by \`npx fovea bench backbones\`, with ${threadsInWords(protocol.threads)}:`,
+    `Few-shot accuracy in per cent from ${protocol.shots.join(" / ")} examples a class (mean and standard deviation over ${protocol.seeds} draws; up to ${protocol.testImages} test images a set), by \`npx fovea bench backbones\`, with ${plural(protocol.threads, "thread")}:`,
     "",
     markdownTable(head, rows),
     "",

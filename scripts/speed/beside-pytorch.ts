@@ -16,7 +16,7 @@ import { parseArgs, promisify } from "node:util";
 import { parseModelName } from "../../src/models/index.js";
 import { availableThreads } from "../../src/runtime/index.js";
 import { type EngineWork, measureInProcess } from "../../src/speed/index.js";
-import { markdownTable } from "../../src/text/markdown-table.js";
+import { markdownTable } from "../../src/text/table.js";
 import { fastestMicrobatches, median } from "../../src/train/index.js";
 
 const { values } = parseArgs({

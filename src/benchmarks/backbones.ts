@@ -12,6 +12,7 @@ import { writeFileAtomically } from "../files/atomic.js";
 import { makeFolder } from "../files/folder.js";
 import { availableThreads } from "../runtime/index.js";
 import { largest } from "../text/arrays.js";
+import { percent } from "../text/format.js";
 import { type Backbone, embedDrawn, embedSource, fewShotOnFeatures, openBackbone } from "../transfer/index.js";
 import { measureRates } from "./backbone-rates.js";
 
@@ -112,7 +113,7 @@ export async function benchBackbones(options: BackbonesBenchOptions): Promise<Ba
         const result = await measured(backbone, name, options);
         found.get(backbone)![name] = result;
         const [, last] = [result.accuracies[0], result.accuracies.at(-1)!];
-        onProgress(`${name}: ${backbone.spec} ${(100 * last.mean).toFixed(1)} % of ${last.shots} shots`);
+        onProgress(`${name}: ${backbone.spec} ${percent(last.mean)} of ${last.shots} shots`);
       }
     }
     onProgress("speed");

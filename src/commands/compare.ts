@@ -1,7 +1,7 @@
 /** `fovea compare`: few-shot accuracy, size and speed of several backbones on the datasets of a folder. */
 import { z } from "zod";
-import { threadsInWords } from "../text/format.js";
-import { markdownTable } from "../text/markdown-table.js";
+import { groupDigits, inPercent, plural } from "../text/format.js";
+import { markdownTable } from "../text/table.js";
 import { command, UsageError } from "./command.js";
 import {
   anyNetwork,
@@ -49,12 +49,12 @@ const comparison = z.object({
 /** A Markdown table: a row a backbone, accuracies as "5 shots / 10 shots". */
 function table({ sets, backbones }: z.output<typeof comparison>): string {
   const joined = (accuracies: readonly { readonly mean: number }[] = []) =>
-    accuracies.map(({ mean }) => (100 * mean).toFixed(1)).join(" / ");
+    accuracies.map(({ mean }) => inPercent(mean)).join(" / ");
   const head = ["backbone", "image", "parameters", "MB", "images/s", "mean", ...sets.map(({ name }) => name)];
   const rows = backbones.map((one) => [
     `\`${one.spec}\``,
     `${one.imageShape[0]}x${one.imageShape[1]}`,
-    one.parameters?.toLocaleString("en-US") ?? "",
+    one.parameters === undefined ? "" : groupDigits(one.parameters),
     ((one.fileBytes ?? one.onnxBytes) / 1e6).toFixed(1),
     one.imagesPerSecond.toFixed(0),
     `**${joined(one.mean)}**`,
@@ -121,7 +121,7 @@ export default command({
   text: (found, { output }) => [
     table(found),
     "",
-    `Accuracy in per cent of ${found.protocol.shots.join(" / ")} shots, mean over ${found.protocol.seeds} draws, on up to ${found.protocol.testImages} test images a dataset; every dataset has the same weight in the mean. MB are those of the file, of a run as float32 ONNX; images/s on ${threadsInWords(found.protocol.threads)}`,
+    `Accuracy in per cent of ${found.protocol.shots.join(" / ")} shots, mean over ${found.protocol.seeds} draws, on up to ${found.protocol.testImages} test images a dataset; every dataset has the same weight in the mean. MB are those of the file, of a run as float32 ONNX; images/s on ${plural(found.protocol.threads, "thread")}`,
     ...(output === undefined ? [] : [output]),
   ],
 });

@@ -1,6 +1,7 @@
 /** `fovea data weak-labels`: several labels an image from the text around it, written as a file of labels. */
+
 import { z } from "zod";
-import { largest } from "../text/arrays.js";
+import { columns } from "../text/table.js";
 import { command } from "./command.js";
 import { argument, file, option, overwrite, seed, share, text } from "./options.js";
 import * as json from "./results.js";
@@ -53,11 +54,13 @@ export default command({
     return await writeWeakLabels(texts, vocabulary, output, { kind: noiseKind, rate: noise, seed });
   },
   text: ({ file, images, labelled, withoutText, unmatched, emptied, labelsPerImage, classes }) => {
-    const width = largest(classes.map(({ name }) => name.length));
     return [
       `${file}: ${labelled} of ${images} images have labels, ${labelsPerImage.toFixed(2)} each`,
       `  ${withoutText} have no text, the text of ${unmatched} names no class${emptied > 0 ? `, noise has left ${emptied} without` : ""}`,
-      ...classes.map(({ name, images: n }) => `  ${name.padEnd(width)}  ${n}`),
+      ...columns(
+        classes.map(({ name, images: n }) => [name, `${n}`]),
+        () => true,
+      ).map((line) => `  ${line}`),
     ];
   },
 });

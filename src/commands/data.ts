@@ -1,6 +1,7 @@
 /** `fovea data`: describes a dataset and reports what is wrong with it. */
 import { z } from "zod";
-import { largest } from "../text/arrays.js";
+import { groupDigits } from "../text/format.js";
+import { columns } from "../text/table.js";
 import { command } from "./command.js";
 import { file, flag, images, option, text } from "./options.js";
 import * as json from "./results.js";
@@ -34,18 +35,12 @@ const description = z.object({
 /** Lists stop here in the text; the JSON document has everything. */
 const listed = 20;
 
-const count = (n: number) => n.toLocaleString("en-US");
-
-function columns(rows: readonly (readonly [string, string])[]): string[] {
-  const width = largest([0, ...rows.map(([left]) => left.length)]);
-  const figures = largest([0, ...rows.map(([, right]) => right.length)]);
-  return rows.map(([left, right]) => `  ${left.padEnd(width)}  ${right.padStart(figures)}`);
-}
+const indented = (rows: readonly (readonly [string, string])[]) => columns(rows).map((line) => `  ${line}`);
 
 function shortened(lines: readonly string[]): string[] {
   return lines.length <= listed + 1
     ? [...lines]
-    : [...lines.slice(0, listed), `  ... and ${count(lines.length - listed)} more`];
+    : [...lines.slice(0, listed), `  ... and ${groupDigits(lines.length - listed)} more`];
 }
 
 function splitText({
@@ -58,13 +53,13 @@ function splitText({
 }: z.output<typeof description>["splits"][number]) {
   const sizeRows = sizes.map(({ height, width, channels, format, count: n }) => {
     const colour = channels === 1 ? "grey" : channels === 3 ? "colour" : `${channels} channels`;
-    return [`${width} x ${height} ${colour}, ${format}`, count(n)] as const;
+    return [`${width} x ${height} ${colour}, ${format}`, groupDigits(n)] as const;
   });
   return [
-    `${split}: ${count(examples)} images of ${count(classes.length)} classes`,
-    ...shortened(columns(classes.map(({ name, examples: n }) => [name, count(n)] as const))),
-    `  ${checked === examples ? "all" : `${count(checked)} of them`} decoded${broken.length > 0 ? `, ${count(broken.length)} broken` : ""}`,
-    ...shortened(columns(sizeRows)),
+    `${split}: ${groupDigits(examples)} images of ${groupDigits(classes.length)} classes`,
+    ...shortened(indented(classes.map(({ name, examples: n }) => [name, groupDigits(n)] as const))),
+    `  ${checked === examples ? "all" : `${groupDigits(checked)} of them`} decoded${broken.length > 0 ? `, ${groupDigits(broken.length)} broken` : ""}`,
+    ...shortened(indented(sizeRows)),
   ].join("\n");
 }
 

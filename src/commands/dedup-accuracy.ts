@@ -1,6 +1,6 @@
 /** `fovea dedup-accuracy`: the near-duplicates that the search finds, of edited copies and of pairs that people judged. */
 import { z } from "zod";
-import { formatDuration } from "../text/format.js";
+import { formatDuration, percent } from "../text/format.js";
 import { command, UsageError } from "./command.js";
 import { count, file, folder, list, option, seed, share, text } from "./options.js";
 import * as json from "./results.js";
@@ -57,8 +57,6 @@ const document = z.object({
   ladders: json.list(ladder).optional(),
   edited: json.list(edited).optional(),
 });
-
-const percent = (share: number): string => `${(100 * share).toFixed(1)} %`;
 
 function editedText({ source, originals, alreadyTwice, results, recall, precision, seconds }: z.output<typeof edited>) {
   return [

@@ -1,6 +1,8 @@
 /** `fovea predict`: the most probable classes of images. */
+
 import { z } from "zod";
 import { largest } from "../text/arrays.js";
+import { percent } from "../text/format.js";
 import { command, UsageError } from "./command.js";
 import { argument, classifier, count, device, list, option, text, threads } from "./options.js";
 import * as json from "./results.js";
@@ -13,8 +15,7 @@ const nameOf = ({ name, class: index }: z.output<typeof guess>) => name ?? `clas
 /** Predictions as text: one line an image; several guesses stand below it. */
 export function listing(predictions: readonly z.output<typeof prediction>[]): string {
   const width = largest(predictions.flatMap(({ guesses }) => guesses.map((one) => nameOf(one).length)));
-  const line = (one: z.output<typeof guess>) =>
-    `${nameOf(one).padEnd(width)}  ${(100 * one.probability).toFixed(1).padStart(5)} %`;
+  const line = (one: z.output<typeof guess>) => `${nameOf(one).padEnd(width)}  ${percent(one.probability).padStart(7)}`;
   return predictions
     .map(({ image, guesses }) => {
       const [only, ...more] = guesses;

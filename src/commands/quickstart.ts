@@ -1,6 +1,6 @@
 /** `fovea quickstart`: few-shot classification with a bundled backbone, or with one that is trained first; writes a report. */
 import { z } from "zod";
-import { formatDuration } from "../text/format.js";
+import { formatDuration, percent } from "../text/format.js";
 import { command } from "./command.js";
 import { flag, folder, option, seed } from "./options.js";
 import * as json from "./results.js";
@@ -24,7 +24,7 @@ const result = z.object({
 });
 type Result = z.output<typeof result>;
 
-const percent = (share: number) => `${(100 * share).toFixed(1)} %`.padStart(7);
+const inColumn = (share: number) => percent(share).padStart(7);
 
 function resultText(found: Result, output: string): string[] {
   const { trained } = found;
@@ -36,7 +36,7 @@ function resultText(found: Result, output: string): string[] {
   }
   const rows = found.sets.map(({ set, about, accuracy, interval, chance, rawPixels }) => {
     const margin = interval ? `± ${(50 * (interval[1] - interval[0])).toFixed(1)}` : "";
-    return `  ${set.padEnd(12)} ${percent(accuracy)} ${margin.padEnd(6)} ${percent(chance)} ${percent(rawPixels)}   ${about}`;
+    return `  ${set.padEnd(12)} ${inColumn(accuracy)} ${margin.padEnd(6)} ${inColumn(chance)} ${inColumn(rawPixels)}   ${about}`;
   });
   return [
     `${trained ? "the trained network" : found.backbone}: 3-way 5-shot classification, 60 test images an episode`,

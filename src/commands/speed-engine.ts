@@ -1,6 +1,6 @@
 /** `fovea speed engine`: the training step compared with the machine's matrix multiplication. */
 import { z } from "zod";
-import { formatBytes, threadsInWords } from "../text/format.js";
+import { formatBytes, plural } from "../text/format.js";
 import { command } from "./command.js";
 import { count, flag, option, text, threads } from "./options.js";
 import * as json from "./results.js";
@@ -43,7 +43,7 @@ function engineText(bench: z.output<typeof engine>): string {
   const line = (what: string, ratio: number, images: number) =>
     `  ${what.padEnd(30)}${ratio.toFixed(3)} of it; ${images.toFixed(1)} images/s`;
   return [
-    `${model}, ${imageSize} px, batch ${batchSize}${parts}, ${threadsInWords(bench.threads)}`,
+    `${model}, ${imageSize} px, batch ${batchSize}${parts}, ${plural(bench.threads, "thread")}`,
     `  matrix product 1024 x 1024    ${bench.matmulGflops.toFixed(1)} GFLOP/s`,
     `  forward and backward          ${bench.stepGflops.toFixed(1)} GFLOP/s, ${bench.ratio.toFixed(3)} of it; ${bench.imagesPerSecond.toFixed(1)} images/s`,
     line("with the optimiser's update", bench.ratioWithUpdate, bench.imagesPerSecondWithUpdate),

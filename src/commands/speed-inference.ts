@@ -1,6 +1,6 @@
 /** `fovea speed inference`: exported networks compared with the graphs that converters usually write. */
 import { z } from "zod";
-import { formatCount, threadsInWords } from "../text/format.js";
+import { formatCount, percent, plural } from "../text/format.js";
 import { command } from "./command.js";
 import { count, list, option, text, threads } from "./options.js";
 import * as json from "./results.js";
@@ -33,8 +33,6 @@ const bench = z.object({
   batches: json.record(rates),
 });
 
-const percent = (share: number) => `${(100 * share).toFixed(1)} %`;
-
 function benchText(one: z.output<typeof bench>): string {
   const { agreement } = one;
   const rate = (value: number) => value.toFixed(1).padStart(8);
@@ -48,7 +46,7 @@ function benchText(one: z.output<typeof bench>): string {
     `    8-bit weights            ${rate(found.int8)} ${factor(found.ratioInt8)} of float32`,
   ]);
   return [
-    `${one.model}, ${one.imageSize.join(" x ")} px, ${formatCount(one.parameters)} parameters, ${threadsInWords(one.threads)}`,
+    `${one.model}, ${one.imageSize.join(" x ")} px, ${formatCount(one.parameters)} parameters, ${plural(one.threads, "thread")}`,
     ...lines,
     ...(one.difference === undefined
       ? []

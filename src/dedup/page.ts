@@ -1,4 +1,5 @@
 /** The report of near-duplicates: one HTML page with the pictures of every group side by side. */
+
 import { decodeResize, encodeJpeg, type RawImage } from "../images/index.js";
 import {
   collapsible,
@@ -13,6 +14,7 @@ import {
   tiles,
   warning,
 } from "../report/index.js";
+import { groupDigits, plural } from "../text/format.js";
 import { turns } from "./describe/turns.js";
 import type { DuplicateGroup, Member, Summary } from "./summary.js";
 
@@ -30,8 +32,7 @@ const pictureQuality = 80;
 /** Pictures of a group that are shown. */
 const shownMembers = 12;
 
-const count = (n: number, one: string, many = `${one}s`): string =>
-  `${n.toLocaleString("en-US")} ${n === 1 ? one : many}`;
+const count = (n: number, one: string, many?: string): string => plural(n, one, many, groupDigits);
 
 /** Builds the page; reads the images it shows. */
 export async function duplicatesPage(summary: Summary, { title, command, shown = 100 }: PageOptions): Promise<string> {

@@ -1,4 +1,5 @@
 /** Axes: nice ticks, linear and logarithmic scales, and short readable numbers. */
+import { inPercent } from "../text/format.js";
 
 /** How a number is written on an axis or beside a bar. */
 export type NumberFormat = "number" | "percent";
@@ -75,7 +76,7 @@ function shortFixed(value: number, step: number): string {
 
 /** A fraction as per cent, one decimal unless given: 0.623 is "62.3 %" with a no-break space. */
 export function percent(fraction: number, decimals = 1): string {
-  return `${(100 * fraction).toFixed(decimals)}\u00a0%`;
+  return `${inPercent(fraction, decimals)}\u00a0%`;
 }
 
 function labelOf(value: number, step: number, format: NumberFormat): string {

@@ -39,8 +39,20 @@ export function formatCount(count: number): string {
   return scaled(count, 1000, ["", "k", "M", "G", "T", "P", "E"], "");
 }
 
-/** `1 thread`, `2 threads`. */
-export const threadsInWords = (threads: number): string => `${threads} ${threads === 1 ? "thread" : "threads"}`;
+/** A whole number with its thousands apart: `12,345`. */
+export const groupDigits = (count: number): string => count.toLocaleString("en-US");
 
-/** A count with its noun: `1 image`, `3 images`, `2 classes` (of `class` and `classes`). */
-export const plural = (count: number, one: string, many = `${one}s`): string => `${count} ${count === 1 ? one : many}`;
+/** A count with its noun: `1 image`, `3 images`, `2 classes` (of `class` and `classes`); `write` writes the count. */
+export const plural = (
+  count: number,
+  one: string,
+  many = `${one}s`,
+  write: (count: number) => string = String,
+): string => `${write(count)} ${count === 1 ? one : many}`;
+
+/** A share in per cent without its sign, for columns whose heading has it: `87.5`; "-" where there is none. */
+export const inPercent = (share: number | undefined, decimals = 1): string =>
+  share === undefined ? "-" : (100 * share).toFixed(decimals);
+
+/** A share in per cent: `87.5 %`. */
+export const percent = (share: number, decimals = 1): string => `${inPercent(share, decimals)} %`;

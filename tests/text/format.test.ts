@@ -1,7 +1,15 @@
 /** The words and numbers of messages: nearest names, durations, bytes, counts. */
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { formatBytes, formatCount, formatDuration } from "../../src/text/format.js";
+import {
+  formatBytes,
+  formatCount,
+  formatDuration,
+  groupDigits,
+  inPercent,
+  percent,
+  plural,
+} from "../../src/text/format.js";
 import { didYouMean, editDistance, nearest } from "../../src/text/nearest.js";
 
 test("edit distance counts inserts, deletes, replacements and swaps", () => {
@@ -70,4 +78,19 @@ test.each([
   [Number.NaN, "NaN"],
 ])("a count of %d reads %s", (count, text) => {
   expect(formatCount(count)).toBe(text);
+});
+
+test("shares in per cent, with their sign or for a column that has it", () => {
+  expect([percent(0.875), percent(0.87549, 2), percent(1, 0)]).toEqual(["87.5 %", "87.55 %", "100 %"]);
+  expect([inPercent(0.5), inPercent(0), inPercent(undefined)]).toEqual(["50.0", "0.0", "-"]);
+});
+
+test("counts with their noun, and with their thousands apart", () => {
+  expect([plural(1, "image"), plural(0, "image"), plural(2, "class", "classes")]).toEqual([
+    "1 image",
+    "0 images",
+    "2 classes",
+  ]);
+  expect(plural(12_345, "image", "images", groupDigits)).toBe("12,345 images");
+  expect(groupDigits(999)).toBe("999");
 });

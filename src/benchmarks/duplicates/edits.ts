@@ -11,6 +11,7 @@ import {
   resizeBilinear,
 } from "../../images/index.js";
 import { createRandom, type Random } from "../../random/keyed.js";
+import { percent } from "../../text/format.js";
 
 /** A kind of edit and the strengths it is tried at, weakest first. */
 export interface Edit {
@@ -147,13 +148,11 @@ async function recompressed(image: RawImage, quality: number): Promise<RawImage>
   return (await decodeImage({ kind: "encoded", bytes }, `JPEG of quality ${quality}`)) as RawImage;
 }
 
-const percent = (share: number): string => `${Math.round(100 * share)} %`;
-
 /** Every edit; images have three channels. */
 export const edits: readonly Edit[] = [
   {
     name: "scale",
-    strengths: [0.75, 0.5, 0.25].map((f) => ({ name: percent(f), apply: (image) => scaled(image, f) })),
+    strengths: [0.75, 0.5, 0.25].map((f) => ({ name: percent(f, 0), apply: (image) => scaled(image, f) })),
   },
   {
     name: "JPEG quality",
@@ -162,18 +161,18 @@ export const edits: readonly Edit[] = [
   {
     name: "crop",
     strengths: [0.95, 0.9, 0.8, 0.7].map((s) => ({
-      name: `${percent(s)} of each side`,
+      name: `${percent(s, 0)} of each side`,
       apply: (image, random) => cropped(image, s, random),
     })),
   },
   {
     name: "shift",
     strengths: [0.05, 0.1, 0.15].map((s) => ({
-      name: percent(s),
+      name: percent(s, 0),
       apply: (image, random) => shifted(image, s, random),
     })),
   },
-  { name: "frame", strengths: [0.1, 0.2].map((s) => ({ name: percent(s), apply: (image) => framed(image, s) })) },
+  { name: "frame", strengths: [0.1, 0.2].map((s) => ({ name: percent(s, 0), apply: (image) => framed(image, s) })) },
   { name: "mirror", strengths: [{ name: "left to right", apply: flipLeftRight }] },
   {
     name: "turn",

@@ -13,7 +13,7 @@ import {
   table,
   warning,
 } from "../../report/index.js";
-import { formatDuration } from "../../text/format.js";
+import { formatDuration, inPercent, plural } from "../../text/format.js";
 import type { SuiteReport } from "./benchmark.js";
 import { publishedRows } from "./protocol/published.js";
 import { settingText } from "./protocol/sweep.js";
@@ -23,7 +23,7 @@ import { meanTitle, shownRows, type TableLine, tableLines, withInterval } from "
 /** The last part of a path or hub name; the whole stands under "How it was measured". */
 const shortName = (spec: string): string => spec.split(/[\\/]/).at(-1) || spec;
 
-const percent = (share: number | undefined): string => (share === undefined ? "–" : (100 * share).toFixed(1));
+const percent = (share: number | undefined): string => (share === undefined ? "–" : inPercent(share));
 
 /** The report as one page that opens offline. */
 export function suiteHtml(report: SuiteReport, baseline: SuiteReport | undefined, command: string): string {
@@ -33,7 +33,7 @@ export function suiteHtml(report: SuiteReport, baseline: SuiteReport | undefined
   const name = suite === "vtab" ? "The 19 tasks" : "The embedded suite";
   return htmlReport({
     title: `${name}: ${shortName(report.backbone.spec)}`,
-    lead: `${report.method} on ${report.tasks.length} tasks with 1,000 training examples each: ${meanTitle(report)} ${withInterval(score.mean)} % over ${report.seeds.length} ${report.seeds.length === 1 ? "seed" : "seeds"}.`,
+    lead: `${report.method} on ${report.tasks.length} tasks with 1,000 training examples each: ${meanTitle(report)} ${withInterval(score.mean)} % over ${plural(report.seeds.length, "seed")}.`,
     summary:
       suite === "embedded"
         ? [
@@ -123,7 +123,7 @@ function howMeasured(report: SuiteReport, command: string): Child {
     ["Command", command],
     ["Backbone", `${backbone.spec}, ${backbone.width} features of images ${backbone.imageShape.join(" x ")}`],
     ["Preprocessing", preprocessing],
-    ["Method", `${method}; sweep: ${sweep}, ${settings} ${settings === 1 ? "setting" : "settings"}`],
+    ["Method", `${method}; sweep: ${sweep}, ${plural(settings, "setting")}`],
     [
       "Protocol",
       "settings chosen by 800 training and 200 validation images, then learnt from all 1,000 and tested on the test set",

@@ -1,7 +1,8 @@
 /** The table of a benchmark: our rows beside raw pixels, chance and, for the 19 tasks, published rows. */
 
 import type { Summary } from "../../algebra/statistics.js";
-import { largest } from "../../text/arrays.js";
+import { inPercent } from "../../text/format.js";
+import { columns } from "../../text/table.js";
 import type { MissingTask, SuiteReport, TaskReport } from "./benchmark.js";
 import { type PublishedRow, publishedRows, publishedTasks } from "./protocol/published.js";
 import { type TaskGroup, taskGroups } from "./protocol/task.js";
@@ -108,14 +109,12 @@ export function meanTitle({ suite, tasks, missing }: SuiteReport): string {
     : `mean of ${tasks.length} (of ${tasks.length + missing.length})`;
 }
 
-const percent = (share: number | undefined): string => (share === undefined ? "-" : (100 * share).toFixed(1));
-
 /** A mean in per cent with half of its 95 % interval: `61.2 ± 1.3`. The interval is missing for one seed. */
 export function withInterval(summary: Summary | undefined): string {
   if (!summary) return "-";
   const { mean: value, confidence95 } = summary;
-  if (!confidence95) return percent(value);
-  return `${percent(value)} ± ${(100 * Math.max(value - confidence95[0], confidence95[1] - value)).toFixed(1)}`;
+  if (!confidence95) return inPercent(value);
+  return `${inPercent(value)} ± ${inPercent(Math.max(value - confidence95[0], confidence95[1] - value))}`;
 }
 
 /** Published rows alone, for a person who has none of the sets yet. */
@@ -133,14 +132,8 @@ export function tableText(report: SuiteReport, baseline: SuiteReport | undefined
     title,
     kind === "missing" ? "missing" : withInterval(accuracy),
     ...(baseline ? [withInterval(beside)] : []),
-    chance === undefined ? "" : percent(chance),
-    ...values.map(percent),
+    chance === undefined ? "" : inPercent(chance),
+    ...values.map((value) => inPercent(value)),
   ]);
-  const widths = head.map((title, i) => largest([title.length, ...cells.map((row) => row[i]!.length)]));
-  const write = (row: readonly string[]): string =>
-    row
-      .map((cell, i) => (i === 0 ? cell.padEnd(widths[i]!) : cell.padStart(widths[i]!)))
-      .join("  ")
-      .trimEnd();
-  return [write(head), ...cells.map(write)].map((text) => `  ${text}`);
+  return columns([head, ...cells]).map((line) => `  ${line}`);
 }

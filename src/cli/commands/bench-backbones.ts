@@ -1,8 +1,8 @@
 /** `fovea bench backbones`: few-shot accuracy, size and speed of several backbones on the sets of a folder. */
 import { type BackbonesBench, benchBackbones as measure } from "../../benchmarks/index.js";
 import { writeFileAtomically } from "../../files/atomic.js";
-import { threadsInWords } from "../../text/format.js";
-import { markdownTable } from "../../text/markdown-table.js";
+import { plural } from "../../text/format.js";
+import { markdownTable } from "../../text/table.js";
 import { defineCommand } from "../command.js";
 import { benchBackbones } from "../definitions.js";
 import { UsageError, wholeNumber, wholeNumbers } from "../words.js";
@@ -58,7 +58,7 @@ export const command = defineCommand(benchBackbones, async ({ args, rest, note }
     text: [
       table(found),
       "",
-      `Accuracy in per cent of ${protocol.shots.join(" / ")} shots, mean over ${protocol.seeds} draws, on up to ${protocol.testImages} test images a set; the mean weighs every set alike. MB are those of the file, of a run as float32 ONNX; images/s on ${threadsInWords(protocol.threads)}`,
+      `Accuracy in per cent of ${protocol.shots.join(" / ")} shots, mean over ${protocol.seeds} draws, on up to ${protocol.testImages} test images a set; the mean weighs every set alike. MB are those of the file, of a run as float32 ONNX; images/s on ${plural(protocol.threads, "thread")}`,
       ...(output === undefined ? [] : [output]),
     ].join("\n"),
   };

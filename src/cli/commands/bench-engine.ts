@@ -2,7 +2,7 @@
 
 import { parseModelName } from "../../models/index.js";
 import { benchMemory, type EngineBench, type MemoryBench, benchEngine as measure } from "../../speed/index.js";
-import { formatBytes, threadsInWords } from "../../text/format.js";
+import { formatBytes, plural } from "../../text/format.js";
 import { fastestMicrobatches } from "../../train/index.js";
 import { defineCommand } from "../command.js";
 import { benchEngine } from "../definitions.js";
@@ -14,7 +14,7 @@ function textOf(bench: EngineBench): string {
   const line = (what: string, ratio: number, images: number) =>
     `  ${what.padEnd(30)}${ratio.toFixed(3)} of it; ${images.toFixed(1)} images/s`;
   return [
-    `${model}, ${imageSize} px, batch ${batchSize}${parts}, ${threadsInWords(bench.threads)}`,
+    `${model}, ${imageSize} px, batch ${batchSize}${parts}, ${plural(bench.threads, "thread")}`,
     `  matrix product 1024 x 1024    ${bench.matmulGflops.toFixed(1)} GFLOP/s`,
     `  forward and backward          ${bench.stepGflops.toFixed(1)} GFLOP/s, ${bench.ratio.toFixed(3)} of it; ${bench.imagesPerSecond.toFixed(1)} images/s`,
     line("with the optimiser's update", bench.ratioWithUpdate, bench.imagesPerSecondWithUpdate),

@@ -2,7 +2,7 @@
 
 import { parseModelName } from "../../models/index.js";
 import { type InferenceBench, integerRate, benchInference as measure } from "../../speed/index.js";
-import { formatCount, threadsInWords } from "../../text/format.js";
+import { formatCount, plural } from "../../text/format.js";
 import { defineCommand } from "../command.js";
 import { benchInference } from "../definitions.js";
 import { UsageError, wholeNumber, wholeNumbers } from "../words.js";
@@ -22,7 +22,7 @@ function textOf(bench: InferenceBench): string {
     `    8-bit weights            ${rate(found.int8)} ${factor(found.ratioInt8)} of float32`,
   ]);
   return [
-    `${bench.model}, ${bench.imageSize.join(" x ")} px, ${formatCount(bench.parameters)} parameters, ${threadsInWords(bench.threads)}`,
+    `${bench.model}, ${bench.imageSize.join(" x ")} px, ${formatCount(bench.parameters)} parameters, ${plural(bench.threads, "thread")}`,
     ...lines,
     ...(bench.difference === undefined
       ? []

@@ -1,6 +1,8 @@
 /** `fovea models`: the published models with their parameters, cost and preprocessing, and the bundled backbones. */
+
 import { z } from "zod";
-import { largest } from "../../text/arrays.js";
+import { groupDigits } from "../../text/format.js";
+import { columns } from "../../text/table.js";
 import { command } from "../command.js";
 import { argument, count, flag, list, natural, option, text } from "../options.js";
 import * as json from "../results.js";
@@ -39,32 +41,21 @@ const bundled = z.object({
 
 const variants = z.object({ classes: json.number, models: json.list(row), embedded: json.list(bundled).optional() });
 
-/** Lines of columns: the first and those from `leftFrom` on to the left, numbers to the right. */
-function columns(rows: readonly (readonly string[])[], leftFrom: number): string[] {
-  const widths = (rows[0] ?? []).map((_, i) => largest(rows.map((line) => line[i]?.length ?? 0)));
-  return rows.map((cells) =>
-    cells
-      .map((cell, i) => (i === 0 || i >= leftFrom ? cell.padEnd(widths[i] ?? 0) : cell.padStart(widths[i] ?? 0)))
-      .join("  ")
-      .trimEnd(),
-  );
-}
-
 function publishedText(checkpoints: readonly z.output<typeof published>[]): string[] {
   const head = ["name", "top-1 %", "pixels", "images/s", "MiB", "load", "pre-trained only"];
   const cells = checkpoints.map((one) => [
     one.name,
     one.top1.toFixed(2),
     `${one.resolution}`,
-    one.imagesPerSecond.toLocaleString("en-US"),
-    one.mebibytes.toLocaleString("en-US"),
+    groupDigits(one.imagesPerSecond),
+    groupDigits(one.mebibytes),
     one.load,
     one.loadPretrained,
   ]);
   return [
     "Recommended AugReg checkpoints (Steiner et al., 2021), pre-trained on ImageNet-21k, fine-tuned on ImageNet",
     "",
-    ...columns([head, ...cells], head.length - 2),
+    ...columns([head, ...cells], (i) => i === 0 || i >= head.length - 2),
     "",
     "Top-1 is on ImageNet's validation images of that many pixels, images a second are on one V100 at that size, both as published; MiB are of the pre-trained file. Any command that takes a network takes the names: fovea predict augreg:S/16 photos/",
   ];
@@ -79,14 +70,14 @@ function variantsText({ classes, models, embedded }: z.output<typeof variants>, 
       head,
       ...models.map((one) => [
         one.name,
-        one.parameters.toLocaleString("en-US"),
+        groupDigits(one.parameters),
         ...one.cost.map(({ flops }) => (flops / 1e9).toFixed(flops < 9.995e9 ? 2 : 1)),
         `${one.imageSize}`,
         one.preprocessing,
         headings.get(one.name) ?? "",
       ]),
     ],
-    head.length - 2,
+    (i) => i === 0 || i >= head.length - 2,
   );
   const text = models.flatMap((one, i) => {
     const heading = one.series === models[i - 1]?.series ? [] : ["", headings.get(one.series) ?? one.series];
@@ -95,12 +86,14 @@ function variantsText({ classes, models, embedded }: z.output<typeof variants>, 
   const settings = `${classes === 0 ? "No head" : `${classes} classes`}, parameters at ${sizes[0]} pixels; a GFLOP is 10^9 operations of one image's forward pass, a multiply-add counted as two.`;
   const trained = (embedded ?? []).map(({ name, parameters, image, summary }) => [
     name,
-    parameters.toLocaleString("en-US"),
+    groupDigits(parameters),
     `${image.height}`,
     summary,
   ]);
   const bundle =
-    trained.length === 0 ? [] : ["", ...columns([["bundled backbones", "parameters", "input", ""], ...trained], 3)];
+    trained.length === 0
+      ? []
+      : ["", ...columns([["bundled backbones", "parameters", "input", ""], ...trained], (i) => i !== 1 && i !== 2)];
   return [lines[0] ?? "", ...text, "", settings, ...bundle];
 }
 

@@ -15,7 +15,7 @@ import {
   pixelUri,
   tiles,
 } from "../../report/index.js";
-import { formatDuration } from "../../text/format.js";
+import { formatDuration, groupDigits, percent } from "../../text/format.js";
 import type { Backbone } from "../../transfer/index.js";
 import { gameSettings, type PlayedSet } from "./play.js";
 import type { TrainedQuickstart } from "./train.js";
@@ -86,7 +86,7 @@ function learning({ metrics, classes }: TrainedQuickstart) {
 /** What was run, as facts. */
 function factsOf({ backbone, training, seconds }: ReportParts): [string, string][] {
   const parameters = backbone.details["parameters"];
-  const counted = typeof parameters === "number" ? `${parameters.toLocaleString("en-US")} parameters` : "";
+  const counted = typeof parameters === "number" ? `${groupDigits(parameters)} parameters` : "";
   const everything: [string, string] = ["everything", formatDuration(seconds)];
   if (!training) {
     return [
@@ -97,8 +97,8 @@ function factsOf({ backbone, training, seconds }: ReportParts): [string, string]
   const { result, images, classes } = training;
   return [
     ["model", `Vision Transformer, ${counted}, trained from nothing`],
-    ["upstream", `${images.toLocaleString("en-US")} pictures of ${classes} classes`],
-    ["training", `${result.step.toLocaleString("en-US")} steps in ${formatDuration(result.seconds)}`],
+    ["upstream", `${groupDigits(images)} pictures of ${classes} classes`],
+    ["training", `${groupDigits(result.step)} steps in ${formatDuration(result.seconds)}`],
     everything,
   ];
 }
@@ -107,7 +107,6 @@ function factsOf({ backbone, training, seconds }: ReportParts): [string, string]
 export async function quickstartReport(parts: ReportParts): Promise<string> {
   const { played, training } = parts;
   const { shots, classes, queries, rounds } = gameSettings;
-  const percent = (share: number) => `${(100 * share).toFixed(1)} %`;
   const sections = [
     {
       title: "How well it names classes it was not trained on",

@@ -2,7 +2,7 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { formatDuration } from "../../text/format.js";
+import { formatDuration, groupDigits } from "../../text/format.js";
 import type { StartProgress } from "../../text/progress.js";
 import {
   checkpointFolder,
@@ -62,7 +62,7 @@ export async function trainQuickstart(options: QuickstartTraining): Promise<Trai
     recipe = await loadRecipe(recipePath, [...settings, { path: "total.steps", value: String(totalSteps) }]);
   }
   note(
-    `a Vision Transformer of ${expected.parameters.toLocaleString("en-US")} parameters learns ${expected.classes} classes from ${expected.trainingImages.toLocaleString("en-US")} pictures`,
+    `a Vision Transformer of ${groupDigits(expected.parameters)} parameters learns ${expected.classes} classes from ${groupDigits(expected.trainingImages)} pictures`,
   );
   const already = await stepsDone(recipe, output);
   if (already !== undefined) {

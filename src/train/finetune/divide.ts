@@ -5,6 +5,7 @@ import { type ImageSource, openSource, parseSpec, splitSpecs } from "../../data/
 import { writeFileAtomically } from "../../files/atomic.js";
 import { makeFolder } from "../../files/folder.js";
 import { permutation } from "../../random/keyed.js";
+import { plural } from "../../text/format.js";
 import { typicalImageSize } from "./backbone.js";
 import { TransferError } from "./method.js";
 import type { SourcePart } from "./recipe.js";
@@ -98,7 +99,7 @@ function heldOutOf(source: ImageSource, share: number, seed: number): Set<number
   const held = membersOf(source, source.labels.keys()).flatMap((members, label) => {
     if (members.length < 2)
       throw new TransferError(
-        `class "${source.classNames[label]}" of ${source.name} has ${members.length} ${members.length === 1 ? "image" : "images"}, too few to hold some out; add images, give a test set with --test, or hold none out with --holdout 0`,
+        `class "${source.classNames[label]}" of ${source.name} has ${plural(members.length, "image")}, too few to hold some out; add images, give a test set with --test, or hold none out with --holdout 0`,
       );
     const count = Math.min(members.length - 1, Math.max(1, Math.round(share * members.length)));
     return Array.from(permutation(members.length, "held out", seed, label).subarray(0, count), (i) => members[i]!);

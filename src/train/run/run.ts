@@ -6,6 +6,7 @@ import { createRandom } from "../../random/keyed.js";
 import type { Feeds } from "../../runtime/index.js";
 import { stackFeeds } from "../../runtime/index.js";
 import { defined } from "../../text/defined.js";
+import { percent } from "../../text/format.js";
 import { type Progress, startProgress } from "../../text/progress.js";
 import { shareJson, shareState, takeSteps } from "../distributed/index.js";
 import { firstState } from "../networks/restore.js";
@@ -269,7 +270,7 @@ export class Run {
       }),
     );
     this.progress.note(
-      `step ${this.step}: evaluation accuracy${averaged ? " of the averaged weights" : ""} ${(100 * found.accuracy).toFixed(2)} %, loss ${found.loss.toFixed(4)}`,
+      `step ${this.step}: evaluation accuracy${averaged ? " of the averaged weights" : ""} ${percent(found.accuracy, 2)}, loss ${found.loss.toFixed(4)}`,
     );
     return found;
   }

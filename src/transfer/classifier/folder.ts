@@ -4,6 +4,7 @@
  * `classifier.json` says what it is, `head.safetensors` holds the head alone, `onnx/model.onnx` is backbone and head from pixels
  * to logits, `config.json` and `preprocessor_config.json` are what transformers.js reads, `README.md` is its card.
  */
+
 import { existsSync, readdirSync } from "node:fs";
 import { mkdir, readFile } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
@@ -12,6 +13,7 @@ import { pixelPreparation, preprocessorOf, resizingLines } from "../../export/in
 import { writeFileAtomically } from "../../files/atomic.js";
 import { requireWritableFolder } from "../../files/folder.js";
 import { replaceFolder } from "../../files/replace-folder.js";
+import { percent } from "../../text/format.js";
 import type { Backbone } from "../backbone/backbone.js";
 import type { Setting } from "../evaluators/index.js";
 import type { Expectation } from "../fit/fit.js";
@@ -165,8 +167,6 @@ function hubConfig(classNames: readonly string[], [height, width, channels]: Bac
     "transformers.js_config": { dtype: "fp32" },
   };
 }
-
-const percent = (share: number): string => `${(100 * share).toFixed(1)} %`;
 
 function card(folder: string, described: ClassifierDescription, facts: readonly string[]): string {
   const { classNames, backbone, method, preprocessing, expected } = described;

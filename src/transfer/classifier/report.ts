@@ -1,6 +1,8 @@
 /** The report of a fitted classifier: what to expect of it, what it confuses, and pictures of its mistakes. */
+
 import type { ImageSource } from "../../data/index.js";
 import { accuracyTable, facts, htmlReport, paragraph, tiles } from "../../report/index.js";
+import { percent } from "../../text/format.js";
 import type { FittedClassifier } from "../fit/fit.js";
 import { confusedPairs, confusionEntries } from "../mistakes/confusion.js";
 import { classSection, mistakesSection } from "../mistakes/report.js";
@@ -18,8 +20,6 @@ export interface ReportContents {
   readonly backbone: string;
   readonly width: number;
 }
-
-const percent = (share: number): string => `${(100 * share).toFixed(1)} %`;
 
 /** The page, as one HTML document. Images that cannot be read any more are left out. */
 export async function classifierReport(contents: ReportContents): Promise<string> {

@@ -1,6 +1,8 @@
 /** The report of an evaluation: accuracies, class by class, confusions, pictures of mistakes. */
+
 import type { ImageSource } from "../../data/index.js";
 import { facts, htmlReport, tiles } from "../../report/index.js";
+import { percent } from "../../text/format.js";
 import { confusedPairs } from "../mistakes/confusion.js";
 import { classSection, mistakesSection } from "../mistakes/report.js";
 import type { Accuracy, Share } from "./measure.js";
@@ -18,12 +20,10 @@ export interface EvaluationReport {
   readonly facts: readonly (readonly [string, string])[];
 }
 
-const percent = (share: number): string => `${(100 * share).toFixed(1)} %`;
-
 const tile = (label: string, { accuracy, confidence95, images }: Share) => ({
   label,
   value: percent(accuracy),
-  detail: `95 % interval ${confidence95.map(percent).join(" to ")}; ${images} images`,
+  detail: `95 % interval ${confidence95.map((share) => percent(share)).join(" to ")}; ${images} images`,
 });
 
 /** Images of each class of a set by their labels. */

@@ -4,6 +4,7 @@ import { checkFeatures, type Features } from "../../algebra/features.js";
 import { type AccuracySummary, summariseAccuracies } from "../../algebra/statistics.js";
 import { numpyGenerator } from "../../random/numpy-generator.js";
 import { largest } from "../../text/arrays.js";
+import { plural } from "../../text/format.js";
 import { type Evaluator, highestScores, type Setting } from "../evaluators/evaluator.js";
 import { ridge } from "../evaluators/ridge.js";
 
@@ -155,9 +156,7 @@ function supportWarnings(byClass: number[][], shots: readonly number[], names?: 
   const most = largest(shots);
   return byClass.flatMap((indices, index) =>
     indices.length < most
-      ? [
-          `${title(index)} has ${indices.length} training ${indices.length === 1 ? "example" : "examples"}, fewer than ${most} shots: all are used`,
-        ]
+      ? [`${title(index)} has ${plural(indices.length, "training example")}, fewer than ${most} shots: all are used`]
       : [],
   );
 }

@@ -11,6 +11,7 @@ import {
   type Section,
   table,
 } from "../../report/index.js";
+import { percent } from "../../text/format.js";
 import type { ConfusedPair, ConfusionEntry } from "./confusion.js";
 
 /** Mistakes that are shown, surest first; wrongly labelled images tend to stand there. */
@@ -20,8 +21,6 @@ const side = 96;
 const shownPairs = 10;
 /** A confusion matrix of more classes is too wide to be read. */
 const largestMatrix = 20;
-
-const percent = (share: number): string => `${(100 * share).toFixed(1)} %`;
 
 /** A class and how its images were named. */
 export interface ClassRow {
@@ -108,7 +107,7 @@ async function pictureOf(
     const { id, image } = await source.get(index);
     const { data } = await decodeResize(image, id, side, side, "cover", 3);
     const pixels = { data: Uint8Array.from(data), height: side, width: side, channels: 3 as const };
-    return { source: pixelUri(pixels), alt: id, caption: `${named} ${(100 * probability).toFixed(0)} % (${is})` };
+    return { source: pixelUri(pixels), alt: id, caption: `${named} ${percent(probability, 0)} (${is})` };
   } catch {
     return undefined;
   }
