@@ -15,7 +15,7 @@ const KNOWS = {
   random: [],
   files: ["text"],
   formats: ["files"],
-  graph: ["formats"],
+  graph: ["formats", "random"],
   runtime: ["graph"],
   algebra: ["runtime"],
   nn: ["graph"],

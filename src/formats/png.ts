@@ -3,7 +3,7 @@
 import { deflateSync } from "node:zlib";
 
 /** 8-bit pixels, row-major, channels interleaved: 1 grey, 2 grey with alpha, 3 RGB, 4 RGBA. */
-export interface RawImage {
+export interface PngPixels {
   data: Uint8Array | Uint8ClampedArray;
   width: number;
   height: number;
@@ -47,7 +47,7 @@ function paeth(left: number, above: number, corner: number): number {
 }
 
 /** The rows, each led by the filter whose residuals are smallest in sum: the specification's own heuristic (12.7). */
-function filterRows({ data, width, height, channels }: RawImage): Uint8Array {
+function filterRows({ data, width, height, channels }: PngPixels): Uint8Array {
   const stride = width * channels;
   const filtered = new Uint8Array(height * (stride + 1));
   const candidate = new Uint8Array(stride);
@@ -76,7 +76,7 @@ function filterRows({ data, width, height, channels }: RawImage): Uint8Array {
 }
 
 /** Encodes 8-bit pixels as PNG, losslessly. Throws when the data does not fill width x height x channels. */
-export function encodePng(image: RawImage): Uint8Array {
+export function encodePng(image: PngPixels): Uint8Array {
   const { data, width, height, channels } = image;
   const expected = width * height * channels;
   if (!(width >= 1 && height >= 1) || data.length !== expected) {

@@ -14,11 +14,9 @@ export {
 export {
   filledWith,
   type Initializer,
-  keyedRandom,
   lecunNormal,
   normal,
   ones,
-  type Random,
   truncatedNormal,
   xavierUniform,
   zeros,

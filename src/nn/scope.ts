@@ -2,8 +2,10 @@
  * Scopes: a parameter is named, shaped and initialised where it is used, so its path in code, in checkpoints and in
  * logs is one string.
  */
+
 import { describe, input, type Shape, ShapeError, sameShape, type Tensor } from "../graph/index.js";
-import { type Initializer, keyedRandom } from "./initializers.js";
+import { keyedRandom } from "../random/named.js";
+import type { Initializer } from "./initializers.js";
 
 export interface Parameter {
   readonly name: string;

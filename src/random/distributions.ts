@@ -1,11 +1,14 @@
 /** Gamma and Beta numbers from any source of uniform ones, so that every seeded generator of the project can draw them. */
 
+/** A source of uniform numbers on [0, 1). */
+export type Uniform = () => number;
+
 /**
  * The logarithm of a Gamma(shape, 1) number, by Marsaglia and Tsang 2000 ("A simple method for generating gamma variables");
  * for shapes below 1, Gamma(shape + 1) times U^(1/shape). The logarithm does not underflow where the number would.
  * `uniform` gives numbers on [0, 1).
  */
-export function logGamma(shape: number, uniform: () => number): number {
+export function logGamma(shape: number, uniform: Uniform): number {
   if (!(shape > 0 && Number.isFinite(shape)))
     throw new RangeError(`the shape of a Gamma is ${shape}; give a number above 0`);
   // 1 - U is on (0, 1], which has a logarithm.
@@ -20,7 +23,7 @@ export function logGamma(shape: number, uniform: () => number): number {
 }
 
 /** A Beta(a, b) number on [0, 1]; a and b above 0, `uniform` gives numbers on [0, 1). */
-export function beta(a: number, b: number, uniform: () => number): number {
+export function beta(a: number, b: number, uniform: Uniform): number {
   const x = logGamma(a, uniform);
   return 1 / (1 + Math.exp(logGamma(b, uniform) - x));
 }

@@ -23,7 +23,7 @@ export interface Random {
 export type RandomKey = number | string;
 
 /** Hashes keys to an unsigned 32-bit number; `salt` gives independent hashes of the same keys. */
-export function hash32(keys: readonly RandomKey[], salt = 0): number {
+export function hashKeys(keys: readonly RandomKey[], salt = 0): number {
   let h = finalise(salt ^ 0x9e3779b9);
   for (const key of keys) {
     if (typeof key === "string") {
@@ -41,7 +41,7 @@ export function hash32(keys: readonly RandomKey[], salt = 0): number {
 /** Derives a generator from keys: equal keys give equal sequences. */
 export function createRandom(...keys: RandomKey[]): Random {
   // The all-zero state is the one state xoshiro never leaves; setting one bit of the last word rules it out.
-  return randomFrom([hash32(keys, 1), hash32(keys, 2), hash32(keys, 3), hash32(keys, 4) | 1]);
+  return randomFrom([hashKeys(keys, 1), hashKeys(keys, 2), hashKeys(keys, 3), hashKeys(keys, 4) | 1]);
 }
 
 /** xoshiro128** from a state of four 32-bit words that are not all zero. */

@@ -1,6 +1,6 @@
 /** Pictures as data URIs: from encoded bytes, from raw pixels, or from the floats a model sees. */
 
-import { encodePng, type RawImage } from "../formats/png.js";
+import { encodePng, type PngPixels } from "../formats/png.js";
 
 /** A picture a report can show: a data URI, and what to say where it cannot be seen. */
 export interface Picture {
@@ -35,7 +35,7 @@ export function encodedUri(bytes: Uint8Array): string {
 }
 
 /** Data URI (PNG) of 8-bit pixels. Throws when they do not fill the stated size. */
-export function pixelUri(image: RawImage): string {
+export function pixelUri(image: PngPixels): string {
   return encodedUri(encodePng(image));
 }
 

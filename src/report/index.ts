@@ -1,6 +1,6 @@
 /** Plots to SVG and self-contained HTML reports. */
 
-export { encodePng, type RawImage } from "../formats/png.js";
+export { encodePng, type PngPixels } from "../formats/png.js";
 export { type BarChartOptions, type BarSeries, barChart } from "./bar-chart.js";
 export {
   type AccuracyRow,

@@ -2,6 +2,7 @@
  * One measurement of the engine, alone in its process so that peak memory is its own: steps of a model and the machine's
  * matrix product in turn.
  */
+
 import { exportedGraph } from "../export/index.js";
 import {
   accumulateGradients,
@@ -16,8 +17,9 @@ import {
   type Tensor,
 } from "../graph/index.js";
 import { type ModelConfig, model as network, parseModelName } from "../models/index.js";
-import { initialValue, keyedRandom, Scope, softmaxCrossEntropy, targetsOf } from "../nn/index.js";
+import { initialValue, Scope, softmaxCrossEntropy, targetsOf } from "../nn/index.js";
 import type { OptimizerConfig } from "../optim/index.js";
+import { keyedRandom } from "../random/named.js";
 import { availableThreads, compile, openSession, type ProgramSource, type Results } from "../runtime/index.js";
 import { append } from "../text/arrays.js";
 import { buildTraining, classification, median, openMatmulMeter } from "../train/index.js";

@@ -1,4 +1,5 @@
 /** Tiny networks with drawn weights, images, and running a model and the program it was exported from. */
+
 import { type ExportOptions, exportOnnx } from "../../src/export/index.js";
 import { input, type NumericArray, type OnnxModel } from "../../src/graph/index.js";
 import {
@@ -10,7 +11,8 @@ import {
   type ViTConfig,
   vitConfig,
 } from "../../src/models/index.js";
-import { keyedRandom, Scope } from "../../src/nn/index.js";
+import { Scope } from "../../src/nn/index.js";
+import { keyedRandom } from "../../src/random/named.js";
 import { evaluate, openSession } from "../../src/runtime/index.js";
 import { defined } from "../../src/text/defined.js";
 import type { Weights, WeightsMetadata } from "../../src/weights/index.js";

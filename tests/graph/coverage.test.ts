@@ -7,9 +7,7 @@ import { families, halfFamily } from "./cases/index.js";
 const elsewhere = new Set([
   "inputName", // writer.test.ts
   "bilinearWeights", // golden.test.ts
-  "hash32", // random.test.ts
-  "uniformAt",
-  "randomUniform",
+  "randomUniform", // random.test.ts
   "bernoulli",
   "resolveWindow", // errors.test.ts, through the operations that take a window
   "outputSides",

@@ -1,12 +1,13 @@
 /** Random numbers in the graph: equal to their scalar definition bit for bit, and uniform, independent, repeatable. */
 import { describe, expect, test } from "vitest";
 import * as g from "../../src/graph/index.js";
+import { hashCounter, uniformAt } from "../../src/random/counter.js";
 import { of } from "../support/conformance.js";
 import { testDevices } from "../support/devices.js";
 import { run } from "../support/run.js";
 
 const draw = (seed: number, stream: number, length: number) =>
-  Array.from({ length }, (_, i) => g.uniformAt(seed, stream, i));
+  Array.from({ length }, (_, i) => uniformAt(seed, stream, i));
 const mean = (values: readonly number[]) => values.reduce((total, value) => total + value, 0) / values.length;
 function correlation(a: readonly number[], b: readonly number[]): number {
   const [ma, mb] = [mean(a), mean(b)];
@@ -91,16 +92,16 @@ describe("uniformAt", () => {
 
   test("first draws over seeds and over streams are uniform too", () => {
     for (const first of [
-      Array.from({ length }, (_, seed) => g.uniformAt(seed, 5, 0)),
-      Array.from({ length }, (_, stream) => g.uniformAt(5, stream, 0)),
+      Array.from({ length }, (_, seed) => uniformAt(seed, 5, 0)),
+      Array.from({ length }, (_, stream) => uniformAt(5, stream, 0)),
     ]) {
       expect(Math.abs(mean(first) - 1 / 2)).toBeLessThan(5 * Math.sqrt(1 / 12 / length));
       expect(Math.abs(correlation(first.slice(1), first.slice(0, -1)))).toBeLessThan(5 / Math.sqrt(length));
     }
   });
 
-  test("hash32 is one to one on a stretch of counters", () => {
-    const seen = new Set(Array.from({ length }, (_, i) => g.hash32(i)));
+  test("hashCounter is one to one on a stretch of counters", () => {
+    const seen = new Set(Array.from({ length }, (_, i) => hashCounter(i)));
     expect(seen.size).toBe(length);
   });
 });

@@ -1,8 +1,10 @@
 /** What a ResNet gives by name, what it starts from, and what changes in training. */
+
 import { describe, expect, test } from "vitest";
 import { costOf, elementCount, grad, input, reduceSum, ShapeError } from "../../src/graph/index.js";
 import { drawsInTraining, model, requireClassifier, resnetConfig } from "../../src/models/index.js";
-import { keyedRandom, Scope } from "../../src/nn/index.js";
+import { Scope } from "../../src/nn/index.js";
+import { keyedRandom } from "../../src/random/named.js";
 import { evaluate } from "../../src/runtime/index.js";
 import { resnetValues, traceTinyResNet } from "../support/resnet-cases.js";
 import { type ImageShape, uniform } from "../support/vit-cases.js";

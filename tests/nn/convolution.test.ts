@@ -1,10 +1,10 @@
 /** Convolution layers: padding, what they refuse, their first values, and blocks of attention that start as nothing. */
+
 import { describe, expect, test } from "vitest";
 import { input, ShapeError, sameShape } from "../../src/graph/index.js";
 import {
   convolution,
   groupNormLayer,
-  keyedRandom,
   nonLocalBlock,
   Scope,
   samePadding,
@@ -13,6 +13,7 @@ import {
   toNCHW,
   zeros,
 } from "../../src/nn/index.js";
+import { keyedRandom } from "../../src/random/named.js";
 import { evaluate } from "../../src/runtime/index.js";
 import { uniform } from "../support/vit-cases.js";
 

@@ -1,11 +1,11 @@
 /** First values of parameters: their statistics, their bounds, and what they depend on (papers.md 1.3). */
+
 import { describe, expect, test } from "vitest";
 import { input } from "../../src/graph/index.js";
 import { type Pooling, type ViTConfig, vit, vitConfig } from "../../src/models/index.js";
 import {
   filledWith,
   type Initializer,
-  keyedRandom,
   lecunNormal,
   normal,
   ones,
@@ -13,6 +13,7 @@ import {
   xavierUniform,
   zeros,
 } from "../../src/nn/index.js";
+import { keyedRandom } from "../../src/random/named.js";
 
 function statistics(values: Float32Array) {
   const mean = values.reduce((sum, value) => sum + value, 0) / values.length;

@@ -1,7 +1,7 @@
 /** The keyed random generator: published numbers, independent keys, a sequence that never changes. */
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { createRandom, hash32, permutation, randomFrom } from "../../src/random/keyed.js";
+import { createRandom, hashKeys, permutation, randomFrom } from "../../src/random/keyed.js";
 
 test("the generator is xoshiro128**: its published first numbers from the state 1, 2, 3, 4", () => {
   const random = randomFrom([1, 2, 3, 4]);
@@ -52,7 +52,7 @@ test("whole numbers are drawn from every value and no other", () => {
 });
 
 test("keys that are not whole are refused", () => {
-  expect(() => hash32([0.5])).toThrow(/whole number or a string, not 0.5/);
+  expect(() => hashKeys([0.5])).toThrow(/whole number or a string, not 0.5/);
   expect(() => createRandom(Number.NaN)).toThrow(/not NaN/);
 });
 

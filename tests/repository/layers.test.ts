@@ -51,7 +51,7 @@ test.each([
     "a static import up",
     "src/graph/a.ts",
     'import { vit } from "../models/vit.js";\n',
-    /^src\/graph\/a\.ts:1: import "\.\.\/models\/vit\.js": src\/graph may import only src\/formats, src\/files, src\/text, not src\/models$/,
+    /^src\/graph\/a\.ts:1: import "\.\.\/models\/vit\.js": src\/graph may import only src\/formats, src\/files, src\/text, src\/random, not src\/models$/,
   ],
   [
     "a type import up",
@@ -154,8 +154,8 @@ test("the command names each offence and exits 1, or says nothing and exits 0", 
   const refused = spawnSync(process.execPath, [script, bad], { encoding: "utf8" });
   expect(refused.status).toBe(1);
   expect(refused.stderr.trim().split("\n")).toEqual([
-    'src/graph/a.ts:1: import "../nn/index.js": src/graph may import only src/formats, src/files, src/text, not src/nn',
-    'src/graph/a.ts:2: import "../cli/main.js": src/graph may import only src/formats, src/files, src/text, not src/cli',
+    'src/graph/a.ts:1: import "../nn/index.js": src/graph may import only src/formats, src/files, src/text, src/random, not src/nn',
+    'src/graph/a.ts:2: import "../cli/main.js": src/graph may import only src/formats, src/files, src/text, src/random, not src/cli',
     "check-layers: 2 offences",
   ]);
   const passed = spawnSync(process.execPath, [script, tree({ "src/graph/a.ts": "" })], { encoding: "utf8" });

@@ -38,7 +38,7 @@ export { constant, input, inputName, scalar } from "./leaf.js";
 export { emitProduct, gemm, linear, matmul, type ProductOptions } from "./matmul.js";
 export { groupNorm, layerNorm, standardise, type WeightStandardisation, weightStandardise } from "./normalisation.js";
 export { averagePool2d, maxPool2d, type PoolOptions } from "./pooling.js";
-export { bernoulli, hash32, randomUniform, uniformAt } from "./random.js";
+export { bernoulli, randomUniform } from "./random.js";
 export { reduceMax, reduceMean, reduceMin, reduceSum } from "./reduce.js";
 export { bilinearWeights, type ResizeConvention, resizeBilinear } from "./resize.js";
 export { fourRotations } from "./rotation.js";

@@ -5,26 +5,11 @@
  * 32-bit finaliser "lowbias32" (Chris Wellons, "Prospecting for Hash Functions", constants 0x7feb352d and 0x846ca68b,
  * shifts 16, 15, 16) of i * 0x9e3779b1 + seed mixed with s. Integer nodes only, the same on every device.
  */
+import { counterFactor, hashCounter } from "../../random/counter.js";
 import { apply, describe, elementCount, type Operation, type Shape, ShapeError, type Tensor } from "../tensor.js";
 import { less } from "./elementwise.js";
 
 const toSigned = (value: number): number => value | 0;
-const golden = 0x9e3779b1;
-
-/** lowbias32 of an unsigned 32-bit integer. */
-export function hash32(value: number): number {
-  let x = value >>> 0;
-  x = Math.imul(x ^ (x >>> 16), 0x7feb352d);
-  x = Math.imul(x ^ (x >>> 15), 0x846ca68b);
-  return (x ^ (x >>> 16)) >>> 0;
-}
-
-/** What `randomUniform` computes, entry by entry; the reference its tests compare with. */
-export function uniformAt(seed: number, stream: number, index: number): number {
-  const start = (Math.imul(index, golden) + hash32((seed ^ hash32(stream)) >>> 0)) >>> 0;
-  return (hash32(start) >>> 8) * 2 ** -24;
-}
-
 const uniformOperation: Operation<{ shape: Shape; stream: number }> = {
   name: "randomUniform",
   infer: ([seed], { shape }) => {
@@ -65,15 +50,15 @@ const uniformOperation: Operation<{ shape: Shape; stream: number }> = {
     const key = hash(
       node("BitwiseXor", [
         node("Reshape", [emitter.name(inputs[0]!), emitter.int64([])]),
-        constantOf("int32", [toSigned(hash32(stream))], []),
+        constantOf("int32", [toSigned(hashCounter(stream))], []),
       ]),
     );
     // counters as row start + column, so that the constants stay small
     const count = elementCount(shape);
     const columns = shape.length === 0 ? 1 : shape.at(-1)!;
     const rows = count / columns;
-    const columnPart = Array.from({ length: columns }, (_, i) => Math.imul(i, golden));
-    const rowPart = Array.from({ length: rows }, (_, i) => Math.imul(i * columns, golden));
+    const columnPart = Array.from({ length: columns }, (_, i) => Math.imul(i, counterFactor));
+    const rowPart = Array.from({ length: rows }, (_, i) => Math.imul(i * columns, counterFactor));
     const row = node("Add", [constantOf("int32", rowPart, [rows, 1]), key]);
     const counter = node("Add", [row, constantOf("int32", columnPart, [1, columns])]);
     const bits = node("Cast", [shifted(hash(counter), 8)], { to: { int: 1 } });

@@ -2,6 +2,7 @@
  * The program of a run: one optimiser step of an objective, its evaluation, and the representation, all over the same
  * parameters.
  */
+
 import {
   accumulateGradients,
   byteSize,
@@ -14,7 +15,7 @@ import {
   type Tensor,
 } from "../../graph/index.js";
 import { drawsInTraining, type ModelConfig } from "../../models/index.js";
-import { type ComputeType, initialValue, keyedRandom, type Parameter, Scope } from "../../nn/index.js";
+import { type ComputeType, initialValue, type Parameter, Scope } from "../../nn/index.js";
 import {
   type AverageConfig,
   applyOptimizer,
@@ -27,6 +28,7 @@ import {
   type Schedule,
   type StateSlot,
 } from "../../optim/index.js";
+import { keyedRandom } from "../../random/named.js";
 import { overwritable, type ProgramFunction, type ProgramSource, writesInPlace } from "../../runtime/index.js";
 import { defined } from "../../text/defined.js";
 import { bucketGradients } from "../distributed/buckets.js";

@@ -1,6 +1,6 @@
 /** The loaders of a run: one for every stream of its objective. */
 import { createLoader, type ImageSource, type Loader, type LoaderPosition } from "../../data/index.js";
-import { hash32 } from "../../random/keyed.js";
+import { hashKeys } from "../../random/keyed.js";
 import type { StreamName } from "../objectives/index.js";
 import type { RunParts } from "./parts.js";
 
@@ -23,7 +23,7 @@ export function openLoaders({ recipe, streams, trainingParts, restored, plan, co
     const loader = createLoader(parts, {
       batchSize,
       // Of its own: two streams of one source would show the same images in the same crops side by side.
-      seed: stream === "train" ? recipe.seed : hash32([recipe.seed, stream]),
+      seed: stream === "train" ? recipe.seed : hashKeys([recipe.seed, stream]),
       share: { index: communicator.rank, of: ranks },
       mergeClasses,
       views,

@@ -1,7 +1,8 @@
 /** Half-precision training: gradients beside those in float32, what stays float32, and steps that overflow. */
+
 import { describe, expect, test } from "vitest";
 import { type ModelConfig, mixerDefaults, resnetDefaults, resnetStem, vitConfig } from "../../../src/models/index.js";
-import { keyedRandom } from "../../../src/nn/index.js";
+import { keyedRandom } from "../../../src/random/named.js";
 import { compile } from "../../../src/runtime/index.js";
 import { buildTraining, classification } from "../../../src/train/index.js";
 import { firstLossScale, nextLossScale } from "../../../src/train/plan/loss-scale.js";
