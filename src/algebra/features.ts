@@ -1,10 +1,11 @@
 /** Feature matrices: the plain form in which representations reach every evaluator, and the raw-pixel baseline. */
 
-/** Row-major features, one row an image. */
-export interface Features {
-  data: Float32Array | Float64Array;
-  rows: number;
-  columns: number;
+/** Numbers in rows and columns, row by row: representations, logits or scores with one row an image, and matrices ({@link Matrix}). */
+export interface Features<Data extends Float32Array | Float64Array = Float32Array | Float64Array> {
+  /** [rows * columns] */
+  readonly data: Data;
+  readonly rows: number;
+  readonly columns: number;
 }
 
 /** Frozen features with the class of each row, 0 to classes - 1. */

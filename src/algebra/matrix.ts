@@ -1,11 +1,8 @@
 /** Dense double-precision matrices and the three factorisation steps the closed-form ridge needs. */
+import type { Features } from "./features.js";
 
 /** Row-major matrix of doubles. */
-export interface Matrix {
-  data: Float64Array;
-  rows: number;
-  columns: number;
-}
+export type Matrix = Features<Float64Array>;
 
 /** Zero matrix of the given size. */
 export function zeros(rows: number, columns: number): Matrix {

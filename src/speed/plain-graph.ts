@@ -2,8 +2,7 @@
  * The graph that converters usually write of a network, to compare our exports with: as PyTorch's exporter writes timm's
  * and Hugging Face's models, every layer in small steps. The runtime then fuses of it what it can, as it does for anybody.
  */
-import type { OnnxGraph, OnnxNode } from "../graph/index.js";
-import { encodeNumbers, freeSide, type Initializer } from "../graph/index.js";
+import { encodeNumbers, freeSide, type Initializer, type OnnxGraph, type OnnxNode } from "../graph/index.js";
 import type { ResNetConfig, ViTConfig } from "../models/index.js";
 
 /** Parameters by our names, row-major. */

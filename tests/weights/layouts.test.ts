@@ -5,8 +5,7 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { readNpz, writeNpz } from "../../src/formats/npz.js";
 import { readSafetensors, writeSafetensors } from "../../src/formats/safetensors.js";
-import type { ModelConfig } from "../../src/models/index.js";
-import { mixerConfig, resnetConfig, resnetStem, vitConfig } from "../../src/models/index.js";
+import { type ModelConfig, mixerConfig, resnetConfig, resnetStem, vitConfig } from "../../src/models/index.js";
 import {
   type LayoutName,
   layoutShapes,

@@ -9,6 +9,7 @@
  * is shown by moves of a whole patch, which keep the object's place on the grid.
  */
 
+import type { Features } from "../../algebra/features.js";
 import { studentQuantile } from "../../algebra/statistics.js";
 import type { ImageSource } from "../../data/index.js";
 import { describePreprocessing, preprocessing, type RawImage } from "../../images/index.js";
@@ -266,26 +267,20 @@ export function objectMean(values: readonly number[], [low, high]: readonly [num
   return { mean, confidence95: [Math.max(low, mean - half), Math.min(high, mean + half)] };
 }
 
-interface Rows {
-  readonly data: Float32Array | Float64Array;
-  readonly rows: number;
-  readonly columns: number;
-}
-
-function meanRow({ data, rows, columns }: Rows): Float64Array {
+function meanRow({ data, rows, columns }: Features): Float64Array {
   const mean = new Float64Array(columns);
   for (let i = 0; i < data.length; i++) mean[i % columns]! += data[i]! / rows;
   return mean;
 }
 
-const centred = ({ data, rows, columns }: Rows, mean: Float64Array): Rows => ({
+const centred = ({ data, rows, columns }: Features, mean: Float64Array): Features => ({
   data: Float64Array.from(data, (x, i) => x - mean[i % columns]!),
   rows,
   columns,
 });
 
 /** Cosine of two rows; 1 where both are zeros. */
-function cosineOf({ data, columns }: Rows, a: number, b: number): number {
+function cosineOf({ data, columns }: Features, a: number, b: number): number {
   let [product, squaresA, squaresB] = [0, 0, 0];
   for (let j = 0; j < columns; j++) {
     const [x, y] = [data[a * columns + j]!, data[b * columns + j]!];

@@ -2,13 +2,12 @@
 
 import { join } from "node:path";
 import { makeFolder } from "../../files/folder.js";
-import { accuracyOf, type Backbone, openBackbone } from "../../transfer/index.js";
+import { accuracyOf, type Backbone, openBackbone, type Setting } from "../../transfer/index.js";
 import { haveFeatures, joinParts, makeFeatures, type PartFeatures, readFeatures } from "./features.js";
 import type { FeaturesJob, FinalJob, Job, JobRunner, SelectJob } from "./protocol/jobs.js";
 import type { SuiteMethod } from "./protocol/methods.js";
 import { cutPart, cutTrain1000, type Draw, type Part, suitePreprocessing } from "./protocol/protocol.js";
 import { contentName, type ResultKey, type RunResult, readResult, writeResult } from "./protocol/results.js";
-import type { Setting } from "./protocol/sweep.js";
 import type { Task, TaskSplits } from "./protocol/task.js";
 
 /** Changes when a generated task or the protocol changes: results of before are then not taken up. */

@@ -2,8 +2,7 @@
 
 import { existsSync } from "node:fs";
 import { dirname } from "node:path";
-import type { LabelledFeatures } from "../../algebra/features.js";
-import { joinFeatures } from "../../algebra/features.js";
+import { joinFeatures, type LabelledFeatures } from "../../algebra/features.js";
 import type { ImageSource } from "../../data/index.js";
 import { makeFolder } from "../../files/folder.js";
 import { readSafetensors, writeSafetensors } from "../../formats/safetensors.js";

@@ -1,9 +1,9 @@
 /** Makes batches: reads, decodes and preprocesses the examples of one batch and writes them into flat arrays. */
 
-import type { DataRecord } from "../../images/index.js";
 import {
   type AnyImage,
   applyPreprocessing,
+  type DataRecord,
   describePreprocessing,
   ExampleError,
   exampleRandom,

@@ -2,8 +2,7 @@
  * Steps of a run: the program's where a rank is alone; among several, gradients and metrics of the ranks' parts added up between
  * the two halves of each.
  */
-import type { Feeds, Program } from "../../runtime/index.js";
-import { scalarsOf } from "../../runtime/index.js";
+import { type Feeds, type Program, scalarsOf } from "../../runtime/index.js";
 import { isBucket } from "./buckets.js";
 import type { Communicator } from "./communicator.js";
 

@@ -5,8 +5,7 @@ import { requirePath } from "../../files/paths.js";
 import type { StoredTensor } from "../../formats/stored.js";
 import { input } from "../../graph/index.js";
 import { type ModelConfig, model } from "../../models/index.js";
-import type { LossName } from "../../nn/index.js";
-import { initialValue, Scope } from "../../nn/index.js";
+import { initialValue, type LossName, Scope } from "../../nn/index.js";
 import { averageName, isOptimizerState } from "../../optim/index.js";
 import {
   isWeightsName,

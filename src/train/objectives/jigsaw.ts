@@ -21,8 +21,7 @@ import {
   sliceAxis,
   type Tensor,
 } from "../../graph/index.js";
-import type { Scope } from "../../nn/index.js";
-import { softmaxCrossEntropy } from "../../nn/index.js";
+import { type Scope, softmaxCrossEntropy } from "../../nn/index.js";
 import type { Random } from "../../random/keyed.js";
 import type { Objective, ObjectiveContext, ObjectiveKind } from "./objective.js";
 import {

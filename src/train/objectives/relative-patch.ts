@@ -5,8 +5,7 @@
  */
 import { z } from "zod";
 import { constant, reduceMean, reshape, type Tensor } from "../../graph/index.js";
-import type { Scope } from "../../nn/index.js";
-import { softmaxCrossEntropy, targetsOf } from "../../nn/index.js";
+import { type Scope, softmaxCrossEntropy, targetsOf } from "../../nn/index.js";
 import type { Objective, ObjectiveContext, ObjectiveKind } from "./objective.js";
 import {
   choiceOf,

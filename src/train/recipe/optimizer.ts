@@ -1,7 +1,6 @@
 /** The settings of optimisers, schedules and averages of the weights, and what they are in steps. */
 import { z } from "zod";
-import type { AverageConfig, ScheduleConfig } from "../../optim/index.js";
-import { decayOfHalfLife, unknownMomentumDType } from "../../optim/index.js";
+import { type AverageConfig, decayOfHalfLife, type ScheduleConfig, unknownMomentumDType } from "../../optim/index.js";
 import { unknownName } from "../../text/nearest.js";
 import { durationSchema } from "./duration.js";
 import { type DurationContext, toSteps } from "./durations.js";

@@ -4,7 +4,7 @@ import { createHash } from "node:crypto";
 import { existsSync } from "node:fs";
 import { readdir, stat } from "node:fs/promises";
 import { join } from "node:path";
-import type { LabelledFeatures } from "../../algebra/features.js";
+import type { Features, LabelledFeatures } from "../../algebra/features.js";
 import { type BadExample, type ImageSource, parseSpec, type SourceRecipe } from "../../data/index.js";
 import { makeFolder } from "../../files/folder.js";
 import { readSafetensors, writeSafetensors } from "../../formats/safetensors.js";
@@ -12,7 +12,7 @@ import { imageRows, type RepresentOptions, requireFiniteRows } from "../../train
 import type { Backbone } from "./backbone.js";
 
 export interface BackboneFeatures extends LabelledFeatures {
-  readonly features: { readonly data: Float32Array; readonly rows: number; readonly columns: number };
+  readonly features: Features<Float32Array>;
   readonly labels: Int32Array;
   /** Index in the source of each row. */
   readonly indices: Int32Array;

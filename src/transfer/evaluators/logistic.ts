@@ -9,8 +9,7 @@
  */
 
 import { symmetricEigen } from "../../algebra/eigen.js";
-import type { LabelledFeatures } from "../../algebra/features.js";
-import { checkFeatures, type Features } from "../../algebra/features.js";
+import { checkFeatures, type Features, type LabelledFeatures } from "../../algebra/features.js";
 import { type Matrix, multiply, transpose, zeros } from "../../algebra/matrix.js";
 import { gram, product } from "../../algebra/products.js";
 import { numpyGenerator } from "../../random/numpy-generator.js";

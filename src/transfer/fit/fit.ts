@@ -3,8 +3,7 @@
  * expect of images that neither the choice nor the fit has seen.
  */
 
-import type { LabelledFeatures } from "../../algebra/features.js";
-import { checkFeatures, type Features } from "../../algebra/features.js";
+import { checkFeatures, type Features, type LabelledFeatures } from "../../algebra/features.js";
 import { wilsonInterval } from "../../algebra/statistics.js";
 import { closedFormEvaluators, type Evaluator, highestScores, type Setting } from "../evaluators/index.js";
 import type { Head } from "../heads/head.js";

@@ -1,7 +1,6 @@
 /** State that is written over while a step runs is, to the last bit, what it is where every output is copied. */
 import { describe, expect, test } from "vitest";
-import type { Feeds, Program } from "../../../src/runtime/index.js";
-import { compile } from "../../../src/runtime/index.js";
+import { compile, type Feeds, type Program } from "../../../src/runtime/index.js";
 import { overwritable } from "../../../src/runtime/overwrites.js";
 import { buildTraining, classification, type RecipeInput, resolveRecipe } from "../../../src/train/index.js";
 import { modelConfig } from "../../../src/train/plan/plan.js";

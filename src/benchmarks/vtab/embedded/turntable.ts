@@ -6,8 +6,15 @@
 
 import type { ImageSource } from "../../../data/index.js";
 import type { Camera, Vector } from "../../../images/generated/scene/index.js";
-import type { Colour, SceneLayout, SceneObject, Shape } from "../../../images/index.js";
-import { type RawImage, rawImage, renderScene } from "../../../images/index.js";
+import {
+  type Colour,
+  type RawImage,
+  rawImage,
+  renderScene,
+  type SceneLayout,
+  type SceneObject,
+  type Shape,
+} from "../../../images/index.js";
 import { createRandom } from "../../../random/keyed.js";
 import type { Task, TaskSplits } from "../protocol/task.js";
 import { generatedSource, shuffledRange } from "./source.js";

@@ -1,8 +1,6 @@
 /** Sweeps: the settings that are tried on the 200 validation images before the result is learnt. */
 import { createRandom } from "../../../random/keyed.js";
-
-/** A setting of a method, by name. */
-export type Setting = Readonly<Record<string, number>>;
+import type { Setting } from "../../../transfer/index.js";
 
 export const sweepNames = ["none", "light", "heavy"] as const;
 export type SweepName = (typeof sweepNames)[number];
