@@ -92,21 +92,17 @@ async function loaderRate(
   lanes: number,
   { preprocessing }: Pick<Case, "preprocessing">,
 ): Promise<number> {
-  const loader = createLoader(source, { batchSize: 32, preprocessing, concurrency: lanes, cacheBytes: 0 });
-  try {
-    // The thread's start is not the loader's rate.
-    for (let i = 0; i < 3; i++) loader.recycle((await loader.next())!);
-    let images = 0;
-    const since = performance.now();
-    while (performance.now() < since + seconds * 1000) {
-      const batch = (await loader.next())!;
-      images += batch.mask.length;
-      loader.recycle(batch);
-    }
-    return (images / (performance.now() - since)) * 1000;
-  } finally {
-    await loader.close();
+  await using loader = createLoader(source, { batchSize: 32, preprocessing, concurrency: lanes, cacheBytes: 0 });
+  // The thread's start is not the loader's rate.
+  for (let i = 0; i < 3; i++) loader.recycle((await loader.next())!);
+  let images = 0;
+  const since = performance.now();
+  while (performance.now() < since + seconds * 1000) {
+    const batch = (await loader.next())!;
+    images += batch.mask.length;
+    loader.recycle(batch);
   }
+  return (images / (performance.now() - since)) * 1000;
 }
 
 async function writeFiles(folder: string): Promise<void> {

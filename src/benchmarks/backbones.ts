@@ -2,7 +2,6 @@
  * Few-shot accuracy of several backbones on every set of a folder, by one protocol and one choice of examples, with their
  * sizes and speeds. What is measured of a backbone on a set is kept as a file, so that an interrupted bench goes on.
  */
-
 import { createHash } from "node:crypto";
 import { existsSync } from "node:fs";
 import { readdir, readFile, stat } from "node:fs/promises";
@@ -176,30 +175,25 @@ async function measure(
   { shots, seeds: draws, testImages }: BackbonesBenchOptions,
 ): Promise<SetResult> {
   const seeds = Array.from({ length: draws }, (_, seed) => seed);
-  const train = await openSource(path, { split: "train" });
-  const whole = await openSource(path, { split: "test" });
-  try {
-    const test = stratifiedSample(whole, testImages);
-    const support = await embedDrawn(backbone, train, seeds, largest(shots), reading);
-    const queries = await embedSource(backbone, test, reading);
-    const { summary } = await fewShotOnFeatures({
-      trainFeatures: support.features,
-      trainLabels: support.labels,
-      testFeatures: queries.features,
-      testLabels: queries.labels,
-      classes: train.classNames.length,
-      shots,
-      seeds,
-    });
-    return {
-      classes: train.classNames.length,
-      tested: queries.labels.length,
-      accuracies: summary.map(({ shots, mean, standardDeviation }) => ({ shots, mean, standardDeviation })),
-    };
-  } finally {
-    await train.close();
-    await whole.close();
-  }
+  await using train = await openSource(path, { split: "train" });
+  await using whole = await openSource(path, { split: "test" });
+  const test = stratifiedSample(whole, testImages);
+  const support = await embedDrawn(backbone, train, seeds, largest(shots), reading);
+  const queries = await embedSource(backbone, test, reading);
+  const { summary } = await fewShotOnFeatures({
+    trainFeatures: support.features,
+    trainLabels: support.labels,
+    testFeatures: queries.features,
+    testLabels: queries.labels,
+    classes: train.classNames.length,
+    shots,
+    seeds,
+  });
+  return {
+    classes: train.classNames.length,
+    tested: queries.labels.length,
+    accuracies: summary.map(({ shots, mean, standardDeviation }) => ({ shots, mean, standardDeviation })),
+  };
 }
 
 async function rowOf(

@@ -72,33 +72,29 @@ export async function describeSource(
   const duplicates: Duplicate[] = [];
   const splits: SplitDescription[] = [];
   for (const name of names) {
-    const source = await open(name);
+    await using source = await open(name);
     // Splits of one set may tell the same.
     for (const text of source.notes ?? []) {
       if (!problems.some((problem) => problem.text === text)) problems.push({ level: "warning", text });
     }
-    try {
-      const onExample =
-        sample < source.length
-          ? undefined
-          : ({ id, label, image }: Example): void => {
-              const hash = createHash("sha256")
-                .update(image.kind === "encoded" ? image.bytes : image.data)
-                .digest("base64");
-              const first = seen.get(hash);
-              if (!first) seen.set(hash, { id, split: name, label });
-              else
-                duplicates.push({
-                  id,
-                  first: first.id,
-                  acrossSplits: first.split !== name,
-                  acrossLabels: first.label !== label,
-                });
-            };
-      splits.push(await describeSplit(source, sample, onExample));
-    } finally {
-      await source.close();
-    }
+    const onExample =
+      sample < source.length
+        ? undefined
+        : ({ id, label, image }: Example): void => {
+            const hash = createHash("sha256")
+              .update(image.kind === "encoded" ? image.bytes : image.data)
+              .digest("base64");
+            const first = seen.get(hash);
+            if (!first) seen.set(hash, { id, split: name, label });
+            else
+              duplicates.push({
+                id,
+                first: first.id,
+                acrossSplits: first.split !== name,
+                acrossLabels: first.label !== label,
+              });
+          };
+    splits.push(await describeSplit(source, sample, onExample));
   }
   for (const description of splits) append(problems, splitProblems(description));
   append(problems, duplicateProblems(duplicates));

@@ -2,6 +2,7 @@
 import { statSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { extname, join } from "node:path";
+import { closable } from "../files/closable.js";
 import { listFiles, requirePath } from "../files/paths.js";
 import { ExampleError } from "../images/index.js";
 import { append } from "../text/arrays.js";
@@ -48,7 +49,7 @@ export async function imageFiles(places: readonly (string | NamedImage)[]): Prom
   }
   const name = images.length === 1 ? idOf(images[0]!) : `${images.length} images`;
   const source = { name, length: images.length };
-  return {
+  return closable<ImageSource>({
     ...source,
     split: "",
     classNames: [],
@@ -61,7 +62,7 @@ export async function imageFiles(places: readonly (string | NamedImage)[]): Prom
       return { id: idOf(image), label: 0, image: { kind: "encoded", bytes: await bytesOf(image) } };
     },
     close: async () => {},
-  };
+  });
 }
 
 const idOf = (image: string | NamedImage): string => (typeof image === "string" ? image : image.id);

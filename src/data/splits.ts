@@ -1,5 +1,5 @@
 /** Which splits of a dataset to learn from and to test on: other splits where it has them, else images that are held out. */
-
+import { type Closable, closable } from "../files/closable.js";
 import { chooseSplit, openSource, parseSpec, readSet } from "./open.js";
 import type { ImageSource } from "./source/types.js";
 import { holdOut } from "./views/combine.js";
@@ -11,12 +11,11 @@ type Note = (text: string) => void;
 const heldOutShare = 0.5;
 
 /** Images to learn from and images to test on, open. */
-export interface TrainAndTest {
+export interface TrainAndTest extends Closable {
   readonly train: ImageSource;
   readonly test: ImageSource;
   /** Were the test images held out of the split that the training images come from? */
   readonly heldOut: boolean;
-  close(): Promise<void>;
 }
 
 /** The splits that a spec (each of its parts) would be read from; undefined where one has none of that name. */
@@ -83,14 +82,14 @@ export async function openTrainAndTest(
         await train.close();
         await test.close();
       };
-      return { train, test, heldOut: false, close };
+      return closable<TrainAndTest>({ train, test, heldOut: false, close });
     }
     const { rest, held } = holdOut(train, heldOutShare);
     const why = same ? `training and test images are both of the split ${train.split}` : `${spec} has no test split`;
     note?.(
       `${why}: half of each class (${held.length} of ${train.length} images, drawn by seed 0) is held out for testing`,
     );
-    return { train: rest, test: held, heldOut: true, close: () => train.close() };
+    return closable<TrainAndTest>({ train: rest, test: held, heldOut: true, close: () => train.close() });
   } catch (error) {
     await train.close();
     throw error;

@@ -61,18 +61,14 @@ async function evaluated(graph: OnnxGraph, wanted: readonly string[]): Promise<I
   // Outputs need names of their own: an output may not be a constant of the graph, and here nothing else is.
   const outputs = wanted.map((name, i) => ({ name: `folded:${name}`, type: types[i]! }));
   const identities = wanted.map((name, i) => onnxNode("Identity", [name], [outputs[i]!.name]));
-  const session = await openSession(
+  await using session = await openSession(
     encodeOnnx(withoutUnread({ ...graph, nodes: [...graph.nodes, ...identities], inputs: [], outputs })),
     { threads: 1 },
   );
-  try {
-    const results = await session.run({});
-    return wanted.map((name, i) => ({
-      name,
-      type: { dtype: types[i]!.dtype, shape: types[i]!.shape },
-      bytes: bytesOf(results[`folded:${name}`] as NumericArray),
-    }));
-  } finally {
-    await session.close();
-  }
+  const results = await session.run({});
+  return wanted.map((name, i) => ({
+    name,
+    type: { dtype: types[i]!.dtype, shape: types[i]!.shape },
+    bytes: bytesOf(results[`folded:${name}`] as NumericArray),
+  }));
 }

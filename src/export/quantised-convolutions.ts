@@ -54,22 +54,18 @@ export async function convolutionRanges(graph: OnnxGraph, images: NumericArray):
   ]);
   const scalar: TensorType = { dtype: "float32", shape: [] };
   const outputs = extremes.map((node) => ({ name: node.outputs[0]!, type: scalar }));
-  const session = await openSession(encodeOnnx({ ...graph, nodes: [...graph.nodes, ...extremes], outputs }));
+  await using session = await openSession(encodeOnnx({ ...graph, nodes: [...graph.nodes, ...extremes], outputs }));
   const ranges = new Map<string, [number, number]>();
-  try {
-    const fixed = pixels!.type.shape[0]!;
-    const step = size * (fixed > 0 ? fixed : imagesAtOnce);
-    for (let start = 0; start < images.length; start += step) {
-      if (fixed > 0 && start + step > images.length) break;
-      const results = await session.run({ [pixels!.name]: images.slice(start, start + step) });
-      names.forEach((name, i) => {
-        const [least, greatest] = [Number(results[`least:${i}`]![0]), Number(results[`greatest:${i}`]![0])];
-        const [low, high] = ranges.get(name) ?? [0, 0];
-        ranges.set(name, [Math.min(low, least), Math.max(high, greatest)]);
-      });
-    }
-  } finally {
-    await session.close();
+  const fixed = pixels!.type.shape[0]!;
+  const step = size * (fixed > 0 ? fixed : imagesAtOnce);
+  for (let start = 0; start < images.length; start += step) {
+    if (fixed > 0 && start + step > images.length) break;
+    const results = await session.run({ [pixels!.name]: images.slice(start, start + step) });
+    names.forEach((name, i) => {
+      const [least, greatest] = [Number(results[`least:${i}`]![0]), Number(results[`greatest:${i}`]![0])];
+      const [low, high] = ranges.get(name) ?? [0, 0];
+      ranges.set(name, [Math.min(low, least), Math.max(high, greatest)]);
+    });
   }
   return ranges;
 }

@@ -23,12 +23,8 @@ async function writeAll(handle: FileHandle, bytes: Uint8Array): Promise<void> {
 /** Makes a rename or removal in a folder last through a power cut. Windows cannot open folders, and needs not. */
 export async function syncFolder(folder: string): Promise<void> {
   if (process.platform === "win32") return;
-  const handle = await open(folder, "r");
-  try {
-    await handle.sync();
-  } finally {
-    await handle.close();
-  }
+  await using handle = await open(folder, "r");
+  await handle.sync();
 }
 
 /** Says what can be done about a folder that may not be written to, and about a full disk: how much is missing where. */

@@ -1,13 +1,13 @@
 /** Where bytes come from: an open file, or memory; read by position, never past the end. */
 import { type FileHandle, open } from "node:fs/promises";
+import { type Closable, closable } from "../files/closable.js";
 import { WeightsError } from "./error.js";
 
 /** Bytes that are read by position. */
-export interface ByteSource {
+export interface ByteSource extends Closable {
   readonly size: number;
   /** Exactly `length` bytes from `position`, in a buffer of their own. Throws WeightsError when there are fewer. */
   read(position: number, length: number): Promise<Uint8Array<ArrayBuffer>>;
-  close(): Promise<void>;
 }
 
 /** One read call takes at most this much: the system's own limit is 2 GiB. */
@@ -36,7 +36,7 @@ export async function openBytes(path: string): Promise<ByteSource> {
   const handle = await open(path, "r");
   try {
     const { size } = await handle.stat();
-    return {
+    return closable<ByteSource>({
       size,
       async read(position, length) {
         requireInside(position, length, size);
@@ -45,7 +45,7 @@ export async function openBytes(path: string): Promise<ByteSource> {
         return bytes;
       },
       close: () => handle.close(),
-    };
+    });
   } catch (error) {
     await handle.close();
     throw error;
@@ -54,12 +54,12 @@ export async function openBytes(path: string): Promise<ByteSource> {
 
 /** Bytes that are in memory already. */
 export function bytesInMemory(bytes: Uint8Array): ByteSource {
-  return {
+  return closable<ByteSource>({
     size: bytes.byteLength,
     read: async (position, length) => {
       requireInside(position, length, bytes.byteLength);
       return new Uint8Array(bytes.subarray(position, position + length));
     },
     close: async () => {},
-  };
+  });
 }

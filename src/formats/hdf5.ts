@@ -21,7 +21,7 @@ export interface Hdf5Array {
 }
 
 /** An open file. Reading blocks the thread. */
-export interface Hdf5File {
+export interface Hdf5File extends Disposable {
   /** Throws when there is none of that name (listing the names there are) or it holds something else than numbers. */
   array(name: string): Hdf5Array;
   close(): void;
@@ -62,6 +62,10 @@ export async function openHdf5(path: string): Promise<Hdf5File> {
   };
   const file = attempt("cannot be opened", () => new library.File(path, "r"));
   let closed = false;
+  const close = () => {
+    if (!closed) file.close();
+    closed = true;
+  };
   return {
     array: (name) => {
       const found = attempt(`has no readable "${name}"`, () => file.get(name));
@@ -91,10 +95,8 @@ export async function openHdf5(path: string): Promise<Hdf5File> {
         },
       };
     },
-    close: () => {
-      if (!closed) file.close();
-      closed = true;
-    },
+    close,
+    [Symbol.dispose]: close,
   };
 }
 

@@ -89,16 +89,17 @@ export class NpzFile implements TensorFile {
   async close(): Promise<void> {
     await this.source.close();
   }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
 }
 
-async function readAll(file: NpzFile): Promise<Map<string, StoredTensor>> {
-  try {
-    const tensors = new Map<string, StoredTensor>();
-    for (const name of file.entries.keys()) tensors.set(name, await file.read(name));
-    return tensors;
-  } finally {
-    await file.close();
-  }
+async function readAll(given: NpzFile): Promise<Map<string, StoredTensor>> {
+  await using file = given;
+  const tensors = new Map<string, StoredTensor>();
+  for (const name of file.entries.keys()) tensors.set(name, await file.read(name));
+  return tensors;
 }
 
 /** Reads all arrays of a file. Throws as `NpzFile.open` does. */

@@ -213,6 +213,10 @@ export class SafetensorsFile implements SafetensorsHeader, TensorFile {
   async close(): Promise<void> {
     await this.handle.close();
   }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
 }
 
 function named(path: string, error: unknown): unknown {
@@ -239,14 +243,10 @@ export interface Safetensors {
 
 /** Reads all tensors of a file, in the order of its header. Throws as `SafetensorsFile.open` does. */
 export async function readSafetensors(path: string): Promise<Safetensors> {
-  const file = await SafetensorsFile.open(path);
-  try {
-    const tensors = new Map<string, StoredTensor>();
-    for (const name of file.entries.keys()) tensors.set(name, await file.read(name));
-    return { tensors, metadata: new Map(file.metadata) };
-  } finally {
-    await file.close();
-  }
+  await using file = await SafetensorsFile.open(path);
+  const tensors = new Map<string, StoredTensor>();
+  for (const name of file.entries.keys()) tensors.set(name, await file.read(name));
+  return { tensors, metadata: new Map(file.metadata) };
 }
 
 /** Reads a file that is in memory already. The tensors are copies: ranges in a file need not be aligned. Throws SafetensorsError. */

@@ -1,4 +1,5 @@
 /** Tensors as files hold them: dtypes by the names the rest of the project uses, and the arrays their numbers stand in. */
+import type { Closable } from "../files/closable.js";
 
 /** A dtype that a file can hold, by the name the rest of the project uses. */
 export type StoredDType = keyof typeof dtypes;
@@ -64,12 +65,11 @@ export interface TensorEntry {
 }
 
 /** A file of named tensors that are read one by one. Close it. */
-export interface TensorFile {
+export interface TensorFile extends Closable {
   readonly path: string;
   readonly format: "safetensors" | "npz";
   readonly entries: ReadonlyMap<string, TensorEntry>;
   readonly metadata: ReadonlyMap<string, string>;
   /** Throws WeightsError when there is none of that name or it is damaged. */
   read(name: string): Promise<StoredTensor>;
-  close(): Promise<void>;
 }

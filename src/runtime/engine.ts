@@ -228,6 +228,10 @@ export class Engine {
     this.sessions.clear();
   }
 
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
   private replace(name: string, value: Held): void {
     const before = this.state.get(name);
     this.state.set(name, value);

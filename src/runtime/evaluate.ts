@@ -9,13 +9,9 @@ export async function evaluate(
   feeds: Readonly<Record<string, NumericArray>> = {},
   options: SessionOptions = {},
 ): Promise<Record<string, NumericArray>> {
-  const session = await openSession(
+  await using session = await openSession(
     writeOnnx(outputs, undefined, { lacking: lackingNodes[options.device ?? "cpu"] }),
     options,
   );
-  try {
-    return await session.run(feeds);
-  } finally {
-    await session.close();
-  }
+  return await session.run(feeds);
 }

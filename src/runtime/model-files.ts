@@ -13,12 +13,8 @@ export async function writeModelFiles(model: OnnxModel, folder: string, name = "
 }
 
 async function writePieces(path: string, pieces: readonly Uint8Array[]): Promise<void> {
-  const file = await open(path, "w");
-  try {
-    for (const piece of pieces) await file.writeFile(piece);
-  } finally {
-    await file.close();
-  }
+  await using file = await open(path, "w");
+  for (const piece of pieces) await file.writeFile(piece);
 }
 
 /**

@@ -5,6 +5,7 @@
 import "./telemetry.js";
 import { Worker } from "node:worker_threads";
 import { builtModule } from "../files/built-module.js";
+import { type Closable, closable } from "../files/closable.js";
 import {
   inputName,
   type NumericArray,
@@ -57,7 +58,7 @@ export interface CompileOptions {
 }
 
 /** A compiled program. Runs are taken one after the other, in the order they were asked for. */
-export interface Program {
+export interface Program extends Closable {
   readonly device: Device;
   /** Threads inside one operation. */
   readonly threads: number;
@@ -81,7 +82,6 @@ export interface Program {
    * state is not in memory twice.
    */
   writeState(values: Feeds, options?: { readonly transfer?: boolean }): Promise<void>;
-  close(): Promise<void>;
 }
 
 function compileFunction(state: ReadonlySet<Tensor>, source: ProgramFunction, device: Device): CompiledFunction {
@@ -184,7 +184,7 @@ export async function startProgram(
   const nodes = Object.fromEntries(
     Object.entries(compiled.functions).map(([name, { model }]) => [name, model.nodeCount]),
   );
-  return {
+  return closable<Program>({
     device,
     threads,
     state: compiled.state,
@@ -199,7 +199,7 @@ export async function startProgram(
       await engine.call({ kind: "write", values: own });
     },
     close: () => engine.close(),
-  };
+  });
 }
 
 const mapValues = (values: Feeds, change: (data: NumericArray) => NumericArray): Feeds =>

@@ -1,6 +1,7 @@
 /** One ONNX Runtime session over a model of ours: opened with the options that were measured best, fed by name. */
 import "./telemetry.js";
 import { InferenceSession, Tensor as RuntimeTensor } from "onnxruntime-node";
+import { type Closable, closable } from "../files/closable.js";
 import { allocate, freeSide, type NumericArray, type OnnxModel, type TensorType } from "../graph/index.js";
 import { type Device, explainDeviceFailure } from "./devices.js";
 import { withModelSource } from "./model-files.js";
@@ -18,11 +19,10 @@ export interface SessionOptions {
   readonly settings?: Readonly<Record<string, string>>;
 }
 
-export interface Session {
+export interface Session extends Closable {
   readonly runtime: InferenceSession;
   /** Runs once with the inputs by name; throws when one is missing or has the wrong size. */
   run(feeds: Readonly<Record<string, NumericArray>>): Promise<Record<string, NumericArray>>;
-  close(): Promise<void>;
 }
 
 /** Opens a session. Throws DeviceError when the device is not there. */
@@ -40,7 +40,7 @@ export async function openSession(model: OnnxModel, options: SessionOptions = {}
     throw explainDeviceFailure(device, error);
   }
   const types = new Map(model.inputs.map(({ name, type }) => [name, type]));
-  return {
+  return closable<Session>({
     runtime,
     run: async (feeds) => {
       const given: Record<string, RuntimeTensor> = {};
@@ -59,7 +59,7 @@ export async function openSession(model: OnnxModel, options: SessionOptions = {}
       if (options.profilePrefix) runtime.endProfiling();
       await runtime.release();
     },
-  };
+  });
 }
 
 /** Throws where an output does not have the rows that the model says: cut into others, its numbers would be mixed up. */

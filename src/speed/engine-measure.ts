@@ -77,13 +77,12 @@ interface Built {
 }
 
 /** Something that runs again and again. */
-interface Opened {
+interface Opened extends AsyncDisposable {
   step(): Promise<unknown>;
   readonly flops: number;
   readonly buildSeconds: number;
   readonly compileSeconds: number;
   readonly nodes: number;
-  close(): Promise<void>;
 }
 
 const classes = 1000;
@@ -181,7 +180,7 @@ async function openTraining(options: EngineMeasureOptions, threads: number): Pro
     buildSeconds: traced + program.seconds.write,
     compileSeconds: program.seconds.compile,
     nodes: program.nodes["step"]!,
-    close: () => program.close(),
+    [Symbol.asyncDispose]: () => program.close(),
   };
 }
 
@@ -206,16 +205,16 @@ async function openInference(options: EngineMeasureOptions, threads: number): Pr
     buildSeconds: (built - started) / 1000,
     compileSeconds: (performance.now() - built) / 1000,
     nodes: graph.nodes.length,
-    close: () => session.close(),
+    [Symbol.asyncDispose]: () => session.close(),
   };
 }
 
 /** Measures in this process and thread; call it in a process of its own. */
 export async function measureEngine(options: EngineMeasureOptions): Promise<EngineMeasure> {
   const { threads = availableThreads() } = options;
-  const opened = await (options.work === "inference" ? openInference : openTraining)(options, threads);
+  await using opened = await (options.work === "inference" ? openInference : openTraining)(options, threads);
   for (let i = 0; i < 2; i++) await opened.step();
-  const meter = await openMatmulMeter(threads);
+  await using meter = await openMatmulMeter(threads);
   const products = async () => {
     const seconds: number[] = [];
     for (let i = 0; i < 5; i++) seconds.push(await meter.seconds());
@@ -239,8 +238,6 @@ export async function measureEngine(options: EngineMeasureOptions): Promise<Engi
     append(all, after);
     before = after;
   }
-  await meter.close();
-  await opened.close();
   const images = options.batchSize * (options.work === "training" ? options.stepsPerRun : 1);
   const stepTime = median(stepSeconds);
   return {

@@ -18,29 +18,25 @@ export async function realImages(
   preprocessing: string,
   { height, width, channels }: Weights["image"],
 ): Promise<RealImages> {
-  const source = await openSource(spec, { split });
-  try {
-    const area = height * width;
-    const taken = Math.min(count, source.length);
-    const pixels = new Float32Array(taken * area * channels);
-    const labels: number[] = [];
-    for (let n = 0; n < taken; n++) {
-      const { image, label, id } = await source.get(Math.floor((n * source.length) / taken));
-      const { data, ...size } = await preprocessImage(preprocessing, image, { id });
-      if (size.height !== height || size.width !== width || size.channels !== channels) {
-        throw new Error(
-          `${id}: "${preprocessing}" gives ${size.height}x${size.width}x${size.channels}, the network takes ${height}x${width}x${channels}`,
-        );
-      }
-      for (let i = 0; i < data.length; i++) {
-        pixels[(n * channels + (i % channels)) * area + Math.floor(i / channels)] = data[i]!;
-      }
-      labels.push(label);
+  await using source = await openSource(spec, { split });
+  const area = height * width;
+  const taken = Math.min(count, source.length);
+  const pixels = new Float32Array(taken * area * channels);
+  const labels: number[] = [];
+  for (let n = 0; n < taken; n++) {
+    const { image, label, id } = await source.get(Math.floor((n * source.length) / taken));
+    const { data, ...size } = await preprocessImage(preprocessing, image, { id });
+    if (size.height !== height || size.width !== width || size.channels !== channels) {
+      throw new Error(
+        `${id}: "${preprocessing}" gives ${size.height}x${size.width}x${size.channels}, the network takes ${height}x${width}x${channels}`,
+      );
     }
-    return { pixels, labels, classNames: source.classNames };
-  } finally {
-    await source.close();
+    for (let i = 0; i < data.length; i++) {
+      pixels[(n * channels + (i % channels)) * area + Math.floor(i / channels)] = data[i]!;
+    }
+    labels.push(label);
   }
+  return { pixels, labels, classNames: source.classNames };
 }
 
 /**

@@ -151,18 +151,14 @@ function drawn(config: ModelConfig, side: number): Weights {
 /** The network with a head for the classes of the images. */
 async function withHead(weights: Weights, images: RealImages, threads: number | undefined): Promise<Weights> {
   const graph = await exportedGraph(weights, { outputs: "features" });
-  const session = await openSession(encodeOnnx(graph), { threads });
-  try {
-    const features = await passOver(session, images, "features");
-    const classes = weights.config.classes;
-    const { kernel, bias } = nearestMeanHead(features, images.labels, classes);
-    const tensors = new Map(weights.tensors)
-      .set("head/kernel", { shape: [kernel.length / classes, classes], data: kernel })
-      .set("head/bias", { shape: [classes], data: bias });
-    return { ...weights, tensors };
-  } finally {
-    await session.close();
-  }
+  await using session = await openSession(encodeOnnx(graph), { threads });
+  const features = await passOver(session, images, "features");
+  const classes = weights.config.classes;
+  const { kernel, bias } = nearestMeanHead(features, images.labels, classes);
+  const tensors = new Map(weights.tensors)
+    .set("head/kernel", { shape: [kernel.length / classes, classes], data: kernel })
+    .set("head/bias", { shape: [classes], data: bias });
+  return { ...weights, tensors };
 }
 
 /** The converter's graph of a network; undefined for one it is not written for. */

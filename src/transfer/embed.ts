@@ -1,5 +1,4 @@
 /** Writes the features of every image of a dataset to a safetensors file. */
-
 import { existsSync, statSync } from "node:fs";
 import { dirname } from "node:path";
 import { type BadExample, noteUnreadable, openSource, rememberIds } from "../data/index.js";
@@ -73,51 +72,43 @@ export async function embed(images: string, options: EmbedImagesOptions = {}): P
   if (existsSync(output) && statSync(output).isDirectory()) {
     throw new Error(`${output} is a folder; name the file to write, such as ${output}/embeddings.safetensors`);
   }
-  const opened = await openSource(images, { unlabelled: true, split });
-  try {
-    for (const text of opened.notes ?? []) note?.(text);
-    const { device, threads, imageSize } = options;
-    const backbone = await openBackbone(spec, { device, threads, imageSize, note });
-    try {
-      const { source, ids } = rememberIds(opened);
-      const { features, labels, indices, bad } = await withProgress(progress, source.length, (onProgress) =>
-        backboneFeatures(backbone, source, { workers: 0, maxBadFraction: 1, onProgress, signal }),
-      );
-      const { data, columns: width } = features;
-      noteUnreadable(bad, note);
-      const metadata = {
-        ids: JSON.stringify(Array.from(indices, (index) => ids.get(index))),
-        classNames: JSON.stringify(source.classNames),
-        checkpoint: backbone.path,
-        preprocessing: backbone.preprocessing,
-        source: images,
-        split: source.split,
-      };
-      makeFolder(dirname(output));
-      await writeSafetensors(
-        output,
-        new Map([
-          ["features", { dtype: "float32", shape: [labels.length, width], data }],
-          ["labels", { dtype: "int32", shape: [labels.length], data: labels }],
-        ]),
-        new Map(Object.entries(metadata)),
-      );
-      return {
-        output,
-        checkpoint: backbone.path,
-        source: images,
-        split: source.split,
-        images: labels.length,
-        width,
-        classNames: source.classNames,
-        bad,
-        model: describeBackbone(backbone),
-        seconds: (performance.now() - started) / 1000,
-      };
-    } finally {
-      await backbone.close();
-    }
-  } finally {
-    await opened.close();
-  }
+  await using opened = await openSource(images, { unlabelled: true, split });
+  for (const text of opened.notes ?? []) note?.(text);
+  const { device, threads, imageSize } = options;
+  await using backbone = await openBackbone(spec, { device, threads, imageSize, note });
+  const { source, ids } = rememberIds(opened);
+  const { features, labels, indices, bad } = await withProgress(progress, source.length, (onProgress) =>
+    backboneFeatures(backbone, source, { workers: 0, maxBadFraction: 1, onProgress, signal }),
+  );
+  const { data, columns: width } = features;
+  noteUnreadable(bad, note);
+  const metadata = {
+    ids: JSON.stringify(Array.from(indices, (index) => ids.get(index))),
+    classNames: JSON.stringify(source.classNames),
+    checkpoint: backbone.path,
+    preprocessing: backbone.preprocessing,
+    source: images,
+    split: source.split,
+  };
+  makeFolder(dirname(output));
+  await writeSafetensors(
+    output,
+    new Map([
+      ["features", { dtype: "float32", shape: [labels.length, width], data }],
+      ["labels", { dtype: "int32", shape: [labels.length], data: labels }],
+    ]),
+    new Map(Object.entries(metadata)),
+  );
+  return {
+    output,
+    checkpoint: backbone.path,
+    source: images,
+    split: source.split,
+    images: labels.length,
+    width,
+    classNames: source.classNames,
+    bad,
+    model: describeBackbone(backbone),
+    seconds: (performance.now() - started) / 1000,
+  };
 }

@@ -1,5 +1,4 @@
 /** Measures the accuracy of a network that classifies on labelled images. */
-
 import { dirname } from "node:path";
 import { type BadExample, noteUnreadable, openTestImages } from "../data/index.js";
 import { writeFileAtomically } from "../files/atomic.js";
@@ -81,92 +80,82 @@ export async function evaluate(
   const started = performance.now();
   const { split, match = "name", amongSet = false, report, note, progress, signal, device, threads } = options;
   if (report !== undefined) refuseExisting(report, options.overwrite);
-  const source = await openTestImages(images, split, note);
-  try {
-    for (const text of source.notes ?? []) note?.(text);
-    if (source.length === 0) throw new Error(`${images} has no images to measure on`);
-    const batchSize = Math.min(source.length, 32);
-    const classifier = await openImageClassifier(network, { device, threads, note, batchSize });
-    try {
-      const { classNames } = source;
-      const known = { name: network, classNames: classifier.classNames, classes: classifier.classes };
-      const { columns, alike } = matchClasses({ name: images, classNames }, known, match);
-      const [first] = alike;
-      if (first) {
-        note?.(
-          `${alike.length} of ${columns.length} classes are matched by similar names, such as "${first[0]}" with "${first[1]}"`,
-        );
-      }
-      const { features, width, labels, indices, bad } = await withProgress(progress, source.length, (onProgress) =>
-        classifier.classify(source, { maxBadFraction: 1, onProgress, signal }),
-      );
-      noteUnreadable(bad, note);
-      const { loss } = classifier;
-      const accuracy = measureAccuracy({ logits: features, width, labels, classNames, columns, loss, amongSet });
-      const classOf = (label: number): string => classNames[label] ?? `class ${label}`;
-      const nameOf = (column: number): string => classifier.classNames?.[column] ?? `class ${column}`;
-      const files: string[] = [];
-      if (report !== undefined) {
-        const page = await evaluationReport(
-          {
-            title: `${network} on ${images}`,
-            accuracy,
-            source,
-            indices,
-            columns,
-            nameOf,
-            facts: [
-              ["network", network],
-              ["images", `${images} (${source.split})`],
-              ["preprocessing", classifier.preprocessing],
-            ],
-          },
-          labels,
-        );
-        makeFolder(dirname(report));
-        await writeFileAtomically(report, [new TextEncoder().encode(page)]);
-        files.push(report);
-      }
-      const pairs = confusedPairs(accuracy.confusion, imagesOfClasses(labels, classNames.length));
-      return {
-        network,
-        source: images,
-        split: source.split,
-        match,
-        amongSet,
-        images: accuracy.top1.images,
-        classes: { set: classNames.length, network: classifier.classes },
-        top1: accuracy.top1,
-        top5: accuracy.top5,
-        meanOfClasses: accuracy.meanOfClasses,
-        perClass: accuracy.classes,
-        confusion: accuracy.confusion.map(([truth, guess, count]) => ({
-          is: classOf(truth),
-          named: classOf(guess),
-          images: count,
-        })),
-        namedOutsideTheSet: accuracy.elsewhere.reduce((a, b) => a + b, 0),
-        confusedPairs: pairs.map(({ classes: [a, b], ...counts }) => ({
-          classes: [classOf(a), classOf(b)],
-          ...counts,
-        })),
-        mistakes: accuracy.named.flatMap(({ row, guess, probability }) => {
-          const label = labels[row] ?? 0;
-          if (guess === columns[label]) return [];
-          const index = indices[row] ?? 0;
-          return [
-            { image: source.idOf?.(index) ?? `#${index}`, is: classOf(label), named: nameOf(guess), probability },
-          ];
-        }),
-        bad,
-        model: classifier.description,
-        files,
-        seconds: (performance.now() - started) / 1000,
-      };
-    } finally {
-      await classifier.close();
-    }
-  } finally {
-    await source.close();
+  await using source = await openTestImages(images, split, note);
+  for (const text of source.notes ?? []) note?.(text);
+  if (source.length === 0) throw new Error(`${images} has no images to measure on`);
+  const batchSize = Math.min(source.length, 32);
+  await using classifier = await openImageClassifier(network, { device, threads, note, batchSize });
+  const { classNames } = source;
+  const known = { name: network, classNames: classifier.classNames, classes: classifier.classes };
+  const { columns, alike } = matchClasses({ name: images, classNames }, known, match);
+  const [first] = alike;
+  if (first) {
+    note?.(
+      `${alike.length} of ${columns.length} classes are matched by similar names, such as "${first[0]}" with "${first[1]}"`,
+    );
   }
+  const { features, width, labels, indices, bad } = await withProgress(progress, source.length, (onProgress) =>
+    classifier.classify(source, { maxBadFraction: 1, onProgress, signal }),
+  );
+  noteUnreadable(bad, note);
+  const { loss } = classifier;
+  const accuracy = measureAccuracy({ logits: features, width, labels, classNames, columns, loss, amongSet });
+  const classOf = (label: number): string => classNames[label] ?? `class ${label}`;
+  const nameOf = (column: number): string => classifier.classNames?.[column] ?? `class ${column}`;
+  const files: string[] = [];
+  if (report !== undefined) {
+    const page = await evaluationReport(
+      {
+        title: `${network} on ${images}`,
+        accuracy,
+        source,
+        indices,
+        columns,
+        nameOf,
+        facts: [
+          ["network", network],
+          ["images", `${images} (${source.split})`],
+          ["preprocessing", classifier.preprocessing],
+        ],
+      },
+      labels,
+    );
+    makeFolder(dirname(report));
+    await writeFileAtomically(report, [new TextEncoder().encode(page)]);
+    files.push(report);
+  }
+  const pairs = confusedPairs(accuracy.confusion, imagesOfClasses(labels, classNames.length));
+  return {
+    network,
+    source: images,
+    split: source.split,
+    match,
+    amongSet,
+    images: accuracy.top1.images,
+    classes: { set: classNames.length, network: classifier.classes },
+    top1: accuracy.top1,
+    top5: accuracy.top5,
+    meanOfClasses: accuracy.meanOfClasses,
+    perClass: accuracy.classes,
+    confusion: accuracy.confusion.map(([truth, guess, count]) => ({
+      is: classOf(truth),
+      named: classOf(guess),
+      images: count,
+    })),
+    namedOutsideTheSet: accuracy.elsewhere.reduce((a, b) => a + b, 0),
+    confusedPairs: pairs.map(({ classes: [a, b], ...counts }) => ({
+      classes: [classOf(a), classOf(b)],
+      ...counts,
+    })),
+    mistakes: accuracy.named.flatMap(({ row, guess, probability }) => {
+      const label = labels[row] ?? 0;
+      if (guess === columns[label]) return [];
+      const index = indices[row] ?? 0;
+      return [{ image: source.idOf?.(index) ?? `#${index}`, is: classOf(label), named: nameOf(guess), probability }];
+    }),
+    bad,
+    model: classifier.description,
+    files,
+    seconds: (performance.now() - started) / 1000,
+  };
 }

@@ -1,5 +1,4 @@
 /** Few-shot accuracy of a backbone on a dataset: classifiers on frozen features, fitted to a few examples of each class. */
-
 import {
   type BadExample,
   type ImageSource,
@@ -148,80 +147,72 @@ export async function fewshot(images: string, options: FewShotImagesOptions = {}
   const evaluator = evaluatorNamed(options.method ?? "ridge");
   const setting =
     options.setting === undefined ? (evaluator.settings[0] ?? {}) : parseSetting(evaluator, options.setting);
-  const parts = await openTrainAndTest(images, { split: options.split, testSplit: options.testSplit }, note);
-  try {
-    const chosen = (source: ImageSource) => (classes === undefined ? source : subsetOfClasses(source, classes));
-    const train = chosen(parts.train);
-    const test = testImages === undefined ? chosen(parts.test) : stratifiedSample(chosen(parts.test), testImages);
-    const untested = checkParts(train, test);
-    const { imageSize } = options;
-    const backbone = await openBackbone(options.backbone ?? defaultBackbone, { device, threads, imageSize, note });
-    try {
-      const pipeline = preprocessingOf(backbone, options.preprocessing);
-      const most = largest(shots);
-      const expected = drawnExamples(train, seeds, most).length;
-      const [support, tested] = await withProgress(progress, expected + test.length, async (onProgress) => [
-        await embedDrawn(backbone, train, seeds, most, {
-          preprocessing: pipeline,
-          onProgress: (done) => onProgress(Math.min(done, expected)),
-        }),
-        await embedSource(backbone, test, {
-          preprocessing: pipeline,
-          onProgress: (done) => onProgress(expected + done),
-        }),
-      ]);
-      const bad = [...support.bad, ...tested.bad];
-      noteUnreadable(bad, note);
-      const { classNames } = train;
-      const measure = (kind: "features" | "pixels", rows?: readonly number[]): Promise<FewShotReport> =>
-        fewShotOnFeatures({
-          trainFeatures: support[kind],
-          trainLabels: support.labels,
-          testFeatures: rows ? selectRows(tested[kind], rows) : tested[kind],
-          testLabels: rows ? rows.map((row) => tested.labels[row] ?? 0) : tested.labels,
-          classes: classNames.length,
-          classNames,
-          shots,
-          seeds,
-          evaluator,
-          settings: [setting],
-          threads,
-          signal,
-        });
-      const report = await measure("features");
-      const rawPixels = (await measure("pixels")).summary;
-      // The same examples, classifiers and images but for those of the list: the difference is what they contributed.
-      const clean = leaked === undefined ? undefined : await withoutListed(tested, test, leaked, note);
-      const withoutLeaked = clean && {
-        list: leaked ?? "",
-        removed: tested.labels.length - clean.length,
-        named: clean.length,
-        summary: (await measure("features", clean)).summary,
-        rawPixels: (await measure("pixels", clean)).summary,
-      };
-      return {
-        checkpoint: backbone.path,
-        backbone: backbone.spec,
-        source: images,
-        splits: { train: train.split, test: test.split, heldOut: parts.heldOut },
-        classNames,
-        images: { examples: train.length, named: tested.labels.length, bad },
-        model: describeBackbone(backbone),
-        method: evaluator.name,
-        title: [evaluator.title, formatSetting(setting)].filter((word) => word !== "").join(", "),
-        preprocessing: pipeline,
-        results: report.results,
-        summary: report.summary,
-        rawPixels,
-        withoutLeaked,
-        chance: report.chance,
-        warnings: [...report.warnings, ...untested],
-        seconds: (performance.now() - started) / 1000,
-      };
-    } finally {
-      await backbone.close();
-    }
-  } finally {
-    await parts.close();
-  }
+  await using parts = await openTrainAndTest(images, { split: options.split, testSplit: options.testSplit }, note);
+  const chosen = (source: ImageSource) => (classes === undefined ? source : subsetOfClasses(source, classes));
+  const train = chosen(parts.train);
+  const test = testImages === undefined ? chosen(parts.test) : stratifiedSample(chosen(parts.test), testImages);
+  const untested = checkParts(train, test);
+  const { imageSize } = options;
+  await using backbone = await openBackbone(options.backbone ?? defaultBackbone, { device, threads, imageSize, note });
+  const pipeline = preprocessingOf(backbone, options.preprocessing);
+  const most = largest(shots);
+  const expected = drawnExamples(train, seeds, most).length;
+  const [support, tested] = await withProgress(progress, expected + test.length, async (onProgress) => [
+    await embedDrawn(backbone, train, seeds, most, {
+      preprocessing: pipeline,
+      onProgress: (done) => onProgress(Math.min(done, expected)),
+    }),
+    await embedSource(backbone, test, {
+      preprocessing: pipeline,
+      onProgress: (done) => onProgress(expected + done),
+    }),
+  ]);
+  const bad = [...support.bad, ...tested.bad];
+  noteUnreadable(bad, note);
+  const { classNames } = train;
+  const measure = (kind: "features" | "pixels", rows?: readonly number[]): Promise<FewShotReport> =>
+    fewShotOnFeatures({
+      trainFeatures: support[kind],
+      trainLabels: support.labels,
+      testFeatures: rows ? selectRows(tested[kind], rows) : tested[kind],
+      testLabels: rows ? rows.map((row) => tested.labels[row] ?? 0) : tested.labels,
+      classes: classNames.length,
+      classNames,
+      shots,
+      seeds,
+      evaluator,
+      settings: [setting],
+      threads,
+      signal,
+    });
+  const report = await measure("features");
+  const rawPixels = (await measure("pixels")).summary;
+  // The same examples, classifiers and images but for those of the list: the difference is what they contributed.
+  const clean = leaked === undefined ? undefined : await withoutListed(tested, test, leaked, note);
+  const withoutLeaked = clean && {
+    list: leaked ?? "",
+    removed: tested.labels.length - clean.length,
+    named: clean.length,
+    summary: (await measure("features", clean)).summary,
+    rawPixels: (await measure("pixels", clean)).summary,
+  };
+  return {
+    checkpoint: backbone.path,
+    backbone: backbone.spec,
+    source: images,
+    splits: { train: train.split, test: test.split, heldOut: parts.heldOut },
+    classNames,
+    images: { examples: train.length, named: tested.labels.length, bad },
+    model: describeBackbone(backbone),
+    method: evaluator.name,
+    title: [evaluator.title, formatSetting(setting)].filter((word) => word !== "").join(", "),
+    preprocessing: pipeline,
+    results: report.results,
+    summary: report.summary,
+    rawPixels,
+    withoutLeaked,
+    chance: report.chance,
+    warnings: [...report.warnings, ...untested],
+    seconds: (performance.now() - started) / 1000,
+  };
 }

@@ -1,5 +1,4 @@
 /** Trains a classifier on a folder of labelled images and writes it, with the accuracy to expect of it. */
-
 import { basename, join } from "node:path";
 import {
   type BadExample,
@@ -174,74 +173,75 @@ export async function fit(images: string, options: FitImagesOptions = {}): Promi
         `${images} has only one class (${opened.classNames.join()}), which is not enough for a classifier; put the images of each class into a folder of their own: CLASS/photo.jpg`,
       );
     }
-    const backbone = await openBackbone(options.backbone ?? defaultBackbone, { device, threads, imageSize, note });
-    try {
-      const found = await withProgress(progress, opened.length, (onProgress) =>
-        backboneFeatures(backbone, opened, { maxBadFraction: 1, onProgress, signal }),
-      );
-      noteUnreadable(found.bad, note);
-      const { source, labels } = readable(opened, found);
-      const { classNames } = source;
-      const classes = classNames.length;
-      const data = { features: found.features, labels };
-      const fitted = await withFits(progress, (onProgress) =>
-        fitClassifier(data, classes, { evaluators, folds, seed, signal, onProgress, threads }),
-      );
-      const { chosen, expected, candidates, chosenByItself } = fitted;
-      const warnings = warningsOf(source, opened, fitted);
-      const report = await classifierReport({
-        title: `${basename(output)}: ${classes} classes`,
-        fitted,
-        source,
-        indices: Int32Array.from({ length: labels.length }, (_, row) => row),
-        labels,
-        classNames,
-        backbone: backbone.spec,
-        width: backbone.width,
-      });
-      signal?.throwIfAborted();
-      // Once more: another process may have written there meanwhile.
-      requireClassifierFolder(output, overwrite);
-      const { name, title } = chosen.evaluator;
-      const setting: Setting = { ...chosen.setting, ...chosenByItself };
-      const files = await writeClassifier(output, {
-        backbone,
-        head: fitted.head,
-        classNames,
-        method: { name, title, setting },
-        expected,
-        facts: [`fitted to ${labels.length} images of ${images}`, ...warnings],
-        report,
-      });
-      const pairs = confusedPairs(confusionEntries(fitted.confusion, classes));
-      return {
-        output,
-        files,
-        source: images,
-        split: source.split,
-        classNames,
-        images: { count: labels.length, bad: found.bad },
-        backbone: { ...describeBackbone(backbone), spec: backbone.spec, width: backbone.width },
-        chosen: { name, title, setting, accuracy: chosen.accuracy },
-        candidates: candidates.map((one) => ({
-          name: one.evaluator.name,
-          title: titleOf(one),
-          setting: one.setting,
-          accuracy: one.accuracy,
-        })),
-        expected: { ...expected, chance: 1 / classes },
-        measured: howMeasured(expected),
-        confusion: classNames.map((_, truth) => [...fitted.confusion.subarray(truth * classes, (truth + 1) * classes)]),
-        confusedPairs: pairs.map(({ classes: pair, ...counts }) => ({
-          classes: pair.map((label) => classNames[label] ?? `class ${label}`),
-          ...counts,
-        })),
-        warnings,
-        seconds: (performance.now() - started) / 1000,
-      };
-    } finally {
-      await backbone.close();
-    }
+    await using backbone = await openBackbone(options.backbone ?? defaultBackbone, {
+      device,
+      threads,
+      imageSize,
+      note,
+    });
+    const found = await withProgress(progress, opened.length, (onProgress) =>
+      backboneFeatures(backbone, opened, { maxBadFraction: 1, onProgress, signal }),
+    );
+    noteUnreadable(found.bad, note);
+    const { source, labels } = readable(opened, found);
+    const { classNames } = source;
+    const classes = classNames.length;
+    const data = { features: found.features, labels };
+    const fitted = await withFits(progress, (onProgress) =>
+      fitClassifier(data, classes, { evaluators, folds, seed, signal, onProgress, threads }),
+    );
+    const { chosen, expected, candidates, chosenByItself } = fitted;
+    const warnings = warningsOf(source, opened, fitted);
+    const report = await classifierReport({
+      title: `${basename(output)}: ${classes} classes`,
+      fitted,
+      source,
+      indices: Int32Array.from({ length: labels.length }, (_, row) => row),
+      labels,
+      classNames,
+      backbone: backbone.spec,
+      width: backbone.width,
+    });
+    signal?.throwIfAborted();
+    // Once more: another process may have written there meanwhile.
+    requireClassifierFolder(output, overwrite);
+    const { name, title } = chosen.evaluator;
+    const setting: Setting = { ...chosen.setting, ...chosenByItself };
+    const files = await writeClassifier(output, {
+      backbone,
+      head: fitted.head,
+      classNames,
+      method: { name, title, setting },
+      expected,
+      facts: [`fitted to ${labels.length} images of ${images}`, ...warnings],
+      report,
+    });
+    const pairs = confusedPairs(confusionEntries(fitted.confusion, classes));
+    return {
+      output,
+      files,
+      source: images,
+      split: source.split,
+      classNames,
+      images: { count: labels.length, bad: found.bad },
+      backbone: { ...describeBackbone(backbone), spec: backbone.spec, width: backbone.width },
+      chosen: { name, title, setting, accuracy: chosen.accuracy },
+      candidates: candidates.map((one) => ({
+        name: one.evaluator.name,
+        title: titleOf(one),
+        setting: one.setting,
+        accuracy: one.accuracy,
+      })),
+      expected: { ...expected, chance: 1 / classes },
+      measured: howMeasured(expected),
+      confusion: classNames.map((_, truth) => [...fitted.confusion.subarray(truth * classes, (truth + 1) * classes)]),
+      confusedPairs: pairs.map(({ classes: pair, ...counts }) => ({
+        classes: pair.map((label) => classNames[label] ?? `class ${label}`),
+        ...counts,
+      })),
+      warnings,
+      seconds: (performance.now() - started) / 1000,
+    };
   } catch (error) {
     if (signal?.aborted) throw new Error("stopped; nothing was written", { cause: error });
     throw error;

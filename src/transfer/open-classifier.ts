@@ -1,5 +1,6 @@
 /** Opens any network that classifies: a trained network with its head, a classifier of `fit`, or an ONNX file with logits. */
 import type { ImageSource } from "../data/index.js";
+import { type Closable, closable } from "../files/closable.js";
 import type { LossName } from "../nn/index.js";
 import type { Device } from "../runtime/index.js";
 import {
@@ -14,7 +15,7 @@ import {
 import { isClassifierPath, openClassifier } from "./classifier/index.js";
 
 /** A network that classifies images, open. */
-export interface ImageClassifier {
+export interface ImageClassifier extends Closable {
   /** What its head was trained with: it decides how logits become probabilities. */
   readonly loss: LossName;
   /** In the order of the logits; undefined where they have no names. */
@@ -28,7 +29,6 @@ export interface ImageClassifier {
   readonly description: NetworkDescription;
   /** Logits of the images of a source, by its own preprocessing unless another is given. Throws an Error for NaN and infinities. */
   classify(source: ImageSource, options?: Partial<RepresentOptions>): Promise<Representations>;
-  close(): Promise<void>;
 }
 
 /** A network in JSON documents. */
@@ -86,7 +86,7 @@ export async function openImageClassifier(
   if (!isClassifierPath(spec)) {
     const model = await openModel(spec, { ...compute, functions: ["classify"] });
     const { loss, classNames, imageShape, preprocessing } = model;
-    return {
+    return closable<ImageClassifier>({
       loss,
       classNames,
       classes: model.config.classes,
@@ -98,11 +98,11 @@ export async function openImageClassifier(
         return await finite(await classifyImages(model.program, source, rows), source);
       },
       close: () => model.close(),
-    };
+    });
   }
   const classifier = await openClassifier(spec, compute);
   const { path, classNames, classes, imageShape, preprocessing, details } = classifier;
-  return {
+  return closable<ImageClassifier>({
     loss: "softmax",
     classNames,
     classes,
@@ -114,5 +114,5 @@ export async function openImageClassifier(
       return await finite(await imageRows(classifier.logits, source, rows), source);
     },
     close: () => classifier.close(),
-  };
+  });
 }

@@ -1,5 +1,4 @@
 /** Classifies images: the most probable classes of each. */
-
 import { existsSync } from "node:fs";
 import {
   type BadExample,
@@ -70,28 +69,21 @@ export async function predict(
   images: readonly (string | NamedImage)[],
   { top = 1, note, progress, signal, ...compute }: PredictOptions = {},
 ): Promise<Predictions> {
-  const { source, ids } = rememberIds(await openImages(images));
-  try {
-    for (const text of source.notes ?? []) note?.(text);
-    const batchSize = Math.min(source.length, fewImages);
-    const classifier = await openImageClassifier(network, { ...compute, note, batchSize });
-    try {
-      const shown = source.length < fewImages ? undefined : progress;
-      const { features, width, indices, bad } = await withProgress(shown, source.length, (onProgress) =>
-        classifier.classify(source, { ...pass, onProgress, signal }),
-      );
-      const predictions: Prediction[] = [];
-      for (const [row, index] of indices.entries()) {
-        const logits = features.subarray(row * width, (row + 1) * width);
-        const guesses = topClasses(logits, top, classifier.loss, classifier.classNames);
-        predictions.push({ image: ids.get(index) ?? `#${index}`, guesses });
-      }
-      noteUnreadable(bad, note);
-      return { predictions, bad, model: classifier.description };
-    } finally {
-      await classifier.close();
-    }
-  } finally {
-    await source.close();
+  await using opened = await openImages(images);
+  const { source, ids } = rememberIds(opened);
+  for (const text of source.notes ?? []) note?.(text);
+  const batchSize = Math.min(source.length, fewImages);
+  await using classifier = await openImageClassifier(network, { ...compute, note, batchSize });
+  const shown = source.length < fewImages ? undefined : progress;
+  const { features, width, indices, bad } = await withProgress(shown, source.length, (onProgress) =>
+    classifier.classify(source, { ...pass, onProgress, signal }),
+  );
+  const predictions: Prediction[] = [];
+  for (const [row, index] of indices.entries()) {
+    const logits = features.subarray(row * width, (row + 1) * width);
+    const guesses = topClasses(logits, top, classifier.loss, classifier.classNames);
+    predictions.push({ image: ids.get(index) ?? `#${index}`, guesses });
   }
+  noteUnreadable(bad, note);
+  return { predictions, bad, model: classifier.description };
 }

@@ -1,5 +1,4 @@
 /** Labels images by a trained network and writes the labels to a file that training reads. */
-
 import { dirname } from "node:path";
 import {
   type BadExample,
@@ -78,59 +77,51 @@ export async function pseudoLabel(
   const csv = output.endsWith(".csv");
   if (!csv && !output.endsWith(".jsonl")) throw new Error(`${output} ends in neither .jsonl nor .csv`);
   refuseExisting(output, options.overwrite);
-  const opened = await openSource(images, { unlabelled: true, split });
-  try {
-    const model = await openModel(network, { device, threads, functions: ["classify"], batchSize, views, note });
-    try {
-      const { classes } = model.config;
-      const names = model.classNames ?? Array.from({ length: classes }, (_, i) => `${i}`);
-      const same = sameNames(names, opened.classNames);
-      if (csv && !same) {
-        throw new Error(
-          `the classes of ${model.path} are not those of ${images}, and a .csv file cannot hold their names; write a .jsonl file`,
-        );
-      }
-      const { source, ids } = rememberIds(opened);
-      const { features, indices, labels, bad } = await withProgress(progress, source.length, (onProgress) =>
-        classifyImages(model.program, source, { ...model, workers: 0, maxBadFraction: 1, onProgress, signal }),
-      );
-      noteUnreadable(bad, note);
-      const write = csv ? csvLabelLine : labelLine;
-      const lines = csv ? ["id,label"] : [classesLine(names)];
-      const histogram = new Array<number>(classes).fill(0);
-      let agreeing = 0;
-      for (const [row, index] of indices.entries()) {
-        const guesses = topClasses(features.subarray(row * classes, (row + 1) * classes), classes, model.loss, names);
-        const [best] = guesses;
-        if (!best || best.probability < confidence) continue;
-        histogram[best.class] = (histogram[best.class] ?? 0) + 1;
-        if (best.class === labels[row]) agreeing++;
-        const probabilities = new Array<number>(classes);
-        for (const { class: k, probability } of guesses) probabilities[k] = Number(probability.toPrecision(6));
-        lines.push(write(ids.get(index) ?? `#${index}`, soft ? probabilities : (names[best.class] ?? `${best.class}`)));
-      }
-      const labelled = histogram.reduce((sum, count) => sum + count, 0);
-      if (labelled === 0) {
-        throw new Error(`no image of ${images} has a class of probability ${confidence}; choose a lower confidence`);
-      }
-      makeFolder(dirname(output));
-      await writeFileAtomically(output, [Buffer.from(`${lines.join("\n")}\n`)]);
-      return {
-        file: output,
-        source: images,
-        split: source.split,
-        images: indices.length,
-        labelled,
-        agreement: same ? agreeing / labelled : undefined,
-        views: views.crops * views.turns,
-        classes: names.map((name, i) => ({ name, images: histogram[i] ?? 0 })),
-        bad,
-        model: describeNetwork(model),
-      };
-    } finally {
-      await model.close();
-    }
-  } finally {
-    await opened.close();
+  await using opened = await openSource(images, { unlabelled: true, split });
+  await using model = await openModel(network, { device, threads, functions: ["classify"], batchSize, views, note });
+  const { classes } = model.config;
+  const names = model.classNames ?? Array.from({ length: classes }, (_, i) => `${i}`);
+  const same = sameNames(names, opened.classNames);
+  if (csv && !same) {
+    throw new Error(
+      `the classes of ${model.path} are not those of ${images}, and a .csv file cannot hold their names; write a .jsonl file`,
+    );
   }
+  const { source, ids } = rememberIds(opened);
+  const { features, indices, labels, bad } = await withProgress(progress, source.length, (onProgress) =>
+    classifyImages(model.program, source, { ...model, workers: 0, maxBadFraction: 1, onProgress, signal }),
+  );
+  noteUnreadable(bad, note);
+  const write = csv ? csvLabelLine : labelLine;
+  const lines = csv ? ["id,label"] : [classesLine(names)];
+  const histogram = new Array<number>(classes).fill(0);
+  let agreeing = 0;
+  for (const [row, index] of indices.entries()) {
+    const guesses = topClasses(features.subarray(row * classes, (row + 1) * classes), classes, model.loss, names);
+    const [best] = guesses;
+    if (!best || best.probability < confidence) continue;
+    histogram[best.class] = (histogram[best.class] ?? 0) + 1;
+    if (best.class === labels[row]) agreeing++;
+    const probabilities = new Array<number>(classes);
+    for (const { class: k, probability } of guesses) probabilities[k] = Number(probability.toPrecision(6));
+    lines.push(write(ids.get(index) ?? `#${index}`, soft ? probabilities : (names[best.class] ?? `${best.class}`)));
+  }
+  const labelled = histogram.reduce((sum, count) => sum + count, 0);
+  if (labelled === 0) {
+    throw new Error(`no image of ${images} has a class of probability ${confidence}; choose a lower confidence`);
+  }
+  makeFolder(dirname(output));
+  await writeFileAtomically(output, [Buffer.from(`${lines.join("\n")}\n`)]);
+  return {
+    file: output,
+    source: images,
+    split: source.split,
+    images: indices.length,
+    labelled,
+    agreement: same ? agreeing / labelled : undefined,
+    views: views.crops * views.turns,
+    classes: names.map((name, i) => ({ name, images: histogram[i] ?? 0 })),
+    bad,
+    model: describeNetwork(model),
+  };
 }

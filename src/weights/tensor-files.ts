@@ -1,6 +1,7 @@
 /** Opens files of tensors by what they are, whatever they are called, and several safetensors files as one. */
 import { open } from "node:fs/promises";
 import { basename, join } from "node:path";
+import { closable } from "../files/closable.js";
 import { inFile, WeightsError } from "../formats/error.js";
 import { NpzFile } from "../formats/npz.js";
 import { SafetensorsFile } from "../formats/safetensors.js";
@@ -96,7 +97,7 @@ export async function openShards(folder: string, indexName: string): Promise<Ten
     await close();
     throw inFile(path, error);
   }
-  return {
+  return closable<TensorFile>({
     path,
     format: "safetensors",
     entries,
@@ -107,5 +108,5 @@ export async function openShards(folder: string, indexName: string): Promise<Ten
       if (!home) throw new WeightsError(`${path}: no tensor "${name}"`);
       return await home.read(name);
     },
-  };
+  });
 }

@@ -24,19 +24,14 @@ async function measured(...words: string[]) {
 
 /** Right ones, counted by the program alone. */
 async function rightOnes(spec: string): Promise<{ right: number; images: number }> {
-  const source = await openSource(spec, { split: "test" });
-  const model = await openModel(run, { functions: ["classify"], threads: 1 });
-  try {
-    const { features, width, labels } = await classifyImages(model.program, source, { ...model, workers: 0 });
-    const right = labels.filter((label, row) => {
-      const logits = [...features.subarray(row * width, (row + 1) * width)];
-      return logits.indexOf(Math.max(...logits)) === label;
-    });
-    return { right: right.length, images: labels.length };
-  } finally {
-    await model.close();
-    await source.close();
-  }
+  await using source = await openSource(spec, { split: "test" });
+  await using model = await openModel(run, { functions: ["classify"], threads: 1 });
+  const { features, width, labels } = await classifyImages(model.program, source, { ...model, workers: 0 });
+  const right = labels.filter((label, row) => {
+    const logits = [...features.subarray(row * width, (row + 1) * width)];
+    return logits.indexOf(Math.max(...logits)) === label;
+  });
+  return { right: right.length, images: labels.length };
 }
 
 /** The images of a source as IDX files, as MNIST has them. */

@@ -35,44 +35,40 @@ afterAll(() => rmSync(root, { recursive: true }));
 
 /** The same measurement with every image of both splits embedded. */
 async function measuredDirectly(shots: number[], seeds: number[]) {
-  const model = await openModel(network, { functions: ["represent"], threads: 1 });
-  try {
-    const parts = await Promise.all(
-      ["train", "test"].map(async (split) => {
-        const source = await openSource(shapes, { split });
-        const pixels = new Float32Array(40 * 768);
-        let rows = 0;
-        const { features, width, labels } = await representImages(model.program, source, {
-          ...model,
-          workers: 0,
-          onBatch: ({ image, shape, mask }) => {
-            const valid = mask.filter((one) => one === 1).length;
-            pixels.set(rawPixelFeatures({ data: image, shape }).data.subarray(0, valid * 768), rows * 768);
-            rows += valid;
-          },
-        });
-        return {
-          labels,
-          features: { data: features, rows, columns: width },
-          pixels: { data: pixels, rows, columns: 768 },
-        };
-      }),
-    );
-    const [train, held] = parts as [(typeof parts)[0], (typeof parts)[0]];
-    const by = (kind: "features" | "pixels") =>
-      fewShotOnFeatures({
-        trainFeatures: train[kind],
-        trainLabels: train.labels,
-        testFeatures: held[kind],
-        testLabels: held.labels,
-        classes: 4,
-        shots,
-        seeds,
+  await using model = await openModel(network, { functions: ["represent"], threads: 1 });
+  const parts = await Promise.all(
+    ["train", "test"].map(async (split) => {
+      const source = await openSource(shapes, { split });
+      const pixels = new Float32Array(40 * 768);
+      let rows = 0;
+      const { features, width, labels } = await representImages(model.program, source, {
+        ...model,
+        workers: 0,
+        onBatch: ({ image, shape, mask }) => {
+          const valid = mask.filter((one) => one === 1).length;
+          pixels.set(rawPixelFeatures({ data: image, shape }).data.subarray(0, valid * 768), rows * 768);
+          rows += valid;
+        },
       });
-    return { network: await by("features"), pixels: await by("pixels") };
-  } finally {
-    await model.close();
-  }
+      return {
+        labels,
+        features: { data: features, rows, columns: width },
+        pixels: { data: pixels, rows, columns: 768 },
+      };
+    }),
+  );
+  const [train, held] = parts as [(typeof parts)[0], (typeof parts)[0]];
+  const by = (kind: "features" | "pixels") =>
+    fewShotOnFeatures({
+      trainFeatures: train[kind],
+      trainLabels: train.labels,
+      testFeatures: held[kind],
+      testLabels: held.labels,
+      classes: 4,
+      shots,
+      seeds,
+    });
+  return { network: await by("features"), pixels: await by("pixels") };
 }
 
 test("one JSON document, equal to the evaluator on every image of both splits", async () => {

@@ -28,33 +28,28 @@ test("the network's own head, as classifying the corrupted images one by one", a
   expect([status, stderr]).toEqual([0, expect.stringContaining("using")]);
   const document = JSON.parse(stdout);
   expect([document.head, document.table, document.results.length]).toEqual(["own", "cifar", 4]);
-  const source = await openSource(shapes, { split: "test" });
-  const model = await openModel(network, { functions: ["classify"], threads: 1 });
-  try {
-    const accuracy = async (preprocessing: string): Promise<number> => {
-      const { features, width, labels } = await classifyImages(model.program, source, {
-        ...model,
-        preprocessing,
-        workers: 0,
-      });
-      const right = labels.filter((label, row) => {
-        const logits = features.subarray(row * width, (row + 1) * width);
-        return logits.indexOf(Math.max(...logits)) === label;
-      });
-      return right.length / labels.length;
-    };
-    expect(document.clean.accuracy).toBeCloseTo(await accuracy(model.preprocessing), 10);
-    for (const { corruption, severity, accuracy: found } of document.results) {
-      const pipeline = withOp(model.preprocessing, corrupt(corruption, severity, "cifar"));
-      expect(found, `${corruption} ${severity}`).toBeCloseTo(await accuracy(pipeline), 10);
-    }
-    const means = [0, 2].map((i) => (document.results[i].accuracy + document.results[i + 1].accuracy) / 2);
-    expect(document.families.map((one: { accuracy: number }) => one.accuracy)).toEqual(means);
-    expect(document.meanError).toBeCloseTo(1 - (means[0]! + means[1]!) / 2, 10);
-  } finally {
-    await model.close();
-    await source.close();
+  await using source = await openSource(shapes, { split: "test" });
+  await using model = await openModel(network, { functions: ["classify"], threads: 1 });
+  const accuracy = async (preprocessing: string): Promise<number> => {
+    const { features, width, labels } = await classifyImages(model.program, source, {
+      ...model,
+      preprocessing,
+      workers: 0,
+    });
+    const right = labels.filter((label, row) => {
+      const logits = features.subarray(row * width, (row + 1) * width);
+      return logits.indexOf(Math.max(...logits)) === label;
+    });
+    return right.length / labels.length;
+  };
+  expect(document.clean.accuracy).toBeCloseTo(await accuracy(model.preprocessing), 10);
+  for (const { corruption, severity, accuracy: found } of document.results) {
+    const pipeline = withOp(model.preprocessing, corrupt(corruption, severity, "cifar"));
+    expect(found, `${corruption} ${severity}`).toBeCloseTo(await accuracy(pipeline), 10);
   }
+  const means = [0, 2].map((i) => (document.results[i].accuracy + document.results[i + 1].accuracy) / 2);
+  expect(document.families.map((one: { accuracy: number }) => one.accuracy)).toEqual(means);
+  expect(document.meanError).toBeCloseTo(1 - (means[0]! + means[1]!) / 2, 10);
 });
 
 test("a head fitted to clean images, where the network does not know the classes", async () => {

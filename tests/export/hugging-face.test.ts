@@ -72,16 +72,12 @@ async function photographs({ image }: Weights): Promise<Picture[]> {
   const { height, width, channels } = image;
   const pictures: Picture[] = [];
   for (const set of ["clothing", "sign-digits"]) {
-    const source = await openSource(`embedded:${set}`, { split: "test" });
-    try {
-      for (const label of [1, 6]) {
-        const example = await source.get(source.labels.indexOf(label));
-        const fitted = await preprocessImage(`decode(${channels})|resize(${height},${width})`, example.image);
-        if (fitted.kind !== "raw") throw new Error("pixels expected");
-        pictures.push(await lossless(image, `${set}-${label}`, fitted.data));
-      }
-    } finally {
-      await source.close();
+    await using source = await openSource(`embedded:${set}`, { split: "test" });
+    for (const label of [1, 6]) {
+      const example = await source.get(source.labels.indexOf(label));
+      const fitted = await preprocessImage(`decode(${channels})|resize(${height},${width})`, example.image);
+      if (fitted.kind !== "raw") throw new Error("pixels expected");
+      pictures.push(await lossless(image, `${set}-${label}`, fitted.data));
     }
   }
   return pictures;

@@ -11,12 +11,8 @@ const typesOf = (graph: g.OnnxGraph) => graph.nodes.map(({ type }) => type);
 const numbers = (count: number, seed = 1) => Float32Array.from({ length: count }, (_, i) => Math.sin(seed + 1.7 * i));
 
 async function run(graph: g.OnnxGraph, feeds: Readonly<Record<string, g.NumericArray>>) {
-  const session = await openSession(g.encodeOnnx(graph), { threads: 1 });
-  try {
-    return (await session.run(feeds)) as Record<string, Float32Array>;
-  } finally {
-    await session.close();
-  }
+  await using session = await openSession(g.encodeOnnx(graph), { threads: 1 });
+  return (await session.run(feeds)) as Record<string, Float32Array>;
 }
 
 describe("a free batch", () => {

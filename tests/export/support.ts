@@ -105,12 +105,8 @@ export async function run(
   exported: OnnxModel,
   feeds: Readonly<Record<string, NumericArray>>,
 ): Promise<Record<string, Float32Array>> {
-  const session = await openSession(exported, { threads: 1 });
-  try {
-    return (await session.run(feeds)) as Record<string, Float32Array>;
-  } finally {
-    await session.close();
-  }
+  await using session = await openSession(exported, { threads: 1 });
+  return (await session.run(feeds)) as Record<string, Float32Array>;
 }
 
 export const exportAndRun = async (

@@ -133,13 +133,9 @@ describe("round trips", () => {
     ]);
     await writeNpz(path, tensors);
     expectSame(await readNpz(path), tensors);
-    const file = await NpzFile.open(path);
-    try {
-      expect((await file.read("z")).data).toEqual(new Int8Array([3]));
-      await expect(file.read("none")).rejects.toThrow(/any\.npz: no array "none"/);
-    } finally {
-      await file.close();
-    }
+    await using file = await NpzFile.open(path);
+    expect((await file.read("z")).data).toEqual(new Int8Array([3]));
+    await expect(file.read("none")).rejects.toThrow(/any\.npz: no array "none"/);
   });
 
   test("the bytes are those of the format", () => {

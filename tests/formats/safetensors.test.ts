@@ -138,14 +138,10 @@ describe("round trips", () => {
         ["y", tensor(2)],
       ]),
     );
-    const file = await SafetensorsFile.open(path);
-    try {
-      expect([...file.entries.keys()]).toEqual(["x", "y"]);
-      expect((await file.read("y")).data).toEqual(new Int32Array([2, 2]));
-      await expect(file.read("z")).rejects.toThrow(/one\.safetensors: no tensor "z"/);
-    } finally {
-      await file.close();
-    }
+    await using file = await SafetensorsFile.open(path);
+    expect([...file.entries.keys()]).toEqual(["x", "y"]);
+    expect((await file.read("y")).data).toEqual(new Int32Array([2, 2]));
+    await expect(file.read("z")).rejects.toThrow(/one\.safetensors: no tensor "z"/);
   });
 });
 

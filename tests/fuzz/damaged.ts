@@ -96,12 +96,8 @@ function damagedHeader(draw: Draw): Uint8Array {
 /** The readers; `folder` is written to. Indexes are not kept, or every case would leave one. */
 export function damagedData(folder: string): Readonly<Record<string, DamagedReader>> {
   const readSome = async (spec: string): Promise<void> => {
-    const source = await openSource(spec);
-    try {
-      for (let i = 0; i < Math.min(3, source.length); i++) await source.get(i);
-    } finally {
-      await source.close();
-    }
+    await using source = await openSource(spec);
+    for (let i = 0; i < Math.min(3, source.length); i++) await source.get(i);
   };
   const opening = (name: string, spec: (path: string) => string) => async (bytes: Uint8Array) => {
     writeFileSync(join(folder, "no-cache"), "a file where a folder would have to be");

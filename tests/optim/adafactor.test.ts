@@ -34,7 +34,7 @@ function alone(config: AdafactorConfig, shape: readonly number[]) {
 /** The sum of the updates of all steps: the parameter starts at zero, at learning rate 1. */
 async function summed(config: AdafactorConfig, shape: readonly number[], gradients: readonly Float32Array[]) {
   const { gradient, slots, scalars } = alone(config, shape);
-  const program = await compile(
+  await using program = await compile(
     {
       state: slots.map(({ input }) => input),
       functions: {
@@ -47,16 +47,12 @@ async function summed(config: AdafactorConfig, shape: readonly number[], gradien
     },
     { inThread: true, threads: 1 },
   );
-  try {
-    await program.writeState(Object.fromEntries(slots.map(({ name, initial }) => [name, initial()])));
-    for (const [step, values] of gradients.entries()) {
-      const given = Object.fromEntries(scalars.map(({ name, at }) => [name, Float32Array.of(at(step))]));
-      await program.step({ gradient: values.slice(), ...given });
-    }
-    return Array.from((await program.readState(["kernel"]))["kernel"] as Float32Array, (value) => -value);
-  } finally {
-    await program.close();
+  await program.writeState(Object.fromEntries(slots.map(({ name, initial }) => [name, initial()])));
+  for (const [step, values] of gradients.entries()) {
+    const given = Object.fromEntries(scalars.map(({ name, at }) => [name, Float32Array.of(at(step))]));
+    await program.step({ gradient: values.slice(), ...given });
   }
+  return Array.from((await program.readState(["kernel"]))["kernel"] as Float32Array, (value) => -value);
 }
 
 test("beta2 (papers.md 12.5)", () => {

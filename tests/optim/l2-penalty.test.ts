@@ -29,7 +29,7 @@ async function trained(
     [{ name, tensor: parameter, initial: () => Float32Array.from(first) }],
     [gradientOf(parameter)],
   );
-  const program = await compile(
+  await using program = await compile(
     {
       state: slots.map(({ input }) => input),
       functions: {
@@ -44,16 +44,12 @@ async function trained(
     },
     { inThread: true, threads: 1 },
   );
-  try {
-    await program.writeState(Object.fromEntries(slots.map(({ name, initial }) => [name, initial()])));
-    for (let step = 0; step < steps; step++) {
-      await program.step(Object.fromEntries(scalars.map(({ name, at }) => [name, Float32Array.of(at(step))])));
-    }
-    const state = await program.readState([name]);
-    return Array.from(state[name] ?? [], Number);
-  } finally {
-    await program.close();
+  await program.writeState(Object.fromEntries(slots.map(({ name, initial }) => [name, initial()])));
+  for (let step = 0; step < steps; step++) {
+    await program.step(Object.fromEntries(scalars.map(({ name, at }) => [name, Float32Array.of(at(step))])));
   }
+  const state = await program.readState([name]);
+  return Array.from(state[name] ?? [], Number);
 }
 
 const bowl = (parameter: g.Tensor) =>

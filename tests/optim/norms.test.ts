@@ -8,16 +8,12 @@ import { seeded } from "../support/arrays.js";
 async function norm(tensors: readonly { shape: readonly number[]; values: Float32Array }[]): Promise<number> {
   const inputs = tensors.map(({ shape }, i) => g.input(`gradient/${i}`, "float32", shape));
   const outputs = { norm: globalNorm(inputs) };
-  const program = await compile(
+  await using program = await compile(
     { state: [], functions: { norm: { inputs, outputs, next: {} } } },
     { inThread: true, threads: 1 },
   );
-  try {
-    const given = Object.fromEntries(tensors.map(({ values }, i) => [`gradient/${i}`, values.slice()]));
-    return Number((await program.run("norm", given)).norm?.[0]);
-  } finally {
-    await program.close();
-  }
+  const given = Object.fromEntries(tensors.map(({ values }, i) => [`gradient/${i}`, values.slice()]));
+  return Number((await program.run("norm", given)).norm?.[0]);
 }
 
 const random = seeded(5);

@@ -248,7 +248,7 @@ export function graphOf({ config, schedule, average, lossScale = 1 }: Run) {
 /** The same as the reference through the graph, in float32: all state after the steps. */
 export async function trained(run: Run): Promise<{ state: Record<string, g.NumericArray>; loss: number }> {
   const { x, target, loss, slots, scalars } = graphOf(run);
-  const program = await compile(
+  await using program = await compile(
     {
       state: slots.map(({ input }) => input),
       functions: {
@@ -261,18 +261,14 @@ export async function trained(run: Run): Promise<{ state: Record<string, g.Numer
     },
     { inThread: true, threads: 1 },
   );
-  try {
-    await program.writeState(Object.fromEntries(slots.map(({ name, initial }) => [name, initial()])));
-    for (let step = 0; step < steps; step++) {
-      const given = Object.fromEntries(scalars.map(({ name, at }) => [name, Float32Array.of(at(step))]));
-      await program.step({ x: inputs.slice(), target: targets.slice(), ...given });
-    }
-    const state = await program.readState();
-    const values = each((name) => Float64Array.from(state[name] as Float32Array));
-    return { state, loss: lossAndGradients(values).loss };
-  } finally {
-    await program.close();
+  await program.writeState(Object.fromEntries(slots.map(({ name, initial }) => [name, initial()])));
+  for (let step = 0; step < steps; step++) {
+    const given = Object.fromEntries(scalars.map(({ name, at }) => [name, Float32Array.of(at(step))]));
+    await program.step({ x: inputs.slice(), target: targets.slice(), ...given });
   }
+  const state = await program.readState();
+  const values = each((name) => Float64Array.from(state[name] as Float32Array));
+  return { state, loss: lossAndGradients(values).loss };
 }
 
 /** Relative to the largest value of each parameter: single entries may pass through zero. */

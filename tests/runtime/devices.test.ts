@@ -123,26 +123,22 @@ describe("WebGPU", () => {
 
   test.for(["worker", "inThread"])("state stays on the device over several steps (%s)", async (place, { skip }) => {
     skip(missing !== undefined, missing);
-    const program = await started({ device: "webgpu", inThread: place === "inThread" });
-    try {
-      for (let step = 0; step < 4; step++) await program.step(feedsAt(step));
-      const { value } = await program.run("read", { shown: Float32Array.of(3) });
-      const { total, count, decay } = await program.readState();
-      expectedTotal(4).forEach((expected, i) => {
-        expect(Math.abs((total![i] as number) - expected)).toBeLessThan(1e-4);
-        expect(Math.abs((value![i] as number) / 3 - expected)).toBeLessThan(1e-4);
-      });
-      expect(count![0]).toBe(4);
-      expect(decay).toEqual(firstState().decay);
-      // written state takes the place of what the device holds
-      await program.writeState({ total: new Float32Array(width).fill(1) });
-      await program.step({ x: new Float32Array(width), rate: Float32Array.of(1) });
-      expect(Array.from((await program.readState(["total"]))["total"] as Float32Array)).toEqual(
-        Array.from(firstState().decay),
-      );
-    } finally {
-      await program.close();
-    }
+    await using program = await started({ device: "webgpu", inThread: place === "inThread" });
+    for (let step = 0; step < 4; step++) await program.step(feedsAt(step));
+    const { value } = await program.run("read", { shown: Float32Array.of(3) });
+    const { total, count, decay } = await program.readState();
+    expectedTotal(4).forEach((expected, i) => {
+      expect(Math.abs((total![i] as number) - expected)).toBeLessThan(1e-4);
+      expect(Math.abs((value![i] as number) / 3 - expected)).toBeLessThan(1e-4);
+    });
+    expect(count![0]).toBe(4);
+    expect(decay).toEqual(firstState().decay);
+    // written state takes the place of what the device holds
+    await program.writeState({ total: new Float32Array(width).fill(1) });
+    await program.step({ x: new Float32Array(width), rate: Float32Array.of(1) });
+    expect(Array.from((await program.readState(["total"]))["total"] as Float32Array)).toEqual(
+      Array.from(firstState().decay),
+    );
   });
 
   test("half precision on a device without it is an error that says so", async ({ skip }) => {
@@ -150,32 +146,24 @@ describe("WebGPU", () => {
     const x = g.input("x", "float32", [4]);
     const half = g.cast(g.multiply(g.cast(x, "float16"), g.cast(x, "float16")), "float32");
     const source = { state: [], functions: { step: { inputs: [x], outputs: { half } } } };
-    const program = await compile(source, { device: "webgpu", inThread: true });
-    try {
-      // hardware mostly has it, the software device has not
-      const ran = await program.step({ x: Float32Array.of(1, 2, 3, 4) }).catch((error: unknown) => error);
-      if (ran instanceof Error) {
-        expect(ran).toBeInstanceOf(DeviceError);
-        expect(ran.message).toMatch(/no half precision .* compute to float32/);
-      } else expect(ran).toEqual({ half: Float32Array.of(1, 4, 9, 16) });
-    } finally {
-      await program.close();
-    }
+    await using program = await compile(source, { device: "webgpu", inThread: true });
+    // hardware mostly has it, the software device has not
+    const ran = await program.step({ x: Float32Array.of(1, 2, 3, 4) }).catch((error: unknown) => error);
+    if (ran instanceof Error) {
+      expect(ran).toBeInstanceOf(DeviceError);
+      expect(ran.message).toMatch(/no half precision .* compute to float32/);
+    } else expect(ran).toEqual({ half: Float32Array.of(1, 4, 9, 16) });
   });
 
   test("outputs that are to stay on the device do", async ({ skip }) => {
     skip(missing !== undefined, missing);
     const x = g.input("x", "float32", [3]);
     const model = g.writeOnnx({ here: g.add(x, 1), there: g.add(x, 2) }, [x]);
-    const session = await openSession(model, { device: "webgpu", keepOnDevice: ["there"] });
-    try {
-      const given = new RuntimeTensor("float32", Float32Array.of(1, 2, 3), [3]);
-      const { here, there } = await session.runtime.run({ x: given });
-      expect([here!.location, there!.location]).toEqual(["cpu", "gpu-buffer"]);
-      there!.dispose();
-    } finally {
-      await session.close();
-    }
+    await using session = await openSession(model, { device: "webgpu", keepOnDevice: ["there"] });
+    const given = new RuntimeTensor("float32", Float32Array.of(1, 2, 3), [3]);
+    const { here, there } = await session.runtime.run({ x: given });
+    expect([here!.location, there!.location]).toEqual(["cpu", "gpu-buffer"]);
+    there!.dispose();
   });
 
   test("what a run writes stays on the device and is handed to the next run", async ({ skip }) => {
@@ -188,19 +176,15 @@ describe("WebGPU", () => {
       writes: { total: "next:total" },
     };
     const state = { total: { dtype: "float32", shape: [3] } } as const;
-    const engine = new Engine({ state, functions: { step } }, { device: "webgpu", threads: 1 });
-    try {
-      engine.write({ total: new Float32Array(3) });
-      const held = () => (engine as unknown as { state: Map<string, { location?: string }> }).state.get("total")!;
-      expect(held().location).toBeUndefined();
-      for (let i = 0; i < 3; i++) {
-        await engine.run("step", { x: Float32Array.of(1, 2, 3) });
-        expect(held().location).toBe("gpu-buffer");
-      }
-      expect(Array.from((await engine.read(["total"]))["total"] as Float32Array)).toEqual([3, 6, 9]);
-    } finally {
-      await engine.close();
+    await using engine = new Engine({ state, functions: { step } }, { device: "webgpu", threads: 1 });
+    engine.write({ total: new Float32Array(3) });
+    const held = () => (engine as unknown as { state: Map<string, { location?: string }> }).state.get("total")!;
+    expect(held().location).toBeUndefined();
+    for (let i = 0; i < 3; i++) {
+      await engine.run("step", { x: Float32Array.of(1, 2, 3) });
+      expect(held().location).toBe("gpu-buffer");
     }
+    expect(Array.from((await engine.read(["total"]))["total"] as Float32Array)).toEqual([3, 6, 9]);
   });
 
   test("several steps in one run are refused: its provider has no Loop", async () => {
@@ -213,53 +197,41 @@ describe("WebGPU", () => {
     skip(missing !== undefined, missing);
     const x = g.input("x", "float32", [3]);
     const kept = g.input("kept", "float32", [3]);
-    const program: Program = await compile(
+    await using program: Program = await compile(
       { state: [kept], functions: { step: { inputs: [x], outputs: { y: g.add(x, kept) }, next: { kept } } } },
       { device: "webgpu", inThread: true },
     );
-    try {
-      await program.writeState({ kept: Float32Array.of(1, 2, 3) });
-      for (let step = 0; step < 3; step++) {
-        const { y } = await program.step({ x: Float32Array.of(step, 0, 0) });
-        expect(Array.from(y as Float32Array)).toEqual([1 + step, 2, 3]);
-      }
-      expect(Array.from((await program.readState())["kept"] as Float32Array)).toEqual([1, 2, 3]);
-    } finally {
-      await program.close();
+    await program.writeState({ kept: Float32Array.of(1, 2, 3) });
+    for (let step = 0; step < 3; step++) {
+      const { y } = await program.step({ x: Float32Array.of(step, 0, 0) });
+      expect(Array.from(y as Float32Array)).toEqual([1 + step, 2, 3]);
     }
+    expect(Array.from((await program.readState())["kept"] as Float32Array)).toEqual([1, 2, 3]);
   });
 
   test("a run whose numbers are not finite leaves the state on the device as it was", async ({ skip }) => {
     skip(missing !== undefined, missing);
-    const program = await started({ device: "webgpu", inThread: true });
-    try {
-      await program.step(feedsAt(0));
-      const before = await program.readState();
-      const guarded = { commitWhenFinite: ["norm"] };
-      const overflow = { ...feedsAt(1), rate: Float32Array.of(1e25) };
-      expect((await program.attempt("step", overflow, guarded)).committed).toBe(false);
-      expect(await program.readState()).toEqual(before);
-      expect((await program.attempt("step", feedsAt(1), guarded)).committed).toBe(true);
-      const { total } = await program.readState();
-      expectedTotal(2).forEach((expected, i) => {
-        expect(Math.abs((total![i] as number) - expected)).toBeLessThan(1e-4);
-      });
-    } finally {
-      await program.close();
-    }
+    await using program = await started({ device: "webgpu", inThread: true });
+    await program.step(feedsAt(0));
+    const before = await program.readState();
+    const guarded = { commitWhenFinite: ["norm"] };
+    const overflow = { ...feedsAt(1), rate: Float32Array.of(1e25) };
+    expect((await program.attempt("step", overflow, guarded)).committed).toBe(false);
+    expect(await program.readState()).toEqual(before);
+    expect((await program.attempt("step", feedsAt(1), guarded)).committed).toBe(true);
+    const { total } = await program.readState();
+    expectedTotal(2).forEach((expected, i) => {
+      expect(Math.abs((total![i] as number) - expected)).toBeLessThan(1e-4);
+    });
   });
 
   test("a failed run leaves the state on the device as it was", async ({ skip }) => {
     skip(missing !== undefined, missing);
-    const program = await started({ device: "webgpu", inThread: true });
-    try {
-      await program.step(feedsAt(0));
-      const before = await program.readState();
-      await expect(program.step({ x: new Float32Array(1), rate: Float32Array.of(1) })).rejects.toThrow(/input x takes/);
-      expect(await program.readState()).toEqual(before);
-    } finally {
-      await program.close();
-    }
+    await using program = await started({ device: "webgpu", inThread: true });
+    await program.step(feedsAt(0));
+    const before = await program.readState();
+    await expect(program.step({ x: new Float32Array(1), rate: Float32Array.of(1) })).rejects.toThrow(/input x takes/);
+    expect(await program.readState()).toEqual(before);
   });
 
   test("a small classifier trains as on the CPU", { timeout: 120_000 }, async ({ skip }) => {

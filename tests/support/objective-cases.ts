@@ -3,6 +3,7 @@
  * values of parameters and the inputs of a step. tests/train/objectives/objectives.test.ts runs over it.
  */
 import type { Batch, ImageSource } from "../../src/data/index.js";
+import { closable } from "../../src/files/closable.js";
 import { rawImage } from "../../src/images/index.js";
 import { createRandom } from "../../src/random/keyed.js";
 import type { Batches, RecipeInput } from "../../src/train/index.js";
@@ -365,7 +366,7 @@ export function stackedSource({ stack = 1 }: ObjectiveCase, length: number): Ima
       return 90 + 25 * Math.sin(3 * i + 2 * c) + 40 * place + shade + 20 * random.uniform();
     });
   };
-  return {
+  return closable<ImageSource>({
     name: "stacked",
     split: "all",
     classNames: range(classes).map(String),
@@ -373,5 +374,5 @@ export function stackedSource({ stack = 1 }: ObjectiveCase, length: number): Ima
     labels,
     get: async (i) => ({ id: `${i}`, label: labels[i]!, image: rawImage(pixels(i), height, side, 3) }),
     close: async () => undefined,
-  };
+  });
 }

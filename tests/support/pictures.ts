@@ -5,6 +5,7 @@ import { dirname, join } from "node:path";
 import sharp, { type Sharp } from "sharp";
 import { afterAll } from "vitest";
 import { type ImageSource, openSource } from "../../src/data/index.js";
+import { closable } from "../../src/files/closable.js";
 
 export { idx, parquet, tar } from "./records.js";
 
@@ -82,7 +83,7 @@ export function numbered(
   broken: ReadonlySet<number> = new Set(),
   onGet: (index: number) => void = () => undefined,
 ): ImageSource {
-  return {
+  return closable<ImageSource>({
     name: "numbered",
     split: "train",
     classNames: ["even", "odd"],
@@ -99,5 +100,5 @@ export function numbered(
       };
     },
     close: async () => undefined,
-  };
+  });
 }

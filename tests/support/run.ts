@@ -36,21 +36,17 @@ export async function run(
   options: SessionOptions = {},
 ): Promise<Record<string, Result>> {
   const model = writeOnnx(outputs, undefined, { lacking: lackingNodes[options.device ?? "cpu"] });
-  const session = await openSession(model, options);
-  try {
-    const given = model.inputs.map(({ name, type }) => {
-      const bytes = encodeNumbers(feeds[name]!.data, type.dtype);
-      const data = viewNumbers(bytes, type.dtype) as Float32Array;
-      return [name, new RuntimeTensor(type.dtype, data, [...type.shape])] as const;
-    });
-    const results = await session.runtime.run(Object.fromEntries(given));
-    return Object.fromEntries(
-      model.outputs.map(({ name, type }) => {
-        const { dims, data } = results[name]!;
-        return [name, { shape: dims, values: decode(data as NumericArray, type.dtype) }];
-      }),
-    );
-  } finally {
-    await session.close();
-  }
+  await using session = await openSession(model, options);
+  const given = model.inputs.map(({ name, type }) => {
+    const bytes = encodeNumbers(feeds[name]!.data, type.dtype);
+    const data = viewNumbers(bytes, type.dtype) as Float32Array;
+    return [name, new RuntimeTensor(type.dtype, data, [...type.shape])] as const;
+  });
+  const results = await session.runtime.run(Object.fromEntries(given));
+  return Object.fromEntries(
+    model.outputs.map(({ name, type }) => {
+      const { dims, data } = results[name]!;
+      return [name, { shape: dims, values: decode(data as NumericArray, type.dtype) }];
+    }),
+  );
 }

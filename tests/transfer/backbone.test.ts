@@ -29,14 +29,9 @@ beforeAll(async () => {
 afterAll(() => rmSync(root, { recursive: true }));
 
 async function featuresOf(spec: string, options: Parameters<typeof openBackbone>[1] = {}) {
-  const backbone = await openBackbone(spec, { threads: 1, ...options });
-  const source = await openSource(photos);
-  try {
-    return { backbone, ...(await backboneFeatures(backbone, source, { workers: 0 })) };
-  } finally {
-    await source.close();
-    await backbone.close();
-  }
+  await using backbone = await openBackbone(spec, { threads: 1, ...options });
+  await using source = await openSource(photos);
+  return { backbone, ...(await backboneFeatures(backbone, source, { workers: 0 })) };
 }
 
 async function firstGuess(spec: string): Promise<{ class: number; probability: number }> {

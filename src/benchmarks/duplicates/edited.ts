@@ -1,7 +1,7 @@
 /** How many edited copies the search finds among other pictures of the same set, edit by edit, and how many pairs it finds that are none. */
-
 import { type Example, type ImageSource, openSource, takeBalanced } from "../../data/index.js";
 import { describeSet, findDuplicates, type Match } from "../../dedup/index.js";
+import { closable } from "../../files/closable.js";
 import { decodeImage, type RawImage } from "../../images/index.js";
 import { applyEdit, edits } from "./edits.js";
 
@@ -28,7 +28,7 @@ export interface EditedBench {
 
 /** A set of pictures in memory. */
 function inMemory(name: string, images: readonly RawImage[]): ImageSource {
-  return {
+  return closable<ImageSource>({
     name,
     split: "all",
     classNames: ["picture"],
@@ -37,7 +37,7 @@ function inMemory(name: string, images: readonly RawImage[]): ImageSource {
     idOf: (index) => `${name} ${index}`,
     get: async (index): Promise<Example> => ({ id: `${name} ${index}`, label: 0, image: images[index]! }),
     close: async () => {},
-  };
+  });
 }
 
 /** The matches between and within sets of pictures in memory. */

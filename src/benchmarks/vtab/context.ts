@@ -1,6 +1,6 @@
 /** What doing a job takes: the backbone, the task's splits, the folders; opened when the first job asks for them. */
-
 import { join } from "node:path";
+import { type Closable, closable } from "../../files/closable.js";
 import { makeFolder } from "../../files/folder.js";
 import { accuracyOf, type Backbone, openBackbone, type Setting } from "../../transfer/index.js";
 import { haveFeatures, joinParts, makeFeatures, type PartFeatures, readFeatures } from "./features.js";
@@ -36,7 +36,7 @@ export interface ContextOptions {
   readonly note?: (text: string) => void;
 }
 
-export interface SuiteContext extends JobRunner {
+export interface SuiteContext extends JobRunner, Closable {
   readonly preprocessing: string;
   readonly backbone: Backbone;
   /** Whether the outcome of a job is there: a file of features, or a result. */
@@ -171,7 +171,7 @@ export async function openContext(options: ContextOptions): Promise<SuiteContext
     return { accuracy, images: test.length - unreadable, unreadable };
   };
 
-  return {
+  return closable<SuiteContext>({
     preprocessing,
     backbone,
     isDone: async (job) => {
@@ -186,5 +186,5 @@ export async function openContext(options: ContextOptions): Promise<SuiteContext
       await closeTask();
       await backbone.close();
     },
-  };
+  });
 }

@@ -79,22 +79,18 @@ export async function planSuite(options: SuiteOptions): Promise<SuitePlan> {
 
 /** Images a second, and the pixels of one. */
 async function measureRate({ backbone: spec, imageSize, threads, note }: SuiteOptions) {
-  const backbone = await openBackbone(spec, {
+  await using backbone = await openBackbone(spec, {
     imageSize,
     threads,
     note,
   });
-  try {
-    const { batchSize, imageShape, represent } = backbone;
-    const [height, width, channels] = imageShape;
-    // Arrays that are given may be taken over, so each run has its own.
-    const batch = (): { image: Float32Array } => ({ image: new Float32Array(batchSize * height * width * channels) });
-    await represent(batch());
-    const started = performance.now();
-    for (let run = 0; run < measuredRuns; run++) await represent(batch());
-    const rate = (measuredRuns * batchSize * 1000) / (performance.now() - started);
-    return { rate, area: height * width };
-  } finally {
-    await backbone.close();
-  }
+  const { batchSize, imageShape, represent } = backbone;
+  const [height, width, channels] = imageShape;
+  // Arrays that are given may be taken over, so each run has its own.
+  const batch = (): { image: Float32Array } => ({ image: new Float32Array(batchSize * height * width * channels) });
+  await represent(batch());
+  const started = performance.now();
+  for (let run = 0; run < measuredRuns; run++) await represent(batch());
+  const rate = (measuredRuns * batchSize * 1000) / (performance.now() - started);
+  return { rate, area: height * width };
 }

@@ -2,6 +2,7 @@
 import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
 import { type FileHandle, open } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
+import { closable } from "../../files/closable.js";
 import { entriesIfReadable, licenceFilesIn, naturalOrder, requirePath } from "../../files/paths.js";
 import { gunzipped } from "../../files/unpack.js";
 import { walkTarFile } from "../../formats/tar.js";
@@ -179,7 +180,7 @@ async function openSplit(
       const [f, row] = find(index);
       return `${files[f]!.id}#${row}`;
     };
-    return {
+    return closable<ImageSource>({
       ...source,
       split,
       labels,
@@ -199,7 +200,7 @@ async function openSplit(
         return { id: idOf(index), label: labels[index]!, image: rawImage(pixels, side, side, 3) };
       },
       close: closeAll,
-    };
+    });
   } catch (error) {
     await closeAll();
     throw error;

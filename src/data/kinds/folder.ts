@@ -2,10 +2,11 @@
 import { statSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
+import { closable } from "../../files/closable.js";
 import { licenceFilesIn, listFiles, requirePath } from "../../files/paths.js";
 import { ExampleError } from "../../images/index.js";
 import { layOut } from "../source/layout.js";
-import { checkIndex, type ImageSet, type SourceKind } from "../source/types.js";
+import { checkIndex, type ImageSet, type ImageSource, type SourceKind } from "../source/types.js";
 
 export const folderKind: SourceKind = {
   summary: "a folder of image files: class/file or split/class/file",
@@ -27,7 +28,7 @@ async function readFolder(root: string, spec: string, unlabelled: boolean): Prom
       const { files: names, labels } = layout.splits.get(split)!;
       const source = { name: root, length: names.length };
       let closed = false;
-      return {
+      return closable<ImageSource>({
         ...source,
         split,
         labels,
@@ -48,7 +49,7 @@ async function readFolder(root: string, spec: string, unlabelled: boolean): Prom
         close: async () => {
           closed = true;
         },
-      };
+      });
     },
   };
 }

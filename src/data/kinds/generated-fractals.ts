@@ -10,6 +10,7 @@
  * patterns and orders of weightings, which the published set does not have.
  */
 import { statSync } from "node:fs";
+import { closable } from "../../files/closable.js";
 import { categorySystem } from "../../images/generated/fractal/index.js";
 import { splitSeed } from "../../images/generated/scene/index.js";
 import {
@@ -28,7 +29,7 @@ import {
   weightings,
 } from "../../images/index.js";
 import { choiceOption, numberOption, type SpecOptions, wholeNumberOption } from "../source/option-values.js";
-import { checkIndex, type ImageSet } from "../source/types.js";
+import { checkIndex, type ImageSet, type ImageSource } from "../source/types.js";
 
 export const fractalsOptions = [
   "categories",
@@ -78,7 +79,7 @@ export function readFractals(target: SpecOptions): ImageSet {
       const ownSeed = splitSeed(seed, split);
       const source = { name: spec, length };
       let labels: Int32Array | undefined;
-      return {
+      return closable<ImageSource>({
         ...source,
         split,
         classNames: categories.names,
@@ -101,7 +102,7 @@ export function readFractals(target: SpecOptions): ImageSet {
           return { id: `${spec}/${split}#${index}`, label, image };
         },
         close: async () => undefined,
-      };
+      });
     },
   };
 }

@@ -1,5 +1,6 @@
 /** The generated set `shapes`: pictures of shapes on a ground plane whose content is known, for counting and other questions. */
 
+import { closable } from "../../files/closable.js";
 import { reach, splitSeed } from "../../images/generated/scene/index.js";
 import {
   colours,
@@ -12,7 +13,7 @@ import {
   shapes,
 } from "../../images/index.js";
 import { choiceOption, type SpecOptions, wholeNumberOption } from "../source/option-values.js";
-import { checkIndex, type ImageSet } from "../source/types.js";
+import { checkIndex, type ImageSet, type ImageSource } from "../source/types.js";
 
 /** What is asked about a picture: its classes, and the label of a scene. */
 interface Question {
@@ -101,7 +102,7 @@ export function readShapes({ spec, options: given }: SpecOptions): ImageSet {
         labels ??= Int32Array.from({ length }, (_, i) => question.label(layOutScene(ownSeed, i, scenes).scene, counts));
         return labels;
       };
-      return {
+      return closable<ImageSource>({
         ...source,
         split,
         classNames: question.classNames(counts),
@@ -122,7 +123,7 @@ export function readShapes({ spec, options: given }: SpecOptions): ImageSet {
           };
         },
         close: async () => undefined,
-      };
+      });
     },
   };
 }

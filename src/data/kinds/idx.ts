@@ -4,11 +4,12 @@ import { readFile } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { promisify } from "node:util";
 import { constants, gunzip, gunzipSync, type ZlibOptions } from "node:zlib";
+import { closable } from "../../files/closable.js";
 import { entriesIfReadable, licenceFilesIn, requirePath } from "../../files/paths.js";
 import { rawImage } from "../../images/index.js";
 import { classNamesBeside } from "../source/class-names.js";
 import { splitOrder } from "../source/layout.js";
-import { checkIndex, type ImageSet, type SourceKind } from "../source/types.js";
+import { checkIndex, type ImageSet, type ImageSource, type SourceKind } from "../source/types.js";
 
 /** `train-images-idx3-ubyte.gz`, `t10k-images.idx3-ubyte`, and the four-dimensional form with channels. */
 const imagesName = /^(.*?)[-_.]?images[-.]idx[34]-ubyte(\.gz)?$/i;
@@ -73,7 +74,7 @@ async function openSplit(
     }
     return images;
   };
-  return {
+  return closable<ImageSource>({
     ...source,
     split,
     labels,
@@ -94,7 +95,7 @@ async function openSplit(
       closed = true;
       pixels = undefined;
     },
-  };
+  });
 }
 
 function labelsPath(imagesPath: string): string {

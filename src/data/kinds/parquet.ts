@@ -1,6 +1,7 @@
 /** Parquet files in the layout of Hugging Face's image datasets: `image: {bytes, path}` and `label: int64`, in shards. */
 import { statSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
+import { closable } from "../../files/closable.js";
 import { entriesIfReadable, licenceFilesIn, listFiles, requirePath } from "../../files/paths.js";
 import { ExampleError } from "../../images/index.js";
 import { type ColumnChoice, type ImageCell, openShard, type Shard } from "../shards/parquet-shard.js";
@@ -92,7 +93,7 @@ async function openShards(
     };
     const groups = createGroupCache<readonly ImageCell[]>();
     let closed = false;
-    return {
+    return closable<ImageSource>({
       ...source,
       split,
       labels,
@@ -119,7 +120,7 @@ async function openShards(
         groups.clear();
         for (const shard of shards) await shard.close();
       },
-    };
+    });
   } catch (error) {
     for (const shard of shards) await shard.close();
     throw error;

@@ -9,6 +9,7 @@
 import { statSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
+import { closable } from "../../files/closable.js";
 import { licenceFilesIn, listFiles, requirePath } from "../../files/paths.js";
 import {
   blankLike,
@@ -22,7 +23,7 @@ import {
 } from "../../images/index.js";
 import { imageName, layOut } from "../source/layout.js";
 import { numberOption, wholeNumberOption } from "../source/option-values.js";
-import { checkIndex, type ImageSet, type SourceKind, type SpecTarget } from "../source/types.js";
+import { checkIndex, type ImageSet, type ImageSource, type SourceKind, type SpecTarget } from "../source/types.js";
 
 export const composedKind: SourceKind = {
   summary: "foregrounds on backgrounds, all pairs: composed:FOREGROUNDS?backgrounds=FOLDER&size=480&scale=0.6",
@@ -63,7 +64,7 @@ async function readComposed(target: SpecTarget): Promise<ImageSet> {
         const { front, back } = pair(index);
         return `${front} on ${back}`;
       };
-      return {
+      return closable<ImageSource>({
         ...source,
         split,
         classNames: layout.classNames,
@@ -82,7 +83,7 @@ async function readComposed(target: SpecTarget): Promise<ImageSet> {
         close: async () => {
           closed = true;
         },
-      };
+      });
     },
   };
 }

@@ -1,11 +1,12 @@
 /** A tar file of an image folder, read in place: nothing is extracted. */
 import { statSync } from "node:fs";
 import { type FileHandle, open } from "node:fs/promises";
+import { closable } from "../../files/closable.js";
 import { requirePath } from "../../files/paths.js";
 import { type TarEntry, walkTarFile } from "../../formats/tar.js";
 import { ExampleError } from "../../images/index.js";
 import { layOut } from "../source/layout.js";
-import { checkIndex, type ImageSet, type SourceKind } from "../source/types.js";
+import { checkIndex, type ImageSet, type ImageSource, type SourceKind } from "../source/types.js";
 
 export const tarKind: SourceKind = {
   summary: "a .tar file of such a folder, read in place",
@@ -36,7 +37,7 @@ async function readTar(path: string, spec: string, unlabelled: boolean): Promise
       const { files, labels } = layout.splits.get(split)!;
       const source = { name: path, length: files.length };
       let handle: FileHandle | undefined = await open(path, "r");
-      return {
+      return closable<ImageSource>({
         ...source,
         split,
         labels,
@@ -60,7 +61,7 @@ async function readTar(path: string, spec: string, unlabelled: boolean): Promise
           handle = undefined;
           await closing?.close();
         },
-      };
+      });
     },
   };
 }

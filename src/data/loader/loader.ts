@@ -1,4 +1,6 @@
 /** The prefetching loader: an endless or counted stream of batches, made off the training thread, exact to continue from any position. */
+
+import { type Closable, closable } from "../../files/closable.js";
 import { describePreprocessing, preprocessing as makePreprocessing, type Preprocessing } from "../../images/index.js";
 import { openSource } from "../open.js";
 import type { ImageSource, MergeClasses } from "../source/types.js";
@@ -84,7 +86,7 @@ export interface LoaderStats {
   readonly bad: readonly BadExample[];
 }
 
-export interface Loader extends AsyncIterable<Batch> {
+export interface Loader extends AsyncIterable<Batch>, Closable {
   /** The next batch, or undefined after the last one. Throws if the data fails; from then on every call does. */
   next(): Promise<Batch | undefined>;
   /** Where the loader stands: after the last batch that `next` returned. Undefined until the source is open. */
@@ -234,7 +236,7 @@ export function createLoader(
     return result;
   };
 
-  return {
+  return closable<Loader>({
     next,
     position: () => state?.position,
     info: async () => {
@@ -261,7 +263,7 @@ export function createLoader(
     async *[Symbol.asyncIterator]() {
       for (let batch = await next(); batch; batch = await next()) yield batch;
     },
-  };
+  });
 }
 
 interface State {

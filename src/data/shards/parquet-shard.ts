@@ -2,6 +2,7 @@
 import { open } from "node:fs/promises";
 import { type AsyncBuffer, type FileMetaData, parquetMetadataAsync, parquetReadObjects } from "hyparquet";
 import * as z from "zod";
+import { type Closable, closable } from "../../files/closable.js";
 import { checkColumn, checkRows, compressors } from "../../formats/parquet-pages.js";
 
 /** Columns named by the caller instead of found by their usual names. */
@@ -16,7 +17,7 @@ export interface ImageCell {
 }
 
 /** An open shard. */
-export interface Shard {
+export interface Shard extends Closable {
   readonly rows: number;
   /** First row of every row group. */
   readonly groupStarts: readonly number[];
@@ -26,7 +27,6 @@ export interface Shard {
   /** From Hugging Face's metadata, if it is there. */
   readonly classNames?: readonly string[];
   readGroup(group: number): Promise<readonly ImageCell[]>;
-  close(): Promise<void>;
 }
 
 const imageColumns = ["image", "img", "picture", "photo"];
@@ -76,7 +76,7 @@ export async function openShard(path: string, choice: ColumnChoice): Promise<Sha
     for (const group of metadata.row_groups) await checkColumn(path, file, group, label);
     const labels = (await read(label, 0, rows)).map((row, i) => labelOf(path, label, i, row[label]));
     const classNames = features?.[label]?.names;
-    return {
+    return closable<Shard>({
       rows,
       groupStarts,
       groupBytes: metadata.row_groups.map((group) => imageBytes(group, image)),
@@ -90,7 +90,7 @@ export async function openShard(path: string, choice: ColumnChoice): Promise<Sha
         return found.map((row) => cellOf(row[image]));
       },
       close: () => handle.close(),
-    };
+    });
   } catch (error) {
     await handle.close();
     throw error;

@@ -1,5 +1,6 @@
 /** A source over shards with an index each: WebDataset and TFRecord. */
 import { open } from "node:fs/promises";
+import { closable } from "../../files/closable.js";
 import { ExampleError } from "../../images/index.js";
 import { startsOf } from "../source/class-labels.js";
 import { checkIndex, type ImageSource, type ShardOrder } from "../source/types.js";
@@ -48,7 +49,7 @@ export function openSharded(options: ShardedOptions): ImageSource {
     return own.keys ? `${file.name}:${own.keys[row]}` : `${file.name}#${row}`;
   };
   const order: ShardOrder = { lengths, together: shuffleShards };
-  return {
+  return closable<ImageSource>({
     ...source,
     split,
     labels,
@@ -86,7 +87,7 @@ export function openSharded(options: ShardedOptions): ImageSource {
     close: async () => {
       closed = true;
     },
-  };
+  });
 }
 
 /** The last shard that starts at or before an index and is not empty. */
@@ -107,16 +108,12 @@ const passing = ["EIO", "ESTALE", "EBUSY", "EMFILE", "ENFILE", "ETIMEDOUT", "EAG
 /** A shard on disk. It is opened for every read: thousands of shards must not take thousands of file descriptors. */
 export function localShard(path: string): ShardFile {
   const readOnce = async (offset: number, size: number): Promise<Uint8Array> => {
-    const handle = await open(path, "r");
-    try {
-      const bytes = new Uint8Array(size);
-      const { bytesRead } = await handle.read(bytes, 0, size, offset);
-      if (bytesRead < size)
-        throw new Error(`the file is shorter than it was: it ends at byte ${offset + bytesRead} of ${offset + size}`);
-      return bytes;
-    } finally {
-      await handle.close();
-    }
+    await using handle = await open(path, "r");
+    const bytes = new Uint8Array(size);
+    const { bytesRead } = await handle.read(bytes, 0, size, offset);
+    if (bytesRead < size)
+      throw new Error(`the file is shorter than it was: it ends at byte ${offset + bytesRead} of ${offset + size}`);
+    return bytes;
   };
   return {
     name: path,

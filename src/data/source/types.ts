@@ -1,5 +1,6 @@
 /** What a source of images is: labelled examples by index, the same from every kind of storage. */
 
+import type { Closable } from "../../files/closable.js";
 import type { EncodedImage, RawImage, Scene } from "../../images/index.js";
 
 /** One labelled image. */
@@ -16,7 +17,7 @@ export interface Example {
 }
 
 /** A set of labelled images that is open for reading. */
-export interface ImageSource {
+export interface ImageSource extends Closable {
   /** How it is called in messages and reports. */
   readonly name: string;
   readonly split: string;

@@ -1,5 +1,5 @@
 /** Sources made of other sources: some of their classes, several together, some of their examples. */
-
+import { closable } from "../../files/closable.js";
 import { permutation } from "../../random/keyed.js";
 import { largest } from "../../text/arrays.js";
 import { didYouMean } from "../../text/nearest.js";
@@ -130,7 +130,7 @@ export function concat(
     return [i, index - starts[i]!];
   };
   const ids = sources.map((source) => source.idOf);
-  return {
+  return closable<ImageSource>({
     ...whole,
     vectorTargets,
     ...joinedShards(sources),
@@ -161,7 +161,7 @@ export function concat(
     close: async () => {
       for (const source of sources) await source.close();
     },
-  };
+  });
 }
 
 /** The targets of one of several sources over the classes of all; 1 at the label where it has none of its own. */
@@ -243,7 +243,7 @@ function view(
   const labels = Int32Array.from(indices, (index) => relabel(source.labels[index]!));
   const self = { name, length: indices.length };
   const { idOf, vectorTargets } = source;
-  return {
+  return closable<ImageSource>({
     ...self,
     split: source.split,
     classNames,
@@ -259,5 +259,5 @@ function view(
       return { ...example, label: labels[index]!, targets: targets && retarget(targets) };
     },
     close: () => source.close(),
-  };
+  });
 }

@@ -2,6 +2,7 @@
  * Wrong labels on purpose, to study what noise costs: a source some of whose labels are replaced by other classes. (JFT-300M's
  * labels are wrong in about a fifth of all cases; papers.md 2.4.)
  */
+import { closable } from "../../files/closable.js";
 import { createRandom } from "../../random/keyed.js";
 import { checkIndex, type ImageSource } from "../source/types.js";
 
@@ -30,7 +31,7 @@ export function withLabelNoise(source: ImageSource, rate: number, seed = 0): Ima
   const self = { name: `${source.name} (label noise ${rate})`, length: source.length };
   const { idOf, notes, shards } = source;
   let labels: Int32Array | undefined;
-  return {
+  return closable<ImageSource>({
     ...self,
     split: source.split,
     classNames: source.classNames,
@@ -49,5 +50,5 @@ export function withLabelNoise(source: ImageSource, rate: number, seed = 0): Ima
       return { ...example, label: noisyLabel(example.label, classes, rate, seed, index) };
     },
     close: () => source.close(),
-  };
+  });
 }

@@ -1,5 +1,5 @@
 /** A source with other labels, and lists of the examples to keep or leave out: what is known by an example's id. */
-
+import { closable } from "../../files/closable.js";
 import { readLines } from "../../files/lines.js";
 import { permutation } from "../../random/keyed.js";
 import { checkIndex, type ImageSource } from "../source/types.js";
@@ -52,7 +52,7 @@ export async function relabel(source: ImageSource, path: string, sha256?: string
       `${source.length - indices.length} of ${source.length} examples have no line in ${path} and are left out`,
     );
   const self = { name: `${source.name} (labels of ${path})`, length: indices.length };
-  return {
+  return closable<ImageSource>({
     ...self,
     split: source.split,
     classNames,
@@ -68,7 +68,7 @@ export async function relabel(source: ImageSource, path: string, sha256?: string
       return { ...example, label, targets: vectors ? dense(values[index]!, classNames.length) : undefined };
     },
     close: () => source.close(),
-  };
+  });
 }
 
 function largest({ classes, values }: SparseTargets): number {

@@ -37,23 +37,19 @@ export async function readTexts(path: string): Promise<ImageText[]> {
   }
   if (/\.tar$/i.test(path)) {
     const { entries } = indexTar(path);
-    const file = await open(path, "r");
+    await using file = await open(path, "r");
     const read = async (name: string) => {
       const { offset, size } = entries.get(name)!;
       const bytes = Buffer.alloc(size);
       await file.read(bytes, 0, size, offset);
       return bytes.toString("utf8");
     };
-    try {
-      return await besideImages(
-        [...entries.keys()],
-        (name) => entries.has(name),
-        read,
-        (name) => `${path}:${name}`,
-      );
-    } finally {
-      await file.close();
-    }
+    return await besideImages(
+      [...entries.keys()],
+      (name) => entries.has(name),
+      read,
+      (name) => `${path}:${name}`,
+    );
   }
   if (/\.(jsonl|ndjson|csv)$/i.test(path)) return readList(path, /\.csv$/i.test(path) ? parseCsv : parseJson);
   throw new Error(`"${path}": expected a folder, a .tar, or a .jsonl or .csv file of ids and texts.`);

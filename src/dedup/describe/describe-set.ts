@@ -1,11 +1,11 @@
 /** Describes every image of a source into a file of records: what is described already is read back, so that an interrupted run goes on. */
-
 import { createHash } from "node:crypto";
 import { type FileHandle, mkdtemp, open, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Example, ImageSource } from "../../data/index.js";
 import { cacheFolder } from "../../files/cache.js";
+import { type Closable, closable } from "../../files/closable.js";
 import { makeFolder } from "../../files/folder.js";
 import { ExampleError } from "../../images/index.js";
 import {
@@ -30,7 +30,7 @@ export interface BrokenImage {
 }
 
 /** The images of a source as the search needs them; small things in memory, thumbnails in a file. */
-export interface DescribedSet {
+export interface DescribedSet extends Closable {
   readonly source: ImageSource;
   readonly ids: readonly string[];
   /** Two words an image; zeros where it is broken. */
@@ -48,7 +48,6 @@ export interface DescribedSet {
   readonly remembered: number;
   /** The record of one readable image. */
   descriptor(index: number): Promise<Descriptor>;
-  close(): Promise<void>;
 }
 
 export interface DescribeSetOptions {
@@ -115,7 +114,7 @@ export async function describeSet(source: ImageSource, options: DescribeSetOptio
     const ended = await Promise.allSettled(Array.from({ length: together }, worker));
     for (const result of ended) if (result.status === "rejected") throw result.reason;
     broken.sort((a, b) => a.index - b.index);
-    return {
+    return closable<DescribedSet>({
       source,
       ids,
       hashes,
@@ -134,7 +133,7 @@ export async function describeSet(source: ImageSource, options: DescribeSetOptio
         await file.close();
         await remove();
       },
-    };
+    });
   } catch (error) {
     await file.close();
     await remove();

@@ -1,25 +1,25 @@
 /** Features that are read by blocks of rows: from memory, or from a file that does not fit into it. */
 import { type FileHandle, open } from "node:fs/promises";
+import { type Closable, closable } from "../../files/closable.js";
 
 /** A matrix of float32 numbers, one row an image. */
-export interface FeatureRows {
+export interface FeatureRows extends Closable {
   readonly rows: number;
   readonly columns: number;
   /** Rows `start` to `start + count`, row by row; must not be changed. */
   read(start: number, count: number): Promise<Float32Array>;
-  close(): Promise<void>;
 }
 
 /** Features in memory. Throws when the array does not have rows * columns numbers. */
 export function rowsInMemory(data: Float32Array, rows: number, columns: number): FeatureRows {
   if (data.length !== rows * columns || columns < 1)
     throw new Error(`features of ${rows} rows of ${columns} are ${rows * columns} numbers; got ${data.length}`);
-  return {
+  return closable<FeatureRows>({
     rows,
     columns,
     read: async (start, count) => data.subarray(start * columns, (start + count) * columns),
     close: async () => {},
-  };
+  });
 }
 
 /**
@@ -36,7 +36,7 @@ export async function rowsInFile(path: string, rows: number, columns: number, of
       `"${path}" has ${size} bytes; ${rows} rows of ${columns} numbers from byte ${offset} on need ${needed}`,
     );
   }
-  return {
+  return closable<FeatureRows>({
     rows,
     columns,
     read: async (start, count) => {
@@ -45,7 +45,7 @@ export async function rowsInFile(path: string, rows: number, columns: number, of
       return new Float32Array(bytes.buffer);
     },
     close: () => file.close(),
-  };
+  });
 }
 
 /** Fills `bytes` from a place in a file. Throws when the file ends before. */

@@ -126,39 +126,35 @@ async function scan(
   }
   const size = blockSize(options.block ?? 2048, Math.max(left.rows, other.rows));
   const plan = await planFor(left, right, threshold);
-  const engine = await openSimilarityEngine(size, left.columns, plan, options.threads);
-  try {
-    const blockBytes = 4 * size * (left.columns + engine.width);
-    const panelBlocks = Math.max(1, Math.floor((options.memory ?? 512e6) / blockBytes) - 2);
-    const leftBlocks = Math.ceil(left.rows / size);
-    const otherBlocks = Math.ceil(other.rows / size);
-    const total = right ? leftBlocks * otherBlocks : (leftBlocks * (leftBlocks + 1)) / 2;
-    let done = 0;
-    for (let first = 0; first < leftBlocks; first += panelBlocks) {
-      const last = Math.min(first + panelBlocks, leftBlocks);
-      const panel: Block[] = [];
-      for (let b = first; b < last; b++) panel.push(await readBlock(left, b * size, size, engine));
-      // The engine works on one product while the one before is looked at.
-      let waiting: (() => Promise<void>) | undefined;
-      for (let b = right ? 0 : first; b < otherBlocks; b++) {
-        const streamed = right || b >= last ? await readBlock(other, b * size, size, engine) : panel[b - first]!;
-        for (const block of panel) {
-          if (!right && block.start > streamed.start) break;
-          signal?.throwIfAborted();
-          const running = engine.largest(block.ready.subarray(), streamed.ready.subarray());
-          // Whoever waits for it next hears of a failure; until then it is not one that nobody handles.
-          running.catch(() => {});
-          await waiting?.();
-          waiting = async () => {
-            lookAtPairs(block, streamed, await running, right === undefined, search);
-            onProgress(++done / total);
-          };
-        }
+  await using engine = await openSimilarityEngine(size, left.columns, plan, options.threads);
+  const blockBytes = 4 * size * (left.columns + engine.width);
+  const panelBlocks = Math.max(1, Math.floor((options.memory ?? 512e6) / blockBytes) - 2);
+  const leftBlocks = Math.ceil(left.rows / size);
+  const otherBlocks = Math.ceil(other.rows / size);
+  const total = right ? leftBlocks * otherBlocks : (leftBlocks * (leftBlocks + 1)) / 2;
+  let done = 0;
+  for (let first = 0; first < leftBlocks; first += panelBlocks) {
+    const last = Math.min(first + panelBlocks, leftBlocks);
+    const panel: Block[] = [];
+    for (let b = first; b < last; b++) panel.push(await readBlock(left, b * size, size, engine));
+    // The engine works on one product while the one before is looked at.
+    let waiting: (() => Promise<void>) | undefined;
+    for (let b = right ? 0 : first; b < otherBlocks; b++) {
+      const streamed = right || b >= last ? await readBlock(other, b * size, size, engine) : panel[b - first]!;
+      for (const block of panel) {
+        if (!right && block.start > streamed.start) break;
+        signal?.throwIfAborted();
+        const running = engine.largest(block.ready.subarray(), streamed.ready.subarray());
+        // Whoever waits for it next hears of a failure; until then it is not one that nobody handles.
+        running.catch(() => {});
+        await waiting?.();
+        waiting = async () => {
+          lookAtPairs(block, streamed, await running, right === undefined, search);
+          onProgress(++done / total);
+        };
       }
-      await waiting?.();
     }
-  } finally {
-    await engine.close();
+    await waiting?.();
   }
 }
 

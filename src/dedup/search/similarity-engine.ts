@@ -1,4 +1,5 @@
 /** The two programs of the all-pairs search of features: rows made ready for products, and the largest products of groups of pairs. */
+import { type Closable, closable } from "../../files/closable.js";
 import {
   add,
   concat,
@@ -37,14 +38,13 @@ export interface LargestProducts {
   readonly byColumn: Float32Array;
 }
 
-export interface SimilarityEngine {
+export interface SimilarityEngine extends Closable {
   /** Numbers a row that is ready has. */
   readonly width: number;
   /** Rows of unit length [block, columns], made ready for products [block, width]. */
   ready(unit: Float32Array): Promise<Float32Array>;
   /** The largest products, or bounds on them, of ready rows a and b. */
   largest(a: Float32Array, b: Float32Array): Promise<LargestProducts>;
-  close(): Promise<void>;
 }
 
 /** Compiles the programs for blocks of `block` rows of `columns` numbers. */
@@ -70,7 +70,7 @@ export async function openSimilarityEngine(
     { state: [], functions: defined({ largest, ready: plan && readyFunction(block, columns, plan) }) },
     { threads },
   );
-  return {
+  return closable<SimilarityEngine>({
     width,
     ready: async (unit) => (plan ? ((await program.run("ready", { unit }))["ready"] as Float32Array) : unit),
     largest: async (left, right) => {
@@ -78,7 +78,7 @@ export async function openSimilarityEngine(
       return { groups, byRow: byRow as Float32Array, byColumn: byColumn as Float32Array };
     },
     close: () => program.close(),
-  };
+  });
 }
 
 /** Coordinates along the directions, then the length of the rest (bounds.ts). */

@@ -1,4 +1,5 @@
 /** Features of a picture from its thumbnail alone: what neighbours are sought by where no network's are given. */
+import { closable } from "../../files/closable.js";
 import type { DescribedSet } from "../describe/describe-set.js";
 import { colourSide, type Descriptor } from "../describe/descriptor.js";
 import { thumbnailSide } from "../describe/hash.js";
@@ -95,7 +96,7 @@ function standardise(values: Float32Array, length: number): void {
 /** The features of a view (the whole unless given) of every image of described sets, one set after the other, made from their records block by block. */
 export function thumbnailFeatures(sets: readonly DescribedSet[], view: View = views[0]!): FeatureRows {
   const rows = sets.reduce((sum, { ids }) => sum + ids.length, 0);
-  return {
+  return closable<FeatureRows>({
     rows,
     columns: thumbnailFeatureCount,
     read: async (start, count) => {
@@ -118,5 +119,5 @@ export function thumbnailFeatures(sets: readonly DescribedSet[], view: View = vi
       return out;
     },
     close: async () => {},
-  };
+  });
 }

@@ -1,12 +1,13 @@
 /** Plays the few-shot game with a backbone and with raw pixels, on the same rounds. */
 import type { ImageSource } from "../../data/index.js";
+import { type Closable, closable } from "../../files/closable.js";
 import { type Backbone, embedSource, type GameResult, playGame } from "../../transfer/index.js";
 import { type GameSet, openPool } from "./sets.js";
 
 /** The game every set is played by: five pictures of each of three classes, twenty of each to name. */
 export const gameSettings = { shots: 5, classes: 3, queries: 20, rounds: 100 } as const;
 
-export interface PlayedSet {
+export interface PlayedSet extends Closable {
   readonly set: GameSet;
   readonly classNames: readonly string[];
   readonly images: number;
@@ -14,7 +15,6 @@ export interface PlayedSet {
   readonly rawPixels: GameResult;
   /** A picture of the pool by the row the game speaks of. */
   picture(row: number): Promise<Awaited<ReturnType<ImageSource["get"]>>>;
-  close(): Promise<void>;
 }
 
 /** Plays one set. Both play from the same pass over the pictures. */
@@ -23,7 +23,7 @@ export async function playSet(backbone: Backbone, set: GameSet, seed: number): P
   const { features, pixels, labels } = await embedSource(backbone, pool);
   const game = { labels, ...gameSettings, seed };
   const learned = playGame({ features, ...game });
-  return {
+  return closable<PlayedSet>({
     set,
     classNames: pool.classNames,
     images: pool.length,
@@ -31,5 +31,5 @@ export async function playSet(backbone: Backbone, set: GameSet, seed: number): P
     rawPixels: playGame({ features: pixels, ...game }),
     picture: (row) => pool.get(row),
     close: () => pool.close(),
-  };
+  });
 }

@@ -4,6 +4,7 @@
  */
 import { writeSync } from "node:fs";
 import { hostname } from "node:os";
+import { type Closable, closable } from "../../files/closable.js";
 import { printable } from "../../text/printable.js";
 
 /** Something between ranks went wrong, or cannot start; the message says what to do. */
@@ -16,7 +17,7 @@ export class DistributedError extends Error {
  * asked for. Arrays are taken over until the promise settles and come back as new ones over the same memory: go on with what
  * is returned. Operations throw DistributedError when MPI reports an error.
  */
-export interface Communicator {
+export interface Communicator extends Closable {
   /** 0 to size - 1. */
   readonly rank: number;
   readonly size: number;
@@ -40,7 +41,7 @@ export interface Communicator {
 }
 
 /** One rank, alone: nothing to say to anyone, and MPI is never loaded. */
-export const single: Communicator = {
+export const single = closable<Communicator>({
   rank: 0,
   size: 1,
   library: "",
@@ -52,7 +53,7 @@ export const single: Communicator = {
     throw error;
   },
   close: async () => undefined,
-};
+});
 
 /** The line a rank leaves on stderr before it ends the job. Written at once: the process is about to be killed. */
 export function reportFailure({ rank, size }: Pick<Communicator, "rank" | "size">, error: unknown): void {

@@ -4,6 +4,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { Worker } from "node:worker_threads";
 import { builtModule } from "../../files/built-module.js";
+import { closable } from "../../files/closable.js";
 import { type Communicator, DistributedError, reportFailure, single } from "./communicator.js";
 import { type Launch, launchOf, libraryVariable, timeoutVariable, waitingLimit } from "./launcher.js";
 
@@ -72,7 +73,7 @@ async function openMpi(launch: Launch): Promise<Communicator> {
       `${launch.launcher} started ${launch.size} ranks, but the library (${library}) sees ${size}: they do not belong together. Start with that library's own mpiexec, or set ${libraryVariable} to the library of the launcher (Debian: libmpich.so.12 for mpiexec.mpich, libmpi.so.40 for mpiexec.openmpi)`,
     );
   }
-  return {
+  return closable<Communicator>({
     rank,
     size,
     library,
@@ -95,7 +96,7 @@ async function openMpi(launch: Launch): Promise<Communicator> {
       await thread.call({ kind: "finalize" });
       await thread.end();
     },
-  };
+  });
 }
 
 interface MpiThread {

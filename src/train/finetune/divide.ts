@@ -1,5 +1,4 @@
 /** Divides a source for fine-tuning: what is trained on and what is judged on, as specs that a recipe can name. */
-
 import { join } from "node:path";
 import { type ImageSource, openSource, parseSpec, splitSpecs } from "../../data/index.js";
 import { writeFileAtomically } from "../../files/atomic.js";
@@ -44,35 +43,31 @@ export async function divideSource(options: DivideOptions): Promise<DividedSourc
   const { source, test, holdOut, shots, seed, folder, written } = options;
   if (!(holdOut >= 0 && holdOut < 1))
     throw new TransferError(`the share held out is ${holdOut}; give 0 to below 1, such as 0.2`);
-  const whole = await openSource(source);
-  try {
-    const given = test !== undefined ? { source: test } : await testSplit(source);
-    const held = given || holdOut === 0 ? new Set<number>() : heldOutOf(whole, holdOut, seed);
-    let kept = Array.from({ length: whole.length }, (_, i) => i).filter((i) => !held.has(i));
-    if (shots !== undefined) kept = shotsOf(whole, kept, shots, seed);
-    const data = { examples: kept.length, imageSize: await typicalImageSize(whole) };
-    if (kept.length === whole.length) return { train: { source }, evaluation: given, heldOut: 0, data };
-    if (splitSpecs(source).length > 1)
-      throw new TransferError(
-        `"${source}" is several sources; give a test set with --test, and take=n&balanced=true after each, in place of images drawn from all`,
-      );
-    const list = async (name: string, indices: Iterable<number>): Promise<SourcePart> => {
-      const path = join(folder, name);
-      if (!written) await writeIds(path, whole, indices);
-      return { source: withList(source, path) };
-    };
-    const train = await list("train-images.txt", kept);
-    const evaluation =
-      held.size === 0
-        ? given
-        : await list(
-            "test-images.txt",
-            [...held].sort((a, b) => a - b),
-          );
-    return { train, evaluation, heldOut: held.size, data };
-  } finally {
-    await whole.close();
-  }
+  await using whole = await openSource(source);
+  const given = test !== undefined ? { source: test } : await testSplit(source);
+  const held = given || holdOut === 0 ? new Set<number>() : heldOutOf(whole, holdOut, seed);
+  let kept = Array.from({ length: whole.length }, (_, i) => i).filter((i) => !held.has(i));
+  if (shots !== undefined) kept = shotsOf(whole, kept, shots, seed);
+  const data = { examples: kept.length, imageSize: await typicalImageSize(whole) };
+  if (kept.length === whole.length) return { train: { source }, evaluation: given, heldOut: 0, data };
+  if (splitSpecs(source).length > 1)
+    throw new TransferError(
+      `"${source}" is several sources; give a test set with --test, and take=n&balanced=true after each, in place of images drawn from all`,
+    );
+  const list = async (name: string, indices: Iterable<number>): Promise<SourcePart> => {
+    const path = join(folder, name);
+    if (!written) await writeIds(path, whole, indices);
+    return { source: withList(source, path) };
+  };
+  const train = await list("train-images.txt", kept);
+  const evaluation =
+    held.size === 0
+      ? given
+      : await list(
+          "test-images.txt",
+          [...held].sort((a, b) => a - b),
+        );
+  return { train, evaluation, heldOut: held.size, data };
 }
 
 /** The test split of a source that has one. */

@@ -127,24 +127,20 @@ async function predictionsOf(
   preprocessing: string,
   { workers, ...options }: { readonly batchSize: number; readonly threads?: number; readonly workers?: number },
 ): Promise<TransferResult> {
-  const model = await openModel(folder, { ...options, functions: ["classify"] });
-  try {
-    const { features, width, labels, indices } = await classifyImages(model.program, source, {
-      batchSize: options.batchSize,
-      preprocessing,
-      maxBadFraction: 1,
-      workers,
-    });
-    const predictions = new Int32Array(source.length).fill(-1);
-    let right = 0;
-    for (const [row, index] of indices.entries()) {
-      predictions[index] = argmax(features.subarray(row * width, (row + 1) * width));
-      if (predictions[index] === labels[row]) right++;
-    }
-    return { accuracy: right / indices.length, predictions };
-  } finally {
-    await model.close();
+  await using model = await openModel(folder, { ...options, functions: ["classify"] });
+  const { features, width, labels, indices } = await classifyImages(model.program, source, {
+    batchSize: options.batchSize,
+    preprocessing,
+    maxBadFraction: 1,
+    workers,
+  });
+  const predictions = new Int32Array(source.length).fill(-1);
+  let right = 0;
+  for (const [row, index] of indices.entries()) {
+    predictions[index] = argmax(features.subarray(row * width, (row + 1) * width));
+    if (predictions[index] === labels[row]) right++;
   }
+  return { accuracy: right / indices.length, predictions };
 }
 
 function method(

@@ -1,6 +1,7 @@
 /**
  * Networks as ONNX files of any maker: which input takes images and how, which output is wanted, a program that runs it.
  */
+import { type Closable, closable } from "../../files/closable.js";
 import type { Shape } from "../../graph/index.js";
 import { compileOnnx, type Device, type OnnxFile, OnnxFileError } from "../../runtime/index.js";
 
@@ -23,7 +24,7 @@ export interface OnnxNetworkOptions {
 }
 
 /** An ONNX file that is open as a network. */
-export interface OnnxNetwork {
+export interface OnnxNetwork extends Closable {
   /** Name of the input. */
   readonly input: string;
   /** Name of the output that is read. */
@@ -40,7 +41,6 @@ export interface OnnxNetwork {
   readonly width: number | undefined;
   /** Images in its layout to rows of its output; the array is in `feeds` again afterwards. */
   run(feeds: { image: Float32Array }): Promise<Float32Array>;
-  close(): Promise<void>;
 }
 
 /** Names under which files call what a head reads: ours, and those of other writers. */
@@ -89,7 +89,7 @@ export async function openOnnxNetwork(
   const program = await compileOnnx(file, { [port.name]: shape }, { device, threads, rows: { [output]: batchSize } });
   const wide = file.outputs.find(({ name }) => name === output)!.shape;
   const sides = wide.slice(1);
-  return {
+  return closable<OnnxNetwork>({
     input: port.name,
     output,
     layout,
@@ -111,7 +111,7 @@ export async function openOnnxNetwork(
       return results[output] as Float32Array;
     },
     close: () => program.close(),
-  };
+  });
 }
 
 const isImageType = (dtype: string): dtype is "float32" | "uint8" => dtype === "float32" || dtype === "uint8";

@@ -1,4 +1,5 @@
 /** Opens a trained network for use: its parameters in a program that only goes forward. */
+import { type Closable, closable } from "../../files/closable.js";
 import { elementCount } from "../../graph/index.js";
 import { compile, type Device, type Program, type ProgramFunction } from "../../runtime/index.js";
 import { CheckpointError } from "../run/checkpoint.js";
@@ -20,7 +21,7 @@ export interface OpenModelOptions extends ReadNetworkOptions {
 }
 
 /** A trained network that is open for use. */
-export interface OpenedModel extends Omit<TrainedNetwork, "tensors"> {
+export interface OpenedModel extends Omit<TrainedNetwork, "tensors">, Closable {
   /** Functions `represent` (image; gives preLogits), `classify` (image; gives logits), `evaluate` (image, label; gives logits and loss). */
   readonly program: Program;
   readonly batchSize: number;
@@ -72,7 +73,7 @@ export async function openModel(path: string, options: OpenModelOptions = {}): P
     await program.close();
     throw error;
   }
-  return {
+  return closable<OpenedModel>({
     ...network,
     preprocessing: views
       ? preprocessingOfViews(network.preprocessing, network.imageShape, views)
@@ -82,5 +83,5 @@ export async function openModel(path: string, options: OpenModelOptions = {}): P
     width: forward.functions.represent.outputs.preLogits.shape.at(-1)!,
     parameterCount: tensors.reduce((total, { shape }) => total + elementCount(shape), 0),
     close: () => program.close(),
-  };
+  });
 }

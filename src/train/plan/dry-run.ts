@@ -59,47 +59,43 @@ function ratioOf(model: ModelConfig): number {
  * settings that fit (`fitMemory`, whose error it throws).
  */
 export async function dryRun(given: Recipe, options: { readonly memory?: number } = {}): Promise<DryRun> {
-  const { source } = await openTrainingData(given);
+  await using source = (await openTrainingData(given)).source;
   const data = dataOf(source);
-  try {
-    const recipe = options.memory === undefined ? given : (await fitMemory(given, options.memory, data)).recipe;
-    const { plan, objective, training } = await prepareTraining(
-      recipe,
-      source.length,
-      source.classNames.length,
-      source.vectorTargets,
-    );
-    await objective.close?.();
-    const { parameterCount, cost, slots } = training;
-    const matmulGflops = await evaluateMatmulRate(recipe.threads);
-    const assumedRatio = ratioOf(plan.training.model);
-    const stateBytes = slots.reduce((total, { input }) => total + byteSize(input), 0);
-    const totalFlops = cost.step.flops * plan.totalSteps;
-    const secondsOf = (flops: number) => (flops * plan.totalSteps) / (matmulGflops * 1e9 * assumedRatio);
-    const choices = await dryRunChoices(given, data);
-    return {
-      trainingImages: source.length,
-      classes: source.classNames.length,
-      parameters: parameterCount,
-      totalSteps: plan.totalSteps,
-      epochs: plan.totalSteps / plan.stepsPerEpoch,
-      flopsPerStep: cost.step.flops,
-      totalFlops,
-      stateBytes,
-      memoryBytes: memoryOf(training),
-      matmulGflops,
-      expectedSeconds: secondsOf(cost.step.flops),
-      assumedRatio,
-      choices: choices.map(({ settings, memoryBytes, flopsPerStep }) => ({
-        settings,
-        memoryBytes,
-        expectedSeconds: secondsOf(flopsPerStep),
-        taken: options.memory !== undefined && isSame(settings, memorySettings(recipe)),
-      })),
-    };
-  } finally {
-    await source.close();
-  }
+  const recipe = options.memory === undefined ? given : (await fitMemory(given, options.memory, data)).recipe;
+  const { plan, objective, training } = await prepareTraining(
+    recipe,
+    source.length,
+    source.classNames.length,
+    source.vectorTargets,
+  );
+  await objective.close?.();
+  const { parameterCount, cost, slots } = training;
+  const matmulGflops = await evaluateMatmulRate(recipe.threads);
+  const assumedRatio = ratioOf(plan.training.model);
+  const stateBytes = slots.reduce((total, { input }) => total + byteSize(input), 0);
+  const totalFlops = cost.step.flops * plan.totalSteps;
+  const secondsOf = (flops: number) => (flops * plan.totalSteps) / (matmulGflops * 1e9 * assumedRatio);
+  const choices = await dryRunChoices(given, data);
+  return {
+    trainingImages: source.length,
+    classes: source.classNames.length,
+    parameters: parameterCount,
+    totalSteps: plan.totalSteps,
+    epochs: plan.totalSteps / plan.stepsPerEpoch,
+    flopsPerStep: cost.step.flops,
+    totalFlops,
+    stateBytes,
+    memoryBytes: memoryOf(training),
+    matmulGflops,
+    expectedSeconds: secondsOf(cost.step.flops),
+    assumedRatio,
+    choices: choices.map(({ settings, memoryBytes, flopsPerStep }) => ({
+      settings,
+      memoryBytes,
+      expectedSeconds: secondsOf(flopsPerStep),
+      taken: options.memory !== undefined && isSame(settings, memorySettings(recipe)),
+    })),
+  };
 }
 
 const isSame = (a: DryRunChoice["settings"], b: MemorySettings): boolean =>

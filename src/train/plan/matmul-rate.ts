@@ -7,14 +7,10 @@ const chained = 4;
 
 /** GFLOP/s of a 1024 x 1024 x 1024 float32 product on the CPU: the median of `rounds` runs after one to warm up. */
 export async function evaluateMatmulRate(threads?: number, rounds = 9): Promise<number> {
-  const meter = await openMatmulMeter(threads);
-  try {
-    const seconds: number[] = [];
-    for (let i = 0; i < rounds; i++) seconds.push(await meter.seconds());
-    return meter.flops / median(seconds) / 1e9;
-  } finally {
-    await meter.close();
-  }
+  await using meter = await openMatmulMeter(threads);
+  const seconds: number[] = [];
+  for (let i = 0; i < rounds; i++) seconds.push(await meter.seconds());
+  return meter.flops / median(seconds) / 1e9;
 }
 
 /**
@@ -42,7 +38,7 @@ export async function openMatmulMeter(threads?: number) {
       await program.step({});
       return (performance.now() - started) / 1000;
     },
-    close: () => program.close(),
+    [Symbol.asyncDispose]: () => program.close(),
   };
 }
 

@@ -1,5 +1,4 @@
 /** The checkpoints of a run: one safetensors file each, written atomically, checked when read, the last few and the best kept. */
-
 import { createHash } from "node:crypto";
 import { readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
@@ -182,18 +181,14 @@ function readState(path: string, header: SafetensorsHeader): { state: State; tex
 
 /** Loads one checkpoint and verifies every byte of it. Throws CheckpointError or SafetensorsError saying what is wrong. */
 export async function loadCheckpoint(path: string): Promise<LoadedCheckpoint> {
-  const file = await SafetensorsFile.open(path);
-  try {
-    const { state, text, digest } = readState(path, file);
-    const tensors = new Map<string, StoredTensor>();
-    for (const name of file.entries.keys()) tensors.set(name, await file.read(name));
-    if (checksum(text, tensors) !== digest) {
-      throw new CheckpointError(`${path}: its contents do not match their checksum; the file was damaged on disk`);
-    }
-    return { path, step: state.step, tensors, meta: state.meta, score: state.score ?? undefined };
-  } finally {
-    await file.close();
+  await using file = await SafetensorsFile.open(path);
+  const { state, text, digest } = readState(path, file);
+  const tensors = new Map<string, StoredTensor>();
+  for (const name of file.entries.keys()) tensors.set(name, await file.read(name));
+  if (checksum(text, tensors) !== digest) {
+    throw new CheckpointError(`${path}: its contents do not match their checksum; the file was damaged on disk`);
   }
+  return { path, step: state.step, tensors, meta: state.meta, score: state.score ?? undefined };
 }
 
 /** Tells about a checkpoint that was passed over. */

@@ -20,6 +20,7 @@ import {
 import { stat } from "node:fs/promises";
 import { join } from "node:path";
 import { pipeline } from "node:stream/promises";
+import { closable } from "../../files/closable.js";
 import { makeFolder } from "../../files/folder.js";
 import { fromFloat16, toFloat16 } from "../../graph/index.js";
 import type { Teacher, TeacherContext, TeacherSettings } from "./teacher.js";
@@ -43,7 +44,7 @@ export async function remembering(
   const identity = JSON.stringify({ ...asked, network, sides, valueRange });
   const memory = openMemory(remember!, identity, teacher.width);
   const imageLength = sides.reduce((product, side) => product * side, 1);
-  return {
+  return closable<Teacher>({
     ...teacher,
     ask: async (images) => {
       const keys = Array.from({ length: batchSize }, (_, i) => keyOf(images, i * imageLength, imageLength));
@@ -63,7 +64,7 @@ export async function remembering(
       memory.close();
       await teacher.close();
     },
-  };
+  });
 }
 
 /** SHA-256 of a file, in hexadecimal digits. */

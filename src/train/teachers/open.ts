@@ -2,6 +2,7 @@
  * What the objectives that learn from other networks share: how a recipe names a teacher, and several opened and closed as one.
  */
 import { z } from "zod";
+import { type Closable, closable } from "../../files/closable.js";
 import type { Teacher, TeacherSettings } from "./teacher.js";
 
 /** How a network that teaches is named and shown the images. */
@@ -16,9 +17,8 @@ export const teacherSettings = {
   remember: z.string().min(1).optional(),
 };
 
-export interface Teachers {
+export interface Teachers extends Closable {
   readonly all: readonly Teacher[];
-  close(): Promise<void>;
 }
 
 /** Opens teachers, of which `check` may refuse one by throwing; what was opened is closed before an error is passed on. */
@@ -36,7 +36,7 @@ export async function openTeachers(
       all.push(await context.openTeacher(one));
       check(all.at(-1)!);
     }
-    return { all, close };
+    return closable<Teachers>({ all, close });
   } catch (error) {
     await close();
     throw error;

@@ -2,6 +2,7 @@
  * Networks that teach: their logits or features of the very images the student sees, from a run, published weights or any
  * ONNX file.
  */
+import { type Closable, closable } from "../../files/closable.js";
 import { add, constant, input, multiply, resizeBilinear, type Shape, transpose } from "../../graph/index.js";
 import { type ValueRange, valueRangeOf } from "../../images/index.js";
 import { compile, OnnxFileError, type Program, readOnnxFile } from "../../runtime/index.js";
@@ -36,13 +37,12 @@ export interface TeacherContext {
   readonly threads?: number;
 }
 
-export interface Teacher {
+export interface Teacher extends Closable {
   readonly name: string;
   /** Numbers in an answer. */
   readonly width: number;
   /** Images [N, H, W, C] to answers [N, width]; the images may not be touched until then and are left as they are. */
   ask(images: Float32Array): Promise<Float32Array>;
-  close(): Promise<void>;
 }
 
 /** How a network wants its images. */
@@ -53,10 +53,9 @@ interface Wanted {
 }
 
 /** A network that is open, however it is stored. */
-interface Network {
+interface Network extends Closable {
   readonly wanted: Wanted;
   run(images: Float32Array): Promise<Float32Array>;
-  close(): Promise<void>;
 }
 
 /** Opens a teacher. Throws OnnxFileError, and what `openModel` throws, when it cannot be opened or does not take such images. */
@@ -80,7 +79,7 @@ export async function openTeacher(settings: TeacherSettings, context: TeacherCon
     // One run tells how much it says, and whether it runs at all.
     const [height, width, channels] = context.image;
     const found = await ask(new Float32Array(context.batchSize * height * width * channels));
-    const teacher: Teacher = {
+    const teacher = closable<Teacher>({
       name: settings.network,
       width: found.length / context.batchSize,
       ask,
@@ -88,7 +87,7 @@ export async function openTeacher(settings: TeacherSettings, context: TeacherCon
         await adapter?.close();
         await network.close();
       },
-    };
+    });
     return settings.remember === undefined ? teacher : await remembering(teacher, settings, context);
   } catch (error) {
     await adapter?.close();
@@ -108,7 +107,7 @@ async function openOwn(settings: TeacherSettings, { batchSize, image, threads }:
     image: size,
     threads,
   });
-  return {
+  return closable<Network>({
     wanted: {
       shape: [batchSize, ...model.imageShape],
       layout: "NHWC",
@@ -120,7 +119,7 @@ async function openOwn(settings: TeacherSettings, { batchSize, image, threads }:
       return (features ? preLogits : logits) as Float32Array;
     },
     close: () => model.close(),
-  };
+  });
 }
 
 const pixelRange = [0, 255] as const;
@@ -134,7 +133,7 @@ async function openFile(settings: TeacherSettings, { batchSize, image, threads }
     output,
     threads,
   });
-  return {
+  return closable<Network>({
     wanted: {
       shape: network.shape,
       layout: network.layout,
@@ -142,7 +141,7 @@ async function openFile(settings: TeacherSettings, { batchSize, image, threads }
     },
     run: (images) => network.run({ image: images }),
     close: () => network.close(),
-  };
+  });
 }
 
 /** A program that brings the student's images to the teacher's size, layout and range; undefined when they are right as they are. */

@@ -5,6 +5,7 @@
 import { createHash } from "node:crypto";
 import { createReadStream, existsSync } from "node:fs";
 import { exportOnnx } from "../../export/index.js";
+import { type Closable, closable } from "../../files/closable.js";
 import { requirePath } from "../../files/paths.js";
 import { bytesOf, encodeOnnx, freeSide, onnxNode } from "../../graph/index.js";
 import { type ValueRange, valueRangeOf } from "../../images/index.js";
@@ -32,7 +33,7 @@ export interface BackboneOptions {
 }
 
 /** A backbone that is open. */
-export interface Backbone {
+export interface Backbone extends Closable {
   /** What it was opened from, as it was given. */
   readonly spec: string;
   readonly kind: "network" | "onnx" | "pixels";
@@ -58,7 +59,6 @@ export interface Backbone {
   identity(): Promise<string>;
   /** An ONNX model of it alone: one input of images in any batch, an output of features [batch, width]. */
   onnx(): Promise<BackboneOnnx>;
-  close(): Promise<void>;
 }
 
 export interface BackboneOnnx {
@@ -147,7 +147,7 @@ async function openNetwork(spec: string, options: BackboneOptions): Promise<Back
     await model.close();
     throw new Error(`${spec} sees images of ${imageShape[0]} x ${imageShape[1]}, not of ${image.join(" x ")}`);
   }
-  return {
+  return closable<Backbone>({
     spec,
     kind: "network",
     path: model.path,
@@ -170,7 +170,7 @@ async function openNetwork(spec: string, options: BackboneOptions): Promise<Back
       return { bytes, input: "pixel_values", features: "features", layout: "NCHW", dtype: "float32" };
     },
     close: () => model.close(),
-  };
+  });
 }
 
 async function openFile(spec: string, options: BackboneOptions): Promise<Backbone> {
@@ -203,7 +203,7 @@ async function openFile(spec: string, options: BackboneOptions): Promise<Backbon
     // Where the file does not say how many features there are, one run does.
     const width = network.width ?? (await represent({ image: new Float32Array(values) })).length / batchSize;
     const preprocessing = preprocessingOfFile(file.metadata["preprocessing"], settings, imageShape, dtype);
-    return {
+    return closable<Backbone>({
       spec,
       kind: "onnx",
       path,
@@ -227,7 +227,7 @@ async function openFile(spec: string, options: BackboneOptions): Promise<Backbon
         return { bytes: file.bytes, input: network.input, features: network.output, layout, dtype: network.dtype };
       },
       close: () => network.close(),
-    };
+    });
   } catch (error) {
     await network.close();
     throw error;
@@ -282,7 +282,7 @@ function openPixels(spec: string, { batchSize = usualBatchSize }: BackboneOption
     throw new Error(`"${spec}": raw pixels are asked for as pixels:SIDE, such as pixels:16`);
   }
   const preprocessing = `decode_resize(${side})|value_range(-1,1)`;
-  return {
+  return closable<Backbone>({
     spec,
     kind: "pixels",
     path: spec,
@@ -302,7 +302,7 @@ function openPixels(spec: string, { batchSize = usualBatchSize }: BackboneOption
       dtype: "float32",
     }),
     close: async () => {},
-  };
+  });
 }
 
 /** From images [batch, 3, side, side] to their numbers in the order that `represent` gives, [batch, side * side * 3]. */

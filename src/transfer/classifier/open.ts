@@ -1,6 +1,7 @@
 /** Opens what names classes of images: the folder of a classifier, or an ONNX file with logits. */
 import { existsSync, statSync } from "node:fs";
 import { join } from "node:path";
+import { type Closable, closable } from "../../files/closable.js";
 import { requirePath } from "../../files/paths.js";
 import { type Device, OnnxFileError, readOnnxFile } from "../../runtime/index.js";
 import type { RowsOfImages } from "../../train/index.js";
@@ -19,7 +20,7 @@ export interface ClassifierOptions {
 }
 
 /** A classifier that is open. */
-export interface Classifier {
+export interface Classifier extends Closable {
   readonly path: string;
   /** In the order of the logits; undefined where nothing names them. */
   readonly classNames: readonly string[] | undefined;
@@ -32,7 +33,6 @@ export interface Classifier {
   readonly logits: RowsOfImages;
   /** What is known of it beside that, for JSON documents. */
   readonly details: Readonly<Record<string, unknown>>;
-  close(): Promise<void>;
 }
 
 /** Is this a path that `openClassifier` opens? */
@@ -69,7 +69,7 @@ export async function openClassifier(path: string, options: ClassifierOptions = 
     await backbone.close();
     throw error;
   }
-  return {
+  return closable<Classifier>({
     path,
     classNames,
     classes: head.classes,
@@ -83,7 +83,7 @@ export async function openClassifier(path: string, options: ClassifierOptions = 
     },
     details,
     close: () => backbone.close(),
-  };
+  });
 }
 
 async function openFile(path: string, options: ClassifierOptions): Promise<Classifier> {
@@ -101,7 +101,7 @@ async function openFile(path: string, options: ClassifierOptions): Promise<Class
   }
   const spec = chosen ? path : `${path}${found === path ? "?" : "&"}output=${named!.name}`;
   const network = await openBackbone(spec, options);
-  return {
+  return closable<Classifier>({
     path,
     classNames: classNamesOf(metadata["classNames"], network.width),
     classes: network.width,
@@ -111,7 +111,7 @@ async function openFile(path: string, options: ClassifierOptions): Promise<Class
     logits: network.represent,
     details: { ...network.details },
     close: () => network.close(),
-  };
+  });
 }
 
 /** The names in a file's metadata, where they are as many as there are logits. */

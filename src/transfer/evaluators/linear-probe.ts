@@ -3,7 +3,6 @@
  * staircase of x 0.1 at 30, 60 and 90 % of the steps (VTAB's protocol, papers.md 4.3 and 4.4). The training step is
  * an ONNX graph. Features are standardised by the training set, as the ridge's are.
  */
-
 import { checkFeatures, type Features } from "../../algebra/features.js";
 import { gatherRows, grad, input, linear, type NumericArray, reduceMean } from "../../graph/index.js";
 import { softmaxCrossEntropy, targetsOf } from "../../nn/index.js";
@@ -87,7 +86,7 @@ async function trainProbe(
     ],
     grad(loss, [kernel.tensor, bias.tensor]),
   );
-  const program = await compile(
+  await using program = await compile(
     {
       state: [all, ...slots.map((slot) => slot.input)],
       functions: {
@@ -101,21 +100,17 @@ async function trainProbe(
     // Steps are so short that a thread of its own would spend more time on messages.
     { inThread: true, threads },
   );
-  try {
-    const state = Object.fromEntries(slots.map((slot) => [slot.name, slot.initial()]));
-    await program.writeState({ features: scaled, ...state });
-    const draw = batches(rows, batchSize, seed);
-    for (let step = 0; step < steps; step++) {
-      signal?.throwIfAborted();
-      const drawn = draw();
-      const given = Object.fromEntries(scalars.map(({ name, at }) => [name, Float32Array.of(at(step))]));
-      await program.step({ index: drawn, label: Int32Array.from(drawn, (row) => labels[row]!), ...given });
-    }
-    const found = await program.readState([kernel.name, bias.name]);
-    return overRawFeatures(found[kernel.name]!, found[bias.name]!, mean, deviation);
-  } finally {
-    await program.close();
+  const state = Object.fromEntries(slots.map((slot) => [slot.name, slot.initial()]));
+  await program.writeState({ features: scaled, ...state });
+  const draw = batches(rows, batchSize, seed);
+  for (let step = 0; step < steps; step++) {
+    signal?.throwIfAborted();
+    const drawn = draw();
+    const given = Object.fromEntries(scalars.map(({ name, at }) => [name, Float32Array.of(at(step))]));
+    await program.step({ index: drawn, label: Int32Array.from(drawn, (row) => labels[row]!), ...given });
   }
+  const found = await program.readState([kernel.name, bias.name]);
+  return overRawFeatures(found[kernel.name]!, found[bias.name]!, mean, deviation);
 }
 
 /** Row numbers of one batch after another: permutations by `seed`, the rest of one that fills no batch left out. */

@@ -1,6 +1,6 @@
 /** The loss of a multinomial logistic regression on frozen features, and its gradient, in float64. */
-
 import { type Matrix, multiply, transpose } from "../../algebra/matrix.js";
+import { type Closable, closable } from "../../files/closable.js";
 import { gemm, input } from "../../graph/index.js";
 import { compile } from "../../runtime/index.js";
 import type { Evaluated } from "./lbfgs.js";
@@ -8,13 +8,12 @@ import type { Evaluated } from "./lbfgs.js";
 /** Multiplications of one product from which the runtime does it; a call takes some 0.2 ms. */
 const largeProduct = 2e5;
 
-export interface LogisticLoss {
+export interface LogisticLoss extends Closable {
   /**
    * mean over rows of -log softmax(x W + b)[label], plus |W|^2 / (2 C rows): scikit-learn's objective with inverse strength C, over C times the
    * rows. The point is W [width, classes], row by row, then b [classes]; the bias is not penalised.
    */
   at(point: Float64Array, c: number): Promise<Evaluated>;
-  close(): Promise<void>;
 }
 
 /** Opens the loss of a design [rows, width] and its labels. */
@@ -26,7 +25,7 @@ export async function openLogisticLoss(
 ): Promise<LogisticLoss> {
   const { rows, columns: width } = design;
   const products = await openProducts(design, classes, threads);
-  return {
+  return closable<LogisticLoss>({
     at: async (point, c) => {
       const kernel = point.subarray(0, width * classes);
       const bias = point.subarray(width * classes);
@@ -44,7 +43,7 @@ export async function openLogisticLoss(
       return { value: loss / rows + (strength / 2) * squares, gradient };
     },
     close: products.close,
-  };
+  });
 }
 
 /** The summed loss, and softmax less target of every row. */
@@ -68,23 +67,22 @@ function softmaxErrors(logits: Float64Array, bias: Float64Array, labels: ArrayLi
   return { loss, errors };
 }
 
-interface Products {
+interface Products extends Closable {
   /** X B for B [width, classes]. */
   forward(b: Matrix): Promise<Matrix>;
   /** X^T B for B [rows, classes]. */
   backward(b: Matrix): Promise<Matrix>;
-  close(): Promise<void>;
 }
 
 async function openProducts(design: Matrix, classes: number, threads: number | undefined): Promise<Products> {
   const { rows, columns: width } = design;
   if (rows * width * classes < largeProduct) {
     const turned = transpose(design);
-    return {
+    return closable<Products>({
       forward: async (b) => multiply(design, b),
       backward: async (b) => multiply(turned, b),
       close: async () => {},
-    };
+    });
   }
   const x = input("design", "float64", [rows, width]);
   const kernel = input("kernel", "float64", [width, classes]);
@@ -105,9 +103,9 @@ async function openProducts(design: Matrix, classes: number, threads: number | u
     const { value } = await program.run(name, feeds);
     return { data: value as Float64Array, rows: size, columns: classes };
   };
-  return {
+  return closable<Products>({
     forward: ({ data }) => run("forward", { kernel: data.slice() }, rows),
     backward: ({ data }) => run("backward", { errors: data.slice() }, width),
     close: () => program.close(),
-  };
+  });
 }

@@ -7,7 +7,6 @@
  * Differences, for few-shot sets: the tenth is drawn class by class and has one example at least of a class that has two; where it has fewer
  * than 100 examples, other tenths are held out in turn until so many have been, or all; where no class has two, C is 1.
  */
-
 import { symmetricEigen } from "../../algebra/eigen.js";
 import { checkFeatures, type Features, type LabelledFeatures } from "../../algebra/features.js";
 import { type Matrix, multiply, transpose, zeros } from "../../algebra/matrix.js";
@@ -120,24 +119,20 @@ async function fitPath(
   { signal, threads }: FitContext,
 ): Promise<LinearHead[]> {
   const { design, mean, toWidth } = await reducedDesign(features, threads);
-  const loss = await openLogisticLoss(design, labels, classes, threads);
-  try {
-    const heads: LinearHead[] = [];
-    let start: Float64Array = new Float64Array((design.columns + 1) * classes);
-    for (const c of values) {
-      const { point } = await minimise((at) => loss.at(at, c), start, { gradientTolerance, signal });
-      start = point;
-      const size = design.columns * classes;
-      const kernel = toWidth({ data: point.slice(0, size), rows: design.columns, columns: classes });
-      const bias = point.slice(size);
-      for (let j = 0; j < mean.length; j++)
-        for (let k = 0; k < classes; k++) bias[k]! -= mean[j]! * kernel.data[j * classes + k]!;
-      heads.push({ kind: "linear", width: features.columns, classes, kernel: kernel.data, bias });
-    }
-    return heads;
-  } finally {
-    await loss.close();
+  await using loss = await openLogisticLoss(design, labels, classes, threads);
+  const heads: LinearHead[] = [];
+  let start: Float64Array = new Float64Array((design.columns + 1) * classes);
+  for (const c of values) {
+    const { point } = await minimise((at) => loss.at(at, c), start, { gradientTolerance, signal });
+    start = point;
+    const size = design.columns * classes;
+    const kernel = toWidth({ data: point.slice(0, size), rows: design.columns, columns: classes });
+    const bias = point.slice(size);
+    for (let j = 0; j < mean.length; j++)
+      for (let k = 0; k < classes; k++) bias[k]! -= mean[j]! * kernel.data[j * classes + k]!;
+    heads.push({ kind: "linear", width: features.columns, classes, kernel: kernel.data, bias });
   }
+  return heads;
 }
 
 /** Eigenvalues below this share of the largest are rounding. */

@@ -8,6 +8,7 @@ import {
   patchGridImages,
 } from "../../../src/benchmarks/robustness/index.js";
 import { objectClasses, objectMask, paintScene } from "../../../src/benchmarks/robustness/patch-grid-scene.js";
+import { closable } from "../../../src/files/closable.js";
 import { createRandom } from "../../../src/random/keyed.js";
 import { type Backbone, ridge } from "../../../src/transfer/index.js";
 
@@ -17,7 +18,7 @@ const side = 40;
 /** A backbone that sees of every patch what `see` makes of it, averaged over patches. */
 function patchBackbone(see: (patch: Float32Array) => number[], width: number): Backbone {
   const perRow = side / patchSize;
-  return {
+  return closable<Backbone>({
     spec: "test",
     kind: "pixels",
     path: "test",
@@ -47,7 +48,7 @@ function patchBackbone(see: (patch: Float32Array) => number[], width: number): B
       throw new Error("not asked for");
     },
     close: async () => {},
-  };
+  });
 }
 
 test("distances to the nearest border of a patch", () => {

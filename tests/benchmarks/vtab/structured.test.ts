@@ -10,7 +10,9 @@ import { scenesIn } from "../../../src/benchmarks/vtab/sets/clevr-scenes.js";
 import { dmlab } from "../../../src/benchmarks/vtab/sets/dmlab.js";
 import { dspritesLocation, dspritesOrientation } from "../../../src/benchmarks/vtab/sets/dsprites.js";
 import { driveSplits, kittiDistanceTask } from "../../../src/benchmarks/vtab/sets/kitti.js";
+import type { StoredFiles } from "../../../src/benchmarks/vtab/sets/places.js";
 import { smallnorbAzimuth, smallnorbElevation } from "../../../src/benchmarks/vtab/sets/smallnorb.js";
+import { closable } from "../../../src/files/closable.js";
 import { createNumpyChoice } from "../../../src/random/numpy-legacy.js";
 import { npy, zip } from "../../support/archives.js";
 import { temporaryFolder, write } from "../../support/pictures.js";
@@ -187,13 +189,13 @@ describe("KITTI", () => {
       "train_rand.txt": "1,2,9",
       "train_mapping.txt": mapping.slice(0, 3).join("\n"),
     };
-    const stored = {
+    const stored = closable<StoredFiles>({
       path: "kit",
       names: [],
       has: () => true,
       read: async (name: string) => bytes(short[name]!),
       close: async () => {},
-    };
+    });
     await expect(driveSplits(stored)).rejects.toThrow(/image 2 is line "9" of train_mapping.txt, which has 3/);
   });
 

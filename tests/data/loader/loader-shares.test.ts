@@ -5,7 +5,7 @@ import { type Batch, createLoader, type LoaderOptions } from "../../../src/data/
 const source = "generated:shapes?label=shape&size=12&length=22";
 
 async function batchesOf(options: Partial<LoaderOptions>, count: number): Promise<Batch[]> {
-  const loader = createLoader(source, {
+  await using loader = createLoader(source, {
     batchSize: 6,
     preprocessing: "decode|random_crop(8)|flip_lr|value_range(-1,1)",
     seed: 3,
@@ -13,11 +13,7 @@ async function batchesOf(options: Partial<LoaderOptions>, count: number): Promis
     ...options,
   });
   const batches: Batch[] = [];
-  try {
-    for (let i = 0; i < count; i++) batches.push((await loader.next())!);
-  } finally {
-    await loader.close();
-  }
+  for (let i = 0; i < count; i++) batches.push((await loader.next())!);
   return batches;
 }
 

@@ -83,35 +83,30 @@ describe("a trained network", () => {
     const source = await openSource(recipe.data.evaluation!.source, { split: "test" });
     const checkpoint = await loadCheckpoint((await checkpointsOf(run)).at(-1)!.path);
     const { training } = await prepareTraining(recipe, 24, source.classNames.length);
-    const trained = await compile(training.source, { threads: 1 });
+    await using trained = await compile(training.source, { threads: 1 });
     await trained.writeState(
       Object.fromEntries([...checkpoint.tensors].map(([name, { data }]) => [name, data as Float32Array])),
     );
-    const model = await openModel(run, { batchSize: 5, threads: 1 });
+    await using model = await openModel(run, { batchSize: 5, threads: 1 });
     const pass = { preprocessing: model.preprocessing, workers: 0 };
-    try {
-      const expected = await representImages(trained, source, { ...pass, batchSize: 4 });
-      const progress: number[] = [];
-      const found = await representImages(model.program, source, {
-        ...pass,
-        batchSize: 5,
-        onProgress: (done, total) => progress.push(done, total),
-      });
-      expect(found.width).toBe(16);
-      expect(progress).toEqual([5, 9, 9, 9]);
-      expect(found.labels).toEqual(source.labels);
-      expect(new Set(found.features).size).toBeGreaterThan(100);
-      for (const [i, value] of expected.features.entries()) expect(found.features[i]).toBeCloseTo(value, 5);
-      const [one, other] = [
-        await evaluateSource(trained, byLabel, source, { ...pass, batchSize: 4 }),
-        await evaluateSource(model.program, byLabel, source, { ...pass, batchSize: 5 }),
-      ];
-      expect(other.accuracy).toBe(one.accuracy);
-      expect(other.loss).toBeCloseTo(one.loss, 5);
-    } finally {
-      await model.close();
-      await trained.close();
-    }
+    const expected = await representImages(trained, source, { ...pass, batchSize: 4 });
+    const progress: number[] = [];
+    const found = await representImages(model.program, source, {
+      ...pass,
+      batchSize: 5,
+      onProgress: (done, total) => progress.push(done, total),
+    });
+    expect(found.width).toBe(16);
+    expect(progress).toEqual([5, 9, 9, 9]);
+    expect(found.labels).toEqual(source.labels);
+    expect(new Set(found.features).size).toBeGreaterThan(100);
+    for (const [i, value] of expected.features.entries()) expect(found.features[i]).toBeCloseTo(value, 5);
+    const [one, other] = [
+      await evaluateSource(trained, byLabel, source, { ...pass, batchSize: 4 }),
+      await evaluateSource(model.program, byLabel, source, { ...pass, batchSize: 5 }),
+    ];
+    expect(other.accuracy).toBe(one.accuracy);
+    expect(other.loss).toBeCloseTo(one.loss, 5);
   });
 
   test("holds parameters only, not the optimiser's state", async () => {

@@ -93,18 +93,14 @@ async function startStep(built: Built) {
 }
 
 async function gradientsOf(built: Built) {
-  const program = await startStep(built);
-  try {
-    const before = started(built);
-    const { loss } = await program.step({ ...batch(), ...built.stepInputs(0, 0, 256) });
-    const after = await program.readState();
-    const moved = Object.entries(before).map(([name, values]) => {
-      return [name, Array.from(values as Float32Array, (value, i) => value - Number(after[name]![i]))] as const;
-    });
-    return { loss: Number(loss![0]), gradients: Object.fromEntries(moved) };
-  } finally {
-    await program.close();
-  }
+  await using program = await startStep(built);
+  const before = started(built);
+  const { loss } = await program.step({ ...batch(), ...built.stepInputs(0, 0, 256) });
+  const after = await program.readState();
+  const moved = Object.entries(before).map(([name, values]) => {
+    return [name, Array.from(values as Float32Array, (value, i) => value - Number(after[name]![i]))] as const;
+  });
+  return { loss: Number(loss![0]), gradients: Object.fromEntries(moved) };
 }
 
 const norm = (values: readonly number[]) => Math.hypot(...values);

@@ -88,17 +88,13 @@ type Take = (program: Program, feeds: Feeds) => Promise<unknown>;
 /** The state after three steps. */
 async function stateAfter(one: Built, copyOutputs: boolean, take: Take) {
   const { step } = one.source.functions;
-  const program = await compile(
+  await using program = await compile(
     { state: one.source.state, functions: { step: step! } },
     { threads: 2, inThread: true, copyOutputs },
   );
-  try {
-    await program.writeState(started(one));
-    for (let i = 0; i < 3; i++) await take(program, feedsAt(one, i));
-    return await program.readState();
-  } finally {
-    await program.close();
-  }
+  await program.writeState(started(one));
+  for (let i = 0; i < 3; i++) await take(program, feedsAt(one, i));
+  return await program.readState();
 }
 
 describe.each(Object.entries(models))("%s", (_, model) => {

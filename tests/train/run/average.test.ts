@@ -56,21 +56,17 @@ describe("a run that averages its weights", () => {
     expect(network.tensors.get("head/kernel")!.data).toEqual(tensors.get(averageName("head/kernel"))!.data);
 
     const source = await openSource("generated:shapes?label=shape&size=16&length=9", { split: "test" });
-    const model = await openModel(run, { batchSize: 4, threads: 1 });
+    await using model = await openModel(run, { batchSize: 4, threads: 1 });
     const pass = { batchSize: 4, preprocessing: model.preprocessing, workers: 0 };
     const lines = (await readMetrics(join(run, "metrics.jsonl"))).filter((line) => "evaluation/loss" in line);
-    try {
-      const { loss } = await evaluateSource(model.program, byLabel, source, pass);
-      expect(lines.at(-1)).toMatchObject({ step: 3, "evaluation/averagedWeights": 1 });
-      expect(lines.at(-1)!["evaluation/loss"]).toBeCloseTo(loss, 5);
-      // the last weights would have told another loss
-      const last = [...network.tensors.keys()].map((name) => [name, tensors.get(name)!.data as Float32Array] as const);
-      await model.program.writeState(Object.fromEntries(last));
-      const other = await evaluateSource(model.program, byLabel, source, pass);
-      expect(Math.abs(other.loss - loss)).toBeGreaterThan(1e-3);
-    } finally {
-      await model.close();
-    }
+    const { loss } = await evaluateSource(model.program, byLabel, source, pass);
+    expect(lines.at(-1)).toMatchObject({ step: 3, "evaluation/averagedWeights": 1 });
+    expect(lines.at(-1)!["evaluation/loss"]).toBeCloseTo(loss, 5);
+    // the last weights would have told another loss
+    const last = [...network.tensors.keys()].map((name) => [name, tensors.get(name)!.data as Float32Array] as const);
+    await model.program.writeState(Object.fromEntries(last));
+    const other = await evaluateSource(model.program, byLabel, source, pass);
+    expect(Math.abs(other.loss - loss)).toBeGreaterThan(1e-3);
   });
 });
 

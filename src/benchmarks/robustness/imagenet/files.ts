@@ -2,6 +2,7 @@
 import { readFile } from "node:fs/promises";
 import type { ImageSource } from "../../../data/index.js";
 import { checkIndex } from "../../../data/source/index.js";
+import { closable } from "../../../files/closable.js";
 import { ExampleError, type RawImage } from "../../../images/index.js";
 
 export interface SetFiles {
@@ -15,7 +16,7 @@ export interface SetFiles {
 
 export function fileSource({ name, classNames, paths, labels, change }: SetFiles): ImageSource {
   const self = { name, length: paths.length };
-  return {
+  return closable<ImageSource>({
     ...self,
     split: "test",
     classNames,
@@ -34,5 +35,5 @@ export function fileSource({ name, classNames, paths, labels, change }: SetFiles
       }
     },
     close: async () => {},
-  };
+  });
 }

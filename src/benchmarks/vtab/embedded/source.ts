@@ -1,6 +1,7 @@
 /** Sources of pictures that are made when they are asked for. */
 import type { ImageSource } from "../../../data/index.js";
 import { checkIndex } from "../../../data/source/index.js";
+import { closable } from "../../../files/closable.js";
 import type { RawImage } from "../../../images/index.js";
 import { permutation } from "../../../random/keyed.js";
 
@@ -21,7 +22,7 @@ export function generatedSource({ name, split, classNames, pictures, label, draw
   const source = { name, length: pictures.length };
   let labels: Int32Array | undefined;
   const idOf = (index: number): string => `${name}#${pictures[index]}`;
-  return {
+  return closable<ImageSource>({
     ...source,
     split,
     classNames,
@@ -36,7 +37,7 @@ export function generatedSource({ name, split, classNames, pictures, label, draw
       return { id: idOf(index), label: label(picture), image: draw(picture) };
     },
     close: async () => undefined,
-  };
+  });
 }
 
 /** The numbers first .. first + count - 1 in an order drawn by `key`: sets that are made in order of their factors must not be cut in it. */

@@ -75,17 +75,13 @@ async function published(
 
 /** Labels are stored as N x 1 x 1 x 1. */
 async function labelsIn(path: string): Promise<Int32Array> {
-  const file = await openHdf5(path);
-  try {
-    const labels = file.array("y");
-    const count = labels.shape[0]!;
-    const values = Int32Array.from(labels.read(0, count) as ArrayLike<number>, Number);
-    if (values.length !== count || values.some((label) => label !== 0 && label !== 1))
-      throw new SourceError(`"${path}" has labels other than one 0 or 1 for an image. Fetch it again.`);
-    return values;
-  } finally {
-    file.close();
-  }
+  using file = await openHdf5(path);
+  const labels = file.array("y");
+  const count = labels.shape[0]!;
+  const values = Int32Array.from(labels.read(0, count) as ArrayLike<number>, Number);
+  if (values.length !== count || values.some((label) => label !== 0 && label !== 1))
+    throw new SourceError(`"${path}" has labels other than one 0 or 1 for an image. Fetch it again.`);
+  return values;
 }
 
 async function patches(

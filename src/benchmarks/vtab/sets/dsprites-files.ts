@@ -1,5 +1,5 @@
 /** The two files that dSprites is published as, HDF5 and npz, read through one interface. */
-
+import { type Closable, closable } from "../../../files/closable.js";
 import { openBytes } from "../../../formats/bytes.js";
 import { type Hdf5File, openHdf5 } from "../../../formats/hdf5.js";
 import { type NpyHeader, npyHeaderLength, parseNpyHeader } from "../../../formats/npy.js";
@@ -8,13 +8,12 @@ import { SourceError } from "../protocol/task.js";
 import { zipLimits } from "./places.js";
 
 /** The images and latents of a file. */
-export interface DspritesFile {
+export interface DspritesFile extends Closable {
   readonly count: number;
   /** The whole numbers of the latents, six for an image: colour, shape, scale, orientation, x, y. */
   readonly classes: ArrayLike<number | bigint>;
   /** The pixels of all images, one byte each, in pieces of any length. */
   pixels(): AsyncIterable<Uint8Array>;
-  close(): Promise<void>;
 }
 
 export const latents = 6;
@@ -50,7 +49,7 @@ async function openHdf5File(path: string): Promise<DspritesFile> {
     const images = file.array("imgs");
     const classes = file.array("latents/classes");
     const count = checkShapes(path, images.shape, classes.shape);
-    return {
+    return closable<DspritesFile>({
       count,
       classes: classes.read(0, count),
       async *pixels() {
@@ -58,7 +57,7 @@ async function openHdf5File(path: string): Promise<DspritesFile> {
           yield Uint8Array.from(images.read(at, Math.min(count, at + batch)) as Uint8Array);
       },
       close: async () => file.close(),
-    };
+    });
   } catch (error) {
     file.close();
     throw error;
@@ -90,7 +89,7 @@ async function openNpz(path: string): Promise<DspritesFile> {
       classes.bigEndian
     )
       throw new SourceError(`"${path}" holds its arrays as other numbers than it is published with. Fetch it again.`);
-    return {
+    return closable<DspritesFile>({
       count,
       classes: new BigInt64Array((await readZipEntry(source, classes.entry, classes.headerBytes)).buffer),
       async *pixels() {
@@ -102,7 +101,7 @@ async function openNpz(path: string): Promise<DspritesFile> {
         }
       },
       close: () => source.close(),
-    };
+    });
   } catch (error) {
     await source.close();
     throw error;

@@ -3,6 +3,7 @@ import { existsSync, statSync } from "node:fs";
 import { type FileHandle, open, readFile } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { indexTar } from "../../../data/kinds/index.js";
+import { type Closable, closable } from "../../../files/closable.js";
 import { listFiles, naturalOrder } from "../../../files/paths.js";
 import { gunzipped } from "../../../files/unpack.js";
 import { openBytes } from "../../../formats/bytes.js";
@@ -10,7 +11,7 @@ import { readZipEntries, readZipEntry, type ZipLimits } from "../../../formats/z
 import { SourceError } from "../protocol/task.js";
 
 /** Files below one root, wherever they are stored. */
-export interface StoredFiles {
+export interface StoredFiles extends Closable {
   /** The folder or archive. */
   readonly path: string;
   /** Names relative to the root with "/" between the parts, in natural order; hidden ones are left out. */
@@ -18,7 +19,6 @@ export interface StoredFiles {
   has(name: string): boolean;
   /** Throws when there is none of that name or it cannot be read. */
   read(name: string): Promise<Uint8Array>;
-  close(): Promise<void>;
 }
 
 /** A gzip archive above this size would take minutes and twice the space to read: it is to be unpacked by hand. */
@@ -88,13 +88,13 @@ export async function withTree<T>(
 async function filesOfFolder(path: string): Promise<StoredFiles> {
   const { files } = await listFiles(path);
   const known = new Set(files);
-  return {
+  return closable<StoredFiles>({
     path,
     names: files,
     has: (name) => known.has(name),
     read: (name) => readFile(join(path, name)),
     close: async () => {},
-  };
+  });
 }
 
 /** Opens a .zip, a .tar, or a .tar.gz (decompressed once, into the cache). Only what lies below `root` is seen. */
@@ -126,13 +126,13 @@ async function filesOfZip(path: string, root: string): Promise<StoredFiles> {
   try {
     const entries = await readZipEntries(source, zipLimits);
     const names = belowRoot(path, root, entries.keys());
-    return {
+    return closable<StoredFiles>({
       path,
       names: [...names.keys()],
       has: (name) => names.has(name),
       read: (name) => readZipEntry(source, entries.get(known(path, names, name))!),
       close: () => source.close(),
-    };
+    });
   } catch (error) {
     await source.close();
     throw error;
@@ -145,7 +145,7 @@ async function filesOfTar(path: string, root: string): Promise<StoredFiles> {
   const { entries } = indexTar(tar);
   const names = belowRoot(path, root, entries.keys());
   const handle: FileHandle = await open(tar, "r");
-  return {
+  return closable<StoredFiles>({
     path,
     names: [...names.keys()],
     has: (name) => names.has(name),
@@ -157,7 +157,7 @@ async function filesOfTar(path: string, root: string): Promise<StoredFiles> {
       return bytes;
     },
     close: () => handle.close(),
-  };
+  });
 }
 
 async function unpackedTar(path: string): Promise<string> {
@@ -172,14 +172,10 @@ async function unpackedTar(path: string): Promise<string> {
 
 /** Whether a file begins as gzip does. */
 export async function isGzip(path: string): Promise<boolean> {
-  const handle = await open(path, "r");
-  try {
-    const start = new Uint8Array(2);
-    await handle.read(start, 0, 2, 0);
-    return start[0] === 0x1f && start[1] === 0x8b;
-  } finally {
-    await handle.close();
-  }
+  await using handle = await open(path, "r");
+  const start = new Uint8Array(2);
+  await handle.read(start, 0, 2, 0);
+  return start[0] === 0x1f && start[1] === 0x8b;
 }
 
 function known(path: string, names: ReadonlyMap<string, string>, name: string): string {

@@ -1,7 +1,7 @@
 /** Splits of a set as they are stored, made into sources in TFDS's order, and the parts of them that a task consists of. */
-
 import { type ImageSource, select } from "../../../data/index.js";
 import { checkIndex } from "../../../data/source/index.js";
+import { closable } from "../../../files/closable.js";
 import { type EncodedImage, ExampleError, type RawImage } from "../../../images/index.js";
 import type { TaskSplits } from "../protocol/task.js";
 import { tfdsOrder } from "../protocol/tfds-order.js";
@@ -34,7 +34,7 @@ export function orderedSource(
   const order = tfdsOrder(split, labels.length, keyOf);
   const self = { name, length: order.length };
   let closed = false;
-  return {
+  return closable<ImageSource>({
     ...self,
     split,
     classNames,
@@ -56,7 +56,7 @@ export function orderedSource(
       if (!closed) await close?.();
       closed = true;
     },
-  };
+  });
 }
 
 /** A function that calls another when it has been called `times` times: for what several splits hold open together. */
@@ -96,7 +96,7 @@ export function cutSplits({ found, splits }: StoredSet, cuts: Readonly<Record<ke
     const source = splits.get(stored)!;
     const part = select(source, indicesOf(cuts[name], source.length), source.name);
     let closed = false;
-    return {
+    return closable<ImageSource>({
       ...part,
       split: name,
       notes: [found, ...(part.notes ?? [])],
@@ -108,7 +108,7 @@ export function cutSplits({ found, splits }: StoredSet, cuts: Readonly<Record<ke
         if (!closed) await closers.get(stored)!();
         closed = true;
       },
-    };
+    });
   };
   return { train: partOf("train"), validation: partOf("validation"), test: partOf("test") };
 }

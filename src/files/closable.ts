@@ -1,0 +1,19 @@
+/** Resources that are closed by `close()`, or by `await using` at the end of the block that opened them. */
+
+/** What owns threads, memory or files until it is closed. */
+export interface Closable extends AsyncDisposable {
+  close(): Promise<void>;
+}
+
+/**
+ * Gives an object with `close` what `await using` calls, in place. A copy made of it by spreading, with a `close` of its own, is
+ * closed by that.
+ */
+export function closable<T extends Closable>(resource: Omit<T, typeof Symbol.asyncDispose>): T {
+  const whole: object = Object.assign(resource, {
+    [Symbol.asyncDispose](this: Closable): Promise<void> {
+      return this.close();
+    },
+  });
+  return whole as T;
+}
