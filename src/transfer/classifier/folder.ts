@@ -13,6 +13,7 @@ import { pixelPreparation, preprocessorOf, resizingLines } from "../../export/in
 import { writeFileAtomically } from "../../files/atomic.js";
 import { requireWritableFolder } from "../../files/folder.js";
 import { replaceFolder } from "../../files/replace-folder.js";
+import { defined } from "../../text/defined.js";
 import { percent } from "../../text/format.js";
 import type { Backbone } from "../backbone/backbone.js";
 import type { Setting } from "../evaluators/index.js";
@@ -119,13 +120,13 @@ export async function writeClassifier(folder: string, contents: ClassifierConten
   });
   const [height, width] = backbone.imageShape;
   const preparation = pixelPreparation(backbone.preprocessing, { height, width });
-  const files: Record<string, string> = {
+  const files: Record<string, string> = defined({
     [classifierFile]: json(described),
     "config.json": json(hubConfig(classNames, backbone.imageShape)),
     "preprocessor_config.json": json(preprocessorOf(preparation)),
     "README.md": card(folder, described, contents.facts ?? []),
-    ...(contents.report !== undefined && { [reportFile]: contents.report }),
-  };
+    [reportFile]: contents.report,
+  });
   const fill = async (incoming: string): Promise<void> => {
     await mkdir(join(incoming, "onnx"));
     await writeFileAtomically(join(incoming, modelFile), [onnx]);
