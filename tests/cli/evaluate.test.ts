@@ -1,7 +1,9 @@
 /** `fovea evaluate` with a run, an exported ONNX file and a fitted classifier, on generated scenes and IDX files. */
+
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { rowOf } from "../../src/algebra/features.js";
 import { openSource } from "../../src/data/index.js";
 import { decodeImage } from "../../src/images/index.js";
 import { classifyImages, openModel } from "../../src/train/index.js";
@@ -26,9 +28,9 @@ async function measured(...words: string[]) {
 async function rightOnes(spec: string): Promise<{ right: number; images: number }> {
   await using source = await openSource(spec, { split: "test" });
   await using model = await openModel(run, { functions: ["classify"], threads: 1 });
-  const { features, width, labels } = await classifyImages(model.program, source, { ...model, workers: 0 });
+  const { features, labels } = await classifyImages(model.program, source, { ...model, workers: 0 });
   const right = labels.filter((label, row) => {
-    const logits = [...features.subarray(row * width, (row + 1) * width)];
+    const logits = [...rowOf(features, row)];
     return logits.indexOf(Math.max(...logits)) === label;
   });
   return { right: right.length, images: labels.length };

@@ -1,6 +1,7 @@
 /** `fovea pseudo-label`: labels of images by a trained network, written as a file of labels that training reads. */
 
 import { dirname } from "node:path";
+import { rowOf } from "../../algebra/features.js";
 import { classesLine, csvLabelLine, labelLine, openSource } from "../../data/index.js";
 import { writeFileAtomically } from "../../files/atomic.js";
 import { makeFolder } from "../../files/folder.js";
@@ -58,7 +59,7 @@ export const command = defineCommand(pseudoLabel, async ({ args, json, note }) =
       const histogram = new Array<number>(classes).fill(0);
       let agreeing = 0;
       for (const [row, index] of indices.entries()) {
-        const guesses = topClasses(features.subarray(row * classes, (row + 1) * classes), classes, model.loss, names);
+        const guesses = topClasses(rowOf(features, row), classes, model.loss, names);
         const best = guesses[0]!;
         if (best.probability < confidence) continue;
         histogram[best.class]!++;

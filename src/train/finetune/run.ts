@@ -1,8 +1,10 @@
 /** Fine-tunes a backbone on opened sources and says what every test image is taken for; into a run folder, or leaving no file. */
+
 import { mkdtemp, rm } from "node:fs/promises";
 import { freemem, tmpdir } from "node:os";
 import { join } from "node:path";
 import { argmax } from "../../algebra/argmax.js";
+import { rowOf } from "../../algebra/features.js";
 import type { ImageSource } from "../../data/index.js";
 import { defined } from "../../text/defined.js";
 import { openModel } from "../networks/open.js";
@@ -128,7 +130,7 @@ async function predictionsOf(
   { workers, ...options }: { readonly batchSize: number; readonly threads?: number; readonly workers?: number },
 ): Promise<TransferResult> {
   await using model = await openModel(folder, { ...options, functions: ["classify"] });
-  const { features, width, labels, indices } = await classifyImages(model.program, source, {
+  const { features, labels, indices } = await classifyImages(model.program, source, {
     batchSize: options.batchSize,
     preprocessing,
     maxBadFraction: 1,
@@ -137,7 +139,7 @@ async function predictionsOf(
   const predictions = new Int32Array(source.length).fill(-1);
   let right = 0;
   for (const [row, index] of indices.entries()) {
-    predictions[index] = argmax(features.subarray(row * width, (row + 1) * width));
+    predictions[index] = argmax(rowOf(features, row));
     if (predictions[index] === labels[row]) right++;
   }
   return { accuracy: right / indices.length, predictions };

@@ -1,4 +1,5 @@
 /** Evaluation of an objective and representations of images, over a whole source. */
+import { type Features, rowOf } from "../../algebra/features.js";
 import { type BadExample, type Batch, createLoader, type ImageSource } from "../../data/index.js";
 import type { Program } from "../../runtime/index.js";
 import { type Communicator, single } from "../distributed/index.js";
@@ -70,9 +71,8 @@ function noneReadable({ name }: ImageSource, [first]: readonly BadExample[]): Er
 
 /** What a network gives for each image. */
 export interface Representations {
-  /** [count, width], row by row: representations, or logits. */
-  readonly features: Float32Array;
-  readonly width: number;
+  /** Representations or logits, one row an image. */
+  readonly features: Features<Float32Array>;
   readonly labels: Int32Array;
   /** Index in the source of each row. */
   readonly indices: Int32Array;
@@ -110,14 +110,11 @@ export const classifyImages = (
  * ("features").
  */
 export async function requireFiniteRows(
-  { features, width, indices }: Pick<Representations, "features" | "width" | "indices">,
+  { features, indices }: Pick<Representations, "features" | "indices">,
   source: ImageSource,
   what: string,
 ): Promise<void> {
-  const wrong = [...indices.keys()].filter((row) => {
-    for (let at = row * width; at < (row + 1) * width; at++) if (!Number.isFinite(features[at])) return true;
-    return false;
-  });
+  const wrong = [...indices.keys()].filter((row) => !rowOf(features, row).every(Number.isFinite));
   const [first] = wrong;
   if (first === undefined) return;
   const { id } = await source.get(indices[first] ?? 0);
@@ -184,11 +181,10 @@ export async function imageRows(
   }
   const { bad } = loader.stats();
   if (rows.length === 0) throw noneReadable(source, bad);
-  const features = new Float32Array(rows.length * width);
-  for (const [i, row] of rows.entries()) features.set(row, i * width);
+  const data = new Float32Array(rows.length * width);
+  for (const [i, row] of rows.entries()) data.set(row, i * width);
   return {
-    features,
-    width,
+    features: { data, rows: rows.length, columns: width },
     labels: Int32Array.from(labels),
     indices: Int32Array.from(indices),
     bad,
