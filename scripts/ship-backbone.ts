@@ -11,6 +11,7 @@
  * the images it is opened for, where it is better at another than it was trained at; --pooled-stages puts earlier stages of a ResNet
  * into its representation. A new NAME must also be put into the table in src/weights/embedded.ts.
  */
+
 import { existsSync } from "node:fs";
 import { mkdir, readFile, stat } from "node:fs/promises";
 import { join, resolve } from "node:path";
@@ -21,7 +22,8 @@ import { writeBackboneOnnx } from "../src/export/index.js";
 import { writeFileAtomically } from "../src/files/atomic.js";
 import { elementCount } from "../src/graph/index.js";
 import { representationWidth } from "../src/models/index.js";
-import { asWeights, readMetrics, readNetwork } from "../src/train/index.js";
+import { asWeights, readNetwork } from "../src/networks/index.js";
+import { readMetrics } from "../src/train/index.js";
 import { loadWeights, saveWeights, type Weights, withClasses } from "../src/weights/index.js";
 import { backboneCard, type RobustnessFigures, shortLicence, type TrainedFrom } from "./backbone-card.js";
 import { withStandardisedKernels } from "./standardised-kernels.js";

@@ -9,14 +9,15 @@ import { join } from "node:path";
 import { openSource, stratifiedSample } from "../data/index.js";
 import { writeFileAtomically } from "../files/atomic.js";
 import { makeFolder } from "../files/folder.js";
+import { type Network, open } from "../networks/index.js";
 import { availableThreads } from "../runtime/index.js";
 import { largest } from "../text/arrays.js";
 import { percent } from "../text/format.js";
-import { type Backbone, embedDrawn, embedSource, fewShotOnFeatures, openBackbone } from "../transfer/index.js";
+import { embedDrawn, embedSource, fewShotOnFeatures } from "../transfer/index.js";
 import { measureRates } from "./backbone-rates.js";
 
 export interface BackbonesBenchOptions {
-  /** Backbones as `openBackbone` takes them. */
+  /** Backbones as `open` takes them. */
   readonly backbones: readonly string[];
   /** Folder with the sets, each a tar of split/class/file with the splits train and test. */
   readonly data: string;
@@ -44,7 +45,7 @@ export interface ShotAccuracy {
 
 export interface BackboneRow {
   readonly spec: string;
-  readonly kind: Backbone["kind"];
+  readonly kind: Network["kind"];
   /** Where that is known. */
   readonly parameters: number | undefined;
   /** Features of an image. */
@@ -95,18 +96,18 @@ interface SetResult {
 export async function benchBackbones(options: BackbonesBenchOptions): Promise<BackbonesBench> {
   const { onProgress = () => {}, threads } = options;
   const names = await setsIn(options.data, options.sets);
-  const backbones: Backbone[] = [];
+  const backbones: Network[] = [];
   try {
     for (const spec of options.backbones) {
       backbones.push(
-        await openBackbone(spec, {
+        await open(spec, {
           batchSize,
           threads,
           imageSize: opensAtAnySize(spec) ? options.imageSize : undefined,
         }),
       );
     }
-    const found = new Map<Backbone, Record<string, SetResult>>(backbones.map((one) => [one, {}]));
+    const found = new Map<Network, Record<string, SetResult>>(backbones.map((one) => [one, {}]));
     for (const name of names) {
       for (const backbone of backbones) {
         const result = await measured(backbone, name, options);
@@ -153,7 +154,7 @@ async function setsIn(folder: string, wanted: readonly string[] | undefined): Pr
 }
 
 /** What is kept of a backbone on a set, or is measured now. */
-async function measured(backbone: Backbone, name: string, options: BackbonesBenchOptions): Promise<SetResult> {
+async function measured(backbone: Network, name: string, options: BackbonesBenchOptions): Promise<SetResult> {
   const path = join(options.data, `${name}.tar`);
   const { shots, seeds, testImages } = options;
   const { size, mtimeMs } = await stat(path);
@@ -170,7 +171,7 @@ async function measured(backbone: Backbone, name: string, options: BackbonesBenc
 }
 
 async function measure(
-  backbone: Backbone,
+  backbone: Network,
   path: string,
   { shots, seeds: draws, testImages }: BackbonesBenchOptions,
 ): Promise<SetResult> {
@@ -197,7 +198,7 @@ async function measure(
 }
 
 async function rowOf(
-  backbone: Backbone,
+  backbone: Network,
   results: Readonly<Record<string, SetResult>>,
   imagesPerSecond: number,
 ): Promise<BackboneRow> {
@@ -213,7 +214,7 @@ async function rowOf(
     parameters: typeof parameters === "number" ? parameters : undefined,
     width,
     fileBytes: isWeights ? (await stat(path)).size : undefined,
-    onnxBytes: (await backbone.onnx()).bytes.byteLength,
+    onnxBytes: (await backbone.toOnnx()).bytes.byteLength,
     imageShape,
     preprocessing,
     imagesPerSecond,

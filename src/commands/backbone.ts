@@ -12,7 +12,7 @@ export function backboneOr(given: string | undefined, note: (text: string) => vo
 /** Is a word the name of a backbone that cannot be a dataset: a bundled one, an ONNX file, a run? */
 async function isBackbone(word: string): Promise<boolean> {
   const [{ isRunPath }, { embeddedBackbones, embeddedPrefix }] = await Promise.all([
-    import("../train/index.js"),
+    import("../networks/index.js"),
     import("../weights/index.js"),
   ]);
   return (

@@ -172,7 +172,6 @@ function configOf({ config, image, metadata }: Weights, dtype: string, external:
   return {
     architectures: [config.classes > 0 ? `${prefix}ForImageClassification` : `${prefix}Model`],
     model_type: type,
-    // keys of a Vision Transformer's configuration only
     ...(config.family === "vit" && {
       hidden_size: config.width,
       num_hidden_layers: config.depth,

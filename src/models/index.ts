@@ -21,6 +21,7 @@ export {
 } from "./registry.js";
 export { type ResNetAttention, type ResNetConfig, type ResNetOutput, resnet, resnetDefaults } from "./resnet.js";
 export { publishedResNets, resnetBlocks, resnetConfig } from "./resnet-variants.js";
+export { imageShape, type ModelSettings, modelConfig } from "./settings.js";
 export { type ModelSize, modelSize } from "./size.js";
 export {
   type ConvolutionStem,

@@ -1,13 +1,14 @@
 /**
  * The inference benchmark: our exports beside the graph that converters usually write, in one process, turn by turn.
  */
+
 import { type ExportOptions, exportedGraph } from "../export/index.js";
 import { encodeOnnx, input, type OnnxGraph } from "../graph/index.js";
 import { type ModelConfig, model, parseModelName } from "../models/index.js";
+import { asWeights, readNetwork } from "../networks/index.js";
 import { initialValue, Scope } from "../nn/index.js";
 import { availableThreads, openSession, type Session } from "../runtime/index.js";
 import { defined } from "../text/defined.js";
-import { asWeights, readNetwork } from "../train/index.js";
 import { usualPreprocessing, type Weights } from "../weights/index.js";
 import { largestOfRows, nearestMeanHead, type RealImages, realImages } from "./inference-images.js";
 import { plainResNet, plainViT } from "./plain-graph.js";

@@ -68,18 +68,11 @@ export {
   vtabLightSweep,
   vtabRule,
 } from "./finetune/index.js";
-export { type NetworkOutput, type OnnxNetwork, type OnnxNetworkOptions, openOnnxNetwork } from "./networks/onnx.js";
-export { type OpenedModel, type OpenModelOptions, openModel } from "./networks/open.js";
-export { evaluationPreprocessing, fittedPreprocessing } from "./networks/preprocessing.js";
-export { asWeights, isRunPath, type ReadNetworkOptions, readNetwork, type TrainedNetwork } from "./networks/read.js";
-export type { TestViews } from "./networks/test-views.js";
-export { type Guess, topClasses } from "./networks/top-classes.js";
 export {
   type Batches,
   byLabel,
   type ClassificationSettings,
   classification,
-  isObjectiveParameter,
   type Objective,
   type ObjectiveContext,
   type ObjectiveEvaluation,
@@ -117,7 +110,7 @@ export {
 } from "./plan/memory.js";
 export { fastestMicrobatches } from "./plan/microbatches.js";
 export { type OpenedTraining, openPart, openTrainingData } from "./plan/open-part.js";
-export { imageShape, microbatchesOf, modelConfig, planRun, type RunPlan } from "./plan/plan.js";
+export { microbatchesOf, planRun, type RunPlan } from "./plan/plan.js";
 export { type PreparedTraining, prepareTraining } from "./plan/prepare.js";
 export { buildTraining, type Sharing, type TrainingConfig, type TrainingProgram } from "./plan/step.js";
 export { TrainError } from "./plan/train-error.js";
@@ -139,7 +132,7 @@ export {
   isTime,
   toSteps,
 } from "./recipe/durations.js";
-export { loadRecipe, readRecipe, resolvedRecipeFile, saveRecipe } from "./recipe/load-recipe.js";
+export { loadRecipe, readRecipe, saveRecipe } from "./recipe/load-recipe.js";
 export {
   averageConfig,
   averageSchema,
@@ -164,34 +157,7 @@ export {
   resolveRecipe,
   trainingParts,
 } from "./recipe/recipe.js";
-export {
-  bestCheckpoint,
-  type Checkpoint,
-  CheckpointError,
-  type CheckpointInfo,
-  isCheckpointName,
-  type Json,
-  type LoadedCheckpoint,
-  latestCheckpoint,
-  listCheckpoints,
-  loadCheckpoint,
-  type SaveOptions,
-  type Score,
-  saveCheckpoint,
-  type Warn,
-} from "./run/checkpoint.js";
-export {
-  classifyImages,
-  type EvaluationResult,
-  evaluateSource,
-  imageRows,
-  type PassOptions,
-  type Representations,
-  type RepresentOptions,
-  type RowsOfImages,
-  representImages,
-  requireFiniteRows,
-} from "./run/evaluate.js";
+export { type EvaluationResult, evaluateSource } from "./run/evaluate.js";
 export {
   bestSoFar,
   checkpointFolder,

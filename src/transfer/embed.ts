@@ -1,17 +1,22 @@
 /** Writes the features of every image of a dataset to a safetensors file. */
+
 import { existsSync, statSync } from "node:fs";
 import { dirname } from "node:path";
 import { type BadExample, noteUnreadable, openSource, rememberIds } from "../data/index.js";
 import { makeFolder } from "../files/folder.js";
 import { writeSafetensors } from "../formats/safetensors.js";
+import {
+  type ComputeOptions,
+  describeNetwork,
+  imageFeatures,
+  type NetworkDescription,
+  open,
+} from "../networks/index.js";
 import { type Hooks, withProgress } from "../text/progress.js";
 import { defaultBackbone } from "../weights/index.js";
-import { type Backbone, openBackbone } from "./backbone/backbone.js";
-import { backboneFeatures } from "./backbone/features.js";
-import type { ComputeOptions, NetworkDescription } from "./open-classifier.js";
 
 export interface EmbedImagesOptions extends ComputeOptions, Hooks {
-  /** Any network that gives features (see `openBackbone`). Default: `defaultBackbone`. */
+  /** Any network that gives features (see `open`). Default: `defaultBackbone`. */
   readonly backbone?: string | undefined;
   /** Side of the images, or [height, width]. Default: the backbone's own. */
   readonly imageSize?: number | readonly [number, number] | undefined;
@@ -36,18 +41,6 @@ export interface Embeddings {
   readonly bad: readonly BadExample[];
   readonly model: NetworkDescription;
   readonly seconds: number;
-}
-
-/** What JSON documents say of a backbone. */
-export function describeBackbone({
-  path,
-  kind,
-  imageShape,
-  preprocessing,
-  width,
-  details,
-}: Backbone): NetworkDescription {
-  return { checkpoint: path, kind, ...details, width, imageShape, preprocessing };
 }
 
 /**
@@ -75,10 +68,10 @@ export async function embed(images: string, options: EmbedImagesOptions = {}): P
   await using opened = await openSource(images, { unlabelled: true, split });
   for (const text of opened.notes ?? []) note?.(text);
   const { device, threads, imageSize } = options;
-  await using backbone = await openBackbone(spec, { device, threads, imageSize, note });
+  await using backbone = await open(spec, { device, threads, imageSize, note });
   const { source, ids } = rememberIds(opened);
   const { features, labels, indices, bad } = await withProgress(progress, source.length, (onProgress) =>
-    backboneFeatures(backbone, source, { workers: 0, maxBadFraction: 1, onProgress, signal }),
+    imageFeatures(backbone, source, { workers: 0, maxBadFraction: 1, onProgress, signal }),
   );
   const { data, columns: width } = features;
   noteUnreadable(bad, note);
@@ -108,7 +101,7 @@ export async function embed(images: string, options: EmbedImagesOptions = {}): P
     width,
     classNames: source.classNames,
     bad,
-    model: describeBackbone(backbone),
+    model: describeNetwork(backbone),
     seconds: (performance.now() - started) / 1000,
   };
 }

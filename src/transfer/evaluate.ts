@@ -1,14 +1,15 @@
 /** Measures the accuracy of a network that classifies on labelled images. */
+
 import { dirname } from "node:path";
 import { type BadExample, noteUnreadable, openTestImages } from "../data/index.js";
 import { writeFileAtomically } from "../files/atomic.js";
 import { makeFolder, refuseExisting } from "../files/folder.js";
+import { type ComputeOptions, describeNetwork, imageLogits, type NetworkDescription, open } from "../networks/index.js";
 import { type Hooks, withProgress } from "../text/progress.js";
 import { type MatchBy, matchClasses } from "./evaluation/match-classes.js";
 import { type ClassAccuracy, measureAccuracy, type Share } from "./evaluation/measure.js";
 import { evaluationReport, imagesOfClasses } from "./evaluation/report.js";
 import { confusedPairs } from "./mistakes/confusion.js";
-import { type ComputeOptions, type NetworkDescription, openImageClassifier } from "./open-classifier.js";
 
 export interface EvaluateOptions extends ComputeOptions, Hooks {
   /** Split of the images. Default: test, else validation, else the only one. */
@@ -84,9 +85,9 @@ export async function evaluate(
   for (const text of source.notes ?? []) note?.(text);
   if (source.length === 0) throw new Error(`${images} has no images to measure on`);
   const batchSize = Math.min(source.length, 32);
-  await using classifier = await openImageClassifier(network, { device, threads, note, batchSize });
+  await using classifier = await open(network, { output: "logits", device, threads, note, batchSize });
   const { classNames } = source;
-  const known = { name: network, classNames: classifier.classNames, classes: classifier.classes };
+  const known = { name: network, classNames: classifier.classNames, classes: classifier.width };
   const { columns, alike } = matchClasses({ name: images, classNames }, known, match);
   const [first] = alike;
   if (first) {
@@ -94,17 +95,12 @@ export async function evaluate(
       `${alike.length} of ${columns.length} classes are matched by similar names, such as "${first[0]}" with "${first[1]}"`,
     );
   }
-  const {
-    features: logits,
-    labels,
-    indices,
-    bad,
-  } = await withProgress(progress, source.length, (onProgress) =>
-    classifier.classify(source, { maxBadFraction: 1, onProgress, signal }),
+  const { features, width, labels, indices, bad } = await withProgress(progress, source.length, (onProgress) =>
+    imageLogits(classifier, source, { maxBadFraction: 1, onProgress, signal }),
   );
   noteUnreadable(bad, note);
   const { loss } = classifier;
-  const accuracy = measureAccuracy({ logits, labels, classNames, columns, loss, amongSet });
+  const accuracy = measureAccuracy({ logits: features, width, labels, classNames, columns, loss, amongSet });
   const classOf = (label: number): string => classNames[label] ?? `class ${label}`;
   const nameOf = (column: number): string => classifier.classNames?.[column] ?? `class ${column}`;
   const files: string[] = [];
@@ -137,7 +133,7 @@ export async function evaluate(
     match,
     amongSet,
     images: accuracy.top1.images,
-    classes: { set: classNames.length, network: classifier.classes },
+    classes: { set: classNames.length, network: classifier.width },
     top1: accuracy.top1,
     top5: accuracy.top5,
     meanOfClasses: accuracy.meanOfClasses,
@@ -159,7 +155,7 @@ export async function evaluate(
       return [{ image: source.idOf?.(index) ?? `#${index}`, is: classOf(label), named: nameOf(guess), probability }];
     }),
     bad,
-    model: classifier.description,
+    model: describeNetwork(classifier),
     files,
     seconds: (performance.now() - started) / 1000,
   };

@@ -1,4 +1,5 @@
 /** Few-shot accuracy of a backbone on a dataset: classifiers on frozen features, fitted to a few examples of each class. */
+
 import {
   type BadExample,
   type ImageSource,
@@ -10,12 +11,17 @@ import {
   subsetOfClasses,
 } from "../data/index.js";
 import { describePreprocessing, preprocessing } from "../images/index.js";
+import {
+  type ComputeOptions,
+  describeNetwork,
+  type Network,
+  type NetworkDescription,
+  open,
+} from "../networks/index.js";
 import { largest } from "../text/arrays.js";
 import { type Hooks, withProgress } from "../text/progress.js";
 
 import { defaultBackbone } from "../weights/index.js";
-import { type Backbone, openBackbone } from "./backbone/backbone.js";
-import { describeBackbone } from "./embed.js";
 import { evaluatorNamed, formatSetting, parseSetting } from "./evaluators/index.js";
 import { drawnExamples, type EmbeddedSource, embedDrawn, embedSource } from "./fewshot/embed.js";
 import {
@@ -26,10 +32,9 @@ import {
   selectRows,
 } from "./fewshot/evaluate.js";
 import { fewShotPreprocessing } from "./fewshot/preprocessing.js";
-import type { ComputeOptions, NetworkDescription } from "./open-classifier.js";
 
 export interface FewShotImagesOptions extends ComputeOptions, Hooks {
-  /** Any network that gives features (see `openBackbone`). Default: `defaultBackbone`. */
+  /** Any network that gives features (see `open`). Default: `defaultBackbone`. */
   readonly backbone?: string | undefined;
   /** Side of the images, or [height, width]. Default: the backbone's own. */
   readonly imageSize?: number | readonly [number, number] | undefined;
@@ -124,7 +129,7 @@ async function withoutListed(
 }
 
 /** What brings images to the backbone: that of the published protocol, the backbone's own, or the ops that are given. */
-function preprocessingOf(backbone: Backbone, given: string | undefined): string {
+function preprocessingOf(backbone: Network, given: string | undefined): string {
   const chosen = given ?? (backbone.published ? "protocol" : "network");
   if (chosen === "protocol") return fewShotPreprocessing(backbone);
   return chosen === "network" ? backbone.preprocessing : describePreprocessing(preprocessing(chosen));
@@ -153,7 +158,7 @@ export async function fewshot(images: string, options: FewShotImagesOptions = {}
   const test = testImages === undefined ? chosen(parts.test) : stratifiedSample(chosen(parts.test), testImages);
   const untested = checkParts(train, test);
   const { imageSize } = options;
-  await using backbone = await openBackbone(options.backbone ?? defaultBackbone, { device, threads, imageSize, note });
+  await using backbone = await open(options.backbone ?? defaultBackbone, { device, threads, imageSize, note });
   const pipeline = preprocessingOf(backbone, options.preprocessing);
   const most = largest(shots);
   const expected = drawnExamples(train, seeds, most).length;
@@ -203,7 +208,7 @@ export async function fewshot(images: string, options: FewShotImagesOptions = {}
     splits: { train: train.split, test: test.split, heldOut: parts.heldOut },
     classNames,
     images: { examples: train.length, named: tested.labels.length, bad },
-    model: describeBackbone(backbone),
+    model: describeNetwork(backbone),
     method: evaluator.name,
     title: [evaluator.title, formatSetting(setting)].filter((word) => word !== "").join(", "),
     preprocessing: pipeline,

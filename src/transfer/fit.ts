@@ -1,4 +1,5 @@
 /** Trains a classifier on a folder of labelled images and writes it, with the accuracy to expect of it. */
+
 import { basename, join } from "node:path";
 import {
   type BadExample,
@@ -10,21 +11,25 @@ import {
   splitSpecs,
   subsetOfClasses,
 } from "../data/index.js";
+import {
+  type ComputeOptions,
+  describeNetwork,
+  type ImageFeatures,
+  imageFeatures,
+  type NetworkDescription,
+  open,
+} from "../networks/index.js";
 import { plural } from "../text/format.js";
 import { type Hooks, noProgress, type Progress, withProgress } from "../text/progress.js";
 
 import { defaultBackbone } from "../weights/index.js";
-import { openBackbone } from "./backbone/backbone.js";
-import { type BackboneFeatures, backboneFeatures } from "./backbone/features.js";
 import { classifierReport, howMeasured, requireClassifierFolder, writeClassifier } from "./classifier/index.js";
-import { describeBackbone } from "./embed.js";
 import { closedFormEvaluators, evaluatorNamed, type Setting } from "./evaluators/index.js";
 import { type Candidate, type Expectation, type FittedClassifier, fitClassifier } from "./fit/fit.js";
 import { confusedPairs, confusionEntries } from "./mistakes/confusion.js";
-import type { ComputeOptions, NetworkDescription } from "./open-classifier.js";
 
 export interface FitImagesOptions extends ComputeOptions, Hooks {
-  /** Any network that gives features (see `openBackbone`). Default: `defaultBackbone`. */
+  /** Any network that gives features (see `open`). Default: `defaultBackbone`. */
   readonly backbone?: string | undefined;
   /** Side of the images, or [height, width]. Default: the backbone's own. */
   readonly imageSize?: number | readonly [number, number] | undefined;
@@ -93,7 +98,7 @@ function defaultOutput(spec: string): string {
 }
 
 /** The images that could be read, and of the classes only those that have one. */
-function readable(source: ImageSource, found: BackboneFeatures): { source: ImageSource; labels: Int32Array } {
+function readable(source: ImageSource, found: ImageFeatures): { source: ImageSource; labels: Int32Array } {
   const kept = select(source, [...found.indices], source.name);
   const present = source.classNames.filter((_, label) => found.labels.includes(label));
   if (present.length === source.classNames.length) return { source: kept, labels: found.labels };
@@ -173,14 +178,14 @@ export async function fit(images: string, options: FitImagesOptions = {}): Promi
         `${images} has only one class (${opened.classNames.join()}), which is not enough for a classifier; put the images of each class into a folder of their own: CLASS/photo.jpg`,
       );
     }
-    await using backbone = await openBackbone(options.backbone ?? defaultBackbone, {
+    await using backbone = await open(options.backbone ?? defaultBackbone, {
       device,
       threads,
       imageSize,
       note,
     });
     const found = await withProgress(progress, opened.length, (onProgress) =>
-      backboneFeatures(backbone, opened, { maxBadFraction: 1, onProgress, signal }),
+      imageFeatures(backbone, opened, { maxBadFraction: 1, onProgress, signal }),
     );
     noteUnreadable(found.bad, note);
     const { source, labels } = readable(opened, found);
@@ -224,7 +229,7 @@ export async function fit(images: string, options: FitImagesOptions = {}): Promi
       split: source.split,
       classNames,
       images: { count: labels.length, bad: found.bad },
-      backbone: { ...describeBackbone(backbone), spec: backbone.spec, width: backbone.width },
+      backbone: { ...describeNetwork(backbone), spec: backbone.spec, width: backbone.width },
       chosen: { name, title, setting, accuracy: chosen.accuracy },
       candidates: candidates.map((one) => ({
         name: one.evaluator.name,

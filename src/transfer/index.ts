@@ -8,24 +8,15 @@ export {
   rawPixelFeatures,
 } from "../algebra/features.js";
 export type { AccuracySummary, Summary } from "../algebra/statistics.js";
-export { type Backbone, type BackboneOnnx, type BackboneOptions, openBackbone } from "./backbone/backbone.js";
-export { type BackboneFeatures, type BackboneFeaturesOptions, backboneFeatures } from "./backbone/features.js";
 export {
-  type Classifier,
   type ClassifierContents,
-  type ClassifierDescription,
-  type ClassifierOptions,
   classifierReport,
   howMeasured,
-  isClassifierFolder,
-  isClassifierPath,
-  openClassifier,
   type ReportContents,
-  readClassifier,
   requireClassifierFolder,
   writeClassifier,
 } from "./classifier/index.js";
-export { describeBackbone, type Embeddings, type EmbedImagesOptions, embed } from "./embed.js";
+export { type Embeddings, type EmbedImagesOptions, embed } from "./embed.js";
 export { type EvaluateOptions, evaluate, type ImageEvaluation } from "./evaluate.js";
 export {
   type Accuracy,
@@ -100,23 +91,6 @@ export {
   type Named,
 } from "./fit/index.js";
 export { type FitImagesOptions, type Fitted, type FittedCandidate, fit } from "./fit.js";
-export {
-  classifierOnnx,
-  classifierPorts,
-  type Head,
-  headScores,
-  type LinearHead,
-  loadHead,
-  type NeighbourHead,
-  saveHead,
-} from "./heads/index.js";
 export { type ConfusedPair, type ConfusionEntry, confusedPairs, confusionEntries } from "./mistakes/confusion.js";
-export {
-  type ComputeOptions,
-  describeNetwork,
-  type ImageClassifier,
-  type NetworkDescription,
-  openImageClassifier,
-} from "./open-classifier.js";
 export { isDataset, type Prediction, type Predictions, type PredictOptions, predict } from "./predict.js";
 export { type PseudoLabelOptions, type PseudoLabels, pseudoLabel } from "./pseudo-label.js";

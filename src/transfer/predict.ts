@@ -1,7 +1,6 @@
 /** Classifies images: the most probable classes of each. */
 
 import { existsSync } from "node:fs";
-import { rowOf } from "../algebra/features.js";
 import {
   type BadExample,
   type ImageSource,
@@ -12,9 +11,16 @@ import {
   rememberIds,
   sourceKinds,
 } from "../data/index.js";
+import {
+  type ComputeOptions,
+  describeNetwork,
+  type Guess,
+  imageLogits,
+  type NetworkDescription,
+  open,
+  topClasses,
+} from "../networks/index.js";
 import { type Hooks, withProgress } from "../text/progress.js";
-import { type Guess, topClasses } from "../train/index.js";
-import { type ComputeOptions, type NetworkDescription, openImageClassifier } from "./open-classifier.js";
 
 export interface PredictOptions extends ComputeOptions, Hooks {
   /** Classes of each image, the most probable first. Default: 1. */
@@ -75,17 +81,17 @@ export async function predict(
   const { source, ids } = rememberIds(opened);
   for (const text of source.notes ?? []) note?.(text);
   const batchSize = Math.min(source.length, fewImages);
-  await using classifier = await openImageClassifier(network, { ...compute, note, batchSize });
+  await using classifier = await open(network, { output: "logits", ...compute, note, batchSize });
   const shown = source.length < fewImages ? undefined : progress;
-  const { features, indices, bad } = await withProgress(shown, source.length, (onProgress) =>
-    classifier.classify(source, { ...pass, onProgress, signal }),
+  const { features, width, indices, bad } = await withProgress(shown, source.length, (onProgress) =>
+    imageLogits(classifier, source, { ...pass, onProgress, signal }),
   );
   const predictions: Prediction[] = [];
   for (const [row, index] of indices.entries()) {
-    const logits = rowOf(features, row);
+    const logits = features.subarray(row * width, (row + 1) * width);
     const guesses = topClasses(logits, top, classifier.loss, classifier.classNames);
     predictions.push({ image: ids.get(index) ?? `#${index}`, guesses });
   }
   noteUnreadable(bad, note);
-  return { predictions, bad, model: classifier.description };
+  return { predictions, bad, model: describeNetwork(classifier) };
 }

@@ -1,7 +1,6 @@
 /** Labels images by a trained network and writes the labels to a file that training reads. */
 
 import { dirname } from "node:path";
-import { rowOf } from "../algebra/features.js";
 import {
   type BadExample,
   classesLine,
@@ -13,9 +12,16 @@ import {
 } from "../data/index.js";
 import { writeFileAtomically } from "../files/atomic.js";
 import { makeFolder, refuseExisting } from "../files/folder.js";
+import {
+  type ComputeOptions,
+  describeNetwork,
+  imageLogits,
+  type NetworkDescription,
+  open,
+  type TestViews,
+  topClasses,
+} from "../networks/index.js";
 import { type Hooks, withProgress } from "../text/progress.js";
-import { classifyImages, openModel, type TestViews, topClasses } from "../train/index.js";
-import { type ComputeOptions, describeNetwork, type NetworkDescription } from "./open-classifier.js";
 
 export interface PseudoLabelOptions extends ComputeOptions, Hooks {
   /** The file to write, .jsonl or .csv. Default: labels.jsonl. */
@@ -80,8 +86,8 @@ export async function pseudoLabel(
   if (!csv && !output.endsWith(".jsonl")) throw new Error(`${output} ends in neither .jsonl nor .csv`);
   refuseExisting(output, options.overwrite);
   await using opened = await openSource(images, { unlabelled: true, split });
-  await using model = await openModel(network, { device, threads, functions: ["classify"], batchSize, views, note });
-  const { classes } = model.config;
+  await using model = await open(network, { output: "logits", device, threads, batchSize, views, note });
+  const classes = model.width;
   const names = model.classNames ?? Array.from({ length: classes }, (_, i) => `${i}`);
   const same = sameNames(names, opened.classNames);
   if (csv && !same) {
@@ -91,7 +97,7 @@ export async function pseudoLabel(
   }
   const { source, ids } = rememberIds(opened);
   const { features, indices, labels, bad } = await withProgress(progress, source.length, (onProgress) =>
-    classifyImages(model.program, source, { ...model, workers: 0, maxBadFraction: 1, onProgress, signal }),
+    imageLogits(model, source, { workers: 0, maxBadFraction: 1, onProgress, signal }),
   );
   noteUnreadable(bad, note);
   const write = csv ? csvLabelLine : labelLine;
@@ -99,7 +105,7 @@ export async function pseudoLabel(
   const histogram = new Array<number>(classes).fill(0);
   let agreeing = 0;
   for (const [row, index] of indices.entries()) {
-    const guesses = topClasses(rowOf(features, row), classes, model.loss, names);
+    const guesses = topClasses(features.subarray(row * classes, (row + 1) * classes), classes, model.loss, names);
     const [best] = guesses;
     if (!best || best.probability < confidence) continue;
     histogram[best.class] = (histogram[best.class] ?? 0) + 1;

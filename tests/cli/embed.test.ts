@@ -1,10 +1,11 @@
 /** `fovea embed` with a tiny trained network. */
+
 import { mkdirSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { openSource } from "../../src/data/index.js";
 import { readSafetensors } from "../../src/formats/safetensors.js";
-import { openModel, representImages } from "../../src/train/index.js";
+import { imageRows, open } from "../../src/networks/index.js";
 import { defaultBackbone } from "../../src/weights/index.js";
 import { fovea } from "../support/command-line.js";
 import { imageFolder, temporaryFolder, trainTiny } from "../support/trained-run.js";
@@ -36,10 +37,10 @@ test("one row an image in the order of the source, with what made it", async () 
   });
   const { tensors, metadata } = await readSafetensors(output);
   const source = await openSource(spec, { split: "test" });
-  const model = await openModel(checkpoint, { functions: ["represent"] });
-  const expected = await representImages(model.program, source, { ...model, workers: 0 }).finally(model.close);
-  expect(tensors.get("features")).toEqual({ dtype: "float32", shape: [35, 16], data: expected.features.data });
-  expect(new Set(expected.features.data).size).toBeGreaterThan(300);
+  const model = await open(checkpoint);
+  const expected = await imageRows(model.run, source, { ...model, workers: 0 }).finally(model.close);
+  expect(tensors.get("features")).toEqual({ dtype: "float32", shape: [35, 16], data: expected.features });
+  expect(new Set(expected.features).size).toBeGreaterThan(300);
   expect(tensors.get("labels")).toEqual({ dtype: "int32", shape: [35], data: source.labels });
   expect(JSON.parse(metadata.get("ids")!)).toEqual(Array.from({ length: 35 }, (_, i) => `${spec}/test#${i}`));
   expect(JSON.parse(metadata.get("classNames")!)).toEqual(source.classNames);

@@ -3,10 +3,9 @@
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { rowOf } from "../../src/algebra/features.js";
 import { openSource } from "../../src/data/index.js";
 import { decodeImage } from "../../src/images/index.js";
-import { classifyImages, openModel } from "../../src/train/index.js";
+import { imageRows, open } from "../../src/networks/index.js";
 import { fovea } from "../support/command-line.js";
 import { imageFolder, temporaryFolder, trainTiny } from "../support/trained-run.js";
 
@@ -27,10 +26,10 @@ async function measured(...words: string[]) {
 /** Right ones, counted by the program alone. */
 async function rightOnes(spec: string): Promise<{ right: number; images: number }> {
   await using source = await openSource(spec, { split: "test" });
-  await using model = await openModel(run, { functions: ["classify"], threads: 1 });
-  const { features, labels } = await classifyImages(model.program, source, { ...model, workers: 0 });
+  await using model = await open(run, { output: "logits", threads: 1 });
+  const { features, width, labels } = await imageRows(model.run, source, { ...model, workers: 0 });
   const right = labels.filter((label, row) => {
-    const logits = [...rowOf(features, row)];
+    const logits = [...features.subarray(row * width, (row + 1) * width)];
     return logits.indexOf(Math.max(...logits)) === label;
   });
   return { right: right.length, images: labels.length };

@@ -1,10 +1,11 @@
 /** `fovea fewshot` with a tiny trained network, on generated shapes and on folders made for the purpose. */
+
 import { cpSync, mkdirSync, rmSync, truncateSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { rawPixelFeatures } from "../../src/algebra/features.js";
 import { openSource } from "../../src/data/index.js";
-import { openModel, representImages } from "../../src/train/index.js";
+import { imageRows, open } from "../../src/networks/index.js";
 import { evaluators, fewShotOnFeatures } from "../../src/transfer/index.js";
 import { defaultBackbone, saveWeights } from "../../src/weights/index.js";
 import { fovea } from "../support/command-line.js";
@@ -35,13 +36,13 @@ afterAll(() => rmSync(root, { recursive: true }));
 
 /** The same measurement with every image of both splits embedded. */
 async function measuredDirectly(shots: number[], seeds: number[]) {
-  await using model = await openModel(network, { functions: ["represent"], threads: 1 });
+  await using model = await open(network, { threads: 1 });
   const parts = await Promise.all(
     ["train", "test"].map(async (split) => {
       const source = await openSource(shapes, { split });
       const pixels = new Float32Array(40 * 768);
       let rows = 0;
-      const { features, labels } = await representImages(model.program, source, {
+      const { features, width, labels } = await imageRows(model.run, source, {
         ...model,
         workers: 0,
         onBatch: ({ image, shape, mask }) => {
@@ -52,7 +53,7 @@ async function measuredDirectly(shots: number[], seeds: number[]) {
       });
       return {
         labels,
-        features,
+        features: { data: features, rows, columns: width },
         pixels: { data: pixels, rows, columns: 768 },
       };
     }),

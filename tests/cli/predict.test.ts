@@ -5,11 +5,10 @@ import { join } from "node:path";
 import { Readable } from "node:stream";
 import { InferenceSession, Tensor } from "onnxruntime-node";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { rowOf } from "../../src/algebra/features.js";
 import { readImageOrPaths } from "../../src/cli/commands/stdin.js";
 import { imageFiles } from "../../src/data/index.js";
 import { decodeResize } from "../../src/images/index.js";
-import { classifyImages, openModel, topClasses } from "../../src/train/index.js";
+import { imageRows, open, topClasses } from "../../src/networks/index.js";
 import { fovea } from "../support/command-line.js";
 import { imageFolder, temporaryFolder, trainTiny } from "../support/trained-run.js";
 
@@ -59,12 +58,12 @@ describe("predict", () => {
       join(photos, "leaf", "0.png"),
       one,
     ]);
-    const model = await openModel(run, { functions: ["classify"] });
-    const found = await classifyImages(model.program, await imageFiles([photos]), { ...model, workers: 0 });
+    const model = await open(run, { output: "logits" });
+    const found = await imageRows(model.run, await imageFiles([photos]), { ...model, workers: 0 });
     await model.close();
-    expect(found.features.columns).toBe(4);
+    expect(found.width).toBe(4);
     for (const [row, { guesses }] of predictions.slice(0, 3).entries()) {
-      const logits = [...rowOf(found.features, row)];
+      const logits = [...found.features.subarray(row * 4, row * 4 + 4)];
       const total = logits.reduce((sum, logit) => sum + Math.exp(logit), 0);
       expect(guesses).toHaveLength(3);
       expect(guesses.map((guess) => guess.probability)).toEqual(
@@ -183,8 +182,8 @@ describe("converted weights", () => {
 describe("exported networks", () => {
   test("an ONNX file gives the logits of the network, from floats and from pixels", async () => {
     const source = await imageFiles([photos]);
-    const model = await openModel(run, { functions: ["classify"] });
-    const expected = await classifyImages(model.program, source, { ...model, workers: 0 });
+    const model = await open(run, { output: "logits" });
+    const expected = await imageRows(model.run, source, { ...model, workers: 0 });
     await model.close();
     const pixels = new Float32Array(3 * 16 * 16 * 3);
     const bytes = new Uint8Array(pixels.length);
@@ -209,7 +208,7 @@ describe("exported networks", () => {
       await session.release();
       expect(found["logits"]!.dims).toEqual([3, 4]);
       for (const [i, value] of (found["logits"]!.data as Float32Array).entries()) {
-        expect(value).toBeCloseTo(expected.features.data[i]!, 4);
+        expect(value).toBeCloseTo(expected.features[i]!, 4);
       }
     }
     expect(readdirSync(join(root, "exported")).sort()).toEqual(["pixel_values.onnx", "uint8.onnx"]);

@@ -1,11 +1,12 @@
 /** `fovea pseudo-label`: labels by a tiny network over 20 views, and what a source makes of the file. */
+
 import { mkdirSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import sharp from "sharp";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { createLoader, openSource } from "../../src/data/index.js";
+import { open } from "../../src/networks/index.js";
 import { createRandom } from "../../src/random/keyed.js";
-import { openModel } from "../../src/train/index.js";
 import { fovea } from "../support/command-line.js";
 import { temporaryFolder, trainTiny } from "../support/trained-run.js";
 
@@ -43,7 +44,7 @@ beforeAll(async () => {
     total: { steps: 6 },
     checkpoint: { every: { steps: 6 } },
   });
-  const model = await openModel(network, { functions: ["classify"], batchSize: views, threads: 1 });
+  const model = await open(network, { output: "logits", batchSize: views, threads: 1 });
   const source = await openSource(photos);
   const preprocessing = `decode_resize(${wide})|value_range(-1,1)`;
   const loader = createLoader(source, { batchSize: source.length, preprocessing, evaluation: true, workers: 0 });
@@ -66,9 +67,9 @@ beforeAll(async () => {
         }),
       ),
     );
-    const { logits } = await model.program.run("classify", { image: Float32Array.from(looks) });
+    const logits = await model.run({ image: Float32Array.from(looks) });
     const mean = Array.from({ length: classes }, (_, c) =>
-      Array.from({ length: views }, (_, v) => Number(logits![v * classes + c])).reduce((a, b) => a + b / views, 0),
+      Array.from({ length: views }, (_, v) => Number(logits[v * classes + c])).reduce((a, b) => a + b / views, 0),
     );
     const total = mean.reduce((sum, z) => sum + Math.exp(z), 0);
     expected.push(mean.map((z) => Math.exp(z) / total));

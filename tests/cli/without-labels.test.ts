@@ -1,9 +1,12 @@
 /** What a network that learnt without labels can be asked: its representation by `fewshot` and `embed`, and no classes by `predict`. */
+
 import { cpSync, mkdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { readSafetensors } from "../../src/formats/safetensors.js";
-import { evaluationPreprocessing, openModel, resolveRecipe } from "../../src/train/index.js";
+import { open } from "../../src/networks/index.js";
+import { planRun, resolveRecipe } from "../../src/train/index.js";
+import { describeTrained } from "../../src/train/run/description.js";
 import { fovea } from "../support/command-line.js";
 import { imageFolder, temporaryFolder, tinyRecipe, trainTiny } from "../support/trained-run.js";
 
@@ -31,9 +34,9 @@ test("few-shot classification and features work as with any network", async () =
 });
 
 test("the head of the objective is in the checkpoint and not in the network", async () => {
-  const model = await openModel(network, { threads: 1 });
+  const model = await open(network, { threads: 1 });
   await model.close();
-  expect(model.config.classes).toBe(0);
+  expect(model.details).toMatchObject({ config: { classes: 0 } });
   const { tensors } = await readSafetensors(model.path);
   expect(tensors.get("objective/rotation/kernel")!.shape).toEqual([16, 4]);
 });
@@ -74,7 +77,7 @@ test.each([
     expect(status, stderr).toBe(0);
     expect(JSON.parse(stdout).model).toMatchObject({ imageShape: [16, 16, 3], preprocessing: seen });
     const given = resolveRecipe(tinyRecipe("unused", { objective, data: { train, workers: 0 } }));
-    expect(evaluationPreprocessing(given)).toBe(seen);
+    expect(describeTrained(given, planRun(given, 24, 4))).toMatchObject({ preprocessing: seen });
   },
 );
 

@@ -1,12 +1,13 @@
 /** ONNX files of others: weights in files beside them, rows that are checked, numbers that are none. */
+
 import { mkdirSync, mkdtempSync, renameSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { exportOnnx, writeExport } from "../../src/export/index.js";
 import { constant, divide, input, multiply, reduceMean, reduceSum, reshape, writeOnnx } from "../../src/graph/index.js";
+import { imageFeatures, open } from "../../src/networks/index.js";
 import { compileOnnx, inspectOnnx, OnnxFileError, readOnnxFile } from "../../src/runtime/index.js";
-import { backboneFeatures, openBackbone } from "../../src/transfer/index.js";
 import { fovea } from "../support/command-line.js";
 import * as models from "../support/seeded-models.js";
 import { imageFolder } from "../support/trained-run.js";
@@ -75,9 +76,9 @@ describe("weights in another file", () => {
 
   test("change the identity of a backbone, and no classifier is put upon it", async () => {
     const spec = `${await split("identity")}?size=16`;
-    const backbone = await openBackbone(spec, { threads: 1 });
+    const backbone = await open(spec, { threads: 1 });
     const before = await backbone.identity();
-    await expect(backbone.onnx()).rejects.toThrow(/keeps its weights in other files; put them into one ONNX file/);
+    await expect(backbone.toOnnx()).rejects.toThrow(/keeps its weights in other files; put them into one ONNX file/);
     writeFileSync(join(folder, "identity", "model.onnx_data"), new Uint8Array(1 << 20));
     expect(await backbone.identity()).not.toBe(before);
     await backbone.close();
@@ -98,11 +99,11 @@ describe("outputs", () => {
     ["a row for two images", [2, 384]],
   ] as const)("%s are refused: images would get the numbers of others", async (name, shape) => {
     const path = write(`${name}.onnx`, reshape(image, shape));
-    const backbone = await openBackbone(path, { threads: 1 }).catch((error: Error) => error);
+    const backbone = await open(path, { threads: 1 }).catch((error: Error) => error);
     const message =
       backbone instanceof Error
         ? backbone.message
-        : await backbone.represent({ image: new Float32Array(4 * 8 * 8 * 3) }).catch((error: Error) => error.message);
+        : await backbone.run({ image: new Float32Array(4 * 8 * 8 * 3) }).catch((error: Error) => error.message);
     if (!(backbone instanceof Error)) await backbone.close();
     expect(message).toMatch(/shape \[\d, \d+\], and 4 rows were expected, one for each image/);
   });
@@ -111,9 +112,9 @@ describe("outputs", () => {
     // 0 / 0 where an image is black
     const mean = reduceMean(image, [1, 2]);
     const path = write("nan.onnx", divide(mean, multiply(reduceSum(mean, [1], true), constant([0], [1]))));
-    const backbone = await openBackbone(`${path}?range=0,1`, { threads: 1 });
+    const backbone = await open(`${path}?range=0,1`, { threads: 1 });
     const source = await import("../../src/data/index.js").then(({ openSource }) => openSource(photos));
-    await expect(backboneFeatures(backbone, source, { workers: 0 })).rejects.toThrow(
+    await expect(imageFeatures(backbone, source, { workers: 0 })).rejects.toThrow(
       /features of 5 of 5 images of .* hold NaN or infinities, the first those of .*apple/,
     );
     await backbone.close();

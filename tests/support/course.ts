@@ -1,8 +1,9 @@
 /** What decides a run and can be compared with another's, and runs that are stopped on the way. */
+
 import { join } from "node:path";
 import { expect } from "vitest";
+import { latestCheckpoint } from "../../src/networks/index.js";
 import {
-  latestCheckpoint,
   type MetricsRecord,
   type RecipeInput,
   readMetrics,

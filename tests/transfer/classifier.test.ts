@@ -1,4 +1,5 @@
 /** Heads behind backbones that others wrote: names that collide, other layouts, what cannot be added to or opened. */
+
 import { cpSync, rmSync, writeFileSync } from "node:fs";
 import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
@@ -6,17 +7,18 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { openSource } from "../../src/data/index.js";
 import { exportOnnx, writeExport } from "../../src/export/index.js";
 import { input, multiply, reduceMean, writeOnnx } from "../../src/graph/index.js";
-import { asWeights, imageRows, readNetwork } from "../../src/train/index.js";
 import {
-  backboneFeatures,
+  asWeights,
   classifierOnnx,
   type Head,
   headScores,
-  openBackbone,
-  openClassifier,
+  imageFeatures,
+  imageRows,
+  open,
   readClassifier,
-  writeClassifier,
-} from "../../src/transfer/index.js";
+  readNetwork,
+} from "../../src/networks/index.js";
+import { writeClassifier } from "../../src/transfer/index.js";
 import { imageFolder, temporaryFolder, trainTiny } from "../support/trained-run.js";
 
 const root = temporaryFolder("classifier");
@@ -50,27 +52,27 @@ describe("a classifier of one file", () => {
     ["of images [N, H, W, C], whose features have the name of logits", channelsLast],
     ["from a network of ours", network],
   ])("%s gives what the head gives of its features", async (_, spec) => {
-    const backbone = await openBackbone(spec, { threads: 1 });
+    const backbone = await open(spec, { threads: 1 });
     const head = linear(backbone.width);
     const source = await openSource(photos);
-    const { features } = await backboneFeatures(backbone, source, { workers: 0 });
+    const { features } = await imageFeatures(backbone, source, { workers: 0 });
     const expected = await headScores(head, features);
     const file = join(root, "classifier.onnx");
     const { preprocessing } = backbone;
     await writeFile(file, await classifierOnnx(backbone, head, { classNames: '["a","b"]', preprocessing }));
     await backbone.close();
 
-    const classifier = await openClassifier(file, { threads: 1, batchSize: backbone.batchSize });
+    const classifier = await open(file, { output: "logits", threads: 1, batchSize: backbone.batchSize });
     expect(classifier).toMatchObject({ classNames: ["a", "b"], preprocessing, imageShape: backbone.imageShape });
-    const found = await imageRows(classifier.logits, source, { ...classifier, workers: 0 }).finally(classifier.close);
-    expect(found.features.columns).toBe(2);
-    for (const [at, value] of expected.data.entries()) expect(found.features.data[at]).toBeCloseTo(value, 4);
-    expect(new Set(found.features.data).size).toBeGreaterThan(10);
+    const found = await imageRows(classifier.run, source, { ...classifier, workers: 0 }).finally(classifier.close);
+    expect(found.width).toBe(2);
+    for (const [at, value] of expected.data.entries()) expect(found.features[at]).toBeCloseTo(value, 4);
+    expect(new Set(found.features).size).toBeGreaterThan(10);
   });
 
   it("has none of the weights that only other outputs read", async () => {
-    const backbone = await openBackbone(exported, { threads: 1 });
-    const whole = (await backbone.onnx()).bytes.length;
+    const backbone = await open(exported, { threads: 1 });
+    const whole = (await backbone.toOnnx()).bytes.length;
     const bytes = await classifierOnnx(backbone, linear(16));
     await backbone.close();
     // the head of 16 x 4 weights is left away, one of 16 x 2 comes in its place
@@ -83,7 +85,7 @@ describe("a classifier of one file", () => {
 describe("the folder of a classifier", () => {
   const folder = join(root, "folder");
   beforeAll(async () => {
-    const backbone = await openBackbone(channelsLast, { threads: 1 });
+    const backbone = await open(channelsLast, { threads: 1 });
     await writeClassifier(folder, { backbone, head: linear(3), classNames: ["a", "b"], method });
     await backbone.close();
   });
@@ -101,7 +103,7 @@ describe("the folder of a classifier", () => {
     cpSync(folder, bare, { recursive: true });
     rmSync(join(bare, "onnx"), { recursive: true });
     const notes: string[] = [];
-    const classifier = await openClassifier(bare, { threads: 1, note: (text) => notes.push(text) });
+    const classifier = await open(bare, { output: "logits", threads: 1, note: (text) => notes.push(text) });
     await classifier.close();
     expect(notes).toEqual([
       `${bare} has no ${join("onnx", "model.onnx")}; using its head on ${channelsLast}`,
@@ -109,22 +111,24 @@ describe("the folder of a classifier", () => {
     ]);
     const image = input("image", "float32", [1, 8, 8, 3]);
     await writeFile(channelsLast, writeOnnx({ logits: multiply(reduceMean(image, [1, 2]), 4) }, [image]).bytes);
-    await expect(openClassifier(bare, { threads: 1 })).rejects.toThrow(/it has changed since. Fit again/);
+    await expect(open(bare, { output: "logits", threads: 1 })).rejects.toThrow(/it has changed since. Fit again/);
   });
 
   it("that is damaged, and files that name no classes, are refused", async () => {
     const damaged = join(root, "damaged");
     cpSync(folder, damaged, { recursive: true });
     writeFileSync(join(damaged, "classifier.json"), "{");
-    await expect(openClassifier(damaged)).rejects.toThrow(/classifier\.json cannot be read/);
+    await expect(open(damaged, { output: "logits" })).rejects.toThrow(/classifier\.json cannot be read/);
     writeFileSync(join(damaged, "classifier.json"), '{"format":1,"classNames":[]}');
-    await expect(openClassifier(damaged)).rejects.toThrow(/is not what fovea fit writes: classNames/);
+    await expect(open(damaged, { output: "logits" })).rejects.toThrow(/is not what fovea fit writes: classNames/);
     const features = join(root, "features.onnx");
     const image = input("pixel_values", "float32", [2, 3, 8, 8]);
     const mean = reduceMean(image, [2, 3]);
     await writeFile(features, writeOnnx({ features: mean, other: multiply(mean, 2) }, [image]).bytes);
-    await expect(openClassifier(features)).rejects.toThrow(/has the outputs (features, other|other, features)/);
-    const chosen = await openClassifier(`${features}?output=other`, { threads: 1 });
+    await expect(open(features, { output: "logits" })).rejects.toThrow(
+      /has the outputs (features, other|other, features)/,
+    );
+    const chosen = await open(`${features}?output=other`, { output: "logits", threads: 1 });
     expect(chosen).toMatchObject({ classNames: undefined, batchSize: 2 });
     await chosen.close();
   });

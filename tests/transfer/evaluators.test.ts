@@ -1,4 +1,5 @@
 /** Every evaluator against plain loops of doubles; what it fits, saved and read again, and run as ONNX. */
+
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -6,21 +7,11 @@ import { afterAll, describe, expect, it } from "vitest";
 import type { Features } from "../../src/algebra/features.js";
 import { multiply, rowProducts, solvePositiveDefinite, transpose } from "../../src/algebra/matrix.js";
 import { gram, product, productOfColumns, productTransposed, solveManySides } from "../../src/algebra/products.js";
+import { classifierOnnx, headScores, loadHead, open, saveHead } from "../../src/networks/index.js";
 import { numpyGenerator } from "../../src/random/numpy-generator.js";
 import { compileOnnx, inspectOnnx } from "../../src/runtime/index.js";
 import { leaveOneOut, strengths } from "../../src/transfer/evaluators/leave-one-out-ridge.js";
-import {
-  accuracyOf,
-  classifierOnnx,
-  type Evaluator,
-  evaluatorNamed,
-  evaluators,
-  headScores,
-  loadHead,
-  openBackbone,
-  type Setting,
-  saveHead,
-} from "../../src/transfer/index.js";
+import { accuracyOf, type Evaluator, evaluatorNamed, evaluators, type Setting } from "../../src/transfer/index.js";
 import {
   plainLeaveOneOut,
   plainLogistic,
@@ -132,7 +123,7 @@ describe.each(evaluators.map((one) => [one.name, one] as const))("%s", (name, ev
     expect(largestDifference((await headScores(read, queries.features)).data, scores.data)).toBeLessThan(1e-5);
 
     // pixels of 2 x 2 x 3 are the 12 features themselves
-    const backbone = await openBackbone("pixels:2");
+    const backbone = await open("pixels:2");
     const bytes = await classifierOnnx(backbone, head, { classNames: '["a","b","c"]' });
     const model = await inspectOnnx("classifier.onnx", bytes);
     expect(model.metadata).toEqual({ classNames: '["a","b","c"]' });

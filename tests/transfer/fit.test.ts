@@ -1,17 +1,13 @@
 /** Choosing, measuring and calibrating a classifier of one's own. */
+
 import { describe, expect, it } from "vitest";
 import type { Features } from "../../src/algebra/features.js";
 import { wilsonInterval } from "../../src/algebra/statistics.js";
+import { headScores } from "../../src/networks/index.js";
 import { numpyGenerator } from "../../src/random/numpy-generator.js";
 import { calibration } from "../../src/transfer/fit/calibrate.js";
 import { copiesOf, foldsOf } from "../../src/transfer/fit/folds.js";
-import {
-  confusedPairs,
-  confusionEntries,
-  type Evaluator,
-  fitClassifier,
-  headScores,
-} from "../../src/transfer/index.js";
+import { confusedPairs, confusionEntries, type Evaluator, fitClassifier } from "../../src/transfer/index.js";
 
 /** Rows around one centre a class, `noise` times as far from it as centres are from one another. */
 function drawn(labels: readonly number[], width: number, noise: number, seed: number): Features {

@@ -1,4 +1,5 @@
 /** The backbones of the package: their files, their cards, and that every way to run one gives the same features. */
+
 import { readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -8,7 +9,7 @@ import { beforeAll, describe, expect, test } from "vitest";
 import { createLoader, openSource, stratifiedSample } from "../../src/data/index.js";
 import { readSafetensors } from "../../src/formats/safetensors.js";
 import { elementCount } from "../../src/graph/index.js";
-import { type Backbone, openBackbone } from "../../src/transfer/index.js";
+import { type Network, open } from "../../src/networks/index.js";
 import { defaultBackbone, embeddedBackbones, embeddedFolder, loadWeights } from "../../src/weights/index.js";
 import { fovea } from "../support/command-line.js";
 
@@ -18,7 +19,7 @@ const images = 12;
 
 describe.each(embeddedBackbones.map(({ name }) => name))("embedded:%s", (name) => {
   const folder = embeddedFolder(name);
-  let backbone: Backbone;
+  let backbone: Network;
   // [images, height, width, 3] of photographs, and their features by the program.
   let photographs: Float32Array;
   let expected: Float32Array;
@@ -27,7 +28,7 @@ describe.each(embeddedBackbones.map(({ name }) => name))("embedded:%s", (name) =
   let shape: number[];
 
   beforeAll(async () => {
-    backbone = await openBackbone(`embedded:${name}`, { batchSize: images, threads: 1 });
+    backbone = await open(`embedded:${name}`, { batchSize: images, threads: 1 });
     const photos = await openSource("embedded:clothing", { split: "test" });
     const source = stratifiedSample(photos, images);
     const loader = createLoader(source, {
@@ -39,7 +40,7 @@ describe.each(embeddedBackbones.map(({ name }) => name))("embedded:%s", (name) =
     photographs = (await loader.next())!.image.slice();
     await loader.close();
     await photos.close();
-    expected = await backbone.represent({ image: photographs.slice() });
+    expected = await backbone.run({ image: photographs.slice() });
     await backbone.close();
     const [height, width, channels] = backbone.imageShape;
     shape = [images, channels, height, width];
@@ -85,10 +86,10 @@ describe.each(embeddedBackbones.map(({ name }) => name))("embedded:%s", (name) =
   });
 
   test("its ONNX file is a backbone that sees images as it does itself", async () => {
-    const file = await openBackbone(join(folder, "model.onnx"), { batchSize: images, threads: 1 });
+    const file = await open(join(folder, "model.onnx"), { batchSize: images, threads: 1 });
     const { preprocessing, imageShape, width, valueRange } = backbone;
     expect(file).toMatchObject({ preprocessing, imageShape, width, valueRange });
-    expect(difference(await file.represent({ image: photographs.slice() }))).toBeLessThan(1e-3);
+    expect(difference(await file.run({ image: photographs.slice() }))).toBeLessThan(1e-3);
     await file.close();
   });
 

@@ -1,4 +1,5 @@
 /** The hub and the AugReg bucket, played by a server of our own: fetched once, checked, then used without it. */
+
 import { createHash } from "node:crypto";
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from "node:fs";
 import { createServer, type Server } from "node:http";
@@ -9,7 +10,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest"
 import { cacheFolder } from "../../src/files/cache.js";
 import { encodeNpz } from "../../src/formats/npz.js";
 import { encodeSafetensors } from "../../src/formats/safetensors.js";
-import { readNetwork } from "../../src/train/index.js";
+import { readNetwork } from "../../src/networks/index.js";
 import {
   augRegFile,
   findAugReg,

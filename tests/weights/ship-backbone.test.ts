@@ -1,4 +1,5 @@
 /** scripts/ship-backbone.ts: a run becomes the folder of a backbone, without its head, rounded once, with a card of what is known. */
+
 import { cpSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
@@ -7,8 +8,7 @@ import { shipBackbone } from "../../scripts/ship-backbone.js";
 import { withStandardisedKernels } from "../../scripts/standardised-kernels.js";
 import type { BackboneRow, BackbonesBench } from "../../src/benchmarks/index.js";
 import { fromFloat16, toFloat16 } from "../../src/graph/index.js";
-import { readNetwork } from "../../src/train/index.js";
-import { openBackbone } from "../../src/transfer/index.js";
+import { open, readNetwork } from "../../src/networks/index.js";
 import { loadWeights } from "../../src/weights/index.js";
 import * as models from "../support/seeded-models.js";
 import { temporaryFolder, trainTiny } from "../support/trained-run.js";
@@ -40,10 +40,10 @@ test("the averages of a run's weights, to half precision, without its head", asy
     expect(data).toEqual(Float32Array.from(before, (value) => fromFloat16(toFloat16(value))));
   }
   const [network, file] = await Promise.all(
-    [folder, join(folder, "model.onnx")].map((spec) => openBackbone(spec, { batchSize: 2, threads: 1 })),
+    [folder, join(folder, "model.onnx")].map((spec) => open(spec, { batchSize: 2, threads: 1 })),
   );
   const image = Float32Array.from({ length: 2 * 16 * 16 * 3 }, (_, i) => Math.sin(i));
-  const [ours, onnx] = [await network!.represent({ image: image.slice() }), await file!.represent({ image })];
+  const [ours, onnx] = [await network!.run({ image: image.slice() }), await file!.run({ image })];
   expect(onnx).toHaveLength(2 * 16);
   for (const [i, value] of onnx.entries()) expect(value).toBeCloseTo(ours[i]!, 4);
   expect(file!.preprocessing).toBe(network!.preprocessing);

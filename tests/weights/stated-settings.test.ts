@@ -1,4 +1,5 @@
 /** Settings that tensors do not show: read from config.json, taken from the spec, or refused; never invented. */
+
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -7,11 +8,10 @@ import { writeSafetensors } from "../../src/formats/safetensors.js";
 import type { StoredTensor } from "../../src/formats/stored.js";
 import { input } from "../../src/graph/index.js";
 import { model } from "../../src/models/index.js";
+import { open, readNetwork } from "../../src/networks/index.js";
 import { Scope } from "../../src/nn/index.js";
 import { evaluate } from "../../src/runtime/index.js";
-import { readNetwork } from "../../src/train/index.js";
 import { openTeacher } from "../../src/train/teachers/teacher.js";
-import { openBackbone } from "../../src/transfer/index.js";
 import { inspectWeights, loadWeights } from "../../src/weights/index.js";
 import { fovea } from "../support/command-line.js";
 import { imageFolder } from "../support/trained-run.js";
@@ -168,10 +168,10 @@ describe("specs", () => {
     expect((await readNetwork(spec)).imageShape).toEqual([12, 12, 3]);
     const untrained = await readNetwork(`random:${spec}`);
     expect(untrained).toMatchObject({ imageShape: [12, 12, 3], config: { heads: 4 } });
-    const backbone = await openBackbone(spec);
+    const backbone = await open(spec);
     expect(backbone).toMatchObject({ width, imageShape: [12, 12, 3] });
     await backbone.close();
-    await expect(openBackbone(spec, { imageSize: 8 })).rejects.toThrow(/states images of 12 x 12, and 8 x 8 are asked/);
+    await expect(open(spec, { imageSize: 8 })).rejects.toThrow(/states images of 12 x 12, and 8 x 8 are asked/);
   });
 
   test("are taken by teachers, by runs that start from them and by fine-tuning", async () => {

@@ -1,9 +1,14 @@
 /** What is measured for robustness: a network that names classes by its own head, or by a head fitted to its frozen features. */
-import { argmax } from "../../algebra/argmax.js";
-import { rowOf } from "../../algebra/features.js";
+
 import type { ImageSource } from "../../data/index.js";
-import type { Representations, RepresentOptions } from "../../train/index.js";
-import { type Backbone, backboneFeatures, type Evaluator, headScores } from "../../transfer/index.js";
+import {
+  headScores,
+  imageFeatures,
+  type Network,
+  type Representations,
+  type RepresentOptions,
+} from "../../networks/index.js";
+import type { Evaluator } from "../../transfer/index.js";
 
 /** Names the images of a source. */
 export interface Judge {
@@ -24,13 +29,13 @@ export type JudgeOptions = Pick<RepresentOptions, "preprocessing"> &
 
 /** Fits a head to the features of clean images and judges by it; the backbone stays the caller's to close. */
 export async function fittedJudge(
-  backbone: Backbone,
+  backbone: Network,
   train: ImageSource,
   evaluator: Evaluator,
   options: Partial<Pick<RepresentOptions, "onProgress" | "signal">> & { readonly threads?: number } = {},
 ): Promise<Judge> {
   const { threads, ...pass } = options;
-  const found = await backboneFeatures(backbone, train, pass);
+  const found = await imageFeatures(backbone, train, pass);
   const computing = { threads };
   const context = { seed: 0, ...computing };
   const fitted = await evaluator.fit(found, train.classNames.length, evaluator.settings[0]!, context);
@@ -40,9 +45,9 @@ export async function fittedJudge(
     imageShape: backbone.imageShape,
     preprocessing: backbone.preprocessing,
     scores: async (source, options) => {
-      const { features, labels, indices, bad } = await backboneFeatures(backbone, source, options);
+      const { features, labels, indices, bad } = await imageFeatures(backbone, source, options);
       const scores = await headScores(fitted.head, features, computing);
-      return { features: { ...scores, data: Float32Array.from(scores.data) }, labels, indices, bad };
+      return { features: Float32Array.from(scores.data), width: scores.columns, labels, indices, bad };
     },
   };
 }
@@ -58,5 +63,10 @@ export function answers(
 ): Int32Array {
   const numbers = new Map(classNames.map((name, label) => [name, label]));
   const labels = judge.classNames.map((name) => numbers.get(name) ?? -1);
-  return Int32Array.from({ length: scores.labels.length }, (_, row) => labels[argmax(rowOf(scores.features, row))]!);
+  const { features, width } = scores;
+  return Int32Array.from({ length: scores.labels.length }, (_, row) => {
+    let best = 0;
+    for (let c = 1; c < width; c++) if (features[row * width + c]! > features[row * width + best]!) best = c;
+    return labels[best]!;
+  });
 }

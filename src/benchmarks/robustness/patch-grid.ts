@@ -13,10 +13,10 @@ import type { Features } from "../../algebra/features.js";
 import { studentQuantile } from "../../algebra/statistics.js";
 import type { ImageSource } from "../../data/index.js";
 import { describePreprocessing, preprocessing, type RawImage } from "../../images/index.js";
+import { headScores, imageFeatures, type Network, type RepresentOptions } from "../../networks/index.js";
 import { createRandom } from "../../random/keyed.js";
 import { smallest } from "../../text/arrays.js";
-import type { RepresentOptions } from "../../train/index.js";
-import { type Backbone, backboneFeatures, type Evaluator, headScores, highestScores } from "../../transfer/index.js";
+import { type Evaluator, highestScores } from "../../transfer/index.js";
 import { generatedSource } from "../vtab/embedded/source.js";
 import { type Mask, objectClasses, objectMask, paintScene } from "./patch-grid-scene.js";
 
@@ -117,7 +117,7 @@ function withoutGeometry(pipeline: string, channels: number): string {
  * each direction.
  */
 export async function measurePatchGrid(
-  backbone: Backbone,
+  backbone: Network,
   evaluator: Evaluator,
   options: PatchGridOptions,
 ): Promise<PatchGridReport> {
@@ -193,7 +193,7 @@ export async function measurePatchGrid(
   const pass: Partial<RepresentOptions> = options.signal ? { signal: options.signal } : {};
   const pipeline = withoutGeometry(backbone.preprocessing, channels);
   const features = async (from: ImageSource, before: number) =>
-    await backboneFeatures(backbone, from, {
+    await imageFeatures(backbone, from, {
       ...pass,
       preprocessing: pipeline,
       onProgress: (done) => options.onProgress?.(before + done),

@@ -2,7 +2,8 @@
 import { join } from "node:path";
 import { type Closable, closable } from "../../files/closable.js";
 import { makeFolder } from "../../files/folder.js";
-import { accuracyOf, type Backbone, openBackbone, type Setting } from "../../transfer/index.js";
+import { type Network, open } from "../../networks/index.js";
+import { accuracyOf, type Setting } from "../../transfer/index.js";
 import { haveFeatures, joinParts, makeFeatures, type PartFeatures, readFeatures } from "./features.js";
 import type { FeaturesJob, FinalJob, Job, JobRunner, SelectJob } from "./protocol/jobs.js";
 import type { SuiteMethod } from "./protocol/methods.js";
@@ -20,7 +21,7 @@ export interface ContextOptions {
   readonly settings: readonly Setting[];
   /** Does seed s learn from draw s, or every seed from the published examples? */
   readonly seededDraws: boolean;
-  /** As `openBackbone` takes it. */
+  /** As `open` takes it. */
   readonly backbone: string;
   /** Side of the images the backbone sees; its own when left out. */
   readonly imageSize?: number;
@@ -38,7 +39,7 @@ export interface ContextOptions {
 
 export interface SuiteContext extends JobRunner, Closable {
   readonly preprocessing: string;
-  readonly backbone: Backbone;
+  readonly backbone: Network;
   /** Whether the outcome of a job is there: a file of features, or a result. */
   isDone(job: Job): Promise<boolean>;
   /** The result of a final job and the setting it was reached with; undefined before it is done. */
@@ -49,7 +50,7 @@ export interface SuiteContext extends JobRunner, Closable {
 /** Opens what jobs share. Throws what opening the backbone throws. */
 export async function openContext(options: ContextOptions): Promise<SuiteContext> {
   const { suite, method, settings, folder, threads, signal, onProgress, note } = options;
-  const backbone = await openBackbone(options.backbone, {
+  const backbone = await open(options.backbone, {
     imageSize: options.imageSize,
     threads,
     note,

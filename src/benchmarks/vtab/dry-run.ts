@@ -1,5 +1,5 @@
 /** What a benchmark would cost: images that must pass the backbone, fits, and the time that the backbone's own speed gives. */
-import { openBackbone } from "../../transfer/index.js";
+import { open } from "../../networks/index.js";
 import { findTasks, type MissingTask, type SuiteOptions } from "./benchmark.js";
 import { planJobs } from "./protocol/jobs.js";
 import { methodNamed } from "./protocol/methods.js";
@@ -79,18 +79,18 @@ export async function planSuite(options: SuiteOptions): Promise<SuitePlan> {
 
 /** Images a second, and the pixels of one. */
 async function measureRate({ backbone: spec, imageSize, threads, note }: SuiteOptions) {
-  await using backbone = await openBackbone(spec, {
+  await using backbone = await open(spec, {
     imageSize,
     threads,
     note,
   });
-  const { batchSize, imageShape, represent } = backbone;
+  const { batchSize, imageShape } = backbone;
   const [height, width, channels] = imageShape;
   // Arrays that are given may be taken over, so each run has its own.
   const batch = (): { image: Float32Array } => ({ image: new Float32Array(batchSize * height * width * channels) });
-  await represent(batch());
+  await backbone.run(batch());
   const started = performance.now();
-  for (let run = 0; run < measuredRuns; run++) await represent(batch());
+  for (let run = 0; run < measuredRuns; run++) await backbone.run(batch());
   const rate = (measuredRuns * batchSize * 1000) / (performance.now() - started);
   return { rate, area: height * width };
 }

@@ -6,7 +6,7 @@ import { joinFeatures, type LabelledFeatures } from "../../algebra/features.js";
 import type { ImageSource } from "../../data/index.js";
 import { makeFolder } from "../../files/folder.js";
 import { readSafetensors, writeSafetensors } from "../../formats/safetensors.js";
-import { type Backbone, backboneFeatures } from "../../transfer/index.js";
+import { imageFeatures, type Network } from "../../networks/index.js";
 
 /** The features of the readable images of a part, and how many could not be read. */
 export interface PartFeatures extends LabelledFeatures {
@@ -24,11 +24,11 @@ export interface PartFeaturesOptions {
 
 /** Makes the features of a source and keeps them in a file, which appears whole or not at all. */
 export async function makeFeatures(
-  backbone: Backbone,
+  backbone: Network,
   source: ImageSource,
   { path, preprocessing, onProgress, signal }: PartFeaturesOptions,
 ): Promise<PartFeatures> {
-  const { features, labels, bad } = await backboneFeatures(backbone, source, {
+  const { features, labels, bad } = await imageFeatures(backbone, source, {
     preprocessing,
     // Threads that decode cost more to start than so few pixels of a thousand images; a network is worth them.
     workers: backbone.kind === "pixels" ? 0 : undefined,

@@ -18,10 +18,10 @@ import {
   turns,
 } from "../../dedup/index.js";
 import { makeFolder } from "../../files/folder.js";
+import { imageFeatures } from "../../networks/index.js";
 import { largest } from "../../text/arrays.js";
 import { formatDuration } from "../../text/format.js";
 import { startProgress } from "../../text/progress.js";
-import { backboneFeatures } from "../../transfer/index.js";
 import { defineCommand } from "../command.js";
 import { dedup } from "../definitions.js";
 import { interruption } from "../interrupt.js";
@@ -227,7 +227,7 @@ async function networkFeatures(
     let offset = 0;
     for (const { source } of sets) {
       const { features, indices } = await withProgress(source.length, json, (onProgress) =>
-        backboneFeatures(backbone, source, { maxBadFraction: 1, onProgress }),
+        imageFeatures(backbone, source, { maxBadFraction: 1, onProgress }),
       );
       for (const [row, index] of indices.entries())
         data.set(features.data.subarray(row * width, (row + 1) * width), (offset + index) * width);

@@ -5,8 +5,8 @@ import { dirname } from "node:path";
 import { openSource } from "../../data/index.js";
 import { makeFolder } from "../../files/folder.js";
 import { writeSafetensors } from "../../formats/safetensors.js";
+import { imageFeatures } from "../../networks/index.js";
 import { formatDuration } from "../../text/format.js";
-import { backboneFeatures } from "../../transfer/index.js";
 import { type CommandResult, defineCommand } from "../command.js";
 import { embed } from "../definitions.js";
 import { backboneAndSource, backboneDocument, badLines, openFeatures, withIds, withProgress } from "./network.js";
@@ -27,7 +27,7 @@ export const command = defineCommand(embed, async ({ args, json, note }): Promis
     try {
       const { source, ids } = withIds(opened);
       const { features, labels, indices, bad } = await withProgress(source.length, json, (onProgress) =>
-        backboneFeatures(backbone, source, { workers: 0, maxBadFraction: 1, onProgress }),
+        imageFeatures(backbone, source, { workers: 0, maxBadFraction: 1, onProgress }),
       );
       const { data, columns: width } = features;
       for (const line of badLines(bad)) note(line);

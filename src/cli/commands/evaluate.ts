@@ -71,18 +71,14 @@ export const command = defineCommand(evaluate, async ({ args, json, note }): Pro
         );
       }
       const source = opened;
-      const {
-        features: logits,
-        labels,
-        indices,
-        bad,
-      } = await withProgress(source.length, json, (onProgress) =>
+      const { features, width, labels, indices, bad } = await withProgress(source.length, json, (onProgress) =>
         namer.classify(source, { maxBadFraction: 1, onProgress }),
       );
       for (const line of badLines(bad)) note(line);
       const { classNames } = source;
       const accuracy = measureAccuracy({
-        logits,
+        logits: features,
+        width,
         labels,
         classNames,
         columns,

@@ -2,10 +2,10 @@
 
 import { type ImageSource, idsOf, readIds, subsetOfClasses } from "../../data/index.js";
 import { describePreprocessing, preprocessing } from "../../images/index.js";
+import type { Network } from "../../networks/index.js";
 import { largest } from "../../text/arrays.js";
 import { formatDuration } from "../../text/format.js";
 import {
-  type Backbone,
   drawnExamples,
   type EmbeddedSource,
   embedDrawn,
@@ -72,7 +72,7 @@ async function withoutListed(
 }
 
 /** What brings images to the backbone: that of the published protocol, the backbone's own, or the ops that are given. */
-function preprocessingOf(backbone: Backbone, given: string | undefined): string {
+function preprocessingOf(backbone: Network, given: string | undefined): string {
   const chosen = given ?? (backbone.published ? "protocol" : "network");
   if (chosen === "protocol") return fewShotPreprocessing(backbone);
   return chosen === "network" ? backbone.preprocessing : describePreprocessing(preprocessing(chosen));

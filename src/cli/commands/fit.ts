@@ -1,11 +1,11 @@
 /** `fovea fit`: a classifier of one's own classes from a folder of images, with the accuracy to expect of it. */
+
 import { basename, join } from "node:path";
 import { type ImageSource, openSource, parseSpec, select, splitSpecs, subsetOfClasses } from "../../data/index.js";
+import { type ImageFeatures, imageFeatures } from "../../networks/index.js";
 import { formatDuration, plural } from "../../text/format.js";
 import { startProgress } from "../../text/progress.js";
 import {
-  type BackboneFeatures,
-  backboneFeatures,
   type Candidate,
   classifierReport,
   closedFormEvaluators,
@@ -34,7 +34,7 @@ function usualOutput(spec: string): string {
 }
 
 /** The images that could be read, and of the classes only those that have one. */
-function readable(source: ImageSource, found: BackboneFeatures): { source: ImageSource; labels: Int32Array } {
+function readable(source: ImageSource, found: ImageFeatures): { source: ImageSource; labels: Int32Array } {
   const kept = select(source, [...found.indices], source.name);
   const present = source.classNames.filter((_, label) => found.labels.includes(label));
   if (present.length === source.classNames.length) return { source: kept, labels: found.labels };
@@ -94,7 +94,7 @@ export const command = defineCommand(fit, async ({ args, json, note }): Promise<
     const backbone = await openFeatures(args.backbone ?? usualBackbone(note), args, note);
     try {
       const found = await withProgress(opened.length, json, (onProgress) =>
-        backboneFeatures(backbone, opened, { maxBadFraction: 1, onProgress, signal }),
+        imageFeatures(backbone, opened, { maxBadFraction: 1, onProgress, signal }),
       );
       for (const line of badLines(found.bad)) note(line);
       const { source, labels } = readable(opened, found);

@@ -1,7 +1,8 @@
 /** `fovea inspect weights`: what is in a file of weights, without computing with it. */
+
 import { elementCount } from "../../graph/index.js";
+import { asWeights, isRunPath, readNetwork } from "../../networks/index.js";
 import { largest } from "../../text/arrays.js";
-import { asWeights, isRunPath, readNetwork } from "../../train/index.js";
 import { type InspectedWeights, inspectWeights } from "../../weights/index.js";
 import { defineCommand } from "../command.js";
 import { inspectWeights as definition } from "../definitions.js";

@@ -1,19 +1,11 @@
 /** What the commands that use a trained network share: opening it, and showing how far the images are. */
+
 import { existsSync } from "node:fs";
 import type { ImageSource } from "../../data/index.js";
+import { asWeights, isRunPath, type Network, open, readNetwork, type TrainedNetwork } from "../../networks/index.js";
 import { parseDevice } from "../../runtime/index.js";
 import { plural } from "../../text/format.js";
 import { startProgress } from "../../text/progress.js";
-import {
-  asWeights,
-  isRunPath,
-  type OpenedModel,
-  openModel,
-  readNetwork,
-  type TestViews,
-  type TrainedNetwork,
-} from "../../train/index.js";
-import { type Backbone, openBackbone } from "../../transfer/index.js";
 import {
   defaultBackbone,
   embeddedBackbones,
@@ -23,29 +15,6 @@ import {
   withClasses,
 } from "../../weights/index.js";
 import { UsageError, wholeNumber, wholeNumbers } from "../words.js";
-
-export interface NetworkArguments {
-  readonly network: string;
-  readonly device: string;
-  readonly threads?: string | undefined;
-}
-
-/** Opens the network that a command was given, for its representation or its classes. */
-export function openNetwork(
-  { network, ...args }: NetworkArguments,
-  note: (text: string) => void,
-  use: "represent" | "classify" = "represent",
-  batchSize?: number,
-  views?: TestViews,
-): Promise<OpenedModel> {
-  return openModel(network, {
-    ...computing(args),
-    functions: [use],
-    ...(batchSize !== undefined && { batchSize }),
-    ...(views && { views }),
-    note,
-  });
-}
 
 /** Where and with how many threads to compute, as the library takes it. Throws UsageError. */
 export const computing = ({ device, threads }: { readonly device: string; readonly threads?: string | undefined }) => ({
@@ -59,10 +28,10 @@ export interface BackboneArguments {
   readonly "image-size"?: string | undefined;
 }
 
-/** Opens what gives images their features (see `openBackbone`). */
-export function openFeatures(spec: string, args: BackboneArguments, note: (text: string) => void): Promise<Backbone> {
+/** Opens what gives images their features (see `open`). */
+export function openFeatures(spec: string, args: BackboneArguments, note: (text: string) => void): Promise<Network> {
   const size = args["image-size"];
-  return openBackbone(spec, {
+  return open(spec, {
     ...computing(args),
     note,
     ...(size !== undefined && { imageSize: imageSize(size) }),
@@ -103,7 +72,7 @@ export function backboneAndSource(
 }
 
 /** What is said of a backbone in JSON documents. */
-export function backboneDocument({ path, kind, imageShape, preprocessing, width, details }: Backbone) {
+export function backboneDocument({ path, kind, imageShape, preprocessing, width, details }: Network) {
   return { checkpoint: path, kind, ...details, width, imageShape, preprocessing };
 }
 
@@ -134,21 +103,6 @@ export async function readForWriting(
 export function refuseExisting(output: string, overwrite: boolean | undefined): void {
   if (!existsSync(output) || overwrite) return;
   throw new Error(`${output} is there already; choose another name, or replace it with --overwrite`);
-}
-
-/** What is said of a network in JSON documents. */
-export function networkDocument(model: OpenedModel) {
-  const { path, step, config, imageShape, preprocessing, width, parameterCount } = model;
-  return {
-    checkpoint: path,
-    step,
-    name: config.family,
-    parameters: parameterCount,
-    width,
-    imageShape,
-    preprocessing,
-    config,
-  };
 }
 
 /** Runs a pass over images with a progress line: images done and in all, images a second, time left. */

@@ -1,10 +1,9 @@
 /** `fovea predict`: the most probable classes of images, by a network that was trained to tell classes apart. */
 
 import { existsSync } from "node:fs";
-import { rowOf } from "../../algebra/features.js";
 import { type ImageSource, imageFiles, type NamedImage, openSource, sourceKinds } from "../../data/index.js";
+import { type Guess, topClasses } from "../../networks/index.js";
 import { append, largest } from "../../text/arrays.js";
-import { type Guess, topClasses } from "../../train/index.js";
 import { defineCommand } from "../command.js";
 import { predict } from "../definitions.js";
 import { UsageError, wholeNumber } from "../words.js";
@@ -66,12 +65,14 @@ export const command = defineCommand(predict, async ({ args, rest, json, note })
   for (const text of source.notes ?? []) note(text);
   const namer = await openNamer(args, note, Math.min(source.length, 32));
   try {
-    const { features, indices, bad } = await withProgress(source.length, json || source.length < 32, (onProgress) =>
-      namer.classify(source, { ...pass, onProgress }),
+    const { features, width, indices, bad } = await withProgress(
+      source.length,
+      json || source.length < 32,
+      (onProgress) => namer.classify(source, { ...pass, onProgress }),
     );
     const predictions: Prediction[] = [];
     for (const [row, index] of indices.entries()) {
-      const logits = rowOf(features, row);
+      const logits = features.subarray(row * width, (row + 1) * width);
       predictions.push({ image: ids.get(index)!, guesses: topClasses(logits, top, namer.loss, namer.classNames) });
     }
     for (const line of badLines(bad)) note(line);

@@ -1,16 +1,15 @@
 /** `fovea pseudo-label`: labels of images by a trained network, written as a file of labels that training reads. */
 
 import { dirname } from "node:path";
-import { rowOf } from "../../algebra/features.js";
 import { classesLine, csvLabelLine, labelLine, openSource } from "../../data/index.js";
 import { writeFileAtomically } from "../../files/atomic.js";
 import { makeFolder } from "../../files/folder.js";
+import { describeNetwork, imageLogits, open, type TestViews, topClasses } from "../../networks/index.js";
 import { largest } from "../../text/arrays.js";
-import { classifyImages, type TestViews, topClasses } from "../../train/index.js";
 import { defineCommand } from "../command.js";
 import { pseudoLabel } from "../definitions.js";
 import { UsageError } from "../words.js";
-import { badLines, networkDocument, openNetwork, refuseExisting, withIds, withProgress } from "./network.js";
+import { badLines, computing, refuseExisting, withIds, withProgress } from "./network.js";
 
 /** Images of a run; each is looked at up to 20 times. */
 const batchSize = 8;
@@ -39,9 +38,9 @@ export const command = defineCommand(pseudoLabel, async ({ args, json, note }) =
     ...(args.split !== undefined && { split: args.split }),
   });
   try {
-    const model = await openNetwork(args, note, "classify", batchSize, views);
+    const model = await open(args.network, { ...computing(args), output: "logits", batchSize, views, note });
     try {
-      const classes = model.config.classes;
+      const classes = model.width;
       const names = model.classNames ?? Array.from({ length: classes }, (_, i) => `${i}`);
       const same = sameNames(names, opened.classNames);
       if (csv && !same) {
@@ -51,7 +50,7 @@ export const command = defineCommand(pseudoLabel, async ({ args, json, note }) =
       }
       const { source, ids } = withIds(opened);
       const { features, indices, labels, bad } = await withProgress(source.length, json, (onProgress) =>
-        classifyImages(model.program, source, { ...model, workers: 0, maxBadFraction: 1, onProgress }),
+        imageLogits(model, source, { workers: 0, maxBadFraction: 1, onProgress }),
       );
       for (const line of badLines(bad)) note(line);
       const write = csv ? csvLabelLine : labelLine;
@@ -59,7 +58,7 @@ export const command = defineCommand(pseudoLabel, async ({ args, json, note }) =
       const histogram = new Array<number>(classes).fill(0);
       let agreeing = 0;
       for (const [row, index] of indices.entries()) {
-        const guesses = topClasses(rowOf(features, row), classes, model.loss, names);
+        const guesses = topClasses(features.subarray(row * classes, (row + 1) * classes), classes, model.loss, names);
         const best = guesses[0]!;
         if (best.probability < confidence) continue;
         histogram[best.class]!++;
@@ -87,7 +86,7 @@ export const command = defineCommand(pseudoLabel, async ({ args, json, note }) =
           views: views.crops * views.turns,
           classes: names.map((name, i) => ({ name, images: histogram[i]! })),
           bad,
-          model: networkDocument(model),
+          model: describeNetwork(model),
         },
         text: [
           `${output}: ${labelled} of ${indices.length} images of ${args.source} (${source.split}) labelled by ${views.crops * views.turns} views each`,

@@ -1,4 +1,5 @@
 /** `fovea robustness --patch-grid`: does an object on the border between patches cost accuracy? */
+
 import { writeFile } from "node:fs/promises";
 import {
   measurePatchGrid,
@@ -7,8 +8,9 @@ import {
   patchGridChart,
   patchGridImages,
 } from "../../benchmarks/robustness/index.js";
+import type { Network } from "../../networks/index.js";
 import { formatDuration } from "../../text/format.js";
-import { type Backbone, evaluatorNamed } from "../../transfer/index.js";
+import { evaluatorNamed } from "../../transfer/index.js";
 import type { CommandResult } from "../command.js";
 import { UsageError, wholeNumber } from "../words.js";
 import { columnsText, percent } from "./columns.js";
@@ -26,7 +28,7 @@ export interface GridArguments {
 }
 
 /** The side of the patches of a network that cuts its image into them; undefined for any other. */
-function ownPatchSize({ details }: Backbone): number | undefined {
+function ownPatchSize({ details }: Network): number | undefined {
   const { patchSize, stem } = (details["config"] ?? {}) as { patchSize?: unknown; stem?: { kind?: unknown } };
   return typeof patchSize === "number" && (stem === undefined || stem.kind === "patch") ? patchSize : undefined;
 }

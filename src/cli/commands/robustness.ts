@@ -14,9 +14,10 @@ import {
   severities,
   severityTables,
 } from "../../images/index.js";
+import { isClassifierFolder, networkKind } from "../../networks/index.js";
 import { formatDuration } from "../../text/format.js";
 import { didYouMean } from "../../text/nearest.js";
-import { evaluatorNamed, isClassifierPath } from "../../transfer/index.js";
+import { evaluatorNamed } from "../../transfer/index.js";
 import { type CommandResult, defineCommand } from "../command.js";
 import { robustness } from "../definitions.js";
 import { UsageError, wholeNumber } from "../words.js";
@@ -105,12 +106,12 @@ async function openJudge(
   if (mayKnowClasses(args) && args["image-size"] === undefined) {
     // a backbone without a head says so when it is opened to name classes
     const own = await ownJudge(args, train.classNames, note).catch((error: unknown) => {
-      if (args.head === "own" || isClassifierPath(args.network)) throw error;
+      if (args.head === "own" || ["fitted", "onnx"].includes(networkKind(args.network))) throw error;
       return undefined;
     });
     if (own) return own;
   }
-  if (isClassifierPath(args.network) && !/\.onnx(\?|$)/.test(args.network))
+  if (isClassifierFolder(args.network))
     throw new Error(`${args.network} is a fitted classifier of other classes than ${train.name}; give its backbone`);
   const backbone = await openFeatures(args.network, args, note);
   try {

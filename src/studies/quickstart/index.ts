@@ -2,12 +2,13 @@
  * The main job in seconds: play the few-shot game with the backbone that comes with the package, on classes that are named
  * from five pictures of each, and write a report. Asked to, it trains a small network first and plays with that.
  */
+
 import { join } from "node:path";
 import { writeFileAtomically } from "../../files/atomic.js";
 import { makeFolder } from "../../files/folder.js";
+import { open } from "../../networks/index.js";
 import type { StartProgress } from "../../text/progress.js";
 import type { Override, TrainResult } from "../../train/index.js";
-import { openBackbone } from "../../transfer/index.js";
 import { defaultBackbone } from "../../weights/index.js";
 import { type PlayedSet, playSet } from "./play.js";
 import { quickstartReport } from "./report.js";
@@ -73,7 +74,7 @@ export async function quickstart(options: QuickstartOptions): Promise<Quickstart
   const stopped = () => ({ sets: [], backbone: spec, trained, report: "", seconds: elapsed(), interrupted: true });
   if (trained?.interrupted) return stopped();
   const report = join(output, "report.html");
-  const backbone = await openBackbone(spec, { batchSize });
+  const backbone = await open(spec, { batchSize });
   const played: PlayedSet[] = [];
   try {
     for (const set of gameSets) {

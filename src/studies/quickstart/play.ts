@@ -1,7 +1,9 @@
 /** Plays the few-shot game with a backbone and with raw pixels, on the same rounds. */
+
 import type { ImageSource } from "../../data/index.js";
 import { type Closable, closable } from "../../files/closable.js";
-import { type Backbone, embedSource, type GameResult, playGame } from "../../transfer/index.js";
+import type { Network } from "../../networks/index.js";
+import { embedSource, type GameResult, playGame } from "../../transfer/index.js";
 import { type GameSet, openPool } from "./sets.js";
 
 /** The game every set is played by: five pictures of each of three classes, twenty of each to name. */
@@ -18,7 +20,7 @@ export interface PlayedSet extends Closable {
 }
 
 /** Plays one set. Both play from the same pass over the pictures. */
-export async function playSet(backbone: Backbone, set: GameSet, seed: number): Promise<PlayedSet> {
+export async function playSet(backbone: Network, set: GameSet, seed: number): Promise<PlayedSet> {
   const pool = await openPool(set);
   const { features, pixels, labels } = await embedSource(backbone, pool);
   const game = { labels, ...gameSettings, seed };

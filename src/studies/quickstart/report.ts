@@ -1,7 +1,9 @@
 /**
  * The quickstart's report: one page with the accuracies, a round of each game in pictures, and the course of training where there was one.
  */
+
 import type { Example } from "../../data/index.js";
+import type { Network } from "../../networks/index.js";
 import {
   accuracyTable,
   chartFigure,
@@ -16,13 +18,12 @@ import {
   tiles,
 } from "../../report/index.js";
 import { formatDuration, groupDigits, percent } from "../../text/format.js";
-import type { Backbone } from "../../transfer/index.js";
 import { gameSettings, type PlayedSet } from "./play.js";
 import type { TrainedQuickstart } from "./train.js";
 
 export interface ReportParts {
   readonly played: readonly PlayedSet[];
-  readonly backbone: Backbone;
+  readonly backbone: Network;
   /** The run that the backbone is of, where it was trained now. */
   readonly training: TrainedQuickstart | undefined;
   readonly seconds: number;

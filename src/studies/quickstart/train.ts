@@ -1,20 +1,20 @@
 /** The part of the quickstart that trains: a small Vision Transformer from nothing on the embedded pictures. */
+
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { latestCheckpoint, resolvedRecipeFile } from "../../networks/index.js";
 import { formatDuration, groupDigits } from "../../text/format.js";
 import type { StartProgress } from "../../text/progress.js";
 import {
   checkpointFolder,
   differencesFromRun,
   dryRun,
-  latestCheckpoint,
   loadRecipe,
   type MetricsRecord,
   type Override,
   type Recipe,
   readMetrics,
-  resolvedRecipeFile,
   type TrainResult,
   train,
 } from "../../train/index.js";

@@ -1,8 +1,9 @@
 /** What fine-tuning needs to know of a backbone and of images before it begins. */
+
 import { existsSync, readdirSync, statSync } from "node:fs";
 import type { ImageSource } from "../../data/index.js";
 import { imageHeader } from "../../images/index.js";
-import { readNetwork, type TrainedNetwork } from "../networks/read.js";
+import { readNetwork, type TrainedNetwork } from "../../networks/index.js";
 import { TransferError } from "./method.js";
 
 /**

@@ -1,7 +1,7 @@
 /** From a rule, a backbone and images to the recipe of a fine-tuning, which trains like any other recipe. */
 
+import { asWeights, type TrainedNetwork } from "../../networks/index.js";
 import { resizeImages } from "../../weights/index.js";
-import { asWeights, type TrainedNetwork } from "../networks/read.js";
 import type { RecipeInput } from "../recipe/recipe.js";
 import { recipeModelOf } from "../run/initial-weights.js";
 import { type BitHyperRuleOptions, bitHyperRule } from "./bit.js";

@@ -1,6 +1,7 @@
 /** What a fine-tuning rule decides, in one form for all of them, and the preprocessing that follows from it. */
+
 import { describePreprocessing, preprocessing } from "../../images/index.js";
-import type { TrainedNetwork } from "../networks/read.js";
+import type { TrainedNetwork } from "../../networks/index.js";
 import type { MixupSettings } from "../objectives/mixup.js";
 import type { RecipeInput } from "../recipe/recipe.js";
 import { TransferError } from "./method.js";

@@ -1,16 +1,13 @@
 /** Fine-tunes a backbone on opened sources and says what every test image is taken for; into a run folder, or leaving no file. */
-
 import { mkdtemp, rm } from "node:fs/promises";
 import { freemem, tmpdir } from "node:os";
 import { join } from "node:path";
 import { argmax } from "../../algebra/argmax.js";
-import { rowOf } from "../../algebra/features.js";
 import type { ImageSource } from "../../data/index.js";
+import { imageRows, open } from "../../networks/index.js";
 import { defined } from "../../text/defined.js";
-import { openModel } from "../networks/open.js";
 import { dataOf, fitMemory } from "../plan/memory.js";
 import { type Recipe, resolveRecipe } from "../recipe/recipe.js";
-import { classifyImages } from "../run/evaluate.js";
 import { withSavedMemory } from "../run/folder.js";
 import { type TrainResult, train as trainRecipe } from "../run/train.js";
 import { readTrainable, typicalImageSize } from "./backbone.js";
@@ -129,8 +126,8 @@ async function predictionsOf(
   preprocessing: string,
   { workers, ...options }: { readonly batchSize: number; readonly threads?: number; readonly workers?: number },
 ): Promise<TransferResult> {
-  await using model = await openModel(folder, { ...options, functions: ["classify"] });
-  const { features, labels, indices } = await classifyImages(model.program, source, {
+  await using model = await open(folder, { ...options, output: "logits" });
+  const { features, width, labels, indices } = await imageRows(model.run, source, {
     batchSize: options.batchSize,
     preprocessing,
     maxBadFraction: 1,
@@ -139,7 +136,7 @@ async function predictionsOf(
   const predictions = new Int32Array(source.length).fill(-1);
   let right = 0;
   for (const [row, index] of indices.entries()) {
-    predictions[index] = argmax(rowOf(features, row));
+    predictions[index] = argmax(features.subarray(row * width, (row + 1) * width));
     if (predictions[index] === labels[row]) right++;
   }
   return { accuracy: right / indices.length, predictions };

@@ -19,7 +19,6 @@ import { vat, vatSchema } from "./vat.js";
 export { byLabel, type ClassificationSettings, classification } from "./classification.js";
 export {
   type Batches,
-  isObjectiveParameter,
   type Objective,
   type ObjectiveContext,
   type ObjectiveEvaluation,

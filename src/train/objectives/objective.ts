@@ -91,9 +91,6 @@ export interface ObjectiveKind<Settings> {
   open(settings: Settings, context: ObjectiveContext): Promise<Objective> | Objective;
 }
 
-/** Is this the name of a parameter that belongs to an objective and not to the network? */
-export const isObjectiveParameter = (name: string): boolean => name.startsWith("objective/");
-
 /** Replaces the arrays of a batch by those a run gave back for them: a run takes arrays over and returns them as new ones. */
 export function returnedBatch(batch: Batch, sent: Feeds, returned: Feeds): Batch {
   const back = (array: NumericArray | undefined) => {

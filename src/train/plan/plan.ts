@@ -1,61 +1,13 @@
 /** From a recipe and what is known of its data to the configuration of a run. */
 import { preprocessing, type ValueRange, valueRangeOf } from "../../images/index.js";
-import {
-  type MixerConfig,
-  type ModelConfig,
-  mixerDefaults,
-  parseModelName,
-  type ResNetConfig,
-  resnetDefaults,
-  type ViTConfig,
-  vitDefaults,
-} from "../../models/index.js";
+import { imageShape, modelConfig } from "../../models/index.js";
 import { createSchedule } from "../../optim/index.js";
 import { type ObjectiveContext, objectiveKind } from "../objectives/index.js";
 import { type DurationContext, toSteps } from "../recipe/durations.js";
-import type { RecipeModel } from "../recipe/model.js";
 import { averageConfig, type RecipeSchedule, scheduleConfig } from "../recipe/optimizer.js";
 import { canonicalJson, type Recipe, trainingParts } from "../recipe/recipe.js";
 import { fastestMicrobatches } from "./microbatches.js";
 import type { Sharing, TrainingConfig } from "./step.js";
-
-/** The model a recipe describes, for a number of classes. Throws RangeError when the variant is unknown or of another family. */
-export function modelConfig(model: RecipeModel, classes: number): ModelConfig {
-  const { name, variant, imageSize: _, channels: __, ...rest } = model;
-  const given = Object.fromEntries(Object.entries(rest).filter(([, value]) => value !== undefined));
-  const start = variant === undefined ? described(name, given) : named(name, variant);
-  return { ...start, ...given, classes } as ModelConfig;
-}
-
-function named(family: ModelConfig["family"], variant: string): ModelConfig {
-  const config = parseModelName(variant);
-  if (config.family !== family) {
-    throw new RangeError(
-      `"${variant}" is a model of the family ${config.family}, not ${family}: set model.name to "${config.family}"`,
-    );
-  }
-  return config;
-}
-
-/** The defaults of a model without a variant, before what is given. */
-function described(family: ModelConfig["family"], given: { readonly width?: number }): Partial<ModelConfig> {
-  const width = given.width ?? 0;
-  const defaults = {
-    vit: { ...vitDefaults, mlpDim: 4 * width } satisfies Partial<ViTConfig>,
-    resnet: resnetDefaults satisfies Partial<ResNetConfig>,
-    mixer: {
-      ...mixerDefaults,
-      tokensMlpDim: Math.max(1, Math.floor(width / 2)),
-      channelsMlpDim: 4 * width,
-    } satisfies Partial<MixerConfig>,
-  };
-  return { family, ...defaults[family] };
-}
-
-/** [height, width, channels] of a recipe's images. */
-export function imageShape({ imageSize, channels }: RecipeModel): readonly [number, number, number] {
-  return typeof imageSize === "number" ? [imageSize, imageSize, channels] : [...imageSize, channels];
-}
 
 /**
  * The parts that each of so many ranks works through its batch in: as the recipe says, else the fastest on the CPU for a classification, whose

@@ -15,6 +15,7 @@ import {
   type Tensor,
 } from "../../graph/index.js";
 import { drawsInTraining, type ModelConfig } from "../../models/index.js";
+import { representation } from "../../networks/index.js";
 import { type ComputeType, initialValue, type Parameter, Scope } from "../../nn/index.js";
 import {
   type AverageConfig,
@@ -32,7 +33,6 @@ import { keyedRandom } from "../../random/named.js";
 import { overwritable, type ProgramFunction, type ProgramSource, writesInPlace } from "../../runtime/index.js";
 import { defined } from "../../text/defined.js";
 import { bucketGradients } from "../distributed/buckets.js";
-import { representation } from "../networks/forward.js";
 import type { Objective, StepMetrics } from "../objectives/objective.js";
 import { firstLossScale } from "./loss-scale.js";
 

@@ -7,13 +7,11 @@ import { fileURLToPath, pathToFileURL } from "node:url";
 import { createJiti } from "jiti";
 import { writeFileAtomically } from "../../files/atomic.js";
 import { makeFolder } from "../../files/folder.js";
+import { resolvedRecipeFile } from "../../networks/index.js";
 import * as augreg from "./augreg.js";
 import { applyOverrides, type Override } from "./overrides.js";
 import * as authoring from "./recipe.js";
 import { type Recipe, RecipeError, resolveRecipe } from "./recipe.js";
-
-/** The file beside a run's checkpoints that holds the recipe as it was run. */
-export const resolvedRecipeFile = "recipe.json";
 
 const packageRoot = fileURLToPath(new URL("../../..", import.meta.url));
 

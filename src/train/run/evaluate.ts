@@ -1,6 +1,6 @@
-/** Evaluation of an objective and representations of images, over a whole source. */
-import { type Features, rowOf } from "../../algebra/features.js";
-import { type BadExample, type Batch, createLoader, type ImageSource } from "../../data/index.js";
+/** Evaluation of an objective over a whole source. */
+import { type BadExample, createLoader, type ImageSource } from "../../data/index.js";
+import { noneReadable, type PassOptions } from "../../networks/index.js";
 import type { Program } from "../../runtime/index.js";
 import { type Communicator, single } from "../distributed/index.js";
 import { type ObjectiveEvaluation, returnedBatch } from "../objectives/index.js";
@@ -13,13 +13,6 @@ export interface EvaluationResult {
   readonly images: number;
   /** The images that could not be read and do not count; among several ranks, those of this one's part. */
   readonly bad: readonly BadExample[];
-}
-
-export interface PassOptions {
-  /** Images of a batch; among several ranks, of all their parts together. */
-  readonly batchSize: number;
-  readonly preprocessing: string;
-  readonly workers?: number;
 }
 
 /**
@@ -63,130 +56,4 @@ export async function evaluateSource(
   ];
   if (all === 0) throw noneReadable(source, bad);
   return { accuracy: allRight / all, loss: allLoss / all, images: all, bad };
-}
-
-function noneReadable({ name }: ImageSource, [first]: readonly BadExample[]): Error {
-  return new Error(`no image of ${name} could be read${first ? `; the first, ${first.id}: ${first.reason}` : ""}`);
-}
-
-/** What a network gives for each image. */
-export interface Representations {
-  /** Representations or logits, one row an image. */
-  readonly features: Features<Float32Array>;
-  readonly labels: Int32Array;
-  /** Index in the source of each row. */
-  readonly indices: Int32Array;
-  /** The images that could not be read and have no row. */
-  readonly bad: readonly BadExample[];
-}
-
-export interface RepresentOptions extends PassOptions {
-  /** The share of unreadable images that ends the pass (see LoaderOptions). */
-  readonly maxBadFraction?: number;
-  /** Ends the pass between two batches, which then throws the signal's reason. */
-  readonly signal?: AbortSignal;
-  /** Told how many images of the source are behind, unreadable ones included. */
-  readonly onProgress?: (done: number, total: number) => void;
-  /** Shown every batch with a readable image before it runs; its arrays are written again afterwards and must not be kept. */
-  readonly onBatch?: (batch: Batch) => void;
-}
-
-/** The representation (`preLogits`) of every readable image of a source, in the source's order. Throws when there is none. */
-export const representImages = (
-  program: Program,
-  source: ImageSource,
-  options: RepresentOptions,
-): Promise<Representations> => imageRows(runOf(program, "represent", "preLogits"), source, options);
-
-/** The logits of every readable image of a source, in the source's order. Throws when there is none. */
-export const classifyImages = (
-  program: Program,
-  source: ImageSource,
-  options: RepresentOptions,
-): Promise<Representations> => imageRows(runOf(program, "classify", "logits"), source, options);
-
-/**
- * Throws an Error naming the first image whose row holds NaN or an infinity. `what` is how the message calls the rows
- * ("features").
- */
-export async function requireFiniteRows(
-  { features, indices }: Pick<Representations, "features" | "indices">,
-  source: ImageSource,
-  what: string,
-): Promise<void> {
-  const wrong = [...indices.keys()].filter((row) => !rowOf(features, row).every(Number.isFinite));
-  const [first] = wrong;
-  if (first === undefined) return;
-  const { id } = await source.get(indices[first] ?? 0);
-  throw new Error(
-    `the ${what} of ${wrong.length} of ${indices.length} images of ${source.name} hold NaN or infinities, the first those of ${id}: the network has diverged, or its weights or the range of its input (range=LOW,HIGH) are wrong`,
-  );
-}
-
-/**
- * Brings a batch of images [N, H, W, C] to rows [N, width]. The array of `feeds` may be taken over until the promise
- * settles; the one in its place then is the caller's again.
- */
-export type RowsOfImages = (feeds: { image: Float32Array }) => Promise<Float32Array>;
-
-const runOf =
-  (program: Program, name: string, output: string): RowsOfImages =>
-  async (feeds) =>
-    (await program.run(name, feeds))[output] as Float32Array;
-
-/** What `run` gives for every readable image of a source, in the source's order. Throws when there is none. */
-export async function imageRows(
-  run: RowsOfImages,
-  source: ImageSource,
-  options: RepresentOptions,
-): Promise<Representations> {
-  const { batchSize, preprocessing, workers, maxBadFraction, onProgress, onBatch, signal } = options;
-  const loader = createLoader(source, {
-    batchSize,
-    preprocessing,
-    evaluation: true,
-    // each image is seen once
-    cacheBytes: 0,
-    workers,
-    maxBadFraction,
-  });
-  const rows: Float32Array[] = [];
-  const labels: number[] = [];
-  const indices: number[] = [];
-  let width = 0;
-  let done = 0;
-  try {
-    for (let batch = await loader.next(); batch; batch = await loader.next()) {
-      signal?.throwIfAborted();
-      done = Math.min(done + batchSize, source.length);
-      if (batch.image.length === 0) {
-        onProgress?.(done, source.length);
-        continue;
-      }
-      onBatch?.(batch);
-      const feeds = { image: batch.image };
-      const values = await run(feeds);
-      width = values.length / batchSize;
-      for (let i = 0; i < batchSize; i++) {
-        if (batch.mask[i] === 0) continue;
-        rows.push(values.subarray(i * width, (i + 1) * width));
-        labels.push(batch.label[i]!);
-        indices.push(batch.indices[i]!);
-      }
-      onProgress?.(done, source.length);
-      loader.recycle({ ...batch, image: feeds.image });
-    }
-  } finally {
-    await loader.close();
-  }
-  const { bad } = loader.stats();
-  if (rows.length === 0) throw noneReadable(source, bad);
-  const data = new Float32Array(rows.length * width);
-  for (const [i, row] of rows.entries()) data.set(row, i * width);
-  return {
-    features: { data, rows: rows.length, columns: width },
-    labels: Int32Array.from(labels),
-    indices: Int32Array.from(indices),
-    bad,
-  };
 }

@@ -1,13 +1,20 @@
 /** The folder of a run: what it holds, whether a run may start or go on in it, and what another run left there. */
+
 import { existsSync } from "node:fs";
 import { readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import type { ImageSource } from "../../data/index.js";
 import { syncFolder } from "../../files/atomic.js";
+import {
+  type LoadedCheckpoint,
+  latestCheckpoint,
+  listCheckpoints,
+  resolvedRecipeFile,
+  type Score,
+} from "../../networks/index.js";
 import { TrainError } from "../plan/train-error.js";
-import { readRecipe, resolvedRecipeFile, saveRecipe } from "../recipe/load-recipe.js";
+import { readRecipe, saveRecipe } from "../recipe/load-recipe.js";
 import { type Recipe, recipeDifferences } from "../recipe/recipe.js";
-import { type LoadedCheckpoint, latestCheckpoint, listCheckpoints, type Score } from "./checkpoint.js";
 
 /** The folder of a recipe's run. */
 export const runFolder = (recipe: Recipe): string => recipe.output ?? join("runs", recipe.name ?? "run");

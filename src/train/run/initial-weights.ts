@@ -3,11 +3,9 @@
 import { WeightsError } from "../../formats/error.js";
 import type { NumericArray } from "../../graph/index.js";
 import type { ModelConfig } from "../../models/index.js";
+import { asWeights, isObjectiveParameter, readNetwork, restoredState } from "../../networks/index.js";
 import { averageName, initialName } from "../../optim/index.js";
 import { resizeImages, withClasses } from "../../weights/index.js";
-import { asWeights, readNetwork } from "../networks/read.js";
-import { restoredState } from "../networks/restore.js";
-import { isObjectiveParameter } from "../objectives/index.js";
 import type { TrainingConfig, TrainingProgram } from "../plan/step.js";
 import type { RecipeModel } from "../recipe/model.js";
 import { canonicalJson } from "../recipe/recipe.js";

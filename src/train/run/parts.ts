@@ -1,13 +1,14 @@
 /** What a run is put together from before it begins. */
+
 import type { ImageSource, LoaderPart } from "../../data/index.js";
 import type { FolderLock } from "../../files/lock.js";
+import type { LoadedCheckpoint } from "../../networks/index.js";
 import type { Program } from "../../runtime/index.js";
 import type { Communicator } from "../distributed/index.js";
 import type { Objective, StreamName } from "../objectives/index.js";
 import type { RunPlan } from "../plan/plan.js";
 import type { TrainingProgram } from "../plan/step.js";
 import type { Recipe } from "../recipe/recipe.js";
-import type { LoadedCheckpoint } from "./checkpoint.js";
 import type { TrainOptions } from "./train.js";
 
 export interface RunParts {

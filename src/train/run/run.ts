@@ -1,21 +1,23 @@
 /** A run under way: batches in, one program step each, metrics, evaluation and checkpoints out. */
+
 import type { BadExample, Batch } from "../../data/index.js";
 import type { StoredTensor, TypedArray } from "../../formats/stored.js";
 import type { NumericArray } from "../../graph/index.js";
+import { descriptionKey, type Json, type Score, saveCheckpoint } from "../../networks/index.js";
 import { createRandom } from "../../random/keyed.js";
 import { type Feeds, stackFeeds } from "../../runtime/index.js";
 import { defined } from "../../text/defined.js";
 import { percent } from "../../text/format.js";
 import { type Progress, startProgress } from "../../text/progress.js";
 import { shareJson, shareState, takeSteps } from "../distributed/index.js";
-import { firstState } from "../networks/restore.js";
 import { type Batches, returnedBatch, type StreamName } from "../objectives/index.js";
 import { firstLossScale, type LossScale, nextLossScale, smallestLossScale } from "../plan/loss-scale.js";
 import { TrainError } from "../plan/train-error.js";
 import { isTime } from "../recipe/durations.js";
-import { type Json, type Score, saveCheckpoint } from "./checkpoint.js";
+import { describeTrained } from "./description.js";
 import { type EvaluationResult, evaluateSource } from "./evaluate.js";
 import { closeFiles, openFiles, type RunFiles } from "./files.js";
+import { firstState } from "./first-state.js";
 import { bestSoFar, checkpointFolder, newestCheckpoint } from "./folder.js";
 import { type Loaders, openLoaders } from "./loaders.js";
 import type { RunParts } from "./parts.js";
@@ -321,7 +323,7 @@ export class Run {
 
   private async save(evaluated: EvaluationResult | undefined): Promise<void> {
     if (!this.files) return;
-    const { program, training, recipe, folder, streams, communicator } = this.parts;
+    const { program, training, recipe, plan, folder, streams, communicator } = this.parts;
     const state = await program.readState();
     // A loss that is still a number may have gradients that are not: such a state must not replace a good checkpoint.
     const broken = Object.entries(state).find(([, values]) => !allFinite(values))?.[0];
@@ -341,6 +343,7 @@ export class Run {
       loss: this.loss,
       lossScale: training.scalesLoss ? { ...this.lossScale } : undefined,
       classNames: streams.train.classNames,
+      [descriptionKey]: describeTrained(recipe, plan),
       threads: program.threads,
       ranks: communicator.size,
     });

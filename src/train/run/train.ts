@@ -1,7 +1,9 @@
 /** Trains by a recipe: opens what it names, builds and compiles the program, and hands them to a run. */
+
 import type { ImageSource } from "../../data/index.js";
 import { makeFolder } from "../../files/folder.js";
 import { type FolderLock, lockFolder } from "../../files/lock.js";
+import type { LoadedCheckpoint } from "../../networks/index.js";
 import {
   availableThreads,
   compile,
@@ -22,15 +24,14 @@ import {
   single,
   threadsPerRank,
 } from "../distributed/index.js";
-import { firstState } from "../networks/restore.js";
 import { type Objective, objectiveKind, type StreamName } from "../objectives/index.js";
 import { openPart, openTrainingData } from "../plan/open-part.js";
 import { microbatchesOf } from "../plan/plan.js";
 import { prepareTraining } from "../plan/prepare.js";
 import { TrainError } from "../plan/train-error.js";
 import { canonicalJson, type Recipe, type RecipePart } from "../recipe/recipe.js";
-import type { LoadedCheckpoint } from "./checkpoint.js";
 import type { EvaluationResult } from "./evaluate.js";
+import { firstState } from "./first-state.js";
 import {
   hasRun,
   prepareFolder,

@@ -2,18 +2,17 @@
  * Networks that teach: their logits or features of the very images the student sees, from a run, published weights or any
  * ONNX file.
  */
+
 import { type Closable, closable } from "../../files/closable.js";
-import { add, constant, input, multiply, resizeBilinear, type Shape, transpose } from "../../graph/index.js";
-import { type ValueRange, valueRangeOf } from "../../images/index.js";
-import { compile, OnnxFileError, type Program, readOnnxFile } from "../../runtime/index.js";
+import { add, constant, input, multiply, resizeBilinear, transpose } from "../../graph/index.js";
+import type { ValueRange } from "../../images/index.js";
+import { type Network, type NetworkOutput, networkKind, open } from "../../networks/index.js";
+import { compile, OnnxFileError, type Program } from "../../runtime/index.js";
 import { splitSpec } from "../../weights/index.js";
-import { type NetworkOutput, openOnnxNetwork } from "../networks/onnx.js";
-import { openModel } from "../networks/open.js";
-import { isRunPath } from "../networks/read.js";
 import { remembering } from "./memory.js";
 
 export interface TeacherSettings {
-  /** A run, published weights (as `openModel` takes them), or the path of an ONNX file. */
+  /** Any network that gives such an output (see `open`). */
   readonly network: string;
   /** Side of the images it sees, in pixels; as the student's when left out. */
   readonly imageSize?: number;
@@ -45,36 +44,20 @@ export interface Teacher extends Closable {
   ask(images: Float32Array): Promise<Float32Array>;
 }
 
-/** How a network wants its images. */
-interface Wanted {
-  readonly shape: Shape;
-  readonly layout: "NHWC" | "NCHW";
-  readonly valueRange: ValueRange;
-}
-
-/** A network that is open, however it is stored. */
-interface Network extends Closable {
-  readonly wanted: Wanted;
-  run(images: Float32Array): Promise<Float32Array>;
-}
-
-/** Opens a teacher. Throws OnnxFileError, and what `openModel` throws, when it cannot be opened or does not take such images. */
+/**
+ * Opens a teacher. Throws what opening its network throws, and OnnxFileError for a file that takes batches of another size.
+ */
 export async function openTeacher(settings: TeacherSettings, context: TeacherContext): Promise<Teacher> {
-  const { name, options } = splitSpec(settings.network);
-  if (name.endsWith(".onnx") && options.length > 0) {
-    throw new OnnxFileError(
-      `${settings.network}: a teacher that is an ONNX file takes no options after its name; set imageSize, valueRange or output of the teacher`,
-    );
-  }
-  const network = name.endsWith(".onnx") ? await openFile(settings, context) : await openOwn(settings, context);
+  const network = await openNetwork(settings, context);
   let adapter: Program | undefined;
   try {
-    adapter = await openAdapter(network.wanted, context);
+    const valueRange = settings.valueRange ? [settings.valueRange] : network.valueRange;
+    adapter = await openAdapter({ imageShape: network.imageShape, valueRange }, context);
     const ask = async (images: Float32Array): Promise<Float32Array> => {
       // copies: a run takes its arrays over, and the student needs these images too
       const given = images.slice();
       const seen = adapter ? ((await adapter.run("adapt", { image: given }))["adapted"] as Float32Array) : given;
-      return selected(await network.run(seen), settings.classes, context.batchSize);
+      return selected(await network.run({ image: seen }), settings.classes, context.batchSize);
     };
     // One run tells how much it says, and whether it runs at all.
     const [height, width, channels] = context.image;
@@ -96,64 +79,41 @@ export async function openTeacher(settings: TeacherSettings, context: TeacherCon
   }
 }
 
-async function openOwn(settings: TeacherSettings, { batchSize, image, threads }: TeacherContext): Promise<Network> {
-  // A run keeps its own size unless another is asked for; published weights are brought to the student's.
-  const own = splitSpec(settings.network).options.some(([name]) => name === "size");
-  const size = settings.imageSize ?? (own || isRunPath(settings.network) ? undefined : ([image[0], image[1]] as const));
-  const features = settings.output === "features";
-  const model = await openModel(settings.network, {
-    batchSize,
-    functions: [features ? "represent" : "classify"],
-    image: size,
-    threads,
-  });
-  return closable<Network>({
-    wanted: {
-      shape: [batchSize, ...model.imageShape],
-      layout: "NHWC",
-      valueRange: valueRangeOf(model.preprocessing),
-    },
-    run: async (images) => {
-      const feeds = { image: images };
-      const { preLogits, logits } = await model.program.run(features ? "represent" : "classify", feeds);
-      return (features ? preLogits : logits) as Float32Array;
-    },
-    close: () => model.close(),
-  });
-}
-
-const pixelRange = [0, 255] as const;
-
-async function openFile(settings: TeacherSettings, { batchSize, image, threads }: TeacherContext): Promise<Network> {
-  const { imageSize, output = "logits" } = settings;
-  const network = await openOnnxNetwork(await readOnnxFile(settings.network), "teach", {
-    batchSize,
-    image: imageSize === undefined ? [image[0], image[1]] : [imageSize, imageSize],
-    channels: image[2],
+async function openNetwork(settings: TeacherSettings, context: TeacherContext): Promise<Network> {
+  const { network: spec, imageSize, output = "logits" } = settings;
+  const { batchSize, image, threads } = context;
+  const sides = [image[0], image[1]] as const;
+  const kind = networkKind(spec);
+  // Published weights are brought to the student's size; a run keeps its own, and so does a file, unless another is asked for.
+  const isOwn = kind !== "weights" || splitSpec(spec).options.some(([name]) => name === "size");
+  const network = await open(spec, {
     output,
+    batchSize,
     threads,
+    channels: image[2],
+    imageSize: kind === "onnx" ? undefined : (imageSize ?? (isOwn ? undefined : sides)),
+    openSize: imageSize === undefined ? sides : [imageSize, imageSize],
   });
-  return closable<Network>({
-    wanted: {
-      shape: network.shape,
-      layout: network.layout,
-      valueRange: [settings.valueRange ?? (network.dtype === "uint8" ? pixelRange : [-1, 1])],
-    },
-    run: (images) => network.run({ image: images }),
-    close: () => network.close(),
-  });
+  if (network.batchSize === batchSize) return network;
+  await network.close();
+  throw new OnnxFileError(
+    `${spec} cannot teach: it takes ${network.batchSize} images at once, and the student has ${batchSize}; export it with a batch of any size`,
+  );
 }
 
-/** A program that brings the student's images to the teacher's size, layout and range; undefined when they are right as they are. */
-async function openAdapter(wanted: Wanted, context: TeacherContext): Promise<Program | undefined> {
+/** A program that brings the student's images to the teacher's size and range; undefined when they are right as they are. */
+async function openAdapter(
+  wanted: Pick<Network, "imageShape" | "valueRange">,
+  context: TeacherContext,
+): Promise<Program | undefined> {
   const { image, batchSize, valueRange, threads } = context;
-  const [height, width] = wanted.layout === "NHWC" ? wanted.shape.slice(1) : wanted.shape.slice(2);
+  const [height, width] = wanted.imageShape;
   const sameSize = height === image[0] && width === image[1];
   const channels = image[2];
   const from = eachChannel(valueRange, channels);
   const to = eachChannel(wanted.valueRange, channels);
   const sameRange = JSON.stringify(from) === JSON.stringify(to);
-  if (sameSize && sameRange && wanted.layout === "NHWC") return undefined;
+  if (sameSize && sameRange) return undefined;
   const given = input("image", "float32", [batchSize, ...image]);
   let x = given;
   if (!sameRange) {
@@ -161,9 +121,7 @@ async function openAdapter(wanted: Wanted, context: TeacherContext): Promise<Pro
     const shifts = from.map(([low], c) => to[c]![0] - low * factors[c]!);
     x = add(multiply(x, constant(factors, [channels])), constant(shifts, [channels]));
   }
-  x = transpose(x, [0, 3, 1, 2]);
-  if (!sameSize) x = resizeBilinear(x, height!, width!);
-  if (wanted.layout === "NHWC") x = transpose(x, [0, 2, 3, 1]);
+  if (!sameSize) x = transpose(resizeBilinear(transpose(x, [0, 3, 1, 2]), height, width), [0, 2, 3, 1]);
   return await compile({ state: [], functions: { adapt: { inputs: [given], outputs: { adapted: x } } } }, { threads });
 }
 

@@ -6,25 +6,27 @@
  */
 
 import { existsSync, readdirSync } from "node:fs";
-import { mkdir, readFile } from "node:fs/promises";
+import { mkdir } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
-import { z } from "zod";
 import { pixelPreparation, preprocessorOf, resizingLines } from "../../export/index.js";
 import { writeFileAtomically } from "../../files/atomic.js";
 import { requireWritableFolder } from "../../files/folder.js";
 import { replaceFolder } from "../../files/replace-folder.js";
-import { defined } from "../../text/defined.js";
+import {
+  type ClassifierDescription,
+  classifierFile,
+  classifierOnnx,
+  type Head,
+  headFile,
+  isClassifierFolder,
+  modelFile,
+  type Network,
+  saveHead,
+} from "../../networks/index.js";
 import { percent } from "../../text/format.js";
-import type { Backbone } from "../backbone/backbone.js";
 import type { Setting } from "../evaluators/index.js";
 import type { Expectation } from "../fit/fit.js";
-import { saveHead } from "../heads/files.js";
-import type { Head } from "../heads/head.js";
-import { classifierOnnx } from "../heads/onnx.js";
 
-export const classifierFile = "classifier.json";
-export const headFile = "head.safetensors";
-export const modelFile = join("onnx", "model.onnx");
 const reportFile = "report.html";
 
 /** Every file that `writeClassifier` writes, as a path in the folder; what else is there belongs to the user. */
@@ -38,36 +40,8 @@ const ownFiles: readonly string[] = [
   reportFile,
 ];
 
-const description = z.object({
-  format: z.literal(1),
-  classNames: z.array(z.string()).min(1),
-  preprocessing: z.string(),
-  /** How it was fitted. */
-  method: z.object({ name: z.string(), title: z.string(), setting: z.record(z.string(), z.number()) }),
-  backbone: z.object({
-    spec: z.string(),
-    kind: z.string(),
-    width: z.number(),
-    imageShape: z.tuple([z.number(), z.number(), z.number()]),
-    identity: z.string(),
-  }),
-  /** What accuracy is to be expected, where that was measured. */
-  expected: z
-    .object({
-      accuracy: z.number(),
-      confidence95: z.tuple([z.number(), z.number()]),
-      right: z.number(),
-      images: z.number(),
-      method: z.string(),
-      folds: z.number(),
-    })
-    .optional(),
-});
-
-export type ClassifierDescription = z.infer<typeof description>;
-
 export interface ClassifierContents {
-  readonly backbone: Backbone;
+  readonly backbone: Network;
   readonly head: Head;
   readonly classNames: readonly string[];
   readonly method: { readonly name: string; readonly title: string; readonly setting: Setting };
@@ -77,9 +51,6 @@ export interface ClassifierContents {
   /** A page of HTML beside it. */
   readonly report?: string;
 }
-
-/** Is there the folder of a classifier? */
-export const isClassifierFolder = (path: string): boolean => existsSync(join(path, classifierFile));
 
 /** Throws unless a classifier can be written there: to a new or empty folder, or, with `overwrite`, in place of an earlier one. */
 export function requireClassifierFolder(folder: string, overwrite = false): void {
@@ -120,13 +91,13 @@ export async function writeClassifier(folder: string, contents: ClassifierConten
   });
   const [height, width] = backbone.imageShape;
   const preparation = pixelPreparation(backbone.preprocessing, { height, width });
-  const files: Record<string, string> = defined({
+  const files: Record<string, string> = {
     [classifierFile]: json(described),
     "config.json": json(hubConfig(classNames, backbone.imageShape)),
     "preprocessor_config.json": json(preprocessorOf(preparation)),
     "README.md": card(folder, described, contents.facts ?? []),
-    [reportFile]: contents.report,
-  });
+    ...(contents.report !== undefined && { [reportFile]: contents.report }),
+  };
   const fill = async (incoming: string): Promise<void> => {
     await mkdir(join(incoming, "onnx"));
     await writeFileAtomically(join(incoming, modelFile), [onnx]);
@@ -139,25 +110,10 @@ export async function writeClassifier(folder: string, contents: ClassifierConten
   return [...Object.keys(files), headFile, modelFile].sort();
 }
 
-/** What a folder of a classifier says of itself. Throws when it is damaged. */
-export async function readClassifier(folder: string): Promise<ClassifierDescription> {
-  const file = join(folder, classifierFile);
-  let value: unknown;
-  try {
-    value = JSON.parse(await readFile(file, "utf8"));
-  } catch (error) {
-    throw new Error(`${file} cannot be read: ${(error as Error).message}`, { cause: error });
-  }
-  const { success, data, error } = description.safeParse(value);
-  if (success) return data;
-  const [issue] = error.issues;
-  throw new Error(`${file} is not what fovea fit writes: ${issue!.path.join(".")}: ${issue!.message}`);
-}
-
 const json = (value: unknown): string => `${JSON.stringify(value, undefined, 2)}\n`;
 
 /** transformers.js runs the ONNX file, whatever it computes; the type only has to be one whose classifiers give logits. */
-function hubConfig(classNames: readonly string[], [height, width, channels]: Backbone["imageShape"]) {
+function hubConfig(classNames: readonly string[], [height, width, channels]: Network["imageShape"]) {
   return {
     architectures: ["ResNetForImageClassification"],
     model_type: "resnet",

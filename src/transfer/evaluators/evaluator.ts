@@ -1,6 +1,7 @@
 /** What an evaluator is: a way to fit a classifier to frozen features, the same from the outside whatever it does inside. */
+
 import type { Features, LabelledFeatures } from "../../algebra/features.js";
-import type { Head } from "../heads/head.js";
+import type { Head } from "../../networks/index.js";
 
 /** Numbers an evaluator may be set to, by name; none where there is nothing to choose. */
 export type Setting = Readonly<Record<string, number>>;

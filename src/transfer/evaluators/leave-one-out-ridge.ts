@@ -10,7 +10,7 @@ import { symmetricEigen } from "../../algebra/eigen.js";
 import { checkFeatures } from "../../algebra/features.js";
 import { type Matrix, transpose, zeros } from "../../algebra/matrix.js";
 import { gram, type ProductOptions, product } from "../../algebra/products.js";
-import { headScores } from "../heads/scores.js";
+import { headScores } from "../../networks/index.js";
 import {
   type RidgeOptions,
   type RidgeSystem,

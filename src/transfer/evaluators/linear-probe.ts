@@ -5,12 +5,11 @@
  */
 import { checkFeatures, type Features } from "../../algebra/features.js";
 import { gatherRows, grad, input, linear, type NumericArray, reduceMean } from "../../graph/index.js";
+import { headScores, type LinearHead } from "../../networks/index.js";
 import { softmaxCrossEntropy, targetsOf } from "../../nn/index.js";
 import { applyOptimizer, createOptimizer, createSchedule } from "../../optim/index.js";
 import { numpyGenerator } from "../../random/numpy-generator.js";
 import { compile } from "../../runtime/index.js";
-import type { LinearHead } from "../heads/head.js";
-import { headScores } from "../heads/scores.js";
 import { standardisation } from "./closed-form-ridge.js";
 import type { Evaluator, FitContext } from "./evaluator.js";
 

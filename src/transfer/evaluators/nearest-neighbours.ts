@@ -3,9 +3,9 @@
  * 3.4), which DINO kept with k of 10, 20, 100 and 200, of which 20 is usually best (arXiv:2104.14294, appendix F; facebookresearch/dino,
  * eval_knn.py). Of fewer examples than k all vote.
  */
+
 import { checkFeatures } from "../../algebra/features.js";
-import type { NeighbourHead } from "../heads/head.js";
-import { headScores, normalised } from "../heads/scores.js";
+import { headScores, type NeighbourHead, normalised } from "../../networks/index.js";
 import type { Evaluator } from "./evaluator.js";
 
 /** Wu et al.'s temperature. */

@@ -3,9 +3,9 @@
  * Snell et al., arXiv:1703.05175, equation 1). -|x - c|^2 is linear in x but for |x|^2, which all classes share: kernel 2 c and
  * bias -|c|^2 (their equation 8).
  */
+
 import { checkFeatures } from "../../algebra/features.js";
-import type { LinearHead } from "../heads/head.js";
-import { headScores } from "../heads/scores.js";
+import { headScores, type LinearHead } from "../../networks/index.js";
 import type { Evaluator } from "./evaluator.js";
 
 /** Bias of a class without examples: lower than any other's can be, and a float32. */

@@ -1,7 +1,6 @@
 /** Ridge regression on standardised features, the few-shot evaluator's classifier (papers.md 6), l2 fixed as published. */
 
-import type { LinearHead } from "../heads/head.js";
-import { headScores } from "../heads/scores.js";
+import { headScores, type LinearHead } from "../../networks/index.js";
 import { biasConstant, defaultL2, fitRidges, type RidgeClassifier } from "./closed-form-ridge.js";
 import type { Evaluator } from "./evaluator.js";
 

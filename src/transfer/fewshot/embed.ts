@@ -1,15 +1,14 @@
 /** Representations and raw pixels of the images that a few-shot measurement needs, and of no others. */
 
-import { type Features, rawPixelFeatures, rowOf } from "../../algebra/features.js";
+import { type Features, rawPixelFeatures } from "../../algebra/features.js";
 import { type BadExample, type ImageSource, select } from "../../data/index.js";
-import type { Backbone } from "../backbone/backbone.js";
-import { backboneFeatures } from "../backbone/features.js";
+import { imageFeatures, type Network } from "../../networks/index.js";
 import { supportOrder } from "./evaluate.js";
 
 /** Images as the evaluator takes them: by the backbone and as raw pixels, row for row. */
 export interface EmbeddedImages {
-  readonly features: Features<Float32Array>;
-  readonly pixels: Features<Float32Array>;
+  readonly features: Features;
+  readonly pixels: Features;
   readonly labels: Int32Array;
   /** The images that could not be read and have no row. */
   readonly bad: readonly BadExample[];
@@ -31,13 +30,13 @@ export interface EmbedOptions {
 
 /** Every readable image of a source. The raw pixels are those of the images as the backbone sees them. */
 export async function embedSource(
-  backbone: Backbone,
+  backbone: Network,
   source: ImageSource,
   { preprocessing, onProgress, workers }: EmbedOptions = {},
 ): Promise<EmbeddedSource> {
   const pixelRows: Float32Array[] = [];
   let columns = 0;
-  const found = await backboneFeatures(backbone, source, {
+  const found = await imageFeatures(backbone, source, {
     preprocessing,
     onProgress,
     workers,
@@ -73,7 +72,7 @@ export function drawnExamples(
  * evaluator does not look at. A drawn image that cannot be read is left out of the source, and the draw is made again.
  */
 export async function embedDrawn(
-  backbone: Backbone,
+  backbone: Network,
   source: ImageSource,
   seeds: readonly number[],
   most: number,
@@ -117,11 +116,10 @@ export async function embedDrawn(
 const keptIndices = (source: ImageSource, without: ReadonlySet<number>): number[] =>
   Array.from({ length: source.length }, (_, index) => index).filter((index) => !without.has(index));
 
-function matrix(
-  rows: number,
-  columns: number,
-  filled: Iterable<readonly [number, Float32Array]>,
-): Features<Float32Array> {
+const rowOf = ({ data, columns }: Features, row: number): Float32Array =>
+  data.subarray(row * columns, (row + 1) * columns) as Float32Array;
+
+function matrix(rows: number, columns: number, filled: Iterable<readonly [number, Float32Array]>): Features {
   const data = new Float32Array(rows * columns);
   for (const [row, values] of filled) data.set(values, row * columns);
   return { data, rows, columns };

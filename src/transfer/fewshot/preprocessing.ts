@@ -1,5 +1,5 @@
 /** How images reach a backbone in the few-shot protocol. */
-import type { Backbone } from "../backbone/backbone.js";
+import type { Network } from "../../networks/index.js";
 
 /** Sides of big_vision's few-shot evaluator: resized to 256 whatever the aspect ratio, of which the middle 224 are seen. */
 const protocol = { resize: 256, crop: 224 };
@@ -11,7 +11,7 @@ const protocol = { resize: 256, crop: 224 };
 export function fewShotPreprocessing({
   imageShape: [height, width, channels],
   preprocessing,
-}: Pick<Backbone, "imageShape" | "preprocessing">): string {
+}: Pick<Network, "imageShape" | "preprocessing">): string {
   const range = [...preprocessing.matchAll(/(?:value_range|standardise)\((?:[^()]|\([^()]*\))*\)/g)].at(-1)?.[0];
   const larger = (side: number) => Math.round((side * protocol.resize) / protocol.crop);
   const sides = (h: number, w: number) => (h === w ? `${h}` : `${h},${w}`);

@@ -1,6 +1,7 @@
 /** Temperature scaling: one number that makes the softmax of a classifier's scores say how often it is right. */
+
 import type { Features } from "../../algebra/features.js";
-import type { Head } from "../heads/head.js";
+import type { Head } from "../../networks/index.js";
 
 /** Ends of the search, as powers of e: from scores a hundred thousand times too small to as many times too large. */
 const widest = Math.log(1e5);

@@ -39,11 +39,11 @@ const judgeOf = (answers: readonly (readonly number[])[]): Judge => ({
   imageShape: [32, 32, 3],
   preprocessing: "decode_resize(32)|value_range(-1,1)",
   scores: async (source) => {
-    const data = new Float32Array(source.length * 1000);
+    const features = new Float32Array(source.length * 1000);
     for (const [row, five] of answers.entries())
-      for (const [rank, c] of five.entries()) data[row * 1000 + c] = 10 - rank;
+      for (const [rank, c] of five.entries()) features[row * 1000 + c] = 10 - rank;
     const indices = Int32Array.from({ length: source.length }, (_, i) => i);
-    return { features: { data, rows: source.length, columns: 1000 }, labels: source.labels, indices, bad: [] };
+    return { features, width: 1000, labels: source.labels, indices, bad: [] };
   },
 });
 
@@ -152,10 +152,7 @@ test("a mapping that names no class of ImageNet is refused, and a network of oth
   const set = await openImagenetSet("objectnet", folder);
   const other: Judge = {
     ...judgeOf([]),
-    scores: async () => {
-      const scores = await judgeOf([]).scores(set.source, { preprocessing: "" });
-      return { ...scores, features: { ...scores.features, columns: 10 } };
-    },
+    scores: async () => ({ ...(await judgeOf([]).scores(set.source, { preprocessing: "" })), width: 10 }),
   };
   await expect(measureImagenetSet(other, set)).rejects.toThrow(/this one has 10/);
   writeFileSync(join(folder, "objectnet-1.0", "mappings", "objectnet_to_imagenet_1k.json"), '{"Chair": "throne"}');

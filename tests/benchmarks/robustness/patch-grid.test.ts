@@ -1,4 +1,5 @@
 /** The patch-grid study: what varies in its pictures, and its answers on backbones whose behaviour on the grid is known. */
+
 import { expect, test } from "vitest";
 import {
   borderDistance,
@@ -9,18 +10,23 @@ import {
 } from "../../../src/benchmarks/robustness/index.js";
 import { objectClasses, objectMask, paintScene } from "../../../src/benchmarks/robustness/patch-grid-scene.js";
 import { closable } from "../../../src/files/closable.js";
+import type { Network } from "../../../src/networks/index.js";
 import { createRandom } from "../../../src/random/keyed.js";
-import { type Backbone, ridge } from "../../../src/transfer/index.js";
+import { ridge } from "../../../src/transfer/index.js";
 
 const patchSize = 8;
 const side = 40;
 
 /** A backbone that sees of every patch what `see` makes of it, averaged over patches. */
-function patchBackbone(see: (patch: Float32Array) => number[], width: number): Backbone {
+function patchBackbone(see: (patch: Float32Array) => number[], width: number): Network {
   const perRow = side / patchSize;
-  return closable<Backbone>({
+  return closable<Network>({
     spec: "test",
     kind: "pixels",
+    output: "features",
+    published: false,
+    classNames: undefined,
+    loss: "softmax",
     path: "test",
     imageShape: [side, side, 3],
     preprocessing: `decode_resize(${side})|value_range(-1,1)`,
@@ -28,7 +34,7 @@ function patchBackbone(see: (patch: Float32Array) => number[], width: number): B
     width,
     batchSize: 16,
     details: {},
-    represent: async ({ image }) => {
+    run: async ({ image }) => {
       const count = image.length / (side * side * 3);
       const out = new Float32Array(count * width);
       const patch = new Float32Array(patchSize * patchSize * 3);
@@ -44,7 +50,7 @@ function patchBackbone(see: (patch: Float32Array) => number[], width: number): B
       return out;
     },
     identity: async () => "test",
-    onnx: async () => {
+    toOnnx: async () => {
       throw new Error("not asked for");
     },
     close: async () => {},

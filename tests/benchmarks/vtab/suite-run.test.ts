@@ -1,4 +1,5 @@
 /** The benchmark as a whole on an embedded task: equal to a plain computation, resumed after kill -9, shared by processes and ranks. */
+
 import { spawn } from "node:child_process";
 import { mkdtempSync, readdirSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -20,7 +21,8 @@ import {
 import { planJobs, runJobs } from "../../../src/benchmarks/vtab/protocol/jobs.js";
 import { cutPart, cutTrain1000 } from "../../../src/benchmarks/vtab/protocol/protocol.js";
 import type { ImageSource } from "../../../src/data/index.js";
-import { backboneFeatures, openBackbone, ridgeClassifier } from "../../../src/transfer/index.js";
+import { imageFeatures, open } from "../../../src/networks/index.js";
+import { ridgeClassifier } from "../../../src/transfer/index.js";
 import { fovea } from "../../support/command-line.js";
 import { trainTiny } from "../../support/trained-run.js";
 
@@ -61,9 +63,9 @@ beforeAll(async () => {
 describe("a benchmark", () => {
   it("comes to what the ridge alone comes to", async () => {
     const task = embeddedTasks.find(({ name }) => name === "sign-digits")!;
-    const backbone = await openBackbone("pixels:4");
+    const backbone = await open("pixels:4");
     const splits = await task.open();
-    const features = async (source: ImageSource) => await backboneFeatures(backbone, source);
+    const features = async (source: ImageSource) => await imageFeatures(backbone, source);
     const test = await features(cutPart(splits, "test", 0));
     for (const seed of [0, 1]) {
       const train = await features(cutTrain1000(splits, seed));

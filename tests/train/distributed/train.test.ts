@@ -1,13 +1,13 @@
 /** Training divided over ranks: two give the losses of one, stop and go on together, and leave a good checkpoint behind. */
+
 import { cpSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, describe, expect, test } from "vitest";
 import { elementCount, input } from "../../../src/graph/index.js";
+import { latestCheckpoint, listCheckpoints } from "../../../src/networks/index.js";
 import {
   bucketGradients,
-  latestCheckpoint,
-  listCheckpoints,
   prepareTraining,
   type RecipeInput,
   readMetrics,

@@ -1,6 +1,8 @@
 /** Fine-tuning rules as numbers: BiT-HyperRule's golden rates, the tables of ViT, AugReg and VTAB, and what is refused. */
+
 import { describe, expect, test } from "vitest";
 import type { ModelConfig } from "../../../src/models/index.js";
+import type { TrainedNetwork } from "../../../src/networks/index.js";
 import { createSchedule } from "../../../src/optim/index.js";
 import {
   augRegRule,
@@ -12,7 +14,6 @@ import {
   planPreprocessing,
   resolveRecipe,
   scheduleConfig,
-  type TrainedNetwork,
   vitFineTuning,
   vitRule,
   vtabLightSweep,

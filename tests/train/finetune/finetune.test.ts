@@ -1,8 +1,10 @@
 /** Fine-tuning end to end on tiny networks: it learns, it resumes, it leaves no file behind, and says what it cannot do. */
+
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { openSource } from "../../../src/data/index.js";
+import { latestCheckpoint, readNetwork } from "../../../src/networks/index.js";
 import {
   divideSource,
   type FineTuneOptions,
@@ -10,8 +12,6 @@ import {
   fineTuningMethods,
   fineTuningPlan,
   fineTuningRecipe,
-  latestCheckpoint,
-  readNetwork,
   typicalImageSize,
 } from "../../../src/train/index.js";
 import { saveWeights } from "../../../src/weights/index.js";

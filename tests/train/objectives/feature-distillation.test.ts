@@ -2,13 +2,15 @@
  * Distillation of features: what the student is shown, its loss against plain loops, teachers of several kinds, and teachers
  * that remember their answers.
  */
+
 import { appendFileSync, mkdirSync, readdirSync, readFileSync, statSync, truncateSync, writeFileSync } from "node:fs";
 import { copyFile, rm, utimes, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import * as g from "../../../src/graph/index.js";
+import { open } from "../../../src/networks/index.js";
 import { createRandom } from "../../../src/random/keyed.js";
-import { openModel, prepareTraining, type RecipeInput, resolveRecipe, train } from "../../../src/train/index.js";
+import { prepareTraining, type RecipeInput, resolveRecipe, train } from "../../../src/train/index.js";
 import { standardiseColumns } from "../../../src/train/objectives/feature-distillation.js";
 import { openTeacher } from "../../../src/train/teachers/teacher.js";
 import { seeded } from "../../support/arrays.js";
@@ -171,17 +173,16 @@ test("what is learnt is the teacher: the loss falls, and images are told apart b
   const result = await train(recipe, { silent: true, overwrite: true });
   expect(result.evaluation!.loss).toBeLessThan(0.7);
   expect(result.evaluation!.accuracy).toBeGreaterThan(0.25);
-  const model = await openModel(join(folder, "student"));
-  expect(model.config.classes).toBe(0);
+  const model = await open(join(folder, "student"));
+  expect(model.details).toMatchObject({ config: { classes: 0 } });
   await model.close();
 });
 
 test("features of a run are its representation", async () => {
   const context = { image: [16, 16, 3] as const, batchSize: 4, valueRange: [[-1, 1]] as const };
   const teacher = await openTeacher({ network: run, output: "features" }, context);
-  const model = await openModel(run, { batchSize: 4 });
-  const { preLogits } = await model.program.run("represent", { image: pixels.slice() });
-  expect(await teacher.ask(pixels)).toEqual(preLogits);
+  const model = await open(run, { batchSize: 4 });
+  expect(await teacher.ask(pixels)).toEqual(await model.run({ image: pixels.slice() }));
   await teacher.close();
   await model.close();
 });

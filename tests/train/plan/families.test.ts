@@ -1,10 +1,10 @@
 /** Every family of models trains through a recipe, and a recipe's settings reach the model. */
+
 import { rmSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, describe, expect, test } from "vitest";
-import { mixerConfig, resnetConfig, vitConfig } from "../../../src/models/index.js";
+import { mixerConfig, modelConfig, resnetConfig, vitConfig } from "../../../src/models/index.js";
 import { type RecipeInput, readMetrics, resolveRecipe, train } from "../../../src/train/index.js";
-import { modelConfig } from "../../../src/train/plan/plan.js";
 import { temporaryFolder, tinyRecipe } from "../../support/trained-run.js";
 
 const root = temporaryFolder("families");

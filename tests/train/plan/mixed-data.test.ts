@@ -1,8 +1,10 @@
 /** Recipes that train on several sources. */
+
 import { rmSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, expect, test } from "vitest";
-import { dryRun, latestCheckpoint, type RecipeInput, resolveRecipe, train } from "../../../src/train/index.js";
+import { latestCheckpoint } from "../../../src/networks/index.js";
+import { dryRun, type RecipeInput, resolveRecipe, train } from "../../../src/train/index.js";
 import { courseOf } from "../../support/course.js";
 import { temporaryFolder, tinyRecipe } from "../../support/trained-run.js";
 

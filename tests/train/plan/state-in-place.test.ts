@@ -1,9 +1,10 @@
 /** State that is written over while a step runs is, to the last bit, what it is where every output is copied. */
+
 import { describe, expect, test } from "vitest";
+import { modelConfig } from "../../../src/models/index.js";
 import { compile, type Feeds, type Program } from "../../../src/runtime/index.js";
 import { overwritable } from "../../../src/runtime/overwrites.js";
 import { buildTraining, classification, type RecipeInput, resolveRecipe } from "../../../src/train/index.js";
-import { modelConfig } from "../../../src/train/plan/plan.js";
 import type { TrainingConfig } from "../../../src/train/plan/step.js";
 import { tinyRecipe } from "../../support/trained-run.js";
 

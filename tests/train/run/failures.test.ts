@@ -1,17 +1,12 @@
 /** How a run fails: losses that are not finite, steps left out, going back to a checkpoint, a full disk. */
+
 import { execFileSync } from "node:child_process";
 import { mkdirSync, readdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, describe, expect, test } from "vitest";
 import { openSource } from "../../../src/data/index.js";
-import {
-  latestCheckpoint,
-  listCheckpoints,
-  type RecipeInput,
-  readMetrics,
-  resolveRecipe,
-  train,
-} from "../../../src/train/index.js";
+import { latestCheckpoint, listCheckpoints } from "../../../src/networks/index.js";
+import { type RecipeInput, readMetrics, resolveRecipe, train } from "../../../src/train/index.js";
 import { temporaryFolder, tinyRecipe } from "../../support/trained-run.js";
 
 const root = temporaryFolder("train");

@@ -1,10 +1,10 @@
 /** Runs that start from a trained network: what their first values are, for other images and classes, and what does not fit. */
+
 import { rmSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, expect, test } from "vitest";
-import { type ModelConfig, parseModelName, publishedModels } from "../../../src/models/index.js";
+import { type ModelConfig, modelConfig, parseModelName, publishedModels } from "../../../src/models/index.js";
 import {
-  modelConfig,
   prepareTraining,
   type RecipeInput,
   recipeModelOf,

@@ -1,18 +1,13 @@
 /** A run that was killed or interrupted on the command line and resumed is the run that was never stopped, to the last bit. */
+
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { existsSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, describe, expect, test } from "vitest";
-import {
-  latestCheckpoint,
-  listCheckpoints,
-  type RecipeInput,
-  readMetrics,
-  resolveRecipe,
-  train,
-} from "../../../src/train/index.js";
+import { latestCheckpoint, listCheckpoints } from "../../../src/networks/index.js";
+import { type RecipeInput, readMetrics, resolveRecipe, train } from "../../../src/train/index.js";
 import { courseOf } from "../../support/course.js";
 import { randomRecipe as randomRecipeIn } from "../../support/random-recipe.js";
 import { temporaryFolder } from "../../support/trained-run.js";

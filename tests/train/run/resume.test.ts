@@ -1,18 +1,13 @@
 /** A run that was asked to stop and resumed is the run that was never stopped, to the last bit. */
+
 import { cpSync, existsSync, readFileSync, renameSync, rmSync, truncateSync, writeFileSync } from "node:fs";
 import { hostname } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { lockFolder } from "../../../src/files/lock.js";
+import { latestCheckpoint, listCheckpoints } from "../../../src/networks/index.js";
 import { availableThreads } from "../../../src/runtime/index.js";
-import {
-  latestCheckpoint,
-  listCheckpoints,
-  loadRecipe,
-  type RecipeInput,
-  resolveRecipe,
-  train,
-} from "../../../src/train/index.js";
+import { loadRecipe, type RecipeInput, resolveRecipe, train } from "../../../src/train/index.js";
 import { courseOf, stoppedAt } from "../../support/course.js";
 import { randomRecipe as randomRecipeIn, randomTotal as total } from "../../support/random-recipe.js";
 import { imageFolder, temporaryFolder, tinyRecipe } from "../../support/trained-run.js";

@@ -1,24 +1,20 @@
 /** A whole run on generated images: what it writes, what it counts, what it refuses, and how it fails. */
+
 import { existsSync, readdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from "node:fs";
 import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import sharp from "sharp";
 import { afterAll, describe, expect, test } from "vitest";
 import { createLoader, openSource } from "../../../src/data/index.js";
+import { imageRows, latestCheckpoint, listCheckpoints } from "../../../src/networks/index.js";
 import { compile } from "../../../src/runtime/index.js";
-import {
-  latestCheckpoint,
-  listCheckpoints,
-  type RecipeInput,
-  readMetrics,
-  resolveRecipe,
-  train,
-} from "../../../src/train/index.js";
+import { type RecipeInput, readMetrics, resolveRecipe, train } from "../../../src/train/index.js";
 import { byLabel } from "../../../src/train/objectives/index.js";
 import { openPart } from "../../../src/train/plan/open-part.js";
 import { prepareTraining } from "../../../src/train/plan/prepare.js";
-import { evaluateSource, representImages } from "../../../src/train/run/evaluate.js";
+import { evaluateSource } from "../../../src/train/run/evaluate.js";
 import { testDevice } from "../../support/devices.js";
+import { representing } from "../../support/rows.js";
 import { imageFolder, temporaryFolder, tinyRecipe, trainTiny } from "../../support/trained-run.js";
 
 const root = temporaryFolder("train");
@@ -182,7 +178,7 @@ describe("evaluation", () => {
     await loader.close();
     expect(whole.accuracy).toBe(right / 10);
     expect(whole.loss).toBeCloseTo(lossSum / 10, 5);
-    const { indices, labels } = await representImages(program, source, options);
+    const { indices, labels } = await imageRows(representing(program), source, options);
     expect(Array.from(indices)).toEqual([0, 1, 2, 3, 4, 5, 6, 7, 8, 9]);
     expect(Array.from(labels)).toEqual(Array.from(source.labels));
     await source.close();
@@ -197,7 +193,7 @@ describe("evaluation", () => {
     const source = await openSource(folder);
     const program = await opened();
     const seen: number[] = [];
-    const found = await representImages(program, source, {
+    const found = await imageRows(representing(program), source, {
       batchSize,
       preprocessing,
       workers,
@@ -207,7 +203,7 @@ describe("evaluation", () => {
     expect(Array.from(found.indices)).toEqual([0, 1, 2, 3, 8, 9, 10, 11]);
     expect(found.bad.map(({ id }) => id)).toEqual(broken.map((file) => join(folder, file)));
     expect(seen).toEqual([4, 8, 12]);
-    await expect(representImages(program, source, { batchSize, preprocessing, workers })).rejects.toThrow(
+    await expect(imageRows(representing(program), source, { batchSize, preprocessing, workers })).rejects.toThrow(
       /could not be read, more than maxBadFraction 0\.01 allows/,
     );
     await program.close();
@@ -220,7 +216,7 @@ describe("evaluation", () => {
     const source = await openSource(folder);
     const program = await opened();
     const options = { batchSize, preprocessing, workers: 0, maxBadFraction: 1 };
-    await expect(representImages(program, source, options)).rejects.toThrow(
+    await expect(imageRows(representing(program), source, options)).rejects.toThrow(
       /no image of .*none could be read; the first, .*a\/0\.png: not an image/,
     );
     await program.close();

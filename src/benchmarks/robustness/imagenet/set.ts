@@ -1,5 +1,4 @@
 /** Test sets of ImageNet's classes that a network with its 1,000 logits is measured on as it is, and how it is scored. */
-import { rowOf } from "../../../algebra/features.js";
 import type { ImageSource } from "../../../data/index.js";
 import { type Share, shareOf } from "../corruptions.js";
 import type { Judge } from "../judge.js";
@@ -76,13 +75,13 @@ export async function measureImagenetSet(
   set: ImagenetSet,
   onProgress?: (done: number) => void,
 ): Promise<ImagenetSetReport> {
-  const { features, indices, bad } = await judge.scores(set.source, {
+  const { features, width, indices, bad } = await judge.scores(set.source, {
     preprocessing: set.preprocessing(judge),
     onProgress,
   });
-  if (features.columns !== imagenetClasses) {
+  if (width !== imagenetClasses) {
     throw new Error(
-      `${set.title} is for networks with the ${imagenetClasses} classes of ImageNet-1k; this one has ${features.columns}. Fine-tune it on ImageNet-1k, or give one that is.`,
+      `${set.title} is for networks with the ${imagenetClasses} classes of ImageNet-1k; this one has ${width}. Fine-tune it on ImageNet-1k, or give one that is.`,
     );
   }
   let [first, amongFive, counted] = [0, 0, 0];
@@ -90,12 +89,11 @@ export async function measureImagenetSet(
     const accepted = set.accepted(index);
     if (accepted.length === 0) continue;
     counted++;
-    const logits = rowOf(features, row);
+    const logits = features.subarray(row * width, (row + 1) * width);
     // so many classes are above the best of the accepted ones; of equals the lower number comes first, as in argmax
     const best = accepted.reduce((a, b) => (logits[b]! > logits[a]! || (logits[b] === logits[a] && b < a) ? b : a));
     let above = 0;
-    for (let c = 0; c < logits.length; c++)
-      if (logits[c]! > logits[best]! || (logits[c] === logits[best] && c < best)) above++;
+    for (let c = 0; c < width; c++) if (logits[c]! > logits[best]! || (logits[c] === logits[best] && c < best)) above++;
     if (above === 0) first++;
     if (above < 5) amongFive++;
   }

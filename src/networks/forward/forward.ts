@@ -1,7 +1,7 @@
 /** The forward functions of a trained network, the same in training and in use. */
 import { input, type Tensor } from "../../graph/index.js";
 import { type ModelConfig, model as network, requireClassifier } from "../../models/index.js";
-import { type LossName, losses, type Parameter, Scope, targetsOf } from "../../nn/index.js";
+import { type Parameter, Scope } from "../../nn/index.js";
 import type { ProgramFunction } from "../../runtime/index.js";
 import { logitsOfViews, sidesOfViews, type TestViews } from "./test-views.js";
 
@@ -29,8 +29,6 @@ export interface Forward<F> {
 }
 
 export interface ClassifierFunctions {
-  /** image, label; gives logits [N, classes] and the loss of each image [N]. */
-  readonly evaluate: ProgramFunction & { readonly outputs: { readonly logits: Tensor; readonly loss: Tensor } };
   /** image, of `sidesOfViews` where there are views; gives logits [N, classes]. */
   readonly classify: ProgramFunction & { readonly outputs: { readonly logits: Tensor } };
   readonly represent: Representation;
@@ -48,15 +46,13 @@ export function onlyRepresentation(config: ForwardConfig): Forward<{ readonly re
  * when the model does not fit the images.
  */
 export function forwardFunctions(
-  config: ForwardConfig & { readonly loss: LossName; readonly views?: TestViews },
+  config: ForwardConfig & { readonly views?: TestViews | undefined },
 ): Forward<ClassifierFunctions> {
   const { model, batchSize, views } = config;
   requireClassifier(model);
   const scope = Scope.root();
   const image = input("image", "float32", [batchSize, ...config.image]);
-  const label = input("label", "int32", [batchSize]);
   const { logits, preLogits } = network(scope, image, model);
-  const loss = losses[config.loss](logits!, targetsOf(label, model.classes));
   const viewed = views && input("image", "float32", [batchSize, ...sidesOfViews(config.image, views)]);
   const classify = viewed
     ? { inputs: [viewed], outputs: { logits: logitsOfViews(scope, viewed, model, config.image, views) } }
@@ -64,7 +60,6 @@ export function forwardFunctions(
   return {
     parameters: scope.parameters,
     functions: {
-      evaluate: { inputs: [image, label], outputs: { logits: logits!, loss } },
       classify,
       represent: { inputs: [image], outputs: { preLogits } },
     },

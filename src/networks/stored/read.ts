@@ -1,6 +1,5 @@
 /** Reads a trained network from where it is kept: what it is, how it wants its images, and its parameters. */
 import { existsSync, readdirSync, statSync } from "node:fs";
-import { basename, dirname, join, resolve } from "node:path";
 import { requirePath } from "../../files/paths.js";
 import type { StoredTensor } from "../../formats/stored.js";
 import { input } from "../../graph/index.js";
@@ -16,19 +15,11 @@ import {
   type Weights,
   type WeightsMetadata,
 } from "../../weights/index.js";
-import { isObjectiveParameter, objectiveKind } from "../objectives/index.js";
-import { imageShape, modelConfig } from "../plan/plan.js";
-import { readRecipe, resolvedRecipeFile } from "../recipe/load-recipe.js";
-import {
-  bestCheckpoint,
-  CheckpointError,
-  isCheckpointName,
-  type LoadedCheckpoint,
-  latestCheckpoint,
-  listCheckpoints,
-  loadCheckpoint,
-} from "../run/checkpoint.js";
-import { evaluationPreprocessing, fittedPreprocessing } from "./preprocessing.js";
+import { CheckpointError, isObjectiveParameter, type LoadedCheckpoint, loadCheckpoint } from "./checkpoint.js";
+import { readClassNames, readDescription } from "./description.js";
+import { describeByRecipe, resolvedRecipeFile } from "./legacy.js";
+import { fittedPreprocessing } from "./preprocessing.js";
+import { chooseCheckpoint, findRun, type StoredRun } from "./run.js";
 
 /** A trained network at rest. */
 export interface TrainedNetwork {
@@ -101,7 +92,7 @@ function requireNetwork(path: string): void {
   }
 }
 
-const randomPrefix = "random:";
+export const randomPrefix = "random:";
 
 /** The same network before any training: what its shape alone gives. */
 function untrained(network: TrainedNetwork): TrainedNetwork {
@@ -194,29 +185,15 @@ function requireWeights(path: string): void {
       `${path} is not the folder of a run: it has no ${resolvedRecipeFile}, nor weights (.safetensors, .npz). Give the folder that \`fovea train\` wrote (runs/NAME), a checkpoint file in it, or published weights.`,
     );
   }
-  if (isCheckpointName(basename(path))) {
-    throw new CheckpointError(
-      `${path} is not in the folder of a run: there is no ${resolvedRecipeFile} in ${dirname(dirname(resolve(path)))}, and only it says what the model of a checkpoint is. Give a file of RUN/checkpoints, or what \`fovea convert RUN\` wrote.`,
-    );
-  }
 }
 
-async function readRun({ folder, file }: Run, options: ReadNetworkOptions): Promise<TrainedNetwork> {
-  const recipe = await readRecipe(join(folder, resolvedRecipeFile));
+async function readRun({ folder, file }: StoredRun, options: ReadNetworkOptions): Promise<TrainedNetwork> {
   const checkpoint = file === undefined ? await chooseCheckpoint(folder, options.note) : await loadCheckpoint(file);
-  const classNames = readClassNames(checkpoint);
-  const kind = objectiveKind(recipe.objective);
-  // The number of classes is the data's and stands in no recipe; a checkpoint without a head does not fit its model.
-  const found = checkpoint.tensors.get("head/kernel")?.shape.at(-1) ?? classNames?.length ?? 1;
-  const classes = kind.headClasses(recipe.objective, found);
+  const description = readDescription(checkpoint) ?? (await describeByRecipe(folder, checkpoint));
   return {
+    ...description,
     path: checkpoint.path,
-    config: modelConfig(recipe.model, classes),
-    imageShape: imageShape(recipe.model),
-    preprocessing: evaluationPreprocessing(recipe),
-    classNames,
-    // without a head nothing asks
-    loss: kind.probabilities ?? "softmax",
+    classNames: readClassNames(checkpoint),
     tensors: trainedParameters(checkpoint, options.note),
     step: checkpoint.step,
     published: false,
@@ -232,65 +209,8 @@ function trainedParameters({ tensors }: LoadedCheckpoint, note: (text: string) =
   return new Map(names.map((name) => [name, tensors.get(averageName(name)) ?? tensors.get(name)!]));
 }
 
-interface Run {
-  readonly folder: string;
-  /** The checkpoint file, where one was named. */
-  readonly file: string | undefined;
-}
-
 /** Is something at the path of a network spec that belongs to a run: its folder, or a checkpoint in it? */
 export function isRunPath(spec: string): boolean {
   const { name } = splitSpec(spec);
   return existsSync(name) && findRun(name) !== undefined;
-}
-
-/** The run that a path belongs to, if any. */
-function findRun(path: string): Run | undefined {
-  const isRun = (folder: string) => existsSync(join(folder, resolvedRecipeFile));
-  const full = resolve(path);
-  if (statSync(full).isDirectory()) {
-    if (isRun(full)) return { folder: path, file: undefined };
-    if (basename(full) === "checkpoints" && isRun(dirname(full))) return { folder: dirname(full), file: undefined };
-    return undefined;
-  }
-  const folder = dirname(dirname(full));
-  return isRun(folder) && isCheckpointName(basename(full)) ? { folder, file: path } : undefined;
-}
-
-/** The best checkpoint of a run that is whole, else the newest. */
-async function chooseCheckpoint(folder: string, note: (text: string) => void = () => {}): Promise<LoadedCheckpoint> {
-  const checkpoints = join(folder, "checkpoints");
-  const told = new Set<string>();
-  const warn = (message: string) => {
-    if (!told.has(message)) note(message);
-    told.add(message);
-  };
-  const best = await bestCheckpoint(checkpoints, warn);
-  if (best) {
-    const { metric, value } = best.score!;
-    note(`using ${best.path}, the best by ${metric} (${Number(value.toPrecision(4))})`);
-    return best;
-  }
-  const latest = await latestCheckpoint(checkpoints, warn);
-  if (latest) {
-    note(
-      `using ${latest.path}, the newest: no checkpoint has a score (checkpoint.keepBest in a recipe gives them one)`,
-    );
-    return latest;
-  }
-  const found = await listCheckpoints(checkpoints);
-  const count = found.checkpoints.length + found.damaged.length;
-  if (count === 0) {
-    throw new CheckpointError(
-      `${folder} holds a run, but no checkpoint yet (in ${checkpoints}); train it until the first is saved: fovea train ${join(folder, resolvedRecipeFile)}`,
-    );
-  }
-  const reasons = [...told].map((line) => `\n  ${line.replace("skipped a damaged checkpoint: ", "")}`);
-  throw new CheckpointError(`${folder} has no checkpoint that is whole; ${count} damaged:${reasons.join("")}`);
-}
-
-function readClassNames({ meta }: LoadedCheckpoint): readonly string[] | undefined {
-  const names = meta["classNames"];
-  if (!Array.isArray(names) || !names.every((name) => typeof name === "string")) return undefined;
-  return names;
 }

@@ -1,21 +1,28 @@
-/** Features of every image of a source by a backbone, in one pass, kept on disk where that is asked for. */
+/** Features of every image of a source by a network, in one pass, kept on disk where that is asked for. */
 
 import { createHash } from "node:crypto";
 import { existsSync } from "node:fs";
 import { readdir, stat } from "node:fs/promises";
 import { join } from "node:path";
+import type { Features, LabelledFeatures } from "../../algebra/features.js";
 import { type BadExample, type ImageSource, parseSpec, type SourceRecipe } from "../../data/index.js";
 import { makeFolder } from "../../files/folder.js";
 import { readSafetensors, writeSafetensors } from "../../formats/safetensors.js";
-import { imageRows, type Representations, type RepresentOptions, requireFiniteRows } from "../../train/index.js";
-import type { Backbone } from "./backbone.js";
+import type { Network } from "../forward/network.js";
+import { imageRows, type RepresentOptions, requireFiniteRows } from "../forward/rows.js";
 
-export interface BackboneFeatures extends Representations {
+export interface ImageFeatures extends LabelledFeatures {
+  readonly features: Features<Float32Array>;
+  readonly labels: Int32Array;
+  /** Index in the source of each row. */
+  readonly indices: Int32Array;
+  /** The images that could not be read and have no row. */
+  readonly bad: readonly BadExample[];
   /** Was it all read from the cache? */
   readonly cached: boolean;
 }
 
-export interface BackboneFeaturesOptions
+export interface ImageFeaturesOptions
   extends Partial<Pick<RepresentOptions, "workers" | "maxBadFraction" | "onProgress" | "onBatch" | "signal">> {
   /** Another way to bring images to the backbone's size, channels and value range; its own when left out. */
   readonly preprocessing?: string;
@@ -34,37 +41,39 @@ export interface BackboneFeaturesOptions
  * the disk says.
  *
  * @example
- * const backbone = await openBackbone("embedded:bit");
- * const { features, labels } = await backboneFeatures(backbone, await openSource("embedded:clothing"));
+ * const backbone = await open("embedded:bit");
+ * const { features, labels } = await imageFeatures(backbone, await openSource("embedded:clothing"));
  */
-export async function backboneFeatures(
-  backbone: Backbone,
+export async function imageFeatures(
+  network: Network,
   source: ImageSource,
-  options: BackboneFeaturesOptions = {},
-): Promise<BackboneFeatures> {
-  const { cache, preprocessing = backbone.preprocessing, onBatch, ...pass } = options;
-  const key = cache === undefined || onBatch ? undefined : await cacheKey(backbone, source, preprocessing);
+  options: ImageFeaturesOptions = {},
+): Promise<ImageFeatures> {
+  const { cache, preprocessing = network.preprocessing, onBatch, ...pass } = options;
+  const key = cache === undefined || onBatch ? undefined : await cacheKey(network, source, preprocessing);
   const file = key === undefined ? undefined : join(cache!, `${key}.safetensors`);
   const found = file === undefined ? undefined : await readCached(file, source);
   if (found) {
     pass.onProgress?.(source.length, source.length);
     return found;
   }
-  const rows = await imageRows(backbone.represent, source, {
+  const rows = await imageRows(network.run, source, {
     ...pass,
     onBatch,
-    batchSize: backbone.batchSize,
+    batchSize: network.batchSize,
     preprocessing,
     // a source made by hand stays on its thread
     workers: source.recipe ? pass.workers : 0,
   });
   await requireFiniteRows(rows, source, "features");
-  const result = { ...rows, cached: false };
+  const { width, labels, indices, bad } = rows;
+  const features = { data: rows.features, rows: labels.length, columns: width };
+  const result = { features, labels, indices, bad, cached: false };
   if (file !== undefined) await writeCached(file, result);
   return result;
 }
 
-async function writeCached(file: string, { features, indices, bad }: BackboneFeatures): Promise<void> {
+async function writeCached(file: string, { features, indices, bad }: ImageFeatures): Promise<void> {
   makeFolder(join(file, ".."));
   await writeSafetensors(
     file,
@@ -77,7 +86,7 @@ async function writeCached(file: string, { features, indices, bad }: BackboneFea
 }
 
 /** What a file of the cache holds; undefined where there is none, or it is damaged and has to be made anew. */
-async function readCached(file: string, source: ImageSource): Promise<BackboneFeatures | undefined> {
+async function readCached(file: string, source: ImageSource): Promise<ImageFeatures | undefined> {
   if (!existsSync(file)) return undefined;
   try {
     const { tensors, metadata } = await readSafetensors(file);
@@ -97,11 +106,11 @@ async function readCached(file: string, source: ImageSource): Promise<BackboneFe
 }
 
 /** Changes with anything the features follow from; undefined where the images cannot be told apart without reading them. */
-async function cacheKey(backbone: Backbone, source: ImageSource, preprocessing: string): Promise<string | undefined> {
+async function cacheKey(network: Network, source: ImageSource, preprocessing: string): Promise<string | undefined> {
   const images = source.recipe && (await recipeStamp(source.recipe));
   if (images === undefined) return undefined;
   const hash = createHash("sha256");
-  hash.update(JSON.stringify([1, await backbone.identity(), preprocessing, source.length, source.recipe]));
+  hash.update(JSON.stringify([1, await network.identity(), preprocessing, source.length, source.recipe]));
   hash.update(images);
   return hash.digest("hex").slice(0, 40);
 }

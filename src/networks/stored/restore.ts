@@ -1,7 +1,6 @@
 /** From a checkpoint to the values of a program's state, with every misfit named at once. */
 import type { DType, NumericArray } from "../../graph/index.js";
-import type { TrainingProgram } from "../plan/step.js";
-import { CheckpointError, type LoadedCheckpoint } from "../run/checkpoint.js";
+import { CheckpointError, type LoadedCheckpoint } from "./checkpoint.js";
 
 /** A tensor that is looked for in a checkpoint. */
 export interface WantedTensor {
@@ -33,14 +32,4 @@ export function restoredState(
   ];
   if (problems.length > 0) throw new CheckpointError(`${path} does not fit the model:\n  ${problems.join("\n  ")}`);
   return Object.fromEntries(wanted.map(({ name }) => [name, tensors.get(name)!.data as NumericArray]));
-}
-
-/** The state a run starts with: a checkpoint's, or the first values. Throws CheckpointError as `restoredState` does. */
-export function firstState(
-  training: TrainingProgram,
-  checkpoint: LoadedCheckpoint | undefined,
-): Record<string, NumericArray> {
-  if (!checkpoint) return training.initialState();
-  const wanted = training.slots.map(({ name, input: { shape, dtype } }) => ({ name, shape, dtype }));
-  return restoredState(wanted, checkpoint);
 }

@@ -8,7 +8,7 @@ import {
   onnxTypeCodes,
   withAddition,
 } from "../../graph/index.js";
-import type { Backbone } from "../backbone/backbone.js";
+import type { Network } from "../forward/network.js";
 import type { Head, LinearHead, NeighbourHead } from "./head.js";
 import { smallestShare } from "./scores.js";
 
@@ -23,11 +23,11 @@ export const classifierPorts = { input: "pixel_values", output: "logits" } as co
  * classes]. Throws an Error when the backbone's file cannot be added to.
  */
 export async function classifierOnnx(
-  backbone: Backbone,
+  backbone: Network,
   head: Head,
   metadata: Readonly<Record<string, string>> = {},
 ): Promise<Uint8Array> {
-  const { bytes, input, features, layout, dtype } = await backbone.onnx();
+  const { bytes, input, features, layout, dtype } = await backbone.toOnnx();
   const [height, width, channels] = backbone.imageShape;
   const { nodes, initializers } = head.kind === "linear" ? linearNodes(head, features) : neighbourNodes(head, features);
   const asGiven = inputNodes(input, layout, dtype);

@@ -2,4 +2,4 @@
 export { loadHead, saveHead } from "./files.js";
 export type { Head, LinearHead, NeighbourHead } from "./head.js";
 export { classifierOnnx, classifierPorts } from "./onnx.js";
-export { headScores } from "./scores.js";
+export { headScores, normalised } from "./scores.js";

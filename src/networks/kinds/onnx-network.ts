@@ -4,9 +4,7 @@
 import { type Closable, closable } from "../../files/closable.js";
 import type { Shape } from "../../graph/index.js";
 import { compileOnnx, type Device, type OnnxFile, OnnxFileError } from "../../runtime/index.js";
-
-/** What is wanted of a network: what its head reads, or what its head says. */
-export type NetworkOutput = "features" | "logits";
+import type { NetworkOutput } from "../forward/network.js";
 
 export interface OnnxNetworkOptions {
   /** Images in a run. */
@@ -15,12 +13,12 @@ export interface OnnxNetworkOptions {
   readonly filesBatch?: boolean;
   /** [height, width] of the images, where the file leaves them open. */
   readonly image: readonly [number, number];
-  /** Channels, where the file leaves them open; 3 when left out. */
-  readonly channels?: number;
+  /** Channels, where the file leaves them open. Default: 3. */
+  readonly channels?: number | undefined;
   /** What it is opened for, or the name of an output. */
   readonly output: NetworkOutput | { readonly name: string };
-  readonly device?: Device;
-  readonly threads?: number;
+  readonly device?: Device | undefined;
+  readonly threads?: number | undefined;
 }
 
 /** An ONNX file that is open as a network. */

@@ -1,4 +1,5 @@
 /** Checkpoints: nothing saved is ever lost or half-written, whatever fails and whenever the process dies. */
+
 import { execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from "node:fs";
@@ -16,7 +17,7 @@ import {
   type SaveOptions,
   type Score,
   saveCheckpoint,
-} from "../../../src/train/run/checkpoint.js";
+} from "../../src/networks/index.js";
 
 let dir: string;
 beforeEach(() => {

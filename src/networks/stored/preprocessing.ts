@@ -1,12 +1,10 @@
 /** The preprocessing under which a trained network sees images of any source, from the recipe it was trained by. */
 import { describePreprocessing, type Preprocessing, type PreprocessingOp, preprocessing } from "../../images/index.js";
 import { usualPreprocessing } from "../../weights/index.js";
-import { imageShape } from "../plan/plan.js";
-import { type Recipe, trainingParts } from "../recipe/recipe.js";
 
 /**
  * The preprocessing in its string form that gives a trained network images of its own size and channels, whatever the
- * source. It is the recipe's `data.evaluation.preprocessing`, or else the one of (the first part of) training without its
+ * source. It is that of evaluation, or else that of (the first part of) training without its
  * random ops:
  *
  * - `flip_lr` is left out, and an `inception_crop` without a size too;
@@ -28,13 +26,11 @@ import { type Recipe, trainingParts } from "../recipe/recipe.js";
  *
  * Throws RangeError for a model of other than 1 or 3 channels.
  */
-export function evaluationPreprocessing(recipe: Pick<Recipe, "data" | "model">): string {
-  const given = recipe.data.evaluation?.preprocessing;
-  const [height, width, channels] = imageShape(recipe.model);
-  const ops =
-    given === undefined
-      ? withoutRandomOps(preprocessing(trainingParts(recipe)[0]!.preprocessing))
-      : preprocessing(given);
+export function evaluationPreprocessing(
+  { training, evaluation }: { readonly training: string; readonly evaluation?: string | undefined },
+  [height, width, channels]: readonly [number, number, number],
+): string {
+  const ops = evaluation === undefined ? withoutRandomOps(preprocessing(training)) : preprocessing(evaluation);
   return describePreprocessing(fitted(ops, height, width, channels));
 }
 

@@ -1,4 +1,5 @@
 /** Backbones of every kind give the features they should, and keep them where they are told to. */
+
 import { readdirSync, rmSync, utimesSync, writeFileSync } from "node:fs";
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
@@ -6,8 +7,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { openSource } from "../../src/data/index.js";
 import { exportOnnx, writeExport } from "../../src/export/index.js";
 import { concat, input, reduceMax, reduceMean, writeOnnx } from "../../src/graph/index.js";
-import { asWeights, readNetwork } from "../../src/train/index.js";
-import { backboneFeatures, openBackbone } from "../../src/transfer/index.js";
+import { asWeights, imageFeatures, open, readNetwork } from "../../src/networks/index.js";
 import { fovea } from "../support/command-line.js";
 import { imageFolder, temporaryFolder, trainTiny } from "../support/trained-run.js";
 
@@ -28,10 +28,10 @@ beforeAll(async () => {
 });
 afterAll(() => rmSync(root, { recursive: true }));
 
-async function featuresOf(spec: string, options: Parameters<typeof openBackbone>[1] = {}) {
-  await using backbone = await openBackbone(spec, { threads: 1, ...options });
+async function featuresOf(spec: string, options: Parameters<typeof open>[1] = {}) {
+  await using backbone = await open(spec, { threads: 1, ...options });
   await using source = await openSource(photos);
-  return { backbone, ...(await backboneFeatures(backbone, source, { workers: 0 })) };
+  return { backbone, ...(await imageFeatures(backbone, source, { workers: 0 })) };
 }
 
 async function firstGuess(spec: string): Promise<{ class: number; probability: number }> {
@@ -72,14 +72,14 @@ describe("a backbone", () => {
     });
     expect(file.features.data).toHaveLength(own.features.data.length);
     for (const [at, value] of file.features.data.entries()) expect(value).toBeCloseTo(own.features.data[at] ?? 0, 4);
-    await expect(openBackbone(`${bytes}?range=0,1`)).rejects.toThrow(/takes 8-bit pixels, 0 to 255; leave range away/);
+    await expect(open(`${bytes}?range=0,1`)).rejects.toThrow(/takes 8-bit pixels, 0 to 255; leave range away/);
     const notes: string[] = [];
     const note = (text: string) => void notes.push(text);
-    await (await openBackbone(bytes, { note })).close();
+    await (await open(bytes, { note })).close();
     expect(notes).toEqual([]);
     const logits = join(root, "logits.onnx");
     await writeExport(await exportOnnx(weights, { outputs: "logits" }), logits);
-    await (await openBackbone(logits, { note })).close();
+    await (await open(logits, { note })).close();
     expect(notes).toEqual([expect.stringMatching(/no output of features: its logits, one number per class, are the/)]);
     const fitted = join(root, "fitted");
     const { status, stderr } = await fovea("fit", photos, "--backbone", bytes, "--output", fitted);
@@ -131,24 +131,24 @@ describe("a backbone", () => {
     const usual = await featuresOf(`${network}?size=16`);
     expect(features.columns).toBe(16);
     expect([...features.data]).not.toEqual([...usual.features.data]);
-    await expect(openBackbone(channelsLast, { imageSize: 10 })).rejects.toThrow(
+    await expect(open(channelsLast, { imageSize: 10 })).rejects.toThrow(
       /takes images of 8 x 12 only; 10 x 10 was asked for/,
     );
   });
 
   it("that means nothing is refused", async () => {
-    await expect(openBackbone("pixels:x")).rejects.toThrow(/pixels:SIDE, such as pixels:16/);
-    await expect(openBackbone(`${exported}?sise=3`)).rejects.toThrow(/unknown option "sise"; did you mean "size"/);
-    await expect(openBackbone(`${exported}?size=0`)).rejects.toThrow(/size must be a side in pixels or HEIGHT,WIDTH/);
-    await expect(openBackbone(`${exported}?range=1,0`)).rejects.toThrow(/must be LOW,HIGH/);
-    await expect(openBackbone(`${exported}?output=fetures`)).rejects.toThrow(
+    await expect(open("pixels:x")).rejects.toThrow(/pixels:SIDE, such as pixels:16/);
+    await expect(open(`${exported}?sise=3`)).rejects.toThrow(/unknown option "sise"; did you mean "size"/);
+    await expect(open(`${exported}?size=0`)).rejects.toThrow(/size must be a side in pixels or HEIGHT,WIDTH/);
+    await expect(open(`${exported}?range=1,0`)).rejects.toThrow(/must be LOW,HIGH/);
+    await expect(open(`${exported}?output=fetures`)).rejects.toThrow(
       /has the outputs (logits, features|features, logits); needed is a float32 one named fetures/,
     );
-    await expect(openBackbone(`${network}?range=0,1`)).rejects.toThrow(/range and output are for ONNX files/);
-    await expect(openBackbone(join(root, "expoted.onnx"))).rejects.toThrow(/expoted\.onnx/);
+    await expect(open(`${network}?range=0,1`)).rejects.toThrow(/range and output are for ONNX files/);
+    await expect(open(join(root, "expoted.onnx"))).rejects.toThrow(/expoted\.onnx/);
     const text = join(root, "text.onnx");
     writeFileSync(text, "not a model");
-    await expect(openBackbone(text)).rejects.toThrow(/cannot be opened as an ONNX model/);
+    await expect(open(text)).rejects.toThrow(/cannot be opened as an ONNX model/);
   });
 });
 
@@ -156,10 +156,10 @@ it("features are kept for the same backbone, images and preprocessing, and made 
   const cache = join(root, "cache");
   const images = await imageFolder(join(root, "changing"), { a: 2, b: 2 });
   writeFileSync(join(images, "a/9.png"), "not an image");
-  const backbone = await openBackbone("pixels:2");
+  const backbone = await open("pixels:2");
   const features = async (options = {}) => {
     const source = await openSource(images);
-    return await backboneFeatures(backbone, source, { workers: 0, maxBadFraction: 1, cache, ...options });
+    return await imageFeatures(backbone, source, { workers: 0, maxBadFraction: 1, cache, ...options });
   };
   const first = await features();
   expect(first).toMatchObject({ cached: false, bad: [{ id: join(images, "a/9.png") }] });

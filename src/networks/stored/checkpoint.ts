@@ -53,6 +53,9 @@ export class CheckpointError extends Error {
   override name = "CheckpointError";
 }
 
+/** Is this the name of a parameter that belongs to an objective and not to the network? */
+export const isObjectiveParameter = (name: string): boolean => name.startsWith("objective/");
+
 const fileName = (step: number) => `step-${String(step).padStart(9, "0")}.safetensors`;
 const filePattern = /^step-(\d{9,})\.safetensors$/;
 

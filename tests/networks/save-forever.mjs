@@ -5,7 +5,7 @@
  */
 import { createJiti } from "jiti";
 
-const { saveCheckpoint } = await createJiti(import.meta.url).import("../../../src/train/run/checkpoint.ts");
+const { saveCheckpoint } = await createJiti(import.meta.url).import("../../src/networks/stored/checkpoint.ts");
 const [dir, first] = process.argv.slice(2);
 const size = 500_000;
 for (let step = Number(first) + 1; ; step++) {

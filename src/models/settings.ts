@@ -1,0 +1,58 @@
+/** A model described by settings, as recipes and checkpoints state it: a family or a published variant, and what differs from it. */
+import { type MixerConfig, mixerDefaults } from "./mixer.js";
+import type { ModelConfig } from "./model.js";
+import { parseModelName } from "./registry.js";
+import { type ResNetConfig, resnetDefaults } from "./resnet.js";
+import { type ViTConfig, vitDefaults } from "./vit.js";
+
+/** The settings of a model; `name` is its family, and other settings are those of the family's configuration. */
+export type ModelSettings = {
+  readonly name: ModelConfig["family"];
+  /** A published variant such as "S/16"; other settings change single ones of it. */
+  readonly variant?: string | undefined;
+  /** Side of the images in pixels, or [height, width]. */
+  readonly imageSize: number | readonly [number, number];
+  readonly channels: number;
+  readonly width?: number | undefined;
+} & Readonly<Record<string, unknown>>;
+
+/** The model that settings describe, for a number of classes. Throws RangeError when the variant is unknown or of another family. */
+export function modelConfig(model: ModelSettings, classes: number): ModelConfig {
+  const { name, variant, imageSize: _, channels: __, ...rest } = model;
+  const given = Object.fromEntries(Object.entries(rest).filter(([, value]) => value !== undefined));
+  const start = variant === undefined ? described(name, given) : named(name, variant);
+  return { ...start, ...given, classes } as ModelConfig;
+}
+
+function named(family: ModelConfig["family"], variant: string): ModelConfig {
+  const config = parseModelName(variant);
+  if (config.family !== family) {
+    throw new RangeError(
+      `"${variant}" is a model of the family ${config.family}, not ${family}: set model.name to "${config.family}"`,
+    );
+  }
+  return config;
+}
+
+/** The defaults of a model without a variant, before what is given. */
+function described(family: ModelConfig["family"], given: { readonly width?: number }): Partial<ModelConfig> {
+  const width = given.width ?? 0;
+  const defaults = {
+    vit: { ...vitDefaults, mlpDim: 4 * width } satisfies Partial<ViTConfig>,
+    resnet: resnetDefaults satisfies Partial<ResNetConfig>,
+    mixer: {
+      ...mixerDefaults,
+      tokensMlpDim: Math.max(1, Math.floor(width / 2)),
+      channelsMlpDim: 4 * width,
+    } satisfies Partial<MixerConfig>,
+  };
+  return { family, ...defaults[family] };
+}
+
+/** [height, width, channels] of its images. */
+export function imageShape({
+  imageSize,
+  channels,
+}: Pick<ModelSettings, "imageSize" | "channels">): readonly [number, number, number] {
+  return typeof imageSize === "number" ? [imageSize, imageSize, channels] : [...imageSize, channels];
+}

@@ -1,0 +1,62 @@
+/** The folder of a fitted classifier as a network: its logits. */
+import { existsSync } from "node:fs";
+import { join } from "node:path";
+import { type Network, type OpenOptions, opened } from "../forward/network.js";
+import { headFile, modelFile, readClassifier } from "../heads/classifier-folder.js";
+import { loadHead } from "../heads/files.js";
+import { headScores } from "../heads/scores.js";
+import { digest, fileDigest } from "../stored/digest.js";
+import { openOnnx } from "./onnx.js";
+
+/**
+ * Opens the folder that `fovea fit` wrote: its ONNX file or, where that was taken away, its head on the backbone it names. Asked
+ * for features, it is that backbone.
+ *
+ * `open` opens the backbone. Throws an Error for a damaged folder, or a backbone that has changed since the head was fitted.
+ */
+export async function openFitted(
+  path: string,
+  options: OpenOptions,
+  open: (spec: string, options: OpenOptions) => Promise<Network>,
+): Promise<Network> {
+  const described = await readClassifier(path);
+  const { spec, imageShape, identity } = described.backbone;
+  const imageSize = [imageShape[0], imageShape[1]] as const;
+  if (options.output !== "logits") return await open(spec, { imageSize, ...options });
+  const { classNames, preprocessing, method, expected } = described;
+  const own = {
+    spec: path,
+    kind: "fitted",
+    path,
+    classNames,
+    preprocessing,
+    details: { method, expected, backbone: described.backbone },
+  };
+  const model = join(path, modelFile);
+  if (existsSync(model)) return opened({ ...(await openOnnx(model, options)), ...own });
+  const head = await loadHead(join(path, headFile));
+  options.note?.(`${path} has no ${modelFile}; using its head on ${spec}`);
+  const backbone = await open(spec, { ...options, output: "features", imageSize });
+  try {
+    if ((await backbone.identity()) !== identity) {
+      throw new Error(
+        `${path} was fitted on ${spec} as it was then; it has changed since. Fit again, or bring it back`,
+      );
+    }
+  } catch (error) {
+    await backbone.close();
+    throw error;
+  }
+  return opened({
+    ...backbone,
+    ...own,
+    output: "logits",
+    width: head.classes,
+    run: async (feeds) => {
+      const data = await backbone.run(feeds);
+      const scores = await headScores(head, { data, rows: backbone.batchSize, columns: head.width });
+      return Float32Array.from(scores.data);
+    },
+    identity: async () => digest("fitted", await fileDigest(join(path, headFile)), identity),
+  });
+}

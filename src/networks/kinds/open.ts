@@ -1,0 +1,87 @@
+/** Opens a network by its spec: one table of kinds. */
+import { existsSync } from "node:fs";
+import { splitSpec } from "../../weights/index.js";
+import type { Network, OpenOptions } from "../forward/network.js";
+import { isClassifierFolder } from "../heads/classifier-folder.js";
+import { isRunPath, randomPrefix } from "../stored/read.js";
+import { openFitted } from "./fitted.js";
+import { openOnnx } from "./onnx.js";
+import { openPixels } from "./pixels.js";
+import { openTrained } from "./trained.js";
+
+export interface NetworkKind {
+  /** What is written to open one, for help and error messages. */
+  readonly form: string;
+  readonly summary: string;
+  matches(spec: string): boolean;
+  open(spec: string, options: OpenOptions): Promise<Network>;
+}
+
+/** Every kind of network, in the order in which a spec is compared with them: the first that matches opens it. */
+export const networkKinds = {
+  pixels: {
+    form: "pixels:SIDE",
+    summary: "the pixels of the image at SIDE x SIDE, the baseline for learned features",
+    matches: (spec) => /^pixels:/.test(spec) && !existsSync(spec),
+    open: openPixels,
+  },
+  random: {
+    form: "random:NETWORK",
+    summary: "a run or published weights before training, initialised with seed 0",
+    matches: (spec) => spec.startsWith(randomPrefix),
+    open: openTrained,
+  },
+  fitted: {
+    form: "models/NAME",
+    summary: "the folder of a classifier that `fovea fit` wrote",
+    matches: isClassifierFolder,
+    open: (spec, options) => openFitted(spec, options, open),
+  },
+  onnx: {
+    form: "FILE.onnx",
+    summary: "an ONNX file; options after ?: size=HEIGHT,WIDTH, range=LOW,HIGH, output=NAME",
+    matches: (spec) => splitSpec(spec).name.endsWith(".onnx"),
+    open: openOnnx,
+  },
+  run: {
+    form: "runs/NAME",
+    summary: "the folder of a training run, or one of its checkpoints; ?size=HEIGHT,WIDTH",
+    matches: isRunPath,
+    open: openTrained,
+  },
+  weights: {
+    form: "FILE, FOLDER, embedded:NAME, augreg:NAME or hf:OWNER/NAME",
+    summary: "published weights; options after ?: size=HEIGHT,WIDTH, heads=N, layerNormEpsilon=E",
+    matches: () => true,
+    open: openTrained,
+  },
+} as const satisfies Record<string, NetworkKind>;
+
+/** The name of the kind that opens a spec. */
+export function networkKind(spec: string): keyof typeof networkKinds {
+  const [name] = Object.entries(networkKinds).find(([, kind]) => kind.matches(spec)) ?? ["weights"];
+  return name as keyof typeof networkKinds;
+}
+
+/**
+ * Opens a network for its features or, with `output: "logits"`, for its logits. `spec` is one of
+ *
+ * - the folder of a run, of which the best-scored checkpoint is taken (the newest where none is scored), or one of its checkpoints;
+ * - published weights: a file, a folder, `embedded:NAME`, `augreg:NAME`, `hf:OWNER/NAME`, with settings that the files do not state
+ *   (`?heads=4&layerNormEpsilon=1e-5`) and another image size (`?size=96`);
+ * - the folder that `fovea fit` wrote;
+ * - an ONNX file that takes images [N, 3, H, W] or [N, H, W, 3]; `?size=128` where it leaves the size open, `?range=0,1` for the
+ *   values it takes (default: what the file states, else -1 to 1), `?output=NAME`;
+ * - `pixels:16`: the pixels of the image at 16 x 16, 768 numbers;
+ * - `random:NETWORK`: a run or published weights before training.
+ *
+ * Throws CheckpointError, WeightsError or OnnxFileError for what is damaged or gives no such output, and an Error that names the
+ * nearest path where there is nothing.
+ *
+ * @example
+ * await using network = await open("embedded:bit");
+ * const { features, labels } = await imageFeatures(network, await openSource("embedded:clothing"));
+ */
+export function open(spec: string, options: OpenOptions = {}): Promise<Network> {
+  return networkKinds[networkKind(spec)].open(spec, options);
+}
