@@ -19,7 +19,8 @@ export {
   parseModelName,
   publishedModels,
 } from "./registry.js";
-export { type ResNetAttention, type ResNetConfig, type ResNetOutput, resnet, resnetDefaults } from "./resnet.js";
+export { type ResNetConfig, type ResNetOutput, resnet, resnetDefaults } from "./resnet.js";
+export type { ResNetAttention } from "./resnet-stages.js";
 export { publishedResNets, resnetBlocks, resnetConfig } from "./resnet-variants.js";
 export { imageShape, type ModelSettings, modelConfig } from "./settings.js";
 export { type ModelSize, modelSize } from "./size.js";

@@ -1,16 +1,5 @@
 /** MLP-Mixer (Tolstikhin et al., 2021): MLPs over patches and over channels in turn. Facts: papers.md 3.2. */
-import {
-  add,
-  cast,
-  type GeluForm,
-  gelu,
-  matmul,
-  reduceMean,
-  rematerialise,
-  reshape,
-  type Tensor,
-  transpose,
-} from "../graph/index.js";
+import { add, cast, type GeluForm, gelu, matmul, reduceMean, reshape, type Tensor, transpose } from "../graph/index.js";
 import {
   dense,
   dropout,
@@ -89,11 +78,8 @@ export function mixer(scope: Scope, image: Tensor, config: MixerConfig): MixerOu
   const { tokens, rows, columns } = patchEmbedding(scope.at("stem"), image, config);
   let x = scope.name("stem", tokens);
   for (let i = 0; i < config.depth; i++) {
-    const block = scope.at(`MixerBlock_${i}`);
     const drop = stochasticDepthRate(config.stochasticDepth, i, config.depth);
-    const from = x;
-    const body = () => mixerBlock(block, from, config, drop);
-    x = block.name("output", config.rematerialise ? rematerialise(body) : body());
+    x = scope.block(`MixerBlock_${i}`, x, config.rematerialise, (block, x) => mixerBlock(block, x, config, drop));
   }
   const patches = scope.name("encoded", layerNorm(scope.at("pre_head_layer_norm"), x, config.layerNormEpsilon));
   const pooled = scope.name("headInput", reduceMean(patches, 1));

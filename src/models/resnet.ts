@@ -9,44 +9,21 @@ import {
   maxPool2d,
   reduceMean,
   relu,
-  rematerialise,
   ShapeError,
   type Tensor,
   type WeightStandardisation,
 } from "../graph/index.js";
-import {
-  dropout,
-  groupNormLayer,
-  nonLocalBlock,
-  type Scope,
-  squeezeExcitation,
-  standardisedConvolution,
-  stochasticDepth,
-  stochasticDepthRate,
-  toNCHW,
-} from "../nn/index.js";
+import { dropout, groupNormLayer, type Scope, standardisedConvolution, toNCHW } from "../nn/index.js";
 import { classifierHead } from "./head.js";
+import {
+  type Place,
+  type ResNetAttention,
+  residualBranch,
+  residualStages,
+  type StageOptions,
+  withNonLocal,
+} from "./resnet-stages.js";
 import { resnetV1Stages } from "./resnet-v1.js";
-
-/** Attention sprinkled into a ResNet (papers.md 10.10); `stages` are counted from 1, all when left out. */
-export type ResNetAttention =
-  | {
-      /** A gate on the channels of every unit's branch, before it is added. */
-      readonly kind: "squeezeExcitation";
-      readonly stages?: readonly number[];
-      /** Channels over the channels in the middle of the gate; 16 when left out. */
-      readonly reduction?: number;
-    }
-  | {
-      /** A non-local block after units. In the paper: stages 2 and 3, every second unit, width half of the channels. */
-      readonly kind: "nonLocal";
-      readonly stages?: readonly number[];
-      /** After each so many units of a stage; 2 when left out. */
-      readonly every?: number;
-      /** Channels of queries, keys and values over those of the image; 0.5 when left out. */
-      readonly widthRatio?: number;
-      readonly subsample?: boolean;
-    };
 
 export interface ResNetConfig {
   /** 2: norm and ReLU before each convolution (BiT). 1: after each (hybrids, "better baselines"). */
@@ -120,12 +97,6 @@ export interface ResNetOutput {
   readonly intermediates: Readonly<Record<string, Tensor>>;
 }
 
-interface Place {
-  /** Both counted from 0. */
-  readonly stage: number;
-  readonly unit: number;
-}
-
 /**
  * The logits and intermediates of images [N, H, W, C] of any size, scaled to [-1, 1]. Parameters: `conv_root/kernel`,
  * `block{i}/unit{j}/{conv1,conv2,conv3,conv_proj}/kernel` and `.../{gn1,gn2,gn3}/{scale,bias}`, `norm/{scale,bias}`,
@@ -134,29 +105,19 @@ interface Place {
  */
 export function resnet(scope: Scope, image: Tensor, config: ResNetConfig): ResNetOutput {
   if (image.shape.length !== 4) throw new ShapeError(`resnet: images ${describe(image)} must be [N, H, W, C]`);
-  const units = config.blocks.reduce((total, count) => total + count, 0);
-  const before = (stage: number) => config.blocks.slice(0, stage).reduce((total, count) => total + count, 0);
-  // What happens to the branch of a unit before it is added.
-  const branch = (inner: Scope, y: Tensor, { stage, unit }: Place): Tensor => {
-    const drop = stochasticDepthRate(config.stochasticDepth, before(stage) + unit, units);
-    return stochasticDepth(inner, gated(inner, y, stage, config), drop, config.stochasticDepthRescale);
+  const options = { ...config, epsilon: config.groupNormEpsilon, form: config.weightStandardisation };
+  const outputs = (config.version === 1 ? resnetV1Stages : resnetV2Stages)(scope, toNCHW(image), options);
+  const last = config.blocks.length;
+  for (let stage = 1; stage <= last; stage++) scope.at(`block${stage}`).name("output", outputs[stage]!);
+  // Version 2 puts norm and ReLU before convolutions, so what is pooled still needs them: the last stage has its own norm, an
+  // earlier one that of the next unit.
+  const active = (stage: number): Tensor => {
+    if (config.version === 1) return outputs[stage]!;
+    const norm = stage === last ? "norm" : `block${stage + 1}/unit1/gn1`;
+    return relu(groupNormLayer(scope.at(norm), outputs[stage]!, options));
   };
-  const ends: Tensor[] = [];
-  // What happens to the output of a unit.
-  const after = (inner: Scope, x: Tensor, place: Place): Tensor => {
-    const y = withNonLocal(inner, x, place, config);
-    if (place.unit === config.blocks[place.stage]! - 1) {
-      ends.push(scope.at(`block${place.stage + 1}`).name("output", y));
-    }
-    return y;
-  };
-  const stages = config.version === 1 ? resnetV1Stages : stagesV2;
-  const options = { ...config, epsilon: config.groupNormEpsilon, form: config.weightStandardisation, branch, after };
-  const features = scope.name("features", stages(scope, toNCHW(image), options));
-  const pooled = [
-    features,
-    ...pooledStages(config).map((stage) => activation(scope, ends[stage - 1]!, stage, options)),
-  ];
+  const features = scope.name("features", active(last));
+  const pooled = [features, ...pooledStages(config).map(active)];
   const means = pooled.map((one) => reduceMean(one, [2, 3]));
   const preLogits = scope.name("preLogits", means.length === 1 ? means[0]! : concat(means, 1));
   const logits = classifierHead(scope, dropout(scope, preLogits, config.dropout), config);
@@ -178,31 +139,16 @@ function pooledStages({ pooledStages: stages = [], blocks }: ResNetConfig): read
   );
 }
 
-/** The activations at the end of a stage, as what follows sees them: in version 2 after the next unit's first norm and ReLU. */
-function activation(
-  scope: Scope,
-  end: Tensor,
-  stage: number,
-  options: { readonly groups: number; readonly epsilon: number } & { readonly version: ResNetConfig["version"] },
-): Tensor {
-  if (options.version === 1) return end;
-  return relu(groupNormLayer(scope.at(`block${stage + 1}/unit1/gn1`), end, options));
-}
-
-interface StageOptions {
-  readonly blocks: readonly number[];
+interface ResNetV2Options extends StageOptions {
   readonly widthFactor: number;
   readonly groups: number;
   readonly epsilon: number;
   readonly form: WeightStandardisation | "none";
   readonly rootPoolPadding: "zeros" | "none";
-  readonly rematerialise: boolean;
-  readonly branch: (scope: Scope, y: Tensor, place: Place) => Tensor;
-  readonly after: (scope: Scope, x: Tensor, place: Place) => Tensor;
 }
 
-/** Root, stages, last norm and ReLU of version 2: images [N, C, H, W] to features [N, C', h, w]. */
-function stagesV2(scope: Scope, image: Tensor, options: StageOptions): Tensor {
+/** Root and stages of version 2 over images [N, C, H, W]; returns the output of the root, then of every stage, [N, C', h, w]. */
+function resnetV2Stages(scope: Scope, image: Tensor, options: ResNetV2Options): Tensor[] {
   const width = Math.floor(64 * options.widthFactor);
   const convolved = standardisedConvolution(scope.at("conv_root"), image, {
     channels: width,
@@ -215,27 +161,18 @@ function stagesV2(scope: Scope, image: Tensor, options: StageOptions): Tensor {
     options.rootPoolPadding === "zeros"
       ? maxPool2d(convolved, 3, { stride: 2, padding: 1, includePadding: true })
       : maxPool2d(convolved, 3, { stride: 2, padding: 1 });
-  let x = scope.name("root", pooled);
-  options.blocks.forEach((units, stage) => {
-    for (let unit = 0; unit < units; unit++) {
-      const inner = scope.at(`block${stage + 1}`).at(`unit${unit + 1}`);
-      const from = x;
-      const body = () => {
-        const y = bottleneckV2(inner, from, width * 2 ** stage, { stage, unit }, options);
-        return options.after(inner, y, { stage, unit });
-      };
-      x = inner.name("output", options.rematerialise ? rematerialise(body) : body());
-    }
-  });
-  return relu(groupNormLayer(scope.at("norm"), x, options));
+  const root = scope.name("root", pooled);
+  const stages = residualStages(scope, root, options, (unit, x, place) =>
+    withNonLocal(unit, bottleneckV2(unit, x, width * 2 ** place.stage, place, options), place, options),
+  );
+  return [root, ...stages];
 }
 
 /**
  * shortcut + branch: with a = relu(gn1(x)) the shortcut is x, or a 1x1 convolution of a where the shape changes; the branch
  * is 1x1, 3x3 (with the stride) and 1x1 convolutions of a, a norm and a ReLU before the second and the third.
  */
-function bottleneckV2(scope: Scope, x: Tensor, channels: number, place: Place, options: StageOptions): Tensor {
-  const { form, branch } = options;
+function bottleneckV2(scope: Scope, x: Tensor, channels: number, place: Place, options: ResNetV2Options): Tensor {
   const stride = place.stage > 0 && place.unit === 0 ? 2 : 1;
   const convolved = (name: string, from: Tensor, count: number, kernel: number, by: number) =>
     standardisedConvolution(scope.at(name), from, {
@@ -243,7 +180,7 @@ function bottleneckV2(scope: Scope, x: Tensor, channels: number, place: Place, o
       kernel,
       stride: by,
       padding: (kernel - 1) / 2,
-      form,
+      form: options.form,
     });
   const active = (name: string, from: Tensor) => relu(groupNormLayer(scope.at(name), from, options));
   const wide = 4 * channels;
@@ -251,21 +188,5 @@ function bottleneckV2(scope: Scope, x: Tensor, channels: number, place: Place, o
   const shortcut = x.shape[1] !== wide || stride !== 1 ? convolved("conv_proj", a, wide, 1, stride) : x;
   let y = active("gn2", convolved("conv1", a, channels, 1, 1));
   y = active("gn3", convolved("conv2", y, channels, 3, stride));
-  return add(shortcut, branch(scope, convolved("conv3", y, wide, 1, 1), place));
-}
-
-const holds = (attention: ResNetAttention, stage: number): boolean => attention.stages?.includes(stage + 1) ?? true;
-
-function gated(scope: Scope, y: Tensor, stage: number, { attention }: ResNetConfig): Tensor {
-  if (attention?.kind !== "squeezeExcitation" || !holds(attention, stage)) return y;
-  return squeezeExcitation(scope.at("se"), y, attention.reduction);
-}
-
-function withNonLocal(scope: Scope, x: Tensor, { stage, unit }: Place, config: ResNetConfig): Tensor {
-  const { attention, groups, groupNormEpsilon: epsilon } = config;
-  if (attention?.kind !== "nonLocal" || !holds(attention, stage)) return x;
-  const { every = 2, widthRatio = 0.5, subsample = false } = attention;
-  if ((unit + 1) % every !== 0) return x;
-  const width = Math.max(1, Math.floor(x.shape[1]! * widthRatio));
-  return nonLocalBlock(scope.at("nonLocal"), x, { width, subsample, groups, epsilon });
+  return add(shortcut, residualBranch(scope, convolved("conv3", y, wide, 1, 1), place, options));
 }

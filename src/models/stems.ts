@@ -96,7 +96,7 @@ export function stemFeatures(scope: Scope, image: Tensor, stem: Stem, rematerial
   const x = toNCHW(image);
   const features =
     stem.kind === "resnet"
-      ? resnetV1Stages(scope, x, { ...stem, rematerialise })
+      ? resnetV1Stages(scope, x, { ...stem, rematerialise }).at(-1)!
       : convolutions(scope.at("stem"), x, stem);
   return transpose(features, [0, 2, 3, 1]);
 }

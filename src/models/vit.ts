@@ -1,16 +1,5 @@
 /** The Vision Transformer (Dosovitskiy et al., 2021; Zhai et al., 2022), read like its paper. Facts: papers.md 1. */
-import {
-  add,
-  cast,
-  expand,
-  type GeluForm,
-  reduceMean,
-  rematerialise,
-  reshape,
-  sliceAxis,
-  type Tensor,
-  tanh,
-} from "../graph/index.js";
+import { add, cast, expand, type GeluForm, reduceMean, reshape, sliceAxis, type Tensor, tanh } from "../graph/index.js";
 import {
   dense,
   dropout,
@@ -134,12 +123,12 @@ export function vit(
   scope.name("withPositions", x);
   const encoder = scope.at("Transformer");
   for (let l = 0; l < config.depth; l++) {
-    const block = encoder.at(`encoderblock_${l}`);
+    const name = `encoderblock_${l}`;
     const drop = stochasticDepthRate(config.stochasticDepth, l, config.depth);
-    const bias = attentionBias(scope, block.at("MultiHeadDotProductAttention_0"), config);
-    const from = x;
-    const body = () => encoderBlock(block, withLayerPositions(scope, block, from, l, grid, config), config, drop, bias);
-    x = block.name("output", config.rematerialise ? rematerialise(body) : body());
+    const bias = attentionBias(scope, encoder.at(name).at("MultiHeadDotProductAttention_0"), config);
+    x = encoder.block(name, x, config.rematerialise, (block, x) =>
+      encoderBlock(block, withLayerPositions(scope, block, x, l, grid, config), config, drop, bias),
+    );
   }
   if (!normLast) x = layerNorm(encoder.at("encoder_norm"), x, config.layerNormEpsilon);
   scope.name("encoded", x);

@@ -3,7 +3,7 @@
  * logs is one string.
  */
 
-import { describe, input, type Shape, ShapeError, sameShape, type Tensor } from "../graph/index.js";
+import { describe, input, rematerialise, type Shape, ShapeError, sameShape, type Tensor } from "../graph/index.js";
 import { keyedRandom } from "../random/named.js";
 import type { Initializer } from "./initializers.js";
 
@@ -98,6 +98,16 @@ export class Scope {
   name(name: string, tensor: Tensor): Tensor {
     this.trace.intermediates.set(this.join(name), tensor);
     return tensor;
+  }
+
+  /**
+   * One block of a network: what `body` computes from `x` in the scope of that name, recorded there as `output`. With
+   * `recompute` the block's intermediates are not kept for the backward pass but computed again there from `x` (`rematerialise`).
+   */
+  block(name: string, x: Tensor, recompute: boolean, body: (scope: Scope, x: Tensor) => Tensor): Tensor {
+    const scope = this.at(name);
+    const output = recompute ? rematerialise(() => body(scope, x)) : body(scope, x);
+    return scope.name("output", output);
   }
 
   /** The seed of this step and a number no other draw of the model has. Throws outside training. */

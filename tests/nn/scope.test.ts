@@ -1,6 +1,6 @@
 /** Scopes: names, sharing, and what a model in training may ask for. */
 import { expect, test } from "vitest";
-import { input, scalar } from "../../src/graph/index.js";
+import { input, multiply, scalar } from "../../src/graph/index.js";
 import { Scope, zeros } from "../../src/nn/index.js";
 
 test("a parameter's path is the path of its scopes", () => {
@@ -46,4 +46,13 @@ test("random draws need the seed, and no two share a stream", () => {
   const draws = [root.random(), root.at("a").random(), root.at("a").random(), root.random()];
   expect(new Set(draws.map(({ stream }) => stream)).size).toBe(4);
   expect(draws.every((draw) => draw.seed === seed)).toBe(true);
+});
+
+test.each([false, true])("a block works in its scope and records its output (recomputed: %s)", (recompute) => {
+  const root = Scope.root();
+  const x = input("x", "float32", [2]);
+  const output = root.block("block1", x, recompute, (scope, x) => multiply(x, scope.parameter("scale", [2], zeros)));
+  expect(output.producer.inputs).toEqual([x, root.parameter("block1/scale", [2], zeros)]);
+  expect(root.intermediates).toEqual({ "block1/output": output });
+  expect(output.producer.block !== undefined).toBe(recompute);
 });
