@@ -132,8 +132,7 @@ export function backboneCard(contents: CardContents): string {
   ].join("\n");
 }
 
-const threadsOf = ({ threads }: TrainedFrom): string =>
-  threads === undefined ? "" : ` on ${threads} ${threads === 1 ? "core" : "cores"}`;
+const threadsOf = ({ threads }: TrainedFrom): string => (threads === undefined ? "" : ` on ${plural(threads, "core")}`);
 
 const about: Readonly<Record<string, string>> = {
   "model.safetensors": "float16, in Fovea's layout, with its own description",
