@@ -29,7 +29,7 @@ const KNOWS = {
   networks: ["export", "optim", "data", "algebra"],
   train: ["networks"],
   transfer: ["networks", "report"],
-  dedup: ["data", "runtime", "report"],
+  dedup: ["networks", "report"],
   benchmarks: ["train", "transfer", "dedup"],
   speed: ["train", "transfer", "dedup"],
   analysis: ["models", "runtime", "report"],

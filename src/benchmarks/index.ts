@@ -6,3 +6,12 @@ export {
   benchBackbones,
   type ShotAccuracy,
 } from "./backbones.js";
+export {
+  type NetworkCorruptionOptions,
+  type NetworkCorruptions,
+  type NetworkImagenetSet,
+  type NetworkPatchGrid,
+  networkCorruptions,
+  networkImagenetSet,
+  networkPatchGrid,
+} from "./robustness.js";

@@ -14,6 +14,7 @@ export {
   scoreOf,
 } from "./compare/judge.js";
 export { prepareThumbnail, type Thumbnail } from "./compare/thumbnail.js";
+export { type Deduplication, type DedupOptions, dedup } from "./dedup.js";
 export { type BrokenImage, type DescribedSet, type DescribeSetOptions, describeSet } from "./describe/describe-set.js";
 export { type Descriptor, describeImage, describePixels } from "./describe/descriptor.js";
 export { type Hash, type Hashes, hammingDistance, hashOf, thumbnailSide, turnedHash } from "./describe/hash.js";

@@ -66,3 +66,6 @@ export { resolvedRecipeFile } from "./stored/legacy.js";
 export { evaluationPreprocessing, fittedPreprocessing } from "./stored/preprocessing.js";
 export { asWeights, isRunPath, type ReadNetworkOptions, readNetwork, type TrainedNetwork } from "./stored/read.js";
 export { restoredState, type WantedTensor } from "./stored/restore.js";
+export { type ConvertedNetwork, type ConvertOptions, convert, type NetworkChanges } from "./write/convert.js";
+export { type ExportedNetwork, type ExportNetworkOptions, exportNetwork } from "./write/export.js";
+export { type InspectedNetwork, inspect } from "./write/inspect.js";

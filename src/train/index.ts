@@ -42,11 +42,14 @@ export {
   type FineTuningPlan,
   type FineTuningRecipe,
   type FineTuningRule,
-  fineTune,
+  type FinetuneOptions,
+  fineTuneSources,
   fineTuningMethods,
   fineTuningPlan,
   fineTuningRecipe,
   fineTuningRules,
+  finetune,
+  finetuneDryRun,
   planPreprocessing,
   type RuleChoices,
   type RuleData,
@@ -173,6 +176,7 @@ export {
   withSavedMemory,
 } from "./run/folder.js";
 export { recipeModelOf, startFrom } from "./run/initial-weights.js";
+export { type LaunchOptions, launchTraining, OtherRankError } from "./run/launch.js";
 export { type MetricsRecord, MetricsWriter, readMetrics } from "./run/metrics.js";
 export { TensorBoardWriter, tfRecord } from "./run/tensorboard.js";
 export { type TrainOptions, type TrainResult, train } from "./run/train.js";

@@ -5,15 +5,9 @@ import { dirname } from "node:path";
 import { type BadExample, noteUnreadable, openSource, rememberIds } from "../data/index.js";
 import { makeFolder } from "../files/folder.js";
 import { writeSafetensors } from "../formats/safetensors.js";
-import {
-  type ComputeOptions,
-  describeNetwork,
-  imageFeatures,
-  type NetworkDescription,
-  open,
-} from "../networks/index.js";
+import { type ComputeOptions, describeNetwork, imageFeatures, type NetworkDescription } from "../networks/index.js";
 import { type Hooks, withProgress } from "../text/progress.js";
-import { defaultBackbone } from "../weights/index.js";
+import { openBackbone } from "./backbone.js";
 
 export interface EmbedImagesOptions extends ComputeOptions, Hooks {
   /** Any network that gives features (see `open`). Default: `defaultBackbone`. */
@@ -54,21 +48,14 @@ export interface Embeddings {
  */
 export async function embed(images: string, options: EmbedImagesOptions = {}): Promise<Embeddings> {
   const started = performance.now();
-  const {
-    backbone: spec = defaultBackbone,
-    output = "embeddings.safetensors",
-    split,
-    note,
-    progress,
-    signal,
-  } = options;
+  const { backbone: spec, output = "embeddings.safetensors", split, note, progress, signal } = options;
   if (existsSync(output) && statSync(output).isDirectory()) {
     throw new Error(`${output} is a folder; name the file to write, such as ${output}/embeddings.safetensors`);
   }
   await using opened = await openSource(images, { unlabelled: true, split });
   for (const text of opened.notes ?? []) note?.(text);
   const { device, threads, imageSize } = options;
-  await using backbone = await open(spec, { device, threads, imageSize, note });
+  await using backbone = await openBackbone(spec, { device, threads, imageSize, note });
   const { source, ids } = rememberIds(opened);
   const { features, labels, indices, bad } = await withProgress(progress, source.length, (onProgress) =>
     imageFeatures(backbone, source, { workers: 0, maxBadFraction: 1, onProgress, signal }),

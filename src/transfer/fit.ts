@@ -17,12 +17,11 @@ import {
   type ImageFeatures,
   imageFeatures,
   type NetworkDescription,
-  open,
 } from "../networks/index.js";
 import { plural } from "../text/format.js";
 import { type Hooks, noProgress, type Progress, withProgress } from "../text/progress.js";
 
-import { defaultBackbone } from "../weights/index.js";
+import { openBackbone } from "./backbone.js";
 import { classifierReport, howMeasured, requireClassifierFolder, writeClassifier } from "./classifier/index.js";
 import { closedFormEvaluators, evaluatorNamed, type Setting } from "./evaluators/index.js";
 import { type Candidate, type Expectation, type FittedClassifier, fitClassifier } from "./fit/fit.js";
@@ -178,7 +177,7 @@ export async function fit(images: string, options: FitImagesOptions = {}): Promi
         `${images} has only one class (${opened.classNames.join()}), which is not enough for a classifier; put the images of each class into a folder of their own: CLASS/photo.jpg`,
       );
     }
-    await using backbone = await open(options.backbone ?? defaultBackbone, {
+    await using backbone = await openBackbone(options.backbone, {
       device,
       threads,
       imageSize,

@@ -222,6 +222,6 @@ describe("fovea dedup", () => {
     mkdirSync(empty, { recursive: true });
     expect((await fovea("dedup", join(root, "empty"))).status).toBe(1);
     writeFileSync(join(empty, "broken.png"), "no image");
-    expect((await fovea("dedup", join(root, "empty"))).stderr).toContain("None of the images");
+    expect((await fovea("dedup", join(root, "empty"))).stderr).toContain("none of the images");
   });
 });

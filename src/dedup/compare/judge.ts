@@ -1,7 +1,7 @@
 /**
  * How alike two aligned thumbnails are, as one number, and from which number on they are held to be one picture.
  *
- * Calibrated on the pairs of CIFAR-10 that people judged (papers.md 10.6) and on edited copies; `fovea bench dedup` measures both again,
+ * Calibrated on the pairs of CIFAR-10 that people judged (papers.md 10.6) and on edited copies; `fovea dedup-accuracy` measures both again,
  * and docs/results.md has the figures.
  */
 

@@ -2,6 +2,7 @@
 export { readTrainable, typicalImageSize } from "./backbone.js";
 export { type BitHyperRule, type BitHyperRuleOptions, bitHyperRule, bitLearningRate, bitTasks } from "./bit.js";
 export { type DividedSource, type DivideOptions, divideSource } from "./divide.js";
+export { type FinetuneOptions, finetune, finetuneDryRun } from "./finetune.js";
 export {
   TransferError,
   type TransferMethod,
@@ -28,6 +29,6 @@ export {
   type RuleData,
   scaledSides,
 } from "./rule.js";
-export { type FineTuned, type FineTuneOptions, fineTune, fineTuningMethods, usualMemory } from "./run.js";
+export { type FineTuned, type FineTuneOptions, fineTuneSources, fineTuningMethods, usualMemory } from "./run.js";
 export { augRegFineTuning, augRegRule, checkTask, type ViTFineTuning, vitFineTuning, vitRule } from "./vit.js";
 export { type VtabRuleOptions, vtabLightSweep, vtabRule } from "./vtab.js";

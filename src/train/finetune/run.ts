@@ -62,7 +62,7 @@ export function usualMemory(): number {
  * Throws TransferError for an ONNX file and choices that mean nothing, the signal's reason when it is ended early (the state is
  * then saved in `output`), and what `readNetwork` and `train` throw.
  */
-export async function fineTune(options: FineTuneOptions): Promise<FineTuned> {
+export async function fineTuneSources(options: FineTuneOptions): Promise<FineTuned> {
   const { output, signal } = options;
   signal?.throwIfAborted();
   const folder = output ?? (await mkdtemp(join(tmpdir(), "fovea-finetune-")));
@@ -154,7 +154,7 @@ function method(
     settings,
     settingNames,
     run: async ({ setting, imageSize, ...run }: TransferRun) => {
-      const { accuracy, predictions } = await fineTune({
+      const { accuracy, predictions } = await fineTuneSources({
         ...run,
         rule,
         choices: { ...choices, ...choicesOf(defined({ imageSize, ...setting })) },

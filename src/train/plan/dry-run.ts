@@ -5,6 +5,7 @@ import type { Recipe } from "../recipe/recipe.js";
 import { evaluateMatmulRate } from "./matmul-rate.js";
 import {
   dataOf,
+  describeSettings,
   fitMemory,
   type MemorySettings,
   memoryCandidates,
@@ -41,6 +42,8 @@ export interface DryRun {
 /** A way to save memory: settings, and what the whole run then takes. */
 export interface DryRunChoice {
   readonly settings: MemorySettings & { readonly momentumDtype?: "float16" };
+  /** The settings as text. */
+  readonly description: string;
   readonly memoryBytes: number;
   readonly expectedSeconds: number;
   /** Is it what the given budget takes? */
@@ -91,6 +94,7 @@ export async function dryRun(given: Recipe, options: { readonly memory?: number 
     assumedRatio,
     choices: choices.map(({ settings, memoryBytes, flopsPerStep }) => ({
       settings,
+      description: settings.momentumDtype ? "moments stored in float16" : describeSettings(settings),
       memoryBytes,
       expectedSeconds: secondsOf(flopsPerStep),
       taken: options.memory !== undefined && isSame(settings, memorySettings(recipe)),

@@ -8,7 +8,7 @@ import { latestCheckpoint, readNetwork } from "../../../src/networks/index.js";
 import {
   divideSource,
   type FineTuneOptions,
-  fineTune,
+  fineTuneSources,
   fineTuningMethods,
   fineTuningPlan,
   fineTuningRecipe,
@@ -81,10 +81,8 @@ describe("fovea finetune", () => {
     expect(stderr).toMatch(
       /rule vit: 5 steps of 8 images, learning rate 0.03 \(cosine\), images resized to 19 and cropped to 16/,
     );
-    expect(stderr).toMatch(/6 images are held out to judge on/);
-    expect(stdout).toMatch(
-      /accuracy .* on 6 images\nname the classes of other images with: fovea predict .*held IMAGE/,
-    );
+    expect(stderr).toMatch(/6 images held out for evaluation/);
+    expect(stdout).toMatch(/accuracy .* on 6 images\nclassify other images with: fovea predict .*held IMAGE/);
     const ids = (name: string) => readFileSync(join(output, name), "utf8").trim().split("\n");
     const [train, test] = [ids("train-images.txt"), ids("test-images.txt")];
     expect([train.length, test.length, new Set([...train, ...test]).size]).toEqual([28, 6, 34]);
@@ -127,15 +125,23 @@ describe("fovea finetune", () => {
     [
       "a rule that is none",
       [backbone, "photos", "--rule", "vitt"],
-      /--rule: "vitt" is none; expected bit, vit, augreg, vtab.*did you mean "vit"/,
+      /--rule: expected bit, vit, augreg or vtab, given "vitt"; did you mean "vit"/,
     ],
     [
       "a task that no rule knows",
       [backbone, "photos", "--task", "flower"],
       /no rule knows a task "flower".*did you mean "flowers"/,
     ],
-    ["half a shot", [backbone, "photos", "--shots", "0.5"], /--shots: "0.5" is not a whole number from 1/],
-    ["a share that is none", [backbone, photos, "--holdout", "some"], /the share held out is NaN; give 0 to below 1/],
+    [
+      "half a shot",
+      [backbone, "photos", "--shots", "0.5"],
+      /--shots: expected a whole number of at least 1, given "0.5"/,
+    ],
+    [
+      "a share that is none",
+      [backbone, photos, "--holdout", "some"],
+      /--holdout: expected a number from 0 to 1, given "some"/,
+    ],
   ])("refuses %s", async (_, words, message) => {
     const { status, stderr } = await fovea("finetune", ...words, "--output", join(root, "refused"));
     expect(status).toBeGreaterThan(0);
@@ -144,10 +150,10 @@ describe("fovea finetune", () => {
   });
 });
 
-describe("fineTune", () => {
+describe("fineTuneSources", () => {
   const run = async (options: Partial<FineTuneOptions> = {}) => {
     const train = await openSource(photos);
-    return await fineTune({
+    return await fineTuneSources({
       rule: "bit",
       backbone,
       train,
@@ -224,7 +230,16 @@ describe("fineTune", () => {
     const learnt = async (changes: Record<string, number>) => {
       const output = join(root, "six");
       const choices = { ...setting, crop: 16, ...changes };
-      await fineTune({ rule: "vtab", backbone, train, test: train, choices, output, overwrite: true, threads: 1 });
+      await fineTuneSources({
+        rule: "vtab",
+        backbone,
+        train,
+        test: train,
+        choices,
+        output,
+        overwrite: true,
+        threads: 1,
+      });
       const { tensors } = await courseOf(output);
       return tensors;
     };
@@ -245,7 +260,16 @@ describe("fineTune", () => {
     const distance = async (weightDecayToInitial: number) => {
       const output = join(root, "near");
       const choices = { learningRate: 0.05, steps: 40, batchSize: 16, crop: 16, weightDecayToInitial };
-      await fineTune({ rule: "vtab", backbone, train, test: train, choices, output, overwrite: true, threads: 1 });
+      await fineTuneSources({
+        rule: "vtab",
+        backbone,
+        train,
+        test: train,
+        choices,
+        output,
+        overwrite: true,
+        threads: 1,
+      });
       const { tensors } = await readNetwork(output);
       const [from, to] = [first, tensors].map((all) => Float32Array.from(all.get(kernel)?.data as Float32Array));
       return Math.sqrt(to!.reduce((sum, value, i) => sum + (value - from![i]!) ** 2, 0));

@@ -1,0 +1,290 @@
+/** Robustness of a network given by its spec: opens it, with its own head or one fitted to clean images, and measures it. */
+
+import { type ImageSource, openTrainAndTest, stratifiedSample } from "../data/index.js";
+import {
+  type CorruptionName,
+  corruptionNames,
+  type Severity,
+  type SeverityTable,
+  severities,
+} from "../images/index.js";
+import {
+  type ComputeOptions,
+  describeNetwork,
+  imageLogits,
+  isClassifierFolder,
+  type Network,
+  type NetworkDescription,
+  networkKind,
+  open,
+} from "../networks/index.js";
+import { type Hooks, withProgress } from "../text/progress.js";
+import { evaluatorNamed } from "../transfer/index.js";
+import {
+  type CorruptionReport,
+  fittedJudge,
+  type ImagenetSetName,
+  type ImagenetSetReport,
+  type Judge,
+  measureCorruptions,
+  measureImagenetSet,
+  measurePatchGrid,
+  openImagenetSet,
+  type PatchGridOptions,
+  type PatchGridReport,
+  type PublishedAccuracy,
+  patchGridImages,
+  publishedAccuracies,
+} from "./robustness/index.js";
+
+/** How a network under test is opened. */
+interface OpenOptions extends ComputeOptions, Hooks {
+  /** Side of the images of frozen features, or [height, width]. Default: the network's own. */
+  readonly imageSize?: number | readonly [number, number] | undefined;
+}
+
+export interface NetworkCorruptionOptions extends OpenOptions {
+  /** Default: all fifteen. */
+  readonly corruptions?: readonly CorruptionName[] | undefined;
+  /** Default: 1 to 5. */
+  readonly severities?: readonly Severity[] | undefined;
+  /** Whose constants the severities are. Default: those for the size of the network's images. */
+  readonly table?: SeverityTable | undefined;
+  /** `own`, or the evaluator that fits a head to clean images. Default: own where the network has the classes, else ridge. */
+  readonly head?: string | undefined;
+  /** Split that a head is fitted to. Default: train. */
+  readonly split?: string | undefined;
+  /** Default: test. */
+  readonly testSplit?: string | undefined;
+  /** Images to fit to, about; the same share of each class. Default: all. */
+  readonly trainImages?: number | undefined;
+  /** Images to test on, about; the same share of each class. Default: all. */
+  readonly testImages?: number | undefined;
+}
+
+export interface NetworkCorruptions extends CorruptionReport {
+  readonly network: string;
+  readonly source: string;
+  readonly splits: { readonly train: string; readonly test: string; readonly heldOut: boolean };
+  readonly head: string;
+  /** Images that the head was fitted to. */
+  readonly fitted: number;
+  readonly model: NetworkDescription;
+  readonly seconds: number;
+}
+
+interface OpenedJudge {
+  readonly judge: Judge;
+  readonly description: NetworkDescription;
+  close(): Promise<void>;
+}
+
+type JudgeOptions = OpenOptions & Pick<NetworkCorruptionOptions, "head">;
+
+/** A network with its own head, where it has one for these classes; undefined where it lacks one of them. */
+async function withOwnHead(
+  network: string,
+  classNames: readonly string[],
+  options: JudgeOptions,
+): Promise<OpenedJudge | undefined> {
+  const { device, threads, note } = options;
+  const classifier = await open(network, { output: "logits", device, threads, note });
+  const missing = classNames.filter((name) => !classifier.classNames?.includes(name));
+  if (!classifier.classNames || missing.length > 0) {
+    await classifier.close();
+    if (options.head !== "own") return undefined;
+    const why = classifier.classNames
+      ? `it does not have ${missing.slice(0, 5).join(", ")}${missing.length > 5 ? ` and ${missing.length - 5} more` : ""}`
+      : "its classes have no names";
+    throw new Error(
+      `the head of ${network} does not fit the classes of the images: ${why}; fit a head instead (--head ridge)`,
+    );
+  }
+  const { classNames: own, imageShape, preprocessing } = classifier;
+  const scores: Judge["scores"] = (source, pass) => imageLogits(classifier, source, pass);
+  return {
+    judge: { head: "own", classNames: own, imageShape, preprocessing, scores },
+    description: describeNetwork(classifier),
+    close: () => classifier.close(),
+  };
+}
+
+/** Could it have a head of its own? ONNX files and pixels are backbones unless `head` is own. */
+const mayHaveHead = (network: string, head: string | undefined): boolean =>
+  head === "own" || (head === undefined && !/^pixels:/.test(network) && !/\.onnx(\?|$)/.test(network));
+
+async function openJudge(network: string, train: ImageSource, options: JudgeOptions): Promise<OpenedJudge> {
+  const { head, imageSize, device, threads, note, progress, signal } = options;
+  if (imageSize !== undefined && head === "own") {
+    throw new Error("an image size is for frozen features; a network with its own head has its size");
+  }
+  if (mayHaveHead(network, head) && imageSize === undefined) {
+    // a backbone without a head reports that when it is opened to classify
+    const own = await withOwnHead(network, train.classNames, options).catch((error: unknown) => {
+      if (head === "own" || ["fitted", "onnx"].includes(networkKind(network))) throw error;
+      return undefined;
+    });
+    if (own) return own;
+  }
+  if (isClassifierFolder(network)) {
+    throw new Error(`${network} is a fitted classifier of other classes than ${train.name}; give its backbone`);
+  }
+  const backbone = await open(network, { device, threads, imageSize, note });
+  try {
+    const judge = await withProgress(progress, train.length, (onProgress) =>
+      fittedJudge(backbone, train, evaluatorNamed(head ?? "ridge"), { onProgress, signal, threads }),
+    );
+    return { judge, description: describeNetwork(backbone), close: () => backbone.close() };
+  } catch (error) {
+    await backbone.close();
+    throw error;
+  }
+}
+
+const sample = (source: ImageSource, most: number | undefined): ImageSource =>
+  most === undefined ? source : stratifiedSample(source, most);
+
+/**
+ * Measures the accuracy of a network on clean and on corrupted images (Hendrycks and Dietterich, 2019).
+ *
+ * Throws what opening the network or the images throws, and an Error for a head that does not fit the classes.
+ */
+export async function networkCorruptions(
+  network: string,
+  images: string,
+  options: NetworkCorruptionOptions = {},
+): Promise<NetworkCorruptions> {
+  const started = performance.now();
+  const { corruptions = corruptionNames, severities: chosen = severities, table, signal, progress } = options;
+  const parts = await openTrainAndTest(images, options, options.note);
+  try {
+    const train = sample(parts.train, options.trainImages);
+    const test = sample(parts.test, options.testImages);
+    const { judge, description, close } = await openJudge(network, train, options);
+    try {
+      const passes = 1 + corruptions.length * chosen.length;
+      const report = await withProgress(progress, passes * test.length, (onProgress) =>
+        measureCorruptions(judge, test, { corruptions, severities: chosen, table, onProgress, signal }),
+      );
+      return {
+        network,
+        source: images,
+        splits: { train: train.split, test: test.split, heldOut: parts.heldOut },
+        head: judge.head,
+        fitted: judge.head === "own" ? 0 : train.length,
+        model: description,
+        ...report,
+        seconds: (performance.now() - started) / 1000,
+      };
+    } finally {
+      await close();
+    }
+  } finally {
+    await parts.close();
+  }
+}
+
+export interface NetworkImagenetSet extends ImagenetSetReport {
+  readonly checkpoint: string;
+  readonly folder: string;
+  readonly title: string;
+  /** Accuracies that others published on the set. */
+  readonly published: readonly PublishedAccuracy[];
+  readonly model: NetworkDescription;
+  readonly seconds: number;
+}
+
+/**
+ * Measures a network of the 1,000 classes of ImageNet on ObjectNet, ImageNet-v2 or ImageNet with ReaL labels, in the form that they are
+ * distributed. `boxes` is a file of boxes for ObjectNet.
+ *
+ * Throws what opening the network throws, and an Error that says where to get a set that is not in the folder.
+ */
+export async function networkImagenetSet(
+  network: string,
+  name: ImagenetSetName,
+  folder: string,
+  { boxes, progress, ...options }: OpenOptions & { readonly boxes?: string | undefined } = {},
+): Promise<NetworkImagenetSet> {
+  const started = performance.now();
+  const set = await openImagenetSet(name, folder, { boxes });
+  try {
+    const { device, threads, note } = options;
+    const classifier = await open(network, { output: "logits", device, threads, note });
+    try {
+      const { imageShape, preprocessing, classNames = [] } = classifier;
+      const scores: Judge["scores"] = (source, pass) => imageLogits(classifier, source, pass);
+      const judge = { head: "own", classNames, imageShape, preprocessing, scores };
+      const report = await withProgress(progress, set.source.length, (onProgress) =>
+        measureImagenetSet(judge, set, onProgress),
+      );
+      return {
+        checkpoint: network,
+        folder,
+        title: set.title,
+        ...report,
+        published: publishedAccuracies.filter((one) => one.set === report.set),
+        model: describeNetwork(classifier),
+        seconds: (performance.now() - started) / 1000,
+      };
+    } finally {
+      await classifier.close();
+    }
+  } finally {
+    await set.source.close();
+  }
+}
+
+/** The side of the patches of a network that cuts its image into them; undefined for any other. */
+function ownPatchSize({ details }: Network): number | undefined {
+  const { patchSize, stem } = (details["config"] ?? {}) as { patchSize?: unknown; stem?: { kind?: unknown } };
+  return typeof patchSize === "number" && (stem === undefined || stem.kind === "patch") ? patchSize : undefined;
+}
+
+export interface NetworkPatchGrid extends PatchGridReport {
+  readonly network: string;
+  readonly model: NetworkDescription;
+  readonly head: string;
+  readonly seconds: number;
+}
+
+/**
+ * Measures whether an object on the border between patches costs accuracy: generated objects at every offset to the grid of patches, classified
+ * by a head that is fitted to frozen features.
+ *
+ * Throws what opening the backbone throws, and an Error for one without a patch size where none is given.
+ */
+export async function networkPatchGrid(
+  network: string,
+  {
+    patchSize: given,
+    head = "ridge",
+    objects,
+    ...options
+  }: OpenOptions &
+    Partial<Pick<PatchGridOptions, "patchSize" | "objects">> & { readonly head?: string | undefined } = {},
+): Promise<NetworkPatchGrid> {
+  const started = performance.now();
+  const { device, threads, imageSize, note, progress, signal } = options;
+  const evaluator = evaluatorNamed(head);
+  const backbone = await open(network, { device, threads, imageSize, note });
+  try {
+    const patchSize = given ?? ownPatchSize(backbone);
+    if (patchSize === undefined) {
+      throw new Error(`${network} does not state the size of its patches; give it with --patch-size`);
+    }
+    const grid: PatchGridOptions = { patchSize, objects, threads, signal };
+    const report = await withProgress(progress, patchGridImages(grid), (onProgress) =>
+      measurePatchGrid(backbone, evaluator, { ...grid, onProgress }),
+    );
+    return {
+      network,
+      model: describeNetwork(backbone),
+      head: evaluator.name,
+      ...report,
+      seconds: (performance.now() - started) / 1000,
+    };
+  } finally {
+    await backbone.close();
+  }
+}
