@@ -59,7 +59,7 @@ export interface TrainedFrom {
   readonly curve: readonly { readonly step: number; readonly loss: number }[];
 }
 
-/** What `fovea robustness --json` writes. */
+/** What `fovea corruptions --json` writes. */
 export type RobustnessFigures = CorruptionReport & { readonly source: string };
 
 export interface CardContents {
@@ -106,7 +106,7 @@ export function backboneCard(contents: CardContents): string {
     "",
     "## What it can do",
     "",
-    ...(figures ? figuresOf(figures, spec, remark) : ["Not measured yet: `npx fovea bench backbones` does."]),
+    ...(figures ? figuresOf(figures, spec, remark) : ["Not measured yet: `npx fovea compare` does."]),
     "",
     "## What it is bad at",
     "",
@@ -141,12 +141,12 @@ const about: Readonly<Record<string, string>> = {
 };
 
 function robustnessOf(spec: string, found: RobustnessFigures | undefined): string {
-  if (!found) return `Not measured: \`npx fovea robustness ${spec} photos/\` does.`;
+  if (!found) return `Not measured: \`npx fovea corruptions ${spec} photos/\` does.`;
   const { clean, meanAccuracy, families, results, source } = found;
   const severities = [...new Set(results.map(({ severity }) => severity))].join(", ");
   const worstFirst = families.toSorted((a, b) => a.accuracy - b.accuracy);
   return [
-    `On ${clean.images} images of ${basename(source).replace(/\.tar$/, "")}, a ridge on features of all clean training images: ${inPercent(clean.accuracy)} % clean (${clean.confidence95.map((share) => inPercent(share)).join(" to ")}), ${inPercent(meanAccuracy)} % under ${families.length} corruptions at severities ${severities} (${(meanAccuracy / clean.accuracy).toFixed(2)} of clean), by \`npx fovea robustness\`:`,
+    `On ${clean.images} images of ${basename(source).replace(/\.tar$/, "")}, a ridge on features of all clean training images: ${inPercent(clean.accuracy)} % clean (${clean.confidence95.map((share) => inPercent(share)).join(" to ")}), ${inPercent(meanAccuracy)} % under ${families.length} corruptions at severities ${severities} (${(meanAccuracy / clean.accuracy).toFixed(2)} of clean), by \`npx fovea corruptions\`:`,
     "",
     `${worstFirst.map(({ corruption, accuracy }) => `${corruption.replaceAll("_", " ")} ${inPercent(accuracy)}`).join(", ")}.`,
   ].join("\n");
@@ -180,7 +180,7 @@ function figuresOf({ protocol, sets, backbones }: BackbonesBench, own: string, r
     ...sets.map(({ name }) => accuracies(row.sets[name]!)),
   ]);
   return [
-    `Few-shot accuracy in per cent from ${protocol.shots.join(" / ")} examples a class (mean and standard deviation over ${protocol.seeds} draws; up to ${protocol.testImages} test images a set), by \`npx fovea bench backbones\`, with ${plural(protocol.threads, "thread")}:`,
+    `Few-shot accuracy in per cent from ${protocol.shots.join(" / ")} examples a class (mean and standard deviation over ${protocol.seeds} draws; up to ${protocol.testImages} test images a set), by \`npx fovea compare\`, with ${plural(protocol.threads, "thread")}:`,
     "",
     markdownTable(head, rows),
     "",

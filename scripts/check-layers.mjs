@@ -65,17 +65,14 @@ const DOORS = [
 
 /** Files of a module with an index.ts that others may import past it, and why. */
 const PAST_INDEX = {
-  "src/weights/embedded.ts": "help lists the backbones of the package; the index would load the models",
+  "src/weights/embedded.ts": "help states the default backbone; the index would load the models",
   "src/runtime/devices.ts": "help lists the devices; the index would load the engine",
-  "src/train/recipe/overrides.ts": "the command line sorts its arguments with it; the index would load the engine",
   "src/train/distributed/launcher.ts":
     "the command line asks for the launcher's variables; the index would load the engine",
 };
 
 /** Imports from one folder to another that belong to a circle and cannot be mended yet: "FROM -> TO" and the reason. */
-const CIRCLES = {
-  "src/cli/commands -> src/cli": "commands are being moved to src/commands",
-};
+const CIRCLES = {};
 
 /** Folders of like things, one file each, which may hold any number of them. */
 const TABLES = {
@@ -83,12 +80,11 @@ const TABLES = {
   "src/graph/ops": "operations",
   "src/train/objectives": "objectives",
   "src/benchmarks/vtab/sets": "datasets",
-  "src/cli/commands": "commands",
   "src/commands": "commands",
 };
 
 /** Files that may still say `export *`, and why. */
-const STARS = { "src/cli/definitions.ts": "the definitions move into the files of their commands" };
+const STARS = {};
 
 const MAX_LINES = 400;
 const MAX_FILES = 16;

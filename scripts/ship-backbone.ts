@@ -6,7 +6,7 @@
  *     [--bad-at FILE.md] [--image-size N] [--pooled-stages 3] [--output FOLDER]
  *
  * The same run gives the same files. It is called twice, the second time with what was measured of the first: --figures is what
- * `fovea bench backbones embedded:NAME ... --output FILE.json` wrote, --robustness what `fovea robustness embedded:NAME ... --json`
+ * `fovea compare embedded:NAME ... --output FILE.json` wrote, --robustness what `fovea corruptions embedded:NAME ... --json`
  * printed, and --bad-at, NAME.md beside the recipe when left out, what a person found it to be bad at. --image-size is the side of
  * the images it is opened for, where it is better at another than it was trained at; --pooled-stages puts earlier stages of a ResNet
  * into its representation. A new NAME must also be put into the table in src/weights/embedded.ts.

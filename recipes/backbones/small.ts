@@ -17,8 +17,8 @@
  *   fovea dedup data/tiny-imagenet-64 --split train --against SETS --exclude recipes/backbones/near-duplicates.txt
  *
  * Teachers: MobileNetV1-0.75 (768 features) and MobileNetV2-1.0 (1,280), trained on ImageNet, shown the student's very crops at
- * 128 pixels. What they could teach at most, as the mean few-shot accuracy over the seven sets (5 / 10 shots, 5 seeds; `fovea bench
- * backbones`): from images of 64 pixels V1 50.7 / 58.6, V2 48.8 / 55.7, at 96 pixels of input less by 3; both together on the
+ * 128 pixels. What they could teach at most, as the mean few-shot accuracy over the seven sets (5 / 10 shots, 5 seeds; `fovea
+ * compare`): from images of 64 pixels V1 50.7 / 58.6, V2 48.8 / 55.7, at 96 pixels of input less by 3; both together on the
  * full images 54.6 / 63.1.
  *
  * Pilots, 30,080 images of one epoch each (few-shot means as above; raw pixels have 28.3 / 33.4):

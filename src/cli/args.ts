@@ -1,7 +1,14 @@
 /** Reads the arguments of a command line by the options of a command. */
 import { z } from "zod";
-import { type Command, UsageError } from "../commands/command.js";
-import { bare, describeOptions, expectationOf, type OptionDescription, usageOf } from "../commands/describe.js";
+import {
+  bare,
+  type Command,
+  describeOptions,
+  expectationOf,
+  type OptionDescription,
+  UsageError,
+  usageOf,
+} from "../commands/index.js";
 import { didYouMean, editDistance } from "../text/nearest.js";
 
 type Schema = z.core.$ZodType;
@@ -19,8 +26,12 @@ function read(type: Schema, text: string): unknown {
     const written = type.isInt ? /^\s*[-+]?\d+\s*$/ : /^\s*[-+]?(\d+\.?\d*|\.\d+)(e[-+]?\d+)?\s*$/i;
     return written.test(text) ? Number(text) : text;
   }
+  if (type instanceof z.ZodLiteral) {
+    return [...type.values].find((value) => String(value) === text.trim()) ?? text;
+  }
   if (type instanceof z.ZodArray) {
-    return text.split(",").map((part) => read(bare(type.element), part.trim()));
+    const element = bare(type.element);
+    return text.split(",").flatMap((part) => rangeOf(element, part) ?? [read(element, part.trim())]);
   }
   if (type instanceof z.ZodTuple) {
     const parts = text.split(",");
@@ -31,6 +42,13 @@ function read(type: Schema, text: string): unknown {
     return (found.find(({ one, value }) => z.safeParse(one, value).success) ?? { value: text }).value;
   }
   return text;
+}
+
+/** The whole numbers of "1-5", where the type takes numbers. */
+function rangeOf(type: Schema, text: string): number[] | undefined {
+  const [, first, last] = /^\s*(\d{1,4})\s*-\s*(\d{1,4})\s*$/.exec(text) ?? [];
+  if (first === undefined || !z.safeParse(type, Number(first)).success) return undefined;
+  return Array.from({ length: Math.max(0, Number(last) - Number(first) + 1) }, (_, i) => Number(first) + i);
 }
 
 /** What is given on a command line, sorted but not checked. */
@@ -151,19 +169,19 @@ function placed(
   if (rest && typeof listed === "string") found.set(rest.key, [listed, ...queue.splice(0)]);
   const [extra] = queue;
   if (extra !== undefined) {
+    const list = options.find((one) => one.rest);
     const both = options.find(({ positional, key }) => positional && given.has(key));
     throw new UsageError(
       both
         ? `unexpected argument "${extra}": ${both.flag.toUpperCase()} is given by --${both.flag} already`
-        : `unexpected argument "${extra}"`,
+        : `unexpected argument "${extra}"${list ? `; give it after --${list.flag}` : ""}`,
     );
   }
   return found;
 }
 
 /** One line on a value that is refused. */
-function issueText(issue: z.core.$ZodIssue, one: OptionDescription, given: unknown): string {
-  const shown = Array.isArray(given) ? given.join(",") : String(given);
+function issueText(issue: z.core.$ZodIssue, one: OptionDescription, given: unknown, shown: string): string {
   if (issue.code === "custom") return `${nameOf(one)}: ${issue.message}`;
   const choices = one.type instanceof z.ZodArray ? bare(one.type.element) : one.type;
   const wrong = issue.path.length > 1 && Array.isArray(given) ? String(given[Number(issue.path[1])]) : shown;
@@ -198,7 +216,9 @@ export function parseArguments(words: readonly string[], command: Command): Argu
   if (!parsed.success) {
     const lines = parsed.error.issues.map((issue) => {
       const one = options.find(({ key }) => key === issue.path[0]);
-      return one ? issueText(issue, one, values[one.key]) : issue.message;
+      return one
+        ? issueText(issue, one, values[one.key], String(byPlace.get(one.key) ?? given.get(one.key)))
+        : issue.message;
     });
     throw new UsageError([...new Set(lines)].join("\n"));
   }

@@ -1,52 +1,137 @@
-/** The help of the program and of each command. */
+/** The help of the program and of each command, derived from the table of commands; at most 100 columns wide. */
 import { readFileSync } from "node:fs";
-import { stripVTControlCharacters } from "node:util";
+import type { Command } from "../commands/index.js";
+import { describeOptions, type OptionDescription, usageOf } from "../commands/index.js";
 import { largest } from "../text/arrays.js";
-import type { CommandDefinition } from "./command.js";
+import { wrap } from "../text/wrap.js";
+import { commonOptions } from "./args.js";
+
+/** No line of help is wider, in characters. */
+export const widestLine = 100;
+/** A left column that is wider stands on a line of its own. */
+const widestLeft = 28;
 
 /** The version in package.json. */
 export function version(): string {
-  const manifest = JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8")) as {
-    version: string;
-  };
-  return manifest.version;
+  const manifest: unknown = JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8"));
+  return (manifest as { version: string }).version;
 }
 
-function columns(rows: readonly (readonly [string, string])[], indent = "  "): string {
-  const width = largest(rows.map(([left]) => left.length));
-  return rows.map(([left, right]) => `${indent}${left.padEnd(width)}   ${right}`).join("\n");
+type Row = readonly [string, string];
+
+/** The width of the left column of these rows. */
+const leftOf = (table: readonly Row[]): number =>
+  largest([0, ...table.map(([word]) => word.length).filter((length) => length <= widestLeft)]);
+
+/** Rows of two columns; the right one is wrapped. */
+function rows(table: readonly Row[], width: number, left = leftOf(table)): string[] {
+  const indent = " ".repeat(left + 4);
+  return table.flatMap(([word, about]) => {
+    const [first = "", ...more] = wrap(about, width - indent.length);
+    const head = word.length > left ? [`  ${word}`, `${indent}${first}`] : [`  ${word.padEnd(left)}  ${first}`];
+    return [...head, ...more.map((line) => `${indent}${line}`)].map((line) => line.trimEnd());
+  });
 }
 
-/** The help of the whole program. */
-export function rootHelp(definitions: Iterable<CommandDefinition>): string {
-  const rows = [...definitions].map(({ name, summary }) => [name, summary] as const);
-  const examples = [...definitions].map(({ examples: [first] }) => [first!.line, first!.does] as const);
+/** A default as it is written on the command line. */
+export function defaultText({ default: value }: OptionDescription): string | undefined {
+  if (value === undefined || typeof value === "boolean") return undefined;
+  if (Array.isArray(value))
+    return value.length === 0 ? undefined : value.join(typeof value[0] === "number" ? "," : ", ");
+  return String(value);
+}
+
+/** The description with its default, which is stated once. */
+export function descriptionText(one: OptionDescription): string {
+  const standard = defaultText(one);
+  return standard === undefined ? one.description : `${one.description} (default: ${standard})`;
+}
+
+/** How an option is written: `--folds N`, or `--no-crops` for a flag that is on by default. */
+export function optionText({ flag, placeholder, default: value, positional, rest }: OptionDescription): string {
+  if (placeholder === undefined) return value === true ? `--no-${flag}` : `--${flag}`;
+  return `--${flag} ${positional ? "VALUE" : placeholder}${rest ? "..." : ""}`;
+}
+
+/** A heading and its rows; nothing where there are none. */
+function section(title: string, table: readonly Row[], width: number, left?: number): string[] {
+  return table.length === 0 ? [] : ["", title, ...rows(table, width, left)];
+}
+
+function examplesText(examples: Command["examples"], width: number): string[] {
+  return examples.flatMap(({ run, does }) => [
+    ...wrapCommand(run, width),
+    ...wrap(does, width - 6).map((line) => `      ${line}`),
+  ]);
+}
+
+/** A command line, continued with backslashes where it is longer than the width. */
+function wrapCommand(line: string, width: number): string[] {
+  const parts = wrap(line, width - 8);
+  return parts.map((part, i) => `${i === 0 ? "  " : "    "}${part}${i < parts.length - 1 ? " \\" : ""}`);
+}
+
+/** The help of one command. `width` is the terminal's; lines are at most 100 characters. */
+export function commandHelp(command: Command, width = widestLine): string {
+  const columns = Math.min(width, widestLine);
+  const options = describeOptions(command);
+  const named = options.filter(({ positional, settings }) => !positional && !settings);
+  const grouped = (group: OptionDescription["group"]) =>
+    named.filter((one) => one.group === group).map((one): Row => [optionText(one), descriptionText(one)]);
+  const sections: readonly (readonly [string, readonly Row[]])[] = [
+    [
+      "ARGUMENTS",
+      options
+        .filter(({ positional }) => positional)
+        .map((one): Row => [one.placeholder ?? one.flag, descriptionText(one)]),
+    ],
+    ["OPTIONS", grouped(undefined)],
+    ["FILES", grouped("output")],
+    ["COMPUTE", grouped("compute")],
+    [
+      "COMMON",
+      commonOptions.map(
+        ({ flag, short, description }): Row => [
+          short === undefined ? `--${flag}` : `-${short}, --${flag}`,
+          description,
+        ],
+      ),
+    ],
+  ];
+  const left = leftOf(sections.flatMap(([, table]) => table));
+  const settings = options.find((one) => one.settings);
   return [
-    "fovea: learn general visual representations and put them to work",
+    ...wrap(`fovea ${command.name}: ${command.summary}`, columns),
+    ...(command.details === undefined ? [] : ["", ...wrap(command.details, columns)]),
     "",
-    "USAGE  fovea COMMAND [OPTIONS]",
-    "",
-    "COMMANDS",
-    columns(rows),
+    "USAGE",
+    ...wrap(usageOf(command), columns - 6).map((line, i) => `${i === 0 ? "  " : "      "}${line}`),
+    ...sections.flatMap(([title, table]) => section(title, table, columns, left)),
+    ...(settings ? ["", ...wrap(settings.description, columns)] : []),
     "",
     "EXAMPLES",
-    columns(examples),
-    "",
-    "`fovea COMMAND --help` shows a command's arguments and more examples; `fovea --version` the version.",
-    "FOVEA_DEBUG=1 shows where an error happened.",
+    ...examplesText(command.examples, columns),
   ].join("\n");
 }
 
-/** The help of one command: citty's usage, then examples. Colours only where a terminal shows them. */
-export async function commandHelp(definition: CommandDefinition, colours: boolean): Promise<string> {
-  const [{ renderUsage }, { cittyCommand }] = await Promise.all([import("citty"), import("./command.js")]);
-  const usage = (
-    await renderUsage(cittyCommand(definition), { meta: { name: "fovea", version: version() } })
-  ).trimEnd();
-  const examples = definition.examples.map(({ line, does }) => [line, does] as const);
-  const settings = definition.overrides
-    ? "\n\nAny other --path.to.setting=value changes that setting of the recipe; null removes it, arrays and objects are JSON."
-    : "";
-  const text = `${usage}${settings}\n\nEXAMPLES\n\n${columns(examples)}`;
-  return colours ? text : stripVTControlCharacters(text);
+/** The help of the whole program. */
+export function programHelp(commands: readonly Command[], width = widestLine): string {
+  const columns = Math.min(width, widestLine);
+  return [
+    "fovea: train vision backbones, transfer them to new classes and measure them",
+    "",
+    "USAGE",
+    "  fovea COMMAND [OPTIONS]",
+    ...section(
+      "COMMANDS",
+      commands.map(({ name, summary }) => [name, summary]),
+      columns,
+    ),
+    "",
+    "EXAMPLES",
+    ...examplesText(commands.flatMap(({ examples }) => examples.slice(0, 1)).slice(0, 6), columns),
+    "",
+    "`fovea COMMAND --help` shows the options of a command and more examples; `fovea --version`",
+    "shows the version. FOVEA_DEBUG=1 shows where an error happened.",
+  ].join("\n");
 }

@@ -1,31 +1,16 @@
 /** What every command does alike: one result on stdout, the rest on stderr, one clear message when it fails. */
-import { largest } from "../text/arrays.js";
+
+import { type Outcome, UsageError } from "../commands/index.js";
 import { printable, printableJson } from "../text/printable.js";
-import type { CommandResult } from "./command.js";
-import { UsageError } from "./words.js";
 
 /** Exit statuses: a failure, and a command line that could not be understood. */
 export const exitFailure = 1;
 export const exitUsage = 2;
 
 /** Prints a result: one JSON document and an end of line, or the text. */
-export function printResult(result: CommandResult, json: boolean): void {
+export function printResult(result: Outcome, json: boolean): void {
   const text = json ? printableJson(result.document) : printable(result.text.replace(/\n+$/, ""));
   process.stdout.write(`${text}\n`);
-}
-
-/** Writes rows in columns as wide as their widest cell: words (the first, and those from `leftFrom` on) to the left, numbers to the right. */
-export function columns(
-  head: readonly string[],
-  cells: readonly (readonly string[])[],
-  leftFrom: number,
-): (texts: readonly string[]) => string {
-  const widths = head.map((title, i) => largest([title.length, ...cells.map((line) => line[i]!.length)]));
-  return (texts) =>
-    texts
-      .map((text, i) => (i === 0 || i >= leftFrom ? text.padEnd(widths[i]!) : text.padStart(widths[i]!)))
-      .join("  ")
-      .trimEnd();
 }
 
 /** Prints one line for the person who runs the command, leaving stdout to the result. */
@@ -40,6 +25,8 @@ export function printFailure(error: unknown, command: string): number {
     note(`fovea: ${error.message}\nSee \`fovea ${command === "" ? "" : `${command} `}--help\`.`);
     return exitUsage;
   }
+  // the first rank reports what failed on all
+  if (error instanceof Error && error.name === "OtherRankError") return exitFailure;
   const message = error instanceof Error ? error.message : String(error);
   // These are slips of the program, not of the person: say how to see more.
   const slip = error instanceof TypeError || error instanceof ReferenceError || message === "";

@@ -22,17 +22,14 @@ async function isBackbone(word: string): Promise<boolean> {
   );
 }
 
-/** The backbone of BACKBONE IMAGES, or of IMAGES alone. Throws UsageError where IMAGES is a backbone. */
-export async function backboneBefore(
-  options: { readonly backbone?: string | undefined; readonly images: string },
+/** Throws UsageError where BACKBONE is given in the place of IMAGES. */
+export async function requireImages(
+  { backbone, images }: { readonly backbone?: string | undefined; readonly images: string },
   command: string,
-  note: (text: string) => void,
-): Promise<string> {
-  const { backbone, images } = options;
+): Promise<void> {
   if (backbone === undefined && (await isBackbone(images))) {
     throw new UsageError(
       `missing argument IMAGES: ${images} is a backbone\nusage: fovea ${command} [BACKBONE] IMAGES [OPTIONS]`,
     );
   }
-  return backboneOr(backbone, note);
 }

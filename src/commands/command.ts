@@ -56,8 +56,8 @@ export interface Command {
   readonly renamed: Readonly<Record<string, string>>;
   /** What a caller reports when it aborts `signal`; undefined for a command that does not read the signal. */
   readonly stopping: string | undefined;
-  /** Does every MPI rank run it, with one result? */
-  readonly distributed: boolean;
+  /** Does every MPI rank run it with these options, with one result? Otherwise the first one alone does. */
+  distributed(options: unknown): boolean;
   /** Runs it. Throws ZodError for invalid options, UsageError for options that exclude each other, and what its library function throws. */
   run(options: unknown, io: Io): Promise<Outcome>;
 }
@@ -72,7 +72,7 @@ interface Definition<Shape extends z.ZodRawShape, Result, Document> {
   readonly examples: readonly Example[];
   readonly renamed?: Readonly<Record<string, string>>;
   readonly stopping?: string;
-  readonly distributed?: boolean;
+  distributed?(options: Options<Shape>): boolean;
   /** Loads the engine with `import()`, so that help does without. */
   run(options: Options<Shape>, io: Io): Promise<Result>;
   text(result: Result, options: Options<Shape>): string | readonly string[];
@@ -95,7 +95,7 @@ export function command<const Shape extends z.ZodRawShape, Document>(
 export function command<const Shape extends z.ZodRawShape, Result, Document>(
   definition: Definition<Shape, Result, Document> & { document?(result: Result): Document },
 ): Command {
-  const { name, summary, details, result, examples, renamed = {}, stopping, distributed = false } = definition;
+  const { name, summary, details, result, examples, renamed = {}, stopping } = definition;
   const options = z.strictObject(definition.options);
   return {
     name,
@@ -106,7 +106,7 @@ export function command<const Shape extends z.ZodRawShape, Result, Document>(
     examples,
     renamed,
     stopping,
-    distributed,
+    distributed: (given) => definition.distributed?.(options.parse(given) as Options<Shape>) ?? false,
     async run(given, io) {
       const values = options.parse(given) as Options<Shape>;
       const found = await definition.run(values, io);

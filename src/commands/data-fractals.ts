@@ -1,5 +1,6 @@
 /** `fovea data fractals`: searches for the categories of `generated:fractals` and writes them to a file. */
 import { z } from "zod";
+import { percent } from "../text/format.js";
 import { command } from "./command.js";
 import { argument, count, file, option, overwrite, seed, share } from "./options.js";
 import * as json from "./results.js";
@@ -45,5 +46,5 @@ export default command({
     }
   },
   text: ({ file, categories, candidates, fill }) =>
-    `${file}: ${categories} categories, found among ${candidates} systems (${((100 * categories) / candidates).toFixed(1)} % fill ${fill} of their image)`,
+    `${file}: ${categories} categories, found among ${candidates} systems (${percent(categories / candidates)} fill ${fill} of their image)`,
 });

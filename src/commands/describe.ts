@@ -29,17 +29,21 @@ export function bare(schema: Schema): Schema {
 }
 
 function placeholderOf(type: Schema): string {
+  const { hint } = metaOf(type);
+  if (hint !== undefined) return hint;
   if (type instanceof z.ZodEnum) return type.options.join("|");
+  if (type instanceof z.ZodLiteral) return [...type.values].join("|");
   if (type instanceof z.ZodArray) return `${placeholderOf(type.element)},...`;
   if (type instanceof z.ZodTuple) return type.def.items.map(placeholderOf).join(",");
   if (type instanceof z.ZodUnion) return type.options.map(placeholderOf).join("|");
   if (type instanceof z.ZodNumber) return type.isInt ? "N" : "X";
-  return metaOf(type).hint ?? "NAME";
+  return "NAME";
 }
 
 /** What a value must be, as an error says it: `a whole number of at least 1`. */
 export function expectationOf(type: Schema): string {
   if (type instanceof z.ZodEnum) return alternatives(type.options.map(String));
+  if (type instanceof z.ZodLiteral) return alternatives([...type.values].map(String));
   if (type instanceof z.ZodArray) return `${many(expectationOf(bare(type.element)))}, separated by commas`;
   if (type instanceof z.ZodTuple) return type.def.items.map(placeholderOf).join(",");
   if (type instanceof z.ZodUnion) return type.options.map(expectationOf).join(" or ");
@@ -82,7 +86,7 @@ export function describeOptions(command: Command): readonly OptionDescription[] 
   return Object.entries(command.options.shape).map(([key, schema]) => describe(key, schema));
 }
 
-/** The line of usage: `fovea fit IMAGES [OPTIONS]`. */
+/** The line of usage: the command, its arguments in capitals, and `[OPTIONS]`. */
 export function usageOf(command: Command): string {
   const words = describeOptions(command).flatMap((one) => {
     const { positional, placeholder = "", required, type } = one;

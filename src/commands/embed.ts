@@ -1,7 +1,7 @@
 /** `fovea embed`: writes the features of every image of a dataset to a safetensors file. */
 import { z } from "zod";
 import { formatDuration } from "../text/format.js";
-import { backboneBefore } from "./backbone.js";
+import { requireImages } from "./backbone.js";
 import { command } from "./command.js";
 import { device, file, imageSize, images, leadingBackbone, option, split, threads } from "./options.js";
 import * as json from "./results.js";
@@ -35,9 +35,9 @@ export default command({
     seconds: json.number,
   }),
   async run(options, { note, progress }) {
-    const backbone = await backboneBefore(options, "embed", note);
+    await requireImages(options, "embed");
     const { embed } = await import("../transfer/index.js");
-    return await embed(options.images, { ...options, backbone, note, progress });
+    return await embed(options.images, { ...options, note, progress });
   },
   text: ({ output, images, width, source, split, checkpoint, model, seconds }) => [
     `${output}: features [${images}, ${width}] and labels [${images}] of ${source} (${split})`,

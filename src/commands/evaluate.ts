@@ -1,7 +1,8 @@
 /** `fovea evaluate`: the accuracy of a classifier on labelled images. */
+
 import { z } from "zod";
-import { formatDuration } from "../text/format.js";
-import { columnsText, percent } from "./columns.js";
+import { formatDuration, inPercent } from "../text/format.js";
+import { columns } from "../text/table.js";
 import { command } from "./command.js";
 import { classifier, device, file, flag, imagesWith, option, overwrite, text, threads } from "./options.js";
 import * as json from "./results.js";
@@ -36,7 +37,7 @@ const result = z.object({
 type Evaluation = z.output<typeof result>;
 
 const shareText = ({ accuracy, confidence95, right, images }: Evaluation["top1"]): string =>
-  `${percent(accuracy)} %, 95 % interval ${confidence95.map(percent).join(" to ")} % (${right} of ${images} images)`;
+  `${inPercent(accuracy)} %, 95 % interval ${confidence95.map((share) => inPercent(share)).join(" to ")} % (${right} of ${images} images)`;
 
 function classLines({ perClass }: Evaluation): string[] {
   const worst = [...perClass].sort((a, b) => a.accuracy - b.accuracy);
@@ -44,12 +45,12 @@ function classLines({ perClass }: Evaluation): string[] {
   const rows = shown.map(({ name, images, accuracy, precision }) => [
     name,
     `${images}`,
-    percent(accuracy),
-    precision === undefined ? "-" : percent(precision),
+    inPercent(accuracy),
+    inPercent(precision),
   ]);
   const rest = perClass.length - shown.length;
   return [
-    ...columnsText([["class", "images", "recall %", "precision %"], ...rows]),
+    ...columns([["class", "images", "recall %", "precision %"], ...rows]),
     ...(rest > 0 ? [`  and ${rest} classes with higher recall (--json lists all)`] : []),
   ];
 }
@@ -93,7 +94,7 @@ export default command({
       `${network} on ${source} (${split}): ${top1.images} images of ${perClass.length} classes, predicted among ${amongSet ? classes.set : classes.network}`,
       `top-1 accuracy ${shareText(top1)}`,
       ...(top5 ? [`top-5 accuracy ${shareText(top5)}`] : []),
-      `mean per-class accuracy ${percent(found.meanOfClasses)} %`,
+      `mean per-class accuracy ${inPercent(found.meanOfClasses)} %`,
       "",
       ...classLines(found),
       "",

@@ -1,11 +1,22 @@
 /** `fovea fewshot`: few-shot accuracy of a backbone on a dataset, compared with raw pixels. */
 import { z } from "zod";
 import { largest } from "../text/arrays.js";
-import { formatDuration, plural } from "../text/format.js";
-import { backboneBefore } from "./backbone.js";
-import { percent } from "./columns.js";
+import { formatDuration, inPercent, plural } from "../text/format.js";
+import { requireImages } from "./backbone.js";
 import { command } from "./command.js";
-import { count, device, file, imageSize, imagesWith, leadingBackbone, list, option, text, threads } from "./options.js";
+import {
+  count,
+  device,
+  evaluator,
+  file,
+  imageSize,
+  imagesWith,
+  leadingBackbone,
+  list,
+  option,
+  text,
+  threads,
+} from "./options.js";
 import * as json from "./results.js";
 
 const setting = json.record(json.number);
@@ -15,6 +26,7 @@ const summary = z.object({
   mean: json.number,
   standardDeviation: json.number,
   confidence95: json.interval,
+  standardErrors: z.object({ draws: json.number, images: json.number }),
 });
 const summaries = z.array(summary).readonly();
 
@@ -57,10 +69,10 @@ const result = z.object({
 function summaryText(network: z.output<typeof summaries>, pixels: z.output<typeof summaries>): string[] {
   const rows = network.map(({ shots, mean, standardDeviation, confidence95 }, i) => [
     `${shots}`,
-    percent(mean),
-    percent(standardDeviation),
-    `${percent(confidence95[0])} to ${percent(confidence95[1])}`,
-    percent(pixels[i]?.mean ?? Number.NaN),
+    inPercent(mean),
+    inPercent(standardDeviation),
+    `${inPercent(confidence95[0])} to ${inPercent(confidence95[1])}`,
+    inPercent(pixels[i]?.mean ?? Number.NaN),
   ]);
   const head = ["shots", "accuracy %", "deviation", "95 % interval", "raw pixels %"];
   const widths = head.map((title, i) =>
@@ -88,7 +100,7 @@ export default command({
     images: imagesWith("with labels"),
     imageSize,
     method: option(
-      text.default("ridge"),
+      evaluator.default("ridge"),
       "Classifier on the features: ridge, ridge-loo, knn, prototypes, probe, logistic",
     ),
     setting: option(
@@ -125,9 +137,9 @@ export default command({
   ],
   result,
   async run(options, { note, progress }) {
-    const backbone = await backboneBefore(options, "fewshot", note);
+    await requireImages(options, "fewshot");
     const { fewshot } = await import("../transfer/index.js");
-    return await fewshot(options.images, { ...options, backbone, note, progress });
+    return await fewshot(options.images, { ...options, note, progress });
   },
   text: (found, { seeds, setting }) => {
     const { splits, images, withoutLeaked } = found;
@@ -142,7 +154,7 @@ export default command({
             ...summaryText(withoutLeaked.summary, withoutLeaked.rawPixels),
           ]
         : []),
-      `chance ${percent(found.chance)} %; intervals are of other draws of examples and other test images; ${formatDuration(found.seconds)}`,
+      `chance ${inPercent(found.chance)} %; intervals are of other draws of examples and other test images; ${formatDuration(found.seconds)}`,
       ...found.warnings.map((warning) => `warning: ${warning}`),
     ];
   },

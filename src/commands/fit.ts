@@ -1,13 +1,14 @@
 /** `fovea fit`: trains a classifier on a folder of labelled images, with the accuracy to expect of it. */
+
 import { join } from "node:path";
 import { z } from "zod";
-import { formatDuration, plural } from "../text/format.js";
-import { backboneOr } from "./backbone.js";
-import { columnsText } from "./columns.js";
+import { formatDuration, percent, plural } from "../text/format.js";
+import { columns } from "../text/table.js";
 import { command } from "./command.js";
 import {
   backbone,
   device,
+  evaluator,
   folder,
   imageSize,
   imagesWith,
@@ -16,7 +17,6 @@ import {
   overwrite,
   seed,
   split,
-  text,
   threads,
 } from "./options.js";
 import * as json from "./results.js";
@@ -43,10 +43,9 @@ const result = z.object({
   confusion: json.list(json.list(json.number)).describe("images of a class (row) by predicted class (column)"),
   confusedPairs: json.list(z.object({ classes: json.list(json.text), confused: json.number, images: json.number })),
   warnings: json.list(json.text),
+  predict: json.text.describe("a command line that uses the classifier"),
   seconds: json.number,
 });
-
-const percent = (share: number): string => `${(100 * share).toFixed(1)} %`;
 
 export default command({
   name: "fit",
@@ -56,7 +55,7 @@ export default command({
     backbone,
     imageSize,
     methods: option(
-      list(text).optional(),
+      list(evaluator).optional(),
       "Candidate classifiers: ridge, ridge-loo, knn, prototypes, probe, logistic (default: the first four)",
     ),
     folds: option(z.int().min(2).default(5), "Folds of the cross-validation"),
@@ -76,8 +75,8 @@ export default command({
   result,
   async run({ images, ...options }, io) {
     const transfer = await import("../transfer/index.js");
-    const backbone = backboneOr(options.backbone, io.note);
-    return await transfer.fit(images, { ...options, ...io, backbone });
+    const found = await transfer.fit(images, { ...options, ...io });
+    return { ...found, predict: `npx fovea predict ${found.output} photo.jpg` };
   },
   text: (found) => {
     const { source, classNames, images, backbone, expected, output, confusedPairs, candidates, warnings } = found;
@@ -87,7 +86,7 @@ export default command({
     return [
       `${source}: ${plural(classNames.length, "class", "classes")}, ${plural(images.count, "image")}; backbone ${backbone.spec} (${backbone.width} features)`,
       "",
-      ...columnsText([["cross-validation", "accuracy", ""], ...rows]).map((line) => line.trimEnd()),
+      ...columns([["cross-validation", "accuracy", ""], ...rows]),
       "",
       `expected accuracy on new images like these: ${percent(expected.accuracy)}, 95 % interval ${percent(low)} to ${percent(high)} (chance ${percent(expected.chance)})`,
       `  ${found.measured}`,
@@ -97,7 +96,7 @@ export default command({
       ...warnings.map((text) => `warning: ${text}`),
       "",
       `${output}: ${found.chosen.title} on all images, as ONNX for Node and the browser; mistakes in ${join(output, "report.html")}; ${formatDuration(found.seconds)}`,
-      `npx fovea predict ${output} photo.jpg`,
+      found.predict,
     ];
   },
 });

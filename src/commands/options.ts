@@ -64,8 +64,11 @@ export const bytes = z
 /** The side of square images in pixels, or height and width. */
 export const sides = z.union([count, z.tuple([count, count])]).meta({ hint: "N|H,W" });
 
-const imagesText =
-  "Images: a folder, a .tar, Parquet, IDX or CIFAR files, embedded:NAME or generated:NAME (see docs/data.md)";
+/** The classifiers on frozen features. */
+export const evaluatorNames = ["ridge", "ridge-loo", "knn", "prototypes", "probe", "logistic"] as const;
+export const evaluator = z.enum(evaluatorNames).meta({ hint: "NAME" });
+
+const imagesText = "Images: a folder, a .tar, Parquet, IDX or CIFAR files, embedded:NAME or generated:NAME";
 const networkText =
   "Run folder, checkpoint file, or weights: embedded:NAME, a file or folder, hf:OWNER/NAME or augreg:NAME; ?heads=4&layerNormEpsilon=1e-6 states what the files do not";
 const backboneText = `${networkText}; or an ONNX file (x.onnx, x.onnx?range=0,1); or pixels:16, the raw pixels`;

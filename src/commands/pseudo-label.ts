@@ -1,18 +1,10 @@
 /** `fovea pseudo-label`: labels images by a trained network, for training on them. */
 import { z } from "zod";
 import { largest } from "../text/arrays.js";
+import { percent } from "../text/format.js";
 import { command } from "./command.js";
 import { device, file, flag, images, network, option, overwrite, share, split, threads } from "./options.js";
 import * as json from "./results.js";
-
-/** A whole number of a few. */
-const oneOf = <const T extends number>(...values: readonly [T, ...T[]]) =>
-  z
-    .int()
-    .refine((value): value is T => (values as readonly number[]).includes(value), {
-      error: ({ input }) => `expected ${values.join(" or ")}, given ${input}`,
-    })
-    .meta({ hint: values.join("|") });
 
 export default command({
   name: "pseudo-label",
@@ -25,11 +17,11 @@ export default command({
     soft: option(flag, "Write the probability of every class, not the most probable class"),
     confidence: option(share.default(0), "Leave out images whose most probable class is less probable"),
     crops: option(
-      oneOf(1, 5).default(5),
+      z.literal([1, 5]).default(5),
       "Crops of each image whose logits are averaged: the centre, or centre and corners",
     ),
     rotations: option(
-      oneOf(1, 4).default(4),
+      z.literal([1, 4]).default(4),
       "Rotations of each crop by quarter turns; 1 where a rotated image has another class, as a digit may",
     ),
     output: option(
@@ -68,7 +60,7 @@ export default command({
     const width = largest(classes.map(({ name }) => name.length));
     return [
       `${file}: ${labelled} of ${images} images of ${source} (${split}) labelled, ${views} views each`,
-      ...(agreement === undefined ? [] : [`  ${(100 * agreement).toFixed(1)} % of them as in the dataset`]),
+      ...(agreement === undefined ? [] : [`  ${percent(agreement)} of them as in the dataset`]),
       ...classes.map(({ name, images: n }) => `  ${name.padEnd(width)}  ${n}`),
       `train on them with "${source}${source.includes("?") ? "&" : "?"}labels=${file}"`,
     ];

@@ -1,10 +1,11 @@
 /** Breaks text into lines. */
 
-/** The text in lines of at most `width` characters, broken at spaces; a word that is longer has a line of its own. */
+/** The text in lines of at most `width` characters, broken at spaces; a word that is longer is divided. */
 export function wrap(text: string, width: number): string[] {
   const lines: string[] = [];
   let line = "";
-  for (const word of text.split(/\s+/).filter((one) => one !== "")) {
+  const words = text.split(/\s+/).flatMap((word) => word.match(new RegExp(`.{1,${Math.max(1, width)}}`, "gu")) ?? []);
+  for (const word of words) {
     if (line !== "" && line.length + 1 + word.length > width) {
       lines.push(line);
       line = "";

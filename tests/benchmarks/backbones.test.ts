@@ -1,4 +1,4 @@
-/** `fovea bench backbones` on sets made for the purpose: equal to `fovea fewshot`, kept from one call to the next. */
+/** `fovea compare` on sets made for the purpose: equal to `fovea fewshot`, kept from one call to the next. */
 import { mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
@@ -33,7 +33,7 @@ beforeAll(async () => {
 afterAll(() => rmSync(root, { recursive: true }));
 
 const words = (...more: string[]) => [
-  ...["bench", "backbones", network, `random:${network}`, "--data", sets, "--cache", cache, "--threads", "1"],
+  ...["compare", network, `random:${network}`, "--data", sets, "--cache", cache, "--threads", "1"],
   ...["--shots", "1,3", "--seeds", "2", "--test-images", "100", ...more],
 ];
 const kept = () => new Map(readdirSync(cache).map((name) => [name, statSync(join(cache, name)).mtimeMs]));
@@ -97,5 +97,5 @@ test("another protocol is measured anew; another set or backbone is asked for by
   expect(kept().size).toBe(9);
   expect((await fovea(...words("--sets", "snow"))).stderr).toMatch(/has no set snow; there are fruit, weather/);
   expect((await fovea(...words(network))).stderr).toContain(`${network} is given twice`);
-  expect((await fovea("bench", "backbones", network, "--data", network)).stderr).toMatch(/holds no \.tar file/);
+  expect((await fovea("compare", network, "--data", network)).stderr).toMatch(/holds no \.tar file/);
 });

@@ -90,7 +90,7 @@ test("long lists are cut short in the text only", async () => {
 test.each([
   ["a path that is not there", ["data", "/nowhere/at/all"], 1, /nowhere/],
   ["an unknown embedded set", ["data", "embedded:nothing"], 1, /nothing/],
-  ["a missing argument", ["data"], 2, /SOURCE is missing/],
+  ["a missing argument", ["data"], 2, /missing argument IMAGES/],
 ])("%s is one clear message", async (_name, words, status, message) => {
   expect(await run(words)).toBe(status);
   expect(stdout).toBe("");
@@ -121,7 +121,7 @@ test("data fractals writes categories that a spec reads, and keeps a file that i
   expect(read.classNames).toEqual(searched.classNames);
   expect((await read.get(1)).image).toEqual((await searched.get(1)).image);
   expect(await run(["data", "fractals", file, "--categories", "2"])).toBe(1);
-  expect(stderr).toMatch(/is there already/);
+  expect(stderr).toMatch(/exists already/);
   expect(await run(["data", "fractals", join(folder, "x.csv"), "--fill", "2"])).toBe(2);
 });
 

@@ -57,12 +57,12 @@ test("without a backbone it takes the usual one; another may stand behind the so
   const output = join(root, "usual.safetensors");
   const usual = await fovea("embed", photos, "--output", output, "--json");
   expect(usual.status).toBe(0);
-  expect(usual.stderr).toContain(`using the backbone ${defaultBackbone}`);
+  expect(usual.stderr).toContain(`using the default backbone ${defaultBackbone}`);
   expect(JSON.parse(usual.stdout)).toMatchObject({ source: photos, images: 43, model: { kind: "network" } });
   const pixels = await fovea("embed", photos, "--backbone", "pixels:2", "--output", output, "--json");
   expect(JSON.parse(pixels.stdout)).toMatchObject({ source: photos, width: 12, checkpoint: "pixels:2" });
   const two = await fovea("embed", network, photos, "--backbone", "pixels:2");
-  expect(two).toMatchObject({ status: 2, stderr: expect.stringContaining("two backbones are given") });
+  expect(two).toMatchObject({ status: 2, stderr: expect.stringContaining("BACKBONE is given by --backbone already") });
 });
 
 test("broken images are named, counted and left out", async () => {
@@ -110,9 +110,14 @@ test("nothing is written when it fails, and what was there stays", async () => {
 test.each([
   ["a wrong checkpoint", () => [join(root, "rum"), photos], 1, /did you mean "run"/],
   ["a wrong source", () => [network, join(root, "fotos")], 1, /did you mean "photos"/],
-  ["an output that is a folder", () => [network, photos, "--output", root], 1, /is a folder; --output names the file/],
+  ["an output that is a folder", () => [network, photos, "--output", root], 1, /is a folder; name the file to write/],
   ["a wrong split", () => [network, photos, "--split", "test"], 1, /has no split "test"/],
-  ["no threads", () => [network, photos, "--threads", "0"], 2, /--threads: "0" is not a whole number from 1/],
+  [
+    "no threads",
+    () => [network, photos, "--threads", "0"],
+    2,
+    /--threads: expected a whole number of at least 1, given "0"/,
+  ],
 ])("%s is one clear message", async (_name, words, status, message) => {
   const ran = await fovea("embed", ...words());
   expect(ran.stderr).toMatch(message);

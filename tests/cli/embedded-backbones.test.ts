@@ -24,7 +24,7 @@ async function document(...words: string[]) {
 
 describe("a backbone of the package", () => {
   test("is described and listed", async () => {
-    const found = await document("inspect", "weights", defaultBackbone);
+    const found = await document("inspect", defaultBackbone);
     expect(found).toMatchObject({ parameterCount: parameters, config: { classes: 0 } });
     expect(found.metadata.licence).toMatch(/Apache-2\.0/);
     const listed = await document("models");
@@ -40,7 +40,7 @@ describe("a backbone of the package", () => {
     const [onnx, weights] = [join(root, "network.onnx"), join(root, "network.safetensors")];
     expect((await document("export", defaultBackbone, onnx)).bytes).toBeGreaterThan(4 * parameters);
     await document("convert", defaultBackbone, weights);
-    expect((await document("inspect", "weights", weights)).parameterCount).toBe(parameters);
+    expect((await document("inspect", weights)).parameterCount).toBe(parameters);
     const folder = join(root, "web");
     expect((await document("export", defaultBackbone, folder)).files).toContain("onnx/model.onnx");
   });
@@ -48,7 +48,7 @@ describe("a backbone of the package", () => {
   test("is what fit takes when none is named, at another size where that is asked for", async () => {
     const output = join(root, "classifier");
     const found = await document("fit", photos, "--output", output, "--folds", "3", "--image-size", "32");
-    expect(found.stderr).toContain(`using the backbone ${defaultBackbone}`);
+    expect(found.stderr).toContain(`using the default backbone ${defaultBackbone}`);
     expect(found.backbone).toMatchObject({ kind: "network", parameters: expect.any(Number), imageShape: [32, 32, 3] });
     expect(existsSync(join(output, "onnx", "model.onnx"))).toBe(true);
     const { predictions } = await document("predict", output, join(photos, "leaf"));
@@ -62,7 +62,7 @@ describe("a backbone of the package", () => {
     );
     // the backbone and a head of two classes
     expect(plan.parameters).toBeGreaterThan(parameters);
-    const found = await document("robustness", defaultBackbone, photos, "--corruptions", "fog", "--severities", "5");
+    const found = await document("corruptions", defaultBackbone, photos, "--corruptions", "fog", "--severities", "5");
     expect(found.model).toMatchObject({ kind: "network", parameters });
     expect(found.clean.images).toBe(12);
   });

@@ -94,11 +94,11 @@ describe("evaluate", () => {
     const report = join(root, "pages", "report.html");
     const { status, stdout, stderr } = await fovea("evaluate", fitted, photos, "--report", report, ...threads);
     expect(status, stderr).toBe(0);
-    expect(stderr).toMatch(/no test split; its split "all" is measured/);
+    expect(stderr).toMatch(/no test split; the accuracy is measured on its split "all"/);
     expect(stdout).toMatch(/class +images +recall % +precision %\napple +6 +100\.0 +100\.0\n/);
     expect(stdout).toMatch(/top-1 accuracy 100\.0 %, 95 % interval 82\.4 to 100\.0 % \(18 of 18 images\)/);
     expect(readFileSync(report, "utf8")).toMatch(/Class by class[\s\S]*It made none/);
-    expect((await fovea("evaluate", fitted, photos, "--report", report)).stderr).toMatch(/is there already/);
+    expect((await fovea("evaluate", fitted, photos, "--report", report)).stderr).toMatch(/exists already/);
     const some = (await measured(fitted, `${photos}?only=leaf,apple`, "--among-set")).document;
     expect(some).toMatchObject({ images: 12, amongSet: true, namedOutsideTheSet: 0 });
   });
@@ -109,7 +109,7 @@ describe("evaluate", () => {
     const match = await fovea("evaluate", run, shapes, "--match", "luck");
     expect([match.status, match.stderr]).toEqual([
       2,
-      expect.stringContaining('--match: expected name or order, not "luck"'),
+      expect.stringContaining('--match: expected name or order, given "luck"'),
     ]);
     expect(existsSync(join(root, "none"))).toBe(false);
   });

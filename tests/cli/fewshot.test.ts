@@ -102,10 +102,10 @@ test("a folder of photos of another size, without a test split: half is held out
   const { status, stdout, stderr } = await fovea("fewshot", network, photos, "--shots", "1,5", "--seeds", "4");
   expect(status).toBe(0);
   expect(stderr).toMatch(
-    /photos has no other split to test on: half of each class \(15 of 30 images, drawn by seed 0\) is held out/,
+    /photos has no test split: half of each class \(15 of 30 images, drawn by seed 0\) is held out/,
   );
   expect(stderr).toMatch(/image \d+\/\d+ {2}100 %/);
-  expect(stdout).toMatch(/: 3 classes, 15 images to name \(held out\), 4 draws of the examples\n/);
+  expect(stdout).toMatch(/: 3 classes, 15 test images \(held out\), 4 draws of the examples\n/);
   expect(stdout).toMatch(
     /\nshots {2}accuracy % {2}deviation {2}95 % interval {2}raw pixels %\n {4}1 .*\n {4}5 .* 100\.0\n/,
   );
@@ -134,8 +134,10 @@ test("scores with and without the test images of a list, which are those of a so
   expect(both.summary.at(-1).mean).toBeCloseTo(18 / 19, 6);
   writeFileSync(list, "another image\n");
   const none = await fovea("fewshot", parts, "--backbone", "pixels:2", "--shots", "2", "--leaked", list);
-  expect(none.stderr).toMatch(/leaked.txt names none of the images to name, whose ids are like ".+"; give fovea dedup/);
-  expect(none.stdout).toMatch(/\nwithout the 0 that .* names, 19 images to name\n *shots /);
+  expect(none.stderr).toMatch(
+    /leaked.txt lists none of the test images, whose ids are like ".+"; name the dataset after fovea dedup/,
+  );
+  expect(none.stdout).toMatch(/\nwithout the 0 that .* lists, 19 test images\n *shots /);
 });
 
 test("a grey network takes photos in colour", async () => {
@@ -162,17 +164,17 @@ test("any backbone, given beside the source; so many images to name, of each cla
   expect(images).toMatchObject({ examples: 15, named: 10 });
   const none = await fovea("fewshot", network);
   expect(none).toMatchObject({ status: 2, stdout: "" });
-  expect(none.stderr).toMatch(/SOURCE is missing: give fovea fewshot BACKBONE SOURCE, or SOURCE --backbone BACKBONE/);
+  expect(none.stderr).toMatch(/missing argument IMAGES: .* is a backbone\nusage: fovea fewshot \[BACKBONE\] IMAGES/);
   const two = await fovea("fewshot", network, photos, "--backbone", "pixels:16");
   expect(two).toMatchObject({ status: 2, stdout: "" });
-  expect(two.stderr).toMatch(/two backbones are given/);
+  expect(two.stderr).toMatch(/BACKBONE is given by --backbone already/);
 });
 
 test("without a backbone it takes the usual one, and says so", async () => {
   const protocol = ["--shots", "2", "--seeds", "1", "--test-images", "10", "--json"];
   const { status, stdout, stderr } = await fovea("fewshot", photos, ...protocol);
   expect(status).toBe(0);
-  expect(stderr).toContain(`using the backbone ${defaultBackbone}, which comes with the package; --backbone takes`);
+  expect(stderr).toContain(`using the default backbone ${defaultBackbone}; --backbone takes`);
   const named = await fovea("fewshot", defaultBackbone, photos, ...protocol);
   const [usual, asked] = [stdout, named.stdout].map((text) => ({ ...JSON.parse(text), seconds: 0 }));
   expect(usual).toEqual(asked);
@@ -181,7 +183,7 @@ test("without a backbone it takes the usual one, and says so", async () => {
     checkpoint: expect.stringMatching(/models.\w+.model\.safetensors$/),
   });
   const set = await fovea("fewshot", defaultBackbone);
-  expect(set).toMatchObject({ status: 2, stderr: expect.stringContaining("SOURCE is missing") });
+  expect(set).toMatchObject({ status: 2, stderr: expect.stringContaining("missing argument IMAGES") });
 });
 
 test("classes are chosen by name", async () => {
@@ -220,7 +222,7 @@ test("images never stand on both sides: the split that is learnt from is not nam
   expect(splits).toEqual({ train: "test", test: "test", heldOut: true });
   expect(images.examples + images.named).toBe(40);
   const other = await fovea("fewshot", network, shapes, "--split", "test", "--shots", "1", "--seeds", "1", "--json");
-  expect(other.stderr).toMatch(/its validation split is named/);
+  expect(other.stderr).toMatch(/measured on its split "validation"/);
   expect(JSON.parse(other.stdout).splits).toEqual({ train: "test", test: "validation", heldOut: false });
 });
 
@@ -253,13 +255,13 @@ describe("one clear message", () => {
 
   test("for one class only", async () => {
     const single = await imageFolder(join(root, "single"), { apple: 4 });
-    await refused([network, single], 1, /has one class only \(apple\): there is nothing to tell apart/);
-    await refused([network, photos, "--classes", "sky"], 1, /has one class only \(sky\)/);
+    await refused([network, single], 1, /has only one class \(apple\); give a dataset with two/);
+    await refused([network, photos, "--classes", "sky"], 1, /has only one class \(sky\)/);
   });
 
   test("for classes of one image, of which none can be held out", async () => {
     const few = await imageFolder(join(root, "few"), { apple: 1, leaf: 1 });
-    await refused([network, few], 1, /no image to name .*two images or more/);
+    await refused([network, few], 1, /no test image in .*two images or more/);
   });
 
   test("for a class without examples", async () => {
@@ -290,10 +292,10 @@ describe("one clear message", () => {
   });
 
   test.each([
-    [["--shots", "0"], 2, /--shots: "0" is not a whole number from 1/],
-    [["--seeds", "few"], 2, /--seeds: "few"/],
+    [["--shots", "0"], 2, /--shots: expected whole numbers of at least 1, separated by commas, given "0"/],
+    [["--seeds", "few"], 2, /--seeds: expected a whole number of at least 1, given "few"/],
     [["--test-split", "exam"], 1, /has no split "exam"/],
-    [["--device", "abacus"], 1, /unknown device "abacus"/],
+    [["--device", "abacus"], 2, /--device: expected cpu, webgpu or cuda, given "abacus"/],
   ])("for %j", async (words, status, message) => {
     await refused([network, photos, ...words], status, message);
   });
@@ -306,7 +308,7 @@ test("every evaluator by its name, at a setting", async () => {
     return run.stdout;
   };
   for (const { name, title } of evaluators) expect(await measured("--method", name)).toContain(`\n${title}`);
-  expect(await measured("--method", "knn", "--setting", "k=3")).toContain(", k=3; images ");
+  expect(await measured("--method", "knn", "--setting", "k=3")).toContain(", k=3; preprocessing ");
   expect(await measured("--method", "ridge-loo")).toMatch(/\nchosen at 3 shots: l2 [\d.]+; l2 [\d.]+\n/);
   const { results, method } = JSON.parse(await measured("--method", "logistic", "--json"));
   expect(method).toBe("logistic");
@@ -314,7 +316,7 @@ test("every evaluator by its name, at a setting", async () => {
   const fixed = JSON.parse(await measured("--method", "logistic", "--setting", "c=0.1", "--json"));
   expect(fixed.summary[0].setting).toEqual({ c: 0.1 });
   for (const [words, message] of [
-    [["--method", "rigde"], /no evaluator "rigde"; did you mean "ridge"/],
+    [["--method", "rigde"], /--method: expected ridge, .* given "rigde"; did you mean "ridge"/],
     [["--method", "knn", "--setting", "n=3"], /knn has no setting "n"; there are k/],
     [["--method", "knn", "--setting", "k=many"], /knn: "k=many" is no setting; expected k=NUMBER/],
     [["--method", "prototypes", "--setting", "k=3"], /prototypes has no setting "k"; it has none/],

@@ -109,7 +109,7 @@ test("a network of ours as the backbone, one JSON document, what is odd about th
   expect(document.confusion.flat().reduce((a: number, b: number) => a + b)).toBe(27);
   const warnings = document.warnings.join("\n");
   expect(warnings).toMatch(/no image of broken could be read/);
-  expect(warnings).toMatch(/one image only of night/);
+  expect(warnings).toMatch(/only one image of night/);
   expect(warnings).toMatch(/1 image looks exactly like another .*sky\/2\.png like .*leaf\/copy\.png/);
   expect(warnings).toMatch(/1 of these under another class than its copy/);
   expect(readFileSync(join(output, "report.html"), "utf8")).toMatch(/<img src="data:image\/png/);
@@ -138,7 +138,11 @@ describe("one clear message, and nothing written,", () => {
       /lie directly in it \(0\.png\); put them in one folder a class/,
     );
     const single = await imageFolder(join(root, "single"), { apple: 3 });
-    await refused([single, "--output", none()], 1, /has one class only \(apple\): there is nothing to tell apart/);
+    await refused(
+      [single, "--output", none()],
+      1,
+      /has only one class \(apple\), which is not enough for a classifier/,
+    );
     expect(existsSync(none())).toBe(false);
   });
 
@@ -179,7 +183,7 @@ describe("one clear message, and nothing written,", () => {
       1,
       expect.stringMatching(/is a classifier that fovea fit wrote/),
     ]);
-    await refused([photos, "--methods", "rigde", "--output", none()], 1, /did you mean "ridge"/);
+    await refused([photos, "--methods", "rigde", "--output", none()], 2, /did you mean "ridge"/);
     writeFileSync(join(model, "notes.txt"), "mine");
     const replaced = await fovea(
       ...["fit", photos, "--backbone", "pixels:2", "--output", model, "--overwrite", "--methods", "ridge", ...common],

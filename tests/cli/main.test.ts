@@ -1,9 +1,10 @@
 /** The command line as a whole: one result on stdout, everything else on stderr, clear failures, help. */
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
-import { type Command, type CommandDefinition, type CommandResult, defineArguments } from "../../src/cli/command.js";
-import * as definitions from "../../src/cli/definitions.js";
-import { type Entry, entry, run } from "../../src/cli/main.js";
-import { devices } from "../../src/runtime/index.js";
+import { z } from "zod";
+import { run } from "../../src/cli/main.js";
+import { type Io, command as makeCommand } from "../../src/commands/command.js";
+import { argument, option, settings, text } from "../../src/commands/options.js";
+import train from "../../src/commands/train.js";
 
 let stdout = "";
 let stderr = "";
@@ -27,36 +28,39 @@ afterEach(() => {
   vi.unstubAllEnvs();
 });
 
-const measure = defineArguments({
-  name: "measure",
+interface Given {
+  readonly what: string;
+  readonly times: string;
+  readonly settings?: unknown;
+}
+interface Answer {
+  readonly document: unknown;
+  readonly text: string;
+  readonly failed?: boolean;
+}
+type Body = (options: Given, io: Io) => Promise<Answer>;
+
+const measureOptions = { what: argument(text, "What to measure"), times: option(text.default("1"), "How often") };
+const examples = [{ run: "fovea measure this", does: "measure this" }];
+const shared = {
   summary: "Measure something",
-  arguments: {
-    what: { type: "positional", required: true, description: "What to measure" },
-    times: { type: "string", default: "1", description: "How often" },
-  },
-  examples: [{ line: "fovea measure this", does: "measure this" }],
-});
+  examples,
+  result: z.unknown(),
+  document: ({ document }: Answer) => document,
+  text: ({ text }: Answer) => text,
+  failed: ({ failed = false }: Answer) => failed,
+};
 
-type Body = Command<typeof measure.arguments>["run"];
-
-/** A table of one command with the given body, beside two that cannot be loaded. */
-function table(body: Body, definition: CommandDefinition<typeof measure.arguments> = measure): Entry[] {
-  const broken = async () => expect.fail("this body must not be loaded");
+/** A table of one command with the given body, beside two that must not run. */
+function table(body: Body) {
+  const broken = async () => expect.fail("this body must not run");
   return [
-    entry(definition, async () => ({ command: { definition, run: body } })),
-    entry({ ...measure, name: "bench engine" }, broken),
-    entry({ ...measure, name: "bench loader" }, broken),
+    makeCommand({ ...shared, name: "measure", options: measureOptions, run: body }),
+    makeCommand({ ...shared, name: "speed engine", options: measureOptions, run: broken }),
+    makeCommand({ ...shared, name: "speed loader", options: measureOptions, run: broken }),
   ];
 }
-const answer = async (): Promise<CommandResult> => ({ document: { value: 42 }, text: "the value is 42" });
-
-test("help lists the devices that the runtime knows", () => {
-  const hints = Object.values(definitions as object as Record<string, Partial<CommandDefinition>>).flatMap(
-    ({ arguments: given }) => Object.entries(given ?? {}).flatMap(([name, one]) => (name === "device" ? [one] : [])),
-  );
-  expect(hints.length).toBeGreaterThan(5);
-  for (const hint of hints) expect(hint).toMatchObject({ valueHint: devices.join("|") });
-});
+const answer = async (): Promise<Answer> => ({ document: { value: 42 }, text: "the value is 42" });
 
 describe("results", () => {
   test("text for people", async () => {
@@ -68,7 +72,7 @@ describe("results", () => {
   test("control characters in names do not reach the terminal, as text, JSON, note or failure", async () => {
     const name = "cat\x1b]0;title\x07\x9b31m\r\u202egnp";
     const shown = "cat\\x1b]0;title\\x07\\x9b31m\\x0d\\u202egnp";
-    const hostile = table(async ({ note }) => {
+    const hostile = table(async (_, { note }) => {
       note(`reading ${name}`);
       return { document: { name }, text: `a\tb\n${name}` };
     });
@@ -90,13 +94,13 @@ describe("results", () => {
   });
 
   test("exactly one JSON document with --json, whatever libraries print", async () => {
-    const chatty = table(async ({ args, json, note }) => {
+    const chatty = table(async ({ what, times }, { note }) => {
       console.log("a library says hello");
       note("a line for the person");
-      return { document: { what: args.what, times: args.times, json }, text: "" };
+      return { document: { what, times }, text: "" };
     });
     expect(await run(["measure", "x", "--times", "3", "--json"], chatty)).toBe(0);
-    expect(JSON.parse(stdout)).toEqual({ what: "x", times: "3", json: true });
+    expect(JSON.parse(stdout)).toEqual({ what: "x", times: "3" });
     expect(stderr).toBe("a library says hello\na line for the person\n");
     expect(console.log).not.toBe(console.error);
   });
@@ -112,9 +116,10 @@ describe("results", () => {
   });
 
   test("settings reach a command that takes them, and only that", async () => {
-    const taking = { ...measure, overrides: true };
-    const show: Body = async ({ overrides }) => ({ document: overrides, text: "" });
-    expect(await run(["measure", "x", "--a.b=1", "--c", "2", "--json"], table(show, taking))).toBe(0);
+    const options = { ...measureOptions, settings };
+    const show: Body = async (given) => ({ document: given.settings, text: "" });
+    const taking = [makeCommand({ ...shared, name: "measure", options, run: show })];
+    expect(await run(["measure", "x", "--a.b=1", "--c", "2", "--json"], taking)).toBe(0);
     expect(JSON.parse(stdout)).toEqual([
       { path: "a.b", value: "1" },
       { path: "c", value: "2" },
@@ -152,13 +157,16 @@ describe("failures", () => {
 
   test.each<[string[], string]>([
     [["mesure", "x"], 'unknown command "mesure"; did you mean "measure"?'],
-    [["zzz"], 'unknown command "zzz"; there are measure, bench engine, bench loader'],
-    [["bench"], '"bench" needs a word after it; expected bench engine, bench loader'],
-    [["bench", "engin"], '"bench" has no "engin"; expected bench engine, bench loader'],
-    [["--hlep"], 'unknown flag --hlep; did you mean "--help"?'],
-    [["measure", "x", "--tmies=3"], 'unknown flag --tmies; did you mean "--times"?'],
-    [["measure"], "WHAT is missing: What to measure"],
-    [["measure", "x", "y"], '"y" is one word too many'],
+    [["zzz"], 'unknown command "zzz"; expected one of measure, speed engine, speed loader'],
+    [["speed"], '"speed" needs a subcommand: engine, loader'],
+    [["speed", "engin"], '"speed" has no subcommand "engin"; did you mean "engine"?'],
+    [["bench", "engine"], '"bench engine" is now speed engine'],
+    [["bench", "backbones", "--data", "x"], '"bench backbones" is now compare'],
+    [["robustness", "x"], '"robustness" is now corruptions, imagenet-sets and patch-grid'],
+    [["--hlep"], 'unknown option --hlep; did you mean "--help"?'],
+    [["measure", "x", "--tmies=3"], 'unknown option --tmies; did you mean "--times"?'],
+    [["measure"], "missing argument WHAT"],
+    [["measure", "x", "y"], 'unexpected argument "y"'],
   ])("%j exits 2 and says what was meant", async (words, message) => {
     expect(await run(words, table(answer))).toBe(2);
     expect(stdout).toBe("");
@@ -167,37 +175,43 @@ describe("failures", () => {
   });
 });
 
+test("an old name of two words, of which the first is a command still", async () => {
+  expect(await run(["inspect", "weights", "x.npz"])).toBe(2);
+  expect(stderr).toMatch(/^fovea: "inspect weights" is now inspect\n/);
+});
+
 describe("help", () => {
-  test.each([[[]], [["--help"]], [["-h"]], [["help"]]])("of the program, with %j, loads no body", async (words) => {
+  test.each([[[]], [["--help"]], [["-h"]], [["help"]]])("of the program, with %j, runs nothing", async (words) => {
     expect(await run(words, table(answer))).toBe(0);
-    expect(stdout).toMatch(/COMMANDS\n {2}measure {8}Measure something\n {2}bench engine/);
-    expect(stdout).toContain("fovea measure this   measure this");
+    expect(stdout).toMatch(/COMMANDS\n {2}measure {7}Measure something\n {2}speed engine/);
+    expect(stdout).toContain("  fovea measure this\n      measure this");
   });
 
   test.each([[["measure", "--help"]], [["measure", "x", "-h"]], [["help", "measure"]]])(
     "of a command, with %j, without what it requires",
     async (words) => {
       expect(await run(words, table(answer))).toBe(0);
-      expect(stdout).toContain("USAGE fovea measure [OPTIONS] <WHAT>");
-      expect(stdout).toMatch(/--times=<times> +How often \(Default: 1\)/);
-      expect(stdout).toMatch(/EXAMPLES\n\n {2}fovea measure this {3}measure this\n$/);
+      expect(stdout).toMatch(/^fovea measure: Measure something\n\nUSAGE\n {2}fovea measure WHAT \[OPTIONS\]\n/);
+      expect(stdout).toMatch(
+        /\nARGUMENTS\n {2}WHAT +What to measure\n\nOPTIONS\n {2}--times NAME +How often \(default: 1\)/,
+      );
+      expect(stdout).toMatch(/\nEXAMPLES\n {2}fovea measure this\n {6}measure this\n$/);
       expect(stdout).not.toContain("\x1b");
     },
   );
 
   test("of a command of two words", async () => {
-    expect(await run(["bench", "engine", "--help"], table(answer))).toBe(0);
-    expect(stdout).toContain("USAGE fovea bench engine");
+    expect(await run(["speed", "engine", "--help"], table(answer))).toBe(0);
+    expect(stdout).toContain("  fovea speed engine WHAT");
   });
 
   test("of train says that settings may follow", async () => {
-    const train = entry(definitions.train, async () => expect.fail("loaded"));
     expect(await run(["train", "--help"], [train])).toBe(0);
     expect(stdout).toContain("Any other --path.to.setting=value changes that setting");
   });
 
   test("after -- is an argument", async () => {
-    const show: Body = async ({ args }) => ({ document: args.what, text: args.what });
+    const show: Body = async ({ what }) => ({ document: what, text: what });
     expect(await run(["measure", "--", "--help"], table(show))).toBe(0);
     expect(stdout).toBe("--help\n");
   });
@@ -205,5 +219,29 @@ describe("help", () => {
   test("the version is the package's", async () => {
     expect(await run(["--version"], table(answer))).toBe(0);
     expect(stdout).toMatch(/^\d+\.\d+\.\d+\n$/);
+  });
+});
+
+describe("ranks of an MPI job", () => {
+  test("the first one alone runs what is not distributed; others run the rest without printing", async () => {
+    vi.stubEnv("PMI_RANK", "1");
+    vi.stubEnv("PMI_SIZE", "2");
+    const never = table(async () => expect.fail("this body must not run"));
+    expect(await run(["measure", "x"], never)).toBe(0);
+    const every = makeCommand({
+      ...shared,
+      name: "measure",
+      options: measureOptions,
+      distributed: ({ times }) => times === "2",
+      run: async (_, { note }) => {
+        note("a line of every rank");
+        return { ...(await answer()), failed: true };
+      },
+    });
+    expect(await run(["measure", "x", "--times", "2"], [every])).toBe(1);
+    expect([stdout, stderr]).toEqual(["", ""]);
+    vi.stubEnv("PMI_RANK", "0");
+    expect(await run(["measure", "x", "--times", "2"], [every])).toBe(1);
+    expect([stdout, stderr]).toEqual(["the value is 42\n", "a line of every rank\n"]);
   });
 });

@@ -1,11 +1,10 @@
-/** `fovea predict`, `convert`, `export` and `inspect weights` with a tiny trained network, alone and from its converted weights. */
-
+/** `fovea predict`, `convert`, `export` and `inspect` with a tiny trained network, alone and from its converted weights. */
 import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { Readable } from "node:stream";
 import { InferenceSession, Tensor } from "onnxruntime-node";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { readImageOrPaths } from "../../src/cli/commands/stdin.js";
+import { imagesFromStream } from "../../src/commands/standard-input.js";
 import { imageFiles } from "../../src/data/index.js";
 import { decodeResize } from "../../src/images/index.js";
 import { imageRows, open, topClasses } from "../../src/networks/index.js";
@@ -45,7 +44,7 @@ describe("predict", () => {
     const two = await fovea("predict", run, photos, "embedded:clothing");
     expect([two.status, two.stderr]).toEqual([
       2,
-      expect.stringContaining("embedded:clothing is a set of images; give it alone"),
+      expect.stringContaining("embedded:clothing is a dataset; give it alone"),
     ]);
   });
 
@@ -98,14 +97,14 @@ describe("predict", () => {
 
   test("standard input is an image or paths", async () => {
     const bytes = readFileSync(join(photos, "leaf", "0.png"));
-    const [image] = await readImageOrPaths(Readable.from([bytes.subarray(0, 7), bytes.subarray(7)]));
+    const [image] = await imagesFromStream(Readable.from([bytes.subarray(0, 7), bytes.subarray(7)]));
     expect(image).toEqual({ id: "standard input", bytes: new Uint8Array(bytes) });
-    expect(await readImageOrPaths(Readable.from([Buffer.from("a.jpg\r\n\n b c.png \n")]))).toEqual([
+    expect(await imagesFromStream(Readable.from([Buffer.from("a.jpg\r\n\n b c.png \n")]))).toEqual([
       "a.jpg",
       "b c.png",
     ]);
-    await expect(readImageOrPaths(Readable.from([]))).rejects.toThrow(/standard input is empty/);
-    await expect(readImageOrPaths(Readable.from([Buffer.from([1, 0, 2, 3])]))).rejects.toThrow(/standard input: /);
+    await expect(imagesFromStream(Readable.from([]))).rejects.toThrow(/standard input is empty/);
+    await expect(imagesFromStream(Readable.from([Buffer.from([1, 0, 2, 3])]))).rejects.toThrow(/standard input: /);
   });
 
   test("probabilities add up after softmax, stand alone after sigmoid, and never overflow", () => {
@@ -139,7 +138,7 @@ describe("converted weights", () => {
         })),
       );
     }
-    const { status, stdout } = await fovea("inspect", "weights", file, "--json");
+    const { status, stdout } = await fovea("inspect", file, "--json");
     expect(status).toBe(0);
     expect(JSON.parse(stdout)).toMatchObject({
       layout,
@@ -170,12 +169,14 @@ describe("converted weights", () => {
     const refused = await fovea("convert", run, there);
     expect(refused.status).toBe(1);
     expect(refused.stderr).toMatch(
-      /there\.safetensors is there already; choose another name, or replace it with --overwrite/,
+      /there\.safetensors exists already; choose another name, or replace it with --overwrite/,
     );
     expect(readFileSync(there, "utf8")).toBe("mine");
-    expect((await fovea("convert", run, join(root, "x.pt"))).stderr).toMatch(/ends in neither \.safetensors nor \.npz/);
+    expect((await fovea("convert", run, join(root, "x.pt"))).stderr).toMatch(
+      /OUTPUT: expected a \.safetensors or \.npz file, given/,
+    );
     expect((await fovea("convert", run, join(root, "x.npz"), "--layout", "tim")).stderr).toMatch(/did you mean "timm"/);
-    expect((await fovea("inspect", "weights", there)).stderr).toMatch(/there\.safetensors/);
+    expect((await fovea("inspect", there)).stderr).toMatch(/there\.safetensors/);
   });
 });
 
@@ -231,7 +232,9 @@ describe("exported networks", () => {
   test("what cannot be exported", async () => {
     const file = join(root, "model.onnx");
     const says = async (...words: string[]) => (await fovea("export", run, ...words)).stderr;
-    expect(await says(file, "--weights", "int4")).toMatch(/--weights: "int4" is none of float32, float16, int8/);
+    expect(await says(file, "--weights", "int4")).toMatch(
+      /--weights: expected float32, float16 or int8, separated by commas, given "int4"; did you mean "int8"\?/,
+    );
     expect(await says(file, "--weights", "int8,float16")).toMatch(/a file holds one of int8, float16/);
     expect(await says(root)).toMatch(/holds something else than an export/);
     expect(await says(join(root, "web"), "--input", "uint8")).toMatch(/are for an \.onnx file/);

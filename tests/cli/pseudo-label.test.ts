@@ -98,7 +98,7 @@ test("the file has the class of the mean logits over five crops in four turns, a
   expect([...source.labels]).toEqual(expected.map(best));
   expect(source.classNames).toEqual(own.classNames);
   const again = await fovea("pseudo-label", network, photos, "--output", output);
-  expect(again).toMatchObject({ status: 1, stderr: expect.stringMatching(/is there already.*--overwrite/) });
+  expect(again).toMatchObject({ status: 1, stderr: expect.stringMatching(/exists already.*--overwrite/) });
 });
 
 test("soft labels as CSV, of the images the network is sure of", async () => {
@@ -117,12 +117,17 @@ test("soft labels as CSV, of the images the network is sure of", async () => {
 
 test("without crops and turns the labels are those of the images as they are; what does not fit is refused", async () => {
   const output = join(root, "plain.jsonl");
-  expect(await labelled("--output", output, "--crops", "1", "--turns", "1")).toMatchObject({ views: 1, labelled: 12 });
+  expect(await labelled("--output", output, "--crops", "1", "--rotations", "1")).toMatchObject({
+    views: 1,
+    labelled: 12,
+  });
   expect(readFileSync(output, "utf8").split("\n")).toHaveLength(14);
   const refused = async (...words: string[]) => (await fovea("pseudo-label", network, ...words)).stderr;
   const other = "generated:shapes?label=color&size=16&length=4";
   expect(await refused(other, "--output", join(root, "x.csv"))).toMatch(/are not those of .*write a \.jsonl file/);
   expect(await refused(photos, "--output", join(root, "x.txt"))).toMatch(/neither \.jsonl nor \.csv/);
-  expect(await refused(photos, "--crops", "3")).toMatch(/--crops: "3" is neither 1 nor 5/);
-  expect(await refused(photos, "--output", join(root, "y.jsonl"), "--confidence", "1")).toMatch(/lower --confidence/);
+  expect(await refused(photos, "--crops", "3")).toMatch(/--crops: expected 1 or 5, given "3"/);
+  expect(await refused(photos, "--output", join(root, "y.jsonl"), "--confidence", "1")).toMatch(
+    /choose a lower confidence/,
+  );
 });

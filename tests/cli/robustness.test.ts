@@ -1,5 +1,4 @@
-/** `fovea robustness` with a tiny trained network: its own head, a head fitted to frozen features, and what is refused. */
-
+/** `fovea corruptions` with a tiny trained network: its own head, a head fitted to frozen features, and what is refused. */
 import { readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
@@ -25,7 +24,7 @@ test("a corruption goes where the image has its size and is still of bytes", () 
 });
 
 test("the network's own head, as classifying the corrupted images one by one", async () => {
-  const { status, stdout, stderr } = await fovea("robustness", network, shapes, ...few, "--json");
+  const { status, stdout, stderr } = await fovea("corruptions", network, shapes, ...few, "--json");
   expect([status, stderr]).toEqual([0, expect.stringContaining("using")]);
   const document = JSON.parse(stdout);
   expect([document.head, document.table, document.results.length]).toEqual(["own", "cifar", 4]);
@@ -55,20 +54,20 @@ test("the network's own head, as classifying the corrupted images one by one", a
 
 test("a head fitted to clean images, where the network does not know the classes", async () => {
   const counts = "generated:shapes?label=count&counts=1-3&size=16&length=30";
-  const { status, stdout } = await fovea("robustness", network, counts, ...few);
+  const { status, stdout } = await fovea("corruptions", network, counts, ...few);
   expect(status).toBe(0);
   expect(stdout).toMatch(/ridge fitted to 30 clean images \(train\), 30 images \(test\), constants of cifar/);
   expect(stdout).toMatch(/gaussian_noise +\d+\.\d +\d+\.\d +\d+\.\d\njpeg_compression/);
-  const pixels = await fovea("robustness", "pixels:8", counts, ...few, "--test-images", "12", "--json");
+  const pixels = await fovea("corruptions", "pixels:8", counts, ...few, "--test-images", "12", "--json");
   expect([pixels.status, JSON.parse(pixels.stdout).clean.images]).toEqual([0, 12]);
 });
 
 test.each([
-  [["--severities", "0-9"], /neither a range such as 1-5/],
-  [["--corruptions", "fogg"], /"fogg" is none/],
-  [["--table", "big"], /none of imagenet, tiny-imagenet, cifar/],
+  [["--severities", "0-9"], /--severities: expected 1, 2, 3, 4 or 5, separated by commas, given "0-9"/],
+  [["--corruptions", "fogg"], /--corruptions: expected gaussian_noise, .*, given "fogg"; did you mean "fog"\?/],
+  [["--table", "big"], /--table: expected imagenet, tiny-imagenet or cifar, given "big"/],
 ])("%j is refused", async (flags, message) => {
-  const { status, stderr } = await fovea("robustness", network, shapes, ...flags);
+  const { status, stderr } = await fovea("corruptions", network, shapes, ...flags);
   expect([status, stderr]).toEqual([2, expect.stringMatching(message)]);
 });
 
@@ -98,22 +97,23 @@ test("a judge that is right on clean images and blind under noise is scored as s
 
 test("the grid of patches, whose size the network says", async () => {
   const chart = join(root, "grid.svg");
-  const grid = ["--patch-grid", "--patch", "8", "--objects", "1", "--threads", "1"];
-  const { status, stdout } = await fovea("robustness", "pixels:40", ...grid, "--chart", chart, "--json");
+  const grid = ["--patch-size", "8", "--objects", "1", "--threads", "1"];
+  const { status, stdout } = await fovea("patch-grid", "pixels:40", ...grid, "--chart", chart, "--json");
   expect(status).toBe(0);
   const { patchSize, objects, images, distances } = JSON.parse(stdout);
   expect([patchSize, objects, images]).toEqual([8, 6, 6 * (50 + 68)]);
   expect(distances.map((one: { distance: number }) => one.distance)).toEqual([0, 1, 2, 3, 4]);
   expect(readFileSync(chart, "utf8")).toMatch(/^<svg/);
-  const pixels = await fovea("robustness", "pixels:40", "--patch-grid");
-  expect([pixels.status, pixels.stderr]).toEqual([2, expect.stringContaining("give --patch=PIXELS")]);
-  const small = await fovea("robustness", network, "--patch-grid");
+  const pixels = await fovea("patch-grid", "pixels:40");
+  expect([pixels.status, pixels.stderr]).toEqual([1, expect.stringContaining("give it with --patch-size")]);
+  const small = await fovea("patch-grid", network);
   expect([small.status, small.stderr]).toEqual([1, expect.stringContaining("too few patches of 8")]);
 });
 
-test("a set that is not there, and two things at once", async () => {
-  const missing = await fovea("robustness", network, "--set", "real", "--folder", root);
+test("a set that is not there, and an option of another set", async () => {
+  const missing = await fovea("imagenet-sets", network, "--set", "real", "--folder", root);
   expect([missing.status, missing.stderr]).toEqual([1, expect.stringMatching(/reassessed-imagenet.*Apache-2.0/)]);
-  const both = await fovea("robustness", network, shapes, "--patch-grid");
-  expect([both.status, both.stderr]).toEqual([2, expect.stringContaining("one thing to measure on")]);
+  const boxes = ["--set", "real", "--folder", root, "--boxes", "boxes.csv"];
+  const both = await fovea("imagenet-sets", network, ...boxes);
+  expect([both.status, both.stderr]).toEqual([2, expect.stringContaining("--boxes is for --set objectnet")]);
 });

@@ -3,9 +3,9 @@ import { readdirSync } from "node:fs";
 import { join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
 import { describe, expect, test } from "vitest";
-import * as definitions from "../../src/cli/definitions.js";
 import { parseCommandLine } from "../../src/cli/main.js";
-import { loadRecipe } from "../../src/train/index.js";
+import { commands } from "../../src/commands/index.js";
+import { loadRecipe, type Override } from "../../src/train/index.js";
 import { type CommandLine, filesIn, inComments, inMarkdown, read, shellWords } from "../support/command-lines.js";
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
@@ -18,15 +18,18 @@ const documents = [
   ...["models", "docs", "recipes"].flatMap((folder) => filesIn(root, folder, ".md")),
 ];
 const sources = ["recipes", "scripts", "src"].flatMap((folder) => filesIn(root, folder, ".ts"));
-const examples = Object.values(definitions).flatMap(({ name, examples: shown }) =>
-  shown.map(({ line }): CommandLine => {
-    const words = shellWords(line);
-    expect(words?.[0], line).toBe("fovea");
-    return { place: `help of ${name}`, text: line, words: words!.slice(1), mention: false };
+const examples = commands.flatMap(({ name, examples: shown }) =>
+  shown.map(({ run }): CommandLine => {
+    const words = shellWords(run);
+    expect(words?.[0], run).toBe("fovea");
+    return { place: `help of ${name}`, text: run, words: words!.slice(1), mention: false };
   }),
 );
 const lines = [
-  ...documents.flatMap((path) => inMarkdown(read(path), placeOf(path))),
+  // a line of usage in docs/cli.md is no command line
+  ...documents.flatMap((path) =>
+    inMarkdown(read(path), placeOf(path)).filter(({ text }) => !text.includes("[OPTIONS]")),
+  ),
   ...sources.flatMap((path) => inComments(read(path), placeOf(path))),
   ...examples,
 ];
@@ -39,7 +42,7 @@ test("command lines are found where they stand", () => {
   expect(count("docs/results.md")).toBeGreaterThan(15);
   expect(count(/^help of /)).toBeGreaterThan(40);
   // Every command of the program is shown in its help.
-  expect(new Set(examples.map(({ place }) => place)).size).toBe(Object.keys(definitions).length);
+  expect(new Set(examples.map(({ place }) => place)).size).toBe(commands.length);
   const [line] = inComments("//   fovea train a.ts --x=1 \\\n//     --y='2 3'   # later\n", "here");
   expect(line).toEqual({
     place: "here",
@@ -56,15 +59,18 @@ describe.each([...new Set(lines.map(({ place }) => place))])("%s", (place) => {
     if (line.mention && /^--(version|help)$/.test(line.text)) return;
     // What a sentence mentions may leave arguments out, and `...` stands for some; flags must be known all the same.
     const words = line.words.filter((word) => word !== "...");
-    const lacks = line.mention ? /is missing|needs a value|^Missing required/ : undefined;
-    const parsed = await parseCommandLine(words).catch((error: Error) => {
-      if (!lacks?.test(error.message)) throw error;
-    });
-    if (!parsed) return;
-    const { name, context } = parsed;
-    if (name !== "train" || !context) return;
+    const lacks = line.mention ? /^missing argument|needs a value|needs a subcommand/ : undefined;
+    let parsed: ReturnType<typeof parseCommandLine>;
+    try {
+      parsed = parseCommandLine(words);
+    } catch (error) {
+      if (lacks?.test((error as Error).message)) return;
+      throw error;
+    }
+    const { name, options } = parsed;
+    if (name !== "train" || !options) return;
     // A recipe of this repository takes the settings as well.
-    const { recipe } = context.args as unknown as { recipe: string };
-    if (recipe.startsWith("recipes/")) await loadRecipe(join(root, recipe), context.overrides);
+    const { recipe, settings } = options as { recipe: string; settings: readonly Override[] };
+    if (recipe.startsWith("recipes/")) await loadRecipe(join(root, recipe), settings);
   });
 });

@@ -118,7 +118,7 @@ test("help loads neither the engine nor the image library", () => {
     encoding: "utf8",
   });
   expect([status, stderr]).toEqual([0, "\n"]);
-  expect(stdout).toContain("USAGE fovea data");
+  expect(stdout).toContain("USAGE\n  fovea data IMAGES");
 });
 
 test("a checkout that is not built says how to build it", () => {

@@ -31,12 +31,12 @@ const lines = inMarkdown(readFileSync(join(root, "README.md"), "utf8"), "README.
 const costly: readonly (readonly [RegExp, string])[] = [
   [/^(train|finetune) /, "trains"],
   [/^quickstart/, "has tests of its own"],
-  [/^(vtab|bench) /, "measures for minutes"],
+  [/^(vtab|compare|speed) /, "measures for minutes"],
   [/hf:|augreg:|B_16\.npz/, "needs published weights"],
 ];
 /** Less of the same where a line would take long. */
 const less: Readonly<Record<string, readonly string[]>> = {
-  "--patch-grid": ["--objects", "1"],
+  "--patch-size": ["--objects", "1"],
   "--test-images": ["--corruptions", "fog,contrast", "--severities", "1,5"],
 };
 

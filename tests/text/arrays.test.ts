@@ -1,6 +1,6 @@
 /** Extremes and appending at sizes at which arguments of a call overflow the stack, and what lists of results need them for. */
 import { describe, expect, test } from "vitest";
-import { listing } from "../../src/cli/commands/predict.js";
+import { listing } from "../../src/commands/predict.js";
 import { membersToLeaveOut } from "../../src/dedup/groups.js";
 import { append, largest, smallest } from "../../src/text/arrays.js";
 

@@ -140,6 +140,6 @@ test("another name is answered with those that exist", async () => {
   await expect(loadWeights("embedded:tinny")).rejects.toThrow(
     new RegExp(`no embedded backbone "tinny"; did you mean "tiny"\\?? there are ${names}`),
   );
-  const { status, stderr } = await fovea("inspect", "weights", "embedded:huge");
+  const { status, stderr } = await fovea("inspect", "embedded:huge");
   expect([status, stderr]).toEqual([1, expect.stringContaining(`no embedded backbone "huge"; there are ${names}`)]);
 });

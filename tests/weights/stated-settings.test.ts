@@ -200,10 +200,10 @@ describe("specs", () => {
 
   test("are taken by the commands", async () => {
     const path = await make("commands");
-    const refused = await fovea("inspect", "weights", path);
+    const refused = await fovea("inspect", path);
     expect(refused.status).not.toBe(0);
     expect(refused.stderr).toMatch(/\?heads=NUMBER/);
-    const inspected = await fovea("inspect", "weights", `${path}?heads=4`, "--json");
+    const inspected = await fovea("inspect", `${path}?heads=4`, "--json");
     expect(JSON.parse(inspected.stdout)).toMatchObject({ config: { heads: 4 } });
     const output = join(path, "ours", "net.safetensors");
     expect((await fovea("convert", `${path}?heads=4&layerNormEpsilon=1e-1`, output)).status).toBe(0);

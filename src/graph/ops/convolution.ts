@@ -266,7 +266,7 @@ const mostPixels = 144;
 /**
  * Whether the images of a batch go into one product, as rows of windows, and not one product each: where the kernel is larger
  * than what it meets of an image, so that reading it again for every image costs more than laying the windows out. Image by
- * image a step of a ResNet on images of 64 pixels takes 1.36 times the time (`fovea bench engine`).
+ * image a step of a ResNet on images of 64 pixels takes 1.36 times the time (`fovea speed engine`).
  */
 function isTogether(x: Tensor, windowCount: number, kernel: Tensor): boolean {
   const [n, c, height, width] = x.shape as [number, number, number, number];

@@ -1,0 +1,79 @@
+/** `fovea finetune`: trains a whole network on other classes by a published rule, or prints what it would cost. */
+import { z } from "zod";
+import { parseBytes } from "../text/parse-bytes.js";
+import type { FineTuningRule } from "../train/index.js";
+import { command } from "./command.js";
+import { count, folder, images, network, option, seed, settings, share, text } from "./options.js";
+import { trainingLines, trainingOptions, trainingResult, wasInterrupted } from "./training.js";
+
+const rules = ["bit", "vit", "augreg", "vtab"] as const satisfies readonly FineTuningRule[];
+
+export default command({
+  name: "finetune",
+  summary: "Train a whole network on other classes by a published rule",
+  details: "Steps, learning rates, image sizes and augmentations follow from the rule and from the images.",
+  options: {
+    network,
+    images,
+    rule: option(
+      z.enum(rules).optional(),
+      "Rule that sets steps, learning rates, image sizes and augmentations (default: bit for ResNets, vit for others)",
+    ),
+    task: option(
+      text.optional(),
+      "A dataset for which the rule has settings of its own, such as cifar-100, flowers, vtab, dsprites-location",
+    ),
+    shots: option(count.optional(), "Training images per class (default: all)"),
+    test: option(
+      text.optional().meta({ hint: "IMAGES" }),
+      "Test images (default: the dataset's test split, else a part that is held out)",
+    ),
+    holdout: option(
+      share.default(0.2),
+      "The part of each class that is held out where there is no test split; 0 for none",
+    ),
+    steps: option(count.optional(), "Steps in place of the rule's; its schedule is stretched"),
+    batch: option(count.optional(), "Batch size in place of the rule's; bit takes 128 at a lower rate"),
+    imageSize: option(
+      count.optional(),
+      "Side of the images in place of the rule's, in pixels; positions are resized to it",
+    ),
+    seed,
+    output: option(folder.default("runs/finetune"), "Folder of the run"),
+    ...trainingOptions,
+    memory: option(
+      trainingOptions.memory,
+      "Memory limit, such as 2GB: gradients are accumulated over microbatches that fit (default: the free memory)",
+    ),
+    settings,
+  },
+  examples: [
+    {
+      run: "fovea finetune embedded:bit photos/ --image-size 64 --batch 128",
+      does: "a bundled network on your own classes",
+    },
+    { run: "fovea finetune augreg:S/16 photos/ --rule augreg --dry-run", does: "what it would cost" },
+    {
+      run: "fovea finetune BiT-M-R50x1.npz cifar-10-binary/ --shots 10 --batch 128 --output runs/ten",
+      does: "BiT-HyperRule on ten images of each class",
+    },
+    {
+      run: "fovea finetune embedded:bit photos/ --optimizer.learningRate=0.003 --resume",
+      does: "with a setting changed; go on after an interruption",
+    },
+  ],
+  stopping: "stopping after this step",
+  distributed: ({ dryRun }) => !dryRun,
+  result: trainingResult,
+  async run({ network, images, dryRun, holdout, batch, memory, ...options }, io) {
+    const { finetune, finetuneDryRun } = await import("../train/index.js");
+    const limit = memory === undefined ? undefined : parseBytes(memory);
+    const given = { ...options, holdOut: holdout, batchSize: batch, memory: limit, ...io };
+    return await (dryRun ? finetuneDryRun : finetune)(network, images, given);
+  },
+  text: (found, { output }) => [
+    ...trainingLines(found),
+    ...("choices" in found || found.interrupted ? [] : [`classify other images with: fovea predict ${output} IMAGE`]),
+  ],
+  failed: wasInterrupted,
+});

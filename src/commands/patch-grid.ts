@@ -1,0 +1,85 @@
+/** `fovea patch-grid`: does an object on the border between patches cost accuracy? */
+
+import { z } from "zod";
+import { formatDuration, inPercent } from "../text/format.js";
+import { columns } from "../text/table.js";
+import { command } from "./command.js";
+import { anyNetwork, count, device, evaluator, file, imageSize, option, threads } from "./options.js";
+import * as json from "./results.js";
+
+const mean = z.object({ mean: json.number, confidence95: json.interval });
+const measures = { accuracy: mean, agreement: mean, cosine: mean };
+
+const share = (one: z.output<typeof mean>): string =>
+  `${inPercent(one.mean)} (${one.confidence95.map((share) => inPercent(share)).join(" to ")})`;
+
+export default command({
+  name: "patch-grid",
+  summary: "Measure whether an object on the border between patches costs accuracy",
+  details: "Generated objects stand at every offset to the grid of patches; a head is fitted to others.",
+  options: {
+    network: anyNetwork,
+    patchSize: option(
+      z.int().min(2).optional(),
+      "Side of the patches in pixels (default: that of the Vision Transformer or Mixer)",
+    ),
+    objects: option(count.default(8), "Test objects of each of six classes, at every offset"),
+    head: option(evaluator.default("ridge"), "Classifier that is fitted to the features"),
+    imageSize,
+    chart: option(file.optional(), "Also write a chart, as SVG", { group: "output" }),
+    device,
+    threads,
+  },
+  renamed: { patch: "--patch-size" },
+  examples: [
+    { run: "fovea patch-grid runs/one --chart grid.svg", does: "accuracy by the distance to the border" },
+    { run: "fovea patch-grid embedded:bit --patch-size 16 --json", does: "a ResNet, for comparison, as JSON" },
+  ],
+  result: z.object({
+    network: json.text,
+    model: json.model,
+    head: json.text,
+    patchSize: json.number,
+    objectSide: json.number,
+    classes: json.number,
+    objects: json.number,
+    trained: json.number,
+    images: json.number,
+    chance: json.number,
+    distances: json.list(z.object({ distance: json.number, offsets: json.number, ...measures })),
+    borderCost: mean,
+    wholePatch: z.object(measures),
+    seconds: json.number,
+  }),
+  async run({ network, chart, ...options }, { note, progress }) {
+    const { networkPatchGrid } = await import("../benchmarks/index.js");
+    const report = await networkPatchGrid(network, { ...options, note, progress });
+    if (chart !== undefined) {
+      const [{ writeFile }, { patchGridChart }] = await Promise.all([
+        import("node:fs/promises"),
+        import("../benchmarks/robustness/index.js"),
+      ]);
+      await writeFile(chart, patchGridChart(report));
+    }
+    return report;
+  },
+  text: (found, { chart }) => {
+    const { distances, wholePatch, borderCost, chance } = found;
+    const row = ({ accuracy, agreement, cosine }: typeof wholePatch) => [
+      share(accuracy),
+      share(agreement),
+      cosine.mean.toFixed(3),
+    ];
+    return [
+      `${found.network}: ${found.objects} objects of ${found.objectSide} pixels, patches of ${found.patchSize}; ${found.head} fitted to ${found.trained} others anywhere; intervals (95 %) are over objects`,
+      ...columns([
+        ["pixels to the nearest border", "offsets", "accuracy %", "as in the middle %", "cosine"],
+        ...distances.map((one) => [`${one.distance}`, `${one.offsets}`, ...row(one)]),
+        ["in the middle, a patch away", "4", ...row(wholePatch)],
+      ]),
+      `on the border less in the middle: ${inPercent(borderCost.mean)} points (${borderCost.confidence95.map((share) => inPercent(share)).join(" to ")}); chance ${inPercent(chance)} %`,
+      ...(chart === undefined ? [] : [`${chart}: the chart`]),
+      formatDuration(found.seconds),
+    ];
+  },
+});

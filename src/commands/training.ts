@@ -1,0 +1,91 @@
+/** The options and the texts of the commands that train: `train` and `finetune`. */
+import { z } from "zod";
+import { formatBytes, formatDuration, plural } from "../text/format.js";
+import { bytes, flag, option } from "./options.js";
+import * as json from "./results.js";
+
+/** What a run would cost. */
+export const dryRunResult = z.object({
+  trainingImages: json.number,
+  classes: json.number,
+  parameters: json.number,
+  totalSteps: json.number,
+  epochs: json.number,
+  flopsPerStep: json.number,
+  totalFlops: json.number,
+  stateBytes: json.number,
+  memoryBytes: json.number,
+  matmulGflops: json.number,
+  expectedSeconds: json.number,
+  assumedRatio: json.number,
+  choices: json.list(
+    z.object({
+      settings: z.object({
+        rematerialise: json.flag,
+        microbatches: json.number,
+        momentumDtype: z.enum(["float16"]).optional(),
+      }),
+      description: json.text,
+      memoryBytes: json.number,
+      expectedSeconds: json.number,
+      taken: json.flag,
+    }),
+  ),
+});
+
+/** What `train` and `finetune` return: the run, or what it would cost. */
+export const trainingResult = z.union([json.trainResult, dryRunResult]);
+
+/** Options of both. */
+export const trainingOptions = {
+  memory: option(
+    bytes.optional(),
+    "Memory limit, such as 2GB or 1.5GiB: the fastest microbatches and rematerialised blocks that fit are taken",
+  ),
+  resume: option(
+    flag,
+    "Go on from the newest checkpoint in the folder, as if never stopped; start where there is no run",
+  ),
+  overwrite: option(flag, "Replace the run that is in the folder"),
+  dryRun: option(flag, "Print parameters, FLOPs, memory, steps and expected time, and stop"),
+} as const;
+
+const percent = (share: number) => `${(100 * share).toFixed(2)} %`;
+const count = (value: number) => value.toLocaleString("en-US");
+
+function dryRunLines(found: z.output<typeof dryRunResult>): string[] {
+  const first = found.choices[0]?.expectedSeconds ?? 1;
+  return [
+    `images      ${count(found.trainingImages)} of ${count(found.classes)} classes`,
+    `parameters  ${count(found.parameters)}`,
+    `steps       ${count(found.totalSteps)} (${found.epochs.toFixed(1)} epochs)`,
+    `FLOPs       ${(found.flopsPerStep / 1e9).toFixed(2)} G a step, ${(found.totalFlops / 1e12).toFixed(1)} T in all`,
+    `memory      about ${formatBytes(found.memoryBytes)}; a checkpoint takes ${formatBytes(found.stateBytes)}`,
+    `time        about ${formatDuration(found.expectedSeconds)} (this machine: ${found.matmulGflops.toFixed(0)} GFLOP/s on a 1024 x 1024 product, of which ${(100 * found.assumedRatio).toFixed(0)} % is assumed)`,
+    "choices",
+    ...found.choices.map(({ description, memoryBytes, expectedSeconds, taken }) => {
+      const time = `time x ${(expectedSeconds / first).toFixed(2)}`;
+      return `  ${formatBytes(memoryBytes).padStart(8)}  ${time}  ${description}${taken ? "  <- taken" : ""}`;
+    }),
+  ];
+}
+
+/** The run or its cost as text. */
+export function trainingLines(found: z.output<typeof trainingResult>): string[] {
+  if ("choices" in found) return dryRunLines(found);
+  const { folder, step, totalSteps, loss, evaluation, seconds, interrupted, bad } = found;
+  return [
+    interrupted
+      ? `stopped after step ${step} of ${totalSteps}; the state is saved in ${folder}; go on with --resume`
+      : `trained ${totalSteps} steps in ${formatDuration(seconds)}; the run is in ${folder}`,
+    `loss ${loss.toFixed(4)}`,
+    ...(evaluation ? [`accuracy ${percent(evaluation.accuracy)} on ${count(evaluation.images)} images`] : []),
+    ...(bad.length === 0
+      ? []
+      : [`${plural(bad.length, "image")} could not be read:`, ...bad.slice(0, 10).map((one) => `  ${one}`)]),
+  ];
+}
+
+/** Did it stop before its end? */
+export const wasInterrupted = (found: z.output<typeof trainingResult>): boolean =>
+  "interrupted" in found && found.interrupted;

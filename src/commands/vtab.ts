@@ -1,0 +1,158 @@
+/** `fovea vtab`: a backbone on the 19 tasks of VTAB or on the embedded suite. */
+import { z } from "zod";
+import { backboneOr } from "./backbone.js";
+import { command } from "./command.js";
+import { backbone, count, file, flag, folder, list, natural, option, text, threads } from "./options.js";
+import * as json from "./results.js";
+
+const suites = ["vtab", "embedded"] as const;
+const sweeps = ["none", "light", "heavy"] as const;
+
+const summary = z.object({
+  mean: json.number,
+  standardDeviation: json.number,
+  confidence95: json.interval.nullable(),
+});
+const missing = json.list(z.object({ name: json.text, title: json.text, group: json.text, reason: json.text }));
+
+const report = z.object({
+  suite: z.enum(suites),
+  backbone: z.object({ spec: json.text, kind: json.text, width: json.number, imageShape: json.list(json.number) }),
+  preprocessing: json.text,
+  method: json.text,
+  sweep: z.enum(sweeps),
+  settings: json.number,
+  seeds: json.list(json.number),
+  seededDraws: json.flag,
+  tasks: json.list(
+    summary.extend({
+      name: json.text,
+      title: json.text,
+      group: json.text,
+      classes: json.number,
+      train: json.number,
+      validation: json.number,
+      test: json.number,
+      seeds: json.list(
+        z.object({
+          seed: json.number,
+          accuracy: json.number,
+          images: json.number,
+          unreadable: json.number,
+          setting: json.record(json.number),
+          seconds: json.number,
+        }),
+      ),
+    }),
+  ),
+  missing,
+  score: z.object({
+    tasks: json.list(summary.extend({ task: json.text, group: json.text, seeds: json.number })),
+    mean: summary,
+    groups: z.record(z.string(), summary),
+  }),
+  seconds: json.number,
+});
+
+const plan = z.object({
+  tasks: json.list(
+    z.object({
+      name: json.text,
+      title: json.text,
+      train: json.number,
+      test: json.number,
+      order: json.text,
+      licence: json.text,
+    }),
+  ),
+  missing,
+  settings: json.number,
+  images: json.number,
+  fits: json.number,
+  rate: json.number,
+  searched: json.list(json.text),
+  seconds: json.number,
+});
+
+const result = z.union([
+  report.extend({ baseline: report.optional() }),
+  plan,
+  z.object({ tasks: z.tuple([]), missing }),
+]);
+
+export default command({
+  name: "vtab",
+  summary: "Measure a backbone on the 19 tasks of VTAB, or on the embedded suite",
+  details: "Each task is learned from 1,000 examples; settings are chosen on 200 of them.",
+  options: {
+    suite: option(
+      z.enum(suites).default("vtab"),
+      "The 19 published tasks (with files in --data), or tasks that need no download",
+    ),
+    data: option(folder.optional(), "Folder of datasets; for a missing one, the command prints where to get it"),
+    backbone,
+    baseline: option(
+      text.default("pixels:16").meta({ hint: "NETWORK|none" }),
+      "Measured by the same method where that works on features",
+    ),
+    method: option(
+      text.default("ridge"),
+      "How the backbone is adapted: an evaluator (ridge, knn, probe, ...) or a fine-tuning rule; an unknown name lists them",
+    ),
+    sweep: option(
+      z.enum(sweeps).default("none"),
+      "Settings tried on the 200 validation images: the default one, a few, or a random search",
+    ),
+    trials: option(count.optional(), "Trials of the heavy sweep (default: 40)"),
+    seeds: option(list(natural).default([0, 1, 2]), "Seeds; the mean is over them"),
+    draws: option(
+      z.enum(["published", "seeded"]).optional(),
+      "Examples to learn from: the published 1,000, or others for each seed (default: published for vtab, seeded for embedded)",
+    ),
+    tasks: option(list(text).optional(), "Names of tasks (default: all of the suite)"),
+    imageSize: option(count.optional(), "Side of the images (default: the backbone's own)"),
+    output: option(
+      folder.default("runs/vtab"),
+      "Where features and results are kept; the same command goes on from there",
+      { group: "output" },
+    ),
+    report: option(file.optional(), "HTML report to write", { group: "output" }),
+    dryRun: option(flag, "Print what it would cost, and stop"),
+    processes: option(count.default(1), "Processes that share the work", { group: "compute" }),
+    threads: option(threads, "Threads of ONNX Runtime in each process (default: a share of the cores)"),
+  },
+  examples: [
+    { run: "fovea vtab --suite embedded", does: "nine tasks without a download, with raw pixels as a baseline" },
+    { run: "fovea vtab --data sets/ --backbone B_16.npz --report vtab.html", does: "those of the 19 that are there" },
+    {
+      run: "fovea vtab --data sets/ --backbone B_16.npz --method probe --sweep light --processes 4",
+      does: "with settings chosen on the validation images, in four processes",
+    },
+    {
+      run: "fovea vtab --data sets/ --dry-run",
+      does: "the tasks that are there, where to get the others, what it would cost",
+    },
+  ],
+  stopping: "stopping after this step",
+  distributed: ({ dryRun }) => !dryRun,
+  result,
+  async run(options, { signal, note, progress }): Promise<{ document: z.output<typeof result>; lines: string[] }> {
+    const { measureVtab, planLines, planVtab, vtabLines } = await import("../benchmarks/vtab/index.js");
+    const { suite, draws, output, dryRun, data, ...rest } = options;
+    const seeded = (draws ?? (suite === "vtab" ? "published" : "seeded")) === "seeded";
+    const backbone = backboneOr(options.backbone, note);
+    const given = { ...rest, suite, data, backbone, seededDraws: seeded, folder: output, signal, note, progress };
+    if (dryRun) {
+      const plan = await planVtab(given);
+      return { document: plan, lines: planLines(plan, given) };
+    }
+    const found = await measureVtab(given);
+    return {
+      document: "suite" in found ? found : { tasks: [], missing: found.missing },
+      lines: vtabLines(found, data),
+    };
+  },
+  document: ({ document }) => document,
+  text: ({ lines }) => lines,
+  failed: ({ document }) => document.tasks.length === 0,
+});
