@@ -7,7 +7,7 @@
  *
  * The same run gives the same files. It is called twice, the second time with what was measured of the first: --figures is what
  * `fovea compare embedded:NAME ... --output FILE.json` wrote, --robustness what `fovea corruptions embedded:NAME ... --json`
- * printed, and --bad-at, NAME.md beside the recipe when left out, what a person found it to be bad at. --image-size is the side of
+ * printed, and --bad-at (default: NAME.md beside the recipe) what a person found it to be bad at. --image-size is the side of
  * the images it is opened for, where it is better at another than it was trained at; --pooled-stages puts earlier stages of a ResNet
  * into its representation. A new NAME must also be put into the table in src/weights/embedded.ts.
  */
@@ -42,7 +42,7 @@ export interface ShipOptions {
   readonly robustness?: RobustnessFigures;
   /** What it is bad at, in Markdown. */
   readonly badAt?: string;
-  /** Side of the images it is opened for, in pixels; as it was trained when left out. */
+  /** Side of the images it is opened for, in pixels; default: as it was trained. */
   readonly imageSize?: number;
   /** Of a ResNet: what of it else is the representation (`ResNetConfig`). */
   readonly pooledStages?: readonly number[];

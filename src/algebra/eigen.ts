@@ -16,7 +16,7 @@ interface Tridiagonal {
   basis: Matrix;
 }
 
-/** Largest number of QL sweeps for one eigenvalue; two are usual, thirty the classic limit (Wilkinson and Reinsch, 1971). */
+/** Largest number of QL sweeps for one eigenvalue; two are typical, thirty the classic limit (Wilkinson and Reinsch, 1971). */
 const MAXIMUM_SWEEPS = 60;
 
 /** Reduces a symmetric matrix to tridiagonal form (Golub and Van Loan, Matrix Computations, 8.3.1). */

@@ -17,7 +17,7 @@ const largeProduct = 1e8;
 
 export interface ProductOptions {
   readonly threads?: number;
-  /** Multiplications from which the runtime does it; `largeProduct` when left out. */
+  /** Multiplications from which the runtime does it; default: `largeProduct`. */
   readonly runtimeFrom?: number;
 }
 

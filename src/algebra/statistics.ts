@@ -59,7 +59,7 @@ const normal95 = 1.959963984540054;
 
 /**
  * Wilson's score interval (95 %) of a probability of which `right` of `total` independent trials came out right (E. B. Wilson,
- * Journal of the American Statistical Association 22, 1927). Unlike the usual plus and minus it keeps within 0 and 1.
+ * Journal of the American Statistical Association 22, 1927). Unlike the normal approximation it stays within 0 and 1.
  * Throws when nothing was tried.
  */
 export function wilsonInterval(right: number, total: number): [number, number] {

@@ -21,7 +21,7 @@ export interface BackbonesBenchOptions {
   readonly backbones: readonly string[];
   /** Folder with the sets, each a tar of split/class/file with the splits train and test. */
   readonly data: string;
-  /** Names of sets, without `.tar`; all of the folder when left out. */
+  /** Names of sets, without `.tar`; default: all of the folder. */
   readonly sets?: readonly string[];
   readonly shots: readonly number[];
   /** Draws of the examples: seeds from 0. */

@@ -7,7 +7,7 @@ import type { Example, ImageSource } from "./source/types.js";
 import { splitSpecs } from "./views/selection.js";
 
 export interface DescribeOptions {
-  /** Only this split; all of them if left out. */
+  /** Only this split; default: all splits. */
   readonly split?: string;
   /** How many images of each split are decoded, spread evenly. Default 64; Infinity checks every one and looks for duplicates. */
   readonly sample?: number;

@@ -160,7 +160,7 @@ const sameSplit: readonly (readonly string[])[] = [
   ["test", "testing", "eval", "evaluation"],
 ];
 
-/** The split to open: the wanted one under any of its usual names, else the training split, else the only one. */
+/** The split to open: the requested one under any of its common names, else the training split, else the only one. */
 export function chooseSplit(spec: string, splits: readonly string[], wanted?: string): string {
   const find = (name: string): string | undefined => {
     const names = sameSplit.find((group) => group.includes(name.toLowerCase())) ?? [name];

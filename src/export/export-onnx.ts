@@ -30,12 +30,12 @@ export type WeightFormat = "float32" | "float16" | "int8";
 
 export interface ExportOptions {
   /**
-   * What the model returns: `logits` [batch, classes], `features` [batch, width] (what the head reads), or both, under
-   * these names; or each under a name of its own, `tokens` being the sequence after the last norm. Logits where there is a
-   * head, else features, when left out.
+   * Outputs of the model: `logits` [batch, classes], `features` [batch, width] (pre-logits), or both, under these names; or
+   * each under a name of its own, `tokens` being the sequence after the last norm. Default: logits where there is a head,
+   * else features.
    */
   readonly outputs?: "logits" | "features" | "both" | Readonly<Partial<Record<OutputKind, string>>>;
-  /** How the weights are stored; see `withFloat16Weights` and `withInt8Weights`. float32 when left out. */
+  /** How the weights are stored; see `withFloat16Weights` and `withInt8Weights`. Default: float32. */
   readonly weights?: WeightFormat;
   /**
    * For int8 weights of networks with convolutions: some dozens of images in the form the model takes, of the kind it will
@@ -49,7 +49,7 @@ export interface ExportOptions {
   readonly input?: TraceOptions["input"] | "photo";
   /** Told what of the preprocessing is computed otherwise in the model. */
   readonly note?: (text: string) => void;
-  /** For 8-bit pixels; as the weights' preprocessing says, or -1 to 1 where it says nothing, when left out. */
+  /** For 8-bit pixels; default: the value range of the weights' preprocessing, or -1 to 1 where it has none. */
   readonly scaling?: PixelScaling;
   /**
    * `fused`: with ONNX Runtime's own operators where they were measured faster (attention, GELU with its bias). `plain`:
@@ -58,7 +58,7 @@ export interface ExportOptions {
   readonly operators?: "fused" | "plain";
   /** The version of ONNX's operators, from 17 (IR 8) to 21 (IR 10); default: 21 (see `withOpset`). */
   readonly opset?: number;
-  /** Images in a run; any number when left out. */
+  /** Batch size; default: any. */
   readonly batch?: number;
   /** Entries of the model's metadata, beside the configuration and what is known of the weights. */
   readonly metadata?: Readonly<Record<string, string>>;

@@ -17,13 +17,13 @@ import { type PixelPreparation, pixelPreparation } from "./pixels.js";
 import { writeExport } from "./write.js";
 
 export interface HuggingFaceOptions {
-  /** Files of ONNX to write, by how their weights are stored; float32 when left out. */
+  /** ONNX files to write, by how their weights are stored; default: float32. */
   readonly weights?: readonly WeightFormat[];
   readonly operators?: ExportOptions["operators"];
   readonly opset?: ExportOptions["opset"];
   /** Images for int8 weights of networks with convolutions (see `ExportOptions.calibration`). */
   readonly calibration?: NumericArray;
-  /** Title of the model card; the folder's name when left out. */
+  /** Title of the model card; default: the folder's name. */
   readonly title?: string;
   readonly externalAbove?: number;
 }

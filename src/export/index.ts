@@ -10,6 +10,6 @@ export {
   writeHuggingFaceFolder,
 } from "./hugging-face.js";
 export { resizingLines } from "./model-card.js";
-export { type PixelPreparation, pixelPreparation, usualScaling } from "./pixels.js";
+export { defaultScaling, type PixelPreparation, pixelPreparation } from "./pixels.js";
 export type { OutputKind, PixelScaling } from "./trace.js";
 export { writeExport } from "./write.js";

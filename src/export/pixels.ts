@@ -19,7 +19,7 @@ export interface PixelPreparation {
 }
 
 /** The range -1 to 1, in which published Vision Transformers, Mixers and BiT see images (papers.md 1.1, 2.1). */
-export const usualScaling: PixelScaling = { mean: [0.5], deviation: [0.5] };
+export const defaultScaling: PixelScaling = { mean: [0.5], deviation: [0.5] };
 
 /**
  * Reads a preprocessing string; without one, images are resized to the network's size and scaled to -1 to 1. Throws what
@@ -31,7 +31,7 @@ export function pixelPreparation(
 ): PixelPreparation {
   const whole = { height: image.height, width: image.width };
   if (text === undefined) {
-    return { scaling: usualScaling, resize: whole, kernel: "bilinear", crop: undefined, untold: [] };
+    return { scaling: defaultScaling, resize: whole, kernel: "bilinear", crop: undefined, untold: [] };
   }
   // Without a value_range the network sees pixels as they are, 0 to 255.
   let scaling: PixelScaling = { mean: [0], deviation: [1 / 255] };

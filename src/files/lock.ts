@@ -25,7 +25,7 @@ export interface LockTimes {
   readonly staleAfter: number;
 }
 
-const usualTimes: LockTimes = { heartbeat: 5_000, staleAfter: 60_000 };
+const defaultTimes: LockTimes = { heartbeat: 5_000, staleAfter: 60_000 };
 const lockName = "run.lock";
 
 /** Who holds a lock. */
@@ -131,7 +131,7 @@ async function linked(from: string, to: string): Promise<boolean> {
  *
  * @throws LockError naming the process that holds it; and what the disk says.
  */
-export async function lockFolder(folder: string, times: LockTimes = usualTimes): Promise<FolderLock> {
+export async function lockFolder(folder: string, times: LockTimes = defaultTimes): Promise<FolderLock> {
   const file = join(folder, lockName);
   const holder: Holder = {
     token: randomUUID(),

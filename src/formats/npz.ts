@@ -19,14 +19,14 @@ interface Member extends NpyHeader {
   readonly entry: ZipEntry;
 }
 
-/** The usual length of a header; a longer one takes a second read. */
-const usualHeaderBytes = 256;
+/** Long enough for most headers; a longer one takes a second read. */
+const typicalHeaderBytes = 256;
 const suffix = ".npy";
 
 async function readMember(source: ByteSource, entry: ZipEntry): Promise<Member> {
   try {
     if (entry.bytes < npyPrefixBytes) throw new WeightsError(`its ${entry.bytes} bytes are too few for an array`);
-    let start = await readZipStart(source, entry, usualHeaderBytes);
+    let start = await readZipStart(source, entry, typicalHeaderBytes);
     const length = npyHeaderLength(start);
     if (length > start.byteLength) start = await readZipStart(source, entry, length);
     return { ...parseNpyHeader(start, entry.bytes), entry };

@@ -14,7 +14,7 @@ const nothing = new Uint8Array(0);
  * Features.feature = 1, a map from key = 1 to value = 2; Feature.bytes_list = 1, float_list = 2, int64_list = 3, each with
  * value = 1, numbers packed or not). Bytes are views of the message. Of a feature that stands twice the last one counts.
  *
- * @param wanted only features of these names are read; all of them if left out
+ * @param wanted only features of these names are read; default: all
  * @throws for anything that is not such a message.
  */
 export function parseExample(message: Uint8Array, wanted?: readonly string[]): Map<string, Feature> {

@@ -246,7 +246,7 @@ async function locate(source: ByteSource, entries: readonly CentralEntry[], dire
 /**
  * The entries of an archive by name, in the order of its list. Throws WeightsError saying what is wrong.
  *
- * @param limits what it may claim; those of weights when left out
+ * @param limits what it may claim; default: those of weights
  */
 export async function readZipEntries(
   source: ByteSource,

@@ -45,7 +45,7 @@ export interface ResNetConfig {
   readonly attention: ResNetAttention | undefined;
   /**
    * Stages before the last, counted from 1 and rising, whose activations are averaged over positions and put behind the last
-   * stage's in the representation; none when left out. What images have in common is often plain earlier than in the last stage
+   * stage's in the representation; default: none. What images have in common is often plain earlier than in the last stage
    * (Evci et al., "Head2Toe", 2022, arXiv:2201.03529).
    */
   readonly pooledStages?: readonly number[] | undefined;
@@ -130,7 +130,7 @@ export function resnetWidth(config: ResNetConfig): number {
   return [config.blocks.length, ...pooledStages(config)].reduce((total, stage) => total + channels(stage), 0);
 }
 
-/** `pooledStages`, none when left out. Throws RangeError as `resnet` says. */
+/** `pooledStages`, default: none. Throws RangeError as `resnet` says. */
 function pooledStages({ pooledStages: stages = [], blocks }: ResNetConfig): readonly number[] {
   const isRising = stages.every((stage, i) => Number.isInteger(stage) && stage > (stages[i - 1] ?? 0));
   if (isRising && (stages.at(-1) ?? 0) < blocks.length) return stages;

@@ -17,7 +17,7 @@ import { xavierUniform, zeros } from "./initializers.js";
 import type { Scope } from "./scope.js";
 
 /**
- * Queries [N, t, d] attend to keys and values made from `memory` [N, s, d] (the queries' own tokens when left out) with
+ * Queries [N, t, d] attend to keys and values made from `memory` [N, s, d] (default: the queries' own tokens) with
  * `heads` heads of d / heads channels; gives [N, t, d]. Parameters `query`, `key`, `value` (kernel [d, h, d/h], bias
  * [h, d/h]) and `out` (kernel [h, d/h, d]), kernels Xavier uniform over d by d (papers.md 1.1, 1.3).
  * Records the attention weights [N, h, t, s] as `attentionWeights`.

@@ -34,9 +34,9 @@ export function squeezeExcitation(scope: Scope, x: Tensor, reduction = 16): Tens
 }
 
 export interface NonLocalOptions {
-  /** Channels of queries, keys and values; half of the image's when left out, as in the paper. */
+  /** Channels of queries, keys and values; default: half of the image's, as in the paper. */
   readonly width?: number;
-  /** Scores are multiplied by this; 1 when left out, as in the paper. */
+  /** Scores are multiplied by this; default: 1, as in the paper. */
   readonly scoreScale?: number;
   /** Take keys and values from a 2 x 2 max-pooled image (the paper's subsampling). */
   readonly subsample?: boolean;

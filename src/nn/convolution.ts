@@ -28,9 +28,9 @@ export interface ConvolutionLayerOptions {
   /** Sides of the kernel, [height, width] or one for both. */
   readonly kernel: number | readonly [number, number];
   readonly stride?: number | readonly [number, number];
-  /** Zeros around the image, [top, left, bottom, right] or one for all; "same" as TensorFlow pads; 0 when left out. */
+  /** Zeros around the image, [top, left, bottom, right] or one for all; "same" as TensorFlow pads; default: 0. */
   readonly padding?: ConvolutionOptions["padding"] | "same";
-  /** Truncated normal of variance 1 / fan-in when left out, the default of flax (papers.md 1.3), as BiT and hybrids use. */
+  /** Default: truncated normal of variance 1 / fan-in, as in flax (papers.md 1.3), as BiT and hybrids use. */
   readonly kernelInitializer?: Initializer;
 }
 
@@ -116,7 +116,7 @@ export interface GroupNormOptions {
   readonly scaleInitializer?: Initializer;
 }
 
-/** Group norm of [N, C, ...] with `scale` [C] (ones when left out) and `bias` [C] zeros. Throws ShapeError. */
+/** Group norm of [N, C, ...] with `scale` [C] (default: ones) and `bias` [C] zeros. Throws ShapeError. */
 export function groupNormLayer(scope: Scope, x: Tensor, options: GroupNormOptions): Tensor {
   const channels = x.shape[1]!;
   return groupNorm(

@@ -33,7 +33,7 @@ interface Trace {
 export interface ScopeOptions {
   /** One int32 input, given anew at every step. With it the model is in training mode: dropout and the like draw. */
   readonly seed?: Tensor;
-  /** The type networks work in; float32 when left out. Parameters are float32 in any, and cast where they meet what they work on. */
+  /** The type networks work in; default: float32. Parameters are float32 in any, and cast where they meet what they work on. */
   readonly compute?: ComputeType;
   /** Parameters become constants of the graph, as in a file that is exported: what a runtime lays out in advance is left to it. */
   readonly fixedWeights?: boolean;

@@ -19,21 +19,21 @@ import { squareSum } from "./norms.js";
 import type { OptimizerContext, Transformation, Update } from "./transformation.js";
 
 export interface AdafactorOptions {
-  /** The second moment is factored where the second largest side is at least this; 32 when left out. */
+  /** The second moment is factored where the second largest side is at least this; default: 32. */
   readonly minDimSizeToFactor?: number;
-  /** c in beta2 = 1 - t^-c; 0.8 when left out. */
+  /** c in beta2 = 1 - t^-c; default: 0.8. */
   readonly decayRate?: number;
   /** Steps that t starts late by: t = step + 1 - offset, at least 1 (negative: as if so many steps had been taken). */
   readonly decayOffset?: number;
-  /** The largest beta2; 0.999 when left out. */
+  /** The largest beta2; default: 0.999. */
   readonly beta2Cap?: number;
-  /** Updates of a tensor are scaled down to this root mean square; not when left out. */
+  /** Updates of a tensor are scaled down to this root mean square; default: not scaled. */
   readonly clippingThreshold?: number;
-  /** m = momentum m + (1 - momentum) update; 0 for none; 0.9 when left out. */
+  /** m = momentum m + (1 - momentum) update; 0 for none; default: 0.9. */
   readonly momentum?: number;
-  /** "float16" when left out. */
+  /** Default: "float16". */
   readonly momentumDtype?: MomentumDType;
-  /** Added to squared gradients; 1e-30 when left out. */
+  /** Added to squared gradients; default: 1e-30. */
   readonly epsilon?: number;
 }
 

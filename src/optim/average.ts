@@ -14,7 +14,7 @@ export interface EmaConfig {
 /** The mean of the weights after every update from a step on (Polyak and Ruppert); before it, the weights themselves. */
 export interface PolyakConfig {
   readonly kind: "polyak";
-  /** The step (0 is the first update) from which on is averaged; 0 when left out. */
+  /** Parameters are averaged from this step on (0 is the first update); default: 0. */
   readonly from?: number;
 }
 

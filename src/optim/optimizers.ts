@@ -33,7 +33,7 @@ interface Common {
   readonly learningRatePatterns?: Patterns;
   /** Schedules of parameters that do not follow the common one; null leaves them frozen. */
   readonly schedulePatterns?: SchedulePatterns;
-  /** What momentum (of Adam, the first moment) is kept in: "float32" when left out, of adafactor "float16". */
+  /** What momentum (of Adam, the first moment) is stored in; default: "float32", for adafactor "float16". */
   readonly momentumDtype?: MomentumDType;
 }
 

@@ -68,7 +68,7 @@ export class Engine {
     private readonly options: EngineOptions,
   ) {}
 
-  /** Opens the sessions of the given functions (all when left out), so that the first run does not wait. */
+  /** Opens the sessions of the given functions (default: all), so that the first run does not wait. */
   async prepare(names: readonly string[] = Object.keys(this.program.functions)): Promise<void> {
     for (const name of names) await this.session(name);
   }

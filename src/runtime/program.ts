@@ -35,7 +35,7 @@ export interface ProgramFunction {
   readonly outputs: Readonly<Record<string, Tensor>>;
   /** Next values of state tensors, by the name of the state. */
   readonly next?: Readonly<Record<string, Tensor>>;
-  /** Take this many steps in one run (inputs and outputs are then stacked, [steps, ...]); 1 when left out. Not on WebGPU. */
+  /** Take this many steps in one run (inputs and outputs are then stacked, [steps, ...]); default: 1. Not on WebGPU. */
   readonly stepsPerRun?: number;
 }
 
@@ -368,7 +368,7 @@ class WorkerEngine implements Remote {
   }
 
   /**
-   * The run under way ends as usual, those that wait are refused. The thread ends by itself: to terminate it inside the
+   * The run under way finishes; runs that wait are rejected. The thread ends by itself: to terminate it inside the
    * runtime's native code would abort the process.
    */
   async close(): Promise<void> {

@@ -19,7 +19,7 @@ export interface DistributedBenchOptions {
   readonly batchSize: number;
   readonly steps: number;
   readonly ranks: number;
-  /** Threads in all, divided over the ranks; the cores when left out. */
+  /** Threads in all, divided over the ranks; default: the cores. */
   readonly threads?: number;
   /** Images to train on, with labels. */
   readonly source: string;

@@ -9,7 +9,7 @@ import { asWeights, readNetwork } from "../networks/index.js";
 import { initialValue, Scope } from "../nn/index.js";
 import { availableThreads, openSession, type Session } from "../runtime/index.js";
 import { defined } from "../text/defined.js";
-import { usualPreprocessing, type Weights } from "../weights/index.js";
+import { defaultPreprocessing, type Weights } from "../weights/index.js";
 import { largestOfRows, nearestMeanHead, type RealImages, realImages } from "./inference-images.js";
 import { plainResNet, plainViT } from "./plain-graph.js";
 
@@ -131,7 +131,7 @@ function drawnNetwork({ model: name, imageSize }: InferenceBenchOptions) {
   const config = parsed.family === "vit" ? { ...parsed, ...asConverted } : parsed;
   return {
     weights: drawn(config, imageSize),
-    preprocessing: usualPreprocessing({ height: imageSize, width: imageSize }),
+    preprocessing: defaultPreprocessing({ height: imageSize, width: imageSize }),
   };
 }
 

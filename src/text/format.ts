@@ -34,7 +34,7 @@ export function formatBytes(bytes: number): string {
   return scaled(bytes, 1000, ["B", "kB", "MB", "GB", "TB", "PB"], " ");
 }
 
-/** A count with three digits: `950`, `22.1M`, `4.60G`. The usual letters of parameter and FLOP counts. */
+/** A count with three digits: `950`, `22.1M`, `4.60G`. The letters are those of published parameter and FLOP counts. */
 export function formatCount(count: number): string {
   return scaled(count, 1000, ["", "k", "M", "G", "T", "P", "E"], "");
 }

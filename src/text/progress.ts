@@ -16,7 +16,7 @@ export interface ProgressOptions {
   total: number;
   /** Steps finished before this process began, when resumed. */
   start?: number;
-  /** What a step is called, "step" when left out. */
+  /** What a step is called; default: "step". */
   unit?: string;
   /** Images per step; without it no images/s are shown. */
   batchSize?: number;

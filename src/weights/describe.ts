@@ -38,7 +38,7 @@ export interface Described {
 /** Any larger is a damaged description; published images have 1024 pixels a side at most. */
 const maxImageSide = 1 << 14;
 /** Images of a network that takes any size, where nothing says which it was trained on (papers.md 2.1). */
-const usualImageSide = 224;
+const defaultImageSide = 224;
 
 const missing = (name: string): never => {
   throw new WeightsError(`it lacks ${name} in our names, without which the network cannot be told`);
@@ -203,7 +203,7 @@ function stridesOf(stem: Stem): readonly number[] {
 function imageOf(view: View, config: ModelConfig, hints: Hints, channels: number): ImageSize {
   const patches = fixedPatches(view, config);
   if (!patches) {
-    const { height = usualImageSide, width = usualImageSide } = hints.image ?? {};
+    const { height = defaultImageSide, width = defaultImageSide } = hints.image ?? {};
     return { height, width, channels };
   }
   const fits = (image: { height: number; width: number }) => {

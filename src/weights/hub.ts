@@ -24,7 +24,7 @@ import { augRegFile } from "./published-augreg.js";
 import { insideFolder, shardNames } from "./tensor-files.js";
 
 export interface HubOptions {
-  /** The cache folder; `FOVEA_CACHE` or the user's when left out (see `cacheFolder`). */
+  /** The cache folder; default: `FOVEA_CACHE`, else the user's (see `cacheFolder`). */
   readonly cache?: string;
   /** The address that stands for the hub or the bucket: a mirror. */
   readonly endpoint?: string;
@@ -42,7 +42,7 @@ export interface HubOptions {
 export interface HubName {
   /** `owner/name`. */
   readonly repository: string;
-  /** A branch, tag or commit; `main` when left out. */
+  /** A branch, tag or commit; default: `main`. */
   readonly revision: string;
 }
 

@@ -41,7 +41,7 @@ export {
   type WeightTensor,
   withClasses,
 } from "./load.js";
-export { type PublishedAccuracy, usualPreprocessing, type WeightsMetadata } from "./metadata.js";
+export { defaultPreprocessing, type PublishedAccuracy, type WeightsMetadata } from "./metadata.js";
 export { requireFinite, toFloat32 } from "./numbers.js";
 export { type PatchGrid, type PositionResize, positionResizes, resizeLine, resizePositions } from "./positions.js";
 export {

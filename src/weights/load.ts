@@ -21,7 +21,7 @@ import { type Described, describeNetwork, type ImageSize, parametersOf, patchGri
 import type { HubOptions } from "./hub.js";
 import { type FileContents, type Hints, type LayoutName, type Reading, recogniseLayout } from "./layouts/index.js";
 import { type Assignment, assign, type Named, type Shape, toOurs } from "./layouts/table.js";
-import { describeOwn, resizedPreprocessing, usualPreprocessing, type WeightsMetadata } from "./metadata.js";
+import { defaultPreprocessing, describeOwn, resizedPreprocessing, type WeightsMetadata } from "./metadata.js";
 import { enlargeMixer } from "./mixer-resolution.js";
 import { requireFinite, toFloat32, weightDTypes } from "./numbers.js";
 import { type PositionResize, positionResizes, resizeLine, resizePositions } from "./positions.js";
@@ -56,7 +56,7 @@ export interface LoadedWeights extends Weights {
 export interface LoadOptions {
   /** Size of the images the network is wanted for, in pixels, [height, width] or one for both: positions are resized, a Mixer's mixing repeated. */
   readonly image?: number | readonly [number, number];
-  /** How positions are resized; as the code the weights come from does it when left out. */
+  /** How position embeddings are resized; default: as in the code the weights come from. */
   readonly positionResize?: PositionResize;
   /**
    * Classes wanted: another number than the file's puts a zero head in its place (and leaves a pre-logits layer away with
@@ -119,7 +119,7 @@ export async function loadWeights(name: string, options: LoadOptions = {}): Prom
     const wanted = options.image ?? parseNetworkSpec(name).size;
     if (wanted !== undefined) {
       const [height, width] = typeof wanted === "number" ? [wanted, wanted] : wanted;
-      const method = options.positionResize ?? usualResize(layout, file.format);
+      const method = options.positionResize ?? defaultResize(layout, file.format);
       weights = resizeImages(weights, { height, width }, method, tell);
     }
     if (options.classes !== undefined) weights = withClasses(weights, options.classes, tell);
@@ -170,7 +170,7 @@ async function openWeights(spec: string, options: LoadOptions): Promise<Opened> 
     const parameters = parametersOf(described.config, described.image);
     const { assignments, unplaced } = assign(parameters, reading.rows);
     requireMatch(reading, layout.name, described.config, assignments, unplaced);
-    const original = file.format === "npz" && { preprocessing: usualPreprocessing(described.image) };
+    const original = file.format === "npz" && { preprocessing: defaultPreprocessing(described.image) };
     const metadata = { ...original, ...description.metadata, ...ours.metadata };
     const notes = [...description.notes, ...scalarNotes(scalars), ...described.notes];
     const named = withFittingNames(metadata, described.config.classes, notes);
@@ -274,7 +274,7 @@ async function readTensors({ file, reading, assignments, parameters }: Opened): 
 }
 
 /** The convention of the code a layout comes from (papers.md 1.8). */
-function usualResize(layout: LayoutName, format: "safetensors" | "npz"): PositionResize {
+function defaultResize(layout: LayoutName, format: "safetensors" | "npz"): PositionResize {
   if (format === "npz" || layout === "fovea") return "original";
   return layout === "huggingface" ? "huggingface" : "timm";
 }

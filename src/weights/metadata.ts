@@ -101,7 +101,7 @@ interface Sides {
 }
 
 /** The preprocessing of the original codes: straight to the model's size, scaled to [-1, 1] (papers.md 1.1, 2.1). */
-export const usualPreprocessing = (image: Sides): string => `decode|resize(${sized(image)})|value_range(-1,1)`;
+export const defaultPreprocessing = (image: Sides): string => `decode|resize(${sized(image)})|value_range(-1,1)`;
 
 /**
  * A preprocessing for images of another size: its sizes become the new ones, the margin of `resize_small` stays in

@@ -124,7 +124,7 @@ export function layoutTensors(weights: Weights, layout: LayoutName): Map<string,
 }
 
 export interface SaveOptions {
-  /** How numbers are stored: float16 halves the file and keeps three digits of each; float32 when left out. */
+  /** How numbers are stored: float16 halves the file and keeps three digits of each; default: float32. */
   readonly dtype?: "float32" | "float16";
 }
 

@@ -175,7 +175,7 @@ interface Reader {
   /** One case: makes a damaged file, then reads it. */
   readonly make: (draw: Draw) => Uint8Array;
   readonly read: (bytes: Uint8Array) => unknown;
-  /** Whether an error is a refusal and no fault; a WeightsError is when left out. */
+  /** Whether an error is an expected refusal; default: a WeightsError is. */
   readonly refuses?: (error: unknown) => boolean;
 }
 const readers: Readonly<Record<string, Reader>> = {

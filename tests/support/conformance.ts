@@ -74,7 +74,7 @@ export interface OperationCase {
   readonly forwardOnly?: boolean;
   /** Closed forms where central differences do not apply (ties, stopped gradients), by input. */
   readonly gradients?: Readonly<Record<number, GradientReference>>;
-  /** Relative tolerance; 1e-4 when left out. */
+  /** Relative tolerance; default: 1e-4. */
   readonly tolerance?: number;
 }
 

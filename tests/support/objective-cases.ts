@@ -31,9 +31,9 @@ export interface Answer {
 export interface ObjectiveCase {
   readonly title: string;
   readonly settings: RecipeInput["objective"];
-  /** Pictures of an image that lie below each other; 1 when left out. */
+  /** Pictures of an image that lie below each other; default: 1. */
   readonly stack?: number;
-  /** The same for images it is judged on; as `stack` when left out. */
+  /** The same for images it is judged on; default: `stack`. */
   readonly evaluationStack?: number;
   /** Images without labels in a step, of an objective that reads them too. */
   readonly unlabelled?: number;
@@ -46,9 +46,9 @@ export interface ObjectiveCase {
   readonly initialLoss?: number;
   /** Does the host draw inputs? */
   readonly hostDraws?: boolean;
-  /** Can a batch be worked through in parts? It can when left out. */
+  /** Can gradients be accumulated over microbatches? Default: true. */
   readonly wholeBatch?: boolean;
-  /** The settings in a run of a few steps, where others show more (dropout); as `settings` when left out. */
+  /** The settings in a run of a few steps, where others show more (dropout); default: `settings`. */
   readonly trained?: RecipeInput["objective"];
 }
 

@@ -57,7 +57,7 @@ async function matchesOf(
 
 /**
  * Searches, for every edit and strength, edited copies of `copies` pictures among `originals` of a source.
- * @param threshold least score; that of `fovea dedup` if left out
+ * @param threshold least score; default: that of `fovea dedup`
  */
 export async function benchEdited(
   spec: string,

@@ -58,7 +58,7 @@ export interface CorruptionReport {
 export interface CorruptionOptions {
   readonly corruptions: readonly CorruptionName[];
   readonly severities: readonly Severity[];
-  /** The one for the size of the network's images when left out. */
+  /** Default: the table for the size of the network's images. */
   readonly table?: SeverityTable;
   /** Told how many images of all passes are behind. */
   readonly onProgress?: (done: number) => void;

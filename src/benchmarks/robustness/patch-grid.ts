@@ -23,13 +23,13 @@ import { type Mask, objectClasses, objectMask, paintScene } from "./patch-grid-s
 export interface PatchGridOptions {
   /** Side of the patches in pixels of the image the network sees. */
   readonly patchSize: number;
-  /** Side of the objects; three quarters of a patch, 5 pixels at least, when left out: whole within a patch at its middle. */
+  /** Side of the objects; default: three quarters of a patch, at least 5 pixels, so that an object in the middle lies within one patch. */
   readonly objectSide?: number;
-  /** Offsets are so many pixels apart; an eighth of a patch when left out. */
+  /** Pixels between offsets; default: an eighth of a patch. */
   readonly stride?: number;
-  /** Objects of each class that are named; 8 when left out. */
+  /** Test objects of each class; default: 8. */
   readonly objects?: number;
-  /** Objects of each class that the head is fitted to; 50 when left out. */
+  /** Training objects of each class; default: 50. */
   readonly trained?: number;
   readonly seed?: number;
   readonly threads?: number;

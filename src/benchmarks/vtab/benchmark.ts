@@ -22,7 +22,7 @@ export interface SuiteOptions {
   readonly imageSize?: number;
   /** The folder of data sets that a person has. */
   readonly data?: string;
-  /** Names of tasks; all of the suite when left out. */
+  /** Names of tasks; default: all of the suite. */
   readonly tasks?: readonly string[];
   readonly method: string;
   readonly sweep: SweepName;

@@ -23,7 +23,7 @@ export interface ContextOptions {
   readonly seededDraws: boolean;
   /** As `open` takes it. */
   readonly backbone: string;
-  /** Side of the images the backbone sees; its own when left out. */
+  /** Side of the images the backbone sees; default: its own. */
   readonly imageSize?: number;
   /** The folder of data sets that tasks are opened from. */
   readonly data?: string;

@@ -37,8 +37,8 @@ const measuredRuns = 3;
 const trainingPasses = 3;
 
 /** Of methods whose settings do not say: BiT's rule for small sets (papers.md 2.3). */
-const usualSteps = 500;
-const usualBatch = 512;
+const defaultSteps = 500;
+const defaultBatchSize = 512;
 
 /** Plans a benchmark without running it. Opens the backbone and runs a few batches to know its speed. */
 export async function planSuite(options: SuiteOptions): Promise<SuitePlan> {
@@ -53,10 +53,10 @@ export async function planSuite(options: SuiteOptions): Promise<SuitePlan> {
       ? jobs.reduce((sum, job) => sum + (job.kind === "features" ? job.images : 0), 0)
       : seeds.length *
         found.length *
-        settings.reduce((sum, { steps = usualSteps, batchSize = usualBatch }) => sum + steps * batchSize, 0);
+        settings.reduce((sum, { steps = defaultSteps, batchSize = defaultBatchSize }) => sum + steps * batchSize, 0);
   const { rate, area } = await measureRate(options);
   const areas = settings.reduce(
-    (sum, { steps = usualSteps, batchSize = usualBatch, imageSize }) =>
+    (sum, { steps = defaultSteps, batchSize = defaultBatchSize, imageSize }) =>
       sum + steps * batchSize * (imageSize === undefined ? 1 : imageSize ** 2 / area),
     0,
   );

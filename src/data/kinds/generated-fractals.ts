@@ -15,6 +15,8 @@ import { categorySystem } from "../../images/generated/fractal/index.js";
 import { splitSeed } from "../../images/generated/scene/index.js";
 import {
   categoryName,
+  defaultFillRate,
+  defaultWeightStep,
   type FractalStyle,
   type FractalSystem,
   fractalInstance,
@@ -23,8 +25,6 @@ import {
   type NamedSystem,
   readCategories,
   renderFractal,
-  usualFillRate,
-  usualWeightStep,
   weighted,
   weightings,
 } from "../../images/index.js";
@@ -68,7 +68,7 @@ export function readFractals(target: SpecOptions): ImageSet {
   };
   const seed = wholeNumberOption(target, "seed", 0, 0, Number.MAX_SAFE_INTEGER);
   const instances = wholeNumberOption(target, "instances", 1000, 1, 1_000_000);
-  const factors = weightings(numberOption(target, "weight", usualWeightStep, 0, 1));
+  const factors = weightings(numberOption(target, "weight", defaultWeightStep, 0, 1));
   const categories = categoriesOf(target, seed);
   const length = categories.names.length * instances;
   return {
@@ -111,7 +111,7 @@ function categoriesOf(target: SpecOptions, seed: number): Categories {
   const given = target.options["categories"] ?? "1000";
   if (/^\d+$/.test(given) || given === "") {
     const count = wholeNumberOption(target, "categories", 1000, 1, 1_000_000);
-    const fill = numberOption(target, "fill", usualFillRate, 0, mostFillRate);
+    const fill = numberOption(target, "fill", defaultFillRate, 0, mostFillRate);
     return {
       names: Array.from({ length: count }, (_, category) => categoryName(category)),
       system: (category) => categorySystem(seed, category, fill),

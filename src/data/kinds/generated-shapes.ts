@@ -131,9 +131,9 @@ export function readShapes({ spec, options: given }: SpecOptions): ImageSet {
 function countRange(
   spec: string,
   text: string | undefined,
-  usual: readonly [number, number],
+  fallback: readonly [number, number],
 ): readonly [number, number] {
-  if (text === undefined) return usual;
+  if (text === undefined) return fallback;
   const match = /^(\d+)(?:-(\d+))?$/.exec(text);
   const low = Number(match?.[1]);
   const high = Number(match?.[2] ?? match?.[1]);

@@ -4,7 +4,7 @@ import { basename, dirname, join } from "node:path";
 import * as z from "zod";
 import { entriesIfReadable, licenceFilesIn, naturalOrder, requirePath } from "../../files/paths.js";
 import { parseExample } from "../../formats/tf-example.js";
-import { bySplit, expandBraces, usualSplit } from "../shards/shard-names.js";
+import { bySplit, expandBraces, splitInName } from "../shards/shard-names.js";
 import { openSharded } from "../shards/sharded.js";
 import { firstBytes, imageFeatures, labelFeatures, openRecordFile } from "../shards/tfrecord-file.js";
 import { maxClasses, mergeLabels } from "../source/class-labels.js";
@@ -74,12 +74,12 @@ async function readTfrecord(path: string, spec: string, options: Readonly<Record
   };
 }
 
-/** The split in TFDS's `dataset-split.tfrecord-...`, a usual word, or what stands before the shard's number. */
+/** The split in TFDS's `dataset-split.tfrecord-...`, a common name of a split, or the text before the shard's number. */
 function splitOf(file: string): string {
   const name = basename(file);
   return (
     /^.*-([A-Za-z0-9_]+)\.tfrecords?-\d+-of-\d+$/i.exec(name)?.[1] ??
-    usualSplit(name) ??
+    splitInName(name) ??
     /^(.+?)(?:\.tfrecords?)?-\d+-of-\d+$/i.exec(name)?.[1] ??
     "all"
   );

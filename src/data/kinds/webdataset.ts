@@ -3,7 +3,7 @@ import { existsSync, readdirSync, statSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { entriesIfReadable, licenceFilesIn, naturalOrder, requirePath } from "../../files/paths.js";
 import { isRemote, type Patience } from "../../files/remote.js";
-import { bySplit, expandBraces, usualSplit } from "../shards/shard-names.js";
+import { bySplit, expandBraces, splitInName } from "../shards/shard-names.js";
 import { openSharded } from "../shards/sharded.js";
 import { openWebDatasetShard } from "../shards/webdataset-shard.js";
 import { mergeLabels } from "../source/class-labels.js";
@@ -30,8 +30,8 @@ async function readWebDataset(
   spec: string,
   options: Readonly<Record<string, string>>,
 ): Promise<ImageSet> {
-  const number = (name: string, usual: number, least: number): number => {
-    const value = Number(options[name] ?? usual);
+  const number = (name: string, fallback: number, least: number): number => {
+    const value = Number(options[name] ?? fallback);
     if (Number.isFinite(value) && value >= least) return value;
     throw new Error(`"${spec}": ${name} must be a number from ${least}, not "${options[name]}".`);
   };
@@ -48,7 +48,7 @@ async function readWebDataset(
   if (files.length === 0) throw new Error(`There are no .tar files in "${path}".`);
   for (const file of files) if (!isRemote(file)) requirePath(file);
   const folder = isFolder ? path : isRemote(files[0]!) ? undefined : dirname(files[0]!);
-  const splits = bySplit(files, (file) => usualSplit(basename(file)) ?? "all");
+  const splits = bySplit(files, (file) => splitInName(basename(file)) ?? "all");
   return {
     splits: [...splits.keys()].sort(splitOrder),
     problems: [],

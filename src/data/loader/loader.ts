@@ -30,7 +30,7 @@ export interface LoaderOptions {
   readonly seed?: number;
   /** A new order every epoch. Default true in training, false in evaluation. */
   readonly shuffle?: boolean;
-  /** How many views of an example there are before they come again: random ops draw the same in pass k and pass k + views. Without end when left out. */
+  /** After how many epochs the views of an example repeat: random ops draw the same in epoch k and epoch k + views. Default: never. */
   readonly views?: number;
   /** After how many epochs (counted from the first, also when continuing) the loader ends. Default: never in training, 1 in evaluation. */
   readonly epochs?: number;
@@ -55,7 +55,7 @@ export interface LoaderOptions {
 /** One of several sources that a loader mixes. */
 export interface LoaderPart {
   readonly source: string | ImageSource;
-  /** The loader's when left out; images of all parts must come out in one size. */
+  /** Default: the loader's. The images of all parts must have the same size afterwards. */
   readonly preprocessing?: string | Preprocessing;
   /** Its share of every batch relative to the others'. Default: its number of examples, so that every one comes as often. */
   readonly weight?: number;

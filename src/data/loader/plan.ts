@@ -16,11 +16,11 @@ export interface Plan {
   readonly evaluation: boolean;
   /** The files the examples lie in: training then goes through them file by file. */
   readonly shards?: ShardOrder;
-  /** How often an example is seen in another view before its views come again; every time another when left out. */
+  /** After how many epochs the views of an example repeat; default: never. */
   readonly views?: number;
   /** Sources that are mixed, one after the other in the numbering of the examples; their lengths add up to `length`. */
   readonly parts?: readonly PlanPart[];
-  /** The share of every batch that is made here; all of it when left out. */
+  /** The share of every batch that is made here; default: all of it. */
   readonly share?: BatchShare;
 }
 

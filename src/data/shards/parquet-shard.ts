@@ -5,7 +5,7 @@ import * as z from "zod";
 import { type Closable, closable } from "../../files/closable.js";
 import { checkColumn, checkRows, compressors } from "../../formats/parquet-pages.js";
 
-/** Columns named by the caller instead of found by their usual names. */
+/** Columns that the caller chooses; default: found by their common names. */
 export interface ColumnChoice {
   readonly image?: string | undefined;
   readonly label?: string | undefined;
@@ -165,10 +165,10 @@ function pick(
   what: string,
   chosen: string | undefined,
   columns: readonly string[],
-  usual: readonly string[],
+  common: readonly string[],
 ): string {
   const found =
-    chosen === undefined ? usual.find((name) => columns.includes(name)) : columns.find((name) => name === chosen);
+    chosen === undefined ? common.find((name) => columns.includes(name)) : columns.find((name) => name === chosen);
   if (found === undefined) {
     throw new Error(
       `"${path}" has no ${what} column${chosen === undefined ? "" : ` "${chosen}"`}; its columns are ${columns.join(", ")}. Name one in the spec: parquet:PATH?${what}=COLUMN.`,

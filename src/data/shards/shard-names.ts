@@ -33,8 +33,8 @@ export function expandBraces(pattern: string): string[] {
   return names;
 }
 
-/** The split that a file's name says by one of the usual words (`imagenet-train-000012.tar`), if it does. */
-export function usualSplit(file: string): string | undefined {
+/** The split in the name of a file (`imagenet-train-000012.tar`); undefined without one. */
+export function splitInName(file: string): string | undefined {
   const name = file.split("/").at(-1)!;
   return /(?:^|[-_.])(train|training|val|valid|validation|dev|test|testing|eval)(?![a-z])/i.exec(name)?.[1];
 }

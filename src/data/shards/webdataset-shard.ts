@@ -10,7 +10,7 @@ import { indexOf, type ShardIndex } from "./shard-index.js";
 import { localShard, type ShardFile } from "./sharded.js";
 
 export interface ShardOptions {
-  /** Where labels are: `cls`, `txt`, or a key of the JSON file; the first there is when left out. */
+  /** Where labels are: `cls`, `txt`, or a key of the JSON file; default: the first of these that exists. */
   readonly label?: string;
   /** Keep remote shards whole in the cache. */
   readonly download: boolean;

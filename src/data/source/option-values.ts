@@ -7,32 +7,32 @@ export interface SpecOptions {
   readonly options: Readonly<Record<string, string>>;
 }
 
-/** A whole number from `low` to `high`; `usual` where the option is not given. */
+/** A whole number from `low` to `high`; `fallback` where the option is not given. */
 export function wholeNumberOption(
   { spec, options }: SpecOptions,
   name: string,
-  usual: number,
+  fallback: number,
   low: number,
   high: number,
 ): number {
   const text = options[name];
-  if (text === undefined) return usual;
+  if (text === undefined) return fallback;
   const value = Number(text);
   if (!/^\d+$/.test(text) || value < low || value > high)
     throw new Error(`"${spec}": ${name} must be a whole number from ${low} to ${high}, not "${text}".`);
   return value;
 }
 
-/** A number from `low` to `high`; `usual` where the option is not given. */
+/** A number from `low` to `high`; `fallback` where the option is not given. */
 export function numberOption(
   { spec, options }: SpecOptions,
   name: string,
-  usual: number,
+  fallback: number,
   low: number,
   high: number,
 ): number {
   const text = options[name];
-  if (text === undefined) return usual;
+  if (text === undefined) return fallback;
   const value = Number(text);
   if (text.trim() === "" || !(value >= low && value <= high))
     throw new Error(`"${spec}": ${name} must be a number from ${low} to ${high}, not "${text}".`);

@@ -104,7 +104,7 @@ function overAxis(operation: Operation<object>, x: Tensor, axis: number): Tensor
   return transpose(apply(operation, [transpose(x, swap)], {})[0]!, swap);
 }
 
-/** exp(x) / sum exp(x) over an axis (the last when left out). */
+/** exp(x) / sum exp(x) over an axis (default: the last). */
 export const softmax = (x: Tensor, axis = -1): Tensor => overAxis(softmaxOperation, x, axis);
-/** log softmax over an axis (the last when left out), without overflow. */
+/** log softmax over an axis (default: the last), without overflow. */
 export const logSoftmax = (x: Tensor, axis = -1): Tensor => overAxis(logSoftmaxOperation, x, axis);

@@ -27,11 +27,11 @@ import { reduceSum } from "./reduce.js";
 import { concat, pad, reshape, slice, transpose } from "./shape.js";
 
 export interface ConvolutionOptions {
-  /** Steps between windows, [vertical, horizontal] or one for both; 1 when left out. */
+  /** Steps between windows, [vertical, horizontal] or one for both; default: 1. */
   readonly stride?: number | readonly [number, number];
-  /** Zeros around the image: [top, left, bottom, right] or one for all; 0 when left out. */
+  /** Zeros around the image: [top, left, bottom, right] or one for all; default: 0. */
   readonly padding?: number | readonly [number, number, number, number];
-  /** Steps between kernel entries; 1 when left out. */
+  /** Steps between kernel entries; default: 1. */
   readonly dilation?: number | readonly [number, number];
   /** The kernel is going to be a constant, which a runtime lays out in advance for its own convolution: always that one. */
   readonly fixedKernel?: boolean;

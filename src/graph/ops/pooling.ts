@@ -178,7 +178,7 @@ function pool(operation: Operation<Pool>, x: Tensor, kernel: number | readonly [
   return apply(operation, [x], { ...window, kernel: sides, includePadding: options.includePadding ?? false })[0]!;
 }
 
-/** The maximum of each window. The stride is the kernel when left out. Throws ShapeError. */
+/** The maximum of each window. Default stride: the kernel. Throws ShapeError. */
 export function maxPool2d(x: Tensor, kernel: number | readonly [number, number], options: PoolOptions = {}): Tensor {
   const y = pool(maxPoolOperation, x, kernel, options);
   if (!options.includePadding) return y;
@@ -194,7 +194,7 @@ export function maxPool2d(x: Tensor, kernel: number | readonly [number, number],
   );
   return maximum(y, constant(floor, [1, 1, oh, ow], x.dtype));
 }
-/** The mean of each window. The stride is the kernel when left out. Throws ShapeError. */
+/** The mean of each window. Default stride: the kernel. Throws ShapeError. */
 export const averagePool2d = (
   x: Tensor,
   kernel: number | readonly [number, number],

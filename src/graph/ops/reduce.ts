@@ -99,7 +99,7 @@ const applyReduction =
     return apply(operation, [x], { axes: resolved, keepDimensions })[0]!;
   };
 
-/** Reduces the given axes (all when left out); negative axes count from the end. Throws ShapeError. */
+/** Reduces the given axes (default: all); negative axes count from the end. Throws ShapeError. */
 export const reduceSum = applyReduction(operations.sum);
 export const reduceMean = applyReduction(operations.mean);
 /** Where several entries tie for the maximum they share its gradient equally. */

@@ -73,7 +73,7 @@ const transposeOperation: Operation<{ permutation: readonly number[] }> = {
   ],
 };
 
-/** Axes in another order: output axis i is input axis permutation[i]; reversed when left out. Throws ShapeError. */
+/** Axes in another order: output axis i is input axis permutation[i]; default: reversed. Throws ShapeError. */
 export function transpose(x: Tensor, permutation: readonly number[] = x.shape.map((_, i) => x.shape.length - 1 - i)) {
   const sorted = [...permutation].sort((a, b) => a - b);
   if (sorted.length !== x.shape.length || sorted.some((axis, i) => axis !== i)) {

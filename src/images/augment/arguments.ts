@@ -137,7 +137,7 @@ export function bindArguments(call: Call, parameters: readonly Parameter[]): Arg
   return bound;
 }
 
-/** Writes a call in its usual string form: required arguments by position, others by name where they differ from the default. */
+/** Writes a call in its shortest string form: required arguments by position, others by name where they differ from the default. */
 export function showCall(name: string, parameters: readonly Parameter[], args: Arguments): string {
   const parts: string[] = [];
   let byPlace = true;

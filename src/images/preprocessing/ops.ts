@@ -161,7 +161,7 @@ export const opDefinitions: Readonly<Record<string, OpDefinition>> = {
     },
   },
   flip_lr: {
-    summary: "mirror left to right with a probability, one half when left out",
+    summary: "mirror left to right with a probability (default: one half)",
     random: true,
     changesImage: true,
     parameters: [{ name: "probability", type: "number", default: 0.5, minimum: 0, maximum: 1, written: "byPlace" }],

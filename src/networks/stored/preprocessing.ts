@@ -1,6 +1,6 @@
 /** The preprocessing under which a trained network sees images of any source, from the recipe it was trained by. */
 import { describePreprocessing, type Preprocessing, type PreprocessingOp, preprocessing } from "../../images/index.js";
-import { usualPreprocessing } from "../../weights/index.js";
+import { defaultPreprocessing } from "../../weights/index.js";
 
 /**
  * The preprocessing in its string form that gives a trained network images of its own size and channels, whatever the
@@ -42,7 +42,7 @@ export function fittedPreprocessing(
   given: string | undefined,
   [height, width, channels]: readonly [number, number, number],
 ): string {
-  const ops = preprocessing(given ?? usualPreprocessing({ height, width }));
+  const ops = preprocessing(given ?? defaultPreprocessing({ height, width }));
   return describePreprocessing(fitted(ops, height, width, channels));
 }
 

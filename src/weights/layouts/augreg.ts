@@ -106,10 +106,10 @@ function recognise({ format, entries }: FileContents, hints: Hints): Reading | u
   const position = positionNames.find(has) ?? "pos_embedding";
   const length = inside.entries.get(position)?.shape.at(-2) ?? 0;
   const patch = inside.entries.get("embedding/kernel")?.shape[0];
-  const usual = position === "pos_embedding" ? "after" : "before";
+  const fallback = position === "pos_embedding" ? "after" : "before";
   // a stem divides the image further, so only a file without one can be checked against it
   const patches = has("conv_root/kernel") ? undefined : hintedPatches(hints, patch);
-  const order = has("cls") ? classTokenOrder(length, usual, patches) : undefined;
+  const order = has("cls") ? classTokenOrder(length, fallback, patches) : undefined;
   const pool = has("probe") ? "" : "MAPHead_0/";
   const names = { ...countersOf(inside.entries.keys()), pool, position, ourPosition: positionName(order) };
   const notes =

@@ -78,17 +78,17 @@ const isSquare = (count: number) => count > 0 && Math.floor(Math.sqrt(count)) **
 /**
  * Is the class token joined before or after the position embedding of `length` rows is added? One row more than a square
  * is "before" (papers.md 1.1); where the grid is no square the image of the hints decides by its number of patches, and
- * else what is usual for the layout.
+ * else the layout's default.
  */
 export function classTokenOrder(
   length: number,
-  usual: "before" | "after",
+  fallback: "before" | "after",
   patches: number | undefined,
 ): "before" | "after" {
   if (patches !== undefined && length === patches) return "after";
   if (patches !== undefined && length === patches + 1) return "before";
   if (isSquare(length)) return "after";
-  return isSquare(length - 1) ? "before" : usual;
+  return isSquare(length - 1) ? "before" : fallback;
 }
 
 /** The number of patches of the hinted image, for patches of a side in pixels. */

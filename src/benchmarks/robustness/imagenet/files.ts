@@ -10,7 +10,7 @@ export interface SetFiles {
   readonly classNames: readonly string[];
   readonly paths: readonly string[];
   readonly labels: Int32Array;
-  /** A change of the file before it is an example, such as a crop; the file as it is when left out. */
+  /** A change of the file before it is an example, such as a crop; default: none. */
   readonly change?: (index: number, bytes: Uint8Array) => Promise<RawImage>;
 }
 

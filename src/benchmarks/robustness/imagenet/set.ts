@@ -3,7 +3,7 @@ import type { ImageSource } from "../../../data/index.js";
 import { type Share, shareOf } from "../corruptions.js";
 import type { Judge } from "../judge.js";
 
-/** Logits of networks for ImageNet-1k, in the usual order: that of the sorted WordNet ids. */
+/** Logits of networks for ImageNet-1k, in the standard order: sorted WordNet ids. */
 export const imagenetClasses = 1000;
 
 export interface ImagenetSet {

@@ -58,14 +58,14 @@ export function searchedNames(
  * memory, not from a source that was read (papers.md 4.4 and 13).
  */
 export function sweepSettings(name: SweepName, method: Sweepable, options: SweepOptions = {}): readonly Setting[] {
-  const usual = method.settings[0] ?? {};
-  if (name === "none") return [usual];
+  const defaults = method.settings[0] ?? {};
+  if (name === "none") return [defaults];
   const { trials = heavyTrials } = options;
   const searched = searchedNames(method, options);
   if (name === "light" || searched.length === 0) return method.settings;
   return Array.from({ length: trials }, (_, trial) => {
     const drawn = searched.map((key) => [key, heavyRanges[key]!(createRandom("heavy sweep", trial, key).uniform)]);
-    return { ...usual, ...Object.fromEntries(drawn) };
+    return { ...defaults, ...Object.fromEntries(drawn) };
   });
 }
 

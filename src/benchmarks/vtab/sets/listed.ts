@@ -11,14 +11,14 @@ export interface ListedFile {
   /** The file's name in the tree. */
   readonly name: string;
   readonly label: number;
-  /** TFDS's key; the name where it is left out. */
+  /** TFDS's key; default: the name. */
   readonly key?: string;
 }
 
 /**
  * Sources of the listed files, in TFDS's order.
  *
- * @param decode what is made of a file's bytes; the bytes themselves where it is left out
+ * @param decode turns the bytes of a file into an image; default: the bytes themselves
  * @throws SourceError for a list that is empty or names a file that is not there.
  */
 export function listedSplits(

@@ -11,7 +11,7 @@ import { mapPixels } from "./tfds.js";
 
 /** Which columns a set has there. */
 export interface ParquetSet {
-  /** The column of the label; the reader's usual names where it is left out. */
+  /** The column of the label; default: the reader's own names. */
   readonly label?: string;
   /** The class of a stored label. */
   readonly classOf?: (value: number) => number;

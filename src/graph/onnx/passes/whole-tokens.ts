@@ -81,7 +81,7 @@ function onWholes(node: OnnxNode, wholes: ReadonlyMap<string, string>, rewriter:
 
 /** A B of matrices, nothing turned, scaled or added. */
 export function isPlainProduct(node: OnnxNode): boolean {
-  const set = (name: string, usual: number) => (numberAttribute(node, name) ?? usual) !== usual;
+  const set = (name: string, standard: number) => (numberAttribute(node, name) ?? standard) !== standard;
   if (node.type === "MatMul") return true;
   return node.type === "Gemm" && node.inputs.length === 2 && !set("transA", 0) && !set("transB", 0) && !set("alpha", 1);
 }

@@ -1,7 +1,7 @@
 /** Fractals by iterated function systems: categories found by search, instances of them, pictures. */
 export { categoryName, type NamedSystem, readCategories, writeCategories } from "./categories-file.js";
-export { type FractalInstance, fractalInstance, instanceRandoms, usualWeightStep, weightings } from "./instances.js";
+export { defaultWeightStep, type FractalInstance, fractalInstance, instanceRandoms, weightings } from "./instances.js";
 export { type Flip, type FractalRandoms, type FractalStyle, flips, renderFractal } from "./render.js";
-export { categorySystem, type FoundCategory, fillRate, findCategory, mostFillRate, usualFillRate } from "./search.js";
+export { categorySystem, defaultFillRate, type FoundCategory, fillRate, findCategory, mostFillRate } from "./search.js";
 export { type CategorySearch, searchCategories } from "./search-categories.js";
 export { areaProbabilities, chaosGame, createOrbit, drawSystem, type FractalSystem, weighted } from "./system.js";

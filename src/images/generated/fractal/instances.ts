@@ -3,13 +3,13 @@ import { createRandom, permutation } from "../../../random/keyed.js";
 import { type Flip, type FractalRandoms, flips } from "./render.js";
 
 /** How much weightings change a coefficient; FractalDB's recommended step. */
-export const usualWeightStep = 0.4;
+export const defaultWeightStep = 0.4;
 
 /**
  * The 25 weightings: none, and each of a, b, c, d, e, f multiplied by 1 - 2s, 1 - s, 1 + s and 1 + 2s with the step s (at 0.4:
  * 0.2, 0.6, 1.4 and 1.8). Each is six factors.
  */
-export function weightings(step = usualWeightStep): readonly (readonly number[])[] {
+export function weightings(step = defaultWeightStep): readonly (readonly number[])[] {
   const steps = [-2, -1, 1, 2].map((n) => 1 + n * step);
   const one = (at: number, factor: number) => Array.from({ length: 6 }, (_, i) => (i === at ? factor : 1));
   return [one(0, 1), ...Array.from({ length: 6 }, (_, at) => steps.map((factor) => one(at, factor))).flat()];

@@ -8,7 +8,7 @@ const side = 512;
 const padding = 6;
 
 /** The least share of pixels with a point on them. */
-export const usualFillRate = 0.2;
+export const defaultFillRate = 0.2;
 
 interface Scratch {
   readonly orbit: Orbit;
@@ -91,24 +91,24 @@ const mostCandidates = 100_000;
 
 /**
  * Finds category number `category` of the sequence `seed`: a pure function of its arguments, so that any category can be found
- * alone and in any thread. At the usual rate about one system in 44 is kept.
+ * alone and in any thread. At the default rate about one system in 44 is kept.
  * @throws if no system reaches `least`.
  */
-export function findCategory(seed: number, category: number, least = usualFillRate): FoundCategory {
+export function findCategory(seed: number, category: number, least = defaultFillRate): FoundCategory {
   for (let candidates = 1; candidates <= mostCandidates; candidates++) {
     const random = createRandom("fractal category", seed, category, candidates);
     const system = drawSystem(random);
     if (fillRate(system, random, least) >= least) return { system, candidates };
   }
   throw new Error(
-    `None of ${mostCandidates} systems filled ${least} of its picture; the usual rate is ${usualFillRate}.`,
+    `None of ${mostCandidates} systems filled ${least} of its picture; the default rate is ${defaultFillRate}.`,
   );
 }
 
 const found = new Map<string, FractalSystem>();
 
 /** The system of {@link findCategory}, kept for the next time it is asked for in this thread. */
-export function categorySystem(seed: number, category: number, least = usualFillRate): FractalSystem {
+export function categorySystem(seed: number, category: number, least = defaultFillRate): FractalSystem {
   const key = `${seed} ${category} ${least}`;
   let system = found.get(key);
   if (!system) {
