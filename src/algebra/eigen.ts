@@ -126,10 +126,10 @@ function sweep(d: Float64Array, e: Float64Array, start: number, end: number, vec
     sine = bulge / length;
     cosine = g / length;
     const upper = d[i + 1]! - carried;
-    const turned = (d[i]! - upper) * sine + 2 * cosine * coupling;
-    carried = sine * turned;
+    const rotated = (d[i]! - upper) * sine + 2 * cosine * coupling;
+    carried = sine * rotated;
     d[i + 1] = upper + carried;
-    g = cosine * turned - coupling;
+    g = cosine * rotated - coupling;
     rotateRows(vectors, i, cosine, sine);
   }
   d[start]! -= carried;

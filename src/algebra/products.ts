@@ -66,12 +66,12 @@ export async function solveManySides(
 async function byRuntime(
   a: Matrix,
   b: Matrix,
-  turned: { readonly transposeA?: boolean; readonly transposeB?: boolean },
+  transposes: { readonly transposeA?: boolean; readonly transposeB?: boolean },
   options: ProductOptions,
 ): Promise<Matrix> {
   const left = input("a", "float64", [a.rows, a.columns]);
   const right = a === b ? left : input("b", "float64", [b.rows, b.columns]);
-  const value = gemm(left, right, undefined, turned);
+  const value = gemm(left, right, undefined, transposes);
   const [rows, columns] = value.shape as [number, number];
   const found = await evaluate({ value }, a === b ? { a: a.data } : { a: a.data, b: b.data }, options);
   return { data: found["value"] as Float64Array, rows, columns };

@@ -73,7 +73,7 @@ export function wilsonInterval(right: number, total: number): [number, number] {
   return [right === 0 ? 0 : Math.max(0, middle - half), right === total ? 1 : Math.min(1, middle + half)];
 }
 
-/** What repeated measurements on the same test images say of the accuracy on new images, learnt from new examples. */
+/** What repeated measurements on the same test images say of the accuracy on new images, from new training examples. */
 export interface AccuracySummary extends Summary {
   confidence95: [number, number];
   /** Standard errors of the mean that come from which examples were drawn and from which images were tested. */

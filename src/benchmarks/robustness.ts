@@ -22,10 +22,10 @@ import { type Hooks, withProgress } from "../text/progress.js";
 import { evaluatorNamed } from "../transfer/index.js";
 import {
   type CorruptionReport,
-  fittedJudge,
+  fitImageClassifier,
+  type ImageClassifier,
   type ImagenetSetName,
   type ImagenetSetReport,
-  type Judge,
   measureCorruptions,
   measureImagenetSet,
   measurePatchGrid,
@@ -73,39 +73,39 @@ export interface NetworkCorruptions extends CorruptionReport {
   readonly seconds: number;
 }
 
-interface OpenedJudge {
-  readonly judge: Judge;
+interface OpenedClassifier {
+  readonly classifier: ImageClassifier;
   readonly description: NetworkDescription;
   close(): Promise<void>;
 }
 
-type JudgeOptions = OpenOptions & Pick<NetworkCorruptionOptions, "head">;
+type ClassifierOptions = OpenOptions & Pick<NetworkCorruptionOptions, "head">;
 
 /** A network with its own head, where it has one for these classes; undefined where it lacks one of them. */
 async function withOwnHead(
   network: string,
   classNames: readonly string[],
-  options: JudgeOptions,
-): Promise<OpenedJudge | undefined> {
+  options: ClassifierOptions,
+): Promise<OpenedClassifier | undefined> {
   const { device, threads, note } = options;
-  const classifier = await open(network, { output: "logits", device, threads, note });
-  const missing = classNames.filter((name) => !classifier.classNames?.includes(name));
-  if (!classifier.classNames || missing.length > 0) {
-    await classifier.close();
+  const opened = await open(network, { output: "logits", device, threads, note });
+  const missing = classNames.filter((name) => !opened.classNames?.includes(name));
+  if (!opened.classNames || missing.length > 0) {
+    await opened.close();
     if (options.head !== "own") return undefined;
-    const why = classifier.classNames
+    const why = opened.classNames
       ? `it does not have ${missing.slice(0, 5).join(", ")}${missing.length > 5 ? ` and ${missing.length - 5} more` : ""}`
       : "its classes have no names";
     throw new Error(
       `the head of ${network} does not fit the classes of the images: ${why}; fit a head instead (--head ridge)`,
     );
   }
-  const { classNames: own, imageShape, preprocessing } = classifier;
-  const scores: Judge["scores"] = (source, pass) => imageLogits(classifier, source, pass);
+  const { classNames: own, imageShape, preprocessing } = opened;
+  const scores: ImageClassifier["scores"] = (source, pass) => imageLogits(opened, source, pass);
   return {
-    judge: { head: "own", classNames: own, imageShape, preprocessing, scores },
-    description: describeNetwork(classifier),
-    close: () => classifier.close(),
+    classifier: { head: "own", classNames: own, imageShape, preprocessing, scores },
+    description: describeNetwork(opened),
+    close: () => opened.close(),
   };
 }
 
@@ -113,7 +113,11 @@ async function withOwnHead(
 const mayHaveHead = (network: string, head: string | undefined): boolean =>
   head === "own" || (head === undefined && !/^pixels:/.test(network) && !/\.onnx(\?|$)/.test(network));
 
-async function openJudge(network: string, train: ImageSource, options: JudgeOptions): Promise<OpenedJudge> {
+async function openImageClassifier(
+  network: string,
+  train: ImageSource,
+  options: ClassifierOptions,
+): Promise<OpenedClassifier> {
   const { head, imageSize, device, threads, note, progress, signal } = options;
   if (imageSize !== undefined && head === "own") {
     throw new Error("an image size is for frozen features; a network with its own head has its size");
@@ -131,10 +135,10 @@ async function openJudge(network: string, train: ImageSource, options: JudgeOpti
   }
   const backbone = await open(network, { device, threads, imageSize, note });
   try {
-    const judge = await withProgress(progress, train.length, (onProgress) =>
-      fittedJudge(backbone, train, evaluatorNamed(head ?? "ridge"), { onProgress, signal, threads }),
+    const classifier = await withProgress(progress, train.length, (onProgress) =>
+      fitImageClassifier(backbone, train, evaluatorNamed(head ?? "ridge"), { onProgress, signal, threads }),
     );
-    return { judge, description: describeNetwork(backbone), close: () => backbone.close() };
+    return { classifier, description: describeNetwork(backbone), close: () => backbone.close() };
   } catch (error) {
     await backbone.close();
     throw error;
@@ -160,18 +164,18 @@ export async function networkCorruptions(
   try {
     const train = sample(parts.train, options.trainImages);
     const test = sample(parts.test, options.testImages);
-    const { judge, description, close } = await openJudge(network, train, options);
+    const { classifier, description, close } = await openImageClassifier(network, train, options);
     try {
       const passes = 1 + corruptions.length * chosen.length;
       const report = await withProgress(progress, passes * test.length, (onProgress) =>
-        measureCorruptions(judge, test, { corruptions, severities: chosen, table, onProgress, signal }),
+        measureCorruptions(classifier, test, { corruptions, severities: chosen, table, onProgress, signal }),
       );
       return {
         network,
         source: images,
         splits: { train: train.split, test: test.split, heldOut: parts.heldOut },
-        head: judge.head,
-        fitted: judge.head === "own" ? 0 : train.length,
+        head: classifier.head,
+        fitted: classifier.head === "own" ? 0 : train.length,
         model: description,
         ...report,
         seconds: (performance.now() - started) / 1000,
@@ -210,13 +214,13 @@ export async function networkImagenetSet(
   const set = await openImagenetSet(name, folder, { boxes });
   try {
     const { device, threads, note } = options;
-    const classifier = await open(network, { output: "logits", device, threads, note });
+    const opened = await open(network, { output: "logits", device, threads, note });
     try {
-      const { imageShape, preprocessing, classNames = [] } = classifier;
-      const scores: Judge["scores"] = (source, pass) => imageLogits(classifier, source, pass);
-      const judge = { head: "own", classNames, imageShape, preprocessing, scores };
+      const { imageShape, preprocessing, classNames = [] } = opened;
+      const scores: ImageClassifier["scores"] = (source, pass) => imageLogits(opened, source, pass);
+      const classifier = { head: "own", classNames, imageShape, preprocessing, scores };
       const report = await withProgress(progress, set.source.length, (onProgress) =>
-        measureImagenetSet(judge, set, onProgress),
+        measureImagenetSet(classifier, set, onProgress),
       );
       return {
         checkpoint: network,
@@ -224,11 +228,11 @@ export async function networkImagenetSet(
         title: set.title,
         ...report,
         published: publishedAccuracies.filter((one) => one.set === report.set),
-        model: describeNetwork(classifier),
+        model: describeNetwork(opened),
         seconds: (performance.now() - started) / 1000,
       };
     } finally {
-      await classifier.close();
+      await opened.close();
     }
   } finally {
     await set.source.close();

@@ -2,12 +2,12 @@
 import { decodeImage } from "../images/index.js";
 import { append, smallest } from "../text/arrays.js";
 import { type Alignment, align, coarseAlignment } from "./compare/align.js";
-import { leastCoarse, nearDuplicateScore, scoreOf } from "./compare/judge.js";
+import { leastCoarse, nearDuplicateScore, scoreOf } from "./compare/similarity.js";
 import { prepareThumbnail, type Thumbnail } from "./compare/thumbnail.js";
 import type { DescribedSet } from "./describe/describe-set.js";
 import { digestBytes } from "./describe/descriptor.js";
-import { hammingDistance, thumbnailSide, turnedHash } from "./describe/hash.js";
-import { turnedPlaces, turns } from "./describe/turns.js";
+import { hammingDistance, rotatedHash, thumbnailSide } from "./describe/hash.js";
+import { rotatedPlaces, turns } from "./describe/turns.js";
 import { components } from "./groups.js";
 import {
   addHashCandidates,
@@ -21,10 +21,10 @@ import type { FeatureRows } from "./search/feature-rows.js";
 import { nearestRows } from "./search/neighbours.js";
 import { thumbnailFeatures, views } from "./search/thumbnail-features.js";
 
-/** Why two images are held to be one picture. */
+/** Why two images count as near-duplicates. */
 export type MatchKind = "same bytes" | "same pixels" | "near-duplicate" | "near features";
 
-/** Two images, a < b, that are one picture: `turns[turn]` of a lies in b as `placement` says. */
+/** Two near-duplicates, a < b: `turns[turn]` of a lies in b as `placement` says. */
 export interface Match {
   readonly a: number;
   readonly b: number;
@@ -192,7 +192,7 @@ function addNearest(pool: Pool, indices: Int32Array, count: number, list: Candid
     const here = pool.locate(image);
     const own = pool.sets[here.set]!;
     if (!comparable(own, here.index)) continue;
-    const turned = turns.map((_, turn) => turnedHash(hashAt(own, here.index), turn));
+    const rotated = turns.map((_, turn) => rotatedHash(hashAt(own, here.index), turn));
     for (let n = 0; n < count; n++) {
       const other = indices[image * count + n]!;
       if (other < 0) break;
@@ -200,7 +200,7 @@ function addNearest(pool: Pool, indices: Int32Array, count: number, list: Candid
       const set = pool.sets[there.set]!;
       if (other === image || !comparable(set, there.index)) continue;
       list.add(image, other, 0);
-      const distances = turned.map((hash) => hammingDistance(hash, hashAt(set, there.index)));
+      const distances = rotated.map((hash) => hammingDistance(hash, hashAt(set, there.index)));
       const best = distances.indexOf(smallest(distances));
       if (best !== 0 && distances[best]! <= turnDistance) list.add(image, other, best);
     }
@@ -223,7 +223,7 @@ function* byPair(pairs: Iterable<Candidate>): Generator<readonly Candidate[]> {
   if (together.length > 0) yield together;
 }
 
-const places = turns.map((turn) => turnedPlaces(turn, thumbnailSide));
+const places = turns.map((turn) => rotatedPlaces(turn, thumbnailSide));
 /** Thumbnails kept ready: pairs come in the order of their first image. */
 const keptThumbnails = 4096;
 

@@ -1,4 +1,4 @@
-/** Groups of images that are one picture, what of them to leave out of training, and groups that disagree about the class. */
+/** Groups of near-duplicates, which of their images to leave out of training, and groups with conflicting labels. */
 import { append } from "../text/arrays.js";
 
 /** Joins numbers that belong together. */

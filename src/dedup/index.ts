@@ -8,16 +8,16 @@ export {
 } from "./compare/align.js";
 export {
   leastCoarse,
-  likeness,
   nearDuplicateScore,
   type Picture as ComparedPicture,
   scoreOf,
-} from "./compare/judge.js";
+  similarity,
+} from "./compare/similarity.js";
 export { prepareThumbnail, type Thumbnail } from "./compare/thumbnail.js";
 export { type Deduplication, type DedupOptions, dedup } from "./dedup.js";
 export { type BrokenImage, type DescribedSet, type DescribeSetOptions, describeSet } from "./describe/describe-set.js";
 export { type Descriptor, describeImage, describePixels } from "./describe/descriptor.js";
-export { type Hash, type Hashes, hammingDistance, hashOf, thumbnailSide, turnedHash } from "./describe/hash.js";
+export { type Hash, type Hashes, hammingDistance, hashOf, rotatedHash, thumbnailSide } from "./describe/hash.js";
 export { inverseTurn, type Turn, turns } from "./describe/turns.js";
 export { type Duplicates, type FindOptions, findDefaults, findDuplicates, type Match, type MatchKind } from "./find.js";
 export { duplicatesPage, type PageOptions } from "./page.js";

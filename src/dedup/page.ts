@@ -50,7 +50,7 @@ export async function duplicatesPage(summary: Summary, { title, command, shown =
   };
   await add(
     "In training and in a test",
-    "Upstream images that a test set has: what is learnt from them makes the test's figure too good. The least certain groups come first.",
+    "Leaked test images, which the upstream set contains too: training on them makes the test accuracy too high. The least certain groups come first.",
     leaking,
   );
   await add(
@@ -93,8 +93,8 @@ export async function duplicatesPage(summary: Summary, { title, command, shown =
     title,
     lead:
       groups.length === 0
-        ? "No image is there twice."
-        : `${count(groups.length, "group")} of images that are one picture, by ${count(found, "pair")}.`,
+        ? "No near-duplicates."
+        : `${count(groups.length, "group")} of near-duplicates, by ${count(found, "pair")}.`,
     summary: [
       tiles([
         { label: "Same bytes", value: String(pairs["same bytes"]), detail: "pairs" },

@@ -9,7 +9,7 @@ import {
   withFirstTokenOnly,
   withFusedAttention,
   withFusedGelu,
-  withoutTurns,
+  withoutTransposePairs,
   withPlainAttention,
   withPointwiseConvolutions,
   withScaledChannels,
@@ -115,7 +115,7 @@ export async function exportedGraph(weights: Weights, options: ExportOptions = {
   const shaped =
     batch === undefined ? withFreeBatch(traced(tracedBatches[0]), traced(tracedBatches[1])) : traced(batch).graph;
   let graph = await withConstantsFolded(withParameters(shaped, weights.tensors));
-  graph = onWholeTokens(withPointwiseConvolutions(withoutTurns(graph)));
+  graph = onWholeTokens(withPointwiseConvolutions(withoutTransposePairs(graph)));
   graph = withFirstTokenOnly(onWholeTokens(withAttentionFound(graph)));
   graph = operators === "plain" ? withPlainAttention(graph) : withFusedGelu(withFusedAttention(graph));
   switch (options.weights ?? "float32") {

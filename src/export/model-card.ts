@@ -21,7 +21,7 @@ export function resizingLines(height: number, width: number, preprocessing: stri
     "",
     "## Larger images",
     "",
-    `transformers.js makes images smaller without antialiasing, and the network has learnt from antialiased ones${preprocessing === undefined ? "" : ` (\`${preprocessing}\`)`}: of photographs, about one in twenty gets another answer. Bring images to ${height} x ${width} pixels with a resize that antialiases (sharp, Pillow) before they are given to it.`,
+    `transformers.js makes images smaller without antialiasing, and the network was trained on antialiased ones${preprocessing === undefined ? "" : ` (\`${preprocessing}\`)`}: of photographs, about one in twenty gets another answer. Bring images to ${height} x ${width} pixels with a resize that antialiases (sharp, Pillow) before they are given to it.`,
   ];
 }
 

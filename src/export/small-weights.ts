@@ -134,10 +134,10 @@ function kernelPlace(node: OnnxNode, rewriter: Rewriter): KernelPlace | undefine
   if (node.type !== "MatMul" && node.type !== "Gemm" && node.type !== "FusedMatMul") return undefined;
   const right = large(1);
   if (right?.length === 2) {
-    const turned = numberAttribute(node, "transB") === 1;
+    const transposed = numberAttribute(node, "transB") === 1;
     const multiplied = node.type === "MatMul" && rewriter.shape(node.inputs[0]!)?.length === 3;
-    const axis = turned ? 0 : 1;
-    return { position: 1, axis, channels: right[axis]!, after: turned ? right[1]! : 1, multiplied };
+    const axis = transposed ? 0 : 1;
+    return { position: 1, axis, channels: right[axis]!, after: transposed ? right[1]! : 1, multiplied };
   }
   const left = large(0);
   if (left?.length !== 2) return undefined;

@@ -2,7 +2,7 @@
 import { defined } from "../text/defined.js";
 
 /** How patient reading over the network is. */
-export interface Patience {
+export interface RetryPolicy {
   /** Seconds without a byte after which a request is given up. */
   readonly timeoutSeconds: number;
   /** How often a request is tried. */
@@ -39,18 +39,18 @@ const pause = (milliseconds: number) => new Promise((resolve) => setTimeout(reso
 /** Runs a request until it succeeds, at most `attempts` times, waiting 0.2 s, 0.4 s, ... between. Throws an error that names the address. */
 async function persist<T>(
   url: string,
-  patience: Patience,
+  retries: RetryPolicy,
   request: (alive: () => AbortSignal) => Promise<T>,
 ): Promise<T> {
   let failure: unknown;
-  for (let attempt = 0; attempt < patience.attempts; attempt++) {
+  for (let attempt = 0; attempt < retries.attempts; attempt++) {
     if (attempt > 0) await pause(Math.min(5000, 200 * 2 ** (attempt - 1)));
     const controller = new AbortController();
     let timer: NodeJS.Timeout | undefined;
     const alive = (): AbortSignal => {
       clearTimeout(timer);
-      const silent = new Error(`no byte came for ${patience.timeoutSeconds} s`);
-      timer = setTimeout(() => controller.abort(silent), 1000 * patience.timeoutSeconds);
+      const silent = new Error(`no byte came for ${retries.timeoutSeconds} s`);
+      timer = setTimeout(() => controller.abort(silent), 1000 * retries.timeoutSeconds);
       return controller.signal;
     };
     try {
@@ -64,7 +64,7 @@ async function persist<T>(
       controller.abort();
     }
   }
-  const tries = failure instanceof FinalError ? "" : ` (tried ${patience.attempts} times)`;
+  const tries = failure instanceof FinalError ? "" : ` (tried ${retries.attempts} times)`;
   throw new Error(`${shownUrl(url)} cannot be read: ${reasonOf(failure)}${tries}`, { cause: failure });
 }
 
@@ -88,8 +88,8 @@ async function get(url: string, signal: AbortSignal, range?: string): Promise<Re
 const tagOf = ({ headers }: Response): string => headers.get("etag") ?? headers.get("last-modified") ?? "";
 
 /** Asks a server for the first byte of a file, and so what it is. Throws naming the address. */
-export function probe(url: string, patience: Patience): Promise<RemoteFile> {
-  return persist(url, patience, async (alive) => {
+export function probe(url: string, retries: RetryPolicy): Promise<RemoteFile> {
+  return persist(url, retries, async (alive) => {
     const response = await get(url, alive(), "bytes=0-0");
     const total = /^bytes 0-0\/(\d+)$/.exec(response.headers.get("content-range") ?? "")?.[1];
     const ranges = response.status === 206 && total !== undefined;
@@ -105,10 +105,10 @@ export function readRange(
   file: RemoteFile,
   offset: number,
   size: number,
-  patience: Patience,
+  retries: RetryPolicy,
 ): Promise<Uint8Array<ArrayBuffer>> {
   if (size === 0) return Promise.resolve(new Uint8Array(0));
-  return persist(file.url, patience, async (alive) => {
+  return persist(file.url, retries, async (alive) => {
     const response = await get(file.url, alive(), `bytes=${offset}-${offset + size - 1}`);
     if (tagOf(response) !== file.tag) throw new FinalError("the file changed on the server; start anew");
     if (response.status !== 206) throw new Error("the server gave the whole file instead of a part");
@@ -128,11 +128,11 @@ export function readRange(
 /** Hands a whole file to `use`, piece by piece; from the start again when the connection breaks. Throws naming the address. */
 export function readWhole<T>(
   file: RemoteFile,
-  patience: Patience,
+  retries: RetryPolicy,
   use: (content: AsyncIterable<Uint8Array>) => Promise<T>,
   isFinal: (error: unknown) => boolean = () => false,
 ): Promise<T> {
-  return persist(file.url, patience, async (alive) => {
+  return persist(file.url, retries, async (alive) => {
     const response = await get(file.url, alive());
     if (tagOf(response) !== file.tag) throw new FinalError("the file changed on the server; start anew");
     async function* pieces(): AsyncGenerator<Uint8Array> {

@@ -29,7 +29,7 @@ export {
   withFirstTokenOnly,
   withFusedAttention,
   withFusedGelu,
-  withoutTurns,
+  withoutTransposePairs,
   withoutUnread,
   withPlainAttention,
   withPointwiseConvolutions,

@@ -22,7 +22,7 @@ export const maxPixels = 20_000 * 20_000;
 
 /**
  * The most memory that one image may take while it is decoded, in bytes. Formats that are read line by line shrink while reading;
- * interlaced and turned images, and all but PNG and JPEG, are held whole, 16-bit ones with two bytes a channel.
+ * interlaced and rotated images, and all but PNG and JPEG, are held whole, 16-bit ones with two bytes a channel.
  */
 export const maxHeldBytes = 2 ** 30;
 /** Images of fewer pixels are opened without a look at their header: even of four 16-bit channels they take half of that. */
@@ -168,7 +168,7 @@ async function requireHeldBytes(id: string, image: EncodedImage, whole: boolean)
   if (held <= maxHeldBytes) return;
   const why = streams
     ? ""
-    : `, ${isProgressive ? "interlaced" : orientation === 1 ? format.toUpperCase() : "turned"} and so held whole`;
+    : `, ${isProgressive ? "interlaced" : orientation === 1 ? format.toUpperCase() : "rotated"} and so held whole`;
   const advice = whole
     ? "use decode_resize(size), or shrink the file"
     : "shrink the file, or save it without interlacing as PNG or JPEG";

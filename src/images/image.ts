@@ -1,4 +1,4 @@
-/** The three forms an image takes on its way from a file to a batch, and the errors that name an image that is at fault. */
+/** The three forms of an image between file and batch, and errors that say which image cannot be used. */
 
 /** An image file's bytes, not yet decoded. */
 export interface EncodedImage {

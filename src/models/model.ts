@@ -15,7 +15,7 @@ export type ModelFamily = ModelConfig["family"];
 
 /** What every family gives. */
 export interface ModelOutput {
-  /** The representation, what the head reads: [N, width]; [N, tokens, width] of a model that does not pool. */
+  /** The features (pre-logits): [N, width]; [N, tokens, width] of a model that does not pool. */
   readonly preLogits: Tensor;
   /** [N, classes], or [N, tokens, classes] without pooling; undefined without a head. */
   readonly logits: Tensor | undefined;
@@ -48,7 +48,7 @@ function traced(scope: Scope, image: Tensor, config: ModelConfig): ModelOutput {
   }
 }
 
-/** Numbers in the representation, of one token where the network does not pool: what a head reads. */
+/** Width of the features (pre-logits), per token where the network does not pool. */
 export function representationWidth(config: ModelConfig): number {
   if (config.family === "resnet") return resnetWidth(config);
   if (config.family === "vit" && typeof config.preLogits === "number") return config.preLogits;

@@ -11,8 +11,8 @@ export interface ModelSize {
 }
 
 /**
- * Parameters and FLOPs of a model, given by its name or configuration, for square images (224 pixels and 3 channels when
- * left out). Throws RangeError for an unknown name, ShapeError for an image that is too small.
+ * Parameters and FLOPs of a model, given by its name or configuration, for square images (default: 224 pixels and 3
+ * channels). Throws RangeError for an unknown name, ShapeError for an image that is too small.
  *
  *     modelSize("R50x1").parameters; // 25549352
  *     modelSize({ family: "vit", ...vitConfig("B/16", { pooling: "tok" }) }).parameters; // 86567656

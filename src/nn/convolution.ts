@@ -2,7 +2,7 @@
  * Convolutions on NCHW images, weight-standardised or plain, their norm, and TensorFlow's SAME padding.
  *
  * Kernels are stored OIHW, [channels out, channels in, height, width]: an output channel is then one row, which is what
- * weight standardisation works on and what the convolution reads. Published files that hold HWIO are turned on loading.
+ * weight standardisation works on and what the convolution reads. Published HWIO kernels are transposed on loading.
  */
 import {
   add,

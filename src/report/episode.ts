@@ -1,4 +1,4 @@
-/** One round of the few-shot game as a page shows it: the pictures given, the pictures asked about, and the answers. */
+/** One few-shot episode as a page shows it: support images, query images and predictions. */
 
 import { largest, smallest } from "../text/arrays.js";
 import { collapsible } from "./components.js";
@@ -107,7 +107,7 @@ function queryCard(query: EpisodeQuery, episode: Episode, low: number, high: num
 
 /**
  * Shows a round: each class with its support pictures, then each query with guess, truth and score bars. Right and wrong
- * differ by sign, border and what is said aloud as well as by colour. Throws when a query names a class the episode has not, or lacks a score.
+ * differ by sign, border and the text for screen readers as well as by colour. Throws when a query names a class the episode has not, or lacks a score.
  */
 export function episodeGallery(episode: Episode): Markup {
   const { classes, queries, visible = 12 } = episode;

@@ -140,7 +140,7 @@ function logScale({ domain, range, nice = true, format = "number", ticks: count 
   };
 }
 
-/** Builds an axis scale. Throws when the domain is not finite, is turned around, or is not positive on a logarithmic axis. */
+/** Builds an axis scale. Throws when the domain is not finite, is reversed, or is not positive on a logarithmic axis. */
 export function createScale(options: ScaleOptions): Scale {
   const [low, high] = options.domain;
   if (!Number.isFinite(low) || !Number.isFinite(high) || low > high) {

@@ -10,7 +10,7 @@ export interface EngineBench {
   readonly model: string;
   readonly batchSize: number;
   readonly imageSize: number;
-  /** Parts the batch is worked through in. */
+  /** Microbatches that gradients are accumulated over. */
   readonly microbatches: number;
   /** Of the step and of the products beside it. */
   readonly threads: number;

@@ -93,15 +93,15 @@ export function plainViT(
 
   // [p, p, C, d] as a convolution's [d, C, p, p]
   const kernel = get("embedding/kernel");
-  const turned = new Float32Array(kernel.length);
+  const transposed = new Float32Array(kernel.length);
   for (let at = 0; at < p * p; at++) {
     for (let c = 0; c < channels; c++) {
-      for (let o = 0; o < d; o++) turned[(o * channels + c) * p * p + at] = kernel[(at * channels + c) * d + o]!;
+      for (let o = 0; o < d; o++) transposed[(o * channels + c) * p * p + at] = kernel[(at * channels + c) * d + o]!;
     }
   }
   const patches = b.node(
     "Conv",
-    ["pixel_values", b.float(turned, [d, channels, p, p]), b.float(get("embedding/bias"))],
+    ["pixel_values", b.float(transposed, [d, channels, p, p]), b.float(get("embedding/bias"))],
     { kernel_shape: { ints: [p, p] }, strides: { ints: [p, p] } },
   );
   const sequence = b.transpose(b.reshape(patches, 0, d, tokens - 1), 0, 2, 1);

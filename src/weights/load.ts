@@ -261,7 +261,7 @@ function summary(config: ModelConfig): string {
   return `width ${config.width}, depth ${config.depth}, patch ${config.patchSize}, ${config.classes} classes`;
 }
 
-/** Reads every tensor once; what is not turned is not copied. */
+/** Reads every tensor once; copies only what is transposed. */
 async function readTensors({ file, reading, assignments, parameters }: Opened): Promise<Map<string, WeightTensor>> {
   const read = new Map<string, Float32Array>();
   for (const assignment of assignments) {

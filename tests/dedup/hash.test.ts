@@ -1,14 +1,14 @@
 /** The hash, its turns, and Hamming joins against comparing every two. */
 import { describe, expect, test } from "vitest";
 import { countBits, frequencies, lowFrequencies } from "../../src/dedup/describe/hash.js";
-import { turnedPlaces } from "../../src/dedup/describe/turns.js";
+import { rotatedPlaces } from "../../src/dedup/describe/turns.js";
 import {
   hammingDistance,
   hammingJoin,
   hammingSelfJoin,
   hashOf,
   inverseTurn,
-  turnedHash,
+  rotatedHash,
   turns,
 } from "../../src/dedup/index.js";
 import { partThresholds } from "../../src/dedup/search/hamming.js";
@@ -62,28 +62,28 @@ describe("the hash", () => {
     expect(hashOf(picture.map((value) => 0.3 * value + 90))).toEqual(hashOf(picture));
   });
 
-  test("of a turned picture follows from that of the picture", () => {
+  test("of a rotated picture follows from that of the picture", () => {
     for (let seed = 0; seed < 5; seed++) {
       const picture = waves(seed);
       for (const [number, turn] of turns.entries()) {
-        const turned = Float64Array.from(turnedPlaces(turn, side), (place) => picture[place]!);
-        expect(turnedHash(hashOf(picture), number)).toEqual(hashOf(turned));
-        expect(turnedHash(turnedHash(hashOf(picture), number), inverseTurn(number))).toEqual(hashOf(picture));
+        const rotated = Float64Array.from(rotatedPlaces(turn, side), (place) => picture[place]!);
+        expect(rotatedHash(hashOf(picture), number)).toEqual(hashOf(rotated));
+        expect(rotatedHash(rotatedHash(hashOf(picture), number), inverseTurn(number))).toEqual(hashOf(picture));
       }
     }
   });
 
   test("turns do what their names say", () => {
     const picture = [1, 2, 3, 4]; // 1 2 above 3 4
-    const turned = Object.fromEntries(
-      turns.map((turn) => [turn.name, Array.from(turnedPlaces(turn, 2), (place) => picture[place])]),
+    const rotated = Object.fromEntries(
+      turns.map((turn) => [turn.name, Array.from(rotatedPlaces(turn, 2), (place) => picture[place])]),
     );
-    expect(turned["mirrored left to right"]).toEqual([2, 1, 4, 3]);
-    expect(turned["mirrored top to bottom"]).toEqual([3, 4, 1, 2]);
-    expect(turned["turned right by 90°"]).toEqual([3, 1, 4, 2]);
-    expect(turned["turned left by 90°"]).toEqual([2, 4, 1, 3]);
-    expect(turned["turned by 180°"]).toEqual([4, 3, 2, 1]);
-    expect(turned["mirrored along the diagonal"]).toEqual([1, 3, 2, 4]);
+    expect(rotated["mirrored left to right"]).toEqual([2, 1, 4, 3]);
+    expect(rotated["mirrored top to bottom"]).toEqual([3, 4, 1, 2]);
+    expect(rotated["rotated right by 90°"]).toEqual([3, 1, 4, 2]);
+    expect(rotated["rotated left by 90°"]).toEqual([2, 4, 1, 3]);
+    expect(rotated["rotated by 180°"]).toEqual([4, 3, 2, 1]);
+    expect(rotated["mirrored along the diagonal"]).toEqual([1, 3, 2, 4]);
   });
 });
 

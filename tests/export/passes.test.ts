@@ -150,7 +150,7 @@ test("turns that follow each other are one, and none where they undo each other"
   const x = g.input("x", "float32", [2, 3, 4]);
   const back = g.transpose(g.transpose(x, [1, 2, 0]), [2, 0, 1]);
   const graph = g.onnxGraph({ y: g.exp(back), z: g.transpose(g.transpose(x, [1, 0, 2]), [2, 1, 0]) }, [x]);
-  const joined = g.withoutTurns(graph);
+  const joined = g.withoutTransposePairs(graph);
   expect(typesOf(joined).filter((type) => type === "Transpose")).toHaveLength(1);
   const feeds = { x: numbers(24) };
   expect(await run(joined, feeds)).toEqual(await run(graph, feeds));

@@ -10,11 +10,11 @@ import {
   type DescribedSet,
   describeSet,
   leastCoarse,
-  likeness,
   nearDuplicateScore,
   nearestRows,
   prepareThumbnail,
   scoreOf,
+  similarity,
   thumbnailFeatures,
   views,
 } from "../../dedup/index.js";
@@ -33,7 +33,7 @@ export interface CurvePoint {
 export interface JudgedBench {
   readonly queries: number;
   readonly candidates: number;
-  /** How often the judged image comes first of all candidates, by `likeness` (src/dedup/compare/judge.ts). */
+  /** How often the judged image comes first of all candidates, by `similarity` (src/dedup/compare/similarity.ts). */
   readonly rankOne: {
     readonly nearDuplicates: { readonly found: number; readonly all: number };
     readonly verySimilar: { readonly found: number; readonly all: number };
@@ -54,7 +54,7 @@ interface Scored {
   readonly query: number;
   readonly candidate: number;
   readonly score: number;
-  readonly likeness: number;
+  readonly similarity: number;
 }
 
 /**
@@ -150,7 +150,7 @@ async function scoreAll(queries: DescribedSet, candidates: DescribedSet): Promis
       if (start.correlation < leastCoarse) continue;
       const other = ready[candidate]!;
       const alignment = align(own.thumbnail, other.thumbnail, start);
-      scored.push({ query, candidate, score: scoreOf(alignment), likeness: likeness(own, other, alignment) });
+      scored.push({ query, candidate, score: scoreOf(alignment), similarity: similarity(own, other, alignment) });
     }
   }
   return scored;
@@ -159,7 +159,7 @@ async function scoreAll(queries: DescribedSet, candidates: DescribedSet): Promis
 function rankOne(scored: readonly Scored[], truth: Truth) {
   const best = new Map<number, Scored>();
   for (const one of scored)
-    if (one.likeness > (best.get(one.query)?.likeness ?? Number.NEGATIVE_INFINITY)) best.set(one.query, one);
+    if (one.similarity > (best.get(one.query)?.similarity ?? Number.NEGATIVE_INFINITY)) best.set(one.query, one);
   const found = (wanted: Judgement) => {
     const all = [...truth].filter(([, { judgement }]) => judgement === wanted);
     return {

@@ -5,7 +5,7 @@ import { describeSet, findDuplicates, turns } from "../../dedup/index.js";
 export interface LadderBench {
   readonly folder: string;
   readonly groups: readonly {
-    /** The files that are held to be one picture. */
+    /** The files that count as near-duplicates. */
     readonly files: readonly string[];
     readonly matches: readonly {
       readonly a: string;

@@ -18,7 +18,7 @@ import {
   type SeverityTable,
   severityTableFor,
 } from "../../images/index.js";
-import { answers, type Judge } from "./judge.js";
+import { answers, type ImageClassifier } from "./image-classifier.js";
 
 /** A share of images that were named right. */
 export interface Share {
@@ -73,30 +73,30 @@ export function withOp(pipeline: string, op: PreprocessingOp): string {
   return describePreprocessing([...ops.slice(0, at), op, ...ops.slice(at)]);
 }
 
-/** Measures a judge on a source, clean and corrupted. What is drawn for an image follows from its index alone. */
+/** Measures a classifier on a source, clean and corrupted. What is drawn for an image follows from its index alone. */
 export async function measureCorruptions(
-  judge: Judge,
+  classifier: ImageClassifier,
   source: ImageSource,
   { corruptions, severities, onProgress, signal, ...options }: CorruptionOptions,
 ): Promise<CorruptionReport> {
-  const table = options.table ?? severityTableFor(Math.min(judge.imageShape[0], judge.imageShape[1]));
+  const table = options.table ?? severityTableFor(Math.min(classifier.imageShape[0], classifier.imageShape[1]));
   let passes = 0;
   const measure = async (pipeline: string): Promise<Share> => {
-    const scores = await judge.scores(source, {
+    const scores = await classifier.scores(source, {
       preprocessing: pipeline,
       onProgress: (done) => onProgress?.(passes * source.length + done),
       signal,
     });
     passes++;
-    const guesses = answers(judge, scores, source.classNames);
+    const guesses = answers(classifier, scores, source.classNames);
     const right = guesses.reduce((sum, guess, row) => sum + (guess === scores.labels[row] ? 1 : 0), 0);
     return shareOf(right, guesses.length);
   };
-  const clean = await measure(judge.preprocessing);
+  const clean = await measure(classifier.preprocessing);
   const results: CorruptedShare[] = [];
   for (const corruption of corruptions) {
     for (const severity of severities) {
-      const share = await measure(withOp(judge.preprocessing, corrupt(corruption, severity, table)));
+      const share = await measure(withOp(classifier.preprocessing, corrupt(corruption, severity, table)));
       results.push({ corruption, severity, ...share });
     }
   }

@@ -8,6 +8,7 @@ export {
   shareOf,
   withOp,
 } from "./corruptions.js";
+export { answers, type ClassifyOptions, fitImageClassifier, type ImageClassifier } from "./image-classifier.js";
 export {
   type ImagenetSet,
   type ImagenetSetName,
@@ -26,7 +27,6 @@ export {
   setOrigins,
   withoutBorder,
 } from "./imagenet/index.js";
-export { answers, fittedJudge, type Judge, type JudgeOptions } from "./judge.js";
 export {
   borderDistance,
   type DistanceResult,

@@ -55,7 +55,7 @@ export interface TaskReport extends Summary {
   readonly title: string;
   readonly group: TaskGroup;
   readonly classes: number;
-  /** Images learnt from (of them so many to choose settings on), and tested on. */
+  /** Numbers of training, validation (part of the training images, to choose settings) and test images. */
   readonly train: number;
   readonly validation: number;
   readonly test: number;

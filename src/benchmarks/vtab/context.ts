@@ -138,7 +138,7 @@ export async function openContext(options: ContextOptions): Promise<SuiteContext
 
   const onFeatures = async ({ kind, task, draw, seed }: SelectJob | FinalJob, setting: Setting) => {
     if (method.kind !== "features") throw new Error(`${method.name} does not work on features`);
-    const judged = await featuresOf(task, kind === "select" ? "validation200" : "test", draw);
+    const test = await featuresOf(task, kind === "select" ? "validation200" : "test", draw);
     const learnt = await featuresOf(task, "train800", draw);
     const train = kind === "select" ? learnt : joinParts(learnt, await featuresOf(task, "validation200", draw));
     const fitted = await method.evaluator.fit(train, taskNamed(task).classes, setting, {
@@ -146,8 +146,8 @@ export async function openContext(options: ContextOptions): Promise<SuiteContext
       threads,
       signal,
     });
-    const accuracy = accuracyOf(await fitted.scores(judged.features), judged.labels);
-    return { accuracy, images: judged.labels.length, unreadable: judged.unreadable };
+    const accuracy = accuracyOf(await fitted.scores(test.features), test.labels);
+    return { accuracy, images: test.labels.length, unreadable: test.unreadable };
   };
 
   const onImages = async (job: SelectJob | FinalJob, setting: Setting) => {

@@ -126,7 +126,7 @@ function howMeasured(report: SuiteReport, command: string): Child {
     ["Method", `${method}; sweep: ${sweep}, ${plural(settings, "setting")}`],
     [
       "Protocol",
-      "settings chosen by 800 training and 200 validation images, then learnt from all 1,000 and tested on the test set",
+      "settings chosen by training on 800 and validating on 200 images, then trained on all 1,000 and evaluated on the test set",
     ],
     [
       "Seeds",

@@ -2,7 +2,7 @@
 import { existsSync, readdirSync, statSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { entriesIfReadable, licenceFilesIn, naturalOrder, requirePath } from "../../files/paths.js";
-import { isRemote, type Patience } from "../../files/remote.js";
+import { isRemote, type RetryPolicy } from "../../files/remote.js";
 import { bySplit, expandBraces, splitInName } from "../shards/shard-names.js";
 import { openSharded } from "../shards/sharded.js";
 import { openWebDatasetShard } from "../shards/webdataset-shard.js";
@@ -37,7 +37,7 @@ async function readWebDataset(
   };
   const shuffleShards = number("shuffleShards", 4, 0);
   if (!Number.isInteger(shuffleShards)) throw new Error(`"${spec}": shuffleShards must be a whole number.`);
-  const patience: Patience = { timeoutSeconds: number("timeout", 30, 0.01), attempts: 4 };
+  const retries: RetryPolicy = { timeoutSeconds: number("timeout", 30, 0.01), attempts: 4 };
   const isFolder = !isRemote(path) && existsSync(path) && statSync(path).isDirectory();
   const files = isFolder
     ? readdirSync(path)
@@ -59,7 +59,7 @@ async function readWebDataset(
         openWebDatasetShard(name, {
           label: options["label"],
           download: options["download"] === "true",
-          patience,
+          retries,
         }),
       );
       const places = shards.flatMap(({ file, index }) => (index.keys ?? []).map((key) => `${file.name}:${key}`));

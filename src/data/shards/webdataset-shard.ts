@@ -3,7 +3,15 @@ import { createHash } from "node:crypto";
 import { readFile, stat } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { cacheFolder, readRecord, saveDownload, writeRecord } from "../../files/cache.js";
-import { isRemote, type Patience, probe, type RemoteFile, readRange, readWhole, shownUrl } from "../../files/remote.js";
+import {
+  isRemote,
+  probe,
+  type RemoteFile,
+  type RetryPolicy,
+  readRange,
+  readWhole,
+  shownUrl,
+} from "../../files/remote.js";
 import { replaceFolder } from "../../files/replace-folder.js";
 import { type TarEntry, walkTar, walkTarFile } from "../../formats/tar.js";
 import { indexOf, type ShardIndex } from "./shard-index.js";
@@ -14,7 +22,7 @@ export interface ShardOptions {
   readonly label?: string;
   /** Keep remote shards whole in the cache. */
   readonly download: boolean;
-  readonly patience: Patience;
+  readonly retries: RetryPolicy;
 }
 
 /**
@@ -27,16 +35,16 @@ export async function openWebDatasetShard(
 ): Promise<{ file: ShardFile; index: ShardIndex }> {
   try {
     if (!isRemote(place)) return await openLocal(place, place, options);
-    const remote = await probe(place, options.patience);
+    const remote = await probe(place, options.retries);
     if (options.download || !remote.ranges)
       return await openLocal(await download(remote, options), shownUrl(place), options);
     const file = { place, bytes: remote.bytes, tag: remote.tag, reader: readerOf(options) };
     const index = await indexOf(
       file,
-      () => remoteSidecar(`${place}.index.json`, options.patience),
+      () => remoteSidecar(`${place}.index.json`, options.retries),
       () => indexRemote(remote, options),
     );
-    const read = (offset: number, size: number) => readRange(remote, offset, size, options.patience);
+    const read = (offset: number, size: number) => readRange(remote, offset, size, options.retries);
     return { file: { name: shownUrl(place), read }, index };
   } catch (error) {
     const message = error instanceof Error ? error.message : String(error);
@@ -62,10 +70,10 @@ async function openLocal(path: string, name: string, options: ShardOptions) {
   return { file: { ...localShard(path), name }, index };
 }
 
-async function remoteSidecar(url: string, patience: Patience): Promise<string | undefined> {
+async function remoteSidecar(url: string, retries: RetryPolicy): Promise<string | undefined> {
   try {
-    const file = await probe(url, { ...patience, attempts: 1 });
-    return await readWhole(file, patience, async (content) => {
+    const file = await probe(url, { ...retries, attempts: 1 });
+    return await readWhole(file, retries, async (content) => {
       const pieces: Uint8Array[] = [];
       for await (const piece of content) pieces.push(piece);
       return Buffer.concat(pieces).toString("utf8");
@@ -85,12 +93,7 @@ async function indexRemote(remote: RemoteFile, options: ShardOptions): Promise<S
     const samples = collectSamples(url, options);
     return { samples, ended: await walkStream(content, walkTar(url, remote.bytes, samples.visit)) };
   };
-  const { samples, ended } = await readWhole(
-    remote,
-    options.patience,
-    walked,
-    (error) => error instanceof ArchiveError,
-  );
+  const { samples, ended } = await readWhole(remote, options.retries, walked, (error) => error instanceof ArchiveError);
   return samples.finish(ended);
 }
 
@@ -136,7 +139,7 @@ async function walkStream(content: AsyncIterable<Uint8Array>, walk: ReturnType<t
 }
 
 /** A remote shard, whole in the cache; fetched if it is not there or has changed. Returns its path. */
-async function download(remote: RemoteFile, { patience }: ShardOptions): Promise<string> {
+async function download(remote: RemoteFile, { retries }: ShardOptions): Promise<string> {
   const key = createHash("sha256").update(remote.url).digest("hex");
   const folder = join(cacheFolder(), "shards", key);
   const path = join(folder, "shard.tar");
@@ -147,7 +150,7 @@ async function download(remote: RemoteFile, { patience }: ShardOptions): Promise
   );
   if (record?.revision === remote.tag && size === remote.bytes) return path;
   await replaceFolder(folder, async (incoming) => {
-    const saved = await readWhole(remote, patience, (content) =>
+    const saved = await readWhole(remote, retries, (content) =>
       saveDownload(join(incoming, "shard.tar"), content, { bytes: remote.bytes }),
     );
     await writeRecord(incoming, { source: shownUrl(remote.url), revision: remote.tag, files: { "shard.tar": saved } });

@@ -58,7 +58,7 @@ export function hashOf(luminance: ArrayLike<number>): Hash {
 }
 
 interface BitTable {
-  /** The bit each bit of the turned hash comes from. */
+  /** The bit each bit of the rotated hash comes from. */
   readonly from: Uint8Array;
   /** The bits that are inverted afterwards. */
   readonly inverted: Hash;
@@ -68,7 +68,7 @@ function bitTable({ transpose, flipRows, flipColumns }: Turn): BitTable {
   const place = new Map(frequencies.map(([v, u], bit) => [`${v},${u}`, bit]));
   const inverted: [number, number] = [0, 0];
   const from = Uint8Array.from(frequencies, ([v, u], bit) => {
-    // The coefficient (row, column) of the picture before it was turned.
+    // The coefficient (row, column) of the image before the rotation.
     const [row, column] = transpose ? [u, v] : [v, u];
     const odd = (flipRows && row % 2 === 1) !== (flipColumns && column % 2 === 1);
     if (odd) inverted[bit >> 5]! |= 1 << (bit & 31);
@@ -79,8 +79,8 @@ function bitTable({ transpose, flipRows, flipColumns }: Turn): BitTable {
 
 const bitTables: readonly BitTable[] = turns.map(bitTable);
 
-/** The hash of the picture turned: `turns[turn]` of it. Exact but for coefficients of exactly 0. */
-export function turnedHash([low, high]: Hash, turn: number): Hash {
+/** The hash of the rotated image, `turns[turn]`. Exact but for coefficients of exactly 0. */
+export function rotatedHash([low, high]: Hash, turn: number): Hash {
   const { from, inverted } = bitTables[turn]!;
   let first = 0;
   let second = 0;

@@ -1,4 +1,4 @@
-/** The eight ways a picture can lie: its flips and quarter turns, for square thumbnails and for their frequencies. */
+/** The eight flips and quarter turns of a square image, for thumbnails and for their frequencies. */
 
 /** out[y, x] = in[r, c]: (r, c) is (x, y) where `transpose`, else (y, x); then r and c are counted from the far side where flipped. */
 export interface Turn {
@@ -8,20 +8,20 @@ export interface Turn {
   readonly flipColumns: boolean;
 }
 
-/** The dihedral group of the square; number 0 leaves the picture as it is. */
+/** The dihedral group of the square; number 0 is the identity. */
 export const turns: readonly Turn[] = [
   { name: "as it is", transpose: false, flipRows: false, flipColumns: false },
   { name: "mirrored left to right", transpose: false, flipRows: false, flipColumns: true },
   { name: "mirrored top to bottom", transpose: false, flipRows: true, flipColumns: false },
-  { name: "turned by 180°", transpose: false, flipRows: true, flipColumns: true },
+  { name: "rotated by 180°", transpose: false, flipRows: true, flipColumns: true },
   { name: "mirrored along the diagonal", transpose: true, flipRows: false, flipColumns: false },
-  { name: "turned left by 90°", transpose: true, flipRows: false, flipColumns: true },
-  { name: "turned right by 90°", transpose: true, flipRows: true, flipColumns: false },
+  { name: "rotated left by 90°", transpose: true, flipRows: false, flipColumns: true },
+  { name: "rotated right by 90°", transpose: true, flipRows: true, flipColumns: false },
   { name: "mirrored along the other diagonal", transpose: true, flipRows: true, flipColumns: true },
 ];
 
-/** For each place of a turned size x size picture, the place in the picture it comes from. */
-export function turnedPlaces({ transpose, flipRows, flipColumns }: Turn, size: number): Int32Array {
+/** For each pixel of a rotated size x size image, the pixel of the original it comes from. */
+export function rotatedPlaces({ transpose, flipRows, flipColumns }: Turn, size: number): Int32Array {
   const places = new Int32Array(size * size);
   for (let y = 0; y < size; y++) {
     for (let x = 0; x < size; x++) {

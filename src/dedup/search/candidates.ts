@@ -1,6 +1,6 @@
 /** Pairs of images worth comparing: of near hashes in any of the eight turns, and of near features. */
 import type { DescribedSet } from "../describe/describe-set.js";
-import { type Hashes, turnedHash } from "../describe/hash.js";
+import { type Hashes, rotatedHash } from "../describe/hash.js";
 import { inverseTurn, turns } from "../describe/turns.js";
 import { type HammingOptions, hammingJoin, hammingSelfJoin } from "./hamming.js";
 
@@ -82,7 +82,7 @@ export class CandidateList {
     };
   }
 
-  /** Sorts, and drops what is there twice. */
+  /** Sorts and removes duplicates. */
   private compact(): void {
     const sorted = this.keys.subarray(0, this.used).sort();
     let kept = 0;
@@ -164,9 +164,9 @@ export async function addHashCandidates(pool: Pool, options: HammingOptions, lis
     const add = (i: number, j: number) => addBetween(members(i), members(j), turn, list);
     if (turn === 0) await hammingSelfJoin(hashes, part, add);
     else {
-      const turned = new Uint32Array(hashes.length);
-      for (let d = 0; d < count; d++) turned.set(turnedHash([hashes[2 * d]!, hashes[2 * d + 1]!], turn), 2 * d);
-      await hammingJoin(turned, hashes, part, add);
+      const rotated = new Uint32Array(hashes.length);
+      for (let d = 0; d < count; d++) rotated.set(rotatedHash([hashes[2 * d]!, hashes[2 * d + 1]!], turn), 2 * d);
+      await hammingJoin(rotated, hashes, part, add);
     }
   }
 }

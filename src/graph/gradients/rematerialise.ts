@@ -1,4 +1,4 @@
-/** Memory for time: blocks computed again in the backward pass, and batches worked through in microbatches. */
+/** Less memory for more time: blocks computed again in the backward pass, gradients accumulated over microbatches. */
 import { after } from "../ops/control.js";
 import { add, divide, multiply } from "../ops/elementwise.js";
 import { scale } from "../ops/scale.js";

@@ -2,7 +2,7 @@
  * 2-D convolution (cross-correlation, NCHW, kernels OIHW) with any stride, padding and dilation.
  *
  * y[n,o,i,j] = sum over c,a,b of x[n,c, i s + a d - p, j s + b d - p] w[o,c,a,b]
- *   dx: at stride 1 the convolution of g with the kernel turned round, w[c,o,-a,-b], and padding d (k - 1) - p; otherwise
+ *   dx: at stride 1 the convolution of g with the kernel rotated by 180 degrees, w[c,o,-a,-b], and padding d (k - 1) - p; otherwise
  *       the transposed convolution (same stride, padding, dilation; output padding makes up the rows of x that the last
  *       window did not reach). Both are the same sum; the CPU's convolution is the faster by a fifth to a third.
  *   dw[o,c,a,b] = sum over n,i,j of g[n,o,i,j] x[n,c, i s + a d - p, ...]: for each kernel position the product of g with
@@ -196,7 +196,7 @@ function metBy(x: Tensor, kh: number, kw: number, sides: readonly [number, numbe
 }
 
 /** Writes w[c,o,kh-1-a,kw-1-b] of kernels w[o,c,a,b]: as transposes of matrices, several times as fast as one of axes. */
-function emitTurnedKernel(w: Tensor, emitter: Emitter): string {
+function emitRotatedKernel(w: Tensor, emitter: Emitter): string {
   const [o, c, kh, kw] = w.shape as [number, number, number, number];
   const node = (type: string, operands: readonly string[], attributes = {}): string => {
     const output = emitter.temporary();
@@ -208,12 +208,12 @@ function emitTurnedKernel(w: Tensor, emitter: Emitter): string {
   const positions = node("Reshape", [across, emitter.int64([c, kh * kw, o])]);
   const [last, beforeFirst, axis, back] = [kh * kw - 1, -kh * kw - 1, 1, -1].map((value) => emitter.int64([value]));
   const reversed = node("Slice", [positions, last!, beforeFirst!, axis!, back!]);
-  const turned = node("Transpose", [reversed], { perm: { ints: [0, 2, 1] } });
-  return node("Reshape", [turned, emitter.int64([c, o, kh, kw])]);
+  const swapped = node("Transpose", [reversed], { perm: { ints: [0, 2, 1] } });
+  return node("Reshape", [swapped, emitter.int64([c, o, kh, kw])]);
 }
 
-/** The window of the convolution with the turned kernel that gives the same; undefined where strides or crops forbid it. */
-function turnedWindow(w: Tensor, window: Window): Window | undefined {
+/** The window of the convolution with the rotated kernel that computes the same; undefined where strides or crops forbid it. */
+function rotatedWindow(w: Tensor, window: Window): Window | undefined {
   const reach = [0, 1].map((axis) => window.dilations[axis]! * (w.shape[axis + 2]! - 1));
   const pads = window.pads.map((count, i) => reach[i % 2]! - count);
   const fits = window.strides.every((step) => step === 1) && pads.every((count) => count >= 0);
@@ -230,11 +230,11 @@ const convolutionTransposeOperation: Operation<TransposedWindow> = {
   emit: ({ inputs, outputs, attributes: window }, emitter) => {
     const [g, w] = inputs as [Tensor, Tensor];
     const kernel = w.shape.slice(2);
-    const turned = turnedWindow(w, window);
-    if (turned) {
-      const operands = [emitter.name(g), emitTurnedKernel(w, emitter)] as const;
+    const rotated = rotatedWindow(w, window);
+    if (rotated) {
+      const operands = [emitter.name(g), emitRotatedKernel(w, emitter)] as const;
       const shape = [w.shape[1]!, w.shape[0]!, ...kernel];
-      emitConvolution(emitter, operands, shape, emitter.name(outputs[0]!), turned);
+      emitConvolution(emitter, operands, shape, emitter.name(outputs[0]!), rotated);
       return;
     }
     const missing = [0, 1].map((axis) => {

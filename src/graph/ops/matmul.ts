@@ -89,7 +89,7 @@ export function emitProduct(
   else if (emitter.runs("FusedMatMul")) emitter.node("FusedMatMul", names, [output], flags, "com.microsoft");
   else if (operands.every((x) => x.shape.length === 2)) emitter.node("Gemm", names, [output], flags);
   else {
-    const turned = [transposeA, transposeB].map((transposed, i) => {
+    const factors = [transposeA, transposeB].map((transposed, i) => {
       if (!transposed) return names[i]!;
       const name = emitter.temporary();
       const last = operands[i]!.shape.length - 1;
@@ -98,12 +98,12 @@ export function emitProduct(
       return name;
     });
     const product = alpha === 1 ? output : emitter.temporary();
-    emitter.node("MatMul", turned, [product]);
+    emitter.node("MatMul", factors, [product]);
     if (alpha !== 1) emitter.node("Mul", [product, emitter.float(alpha, operands[0].dtype)], [output]);
   }
 }
 
-/** alpha * op(A) op(B) of [..., m, k] and [..., k, n] (the last two axes swapped where told). Throws ShapeError. */
+/** alpha * op(A) op(B) of [..., m, k] and [..., k, n] (the last two axes swapped where `transposeA` or `transposeB` says so). Throws ShapeError. */
 export function matmul(a: Tensor, b: Tensor, options: ProductOptions = {}): Tensor {
   const [left, leftFactor] = unscale(a);
   const [right, rightFactor] = unscale(b);
@@ -161,14 +161,14 @@ function kernelGradient(a: Tensor, g: Tensor, alpha: number): Tensor {
     : transpose(gemm(transposed(g), a, undefined, { alpha }), [1, 0]);
 }
 
-const turned = new WeakMap<Tensor, Tensor>();
+const transposes = new WeakMap<Tensor, Tensor>();
 
 /** The transpose of a matrix, one node for all who ask (the kernels of query, key and value share their input). */
 function transposed(x: Tensor): Tensor {
-  let result = turned.get(x);
+  let result = transposes.get(x);
   if (!result) {
     result = transpose(x, [1, 0]);
-    turned.set(x, result);
+    transposes.set(x, result);
   }
   return result;
 }

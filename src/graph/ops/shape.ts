@@ -220,7 +220,7 @@ const padOperation: Operation<{ before: readonly number[]; after: readonly numbe
     );
   },
   gradient: ({ inputs: [x], attributes: { before, after } }, [g]) => {
-    // a negative pad crops, so its gradient pads: pad with the signs turned round
+    // a negative pad crops, so its gradient pads: pad with the opposite signs
     return [
       pad(
         g!,

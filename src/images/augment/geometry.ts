@@ -49,7 +49,7 @@ export function rotate(image: RawImage, degrees: number): RawImage {
   const [cos, sin] = [Math.fround(Math.cos(angle)), Math.fround(Math.sin(angle))];
   const [w, h] = [image.width - 1, image.height - 1];
   const round = Math.fround;
-  const offset = (whole: number, turned: number): number => round(round(whole - turned) / 2);
+  const offset = (whole: number, rotated: number): number => round(round(whole - rotated) / 2);
   return affine(image, [
     cos,
     -sin,

@@ -18,7 +18,7 @@ export function snow(
   for (let pixel = 0; pixel < layer.length; pixel++) {
     const i = pixel * channels;
     const white = 1.5 * luminance(image, i) + 0.5;
-    // the layer and the layer turned by half
+    // the layer and the layer rotated by half a turn
     const flake = layer[pixel]! + layer[layer.length - 1 - pixel]!;
     for (let c = 0; c < channels; c++) {
       const x = image.data[i + c]!;

@@ -1,5 +1,5 @@
 /**
- * What a layout is made of: rows that pair our names with those of a published file and say how the numbers are turned.
+ * What a layout is made of: rows that pair our names with those of a published file and say how the numbers are transposed.
  * One table serves reading and writing.
  */
 import { WeightsError } from "../../formats/error.js";
@@ -217,7 +217,7 @@ const inverse = (order: readonly number[]): number[] => {
   return back;
 };
 
-/** The parameters of ours that lie in a tensor of theirs; views of it where nothing is turned. */
+/** The parameters of ours that lie in a tensor of theirs; views of it where nothing is transposed. */
 export function toOurs({ steps, parts }: Assignment, data: Float32Array): Map<string, Float32Array> {
   const result = new Map<string, Float32Array>();
   let offset = 0;

@@ -1,4 +1,4 @@
-/** Rows that every layout of PyTorch's shares: norms and dense layers are called `weight` and `bias`, kernels lie turned. */
+/** Rows that every layout of PyTorch's shares: norms and dense layers are called `weight` and `bias`, kernels are transposed. */
 import { type Row, turns } from "./table.js";
 
 export const torchNorm = (our: string, their: string): Row[] => [

@@ -4,8 +4,8 @@ import { join } from "node:path";
 import sharp from "sharp";
 import { afterAll, expect, test } from "vitest";
 import {
+  type ImageClassifier,
   type ImagenetSet,
-  type Judge,
   measureImagenetSet,
   objectNetPreprocessing,
   openImagenetSet,
@@ -33,7 +33,7 @@ async function picture(path: string, { width = 10, height = 8, red = 0 } = {}): 
 }
 
 /** A network of 1,000 logits whose highest five for each image are given, highest first. */
-const judgeOf = (answers: readonly (readonly number[])[]): Judge => ({
+const classifierOf = (answers: readonly (readonly number[])[]): ImageClassifier => ({
   head: "own",
   classNames: [],
   imageShape: [32, 32, 3],
@@ -48,7 +48,7 @@ const judgeOf = (answers: readonly (readonly number[])[]): Judge => ({
 });
 
 const results = async (set: ImagenetSet, answers: readonly (readonly number[])[]) => {
-  const { top1, top5, ignored } = await measureImagenetSet(judgeOf(answers), set);
+  const { top1, top5, ignored } = await measureImagenetSet(classifierOf(answers), set);
   return [top1.right, top5.right, top1.images, ignored];
 };
 
@@ -99,12 +99,12 @@ test("ObjectNet's boxes, BiT's resize and crop in proportion", async () => {
   expect((await set.source.get(0)).image).toMatchObject({ height: 5, width: 4 });
   writeFileSync(boxes, "chair/c.png,9,2,5,7\n");
   await expect(openImagenetSet("objectnet", folder, { boxes })).rejects.toThrow(/boxes.csv:1: .* is not FOLDER/);
-  const judge = { imageShape: [480, 480, 3] as const, preprocessing: "decode|resize(480)|value_range(-1,1)" };
-  expect(objectNetPreprocessing(judge, false)).toBe(
+  const classifier = { imageShape: [480, 480, 3] as const, preprocessing: "decode|resize(480)|value_range(-1,1)" };
+  expect(objectNetPreprocessing(classifier, false)).toBe(
     "decode|resize_small(512,method=bilinear,antialias=true)|central_crop(480,480)|value_range(-1,1)",
   );
-  expect(objectNetPreprocessing({ ...judge, imageShape: [224, 224, 3] }, false)).toContain("resize_small(239,");
-  expect(objectNetPreprocessing(judge, true)).toBe("decode|resize(480,480,antialias=true)|value_range(-1,1)");
+  expect(objectNetPreprocessing({ ...classifier, imageShape: [224, 224, 3] }, false)).toContain("resize_small(239,");
+  expect(objectNetPreprocessing(classifier, true)).toBe("decode|resize(480,480,antialias=true)|value_range(-1,1)");
   expect(() => withoutBorder(rawImage(new Uint8Array(12), 2, 2, 3))).toThrow(/nothing is left/);
 });
 
@@ -150,9 +150,9 @@ test("a mapping that names no class of ImageNet is refused, and a network of oth
   const folder = join(root, "objectnet-odd");
   await objectNet(folder);
   const set = await openImagenetSet("objectnet", folder);
-  const other: Judge = {
-    ...judgeOf([]),
-    scores: async () => ({ ...(await judgeOf([]).scores(set.source, { preprocessing: "" })), width: 10 }),
+  const other: ImageClassifier = {
+    ...classifierOf([]),
+    scores: async () => ({ ...(await classifierOf([]).scores(set.source, { preprocessing: "" })), width: 10 }),
   };
   await expect(measureImagenetSet(other, set)).rejects.toThrow(/this one has 10/);
   writeFileSync(join(folder, "objectnet-1.0", "mappings", "objectnet_to_imagenet_1k.json"), '{"Chair": "throne"}');

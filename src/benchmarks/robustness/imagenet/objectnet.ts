@@ -15,7 +15,7 @@ import { readLines } from "../../../files/lines.js";
 import { listFiles } from "../../../files/paths.js";
 import { crop, decodeImage, describePreprocessing, preprocessing, type RawImage } from "../../../images/index.js";
 import { SourceError } from "../../vtab/protocol/task.js";
-import type { Judge } from "../judge.js";
+import type { ImageClassifier } from "../image-classifier.js";
 import { fileSource } from "./files.js";
 import { type ImagenetSet, imagenetClasses, missingSet } from "./set.js";
 
@@ -71,7 +71,7 @@ export async function openObjectNet(folder: string, { boxes }: ObjectNetOptions 
       },
     }),
     accepted: (index) => acceptedOf.get(classNames[labels[index]!]!)!,
-    preprocessing: (judge) => objectNetPreprocessing(judge, boxOf !== undefined),
+    preprocessing: (classifier) => objectNetPreprocessing(classifier, boxOf !== undefined),
     notes:
       acceptedOf.size === sharedClasses
         ? []
@@ -97,7 +97,7 @@ export function withoutBorder(image: RawImage, box?: Box): RawImage {
 
 /** BiT's resize and crop in proportion to the network's size, or the whole box; then what the network does to values. */
 export function objectNetPreprocessing(
-  { imageShape: [height, width], preprocessing: own }: Pick<Judge, "imageShape" | "preprocessing">,
+  { imageShape: [height, width], preprocessing: own }: Pick<ImageClassifier, "imageShape" | "preprocessing">,
   boxes: boolean,
 ): string {
   const small = Math.round((Math.max(height, width) * resized) / cut);

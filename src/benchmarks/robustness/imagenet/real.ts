@@ -23,8 +23,8 @@ export async function openReal(folder: string): Promise<ImagenetSet> {
   });
   if (images.length === 0) throw new SourceError(missingSet("real", folder, "there is no ILSVRC2012_val_*.JPEG"));
   images.sort((a, b) => a.number - b.number);
-  const twice = images.find(({ number }, i) => images[i + 1]?.number === number);
-  if (twice) throw new SourceError(`${twice.path} is there twice below ${folder}; leave one copy`);
+  const duplicate = images.find(({ number }, i) => images[i + 1]?.number === number);
+  if (duplicate) throw new SourceError(`${duplicate.path} is there more than once below ${folder}; leave one copy`);
   const beyond = images.find(({ number }) => number < 1 || number > lists.length);
   if (beyond) throw new SourceError(`${file} has ${lists.length} lists and none for ${beyond.path}`);
   return {

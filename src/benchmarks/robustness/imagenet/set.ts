@@ -1,7 +1,7 @@
 /** Test sets of ImageNet's classes that a network with its 1,000 logits is measured on as it is, and how it is scored. */
 import type { ImageSource } from "../../../data/index.js";
 import { type Share, shareOf } from "../corruptions.js";
-import type { Judge } from "../judge.js";
+import type { ImageClassifier } from "../image-classifier.js";
 
 /** Logits of networks for ImageNet-1k, in the standard order: sorted WordNet ids. */
 export const imagenetClasses = 1000;
@@ -13,7 +13,7 @@ export interface ImagenetSet {
   /** The ImageNet classes that are right for an image; none: the image does not count. */
   accepted(index: number): readonly number[];
   /** What brings its images to a network, given what the network's own preprocessing is. */
-  preprocessing(judge: Pick<Judge, "imageShape" | "preprocessing">): string;
+  preprocessing(classifier: Pick<ImageClassifier, "imageShape" | "preprocessing">): string;
   /** What a reader of the figures must know. */
   readonly notes: readonly string[];
 }
@@ -71,12 +71,12 @@ export interface ImagenetSetReport {
 
 /** Measures a network with 1,000 logits: right is a class that the set accepts, first or among the five highest. */
 export async function measureImagenetSet(
-  judge: Judge,
+  classifier: ImageClassifier,
   set: ImagenetSet,
   onProgress?: (done: number) => void,
 ): Promise<ImagenetSetReport> {
-  const { features, width, indices, bad } = await judge.scores(set.source, {
-    preprocessing: set.preprocessing(judge),
+  const { features, width, indices, bad } = await classifier.scores(set.source, {
+    preprocessing: set.preprocessing(classifier),
     onProgress,
   });
   if (width !== imagenetClasses) {

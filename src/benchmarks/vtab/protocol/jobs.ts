@@ -19,7 +19,7 @@ export interface FeaturesJob extends JobBase {
   readonly images: number;
 }
 
-/** Learn from the 800 with one setting, judge on the 200. */
+/** Train on the 800 with one setting, evaluate on the 200. */
 export interface SelectJob extends JobBase {
   readonly kind: "select";
   readonly seed: number;
@@ -27,7 +27,7 @@ export interface SelectJob extends JobBase {
   readonly setting: Setting;
 }
 
-/** Learn from the 1,000 with the best setting, judge on the test set. */
+/** Train on the 1,000 with the best setting, evaluate on the test set. */
 export interface FinalJob extends JobBase {
   readonly kind: "final";
   readonly seed: number;
@@ -91,8 +91,8 @@ export interface JobRunner {
  * Does all jobs by the runners there are, each taking the first one that is ready: whose needs, as far as they are jobs here, are done. Throws the first failure once every runner
  * has come to rest; no new job is begun after one has failed or `signal` has fired.
  *
- * @param isDone whether a job's outcome is there already, asked once what it needs is done
- * @param onDone told of every job that is done, with whether it was before
+ * @param isDone whether the result of a job exists already; called when the jobs it needs are done
+ * @param onDone called for every job that is done, with whether it was done before
  */
 export async function runJobs(
   jobs: readonly Job[],

@@ -1,9 +1,9 @@
-/** The 1,000-example protocol: what of a task is learnt from, chosen on and tested on, and how images reach a network. */
+/** The 1,000-example protocol: the training, validation and test images of a task, and how they are preprocessed. */
 import { concat, type ImageSource, select } from "../../../data/index.js";
 import { permutation } from "../../../random/keyed.js";
 import type { TaskSplits } from "./task.js";
 
-/** Examples to learn from while settings are chosen, and to choose on; together they are what the result is learnt from (papers.md 4). */
+/** Training and validation examples while settings are chosen; the final result is trained on both together (papers.md 4). */
 export const trainExamples = 800;
 export const validationExamples = 200;
 
@@ -32,7 +32,7 @@ export function cutPart(splits: TaskSplits, part: Part, draw: Draw): ImageSource
   return select(source, indices, `${source.name} (${part}${draw === 0 ? "" : `, draw ${draw}`})`);
 }
 
-/** The 1,000 examples that the result is learnt from: the 800 and the 200, in this order. */
+/** The 1,000 examples of the final training: the 800 and the 200, in this order. */
 export function cutTrain1000(splits: TaskSplits, draw: Draw): ImageSource {
   return concat([cutPart(splits, "train800", draw), cutPart(splits, "validation200", draw)]);
 }

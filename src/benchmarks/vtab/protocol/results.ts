@@ -9,9 +9,9 @@ import type { Setting } from "../../../transfer/index.js";
 
 /** What one run of a method on one task came to. */
 export interface RunResult {
-  /** Share of the images judged on that were given their class. */
+  /** Share of the test images that were classified correctly. */
   readonly accuracy: number;
-  /** Images judged on, and how many could not be read. */
+  /** Test images, and how many could not be read. */
   readonly images: number;
   readonly unreadable: number;
   readonly setting: Setting;

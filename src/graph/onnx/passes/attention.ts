@@ -9,10 +9,10 @@ export const isAttention = (node: OnnxNode): boolean => node.type === attentionT
 
 /** Splits tokens into heads: Reshape to [N, tokens, heads, side], then axes 0, 2, 1, 3. Gives what was split. */
 function splitIntoHeads(name: string, producers: ReadonlyMap<string, OnnxNode>, rewriter: Rewriter) {
-  const turned = producers.get(name);
-  const permutation = turned?.type === "Transpose" ? turned.attributes["perm"] : undefined;
-  if (!turned || !permutation || !("ints" in permutation)) return undefined;
-  const split = producers.get(turned.inputs[0]!);
+  const transposed = producers.get(name);
+  const permutation = transposed?.type === "Transpose" ? transposed.attributes["perm"] : undefined;
+  if (!transposed || !permutation || !("ints" in permutation)) return undefined;
+  const split = producers.get(transposed.inputs[0]!);
   const shape = split?.type === "Reshape" ? rewriter.shape(split.outputs[0]!) : undefined;
   const from = split && rewriter.shape(split.inputs[0]!);
   if (!split || shape?.length !== 4 || from?.length !== 3) return undefined;
@@ -43,17 +43,17 @@ export function withAttentionFound(graph: OnnxGraph): OnnxGraph {
     const scores = scoresOf(producers.get(softmax.inputs[0]!), producers, rewriter);
     const product = onlyReader(softmax.outputs[0]!);
     if (!scores || product?.type !== "MatMul" || product.inputs[0] !== softmax.outputs[0]) continue;
-    const turned = onlyReader(product.outputs[0]!);
-    const permutation = turned?.attributes["perm"];
-    const merged = turned && onlyReader(turned.outputs[0]!);
-    if (turned?.type !== "Transpose" || merged?.type !== "Reshape" || !permutation || !("ints" in permutation))
+    const transposed = onlyReader(product.outputs[0]!);
+    const permutation = transposed?.attributes["perm"];
+    const merged = transposed && onlyReader(transposed.outputs[0]!);
+    if (transposed?.type !== "Transpose" || merged?.type !== "Reshape" || !permutation || !("ints" in permutation))
       continue;
     const query = splitIntoHeads(scores.query, producers, rewriter);
     const key = splitIntoHeads(scores.key, producers, rewriter);
     const value = splitIntoHeads(product.inputs[1]!, producers, rewriter);
     if (!query || !key || !value || permutation.ints.join() !== "0,2,1,3") continue;
     if (query.permutation !== "0,2,1,3" || value.permutation !== "0,2,1,3") continue;
-    if (key.permutation !== (scores.keyTurned ? "0,2,3,1" : "0,2,1,3")) continue;
+    if (key.permutation !== (scores.keyTransposed ? "0,2,3,1" : "0,2,1,3")) continue;
     if (![key, value].every(({ heads, side }) => heads === query.heads && side === query.side)) continue;
     // the result as [N, tokens, width]: a merge into rows is shaped so after it
     const type = { dtype: "float32", shape: [...rewriter.shape(query.tokens)!] } as const;
@@ -81,16 +81,16 @@ function scoresOf(node: OnnxNode | undefined, producers: ReadonlyMap<string, Onn
   if (node?.type === "FusedMatMul") {
     const [query, key] = node.inputs as [string, string];
     if (numberAttribute(node, "transA") === 1 || numberAttribute(node, "transB") !== 1) return undefined;
-    return { query, key, factor: numberAttribute(node, "alpha") ?? 1, keyTurned: false };
+    return { query, key, factor: numberAttribute(node, "alpha") ?? 1, keyTransposed: false };
   }
   if (node?.type !== "Mul") return undefined;
   const product = producers.get(node.inputs[0]!);
   const factor = rewriter.floatValues(node.inputs[1]!);
-  const turned = product?.type === "MatMul" ? producers.get(product.inputs[1]!) : undefined;
-  if (!product || factor?.length !== 1 || turned?.type !== "Transpose") return undefined;
-  const permutation = turned.attributes["perm"];
+  const transposed = product?.type === "MatMul" ? producers.get(product.inputs[1]!) : undefined;
+  if (!product || factor?.length !== 1 || transposed?.type !== "Transpose") return undefined;
+  const permutation = transposed.attributes["perm"];
   if (!permutation || !("ints" in permutation) || permutation.ints.join() !== "0,1,3,2") return undefined;
-  return { query: product.inputs[0]!, key: turned.inputs[0]!, factor: factor[0]!, keyTurned: false };
+  return { query: product.inputs[0]!, key: transposed.inputs[0]!, factor: factor[0]!, keyTransposed: false };
 }
 
 /** Attention as the runtime's own `MultiHeadAttention`, which splits into heads and merges itself. */

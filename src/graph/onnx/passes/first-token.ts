@@ -1,7 +1,7 @@
 /**
- * Computes of the last layers only what the head reads.
+ * Computes in the last layers only what the outputs depend on.
  *
- * With a class token the head reads token 0 alone. Of the last block, then, only that token's query, its MLP and its
+ * With a class token the head depends on token 0 alone. Of the last block, then, only that token's query, its MLP and its
  * projections are needed (keys and values are needed of all); the slice that picks the token moves up to there.
  */
 import type { OnnxGraph, OnnxNode } from "../graph.js";

@@ -7,5 +7,5 @@ export { withFirstTokenOnly } from "./first-token.js";
 export { withFusedGelu } from "./fused-gelu.js";
 export { withPointwiseConvolutions, withScaledChannels } from "./images.js";
 export { bytesOf, numberAttribute, onnxNode, producersOf, Rewriter, readersOf, withoutUnread } from "./rewriter.js";
-export { withoutTurns } from "./turns.js";
+export { withoutTransposePairs } from "./transpose-pairs.js";
 export { onWholeTokens } from "./whole-tokens.js";

@@ -79,7 +79,7 @@ function onWholes(node: OnnxNode, wholes: ReadonlyMap<string, string>, rewriter:
   return undefined;
 }
 
-/** A B of matrices, nothing turned, scaled or added. */
+/** A B of matrices, without transposes, scale or addend. */
 export function isPlainProduct(node: OnnxNode): boolean {
   const set = (name: string, standard: number) => (numberAttribute(node, name) ?? standard) !== standard;
   if (node.type === "MatMul") return true;

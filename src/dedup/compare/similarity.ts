@@ -1,5 +1,5 @@
 /**
- * How alike two aligned thumbnails are, as one number, and from which number on they are held to be one picture.
+ * The similarity of two aligned thumbnails, and the threshold from which they count as near-duplicates.
  *
  * Calibrated on the pairs of CIFAR-10 that people judged (papers.md 10.6) and on edited copies; `fovea dedup-accuracy` measures both again,
  * and docs/results.md has the figures.
@@ -30,17 +30,17 @@ export function scoreOf({ luminance, detail }: Alignment): number {
 /** Root mean square difference of colour that weighs as much as a correlation of 1, in levels of 0 to 255. */
 const colourScale = 50;
 
-/** A picture as `likeness` compares it. */
+/** An image as `similarity` compares it. */
 export interface Picture {
   readonly descriptor: Descriptor;
   readonly thumbnail: Thumbnail;
 }
 
 /**
- * Orders images that are all one picture by how little was changed: both correlations, that of the pictures as they lie, how far one must be moved to lie
- * in the other, and colours. For ranking; it says nothing about whether they are one picture.
+ * Ranks near-duplicates by how little was changed: both correlations, that of the images without alignment, how far one is moved in the
+ * other, and colours. It ranks only; it does not decide whether two images are near-duplicates.
  */
-export function likeness(a: Picture, b: Picture, alignment: Alignment): number {
+export function similarity(a: Picture, b: Picture, alignment: Alignment): number {
   const colours = colourDifference(a.descriptor.colours, b.descriptor.colours);
   return (
     alignment.luminance +

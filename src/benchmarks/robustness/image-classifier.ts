@@ -1,4 +1,4 @@
-/** What is measured for robustness: a network that names classes by its own head, or by a head fitted to its frozen features. */
+/** The classifier whose robustness is measured: a network with its own head, or with a head fitted to its frozen features. */
 
 import type { ImageSource } from "../../data/index.js";
 import {
@@ -10,30 +10,30 @@ import {
 } from "../../networks/index.js";
 import type { Evaluator } from "../../transfer/index.js";
 
-/** Names the images of a source. */
-export interface Judge {
+/** Classifies the images of a source. */
+export interface ImageClassifier {
   /** `own`, or the name of the evaluator that fitted its head. */
   readonly head: string;
-  /** What its scores are of, in their order. */
+  /** The class of each column of the scores. */
   readonly classNames: readonly string[];
-  /** [height, width, channels] of the images it sees. */
+  /** [height, width, channels] of its input images. */
   readonly imageShape: readonly [number, number, number];
-  /** What brings images to that, in its string form. */
+  /** Preprocessing of images to that input, in string form. */
   readonly preprocessing: string;
   /** Scores [count, classes] of the readable images. */
-  scores(source: ImageSource, options: JudgeOptions): Promise<Representations>;
+  scores(source: ImageSource, options: ClassifyOptions): Promise<Representations>;
 }
 
-export type JudgeOptions = Pick<RepresentOptions, "preprocessing"> &
+export type ClassifyOptions = Pick<RepresentOptions, "preprocessing"> &
   Partial<Pick<RepresentOptions, "onProgress" | "signal">>;
 
-/** Fits a head to the features of clean images and judges by it; the backbone stays the caller's to close. */
-export async function fittedJudge(
+/** Fits a head to the features of clean images and classifies with it. The caller closes the backbone. */
+export async function fitImageClassifier(
   backbone: Network,
   train: ImageSource,
   evaluator: Evaluator,
   options: Partial<Pick<RepresentOptions, "onProgress" | "signal">> & { readonly threads?: number } = {},
-): Promise<Judge> {
+): Promise<ImageClassifier> {
   const { threads, ...pass } = options;
   const found = await imageFeatures(backbone, train, pass);
   const computing = { threads };
@@ -53,16 +53,16 @@ export async function fittedJudge(
 }
 
 /**
- * The label of the class that each row of scores is highest at, in the numbering of `classNames`: -1 where the judge's answer
- * is a class that these do not have.
+ * The label, numbered by `classNames`, of the class with the highest score in each row: -1 where the classifier predicts a class
+ * that `classNames` does not contain.
  */
 export function answers(
-  judge: Pick<Judge, "classNames">,
+  classifier: Pick<ImageClassifier, "classNames">,
   scores: Representations,
   classNames: readonly string[],
 ): Int32Array {
   const numbers = new Map(classNames.map((name, label) => [name, label]));
-  const labels = judge.classNames.map((name) => numbers.get(name) ?? -1);
+  const labels = classifier.classNames.map((name) => numbers.get(name) ?? -1);
   const { features, width } = scores;
   return Int32Array.from({ length: scores.labels.length }, (_, row) => {
     let best = 0;

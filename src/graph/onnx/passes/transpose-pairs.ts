@@ -3,10 +3,10 @@ import type { OnnxGraph, OnnxNode } from "../graph.js";
 import { onnxNode, Rewriter } from "./rewriter.js";
 
 /** The graph without a Transpose of a Transpose. */
-export function withoutTurns(graph: OnnxGraph): OnnxGraph {
+export function withoutTransposePairs(graph: OnnxGraph): OnnxGraph {
   const rewriter = new Rewriter(graph);
   const returned = new Set(graph.outputs.map(({ name }) => name));
-  const turned = new Map<string, { from: string; permutation: readonly number[] }>();
+  const transposes = new Map<string, { from: string; permutation: readonly number[] }>();
   const aliases = new Map<string, string>();
   const nodes: OnnxNode[] = [];
   for (const node of graph.nodes) {
@@ -16,7 +16,7 @@ export function withoutTurns(graph: OnnxGraph): OnnxGraph {
       continue;
     }
     const input = aliases.get(node.inputs[0]!) ?? node.inputs[0]!;
-    const before = turned.get(input);
+    const before = transposes.get(input);
     const permutation = before ? given.ints.map((axis) => before.permutation[axis]!) : given.ints;
     const from = before?.from ?? input;
     const [output] = node.outputs as [string];
@@ -24,7 +24,7 @@ export function withoutTurns(graph: OnnxGraph): OnnxGraph {
       aliases.set(output, from);
       continue;
     }
-    turned.set(output, { from, permutation });
+    transposes.set(output, { from, permutation });
     nodes.push(onnxNode("Transpose", [from], node.outputs, { perm: { ints: permutation } }));
   }
   return rewriter.finish(nodes, aliases);
