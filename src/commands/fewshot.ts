@@ -1,7 +1,7 @@
 /** `fovea fewshot`: few-shot accuracy of a backbone on a dataset, compared with raw pixels. */
 import { z } from "zod";
-import { largest } from "../text/arrays.js";
 import { formatDuration, inPercent, plural } from "../text/format.js";
+import { columns } from "../text/table.js";
 import { requireImages } from "./backbone.js";
 import { command } from "./command.js";
 import {
@@ -75,10 +75,7 @@ function summaryText(network: z.output<typeof summaries>, pixels: z.output<typeo
     inPercent(pixels[i]?.mean ?? Number.NaN),
   ]);
   const head = ["shots", "accuracy %", "deviation", "95 % interval", "raw pixels %"];
-  const widths = head.map((title, i) =>
-    largest([title, ...rows.map((row) => row[i] ?? "")].map(({ length }) => length)),
-  );
-  return [head, ...rows].map((row) => row.map((cell, i) => cell.padStart(widths[i] ?? 0)).join("  "));
+  return columns([head, ...rows], () => false);
 }
 
 /** What the method chose by itself in each draw, a line for each number of shots. */

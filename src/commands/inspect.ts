@@ -1,6 +1,7 @@
 /** `fovea inspect`: what is in a file of weights or a run. */
 import { z } from "zod";
-import { largest } from "../text/arrays.js";
+import { groupDigits } from "../text/format.js";
+import { columns } from "../text/table.js";
 import { command } from "./command.js";
 import { flag, network, option } from "./options.js";
 import * as json from "./results.js";
@@ -59,7 +60,7 @@ export default command({
       ["file", path],
       ["layout", layout],
       ["network", `${config.family}: ${settingsOf(config)}`],
-      ["parameters", parameterCount.toLocaleString("en-US")],
+      ["parameters", groupDigits(parameterCount)],
       ["images", `${image.height} x ${image.width}, ${image.channels} channels`],
       ["preprocessing", preprocessing],
       ["classes", classNames ? `${classNames.length}: ${some}` : `${config.classes}, without names`],
@@ -69,12 +70,15 @@ export default command({
       ...notes.map((text): [string, string] => ["note", text]),
     ];
     const list = tensors.slice(0, all ? tensors.length : shown);
-    const width = largest(list.map(({ name }) => name.length));
+    const lines = columns(
+      list.map(({ name, dtype, shape }) => [name, `${dtype} [${shape.join(", ")}]`]),
+      () => true,
+    );
     const more = tensors.length - list.length;
     return [
       ...rows.flatMap(([key, value]) => (value === undefined ? [] : [`${key.padEnd(14)}${value}`])),
       `${tensors.length} tensors`,
-      ...list.map(({ name, dtype, shape }) => `  ${name.padEnd(width)}  ${dtype} [${shape.join(", ")}]`),
+      ...lines.map((line) => `  ${line}`),
       ...(more > 0 ? [`  and ${more} more (--tensors shows all)`] : []),
     ];
   },

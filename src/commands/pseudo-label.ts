@@ -1,7 +1,7 @@
 /** `fovea pseudo-label`: labels images by a trained network, for training on them. */
 import { z } from "zod";
-import { largest } from "../text/arrays.js";
 import { percent } from "../text/format.js";
+import { columns } from "../text/table.js";
 import { command } from "./command.js";
 import { device, file, flag, images, network, option, overwrite, share, split, threads } from "./options.js";
 import * as json from "./results.js";
@@ -57,11 +57,14 @@ export default command({
     return await pseudoLabel(network, images, { ...options, views, note, progress });
   },
   text: ({ file, source, split, images, labelled, agreement, views, classes }) => {
-    const width = largest(classes.map(({ name }) => name.length));
+    const counts = columns(
+      classes.map(({ name, images: n }) => [name, `${n}`]),
+      () => true,
+    );
     return [
       `${file}: ${labelled} of ${images} images of ${source} (${split}) labelled, ${views} views each`,
       ...(agreement === undefined ? [] : [`  ${percent(agreement)} of them as in the dataset`]),
-      ...classes.map(({ name, images: n }) => `  ${name.padEnd(width)}  ${n}`),
+      ...counts.map((line) => `  ${line}`),
       `train on them with "${source}${source.includes("?") ? "&" : "?"}labels=${file}"`,
     ];
   },

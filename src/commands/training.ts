@@ -1,6 +1,6 @@
 /** The options and the texts of the commands that train: `train` and `finetune`. */
 import { z } from "zod";
-import { formatBytes, formatDuration, plural } from "../text/format.js";
+import { formatBytes, formatDuration, groupDigits, percent, plural } from "../text/format.js";
 import { bytes, flag, option } from "./options.js";
 import * as json from "./results.js";
 
@@ -50,18 +50,15 @@ export const trainingOptions = {
   dryRun: option(flag, "Print parameters, FLOPs, memory, steps and expected time, and stop"),
 } as const;
 
-const percent = (share: number) => `${(100 * share).toFixed(2)} %`;
-const count = (value: number) => value.toLocaleString("en-US");
-
 function dryRunLines(found: z.output<typeof dryRunResult>): string[] {
   const first = found.choices[0]?.expectedSeconds ?? 1;
   return [
-    `images      ${count(found.trainingImages)} of ${count(found.classes)} classes`,
-    `parameters  ${count(found.parameters)}`,
-    `steps       ${count(found.totalSteps)} (${found.epochs.toFixed(1)} epochs)`,
+    `images      ${groupDigits(found.trainingImages)} of ${groupDigits(found.classes)} classes`,
+    `parameters  ${groupDigits(found.parameters)}`,
+    `steps       ${groupDigits(found.totalSteps)} (${found.epochs.toFixed(1)} epochs)`,
     `FLOPs       ${(found.flopsPerStep / 1e9).toFixed(2)} G a step, ${(found.totalFlops / 1e12).toFixed(1)} T in all`,
     `memory      about ${formatBytes(found.memoryBytes)}; a checkpoint takes ${formatBytes(found.stateBytes)}`,
-    `time        about ${formatDuration(found.expectedSeconds)} (this machine: ${found.matmulGflops.toFixed(0)} GFLOP/s on a 1024 x 1024 product, of which ${(100 * found.assumedRatio).toFixed(0)} % is assumed)`,
+    `time        about ${formatDuration(found.expectedSeconds)} (this machine: ${found.matmulGflops.toFixed(0)} GFLOP/s on a 1024 x 1024 product, of which ${percent(found.assumedRatio, 0)} is assumed)`,
     "choices",
     ...found.choices.map(({ description, memoryBytes, expectedSeconds, taken }) => {
       const time = `time x ${(expectedSeconds / first).toFixed(2)}`;
@@ -79,7 +76,7 @@ export function trainingLines(found: z.output<typeof trainingResult>): string[] 
       ? `stopped after step ${step} of ${totalSteps}; the state is saved in ${folder}; go on with --resume`
       : `trained ${totalSteps} steps in ${formatDuration(seconds)}; the run is in ${folder}`,
     `loss ${loss.toFixed(4)}`,
-    ...(evaluation ? [`accuracy ${percent(evaluation.accuracy)} on ${count(evaluation.images)} images`] : []),
+    ...(evaluation ? [`accuracy ${percent(evaluation.accuracy, 2)} on ${groupDigits(evaluation.images)} images`] : []),
     ...(bad.length === 0
       ? []
       : [`${plural(bad.length, "image")} could not be read:`, ...bad.slice(0, 10).map((one) => `  ${one}`)]),
