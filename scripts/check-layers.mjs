@@ -32,11 +32,8 @@ const KNOWS = {
   dedup: ["networks", "report"],
   benchmarks: ["train", "transfer", "dedup"],
   speed: ["train", "transfer", "dedup"],
-  analysis: ["models", "runtime", "report"],
-  studies: ["train", "transfer", "benchmarks", "dedup", "analysis"],
-  studio: ["studies"],
-  commands: ["studies", "speed"],
-  cli: ["studio", "studies", "speed", "commands"],
+  commands: ["benchmarks", "speed"],
+  cli: ["commands"],
 };
 
 /** Libraries that only these folders of src/ may import, so that they can be replaced, left out or run in a worker. */

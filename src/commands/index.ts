@@ -20,7 +20,7 @@ import models from "./models/index.js";
 import patchGrid from "./patch-grid.js";
 import predict from "./predict.js";
 import pseudoLabel from "./pseudo-label.js";
-import quickstart from "./quickstart.js";
+import quickstart from "./quickstart/index.js";
 import speedDedup from "./speed-dedup.js";
 import speedDistributed from "./speed-distributed.js";
 import speedEngine from "./speed-engine.js";

@@ -1,9 +1,9 @@
 /** `fovea quickstart`: few-shot classification with a bundled backbone, or with one that is trained first; writes a report. */
 import { z } from "zod";
-import { formatDuration, percent } from "../text/format.js";
-import { command } from "./command.js";
-import { flag, folder, option, seed } from "./options.js";
-import * as json from "./results.js";
+import { formatDuration, percent } from "../../text/format.js";
+import { command } from "../command.js";
+import { flag, folder, option, seed } from "../options.js";
+import * as json from "../results.js";
 
 const result = z.object({
   sets: json.list(
@@ -76,7 +76,7 @@ export default command({
   stopping: "stopping after this step",
   result,
   async run({ output, train, minutes, seed }, { signal, note, progress }) {
-    const { quickstart } = await import("../studies/quickstart/index.js");
+    const { quickstart } = await import("./quickstart.js");
     const training = train || minutes !== undefined ? { minutes } : undefined;
     return await quickstart({ output, seed, train: training, signal, note, progress });
   },

@@ -6,9 +6,9 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { type QuickstartResult, quickBackbone, quickstart } from "../../src/commands/quickstart/quickstart.js";
+import { gameSets, openPool } from "../../src/commands/quickstart/sets.js";
 import { openSource } from "../../src/data/index.js";
-import { type QuickstartResult, quickBackbone, quickstart } from "../../src/studies/quickstart/index.js";
-import { gameSets, openPool } from "../../src/studies/quickstart/sets.js";
 import { loadRecipe, trainingParts } from "../../src/train/index.js";
 import { fovea } from "../support/command-line.js";
 
