@@ -38,7 +38,6 @@ const EXCEPTIONS = [
   ["src/networks", "not rewritten yet"],
   ["src/train", "not rewritten yet"],
   ["src/transfer", "not rewritten yet"],
-  ["src/studies", "not rewritten yet"],
   ["recipes", "not rewritten yet"],
   ["docs", "not rewritten yet"],
   ["README.md", "not rewritten yet"],

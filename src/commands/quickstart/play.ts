@@ -1,4 +1,4 @@
-/** Plays the few-shot game with a backbone and with raw pixels, on the same rounds. */
+/** Few-shot classification with a backbone and with raw pixels, on the same episodes. */
 
 import type { ImageSource } from "../../data/index.js";
 import { type Closable, closable } from "../../files/closable.js";

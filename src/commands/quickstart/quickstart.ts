@@ -1,5 +1,5 @@
 /**
- * The main job in seconds: play the few-shot game with the backbone that comes with the package, on classes that are named
+ * The main job in seconds: few-shot classification with the bundled backbone, on classes that are named
  * from five pictures of each, and write a report. Asked to, it trains a small network first and plays with that.
  */
 
@@ -47,7 +47,7 @@ export interface QuickstartResult {
   readonly interrupted: boolean;
 }
 
-/** The usual backbone with smaller images than its own: half the time, and as good in these games. */
+/** The default backbone with smaller images than its own: half the time, and as accurate on these datasets. */
 export const quickBackbone = `${defaultBackbone}?size=80`;
 
 /** Pictures in a run. */
