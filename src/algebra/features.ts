@@ -21,8 +21,12 @@ export interface ImageBatch {
   shape: readonly [number, number, number, number];
 }
 
+/** The numbers of one row, sharing memory with all of them. */
+export const rowOf = <Data extends Float32Array | Float64Array>({ data, columns }: Features<Data>, row: number): Data =>
+  data.subarray(row * columns, (row + 1) * columns) as Data;
+
 /** Joins feature rows (or batches of rows of one width) into one matrix; throws when their widths differ. */
-export function joinFeatures(parts: readonly Features[]): Features {
+export function joinFeatures(parts: readonly Features[]): Features<Float32Array> {
   const columns = parts[0]?.columns ?? 0;
   const rows = parts.reduce((sum, part) => sum + part.rows, 0);
   const data = new Float32Array(rows * columns);
@@ -84,7 +88,7 @@ function coverage(from: number, to: number): { index: number; weight: number }[]
  * @example
  * const features = rawPixelFeatures({ data, shape: [32, 64, 64, 3] }); // [32, 768]
  */
-export function rawPixelFeatures(images: ImageBatch, size = 16): Features {
+export function rawPixelFeatures(images: ImageBatch, size = 16): Features<Float32Array> {
   const [count, height, width, channels] = images.shape;
   if (images.data.length !== count * height * width * channels) {
     throw new Error(

@@ -95,12 +95,17 @@ export async function evaluate(
       `${alike.length} of ${columns.length} classes are matched by similar names, such as "${first[0]}" with "${first[1]}"`,
     );
   }
-  const { features, width, labels, indices, bad } = await withProgress(progress, source.length, (onProgress) =>
+  const {
+    features: logits,
+    labels,
+    indices,
+    bad,
+  } = await withProgress(progress, source.length, (onProgress) =>
     imageLogits(classifier, source, { maxBadFraction: 1, onProgress, signal }),
   );
   noteUnreadable(bad, note);
   const { loss } = classifier;
-  const accuracy = measureAccuracy({ logits: features, width, labels, classNames, columns, loss, amongSet });
+  const accuracy = measureAccuracy({ logits, labels, classNames, columns, loss, amongSet });
   const classOf = (label: number): string => classNames[label] ?? `class ${label}`;
   const nameOf = (column: number): string => classifier.classNames?.[column] ?? `class ${column}`;
   const files: string[] = [];

@@ -1,6 +1,7 @@
 /** Classifies images: the most probable classes of each. */
 
 import { existsSync } from "node:fs";
+import { rowOf } from "../algebra/features.js";
 import {
   type BadExample,
   type ImageSource,
@@ -83,12 +84,12 @@ export async function predict(
   const batchSize = Math.min(source.length, fewImages);
   await using classifier = await open(network, { output: "logits", ...compute, note, batchSize });
   const shown = source.length < fewImages ? undefined : progress;
-  const { features, width, indices, bad } = await withProgress(shown, source.length, (onProgress) =>
+  const { features, indices, bad } = await withProgress(shown, source.length, (onProgress) =>
     imageLogits(classifier, source, { ...pass, onProgress, signal }),
   );
   const predictions: Prediction[] = [];
   for (const [row, index] of indices.entries()) {
-    const logits = features.subarray(row * width, (row + 1) * width);
+    const logits = rowOf(features, row);
     const guesses = topClasses(logits, top, classifier.loss, classifier.classNames);
     predictions.push({ image: ids.get(index) ?? `#${index}`, guesses });
   }

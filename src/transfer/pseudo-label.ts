@@ -1,6 +1,7 @@
 /** Labels images by a trained network and writes the labels to a file that training reads. */
 
 import { dirname } from "node:path";
+import { rowOf } from "../algebra/features.js";
 import {
   type BadExample,
   classesLine,
@@ -105,7 +106,7 @@ export async function pseudoLabel(
   const histogram = new Array<number>(classes).fill(0);
   let agreeing = 0;
   for (const [row, index] of indices.entries()) {
-    const guesses = topClasses(features.subarray(row * classes, (row + 1) * classes), classes, model.loss, names);
+    const guesses = topClasses(rowOf(features, row), classes, model.loss, names);
     const [best] = guesses;
     if (!best || best.probability < confidence) continue;
     histogram[best.class] = (histogram[best.class] ?? 0) + 1;

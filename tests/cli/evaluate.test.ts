@@ -3,6 +3,7 @@
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { rowOf } from "../../src/algebra/features.js";
 import { openSource } from "../../src/data/index.js";
 import { decodeImage } from "../../src/images/index.js";
 import { imageRows, open } from "../../src/networks/index.js";
@@ -27,9 +28,9 @@ async function measured(...words: string[]) {
 async function rightOnes(spec: string): Promise<{ right: number; images: number }> {
   await using source = await openSource(spec, { split: "test" });
   await using model = await open(run, { output: "logits", threads: 1 });
-  const { features, width, labels } = await imageRows(model.run, source, { ...model, workers: 0 });
+  const { features, labels } = await imageRows(model.run, source, { ...model, workers: 0 });
   const right = labels.filter((label, row) => {
-    const logits = [...features.subarray(row * width, (row + 1) * width)];
+    const logits = [...rowOf(features, row)];
     return logits.indexOf(Math.max(...logits)) === label;
   });
   return { right: right.length, images: labels.length };

@@ -42,7 +42,7 @@ async function measuredDirectly(shots: number[], seeds: number[]) {
       const source = await openSource(shapes, { split });
       const pixels = new Float32Array(40 * 768);
       let rows = 0;
-      const { features, width, labels } = await imageRows(model.run, source, {
+      const { features, labels } = await imageRows(model.run, source, {
         ...model,
         workers: 0,
         onBatch: ({ image, shape, mask }) => {
@@ -53,7 +53,7 @@ async function measuredDirectly(shots: number[], seeds: number[]) {
       });
       return {
         labels,
-        features: { data: features, rows, columns: width },
+        features,
         pixels: { data: pixels, rows, columns: 768 },
       };
     }),

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { Readable } from "node:stream";
 import { InferenceSession, Tensor } from "onnxruntime-node";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { rowOf } from "../../src/algebra/features.js";
 import { imagesFromStream } from "../../src/commands/standard-input.js";
 import { imageFiles } from "../../src/data/index.js";
 import { decodeResize } from "../../src/images/index.js";
@@ -60,9 +61,9 @@ describe("predict", () => {
     const model = await open(run, { output: "logits" });
     const found = await imageRows(model.run, await imageFiles([photos]), { ...model, workers: 0 });
     await model.close();
-    expect(found.width).toBe(4);
+    expect(found.features.columns).toBe(4);
     for (const [row, { guesses }] of predictions.slice(0, 3).entries()) {
-      const logits = [...found.features.subarray(row * 4, row * 4 + 4)];
+      const logits = [...rowOf(found.features, row)];
       const total = logits.reduce((sum, logit) => sum + Math.exp(logit), 0);
       expect(guesses).toHaveLength(3);
       expect(guesses.map((guess) => guess.probability)).toEqual(
@@ -209,7 +210,7 @@ describe("exported networks", () => {
       await session.release();
       expect(found["logits"]!.dims).toEqual([3, 4]);
       for (const [i, value] of (found["logits"]!.data as Float32Array).entries()) {
-        expect(value).toBeCloseTo(expected.features[i]!, 4);
+        expect(value).toBeCloseTo(expected.features.data[i]!, 4);
       }
     }
     expect(readdirSync(join(root, "exported")).sort()).toEqual(["pixel_values.onnx", "uint8.onnx"]);

@@ -2,6 +2,7 @@
 import { readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { rowOf } from "../../src/algebra/features.js";
 import { measureCorruptions, withOp } from "../../src/benchmarks/robustness/index.js";
 import { openSource } from "../../src/data/index.js";
 import { corrupt, preprocessImage } from "../../src/images/index.js";
@@ -31,13 +32,13 @@ test("the network's own head, as classifying the corrupted images one by one", a
   await using source = await openSource(shapes, { split: "test" });
   await using model = await open(network, { output: "logits", threads: 1 });
   const accuracy = async (preprocessing: string): Promise<number> => {
-    const { features, width, labels } = await imageRows(model.run, source, {
+    const { features, labels } = await imageRows(model.run, source, {
       ...model,
       preprocessing,
       workers: 0,
     });
     const right = labels.filter((label, row) => {
-      const logits = features.subarray(row * width, (row + 1) * width);
+      const logits = rowOf(features, row);
       return logits.indexOf(Math.max(...logits)) === label;
     });
     return right.length / labels.length;
@@ -82,10 +83,10 @@ test("a judge that is right on clean images and blind under noise is scored as s
       scores: async (_, { preprocessing }) => {
         await preprocessImage(preprocessing, (await source.get(0)).image);
         const answer = (label: number): number => (preprocessing.includes("corrupt(contrast,5") ? 0 : label + 1);
-        const features = new Float32Array(20 * 3);
-        for (const [row, label] of source.labels.entries()) features[row * 3 + answer(label)] = 1;
+        const data = new Float32Array(20 * 3);
+        for (const [row, label] of source.labels.entries()) data[row * 3 + answer(label)] = 1;
         const indices = Int32Array.from({ length: 20 }, (_, i) => i);
-        return { features, width: 3, labels: source.labels, indices, bad: [] };
+        return { features: { data, rows: 20, columns: 3 }, labels: source.labels, indices, bad: [] };
       },
     },
     source,

@@ -96,11 +96,11 @@ describe("a trained network", () => {
       batchSize: 5,
       onProgress: (done, total) => progress.push(done, total),
     });
-    expect(found.width).toBe(16);
+    expect(found.features.columns).toBe(16);
     expect(progress).toEqual([5, 9, 9, 9]);
     expect(found.labels).toEqual(source.labels);
-    expect(new Set(found.features).size).toBeGreaterThan(100);
-    for (const [i, value] of expected.features.entries()) expect(found.features[i]).toBeCloseTo(value, 5);
+    expect(new Set(found.features.data).size).toBeGreaterThan(100);
+    for (const [i, value] of expected.features.data.entries()) expect(found.features.data[i]).toBeCloseTo(value, 5);
     await using classifier = await open(run, { output: "logits", batchSize: 5, threads: 1 });
     const one = await evaluateSource(trained, byLabel, source, { ...pass, batchSize: 4 });
     const other = scoredRows(await imageLogits(classifier, source, { workers: 0 }));

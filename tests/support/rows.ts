@@ -1,5 +1,6 @@
 /** Rows of a program's representation, and what a classifier's logits come to. */
-import type { RowsOfImages } from "../../src/networks/index.js";
+import { rowOf } from "../../src/algebra/features.js";
+import type { Representations, RowsOfImages } from "../../src/networks/index.js";
 import type { Program } from "../../src/runtime/index.js";
 
 /** `represent` of a training program as imageRows takes it. */
@@ -9,18 +10,13 @@ export const representing =
     (await program.run("represent", feeds))["preLogits"] as Float32Array;
 
 /** Accuracy, and the mean cross-entropy in float64, of logits [images, classes]. */
-export function scored({
-  features,
-  width,
-  labels,
-}: {
-  readonly features: Float32Array;
-  readonly width: number;
-  readonly labels: Int32Array;
-}): { accuracy: number; loss: number } {
+export function scored({ features, labels }: Pick<Representations, "features" | "labels">): {
+  accuracy: number;
+  loss: number;
+} {
   let [right, loss] = [0, 0];
   for (const [row, label] of labels.entries()) {
-    const logits = Array.from(features.subarray(row * width, (row + 1) * width));
+    const logits = Array.from(rowOf(features, row));
     const highest = logits.reduce((a, b) => Math.max(a, b));
     if (logits.indexOf(highest) === label) right++;
     loss += Math.log(logits.reduce((sum, z) => sum + Math.exp(z - highest), 0)) - (logits[label]! - highest);

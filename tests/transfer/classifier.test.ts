@@ -65,9 +65,9 @@ describe("a classifier of one file", () => {
     const classifier = await open(file, { output: "logits", threads: 1, batchSize: backbone.batchSize });
     expect(classifier).toMatchObject({ classNames: ["a", "b"], preprocessing, imageShape: backbone.imageShape });
     const found = await imageRows(classifier.run, source, { ...classifier, workers: 0 }).finally(classifier.close);
-    expect(found.width).toBe(2);
-    for (const [at, value] of expected.data.entries()) expect(found.features[at]).toBeCloseTo(value, 4);
-    expect(new Set(found.features).size).toBeGreaterThan(10);
+    expect(found.features.columns).toBe(2);
+    for (const [at, value] of expected.data.entries()) expect(found.features.data[at]).toBeCloseTo(value, 4);
+    expect(new Set(found.features.data).size).toBeGreaterThan(10);
   });
 
   it("has none of the weights that only other outputs read", async () => {

@@ -7,13 +7,13 @@ describe("measureAccuracy", () => {
   // The set's six classes among the network's eight; the sixth has no image.
   const columns = Int32Array.of(5, 2, 7, 0, 3, 6);
   const labels = Int32Array.from({ length: rows }, (_, row) => (7 * row + Math.floor(row / 11)) % 5);
-  const logits = Float32Array.from({ length: rows * width }, (_, i) => Math.sin(i * i * 0.0137 + i * 0.9));
+  const data = Float32Array.from({ length: rows * width }, (_, i) => Math.sin(i * i * 0.0137 + i * 0.9));
   for (const [row, label] of labels.entries()) {
     const at = row * width + (columns[label] ?? 0);
-    logits[at] = Math.fround((logits[at] ?? 0) + Math.fround(0.6));
+    data[at] = Math.fround((data[at] ?? 0) + Math.fround(0.6));
   }
   const classNames = ["a", "b", "c", "d", "e", "f"];
-  const input = { logits, width, labels, classNames, columns, loss: "softmax" } as const;
+  const input = { logits: { data, rows, columns: width }, labels, classNames, columns, loss: "softmax" } as const;
   const matrix = (entries: readonly (readonly [number, number, number])[]) => {
     const dense = classNames.map(() => classNames.map(() => 0));
     for (const [truth, guess, images] of entries) (dense[truth] ?? [])[guess] = images;
@@ -59,8 +59,11 @@ describe("measureAccuracy", () => {
   test("the interval is Wilson's (Newcombe 1998, table I: 81 of 263)", () => {
     const found = measureAccuracy({
       ...input,
-      width: 2,
-      logits: Float32Array.from({ length: 263 * 2 }, (_, i) => (i % 2 === (i < 81 * 2 ? 0 : 1) ? 1 : 0)),
+      logits: {
+        data: Float32Array.from({ length: 263 * 2 }, (_, i) => (i % 2 === (i < 81 * 2 ? 0 : 1) ? 1 : 0)),
+        rows: 263,
+        columns: 2,
+      },
       labels: new Int32Array(263),
       classNames: ["a", "b"],
       columns: Int32Array.of(0, 1),

@@ -1,5 +1,7 @@
 /** The classifier whose robustness is measured: a network with its own head, or with a head fitted to its frozen features. */
 
+import { argmax } from "../../algebra/argmax.js";
+import { rowOf } from "../../algebra/features.js";
 import type { ImageSource } from "../../data/index.js";
 import {
   headScores,
@@ -47,7 +49,7 @@ export async function fitImageClassifier(
     scores: async (source, options) => {
       const { features, labels, indices, bad } = await imageFeatures(backbone, source, options);
       const scores = await headScores(fitted.head, features, computing);
-      return { features: Float32Array.from(scores.data), width: scores.columns, labels, indices, bad };
+      return { features: { ...scores, data: Float32Array.from(scores.data) }, labels, indices, bad };
     },
   };
 }
@@ -63,10 +65,5 @@ export function answers(
 ): Int32Array {
   const numbers = new Map(classNames.map((name, label) => [name, label]));
   const labels = classifier.classNames.map((name) => numbers.get(name) ?? -1);
-  const { features, width } = scores;
-  return Int32Array.from({ length: scores.labels.length }, (_, row) => {
-    let best = 0;
-    for (let c = 1; c < width; c++) if (features[row * width + c]! > features[row * width + best]!) best = c;
-    return labels[best]!;
-  });
+  return Int32Array.from({ length: scores.labels.length }, (_, row) => labels[argmax(rowOf(scores.features, row))]!);
 }

@@ -1,4 +1,5 @@
 /** A network over every image of a source: rows of features or of logits. */
+import { type Features, rowOf } from "../../algebra/features.js";
 import { type BadExample, type Batch, createLoader, type ImageSource } from "../../data/index.js";
 import type { Network } from "./network.js";
 
@@ -11,9 +12,8 @@ export interface PassOptions {
 
 /** What a network gives for each image. */
 export interface Representations {
-  /** [count, width], row by row: representations, or logits. */
-  readonly features: Float32Array;
-  readonly width: number;
+  /** Features or logits, one row an image. */
+  readonly features: Features<Float32Array>;
   readonly labels: Int32Array;
   /** Index in the source of each row. */
   readonly indices: Int32Array;
@@ -101,11 +101,10 @@ export async function imageRows(
   }
   const { bad } = loader.stats();
   if (rows.length === 0) throw noneReadable(source, bad);
-  const features = new Float32Array(rows.length * width);
-  for (const [i, row] of rows.entries()) features.set(row, i * width);
+  const data = new Float32Array(rows.length * width);
+  for (const [i, row] of rows.entries()) data.set(row, i * width);
   return {
-    features,
-    width,
+    features: { data, rows: rows.length, columns: width },
     labels: Int32Array.from(labels),
     indices: Int32Array.from(indices),
     bad,
@@ -117,14 +116,11 @@ export async function imageRows(
  * ("features").
  */
 export async function requireFiniteRows(
-  { features, width, indices }: Pick<Representations, "features" | "width" | "indices">,
+  { features, indices }: Pick<Representations, "features" | "indices">,
   source: ImageSource,
   what: string,
 ): Promise<void> {
-  const wrong = [...indices.keys()].filter((row) => {
-    for (let at = row * width; at < (row + 1) * width; at++) if (!Number.isFinite(features[at])) return true;
-    return false;
-  });
+  const wrong = [...indices.keys()].filter((row) => !rowOf(features, row).every(Number.isFinite));
   const [first] = wrong;
   if (first === undefined) return;
   const { id } = await source.get(indices[first] ?? 0);

@@ -4,20 +4,13 @@ import { createHash } from "node:crypto";
 import { existsSync } from "node:fs";
 import { readdir, stat } from "node:fs/promises";
 import { join } from "node:path";
-import type { Features, LabelledFeatures } from "../../algebra/features.js";
 import { type BadExample, type ImageSource, parseSpec, type SourceRecipe } from "../../data/index.js";
 import { makeFolder } from "../../files/folder.js";
 import { readSafetensors, writeSafetensors } from "../../formats/safetensors.js";
 import type { Network } from "../forward/network.js";
-import { imageRows, type RepresentOptions, requireFiniteRows } from "../forward/rows.js";
+import { imageRows, type Representations, type RepresentOptions, requireFiniteRows } from "../forward/rows.js";
 
-export interface ImageFeatures extends LabelledFeatures {
-  readonly features: Features<Float32Array>;
-  readonly labels: Int32Array;
-  /** Index in the source of each row. */
-  readonly indices: Int32Array;
-  /** The images that could not be read and have no row. */
-  readonly bad: readonly BadExample[];
+export interface ImageFeatures extends Representations {
   /** Was it all read from the cache? */
   readonly cached: boolean;
 }
@@ -66,9 +59,7 @@ export async function imageFeatures(
     workers: source.recipe ? pass.workers : 0,
   });
   await requireFiniteRows(rows, source, "features");
-  const { width, labels, indices, bad } = rows;
-  const features = { data: rows.features, rows: labels.length, columns: width };
-  const result = { features, labels, indices, bad, cached: false };
+  const result = { ...rows, cached: false };
   if (file !== undefined) await writeCached(file, result);
   return result;
 }

@@ -1,8 +1,10 @@
 /** Fine-tunes a backbone on opened sources and says what every test image is taken for; into a run folder, or leaving no file. */
+
 import { mkdtemp, rm } from "node:fs/promises";
 import { freemem, tmpdir } from "node:os";
 import { join } from "node:path";
 import { argmax } from "../../algebra/argmax.js";
+import { rowOf } from "../../algebra/features.js";
 import type { ImageSource } from "../../data/index.js";
 import { imageRows, open } from "../../networks/index.js";
 import { defined } from "../../text/defined.js";
@@ -127,7 +129,7 @@ async function predictionsOf(
   { workers, ...options }: { readonly batchSize: number; readonly threads?: number; readonly workers?: number },
 ): Promise<TransferResult> {
   await using model = await open(folder, { ...options, output: "logits" });
-  const { features, width, labels, indices } = await imageRows(model.run, source, {
+  const { features, labels, indices } = await imageRows(model.run, source, {
     batchSize: options.batchSize,
     preprocessing,
     maxBadFraction: 1,
@@ -136,7 +138,7 @@ async function predictionsOf(
   const predictions = new Int32Array(source.length).fill(-1);
   let right = 0;
   for (const [row, index] of indices.entries()) {
-    predictions[index] = argmax(features.subarray(row * width, (row + 1) * width));
+    predictions[index] = argmax(rowOf(features, row));
     if (predictions[index] === labels[row]) right++;
   }
   return { accuracy: right / indices.length, predictions };

@@ -1,5 +1,6 @@
 /** Accuracy of logits on labelled images: top-1, top-5, class by class, confusion. */
 
+import { type Features, rowOf } from "../../algebra/features.js";
 import { wilsonInterval } from "../../algebra/statistics.js";
 import type { ConfusionEntry } from "../mistakes/confusion.js";
 
@@ -53,9 +54,8 @@ const share = (right: number, images: number): Share => ({
 });
 
 export interface MeasureInput {
-  /** [rows, width], row by row. */
-  readonly logits: Float32Array;
-  readonly width: number;
+  /** One row an image. */
+  readonly logits: Features<Float32Array>;
   /** Class of the set of each row. */
   readonly labels: ArrayLike<number>;
   readonly classNames: readonly string[];
@@ -73,12 +73,14 @@ export interface MeasureInput {
  * The interval of top-1 and top-5 is that of the images' noise: another draw of as many images of the same kind.
  */
 export function measureAccuracy(input: MeasureInput): Accuracy {
-  const { logits, width, labels, classNames, columns, loss, amongSet = false } = input;
+  const { logits, labels, classNames, columns, loss, amongSet = false } = input;
   const rows = labels.length;
   if (rows === 0) throw new Error("there is no image to measure on");
   const count = classNames.length;
   const labelOf = new Map([...columns].map((column, label) => [column, label]));
-  const candidates = amongSet ? [...columns].sort((a, b) => a - b) : Array.from({ length: width }, (_, i) => i);
+  const candidates = amongSet
+    ? [...columns].sort((a, b) => a - b)
+    : Array.from({ length: logits.columns }, (_, i) => i);
   // kept sparse: 21,843 classes squared would be 2 GB
   const confusion = new Map<number, number>();
   const namedSo = new Int32Array(count);
@@ -87,10 +89,10 @@ export function measureAccuracy(input: MeasureInput): Accuracy {
   const named: NamedImageRow[] = [];
   let [first, amongFive] = [0, 0];
   for (let row = 0; row < rows; row++) {
-    const at = row * width;
+    const scores = rowOf(logits, row);
     const label = labels[row] ?? 0;
     const truth = columns[label] ?? 0;
-    const value = (column: number): number => logits[at + column] ?? Number.NaN;
+    const value = (column: number): number => scores[column] ?? Number.NaN;
     let guess = candidates[0] ?? 0;
     let before = 0;
     for (const column of candidates) {

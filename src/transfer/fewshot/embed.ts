@@ -1,14 +1,14 @@
 /** Representations and raw pixels of the images that a few-shot measurement needs, and of no others. */
 
-import { type Features, rawPixelFeatures } from "../../algebra/features.js";
+import { type Features, rawPixelFeatures, rowOf } from "../../algebra/features.js";
 import { type BadExample, type ImageSource, select } from "../../data/index.js";
 import { imageFeatures, type Network } from "../../networks/index.js";
 import { supportOrder } from "./evaluate.js";
 
 /** Images as the evaluator takes them: by the backbone and as raw pixels, row for row. */
 export interface EmbeddedImages {
-  readonly features: Features;
-  readonly pixels: Features;
+  readonly features: Features<Float32Array>;
+  readonly pixels: Features<Float32Array>;
   readonly labels: Int32Array;
   /** The images that could not be read and have no row. */
   readonly bad: readonly BadExample[];
@@ -116,10 +116,11 @@ export async function embedDrawn(
 const keptIndices = (source: ImageSource, without: ReadonlySet<number>): number[] =>
   Array.from({ length: source.length }, (_, index) => index).filter((index) => !without.has(index));
 
-const rowOf = ({ data, columns }: Features, row: number): Float32Array =>
-  data.subarray(row * columns, (row + 1) * columns) as Float32Array;
-
-function matrix(rows: number, columns: number, filled: Iterable<readonly [number, Float32Array]>): Features {
+function matrix(
+  rows: number,
+  columns: number,
+  filled: Iterable<readonly [number, Float32Array]>,
+): Features<Float32Array> {
   const data = new Float32Array(rows * columns);
   for (const [row, values] of filled) data.set(values, row * columns);
   return { data, rows, columns };

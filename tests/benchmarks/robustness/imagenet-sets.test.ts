@@ -39,11 +39,11 @@ const classifierOf = (answers: readonly (readonly number[])[]): ImageClassifier 
   imageShape: [32, 32, 3],
   preprocessing: "decode_resize(32)|value_range(-1,1)",
   scores: async (source) => {
-    const features = new Float32Array(source.length * 1000);
+    const data = new Float32Array(source.length * 1000);
     for (const [row, five] of answers.entries())
-      for (const [rank, c] of five.entries()) features[row * 1000 + c] = 10 - rank;
+      for (const [rank, c] of five.entries()) data[row * 1000 + c] = 10 - rank;
     const indices = Int32Array.from({ length: source.length }, (_, i) => i);
-    return { features, width: 1000, labels: source.labels, indices, bad: [] };
+    return { features: { data, rows: source.length, columns: 1000 }, labels: source.labels, indices, bad: [] };
   },
 });
 
@@ -152,7 +152,10 @@ test("a mapping that names no class of ImageNet is refused, and a network of oth
   const set = await openImagenetSet("objectnet", folder);
   const other: ImageClassifier = {
     ...classifierOf([]),
-    scores: async () => ({ ...(await classifierOf([]).scores(set.source, { preprocessing: "" })), width: 10 }),
+    scores: async () => {
+      const scores = await classifierOf([]).scores(set.source, { preprocessing: "" });
+      return { ...scores, features: { ...scores.features, columns: 10 } };
+    },
   };
   await expect(measureImagenetSet(other, set)).rejects.toThrow(/this one has 10/);
   writeFileSync(join(folder, "objectnet-1.0", "mappings", "objectnet_to_imagenet_1k.json"), '{"Chair": "throne"}');

@@ -1,4 +1,5 @@
 /** Test sets of ImageNet's classes that a network with its 1,000 logits is measured on as it is, and how it is scored. */
+import { rowOf } from "../../../algebra/features.js";
 import type { ImageSource } from "../../../data/index.js";
 import { type Share, shareOf } from "../corruptions.js";
 import type { ImageClassifier } from "../image-classifier.js";
@@ -75,13 +76,13 @@ export async function measureImagenetSet(
   set: ImagenetSet,
   onProgress?: (done: number) => void,
 ): Promise<ImagenetSetReport> {
-  const { features, width, indices, bad } = await classifier.scores(set.source, {
+  const { features, indices, bad } = await classifier.scores(set.source, {
     preprocessing: set.preprocessing(classifier),
     onProgress,
   });
-  if (width !== imagenetClasses) {
+  if (features.columns !== imagenetClasses) {
     throw new Error(
-      `${set.title} is for networks with the ${imagenetClasses} classes of ImageNet-1k; this one has ${width}. Fine-tune it on ImageNet-1k, or give one that is.`,
+      `${set.title} is for networks with the ${imagenetClasses} classes of ImageNet-1k; this one has ${features.columns}. Fine-tune it on ImageNet-1k, or give one that is.`,
     );
   }
   let [first, amongFive, counted] = [0, 0, 0];
@@ -89,11 +90,12 @@ export async function measureImagenetSet(
     const accepted = set.accepted(index);
     if (accepted.length === 0) continue;
     counted++;
-    const logits = features.subarray(row * width, (row + 1) * width);
+    const logits = rowOf(features, row);
     // so many classes are above the best of the accepted ones; of equals the lower number comes first, as in argmax
     const best = accepted.reduce((a, b) => (logits[b]! > logits[a]! || (logits[b] === logits[a] && b < a) ? b : a));
     let above = 0;
-    for (let c = 0; c < width; c++) if (logits[c]! > logits[best]! || (logits[c] === logits[best] && c < best)) above++;
+    for (let c = 0; c < logits.length; c++)
+      if (logits[c]! > logits[best]! || (logits[c] === logits[best] && c < best)) above++;
     if (above === 0) first++;
     if (above < 5) amongFive++;
   }
