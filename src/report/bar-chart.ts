@@ -96,32 +96,12 @@ function drawBar(
   );
 }
 
-/**
- * Draws a grouped bar chart as an SVG document; the value axis starts at 0.
- * Throws when a series has not one value a group, or no value is finite.
- *
- * @example
- * barChart({ description: "Accuracy", groups: ["clothes"], series: [{ name: "ours", values: [0.7], intervals: [[0.66, 0.74]] }] });
- */
-export function barChart(options: BarChartOptions): string {
-  const { groups, series, reference, format = "number" } = options;
-  for (const { name, values, intervals } of series) {
-    if (values.length !== groups.length || (intervals && intervals.length !== groups.length)) {
-      throw new Error(
-        `bar chart: series "${name}" has ${values.length} values for ${groups.length} groups; give one each (null for none)`,
-      );
-    }
-  }
-  const chance =
-    reference && groups.map((_, i) => (typeof reference.values === "number" ? reference.values : reference.values[i]!));
-  const finite = (v: number | null | undefined): v is number => typeof v === "number" && Number.isFinite(v);
-  const shown = series.flatMap(({ values, intervals }) => [
-    ...values,
-    ...(intervals ?? []).flatMap((interval) => interval ?? []),
-  ]);
-  const all = [...shown, ...(chance ?? []), ...(options.include ?? [])].filter(finite);
-  if (!shown.some(finite)) throw new Error("bar chart: no finite value to show");
+const dash = { stroke: "currentColor", "stroke-width": 1.6, "stroke-dasharray": "5 4" };
 
+const hasValue = (v: number | null | undefined): v is number => typeof v === "number" && Number.isFinite(v);
+
+/** A swatch for each series, then the dashed line of the reference. */
+function legendOf({ series, reference }: BarChartOptions) {
   const legend = series.map(({ name, hollow }, i) => ({
     label: name,
     swatch: element("rect", {
@@ -135,64 +115,100 @@ export function barChart(options: BarChartOptions): string {
       "stroke-width": hollow ? 1.5 : undefined,
     }),
   }));
-  const dash = { stroke: "currentColor", "stroke-width": 1.6, "stroke-dasharray": "5 4" };
   if (reference)
     legend.push({ label: reference.label, swatch: element("line", { x1: 0, x2: 22, y1: 6, y2: 6, ...dash }) });
+  return legend;
+}
 
-  const width = options.width ?? 720;
-  const domain = [smallest([0, ...all]), largest([0, ...all])] as const;
-  const yOptions = { domain, format, ticks: 5 } as const;
+/** The level of the reference in a group, if there is one. */
+const referenceAt = ({ reference }: BarChartOptions, group: number): number | undefined =>
+  typeof reference?.values === "number" ? reference.values : reference?.values[group];
+
+/** The value axis: from 0, or the least value below it, to the largest of all values, interval ends and reference levels. */
+function valueDomain(options: BarChartOptions): readonly [number, number] {
+  const shown = options.series.flatMap(({ values, intervals }) => [
+    ...values,
+    ...(intervals ?? []).flatMap((interval) => interval ?? []),
+  ]);
+  if (!shown.some(hasValue)) throw new Error("bar chart: no finite value to show");
+  const levels = options.groups.map((_, group) => referenceAt(options, group));
+  const all = [...shown, ...levels, ...(options.include ?? [])].filter(hasValue);
+  return [smallest([0, ...all]), largest([0, ...all])];
+}
+
+/** Where a group and its bars are, in pixels. */
+interface GroupPlace {
+  readonly width: number;
+  readonly centre: number;
+  readonly y: Scale;
+}
+
+/** The bars of one group, side by side, and the dashed line of the reference across them. */
+function drawGroup(options: BarChartOptions, group: number, { width, centre, y }: GroupPlace) {
+  const { groups, series, format } = options;
+  const gap = Math.min(width * 0.26, 60);
+  const slot = Math.min((width - gap) / series.length, 76);
+  const barWidth = slot - Math.min(8, slot * 0.16);
+  const start = centre - (slot * series.length) / 2;
+  const bars = series.map(({ name, values, intervals, hollow = false }, s) => {
+    const value = values[group];
+    if (!hasValue(value)) return null;
+    const text = format === "percent" ? percent(value, width < 120 ? 0 : 1) : shortNumber(value);
+    const place = {
+      x: start + s * slot + (slot - barWidth) / 2,
+      width: barWidth,
+      colour: seriesStyle(s).colour,
+      hollow,
+      name,
+      group: groups[group]!,
+    };
+    return drawBar(place, value, intervals?.[group] ?? null, y, text);
+  });
+  const level = referenceAt(options, group);
+  if (!hasValue(level)) return fragment(bars, null);
+  const line = { x1: start - gap / 3, x2: start + slot * series.length + gap / 3, y1: y.map(level), y2: y.map(level) };
+  return fragment(bars, element("line", { ...line, ...dash }));
+}
+
+/**
+ * Draws a grouped bar chart as an SVG document; the value axis starts at 0.
+ * Throws when a series has not one value a group, or no value is finite.
+ *
+ * @example
+ * barChart({ description: "Accuracy", groups: ["clothes"], series: [{ name: "ours", values: [0.7], intervals: [[0.66, 0.74]] }] });
+ */
+export function barChart(options: BarChartOptions): string {
+  const { groups, series, format = "number" } = options;
+  for (const { name, values, intervals } of series) {
+    if (values.length !== groups.length || (intervals && intervals.length !== groups.length)) {
+      throw new Error(
+        `bar chart: series "${name}" has ${values.length} values for ${groups.length} groups; give one each (null for none)`,
+      );
+    }
+  }
+  const yOptions = { domain: valueDomain(options), format, ticks: 5 } as const;
+  const legend = legendOf(options);
   const left = axisWidth(createScale({ ...yOptions, range: [0, 1] }));
-  const groupWidth = (width - left - 6) / groups.length;
+  const groupWidth = ((options.width ?? 720) - left - 6) / groups.length;
   const names = groups.map((group) => wrap(group, groupWidth - 6));
-  const bottom = 14 + largest(names.map((lines) => lines.length)) * (fontSize + 3);
   const frame = createFrame(options, legend.length > 1 ? legend : [], {
     left,
     right: 6,
-    bottom,
+    bottom: 14 + largest(names.map((lines) => lines.length)) * (fontSize + 3),
     yLabel: options.yLabel,
   });
   const y = createScale({ ...yOptions, range: [frame.bottom, frame.top + 12] });
-
-  const gap = Math.min(groupWidth * 0.26, 60);
-  const slot = Math.min((groupWidth - gap) / series.length, 76);
-  const barWidth = slot - Math.min(8, slot * 0.16);
   return svgDocument(
     frame.width,
     frame.height,
     options.description,
     frame.head,
     verticalAxis(frame, y),
-    groups.map((group, g) => {
-      const centre = frame.left + (g + 0.5) * groupWidth;
-      const start = centre - (slot * series.length) / 2;
-      const bars = series.map(({ name, values, intervals, hollow = false }, s) => {
-        const value = values[g];
-        if (!finite(value)) return null;
-        const text = format === "percent" ? percent(value, groupWidth < 120 ? 0 : 1) : shortNumber(value);
-        const place = {
-          x: start + s * slot + (slot - barWidth) / 2,
-          width: barWidth,
-          colour: seriesStyle(s).colour,
-          hollow,
-          name,
-          group,
-        };
-        return drawBar(place, value, intervals?.[g] ?? null, y, text);
-      });
-      const level = chance?.[g];
+    names.map((lines, group) => {
+      const centre = frame.left + (group + 0.5) * groupWidth;
       return fragment(
-        bars,
-        finite(level)
-          ? element("line", {
-              x1: start - gap / 3,
-              x2: start + slot * series.length + gap / 3,
-              y1: y.map(level),
-              y2: y.map(level),
-              ...dash,
-            })
-          : null,
-        names[g]!.map((line, i) => label(line, centre, frame.bottom + 18 + i * (fontSize + 3), { anchor: "middle" })),
+        drawGroup(options, group, { width: groupWidth, centre, y }),
+        lines.map((line, i) => label(line, centre, frame.bottom + 18 + i * (fontSize + 3), { anchor: "middle" })),
       );
     }),
   );
