@@ -28,13 +28,12 @@ export {
   withoutBorder,
 } from "./imagenet/index.js";
 export {
-  borderDistance,
   type DistanceResult,
   measurePatchGrid,
   type ObjectMean,
   objectMean,
   type PatchGridOptions,
   type PatchGridReport,
-  patchGridImages,
 } from "./patch-grid.js";
 export { patchGridChart } from "./patch-grid-chart.js";
+export { borderDistance, patchGridImages } from "./patch-grid-images.js";
