@@ -5,7 +5,7 @@ import { threadsEach } from "../../runtime/index.js";
 import { type StartProgress, startProgress } from "../../text/progress.js";
 import { openContext, type SuiteContext } from "./context.js";
 import { embeddedTasks } from "./embedded/index.js";
-import { startProcess } from "./processes.js";
+import { type ProcessOptions, startProcess } from "./processes.js";
 import { type Job, planJobs, runJobs } from "./protocol/jobs.js";
 import { methodNamed } from "./protocol/methods.js";
 import { partSizes } from "./protocol/protocol.js";
@@ -155,33 +155,14 @@ export async function runSuite(options: SuiteOptions): Promise<SuiteReport> {
     const needed = await neededJobs(jobs, context);
     tracker.begin(needed);
     if (rank) await runShare(jobs, needed, context, rank, tracker.done, signal);
-    else if (processes === 1)
-      await runJobs(needed, [context], { isDone: context.isDone, onDone: tracker.done, signal });
     else {
-      const runners = await Promise.all(
-        Array.from({ length: Math.min(processes, needed.length) }, () =>
-          startProcess(
-            {
-              ...shared,
-              tasks: found.map(({ name }) => name),
-              method: method.name,
-              sweep: options.sweep,
-              trials: options.trials,
-              threads: options.threads ?? threadsEach(processes),
-            },
-            tracker.progress,
-          ),
-        ),
-      );
-      const end = (): void => {
-        for (const runner of runners) runner.end();
-      };
-      signal?.addEventListener("abort", end);
-      try {
-        await runJobs(needed, runners, { isDone: context.isDone, onDone: tracker.done, signal });
-      } finally {
-        signal?.removeEventListener("abort", end);
-        end();
+      const work = { onDone: tracker.done, isDone: (job: Job) => context.isDone(job), signal };
+      if (processes === 1) await runJobs(needed, [context], work);
+      else {
+        const { sweep, trials } = options;
+        const setup = { ...shared, tasks: found.map(({ name }) => name), method: method.name, sweep, trials };
+        const each = { ...setup, threads: options.threads ?? threadsEach(processes) };
+        await runInProcesses(needed, Math.min(processes, needed.length), each, tracker.progress, work);
       }
     }
     tracker.finish();
@@ -204,6 +185,27 @@ export async function runSuite(options: SuiteOptions): Promise<SuiteReport> {
   } finally {
     tracker.finish();
     await context.close();
+  }
+}
+
+/** Does jobs by processes beside this one, which end when `signal` fires, when one fails, or when all jobs are done. */
+async function runInProcesses(
+  jobs: readonly Job[],
+  processes: number,
+  setup: ProcessOptions,
+  onProgress: (job: Job, done: number) => void,
+  work: Parameters<typeof runJobs>[2],
+): Promise<void> {
+  const runners = await Promise.all(Array.from({ length: processes }, () => startProcess(setup, onProgress)));
+  const end = (): void => {
+    for (const runner of runners) runner.end();
+  };
+  work.signal?.addEventListener("abort", end);
+  try {
+    await runJobs(jobs, runners, work);
+  } finally {
+    work.signal?.removeEventListener("abort", end);
+    end();
   }
 }
 

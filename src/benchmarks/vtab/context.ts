@@ -1,15 +1,14 @@
-/** What doing a job takes: the backbone, the task's splits, the folders; opened when the first job asks for them. */
-import { join } from "node:path";
-import { type Closable, closable } from "../../files/closable.js";
-import { makeFolder } from "../../files/folder.js";
+/** What the jobs of a suite share: the backbone, the splits of the task that is worked on, the stored features and results. */
+import type { Closable } from "../../files/closable.js";
 import { type Network, open } from "../../networks/index.js";
 import { accuracyOf, type Setting } from "../../transfer/index.js";
-import { haveFeatures, joinParts, makeFeatures, type PartFeatures, readFeatures } from "./features.js";
+import { joinParts, makeFeatures } from "./features.js";
 import type { FeaturesJob, FinalJob, Job, JobRunner, SelectJob } from "./protocol/jobs.js";
 import type { SuiteMethod } from "./protocol/methods.js";
-import { cutPart, cutTrain1000, type Draw, type Part, suitePreprocessing } from "./protocol/protocol.js";
-import { contentName, type ResultKey, type RunResult, readResult, writeResult } from "./protocol/results.js";
+import { cutPart, cutTrain1000, suitePreprocessing } from "./protocol/protocol.js";
+import type { RunResult } from "./protocol/results.js";
 import type { Task, TaskSplits } from "./protocol/task.js";
+import { SuiteStore } from "./store.js";
 
 /** Changes when a generated task or the protocol changes: results of before are then not taken up. */
 const suiteVersion = 1;
@@ -37,155 +36,127 @@ export interface ContextOptions {
   readonly note?: (text: string) => void;
 }
 
-export interface SuiteContext extends JobRunner, Closable {
-  readonly preprocessing: string;
-  readonly backbone: Network;
-  /** Whether the outcome of a job is there: a file of features, or a result. */
-  isDone(job: Job): Promise<boolean>;
-  /** The result of a final job and the setting it was reached with; undefined before it is done. */
-  finalResult(task: string, seed: number): Promise<RunResult | undefined>;
-  close(): Promise<void>;
-}
-
-/** Opens what jobs share. Throws what opening the backbone throws. */
+/** Opens the backbone. Throws what opening it throws. */
 export async function openContext(options: ContextOptions): Promise<SuiteContext> {
-  const { suite, method, settings, folder, threads, signal, onProgress, note } = options;
-  const backbone = await open(options.backbone, {
-    imageSize: options.imageSize,
-    threads,
-    note,
-  });
+  const { suite, method, settings, folder, threads, note } = options;
+  const backbone = await open(options.backbone, { imageSize: options.imageSize, threads, note });
   // Raw pixels are averaged down by their own rule: stretched without antialias, 16 x 16 pixels would be a sample of dots.
   const preprocessing =
     backbone.kind === "pixels"
       ? backbone.preprocessing
       : suitePreprocessing(backbone.imageShape, backbone.preprocessing);
   const seen = [suiteVersion, suite, await backbone.identity(), preprocessing];
-  const featuresFolder = join(folder, "features", contentName(seen));
-  const resultsFolder = join(folder, "results", contentName([...seen, method.name]));
-  makeFolder(resultsFolder);
+  return new SuiteContext(backbone, preprocessing, new SuiteStore(folder, seen, method.name, settings), options);
+}
 
-  let opened: { readonly task: string; readonly splits: TaskSplits } | undefined;
-  const remembered = new Map<string, PartFeatures>();
+/** Does jobs; it opens the splits of a task when the first of its jobs needs them, and holds those of one task at a time. */
+export class SuiteContext implements JobRunner, Closable {
+  private opened: { readonly task: string; readonly splits: TaskSplits } | undefined;
 
-  const taskNamed = (name: string): Task => options.tasks.find((task) => task.name === name)!;
-  const closeTask = async (): Promise<void> => {
-    const closing = opened;
-    opened = undefined;
-    remembered.clear();
-    if (closing) for (const source of Object.values(closing.splits)) await source.close();
-  };
-  const splitsOf = async (name: string): Promise<TaskSplits> => {
-    if (opened?.task !== name) {
-      await closeTask();
-      opened = { task: name, splits: await taskNamed(name).open(options.data) };
-    }
-    return opened.splits;
-  };
-  const featuresPath = (task: string, part: Part, draw: Draw): string =>
-    join(featuresFolder, task, `${part}${part === "test" ? "" : `-draw${draw}`}.safetensors`);
+  constructor(
+    readonly backbone: Network,
+    readonly preprocessing: string,
+    private readonly store: SuiteStore,
+    private readonly options: ContextOptions,
+  ) {}
 
-  const featuresOf = async (task: string, part: Part, draw: Draw): Promise<PartFeatures> => {
-    const path = featuresPath(task, part, draw);
-    const found = remembered.get(path) ?? (await readFeatures(path));
-    // Only the test set's are used again and again.
-    if (part === "test") remembered.set(path, found);
-    return found;
-  };
+  /** Whether the outcome of a job is stored: a file of features, or a result. */
+  async isDone(job: Job): Promise<boolean> {
+    if (job.kind === "features") return this.store.hasFeatures(job.task, job.part, job.draw);
+    if (job.kind === "final") return (await this.store.finalResult(job)) !== undefined;
+    return (await this.store.result(job, job.setting)) !== undefined;
+  }
 
-  const keyOf = (job: SelectJob | FinalJob, setting: Setting): ResultKey => ({
-    task: job.task,
-    kind: job.kind,
-    // What is drawn is part of what a seed stands for.
-    seed: job.seed,
-    setting: { ...setting, draw: job.draw },
-  });
+  /** The result of a final job and the setting it was reached with; undefined before it is done. */
+  finalResult(task: string, seed: number): Promise<RunResult | undefined> {
+    const draw = this.options.seededDraws ? seed : 0;
+    return this.store.finalResult({ kind: "final", id: "", task, needs: [], seed, draw });
+  }
 
-  // The setting with the best accuracy on the validation images, the first of equals; undefined while some are missing.
-  const chosen = async (job: FinalJob): Promise<Setting | undefined> => {
-    if (settings.length < 2) return settings[0];
-    let best: { readonly setting: Setting; readonly accuracy: number } | undefined;
-    for (const setting of settings) {
-      const found = await readResult(resultsFolder, keyOf({ ...job, kind: "select", setting }, setting));
-      if (!found) return undefined;
-      if (!best || found.accuracy > best.accuracy) best = { setting, accuracy: found.accuracy };
-    }
-    return best?.setting;
-  };
+  run(job: Job): Promise<void> {
+    return job.kind === "features" ? this.runFeatures(job) : this.runMethod(job);
+  }
 
-  const finalOf = async (job: FinalJob): Promise<RunResult | undefined> => {
-    const setting = await chosen(job);
-    return setting && (await readResult(resultsFolder, keyOf(job, setting)));
-  };
+  async close(): Promise<void> {
+    await this.closeTask();
+    await this.backbone.close();
+  }
 
-  const runFeatures = async (job: FeaturesJob): Promise<void> => {
-    await makeFeatures(backbone, cutPart(await splitsOf(job.task), job.part, job.draw), {
-      path: featuresPath(job.task, job.part, job.draw),
-      preprocessing,
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  private async runFeatures(job: FeaturesJob): Promise<void> {
+    const { onProgress, signal } = this.options;
+    await makeFeatures(this.backbone, cutPart(await this.splitsOf(job.task), job.part, job.draw), {
+      path: this.store.featuresPath(job.task, job.part, job.draw),
+      preprocessing: this.preprocessing,
       onProgress: onProgress && ((done) => onProgress(job, done)),
       signal,
     });
-  };
+  }
 
-  const runMethod = async (job: SelectJob | FinalJob): Promise<void> => {
-    const setting = job.kind === "select" ? job.setting : await chosen(job);
+  private async runMethod(job: SelectJob | FinalJob): Promise<void> {
+    const setting = job.kind === "select" ? job.setting : await this.store.bestSetting(job);
     if (!setting) throw new Error(`${job.id} was begun before its settings were tried`);
     const started = performance.now();
-    const reached = method.kind === "features" ? await onFeatures(job, setting) : await onImages(job, setting);
+    const reached =
+      this.options.method.kind === "features" ? await this.onFeatures(job, setting) : await this.onImages(job, setting);
     const seconds = (performance.now() - started) / 1000;
-    await writeResult(resultsFolder, keyOf(job, setting), { ...reached, setting, seconds });
-  };
+    await this.store.writeResult(job, { ...reached, setting, seconds });
+  }
 
-  const onFeatures = async ({ kind, task, draw, seed }: SelectJob | FinalJob, setting: Setting) => {
+  private async onFeatures({ kind, task, draw, seed }: SelectJob | FinalJob, setting: Setting) {
+    const { method, threads, signal } = this.options;
     if (method.kind !== "features") throw new Error(`${method.name} does not work on features`);
-    const test = await featuresOf(task, kind === "select" ? "validation200" : "test", draw);
-    const learnt = await featuresOf(task, "train800", draw);
-    const train = kind === "select" ? learnt : joinParts(learnt, await featuresOf(task, "validation200", draw));
-    const fitted = await method.evaluator.fit(train, taskNamed(task).classes, setting, {
-      seed,
-      threads,
-      signal,
-    });
+    const { store } = this;
+    const test = await store.features(task, kind === "select" ? "validation200" : "test", draw);
+    const train800 = await store.features(task, "train800", draw);
+    const train = kind === "select" ? train800 : joinParts(train800, await store.features(task, "validation200", draw));
+    const fitted = await method.evaluator.fit(train, this.taskNamed(task).classes, setting, { seed, threads, signal });
     const accuracy = accuracyOf(await fitted.scores(test.features), test.labels);
     return { accuracy, images: test.labels.length, unreadable: test.unreadable };
-  };
+  }
 
-  const onImages = async (job: SelectJob | FinalJob, setting: Setting) => {
+  private async onImages(job: SelectJob | FinalJob, setting: Setting) {
+    const { method, onProgress, signal, backbone, imageSize } = this.options;
     if (method.kind !== "images") throw new Error(`${method.name} works on features`);
-    const splits = await splitsOf(job.task);
+    const splits = await this.splitsOf(job.task);
     const select = job.kind === "select";
     const test = select ? cutPart(splits, "validation200", job.draw) : splits.test;
-    const task = taskNamed(job.task);
+    const task = this.taskNamed(job.task);
     const { accuracy, predictions } = await method.method.run({
-      backbone: options.backbone,
+      backbone,
       train: select ? cutPart(splits, "train800", job.draw) : cutTrain1000(splits, job.draw),
       test,
       classes: task.classes,
       setting,
       seed: job.seed,
       task: task.like ?? task.name,
-      imageSize: options.imageSize,
+      imageSize,
       signal,
       progress: onProgress && ((done: number) => onProgress(job, done)),
     });
     const unreadable = predictions.filter((guess) => guess < 0).length;
     return { accuracy, images: test.length - unreadable, unreadable };
-  };
+  }
 
-  return closable<SuiteContext>({
-    preprocessing,
-    backbone,
-    isDone: async (job) => {
-      if (job.kind === "features") return haveFeatures(featuresPath(job.task, job.part, job.draw));
-      if (job.kind === "final") return (await finalOf(job)) !== undefined;
-      return (await readResult(resultsFolder, keyOf(job, job.setting))) !== undefined;
-    },
-    run: (job) => (job.kind === "features" ? runFeatures(job) : runMethod(job)),
-    finalResult: (task, seed) =>
-      finalOf({ kind: "final", id: "", task, needs: [], seed, draw: options.seededDraws ? seed : 0 }),
-    close: async () => {
-      await closeTask();
-      await backbone.close();
-    },
-  });
+  private taskNamed(name: string): Task {
+    return this.options.tasks.find((task) => task.name === name)!;
+  }
+
+  private async splitsOf(name: string): Promise<TaskSplits> {
+    if (this.opened?.task !== name) {
+      await this.closeTask();
+      this.opened = { task: name, splits: await this.taskNamed(name).open(this.options.data) };
+    }
+    return this.opened.splits;
+  }
+
+  private async closeTask(): Promise<void> {
+    const closing = this.opened;
+    this.opened = undefined;
+    this.store.forgetFeatures();
+    if (closing) for (const source of Object.values(closing.splits)) await source.close();
+  }
 }

@@ -149,7 +149,7 @@ describe("a benchmark", () => {
     const tasks = embeddedTasks.filter(({ name }) => name === "sign-digits");
     const jobs = planJobs({ tasks, features: false, seeds: [0], seededDraws: false, settings });
     expect(jobs.map(({ kind: of }) => of)).toEqual(["final"]);
-    await runJobs(jobs, [context], { isDone: context.isDone });
+    await runJobs(jobs, [context], { isDone: (job) => context.isDone(job) });
     const found = await context.finalResult("sign-digits", 0);
     expect(found).toMatchObject({ images: 562, unreadable: 0, setting: settings[0] });
     expect(found!.accuracy * 562).toBeCloseTo(Math.round(found!.accuracy * 562), 6);
@@ -173,7 +173,7 @@ describe("a benchmark", () => {
 describe("fovea vtab", () => {
   it("says what is wrong with its words", async () => {
     for (const [words, message] of [
-      [["--suite", "vtap"], /--suite: "vtap" is none of embedded, vtab/],
+      [["--suite", "vtap"], /--suite: expected vtab or embedded, given "vtap"/],
       [["--suite", "embedded", "--tasks", "sign-digit"], /no task "sign-digit"; did you mean "sign-digits"/],
       [["--method", "rigde"], /no method "rigde"/],
       [["--seeds", "1,1"], /names one twice/],
