@@ -1,5 +1,12 @@
 /** The command line: finds the command, reads its arguments, runs it, prints its result or its failure. */
-import { commands as allCommands, type Command, type Io, renamedCommands, UsageError } from "../commands/index.js";
+import {
+  commands as allCommands,
+  alternatives,
+  type Command,
+  type Io,
+  renamedCommands,
+  UsageError,
+} from "../commands/index.js";
 import { didYouMean } from "../text/nearest.js";
 import { startProgress } from "../text/progress.js";
 import { launchOf } from "../train/distributed/launcher.js";
@@ -14,13 +21,19 @@ interface Found {
   readonly rest: readonly string[];
 }
 
+/** What answers an old name: `"bench engine" is now "speed engine"`. */
+function renamed(old: string): UsageError {
+  const now = (renamedCommands[old] ?? []).map((name) => `"${name}"`);
+  return new UsageError(`"${old}" is now ${alternatives(now)}`);
+}
+
 function findCommand(words: readonly string[], commands: readonly Command[]): Found {
   const [word, , third] = words;
   const both = words.slice(0, 2).join(" ");
   // "inspect weights x" is an old name, "inspect weights" a network in the folder weights
   const isOld = third !== undefined && !third.startsWith("-");
   if (isOld && renamedCommands[both] !== undefined && commands.some(({ name }) => name === word)) {
-    throw new UsageError(`"${both}" is now ${renamedCommands[both]}`);
+    throw renamed(both);
   }
   for (const size of [2, 1]) {
     const name = words.slice(0, size).join(" ");
@@ -33,7 +46,7 @@ function findCommand(words: readonly string[], commands: readonly Command[]): Fo
     throw new UsageError(`unknown option ${first}${didYouMean(first, ["--help", "--version"])}`);
   }
   const old = [`${first} ${second ?? ""}`, first].find((name) => renamedCommands[name] !== undefined);
-  if (old !== undefined) throw new UsageError(`"${old}" is now ${renamedCommands[old]}`);
+  if (old !== undefined) throw renamed(old);
   const below = names.filter((name) => name.startsWith(`${first} `)).map((name) => name.slice(first.length + 1));
   if (below.length > 0) {
     if (second === undefined) throw new UsageError(`"${first}" needs a subcommand: ${below.join(", ")}`);

@@ -57,7 +57,7 @@ export function expectationOf(type: Schema): string {
 }
 
 /** "a, b or c". */
-function alternatives(words: readonly string[]): string {
+export function alternatives(words: readonly string[]): string {
   return words.length < 2 ? words.join() : `${words.slice(0, -1).join(", ")} or ${words[words.length - 1]}`;
 }
 

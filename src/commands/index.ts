@@ -21,6 +21,7 @@ import patchGrid from "./patch-grid.js";
 import predict from "./predict.js";
 import pseudoLabel from "./pseudo-label.js";
 import quickstart from "./quickstart/index.js";
+import settings from "./settings.js";
 import speedDedup from "./speed-dedup.js";
 import speedDistributed from "./speed-distributed.js";
 import speedEngine from "./speed-engine.js";
@@ -30,7 +31,7 @@ import train from "./train.js";
 import vtab from "./vtab.js";
 
 export { type Command, command, type Example, type Io, type Outcome, UsageError } from "./command.js";
-export { bare, describeOptions, expectationOf, type OptionDescription, usageOf } from "./describe.js";
+export { alternatives, bare, describeOptions, expectationOf, type OptionDescription, usageOf } from "./describe.js";
 
 /** All commands, in the order of the help. */
 export const commands: readonly Command[] = [
@@ -42,6 +43,7 @@ export const commands: readonly Command[] = [
   fewshot,
   finetune,
   train,
+  settings,
   pseudoLabel,
   data,
   dataFractals,
@@ -64,15 +66,15 @@ export const commands: readonly Command[] = [
   speedDedup,
 ];
 
-/** Old names of commands and the command lines that replaced them. */
-export const renamedCommands: Readonly<Record<string, string>> = {
-  "bench engine": "speed engine",
-  "bench inference": "speed inference",
-  "bench distributed": "speed distributed",
-  "bench fewshot": "speed ridge",
-  "bench dedup": "speed dedup, and dedup-accuracy for edited and judged images",
-  "bench backbones": "compare",
-  bench: "speed (engine, inference, distributed, ridge, dedup), compare and dedup-accuracy",
-  robustness: "corruptions, imagenet-sets and patch-grid",
-  "inspect weights": "inspect",
+/** Old names of commands and the commands that replaced them. */
+export const renamedCommands: Readonly<Record<string, readonly string[]>> = {
+  "bench engine": ["speed engine"],
+  "bench inference": ["speed inference"],
+  "bench distributed": ["speed distributed"],
+  "bench fewshot": ["speed ridge"],
+  "bench dedup": ["speed dedup", "dedup-accuracy"],
+  "bench backbones": ["compare"],
+  bench: ["speed", "compare", "dedup-accuracy"],
+  robustness: ["corruptions", "imagenet-sets", "patch-grid"],
+  "inspect weights": ["inspect"],
 };

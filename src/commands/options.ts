@@ -104,6 +104,6 @@ export const overwrite = option(flag, "Replace what is there already", { group: 
 /** Settings of a recipe as `{ path, value }`; on the command line every unknown option. */
 export const settings = option(
   z.array(z.object({ path: z.string(), value: z.string() })).default([]),
-  "Any other --path.to.setting=value changes that setting of the recipe; null removes it; arrays and objects are JSON",
+  "Any other --path.to.setting=value changes that setting of the recipe; null removes it; arrays and objects are JSON. `fovea settings` lists them",
   { settings: true },
 );

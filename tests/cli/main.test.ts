@@ -160,9 +160,9 @@ describe("failures", () => {
     [["zzz"], 'unknown command "zzz"; expected one of measure, speed engine, speed loader'],
     [["speed"], '"speed" needs a subcommand: engine, loader'],
     [["speed", "engin"], '"speed" has no subcommand "engin"; did you mean "engine"?'],
-    [["bench", "engine"], '"bench engine" is now speed engine'],
-    [["bench", "backbones", "--data", "x"], '"bench backbones" is now compare'],
-    [["robustness", "x"], '"robustness" is now corruptions, imagenet-sets and patch-grid'],
+    [["bench", "engine"], '"bench engine" is now "speed engine"'],
+    [["bench", "backbones", "--data", "x"], '"bench backbones" is now "compare"'],
+    [["robustness", "x"], '"robustness" is now "corruptions", "imagenet-sets" or "patch-grid"'],
     [["--hlep"], 'unknown option --hlep; did you mean "--help"?'],
     [["measure", "x", "--tmies=3"], 'unknown option --tmies; did you mean "--times"?'],
     [["measure"], "missing argument WHAT"],
@@ -177,7 +177,7 @@ describe("failures", () => {
 
 test("an old name of two words, of which the first is a command still", async () => {
   expect(await run(["inspect", "weights", "x.npz"])).toBe(2);
-  expect(stderr).toMatch(/^fovea: "inspect weights" is now inspect\n/);
+  expect(stderr).toMatch(/^fovea: "inspect weights" is now "inspect"\n/);
 });
 
 describe("help", () => {

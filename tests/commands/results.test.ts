@@ -39,6 +39,7 @@ const cases: readonly (readonly [string, readonly string[]])[] = [
   ["data", [photos]],
   ["data weak-labels", [at("texts.jsonl"), "--vocabulary", at("words.txt"), "--output", at("weak.jsonl")]],
   ["data fractals", [at("few.csv"), "--categories", "2", "--fill", "0.05"]],
+  ["settings", ["optimizer"]],
   ["models", ["S/16"]],
   ["models", ["--published"]],
   ["inspect", [network]],

@@ -43,7 +43,9 @@ const teacherSchema = z.strictObject({
 
 export const distillationSchema = z.strictObject({
   name: z.literal("distillation"),
+  /** The networks that teach. */
   teachers: z.array(teacherSchema).min(1, "name at least one teacher"),
+  /** Divides the logits of student and teachers. */
   temperature: z.number().positive().default(1),
   views: z.enum(["consistent", "independent", "fixed"]).default("consistent"),
   /** Logits a teacher gives, where they are not the classes of the training source. */

@@ -51,6 +51,7 @@ export const tripletSettings = {
   views: z.number().int().min(2).default(8),
   /** Width of what is compared. */
   embedding: count.default(1000),
+  /** Which triplets of a batch count. */
   triplet: z.enum(["batchHard", "semiHard"]).default("batchHard"),
   /** Of semiHard; 0.5 when left out. */
   margin: z.number().positive().optional(),

@@ -29,6 +29,7 @@ import { requireImages, requirePooled, withoutLabels } from "./pretext.js";
 
 export const featureDistillationSchema = z.strictObject({
   name: z.literal("featureDistillation"),
+  /** The networks that teach. */
   teachers: z
     .array(
       z.strictObject({

@@ -28,11 +28,16 @@ const publishedEpsilon = 32;
 
 export const moamSchema = z.strictObject({
   name: z.literal("moam"),
+  /** Factors of the losses. */
   weights: z
     .strictObject({
+      /** Of predicting rotations. */
       rotation: weightSetting.default(0.4),
+      /** Of the labelled images. */
       supervised: weightSetting.default(0.3),
+      /** Of virtual adversarial training. */
       adversarial: weightSetting.default(0.3),
+      /** Of the entropy of the predictions. */
       entropy: weightSetting.default(0.3),
     })
     .prefault({}),

@@ -30,6 +30,7 @@ export const patchSettings = {
   embedding: count.default(1000),
   /** Width of the hidden layer. */
   hidden: count.default(4096),
+  /** Dropout probability before the head of the task. */
   dropout: z.number().min(0).lt(1).default(0.5),
 };
 

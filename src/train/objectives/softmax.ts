@@ -10,6 +10,7 @@ import type { ObjectiveKind } from "./objective.js";
 
 export const softmaxSchema = z.strictObject({
   name: z.literal("softmax"),
+  /** Share of each target that goes to other classes. */
   labelSmoothing: z.number().min(0).lt(1).default(0),
   /** Default: "others". */
   labelSmoothingOver: z

@@ -5,9 +5,13 @@ import { type Duration, durationUnits } from "./durations.js";
 /** A duration in one of its units. Marked, so that setting one unit from the command line replaces another. */
 export const durationSchema = z
   .strictObject({
+    /** Optimiser steps. */
     steps: z.number().optional(),
+    /** Training images. */
     examples: z.number().optional(),
+    /** Passes over the training images. */
     epochs: z.number().optional(),
+    /** A fraction of the run: 0.1 is a tenth of it. */
     percent: z.number().max(1, "a fraction of the run: 0.1 is a tenth of it").optional(),
   })
   .refine((duration: Duration) => durationUnits.filter((unit) => (duration[unit] ?? -1) >= 0).length === 1, {

@@ -13,14 +13,19 @@ const imageSize = z.union([count, z.tuple([count, count])], {
 
 /** What every family takes. */
 const everyModel = {
+  /** Side of the input images in pixels, or [height, width]. */
   imageSize: imageSize.default(224),
+  /** Channels of the input images. */
   channels: count.default(3),
+  /** Dropout probability in the blocks, or before the head of a ResNet. */
   dropout: fraction.default(0),
   /** Drop probability of the last block; it rises linearly from 0 at the first. */
   stochasticDepth: fraction.default(0),
   /** Divide kept branches by their probability; as the family's reference does when left out (not for Mixers). */
   stochasticDepthRescale: z.boolean().optional(),
+  /** Compute the activations of blocks again in the backward pass in place of keeping them. */
   rematerialise: z.boolean().default(false),
+  /** Initial bias of the head. */
   headBiasInit: z.number().optional(),
 };
 
@@ -34,15 +39,21 @@ const stemSchema = z.discriminatedUnion(
     /** A ResNet before the patches, as in hybrids; `patchSize` then counts positions of its map. */
     z.strictObject({
       kind: z.literal("resnet"),
+      /** Units in each stage. */
       blocks: z.array(count),
+      /** Factor of the number of channels. */
       widthFactor: positive.default(1),
+      /** Groups of the group norms. */
       groups: count.default(32),
     }),
     /** 3x3 convolutions before the patches. */
     z.strictObject({
       kind: z.literal("convolutions"),
+      /** Channels of each convolution. */
       channels: counts,
+      /** Stride of each convolution. */
       strides: counts,
+      /** Groups of the group norms. */
       groups: count.default(8),
     }),
   ],
@@ -54,23 +65,35 @@ const vitSchema = z
     name: z.literal("vit"),
     /** A published variant such as "S/16", "R50+B/16" or "C-4GF"; what is given below changes single settings of it. */
     variant: z.string().optional(),
+    /** What is before the blocks. Default: patches. */
     stem: stemSchema.optional(),
+    /** Side of the patches in pixels. */
     patchSize: count.optional(),
+    /** Width of the tokens. */
     width: count.optional(),
+    /** Number of blocks. */
     depth: count.optional(),
+    /** Attention heads. */
     heads: count.optional(),
+    /** Width of the hidden layer of the MLPs. */
     mlpDim: count.optional(),
     /** Whatever the variant: a recipe says itself when it pools by the class token, as hybrids did. */
     pooling: z.enum(["gap", "tok", "map", "none"]).default("gap"),
     /** The last norm before or after the mean over tokens; after is timm's `fc_norm`, for pooling gap. */
     poolNorm: z.enum(["before", "after"]).optional(),
+    /** Position embeddings. */
     posEmbedding: z.enum(["learn", "learn2d", "relative", "sincos2d", "none"]).default("learn"),
+    /** Where position embeddings are added. */
     posEmbeddingLayers: z.enum(["input", "everyLayer", "everyLayerShared"]).default("input"),
+    /** Is the class token put in front before or after the position embeddings are added? */
     classTokenOrder: z.enum(["before", "after"]).optional(),
     /** A hidden tanh layer before the head: true for one as wide as the model, or its width. */
     preLogits: z.union([z.boolean(), count]).default(false),
+    /** Form of the GELU. */
     gelu: z.enum(["tanh", "erf"]).default("tanh"),
+    /** Epsilon of the layer norms. */
     layerNormEpsilon: positive.optional(),
+    /** Dropout probability before the head. */
     headDropout,
     ...everyModel,
   })
@@ -83,14 +106,20 @@ const attentionSchema = z.discriminatedUnion(
   [
     z.strictObject({
       kind: z.literal("squeezeExcitation"),
+      /** Stages that have it. */
       stages: counts.optional(),
+      /** Factor by which channels are reduced in between. */
       reduction: count.optional(),
     }),
     z.strictObject({
       kind: z.literal("nonLocal"),
+      /** Stages that have it. */
       stages: counts.optional(),
+      /** One in this many units has it. */
       every: count.optional(),
+      /** Channels inside over channels outside. */
       widthRatio: positive.optional(),
+      /** Halve keys and values in height and width. */
       subsample: z.boolean().optional(),
     }),
   ],
@@ -102,14 +131,21 @@ const resnetSchema = z
     name: z.literal("resnet"),
     /** A published variant such as "R50x1" (BiT) or "ResNet-50"; what is given below changes single settings of it. */
     variant: z.string().optional(),
+    /** 1: norms after convolutions; 2: pre-activation. */
     version: z.union([z.literal(1), z.literal(2)]).optional(),
     /** Units in each stage. */
     blocks: counts.optional(),
+    /** Factor of the number of channels. */
     widthFactor: positive.optional(),
+    /** Groups of the group norms. */
     groups: count.optional(),
+    /** Epsilon of the group norms. */
     groupNormEpsilon: positive.optional(),
+    /** Standardisation of convolution kernels: as BiT, as Flax, or none. */
     weightStandardisation: z.enum(["bit", "flax", "none"]).optional(),
+    /** Padding of the max pooling after the first convolution. */
     rootPoolPadding: z.enum(["zeros", "none"]).optional(),
+    /** Channel attention in the units. */
     attention: attentionSchema.optional(),
     /** Stages before the last whose averaged activations are part of the representation too. */
     pooledStages: counts.optional(),
@@ -124,15 +160,21 @@ const mixerSchema = z
     name: z.literal("mixer"),
     /** A published variant such as "Mixer-B/16"; what is given below changes single settings of it. */
     variant: z.string().optional(),
+    /** Side of the patches in pixels. */
     patchSize: count.optional(),
+    /** Width of the tokens. */
     width: count.optional(),
+    /** Number of blocks. */
     depth: count.optional(),
     /** Half of the width when left out, as in every published one. */
     tokensMlpDim: count.optional(),
     /** Four times the width when left out, as in every published one. */
     channelsMlpDim: count.optional(),
+    /** Form of the GELU. */
     gelu: z.enum(["tanh", "erf"]).default("tanh"),
+    /** Epsilon of the layer norms. */
     layerNormEpsilon: positive.optional(),
+    /** Dropout probability before the head. */
     headDropout,
     ...everyModel,
   })

@@ -17,6 +17,7 @@ const patterns = z.array(z.tuple([pattern, z.number({ error: "expected a number 
 const momentumDtype = z.enum(["float32", "float16"], { error: ({ input }) => unknownMomentumDType(input) });
 
 const everyOptimizer = {
+  /** Learning rate at the peak of the schedule. */
   learningRate: notNegative,
   /** Decoupled from the gradient. */
   weightDecay: notNegative.default(0),
@@ -24,15 +25,22 @@ const everyOptimizer = {
   l2Penalty: notNegative.optional(),
   /** Added as l2PenaltyToInitial * (parameter - its first value): for fine-tuning. */
   l2PenaltyToInitial: notNegative.optional(),
+  /** Clip the global norm of the gradients to this. */
   clipNorm: positive.optional(),
+  /** Factors of the weight decay by parameter name: [regular expression, factor], first match. */
   weightDecayPatterns: patterns.optional(),
+  /** Factors of the learning rate by parameter name: [regular expression, factor], first match. */
   learningRatePatterns: patterns.optional(),
 };
 // Adam's own defaults (Kingma and Ba, arXiv:1412.6980, algorithm 1).
 const adamMoments = {
+  /** Decay of the first moment. */
   beta1: fraction.default(0.9),
+  /** Decay of the second moment. */
   beta2: fraction.default(0.999),
+  /** Added to the root of the second moment. */
   epsilon: positive.default(1e-8),
+  /** Number format in which the first moment is stored. */
   momentumDtype: momentumDtype.default("float32"),
 };
 
@@ -41,8 +49,11 @@ export const optimizerSchema = z.discriminatedUnion(
   [
     z.strictObject({
       name: z.literal("sgd"),
+      /** Decay of the first moment. */
       momentum: fraction.default(0.9),
+      /** Nesterov momentum. */
       nesterov: z.boolean().default(false),
+      /** Number format in which the first moment is stored. */
       momentumDtype: momentumDtype.default("float32"),
       ...everyOptimizer,
     }),
@@ -51,13 +62,21 @@ export const optimizerSchema = z.discriminatedUnion(
     // big_vision's defaults (papers.md 5.3)
     z.strictObject({
       name: z.literal("adafactor"),
+      /** Least size of the two largest axes whose second moment is factored. */
       minDimSizeToFactor: count.default(32),
+      /** The second moment decays by 1 - t^-decayRate at step t. */
       decayRate: positive.default(0.8),
+      /** Steps to subtract from t, for fine-tuning. */
       decayOffset: z.number().int().default(0),
+      /** Upper bound of the decay of the second moment. */
       beta2Cap: fraction.default(0.999),
+      /** Largest root mean square of an update of a parameter. Default: no clipping. */
       clippingThreshold: positive.optional(),
+      /** Decay of the first moment. */
       momentum: fraction.default(0.9),
+      /** Number format in which the first moment is stored. */
       momentumDtype: momentumDtype.default("float16"),
+      /** Added to squared gradients. */
       epsilon: notNegative.default(1e-30),
       ...everyOptimizer,
     }),
@@ -66,14 +85,21 @@ export const optimizerSchema = z.discriminatedUnion(
 );
 
 const everySchedule = {
+  /** Linear rise from 0 to the peak. */
   warmup: durationSchema.optional(),
+  /** Linear fall to 0 at the end. */
   cooldown: durationSchema.optional(),
   /** The factor at the peak. */
   base: positive.optional(),
   /** Multiply the peak by batchSize / 256. */
   scaleWithBatchSize: z.boolean().optional(),
 };
-const decayShape = { end: notNegative.optional(), power: positive.optional() };
+const decayShape = {
+  /** The factor at the end of the run. */
+  end: notNegative.optional(),
+  /** Exponent of the decay. */
+  power: positive.optional(),
+};
 const scheduleNames = ["constant", "cosine", "linear", "polynomial", "rsqrt", "stair"];
 export const scheduleSchema = z.discriminatedUnion(
   "name",
@@ -86,13 +112,16 @@ export const scheduleSchema = z.discriminatedUnion(
       name: z.literal("rsqrt"),
       /** In steps. */
       timescale: positive.optional(),
+      /** Steps to add before the inverse square root is taken. */
       shift: notNegative.optional(),
       ...everySchedule,
     }),
     z
       .strictObject({
         name: z.literal("stair"),
+        /** Steps at which the factor changes. */
         steps: z.array(z.number().int().min(0)),
+        /** The factor from each of these steps on. */
         mults: z.array(notNegative),
         ...everySchedule,
       })
@@ -113,6 +142,7 @@ export const averageSchema = z.discriminatedUnion(
     z
       .strictObject({
         name: z.literal("ema"),
+        /** Share of the old average that each update keeps. */
         decay: fraction.optional(),
         /** In place of the decay: how long until half of the average is younger. */
         halfLife: durationSchema.optional(),
@@ -123,7 +153,11 @@ export const averageSchema = z.discriminatedUnion(
         error: "give either decay (such as 0.9999) or halfLife (such as { epochs: 1 })",
       }),
     /** The mean of the weights from a moment on; from the start when left out. */
-    z.strictObject({ name: z.literal("polyak"), from: durationSchema.optional() }),
+    z.strictObject({
+      name: z.literal("polyak"),
+      /** When averaging begins. Default: with the first step. */
+      from: durationSchema.optional(),
+    }),
   ],
   { error: unknownName("average", ["ema", "polyak"]) },
 );

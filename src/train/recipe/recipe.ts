@@ -46,6 +46,7 @@ const dataSchema = z.strictObject({
   mergeClasses: z.enum(["by-name", "disjoint"]).optional(),
   /** Images whose labels are not looked at, for objectives that learn from both kinds. */
   unlabelled: partSchema.optional(),
+  /** Images to evaluate with while training. Default: no evaluation. */
   evaluation: partSchema.optional(),
   /**
    * In how many views every training image is shown: the crops and colours of epoch k come again in epoch k + views, so that a
@@ -61,18 +62,23 @@ const dataSchema = z.strictObject({
 /** The whole recipe. Every default of the product stands here and nowhere else. */
 export const recipeSchema = z
   .strictObject({
+    /** Name of the run. Default: that of the recipe file. */
     name: z
       .string()
       .regex(/^[\w.-]+$/, "letters, digits, dots, dashes and underscores: it names a folder")
       .optional(),
+    /** Seed of the weights, of the order of the images and of everything that is drawn. */
     seed: z.number().int().min(0).max(0xffff_ffff).default(0),
+    /** The network: a published variant, or its family with all sizes. */
     model: modelSchema,
     /**
      * A trained network to start from, anything that `fovea predict` takes (initial-weights.ts says how): `model` must be its
      * model, but may take larger images. `fovea finetune` writes such recipes.
      */
     initialWeights: z.string().min(1).optional(),
+    /** What is trained on and evaluated with. */
     data: dataSchema,
+    /** Images in a step, over all ranks. */
     batchSize: count.default(128),
     /**
      * Parts a batch is worked through in, their gradients added up. By default as many as are fastest on the CPU (microbatches.ts), and `--memory`
@@ -86,38 +92,65 @@ export const recipeSchema = z
     compute: z.enum(["float32", "float16"]).default("float32"),
     /** Steps in one run of the program, between which nothing leaves the runtime. Not on WebGPU. */
     stepsPerRun: count.default(1),
+    /** Length of the run, in one unit. */
     total: totalSchema,
     /** What is minimised. */
     objective: objectiveSchema.prefault({ name: "softmax" }),
     /** Images and their targets are mixed in pairs; alpha 0 leaves them as they are. */
     mixup: z
-      .strictObject({ alpha: z.number().min(0), kind: z.enum(mixupKinds).default("big_vision") })
+      .strictObject({
+        /** Parameter of the beta distribution of the share of the first image; 0 for no mixup. */
+        alpha: z.number().min(0),
+        /** How the shares of a batch are drawn. */
+        kind: z.enum(mixupKinds).default("big_vision"),
+      })
       .default({ alpha: 0, kind: "big_vision" }),
+    /** The optimiser, told apart by its name. */
     optimizer: optimizerSchema,
+    /** The learning rate over the steps, as a factor of `optimizer.learningRate`. */
     schedule: scheduleSchema.default({ name: "cosine" }),
     /** Parameters with a schedule of their own, or null: frozen. */
     schedulePatterns: schedulePatternsSchema.optional(),
     /** Average the weights over the steps; the averages are what is evaluated and used. */
     average: averageSchema.optional(),
-    evaluate: z.strictObject({ every: durationSchema }).default({ every: { epochs: 1 } }),
+    /** When the network is evaluated. */
+    evaluate: z
+      .strictObject({
+        /** How often. */
+        every: durationSchema,
+      })
+      .default({ every: { epochs: 1 } }),
+    /** Which checkpoints are written and kept. */
     checkpoint: z
       .strictObject({
+        /** How often a checkpoint is written. */
         every: durationSchema.default({ percent: 0.1 }),
+        /** The newest checkpoints that are kept. */
         keepLast: count.default(2),
+        /** Also keep the checkpoint that is best on the evaluation images. */
         keepBest: z
           .strictObject({
+            /** The figure that is compared. */
             metric: z.enum(["accuracy", "loss"]).default("accuracy"),
+            /** Is the highest or the lowest value of it best? */
             mode: z.enum(["max", "min"]).default("max"),
           })
           .optional(),
       })
       .prefault({}),
-    log: z.strictObject({ every: durationSchema }).default({ every: { steps: 10 } }),
+    /** When metrics are written. */
+    log: z
+      .strictObject({
+        /** How often. */
+        every: durationSchema,
+      })
+      .default({ every: { steps: 10 } }),
     /**
      * When a loss or gradient is not a number: end the run, leave the step out (its batch is gone), or go back to the newest
      * checkpoint and on with the batches that follow.
      */
     onNotFinite: z.enum(["stop", "skip", "rollback"]).default("stop"),
+    /** Device that runs the program. */
     device: z.enum(["cpu", "webgpu", "cuda"]).default("cpu"),
     /** Threads inside one operation; by default all cores, or a share of them among ranks. The run's `recipe.json` states the number used. */
     threads: count.optional(),
