@@ -3,7 +3,8 @@
  */
 import { readdirSync } from "node:fs";
 import { join } from "node:path";
-import { agree, isCheckpointName, loadRecipe, openCommunicator, train } from "../../dist/train/index.js";
+import { isCheckpointName } from "../../dist/networks/index.js";
+import { agree, loadRecipe, openCommunicator, train } from "../../dist/train/index.js";
 
 const communicator = await openCommunicator();
 const { rank, size } = communicator;
