@@ -71,6 +71,8 @@ export {
   vtabLightSweep,
   vtabRule,
 } from "./finetune/index.js";
+export { type LaunchOptions, launchTraining, OtherRankError } from "./launch.js";
+export type { TrainResult } from "./loop.js";
 export {
   type Batches,
   byLabel,
@@ -176,7 +178,6 @@ export {
   withSavedMemory,
 } from "./run/folder.js";
 export { recipeModelOf, startFrom } from "./run/initial-weights.js";
-export { type LaunchOptions, launchTraining, OtherRankError } from "./run/launch.js";
 export { type MetricsRecord, MetricsWriter, readMetrics } from "./run/metrics.js";
 export { TensorBoardWriter, tfRecord } from "./run/tensorboard.js";
-export { type TrainOptions, type TrainResult, train } from "./run/train.js";
+export { type TrainOptions, train } from "./train.js";

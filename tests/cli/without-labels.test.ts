@@ -6,7 +6,7 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import { readSafetensors } from "../../src/formats/safetensors.js";
 import { open } from "../../src/networks/index.js";
 import { planRun, resolveRecipe } from "../../src/train/index.js";
-import { describeTrained } from "../../src/train/run/description.js";
+import { describeTrained } from "../../src/train/run/writer.js";
 import { fovea } from "../support/command-line.js";
 import { imageFolder, temporaryFolder, tinyRecipe, trainTiny } from "../support/trained-run.js";
 

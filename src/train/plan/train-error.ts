@@ -2,3 +2,11 @@
 export class TrainError extends Error {
   override name = "TrainError";
 }
+
+/** The error of a run with a number that is not finite; `lastSaved` is the step of its newest checkpoint, -1 where it has none. */
+export function notFiniteError(what: string, lastSaved: number): TrainError {
+  const saved = lastSaved >= 0 ? `the checkpoint of step ${lastSaved} is good` : "no checkpoint was saved yet";
+  return new TrainError(
+    `${what}; ${saved}. Try a lower optimizer.learningRate, a longer schedule.warmup or optimizer.clipNorm=1`,
+  );
+}

@@ -1,11 +1,10 @@
 /** The metrics of a run as JSON lines: one object a line, appended as it happens, cut back when a run is resumed. */
 
-import { closeSync, existsSync, openSync } from "node:fs";
+import { closeSync, existsSync, openSync, writeSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { dirname } from "node:path";
 import { writeFileAtomically } from "../../files/atomic.js";
 import { makeFolder } from "../../files/folder.js";
-import { appendBytes } from "./append.js";
 
 /** One line: finished updates, epochs passed, seconds since the run began, and any named numbers. */
 export interface MetricsRecord {
@@ -77,5 +76,18 @@ function parseRecord(line: string): MetricsRecord | undefined {
     return typeof value === "object" && typeof value?.step === "number" ? (value as MetricsRecord) : undefined;
   } catch {
     return undefined;
+  }
+}
+
+/** Writes all of the bytes to an open file. Throws the system's error with the file's name; a full disk in words. */
+export function appendBytes(path: string, descriptor: number, bytes: Uint8Array): void {
+  let offset = 0;
+  try {
+    while (offset < bytes.byteLength) offset += writeSync(descriptor, bytes, offset);
+  } catch (error) {
+    const { code, message } = error as NodeJS.ErrnoException;
+    const full = code === "ENOSPC" ? "the disk is full" : code === "EDQUOT" ? "the disk quota is used up" : undefined;
+    const advice = full === undefined ? message : `${full}. Free space and continue with --resume`;
+    throw Object.assign(new Error(`${path} could not be written: ${advice}`, { cause: error }), { code });
   }
 }

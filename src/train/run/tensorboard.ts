@@ -5,7 +5,7 @@ import { hostname } from "node:os";
 import { join } from "node:path";
 import { makeFolder } from "../../files/folder.js";
 import { maskedCrc32c } from "../../formats/crc32c.js";
-import { appendBytes } from "./append.js";
+import { appendBytes } from "./metrics.js";
 
 /** One TFRecord: length (8 bytes, little-endian), its masked CRC, the data, its masked CRC. */
 export function tfRecord(data: Uint8Array): Uint8Array {

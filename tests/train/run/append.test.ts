@@ -1,8 +1,7 @@
 /** What is said when the open files of a run cannot be written. */
 import { closeSync, existsSync, openSync } from "node:fs";
 import { expect, test } from "vitest";
-import { appendBytes } from "../../../src/train/run/append.js";
-import { MetricsWriter } from "../../../src/train/run/metrics.js";
+import { appendBytes, MetricsWriter } from "../../../src/train/run/metrics.js";
 
 const full = "/dev/full";
 

@@ -1,9 +1,9 @@
 /** Trains by a recipe: opens what it names, builds and compiles the program, and hands them to a run. */
 
-import type { ImageSource } from "../../data/index.js";
-import { makeFolder } from "../../files/folder.js";
-import { type FolderLock, lockFolder } from "../../files/lock.js";
-import type { LoadedCheckpoint } from "../../networks/index.js";
+import type { ImageSource } from "../data/index.js";
+import { makeFolder } from "../files/folder.js";
+import { type FolderLock, lockFolder } from "../files/lock.js";
+import type { LoadedCheckpoint } from "../networks/index.js";
 import {
   availableThreads,
   compile,
@@ -12,9 +12,8 @@ import {
   type Program,
   type ProgramSource,
   parseDevice,
-} from "../../runtime/index.js";
-import { defined } from "../../text/defined.js";
-import type { StartProgress } from "../../text/progress.js";
+} from "../runtime/index.js";
+import { defined } from "../text/defined.js";
 import {
   agree,
   type Communicator,
@@ -23,15 +22,14 @@ import {
   shareState,
   single,
   threadsPerRank,
-} from "../distributed/index.js";
-import { type Objective, objectiveKind, type StreamName } from "../objectives/index.js";
-import { openPart, openTrainingData } from "../plan/open-part.js";
-import { microbatchesOf } from "../plan/plan.js";
-import { prepareTraining } from "../plan/prepare.js";
-import { TrainError } from "../plan/train-error.js";
-import { canonicalJson, type Recipe, type RecipePart } from "../recipe/recipe.js";
-import type { EvaluationResult } from "./evaluate.js";
-import { firstState } from "./first-state.js";
+} from "./distributed/index.js";
+import { TrainingLoop, type TrainResult } from "./loop.js";
+import { type Objective, objectiveKind, type StreamName } from "./objectives/index.js";
+import { openPart, openTrainingData } from "./plan/open-part.js";
+import { microbatchesOf } from "./plan/plan.js";
+import { prepareTraining } from "./plan/prepare.js";
+import { TrainError } from "./plan/train-error.js";
+import { canonicalJson, type Recipe, type RecipePart } from "./recipe/recipe.js";
 import {
   hasRun,
   prepareFolder,
@@ -40,13 +38,11 @@ import {
   resumeFrom,
   runFolder,
   savedComputing,
-} from "./folder.js";
-import { startFrom } from "./initial-weights.js";
-import type { MetricsRecord } from "./metrics.js";
-import type { RunParts } from "./parts.js";
-import { Run } from "./run.js";
+} from "./run/folder.js";
+import { startFrom } from "./run/initial-weights.js";
+import { initialTensors, type RunHooks, type RunParts } from "./run/parts.js";
 
-export interface TrainOptions {
+export interface TrainOptions extends RunHooks {
   /** Continue the run in the recipe's output folder; start one where there is none. */
   readonly resume?: boolean;
   /** Replace a run that is there already. */
@@ -57,30 +53,10 @@ export interface TrainOptions {
     readonly unlabelled?: ImageSource;
     readonly evaluation?: ImageSource;
   };
-  readonly silent?: boolean;
-  /** Starts the display of the steps. Default: `startProgress`, on stderr. */
-  readonly progress?: StartProgress | undefined;
   /** The ranks that train together, each calling `train` alike; one alone when left out. */
   readonly communicator?: Communicator;
   /** The most bytes of gradients in one message between ranks; 4 MiB when left out. */
   readonly bucketBytes?: number;
-  /** Stops after the step under way, saves, and ends the run with `interrupted`. */
-  readonly signal?: AbortSignal;
-  /** Told every line of metrics as it is written (by rank 0). */
-  readonly onMetrics?: (record: MetricsRecord) => void;
-}
-
-export interface TrainResult {
-  readonly folder: string;
-  readonly step: number;
-  readonly totalSteps: number;
-  readonly loss: number;
-  readonly evaluation: EvaluationResult | undefined;
-  readonly interrupted: boolean;
-  /** Seconds of running time, resumed parts added up. */
-  readonly seconds: number;
-  readonly parameters: number;
-  readonly bad: readonly string[];
 }
 
 /**
@@ -111,7 +87,7 @@ export async function train(recipe: Recipe, options: TrainOptions = {}): Promise
     return source;
   };
   let objective: Objective | undefined;
-  let run: Run | undefined;
+  let loop: TrainingLoop | undefined;
   let program: Program | undefined;
   let lock: FolderLock | undefined;
   try {
@@ -150,7 +126,7 @@ export async function train(recipe: Recipe, options: TrainOptions = {}): Promise
           : prepared.training;
       const device: Device = parseDevice(recipe.device);
       program = await compile(used(training.source, evaluationSource !== undefined), { device, threads });
-      if (first) state = firstState(training, loaded);
+      if (first) state = initialTensors(training, loaded);
       return {
         ...prepared,
         training,
@@ -166,25 +142,25 @@ export async function train(recipe: Recipe, options: TrainOptions = {}): Promise
       communicator,
       loaded && { step: loaded.step, meta: loaded.meta, path: loaded.path },
     );
-    run = await agree(communicator, async () => {
+    loop = await agree(communicator, async () => {
       // Only now, when all that could be refused was: a run that is replaced is not lost to a mistyped source.
       if (first && !lock) {
         makeFolder(folder);
         lock = await lockFolder(folder);
         await prepareFolder(size > 1 ? { ...local, threads: recipe.threads } : local, folder);
       }
-      return await Run.start({ recipe, folder, lock, ...parts, restored, communicator, options });
+      return await TrainingLoop.start({ recipe, folder, lock, ...parts, restored, communicator, hooks: options });
     });
     try {
       await parts.program.writeState(await shareState(communicator, parts.training.slots, state), { transfer: true });
       [loaded, state] = [undefined, undefined];
-      return await run.finish();
+      return await loop.run();
     } catch (error) {
       return await communicator.abort(error);
     }
   } finally {
     try {
-      await run?.close();
+      await loop?.close();
       await program?.close();
       await objective?.close?.();
       for (const source of owned) await source.close();

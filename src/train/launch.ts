@@ -1,12 +1,13 @@
 /** Trains by a recipe as this process was started: alone, or as one of several MPI ranks. */
-import { formatBytes } from "../../text/format.js";
-import type { Hooks } from "../../text/progress.js";
-import { agree, openCommunicator, shareJson } from "../distributed/index.js";
-import { dataOf, describeSettings, fitMemory } from "../plan/memory.js";
-import { openTrainingData } from "../plan/open-part.js";
-import type { Recipe } from "../recipe/recipe.js";
-import { hasRun, runFolder, withSavedMemory } from "./folder.js";
-import { type TrainResult, train } from "./train.js";
+import { formatBytes } from "../text/format.js";
+import type { Hooks } from "../text/progress.js";
+import { agree, openCommunicator, shareJson } from "./distributed/index.js";
+import type { TrainResult } from "./loop.js";
+import { dataOf, describeSettings, fitMemory } from "./plan/memory.js";
+import { openTrainingData } from "./plan/open-part.js";
+import type { Recipe } from "./recipe/recipe.js";
+import { hasRun, runFolder, withSavedMemory } from "./run/folder.js";
+import { train } from "./train.js";
 
 /** A failure on another rank than the first, which reports it for all. */
 export class OtherRankError extends Error {
