@@ -1,11 +1,11 @@
 /** The prefetching loader: an endless or counted stream of batches, made off the training thread, exact to continue from any position. */
 
-import { type Closable, closable } from "../../files/closable.js";
-import { describePreprocessing, preprocessing as makePreprocessing, type Preprocessing } from "../../images/index.js";
+import type { Closable } from "../../files/closable.js";
+import { preprocessing as makePreprocessing, type Preprocessing } from "../../images/index.js";
 import { openSource } from "../open.js";
 import type { ImageSource, MergeClasses } from "../source/types.js";
 import { concat } from "../views/combine.js";
-import { type BadExample, type BatchArrays, createBatchMaker, type MadeBatch } from "./batch.js";
+import type { BadExample, BatchArrays, MadeBatch } from "./batch.js";
 import {
   advance,
   type BatchShare,
@@ -16,9 +16,9 @@ import {
   type Plan,
   type PlanPart,
 } from "./plan.js";
-import { createWorkers } from "./workers.js";
+import { type BatchService, createService, type ServiceOptions } from "./service.js";
 
-export interface LoaderOptions {
+export interface LoaderOptions extends ServiceOptions {
   readonly batchSize: number;
   /** Of sources that do not bring their own: string form or ops; the images that come out must have one size. */
   readonly preprocessing?: string | Preprocessing;
@@ -26,25 +26,17 @@ export interface LoaderOptions {
   readonly mergeClasses?: MergeClasses;
   /** The split of sources given as specs. */
   readonly split?: string;
-  /** Orders and random ops follow from it. Default 0. */
+  /** Orders and random ops follow from it. Default: 0. */
   readonly seed?: number;
-  /** A new order every epoch. Default true in training, false in evaluation. */
+  /** A new order every epoch. Default: true in training, false in evaluation. */
   readonly shuffle?: boolean;
   /** After how many epochs the views of an example repeat: random ops draw the same in epoch k and epoch k + views. Default: never. */
   readonly views?: number;
   /** After how many epochs (counted from the first, also when continuing) the loader ends. Default: never in training, 1 in evaluation. */
   readonly epochs?: number;
-  /** Every example exactly once an epoch, the last batch padded and masked. Default false: uneven rests are left out. */
+  /** Every example exactly once an epoch, the last batch padded and masked. Default: false; uneven rests are left out. */
   readonly evaluation?: boolean;
-  /** Threads that make batches; 0 makes them on the calling thread when they are asked for. Default 1. */
-  readonly workers?: number;
-  /** Batches made ahead. Default 2 for each worker. */
-  readonly prefetch?: number;
-  /** Examples that each worker reads and decodes at once. Default 2. */
-  readonly concurrency?: number;
-  /** Memory for pixels kept from epoch to epoch, over all workers. Default 256 MiB. */
-  readonly cacheBytes?: number;
-  /** The share of unreadable examples that ends the run; one is always forgiven unless this is 0. Default 0.01. */
+  /** The share of unreadable examples that ends the run; one is always forgiven unless this is 0. Default: 0.01. */
   readonly maxBadFraction?: number;
   /** Makes one of several equal shares of every batch only, so much smaller; other processes make the others. */
   readonly share?: BatchShare;
@@ -100,17 +92,6 @@ export interface Loader extends AsyncIterable<Batch>, Closable {
   close(): Promise<void>;
 }
 
-/** Makes batches by their place; the two ways are this thread and workers. */
-export interface BatchService {
-  /** Starts (or, on this thread, does) the work for one batch. */
-  request(epoch: number, batch: number, reuse?: BatchArrays): Promise<MadeBatch>;
-  /** How many batches may be asked for ahead. */
-  readonly ahead: number;
-  /** Keeps the process alive while `next` waits, and only then. */
-  hold(waiting: boolean): void;
-  close(): Promise<void>;
-}
-
 /**
  * Makes a loader over a source, a spec, or several of either, which are mixed: an epoch is as many examples as they have
  * together, and each has its share of it by weight, spread evenly over the batches. In evaluation weights do not count.
@@ -135,27 +116,99 @@ export function createLoader(
     if (preprocessing === undefined) throw new Error("A source has no preprocessing, and the loader has none for all.");
     return typeof preprocessing === "string" ? makePreprocessing(preprocessing) : preprocessing;
   });
-  const { evaluation = false, workers = 1, maxBadFraction = 0.01 } = options;
-  const epochs = options.epochs ?? (evaluation ? 1 : Number.POSITIVE_INFINITY);
   checkOptions(options, pipelines.flat());
-  const owned: ImageSource[] = [];
-  let state: State | undefined;
-  let opening: Promise<State> | undefined;
-  let failure: Error | undefined;
-  let closed = false;
-  let waited = 0;
-  let batches = 0;
-  let images = 0;
-  const bad = new Map<number, BadExample>();
-  const spare: BatchArrays[] = [];
+  return new PrefetchingLoader(given, pipelines, options);
+}
 
-  const open = async (): Promise<State> => {
-    const sources = await openAll(given, options.split, owned);
-    const opened = sources.length === 1 ? sources[0]! : concat(sources, mergeOption(options));
-    const mixed = sources.length > 1 && { parts: sources.map((part, i) => planPart(part, given[i]!.weight)) };
+class PrefetchingLoader implements Loader {
+  private readonly epochs: number;
+  private readonly owned: ImageSource[] = [];
+  private readonly bad = new Map<number, BadExample>();
+  private readonly spare: BatchArrays[] = [];
+  private opening: Promise<State> | undefined;
+  private state: State | undefined;
+  private failure: Error | undefined;
+  private closed = false;
+  private turn: Promise<unknown> = Promise.resolve();
+  private waited = 0;
+  private batches = 0;
+  private images = 0;
+
+  constructor(
+    private readonly parts: readonly LoaderPart[],
+    private readonly pipelines: readonly Preprocessing[],
+    private readonly options: LoaderOptions,
+  ) {
+    this.epochs = options.epochs ?? (options.evaluation ? 1 : Number.POSITIVE_INFINITY);
+  }
+
+  next(): Promise<Batch | undefined> {
+    // One at a time: two calls at once get two batches in order.
+    const result = this.turn
+      .then(() => this.take())
+      .catch((error: unknown) => {
+        this.failure ??= error instanceof Error ? error : new Error(String(error));
+        throw this.failure;
+      });
+    this.turn = result.catch(() => undefined);
+    return result;
+  }
+
+  position(): LoaderPosition | undefined {
+    return this.state?.position;
+  }
+
+  async info(): Promise<LoaderInfo> {
+    const { source, plan } = await this.ready();
+    const { name, classNames } = source;
+    return { name, length: plan.length, classNames, batchesPerEpoch: batchesPerEpoch(plan) };
+  }
+
+  recycle({ image, shape, label, labels, mask, indices }: Batch): void {
+    const { batchSize, share } = this.options;
+    if (label.length !== batchSize / (share?.of ?? 1) || image.length === 0) return;
+    this.spare.push({ image, shape, label, mask, indices, labels });
+  }
+
+  stats(): LoaderStats {
+    const { batches, images } = this;
+    return { batches, images, waitSeconds: this.waited / 1000, bad: [...this.bad.values()] };
+  }
+
+  async close(): Promise<void> {
+    if (this.closed) return;
+    this.closed = true;
+    const opened = await this.opening?.catch(() => undefined);
+    await opened?.service.close();
+    for (const one of this.owned.splice(0)) await one.close();
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  async *[Symbol.asyncIterator](): AsyncGenerator<Batch> {
+    for (let batch = await this.next(); batch; batch = await this.next()) yield batch;
+  }
+
+  /** The open source and its plan, opened at the first call. */
+  private ready(): Promise<State> {
+    this.opening ??= this.open().then((opened) => {
+      this.state = opened;
+      return opened;
+    });
+    return this.opening;
+  }
+
+  private async open(): Promise<State> {
+    const { options, parts } = this;
+    const { evaluation = false } = options;
+    const sources = await openAll(parts, options.split, this.owned);
+    const source = sources.length === 1 ? sources[0]! : concat(sources, mergeOption(options));
+    const mixed = sources.length > 1 && { parts: sources.map((part, i) => planPart(part, parts[i]!.weight)) };
     const plan: Plan = {
-      ...(mixed || (opened.shards && { shards: opened.shards })),
-      length: opened.length,
+      ...(mixed || (source.shards && { shards: source.shards })),
+      length: source.length,
       batchSize: options.batchSize,
       seed: options.seed ?? 0,
       shuffle: options.shuffle ?? !evaluation,
@@ -163,116 +216,60 @@ export function createLoader(
       share: options.share,
       views: options.views,
     };
-    checkPlan(plan, opened.name);
-    const start: LoaderPosition = {
-      epoch: 0,
-      batch: 0,
-      seed: plan.seed,
-      batchSize: plan.batchSize,
-      length: plan.length,
-    };
+    checkPlan(plan, source.name);
+    const { seed, batchSize, length } = plan;
+    const start: LoaderPosition = { epoch: 0, batch: 0, seed, batchSize, length };
     const position = options.position ? checkPosition(plan, options.position) : start;
-    return {
-      source: opened,
-      plan,
-      position,
-      asked: position,
-      queue: [],
-      service: createService(opened, plan, pipelines, options, workers),
-    };
-  };
-  const ready = (): Promise<State> => {
-    opening ??= open().then((opened) => {
-      state = opened;
-      return opened;
-    });
-    return opening;
-  };
+    const service = createService(source, plan, this.pipelines, options);
+    return { source, plan, position, requested: position, queue: [], service };
+  }
 
-  const askAhead = (s: State): void => {
-    while (s.queue.length < s.service.ahead && s.asked.epoch < epochs) {
-      const made = s.service.request(s.asked.epoch, s.asked.batch, spare.pop());
+  private async take(): Promise<Batch | undefined> {
+    if (this.closed) throw new Error("The loader is closed.");
+    if (this.failure) throw this.failure;
+    const state = await this.ready();
+    if (state.position.epoch >= this.epochs) return undefined;
+    this.requestAhead(state);
+    const since = performance.now();
+    state.service.hold(true);
+    const { arrays, bad } = await state.queue.shift()!.finally(() => state.service.hold(false));
+    this.waited += performance.now() - since;
+    this.countBad(state, bad);
+    const { epoch } = state.position;
+    state.position = advance(state.plan, state.position);
+    this.requestAhead(state);
+    this.batches++;
+    for (const valid of arrays.mask) this.images += valid;
+    return { ...arrays, epoch, position: state.position };
+  }
+
+  private requestAhead(state: State): void {
+    while (state.queue.length < state.service.ahead && state.requested.epoch < this.epochs) {
+      const made = state.service.request(state.requested.epoch, state.requested.batch, this.spare.pop());
       // Whether a batch failed is looked at when its turn comes; until then the failure is not "unhandled".
       made.catch(() => undefined);
-      s.queue.push(made);
-      s.asked = advance(s.plan, s.asked);
+      state.queue.push(made);
+      state.requested = advance(state.plan, state.requested);
     }
-  };
+  }
 
-  const count = (s: State, found: readonly BadExample[]): void => {
-    for (const example of found) if (!bad.has(example.index)) bad.set(example.index, example);
-    const allowed = maxBadFraction === 0 ? 0 : Math.max(1, Math.floor(maxBadFraction * s.plan.length));
-    if (bad.size > allowed)
-      throw new Error(tooManyBad(s.source.name, [...bad.values()], s.plan.length, maxBadFraction));
-  };
-
-  const take = async (): Promise<Batch | undefined> => {
-    if (closed) throw new Error("The loader is closed.");
-    if (failure) throw failure;
-    const s = await ready();
-    if (s.position.epoch >= epochs) return undefined;
-    askAhead(s);
-    const since = performance.now();
-    s.service.hold(true);
-    const { arrays, bad: found } = await s.queue.shift()!.finally(() => s.service.hold(false));
-    waited += performance.now() - since;
-    count(s, found);
-    const { epoch } = s.position;
-    s.position = advance(s.plan, s.position);
-    askAhead(s);
-    batches++;
-    for (const valid of arrays.mask) images += valid;
-    return { ...arrays, epoch, position: s.position };
-  };
-
-  let turn: Promise<unknown> = Promise.resolve();
-  const next = (): Promise<Batch | undefined> => {
-    // One at a time: two calls at once get two batches in order.
-    const result = turn.then(take).catch((error: unknown) => {
-      failure ??= error instanceof Error ? error : new Error(String(error));
-      throw failure;
-    });
-    turn = result.catch(() => undefined);
-    return result;
-  };
-
-  return closable<Loader>({
-    next,
-    position: () => state?.position,
-    info: async () => {
-      const { source: opened, plan } = await ready();
-      return {
-        name: opened.name,
-        length: plan.length,
-        classNames: opened.classNames,
-        batchesPerEpoch: batchesPerEpoch(plan),
-      };
-    },
-    recycle: ({ image, shape, label, labels, mask, indices }) => {
-      if (label.length !== options.batchSize / (options.share?.of ?? 1) || image.length === 0) return;
-      spare.push({ image, shape, label, mask, indices, labels });
-    },
-    stats: () => ({ batches, images, waitSeconds: waited / 1000, bad: [...bad.values()] }),
-    close: async () => {
-      if (closed) return;
-      closed = true;
-      const opened = await opening?.catch(() => undefined);
-      await opened?.service.close();
-      for (const one of owned.splice(0)) await one.close();
-    },
-    async *[Symbol.asyncIterator]() {
-      for (let batch = await next(); batch; batch = await next()) yield batch;
-    },
-  });
+  /** Counts unreadable examples. Throws when there are more of them than `maxBadFraction` allows. */
+  private countBad({ source, plan }: State, examples: readonly BadExample[]): void {
+    const { bad } = this;
+    const { maxBadFraction = 0.01 } = this.options;
+    for (const example of examples) if (!bad.has(example.index)) bad.set(example.index, example);
+    const allowed = maxBadFraction === 0 ? 0 : Math.max(1, Math.floor(maxBadFraction * plan.length));
+    if (bad.size > allowed) throw new Error(tooManyBad(source.name, [...bad.values()], plan.length, maxBadFraction));
+  }
 }
 
 interface State {
   readonly source: ImageSource;
   readonly plan: Plan;
   readonly service: BatchService;
-  /** The next batch to hand out, and the next one to ask for. */
+  /** The next batch to return, and the next one to request. */
   position: LoaderPosition;
-  asked: LoaderPosition;
+  requested: LoaderPosition;
   readonly queue: Promise<MadeBatch>[];
 }
 
@@ -302,34 +299,6 @@ async function openAll(
     sources.push(typeof source === "string" ? owned.at(-1)! : source);
   }
   return sources;
-}
-
-function createService(
-  source: ImageSource,
-  plan: Plan,
-  pipelines: readonly Preprocessing[],
-  options: LoaderOptions,
-  workers: number,
-): BatchService {
-  const { concurrency = 2, cacheBytes = 256 * 2 ** 20 } = options;
-  if (workers === 0) {
-    const maker = createBatchMaker(source, plan, pipelines, { concurrency, cacheBytes });
-    // One batch is begun ahead: sharp decodes on threads of its own while the caller does something else.
-    return { ahead: 1, request: maker.make, hold: () => undefined, close: async () => undefined };
-  }
-  if (!source.recipe) {
-    throw new Error(
-      `${source.name} was made by hand, so a worker thread cannot open it: use the loader with workers: 0.`,
-    );
-  }
-  const setup = {
-    recipe: source.recipe,
-    plan,
-    preprocessing: pipelines.map(describePreprocessing),
-    concurrency,
-    cacheBytes: Math.floor(cacheBytes / workers),
-  };
-  return createWorkers(setup, workers, options.prefetch ?? 2 * workers);
 }
 
 function checkOptions(options: LoaderOptions, pipeline: Preprocessing): void {

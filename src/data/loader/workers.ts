@@ -3,8 +3,8 @@ import { Worker } from "node:worker_threads";
 import { builtModule } from "../../files/built-module.js";
 import { ExampleError } from "../../images/index.js";
 import type { MadeBatch } from "./batch.js";
-import type { BatchService } from "./loader.js";
 import { type Request, type Response, transferables, type WorkerSetup } from "./protocol.js";
+import type { BatchService } from "./service.js";
 
 interface Pending {
   readonly resolve: (made: MadeBatch) => void;
