@@ -39,9 +39,7 @@ const EXCEPTIONS = [
   ["src/train", "not rewritten yet"],
   ["src/transfer", "not rewritten yet"],
   ["recipes", "not rewritten yet"],
-  ["docs", "not rewritten yet"],
-  ["README.md", "not rewritten yet"],
-  ["ARCHITECTURE.md", "not rewritten yet"],
+  ["CONTRIBUTING.md", "holds the glossary"],
 ];
 
 function* textFiles(path) {

@@ -131,13 +131,13 @@ export function episodeGallery(episode: Episode): Markup {
     element(
       "p",
       { class: "muted" },
-      `${classes[0]?.pictures.length ?? 0} pictures of each class are all the classifier was given:`,
+      `${classes[0]?.pictures.length ?? 0} labelled images of each class are the support set:`,
     ),
     supportList(episode),
     element(
       "p",
       { class: "muted" },
-      `Then it named pictures it had not been given: ${right} of ${queries.length} right. Bars are its scores for `,
+      `Query images: ${right} of ${queries.length} classified correctly. Bars are the scores of `,
       classes.map((_, i) => (i === 0 ? letter(i) : `${i === classes.length - 1 ? " and " : ", "}${letter(i)}`)),
       ".",
     ),

@@ -1,5 +1,5 @@
 /**
- * The quickstart's report: one page with the accuracies, a round of each game in pictures, and the course of training where there was one.
+ * The quickstart's report: one page with the accuracies, an episode of each dataset in images, and the course of training where there was one.
  */
 
 import type { Example } from "../../data/index.js";
@@ -38,14 +38,14 @@ function pictureOf(example: Example, alt: string): Picture {
   };
 }
 
-/** The round nearest to the mean accuracy: what a typical one looks like, not the best. */
-function typicalRound({ learned }: PlayedSet) {
+/** The episode nearest to the mean accuracy: a typical one, not the best. */
+function typicalEpisode({ learned }: PlayedSet) {
   const distance = (accuracy: number) => Math.abs(accuracy - learned.accuracy);
   return learned.rounds.reduce((best, round) => (distance(round.accuracy) < distance(best.accuracy) ? round : best));
 }
 
 async function gallery(played: PlayedSet) {
-  const round = typicalRound(played);
+  const round = typicalEpisode(played);
   const nameOf = (label: number) => played.classNames[label]!;
   const show = async (row: number, alt: string) => pictureOf(await played.picture(row), alt);
   const classes = [];
@@ -74,7 +74,7 @@ function learning({ metrics, classes }: TrainedQuickstart) {
     typeof value === "number" ? { step, value } : [],
   );
   return {
-    title: "How it learned",
+    title: "Training",
     content: [
       chartFigure(
         (width) => lossChart({ loss, validation, width, chance: Math.log(classes) }),
@@ -97,8 +97,8 @@ function factsOf({ backbone, training, seconds }: ReportParts): [string, string]
   }
   const { result, images, classes } = training;
   return [
-    ["model", `Vision Transformer, ${counted}, trained from nothing`],
-    ["upstream", `${groupDigits(images)} pictures of ${classes} classes`],
+    ["model", `Vision Transformer, ${counted}, trained from random weights`],
+    ["training data", `${groupDigits(images)} images of ${classes} classes`],
     ["training", `${groupDigits(result.step)} steps in ${formatDuration(result.seconds)}`],
     everything,
   ];
@@ -110,10 +110,10 @@ export async function quickstartReport(parts: ReportParts): Promise<string> {
   const { shots, classes, queries, rounds } = gameSettings;
   const sections = [
     {
-      title: "How well it names classes it was not trained on",
+      title: "Few-shot accuracy on classes it was not trained on",
       content: [
         paragraph(
-          `Each round shows ${shots} pictures of each of ${classes} classes, and asks for the class of ${classes * queries} others. None of these pictures was trained on. The figures are means over ${rounds} rounds; raw pixels play the same rounds with the same ridge regression.`,
+          `Each episode gives ${shots} labelled images of each of ${classes} classes and classifies ${classes * queries} others. The backbone was trained on none of them. Figures are means over ${rounds} episodes; the raw-pixel baseline has the same episodes and the same ridge regression.`,
         ),
         accuracyTable(
           played.map(({ set, learned, rawPixels }) => ({
@@ -131,16 +131,16 @@ export async function quickstartReport(parts: ReportParts): Promise<string> {
   ];
   for (const one of played) {
     sections.push({
-      title: `A typical round: ${one.set.name}`,
-      content: [paragraph(`${one.set.about} Pictures: ${one.set.origin}.`), await gallery(one)],
+      title: `A typical episode: ${one.set.name}`,
+      content: [paragraph(`${one.set.about} Images: ${one.set.origin}.`), await gallery(one)],
     });
   }
   sections.push({ title: "What was run", content: [facts(factsOf(parts))] });
   return htmlReport({
     title: "Fovea quickstart",
     lead: training
-      ? "A small network learned from scratch, then named new classes from five pictures of each."
-      : "A backbone that comes with the package names classes from five pictures of each.",
+      ? "A small network was trained from random weights, then classified new classes from five examples of each."
+      : "A bundled backbone classifies new classes from five examples of each.",
     summary: [
       tiles(
         played.map(({ set, learned, rawPixels }) => ({
