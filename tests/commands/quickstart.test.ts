@@ -70,7 +70,7 @@ test.each(["trained", "shipped"])(
     }
     expect(page.match(/<img /g)!.length).toBe(3 * (15 + 15));
     expect(page).not.toMatch(/(src|href)="https?:/);
-    expect(page.includes("How it learned")).toBe(which === "trained");
+    expect(page.includes("Training")).toBe(which === "trained");
   },
 );
 
