@@ -2,23 +2,18 @@
  * ONNX Runtime through its C interface: a session that reads and writes the caller's own arrays.
  *
  * The runtime's Node binding copies every output into new memory. A training step returns its whole state, parameters and moments:
- * of ViT-S/16 with AdamW 264 MB, whose copies took 100 ms of a step of 850 ms, and as much memory again. Here outputs are
- * written where they are to be, and nothing is copied.
- *
- * The interface is a table of functions in an order that later versions only add to (onnxruntime_c_api.h, struct OrtApi).
+ * of ViT-S/16 with AdamW 264 MB, whose copies took 100 ms of a step of 850 ms, and as much memory again. Here the runtime
+ * writes outputs into the caller's arrays, without a copy.
  */
 import "./telemetry.js";
-import { existsSync } from "node:fs";
-import { createRequire } from "node:module";
-import { dirname, join } from "node:path";
-import { configured } from "../files/koffi.js";
 import { type NumericArray, type OnnxModel, onnxTypeCodes, type TensorType } from "../graph/index.js";
+import { loadInterface, type RuntimeInterface } from "./c-interface.js";
 import { withModelSource } from "./model-files.js";
 
 export interface DirectTensor {
   readonly type: TensorType;
   readonly data: NumericArray;
-  /** Will the same array be given again? What the runtime knows of it is then kept. */
+  /** Whether the same array is passed again. The runtime's value over it is then reused. */
   readonly isLasting?: boolean;
 }
 
@@ -39,7 +34,7 @@ export interface DirectSessionOptions {
   readonly settings: Readonly<Record<string, string>>;
 }
 
-/** Opens a session, or gives undefined where the interface is not to be had: another system than Linux, or no koffi for it. */
+/** Opens a session; undefined where the interface is not available: on another system than Linux, or without koffi. */
 export async function openDirectSession(
   model: OnnxModel,
   options: DirectSessionOptions,
@@ -48,36 +43,6 @@ export async function openDirectSession(
   if (!runtime) return undefined;
   return await withModelSource(model, (source) => runtime.open(model, source, options));
 }
-
-interface DirectRuntime {
-  /** From the bytes of a model, or from its file. */
-  open(model: OnnxModel, source: Uint8Array | string, options: DirectSessionOptions): DirectSession;
-}
-
-/** The version whose table is read; later runtimes give it too. */
-const tableVersion = 17;
-/** Where functions stand in the table. */
-const places = {
-  GetErrorMessage: 2,
-  CreateEnv: 3,
-  CreateSession: 7,
-  CreateSessionFromArray: 8,
-  Run: 9,
-  CreateSessionOptions: 10,
-  EnableProfiling: 14,
-  DisableMemPattern: 17,
-  SetSessionLogSeverityLevel: 22,
-  SetSessionGraphOptimizationLevel: 23,
-  SetIntraOpNumThreads: 24,
-  CreateTensorWithDataAsOrtValue: 49,
-  CreateCpuMemoryInfo: 69,
-  ReleaseStatus: 93,
-  ReleaseSession: 95,
-  ReleaseValue: 96,
-  ReleaseSessionOptions: 100,
-  AddSessionConfigEntry: 130,
-} as const;
-const tableLength = 131;
 
 // ORT_LOGGING_LEVEL_ERROR, ORT_ENABLE_ALL, OrtArenaAllocator, OrtMemTypeDefault
 const errorsOnly = 3;
@@ -98,136 +63,8 @@ function directRuntime(): Promise<DirectRuntime | undefined> {
 
 async function findRuntime(): Promise<DirectRuntime | undefined> {
   if (!writesInPlace) return undefined;
-  const main = createRequire(import.meta.url).resolve("onnxruntime-node");
-  const file = join(dirname(main), "..", "bin", "napi-v6", process.platform, process.arch, "libonnxruntime.so.1");
-  if (!existsSync(file)) return undefined;
-  const koffi = configured((await import("koffi")).default);
-  const library = koffi.load(file);
-  const base = library.func("void *OrtGetApiBase()")() as bigint;
-  const [getApi] = koffi.decode(base, koffi.array("void *", 2)) as bigint[];
-  const table = koffi.decode(getApi!, koffi.proto("void *(uint32_t version)"))(tableVersion) as bigint | null;
-  if (!table) return undefined;
-  const pointers = koffi.decode(table, koffi.array("void *", tableLength)) as bigint[];
-  const at = (name: keyof typeof places, prototype: string) =>
-    koffi.decode(pointers[places[name]]!, koffi.proto(prototype)) as (...values: unknown[]) => bigint | string | null;
-
-  const messageOf = at("GetErrorMessage", "const char *(const void *status)");
-  const releaseStatus = at("ReleaseStatus", "void (void *status)");
-  // A function that gives a status: throws what went wrong.
-  const checked = (name: keyof typeof places, parameters: string) => {
-    const call = at(name, `void *(${parameters})`);
-    return (...values: unknown[]): void => {
-      const status = call(...values);
-      if (!status) return;
-      const message = messageOf(status) as string;
-      releaseStatus(status);
-      throw new Error(message);
-    };
-  };
-  // The same of a function whose last parameter receives a handle.
-  const made = (name: keyof typeof places, parameters: string) => {
-    const call = checked(name, `${parameters}, void *out`);
-    return (...values: unknown[]): bigint => {
-      const out = new BigUint64Array(1);
-      call(...values, out);
-      return out[0]!;
-    };
-  };
-  const api = {
-    createEnvironment: made("CreateEnv", "int level, const char *name"),
-    createOptions: checked("CreateSessionOptions", "void *out"),
-    setThreads: checked("SetIntraOpNumThreads", "void *options, int threads"),
-    setOptimizations: checked("SetSessionGraphOptimizationLevel", "void *options, int level"),
-    setSeverity: checked("SetSessionLogSeverityLevel", "void *options, int level"),
-    disableMemoryPattern: checked("DisableMemPattern", "void *options"),
-    enableProfiling: checked("EnableProfiling", "void *options, const char *prefix"),
-    addSetting: checked("AddSessionConfigEntry", "void *options, const char *key, const char *value"),
-    createFromArray: made("CreateSessionFromArray", "void *env, const void *bytes, size_t length, void *options"),
-    createFromFile: made("CreateSession", "void *env, const char *path, void *options"),
-    createMemoryInfo: made("CreateCpuMemoryInfo", "int allocator, int kind"),
-    createTensor: made(
-      "CreateTensorWithDataAsOrtValue",
-      "void *info, void *data, size_t bytes, const int64_t *shape, size_t axes, int type",
-    ),
-    run: checked(
-      "Run",
-      "void *session, void *options, const void *inputNames, const void *inputs, size_t inputCount, const void *outputNames, size_t outputCount, void *outputs",
-    ),
-    releaseOptions: at("ReleaseSessionOptions", "void (void *options)"),
-    releaseSession: at("ReleaseSession", "void (void *session)"),
-    releaseValue: at("ReleaseValue", "void (void *value)"),
-  };
-  // Both live as long as the process: the environment is the binding's own.
-  const environment = api.createEnvironment(errorsOnly, "fovea");
-  const memory = api.createMemoryInfo(arenaAllocator, defaultMemory);
-
-  const newOptions = ({ threads, profilePrefix, settings }: DirectSessionOptions): bigint => {
-    const out = new BigUint64Array(1);
-    api.createOptions(out);
-    const options = out[0]!;
-    api.setThreads(options, threads);
-    api.setOptimizations(options, allOptimizations);
-    api.setSeverity(options, errorsOnly);
-    api.disableMemoryPattern(options);
-    if (profilePrefix !== undefined) api.enableProfiling(options, profilePrefix);
-    for (const [key, value] of Object.entries(settings)) api.addSetting(options, key, value);
-    return options;
-  };
-
-  const wrapped = ({ type, data }: DirectTensor): bigint =>
-    api.createTensor(
-      memory,
-      data,
-      data.byteLength,
-      BigInt64Array.from(type.shape, BigInt),
-      type.shape.length,
-      onnxTypeCodes[type.dtype],
-    );
-
-  // Names as the interface reads them: addresses of texts, which are to be kept as long as they are.
-  const named = (ports: OnnxModel["inputs"]) => {
-    const texts = ports.map(({ name }) => Buffer.from(`${name}\0`));
-    return { texts, addresses: BigUint64Array.from(texts, (text) => koffi.address(text)) };
-  };
-
-  return {
-    open: (model, source, sessionOptions) => {
-      const options = newOptions(sessionOptions);
-      let session: bigint;
-      try {
-        session =
-          typeof source === "string"
-            ? api.createFromFile(environment, source, options)
-            : api.createFromArray(environment, source, source.byteLength, options);
-      } finally {
-        api.releaseOptions(options);
-      }
-      const [given, received] = [named(model.inputs), named(model.outputs)];
-      const lasting = new LastingValues(wrapped, (value) => void api.releaseValue(value));
-      return {
-        run: (inputs, outputs) => {
-          const passing: bigint[] = [];
-          const handleOf = (tensor: DirectTensor): bigint => {
-            if (tensor.isLasting) return lasting.of(tensor);
-            const value = wrapped(tensor);
-            passing.push(value);
-            return value;
-          };
-          try {
-            const [from, to] = [inputs, outputs].map((tensors) => BigUint64Array.from(tensors, handleOf));
-            api.run(session, null, given.addresses, from, inputs.length, received.addresses, outputs.length, to);
-          } finally {
-            for (const value of passing) api.releaseValue(value);
-            lasting.endRun();
-          }
-        },
-        close: () => {
-          lasting.close();
-          api.releaseSession(session);
-        },
-      };
-    },
-  };
+  const api = await loadInterface();
+  return api && new DirectRuntime(api);
 }
 
 /** The runtime's values over arrays that are given again and again; those of the last runs are kept. */
@@ -264,5 +101,83 @@ class LastingValues {
   close(): void {
     for (const { value } of this.values.values()) this.release(value);
     this.values.clear();
+  }
+}
+
+/** The runtime's environment and memory; both live as long as the process. */
+class DirectRuntime {
+  // The environment is the Node binding's own.
+  private readonly environment: bigint;
+  private readonly memory: bigint;
+
+  constructor(private readonly api: RuntimeInterface) {
+    this.environment = api.createEnvironment(errorsOnly, "fovea");
+    this.memory = api.createMemoryInfo(arenaAllocator, defaultMemory);
+  }
+
+  /** Opens a session from the bytes of a model, or from its file. */
+  open(model: OnnxModel, source: Uint8Array | string, sessionOptions: DirectSessionOptions): DirectSession {
+    const { api, environment } = this;
+    const options = this.newOptions(sessionOptions);
+    let session: bigint;
+    try {
+      session =
+        typeof source === "string"
+          ? api.createFromFile(environment, source, options)
+          : api.createFromArray(environment, source, source.byteLength, options);
+    } finally {
+      api.releaseOptions(options);
+    }
+    const [inputNames, outputNames] = [this.names(model.inputs), this.names(model.outputs)];
+    const wrap = (tensor: DirectTensor) => this.wrap(tensor);
+    const lasting = new LastingValues(wrap, (value) => void api.releaseValue(value));
+    return {
+      run: (inputs, outputs) => {
+        const passing: bigint[] = [];
+        const handleOf = (tensor: DirectTensor): bigint => {
+          if (tensor.isLasting) return lasting.of(tensor);
+          const value = wrap(tensor);
+          passing.push(value);
+          return value;
+        };
+        try {
+          const [from, to] = [inputs, outputs].map((tensors) => BigUint64Array.from(tensors, handleOf));
+          api.run(session, null, inputNames.addresses, from, inputs.length, outputNames.addresses, outputs.length, to);
+        } finally {
+          for (const value of passing) api.releaseValue(value);
+          lasting.endRun();
+        }
+      },
+      close: () => {
+        lasting.close();
+        api.releaseSession(session);
+      },
+    };
+  }
+
+  private newOptions({ threads, profilePrefix, settings }: DirectSessionOptions): bigint {
+    const { api } = this;
+    const out = new BigUint64Array(1);
+    api.createOptions(out);
+    const options = out[0]!;
+    api.setThreads(options, threads);
+    api.setOptimizations(options, allOptimizations);
+    api.setSeverity(options, errorsOnly);
+    api.disableMemoryPattern(options);
+    if (profilePrefix !== undefined) api.enableProfiling(options, profilePrefix);
+    for (const [key, value] of Object.entries(settings)) api.addSetting(options, key, value);
+    return options;
+  }
+
+  /** A value of the runtime over the array of a tensor. */
+  private wrap({ type, data }: DirectTensor): bigint {
+    const shape = BigInt64Array.from(type.shape, BigInt);
+    return this.api.createTensor(this.memory, data, data.byteLength, shape, shape.length, onnxTypeCodes[type.dtype]);
+  }
+
+  /** Names as the interface reads them: addresses of C strings; `texts` keeps these alive as long as the result. */
+  private names(ports: OnnxModel["inputs"]) {
+    const texts = ports.map(({ name }) => Buffer.from(`${name}\0`));
+    return { texts, addresses: BigUint64Array.from(texts, (text) => this.api.address(text)) };
   }
 }

@@ -2,10 +2,18 @@
  * Owns the state of a program and runs its functions in the calling thread; the worker and in-thread programs use it.
  */
 import type { Tensor as RuntimeTensor } from "onnxruntime-node";
-import { allocate, elementCount, type NumericArray, type OnnxModel, type TensorType } from "../graph/index.js";
+import {
+  allocate,
+  elementCount,
+  input,
+  type NumericArray,
+  type OnnxModel,
+  stopGradient,
+  type TensorType,
+  writeOnnx,
+} from "../graph/index.js";
 import { type Device, explainDeviceFailure } from "./devices.js";
 import { type DirectSession, type DirectTensor, openDirectSession } from "./direct.js";
-import { identityModel } from "./identity.js";
 import {
   measuredSettings,
   openSession,
@@ -330,6 +338,12 @@ function directTensor(name: string, type: TensorType, value: Held, isLasting: bo
   const shape = shapeOf(name, type, data);
   requireKind(name, type, data);
   return { type: { dtype: type.dtype, shape }, data, isLasting };
+}
+
+/** A model that returns its input, to copy a tensor from the device: input `value_in`, output `value`. */
+function identityModel({ dtype, shape }: TensorType): OnnxModel {
+  const value = input("value_in", dtype, shape);
+  return writeOnnx({ value: stopGradient(value) }, [value]);
 }
 
 const isRuntimeTensor = (held: Held): held is RuntimeTensor => !ArrayBuffer.isView(held);

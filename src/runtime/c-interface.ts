@@ -1,0 +1,102 @@
+/**
+ * ONNX Runtime's C interface as functions: a table of pointers in an order that later versions only add to
+ * (onnxruntime_c_api.h, struct OrtApi).
+ */
+import { existsSync } from "node:fs";
+import { createRequire } from "node:module";
+import { dirname, join } from "node:path";
+import { configured } from "../files/koffi.js";
+
+/** The version whose table is read; later runtimes give it too. */
+const tableVersion = 17;
+/** Where functions stand in the table. */
+const places = {
+  GetErrorMessage: 2,
+  CreateEnv: 3,
+  CreateSession: 7,
+  CreateSessionFromArray: 8,
+  Run: 9,
+  CreateSessionOptions: 10,
+  EnableProfiling: 14,
+  DisableMemPattern: 17,
+  SetSessionLogSeverityLevel: 22,
+  SetSessionGraphOptimizationLevel: 23,
+  SetIntraOpNumThreads: 24,
+  CreateTensorWithDataAsOrtValue: 49,
+  CreateCpuMemoryInfo: 69,
+  ReleaseStatus: 93,
+  ReleaseSession: 95,
+  ReleaseValue: 96,
+  ReleaseSessionOptions: 100,
+  AddSessionConfigEntry: 130,
+} as const;
+const tableLength = 131;
+
+type RuntimeInterface = NonNullable<Awaited<ReturnType<typeof loadInterface>>>;
+
+export type { RuntimeInterface };
+
+/** Loads the interface from the library of onnxruntime-node; undefined where the library or the version is missing. */
+export async function loadInterface() {
+  const main = createRequire(import.meta.url).resolve("onnxruntime-node");
+  const file = join(dirname(main), "..", "bin", "napi-v6", process.platform, process.arch, "libonnxruntime.so.1");
+  if (!existsSync(file)) return undefined;
+  const koffi = configured((await import("koffi")).default);
+  const library = koffi.load(file);
+  const base = library.func("void *OrtGetApiBase()")() as bigint;
+  const [getApi] = koffi.decode(base, koffi.array("void *", 2)) as bigint[];
+  const table = koffi.decode(getApi!, koffi.proto("void *(uint32_t version)"))(tableVersion) as bigint | null;
+  if (!table) return undefined;
+  const pointers = koffi.decode(table, koffi.array("void *", tableLength)) as bigint[];
+  const at = (name: keyof typeof places, prototype: string) =>
+    koffi.decode(pointers[places[name]]!, koffi.proto(prototype)) as (...values: unknown[]) => bigint | string | null;
+
+  const messageOf = at("GetErrorMessage", "const char *(const void *status)");
+  const releaseStatus = at("ReleaseStatus", "void (void *status)");
+  // A function that gives a status: throws what went wrong.
+  const checked = (name: keyof typeof places, parameters: string) => {
+    const call = at(name, `void *(${parameters})`);
+    return (...values: unknown[]): void => {
+      const status = call(...values);
+      if (!status) return;
+      const message = messageOf(status) as string;
+      releaseStatus(status);
+      throw new Error(message);
+    };
+  };
+  // The same of a function whose last parameter receives a handle.
+  const made = (name: keyof typeof places, parameters: string) => {
+    const call = checked(name, `${parameters}, void *out`);
+    return (...values: unknown[]): bigint => {
+      const out = new BigUint64Array(1);
+      call(...values, out);
+      return out[0]!;
+    };
+  };
+  return {
+    /** The address of an array's bytes. */
+    address: (data: Uint8Array): bigint => koffi.address(data),
+    createEnvironment: made("CreateEnv", "int level, const char *name"),
+    createOptions: checked("CreateSessionOptions", "void *out"),
+    setThreads: checked("SetIntraOpNumThreads", "void *options, int threads"),
+    setOptimizations: checked("SetSessionGraphOptimizationLevel", "void *options, int level"),
+    setSeverity: checked("SetSessionLogSeverityLevel", "void *options, int level"),
+    disableMemoryPattern: checked("DisableMemPattern", "void *options"),
+    enableProfiling: checked("EnableProfiling", "void *options, const char *prefix"),
+    addSetting: checked("AddSessionConfigEntry", "void *options, const char *key, const char *value"),
+    createFromArray: made("CreateSessionFromArray", "void *env, const void *bytes, size_t length, void *options"),
+    createFromFile: made("CreateSession", "void *env, const char *path, void *options"),
+    createMemoryInfo: made("CreateCpuMemoryInfo", "int allocator, int kind"),
+    createTensor: made(
+      "CreateTensorWithDataAsOrtValue",
+      "void *info, void *data, size_t bytes, const int64_t *shape, size_t axes, int type",
+    ),
+    run: checked(
+      "Run",
+      "void *session, void *options, const void *inputNames, const void *inputs, size_t inputCount, const void *outputNames, size_t outputCount, void *outputs",
+    ),
+    releaseOptions: at("ReleaseSessionOptions", "void (void *options)"),
+    releaseSession: at("ReleaseSession", "void (void *session)"),
+    releaseValue: at("ReleaseValue", "void (void *value)"),
+  };
+}
