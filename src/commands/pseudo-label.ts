@@ -53,7 +53,7 @@ export default command({
   }),
   async run({ network, images, crops, rotations, ...options }, { note, progress }) {
     const { pseudoLabel } = await import("../transfer/index.js");
-    const views = { crops, turns: rotations };
+    const views = { crops, rotations };
     return await pseudoLabel(network, images, { ...options, views, note, progress });
   },
   text: ({ file, source, split, images, labelled, agreement, views, classes }) => {

@@ -82,7 +82,7 @@ export async function pseudoLabel(
     progress,
     signal,
   } = options;
-  const { views = { crops: 5, turns: 4 } } = options;
+  const { views = { crops: 5, rotations: 4 } } = options;
   const csv = output.endsWith(".csv");
   if (!csv && !output.endsWith(".jsonl")) throw new Error(`${output} ends in neither .jsonl nor .csv`);
   refuseExisting(output, options.overwrite);
@@ -128,7 +128,7 @@ export async function pseudoLabel(
     images: indices.length,
     labelled,
     agreement: same ? agreeing / labelled : undefined,
-    views: views.crops * views.turns,
+    views: views.crops * views.rotations,
     classes: names.map((name, i) => ({ name, images: histogram[i] ?? 0 })),
     bad,
     model: describeNetwork(model),

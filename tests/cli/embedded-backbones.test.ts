@@ -70,6 +70,6 @@ describe("a backbone of the package", () => {
   test("names no classes by itself, and says what to do", async () => {
     const { status, stderr } = await fovea("predict", defaultBackbone, photos);
     expect(status).toBe(1);
-    expect(stderr).toMatch(/has no head, so it cannot name any; .* put a classifier on it \(fovea fit\)/);
+    expect(stderr).toMatch(/has no head, so it cannot classify; .* fit a classifier on them \(fovea fit\)/);
   });
 });

@@ -106,7 +106,7 @@ describe("evaluate", () => {
 
   test("what cannot be measured is refused", async () => {
     const headless = await fovea("evaluate", "embedded:tiny", shapes);
-    expect(headless.stderr).toMatch(/has no head, so it cannot name any/);
+    expect(headless.stderr).toMatch(/has no head, so it cannot classify/);
     const match = await fovea("evaluate", run, shapes, "--match", "luck");
     expect([match.status, match.stderr]).toEqual([
       2,

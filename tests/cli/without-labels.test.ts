@@ -46,7 +46,7 @@ test("it names no classes", async () => {
   const { status, stderr } = await fovea("predict", network, photos);
   expect(status).toBe(1);
   expect(stderr).toMatch(
-    /was trained without classes and has no head, so it cannot name any; use its representation \(fovea embed, fovea fewshot\)/,
+    /was trained without classes and has no head, so it cannot classify; use its features \(fovea embed, fovea fewshot\)/,
   );
 });
 

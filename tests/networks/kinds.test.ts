@@ -72,7 +72,7 @@ describe("a backbone", () => {
     });
     expect(file.features.data).toHaveLength(own.features.data.length);
     for (const [at, value] of file.features.data.entries()) expect(value).toBeCloseTo(own.features.data[at] ?? 0, 4);
-    await expect(open(`${bytes}?range=0,1`)).rejects.toThrow(/takes 8-bit pixels, 0 to 255; leave range away/);
+    await expect(open(`${bytes}?range=0,1`)).rejects.toThrow(/takes 8-bit pixels, 0 to 255; remove range/);
     const notes: string[] = [];
     const note = (text: string) => void notes.push(text);
     await (await open(bytes, { note })).close();
@@ -80,7 +80,7 @@ describe("a backbone", () => {
     const logits = join(root, "logits.onnx");
     await writeExport(await exportOnnx(weights, { outputs: "logits" }), logits);
     await (await open(logits, { note })).close();
-    expect(notes).toEqual([expect.stringMatching(/no output of features: its logits, one number per class, are the/)]);
+    expect(notes).toEqual([expect.stringMatching(/has no features output; using its logits as features/)]);
     const fitted = join(root, "fitted");
     const { status, stderr } = await fovea("fit", photos, "--backbone", bytes, "--output", fitted);
     expect(status, stderr).toBe(0);
@@ -132,7 +132,7 @@ describe("a backbone", () => {
     expect(features.columns).toBe(16);
     expect([...features.data]).not.toEqual([...usual.features.data]);
     await expect(open(channelsLast, { imageSize: 10 })).rejects.toThrow(
-      /takes images of 8 x 12 only; 10 x 10 was asked for/,
+      /takes images of 8 x 12, not 10 x 10; remove the image size/,
     );
   });
 
@@ -142,9 +142,9 @@ describe("a backbone", () => {
     await expect(open(`${exported}?size=0`)).rejects.toThrow(/size must be a side in pixels or HEIGHT,WIDTH/);
     await expect(open(`${exported}?range=1,0`)).rejects.toThrow(/must be LOW,HIGH/);
     await expect(open(`${exported}?output=fetures`)).rejects.toThrow(
-      /has the outputs (logits, features|features, logits); needed is a float32 one named fetures/,
+      /expected a float32 output named "fetures"; found (logits, features|features, logits)/,
     );
-    await expect(open(`${network}?range=0,1`)).rejects.toThrow(/range and output are for ONNX files/);
+    await expect(open(`${network}?range=0,1`)).rejects.toThrow(/range and output apply to ONNX files only; remove them/);
     await expect(open(join(root, "expoted.onnx"))).rejects.toThrow(/expoted\.onnx/);
     const text = join(root, "text.onnx");
     writeFileSync(text, "not a model");

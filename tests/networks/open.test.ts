@@ -156,7 +156,7 @@ describe("what cannot be opened", () => {
     expect(notes.filter((text) => /skipped a damaged checkpoint: .*000002.*checksum/.test(text))).toHaveLength(1);
     await expect(open(bad)).rejects.toThrow(/000002.*do not match their checksum/);
     truncateSync(good, 100);
-    await expect(open(folder)).rejects.toThrow(/no checkpoint that is whole; 2 damaged:\n {2}.*\n {2}/);
+    await expect(open(folder)).rejects.toThrow(/no intact checkpoint; 2 damaged:\n {2}.*\n {2}/);
   });
 
   test("a checkpoint of another model: every misfit at once", async () => {

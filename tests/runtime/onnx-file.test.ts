@@ -78,7 +78,7 @@ describe("weights in another file", () => {
     const spec = `${await split("identity")}?size=16`;
     const backbone = await open(spec, { threads: 1 });
     const before = await backbone.identity();
-    await expect(backbone.toOnnx()).rejects.toThrow(/keeps its weights in other files; put them into one ONNX file/);
+    await expect(backbone.toOnnx()).rejects.toThrow(/stores its weights in external files; save it as one ONNX file/);
     writeFileSync(join(folder, "identity", "model.onnx_data"), new Uint8Array(1 << 20));
     expect(await backbone.identity()).not.toBe(before);
     await backbone.close();

@@ -107,11 +107,11 @@ describe("the folder of a classifier", () => {
     await classifier.close();
     expect(notes).toEqual([
       `${bare} has no ${join("onnx", "model.onnx")}; using its head on ${channelsLast}`,
-      `${channelsLast} has no output of features: its logits, one number per class, are the features`,
+      `${channelsLast} has no features output; using its logits as features`,
     ]);
     const image = input("image", "float32", [1, 8, 8, 3]);
     await writeFile(channelsLast, writeOnnx({ logits: multiply(reduceMean(image, [1, 2]), 4) }, [image]).bytes);
-    await expect(open(bare, { output: "logits", threads: 1 })).rejects.toThrow(/it has changed since. Fit again/);
+    await expect(open(bare, { output: "logits", threads: 1 })).rejects.toThrow(/which has changed since; fit again/);
   });
 
   it("that is damaged, and files that name no classes, are refused", async () => {
@@ -120,13 +120,13 @@ describe("the folder of a classifier", () => {
     writeFileSync(join(damaged, "classifier.json"), "{");
     await expect(open(damaged, { output: "logits" })).rejects.toThrow(/classifier\.json cannot be read/);
     writeFileSync(join(damaged, "classifier.json"), '{"format":1,"classNames":[]}');
-    await expect(open(damaged, { output: "logits" })).rejects.toThrow(/is not what fovea fit writes: classNames/);
+    await expect(open(damaged, { output: "logits" })).rejects.toThrow(/is not a file that fovea fit writes: classNames/);
     const features = join(root, "features.onnx");
     const image = input("pixel_values", "float32", [2, 3, 8, 8]);
     const mean = reduceMean(image, [2, 3]);
     await writeFile(features, writeOnnx({ features: mean, other: multiply(mean, 2) }, [image]).bytes);
     await expect(open(features, { output: "logits" })).rejects.toThrow(
-      /has the outputs (features, other|other, features)/,
+      /expected one float32 output, or one named "logits"; found (features, other|other, features)/,
     );
     const chosen = await open(`${features}?output=other`, { output: "logits", threads: 1 });
     expect(chosen).toMatchObject({ classNames: undefined, batchSize: 2 });

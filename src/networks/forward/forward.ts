@@ -1,4 +1,4 @@
-/** The forward functions of a trained network, the same in training and in use. */
+/** The forward functions of a trained network, the same in training and in inference. */
 import { input, type Tensor } from "../../graph/index.js";
 import { type ModelConfig, model as network, requireClassifier } from "../../models/index.js";
 import { type Parameter, Scope } from "../../nn/index.js";
@@ -22,7 +22,7 @@ export function representation(config: ForwardConfig, scope: Scope): Representat
   return { inputs: [image], outputs: { preLogits } };
 }
 
-/** Functions that go forward only, over parameters of their own. */
+/** Inference functions over parameters of their own. */
 export interface Forward<F> {
   readonly parameters: readonly Parameter[];
   readonly functions: F;

@@ -6,7 +6,7 @@ import type { Device } from "../../runtime/index.js";
 import type { RowsOfImages } from "./rows.js";
 import type { TestViews } from "./test-views.js";
 
-/** What is asked of a network: the features its head reads (pre-logits), or the logits of its head. */
+/** The output of a network: its features (pre-logits), or the logits of its head. */
 export type NetworkOutput = "features" | "logits";
 
 /** Where and with how many threads a network runs. */
@@ -22,15 +22,15 @@ export interface OpenOptions extends ComputeOptions {
   readonly output?: NetworkOutput | undefined;
   /** Images in a run. Default: 32. */
   readonly batchSize?: number | undefined;
-  /** Side of the images, or [height, width], where the network leaves it open or can be brought to it. Default: its own. */
+  /** Side of the images, or [height, width], where the network takes any size or can be resized to it. Default: its own. */
   readonly imageSize?: number | readonly [number, number] | undefined;
-  /** [height, width] where an ONNX file leaves them open and neither the spec nor `imageSize` states them. Default: 224 x 224. */
+  /** [height, width] where an ONNX file has dynamic dimensions and neither the spec nor `imageSize` states them. Default: 224 x 224. */
   readonly openSize?: readonly [number, number] | undefined;
-  /** Channels of the images, where an ONNX file leaves them open. Default: 3. */
+  /** Channels of the images, where an ONNX file has a dynamic dimension. Default: 3. */
   readonly channels?: number | undefined;
   /** Average the logits over several crops and rotations of an image; for networks of this package only. */
   readonly views?: TestViews | undefined;
-  /** Told what is assumed or changed, such as which checkpoint is used. */
+  /** Receives what is assumed or changed, such as which checkpoint is used. */
   readonly note?: ((text: string) => void) | undefined;
 }
 
@@ -41,17 +41,17 @@ export interface Network extends Closable {
   /** The file of its weights; the spec where there is none. */
   readonly path: string;
   readonly output: NetworkOutput;
-  /** [height, width, channels] of the images it sees. */
+  /** [height, width, channels] of its input. */
   readonly imageShape: readonly [number, number, number];
-  /** What brings images of any source to that, in its string form. */
+  /** The preprocessing that gives this shape for images of any source, in its string form. */
   readonly preprocessing: string;
-  /** What black and white become for it: other preprocessings must bring images to the same range. */
+  /** The values of black and white in its input; every other preprocessing must give the same range. */
   readonly valueRange: ValueRange;
   /** Are these published weights, measured by the preprocessing of a protocol rather than by one that they bring along? */
   readonly published: boolean;
   /** Numbers in a row of the output. */
   readonly width: number;
-  /** The classes of its logits, in their order; undefined where nothing names them. */
+  /** Class names in the order of its logits; undefined where they are not known. */
   readonly classNames: readonly string[] | undefined;
   /** How its logits become probabilities. */
   readonly loss: LossName;
@@ -74,14 +74,14 @@ export interface NetworkOnnx {
   readonly features: string;
   /** The order of its input's axes. */
   readonly layout: "NHWC" | "NCHW";
-  /** What its input takes. */
+  /** Type of its input. */
   readonly dtype: "float32" | "uint8";
 }
 
-/** Enough images that the products are large; more would only take more memory. */
+/** Large enough for efficient matrix products; more images would only take more memory. */
 export const defaultBatchSize = 32;
 
-/** What JSON documents say of a network. */
+/** The description of a network in JSON documents. */
 export interface NetworkDescription {
   /** Where it was opened from. */
   readonly checkpoint: string;
@@ -98,12 +98,12 @@ export function describeNetwork(network: Network): NetworkDescription {
 
 type Defaulted = "published" | "classNames" | "loss";
 
-/** A network with what kinds need not state, and its disposal. */
+/** Completes a network with defaults and its disposal. */
 export const opened = (
   parts: Omit<Network, Defaulted | typeof Symbol.asyncDispose> & Partial<Pick<Network, Defaulted>>,
 ): Network => closable<Network>({ published: false, classNames: undefined, loss: "softmax", ...parts });
 
-/** [height, width] as the spec or the caller wants it. Throws an Error where they want different ones. */
+/** [height, width] as the spec or the caller states it. Throws an Error where they disagree. */
 export function wantedSize(
   spec: string,
   size: readonly [number, number] | undefined,
@@ -112,7 +112,7 @@ export function wantedSize(
   const asked = typeof imageSize === "number" ? ([imageSize, imageSize] as const) : imageSize;
   if (size && asked && asked.join() !== size.join()) {
     throw new Error(
-      `"${spec}" states images of ${size.join(" x ")}, and ${asked.join(" x ")} are asked for; leave one away`,
+      `"${spec}" states images of ${size.join(" x ")}, and the image size ${asked.join(" x ")} is given too; remove one of them`,
     );
   }
   return size ?? asked;

@@ -26,9 +26,9 @@ export interface RepresentOptions extends PassOptions {
   readonly maxBadFraction?: number;
   /** Ends the pass between two batches, which then throws the signal's reason. */
   readonly signal?: AbortSignal;
-  /** Told how many images of the source are behind, unreadable ones included. */
+  /** Receives the number of images processed, unreadable ones included. */
   readonly onProgress?: (done: number, total: number) => void;
-  /** Shown every batch with a readable image before it runs; its arrays are written again afterwards and must not be kept. */
+  /** Receives every batch with a readable image before it runs; its arrays are reused afterwards and must not be kept. */
   readonly onBatch?: (batch: Batch) => void;
 }
 

@@ -1,6 +1,6 @@
 /**
- * Several looks at one image, their logits averaged: five crops (the corners and the middle) of an image a little larger than
- * the network takes, each in its four turns, 20 in all, as pseudo-labels are made (Zhai et al., arXiv:1905.03670; papers.md
+ * Test-time augmentation: logits averaged over five crops (the corners and the centre) of an image slightly larger than
+ * the network's input, each in four rotations, 20 views in all, as for pseudo-labels (Zhai et al., arXiv:1905.03670; papers.md
  * 10.4). The image is 256/224 of the network's, as evaluation has it (papers.md 5.6).
  */
 import { addAll, fourRotations, reduceMean, reshape, scale, slice, type Tensor } from "../../graph/index.js";
@@ -9,10 +9,10 @@ import { type ModelConfig, model as network } from "../../models/index.js";
 import type { Scope } from "../../nn/index.js";
 
 export interface TestViews {
-  /** 1 is the middle alone, at the network's own size. */
+  /** 1 is the central crop alone, at the network's own size. */
   readonly crops: 1 | 5;
-  /** 1 is the image as it is. */
-  readonly turns: 1 | 4;
+  /** 1 is the image without rotation. */
+  readonly rotations: 1 | 4;
 }
 
 type Sides = readonly [height: number, width: number, channels: number];
@@ -36,8 +36,7 @@ export function preprocessingOfViews(given: string, sides: Sides, views: TestVie
 }
 
 /**
- * Mean logits [N, K] over the views of images [N, H, W, C] of `sidesOfViews`. Throws RangeError when images that are not square
- * shall be turned.
+ * Mean logits [N, K] over the views of images [N, H, W, C] of `sidesOfViews`. Throws RangeError for rotations of images that are not square.
  */
 export function logitsOfViews(
   scope: Scope,
@@ -47,8 +46,8 @@ export function logitsOfViews(
   views: TestViews,
 ): Tensor {
   const [height, width, channels] = sides;
-  if (views.turns === 4 && height !== width) {
-    throw new RangeError(`images of ${height} x ${width} cannot be turned by 90 degrees: ask for one turn`);
+  if (views.rotations === 4 && height !== width) {
+    throw new RangeError(`images of ${height} x ${width} cannot be rotated by 90 degrees; set rotations to 1`);
   }
   const [count, allRows, allColumns] = image.shape as [number, number, number];
   const [down, right] = [allRows - height, allColumns - width];
@@ -63,8 +62,8 @@ export function logitsOfViews(
   // crop by crop, so that only the intermediates of one are alive at a time
   const logits = places.map(([top, left]) => {
     const crop = slice(image, [0, top, left, 0], [count, top + height, left + width, channels]);
-    const found = network(scope, views.turns === 4 ? fourRotations(crop) : crop, config).logits!;
-    return reduceMean(reshape(found, [views.turns, count, config.classes]), 0);
+    const found = network(scope, views.rotations === 4 ? fourRotations(crop) : crop, config).logits!;
+    return reduceMean(reshape(found, [views.rotations, count, config.classes]), 0);
   });
   return scale(addAll(logits), 1 / places.length);
 }

@@ -1,4 +1,4 @@
-/** From logits to the classes one names: the most probable few of each image. */
+/** From logits to the most probable classes of each image. */
 import type { LossName } from "../../nn/index.js";
 
 export interface Guess {

@@ -20,7 +20,7 @@ const description = z.object({
     imageShape: z.tuple([z.number(), z.number(), z.number()]),
     identity: z.string(),
   }),
-  /** What accuracy is to be expected, where that was measured. */
+  /** The expected accuracy, where it was measured. */
   expected: z
     .object({
       accuracy: z.number(),
@@ -35,10 +35,10 @@ const description = z.object({
 
 export type ClassifierDescription = z.infer<typeof description>;
 
-/** Is there the folder of a classifier? */
+/** Does a path hold the folder of a classifier? */
 export const isClassifierFolder = (path: string): boolean => existsSync(join(path, classifierFile));
 
-/** What a folder of a classifier says of itself. Throws when it is damaged. */
+/** Reads the description of a classifier's folder. Throws when it is damaged. */
 export async function readClassifier(folder: string): Promise<ClassifierDescription> {
   const file = join(folder, classifierFile);
   let value: unknown;
@@ -50,5 +50,5 @@ export async function readClassifier(folder: string): Promise<ClassifierDescript
   const { success, data, error } = description.safeParse(value);
   if (success) return data;
   const [issue] = error.issues;
-  throw new Error(`${file} is not what fovea fit writes: ${issue!.path.join(".")}: ${issue!.message}`);
+  throw new Error(`${file} is not a file that fovea fit writes: ${issue!.path.join(".")}: ${issue!.message}`);
 }

@@ -66,6 +66,6 @@ export async function loadHead(file: string): Promise<Head> {
     }
   }
   throw new WeightsError(
-    `${file} holds no classifier of ours: expected kernel and bias, or bank and labels, and what kind it is`,
+    `${file} is not a head that fovea wrote: expected the tensors kernel and bias, or bank and labels, and the kind in its metadata`,
   );
 }

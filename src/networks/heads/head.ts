@@ -36,6 +36,6 @@ export type Head = LinearHead | NeighbourHead;
 export function requireWidth(width: number, features: Features): void {
   if (features.columns === width) return;
   throw new Error(
-    `a classifier fitted on ${width} features was asked about rows of ${features.columns}; use the backbone it was fitted on`,
+    `a classifier fitted on ${width} features was given features of width ${features.columns}; use the backbone it was fitted on`,
   );
 }

@@ -15,7 +15,7 @@ import { smallestShare } from "./scores.js";
 /** TopK takes k as a value since version 11; nothing else here is younger. */
 const leastOpset = 11;
 
-/** What runs a classifier expects of its file: the names that transformers.js knows. */
+/** Input and output names of a classifier's file, as transformers.js expects them. */
 export const classifierPorts = { input: "pixel_values", output: "logits" } as const;
 
 /**
@@ -50,16 +50,16 @@ export async function classifierOnnx(
   }
 }
 
-/** From `pixel_values` to the backbone's own input: turned, and rounded to bytes, where that takes them so. */
+/** From `pixel_values` to the backbone's own input: transposed to NHWC and rounded to bytes where that is what it takes. */
 function inputNodes(input: string, layout: "NHWC" | "NCHW", dtype: "float32" | "uint8"): OnnxNode[] {
   const given = classifierPorts.input;
   const rounds = dtype === "uint8";
-  const turned = rounds ? named("turned") : input;
+  const transposed = rounds ? named("transposed") : input;
   const nodes: OnnxNode[] = [];
-  if (layout === "NHWC") nodes.push(onnxNode("Transpose", [given], [turned], { perm: { ints: [0, 2, 3, 1] } }));
+  if (layout === "NHWC") nodes.push(onnxNode("Transpose", [given], [transposed], { perm: { ints: [0, 2, 3, 1] } }));
   else if (!rounds && input !== given) nodes.push(onnxNode("Identity", [given], [input]));
   if (rounds) {
-    nodes.push(onnxNode("Round", [layout === "NHWC" ? turned : given], [named("rounded")]));
+    nodes.push(onnxNode("Round", [layout === "NHWC" ? transposed : given], [named("rounded")]));
     nodes.push(onnxNode("Cast", [named("rounded")], [input], { to: { int: onnxTypeCodes.uint8 } }));
   }
   return nodes;

@@ -1,4 +1,4 @@
-/** What a head says of features: its logits, in plain numbers. */
+/** The logits of a head for features, in plain numbers. */
 import type { Features } from "../../algebra/features.js";
 import { type ProductOptions, product, productTransposed } from "../../algebra/products.js";
 import { type Head, type LinearHead, type NeighbourHead, requireWidth } from "./head.js";

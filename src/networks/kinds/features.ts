@@ -1,4 +1,4 @@
-/** Features of every image of a source by a network, in one pass, kept on disk where that is asked for. */
+/** Features of every image of a source by a network, in one pass, with an optional cache on disk. */
 
 import { createHash } from "node:crypto";
 import { existsSync } from "node:fs";
@@ -11,18 +11,18 @@ import type { Network } from "../forward/network.js";
 import { imageRows, type Representations, type RepresentOptions, requireFiniteRows } from "../forward/rows.js";
 
 export interface ImageFeatures extends Representations {
-  /** Was it all read from the cache? */
+  /** Were the features read from the cache? */
   readonly cached: boolean;
 }
 
 export interface ImageFeaturesOptions
   extends Partial<Pick<RepresentOptions, "workers" | "maxBadFraction" | "onProgress" | "onBatch" | "signal">> {
-  /** Another way to bring images to the backbone's size, channels and value range; its own when left out. */
+  /** Preprocessing that gives the backbone's size, channels and value range. Default: the backbone's own. */
   readonly preprocessing?: string;
   /**
-   * A folder to keep features in. They are used again while backbone, preprocessing and images are the same: files are
-   * compared by name, size and time of change. Sources that cannot be told apart so (made by hand, or on a server) are not
-   * kept. Nothing is kept when left out, nor where `onBatch` wants to see the images.
+   * Folder of the cache. Cached features are used again while backbone, preprocessing and images are the same: files are
+   * compared by name, size and modification time. Sources that cannot be identified so (made by hand, or on a server) are not
+   * cached, and neither is a pass with `onBatch`, which needs the images. Default: no cache.
    */
   readonly cache?: string;
 }
@@ -76,7 +76,7 @@ async function writeCached(file: string, { features, indices, bad }: ImageFeatur
   );
 }
 
-/** What a file of the cache holds; undefined where there is none, or it is damaged and has to be made anew. */
+/** The contents of a cache file; undefined where there is none, or where it is damaged and must be written again. */
 async function readCached(file: string, source: ImageSource): Promise<ImageFeatures | undefined> {
   if (!existsSync(file)) return undefined;
   try {
@@ -96,7 +96,7 @@ async function readCached(file: string, source: ImageSource): Promise<ImageFeatu
   }
 }
 
-/** Changes with anything the features follow from; undefined where the images cannot be told apart without reading them. */
+/** The cache key: changes with everything that determines the features; undefined where images cannot be identified without reading them. */
 async function cacheKey(network: Network, source: ImageSource, preprocessing: string): Promise<string | undefined> {
   const images = source.recipe && (await recipeStamp(source.recipe));
   if (images === undefined) return undefined;
@@ -106,7 +106,7 @@ async function cacheKey(network: Network, source: ImageSource, preprocessing: st
   return hash.digest("hex").slice(0, 40);
 }
 
-/** What is known of the images of a recipe: the files they lie in; undefined where that is not enough. */
+/** What identifies the images of a recipe: the files that hold them; undefined where that is not enough. */
 async function recipeStamp(recipe: SourceRecipe): Promise<string | undefined> {
   if (recipe.kind === "concat") {
     const parts = await Promise.all(recipe.of.map(recipeStamp));

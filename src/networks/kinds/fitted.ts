@@ -9,8 +9,8 @@ import { digest, fileDigest } from "../stored/digest.js";
 import { openOnnx } from "./onnx.js";
 
 /**
- * Opens the folder that `fovea fit` wrote: its ONNX file or, where that was taken away, its head on the backbone it names. Asked
- * for features, it is that backbone.
+ * Opens the folder that `fovea fit` wrote: its ONNX file or, where that was deleted, its head on the backbone it names. For
+ * features, it is that backbone.
  *
  * `open` opens the backbone. Throws an Error for a damaged folder, or a backbone that has changed since the head was fitted.
  */
@@ -40,7 +40,7 @@ export async function openFitted(
   try {
     if ((await backbone.identity()) !== identity) {
       throw new Error(
-        `${path} was fitted on ${spec} as it was then; it has changed since. Fit again, or bring it back`,
+        `${path} was fitted on ${spec}, which has changed since; fit again, or restore the earlier backbone`,
       );
     }
   } catch (error) {

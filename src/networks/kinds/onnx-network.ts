@@ -9,19 +9,19 @@ import type { NetworkOutput } from "../forward/network.js";
 export interface OnnxNetworkOptions {
   /** Images in a run. */
   readonly batchSize: number;
-  /** Where the file has a batch of its own, take that; else a file of another batch is refused. */
+  /** Use the file's batch size where it is fixed; otherwise a file with another batch size is an error. */
   readonly filesBatch?: boolean;
-  /** [height, width] of the images, where the file leaves them open. */
+  /** [height, width] of the images, where the file has dynamic dimensions. */
   readonly image: readonly [number, number];
-  /** Channels, where the file leaves them open. Default: 3. */
+  /** Channels, where the file has a dynamic dimension. Default: 3. */
   readonly channels?: number | undefined;
-  /** What it is opened for, or the name of an output. */
+  /** The kind of output to read, or the name of one. */
   readonly output: NetworkOutput | { readonly name: string };
   readonly device?: Device | undefined;
   readonly threads?: number | undefined;
 }
 
-/** An ONNX file that is open as a network. */
+/** An open ONNX file that takes images. */
 export interface OnnxNetwork extends Closable {
   /** Name of the input. */
   readonly input: string;
@@ -35,18 +35,18 @@ export interface OnnxNetwork extends Closable {
   readonly batchSize: number;
   /** [height, width, channels] of an image. */
   readonly imageShape: readonly [number, number, number];
-  /** Numbers in a row of the output, where the file says it. */
+  /** Width of the output, where the file states it. */
   readonly width: number | undefined;
   /** Images in its layout to rows of its output; the array is in `feeds` again afterwards. */
   run(feeds: { image: Float32Array }): Promise<Float32Array>;
 }
 
-/** Names under which files call what a head reads: ours, and those of other writers. */
+/** Names of the features (pre-logits) output in our files and in those of other writers. */
 const featureNames = ["features", "pooler_output", "pre_logits", "preLogits", "image_embeds"];
 
 /**
  * Opens a file that takes one input of images, [N, 3, H, W] or [N, H, W, 3], float32 or 8-bit pixels (as our exports with
- * `input: "uint8"`). `purpose` is how messages call what it is wanted for ("teach").
+ * `input: "uint8"`). `purpose` completes the error message "FILE cannot ...".
  *
  * Throws OnnxFileError when it takes something else, or has no output that is wanted.
  */
@@ -114,7 +114,7 @@ export async function openOnnxNetwork(
 
 const isImageType = (dtype: string): dtype is "float32" | "uint8" => dtype === "float32" || dtype === "uint8";
 
-/** The output that is wanted, by its name or by what it is; the only one where there is but one. */
+/** The output to read: by its name, by a known name of its kind, or the only one. */
 function outputOf({ path, outputs }: OnnxFile, purpose: string, wanted: OnnxNetworkOptions["output"]): string {
   const named = typeof wanted === "string" ? (wanted === "features" ? featureNames : ["logits"]) : [wanted.name];
   const byName = named.flatMap((name) => outputs.find((output) => output.name === name) ?? [])[0];
@@ -122,6 +122,6 @@ function outputOf({ path, outputs }: OnnxFile, purpose: string, wanted: OnnxNetw
   if (found && found.dtype === "float32") return found.name;
   const had = outputs.map(({ name, dtype }) => (dtype === "float32" ? name : `${name} (${dtype})`)).join(", ");
   throw new OnnxFileError(
-    `${path} cannot ${purpose}: it has the outputs ${had}; needed is a float32 one named ${named[0]}${typeof wanted === "string" ? ", or one only" : ""}`,
+    `${path} cannot ${purpose}: expected ${typeof wanted === "string" ? `one float32 output, or one named "${named[0]}"` : `a float32 output named "${named[0]}"`}; found ${had}`,
   );
 }

@@ -9,7 +9,7 @@ import { digest, fileDigest } from "../stored/digest.js";
 import { fittedPreprocessing } from "../stored/preprocessing.js";
 import { openOnnxNetwork } from "./onnx-network.js";
 
-/** Side of images where a file leaves it open and nobody says: that of ImageNet's evaluation (papers.md 6). */
+/** Default image side for files with dynamic height and width: that of ImageNet's evaluation (papers.md 6). */
 const defaultSide = 224;
 
 /** What may follow the path of an ONNX file. */
@@ -28,7 +28,7 @@ type FileSettings = ReturnType<typeof readOptions<typeof fileOptions>>["given"];
 
 /**
  * Opens an ONNX file with one input of images, [N, 3, H, W] or [N, H, W, 3]. The features are its output `features` (or another
- * usual name, or its only output), the logits its output `logits` or its only one.
+ * common name, or its only output), the logits its output `logits` or its only one.
  *
  * Throws OnnxFileError for a file that takes something else or has no such output.
  */
@@ -37,7 +37,10 @@ export async function openOnnx(spec: string, options: OpenOptions = {}): Promise
   requirePath(path);
   const { output = "features", device, threads, batchSize = defaultBatchSize, channels, note, views } = options;
   const { openSize = [defaultSide, defaultSide] } = options;
-  if (views) throw new OnnxFileError(`${path} is an ONNX file, which is asked about one view of an image only`);
+  if (views)
+    throw new OnnxFileError(
+      `${path} is an ONNX file, which takes one view of each image; test-time augmentation needs a run or published weights`,
+    );
   const file = await readOnnxFile(path);
   const image = wantedSize(spec, settings.size, options);
   const network = await openOnnxNetwork(file, output === "features" ? "be a backbone" : "classify images", {
@@ -52,19 +55,19 @@ export async function openOnnx(spec: string, options: OpenOptions = {}): Promise
   try {
     const { imageShape, layout, dtype } = network;
     if (dtype === "uint8" && settings.range) {
-      throw new OnnxFileError(`${path} takes 8-bit pixels, 0 to 255; leave range away`);
+      throw new OnnxFileError(`${path} takes 8-bit pixels, 0 to 255; remove range`);
     }
     if (image && (imageShape[0] !== image[0] || imageShape[1] !== image[1])) {
       throw new OnnxFileError(
-        `${path} takes images of ${imageShape[0]} x ${imageShape[1]} only; ${image.join(" x ")} was asked for`,
+        `${path} takes images of ${imageShape[0]} x ${imageShape[1]}, not ${image.join(" x ")}; remove the image size`,
       );
     }
     if (settings.output === undefined && output === "features" && network.output === "logits") {
-      note?.(`${path} has no output of features: its logits, one number per class, are the features`);
+      note?.(`${path} has no features output; using its logits as features`);
     }
     const run = layout === "NHWC" ? network.run : fromNHWC(network.run, imageShape);
     const values = network.batchSize * imageShape[0] * imageShape[1] * imageShape[2];
-    // Where the file does not say how many numbers there are, one run does.
+    // Where the file does not state the width of its output, one run shows it.
     const width = network.width ?? (await run({ image: new Float32Array(values) })).length / network.batchSize;
     const preprocessing = preprocessingOfFile(file.metadata["preprocessing"], settings, imageShape, dtype);
     return opened({
@@ -87,7 +90,7 @@ export async function openOnnx(spec: string, options: OpenOptions = {}): Promise
       toOnnx: async () => {
         if (file.external.length > 0) {
           throw new Error(
-            `${path} keeps its weights in other files; put them into one ONNX file to have it within another (onnx.save_model with save_as_external_data=False)`,
+            `${path} stores its weights in external files; save it as one ONNX file to embed it in another (onnx.save_model with save_as_external_data=False)`,
           );
         }
         return { bytes: file.bytes, input: network.input, features: network.output, layout, dtype };
@@ -107,15 +110,15 @@ function classNamesOf({ metadata }: OnnxFile, classes: number): readonly string[
     if (Array.isArray(names) && names.length === classes && names.every((name) => typeof name === "string"))
       return names;
   } catch {
-    // metadata of somebody else's: not ours to complain about
+    // metadata of another writer: not an error
   }
   return undefined;
 }
 
-/** Pixels as they are. */
+/** Unscaled pixels. */
 const wholePixels = "value_range(0,255)";
 
-/** What the file says (ours do), or the image covered and cut to size; in the range asked for, or the file's, or -1 to 1. */
+/** The file's own preprocessing (our exports state it), else resize and central crop; in the requested range, else the file's, else -1 to 1. */
 function preprocessingOfFile(
   said: string | undefined,
   { range }: FileSettings,

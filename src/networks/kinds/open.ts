@@ -10,7 +10,7 @@ import { openPixels } from "./pixels.js";
 import { openTrained } from "./trained.js";
 
 export interface NetworkKind {
-  /** What is written to open one, for help and error messages. */
+  /** The form of its spec, for help and error messages. */
   readonly form: string;
   readonly summary: string;
   matches(spec: string): boolean;
@@ -70,8 +70,8 @@ export function networkKind(spec: string): keyof typeof networkKinds {
  * - published weights: a file, a folder, `embedded:NAME`, `augreg:NAME`, `hf:OWNER/NAME`, with settings that the files do not state
  *   (`?heads=4&layerNormEpsilon=1e-5`) and another image size (`?size=96`);
  * - the folder that `fovea fit` wrote;
- * - an ONNX file that takes images [N, 3, H, W] or [N, H, W, 3]; `?size=128` where it leaves the size open, `?range=0,1` for the
- *   values it takes (default: what the file states, else -1 to 1), `?output=NAME`;
+ * - an ONNX file that takes images [N, 3, H, W] or [N, H, W, 3]; `?size=128` where it leaves the size open, `?range=0,1` for its
+ *   value range (default: what the file states, else -1 to 1), `?output=NAME`;
  * - `pixels:16`: the pixels of the image at 16 x 16, 768 numbers;
  * - `random:NETWORK`: a run or published weights before training.
  *

@@ -22,18 +22,20 @@ import { restoredState } from "../stored/restore.js";
 export async function openTrained(spec: string, options: OpenOptions = {}): Promise<Network> {
   const { output = "features", device = "cpu", threads, batchSize = defaultBatchSize, views, note } = options;
   if (splitSpec(spec).options.some(([name]) => name === "range" || name === "output")) {
-    throw new Error(`"${spec}": range and output are for ONNX files; a network of ours knows its own`);
+    throw new Error(`"${spec}": range and output apply to ONNX files only; remove them`);
   }
   const image = wantedSize(spec, parseNetworkSpec(spec).size, options);
   const network = await readNetwork(spec, { image, note });
   const { path, config, imageShape, step, published, classNames, loss } = network;
   if (image && (imageShape[0] !== image[0] || imageShape[1] !== image[1])) {
-    throw new Error(`${spec} sees images of ${imageShape[0]} x ${imageShape[1]}, not of ${image.join(" x ")}`);
+    throw new Error(
+      `${spec} takes images of ${imageShape[0]} x ${imageShape[1]}, not ${image.join(" x ")}; remove the image size`,
+    );
   }
   const isHeadless = config.classes === 0;
   if (isHeadless && output === "logits") {
     throw new CheckpointError(
-      `${path} was trained without classes and has no head, so it cannot name any; use its representation (fovea embed, fovea fewshot), or put a classifier on it (fovea fit)`,
+      `${path} was trained without classes and has no head, so it cannot classify; use its features (fovea embed, fovea fewshot), or fit a classifier on them (fovea fit)`,
     );
   }
   const forward = isHeadless

@@ -11,7 +11,7 @@ import { printable } from "../../text/printable.js";
 /** Anything JSON can hold. */
 export type Json = string | number | boolean | null | readonly Json[] | { readonly [key: string]: Json };
 
-/** Everything a run needs to go on as if it had never stopped. */
+/** Everything a run needs to continue as if it had never stopped. */
 export interface Checkpoint {
   /** Finished updates. */
   step: number;
@@ -29,7 +29,7 @@ export interface Score {
 }
 
 export interface SaveOptions {
-  /** Newest checkpoints to keep; all when left out. */
+  /** Newest checkpoints to keep. Default: all. */
   keepLast?: number;
   /** This checkpoint's score; with it, the best of all scored ones is kept whatever its age. */
   score?: Score;
@@ -48,18 +48,18 @@ export interface LoadedCheckpoint extends Checkpoint {
   score: Score | undefined;
 }
 
-/** A checkpoint that cannot be trusted: says which and why. */
+/** A checkpoint that cannot be used; the message says which and why. */
 export class CheckpointError extends Error {
   override name = "CheckpointError";
 }
 
-/** Is this the name of a parameter that belongs to an objective and not to the network? */
+/** Is this the name of an objective's parameter, which is no part of the network? */
 export const isObjectiveParameter = (name: string): boolean => name.startsWith("objective/");
 
 const fileName = (step: number) => `step-${String(step).padStart(9, "0")}.safetensors`;
 const filePattern = /^step-(\d{9,})\.safetensors$/;
 
-/** Is a file called as a checkpoint of a run is? */
+/** Does a file have the name of a run's checkpoint? */
 export const isCheckpointName = (name: string): boolean => filePattern.test(name);
 /** The metadata keys of the file, prefixed so that other readers see whose they are. */
 const stateKey = "fovea.checkpoint";
@@ -194,7 +194,7 @@ export async function loadCheckpoint(path: string): Promise<LoadedCheckpoint> {
   return { path, step: state.step, tensors, meta: state.meta, score: state.score ?? undefined };
 }
 
-/** Tells about a checkpoint that was passed over. */
+/** Receives a warning about every checkpoint that was skipped. */
 export type Warn = (message: string) => void;
 
 const warnOnStderr: Warn = (message) => console.error(printable(message));
@@ -211,7 +211,7 @@ async function firstSound(candidates: readonly CheckpointInfo[], warn: Warn): Pr
 }
 
 /**
- * Loads the newest checkpoint that is whole; a damaged one is told to `warn` and the next older used.
+ * Loads the newest checkpoint that is whole; a damaged one is reported to `warn`, and the next older one is used.
  * Undefined when the folder has none that is whole.
  */
 export async function latestCheckpoint(dir: string, warn: Warn = warnOnStderr): Promise<LoadedCheckpoint | undefined> {

@@ -1,4 +1,4 @@
-/** What a checkpoint states of its network, so that opening one asks nothing of the recipe that trained it. */
+/** The description of the network in a checkpoint, so that opening one does not need the recipe that trained it. */
 import type { ModelConfig } from "../../models/index.js";
 import type { LossName } from "../../nn/index.js";
 import { CheckpointError, type Json, type LoadedCheckpoint } from "./checkpoint.js";
@@ -7,7 +7,7 @@ export interface StoredDescription {
   readonly config: ModelConfig;
   /** [height, width, channels] of its images. */
   readonly imageShape: readonly [number, number, number];
-  /** What brings images of any source to that, in its string form. */
+  /** The preprocessing that gives this shape for images of any source, in its string form. */
   readonly preprocessing: string;
   /** How its logits become probabilities. */
   readonly loss: LossName;
@@ -43,7 +43,7 @@ export function readDescription({ meta, path }: LoadedCheckpoint): StoredDescrip
   };
 }
 
-/** The names of its classes in the order of its logits; undefined where nothing names them. */
+/** The names of its classes in the order of its logits; undefined where they are not known. */
 export function readClassNames({ meta }: LoadedCheckpoint): readonly string[] | undefined {
   const names = meta["classNames"];
   if (!Array.isArray(names) || !names.every((name) => typeof name === "string")) return undefined;

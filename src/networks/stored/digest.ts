@@ -1,4 +1,4 @@
-/** What networks are told apart by. */
+/** Digests that identify networks. */
 import { createHash } from "node:crypto";
 import { createReadStream } from "node:fs";
 import { pipeline } from "node:stream/promises";

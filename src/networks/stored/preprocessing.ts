@@ -1,4 +1,4 @@
-/** The preprocessing under which a trained network sees images of any source, from the recipe it was trained by. */
+/** The evaluation preprocessing of a trained network for images of any source, from the recipe it was trained with. */
 import { describePreprocessing, type Preprocessing, type PreprocessingOp, preprocessing } from "../../images/index.js";
 import { defaultPreprocessing } from "../../weights/index.js";
 
@@ -21,8 +21,8 @@ import { defaultPreprocessing } from "../../weights/index.js";
  *   middle out and leaves an image of that size as it is; where it fixes the smaller side, `central_crop` is added;
  * - `to_rgb` or `grey` is added where the channels may not be the model's.
  *
- * Where a stack of views, branches or patches is not what fits the model, its pictures were seen one by one: the image itself, without
- * being cut or doubled, is brought to the model's size.
+ * Where a stack of views, branches or patches is not what fits the model, the network was trained on its elements one by one: the image itself, without
+ * cropping or doubling, is resized to the model's size.
  *
  * Throws RangeError for a model of other than 1 or 3 channels.
  */
@@ -36,7 +36,7 @@ export function evaluationPreprocessing(
 
 /**
  * A preprocessing in its string form made to fit images of any source, as `evaluationPreprocessing` makes a recipe's; for
- * weights that say how they were trained. Without one it is the usual one of published weights.
+ * weights that say how they were trained. Default: the preprocessing of published weights.
  */
 export function fittedPreprocessing(
   given: string | undefined,
@@ -67,7 +67,7 @@ function deterministic(op: PreprocessingOp): Preprocessing {
   return [];
 }
 
-/** A pipeline without ops that stack pictures: one view, the first branch, and the image that patches are cut from. */
+/** A pipeline without ops that stack views: one view, the first branch, and the image that patches are cut from. */
 function unstacked(pipeline: Preprocessing): Preprocessing {
   return pipeline.flatMap((op) => {
     if (op.name === "patch_grid") return [];

@@ -1,4 +1,4 @@
-/** Reads a trained network from where it is kept: what it is, how it wants its images, and its parameters. */
+/** Reads a stored network: its configuration, its preprocessing and its parameters. */
 import { existsSync, readdirSync, statSync } from "node:fs";
 import { requirePath } from "../../files/paths.js";
 import type { StoredTensor } from "../../formats/stored.js";
@@ -21,22 +21,22 @@ import { describeByRecipe, resolvedRecipeFile } from "./legacy.js";
 import { fittedPreprocessing } from "./preprocessing.js";
 import { chooseCheckpoint, findRun, type StoredRun } from "./run.js";
 
-/** A trained network at rest. */
+/** A stored network. */
 export interface TrainedNetwork {
   /** The file its parameters were read from. */
   readonly path: string;
   readonly config: ModelConfig;
   /** [height, width, channels] */
   readonly imageShape: readonly [number, number, number];
-  /** What makes images of any source fit, in its string form. */
+  /** The preprocessing that makes images of any source fit, in its string form. */
   readonly preprocessing: string;
-  /** The classes it was trained on, in the order of its logits; undefined where nothing names them. */
+  /** The classes it was trained on, in the order of its logits; undefined where they are not known. */
   readonly classNames: readonly string[] | undefined;
-  /** What its head was trained with: it decides how logits become probabilities. */
+  /** The loss its head was trained with, which decides how logits become probabilities. */
   readonly loss: LossName;
   /** By name; other tensors may be beside the parameters. */
   readonly tensors: ReadonlyMap<string, StoredTensor>;
-  /** Updates it had seen, where that is known. */
+  /** Finished training steps, where they are known. */
   readonly step: number | undefined;
   /** Are these weights in a layout that others publish (AugReg, BiT, timm, Hugging Face), not a run or a file of ours? */
   readonly published: boolean;
@@ -45,9 +45,9 @@ export interface TrainedNetwork {
 }
 
 export interface ReadNetworkOptions {
-  /** Told which checkpoint of a folder is used, and about damaged ones that were passed over. */
+  /** Receives which checkpoint of a folder is used, and which damaged ones were skipped. */
   readonly note?: (text: string) => void;
-  /** The size of images the network is wanted for, its own when left out; learned positions are resized to it. */
+  /** Image size to open the network for; learned positions are resized to it. Default: the network's own. */
   readonly image?: number | readonly [number, number];
 }
 
@@ -60,7 +60,7 @@ export interface ReadNetworkOptions {
  *   settings may follow that the files do not state: `?heads=4&layerNormEpsilon=1e-5`;
  * - `random:NETWORK`: any of these with the weights that training from nothing would start with, by seed 0.
  *
- * `?size=HEIGHT,WIDTH` after any of them is the size of images it is wanted for; it goes before that of the options.
+ * `?size=HEIGHT,WIDTH` after any of them is the image size; it takes precedence over that of the options.
  *
  * Throws CheckpointError when there is no checkpoint or it is damaged; RecipeError when the recipe is not valid; WeightsError
  * when weights are damaged or in no known layout; an Error naming the nearest path when there is nothing at `path`.
@@ -75,7 +75,7 @@ export async function readNetwork(path: string, options: ReadNetworkOptions = {}
   if (!run) return await readWeights(path, wanted);
   const [stated] = Object.keys(config);
   if (stated !== undefined) {
-    throw new CheckpointError(`"${path}": the recipe of a run states its settings; leave ${stated} away`);
+    throw new CheckpointError(`"${path}": the recipe of a run states its settings; remove ${stated}`);
   }
   return forImages(await readRun(run, wanted), wanted);
 }

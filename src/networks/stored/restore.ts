@@ -1,17 +1,17 @@
-/** From a checkpoint to the values of a program's state, with every misfit named at once. */
+/** From a checkpoint to the values of a program's state; an error lists every tensor that does not fit. */
 import type { DType, NumericArray } from "../../graph/index.js";
 import { CheckpointError, type LoadedCheckpoint } from "./checkpoint.js";
 
-/** A tensor that is looked for in a checkpoint. */
+/** A tensor that a checkpoint must have. */
 export interface WantedTensor {
   readonly name: string;
   readonly shape: readonly number[];
-  /** float32 when left out. */
+  /** Default: float32. */
   readonly dtype?: DType;
 }
 
 /**
- * The values of the wanted tensors, float16 as its bits. Names that `ignored` accepts may be there beside them.
+ * The values of the expected tensors, float16 as its bits. Tensors whose names `ignored` accepts may be there too.
  * Throws CheckpointError listing every name that is missing, extra, of another shape or of another type.
  */
 export function restoredState(

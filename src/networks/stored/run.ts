@@ -62,5 +62,5 @@ export async function chooseCheckpoint(
     );
   }
   const reasons = [...told].map((line) => `\n  ${line.replace("skipped a damaged checkpoint: ", "")}`);
-  throw new CheckpointError(`${folder} has no checkpoint that is whole; ${count} damaged:${reasons.join("")}`);
+  throw new CheckpointError(`${folder} has no intact checkpoint; ${count} damaged:${reasons.join("")}`);
 }

@@ -30,7 +30,7 @@ export async function readChanged(
   { imageSize, classes, note }: NetworkChanges,
 ): Promise<{ readonly network: TrainedNetwork; readonly weights: Weights }> {
   if (imageSize !== undefined && splitSpec(spec).options.some(([name]) => name === "size")) {
-    throw new Error(`${spec} states a size, and the image size ${imageSize} is given; leave one out`);
+    throw new Error(`${spec} states a size, and the image size ${imageSize} is given too; remove one of them`);
   }
   const network = await readNetwork(spec, { note, image: imageSize });
   const whole = asWeights(network);

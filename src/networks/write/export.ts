@@ -36,13 +36,13 @@ export interface ExportedNetwork {
   readonly bytes: number | undefined;
   /** Of the weights in a folder. */
   readonly layout: "huggingface" | "fovea" | undefined;
-  /** What a folder cannot say of the network. */
+  /** Properties of the network that a folder cannot store. */
   readonly notes: readonly string[] | undefined;
   readonly image: Weights["image"];
   readonly config: ModelConfig;
 }
 
-/** Enough to see how far the numbers inside reach; more only takes longer. */
+/** Enough to find the range of the activations; more only take longer. */
 const calibrationImages = 48;
 
 /** Images of a source as the exported model takes them: [n, 3 or the network's channels, height, width]. */
