@@ -39,6 +39,7 @@ export {
   loadHead,
   type NeighbourHead,
   normalised,
+  type Setting,
   saveHead,
 } from "./heads/index.js";
 export { type ImageFeatures, type ImageFeaturesOptions, imageFeatures } from "./kinds/features.js";

@@ -60,7 +60,6 @@ export {
   type TransferMethod,
   type TransferResult,
   type TransferRun,
-  type TransferSetting,
   typicalImageSize,
   usualMemory,
   usualRule,

@@ -11,6 +11,7 @@ import {
   splitSpecs,
   subsetOfClasses,
 } from "../data/index.js";
+import type { Setting } from "../networks/index.js";
 import {
   type ComputeOptions,
   describeNetwork,
@@ -23,7 +24,7 @@ import { type Hooks, noProgress, type Progress, withProgress } from "../text/pro
 
 import { openBackbone } from "./backbone.js";
 import { classifierReport, howMeasured, requireClassifierFolder, writeClassifier } from "./classifier/index.js";
-import { closedFormEvaluators, evaluatorNamed, type Setting } from "./evaluators/index.js";
+import { closedFormEvaluators, evaluatorNamed } from "./evaluators/index.js";
 import { type Candidate, type Expectation, type FittedClassifier, fitClassifier } from "./fit/fit.js";
 import { confusedPairs, confusionEntries } from "./mistakes/confusion.js";
 

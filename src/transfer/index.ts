@@ -58,7 +58,6 @@ export {
   parseSetting,
   prototypes,
   ridge,
-  type Setting,
 } from "./evaluators/index.js";
 export {
   drawnExamples,

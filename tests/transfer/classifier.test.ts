@@ -120,7 +120,9 @@ describe("the folder of a classifier", () => {
     writeFileSync(join(damaged, "classifier.json"), "{");
     await expect(open(damaged, { output: "logits" })).rejects.toThrow(/classifier\.json cannot be read/);
     writeFileSync(join(damaged, "classifier.json"), '{"format":1,"classNames":[]}');
-    await expect(open(damaged, { output: "logits" })).rejects.toThrow(/is not a file that fovea fit writes: classNames/);
+    await expect(open(damaged, { output: "logits" })).rejects.toThrow(
+      /is not a file that fovea fit writes: classNames/,
+    );
     const features = join(root, "features.onnx");
     const image = input("pixel_values", "float32", [2, 3, 8, 8]);
     const mean = reduceMean(image, [2, 3]);

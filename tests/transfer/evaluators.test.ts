@@ -7,11 +7,11 @@ import { afterAll, describe, expect, it } from "vitest";
 import type { Features } from "../../src/algebra/features.js";
 import { multiply, rowProducts, solvePositiveDefinite, transpose } from "../../src/algebra/matrix.js";
 import { gram, product, productOfColumns, productTransposed, solveManySides } from "../../src/algebra/products.js";
-import { classifierOnnx, headScores, loadHead, open, saveHead } from "../../src/networks/index.js";
+import { classifierOnnx, headScores, loadHead, open, type Setting, saveHead } from "../../src/networks/index.js";
 import { numpyGenerator } from "../../src/random/numpy-generator.js";
 import { compileOnnx, inspectOnnx } from "../../src/runtime/index.js";
 import { leaveOneOut, strengths } from "../../src/transfer/evaluators/leave-one-out-ridge.js";
-import { accuracyOf, type Evaluator, evaluatorNamed, evaluators, type Setting } from "../../src/transfer/index.js";
+import { accuracyOf, type Evaluator, evaluatorNamed, evaluators } from "../../src/transfer/index.js";
 import {
   plainLeaveOneOut,
   plainLogistic,

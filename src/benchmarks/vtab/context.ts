@@ -1,7 +1,7 @@
 /** What the jobs of a suite share: the backbone, the splits of the task that is worked on, the stored features and results. */
 import type { Closable } from "../../files/closable.js";
-import { type Network, open } from "../../networks/index.js";
-import { accuracyOf, type Setting } from "../../transfer/index.js";
+import { type Network, open, type Setting } from "../../networks/index.js";
+import { accuracyOf } from "../../transfer/index.js";
 import { joinParts, makeFeatures } from "./features.js";
 import type { FeaturesJob, FinalJob, Job, JobRunner, SelectJob } from "./protocol/jobs.js";
 import type { SuiteMethod } from "./protocol/methods.js";

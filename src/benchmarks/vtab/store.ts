@@ -1,7 +1,8 @@
 /** Where a suite stores features and results: by what they follow from, so that an interrupted benchmark continues. */
+
 import { join } from "node:path";
 import { makeFolder } from "../../files/folder.js";
-import type { Setting } from "../../transfer/index.js";
+import type { Setting } from "../../networks/index.js";
 import { haveFeatures, type PartFeatures, readFeatures } from "./features.js";
 import type { FinalJob, SelectJob } from "./protocol/jobs.js";
 import type { Draw, Part } from "./protocol/protocol.js";

@@ -32,6 +32,9 @@ export interface NeighbourHead {
 
 export type Head = LinearHead | NeighbourHead;
 
+/** Values of a method's settings, by name, such as `{ k: 10 }` or `{ learningRate: 0.01, steps: 2500 }`. */
+export type Setting = Readonly<Record<string, number>>;
+
 /** Throws unless the features have the width that a head takes. */
 export function requireWidth(width: number, features: Features): void {
   if (features.columns === width) return;

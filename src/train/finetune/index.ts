@@ -8,7 +8,6 @@ export {
   type TransferMethod,
   type TransferResult,
   type TransferRun,
-  type TransferSetting,
 } from "./method.js";
 export {
   type FineTuningChoices,

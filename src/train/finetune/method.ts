@@ -1,8 +1,7 @@
 /** One interface for every way to adapt a backbone to a task, so that a benchmark runs frozen features and fine-tuning alike. */
-import type { ImageSource } from "../../data/index.js";
 
-/** Numbers a method is run with, by name (`learningRate`, `steps`); one of its `settings`, or others of the same names. */
-export type TransferSetting = Readonly<Record<string, number>>;
+import type { ImageSource } from "../../data/index.js";
+import type { Setting } from "../../networks/index.js";
 
 /** What a method is run on. */
 export interface TransferRun {
@@ -16,7 +15,7 @@ export interface TransferRun {
   readonly test: ImageSource;
   /** Classes of the task; labels are 0 to classes - 1. */
   readonly classes: number;
-  readonly setting: TransferSetting;
+  readonly setting: Setting;
   /** Decides everything that is drawn: the order of images, crops and flips, mixup, first values. */
   readonly seed: number;
   /** The task's name as the benchmark knows it, `dsprites-location`, for rules that treat some tasks differently. */
@@ -43,7 +42,7 @@ export interface TransferMethod {
   readonly name: string;
   readonly title: string;
   /** The settings to choose among on a validation source, the one that stands for all where there is no choosing first. */
-  readonly settings: readonly TransferSetting[];
+  readonly settings: readonly Setting[];
   /** Every number that a setting may have; default: those of `settings`. A search draws values for those it knows ranges of. */
   readonly settingNames?: readonly string[];
   run(run: TransferRun): Promise<TransferResult>;

@@ -1,5 +1,6 @@
 /** Fine-tuning as of the Visual Task Adaptation Benchmark's released code (Zhai et al. 2019, arXiv:1910.04867; papers.md 4.3, 4.4). */
-import { TransferError, type TransferSetting } from "./method.js";
+import type { Setting } from "../../networks/index.js";
+import { TransferError } from "./method.js";
 import { checkRule, chosen, type FineTuningPlan, type RuleChoices, type RuleData } from "./rule.js";
 
 export interface VtabRuleOptions extends RuleData, RuleChoices {
@@ -11,7 +12,7 @@ export interface VtabRuleOptions extends RuleData, RuleChoices {
 }
 
 /** The lightweight sweep: two learning rates and two lengths, chosen among on the 200 validation images; the usual one first. */
-export const vtabLightSweep: readonly TransferSetting[] = [
+export const vtabLightSweep: readonly Setting[] = [
   { learningRate: 0.01, steps: 2500 },
   { learningRate: 0.1, steps: 2500 },
   { learningRate: 0.01, steps: 10_000 },

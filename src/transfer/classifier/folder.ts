@@ -12,6 +12,7 @@ import { pixelPreparation, preprocessorOf, resizingLines } from "../../export/in
 import { writeFileAtomically } from "../../files/atomic.js";
 import { requireWritableFolder } from "../../files/folder.js";
 import { replaceFolder } from "../../files/replace-folder.js";
+import type { Setting } from "../../networks/index.js";
 import {
   type ClassifierDescription,
   classifierFile,
@@ -24,7 +25,6 @@ import {
   saveHead,
 } from "../../networks/index.js";
 import { percent } from "../../text/format.js";
-import type { Setting } from "../evaluators/index.js";
 import type { Expectation } from "../fit/fit.js";
 
 const reportFile = "report.html";

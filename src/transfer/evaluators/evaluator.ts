@@ -1,10 +1,7 @@
 /** What an evaluator is: a way to fit a classifier to frozen features, the same from the outside whatever it does inside. */
 
 import type { Features, LabelledFeatures } from "../../algebra/features.js";
-import type { Head } from "../../networks/index.js";
-
-/** Numbers an evaluator may be set to, by name; none where there is nothing to choose. */
-export type Setting = Readonly<Record<string, number>>;
+import type { Head, Setting } from "../../networks/index.js";
 
 /** What a fit is told beside its data. */
 export interface FitContext {

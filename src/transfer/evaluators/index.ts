@@ -1,6 +1,7 @@
 /** Evaluators: ways to fit a classifier to frozen features, behind one interface. */
+import type { Setting } from "../../networks/index.js";
 import { didYouMean } from "../../text/nearest.js";
-import type { Evaluator, Setting } from "./evaluator.js";
+import type { Evaluator } from "./evaluator.js";
 import { leaveOneOutRidge } from "./leave-one-out-ridge.js";
 import { linearProbe } from "./linear-probe.js";
 import { logistic } from "./logistic.js";
@@ -14,7 +15,6 @@ export {
   type FitContext,
   type FittedHead,
   highestScores,
-  type Setting,
 } from "./evaluator.js";
 
 export { leaveOneOutRidge, linearProbe, logistic, nearestNeighbours, prototypes, ridge };

@@ -2,10 +2,11 @@
 
 import { checkFeatures, type Features } from "../../algebra/features.js";
 import { type AccuracySummary, summariseAccuracies } from "../../algebra/statistics.js";
+import type { Setting } from "../../networks/index.js";
 import { numpyGenerator } from "../../random/numpy-generator.js";
 import { largest } from "../../text/arrays.js";
 import { plural } from "../../text/format.js";
-import { type Evaluator, highestScores, type Setting } from "../evaluators/evaluator.js";
+import { type Evaluator, highestScores } from "../evaluators/evaluator.js";
 import { ridge } from "../evaluators/ridge.js";
 
 /** Frozen representations of a labelled train and test split, and the protocol to measure them with. */

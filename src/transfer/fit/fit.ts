@@ -5,8 +5,8 @@
 
 import { checkFeatures, type Features, type LabelledFeatures } from "../../algebra/features.js";
 import { wilsonInterval } from "../../algebra/statistics.js";
-import type { Head } from "../../networks/index.js";
-import { closedFormEvaluators, type Evaluator, highestScores, type Setting } from "../evaluators/index.js";
+import type { Head, Setting } from "../../networks/index.js";
+import { closedFormEvaluators, type Evaluator, highestScores } from "../evaluators/index.js";
 import { calibration, scaledHead } from "./calibrate.js";
 import { copiesOf, type Fold, foldsOf, selected } from "./folds.js";
 

@@ -1,6 +1,6 @@
 /** The jobs of a benchmark, in the order in which one process would do them, and what each needs done before it. */
 
-import type { Setting } from "../../../transfer/index.js";
+import type { Setting } from "../../../networks/index.js";
 import { type Draw, type Part, partSizes, parts } from "./protocol.js";
 import type { Task } from "./task.js";
 

@@ -1,7 +1,8 @@
 /** What a backbone is adapted to a task by: classifiers on frozen features, and methods that train it. */
+import type { Setting } from "../../../networks/index.js";
 import { didYouMean } from "../../../text/nearest.js";
 import { fineTuningMethods, type TransferMethod } from "../../../train/index.js";
-import { type Evaluator, evaluators, type Setting } from "../../../transfer/index.js";
+import { type Evaluator, evaluators } from "../../../transfer/index.js";
 
 /** A method as the protocol sees it: `features` ones share the features of a part, `images` ones see every image themselves. */
 export type SuiteMethod =

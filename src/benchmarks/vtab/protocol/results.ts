@@ -5,7 +5,7 @@ import { readFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { writeFileAtomically } from "../../../files/atomic.js";
 import { makeFolder } from "../../../files/folder.js";
-import type { Setting } from "../../../transfer/index.js";
+import type { Setting } from "../../../networks/index.js";
 
 /** What one run of a method on one task came to. */
 export interface RunResult {

@@ -1,6 +1,6 @@
 /** Sweeps: the settings that are tried on the 200 validation images before the result is learnt. */
+import type { Setting } from "../../../networks/index.js";
 import { createRandom } from "../../../random/keyed.js";
-import type { Setting } from "../../../transfer/index.js";
 
 export const sweepNames = ["none", "light", "heavy"] as const;
 export type SweepName = (typeof sweepNames)[number];
