@@ -144,7 +144,9 @@ describe("a backbone", () => {
     await expect(open(`${exported}?output=fetures`)).rejects.toThrow(
       /expected a float32 output named "fetures"; found (logits, features|features, logits)/,
     );
-    await expect(open(`${network}?range=0,1`)).rejects.toThrow(/range and output apply to ONNX files only; remove them/);
+    await expect(open(`${network}?range=0,1`)).rejects.toThrow(
+      /range and output apply to ONNX files only; remove them/,
+    );
     await expect(open(join(root, "expoted.onnx"))).rejects.toThrow(/expoted\.onnx/);
     const text = join(root, "text.onnx");
     writeFileSync(text, "not a model");

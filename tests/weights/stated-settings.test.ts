@@ -171,7 +171,9 @@ describe("specs", () => {
     const backbone = await open(spec);
     expect(backbone).toMatchObject({ width, imageShape: [12, 12, 3] });
     await backbone.close();
-    await expect(open(spec, { imageSize: 8 })).rejects.toThrow(/states images of 12 x 12, and the image size 8 x 8 is given too/);
+    await expect(open(spec, { imageSize: 8 })).rejects.toThrow(
+      /states images of 12 x 12, and the image size 8 x 8 is given too/,
+    );
   });
 
   test("are taken by teachers, by runs that start from them and by fine-tuning", async () => {
