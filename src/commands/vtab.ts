@@ -8,6 +8,12 @@ import * as json from "./results.js";
 const suites = ["vtab", "embedded"] as const;
 const sweeps = ["none", "light", "heavy"] as const;
 
+const differentSeeds = list(natural).check(({ value, issues }) => {
+  if (new Set(value).size < value.length) {
+    issues.push({ code: "custom", message: `expected different seeds, given ${value.join(",")}`, input: value });
+  }
+});
+
 const summary = z.object({
   mean: json.number,
   standardDeviation: json.number,
@@ -104,7 +110,7 @@ export default command({
       "Settings tried on the 200 validation images: the default one, a few, or a random search",
     ),
     trials: option(count.optional(), "Trials of the heavy sweep (default: 40)"),
-    seeds: option(list(natural).default([0, 1, 2]), "Seeds; the mean is over them"),
+    seeds: option(differentSeeds.default([0, 1, 2]), "Seeds; the mean is over them"),
     draws: option(
       z.enum(["published", "seeded"]).optional(),
       "Examples to learn from: the published 1,000, or others for each seed (default: published for vtab, seeded for embedded)",

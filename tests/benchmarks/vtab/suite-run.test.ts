@@ -176,7 +176,7 @@ describe("fovea vtab", () => {
       [["--suite", "vtap"], /--suite: expected vtab or embedded, given "vtap"/],
       [["--suite", "embedded", "--tasks", "sign-digit"], /no task "sign-digit"; did you mean "sign-digits"/],
       [["--method", "rigde"], /no method "rigde"/],
-      [["--seeds", "1,1"], /contain one twice/],
+      [["--seeds", "1,1"], /--seeds: expected different seeds, given 1,1/],
       [["--data", join(root, "nowhere")], /there is no folder/],
     ] as const) {
       const { status, stderr } = await fovea("vtab", "--backbone", "pixels:4", ...words);
