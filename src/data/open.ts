@@ -128,21 +128,21 @@ export function parseSpec(spec: string): ParsedSpec {
     if (!kind) {
       const names = Object.keys(sourceKinds);
       throw new Error(
-        `"${spec}" names an unknown kind of source, "${kindName}"${didYouMean(kindName, names) || ";"} known kinds: ${names.join(", ")}.`,
+        `"${spec}" names an unknown kind of source, "${kindName}"${didYouMean(kindName, names) || ";"} known kinds: ${names.join(", ")}`,
       );
     }
-    if (path === "") throw new Error(`"${spec}" has no path after "${kindName}:".`);
+    if (path === "") throw new Error(`"${spec}" has no path after "${kindName}:"`);
     return checkOptions({ spec, kindName, kind, path, options });
   }
   if (path === "")
-    throw new Error("The source is an empty string; expected a path, or a set such as embedded:clothing.");
+    throw new Error("the source is an empty string; expected a path, or a set such as embedded:clothing");
   requirePath(path);
   const found = Object.entries(sourceKinds).find(([, kind]) => kind.recognises(path));
   if (!found)
     throw new Error(
       `"${path}" is not a source that can be read: ${Object.values(sourceKinds)
         .map((kind) => kind.summary)
-        .join("; ")}.`,
+        .join("; ")}`,
     );
   const [kindName, kind] = found;
   return checkOptions({ spec, kindName, kind, path, options });
@@ -168,12 +168,12 @@ export function chooseSplit(spec: string, splits: readonly string[], wanted?: st
   };
   const found = wanted === undefined ? (find("train") ?? (splits.length === 1 ? splits[0] : undefined)) : find(wanted);
   if (found !== undefined) return found;
-  if (wanted === undefined) throw new Error(`"${spec}" has no training split; name one of ${splits.join(", ")}.`);
+  if (wanted === undefined) throw new Error(`"${spec}" has no training split; name one of ${splits.join(", ")}`);
   const only =
     splits.length === 1 && splits[0] === "all"
       ? "it has no split folders (its one split is called all)"
       : `its splits are ${splits.join(", ")}`;
-  throw new Error(`"${spec}" has no split "${wanted}"${didYouMean(wanted, splits) || ";"} ${only}.`);
+  throw new Error(`"${spec}" has no split "${wanted}"${didYouMean(wanted, splits) || ";"} ${only}`);
 }
 
 function takeOptions(text: string): { path: string; options: Record<string, string> } {
@@ -188,7 +188,7 @@ function checkOptions(parsed: ParsedSpec): ParsedSpec {
   for (const option of Object.keys(parsed.options)) {
     if (!known.includes(option)) {
       throw new Error(
-        `"${parsed.spec}" has an unknown option "${option}"${didYouMean(option, known) || ";"} ${parsed.kindName} sources take ${known.join(", ")}.`,
+        `"${parsed.spec}" has an unknown option "${option}"${didYouMean(option, known) || ";"} ${parsed.kindName} sources take ${known.join(", ")}`,
       );
     }
   }

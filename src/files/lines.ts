@@ -25,7 +25,7 @@ export async function readLines(path: string, each: (line: string, number: numbe
     }
     rest = rest.slice(start);
     if (last && rest !== "") each(rest.replace(/\r$/, ""), ++number);
-    if (rest.length > maxLine) throw new Error(`"${path}": line ${number + 1} is longer than ${maxLine} characters.`);
+    if (rest.length > maxLine) throw new Error(`"${path}": line ${number + 1} is longer than ${maxLine} characters`);
   };
   for await (const chunk of createReadStream(path)) {
     hash.update(chunk as Uint8Array);

@@ -19,7 +19,7 @@ export function requirePath(path: string): void {
     hint = "; it cannot be listed";
   }
   throw new Error(
-    `There is no "${path}": the nearest existing folder is ${parent}, and it has no "${basename(missing)}"${hint || "."}`,
+    `there is no "${path}": the nearest existing folder is ${parent}, and it has no "${basename(missing)}"${hint}`,
   );
 }
 

@@ -56,7 +56,7 @@ export async function derivedFile(
     });
   } catch (error) {
     const reason = error instanceof DownloadError && error.cause instanceof Error ? error.cause : (error as Error);
-    throw new Error(`"${path}" cannot be ${made}: ${reason.message}.`, { cause: error });
+    throw new Error(`"${path}" cannot be ${made}: ${reason.message}`, { cause: error });
   }
   return derived;
 }

@@ -49,7 +49,7 @@ export async function openHdf5(path: string): Promise<Hdf5File> {
     const reasons = [...String((error as Error)?.message ?? error).matchAll(/^\s*#\d+: .*?: (.*)$/gm)];
     const reason = reasons.at(-1)?.[1] ?? String(error);
     return new Error(
-      `"${path}" ${what} (${reason.replace(/\s*name = .*$/, "")}). It is damaged or cut off; fetch it again.`,
+      `"${path}" ${what} (${reason.replace(/\s*name = .*$/, "")}). It is damaged or cut off; fetch it again`,
       { cause: error },
     );
   };
@@ -71,12 +71,12 @@ export async function openHdf5(path: string): Promise<Hdf5File> {
       const found = attempt(`has no readable "${name}"`, () => file.get(name));
       if (!(found instanceof library.Dataset)) {
         const names = [...file.paths()].map((one) => one.replace(/^\//, ""));
-        throw new Error(`"${path}" has no array "${name}"; it has ${names.slice(0, 20).join(", ") || "nothing"}.`);
+        throw new Error(`"${path}" has no array "${name}"; it has ${names.slice(0, 20).join(", ") || "nothing"}`);
       }
       const { shape, size, type } = found.metadata;
       // Types 0 and 1 are whole numbers and floating point (H5T_class_t).
       if (!shape || shape.length === 0 || (type !== 0 && type !== 1))
-        throw new Error(`"${path}" holds "${name}", but not as an array of numbers.`);
+        throw new Error(`"${path}" holds "${name}", but not as an array of numbers`);
       const rows = shape[0]!;
       const rowNumbers = shape.slice(1).reduce((product, side) => product * side, 1);
       return {
@@ -112,5 +112,5 @@ async function checkMagic(path: string): Promise<void> {
   if (start[0] === 0x1f && start[1] === 0x8b)
     throw new Error(`"${path}" is compressed; unpack it first: gunzip -k "${path}"`);
   if (!magic.every((byte, i) => start[i] === byte))
-    throw new Error(`"${path}" (${size} bytes) is not an HDF5 file. Fetch it again.`);
+    throw new Error(`"${path}" (${size} bytes) is not an HDF5 file. Fetch it again`);
 }

@@ -39,7 +39,7 @@ export function checkRows(path: string, file: AsyncBuffer, { num_rows, row_group
     row_groups.some((group) => Number(group.num_rows) < 0)
   ) {
     throw new Error(
-      `"${path}" is damaged: it claims ${rows} rows, ${grouped} of them in row groups, in ${file.byteLength} bytes.`,
+      `"${path}" is damaged: it claims ${rows} rows, ${grouped} of them in row groups, in ${file.byteLength} bytes`,
     );
   }
 }
@@ -53,11 +53,11 @@ export function checkRows(path: string, file: AsyncBuffer, { num_rows, row_group
 export async function checkColumn(path: string, file: AsyncBuffer, group: Group, column: string): Promise<void> {
   for (const { meta_data: chunk } of group.columns) {
     if (chunk?.path_in_schema[0] !== column) continue;
-    const damaged = (what: string): Error => new Error(`"${path}" is damaged: its column "${column}" ${what}.`);
+    const damaged = (what: string): Error => new Error(`"${path}" is damaged: its column "${column}" ${what}`);
     if (!codecs.includes(chunk.codec)) {
       const zstd = chunk.codec === "ZSTD" ? ` (Node ${process.versions.node}; from 22.15 on it is)` : "";
       throw new Error(
-        `"${path}" compresses its column "${column}" with ${chunk.codec}, which is not read here${zstd}; ${codecs.join(", ")} are. Write it again with another compression, in Python: pandas.read_parquet(a).to_parquet(b, compression="snappy").`,
+        `"${path}" compresses its column "${column}" with ${chunk.codec}, which is not read here${zstd}; ${codecs.join(", ")} are. Write it again with another compression, in Python: pandas.read_parquet(a).to_parquet(b, compression="snappy")`,
       );
     }
     const first = Number(chunk.dictionary_page_offset ?? 0n) || Number(chunk.data_page_offset);

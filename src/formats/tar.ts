@@ -39,20 +39,20 @@ export function* walkTar(
   for (;;) {
     const block = asBuffer(yield { offset, length: 512 });
     if (block.length === 0 && (total === undefined || offset <= total)) return false;
-    if (block.length < 512) throw new Error(`"${where}" is cut off: it ends within the block at byte ${offset}.`);
+    if (block.length < 512) throw new Error(`"${where}" is cut off: it ends within the block at byte ${offset}`);
     if (block.every((byte) => byte === 0)) return true;
     if (!checksumFits(block)) {
       const what =
         offset === 0 ? "is not a tar archive (compressed ones must be unpacked first)" : `is damaged at byte ${offset}`;
-      throw new Error(`"${where}" ${what}.`);
+      throw new Error(`"${where}" ${what}`);
     }
     const type = String.fromCharCode(block[156]!);
     const meta = type === "L" || type === "x" || type === "g" || type === "K";
     const size = (meta ? undefined : longSize) ?? numberIn(block, 124, 12);
-    if (!Number.isSafeInteger(size) || size < 0) throw new Error(`"${where}" is damaged at byte ${offset}.`);
+    if (!Number.isSafeInteger(size) || size < 0) throw new Error(`"${where}" is damaged at byte ${offset}`);
     const data = offset + 512;
     const cutOff = (left: number): Error =>
-      new Error(`"${where}" is cut off: the entry at byte ${offset} needs ${size} bytes, ${left} are left.`);
+      new Error(`"${where}" is cut off: the entry at byte ${offset} needs ${size} bytes, ${left} are left`);
     if (total !== undefined && data + size > total) throw cutOff(total - data);
     let receive: ((content: Uint8Array) => void) | undefined;
     if (type === "L") receive = (content) => (longName = textIn(asBuffer(content), 0, size));
@@ -81,7 +81,7 @@ export function* walkTar(
     }
     if (receive) {
       if (size > maxContent)
-        throw new Error(`"${where}" is damaged at byte ${offset}: ${size} bytes are too many for a name or a label.`);
+        throw new Error(`"${where}" is damaged at byte ${offset}: ${size} bytes are too many for a name or a label`);
       const content = yield { offset: data, length: size };
       if (content.length < size) throw cutOff(content.length);
       receive(content);
@@ -110,7 +110,7 @@ export function walkTarFile(path: string, where: string, visit: Parameters<typeo
 function safeName(path: string, name: string): string {
   const parts = name.split("/").filter((part) => part !== "." && part !== "");
   if (name.startsWith("/") || parts.includes(".."))
-    throw new Error(`"${path}" holds the path "${name}", which leads out of the archive; it is not read.`);
+    throw new Error(`"${path}" holds the path "${name}", which leads out of the archive; it is not read`);
   return parts.join("/");
 }
 

@@ -49,7 +49,7 @@ export class ExampleError extends Error {
 export function rawImage(data: Uint8Array, height: number, width: number, channels: number): RawImage {
   if (data.length !== height * width * channels) {
     throw new Error(
-      `A ${height}x${width}x${channels} image has ${height * width * channels} values, but ${data.length} were given.`,
+      `a ${height}x${width}x${channels} image has ${height * width * channels} values, but ${data.length} were given`,
     );
   }
   return { kind: "raw", data, height, width, channels };

@@ -30,7 +30,7 @@ export function hashKeys(keys: readonly RandomKey[], salt = 0): number {
       h = absorb(h, 0x53545200 ^ key.length);
       for (let i = 0; i < key.length; i++) h = absorb(h, key.charCodeAt(i));
     } else {
-      if (!Number.isSafeInteger(key)) throw new Error(`A random key must be a whole number or a string, not ${key}.`);
+      if (!Number.isSafeInteger(key)) throw new Error(`a random key must be a whole number or a string, not ${key}`);
       h = absorb(h, key | 0);
       h = absorb(h, Math.floor(key / 4294967296) | 0);
     }
@@ -61,7 +61,7 @@ export function randomFrom(state: readonly [number, number, number, number]): Ra
   const uniform = (): number => next() / 4294967296;
   const integer = (n: number): number => {
     if (!(Number.isInteger(n) && n >= 1 && n <= 4294967296))
-      throw new Error(`integer(n) needs a whole n from 1 to 2^32, not ${n}.`);
+      throw new Error(`integer(n) needs a whole n from 1 to 2^32, not ${n}`);
     // Numbers from the last, incomplete run of n are drawn again, so that every remainder is equally likely.
     const limit = 4294967296 - (4294967296 % n);
     let value = next();

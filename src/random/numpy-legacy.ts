@@ -42,7 +42,7 @@ export function createNumpyChoice(seed: number): <T>(items: readonly T[], count:
     }
   };
   return (items, count) => {
-    if (count > items.length) throw new Error(`${count} of ${items.length} cannot be chosen without repeats.`);
+    if (count > items.length) throw new Error(`${count} of ${items.length} cannot be chosen without repeats`);
     const order = items.map((_, i) => i);
     for (let i = order.length - 1; i > 0; i--) {
       const j = interval(i);

@@ -38,7 +38,7 @@ export function explainDeviceFailure(device: Device, error: unknown): Error {
     return error instanceof Error ? error : new Error(text);
   }
   return new DeviceError(
-    `no WebGPU device could be opened (${text.split("\n")[0]}). On Linux it needs a Vulkan driver (for a software one, set VK_DRIVER_FILES to the vk_swiftshader_icd.json of a Chromium package); use --device cpu otherwise.`,
+    `no WebGPU device could be opened (${text.split("\n")[0]}). On Linux it needs a Vulkan driver (for a software one, set VK_DRIVER_FILES to the vk_swiftshader_icd.json of a Chromium package); use --device cpu otherwise`,
   );
 }
 

@@ -272,8 +272,8 @@ describe("one clear message", () => {
   });
 
   test("for wrong paths", async () => {
-    await refused([join(root, "rum"), photos], 1, /There is no ".*rum".*did you mean "run"/);
-    await refused([network, join(root, "fotos")], 1, /There is no ".*fotos".*did you mean "photos"/);
+    await refused([join(root, "rum"), photos], 1, /there is no ".*rum".*did you mean "run"/);
+    await refused([network, join(root, "fotos")], 1, /there is no ".*fotos".*did you mean "photos"/);
     await refused([photos, photos], 1, /is not the folder of a run/);
     mkdirSync(join(root, "empty"));
     await refused([network, join(root, "empty")], 1, /no images in .*empty/);

@@ -128,10 +128,10 @@ describe("one clear message, and nothing written,", () => {
   const none = () => join(root, "none");
 
   test("for a wrong path, an empty folder, images without classes, one class", async () => {
-    await refused([join(root, "fotos"), "--output", none()], 1, /There is no ".*fotos".*did you mean "photos"/);
+    await refused([join(root, "fotos"), "--output", none()], 1, /there is no ".*fotos".*did you mean "photos"/);
     const empty = join(root, "empty");
     mkdirSync(empty);
-    await refused([empty, "--output", none()], 1, /There are no images in ".*empty": it holds no files at all/);
+    await refused([empty, "--output", none()], 1, /there are no images in ".*empty": it holds no files at all/);
     await refused(
       [join(photos, "sky"), "--output", none()],
       1,

@@ -88,7 +88,7 @@ describe("predict", () => {
   });
 
   test.each<[string, RegExp, string[]]>([
-    ["nothing at the path", /There is no ".*phtos"/, ["phtos"]],
+    ["nothing at the path", /there is no ".*phtos"/, ["phtos"]],
     ["a folder without images", /there is no image in .*run; files of a folder count by their ending/, ["run"]],
   ])("%s", async (_name, message, paths) => {
     const { status, stderr } = await fovea("predict", run, ...paths.map((path) => join(root, path)));

@@ -73,7 +73,7 @@ describe("texts", () => {
     expect((await readTexts(join(root, "list.jsonl"))).length).toBe(2);
     await expect(readTexts(join(root, "bad.jsonl"))).rejects.toThrow(/line 1: expected an id and a text/);
     await expect(readTexts(join(root, "bad"))).rejects.toThrow(/1.json is not JSON/);
-    await expect(readTexts(join(root, "bad.jsonl", "nowhere"))).rejects.toThrow(/There is no/);
+    await expect(readTexts(join(root, "bad.jsonl", "nowhere"))).rejects.toThrow(/there is no/);
   });
 
   test("become labels that a spec reads, several an image", async () => {

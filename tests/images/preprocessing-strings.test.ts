@@ -95,7 +95,7 @@ test("what describePreprocessing writes, preprocessing reads back", () => {
 test.each([
   [
     "decode|inception_corp(64)",
-    /unknown preprocessing op "inception_corp" in .*did you mean "inception_crop"\? Known ops: decode, decode_resize, resize/,
+    /unknown preprocessing op "inception_corp" in .*did you mean "inception_crop"\? known ops: decode, decode_resize, resize/,
   ],
   [
     "resize",

@@ -120,7 +120,7 @@ describe("a trained network", () => {
 
 describe("what cannot be opened", () => {
   test("a path that is not there names the nearest", async () => {
-    await expect(open(join(root, "rum"))).rejects.toThrow(/There is no ".*rum".*did you mean "run"/);
+    await expect(open(join(root, "rum"))).rejects.toThrow(/there is no ".*rum".*did you mean "run"/);
   });
 
   test("a folder that is no run, and a checkpoint under another name; one that was taken out of its run opens", async () => {

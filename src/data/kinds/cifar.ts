@@ -54,7 +54,7 @@ function filesOnDisk(path: string): Files {
   const isFile = statSync(path).isFile();
   const folder = isFile ? dirname(path) : folderOf(path);
   if (folder === undefined)
-    throw new Error(`There are no CIFAR files in "${path}"; expected data_batch_1.bin or train.bin.`);
+    throw new Error(`there are no CIFAR files in "${path}"; expected data_batch_1.bin or train.bin`);
   const names = isFile ? [basename(path)] : readdirSync(folder).filter((name) => fileName.test(name));
   return {
     images: names.sort(naturalOrder).map((name) => {
@@ -78,7 +78,7 @@ async function filesOfArchive(path: string): Promise<Files> {
     return (content) => texts.set(own, Buffer.from(content).toString("utf8"));
   });
   if (images.length === 0)
-    throw new Error(`There are no CIFAR files in "${path}"; the binary version has data_batch_1.bin or train.bin.`);
+    throw new Error(`there are no CIFAR files in "${path}"; the binary version has data_batch_1.bin or train.bin`);
   return {
     images: images.sort((a, b) => naturalOrder(a.name, b.name)),
     licenceFiles: [],
@@ -112,7 +112,7 @@ async function readCifar(
   const hundred = images.some(({ name }) => /^(train|test)\.bin$/.test(name));
   const { label = "fine" } = options;
   if (!["fine", "coarse"].includes(label) || (label === "coarse" && !hundred))
-    throw new Error(`"${spec}": label is fine or, of CIFAR-100, coarse; not "${label}" here.`);
+    throw new Error(`"${spec}": label is fine or, of CIFAR-100, coarse; not "${label}" here`);
   const fine = label === "fine";
   const version: Version = hundred
     ? { labelBytes: 2, labelAt: fine ? 1 : 0, classes: fine ? 100 : 20, namesFile: `${label}_label_names.txt` }
@@ -165,7 +165,7 @@ async function openSplit(
       const { bytes } = file;
       if (bytes === 0 || bytes % size !== 0)
         throw new Error(
-          `"${file.id}" has ${bytes} bytes, which is no whole number of records of ${size}: it is cut off or of another kind.`,
+          `"${file.id}" has ${bytes} bytes, which is no whole number of records of ${size}: it is cut off or of another kind`,
         );
       starts.push(found.length);
       await readLabels(handle, file, { size, labelAt, classes: classNames.length }, found);
@@ -217,12 +217,12 @@ async function readLabels(
   const buffer = new Uint8Array(1000 * size);
   for (let at = 0; at < bytes; at += buffer.length) {
     const { bytesRead } = await handle.read(buffer, 0, Math.min(buffer.length, bytes - at), offset + at);
-    if (bytesRead === 0) throw new Error(`"${id}" is cut off at byte ${at}.`);
+    if (bytesRead === 0) throw new Error(`"${id}" is cut off at byte ${at}`);
     for (let record = 0; record < bytesRead; record += size) {
       const label = buffer[record + labelAt]!;
       if (label >= classes)
         throw new Error(
-          `"${id}", record ${(at + record) / size}: the label ${label} is none of the ${classes} classes; it is no CIFAR file of this kind, or damaged.`,
+          `"${id}", record ${(at + record) / size}: the label ${label} is none of the ${classes} classes; it is no CIFAR file of this kind, or damaged`,
         );
       into.push(label);
     }

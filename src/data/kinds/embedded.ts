@@ -24,7 +24,7 @@ export const embeddedKind: SourceKind = {
     const set = Object.hasOwn(embeddedSets, target.path) ? embeddedSets[target.path] : undefined;
     if (!set) {
       throw new Error(
-        `There is no embedded set "${target.path}"${didYouMean(target.path, names) || ";"} there are ${names.join(", ")}.`,
+        `there is no embedded set "${target.path}"${didYouMean(target.path, names) || ";"} there are ${names.join(", ")}`,
       );
     }
     // Both src/data/kinds and dist/data/kinds lie three folders below the package.

@@ -17,7 +17,7 @@ export const folderKind: SourceKind = {
 
 async function readFolder(root: string, spec: string, unlabelled: boolean): Promise<ImageSet> {
   requirePath(root);
-  if (!statSync(root).isDirectory()) throw new Error(`"${root}" is a file; an image folder was expected.`);
+  if (!statSync(root).isDirectory()) throw new Error(`"${root}" is a file; an image folder was expected`);
   const { files, problems, unreadable } = await listFiles(root);
   const layout = layOut(root, files, unlabelled);
   return {

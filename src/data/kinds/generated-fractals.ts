@@ -118,7 +118,7 @@ function categoriesOf(target: SpecOptions, seed: number): Categories {
     };
   }
   if (target.options["fill"] !== undefined)
-    throw new Error(`"${target.spec}": the categories of ${given} were found before; leave fill out.`);
+    throw new Error(`"${target.spec}": the categories of ${given} were found before; leave fill out`);
   const read = categoriesFrom(given);
   return { names: read.map(({ name }) => name), system: (category) => read[category]!.system };
 }

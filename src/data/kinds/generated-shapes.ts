@@ -138,6 +138,6 @@ function countRange(
   const low = Number(match?.[1]);
   const high = Number(match?.[2] ?? match?.[1]);
   if (!match || low < 1 || high > 12 || low > high)
-    throw new Error(`"${spec}": counts must be a number or a range within 1-12, such as 1-9, not "${text}".`);
+    throw new Error(`"${spec}": counts must be a number or a range within 1-12, such as 1-9, not "${text}"`);
   return [low, high];
 }

@@ -31,12 +31,12 @@ export const generatedKind: SourceKind = {
     const set = Object.hasOwn(generatedSets, path) ? generatedSets[path] : undefined;
     if (!set)
       throw new Error(
-        `There is no generated set "${path}"${didYouMean(path, names) || ";"} there are ${names.join(", ")}.`,
+        `there is no generated set "${path}"${didYouMean(path, names) || ";"} there are ${names.join(", ")}`,
       );
     const wrong = Object.keys(options).find((name) => every.includes(name) && !set.options.includes(name));
     if (wrong !== undefined)
       throw new Error(
-        `"${spec}": generated:${path} has no option "${wrong}"${didYouMean(wrong, set.options) || ";"} it takes ${set.options.join(", ")}.`,
+        `"${spec}": generated:${path} has no option "${wrong}"${didYouMean(wrong, set.options) || ";"} it takes ${set.options.join(", ")}`,
       );
     // Its pictures are named by what makes them: not by what a spec picks out of them (`exclude=`, `take=`), which names pictures.
     const own = Object.entries(options)

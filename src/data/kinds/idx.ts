@@ -39,7 +39,7 @@ async function readIdx(path: string, spec: string, givenNames?: readonly string[
     if (!files.has(split)) files.set(split, join(folder, name));
   }
   if (files.size === 0)
-    throw new Error(`There are no IDX image files in "${path}"; expected names such as train-images-idx3-ubyte.gz.`);
+    throw new Error(`there are no IDX image files in "${path}"; expected names such as train-images-idx3-ubyte.gz`);
   return {
     splits: [...files.keys()].sort(splitOrder),
     problems: [],
@@ -59,7 +59,7 @@ async function openSplit(
   const most = labels.reduce((a, b) => Math.max(a, b), 0);
   const classNames = givenNames ?? Array.from({ length: most + 1 }, (_, i) => String(i));
   if (classNames.length <= most)
-    throw new Error(`"${imagesPath}" has labels up to ${most}, but only ${classNames.length} class names were given.`);
+    throw new Error(`"${imagesPath}" has labels up to ${most}, but only ${classNames.length} class names were given`);
   const source = { name, length: labels.length };
   // Pixels are read when the first one is asked for: whoever only needs labels does not pay for them.
   let pixels: Promise<{ data: Uint8Array; sizes: readonly number[] }> | undefined;
@@ -68,9 +68,7 @@ async function openSplit(
     const bytes = await readFile(imagesPath);
     const images = parseIdx(imagesPath, imagesPath.endsWith(".gz") ? await unpackLarge(imagesPath, bytes) : bytes);
     if (images.sizes[0] !== labels.length) {
-      throw new Error(
-        `"${imagesPath}" has ${images.sizes[0]} images, but its labels file has ${labels.length} labels.`,
-      );
+      throw new Error(`"${imagesPath}" has ${images.sizes[0]} images, but its labels file has ${labels.length} labels`);
     }
     return images;
   };
@@ -106,7 +104,7 @@ function labelsPath(imagesPath: string): string {
     .replace(/\.gz$/i, "");
   const found = [plain, `${plain}.gz`].map((name) => join(folder, name)).find((path) => existsSync(path));
   if (!found)
-    throw new Error(`The labels of "${imagesPath}" are missing: there is neither ${plain} nor ${plain}.gz beside it.`);
+    throw new Error(`the labels of "${imagesPath}" are missing: there is neither ${plain} nor ${plain}.gz beside it`);
   return found;
 }
 
@@ -116,7 +114,7 @@ const growth = 64;
 /** The longest header: that of four dimensions. */
 const headerBytes = 20;
 
-const notGzip = (path: string, cause: unknown): Error => new Error(`"${path}" is not a whole gzip file.`, { cause });
+const notGzip = (path: string, cause: unknown): Error => new Error(`"${path}" is not a whole gzip file`, { cause });
 
 /** How many bytes the content of a gzip file may have, by the sizes of its IDX header. Throws an Error where it claims too many. */
 function contentBytes(path: string, bytes: Uint8Array, dimensions: number | undefined): number {
@@ -133,7 +131,7 @@ function contentBytes(path: string, bytes: Uint8Array, dimensions: number | unde
   const content = offset + sizes.reduce((a, b) => a * b, 1);
   if (content > Math.max(freeBytes, growth * bytes.length)) {
     throw new Error(
-      `"${path}" claims ${content} bytes (${sizes.join(" x ")}) in a gzip file of ${bytes.length}, more than images become. Decompress it first if it is right.`,
+      `"${path}" claims ${content} bytes (${sizes.join(" x ")}) in a gzip file of ${bytes.length}, more than images become. Decompress it first if it is right`,
     );
   }
   return content;
@@ -175,7 +173,7 @@ export function parseIdx(
   const expected = sizes.reduce((a, b) => a * b, 1);
   if (data.length !== expected)
     throw new Error(
-      `"${path}" should hold ${expected} values (${sizes.join(" x ")}), but has ${data.length}: it is cut off or damaged.`,
+      `"${path}" should hold ${expected} values (${sizes.join(" x ")}), but has ${data.length}: it is cut off or damaged`,
     );
   return { data, sizes };
 }
@@ -193,9 +191,8 @@ function readHeader(
     view.getUint16(0) === 0 &&
     bytes[2] === 0x08 &&
     (dimensions === undefined ? count === 3 || count === 4 : count === dimensions);
-  if (!right) throw new Error(`"${path}" is not an IDX file of bytes with ${dimensions ?? "3 or 4"} dimension(s).`);
+  if (!right) throw new Error(`"${path}" is not an IDX file of bytes with ${dimensions ?? "3 or 4"} dimension(s)`);
   const offset = 4 + 4 * count;
-  if (bytes.length < offset)
-    throw new Error(`"${path}" is cut off: its header of ${offset} bytes has ${bytes.length}.`);
+  if (bytes.length < offset) throw new Error(`"${path}" is cut off: its header of ${offset} bytes has ${bytes.length}`);
   return { sizes: Array.from({ length: count }, (_, i) => view.getUint32(4 + 4 * i)), offset };
 }

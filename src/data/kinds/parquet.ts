@@ -31,7 +31,7 @@ async function readParquet(
   const isFile = statSync(path).isFile();
   const folder = isFile ? dirname(path) : path;
   const files = isFile ? [basename(path)] : (await listFiles(path)).files.filter((name) => /\.parquet$/i.test(name));
-  if (files.length === 0) throw new Error(`There are no .parquet files in "${path}".`);
+  if (files.length === 0) throw new Error(`there are no .parquet files in "${path}"`);
   const bySplit = new Map<string, string[]>();
   for (const file of files) bySplit.set(splitOf(file), [...(bySplit.get(splitOf(file)) ?? []), file]);
   return {

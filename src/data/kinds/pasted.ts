@@ -35,18 +35,17 @@ export const composedKind: SourceKind = {
 async function readComposed(target: SpecTarget): Promise<ImageSet> {
   const { path: root, spec, options } = target;
   const where = options["backgrounds"];
-  if (where === undefined)
-    throw new Error(`"${spec}" has no backgrounds; add ?backgrounds=FOLDER, a folder of images.`);
+  if (where === undefined) throw new Error(`"${spec}" has no backgrounds; add ?backgrounds=FOLDER, a folder of images`);
   for (const folder of [root, where]) {
     requirePath(folder);
-    if (!statSync(folder).isDirectory()) throw new Error(`"${folder}" of "${spec}" is a file; a folder was expected.`);
+    if (!statSync(folder).isDirectory()) throw new Error(`"${folder}" of "${spec}" is a file; a folder was expected`);
   }
   const size = wholeNumberOption(target, "size", 480, 8, 4096);
   const scale = numberOption(target, "scale", 0.6, 0.01, 1);
   const { files, problems } = await listFiles(root);
   const layout = layOut(root, files);
   const backgrounds = (await listFiles(where)).files.filter((file) => imageName.test(file));
-  if (backgrounds.length === 0) throw new Error(`There are no images in "${where}", the backgrounds of "${spec}".`);
+  if (backgrounds.length === 0) throw new Error(`there are no images in "${where}", the backgrounds of "${spec}"`);
   return {
     splits: [...layout.splits.keys()],
     problems: [...problems, ...layout.problems],

@@ -20,7 +20,7 @@ async function readTar(path: string, spec: string, unlabelled: boolean): Promise
   const { entries, problems } = indexTar(path);
   if (looksLikeShard([...entries.keys()]))
     throw new Error(
-      `"${path}" is a shard of WebDataset (its files end in .cls or .json beside images); read it as webdataset:${path}.`,
+      `"${path}" is a shard of WebDataset (its files end in .cls or .json beside images); read it as webdataset:${path}`,
     );
   const stripped = stripCommonFolder([...entries.keys()]);
   const layout = layOut(

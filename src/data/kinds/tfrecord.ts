@@ -29,7 +29,7 @@ export const tfrecordKind: SourceKind = {
 async function readTfrecord(path: string, spec: string, options: Readonly<Record<string, string>>): Promise<ImageSet> {
   const shuffleShards = Number(options["shuffleShards"] ?? 0);
   if (!(Number.isInteger(shuffleShards) && shuffleShards >= 0))
-    throw new Error(`"${spec}": shuffleShards must be a whole number from 0, not "${options["shuffleShards"]}".`);
+    throw new Error(`"${spec}": shuffleShards must be a whole number from 0, not "${options["shuffleShards"]}"`);
   const named = expandBraces(path);
   for (const file of named) requirePath(file);
   const isFolder = named.length === 1 && statSync(path).isDirectory();
@@ -41,7 +41,7 @@ async function readTfrecord(path: string, spec: string, options: Readonly<Record
     : named;
   if (files.length === 0)
     throw new Error(
-      `There are no TFRecord files in "${path}"; expected names such as set-train.tfrecord-00000-of-00010.`,
+      `there are no TFRecord files in "${path}"; expected names such as set-train.tfrecord-00000-of-00010`,
     );
   const folder = dirname(files[0]!);
   const splits = bySplit(files, splitOf);

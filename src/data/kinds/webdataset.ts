@@ -33,10 +33,10 @@ async function readWebDataset(
   const number = (name: string, fallback: number, least: number): number => {
     const value = Number(options[name] ?? fallback);
     if (Number.isFinite(value) && value >= least) return value;
-    throw new Error(`"${spec}": ${name} must be a number from ${least}, not "${options[name]}".`);
+    throw new Error(`"${spec}": ${name} must be a number from ${least}, not "${options[name]}"`);
   };
   const shuffleShards = number("shuffleShards", 4, 0);
-  if (!Number.isInteger(shuffleShards)) throw new Error(`"${spec}": shuffleShards must be a whole number.`);
+  if (!Number.isInteger(shuffleShards)) throw new Error(`"${spec}": shuffleShards must be a whole number`);
   const retries: RetryPolicy = { timeoutSeconds: number("timeout", 30, 0.01), attempts: 4 };
   const isFolder = !isRemote(path) && existsSync(path) && statSync(path).isDirectory();
   const files = isFolder
@@ -45,7 +45,7 @@ async function readWebDataset(
         .sort(naturalOrder)
         .map((name) => join(path, name))
     : expandBraces(path);
-  if (files.length === 0) throw new Error(`There are no .tar files in "${path}".`);
+  if (files.length === 0) throw new Error(`there are no .tar files in "${path}"`);
   for (const file of files) if (!isRemote(file)) requirePath(file);
   const folder = isFolder ? path : isRemote(files[0]!) ? undefined : dirname(files[0]!);
   const splits = bySplit(files, (file) => splitInName(basename(file)) ?? "all");
@@ -65,7 +65,7 @@ async function readWebDataset(
       const places = shards.flatMap(({ file, index }) => (index.keys ?? []).map((key) => `${file.name}:${key}`));
       const listed = options["classes"]?.split(",") ?? (folder === undefined ? undefined : classNamesBeside(folder));
       const values = shards.flatMap(({ index }) => index.labels);
-      if (values.length === 0) throw new Error(`The shards of "${path}" hold no labelled images.`);
+      if (values.length === 0) throw new Error(`the shards of "${path}" hold no labelled images`);
       return openSharded({
         name: path,
         spec,

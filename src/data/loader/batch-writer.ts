@@ -44,7 +44,7 @@ export function createWriter(plan: Plan, reuse: BatchArrays | undefined): BatchW
       const pixels = record.image;
       if (pixels.kind === "encoded")
         throw new Error(
-          `The preprocessing "${describePreprocessing(pipeline)}" leaves ${record.id} undecoded; put decode first.`,
+          `the preprocessing "${describePreprocessing(pipeline)}" leaves ${record.id} undecoded; put decode first`,
         );
       const problem = scaling.scales && scalesProblem(scaling.scales.length, pixels.channels);
       if (problem !== undefined) throw new ExampleError(record.id, problem);
@@ -55,20 +55,20 @@ export function createWriter(plan: Plan, reuse: BatchArrays | undefined): BatchW
       }
       if (pixels.height !== first.height || pixels.width !== first.width || pixels.channels !== first.channels) {
         throw new Error(
-          `The images of a batch must have one size, but after "${describePreprocessing(pipeline)}" ${record.id} is ${sizeText(pixels)} and ${firstId} is ${sizeText(first)}; add resize(size) or a crop of fixed size.`,
+          `the images of a batch must have one size, but after "${describePreprocessing(pipeline)}" ${record.id} is ${sizeText(pixels)} and ${firstId} is ${sizeText(first)}; add resize(size) or a crop of fixed size`,
         );
       }
       writeImage(image!, slot * pixels.data.length, pixels, scaling);
       if (slotFilled && (record.labels === undefined) !== (labels === undefined))
         throw new Error(
-          `Of one batch, ${firstId} and ${record.id} differ in whether they bring targets; give onehot in every preprocessing or in none.`,
+          `of one batch, ${firstId} and ${record.id} differ in whether they bring targets; give onehot in every preprocessing or in none`,
         );
       slotFilled = true;
       if (record.labels) {
         labels ??= fitting(reuse?.labels, batchSize * record.labels.length);
         if (labels.length !== batchSize * record.labels.length)
           throw new Error(
-            `The targets of a batch must have one length, but ${record.id} has ${record.labels.length} and ${firstId} has ${labels.length / batchSize}.`,
+            `the targets of a batch must have one length, but ${record.id} has ${record.labels.length} and ${firstId} has ${labels.length / batchSize}`,
           );
         labels.set(record.labels, slot * record.labels.length);
       }

@@ -113,7 +113,7 @@ export function createLoader(
     ? source.map((part) => (typeof part === "string" ? { source: part } : part))
     : [{ source }];
   const pipelines = given.map(({ preprocessing = options.preprocessing }) => {
-    if (preprocessing === undefined) throw new Error("A source has no preprocessing, and the loader has none for all.");
+    if (preprocessing === undefined) throw new Error("a source has no preprocessing, and the loader has none for all");
     return typeof preprocessing === "string" ? makePreprocessing(preprocessing) : preprocessing;
   });
   checkOptions(options, pipelines.flat());
@@ -225,7 +225,7 @@ class PrefetchingLoader implements Loader {
   }
 
   private async take(): Promise<Batch | undefined> {
-    if (this.closed) throw new Error("The loader is closed.");
+    if (this.closed) throw new Error("the loader is closed");
     if (this.failure) throw this.failure;
     const state = await this.ready();
     if (state.position.epoch >= this.epochs) return undefined;
@@ -289,10 +289,10 @@ async function openAll(
   split: string | undefined,
   owned: ImageSource[],
 ): Promise<ImageSource[]> {
-  if (parts.length === 0) throw new Error("The list of sources is empty.");
+  if (parts.length === 0) throw new Error("the list of sources is empty");
   const weighted = parts.filter(({ weight }) => weight !== undefined).length;
   if (weighted > 0 && weighted < parts.length)
-    throw new Error(`${weighted} of ${parts.length} sources have a weight; give one to each or to none.`);
+    throw new Error(`${weighted} of ${parts.length} sources have a weight; give one to each or to none`);
   const sources: ImageSource[] = [];
   for (const { source } of parts) {
     if (typeof source === "string") owned.push(await openSource(source, { split }));
@@ -308,7 +308,7 @@ function checkOptions(options: LoaderOptions, pipeline: Preprocessing): void {
   ): void => {
     const value = options[name];
     if (value !== undefined && !(value === Number.POSITIVE_INFINITY || (Number.isInteger(value) && value >= least))) {
-      throw new Error(`${name} must be a whole number from ${least}, not ${value}.`);
+      throw new Error(`${name} must be a whole number from ${least}, not ${value}`);
     }
   };
   whole("workers", 0);
@@ -319,11 +319,11 @@ function checkOptions(options: LoaderOptions, pipeline: Preprocessing): void {
   whole("cacheBytes", 0);
   const { maxBadFraction = 0, workers = 1 } = options;
   if (!(maxBadFraction >= 0 && maxBadFraction <= 1))
-    throw new Error(`maxBadFraction must be from 0 to 1, not ${maxBadFraction}.`);
+    throw new Error(`maxBadFraction must be from 0 to 1, not ${maxBadFraction}`);
   const own = pipeline.find((op) => !op.registered);
   if (own && workers > 0)
     throw new Error(
-      `The op "${own.name}" is a function of your own, which cannot go to a worker thread: use the loader with workers: 0.`,
+      `the op "${own.name}" is a function of your own, which cannot go to a worker thread: use the loader with workers: 0`,
     );
 }
 

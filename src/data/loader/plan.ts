@@ -167,13 +167,13 @@ export function checkPosition(plan: Plan, position: LoaderPosition): LoaderPosit
   if (differences.length > 0) {
     const list = differences.map((name) => `${name} was ${position[name]} and is ${plan[name]}`).join(", ");
     throw new Error(
-      `The saved loader position belongs to other data: ${list}. Continue with the same source, seed and batch size, or start anew.`,
+      `the saved loader position belongs to other data: ${list}. Continue with the same source, seed and batch size, or start anew`,
     );
   }
   const whole = (x: number): boolean => Number.isInteger(x) && x >= 0;
   if (!whole(position.epoch) || !whole(position.batch) || position.batch >= batchesPerEpoch(plan)) {
     throw new Error(
-      `The saved loader position (epoch ${position.epoch}, batch ${position.batch}) does not exist: an epoch has ${batchesPerEpoch(plan)} batches.`,
+      `the saved loader position (epoch ${position.epoch}, batch ${position.batch}) does not exist: an epoch has ${batchesPerEpoch(plan)} batches`,
     );
   }
   return position;
@@ -183,11 +183,11 @@ export function checkPosition(plan: Plan, position: LoaderPosition): LoaderPosit
 export function checkPlan(plan: Plan, name: string): void {
   const { batchSize, length, seed } = plan;
   if (!(Number.isInteger(batchSize) && batchSize >= 1))
-    throw new Error(`batchSize must be a whole number from 1, not ${batchSize}.`);
-  if (!Number.isSafeInteger(seed)) throw new Error(`seed must be a whole number, not ${seed}.`);
+    throw new Error(`batchSize must be a whole number from 1, not ${batchSize}`);
+  if (!Number.isSafeInteger(seed)) throw new Error(`seed must be a whole number, not ${seed}`);
   if (!Number.isInteger(ownSlots(plan).count))
-    throw new Error(`a batch of ${batchSize} cannot be divided into ${plan.share!.of} equal shares.`);
+    throw new Error(`a batch of ${batchSize} cannot be divided into ${plan.share!.of} equal shares`);
   for (const { weight } of plan.parts ?? [])
-    if (!(weight > 0 && Number.isFinite(weight))) throw new Error(`weight must be a number above 0, not ${weight}.`);
-  if (length === 0) throw new Error(`${name} has no examples.`);
+    if (!(weight > 0 && Number.isFinite(weight))) throw new Error(`weight must be a number above 0, not ${weight}`);
+  if (length === 0) throw new Error(`${name} has no examples`);
 }

@@ -43,7 +43,7 @@ export function createService(
   }
   if (!source.recipe) {
     throw new Error(
-      `${source.name} was made by hand, so a worker thread cannot open it: use the loader with workers: 0.`,
+      `${source.name} was made by hand, so a worker thread cannot open it: use the loader with workers: 0`,
     );
   }
   const setup = {

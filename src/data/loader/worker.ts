@@ -6,14 +6,14 @@ import { createBatchMaker } from "./batch.js";
 import { type Request, type Response, transferables, type WorkerSetup } from "./protocol.js";
 
 const port = parentPort;
-if (!port) throw new Error("loader/worker.js runs as a worker thread only.");
+if (!port) throw new Error("loader/worker.js runs as a worker thread only");
 
 const setup = workerData as WorkerSetup;
 const maker = (async () => {
   const source = await openRecipe(setup.recipe);
   if (source.length !== setup.plan.length) {
     throw new Error(
-      `${source.name} changed while it was read: it had ${setup.plan.length} examples and now has ${source.length}.`,
+      `${source.name} changed while it was read: it had ${setup.plan.length} examples and now has ${source.length}`,
     );
   }
   return createBatchMaker(

@@ -40,7 +40,7 @@ export function createWorkers(setup: WorkerSetup, count: number, ahead: number):
       for (const { worker } of threads) waiting ? worker.ref() : worker.unref();
     },
     close: async () => {
-      for (const thread of threads) fail(thread, new Error("The loader was closed."));
+      for (const thread of threads) fail(thread, new Error("the loader was closed"));
       await Promise.all(threads.map(({ worker }) => worker.terminate()));
     },
   };
@@ -57,10 +57,10 @@ function startThread(url: URL, setup: WorkerSetup): Thread {
     else pending?.reject(asError(response.error));
   });
   worker.on("error", (error: Error) =>
-    fail(thread, new Error(`A loader thread failed: ${error.message}`, { cause: error })),
+    fail(thread, new Error(`a loader thread failed: ${error.message}`, { cause: error })),
   );
   worker.on("exit", (code) =>
-    fail(thread, new Error(`A loader thread ended (exit code ${code}) before its work was done.`)),
+    fail(thread, new Error(`a loader thread ended (exit code ${code}) before its work was done`)),
   );
   // A loader that nobody waits for must not keep the process alive.
   worker.unref();

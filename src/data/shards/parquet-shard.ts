@@ -55,7 +55,7 @@ export async function openShard(path: string, choice: ColumnChoice): Promise<Sha
       slice: async (start, end = file.byteLength) => {
         const bytes = new Uint8Array(end - start);
         const { bytesRead } = await handle.read(bytes, 0, bytes.length, start);
-        if (bytesRead < bytes.length) throw new Error(`"${path}" is cut off at byte ${start + bytesRead}.`);
+        if (bytesRead < bytes.length) throw new Error(`"${path}" is cut off at byte ${start + bytesRead}`);
         return bytes.buffer;
       },
     };
@@ -111,7 +111,7 @@ async function readable<T>(path: string, file: AsyncBuffer, read: (file: AsyncBu
     return await read({ byteLength: file.byteLength, slice });
   } catch (error) {
     failed = true;
-    throw new Error(`"${path}" is damaged or cut off (${error instanceof Error ? error.message : error}).`, {
+    throw new Error(`"${path}" is damaged or cut off (${error instanceof Error ? error.message : error})`, {
       cause: error,
     });
   }
@@ -122,7 +122,7 @@ async function readMetadata(path: string, file: AsyncBuffer): Promise<FileMetaDa
     return await parquetMetadataAsync(file);
   } catch (error) {
     throw new Error(
-      `"${path}" is not a Parquet file, or is cut off (${error instanceof Error ? error.message : error}).`,
+      `"${path}" is not a Parquet file, or is cut off (${error instanceof Error ? error.message : error})`,
       { cause: error },
     );
   }
@@ -171,7 +171,7 @@ function pick(
     chosen === undefined ? common.find((name) => columns.includes(name)) : columns.find((name) => name === chosen);
   if (found === undefined) {
     throw new Error(
-      `"${path}" has no ${what} column${chosen === undefined ? "" : ` "${chosen}"`}; its columns are ${columns.join(", ")}. Name one in the spec: parquet:PATH?${what}=COLUMN.`,
+      `"${path}" has no ${what} column${chosen === undefined ? "" : ` "${chosen}"`}; its columns are ${columns.join(", ")}. Name one in the spec: parquet:PATH?${what}=COLUMN`,
     );
   }
   return found;
@@ -181,7 +181,7 @@ function labelOf(path: string, column: string, row: number, value: unknown): num
   if (typeof value === "bigint" || typeof value === "number" || typeof value === "boolean") return Number(value);
   if (typeof value === "string") return value;
   throw new Error(
-    `Row ${row} of "${path}" has no usable value in the column "${column}"; labels are whole numbers, true and false, or class names.`,
+    `row ${row} of "${path}" has no usable value in the column "${column}"; labels are whole numbers, true and false, or class names`,
   );
 }
 

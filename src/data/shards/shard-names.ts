@@ -14,7 +14,7 @@ export function expandBraces(pattern: string): string[] {
   const add = (text: string): void => {
     const match = /^(.*?)\{([^{}]*)\}(.*)$/s.exec(text);
     if (!match) {
-      if (names.length >= maxShards) throw new Error(`"${pattern}" stands for more than ${maxShards} files.`);
+      if (names.length >= maxShards) throw new Error(`"${pattern}" stands for more than ${maxShards} files`);
       names.push(text);
       return;
     }
@@ -26,7 +26,7 @@ export function expandBraces(pattern: string): string[] {
     }
     const [first, last] = [Number(range[1]), Number(range[2])];
     if (first > last || last - first >= maxShards)
-      throw new Error(`"${pattern}": {${inside}} is no range of at most ${maxShards} numbers.`);
+      throw new Error(`"${pattern}": {${inside}} is no range of at most ${maxShards} numbers`);
     for (let i = first; i <= last; i++) add(`${before}${String(i).padStart(range[1]!.length, "0")}${after}`);
   };
   for (const part of pattern.split("::")) add(part);

@@ -72,7 +72,7 @@ export function openSharded(options: ShardedOptions): ImageSource {
         const reason = error instanceof Error ? error.message : String(error);
         if (++failures[s]! >= lostAfter) {
           throw new Error(
-            `The shard ${file.name} can no longer be read: ${reason}. Bring it back as it was and continue with --resume, or leave it out of the list and start anew.`,
+            `the shard ${file.name} can no longer be read: ${reason}. Bring it back as it was and continue with --resume, or leave it out of the list and start anew`,
             { cause: error },
           );
         }

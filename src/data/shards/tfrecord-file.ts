@@ -111,7 +111,7 @@ function indexRecords(path: string, name: string, total: number, reader: RecordR
     while (at < total) {
       const where = `"${name}", record ${index.offsets.length} at byte ${at}`;
       const cutOff = (): Error =>
-        new Error(`${where}: the file is cut off (it has ${total} bytes). Fetch it again or leave it out.`);
+        new Error(`${where}: the file is cut off (it has ${total} bytes). Fetch it again or leave it out`);
       if (at + 16 > total || readSync(file, header, 0, 12, at) < 12) throw cutOff();
       checkSum(
         header.subarray(0, 8),
@@ -120,7 +120,7 @@ function indexRecords(path: string, name: string, total: number, reader: RecordR
         `${where} is damaged, or the file is none of TFRecords (plain ones and those compressed with GZIP are read, not with ZLIB).`,
       );
       const size = Number(new DataView(header.buffer).getBigUint64(0, true));
-      if (size > maxRecord) throw new Error(`${where} has ${size} bytes, more than an image has.`);
+      if (size > maxRecord) throw new Error(`${where} has ${size} bytes, more than an image has`);
       if (at + 16 + size > total) throw cutOff();
       if (buffer.length < size + 4) buffer = new Uint8Array(Math.max(size + 4, 2 * buffer.length));
       if (readSync(file, buffer, 0, size + 4, at + 12) < size + 4) throw cutOff();
@@ -144,7 +144,7 @@ function entryIn(record: Uint8Array, reader: RecordReader, where: string): Retur
   try {
     features = parseExample(record, reader.features);
   } catch (error) {
-    throw new Error(`${where} is no tf.train.Example: ${(error as Error).message}.`, { cause: error });
+    throw new Error(`${where} is no tf.train.Example: ${(error as Error).message}`, { cause: error });
   }
   try {
     return reader.entryOf(features, record);
@@ -164,7 +164,7 @@ function labelOf(features: ReadonlyMap<string, Feature>, record: Uint8Array, cho
   if (firstBytes(features, choice.image) === undefined || value === undefined) {
     const what = value === undefined ? "label" : "image";
     throw new Error(
-      `has no feature ${choice[what].join(" or ")}; it has ${featureNames(record)}. Name one in the spec: tfrecord:PATH?${what}=FEATURE.`,
+      `has no feature ${choice[what].join(" or ")}; it has ${featureNames(record)}. Name one in the spec: tfrecord:PATH?${what}=FEATURE`,
     );
   }
   return value instanceof Uint8Array ? Buffer.from(value).toString("utf8") : value;

@@ -49,7 +49,7 @@ export async function openWebDatasetShard(
   } catch (error) {
     const message = error instanceof Error ? error.message : String(error);
     throw new Error(
-      `The shard ${shownUrl(place)} cannot be used: ${message} Fetch it again, or leave it out of the list.`,
+      `the shard ${shownUrl(place)} cannot be used: ${message}; fetch it again, or leave it out of the list`,
       { cause: error },
     );
   }
@@ -216,7 +216,7 @@ function collectSamples(where: string, { label: wanted }: ShardOptions) {
     if (index.keys.length === 0) {
       const list = [...endings].slice(0, 10).join(", ");
       throw new Error(
-        `there is no sample with an image (${imageEndings.join(", ")}) and a label (${wanted ?? "cls, json with a label, txt"}) in ${where}; its files end in ${list === "" ? "nothing" : list}. Say where labels are: webdataset:...?label=cls, txt, or a key of the JSON files.`,
+        `there is no sample with an image (${imageEndings.join(", ")}) and a label (${wanted ?? "cls, json with a label, txt"}) in ${where}; its files end in ${list === "" ? "nothing" : list}. Say where labels are: webdataset:...?label=cls, txt, or a key of the JSON files`,
       );
     }
     const notes = [
@@ -241,7 +241,7 @@ function jsonLabel(where: string, name: string, content: Uint8Array, key: string
   try {
     value = JSON.parse(Buffer.from(content).toString("utf8"));
   } catch (error) {
-    throw new Error(`${name} in ${where} is not JSON (${(error as Error).message}).`, { cause: error });
+    throw new Error(`${name} in ${where} is not JSON (${(error as Error).message})`, { cause: error });
   }
   const label =
     typeof value === "object" && value !== null && Object.hasOwn(value, key)

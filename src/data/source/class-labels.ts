@@ -20,7 +20,7 @@ export function mergeLabels(
     if (most < maxClasses) return Array.from({ length: most + 1 }, (_, i) => String(i));
     const at = values.findIndex((value) => Number(value) === most);
     throw new Error(
-      `${where(at)} has the label ${most}, and classes that no list names are numbered up to ${maxClasses - 1}: the column is hardly one of labels. Name another one in the spec, or list the classes.`,
+      `${where(at)} has the label ${most}, and classes that no list names are numbered up to ${maxClasses - 1}: the column is hardly one of labels. Name another one in the spec, or list the classes`,
     );
   };
   const classNames = listed ?? (words ? [...new Set(values.map(String))].sort() : numbered());
@@ -32,7 +32,7 @@ export function mergeLabels(
   const wrong = labels.findIndex((label) => label < 0);
   if (wrong >= 0) {
     throw new Error(
-      `${where(wrong)} has the label ${values[wrong]}, which is none of the ${classNames.length} classes; splits with hidden labels cannot be read as labelled images.`,
+      `${where(wrong)} has the label ${values[wrong]}, which is none of the ${classNames.length} classes; splits with hidden labels cannot be read as labelled images`,
     );
   }
   return { labels, classNames };

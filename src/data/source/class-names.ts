@@ -28,7 +28,7 @@ export function classNamesBeside(folder: string): readonly string[] | undefined 
     return file.parse(JSON.parse(readFileSync(path, "utf8")));
   } catch (error) {
     throw new Error(
-      `"${path}" does not list class names: expected ["cat", "dog"] or {"classes": [{"name": "cat"}, ...]}.`,
+      `"${path}" does not list class names: expected ["cat", "dog"] or {"classes": [{"name": "cat"}, ...]}`,
       { cause: error },
     );
   }

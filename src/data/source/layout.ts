@@ -43,7 +43,7 @@ export function layOut(where: string, paths: readonly string[], unlabelled = fal
         ? "it holds no files at all"
         : `none of its ${paths.length} files has an image's name (${paths.slice(0, 3).join(", ")})`;
     throw new Error(
-      `There are no images in "${where}": ${found}. Expected class/file.jpg or split/class/file.jpg (JPEG, PNG, WebP, GIF, TIFF, AVIF).`,
+      `there are no images in "${where}": ${found}. Expected class/file.jpg or split/class/file.jpg (JPEG, PNG, WebP, GIF, TIFF, AVIF)`,
     );
   }
   const placed = images.filter((path) => path.includes("/"));
@@ -55,7 +55,7 @@ export function layOut(where: string, paths: readonly string[], unlabelled = fal
   }
   if (placed.length === 0) {
     throw new Error(
-      `The ${images.length} images of "${where}" lie directly in it (${images[0]}); put them in one folder a class: class/file.jpg or split/class/file.jpg.`,
+      `the ${images.length} images of "${where}" lie directly in it (${images[0]}); put them in one folder a class: class/file.jpg or split/class/file.jpg`,
     );
   }
   if (placed.length < images.length)
@@ -66,7 +66,7 @@ export function layOut(where: string, paths: readonly string[], unlabelled = fal
   const shallow = split ? placed.filter((path) => path.split("/").length < 3) : [];
   if (shallow.length > 0) {
     throw new Error(
-      `"${where}" has split folders, but ${shallow.length} image(s) in them are not in class folders (${shallow[0]}); expected split/class/file.jpg.`,
+      `"${where}" has split folders, but ${shallow.length} image(s) in them are not in class folders (${shallow[0]}); expected split/class/file.jpg`,
     );
   }
   const classOf = (path: string): string => path.split("/")[split ? 1 : 0]!;

@@ -19,7 +19,7 @@ export function wholeNumberOption(
   if (text === undefined) return fallback;
   const value = Number(text);
   if (!/^\d+$/.test(text) || value < low || value > high)
-    throw new Error(`"${spec}": ${name} must be a whole number from ${low} to ${high}, not "${text}".`);
+    throw new Error(`"${spec}": ${name} must be a whole number from ${low} to ${high}, not "${text}"`);
   return value;
 }
 
@@ -35,7 +35,7 @@ export function numberOption(
   if (text === undefined) return fallback;
   const value = Number(text);
   if (text.trim() === "" || !(value >= low && value <= high))
-    throw new Error(`"${spec}": ${name} must be a number from ${low} to ${high}, not "${text}".`);
+    throw new Error(`"${spec}": ${name} must be a number from ${low} to ${high}, not "${text}"`);
   return value;
 }
 

@@ -28,15 +28,15 @@ export function subsetOfClasses(
     if (source.classNames[label] === undefined) {
       const hint = typeof wanted === "string" ? didYouMean(wanted, source.classNames) : "";
       throw new Error(
-        `${source.name} has no class "${wanted}"${hint || ";"} its classes are ${source.classNames.join(", ")}.`,
+        `${source.name} has no class "${wanted}"${hint || ";"} its classes are ${source.classNames.join(", ")}`,
       );
     }
     return label;
   });
   if (chosen.length === 0)
-    throw new Error(`No classes of ${source.name} were chosen; it has ${source.classNames.join(", ")}.`);
+    throw new Error(`no classes of ${source.name} were chosen; it has ${source.classNames.join(", ")}`);
   if (new Set(chosen).size < chosen.length)
-    throw new Error(`A class of ${source.name} was chosen twice: ${classes.join(", ")}.`);
+    throw new Error(`a class of ${source.name} was chosen twice: ${classes.join(", ")}`);
   const newLabel = new Map(chosen.map((label, i) => [label, relabel ? i : label]));
   const indices = indicesWhere(source, (label) => newLabel.has(label));
   return view(source, indices, (label) => newLabel.get(label)!, {
@@ -50,7 +50,7 @@ export function subsetOfClasses(
 
 /** `n` examples drawn from a source by `seed`, in the order of the source; all of them if it has no more. */
 export function take(source: ImageSource, n: number, seed = 0): ImageSource {
-  if (!(Number.isInteger(n) && n >= 1)) throw new Error(`take needs a whole number of examples from 1, not ${n}.`);
+  if (!(Number.isInteger(n) && n >= 1)) throw new Error(`take needs a whole number of examples from 1, not ${n}`);
   const order = permutation(source.length, "take", seed);
   return select(
     source,
@@ -78,7 +78,7 @@ export function select(
  * never all of a class that has two), `rest` the others. For folders that come without a test split.
  */
 export function holdOut(source: ImageSource, fraction: number, seed = 0): { rest: ImageSource; held: ImageSource } {
-  if (!(fraction > 0 && fraction < 1)) throw new Error(`holdOut needs a fraction between 0 and 1, not ${fraction}.`);
+  if (!(fraction > 0 && fraction < 1)) throw new Error(`holdOut needs a fraction between 0 and 1, not ${fraction}`);
   const held = new Set<number>();
   for (let label = 0; label < source.classNames.length; label++) {
     const members = indicesWhere(source, (x) => x === label);
@@ -116,7 +116,7 @@ export function concat(
   { mergeClasses = "by-name" }: { readonly mergeClasses?: MergeClasses } = {},
 ): ImageSource {
   const first = sources[0];
-  if (!first) throw new Error("concat needs at least one source.");
+  if (!first) throw new Error("concat needs at least one source");
   const { classNames, maps } = mergeClasses === "by-name" ? mergeByName(sources) : keepApart(sources);
   const starts = sources.map((_, i) => sources.slice(0, i).reduce((sum, source) => sum + source.length, 0));
   const labels = Int32Array.from(

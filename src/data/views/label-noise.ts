@@ -22,12 +22,12 @@ export function noisyLabel(label: number, classes: number, rate: number, seed: n
  * @throws for a rate outside of 0 to 1, a seed that is no whole number, and a source with one class or with vectors of targets.
  */
 export function withLabelNoise(source: ImageSource, rate: number, seed = 0): ImageSource {
-  if (!(rate >= 0 && rate <= 1)) throw new Error(`noise must be a probability from 0 to 1, not ${rate}.`);
-  if (!Number.isSafeInteger(seed)) throw new Error(`noiseSeed must be a whole number, not ${seed}.`);
+  if (!(rate >= 0 && rate <= 1)) throw new Error(`noise must be a probability from 0 to 1, not ${rate}`);
+  if (!Number.isSafeInteger(seed)) throw new Error(`noiseSeed must be a whole number, not ${seed}`);
   if (source.vectorTargets)
-    throw new Error(`${source.name} has a vector of targets an image; noise replaces single labels only.`);
+    throw new Error(`${source.name} has a vector of targets an image; noise replaces single labels only`);
   const classes = source.classNames.length;
-  if (classes < 2) throw new Error(`${source.name} has ${classes} class; noise needs another to replace it by.`);
+  if (classes < 2) throw new Error(`${source.name} has ${classes} class; noise needs another to replace it by`);
   const self = { name: `${source.name} (label noise ${rate})`, length: source.length };
   const { idOf, notes, shards } = source;
   let labels: Int32Array | undefined;

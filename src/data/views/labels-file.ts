@@ -104,7 +104,7 @@ export async function readLabelsFile(
       vectors ||= typeof value !== "number";
       byId.set(parsed.id, value);
     } catch (error) {
-      throw new Error(`"${path}", line ${number}: ${error instanceof Error ? error.message : error}.`, {
+      throw new Error(`"${path}", line ${number}: ${error instanceof Error ? error.message : error}`, {
         cause: error,
       });
     }

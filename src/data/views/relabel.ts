@@ -35,11 +35,11 @@ export async function relabel(source: ImageSource, path: string, sha256?: string
   const known = new Set(ids);
   const read = await readLabelsFile(path, (id) => known.has(id), source.classNames);
   if (sha256 !== undefined && read.sha256 !== sha256)
-    throw new Error(`"${path}" changed while ${source.name} was read with its labels; start anew.`);
+    throw new Error(`"${path}" changed while ${source.name} was read with its labels; start anew`);
   const { classNames, byId, vectors, unknown } = read;
   if (byId.size === 0) {
     throw new Error(
-      `"${path}" names none of the ${source.length} examples of ${source.name}: ${read.firstUnknown === undefined ? "it has no lines of labels" : `its first id is "${read.firstUnknown}"`}, the source's first is "${ids[0]}".`,
+      `"${path}" names none of the ${source.length} examples of ${source.name}: ${read.firstUnknown === undefined ? "it has no lines of labels" : `its first id is "${read.firstUnknown}"`}, the source's first is "${ids[0]}"`,
     );
   }
   const indices = Int32Array.from(ids.keys()).filter((i) => byId.has(ids[i]!));
@@ -127,7 +127,7 @@ export async function selectByList(
  * has too few of to the others. In the order of the source; all of them if it has no more.
  */
 export function takeBalanced(source: ImageSource, n: number, seed = 0): ImageSource {
-  if (!(Number.isInteger(n) && n >= 1)) throw new Error(`take needs a whole number of examples from 1, not ${n}.`);
+  if (!(Number.isInteger(n) && n >= 1)) throw new Error(`take needs a whole number of examples from 1, not ${n}`);
   const members: number[][] = source.classNames.map(() => []);
   for (const [i, label] of source.labels.entries()) members[label]!.push(i);
   const order = [...permutation(members.length, "take balanced", seed)];

@@ -53,7 +53,7 @@ function positions(text: string, count: number): number[] {
     const [first, last] = [Number(from), Number(to)];
     if (!(first <= last && last < count)) {
       throw new Error(
-        `classNumbers=${text}: "${part}" names no classes; give numbers from 0 to ${count - 1}, such as 0-2,5.`,
+        `classNumbers=${text}: "${part}" names no classes; give numbers from 0 to ${count - 1}, such as 0-2,5`,
       );
     }
     return Array.from({ length: last - first + 1 }, (_, i) => first + i);
@@ -80,7 +80,7 @@ export async function applySelection(source: ImageSource, selection: Selection):
     const unknown = dropped.filter((name) => !chosen.classNames.includes(name));
     if (unknown.length > 0) {
       throw new Error(
-        `${chosen.name} has no class ${unknown.join(", ")}; its classes are ${chosen.classNames.join(", ")}.`,
+        `${chosen.name} has no class ${unknown.join(", ")}; its classes are ${chosen.classNames.join(", ")}`,
       );
     }
     chosen = subsetOfClasses(
@@ -93,11 +93,11 @@ export async function applySelection(source: ImageSource, selection: Selection):
   }
   if (selection.noise !== undefined) {
     chosen = withLabelNoise(chosen, numberIn(selection.noise), numberIn(selection.noiseSeed ?? "0"));
-  } else if (selection.noiseSeed !== undefined) throw new Error("noiseSeed says how noise=rate draws; give both.");
+  } else if (selection.noiseSeed !== undefined) throw new Error("noiseSeed says how noise=rate draws; give both");
   const { balanced = "false" } = selection;
-  if (!["true", "false"].includes(balanced)) throw new Error(`balanced is true or false, not "${balanced}".`);
+  if (!["true", "false"].includes(balanced)) throw new Error(`balanced is true or false, not "${balanced}"`);
   if (selection.take === undefined) {
-    if (balanced === "true") throw new Error("balanced=true says how take=n draws; give both.");
+    if (balanced === "true") throw new Error("balanced=true says how take=n draws; give both");
     return chosen;
   }
   const draw = balanced === "true" ? takeBalanced : take;

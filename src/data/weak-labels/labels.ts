@@ -50,7 +50,7 @@ export interface WeakLabels {
 /** Labels images by what their texts name. Throws for a noise rate outside of 0 to 1. */
 export function weakLabels(texts: readonly ImageText[], vocabulary: Vocabulary, noise?: LabelNoise): WeakLabels {
   if (noise && !(noise.rate >= 0 && noise.rate <= 1))
-    throw new Error(`The noise rate must be a probability from 0 to 1, not ${noise.rate}.`);
+    throw new Error(`the noise rate must be a probability from 0 to 1, not ${noise.rate}`);
   const { classNames } = vocabulary;
   const images: { id: string; labels: number[] }[] = [];
   const histogram = new Array<number>(classNames.length).fill(0);

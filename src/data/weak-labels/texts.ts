@@ -52,7 +52,7 @@ export async function readTexts(path: string): Promise<ImageText[]> {
     );
   }
   if (/\.(jsonl|ndjson|csv)$/i.test(path)) return readList(path, /\.csv$/i.test(path) ? parseCsv : parseJson);
-  throw new Error(`"${path}": expected a folder, a .tar, or a .jsonl or .csv file of ids and texts.`);
+  throw new Error(`"${path}": expected a folder, a .tar, or a .jsonl or .csv file of ids and texts`);
 }
 
 async function besideImages(
@@ -75,7 +75,7 @@ async function besideImages(
         try {
           append(parts, stringsIn(JSON.parse(content)));
         } catch (error) {
-          throw new Error(`${idOf(beside)} is not JSON (${(error as Error).message}).`, { cause: error });
+          throw new Error(`${idOf(beside)} is not JSON (${(error as Error).message})`, { cause: error });
         }
       }
     }
@@ -94,7 +94,7 @@ async function readList(path: string, parse: (line: string) => ImageText | undef
   await readLines(path, (line, number) => {
     if (line.trim() === "") return;
     const row = parse(line.replace(/^\uFEFF/, ""));
-    if (!row) throw new Error(`"${path}", line ${number}: expected an id and a text, not ${line.slice(0, 80)}.`);
+    if (!row) throw new Error(`"${path}", line ${number}: expected an id and a text, not ${line.slice(0, 80)}`);
     if (found.length > 0 || row.id !== "id" || row.text !== "text") found.push(row);
   });
   return found;

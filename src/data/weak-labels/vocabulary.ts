@@ -55,12 +55,12 @@ export function parseVocabulary(text: string): Vocabulary {
             .slice(colon + 1)
             .split(",")
             .filter((entry) => entry.trim() !== "");
-    if (classNames.includes(name)) throw new Error(`vocabulary, line ${i + 1}: the class "${name}" stands twice.`);
+    if (classNames.includes(name)) throw new Error(`vocabulary, line ${i + 1}: the class "${name}" stands twice`);
     const label = classNames.push(name) - 1;
     for (const entry of [name, ...synonyms]) {
       const words = wordsOf(entry);
       if (words.length === 0)
-        throw new Error(`vocabulary, line ${i + 1}: "${entry.trim()}" has neither letters nor digits.`);
+        throw new Error(`vocabulary, line ${i + 1}: "${entry.trim()}" has neither letters nor digits`);
       longest = Math.max(longest, words.length);
       for (const last of forms(words.at(-1)!)) {
         const key = [...words.slice(0, -1), last].join(" ");
@@ -71,7 +71,7 @@ export function parseVocabulary(text: string): Vocabulary {
     }
   }
   if (classNames.length === 0)
-    throw new Error("The vocabulary has no classes; expected one a line: name, or name: synonym, synonym.");
+    throw new Error("the vocabulary has no classes; expected one a line: name, or name: synonym, synonym");
   return { classNames, entries, longest };
 }
 

@@ -130,7 +130,7 @@ function makeOp(call: Call, text: string): PreprocessingOp {
   if (!definition || !Object.hasOwn(opDefinitions, call.name)) {
     const known = Object.keys(opDefinitions);
     throw new Error(
-      `unknown preprocessing op "${call.name}" in "${text}"${didYouMean(call.name, known) || ";"} Known ops: ${known.join(", ")}.`,
+      `unknown preprocessing op "${call.name}" in "${text}"${didYouMean(call.name, known) || ";"} known ops: ${known.join(", ")}`,
     );
   }
   const args = bindArguments(call, definition.parameters);

@@ -86,7 +86,7 @@ function requireNetwork(path: string): void {
     requirePath(path);
   } catch (error) {
     if (!/^[\w.-]+\/[\w.-]+(@[\w./-]+)?$/.test(path) || /\.\w+$/.test(path)) throw error;
-    throw new Error(`${(error as Error).message} A model of the Hugging Face hub is named hf:${path}.`, {
+    throw new Error(`${(error as Error).message}; a model of the Hugging Face hub is named hf:${path}`, {
       cause: error,
     });
   }

@@ -234,7 +234,7 @@ test("DMLab: the published records and TFDS's, in the order of their files' name
     expect(await textAt(splits.train, 4)).toBe(`frame ${order[4]![6]}`);
   }
   write(at("dmlab-archive/dmlab"), { "dmlab.tar.gz": "" });
-  await expect(open(dmlab, at("dmlab-archive"))).rejects.toThrow(/Unpack .*dmlab.tar.gz beside itself: tar -xzf/);
+  await expect(open(dmlab, at("dmlab-archive"))).rejects.toThrow(/unpack .*dmlab.tar.gz beside itself: tar -xzf/);
 });
 
 describe("dSprites", () => {

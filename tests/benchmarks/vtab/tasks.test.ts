@@ -86,7 +86,7 @@ describe("the order of examples", () => {
     // The order of tensorflow_datasets/core/writer_test.py, without a name.
     expect([...tfdsOrder("", 8, (i) => i + 1)].map((i) => i + 1)).toEqual([6, 7, 4, 1, 2, 8, 5, 3]);
     expect(tfdsOrder("train", 100, (i) => i)).not.toEqual(tfdsOrder("test", 100, (i) => i));
-    expect(() => tfdsOrder("train", 3, (i) => i % 2)).toThrow(/Two examples of the split "train" have the key 0/);
+    expect(() => tfdsOrder("train", 3, (i) => i % 2)).toThrow(/two examples of the split "train" have the key 0/);
   });
 
   test("numpy's choices", () => {
@@ -123,7 +123,7 @@ describe("a set that is not there", () => {
 
   test("so are a missing folder and none at all", async () => {
     const task = vtabTasks[0]!;
-    await expect(task.open(join(root, "none"))).rejects.toThrow(/There is no folder ".*none"; the folder that holds/);
+    await expect(task.open(join(root, "none"))).rejects.toThrow(/there is no folder ".*none"; the folder that holds/);
     await expect(task.open()).rejects.toThrow(/Caltech101 needs the folder that holds the data sets/);
     mkdirSync(join(root, "caltech101"));
     await expect(task.open(root)).rejects.toThrow(SourceError);

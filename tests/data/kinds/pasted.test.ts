@@ -68,7 +68,7 @@ test("what is missing is said", async () => {
   await expect(openSource(`composed:${front}`)).rejects.toThrow(/has no backgrounds; add \?backgrounds=FOLDER/);
   const empty = join(root, "empty");
   mkdirSync(empty);
-  await expect(openSource(`composed:${front}?backgrounds=${empty}`)).rejects.toThrow(/There are no images in/);
+  await expect(openSource(`composed:${front}?backgrounds=${empty}`)).rejects.toThrow(/there are no images in/);
   await expect(openSource(`${spec}&scale=2`)).rejects.toThrow(/scale must be a number/);
   const clear = join(root, "clear");
   mkdirSync(join(clear, "a"), { recursive: true });

@@ -228,7 +228,7 @@ describe("wrong sources are refused with what to do", () => {
     [
       "a path with a typing mistake",
       () => at("foldr"),
-      /There is no ".*foldr": the nearest existing folder is .*, and it has no "foldr"; did you mean "folder"\?/,
+      /there is no ".*foldr": the nearest existing folder is .*, and it has no "foldr"; did you mean "folder"\?/,
     ],
     [
       "a path that is wrong further up",
@@ -263,7 +263,7 @@ describe("wrong sources are refused with what to do", () => {
     [
       "an empty folder",
       () => at("empty"),
-      /There are no images in ".*empty": it holds no files at all. Expected class\/file.jpg/,
+      /there are no images in ".*empty": it holds no files at all. Expected class\/file.jpg/,
     ],
     ["a folder without images", () => at("texts"), /none of its 2 files has an image's name \(a\/one.txt/],
     [

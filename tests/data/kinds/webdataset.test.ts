@@ -134,13 +134,13 @@ describe("broken shards", () => {
     const folder = writeShards("broken", 1);
     truncateSync(join(folder, "s-0.tar"), 700);
     await expect(openSource(`webdataset:${folder}`)).rejects.toThrow(
-      /The shard .*s-0.tar cannot be used: .* is cut off: .* Fetch it again, or leave it out of the list/,
+      /the shard .*s-0.tar cannot be used: .* is cut off: .* fetch it again, or leave it out of the list/,
     );
     writeFileSync(join(folder, "s-0.tar"), shards[0]!.subarray(0, 2048));
     expect((await openUntilEnd(`webdataset:${folder}`)).notes).toEqual([
       expect.stringMatching(/s-0.tar: the archive does not end as one should; it may be cut off between two files/),
     ]);
-    await expect(openSource(`webdataset:${folder}/s-{0..1}.tar`)).rejects.toThrow(/There is no ".*s-1.tar"/);
+    await expect(openSource(`webdataset:${folder}/s-{0..1}.tar`)).rejects.toThrow(/there is no ".*s-1.tar"/);
     const hostile = Buffer.from(shards[0]!);
     hostile.write("77777777777\0", 124);
     hostile.write("        ", 148);
@@ -161,7 +161,7 @@ describe("broken shards", () => {
     expect((failure as Error).message).toMatch(/s-1.tar:5: the file is shorter than it was/);
     rmSync(join(folder, "s-1.tar"));
     await expect(source.get(6)).rejects.toThrow(ExampleError);
-    await expect(source.get(7)).rejects.toThrow(/The shard .*s-1.tar can no longer be read: ENOENT.*--resume/);
+    await expect(source.get(7)).rejects.toThrow(/the shard .*s-1.tar can no longer be read: ENOENT.*--resume/);
     expect(await bytesOf(source, 1)).toEqual(await flat(10));
   });
 });
@@ -210,7 +210,7 @@ describe("http", () => {
   test("what does not pass is an error that names the shard", async () => {
     const { url, files } = await serving();
     await expect(openSource(`webdataset:${url}/s-{0..2}.tar`)).rejects.toThrow(
-      /The shard http:.*s-2.tar cannot be used: .*s-2.tar cannot be read: the server answered 404 Not Found.* leave it out/,
+      /the shard http:.*s-2.tar cannot be used: .*s-2.tar cannot be read: the server answered 404 Not Found.* leave it out/,
     );
     const source = await openUntilEnd(`webdataset:${url}/s-0.tar?timeout=0.05`);
     files.get("s-0.tar")!.first = ["hang", "hang", "hang", "hang"];
@@ -218,7 +218,7 @@ describe("http", () => {
     files.set("s-0.tar", { content: shards[1]!, tag: "changed" });
     await expect(source.get(1)).rejects.toThrow(/the file changed on the server; start anew/);
     files.delete("s-0.tar");
-    await expect(source.get(2)).rejects.toThrow(/The shard .*s-0.tar can no longer be read: .*404/);
+    await expect(source.get(2)).rejects.toThrow(/the shard .*s-0.tar can no longer be read: .*404/);
     files.set("cut.tar", { content: shards[1]!.subarray(0, 700) });
     await expect(openSource(`webdataset:${url}/cut.tar`)).rejects.toThrow(/cut.tar" is cut off/);
   });

@@ -167,7 +167,7 @@ describe("the life of a loader", () => {
     expect(loader.position()).toMatchObject({ epoch: 1, batch: 0 });
     await loader.close();
     await loader.close();
-    await expect(loader.next()).rejects.toThrow("The loader is closed.");
+    await expect(loader.next()).rejects.toThrow("the loader is closed");
   });
 
   test("closing while batches are on their way ends without a stray error", async () => {

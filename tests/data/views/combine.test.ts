@@ -46,7 +46,7 @@ describe("sources made of others", () => {
       /has no class "dog 1"; did you mean "dog 2"\? its classes are cat, dog 2, dog 10/,
     );
     expect(() => subsetOfClasses(source, [0, "cat"])).toThrow(/chosen twice/);
-    expect(() => subsetOfClasses(source, [])).toThrow(/No classes/);
+    expect(() => subsetOfClasses(source, [])).toThrow(/no classes/);
   });
 
   test("take draws by seed and keeps the order", async () => {

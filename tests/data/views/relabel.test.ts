@@ -190,7 +190,7 @@ describe("include and exclude", () => {
   test("nothing left is an error that shows an id of each", async () => {
     await expect(open(`include=${file("x.png")}`)).rejects.toThrow(/names none of the 6 .* its first id is "x.png"/);
     await expect(open(`exclude=${file(...ids)}`)).rejects.toThrow(/names every example of/);
-    await expect(open(`exclude=${at("lost.txt")}`)).rejects.toThrow(/There is no ".*lost.txt"/);
+    await expect(open(`exclude=${at("lost.txt")}`)).rejects.toThrow(/there is no ".*lost.txt"/);
   });
 });
 

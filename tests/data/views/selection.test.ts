@@ -49,7 +49,7 @@ test("a path that holds a plus sign between spaces is one source", async () => {
   expect(await opened(`${root}/cats?only=lynx + ${both}?only=dog`)).toEqual(["lynx", "dog"]);
   expect(splitSpecs(`${root}/cats + ${root}/cats`)).toEqual([`${root}/cats`, `${root}/cats`]);
   await expect(openSource(`${root}/cats + dogs`)).resolves.toMatchObject({ length: 2 });
-  await expect(openSource(`${root}/cats + wolves`)).rejects.toThrow(/There is no "wolves"/);
+  await expect(openSource(`${root}/cats + wolves`)).rejects.toThrow(/there is no "wolves"/);
 });
 
 test("joined specs keep their classes apart, under names that do not depend on length or split", async () => {

@@ -82,7 +82,7 @@ export async function measureImagenetSet(
   });
   if (features.columns !== imagenetClasses) {
     throw new Error(
-      `${set.title} is for networks with the ${imagenetClasses} classes of ImageNet-1k; this one has ${features.columns}. Fine-tune it on ImageNet-1k, or give one that is.`,
+      `${set.title} is for networks with the ${imagenetClasses} classes of ImageNet-1k; this one has ${features.columns}. Fine-tune it on ImageNet-1k, or give one that is`,
     );
   }
   let [first, amongFive, counted] = [0, 0, 0];

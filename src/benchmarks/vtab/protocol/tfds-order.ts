@@ -32,7 +32,7 @@ export function tfdsOrder(split: string, length: number, keyOf: (index: number) 
     const difference = sums[a]! - sums[b]!;
     if (difference !== 0 || a === b) return difference;
     const whole = Buffer.compare(digest(a), digest(b));
-    if (whole === 0) throw new Error(`Two examples of the split "${split}" have the key ${keyOf(a)}.`);
+    if (whole === 0) throw new Error(`two examples of the split "${split}" have the key ${keyOf(a)}`);
     return whole;
   });
 }

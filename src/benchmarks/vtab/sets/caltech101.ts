@@ -58,9 +58,7 @@ function published(
     for (const [label, name] of all.classNames.entries()) {
       const own = all.names.filter((_, i) => all.labels[i] === label).sort(naturalOrder);
       if (own.length <= trainedOf)
-        throw new SourceError(
-          `"${files.path}" has ${own.length} images of ${name}; more than ${trainedOf} are needed.`,
-        );
+        throw new SourceError(`"${files.path}" has ${own.length} images of ${name}; more than ${trainedOf} are needed`);
       for (const chosen of choose(own, trainedOf)) trained.add(chosen);
     }
     const images = all.names.map((name, i) => ({ name, label: all.labels[i]! }));

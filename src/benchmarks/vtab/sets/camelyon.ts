@@ -57,7 +57,7 @@ async function published(
   const pathOf = (split: string, part: "x" | "y"): string => {
     const name = fileOf(split, part);
     const path = findFile(places, [name]) ?? findFile(places, [`${name}.gz`]);
-    if (path === undefined) throw new SourceError(`${name} must lie beside ${all}.`);
+    if (path === undefined) throw new SourceError(`${name} must lie beside ${all}`);
     return path;
   };
   const splits = new Map<string, ImageSource>();
@@ -80,7 +80,7 @@ async function labelsIn(path: string): Promise<Int32Array> {
   const count = labels.shape[0]!;
   const values = Int32Array.from(labels.read(0, count) as ArrayLike<number>, Number);
   if (values.length !== count || values.some((label) => label !== 0 && label !== 1))
-    throw new SourceError(`"${path}" has labels other than one 0 or 1 for an image. Fetch it again.`);
+    throw new SourceError(`"${path}" has labels other than one 0 or 1 for an image. Fetch it again`);
   return values;
 }
 
@@ -96,7 +96,7 @@ async function patches(
     const [count, ...shape] = images.shape;
     if (shape.join() !== [side, side, channels].join() || count !== labels.length) {
       throw new SourceError(
-        `"${path}" has images of ${images.shape.join(" x ")} beside ${labels.length} labels; N x 96 x 96 x 3 and N were expected. Fetch both again.`,
+        `"${path}" has images of ${images.shape.join(" x ")} beside ${labels.length} labels; N x 96 x 96 x 3 and N were expected. Fetch both again`,
       );
     }
     return orderedSource(path, split, classNames, {

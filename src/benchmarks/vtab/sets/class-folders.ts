@@ -29,7 +29,7 @@ export function classFolders(
   const classNames = [...new Set(images.map(folderOf))].sort(naturalOrder);
   if (classNames.length !== classes) {
     throw new SourceError(
-      `"${path}" has ${classNames.length} folders of images (${classNames.slice(0, 5).join(", ")}) where ${classes} classes were expected; unpack the set again.`,
+      `"${path}" has ${classNames.length} folders of images (${classNames.slice(0, 5).join(", ")}) where ${classes} classes were expected; unpack the set again`,
     );
   }
   const labelOf = new Map(classNames.map((name, i) => [name, i]));

@@ -28,7 +28,7 @@ const maxScene = 2 ** 20;
  */
 export function* scenesIn(bytes: Uint8Array, where: string): Generator<ClevrScene> {
   const fail = (problem: string): SourceError =>
-    new SourceError(`"${where}" ${problem} Unpack or fetch the set again.`);
+    new SourceError(`"${where}" ${problem}; unpack or fetch the dataset again`);
   const decoder = new TextDecoder();
   let depth = 0;
   let inString = false;
@@ -61,9 +61,9 @@ export function* scenesIn(bytes: Uint8Array, where: string): Generator<ClevrScen
       }
       if (depth === 1 && inScenes) return;
     }
-    if (sceneAt >= 0 && depth > 2 && at - sceneAt > maxScene) throw fail(`is damaged: scene ${count} has no end.`);
+    if (sceneAt >= 0 && depth > 2 && at - sceneAt > maxScene) throw fail(`is damaged: scene ${count} has no end`);
   }
-  throw fail(inScenes ? `is cut off after ${count} scenes.` : "has no list of scenes.");
+  throw fail(inScenes ? `is cut off after ${count} scenes` : "has no list of scenes");
 }
 
 function parseScene(bytes: Uint8Array, fail: (problem: string) => SourceError): ClevrScene {
@@ -71,10 +71,10 @@ function parseScene(bytes: Uint8Array, fail: (problem: string) => SourceError): 
   try {
     value = JSON.parse(new TextDecoder().decode(bytes));
   } catch {
-    throw fail("it is no JSON.");
+    throw fail("it is no JSON");
   }
   const scene = sceneSchema.safeParse(value);
-  if (!scene.success) throw fail("it has no image_filename and objects with pixel_coords.");
+  if (!scene.success) throw fail("it has no image_filename and objects with pixel_coords");
   return {
     image: scene.data.image_filename,
     depths: scene.data.objects.map(({ pixel_coords }) => pixel_coords[2]),

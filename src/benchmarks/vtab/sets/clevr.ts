@@ -78,14 +78,14 @@ function published(
     for (const split of needed) {
       const name = storedNames[split]!;
       const path = `scenes/CLEVR_${name}_scenes.json`;
-      if (!files.has(path)) throw new SourceError(`"${files.path}" has no ${path}; unpack the set again.`);
+      if (!files.has(path)) throw new SourceError(`"${files.path}" has no ${path}; unpack the set again`);
       const list: ListedFile[] = [];
       for (const { image, depths } of scenesIn(await files.read(path), `${files.path}/${path}`)) {
         try {
           list.push({ name: `images/${name}/${image}`, key: image, label: classOf(depths) });
         } catch (error) {
           const problem = (error as Error).message;
-          throw new SourceError(`"${files.path}", ${path}: ${image} has ${problem}.`, { cause: error });
+          throw new SourceError(`"${files.path}", ${path}: ${image} has ${problem}`, { cause: error });
         }
       }
       splits.set(split, list);

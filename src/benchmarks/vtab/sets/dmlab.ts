@@ -18,7 +18,7 @@ export const dmlab: VtabDefinition = {
   // Unpacked records are found like TFDS's; what is left is the archive.
   published: async (places) => {
     const path = findFile(places, ["dmlab.tar.gz"]);
-    if (path !== undefined) throw new SourceError(`Unpack ${path} beside itself: tar -xzf dmlab.tar.gz`);
+    if (path !== undefined) throw new SourceError(`unpack ${path} beside itself: tar -xzf dmlab.tar.gz`);
     return undefined;
   },
   origin: {

@@ -34,7 +34,7 @@ function checkShapes(path: string, images: readonly number[], classes: readonly 
   const [count = 0, ...rest] = images;
   if (rest.join() !== [side, side].join() || classes.join() !== [count, latents].join()) {
     throw new SourceError(
-      `"${path}" holds images of ${images.join(" x ")} and latents of ${classes.join(" x ")}; N x 64 x 64 and N x 6 were expected. Fetch it again.`,
+      `"${path}" holds images of ${images.join(" x ")} and latents of ${classes.join(" x ")}; N x 64 x 64 and N x 6 were expected. Fetch it again`,
     );
   }
   return count;
@@ -70,7 +70,7 @@ async function openNpz(path: string): Promise<DspritesFile> {
     const entries = await readZipEntries(source, zipLimits);
     const member = async (name: string): Promise<NpyHeader & { entry: ZipEntry }> => {
       const entry = entries.get(`${name}.npy`);
-      if (!entry) throw new SourceError(`"${path}" has no array ${name}; it has ${[...entries.keys()].join(", ")}.`);
+      if (!entry) throw new SourceError(`"${path}" has no array ${name}; it has ${[...entries.keys()].join(", ")}`);
       const start = await readZipStart(source, entry, 256);
       const whole = npyHeaderLength(start);
       return {
@@ -88,7 +88,7 @@ async function openNpz(path: string): Promise<DspritesFile> {
       classes.fortranOrder ||
       classes.bigEndian
     )
-      throw new SourceError(`"${path}" holds its arrays as other numbers than it is published with. Fetch it again.`);
+      throw new SourceError(`"${path}" holds its arrays as other numbers than it is published with. Fetch it again`);
     return closable<DspritesFile>({
       count,
       classes: new BigInt64Array((await readZipEntry(source, classes.entry, classes.headerBytes)).buffer),

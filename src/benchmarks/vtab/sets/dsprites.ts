@@ -103,7 +103,7 @@ async function published(
   const handle = await open(bits, "r");
   if ((await handle.stat()).size !== labels.length * each) {
     await handle.close();
-    throw new SourceError(`"${path}" has fewer pixels than it claims. Fetch it again.`);
+    throw new SourceError(`"${path}" has fewer pixels than it claims. Fetch it again`);
   }
   const train = orderedSource(path, "train", classNames, {
     labels,

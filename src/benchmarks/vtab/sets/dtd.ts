@@ -47,7 +47,7 @@ function published(
     const classNames = [...new Set([...lines.values()].flat().map(classOf))].sort();
     if (classNames.length !== expected.length) {
       throw new SourceError(
-        `The lists of "${files.path}" have ${classNames.length} classes instead of ${expected.length}.`,
+        `the lists of "${files.path}" have ${classNames.length} classes instead of ${expected.length}`,
       );
     }
     const listed = [...lines].map(([split, own]) => {

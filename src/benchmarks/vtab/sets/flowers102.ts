@@ -56,7 +56,7 @@ async function published(
   const beside = labelsPath ?? setsPath;
   if (beside === undefined) return undefined;
   if (labelsPath === undefined || setsPath === undefined) {
-    throw new SourceError(`${labelsPath === undefined ? "imagelabels.mat" : "setid.mat"} must lie beside ${beside}.`);
+    throw new SourceError(`${labelsPath === undefined ? "imagelabels.mat" : "setid.mat"} must lie beside ${beside}`);
   }
   const labels = (await readMat(labelsPath, ["labels"])).get("labels")!.data;
   const sets = await readMat(setsPath, Object.values(lists));
@@ -65,13 +65,13 @@ async function published(
       const label = (labels[number - 1] ?? 0) - 1;
       if (!(Number.isInteger(label) && label >= 0 && label < classNames.length)) {
         throw new SourceError(
-          `"${labelsPath}" has no label for the image ${number} of "${setsPath}". Fetch both again.`,
+          `"${labelsPath}" has no label for the image ${number} of "${setsPath}". Fetch both again`,
         );
       }
       return { name: `image_${String(number).padStart(5, "0")}.jpg`, label };
     });
   const splits = new Map(needed.map((split) => [split, listOf(split)]));
   const found = await withTree(places, tree, async (files) => listedSplits(files, classNames, splits));
-  if (!found) throw new SourceError(`102flowers.tgz (or its folder jpg) must lie beside ${beside}.`);
+  if (!found) throw new SourceError(`102flowers.tgz (or its folder jpg) must lie beside ${beside}`);
   return found;
 }

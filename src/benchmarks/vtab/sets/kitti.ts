@@ -76,7 +76,7 @@ function published(
   { needed, classNames }: PublishedRequest,
 ): Promise<StoredSet | undefined> {
   return withTree(places, labelsTree, async (labels) => {
-    const absent = (what: string): SourceError => new SourceError(`${what} must lie beside ${labels.path}.`);
+    const absent = (what: string): SourceError => new SourceError(`${what} must lie beside ${labels.path}`);
     const kitPlaces = places.flatMap((place) => [place, join(place, "devkit_object"), join(place, "devkit")]);
     const drawn = await withTree(kitPlaces, kitTree, async (kit) => {
       const splits = await driveSplits(kit);
@@ -109,7 +109,7 @@ async function labelOf(files: StoredFiles, name: string): Promise<number> {
     const depth = Number(values[13]);
     if (values[0] === unlabelled) return [];
     if (type < 0 || values.length < 15 || !Number.isFinite(depth))
-      throw new SourceError(`"${files.path}", ${name}, line ${i + 1}: "${line}" describes no object.`);
+      throw new SourceError(`"${files.path}", ${name}, line ${i + 1}: "${line}" describes no object`);
     return [{ type, depth }];
   });
   return kittiDistance(objects);
@@ -125,7 +125,7 @@ export async function driveSplits(kit: StoredFiles): Promise<Record<"train" | "v
     const drive = mapping[Number(lineNumber) - 1]?.split(" ")[1];
     if (drive === undefined) {
       throw new SourceError(
-        `"${kit.path}", train_rand.txt: image ${image} is line "${lineNumber.trim().slice(0, 20)}" of train_mapping.txt, which has ${mapping.length}. Fetch the development kit again.`,
+        `"${kit.path}", train_rand.txt: image ${image} is line "${lineNumber.trim().slice(0, 20)}" of train_mapping.txt, which has ${mapping.length}. Fetch the development kit again`,
       );
     }
     images.set(drive, [...(images.get(drive) ?? []), image]);

@@ -45,9 +45,9 @@ export async function findParquet(
       const name = stored.splits.find((one) => (synonyms[split] ?? [split]).includes(one.toLowerCase()));
       if (name === undefined) {
         throw new SourceError(
-          `The Parquet files in "${path}" have the splits ${stored.splits.join(", ")}; "${split}" is needed too${
+          `the Parquet files in "${path}" have the splits ${stored.splits.join(", ")}; "${split}" is needed too${
             existsSync(join(path, "data")) ? "" : " (files are told apart by names such as test-00000-of-00001.parquet)"
-          }.`,
+          }`,
         );
       }
       splits.set(split, withClasses(await stored.open(name), path, set, classNames));

@@ -62,7 +62,7 @@ async function published(
     const [, image = "", breed] = /^(\S+) (\d+) \d+ \d+$/.exec(line) ?? [];
     const label = Number(breed) - 1;
     if (!(label >= 0 && label < names.length))
-      throw new SourceError(`"${path}", ${lists[split]}: the line "${line}" names no image and breed.`);
+      throw new SourceError(`"${path}", ${lists[split]}: the line "${line}" names no image and breed`);
     names[label] = image.replace(/_\d+$/, "");
     return { name: `${image}.jpg`, label };
   };
@@ -76,6 +76,6 @@ async function published(
   const marker = splits.get("train")?.[0]?.name ?? "Abyssinian_1.jpg";
   const tree = { root: "images", marker, archives: ["images.tar.gz", "images.tar"] };
   const found = await withTree(places, tree, async (files) => listedSplits(files, names, splits));
-  if (!found) throw new SourceError(`images.tar.gz (or its folder images) must lie beside ${path}.`);
+  if (!found) throw new SourceError(`images.tar.gz (or its folder images) must lie beside ${path}`);
   return found;
 }

@@ -35,7 +35,7 @@ export const zipLimits: ZipLimits = {
 /** The folders that a set's files may lie in: those of its name in the folder of data sets, and that folder itself. */
 export function placesOf(folder: string, names: readonly string[]): string[] {
   if (!existsSync(folder) || !statSync(folder).isDirectory())
-    throw new SourceError(`There is no folder "${folder}"; the folder that holds the data sets was expected.`);
+    throw new SourceError(`there is no folder "${folder}"; the folder that holds the data sets was expected`);
   return [...names.map((name) => join(folder, name)), folder].filter(
     (place) => existsSync(place) && statSync(place).isDirectory(),
   );
@@ -103,7 +103,7 @@ export async function openArchive(path: string, root: string): Promise<StoredFil
     return /\.zip$/i.test(path) ? await filesOfZip(path, root) : await filesOfTar(path, root);
   } catch (error) {
     if (error instanceof SourceError) throw error;
-    throw new SourceError(`"${path}" cannot be read: ${(error as Error).message}. Fetch it again.`, { cause: error });
+    throw new SourceError(`"${path}" cannot be read: ${(error as Error).message}. Fetch it again`, { cause: error });
   }
 }
 
@@ -117,7 +117,7 @@ function belowRoot(path: string, root: string, names: Iterable<string>): Map<str
     if (own !== "" && !own.split("/").some((part) => part.startsWith(".")) && !name.startsWith("__MACOSX/"))
       found.set(own, name);
   }
-  if (found.size === 0) throw new SourceError(`"${path}" holds nothing in a folder "${root}". Fetch it again.`);
+  if (found.size === 0) throw new SourceError(`"${path}" holds nothing in a folder "${root}". Fetch it again`);
   return new Map([...found].sort(([a], [b]) => naturalOrder(a, b)));
 }
 
@@ -153,7 +153,7 @@ async function filesOfTar(path: string, root: string): Promise<StoredFiles> {
       const { offset, size } = entries.get(known(path, names, name))!;
       const bytes = new Uint8Array(size);
       const { bytesRead } = await handle.read(bytes, 0, size, offset);
-      if (bytesRead < size) throw new Error(`"${path}" ends within ${name} (${bytesRead} of ${size} bytes).`);
+      if (bytesRead < size) throw new Error(`"${path}" ends within ${name} (${bytesRead} of ${size} bytes)`);
       return bytes;
     },
     close: () => handle.close(),
@@ -180,7 +180,7 @@ export async function isGzip(path: string): Promise<boolean> {
 
 function known(path: string, names: ReadonlyMap<string, string>, name: string): string {
   const stored = names.get(name);
-  if (stored === undefined) throw new Error(`"${path}" holds no ${name}.`);
+  if (stored === undefined) throw new Error(`"${path}" holds no ${name}`);
   return stored;
 }
 

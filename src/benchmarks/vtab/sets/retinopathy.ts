@@ -60,7 +60,7 @@ async function published(
   for (const split of needed as (keyof typeof lists)[]) {
     const { labels, folder, usage } = lists[split];
     const own = findFile(places, [labels]);
-    if (own === undefined) throw new SourceError(`${labels} must lie beside ${path}.`);
+    if (own === undefined) throw new SourceError(`${labels} must lie beside ${path}`);
     const rows = rowsOf(own, linesOf(await readFile(own)), classNames.length);
     const chosen = rows.filter((row) => usage === undefined || row.usage === usage);
     splits.set(
@@ -87,12 +87,12 @@ function rowsOf(path: string, [header = "", ...lines]: readonly string[], classe
     number,
     number,
   ];
-  if (image < 0 || level < 0) throw new SourceError(`"${path}" has no columns image and level; fetch it again.`);
+  if (image < 0 || level < 0) throw new SourceError(`"${path}" has no columns image and level; fetch it again`);
   return lines.map((line, i) => {
     const values = line.split(",");
     const label = Number(values[level]);
     if (!/^\w+$/.test(values[image] ?? "") || !(Number.isInteger(label) && label >= 0 && label < classes))
-      throw new SourceError(`"${path}", line ${i + 2}: "${line}" is no image and its level from 0 to ${classes - 1}.`);
+      throw new SourceError(`"${path}", line ${i + 2}: "${line}" is no image and its level from 0 to ${classes - 1}`);
     return { image: values[image]!, label, usage: values[usage] };
   });
 }

@@ -95,7 +95,7 @@ function checkSizes({ title }: VtabDefinition, { found }: StoredSet, splits: Tas
     const { length } = splits[split];
     if (length === expected[split]) continue;
     throw new SourceError(
-      `${title}: the ${split} split has ${length} images where ${expected[split]} are published (${found}). Files are missing or of another version; fetch and unpack the set again.`,
+      `${title}: the ${split} split has ${length} images where ${expected[split]} are published (${found}). Files are missing or of another version; fetch and unpack the set again`,
     );
   }
 }

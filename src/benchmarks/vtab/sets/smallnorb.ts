@@ -92,7 +92,7 @@ async function published(
   const fileOf = (split: string, part: "dat" | "info"): string => {
     const names = namesOf(split, part);
     const path = findFile(places, names);
-    if (path === undefined) throw new SourceError(`${names[1]} must lie beside ${first}.`);
+    if (path === undefined) throw new SourceError(`${names[1]} must lie beside ${first}`);
     return path;
   };
   const splits = new Map<string, ImageSource>();
@@ -137,7 +137,7 @@ async function openMatrix(path: string): Promise<StoredMatrix> {
     const rank = header.getUint32(4, true);
     if (bytesRead < 20 || bytesEach === undefined || rank < 1 || rank > maxDimensions) {
       throw new SourceError(
-        `"${path}" does not begin as a matrix of NORB's bytes (0x1E3D4C55) or whole numbers (0x1E3D4C54). Fetch it again.`,
+        `"${path}" does not begin as a matrix of NORB's bytes (0x1E3D4C55) or whole numbers (0x1E3D4C54). Fetch it again`,
       );
     }
     const dimensions = Array.from({ length: rank }, (_, i) => header.getUint32(8 + 4 * i, true));
@@ -145,7 +145,7 @@ async function openMatrix(path: string): Promise<StoredMatrix> {
     const expected = dataAt + bytesEach * dimensions.reduce((product, length) => product * length, 1);
     if (size !== expected) {
       throw new SourceError(
-        `"${path}" is cut off or damaged: ${dimensions.join(" x ")} numbers take ${expected} bytes, it has ${size}. Fetch it again.`,
+        `"${path}" is cut off or damaged: ${dimensions.join(" x ")} numbers take ${expected} bytes, it has ${size}. Fetch it again`,
       );
     }
     return { handle, dimensions, bytesEach, dataAt };
@@ -165,14 +165,14 @@ async function labelsOf(
   try {
     const [count = 0, columns] = dimensions;
     if (dimensions.length !== 2 || columns !== 4 || bytesEach !== 4)
-      throw new SourceError(`"${path}" is a matrix of ${dimensions.join(" x ")}; N x 4 whole numbers were expected.`);
+      throw new SourceError(`"${path}" is a matrix of ${dimensions.join(" x ")}; N x 4 whole numbers were expected`);
     const bytes = new DataView(new ArrayBuffer(count * 16));
     await handle.read(bytes, 0, bytes.byteLength, dataAt);
     return Array.from({ length: count }, (_, i) => {
       const label = classOf(bytes.getInt32(16 * i + 4 * column, true));
       if (!(Number.isInteger(label) && label >= 0 && label < classes)) {
         throw new SourceError(
-          `"${path}", row ${i}: the label ${label} is none of the ${classes} classes. Fetch it again.`,
+          `"${path}", row ${i}: the label ${label} is none of the ${classes} classes. Fetch it again`,
         );
       }
       return label;
@@ -193,7 +193,7 @@ async function photographs(
   if (bytesEach !== 1 || shape.join() !== [cameras, side, side].join() || count !== labels.length) {
     await handle.close();
     throw new SourceError(
-      `"${path}" is a matrix of ${dimensions.join(" x ")} beside ${labels.length} labels; N x 2 x 96 x 96 bytes and N were expected.`,
+      `"${path}" is a matrix of ${dimensions.join(" x ")} beside ${labels.length} labels; N x 2 x 96 x 96 bytes and N were expected`,
     );
   }
   return orderedSource(path, split, classNames, {

@@ -60,7 +60,7 @@ function published(
       const list = findFile([...places, files.path], [lists[split]!]);
       if (list === undefined) {
         throw new SourceError(
-          `${lists[split]} must lie beside ${files.path}: the list of the split ${split}, from TFDS.`,
+          `${lists[split]} must lie beside ${files.path}: the list of the split ${split}, from TFDS`,
         );
       }
       lines.set(split, linesOf(await readFile(list)));
@@ -70,7 +70,7 @@ function published(
     const classNames = [...new Set([...lines.values()].flat().map(classOf))].sort();
     if (classNames.length !== expected.length) {
       throw new SourceError(
-        `The lists have ${classNames.length} classes instead of ${expected.length}. Fetch them again.`,
+        `the lists have ${classNames.length} classes instead of ${expected.length}. Fetch them again`,
       );
     }
     const labelOf = new Map(classNames.map((name, i) => [name, i]));

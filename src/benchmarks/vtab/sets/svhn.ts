@@ -51,7 +51,7 @@ async function published(
   const splits = new Map<string, ImageSource>();
   for (const [i, split] of needed.entries()) {
     const path = paths[i];
-    if (path === undefined) throw new SourceError(`${split}_32x32.mat must lie beside ${first}.`);
+    if (path === undefined) throw new SourceError(`${split}_32x32.mat must lie beside ${first}`);
     const matrices = await readMat(path, ["X", "y"]);
     splits.set(split, digitsOf(path, split, matrices.get("X")!, matrices.get("y")!, classNames));
   }
@@ -69,13 +69,13 @@ function digitsOf(
   const right = height === side && width === side && planes === channels && images.data instanceof Uint8Array;
   if (!right || digits.data.length !== count) {
     throw new SourceError(
-      `"${path}" holds X of ${images.dimensions.join(" x ")} and ${digits.data.length} labels; 32 x 32 x 3 x N bytes and N labels were expected. Fetch it again.`,
+      `"${path}" holds X of ${images.dimensions.join(" x ")} and ${digits.data.length} labels; 32 x 32 x 3 x N bytes and N labels were expected. Fetch it again`,
     );
   }
   // The digit 0 is stored as 10.
   const labels = Int32Array.from(digits.data, (digit) => {
     if (!(Number.isInteger(digit) && digit >= 1 && digit <= 10))
-      throw new SourceError(`"${path}" has the label ${digit}; 1 to 10 were expected. Fetch it again.`);
+      throw new SourceError(`"${path}" has the label ${digit}; 1 to 10 were expected. Fetch it again`);
     return digit % 10;
   });
   const idOf = (index: number): string => `${path}#${index}`;

@@ -105,11 +105,11 @@ function versionsIn(folder: string, set: TfdsSet, depth: number): Prepared[] {
 /** The files of a split, which the numbers in their names say are all there. */
 function wholeSplit({ folder, splits }: Prepared, split: string): readonly string[] {
   const files = splits.get(split);
-  if (!files) throw new SourceError(`"${folder}" has no records of the split ${split}; prepare the set again by TFDS.`);
+  if (!files) throw new SourceError(`"${folder}" has no records of the split ${split}; prepare the set again by TFDS`);
   const total = Number(/-of-(\d+)$/.exec(files[0]!)?.[1] ?? files.length);
   if (files.length !== total) {
     throw new SourceError(
-      `"${folder}" has ${files.length} of ${total} files of the split ${split}; copy the others there too.`,
+      `"${folder}" has ${files.length} of ${total} files of the split ${split}; copy the others there too`,
     );
   }
   return files;
@@ -131,7 +131,7 @@ async function openSplit(
           if (firstBytes(features, ["image"]) === undefined) throw new Error("has no feature image");
           return { label: label.of(features), key: key === undefined ? undefined : textOf(features, key) };
         } catch (error) {
-          throw new Error(`${(error as Error).message}; it has ${featureNames(record)}.`, { cause: error });
+          throw new Error(`${(error as Error).message}; it has ${featureNames(record)}`, { cause: error });
         }
       },
     });

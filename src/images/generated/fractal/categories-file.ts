@@ -45,19 +45,19 @@ export function readCategories(path: string): NamedSystem[] {
       const numbers = fields.map((field) => (field === "" ? Number.NaN : Number(field)));
       if (numbers.length !== 7 || !numbers.every(Number.isFinite) || numbers[6]! < 0 || numbers[6]! > 1) {
         const wanted = category === undefined ? "name,a,b,c,d,e,f,p" : "a,b,c,d,e,f,p";
-        throw new Error(`${file}, line ${i + 1}: expected ${wanted} with a probability p, not "${line.slice(0, 80)}".`);
+        throw new Error(`${file}, line ${i + 1}: expected ${wanted} with a probability p, not "${line.slice(0, 80)}"`);
       }
       const list = rows.get(name);
       if (list) list.push(numbers);
       else rows.set(name, [numbers]);
     }
   }
-  if (rows.size === 0) throw new Error(`There are no categories of fractals in "${path}".`);
+  if (rows.size === 0) throw new Error(`there are no categories of fractals in "${path}"`);
   return [...rows].map(([name, maps]) => {
     const probabilities = Float64Array.from(maps, (row) => row[6]!);
     const sum = probabilities.reduce((total, p) => total + p, 0);
     if (Math.abs(sum - 1) > 1e-6)
-      throw new Error(`The probabilities of category ${name} in "${path}" add up to ${sum}, not 1.`);
+      throw new Error(`the probabilities of category ${name} in "${path}" add up to ${sum}, not 1`);
     return { name, system: { coefficients: Float64Array.from(maps.flatMap((row) => row.slice(0, 6))), probabilities } };
   });
 }
@@ -67,7 +67,7 @@ function readText(file: string): string {
     return readFileSync(file, "utf8");
   } catch (error) {
     throw new Error(
-      `The categories cannot be read from "${file}": ${error instanceof Error ? error.message : error}. "fovea data fractals FILE" writes such a file.`,
+      `the categories cannot be read from "${file}": ${error instanceof Error ? error.message : error}. "fovea data fractals FILE" writes such a file`,
       { cause: error },
     );
   }

@@ -101,7 +101,7 @@ export function findCategory(seed: number, category: number, least = defaultFill
     if (fillRate(system, random, least) >= least) return { system, candidates };
   }
   throw new Error(
-    `None of ${mostCandidates} systems filled ${least} of its picture; the default rate is ${defaultFillRate}.`,
+    `none of ${mostCandidates} systems filled ${least} of its picture; the default rate is ${defaultFillRate}`,
   );
 }
 
