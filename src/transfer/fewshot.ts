@@ -87,7 +87,7 @@ export interface FewShotMeasurement {
   readonly seconds: number;
 }
 
-/** Refuses what no measurement can be made of, before any image is read; returns what a reader of the figures must know. */
+/** Checks the dataset before any image is read; returns warnings for a reader of the figures. */
 function checkParts(train: ImageSource, test: ImageSource): string[] {
   const { classNames } = train;
   if (classNames.length < 2) {
@@ -116,7 +116,7 @@ async function withoutListed(
   if (rows.length === 0) throw new Error(`${file} lists every test image; no image is left to measure on`);
   if (rows.length === tested.indices.length) {
     note?.(
-      `${file} lists none of the test images, whose ids are like "${ids[0]}"; name the dataset after fovea dedup --against as here`,
+      `${file} lists none of the test images, whose ids are like "${ids[0]}"; give the dataset to fovea dedup --against by the same path as here`,
     );
   }
   return rows;

@@ -1,4 +1,4 @@
-/** Transfer of a learned representation to new tasks. */
+/** Transfer of frozen features to new tasks: classifiers, few-shot evaluation, predictions. */
 
 export {
   type Features,

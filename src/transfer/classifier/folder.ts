@@ -1,7 +1,7 @@
 /**
- * The folder of a classifier: a head on a backbone, ready for `fovea predict`, for any ONNX runtime and for transformers.js.
+ * The folder of a classifier: a head on a backbone, for `fovea predict`, any ONNX runtime and transformers.js.
  *
- * `classifier.json` says what it is, `head.safetensors` holds the head alone, `onnx/model.onnx` is backbone and head from pixels
+ * `classifier.json` describes it, `head.safetensors` holds the head alone, `onnx/model.onnx` is backbone and head from pixels
  * to logits, `config.json` and `preprocessor_config.json` are what transformers.js reads, `README.md` is its card.
  */
 
@@ -48,7 +48,7 @@ export interface ClassifierContents {
   readonly expected?: Expectation;
   /** Lines of the card beside what is known from here, such as where the images are from. */
   readonly facts?: readonly string[];
-  /** A page of HTML beside it. */
+  /** An HTML page to write too. */
   readonly report?: string;
 }
 
@@ -61,7 +61,7 @@ export function requireClassifierFolder(folder: string, overwrite = false): void
   throw new Error(
     isClassifierFolder(folder)
       ? `${folder} holds a classifier already; choose another folder, or replace it with --overwrite`
-      : `${folder} holds something else than a classifier (${names.slice(0, 3).join(", ")}); choose a new folder`,
+      : `${folder} holds files that are not a classifier's (${names.slice(0, 3).join(", ")}); choose a new folder`,
   );
 }
 
@@ -137,10 +137,10 @@ function card(folder: string, described: ClassifierDescription, facts: readonly 
     "",
     `# ${resolve(folder).split(/[\\/]/).at(-1)}`,
     "",
-    `- names ${classNames.length} classes: ${classNames.join(", ")}`,
+    `- ${classNames.length} classes: ${classNames.join(", ")}`,
     ...(expected
       ? [
-          `- expected accuracy on images like those it learnt from: ${percent(expected.accuracy)} (95 % interval ${percent(expected.confidence95[0])} to ${percent(expected.confidence95[1])}, ${howMeasured(expected)})`,
+          `- expected accuracy on images like its training images: ${percent(expected.accuracy)} (95 % interval ${percent(expected.confidence95[0])} to ${percent(expected.confidence95[1])}, ${howMeasured(expected)})`,
         ]
       : []),
     `- backbone: ${backbone.spec}, ${backbone.width} features; its licence is that of whoever made it`,
@@ -167,13 +167,13 @@ function card(folder: string, described: ClassifierDescription, facts: readonly 
   ].join("\n");
 }
 
-/** How an expectation was found, in words. */
+/** How the expected accuracy was measured, as text. */
 export function howMeasured({
   method,
   folds,
   images,
 }: Pick<Expectation, "folds" | "images"> & { method: string }): string {
   return method === "held out"
-    ? `${images} images held out of choosing and fitting, Wilson interval`
-    : `nested ${folds}-fold cross-validation: each of ${images} images named by a classifier chosen and fitted without it, Wilson interval`;
+    ? `${images} images held out of selection and fitting, Wilson interval`
+    : `nested ${folds}-fold cross-validation: each of ${images} images classified by a classifier selected and fitted without it, Wilson interval`;
 }

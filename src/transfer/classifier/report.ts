@@ -1,4 +1,4 @@
-/** The report of a fitted classifier: what to expect of it, what it confuses, and pictures of its mistakes. */
+/** The report of a fitted classifier: expected accuracy, confusions, and images of its mistakes. */
 
 import type { ImageSource } from "../../data/index.js";
 import { accuracyTable, facts, htmlReport, paragraph, tiles } from "../../report/index.js";
@@ -21,7 +21,7 @@ export interface ReportContents {
   readonly width: number;
 }
 
-/** The page, as one HTML document. Images that cannot be read any more are left out. */
+/** The page, as one HTML document. Images that can no longer be read are omitted. */
 export async function classifierReport(contents: ReportContents): Promise<string> {
   const { fitted, classNames, labels } = contents;
   const { expected, candidates, confusion, named, chosen } = fitted;
@@ -39,7 +39,7 @@ export async function classifierReport(contents: ReportContents): Promise<string
     confusion.subarray(truth * classes, (truth + 1) * classes).reduce((a, b) => a + b, 0);
   return htmlReport({
     title: contents.title,
-    lead: `Names ${classes} classes. Of new images like these, expect ${percent(expected.accuracy)} to be named rightly.`,
+    lead: `Classifies into ${classes} classes. Expected accuracy on new images like these: ${percent(expected.accuracy)}.`,
     summary: [
       tiles([
         {
@@ -56,7 +56,7 @@ export async function classifierReport(contents: ReportContents): Promise<string
         title: "What was tried",
         content: [
           paragraph(
-            `Chosen by cross-validation on the same images. The expected accuracy above is another measurement: ${howMeasured(expected)}.`,
+            `Chosen by cross-validation on the same images. The expected accuracy above is a separate measurement: ${howMeasured(expected)}.`,
           ),
           accuracyTable(
             candidates.map(({ evaluator, setting, accuracy }) => ({

@@ -1,4 +1,4 @@
-/** The accuracy of a network that names classes, on a labelled set. */
+/** Evaluation of a classifier on a labelled dataset. */
 
 export { type ClassMatch, type MatchBy, matchClasses } from "./match-classes.js";
 export { type Accuracy, type ClassAccuracy, type MeasureInput, measureAccuracy, type Share } from "./measure.js";

@@ -1,13 +1,13 @@
-/** Which class of a network each class of a set is. */
+/** Matches the classes of a dataset with those of a network. */
 import { didYouMean } from "../../text/nearest.js";
 
-/** How classes are matched: by their names, or the first with the first. */
+/** How classes are matched: by name, or by position. */
 export type MatchBy = "name" | "order";
 
 export interface ClassMatch {
-  /** The column of the network's logits of each class of the set. */
+  /** The column of the network's logits for each class of the dataset. */
   readonly columns: Int32Array;
-  /** Pairs of names that are taken for the same class without being equal: [of the set, of the network]. */
+  /** Pairs of names that match without being equal: [of the dataset, of the network]. */
   readonly alike: readonly (readonly [string, string])[];
 }
 
@@ -34,11 +34,11 @@ function index(names: readonly string[], forms: (name: string) => readonly strin
 }
 
 /**
- * Matches the classes of a set with those of a network. By name: equal names, else names that differ in case, underscores,
+ * Matches the classes of a dataset with those of a network. By name: equal names, else names that differ in case, underscores,
  * hyphens and spaces only, else one of the synonyms that a name lists between commas ("tench, Tinca tinca", as ImageNet's).
  * By order: the first with the first, which needs as many classes.
  *
- * Throws an Error that says what to do where a class has no counterpart or several.
+ * Throws an Error that says what to do where a class has no match or several.
  */
 export function matchClasses(
   set: { readonly name: string; readonly classNames: readonly string[] },
@@ -49,7 +49,7 @@ export function matchClasses(
   if (by === "order") {
     if (wanted.length !== network.classes) {
       throw new Error(
-        `${set.name} has ${wanted.length} classes and ${network.name} names ${network.classes}: they cannot be matched by their order`,
+        `${set.name} has ${wanted.length} classes and ${network.name} has ${network.classes}: they cannot be matched by order; expected equal numbers`,
       );
     }
     return { columns: Int32Array.from(wanted.keys()), alike: [] };
@@ -57,7 +57,7 @@ export function matchClasses(
   const known = network.classNames;
   if (!known) {
     throw new Error(
-      `nothing says what the ${network.classes} classes of ${network.name} are called. Where the set lists its ${wanted.length} classes in the network's order, match them by it (--match order)`,
+      `the names of the ${network.classes} classes of ${network.name} are not known; if the ${wanted.length} classes of the dataset are in the network's order, match them by order (--match order)`,
     );
   }
   const indices = [
@@ -87,21 +87,21 @@ export function matchClasses(
     const reasons = [
       ...(unknown.length > 0
         ? [
-            `${network.name} does not name ${unknown.length} of the ${wanted.length} classes of ${set.name}: ${list(unknown)}${didYouMean(one, known) || "."} It names ${list(known)}.`,
+            `${network.name} does not have ${unknown.length} of the ${wanted.length} classes of ${set.name}: ${list(unknown)}${didYouMean(one, known) || "."} It has ${list(known)}.`,
           ]
         : []),
-      ...(ambiguous.length > 0 ? [`Several classes of ${network.name} are called ${list(ambiguous)}.`] : []),
+      ...(ambiguous.length > 0 ? [`Several classes of ${network.name} have the name ${list(ambiguous)}.`] : []),
     ];
     const few = rest.length <= listed && rest.every((name) => !name.includes(","));
     const ways = [
-      "rename the classes of the set",
+      "rename the classes of the dataset",
       ...(rest.length > 0
-        ? [`leave those away that the network does not know (${few ? `?only=${rest.join(",")}` : "?without=NAMES"})`]
+        ? [`remove the classes that the network does not have (${few ? `?only=${rest.join(",")}` : "?without=NAMES"})`]
         : []),
       "give other labels (?labels=FILE)",
       ...(wanted.length === network.classes ? ["match classes by their order (--match order)"] : []),
     ];
-    throw new Error(`${reasons.join(" ")} To go on, ${ways.slice(0, -1).join(", ")}, or ${ways.at(-1)}.`);
+    throw new Error(`${reasons.join(" ")} To continue, ${ways.slice(0, -1).join(", ")}, or ${ways.at(-1)}.`);
   }
   const seen = new Map<number, string>();
   for (const [label, name] of wanted.entries()) {
@@ -109,7 +109,7 @@ export function matchClasses(
     const other = seen.get(column);
     if (other !== undefined) {
       throw new Error(
-        `the classes ${other} and ${name} of ${set.name} are both ${known[column]} of ${network.name}; join them`,
+        `the classes ${other} and ${name} of ${set.name} both match ${known[column]} of ${network.name}; merge them`,
       );
     }
     seen.set(column, name);

@@ -1,10 +1,10 @@
-/** Accuracy of logits on labelled images: top-1, top-5, class by class, confusion. */
+/** Accuracy of logits on labelled images: top-1, top-5, per class, confusion matrix. */
 
 import { type Features, rowOf } from "../../algebra/features.js";
 import { wilsonInterval } from "../../algebra/statistics.js";
 import type { ConfusionEntry } from "../mistakes/confusion.js";
 
-/** A share of images, with its 95 % interval (Wilson's). */
+/** A fraction of the images with its 95 % Wilson interval. */
 export interface Share {
   readonly right: number;
   readonly images: number;
@@ -14,13 +14,13 @@ export interface Share {
 
 export interface ClassAccuracy extends Share {
   readonly name: string;
-  /** Images that were named so, rightly or not. */
+  /** Images that were predicted as this class, correctly or not. */
   readonly named: number;
-  /** The share of those that are of this class; undefined where none was named so. */
+  /** Precision: the fraction of those that are of this class; undefined where none was predicted so. */
   readonly precision: number | undefined;
 }
 
-/** One image as it was named. */
+/** The prediction for one image. */
 export interface NamedImageRow {
   /** Row of the logits. */
   readonly row: number;
@@ -32,15 +32,15 @@ export interface NamedImageRow {
 
 export interface Accuracy {
   readonly top1: Share;
-  /** The right class is among the five most probable; undefined where no more than five are to choose among. */
+  /** The true class is among the five most probable; undefined for five classes or fewer. */
   readonly top5: Share | undefined;
-  /** The mean over classes with images of the share of each that is named rightly: every class counts alike. */
+  /** Mean of the per-class accuracies, over classes with images. */
   readonly meanOfClasses: number;
-  /** Classes of the set, in its order, that have images. */
+  /** Classes of the dataset that have images, in its order. */
   readonly classes: readonly ClassAccuracy[];
-  /** Images of a class of the set by the class of the set that they were named as. */
+  /** The confusion matrix: images of each class of the dataset by predicted class. */
   readonly confusion: readonly ConfusionEntry[];
-  /** Images of each class of the set that were named as a class that it does not have. */
+  /** Images of each class of the dataset that were predicted as a class that it does not have. */
   readonly elsewhere: Int32Array;
   /** Every image. */
   readonly named: readonly NamedImageRow[];
@@ -54,28 +54,28 @@ const share = (right: number, images: number): Share => ({
 });
 
 export interface MeasureInput {
-  /** One row an image. */
+  /** One row per image. */
   readonly logits: Features<Float32Array>;
-  /** Class of the set of each row. */
+  /** Label of each row: a class of the dataset. */
   readonly labels: ArrayLike<number>;
   readonly classNames: readonly string[];
-  /** The column of each class of the set (see `matchClasses`). */
+  /** The column of each class of the dataset (see `matchClasses`). */
   readonly columns: Int32Array;
   /** How logits become probabilities. */
   readonly loss: "softmax" | "sigmoid";
-  /** Choose among the classes of the set alone, not among all that the network names. */
+  /** Predict only classes of the dataset, not every class of the network. Default: false. */
   readonly amongSet?: boolean;
 }
 
 /**
- * Measures. Of equal logits the one of the lower column is the more probable. Throws an Error when there is no row.
+ * Measures. Of equal logits the lower column is predicted. Throws an Error when there are no rows.
  *
- * The interval of top-1 and top-5 is that of the images' noise: another draw of as many images of the same kind.
+ * The interval of top-1 and top-5 is for the sampling of the images: another draw of as many images from the same distribution.
  */
 export function measureAccuracy(input: MeasureInput): Accuracy {
   const { logits, labels, classNames, columns, loss, amongSet = false } = input;
   const rows = labels.length;
-  if (rows === 0) throw new Error("there is no image to measure on");
+  if (rows === 0) throw new Error("there are no images to evaluate on; give at least one row of logits");
   const count = classNames.length;
   const labelOf = new Map([...columns].map((column, label) => [column, label]));
   const candidates = amongSet

@@ -1,4 +1,4 @@
-/** The report of an evaluation: accuracies, class by class, confusions, pictures of mistakes. */
+/** The report of an evaluation: accuracies, per-class table, confusions, images of mistakes. */
 
 import type { ImageSource } from "../../data/index.js";
 import { facts, htmlReport, tiles } from "../../report/index.js";
@@ -13,9 +13,9 @@ export interface EvaluationReport {
   readonly source: ImageSource;
   /** Index in the source of each row. */
   readonly indices: ArrayLike<number>;
-  /** The column of each class of the set. */
+  /** The column of each class of the dataset. */
   readonly columns: Int32Array;
-  /** What the column of a guess is called. */
+  /** The name of the class of a column. */
   readonly nameOf: (column: number) => string;
   readonly facts: readonly (readonly [string, string])[];
 }
@@ -26,7 +26,7 @@ const tile = (label: string, { accuracy, confidence95, images }: Share) => ({
   detail: `95 % interval ${confidence95.map((share) => percent(share)).join(" to ")}; ${images} images`,
 });
 
-/** Images of each class of a set by their labels. */
+/** Number of images of each class of a dataset. */
 export function imagesOfClasses(labels: ArrayLike<number>, classes: number): Int32Array {
   const counts = new Int32Array(classes);
   for (const label of Array.from(labels)) counts[label] = (counts[label] ?? 0) + 1;
@@ -46,12 +46,16 @@ export async function evaluationReport(contents: EvaluationReport, labels: Array
   });
   return htmlReport({
     title: contents.title,
-    lead: `Of ${top1.images} images, ${percent(top1.accuracy)} are named rightly.`,
+    lead: `Of ${top1.images} images, ${percent(top1.accuracy)} are classified correctly.`,
     summary: [
       tiles([
         tile("top-1 accuracy", top1),
         ...(top5 ? [tile("top-5 accuracy", top5)] : []),
-        { label: "mean of classes", value: percent(meanOfClasses), detail: `${classes.length} classes, each alike` },
+        {
+          label: "mean of classes",
+          value: percent(meanOfClasses),
+          detail: `${classes.length} classes, equally weighted`,
+        },
       ]),
     ],
     sections: [

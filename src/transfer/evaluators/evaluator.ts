@@ -1,21 +1,21 @@
-/** What an evaluator is: a way to fit a classifier to frozen features, the same from the outside whatever it does inside. */
+/** The interface of evaluators, which fit classifiers to frozen features. */
 
 import type { Features, LabelledFeatures } from "../../algebra/features.js";
 import type { Head, Setting } from "../../networks/index.js";
 
-/** What a fit is told beside its data. */
+/** The settings of a fit beside its data. */
 export interface FitContext {
-  /** Everything drawn at random follows from it. */
+  /** Seed of everything that is drawn at random. */
   readonly seed: number;
   /** Stops a long fit, which then throws the signal's reason. */
   readonly signal?: AbortSignal;
-  /** Threads of the runtime, where it computes; its own choice when left out. */
+  /** Threads of the runtime. Default: its own choice. */
   readonly threads?: number;
 }
 
 /** A classifier that was fitted to frozen features. */
 export interface FittedHead {
-  /** Scores [rows, classes] of features [rows, width]: the highest is the answer. Throws when the width is another. */
+  /** Scores [rows, classes] of features [rows, width]: the highest is the prediction. Throws when the width is another. */
   scores(features: Features): Promise<Features>;
   /** The classifier as numbers, to be saved and exported. */
   readonly head: Head;
@@ -25,17 +25,17 @@ export interface FittedHead {
 
 /** Fits a classifier on frozen features: ridge, leave-one-out ridge, k nearest neighbours, prototypes, linear probe by SGD, logistic regression. */
 export interface Evaluator {
-  /** As commands and files call it, `ridge`. */
+  /** The name in commands and files, such as `ridge`. */
   readonly name: string;
-  /** As tables and reports call it. */
+  /** The name in tables and reports. */
   readonly title: string;
-  /** Settings to choose among on validation images, the usual one first; at least one. */
+  /** Settings to choose among on validation images, the default first; at least one. */
   readonly settings: readonly Setting[];
   /** Every number that a setting may have; default: those of `settings`. */
   readonly settingNames?: readonly string[];
   /**
    * Fits to a training set with one row or more of two classes or more; `classes` counts those that the scores have, which
-   * may be more than there are labels. Throws when sizes disagree, a label is none of the classes, or a feature is not finite.
+   * may be more than there are labels. Throws when sizes disagree, a label is outside the classes, or a feature is not finite.
    */
   fit(train: LabelledFeatures, classes: number, setting: Setting, context: FitContext): Promise<FittedHead>;
 }

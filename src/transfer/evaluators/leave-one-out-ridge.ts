@@ -1,5 +1,5 @@
 /**
- * Ridge regression whose l2 is chosen by leaving one out, in closed form.
+ * Ridge regression whose l2 is chosen by leave-one-out cross-validation, in closed form.
  *
  * With the smoother H(l2) = X (X^T X + l2 I)^-1 X^T, the prediction for row i of a ridge fitted without row i is
  * y_i - (y_i - (H Y)_i) / (1 - H_ii) (Allen's PRESS; Golub, Heath and Wahba, Technometrics 21, 1979). One
@@ -22,15 +22,15 @@ import {
 import { accuracyOf, type Evaluator } from "./evaluator.js";
 import { headOfRidge } from "./ridge.js";
 
-/** Strengths that are tried: 2^-2 to 2^20 in steps of 4, around the published 2^10 (papers.md 6). */
+/** Candidate strengths: 2^-2 to 2^20 in steps of 4, around the published 2^10 (papers.md 6). */
 export const strengths: readonly number[] = Array.from({ length: 12 }, (_, i) => 2 ** (2 * i - 2));
 
-/** What leaving one out says of one l2. */
+/** The leave-one-out result of one l2. */
 export interface LeaveOneOut {
   readonly l2: number;
   /** Scores [rows, classes] of each row by a ridge that was fitted without it. */
   readonly scores: Matrix;
-  /** The share of rows it gets right. */
+  /** Accuracy over the rows. */
   readonly accuracy: number;
   /** Mean square of target less score, over rows and classes. */
   readonly error: number;
@@ -48,7 +48,7 @@ export const leaveOneOutRidge: Evaluator = {
   },
 };
 
-/** Every strength by leaving one out, the best of them, and the weights of any. Throws as `ridgeClassifier`. */
+/** The leave-one-out result of every strength, the best of them, and the weights for any. Throws as `ridgeClassifier`. */
 export async function leaveOneOut(
   support: Pick<RidgeOptions, "features" | "labels" | "classes" | "form">,
   candidates: readonly number[],

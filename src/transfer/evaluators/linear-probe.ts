@@ -13,13 +13,13 @@ import { compile } from "../../runtime/index.js";
 import { standardisation } from "./closed-form-ridge.js";
 import type { Evaluator, FitContext } from "./evaluator.js";
 
-/** VTAB's batch (reference 4.3); a smaller training set is taken whole in every step. */
+/** VTAB's batch (reference 4.3); a smaller training set is one batch. */
 const largestBatch = 512;
 const momentum = 0.9;
 /** Shares of the steps after which the rate falls, and to what. */
 const falls = { at: [0.3, 0.6, 0.9], to: [0.1, 0.01, 0.001] };
 
-/** What one probe is trained with. */
+/** The settings of one probe. */
 export interface ProbeSetting {
   readonly learningRate: number;
   readonly steps: number;
@@ -112,7 +112,7 @@ async function trainProbe(
   return overRawFeatures(found[kernel.name]!, found[bias.name]!, mean, deviation);
 }
 
-/** Row numbers of one batch after another: permutations by `seed`, the rest of one that fills no batch left out. */
+/** Row numbers of one batch after another: permutations by `seed`, without the incomplete last batch. */
 function batches(rows: number, batchSize: number, seed: number): () => Int32Array {
   const random = numpyGenerator(seed);
   let order: number[] = [];
@@ -122,7 +122,7 @@ function batches(rows: number, batchSize: number, seed: number): () => Int32Arra
   };
 }
 
-/** A layer over standardised features as one over features as they are. */
+/** A layer over standardised features as one over raw features. */
 function overRawFeatures(
   kernel: NumericArray,
   bias: NumericArray,

@@ -5,7 +5,7 @@ import { gemm, input } from "../../graph/index.js";
 import { compile } from "../../runtime/index.js";
 import type { Evaluated } from "./lbfgs.js";
 
-/** Multiplications of one product from which the runtime does it; a call takes some 0.2 ms. */
+/** From this many multiplications on, the runtime computes a product; a call takes some 0.2 ms. */
 const largeProduct = 2e5;
 
 export interface LogisticLoss extends Closable {
@@ -77,10 +77,10 @@ interface Products extends Closable {
 async function openProducts(design: Matrix, classes: number, threads: number | undefined): Promise<Products> {
   const { rows, columns: width } = design;
   if (rows * width * classes < largeProduct) {
-    const turned = transpose(design);
+    const transposed = transpose(design);
     return closable<Products>({
       forward: async (b) => multiply(design, b),
-      backward: async (b) => multiply(turned, b),
+      backward: async (b) => multiply(transposed, b),
       close: async () => {},
     });
   }
@@ -98,7 +98,7 @@ async function openProducts(design: Matrix, classes: number, threads: number | u
     { inThread: true, threads },
   );
   await program.writeState({ design: design.data });
-  // What is given may be taken over, and a view would take the whole point with it.
+  // The runtime may transfer its input, and a view would transfer the whole buffer.
   const run = async (name: "forward" | "backward", feeds: Record<string, Float64Array>, size: number) => {
     const { value } = await program.run(name, feeds);
     return { data: value as Float64Array, rows: size, columns: classes };

@@ -44,7 +44,7 @@ export const logistic: Evaluator = {
   },
 };
 
-/** The C whose fits classify most of the held-out rows rightly, the smallest of equals; undefined where nothing can be held out. */
+/** The C whose fits classify most of the held-out rows correctly, the smallest of equals; undefined where nothing can be held out. */
 async function chooseC(
   { features, labels }: LabelledFeatures,
   classes: number,

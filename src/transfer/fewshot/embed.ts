@@ -1,11 +1,11 @@
-/** Representations and raw pixels of the images that a few-shot measurement needs, and of no others. */
+/** Features and raw pixels of the images that a few-shot evaluation needs, and of no others. */
 
 import { type Features, rawPixelFeatures, rowOf } from "../../algebra/features.js";
 import { type BadExample, type ImageSource, select } from "../../data/index.js";
 import { imageFeatures, type Network } from "../../networks/index.js";
 import { supportOrder } from "./evaluate.js";
 
-/** Images as the evaluator takes them: by the backbone and as raw pixels, row for row. */
+/** The images as features of the backbone and as raw pixels, row for row. */
 export interface EmbeddedImages {
   readonly features: Features<Float32Array>;
   readonly pixels: Features<Float32Array>;
@@ -24,11 +24,11 @@ export interface EmbedOptions {
   readonly preprocessing?: string;
   /** Told how many of the images are done. */
   readonly onProgress?: (done: number) => void;
-  /** Threads that read images; 0 reads them in this one. The loader's choice when left out. */
+  /** Threads that read images; 0 reads them in the calling thread. Default: the loader's choice. */
   readonly workers?: number;
 }
 
-/** Every readable image of a source. The raw pixels are those of the images as the backbone sees them. */
+/** Every readable image of a source. The raw pixels are those of the backbone's input. */
 export async function embedSource(
   backbone: Network,
   source: ImageSource,
@@ -69,7 +69,7 @@ export function drawnExamples(
 
 /**
  * All images of a source, of which only those that are drawn are read: the rows of the others are zeros, which the
- * evaluator does not look at. A drawn image that cannot be read is left out of the source, and the draw is made again.
+ * evaluator does not use. A drawn image that cannot be read is removed from the source, and the draw is repeated.
  */
 export async function embedDrawn(
   backbone: Network,

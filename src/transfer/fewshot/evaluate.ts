@@ -9,7 +9,7 @@ import { plural } from "../../text/format.js";
 import { type Evaluator, highestScores } from "../evaluators/evaluator.js";
 import { ridge } from "../evaluators/ridge.js";
 
-/** Frozen representations of a labelled train and test split, and the protocol to measure them with. */
+/** Frozen features of a labelled train and test split, and the settings of the protocol. */
 export interface FewShotOptions {
   trainFeatures: Features;
   /** One class, 0 … classes - 1, for each row of `trainFeatures`. */
@@ -17,13 +17,13 @@ export interface FewShotOptions {
   testFeatures: Features;
   testLabels: ArrayLike<number>;
   classes: number;
-  /** Names for warnings and errors; the numbers stand alone without. */
+  /** Class names for warnings and errors. Default: class numbers. */
   classNames?: readonly string[];
-  /** Support sizes, 1, 5, 10 and 25 a class unless given. */
+  /** Support sizes per class. Default: 1, 5, 10 and 25. */
   shots?: readonly number[];
-  /** One draw of the support each; 0, 1, 2 unless given. */
+  /** One draw of the support per seed. Default: 0, 1 and 2. */
   seeds?: readonly number[];
-  /** What is fitted; default: `ridge`, the published few-shot evaluator. */
+  /** The evaluator. Default: `ridge`, the published few-shot evaluator. */
   evaluator?: Evaluator;
   /** The evaluator's settings to measure; default: its first, which for the ridge is l2 = 1024. */
   settings?: readonly Setting[];
@@ -51,9 +51,9 @@ export interface FewShotSummary extends AccuracySummary {
 export interface FewShotReport {
   results: FewShotResult[];
   summary: FewShotSummary[];
-  /** Accuracy of a blind guess, 1 / classes. */
+  /** Chance accuracy, 1 / classes. */
   chance: number;
-  /** What a reader of the figures must know, such as classes with fewer examples than shots. */
+  /** Warnings for a reader of the figures, such as classes with fewer examples than shots. */
   warnings: string[];
 }
 
@@ -95,11 +95,11 @@ function positiveIntegers(name: string, values: readonly number[]): void {
 }
 
 /**
- * Measures frozen representations by few-shot classification: by the ridge of the ViT, BiT and Scaling ViT papers (papers.md 6)
- * unless another evaluator is given.
+ * Measures frozen features by few-shot classification. Default evaluator: the ridge of the ViT, BiT and Scaling ViT papers
+ * (papers.md 6).
  *
- * Features are [images, width]; accuracies are fractions of the test set. A class with fewer examples than shots gives what
- * it has and is named in `warnings`; a class with none, a label outside the classes or a feature that is not finite throws.
+ * Features are [images, width]; accuracies are fractions of the test set. A class with fewer examples than shots gives all
+ * it has and is listed in `warnings`; a class with none, a label outside the classes or a feature that is not finite throws.
  *
  * @example
  * const { summary } = await fewShotOnFeatures({ trainFeatures, trainLabels, testFeatures, testLabels, classes: 10, shots: [5, 10] });
@@ -114,8 +114,7 @@ export async function fewShotOnFeatures(options: FewShotOptions): Promise<FewSho
   positiveIntegers("classes", [classes]);
   positiveIntegers("shots", shots);
   if (seeds.length === 0 || settings.length === 0) throw new Error("few-shot: give at least one seed and one setting");
-  if (classes < 2)
-    throw new Error("few-shot: one class only, there is nothing to tell apart; give a set with two or more");
+  if (classes < 2) throw new Error("few-shot: there is one class only; give a dataset with two or more");
   checkFeatures("train split", trainFeatures, trainLabels, classes);
   checkFeatures("test split", testFeatures, testLabels, classes);
   if (testFeatures.rows === 0) throw new Error("few-shot: the test split is empty");

@@ -1,4 +1,4 @@
-/** Few-shot transfer: the protocol, the ridge classifier, the game, and the raw-pixel baseline. */
+/** Few-shot classification: the protocol, episodes, and the raw-pixel baseline. */
 
 export { type Features, type ImageBatch, joinFeatures, rawPixelFeatures } from "../../algebra/features.js";
 export type { AccuracySummary, Summary } from "../../algebra/statistics.js";

@@ -1,4 +1,4 @@
-/** Temperature scaling: one number that makes the softmax of a classifier's scores say how often it is right. */
+/** Temperature scaling: one factor that makes the softmax of a classifier's scores match its accuracy. */
 
 import type { Features } from "../../algebra/features.js";
 import type { Head } from "../../networks/index.js";

@@ -1,6 +1,6 @@
 /**
- * Fits a classifier to a labelled set of features: chooses among evaluators by cross-validation, and says what accuracy to
- * expect of images that neither the choice nor the fit has seen.
+ * Fits a classifier to labelled features: selects an evaluator by cross-validation, and estimates the accuracy on images
+ * that neither the selection nor the fit has seen.
  */
 
 import { checkFeatures, type Features, type LabelledFeatures } from "../../algebra/features.js";
@@ -11,40 +11,40 @@ import { calibration, scaledHead } from "./calibrate.js";
 import { copiesOf, type Fold, foldsOf, selected } from "./folds.js";
 
 export interface FitOptions {
-  /** To choose among; those in closed form when left out. */
+  /** Candidates. Default: those in closed form. */
   readonly evaluators?: readonly Evaluator[];
-  /** Parts of cross-validation; 5 when left out. */
+  /** Folds of the cross-validation. Default: 5. */
   readonly folds?: number;
-  /** Folds, and whatever an evaluator draws, follow from it; 0 when left out. */
+  /** Seed of the folds and of whatever an evaluator draws. Default: 0. */
   readonly seed?: number;
   readonly threads?: number;
-  /** Ends it between two fits, and then throws the signal's reason. */
+  /** Stops between two fits, and then throws the signal's reason. */
   readonly signal?: AbortSignal;
-  /** Told how many fits are done. */
+  /** Receives the number of finished fits. */
   readonly onProgress?: (done: number, total: number) => void;
 }
 
-/** An evaluator at one of its settings, and how well it did. */
+/** An evaluator at one of its settings, with its accuracy. */
 export interface Candidate {
   readonly evaluator: Evaluator;
   readonly setting: Setting;
-  /** Share of images named rightly by cross-validation; of the one chosen a little too high, because it was chosen by it. */
+  /** Cross-validation accuracy; for the selected candidate it is slightly optimistic, because it was selected by it. */
   readonly accuracy: number;
 }
 
-/** What to expect of new images. */
+/** The expected accuracy on new images. */
 export interface Expectation {
   readonly accuracy: number;
   /** Wilson's interval of `right` of `images`. */
   readonly confidence95: readonly [number, number];
   readonly right: number;
-  /** Images that were named by a classifier chosen and fitted without them. */
+  /** Images that were classified by a classifier selected and fitted without them. */
   readonly images: number;
   readonly method: "nested cross-validation" | "held out";
   readonly folds: number;
 }
 
-/** One image as it was named without having been seen. */
+/** The prediction for one held-out image. */
 export interface Named {
   /** Row of the features. */
   readonly row: number;
@@ -57,17 +57,17 @@ export interface FittedClassifier {
   /** Fitted to all images; the softmax of its scores is its probabilities. */
   readonly head: Head;
   readonly chosen: Candidate;
-  /** What the chosen evaluator chose in its turn, such as an l2. */
+  /** What the selected evaluator chose by itself, such as an l2. */
   readonly chosenByItself: Setting | undefined;
-  /** All that were tried, best first. */
+  /** All candidates, best first. */
   readonly candidates: readonly Candidate[];
   readonly expected: Expectation;
-  /** [classes, classes]: images of a class (row) by what they were named (column), in the measurement of `expected`. */
+  /** [classes, classes]: the confusion matrix (rows: true class, columns: predicted class) of the measurement of `expected`. */
   readonly confusion: Int32Array;
   readonly named: readonly Named[];
-  /** Rows that are a copy of another: [copy, first]. */
+  /** Rows that duplicate another: [duplicate, first]. */
   readonly copies: readonly (readonly [number, number])[];
-  /** The factor by which scores were multiplied. */
+  /** The factor of the scores: the inverse of the temperature. */
   readonly calibration: number;
 }
 
@@ -80,7 +80,7 @@ const nestedUpTo = 1000;
 interface Chosen {
   readonly best: Candidate;
   readonly candidates: readonly Candidate[];
-  /** Scores of the best candidate for the rows it named. */
+  /** Scores of the best candidate for its test rows. */
   readonly scores: Features;
   readonly rows: readonly number[];
 }
@@ -104,8 +104,7 @@ export async function fitClassifier(
   const { features, labels } = data;
   checkFeatures("training set", features, labels, classes);
   const present = new Set(Array.from(labels));
-  if (present.size < 2)
-    throw new Error("there is one class only, nothing to tell apart; give images of two classes or more");
+  if (present.size < 2) throw new Error("there is one class only; give images of two classes or more");
   if (!Number.isInteger(folds) || folds < 2) throw new Error(`${folds} folds: give a whole number from 2`);
   if (evaluators.length === 0) throw new Error("no evaluator to choose among; give at least one");
   const tried = evaluators.flatMap((evaluator) => evaluator.settings.map((setting) => ({ evaluator, setting })));
@@ -156,7 +155,7 @@ export async function fitClassifier(
       const right = rows.filter((row, i) => guesses[i] === labels[row]).length;
       const candidate = { ...one, accuracy: rows.length === 0 ? 0 : right / rows.length };
       candidates.push(candidate);
-      // of equals the first, which is the usual one
+      // of equals the first, which is the default
       if (!chosen || candidate.accuracy > chosen.best.accuracy)
         chosen = { best: candidate, candidates, scores: given, rows };
     }
@@ -166,7 +165,7 @@ export async function fitClassifier(
   const guesses = new Map<number, Float64Array>();
   let last: Chosen | undefined;
   for (const fold of measured) {
-    // with so few images that none can be spared within a fold, the usual candidate is taken
+    // with too few images to hold any out within a fold, the default candidate is taken
     const inner = innerFolds(fold);
     last = await choose(inner);
     const fitted = await fitOn(last.best, fold.train);

@@ -1,16 +1,16 @@
-/** Folds of a labelled set: every class spread evenly over them, copies of one image kept together. */
+/** Stratified folds of a labelled dataset; duplicates of an image stay in one fold. */
 import { createHash } from "node:crypto";
 import type { Features, LabelledFeatures } from "../../algebra/features.js";
 import { numpyGenerator } from "../../random/numpy-generator.js";
 import { selectRows } from "../fewshot/evaluate.js";
 
-/** Rows that are to be named, and the others to learn from. */
+/** The test rows of a fold, and its training rows. */
 export interface Fold {
   readonly train: readonly number[];
   readonly test: readonly number[];
 }
 
-/** For each row the first row that has the very same features: copies of an image have. */
+/** For each row the first row with identical features, as duplicates of an image have. */
 export function copiesOf({ data, rows, columns }: Features): Int32Array {
   const first = new Map<string, number>();
   return Int32Array.from({ length: rows }, (_, row) => {
@@ -24,9 +24,9 @@ export function copiesOf({ data, rows, columns }: Features): Int32Array {
 }
 
 /**
- * `count` folds of the given rows. Images of a class are dealt out in an order drawn by `seed`, copies (rows of equal `group`)
- * in one piece, so that none is learnt from and named at once. The only image of a class is always learnt from and never
- * named. Folds that would name nothing are left out.
+ * `count` stratified folds of the given rows. Images of a class are distributed in an order drawn by `seed`, duplicates (rows
+ * of equal `group`) together, so that none is in the training and the test rows of one fold. The only image of a class is
+ * always a training row. Folds without test rows are omitted.
  */
 export function foldsOf(
   labels: ArrayLike<number>,
@@ -42,7 +42,7 @@ export function foldsOf(
     if (list) list.push(row);
     else members.set(groups[row]!, [row]);
   }
-  // A group is dealt out with the class of its first row; copies under two classes are rare, and a fault of the set.
+  // A group counts as the class of its first row; duplicates with different labels are rare, and an error of the dataset.
   const byClass = new Map<number, number[]>();
   for (const [group, list] of members) {
     const label = labels[list[0]!]!;
@@ -55,7 +55,7 @@ export function foldsOf(
   for (const label of [...byClass.keys()].sort((a, b) => a - b)) {
     const list = byClass.get(label)!;
     if (list.length < 2) continue;
-    // one class after the other goes round, so that folds are of one size however small the classes are
+    // classes continue where the one before ended, so that folds have equal sizes however small the classes are
     for (const group of random.permutation(list)) foldOf.set(group, next++ % count);
   }
   return Array.from({ length: count }, (_, fold) => {
@@ -65,7 +65,7 @@ export function foldsOf(
   }).filter(({ test }) => test.length > 0);
 }
 
-/** The given rows of a labelled set. */
+/** The given rows of labelled features. */
 export const selected = ({ features, labels }: LabelledFeatures, rows: readonly number[]): LabelledFeatures => ({
   features: selectRows(features, rows),
   labels: Int32Array.from(rows, (row) => labels[row]!),

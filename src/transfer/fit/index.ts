@@ -1,4 +1,4 @@
-/** Fitting a classifier to one's own images: choosing, measuring, calibrating. */
+/** Fitting a classifier: model selection, expected accuracy, calibration. */
 export {
   type Candidate,
   type Expectation,

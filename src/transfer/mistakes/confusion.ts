@@ -1,15 +1,15 @@
-/** Which classes are taken for one another. */
+/** Confusions between classes. */
 
-/** Two classes that are taken for one another. */
+/** Two classes that are confused. */
 export interface ConfusedPair {
   readonly classes: readonly [number, number];
-  /** Images of either that were named as the other. */
+  /** Images of either class that were predicted as the other. */
   readonly confused: number;
   /** Images of both. */
   readonly images: number;
 }
 
-/** The entries of a confusion matrix that are not zero: [class, class it was named as, images]. */
+/** The entries of a confusion matrix that are not zero: [true class, predicted class, images]. */
 export type ConfusionEntry = readonly [truth: number, guess: number, images: number];
 
 /** The entries of a matrix [classes, classes] that are not zero, row by row. */
@@ -20,8 +20,8 @@ export function confusionEntries(confusion: Int32Array, classes: number): Confus
 }
 
 /**
- * Pairs of classes by the share of their images that were taken for one another, most confused first; those never confused left
- * out. `images` counts those of each class; what the entries count when left out.
+ * Pairs of classes by the fraction of their images that were confused, most confused first; pairs without confusions are
+ * omitted. `images` counts those of each class. Default: the sums of the entries.
  */
 export function confusedPairs(entries: readonly ConfusionEntry[], images?: ArrayLike<number>): ConfusedPair[] {
   const counted = new Map<number, number>();

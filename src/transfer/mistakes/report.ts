@@ -1,4 +1,4 @@
-/** Parts of reports on what a classifier named wrongly: class by class, confusions, pictures of mistakes. */
+/** Report sections on a classifier's mistakes: per-class table, confusions, images. */
 
 import type { ImageSource } from "../../data/index.js";
 import { decodeResize } from "../../images/index.js";
@@ -14,22 +14,22 @@ import {
 import { percent } from "../../text/format.js";
 import type { ConfusedPair, ConfusionEntry } from "./confusion.js";
 
-/** Mistakes that are shown, surest first; wrongly labelled images tend to stand there. */
+/** Number of mistakes shown, most confident first; mislabelled images tend to be among them. */
 const shownMistakes = 24;
-/** Side of a picture, in pixels. */
+/** Side of a shown image, in pixels. */
 const side = 96;
 const shownPairs = 10;
 /** A confusion matrix of more classes is too wide to be read. */
 const largestMatrix = 20;
 
-/** A class and how its images were named. */
+/** A class and the predictions for its images. */
 export interface ClassRow {
   readonly name: string;
   readonly images: number;
   readonly right: number;
 }
 
-/** The section "Class by class": a table of the classes, the pairs taken for one another, the matrix where it is small. */
+/** The section "Class by class": a table of the classes, the confused pairs, the matrix where it is small. */
 export function classSection(
   classes: readonly ClassRow[],
   classNames: readonly string[],
@@ -46,7 +46,7 @@ export function classSection(
   else {
     content.push(
       table(
-        [{ title: "taken for one another" }, { title: "images", numeric: true }, { title: "of", numeric: true }],
+        [{ title: "confused" }, { title: "images", numeric: true }, { title: "of", numeric: true }],
         pairs
           .slice(0, shownPairs)
           .map(({ classes: [a, b], confused, images }) => [
@@ -61,7 +61,7 @@ export function classSection(
   if (count <= largestMatrix && pairs.length > 0) {
     content.push(
       table(
-        [{ title: "is \\ named" }, ...classNames.map((title) => ({ title, numeric: true }))],
+        [{ title: "true \\ predicted" }, ...classNames.map((title) => ({ title, numeric: true }))],
         classNames.map((name, truth) => [
           name,
           ...classNames.map((_, guess) => {
@@ -76,7 +76,7 @@ export function classSection(
   return { title: "Class by class", content };
 }
 
-/** A mistake: index of the image in its source, how sure the classifier was, and both names. */
+/** A mistake: index of the image in its source, the confidence of the classifier, and both names. */
 export interface Mistake {
   readonly index: number;
   readonly probability: number;
@@ -84,7 +84,7 @@ export interface Mistake {
   readonly is: string;
 }
 
-/** The section of the mistakes a classifier was surest of. Images that cannot be read any more are left out. */
+/** The section of the most confident mistakes. Images that can no longer be read are omitted. */
 export async function mistakesSection(source: ImageSource, mistakes: readonly Mistake[]): Promise<Section> {
   const surest = [...mistakes].sort((a, b) => b.probability - a.probability).slice(0, shownMistakes);
   const pictures: (Picture & { caption: string })[] = [];

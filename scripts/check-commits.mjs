@@ -1,0 +1,58 @@
+/**
+ * Checks the subjects of commits: at most 72 characters, imperative, a capital first and no full stop last. Commits from before the rule
+ * are left alone.
+ *
+ * usage: node scripts/check-commits.mjs      prints every offence, exits 1 when there is one
+ */
+import { spawnSync } from "node:child_process";
+import { dirname, resolve } from "node:path";
+import { fileURLToPath } from "node:url";
+
+/** The last commit before the rule. */
+const START = "42d968dd960eb5629a89ae2a4e44f5080acd6ca7";
+
+/** What is wrong with a subject; undefined where nothing is. */
+export function offenceOf(subject) {
+  if (subject.length > 72) return `${subject.length} characters; expected at most 72`;
+  if (!/^[A-Z]/.test(subject)) return "expected a capital first";
+  if (/\.$/.test(subject)) return "expected no full stop at its end";
+  const [verb = ""] = subject.split(/\W/);
+  // "Fixed", "Adding", "Removes": not "Fix", "Bring", "Address", "Embed", "Need", "Speed"
+  if (/(?:[^e]ed|[^r]ing|[^s]s)$/.test(verb) && !/^(?:Embed|Shed|Wed|Focus|Bias|Ring|String)$/.test(verb)) {
+    return `"${verb}" is not imperative; write "${verb.replace(/(?:ed|ing|s)$/, "")}..."`;
+  }
+  return undefined;
+}
+
+const git = (root, ...words) => spawnSync("git", ["-C", root, ...words], { encoding: "utf8" });
+
+/** One readable line for each offence among the commits of a repository since the rule; none where there is no history to read. */
+export function checkCommits(root, start = START) {
+  const isKnown = git(root, "cat-file", "-e", `${start}^{commit}`).status === 0;
+  // a shallow clone has a few of the newest
+  const { status, stdout } = git(
+    root,
+    "log",
+    "--no-merges",
+    "--format=%h %s",
+    ...(isKnown ? [`${start}..HEAD`] : ["-1"]),
+  );
+  if (status !== 0) return [];
+  return stdout
+    .split("\n")
+    .filter((line) => line !== "")
+    .flatMap((line) => {
+      const [hash, ...words] = line.split(" ");
+      const offence = offenceOf(words.join(" "));
+      return offence ? [`${hash} "${words.join(" ")}": ${offence}`] : [];
+    });
+}
+
+if (process.argv[1] && resolve(process.argv[1]) === fileURLToPath(import.meta.url)) {
+  const offences = checkCommits(resolve(dirname(fileURLToPath(import.meta.url)), ".."));
+  for (const offence of offences) console.error(offence);
+  if (offences.length > 0) {
+    console.error(`check-commits: ${offences.length} offence${offences.length === 1 ? "" : "s"}`);
+    process.exit(1);
+  }
+}
