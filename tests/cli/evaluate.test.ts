@@ -77,7 +77,7 @@ describe("evaluate", () => {
     // without names the classes of IDX files are numbers
     const refused = await fovea("evaluate", run, join(root, "idx"), ...threads);
     expect(refused.status).toBe(1);
-    expect(refused.stderr).toMatch(/does not name 4 of the 4 classes .*: 0, 1, 2, 3.*--match order/);
+    expect(refused.stderr).toMatch(/does not have 4 of the 4 classes .*: 0, 1, 2, 3.*--match order/);
     expect((await measured(run, join(root, "idx"), "--match", "order")).document.top1).toEqual(document.top1);
   });
 

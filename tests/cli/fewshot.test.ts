@@ -135,7 +135,7 @@ test("scores with and without the test images of a list, which are those of a so
   writeFileSync(list, "another image\n");
   const none = await fovea("fewshot", parts, "--backbone", "pixels:2", "--shots", "2", "--leaked", list);
   expect(none.stderr).toMatch(
-    /leaked.txt lists none of the test images, whose ids are like ".+"; name the dataset after fovea dedup/,
+    /leaked.txt lists none of the test images, whose ids are like ".+"; give the dataset to fovea dedup/,
   );
   expect(none.stdout).toMatch(/\nwithout the 0 that .* lists, 19 test images\n *shots /);
 });

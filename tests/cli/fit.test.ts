@@ -163,7 +163,7 @@ describe("one clear message, and nothing written,", () => {
   });
 
   test("where something else is, or an earlier classifier without --overwrite", async () => {
-    await refused([photos, "--backbone", "pixels:4", "--output", photos], 1, /holds something else than a classifier/);
+    await refused([photos, "--backbone", "pixels:4", "--output", photos], 1, /holds files that are not a classifier's/);
     await refused(
       [photos, "--backbone", "pixels:4", "--output", model],
       1,

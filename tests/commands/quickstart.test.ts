@@ -7,7 +7,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { type QuickstartResult, quickBackbone, quickstart } from "../../src/commands/quickstart/quickstart.js";
-import { gameSets, openPool } from "../../src/commands/quickstart/sets.js";
+import { episodeSets, openPool } from "../../src/commands/quickstart/sets.js";
 import { openSource } from "../../src/data/index.js";
 import { loadRecipe, trainingParts } from "../../src/train/index.js";
 import { fovea } from "../support/command-line.js";
@@ -94,7 +94,7 @@ test("the classes of the games are left out of training, by the sources themselv
     await source.close();
   }
   expect(trained.size).toBe(20);
-  for (const set of gameSets) {
+  for (const set of episodeSets) {
     const pool = await openPool(set);
     expect(pool.classNames).toHaveLength(3);
     for (const name of pool.classNames) {

@@ -94,19 +94,19 @@ describe("matchClasses", () => {
 
   test("says what to do where they do not match", () => {
     expect(() => match(["tench", "great white sharc"])).toThrow(
-      /net does not name 1 of the 2 classes of set: great white sharc; did you mean "great white shark"\?.*\?only=tench/,
+      /net does not have 1 of the 2 classes of set: great white sharc; did you mean "great white shark"\?.*\?only=tench/,
     );
-    expect(() => match(["dog"])).toThrow(/rename the classes of the set, or give other labels/);
-    expect(() => match(["crane"])).toThrow(/Several classes of net are called crane/);
-    expect(() => match(["tench", "Tinca tinca"])).toThrow(/are both tench, Tinca tinca of net; join them/);
+    expect(() => match(["dog"])).toThrow(/rename the classes of the dataset, or give other labels/);
+    expect(() => match(["crane"])).toThrow(/Several classes of net have the name crane/);
+    expect(() => match(["tench", "Tinca tinca"])).toThrow(/both match tench, Tinca tinca of net; merge them/);
     expect(() => match(["a", "b", "c", "d"])).toThrow(/--match order/);
     expect(() => matchClasses({ name: "set", classNames: ["a"] }, { ...network, classNames: undefined })).toThrow(
-      /nothing says what the 4 classes of net are called/,
+      /the names of the 4 classes of net are not known/,
     );
   });
 
   test("by order only where there are as many", () => {
     expect([...match(["w", "x", "y", "z"], "order").columns]).toEqual([0, 1, 2, 3]);
-    expect(() => match(["w", "x"], "order")).toThrow(/set has 2 classes and net names 4/);
+    expect(() => match(["w", "x"], "order")).toThrow(/set has 2 classes and net has 4/);
   });
 });

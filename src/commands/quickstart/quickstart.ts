@@ -12,7 +12,7 @@ import type { Override, TrainResult } from "../../train/index.js";
 import { defaultBackbone } from "../../weights/index.js";
 import { type PlayedSet, playSet } from "./play.js";
 import { quickstartReport } from "./report.js";
-import { gameSets } from "./sets.js";
+import { episodeSets } from "./sets.js";
 import { trainQuickstart } from "./train.js";
 
 export interface QuickstartOptions {
@@ -53,7 +53,7 @@ export const quickBackbone = `${defaultBackbone}?size=80`;
 /** Pictures in a run. */
 const batchSize = 50;
 
-/** Plays the three games and writes the report; trains first where that is asked for (see `trainQuickstart`). */
+/** Runs few-shot episodes on three datasets and writes the report; trains first where that is asked for (see `trainQuickstart`). */
 export async function quickstart(options: QuickstartOptions): Promise<QuickstartResult> {
   const started = performance.now();
   const elapsed = () => (performance.now() - started) / 1000;
@@ -77,7 +77,7 @@ export async function quickstart(options: QuickstartOptions): Promise<Quickstart
   const backbone = await open(spec, { batchSize });
   const played: PlayedSet[] = [];
   try {
-    for (const set of gameSets) {
+    for (const set of episodeSets) {
       if (options.signal?.aborted) return stopped();
       note(`playing: ${set.about}`);
       played.push(await playSet(backbone, set, seed));

@@ -18,7 +18,7 @@ import {
   tiles,
 } from "../../report/index.js";
 import { formatDuration, groupDigits, percent } from "../../text/format.js";
-import { gameSettings, type PlayedSet } from "./play.js";
+import { episodeSettings, type PlayedSet } from "./play.js";
 import type { TrainedQuickstart } from "./train.js";
 
 export interface ReportParts {
@@ -41,7 +41,7 @@ function pictureOf(example: Example, alt: string): Picture {
 /** The episode nearest to the mean accuracy: a typical one, not the best. */
 function typicalEpisode({ learned }: PlayedSet) {
   const distance = (accuracy: number) => Math.abs(accuracy - learned.accuracy);
-  return learned.rounds.reduce((best, round) => (distance(round.accuracy) < distance(best.accuracy) ? round : best));
+  return learned.episodes.reduce((best, one) => (distance(one.accuracy) < distance(best.accuracy) ? one : best));
 }
 
 async function gallery(played: PlayedSet) {
@@ -107,13 +107,13 @@ function factsOf({ backbone, training, seconds }: ReportParts): [string, string]
 /** The page, as one HTML document. */
 export async function quickstartReport(parts: ReportParts): Promise<string> {
   const { played, training } = parts;
-  const { shots, classes, queries, rounds } = gameSettings;
+  const { shots, classes, queries, episodes } = episodeSettings;
   const sections = [
     {
       title: "Few-shot accuracy on classes it was not trained on",
       content: [
         paragraph(
-          `Each episode gives ${shots} labelled images of each of ${classes} classes and classifies ${classes * queries} others. The backbone was trained on none of them. Figures are means over ${rounds} episodes; the raw-pixel baseline has the same episodes and the same ridge regression.`,
+          `Each episode gives ${shots} labelled images of each of ${classes} classes and classifies ${classes * queries} others. The backbone was trained on none of them. Figures are means over ${episodes} episodes; the raw-pixel baseline has the same episodes and the same ridge regression.`,
         ),
         accuracyTable(
           played.map(({ set, learned, rawPixels }) => ({

@@ -1,7 +1,7 @@
-/** The three sets the quickstart's game is played on: classes that its recipe (recipes/quickstart.ts) leaves out. */
+/** The three datasets of the quickstart's episodes: classes that its recipe (recipes/quickstart.ts) does not train on. */
 import { concat, type ImageSource, openSource } from "../../data/index.js";
 
-export interface GameSet {
+export interface EpisodeSet {
   readonly name: string;
   /** What the pictures are, in a few words. */
   readonly about: string;
@@ -11,7 +11,7 @@ export interface GameSet {
   readonly origin: string;
 }
 
-export const gameSets: readonly GameSet[] = [
+export const episodeSets: readonly EpisodeSet[] = [
   {
     name: "natural",
     about: "photos of clothes: hat, pants or shorts?",
@@ -41,7 +41,7 @@ export const gameSets: readonly GameSet[] = [
 ];
 
 /** All pictures of a set as one source. */
-export async function openPool(set: GameSet): Promise<ImageSource> {
+export async function openPool(set: EpisodeSet): Promise<ImageSource> {
   const parts: ImageSource[] = [];
   for (const { source, split } of set.pools) parts.push(await openSource(source, { split }));
   return parts.length === 1 ? parts[0]! : concat(parts, { mergeClasses: "by-name" });

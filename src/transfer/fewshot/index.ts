@@ -10,6 +10,7 @@ export {
   embedDrawn,
   embedSource,
 } from "./embed.js";
+export { type Episode, type EpisodeOptions, type EpisodeQuery, type EpisodesResult, runEpisodes } from "./episodes.js";
 export {
   type FewShotOptions,
   type FewShotReport,
@@ -19,5 +20,4 @@ export {
   selectRows,
   supportOrder,
 } from "./evaluate.js";
-export { type GameOptions, type GameQuery, type GameResult, type GameRound, playGame } from "./game.js";
 export { fewShotPreprocessing } from "./preprocessing.js";

@@ -21,7 +21,7 @@ export function confusionEntries(confusion: Int32Array, classes: number): Confus
 
 /**
  * Pairs of classes by the fraction of their images that were confused, most confused first; pairs without confusions are
- * omitted. `images` counts those of each class. Default: the sums of the entries.
+ * omitted. `images` has the number of images of each class. Default: the sums of the entries.
  */
 export function confusedPairs(entries: readonly ConfusionEntry[], images?: ArrayLike<number>): ConfusedPair[] {
   const counted = new Map<number, number>();

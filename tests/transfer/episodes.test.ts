@@ -3,7 +3,7 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { type Features, joinFeatures, rawPixelFeatures } from "../../src/algebra/features.js";
 import { numpyGenerator } from "../../src/random/numpy-generator.js";
-import { playGame } from "../../src/transfer/index.js";
+import { runEpisodes } from "../../src/transfer/index.js";
 
 /** Clusters around one corner a class, `spread` wide. */
 function clusters(labels: number[], columns: number, spread: number, seed: number): Features {
@@ -17,8 +17,8 @@ function clusters(labels: number[], columns: number, spread: number, seed: numbe
   return { data, rows: labels.length, columns };
 }
 
-describe("the game", () => {
-  it("plays by the rules", () => {
+describe("few-shot episodes", () => {
+  it("have their classes, support and query images", () => {
     fc.assert(
       fc.property(
         fc.nat(1000),
@@ -28,29 +28,29 @@ describe("the game", () => {
         (seed, shots, classes, queries) => {
           const labels = Array.from({ length: 50 }, (_, i) => [3, 4, 9, 12, 20][i % 5]!);
           const features = clusters(labels, 14, 0.5, 1);
-          const result = playGame({ features, labels, shots, classes, queries, rounds: 4, seed });
-          expect(result.rounds).toHaveLength(4);
+          const result = runEpisodes({ features, labels, shots, classes, queries, episodes: 4, seed });
+          expect(result.episodes).toHaveLength(4);
           expect(result.chance).toBe(1 / classes);
-          expect(result.questions).toBe(4 * classes * queries);
-          for (const round of result.rounds) {
-            expect(new Set(round.classes).size).toBe(classes);
-            expect(round.support.map((indices) => indices.length)).toEqual(new Array(classes).fill(shots));
-            round.support.forEach((indices, c) => {
-              for (const index of indices) expect(labels[index]).toBe(round.classes[c]);
+          expect(result.queries).toBe(4 * classes * queries);
+          for (const episode of result.episodes) {
+            expect(new Set(episode.classes).size).toBe(classes);
+            expect(episode.support.map((indices) => indices.length)).toEqual(new Array(classes).fill(shots));
+            episode.support.forEach((indices, c) => {
+              for (const index of indices) expect(labels[index]).toBe(episode.classes[c]);
             });
-            const shown = new Set(round.support.flat());
+            const shown = new Set(episode.support.flat());
             expect(shown.size).toBe(shots * classes);
-            expect(new Set(round.queries.map(({ index }) => index)).size).toBe(classes * queries);
-            for (const { index, truth, guess, scores } of round.queries) {
+            expect(new Set(episode.queries.map(({ index }) => index)).size).toBe(classes * queries);
+            for (const { index, truth, guess, scores } of episode.queries) {
               expect(shown.has(index)).toBe(false);
               expect(truth).toBe(labels[index]);
               expect(scores).toHaveLength(classes);
-              expect(guess).toBe(round.classes[scores.indexOf(Math.max(...scores))]);
+              expect(guess).toBe(episode.classes[scores.indexOf(Math.max(...scores))]);
             }
-            const right = round.queries.filter(({ truth, guess }) => truth === guess).length;
-            expect(round.accuracy).toBe(right / round.queries.length);
+            const right = episode.queries.filter(({ truth, guess }) => truth === guess).length;
+            expect(episode.accuracy).toBe(right / episode.queries.length);
           }
-          const mean = result.rounds.reduce((sum, { accuracy }) => sum + accuracy, 0) / 4;
+          const mean = result.episodes.reduce((sum, { accuracy }) => sum + accuracy, 0) / 4;
           expect(result.accuracy).toBeCloseTo(mean, 14);
           expect(result.confidence95![0]).toBeLessThanOrEqual(result.accuracy);
           expect(result.confidence95![1]).toBeGreaterThanOrEqual(result.accuracy);
@@ -62,15 +62,15 @@ describe("the game", () => {
 
   it("asks about all other images unless limited, and is won with separable features", () => {
     const labels = Array.from({ length: 60 }, (_, i) => i % 3);
-    const result = playGame({ features: clusters(labels, 21, 0.2, 2), labels, rounds: 5 });
-    expect(result.questions).toBe(5 * (60 - 15));
-    expect(result.rounds[0]?.classes).toEqual([0, 1, 2]);
+    const result = runEpisodes({ features: clusters(labels, 21, 0.2, 2), labels, episodes: 5 });
+    expect(result.queries).toBe(5 * (60 - 15));
+    expect(result.episodes[0]?.classes).toEqual([0, 1, 2]);
     expect(result.accuracy).toBe(1);
   });
 
   it("is at chance on noise", () => {
     const labels = Array.from({ length: 300 }, (_, i) => i % 3);
-    const { accuracy } = playGame({
+    const { accuracy } = runEpisodes({
       features: clusters(
         labels.map(() => 0),
         10,
@@ -78,32 +78,32 @@ describe("the game", () => {
         3,
       ),
       labels,
-      rounds: 20,
+      episodes: 20,
     });
     expect(accuracy).toBeGreaterThan(0.28);
     expect(accuracy).toBeLessThan(0.39);
   });
 
-  it("repeats itself, plays the same rounds for other features, and other rounds for another seed", () => {
+  it("repeats itself, draws the same episodes for other features, and other episodes for another seed", () => {
     const labels = Array.from({ length: 40 }, (_, i) => i % 4);
-    const options = { features: clusters(labels, 14, 1, 4), labels, shots: 3, rounds: 3, seed: 5 };
-    const first = playGame(options);
-    expect(playGame(options)).toEqual(first);
-    const other = playGame({ ...options, features: clusters(labels, 6, 1, 5) });
+    const options = { features: clusters(labels, 14, 1, 4), labels, shots: 3, episodes: 3, seed: 5 };
+    const first = runEpisodes(options);
+    expect(runEpisodes(options)).toEqual(first);
+    const other = runEpisodes({ ...options, features: clusters(labels, 6, 1, 5) });
     const drawn = (result: typeof first) =>
-      result.rounds.map(({ classes, support, queries }) => ({
+      result.episodes.map(({ classes, support, queries }) => ({
         classes,
         support,
         asked: queries.map(({ index }) => index),
       }));
     expect(drawn(other)).toEqual(drawn(first));
-    expect(drawn(playGame({ ...options, seed: 6 }))).not.toEqual(drawn(first));
+    expect(drawn(runEpisodes({ ...options, seed: 6 }))).not.toEqual(drawn(first));
   });
 
-  it("balanced accuracy gives a constant answer chance, however uneven the questions", () => {
+  it("balanced accuracy gives a constant answer chance, however uneven the queries", () => {
     const labels = [...new Array(50).fill(0), ...new Array(10).fill(1)];
     const features = { data: new Float32Array(60), rows: 60, columns: 1 };
-    const result = playGame({ features, labels, classes: 2, shots: 2, rounds: 2 });
+    const result = runEpisodes({ features, labels, classes: 2, shots: 2, episodes: 2 });
     expect(result.accuracy).toBeCloseTo(48 / 56, 12);
     expect(result.balancedAccuracy).toBe(0.5);
   });
@@ -111,12 +111,12 @@ describe("the game", () => {
   it("says what is missing", () => {
     const labels = [0, 0, 0, 0, 0, 0, 1, 1, 2, 2, 2, 2, 2, 2];
     const features = clusters(labels, 3, 1, 0);
-    expect(() => playGame({ features, labels })).toThrow(
-      /3 classes with more than 5 images each are needed, 2 have them \(class 1 has 2\)/,
+    expect(() => runEpisodes({ features, labels })).toThrow(
+      /expected 3 classes with more than 5 images each; found 2 \(class 1 has 2\)/,
     );
-    expect(() => playGame({ features, labels, classes: 1 })).toThrow(/nothing to guess/);
-    expect(() => playGame({ features, labels, shots: 0 })).toThrow(/shots is 0/);
-    expect(() => playGame({ features, labels: labels.slice(1) })).toThrow(/14 rows of features but 13 labels/);
+    expect(() => runEpisodes({ features, labels, classes: 1 })).toThrow(/classes is 1; give 2 or more/);
+    expect(() => runEpisodes({ features, labels, shots: 0 })).toThrow(/shots is 0/);
+    expect(() => runEpisodes({ features, labels: labels.slice(1) })).toThrow(/14 rows of features but 13 labels/);
   });
 });
 
