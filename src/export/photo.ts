@@ -13,7 +13,7 @@ import {
   onnxNode,
   onnxTypeCodes,
 } from "../graph/index.js";
-import { preprocessing } from "../images/index.js";
+import { type Preprocessing, preprocessing } from "../images/index.js";
 import { defined } from "../text/defined.js";
 import { ExportError } from "./error.js";
 import { brightness } from "./trace.js";
@@ -68,10 +68,120 @@ interface Resizing {
   readonly halfPixelCenters: boolean;
 }
 
+/** A photo on its way through the ops of a preprocessing string: nodes that change its values and its sides. */
+class PhotoNodes {
+  readonly out = new Nodes();
+  /** The photo [batch, height, width, channels], float32. */
+  private value = this.out.cast(photoInput, "float32");
+  /** Its [height, width], int64. */
+  private sides = this.out.node("Slice", [this.out.node("Shape", [photoInput]), this.out.whole(1), this.out.whole(3)]);
+  private isGrey = false;
+
+  constructor(private readonly note: (text: string) => void) {}
+
+  /** Adds the nodes of one op. Throws ExportError where there are none for it. */
+  apply({ name, args, text }: Preprocessing[number]): void {
+    const { out } = this;
+    const size = args["size"] as number;
+    const width = (args["width"] ?? args["size"]) as number;
+    if (args["channels"] === 1 || name === "grey") this.grey();
+    switch (name) {
+      case "decode":
+      case "grey":
+      case "value_range":
+        break;
+      case "decode_resize": {
+        const how = { method: "bilinear", antialias: true, halfPixelCenters: true } as const;
+        if (args["fit"] === "cover") {
+          this.resize(this.shortest(Math.max(size, width), "even"), how);
+          // sharp's middle: (side - size + 1) / 2 in whole numbers
+          this.centralCrop(size, width, "ceil");
+        } else this.resize(out.whole(size, width), how);
+        break;
+      }
+      case "resize":
+        this.resize(out.whole(size, width), this.resizing(args, text));
+        break;
+      case "resize_small":
+        this.resize(this.shortest(size, args["rounding"]), this.resizing(args, text));
+        break;
+      case "central_crop":
+        if (args["size"] === null) throw new ExportError(`${text}: name the size to cut, to put it into the model`);
+        this.centralCrop(size, width, args["rounding"]);
+        break;
+      default:
+        throw new ExportError(`${text} of the preprocessing cannot be put into the model; export with --input uint8`);
+    }
+  }
+
+  /** Casts the photo to 8 bits under the given name. */
+  finish(name: string, channels: number): void {
+    if (channels === 1) this.grey();
+    this.out.cast(this.value, "uint8", name);
+  }
+
+  private grey(): void {
+    if (this.isGrey) return;
+    const { out } = this;
+    const weighed = out.node("Mul", [this.value, out.floats(...brightness)]);
+    this.value = out.node("Round", [out.node("ReduceSum", [weighed, out.whole(3)], { keepdims: { int: 1 } })]);
+    this.isGrey = true;
+  }
+
+  private resizing(args: Preprocessing[number]["args"], text: string): Resizing {
+    const isArea = args["method"] === "area";
+    if (isArea) this.note(`${text}: the area method becomes an antialiased triangle in the model`);
+    return {
+      method: args["method"] === "bicubic" ? "bicubic" : "bilinear",
+      antialias: isArea || args["antialias"] === true,
+      halfPixelCenters: args["half_pixel_centers"] !== false,
+    };
+  }
+
+  private resize(to: string, { method, antialias, halfPixelCenters }: Resizing): void {
+    const { out } = this;
+    const cubic = method === "bicubic";
+    const attributes = defined({
+      axes: { ints: [1, 2] },
+      mode: { string: cubic ? "cubic" : "linear" },
+      antialias: { int: antialias ? 1 : 0 },
+      coordinate_transformation_mode: { string: halfPixelCenters ? "half_pixel" : "asymmetric" },
+      cubic_coeff_a: { float: -0.5 },
+      exclude_outside: cubic ? { int: 1 } : undefined,
+    });
+    const resized = out.node("Resize", [this.value, "", "", to], attributes);
+    // without antialiasing it is TensorFlow's, which cuts where Pillow rounds
+    const whole = out.node(cubic || antialias ? "Round" : "Floor", [resized]);
+    this.value = out.node("Clip", [whole, scalar(out, 0), scalar(out, 255)]);
+    this.sides = to;
+  }
+
+  /** Sides so that the smaller one is `size`. */
+  private shortest(size: number, rounding: unknown): string {
+    const { out, sides } = this;
+    const short = out.node("ReduceMin", [sides, out.whole(0)], { keepdims: { int: 1 } });
+    if (rounding === "floor") return out.node("Div", [out.node("Mul", [sides, out.whole(size)]), short]);
+    const factor = out.node("Div", [out.doubles(size), out.cast(short, "float64")]);
+    return out.cast(out.node("Round", [out.node("Mul", [out.cast(sides, "float64"), factor])]), "int64");
+  }
+
+  private centralCrop(height: number, width: number, rounding: unknown): void {
+    const { out } = this;
+    const size = out.whole(height, width);
+    const rest = out.node("Sub", [this.sides, size]);
+    const start =
+      rounding === "even"
+        ? out.cast(out.node("Round", [out.node("Div", [out.cast(rest, "float64"), out.doubles(2)])]), "int64")
+        : out.node("Div", [rounding === "ceil" ? out.node("Add", [rest, out.whole(1)]) : rest, out.whole(2)]);
+    this.value = out.node("Slice", [this.value, start, out.node("Add", [start, size]), out.whole(1, 2)]);
+    this.sides = size;
+  }
+}
+
 /**
- * The graph with `photo` in place of its 8-bit input `image`, which the nodes of a preprocessing string make of it. Resizing
- * is ONNX's (version 18 on): antialiased where the string says so. The area method becomes an antialiased triangle, told through
- * `note`; what our own resizing rounds between its two passes is rounded once.
+ * The graph with `photo` in place of its 8-bit input `image`, which nodes compute from it as a preprocessing string says.
+ * Resizing is ONNX's (version 18 on): antialiased where the string says so. The area method becomes an antialiased triangle,
+ * which `note` reports; what our own resizing rounds between its two passes is rounded once.
  *
  * Throws ExportError for ops that have no counterpart (random ones, corruptions).
  */
@@ -84,97 +194,10 @@ export function withPhotoInput(
   const [pixels] = graph.inputs;
   if (pixels?.type.dtype !== "uint8") throw new ExportError("only a graph that takes 8-bit pixels can take photos");
   const ops = preprocessing(text ?? `decode_resize(${image.height},${image.width},fit=fill)|value_range(-1,1)`);
-  const out = new Nodes();
-  let value = out.cast(photoInput, "float32");
-  let isGrey = false;
-  // [height, width] of `value`, int64.
-  let sides = out.node("Slice", [out.node("Shape", [photoInput]), out.whole(1), out.whole(3)]);
-
-  const grey = (): void => {
-    if (isGrey) return;
-    const weighed = out.node("Mul", [value, out.floats(...brightness)]);
-    value = out.node("Round", [out.node("ReduceSum", [weighed, out.whole(3)], { keepdims: { int: 1 } })]);
-    isGrey = true;
-  };
-  const resize = (to: string, { method, antialias, halfPixelCenters }: Resizing): void => {
-    const cubic = method === "bicubic";
-    const attributes = defined({
-      axes: { ints: [1, 2] },
-      mode: { string: cubic ? "cubic" : "linear" },
-      antialias: { int: antialias ? 1 : 0 },
-      coordinate_transformation_mode: { string: halfPixelCenters ? "half_pixel" : "asymmetric" },
-      cubic_coeff_a: { float: -0.5 },
-      exclude_outside: cubic ? { int: 1 } : undefined,
-    });
-    const resized = out.node("Resize", [value, "", "", to], attributes);
-    // without antialiasing it is TensorFlow's, which cuts where Pillow rounds
-    const whole = out.node(cubic || antialias ? "Round" : "Floor", [resized]);
-    value = out.node("Clip", [whole, scalar(out, 0), scalar(out, 255)]);
-    sides = to;
-  };
-  // Sides so that the smaller one is `size`.
-  const shortest = (size: number, rounding: unknown): string => {
-    const short = out.node("ReduceMin", [sides, out.whole(0)], { keepdims: { int: 1 } });
-    if (rounding === "floor") return out.node("Div", [out.node("Mul", [sides, out.whole(size)]), short]);
-    const factor = out.node("Div", [out.doubles(size), out.cast(short, "float64")]);
-    return out.cast(out.node("Round", [out.node("Mul", [out.cast(sides, "float64"), factor])]), "int64");
-  };
-  const centralCrop = (height: number, width: number, rounding: unknown): void => {
-    const size = out.whole(height, width);
-    const rest = out.node("Sub", [sides, size]);
-    const start =
-      rounding === "even"
-        ? out.cast(out.node("Round", [out.node("Div", [out.cast(rest, "float64"), out.doubles(2)])]), "int64")
-        : out.node("Div", [rounding === "ceil" ? out.node("Add", [rest, out.whole(1)]) : rest, out.whole(2)]);
-    value = out.node("Slice", [value, start, out.node("Add", [start, size]), out.whole(1, 2)]);
-    sides = size;
-  };
-
-  for (const { name, args, text: written } of ops) {
-    const size = args["size"] as number;
-    const width = (args["width"] ?? args["size"]) as number;
-    const resizing = (): Resizing => {
-      const isArea = args["method"] === "area";
-      if (isArea) note(`${written}: the area method becomes an antialiased triangle in the model`);
-      return {
-        method: args["method"] === "bicubic" ? "bicubic" : "bilinear",
-        antialias: isArea || args["antialias"] === true,
-        halfPixelCenters: args["half_pixel_centers"] !== false,
-      };
-    };
-    if (args["channels"] === 1 || name === "grey") grey();
-    switch (name) {
-      case "decode":
-      case "grey":
-      case "value_range":
-        break;
-      case "decode_resize": {
-        const how = { method: "bilinear", antialias: true, halfPixelCenters: true } as const;
-        if (args["fit"] === "cover") {
-          resize(shortest(Math.max(size, width), "even"), how);
-          // sharp's middle: (side - size + 1) / 2 in whole numbers
-          centralCrop(size, width, "ceil");
-        } else resize(out.whole(size, width), how);
-        break;
-      }
-      case "resize":
-        resize(out.whole(size, width), resizing());
-        break;
-      case "resize_small":
-        resize(shortest(size, args["rounding"]), resizing());
-        break;
-      case "central_crop":
-        if (args["size"] === null) throw new ExportError(`${written}: name the size to cut, to put it into the model`);
-        centralCrop(size, width, args["rounding"]);
-        break;
-      default:
-        throw new ExportError(
-          `${written} of the preprocessing cannot be put into the model; export with --input uint8`,
-        );
-    }
-  }
-  if (image.channels === 1) grey();
-  out.cast(value, "uint8", pixels.name);
+  const nodes = new PhotoNodes(note);
+  for (const op of ops) nodes.apply(op);
+  nodes.finish(pixels.name, image.channels);
+  const { out } = nodes;
   const photo: NamedType = { name: photoInput, type: { dtype: "uint8", shape: [freeSide, freeHeight, freeWidth, 3] } };
   return {
     ...graph,
