@@ -139,7 +139,7 @@ export async function benchBackbones(options: BackbonesBenchOptions): Promise<Ba
   }
 }
 
-/** An ONNX file that does not say its size in its spec; one that fixes its size says so when it is opened. */
+/** An ONNX file whose spec has no size; a file with a fixed size has it when it is opened. */
 const opensAtAnySize = (spec: string): boolean => /\.onnx(\?|$)/.test(spec) && !/[?&]size=/.test(spec);
 
 /** The sets of a folder. Throws for a folder without any and for a name that it has not. */

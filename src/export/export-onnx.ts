@@ -71,7 +71,7 @@ export interface ExportOptions {
 const tracedBatches = [2, 3] as const;
 
 /**
- * The ONNX model of a network. Throws ExportError when parameters are missing or mis-shaped, an output is asked for that
+ * The ONNX model of a network. Throws ExportError when parameters are missing or mis-shaped, an output is requested that
  * there is not, or the network cannot be exported so; WeightsError when a weight is not finite.
  *
  * @example

@@ -42,7 +42,7 @@ export interface FileList {
 /**
  * Lists the files under a folder as paths relative to it with "/" between the parts, sorted; hidden ones are left out. Links are
  * followed after all that lies there itself, and every file and folder counts once: a link to one that was listed already (a loop,
- * a second name) is left out and told among the problems. So are folders that cannot be read, which `unreadable` tells alone: images
+ * a second name) is left out and listed in `problems`. So are folders that cannot be read, which `unreadable` lists too: images
  * are missing then.
  *
  * @throws where the folder itself cannot be read.

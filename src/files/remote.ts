@@ -15,7 +15,7 @@ export interface RemoteFile {
   readonly bytes: number;
   /** The ETag, or else the time of the last change: another one is another file. */
   readonly tag: string;
-  /** Whether parts of it can be asked for. */
+  /** Whether byte ranges can be requested. */
   readonly ranges: boolean;
 }
 
@@ -116,7 +116,7 @@ export function readRange(
     let at = 0;
     for await (const chunk of response.body as unknown as AsyncIterable<Uint8Array>) {
       alive();
-      if (at + chunk.length > size) throw new Error(`more than the ${size} bytes asked for came`);
+      if (at + chunk.length > size) throw new Error(`more than the ${size} requested bytes came`);
       bytes.set(chunk, at);
       at += chunk.length;
     }

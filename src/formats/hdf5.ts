@@ -27,7 +27,7 @@ export interface Hdf5File extends Disposable {
   close(): void;
 }
 
-/** Rows are asked for in pieces of at most this many bytes: what is read passes through the library's 32-bit memory. */
+/** Rows are read in pieces of at most this many bytes: what is read passes through the library's 32-bit memory. */
 const maxRead = 2 ** 28;
 
 /** The first bytes of every HDF5 file ("HDF5 File Format Specification", level 0). */
@@ -84,7 +84,7 @@ export async function openHdf5(path: string): Promise<Hdf5File> {
         read: (from, to) => {
           if (closed) throw new Error(`"${path}" is closed and cannot be read any more`);
           if (!(from >= 0 && from <= to && to <= rows))
-            throw new RangeError(`"${name}" has the rows 0 to ${rows}; ${from} to ${to} were asked for`);
+            throw new RangeError(`"${name}" has the rows 0 to ${rows}; requested were ${from} to ${to}`);
           if ((to - from) * rowNumbers * size > maxRead)
             throw new RangeError(`rows ${from} to ${to} of "${name}" have more than ${maxRead} bytes`);
           const slices = shape.map((_, axis) => (axis === 0 ? ([from, to] as [number, number]) : ([] as [])));

@@ -88,7 +88,7 @@ export function toFloat16(value: number): number {
   return sign | (quotient + (rest > half || (rest === half && (quotient & 1) === 1) ? 1 : 0));
 }
 
-/** Every half-precision number by its bits, made when the first is asked for: looking one up is much faster than working it out. */
+/** Every half-precision number by its bits, made at first use: a lookup is much faster than the conversion. */
 let halves: Float32Array | undefined;
 
 /** The number a half-precision bit pattern stands for. */

@@ -60,7 +60,7 @@ export interface Emitter {
   initializer(name: string, type: TensorType, bytes: Uint8Array): void;
 }
 
-/** An attribute of an ONNX node; integers are told from floats by the wrapper. */
+/** An attribute of an ONNX node; the wrapper distinguishes integers from floats. */
 export type OnnxAttribute = { int: number } | { float: number } | { ints: readonly number[] } | { string: string };
 
 /** One kind of operation: its shape rule, the ONNX it writes, its gradient rule and its cost. */

@@ -30,7 +30,7 @@ const alwaysDecoded = 2 ** 26;
 /** The largest image that is decoded whole, in pixels: sharp's own limit. */
 const maxWholePixels = 0x3fff ** 2;
 
-/** How `decodeResize` fits an image into the size asked for: cover it and cut the middle out, or stretch it. */
+/** How `decodeResize` fits an image into the given size: cover it and crop the centre, or stretch. */
 export type Fit = "cover" | "fill";
 
 /**

@@ -97,7 +97,7 @@ export function standardisedConvolution(
   return convolution2d(x, cast(standardised, x.dtype), window);
 }
 
-/** Convolution of [N, C, H, W] with `kernel` [channels, C, h, w] and, when asked for, `bias` [channels]. Throws ShapeError. */
+/** Convolution of [N, C, H, W] with `kernel` [channels, C, h, w] and optional `bias` [channels]. Throws ShapeError. */
 export function convolution(
   scope: Scope,
   x: Tensor,

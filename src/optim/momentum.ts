@@ -16,7 +16,7 @@ export function requireMomentumDType(given: string): MomentumDType {
   throw new RangeError(unknownMomentumDType(given));
 }
 
-/** What is said about a type that momentum cannot be kept in. */
+/** The error for a type that momentum cannot be stored in. */
 export const unknownMomentumDType = (given: unknown): string =>
   given === "bfloat16"
     ? 'momentum cannot be kept in "bfloat16", which ONNX Runtime does not pass to JavaScript; use "float16", which takes as little memory and, scaled for each tensor, is more precise'

@@ -69,7 +69,7 @@ export type OptimizerConfig = SgdConfig | AdamConfig | AdafactorConfig;
 
 /**
  * Frozen parameters left out, then clip, L2 penalty, scale, learning rate, per-pattern rates, decay, schedule: the chain a configuration
- * names. Throws RangeError when momentum cannot be kept in the type asked for.
+ * names. Throws RangeError when momentum cannot be stored in the given type.
  */
 export function createOptimizer(config: OptimizerConfig, schedule: Schedule): Transformation {
   const { learningRate, weightDecay = 0, l2Penalty = 0, l2PenaltyToInitial = 0, clipNorm } = config;

@@ -79,7 +79,7 @@ export const scaleByPattern =
       factor: multiply(update.factor, patternValue(patterns, update.name, 1)),
     }));
 
-/** What decays when nothing else is said: kernels, and neither biases, scales, embeddings nor probes (papers.md 5.2). */
+/** Decayed by default: kernels, but not biases, scales, embeddings or probes (papers.md 5.2). */
 export const defaultDecayPatterns: Patterns = [[".*/kernel", 1]];
 
 /** Adds weightDecay * multiplier * parameter: decoupled, after the learning rate (papers.md 5.2). */

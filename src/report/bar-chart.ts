@@ -23,7 +23,7 @@ export interface BarSeries {
   values: readonly (number | null)[];
   /** Low and high end of the confidence interval of each value. */
   intervals?: readonly (readonly [number, number] | null)[];
-  /** Hollow bars, for baselines: told apart without colour. */
+  /** Hollow bars, for baselines: distinct without colour. */
   hollow?: boolean;
 }
 

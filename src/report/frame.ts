@@ -9,7 +9,7 @@ import type { Scale } from "./scales.js";
 export interface ChartOptions {
   /** Heading inside the drawing; leave it out where the page already says it. */
   title?: string;
-  /** What a reader who cannot see the chart is told. */
+  /** The description for screen readers. */
   description: string;
   /** Width in CSS pixels, 720 unless given; text keeps its size, so ask for 360 on a phone instead of scaling. */
   width?: number;

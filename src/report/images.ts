@@ -22,7 +22,7 @@ function starts(bytes: Uint8Array, offset: number, text: string): boolean {
   return true;
 }
 
-/** Data URI of an encoded PNG, JPEG, GIF, WebP or AVIF file, told apart by its first bytes. Throws for anything else. */
+/** Data URI of an encoded PNG, JPEG, GIF, WebP or AVIF file, recognised by its first bytes. Throws for anything else. */
 export function encodedUri(bytes: Uint8Array): string {
   const format = formats.find(({ matches }) => matches(bytes));
   if (!format) {

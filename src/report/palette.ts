@@ -1,4 +1,4 @@
-/** Colours and strokes that tell series apart on white and on dark paper, and without colour. */
+/** Colours and strokes that distinguish series on white and dark backgrounds, and without colour. */
 
 /** How a series is drawn. */
 export interface SeriesStyle {
@@ -10,7 +10,7 @@ export interface SeriesStyle {
 
 /**
  * Series colours, each with a contrast of at least 3:1 (WCAG 2.2, 1.4.11) on white and on the dark background of reports;
- * tests/report checks it. Blue and orange come first: all common forms of colour blindness tell those two apart.
+ * tests/report checks it. Blue and orange come first: they are distinct in all common forms of colour blindness.
  */
 export const seriesColours = ["#2f7fd1", "#c8631b", "#17906a", "#8d6bd1", "#d1497f", "#8f7a17"] as const;
 

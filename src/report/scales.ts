@@ -40,7 +40,7 @@ function clean(value: number): number {
 
 const superscripts = "⁰¹²³⁴⁵⁶⁷⁸⁹";
 
-/** Decimals needed to tell multiples of `step` apart. */
+/** Decimals needed to distinguish multiples of `step`. */
 function decimalsOf(step: number): number {
   return Math.max(0, -Math.floor(Math.log10(step) + 1e-9));
 }

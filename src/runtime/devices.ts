@@ -14,7 +14,7 @@ export const lackingNodes: Readonly<Record<Device, readonly string[]>> = {
   cuda: [],
 };
 
-/** A device was asked for that this machine or build does not have; the message says what to do. */
+/** The requested device is not available on this machine or in this build; the message says what to do. */
 export class DeviceError extends Error {
   override name = "DeviceError";
 }

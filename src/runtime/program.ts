@@ -57,7 +57,7 @@ export interface CompileOptions {
   readonly copyOutputs?: boolean;
 }
 
-/** A compiled program. Runs are taken one after the other, in the order they were asked for. */
+/** A compiled program. Runs are executed one after the other, in the order of the calls. */
 export interface Program extends Closable {
   readonly device: Device;
   /** Threads inside one operation. */

@@ -17,7 +17,7 @@ export const availableThreads = (): number =>
 /** Threads for each of `count` processes, ranks or workers that compute at the same time on this machine; at least 1. */
 export const threadsEach = (count: number): number => Math.max(1, Math.floor(availableThreads() / count));
 
-/** Where Linux tells of cgroups; a test gives other places. */
+/** Where Linux describes cgroups; tests give other paths. */
 export interface CgroupFiles {
   /** Which cgroups the process is in. */
   readonly membership: string;

@@ -108,7 +108,7 @@ function forwardBackward(options: EngineMeasureOptions): Built {
     return { loss: reduceMean(softmaxCrossEntropy(logits!, targetsOf(part["label"]!, classes))) };
   };
   const { metrics, gradients } = accumulateGradients({ image, label }, microbatches, parameters, lossOf);
-  // The last layer's first, as the backward pass makes them: the runtime schedules in the order of what is asked for.
+  // The last layer's first, as the backward pass makes them: the runtime schedules in the order of the requested outputs.
   const entries = [...gradients].reverse().map((one) => slice(reshape(one, [elementCount(one.shape)]), [0], [1]));
   const outputs = { loss: metrics.loss, entries: concat(entries, 0) };
   return {

@@ -1,4 +1,4 @@
-/** Real images for the inference benchmark, and a head that tells their classes apart. */
+/** Real images for the inference benchmark, and a head that classifies them. */
 import { openSource } from "../data/index.js";
 import { preprocessImage } from "../images/index.js";
 import type { Weights } from "../weights/index.js";
@@ -41,7 +41,7 @@ export async function realImages(
 
 /**
  * A linear head [width, classes] that names the class whose mean is nearest, each feature divided by its deviation: with it
- * a network of drawn weights tells real images apart better than chance, so that the agreement of two forms of it means
+ * a network of random weights classifies real images better than chance, so that the agreement of two forms of it means
  * something. With m the means and s the deviations, -|(x - m) / s|^2 / 2 is x . (m / s^2) - |m / s|^2 / 2 and a term that
  * all classes share; features are taken from the mean of all images.
  */

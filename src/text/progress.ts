@@ -20,7 +20,7 @@ export interface ProgressOptions {
   unit?: string;
   /** Images per step; without it no images/s are shown. */
   batchSize?: number;
-  /** Says nothing at all: with `--json`, or when told. */
+  /** Prints nothing, as with `--json`. */
   silent?: boolean;
   stream?: ProgressStream;
   /** Milliseconds of some clock. */
@@ -74,7 +74,7 @@ const lineInterval = 10_000;
 const speedWindow = 20_000;
 
 /**
- * Starts the progress of a run, on stderr unless told otherwise.
+ * Starts the progress of a run, by default on stderr.
  *
  * @example
  * const progress = startProgress({ total: 1000, batchSize: 128 });

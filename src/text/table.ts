@@ -3,7 +3,7 @@ import { largest } from "./arrays.js";
 
 /**
  * Rows of cells as lines of columns, each as wide as its widest cell and two spaces apart. A row has as many cells as the first.
- * `isText` tells the columns that stand to the left, by their index; the others, of numbers, stand to the right. Default: the first.
+ * `isText` selects left-aligned columns by index (default: the first); the others, of numbers, are right-aligned.
  */
 export function columns(
   rows: readonly (readonly string[])[],

@@ -82,7 +82,7 @@ function blocksOf(view: View): number[] {
   return Array.from({ length: units.size }, (_, i) => units.get(i + 1)?.size ?? 0);
 }
 
-/** The shape of a part of the first block that has it: a block that lacks it is told of later, with all that is missing. */
+/** The shape of a part of the first block that has it: a block that lacks it is reported later, with everything that is missing. */
 function inAnyBlock(view: View, part: string): readonly number[] | undefined {
   for (const [name, shape] of view) {
     if (name.endsWith(part) && /^(Transformer\/encoderblock|MixerBlock)_\d+\//.test(name)) return shape;
@@ -260,17 +260,17 @@ export function describeNetwork(
   const heads = [changes, hints.config]
     .map((settings) => settings?.["heads"])
     .find((value) => typeof value === "number");
-  const told = heads === undefined ? hints : { ...hints, heads };
+  const given = heads === undefined ? hints : { ...hints, heads };
   const { family } = reading;
-  const shapes = family === "vit" ? vitOf(view, told, notes) : family === "mixer" ? mixerOf(view) : resnetOf(view);
-  const said: Readonly<Record<string, unknown>> = { ...shapes, ...reading.config, ...hints.config };
+  const shapes = family === "vit" ? vitOf(view, given, notes) : family === "mixer" ? mixerOf(view) : resnetOf(view);
+  const settings: Readonly<Record<string, unknown>> = { ...shapes, ...reading.config, ...hints.config };
   for (const [name, value] of Object.entries(changes)) {
-    if (!(name in said)) throw new WeightsError(`a network of the family ${family} has no setting ${name}`);
+    if (!(name in settings)) throw new WeightsError(`a network of the family ${family} has no setting ${name}`);
     const other = name === "heads" ? hints.heads : hints.config?.[name];
     if (other !== undefined && other !== value)
-      notes.push(`${name} is ${value}, as asked for; its description says ${other}`);
+      notes.push(`${name} is ${value}, as requested; its description says ${other}`);
   }
-  const config = { ...said, ...changes, family } as ModelConfig;
+  const config = { ...settings, ...changes, family } as ModelConfig;
   // settings that a file carries may have any type
   sensibly(() => requireSane(config));
   const first =

@@ -63,7 +63,7 @@ function reasonOf(error: unknown): string {
   return code ?? inner ?? message;
 }
 
-/** The record of a folder that is whole, or undefined: damage is told. */
+/** The record of a folder that is whole, or undefined: damage is reported. */
 async function wholeFolder(folder: string, note: (text: string) => void): Promise<CacheRecord | undefined> {
   const record = await readRecord(folder);
   if (!record) return undefined;

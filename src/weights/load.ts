@@ -65,7 +65,7 @@ export interface LoadOptions {
   readonly classes?: number;
   /** Settings that go before what the file and its layout say, e.g. `{ gelu: "tanh" }`, `{ heads: 6 }`. */
   readonly config?: Readonly<Record<string, unknown>>;
-  /** Size of the images the weights were trained on, where the file does not tell: grids that are no square. */
+  /** Size of the images the weights were trained on, needed where the file does not contain it: for grids that are not square. */
   readonly sourceImage?: readonly [number, number];
   /** Cache, mirror and network (see `HubOptions`). */
   readonly hub?: Omit<HubOptions, "note">;
@@ -111,7 +111,7 @@ export async function loadWeights(name: string, options: LoadOptions = {}): Prom
     const tensors = await readTensors(opened);
     const { config, image, metadata, layout, file } = opened;
     const notes = [...opened.notes];
-    const tell = (text: string) => {
+    const report = (text: string) => {
       notes.push(text);
       options.note?.(text);
     };
@@ -120,9 +120,9 @@ export async function loadWeights(name: string, options: LoadOptions = {}): Prom
     if (wanted !== undefined) {
       const [height, width] = typeof wanted === "number" ? [wanted, wanted] : wanted;
       const method = options.positionResize ?? defaultResize(layout, file.format);
-      weights = resizeImages(weights, { height, width }, method, tell);
+      weights = resizeImages(weights, { height, width }, method, report);
     }
-    if (options.classes !== undefined) weights = withClasses(weights, options.classes, tell);
+    if (options.classes !== undefined) weights = withClasses(weights, options.classes, report);
     return { ...weights, path: file.path, layout, notes };
   } catch (error) {
     throw inFile(opened.file.path, error);
@@ -153,11 +153,11 @@ export async function inspectWeights(
 }
 
 async function openWeights(spec: string, options: LoadOptions): Promise<Opened> {
-  const { name, ...said } = parseNetworkSpec(spec);
+  const { name, ...stated } = parseNetworkSpec(spec);
   const { file, description } = await openSource(name, { ...options.hub, note: options.note });
   try {
     const ours = describeOwn(file.metadata);
-    const sides = options.sourceImage ?? said.sourceImage;
+    const sides = options.sourceImage ?? stated.sourceImage;
     const given = sides && { image: { height: sides[0], width: sides[1] } };
     const config = { ...description.hints.config, ...ours.hints.config };
     const hints: Hints = { ...description.hints, ...ours.hints, ...given, config };
@@ -166,7 +166,7 @@ async function openWeights(spec: string, options: LoadOptions): Promise<Opened> 
     if (ours.family !== undefined && ours.family !== reading.family) {
       throw new WeightsError(`its metadata says it is a ${ours.family}; its tensors are those of a ${reading.family}`);
     }
-    const described = describeNetwork(reading, hints, { ...said.config, ...options.config });
+    const described = describeNetwork(reading, hints, { ...stated.config, ...options.config });
     const parameters = parametersOf(described.config, described.image);
     const { assignments, unplaced } = assign(parameters, reading.rows);
     requireMatch(reading, layout.name, described.config, assignments, unplaced);
@@ -204,7 +204,7 @@ function scalarNotes(scalars: readonly string[]): string[] {
   return [`ignored scalars, which are no weights: ${scalars.slice(0, listedScalars).join(", ")}${more}`];
 }
 
-/** Class names that are as many as the classes; others are told and left out. */
+/** Class names, if there is one for each class; otherwise they are reported and dropped. */
 function withFittingNames(metadata: WeightsMetadata, classes: number, notes: string[]): WeightsMetadata {
   const { classNames, ...rest } = metadata;
   if (!classNames || classNames.length === classes) return metadata;
@@ -281,7 +281,7 @@ function defaultResize(layout: LayoutName, format: "safetensors" | "npz"): Posit
 
 /**
  * Weights for images of another size: learned positions are resized to the new grid, an MLP-Mixer's token mixing is repeated
- * for K times its size (see `enlargeMixer`); both are told through `note`. Throws WeightsError for an MLP-Mixer at any other
+ * for K times its size (see `enlargeMixer`); `note` reports both. Throws WeightsError for an MLP-Mixer at any other
  * size, for relative positions and for images too small.
  */
 export function resizeImages(
@@ -332,7 +332,7 @@ export function resizeImages(
   return { ...weights, metadata, image: wanted, tensors: resized };
 }
 
-/** The metadata for images of another size; a preprocessing that cannot be brought to it is told and left out. */
+/** The metadata for images of another size; a preprocessing that cannot be adapted is reported and dropped. */
 function metadataFor({ metadata, image }: Weights, wanted: ImageSize, note: (text: string) => void): WeightsMetadata {
   const { preprocessing, ...rest } = metadata;
   if (preprocessing === undefined || (image.height === wanted.height && image.width === wanted.width)) return metadata;

@@ -122,7 +122,7 @@ describe("the number of heads", () => {
     const path = await make("both", timm({ num_heads: 8 }));
     close(await logitsOf(`${path}?heads=4`), golden.fourHeads);
     expect((await inspectWeights(`${path}?heads=4`)).notes).toContain(
-      "heads is 4, as asked for; its description says 8",
+      "heads is 4, as requested; its description says 8",
     );
   });
 

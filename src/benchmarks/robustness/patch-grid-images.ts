@@ -71,7 +71,7 @@ export function patchGridSettings(options: PatchGridImageOptions): PatchGridSett
     if (!(Number.isInteger(value) && value >= 1))
       throw new Error(`patch grid: ${name} is ${value}; give a whole number from 1`);
   if (patchSize < 2) throw new Error("patch grid: patches of one pixel have no inside to compare their borders with");
-  if (side < 5) throw new Error(`patch grid: objects of ${side} pixels cannot be told apart; give 5 or more`);
+  if (side < 5) throw new Error(`patch grid: objects of ${side} pixels cannot be distinguished; give 5 or more`);
   if (objects * objectClasses.length < 2) throw new Error("patch grid: give two objects or more");
   const middle = ((Math.floor((patchSize - side) / 2) % patchSize) + patchSize) % patchSize;
   const offsets = Array.from({ length: Math.ceil(patchSize / step) }, (_, i) => (middle + i * step) % patchSize);

@@ -5,13 +5,13 @@ import { methodNamed } from "./protocol/methods.js";
 import { sweepSettings } from "./protocol/sweep.js";
 import { chooseTasks, tasksOf } from "./suites.js";
 
-/** Progress is told this often, in milliseconds. */
-const tellEvery = 200;
+/** Interval of progress messages, in milliseconds. */
+const progressInterval = 200;
 
 const send = (message: FromProcess): void => void process.send!(message);
 
 let context: SuiteContext | undefined;
-let toldAt = 0;
+let sentAt = 0;
 
 async function answer(message: ToProcess): Promise<FromProcess> {
   if (message.kind === "job") {
@@ -27,8 +27,8 @@ async function answer(message: ToProcess): Promise<FromProcess> {
     method,
     settings: sweepSettings(sweep, method, { trials, imageSize: rest.imageSize }),
     onProgress: (_, done) => {
-      if (performance.now() - toldAt < tellEvery) return;
-      toldAt = performance.now();
+      if (performance.now() - sentAt < progressInterval) return;
+      sentAt = performance.now();
       send({ kind: "progress", done });
     },
   });

@@ -27,7 +27,7 @@ interface Question {
 /** Distances of the nearest object that cut scenes of 1 to 5 objects into six classes of about equal size. */
 const distanceEdges = [8.7, 9, 9.3, 9.6, 10.2] as const;
 
-/** What there is to be said of the one object of a scene. */
+/** The attributes of the only object of a scene. */
 const sizes = ["small", "large"] as const;
 const materials = ["matte", "shiny"] as const;
 /** Boxes look the same after a quarter of a turn; their rotation is cut into six classes of 15 degrees. */
@@ -106,7 +106,7 @@ export function readShapes({ spec, options: given }: SpecOptions): ImageSet {
         ...source,
         split,
         classNames: question.classNames(counts),
-        // Made when first asked for: a thread that only renders does not lay out every scene of the set.
+        // Made at first use: a thread that only renders does not lay out every scene of the set.
         get labels() {
           return allLabels();
         },

@@ -61,7 +61,7 @@ async function openSplit(
   if (classNames.length <= most)
     throw new Error(`"${imagesPath}" has labels up to ${most}, but only ${classNames.length} class names were given`);
   const source = { name, length: labels.length };
-  // Pixels are read when the first one is asked for: whoever only needs labels does not pay for them.
+  // Pixels are read at first use, so that reading labels alone does not pay for them.
   let pixels: Promise<{ data: Uint8Array; sizes: readonly number[] }> | undefined;
   let closed = false;
   const load = async (): Promise<{ data: Uint8Array; sizes: readonly number[] }> => {
@@ -125,7 +125,7 @@ function contentBytes(path: string, bytes: Uint8Array, dimensions: number | unde
   } catch (error) {
     throw notGzip(path, error);
   }
-  // what is shorter is told by whoever reads it whole
+  // a shorter file fails later, when it is read whole
   if (start.length < headerBytes) return freeBytes;
   const { sizes, offset } = readHeader(path, start.subarray(0, headerBytes), dimensions);
   const content = offset + sizes.reduce((a, b) => a * b, 1);

@@ -21,7 +21,7 @@ export interface ServiceOptions {
 export interface BatchService {
   /** Starts (or, on this thread, does) the work for one batch. */
   request(epoch: number, batch: number, reuse?: BatchArrays): Promise<MadeBatch>;
-  /** How many batches may be asked for ahead. */
+  /** How many batches may be requested ahead. */
   readonly ahead: number;
   /** Keeps the process alive while `next` waits, and only then. */
   hold(waiting: boolean): void;

@@ -1,4 +1,4 @@
-/** The loader's worker thread: opens the source from its recipe and makes the batches it is asked for. */
+/** The loader's worker thread: opens the source from its recipe and makes the requested batches. */
 import { parentPort, workerData } from "node:worker_threads";
 import { ExampleError, preprocessing } from "../../images/index.js";
 import { openRecipe } from "../open.js";
@@ -23,7 +23,7 @@ const maker = (async () => {
     setup,
   );
 })();
-// A failure to open is reported with the first batch that is asked for.
+// A failure to open is reported with the first batch requested.
 maker.catch(() => undefined);
 
 // One batch after the other: the one that is waited for first is not held up by the next.

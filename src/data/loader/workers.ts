@@ -1,4 +1,4 @@
-/** A loader's worker threads: batches are shared out in turn, and a thread that fails, fails what it was asked for. */
+/** A loader's worker threads: batches are shared out in turn, and when a thread fails, its requests fail. */
 import { Worker } from "node:worker_threads";
 import { builtModule } from "../../files/built-module.js";
 import { ExampleError } from "../../images/index.js";

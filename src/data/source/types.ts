@@ -105,5 +105,5 @@ export interface SourceKind {
 /** Throws a RangeError unless `index` is one of 0 .. length-1. */
 export function checkIndex(source: { readonly name: string; readonly length: number }, index: number): void {
   if (Number.isInteger(index) && index >= 0 && index < source.length) return;
-  throw new RangeError(`${source.name} has examples 0 to ${source.length - 1}; ${index} was asked for`);
+  throw new RangeError(`${source.name} has examples 0 to ${source.length - 1}; requested was ${index}`);
 }

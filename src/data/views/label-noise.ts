@@ -35,7 +35,7 @@ export function withLabelNoise(source: ImageSource, rate: number, seed = 0): Ima
     ...self,
     split: source.split,
     classNames: source.classNames,
-    // Made when first asked for, as those of generated sets are.
+    // Made at first use, as those of generated sets are.
     get labels() {
       labels ??= source.labels.map((label, index) => noisyLabel(label, classes, rate, seed, index));
       return labels;

@@ -6,7 +6,7 @@ import { checkIndex, type ImageSource } from "../source/types.js";
 import { select } from "./combine.js";
 import { readLabelsFile, type SparseTargets } from "./labels-file.js";
 
-/** The id of every example: told by the source, or found by reading every example. */
+/** The id of every example: from the source, or found by reading every example. */
 export async function idsOf(source: ImageSource): Promise<readonly string[]> {
   const { idOf } = source;
   if (idOf) return Array.from({ length: source.length }, (_, i) => idOf(i));

@@ -3,7 +3,7 @@
  * compared up to brightness and contrast.
  *
  * First on 16 x 16 pixels, at five sizes and all shifts of up to three pixels; from the best of these, Gauss-Newton steps on 32 x 32
- * pixels find size and place along both axes together with gain and offset of the luminance. What is left is told as two
+ * pixels find size and place along both axes together with gain and offset of the luminance. The rest is reported as two
  * correlations over the part that both show: of the luminance, and of its detail (the luminance less its local mean), which
  * pictures of merely similar composition do not share.
  */

@@ -20,7 +20,7 @@ const rounds = 6;
 
 /**
  * The directions of most energy of rows of unit length [rows, columns], by orthogonal iteration on their second moments
- * (Golub and Van Loan, Matrix Computations, 8.2.4); fewer than asked for where the rows span fewer.
+ * (Golub and Van Loan, Matrix Computations, 8.2.4); fewer than requested where the rows span fewer.
  */
 export function principalDirections(sample: Float32Array, columns: number, count: number): Directions {
   const moments = secondMoments(sample, columns);

@@ -5,7 +5,7 @@
  * part differed in more, the hashes would differ in at least the sum of (t_k + 1) bits (the pigeonhole principle of
  * multi-index hashing; Norouzi, Punjani and Fleet, "Fast search in Hamming space with multi-index hashing", CVPR 2012). For each
  * part the hashes are sorted into 65,536 lists by it; lists whose parts differ in t_k bits or fewer are compared entry by
- * entry. A pair is told in the first part that finds it, so that no set of pairs need be kept. Memory: 12 bytes a hash beside the
+ * entry. A pair is reported in the first part that finds it, so that no set of pairs need be kept. Memory: 12 bytes a hash beside the
  * hashes. Time grows with the square of how often a hash is repeated: join distinct hashes where many are equal.
  */
 import { countBits, type Hashes } from "../describe/hash.js";

@@ -1,5 +1,5 @@
 /**
- * Encodes an ONNX graph as a model file (opset 21 and IR 10 unless told), weights inside the file or as external data.
+ * Encodes an ONNX graph as a model file (default: opset 21 and IR 10), weights inside the file or as external data.
  * Field numbers: onnx.proto3 of the ONNX project, https://github.com/onnx/onnx/blob/main/onnx/onnx.proto3
  */
 import { ProtobufWriter } from "../../formats/protobuf-writer.js";

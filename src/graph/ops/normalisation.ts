@@ -45,7 +45,7 @@ const layerNormOperation: Operation<{ epsilon: number }> = {
     return [x!, perRow, perRow];
   },
   emit: ({ inputs, outputs, attributes }, emitter) => {
-    // the mean and inverse deviation are asked for only when the backward pass reads them
+    // the mean and inverse deviation are computed only when the backward pass reads them
     const kept = emitter.used(outputs[1]!) || emitter.used(outputs[2]!) ? 3 : 1;
     const [y, ...statistics] = outputs.slice(0, kept);
     inFloat32(y!, emitter, (result) => {

@@ -69,7 +69,7 @@ const uniformOperation: Operation<{ shape: Shape; stream: number }> = {
 
 /**
  * Numbers in [0, 1) of the given shape, a pure function of `seed` (one int32, given anew each step) and `stream`
- * (an integer that tells the draws of one step apart). No gradient flows.
+ * (an integer, different for each draw of a step). No gradient flows.
  */
 export const randomUniform = (seed: Tensor, stream: number, shape: Shape): Tensor =>
   apply(uniformOperation, [seed], { shape: [...shape], stream })[0]!;

@@ -33,7 +33,7 @@ export interface SpriteLatents {
 /** The factors of image `index` of the archive: y changes fastest. */
 export function spriteLatents(index: number): SpriteLatents {
   if (!(Number.isInteger(index) && index >= 0 && index < spriteCount))
-    throw new RangeError(`dSprites has images 0 to ${spriteCount - 1}; ${index} was asked for`);
+    throw new RangeError(`dSprites has images 0 to ${spriteCount - 1}; requested was ${index}`);
   const { scale, orientation, x, y } = spriteFactors;
   return {
     y: index % y,

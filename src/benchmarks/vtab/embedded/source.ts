@@ -1,4 +1,4 @@
-/** Sources of pictures that are made when they are asked for. */
+/** Sources whose images are generated at access. */
 import type { ImageSource } from "../../../data/index.js";
 import { checkIndex } from "../../../data/source/index.js";
 import { closable } from "../../../files/closable.js";
@@ -17,7 +17,7 @@ export interface GeneratedSplit {
   draw(picture: number): RawImage;
 }
 
-/** A split whose labels are worked out when first asked for and whose pictures are drawn one by one. */
+/** A split whose labels are computed at first use and whose images are drawn one by one. */
 export function generatedSource({ name, split, classNames, pictures, label, draw }: GeneratedSplit): ImageSource {
   const source = { name, length: pictures.length };
   let labels: Int32Array | undefined;

@@ -26,7 +26,7 @@ const side = 96;
 
 /**
  * Lengths below are in these scene units. Toys are small because the ground of generated scenes darkens away from their
- * middle: in a large picture that gradient alone would tell the elevation.
+ * middle: in a large image that gradient alone would reveal the elevation.
  */
 const unit = 0.05;
 

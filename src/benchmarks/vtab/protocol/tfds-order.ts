@@ -1,7 +1,7 @@
 /**
  * The order of examples in TensorFlow Datasets, worked out from the examples' keys: since the split interface of 2020 (versions 2
  * and 3 of the benchmark's sets) every split is stored sorted by the MD5 of its name followed by the key
- * (tensorflow_datasets/core/hashing.py, split_builder.py), so that the first 800 of a split can be told from the files of a set's
+ * (tensorflow_datasets/core/hashing.py, split_builder.py), so that the first 800 of a split can be determined from the files of a set's
  * publisher. Checked where examples are printed: the first ids of CIFAR-10's training split (16399, 1680, 47917, ...), and with
  * the published setid.mat the first labels of Flowers102's (72, 84, 70).
  */
@@ -27,7 +27,7 @@ export function tfdsOrder(split: string, length: number, keyOf: (index: number) 
   const indexOf = new Map<number, number>();
   for (const [index, sum] of sums.entries()) indexOf.set(sum, index);
   if (indexOf.size === length) return Int32Array.from(sums.sort(), (sum) => indexOf.get(sum)!);
-  // Equal beginnings, of one pair in millions, are told apart by the whole sums.
+  // Equal beginnings, of one pair in millions, are ordered by the whole sums.
   return Int32Array.from({ length }, (_, index) => index).sort((a, b) => {
     const difference = sums[a]! - sums[b]!;
     if (difference !== 0 || a === b) return difference;

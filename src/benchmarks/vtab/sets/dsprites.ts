@@ -13,7 +13,7 @@ import { plainLabel } from "./tfds.js";
 const side = 64;
 const stem = "dsprites_ndarray_co1sh3sc6or40x32y32_64x64";
 
-/** Which of the latents is asked for, and how many values it has. */
+/** The latent that is the label, and its number of values. */
 const questions = {
   location: { title: "dSpr-Loc", feature: "label_x_position", column: 4, values: 32 },
   orientation: { title: "dSpr-Orient", feature: "label_orientation", column: 3, values: 40 },

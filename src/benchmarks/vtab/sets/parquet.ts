@@ -46,7 +46,9 @@ export async function findParquet(
       if (name === undefined) {
         throw new SourceError(
           `the Parquet files in "${path}" have the splits ${stored.splits.join(", ")}; "${split}" is needed too${
-            existsSync(join(path, "data")) ? "" : " (files are told apart by names such as test-00000-of-00001.parquet)"
+            existsSync(join(path, "data"))
+              ? ""
+              : " (splits are recognised by names such as test-00000-of-00001.parquet)"
           }`,
         );
       }

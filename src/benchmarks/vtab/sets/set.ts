@@ -1,4 +1,4 @@
-/** From the description of a task's set to a task: where it is looked for, how it is cut, what is said when it is not there. */
+/** From the description of a dataset to a task: where its files are searched, how it is split, the error when files are missing. */
 import type { ImageSource } from "../../../data/index.js";
 import { SourceError, type Task, type TaskOrigin, type TaskSizes, type TaskSplits } from "../protocol/task.js";
 import { findParquet, type ParquetSet } from "./parquet.js";
@@ -8,7 +8,7 @@ import { findTfds, type TfdsSet } from "./tfds.js";
 
 /** A task and how its set is read. */
 export interface VtabDefinition extends Omit<Task, "classes" | "open"> {
-  /** The set's folder in a person's folder of data sets; the first name is the one that is told. */
+  /** Names of the dataset's folder in the user's folder of datasets; errors mention the first. */
   readonly folders: readonly string[];
   readonly classNames: readonly string[] | { readonly count: number };
   /** The parts of the stored splits (papers.md 4.1). */

@@ -32,7 +32,7 @@ const files: readonly OriginFile[] = (
   sha256,
 }));
 
-/** What of a photograph is asked for: its column in the file of information, and its class. Azimuths are stored twice as large. */
+/** The target of a photograph: its column in the file of information, and its class. Azimuths are stored twice as large. */
 const questions = {
   azimuth: {
     title: "sNORB-Azim",

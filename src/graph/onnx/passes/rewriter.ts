@@ -90,7 +90,7 @@ export class Rewriter {
     return name;
   }
 
-  /** The graph with other nodes, names replaced as told, and without what nobody reads. */
+  /** The graph with other nodes and names replaced by `aliases`, without nodes and constants that nothing reads. */
   finish(nodes: readonly OnnxNode[], names: ReadonlyMap<string, string> = new Map()): OnnxGraph {
     const last = (name: string): string => {
       const next = names.get(name);

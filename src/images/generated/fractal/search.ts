@@ -107,7 +107,7 @@ export function findCategory(seed: number, category: number, least = defaultFill
 
 const found = new Map<string, FractalSystem>();
 
-/** The system of {@link findCategory}, kept for the next time it is asked for in this thread. */
+/** The system of {@link findCategory}, cached in this thread. */
 export function categorySystem(seed: number, category: number, least = defaultFillRate): FractalSystem {
   const key = `${seed} ${category} ${least}`;
   let system = found.get(key);

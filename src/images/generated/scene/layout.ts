@@ -63,7 +63,7 @@ export function layOutScene(seed: number, index: number, options: SceneOptions):
       maxCount <= 12
     )
   ) {
-    throw new Error(`a scene holds from 1 to 12 objects; counts from ${minCount} to ${maxCount} were asked for`);
+    throw new Error(`a scene holds from 1 to 12 objects; given counts from ${minCount} to ${maxCount}`);
   }
   const random = createRandom("scene", seed, index);
   const count = minCount + random.integer(maxCount - minCount + 1);
