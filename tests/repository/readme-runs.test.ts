@@ -109,7 +109,7 @@ test("the lines leave what README says they do", () => {
   for (const path of [
     "models/photos/classifier.json",
     "exclude.txt",
-    "twice.html",
+    "duplicates.html",
     "leaked.html",
     "grid.svg",
     "web/config.json",
