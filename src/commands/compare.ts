@@ -71,11 +71,14 @@ export default command({
     data: option(folder, "Folder of datasets: .tar files of split/class/file with the splits train and test"),
     sets: option(list(text).optional(), "Names of datasets (default: all of the folder)"),
     shots: option(list(count).default([5, 10]), "Examples of each class"),
-    seeds: option(count.default(5), "Number of draws of the examples"),
-    testImages: option(count.default(600), "Test images of each dataset, about; the same share of each class"),
+    seeds: option(
+      count.default(5),
+      "Number of draws of the examples, with seeds 0 to N - 1; accuracies are means over them",
+    ),
+    testImages: option(count.default(600), "Approximate number of test images of each dataset, stratified by class"),
     imageSize: option(
       count.default(128),
-      "Side of the images of ONNX files that take any size; every backbone takes ?size=96 for one of its own",
+      "Input image size of ONNX files that take any size; append ?size=96 to any backbone to set its own",
     ),
     output: option(file.optional(), "Also write the figures as JSON", { group: "output" }),
     cache: option(
@@ -93,7 +96,7 @@ export default command({
     },
     {
       run: "fovea compare runs/one embedded:tiny?size=96 --data sets/ --sets clothing --output figures.json",
-      does: "one dataset, positions resized to images of 96 pixels, figures as JSON",
+      does: "one dataset, `tiny` at 96 px, results as JSON",
     },
   ],
   result: comparison,

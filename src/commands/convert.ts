@@ -22,8 +22,11 @@ export default command({
       z.enum(["float32", "float16"]).default("float32"),
       "How numbers are stored; float16 halves the file",
     ),
-    imageSize: option(sides.optional(), "Resize the learned positions of published weights for images of this size"),
-    classes: option(natural.optional(), "Replace the head by one of zeros for so many classes; 0 removes it"),
+    imageSize: option(
+      sides.optional(),
+      "Interpolate the position embeddings of published weights for images of this size",
+    ),
+    classes: option(natural.optional(), "Replace the head by a zero-initialised head for N classes; 0 removes it"),
     overwrite,
   },
   examples: [

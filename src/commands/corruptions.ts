@@ -100,12 +100,12 @@ export default command({
       "own, or one fitted to clean training images: ridge, ridge-loo, knn, prototypes, probe, logistic (default: own where the network has the classes of the images, else ridge)",
     ),
     split: option(text.optional(), "Split that a head is fitted to (default: train)"),
-    testSplit: option(text.optional(), "Split of the test images (default: test)"),
-    trainImages: option(
-      count.optional(),
-      "Number of images to fit to, about; the same share of each class (default: all)",
+    testSplit: option(
+      text.optional(),
+      "Split of the test images (default: test, else validation; where there is one split, half of each class is held out)",
     ),
-    testImages: option(count.optional(), "Number of test images, about; the same share of each class (default: all)"),
+    trainImages: option(count.optional(), "Approximate number of images to fit to, stratified by class (default: all)"),
+    testImages: option(count.optional(), "Approximate number of test images, stratified by class (default: all)"),
     imageSize,
     device,
     threads,

@@ -9,9 +9,12 @@ export default command({
   name: "data fractals",
   summary: "Search for the categories of generated:fractals once and write them to a file",
   options: {
-    output: argument(file, "File to write (.csv), one line a map; a spec may name it"),
+    output: argument(
+      file,
+      "File to write (.csv), one affine map per line; use it as generated:fractals?categories=FILE",
+    ),
     categories: option(count.default(1000), "Categories to find, from number 0"),
-    fill: option(share.default(0.2), "Least share of 512 x 512 pixels that 100,000 points must touch"),
+    fill: option(share.default(0.2), "Minimum fraction of 512 x 512 pixels that 100,000 points must touch"),
     seed,
     overwrite,
   },

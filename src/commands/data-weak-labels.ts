@@ -17,7 +17,7 @@ export default command({
     ),
     vocabulary: option(file, "Classes, one a line: name, or name: synonym, synonym"),
     output: option(file.default("labels.jsonl"), "File to write", { group: "output" }),
-    noise: option(share.default(0), "Share of labels that are made wrong on purpose"),
+    noise: option(share.default(0), "Fraction of labels to corrupt"),
     noiseKind: option(
       z.enum(["uniform", "missing", "extra"]).default("uniform"),
       "Replace a label by another class, drop it, or add another class",

@@ -89,32 +89,35 @@ function ladderText({ folder, groups, alone, broken, distractors, falsePairs }: 
 
 export default command({
   name: "dedup-accuracy",
-  summary: "Measure which near-duplicates `fovea dedup` finds: edited copies, judged pairs",
+  summary: "Measure which near-duplicates `fovea dedup` finds: synthetic edits, human-labelled pairs",
   options: {
     only: option(
       list(z.enum(["edited", "judged", "ladder"])).optional(),
-      "Parts (default: edited, and those whose folder is given)",
+      "edited: synthetic edits of the images of --source; judged: human-labelled pairs (ciFAIR); ladder: edits of increasing strength, searched among the images of --source (default: edited, and those whose folder is given)",
     ),
-    judged: option(folder.optional(), "Folder with pairs.json and subset.tar: ciFAIR's judgements of CIFAR-10"),
-    chart: option(file.optional(), "Write precision over recall on the judged pairs, as SVG", { group: "output" }),
+    judged: option(
+      folder.optional(),
+      "Folder with pairs.json and subset.tar: the human-labelled pairs of CIFAR-10 from ciFAIR",
+    ),
+    chart: option(file.optional(), "Write the precision-recall curve on the judged pairs, as SVG", { group: "output" }),
     ladder: option(
       list(text).optional().meta({ hint: "FOLDER,..." }),
-      "Folders of images, each with edited copies of them",
+      "Folders, each with images and edited copies of them of increasing strength",
     ),
     source: option(
       list(text).default(["embedded:clothing"]).meta({ hint: "IMAGES,..." }),
-      "Datasets whose images are edited; --ladder is searched among them",
+      "Datasets whose images are edited, and among which --ladder is searched",
     ),
     originals: option(z.int().min(2).default(500), "Images among which the copies are searched"),
     copies: option(count.default(100), "Copies of each edit and strength"),
-    threshold: option(share.optional(), "Least score of a near-duplicate (default: that of fovea dedup)"),
+    threshold: option(share.optional(), "Minimum score of a near-duplicate (default: that of fovea dedup)"),
     seed,
   },
   examples: [
     { run: "fovea dedup-accuracy --originals 200 --copies 50", does: "which edits are found, on fewer images" },
     {
       run: "fovea dedup-accuracy --only judged --judged near-duplicates/cifar10 --chart pr.svg",
-      does: "compared with the judgement of people",
+      does: "precision and recall on human-labelled pairs",
     },
   ],
   result: document,

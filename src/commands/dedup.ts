@@ -81,7 +81,7 @@ export default command({
     split: option(text.optional(), "Split that is trained on (default: train)"),
     distance: option(
       natural.max(16).default(8).meta({ hint: "BITS" }),
-      "Compare all images whose 64-bit hashes differ in no more bits, in any flip or quarter turn; at most 16",
+      "Compare images whose 64-bit hashes differ in at most BITS bits, in any flip or quarter turn; at most 16",
     ),
     neighbours: option(
       natural.default(6),
@@ -93,7 +93,7 @@ export default command({
     ),
     threshold: option(
       positiveShare.meta({ hint: "SCORE" }),
-      "Least score of a near-duplicate, up to 1 (default: 0.85). Where all images are alike (clothes laid flat, hands before one wall), 0.93 finds fewer wrong pairs",
+      "Minimum score of a near-duplicate, up to 1 (default: 0.85). Where all images are alike (clothes laid flat, hands before one wall), 0.93 finds fewer wrong pairs",
     ),
     backbone: option(
       text.optional().meta({ hint: "NETWORK" }),
@@ -106,12 +106,12 @@ export default command({
     imageSize,
     exclude: option(
       file.optional(),
-      "Write the images to leave out of training, for IMAGES?exclude=FILE: all that a test set has, all but one of the others",
+      "Write the images to leave out of training, for IMAGES?exclude=FILE: every image found in a test set, and all but one of each other group",
       { group: "output" },
     ),
     leaked: option(
       file.optional(),
-      "Write the test images that training has, for fovea fewshot --leaked: accuracies with and without them",
+      "Write the test images found in the training set, for fovea fewshot --leaked: accuracies with and without them",
       { group: "output" },
     ),
     report: option(file.optional(), "Write an HTML page with the images of every group", { group: "output" }),
@@ -126,7 +126,7 @@ export default command({
   },
   examples: [
     {
-      run: "fovea dedup photos/ --report twice.html",
+      run: "fovea dedup photos/ --report duplicates.html",
       does: "duplicates within a folder and between its splits, with the images",
     },
     {

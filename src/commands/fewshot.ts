@@ -109,11 +109,17 @@ export default command({
       "protocol: resize(256)|central_crop(224), as in published results; network: the network's own; or preprocessing ops (default: protocol for published weights, else network)",
     ),
     shots: option(list(count).default([1, 5, 10]), "Examples per class"),
-    seeds: option(count.default(5), "Number of draws of the examples; the mean is over them"),
+    seeds: option(
+      count.default(5),
+      "Number of draws of the examples, with seeds 0 to N - 1; the accuracy is the mean over them",
+    ),
     classes: option(list(text).optional(), "Names of the classes (default: all)"),
     split: option(text.optional(), "Split of the examples (default: train)"),
-    testSplit: option(text.optional(), "Split of the test images (default: test)"),
-    testImages: option(count.optional(), "Number of test images, about; the same share of each class (default: all)"),
+    testSplit: option(
+      text.optional(),
+      "Split of the test images (default: test, else validation; where there is one split, half of each class is held out)",
+    ),
+    testImages: option(count.optional(), "Approximate number of test images, stratified by class (default: all)"),
     leaked: option(
       file.optional(),
       "Test images that the backbone was trained on (fovea dedup --leaked): also measure without them",
@@ -124,7 +130,7 @@ export default command({
   examples: [
     { run: "fovea fewshot embedded:sign-digits", does: "1, 5 and 10 shots, mean and 95 % interval" },
     { run: "fovea fewshot runs/one photos/ --shots 5 --seeds 20 --json", does: "on a folder of your own, as JSON" },
-    { run: "fovea fewshot photos/ --backbone net.onnx --image-size 128", does: "features of any ONNX file" },
+    { run: "fovea fewshot net.onnx photos/ --image-size 128", does: "features of any ONNX file" },
     { run: "fovea fewshot photos/ --method logistic", does: "logistic regression, its C chosen on held-out examples" },
     { run: "fovea fewshot B_16.npz photos/ --method knn --setting k=10", does: "DINO's nearest neighbours" },
     {

@@ -30,20 +30,20 @@ export default command({
     ),
     holdout: option(
       share.default(0.2),
-      "The part of each class that is held out where there is no test split; 0 for none",
+      "Fraction of each class that is held out where there is no test split; 0 for none",
     ),
     steps: option(count.optional(), "Steps in place of the rule's; its schedule is stretched"),
     batch: option(count.optional(), "Batch size in place of the rule's; bit takes 128 at a lower rate"),
     imageSize: option(
       count.optional(),
-      "Side of the images in place of the rule's, in pixels; positions are resized to it",
+      "Input image size in place of the rule's, in pixels; position embeddings are interpolated",
     ),
     seed,
     output: option(folder.default("runs/finetune"), "Folder of the run"),
     ...trainingOptions,
     memory: option(
       trainingOptions.memory,
-      "Memory limit, such as 2GB: gradients are accumulated over microbatches that fit (default: the free memory)",
+      "Memory limit, such as 2GB: gradient accumulation (microbatches) keeps within it (default: the free memory)",
     ),
     settings,
   },
@@ -58,8 +58,12 @@ export default command({
       does: "BiT-HyperRule on ten images of each class",
     },
     {
+      run: "fovea finetune embedded:bit photos/ --optimizer.learningRate=0.003",
+      does: "with a setting changed",
+    },
+    {
       run: "fovea finetune embedded:bit photos/ --optimizer.learningRate=0.003 --resume",
-      does: "with a setting changed; go on after an interruption",
+      does: "go on after an interruption, with the same settings",
     },
   ],
   stopping: "stopping after this step",

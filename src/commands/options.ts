@@ -68,17 +68,22 @@ export const sides = z.union([count, z.tuple([count, count])]).meta({ hint: "N|H
 export const evaluatorNames = ["ridge", "ridge-loo", "knn", "prototypes", "probe", "logistic"] as const;
 export const evaluator = z.enum(evaluatorNames).meta({ hint: "NAME" });
 
-const imagesText = "Images: a folder, a .tar, Parquet, IDX or CIFAR files, embedded:NAME or generated:NAME";
-const networkText =
-  "Run folder, checkpoint file, or weights: embedded:NAME, a file or folder, hf:OWNER/NAME or augreg:NAME; ?heads=4&layerNormEpsilon=1e-6 states what the files do not";
-const backboneText = `${networkText}; or an ONNX file (x.onnx, x.onnx?range=0,1); or pixels:16, the raw pixels`;
+const imagesText =
+  "Dataset: a folder, .tar, Parquet, TFRecord, IDX or CIFAR files, or webdataset:, embedded:, generated: or composed:NAME (docs/data.md)";
+const storedText = "run folder, checkpoint, or weights (embedded:NAME, file, folder, hf:OWNER/NAME, augreg:NAME)";
+const networkDetails = "Append ?heads=4 to set what the file does not store; random:NETWORK has random weights";
+const networkText = `A ${storedText}. ${networkDetails}`;
+const backboneText = `A ${storedText}, an ONNX file (x.onnx, x.onnx?range=0,1), or pixels:16, the raw pixels. ${networkDetails}`;
 
 export const images = argument(text, imagesText);
 /** The images, with a remark on them. */
 export const imagesWith = (remark: string) => argument(text, `${imagesText}; ${remark}`);
 export const network = argument(text, networkText);
 /** A network that classifies. */
-export const classifier = argument(text, `Classifier of \`fovea fit\`, or an ONNX file with logits. ${networkText}`);
+export const classifier = argument(
+  text,
+  `A classifier of \`fovea fit\`, an ONNX file with logits, or a ${storedText}. ${networkDetails}`,
+);
 /** Any network, ONNX file or raw pixels. */
 export const anyNetwork = argument(text, backboneText);
 /** A backbone that may be left out. */
@@ -90,7 +95,7 @@ export const backbone = option(
 export const leadingBackbone = option(backbone, metaOf(backbone).description ?? "", { positional: true });
 export const imageSize = option(
   sides.optional(),
-  "Side of the input images (default: the network's own; 224 for an ONNX file that takes any size)",
+  "Input image size (default: the network's own; 224 for an ONNX file that takes any size)",
 );
 export const device = option(z.enum(devices).default("cpu"), "Device that runs the network", { group: "compute" });
 export const threads = option(
@@ -104,6 +109,6 @@ export const overwrite = option(flag, "Replace what is there already", { group: 
 /** Settings of a recipe as `{ path, value }`; on the command line every unknown option. */
 export const settings = option(
   z.array(z.object({ path: z.string(), value: z.string() })).default([]),
-  "Any other --path.to.setting=value changes that setting of the recipe; null removes it; arrays and objects are JSON. `fovea settings` lists them",
+  "Any other --path.to.setting=value changes that setting of the recipe; null removes it; arrays and objects are JSON. For recipe settings such as --device=webgpu and --threads=4, see `fovea settings`",
   { settings: true },
 );

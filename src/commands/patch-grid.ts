@@ -16,12 +16,13 @@ const share = (one: z.output<typeof mean>): string =>
 export default command({
   name: "patch-grid",
   summary: "Measure whether an object on the border between patches costs accuracy",
-  details: "Generated objects stand at every offset to the grid of patches; a head is fitted to others.",
+  details:
+    "Objects are rendered at every offset relative to the patch grid; the classifier is fitted to different objects.",
   options: {
     network: anyNetwork,
     patchSize: option(
       z.int().min(2).optional(),
-      "Side of the patches in pixels (default: that of the Vision Transformer or Mixer)",
+      "Patch size in pixels (default: that of the Vision Transformer or Mixer)",
     ),
     objects: option(count.default(8), "Test objects of each of six classes, at every offset"),
     head: option(evaluator.default("ridge"), "Classifier that is fitted to the features"),

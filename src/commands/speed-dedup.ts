@@ -26,7 +26,7 @@ export default command({
     ),
     floor: option(
       z.number().gt(0.001).max(1).default(0.01).meta({ hint: "COSINE" }),
-      "Least cosine of the nearest row: so low that no pair can be ruled out early",
+      "Minimum cosine similarity; the default is low enough to disable pruning, the worst case",
     ),
     seed,
     threads,

@@ -29,9 +29,9 @@ export default command({
   options: {
     models: option(
       list(sizedModel).default(["S/16@64", "S/16@224"]).meta({ hint: "MODEL@SIDE,..." }),
-      "Vision Transformers, each at a side in pixels",
+      "Vision Transformers, each with its input image size in pixels",
     ),
-    batch: option(count.default(16), "Images in a step, over all ranks"),
+    batch: option(count.default(16), "Batch size, over all ranks"),
     steps: option(count.default(50), "Steps of each run"),
     ranks: option(z.int().min(2).default(2), "Ranks to compare with one process"),
     source: option(text.default("embedded:clothing").meta({ hint: "IMAGES" }), metaOf(images).description ?? ""),

@@ -70,12 +70,12 @@ export default command({
   summary: "Measure the training step against the machine's matrix multiplication",
   options: {
     model: option(text.optional(), "Name of a model of any family (default: S/16 at batch 8, then Ti/16 at batch 16)"),
-    batch: option(count.default(8), "Images in a step of --model"),
-    imageSize: option(count.default(224), "Side of the images in pixels"),
+    batch: option(count.default(8), "Batch size of --model"),
+    imageSize: option(count.default(224), "Input image size in pixels"),
     rounds: option(count.default(7), "Steps that are measured, each between matrix products"),
     microbatches: option(
       count.optional(),
-      "Parts of a batch, over which gradients are accumulated (default: as in training)",
+      "Microbatches of a step, for gradient accumulation (default: as in training)",
     ),
     stepsPerRun: option(
       count.default(4),
@@ -83,7 +83,7 @@ export default command({
     ),
     memory: option(
       flag,
-      "Instead, check that four times the batch, rematerialised in microbatches, runs in the memory of the batch",
+      "Instead, check that a 4x larger batch, with gradient accumulation (microbatches) and activation checkpointing (rematerialisation), fits in the memory of the original batch",
     ),
     threads,
   },

@@ -68,9 +68,9 @@ export default command({
       text.optional().meta({ hint: "NETWORK" }),
       "Instead, a trained network: run folder, checkpoint or published weights",
     ),
-    batches: option(list(count).default([1, 8]), "Images in a run"),
+    batches: option(list(count).default([1, 8]), "Batch sizes"),
     rounds: option(count.default(7), "Runs of each form, in turn"),
-    imageSize: option(count.default(224), "Side of the images of --models"),
+    imageSize: option(count.default(224), "Input image size of --models"),
     images: option(count.default(40), "Real images on which the forms are compared"),
     source: option(
       text.default("embedded:clothing").meta({ hint: "IMAGES" }),

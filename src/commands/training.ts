@@ -40,7 +40,7 @@ export const trainingResult = z.union([json.trainResult, dryRunResult]);
 export const trainingOptions = {
   memory: option(
     bytes.optional(),
-    "Memory limit, such as 2GB or 1.5GiB: the fastest microbatches and rematerialised blocks that fit are taken",
+    "Memory limit, such as 2GB or 1.5GiB: the fastest combination of gradient accumulation (microbatches) and activation checkpointing (rematerialisation) that fits is chosen",
   ),
   resume: option(
     flag,

@@ -110,13 +110,16 @@ export default command({
       "Settings tried on the 200 validation images: the default one, a few, or a random search",
     ),
     trials: option(count.optional(), "Trials of the heavy sweep (default: 40)"),
-    seeds: option(differentSeeds.default([0, 1, 2]), "Seeds; the mean is over them"),
+    seeds: option(
+      differentSeeds.default([0, 1, 2]),
+      "The seeds themselves, not how many; the accuracy is the mean over them",
+    ),
     draws: option(
       z.enum(["published", "seeded"]).optional(),
       "Examples to learn from: the published 1,000, or others for each seed (default: published for vtab, seeded for embedded)",
     ),
     tasks: option(list(text).optional(), "Names of tasks (default: all of the suite)"),
-    imageSize: option(count.optional(), "Side of the images (default: the backbone's own)"),
+    imageSize: option(count.optional(), "Input image size (default: the backbone's own)"),
     output: option(
       folder.default("runs/vtab"),
       "Where features and results are kept; the same command goes on from there",

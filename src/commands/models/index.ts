@@ -113,7 +113,7 @@ export default command({
       text.optional(),
       "Only these: a series (vit, mixer, bit), a variant (S, Mixer-B) or a model (S/16, R50x1)",
     ),
-    imageSize: option(list(count).default([224, 384]), "Sides in pixels at which the cost is counted"),
+    imageSize: option(list(count).default([224, 384]), "Input image sizes in pixels at which the cost is counted"),
     pooling: option(
       z.enum(["gap", "tok", "map", "none"]).optional(),
       "How Vision Transformers pool their tokens (default: as published)",
