@@ -26,6 +26,7 @@ const BANNED = [
   [/\b(?:be|are|is) one picture\b/i, "near-duplicates"],
   [/\bworked through in\b/i, "accumulated over microbatches"],
   [/\blearnt from\b/i, "trained on"],
+  [/\b(?:asked for|unless told|(?:as|when) told)\b/i, "requested, by default"],
 ];
 
 /** What is checked. */

@@ -6,7 +6,7 @@ import { command } from "./command.js";
 import { flag, network, option } from "./options.js";
 import * as json from "./results.js";
 
-/** How many tensors are shown where not all are asked for. */
+/** Number of tensors that are shown by default. */
 const shown = 8;
 
 const result = z.object({

@@ -160,7 +160,7 @@ async function writeLines(file: string, lines: readonly string[]): Promise<void>
   await writeFile(file, lines.map((line) => `${line}\n`).join(""));
 }
 
-/** Writes the lists and the page that are asked for; returns a line on each. */
+/** Writes the lists and the page that are requested; returns a line on each. */
 async function writeFiles(images: string, summary: Summary, options: DedupOptions): Promise<string[]> {
   const { exclude, leaked, report, against = [] } = options;
   const files: string[] = [];

@@ -231,7 +231,7 @@ export class Engine {
     for (const held of this.state.values()) if (isRuntimeTensor(held)) held.dispose();
     this.state.clear();
     this.spares.clear();
-    // one that could not be opened has said so to whoever asked for it
+    // the caller of one that could not be opened has the error already
     for (const session of this.sessions.values()) await (await session.catch(() => undefined))?.close();
     this.sessions.clear();
   }
@@ -293,7 +293,7 @@ export class Engine {
   }
 
   /**
-   * Brings one tensor back from the device. The runtime aborts the process when asked for the data of such a tensor
+   * Brings one tensor back from the device. The runtime aborts the process when it reads the data of such a tensor
    * (engine notes, "Traps"), so it goes through a copying program whose output is on the CPU.
    */
   private async fetch(

@@ -53,7 +53,7 @@ export const quickBackbone = `${defaultBackbone}?size=80`;
 /** Pictures in a run. */
 const batchSize = 50;
 
-/** Runs few-shot episodes on three datasets and writes the report; trains first where that is asked for (see `trainQuickstart`). */
+/** Runs few-shot episodes on three datasets and writes the report; trains first where that is requested (see `trainQuickstart`). */
 export async function quickstart(options: QuickstartOptions): Promise<QuickstartResult> {
   const started = performance.now();
   const elapsed = () => (performance.now() - started) / 1000;

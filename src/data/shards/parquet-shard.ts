@@ -99,7 +99,7 @@ export async function openShard(path: string, choice: ColumnChoice): Promise<Sha
 
 /**
  * What `read` gives of a file. hyparquet meets damage with any kind of error, and where it fails at once it leaves other columns
- * to fail later, unheard, which would end the process: what it asked for then never comes.
+ * to fail later, unheard, which would end the process: its reads are then never answered.
  */
 async function readable<T>(path: string, file: AsyncBuffer, read: (file: AsyncBuffer) => Promise<T>): Promise<T> {
   let failed = false;

@@ -3,7 +3,7 @@ import { bytesOf, encodeOnnx, freeSide, onnxNode } from "../../graph/index.js";
 import { defaultBatchSize, type Network, type OpenOptions, opened } from "../forward/network.js";
 import { digest } from "../stored/digest.js";
 
-/** Opens `pixels:SIDE`: the image at SIDE x SIDE. Throws an Error for a spec without a side, and where logits are asked for. */
+/** Opens `pixels:SIDE`: the image at SIDE x SIDE. Throws an Error for a spec without a side, and where logits are requested. */
 export async function openPixels(
   spec: string,
   { batchSize = defaultBatchSize, output = "features" }: OpenOptions = {},

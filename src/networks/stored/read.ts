@@ -113,7 +113,7 @@ function untrained(network: TrainedNetwork): TrainedNetwork {
   };
 }
 
-/** A network for images of another size, where one is asked for. Throws WeightsError when it cannot be. */
+/** A network for images of another size, if requested. Throws WeightsError when it cannot be. */
 function forImages(network: TrainedNetwork, { image, note }: ReadNetworkOptions): TrainedNetwork {
   const [height, width] = typeof image === "number" ? [image, image] : (image ?? network.imageShape);
   if (height === network.imageShape[0] && width === network.imageShape[1]) return network;

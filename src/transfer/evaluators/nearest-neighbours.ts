@@ -14,7 +14,7 @@ const voteTemperature = 0.07;
 export const nearestNeighbours: Evaluator = {
   name: "knn",
   title: "k nearest neighbours, weighted by cosine",
-  // Below DINO's range too: a handful of examples of each class has no hundred neighbours. Larger ones may be asked for.
+  // Below DINO's range too: a few examples of each class have no hundred neighbours. Larger values may be given.
   settings: [{ k: 20 }, { k: 10 }, { k: 5 }, { k: 1 }],
   fit: async ({ features, labels }, classes, { k = 20 }, { threads }) => {
     checkFeatures("training set", features, labels, classes);
