@@ -11,7 +11,7 @@
  *
  * The figures below were measured with a decoupled weight decay of 1e-4 in place of the L2 penalty, which is half as strong here.
  *
- * Figures of this small sibling, learnt from the 60,000 images of Tiny-ImageNet at hand (no labels; seed 0; 25,600 images in their
+ * Figures of this small sibling, trained on the 60,000 images of Tiny-ImageNet at hand (no labels; seed 0; 25,600 images in their
  * four turns; 11 minutes of one busy core, EPYC 7001 series): 47.7 % of turns right. Ridge on frozen features, the first 20 classes,
  * 1,000 validation images, five draws, with the 95 % interval; the same network before its first step; 16 x 16 pixels:
  *
@@ -20,7 +20,7 @@
  *   25              15.9 (15.4 to 16.5)  10.5 (9.4 to 11.6)      18.7
  *   100             20.6 (19.0 to 22.2)  13.4 (12.1 to 14.6)     20.5
  *
- * Better than random features at every number of shots, no better than pixels: half an epoch is not patience.
+ * Better than random features at every number of shots, no better than pixels: half an epoch is too short.
  *
  *   fovea train recipes/rotation.ts --data.train.source=tiny-imagenet-64/ --data.evaluation.source="tiny-imagenet-64/?take=500" \
  *     --data.evaluation.split=validation

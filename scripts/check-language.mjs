@@ -37,7 +37,6 @@ const EXCEPTIONS = [
   ["scripts/check-language.mjs", "holds the list"],
   ["scripts/backbone-card.ts", "its text is in the published cards of models/"],
   ["src/train", "not rewritten yet"],
-  ["recipes", "not rewritten yet"],
   ["CONTRIBUTING.md", "holds the glossary"],
 ];
 

@@ -1,5 +1,5 @@
 /**
- * The usual backbone of the package (models/bit): a BiT ResNet, 2.3 million parameters, taught the features of two networks for ImageNet.
+ * The default backbone of the package (models/bit): a BiT ResNet, 2.3 million parameters, taught the features of two networks for ImageNet.
  *
  * Figures: models/bit/README.md. 24,000 steps, 768,000 images (12.8 passes, 6.4 over each crop) in 108 minutes, 57 of them one core beside
  * other runs, 51 both cores of an EPYC 7002. Error of both teachers' features on 1,024 validation images by step (2: knows nothing): 2,400
@@ -25,7 +25,7 @@
  *
  * and 6,400 images: 1.930, with mixup of 0.2 for teachers and student alike 1.934, at less than half of the speed: mixed images cannot be remembered.
  *
- * So it was the ResNet that was given the patience, without averages and mixup. Pooling its third stage too (`pooledStages`; no parameter more) is worth 0.7 points at 5
+ * So the ResNet got the longer training, without averages and mixup. Pooling its third stage too (`pooledStages`; no parameter more) is worth 0.7 points at 5
  * and 0.9 at 10 shots (mean of clothing, textures, traffic and hand signs after 107,000 images), the second as well nothing more.
  */
 import { defineRecipe } from "fovea/train";

@@ -1,6 +1,6 @@
 /**
  * The Vision Transformer of the package (models/small): a hybrid, a ResNet stem of two units before four blocks, 2.5 million parameters. The
- * ResNet of bit.ts is the usual backbone.
+ * ResNet of bit.ts is the default backbone.
  *
  * Figures: models/small/README.md. 6,000 steps, 192,000 images (3.2 epochs) in 57 minutes of one core beside two other runs (EPYC 7002
  * series, two cores), the teachers' answers known beforehand (60,000 at 100 images/s: 10 minutes of both cores). Error of both teachers'
@@ -42,7 +42,7 @@
  *   BiT ResNet, units 1 1 1 1, width factor 0.375                                  1.885   8.6 %   124
  *
  * Hence hybrids, pooled by attention, and small batches. One view of each image, so that the teachers are asked once about
- * each, which costs as much as two epochs of the students; with more patience, more views (`data.views`).
+ * each, which costs as much as two epochs of the students; in longer training, more augmentations (`data.views`).
  */
 import { fileURLToPath } from "node:url";
 import { defineRecipe } from "fovea/train";
