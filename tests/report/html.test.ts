@@ -151,7 +151,7 @@ describe("HTML report", () => {
     expect(textOf(cards[0]!)).toMatch(/^✓ right: \s*A\s·\shat/);
     expect(textOf(cards[4]!)).toMatch(/^✗ wrong: \s*C\s·\s<b>shirt<\/b>it is B\s·\sshoes & socks/);
     expect(textOf(root)).toContain("8 of 9 classified correctly");
-    expect(textOf(root)).toContain("for A, B and C.");
+    expect(textOf(root)).toContain("the scores of A, B and C.");
     const widths = cards.map((card) =>
       elementsNamed(card, "i").map(({ attributes }) => Number.parseFloat(attributes["style"]!.slice(7))),
     );
