@@ -36,7 +36,6 @@ const PLACES = ["src", "scripts", "recipes", "docs", "README.md", "ARCHITECTURE.
 const EXCEPTIONS = [
   ["scripts/check-language.mjs", "holds the list"],
   ["scripts/backbone-card.ts", "its text is in the published cards of models/"],
-  ["src/train", "not rewritten yet"],
   ["CONTRIBUTING.md", "holds the glossary"],
 ];
 

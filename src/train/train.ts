@@ -1,4 +1,4 @@
-/** Trains by a recipe: opens what it names, builds and compiles the program, and hands them to a run. */
+/** Trains by a recipe: opens its data and objective, builds and compiles the program, and runs the training loop (loop.ts). */
 
 import type { ImageSource } from "../data/index.js";
 import { makeFolder } from "../files/folder.js";
@@ -53,9 +53,9 @@ export interface TrainOptions extends RunHooks {
     readonly unlabelled?: ImageSource;
     readonly evaluation?: ImageSource;
   };
-  /** The ranks that train together, each calling `train` alike; one alone when left out. */
+  /** The ranks of distributed training, each of which calls `train` alike. Default: one process. */
   readonly communicator?: Communicator;
-  /** The most bytes of gradients in one message between ranks; 4 MiB when left out. */
+  /** The most bytes of gradients in one message between ranks. Default: 4 MiB. */
   readonly bucketBytes?: number;
 }
 
@@ -75,7 +75,7 @@ export async function train(recipe: Recipe, options: TrainOptions = {}): Promise
   const folder = runFolder(recipe);
   const saved = options.resume ? await savedComputing(folder) : undefined;
   const threads = await threadsOf(recipe, saved?.threads, communicator);
-  // a run that goes on keeps its parts where its ranks still divide into them
+  // a resumed run keeps its microbatches where they still divide the batch of a rank
   const kept = saved?.microbatches !== undefined && (recipe.batchSize / size) % saved.microbatches === 0;
   const microbatches = recipe.microbatches ?? (kept ? saved.microbatches : microbatchesOf(recipe, size));
   const local = { ...recipe, threads, microbatches };
@@ -95,7 +95,7 @@ export async function train(recipe: Recipe, options: TrainOptions = {}): Promise
     let state: Feeds | undefined;
     const parts = await agree(communicator, async () => {
       if (first && options.resume === true && hasRun(folder)) {
-        // From here on, so that the checkpoint is still the newest one when the run goes on.
+        // From here on, so that the checkpoint is still the newest one when the run continues.
         lock = await lockFolder(folder);
         loaded = await resumeFrom(recipe, folder);
       } else if (first && options.overwrite !== true) await requireNoRun(folder);
@@ -143,7 +143,7 @@ export async function train(recipe: Recipe, options: TrainOptions = {}): Promise
       loaded && { step: loaded.step, meta: loaded.meta, path: loaded.path },
     );
     loop = await agree(communicator, async () => {
-      // Only now, when all that could be refused was: a run that is replaced is not lost to a mistyped source.
+      // Only now that everything else was checked: a mistyped source must not cost the run that is replaced.
       if (first && !lock) {
         makeFolder(folder);
         lock = await lockFolder(folder);
@@ -179,13 +179,13 @@ async function threadsOf(recipe: Recipe, saved: number | undefined, communicator
   return communicator.size > 1 ? await threadsPerRank(communicator) : (saved ?? availableThreads());
 }
 
-/** What a run calls of its program: nothing is represented, and evaluated only where there is something to evaluate with. */
+/** The functions of the program that a run calls: `evaluate` only where there is a source to evaluate on, `represent` never. */
 function used({ state, functions }: ProgramSource, evaluates: boolean): ProgramSource {
   const { evaluate, represent: _, ...steps } = functions;
   return { state, functions: defined({ ...steps, evaluate: evaluates ? evaluate : undefined }) };
 }
 
-/** What is worth telling of a source that batches of a size are made of. */
+/** The notes on a source: its own, and whether it is smaller than a batch. */
 function notesOf({ name, length, notes = [] }: ImageSource, batchSize: number): readonly string[] {
   if (length >= batchSize) return notes;
   const times = (batchSize / length).toFixed(1);
@@ -207,7 +207,7 @@ async function requireSameWork(
   const other = found.findIndex((one) => one !== found[0]);
   if (other < 0) return;
   throw new TrainError(
-    `rank ${other} was given another recipe or finds other data than rank 0; every machine needs the same recipe, settings and images`,
+    `rank ${other} has another recipe or other data than rank 0; give every machine the same recipe, settings and images`,
   );
 }
 

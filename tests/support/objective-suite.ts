@@ -143,7 +143,7 @@ export function describeObjectives(cases: readonly ObjectiveCase[]): void {
       }
     });
 
-    test("a batch is worked through in parts with the same result, or refused", async () => {
+    test("microbatches give the same result as the whole batch, or are refused", async () => {
       if (one.wholeBatch) {
         await expect(prepared(one, { microbatches: 2 })).rejects.toThrow(/compares the images of a batch/);
         return;

@@ -106,7 +106,7 @@ const stepOr =
 const supervisedOf = (values: Values, images: readonly number[][], labelOf: (n: number) => number) =>
   lossOf(images.map((image, n) => judged(logits(values, image), labelOf(n))));
 
-function turnedLosses(values: Values, { image, label, unlabelled }: Inputs) {
+function rotationLosses(values: Values, { image, label, unlabelled }: Inputs) {
   const turns = imagesOf(image!).flatMap(turnsOf);
   return {
     supervised: supervisedOf(values, turns, (n) => label![Math.floor(n / 4)]!),
@@ -117,7 +117,7 @@ function turnedLosses(values: Values, { image, label, unlabelled }: Inputs) {
 }
 
 const rotationStep = (values: Values, inputs: Inputs) => {
-  const { supervised, rotation } = turnedLosses(values, inputs);
+  const { supervised, rotation } = rotationLosses(values, inputs);
   return supervised + 0.7 * rotation;
 };
 
@@ -138,7 +138,7 @@ const vatStep = (entropyWeight: number) => (values: Values, inputs: Inputs) => {
 };
 
 const moamStep = (values: Values, inputs: Inputs) => {
-  const { supervised, rotation } = turnedLosses(values, inputs);
+  const { supervised, rotation } = rotationLosses(values, inputs);
   const images = imagesOf(inputs["unlabelled"]!).flatMap(turnsOf);
   const directions = imagesOf(inputs["direction"]!).flatMap(turnsOf);
   const adversarial = adversarialLoss(values, inputs, images, directions);

@@ -13,9 +13,9 @@ export class DistributedError extends Error {
 }
 
 /**
- * The ranks of one job. Every rank calls the same operations in the same order; they are carried out in the order they were
- * asked for. Arrays are taken over until the promise settles and come back as new ones over the same memory: go on with what
- * is returned. Operations throw DistributedError when MPI reports an error.
+ * The ranks of one job. Every rank calls the same operations in the same order; they run in the order of the
+ * calls. Arrays are transferred until the promise settles and come back as new ones over the same memory: continue with those
+ * that are returned. Operations throw DistributedError when MPI reports an error.
  */
 export interface Communicator extends Closable {
   /** 0 to size - 1. */

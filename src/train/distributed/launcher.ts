@@ -13,12 +13,12 @@ export const libraryVariable = "FOVEA_MPI_LIBRARY";
 export const timeoutVariable = "FOVEA_MPI_TIMEOUT";
 
 /** That of PyTorch's NCCL process groups: longer than anything that one rank does while the others wait. */
-const usualTimeout = 600;
+const defaultTimeout = 600;
 
 /** How many seconds a rank waits for the others, Infinity for ever. Throws DistributedError for a setting that is no number. */
 export function waitingLimit(environment: Environment = process.env): number {
   const text = environment[timeoutVariable];
-  if (text === undefined || text === "") return usualTimeout;
+  if (text === undefined || text === "") return defaultTimeout;
   const seconds = Number(text);
   if (seconds >= 0) return seconds === 0 ? Number.POSITIVE_INFINITY : seconds;
   throw new DistributedError(

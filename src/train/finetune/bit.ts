@@ -8,7 +8,7 @@ import { checkRule, chosen, type FineTuningPlan, type RuleChoices, type RuleData
 export interface BitHyperRuleOptions extends RuleData, RuleChoices {
   /**
    * Sides of large images: as the paper says, 448 and 384 pixels (512 and 480 for its largest network), or as the released code
-   * has them for every network, 512 and 480. The paper's when left out.
+   * has them for every network, 512 and 480. Default: the paper's.
    */
   readonly variant?: "paper" | "code";
   /** Is it the paper's largest network, R152x4? */
@@ -16,7 +16,7 @@ export interface BitHyperRuleOptions extends RuleData, RuleChoices {
   /**
    * The released pipelines differ: PyTorch's mirrors images half of the time and pairs images for mixup by a random permutation;
    * that of TensorFlow and JAX mirrors every training image (a slip of `flip_left_right` for its random form) and pairs a batch
-   * with itself reversed. PyTorch's, which is what the paper describes, when left out.
+   * with itself reversed. Default: PyTorch's, which is what the paper describes.
    */
   readonly pipeline?: "pytorch" | "tensorflow";
 }

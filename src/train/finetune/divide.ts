@@ -1,4 +1,4 @@
-/** Divides a source for fine-tuning: what is trained on and what is judged on, as specs that a recipe can name. */
+/** Divides a source for fine-tuning: the training and the test images, as specs that a recipe can name. */
 import { join } from "node:path";
 import { type ImageSource, openSource, parseSpec, splitSpecs } from "../../data/index.js";
 import { writeFileAtomically } from "../../files/atomic.js";
@@ -12,11 +12,11 @@ import type { RuleData } from "./rule.js";
 
 export interface DivideOptions {
   readonly source: string;
-  /** What is judged on; the source's test split, or else a part that is held out, when left out. */
+  /** Images to evaluate on. Default: the source's test split, else a held-out part. */
   readonly test?: string;
   /** The share of every class that is held out where there is no test split; 0 for none. */
   readonly holdOut: number;
-  /** Training examples of each class; all when left out. */
+  /** Training examples per class. Default: all. */
   readonly shots?: number;
   /** Decides which are held out and which are trained on. */
   readonly seed: number;

@@ -13,9 +13,9 @@ import { hasRun, requireNoRun } from "../run/folder.js";
 import { readTrainable } from "./backbone.js";
 import { bitTasks } from "./bit.js";
 import { divideSource } from "./divide.js";
-import { type FineTuningRule, fineTuningPlan, fineTuningRecipe, usualRule } from "./recipe.js";
+import { defaultRule, type FineTuningRule, fineTuningPlan, fineTuningRecipe } from "./recipe.js";
 import type { FineTuningPlan } from "./rule.js";
-import { usualMemory } from "./run.js";
+import { defaultMemory } from "./run.js";
 import { checkTask } from "./vit.js";
 
 export interface FinetuneOptions extends LaunchOptions {
@@ -69,7 +69,7 @@ function recipeLoader(
     // What was drawn for a run is used again when it is resumed.
     const written = options.resume === true || !first;
     const divided = await divideSource({ source: images, test, holdOut, shots, seed, folder, written });
-    const chosen = rule ?? usualRule(trainable);
+    const chosen = rule ?? defaultRule(trainable);
     const data = task === undefined ? divided.data : { ...divided.data, task };
     const { steps, batchSize, imageSize: crop } = options;
     const plan = fineTuningPlan(chosen, trainable, data, { steps, batchSize, crop });
@@ -97,7 +97,7 @@ const defaultFolder = "runs/finetune";
  * const { evaluation } = await finetune("embedded:bit", "photos/", { imageSize: 64, batchSize: 128 });
  */
 export async function finetune(network: string, images: string, options: FinetuneOptions = {}): Promise<TrainResult> {
-  const { output = defaultFolder, memory = usualMemory() } = options;
+  const { output = defaultFolder, memory = defaultMemory() } = options;
   // Where there is no run yet, `resume` starts one.
   const resume = options.resume === true && hasRun(output);
   const load = recipeLoader(network, images, { ...options, output, folder: output, fresh: !resume, resume });
@@ -106,7 +106,7 @@ export async function finetune(network: string, images: string, options: Finetun
 
 /** The cost of that fine-tuning on this machine, without training or writing anything. Throws what `finetune` throws. */
 export async function finetuneDryRun(network: string, images: string, options: FinetuneOptions = {}): Promise<DryRun> {
-  const { output = defaultFolder, memory = usualMemory() } = options;
+  const { output = defaultFolder, memory = defaultMemory() } = options;
   const folder = await mkdtemp(join(tmpdir(), "fovea-finetune-"));
   try {
     const load = recipeLoader(network, images, { ...options, output, folder, fresh: false, resume: false });

@@ -10,6 +10,7 @@ export {
   type TransferRun,
 } from "./method.js";
 export {
+  defaultRule,
   type FineTuningChoices,
   type FineTuningRecipe,
   type FineTuningRule,
@@ -17,7 +18,6 @@ export {
   fineTuningRecipe,
   fineTuningRules,
   type SourcePart,
-  usualRule,
 } from "./recipe.js";
 export {
   checkRule,
@@ -28,6 +28,6 @@ export {
   type RuleData,
   scaledSides,
 } from "./rule.js";
-export { type FineTuned, type FineTuneOptions, fineTuneSources, fineTuningMethods, usualMemory } from "./run.js";
+export { defaultMemory, type FineTuned, type FineTuneOptions, fineTuneSources, fineTuningMethods } from "./run.js";
 export { augRegFineTuning, augRegRule, checkTask, type ViTFineTuning, vitFineTuning, vitRule } from "./vit.js";
 export { type VtabRuleOptions, vtabLightSweep, vtabRule } from "./vtab.js";

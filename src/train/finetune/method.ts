@@ -11,7 +11,7 @@ export interface TransferRun {
    */
   readonly backbone: string;
   readonly train: ImageSource;
-  /** What is judged on; its classes are those of `train`. */
+  /** Images to evaluate on; their classes are those of `train`. */
   readonly test: ImageSource;
   /** Classes of the task; labels are 0 to classes - 1. */
   readonly classes: number;
@@ -20,11 +20,11 @@ export interface TransferRun {
   readonly seed: number;
   /** The task's name as the benchmark knows it, `dsprites-location`, for rules that treat some tasks differently. */
   readonly task?: string;
-  /** Side of the square images the backbone is to see, in pixels; what the method's own rule says when left out. */
+  /** Side of the square input images, in pixels. Default: by the method's rule. */
   readonly imageSize?: number;
   /** Ends the run early: `run` then rejects with the signal's reason. */
   readonly signal?: AbortSignal;
-  /** Told how far it is, from 0 to 1. */
+  /** Receives the finished fraction, from 0 to 1. */
   readonly progress?: (done: number) => void;
 }
 

@@ -18,7 +18,7 @@ export type FineTuningChoices = RuleChoices &
   Pick<VtabRuleOptions, "form">;
 
 /** BiT-HyperRule for ResNets, the ViT paper's rule for the others, as their papers fine-tuned them. */
-export const usualRule = ({ config }: Pick<TrainedNetwork, "config">): FineTuningRule =>
+export const defaultRule = ({ config }: Pick<TrainedNetwork, "config">): FineTuningRule =>
   config.family === "resnet" ? "bit" : "vit";
 
 /** What a rule says for a network. Throws TransferError. */

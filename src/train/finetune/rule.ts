@@ -13,7 +13,7 @@ export interface FineTuningPlan {
   /** At its peak. */
   readonly learningRate: number;
   readonly schedule: NonNullable<RecipeInput["schedule"]>;
-  /** Gradients are scaled down to this norm; not at all when left out. */
+  /** Gradients are clipped to this norm. Default: no clipping. */
   readonly clipNorm?: number;
   readonly mixup: MixupSettings;
   /** Share of the representation that is dropped before the head; default: 0. */
@@ -22,7 +22,7 @@ export interface FineTuningPlan {
   readonly weightDecayToInitial?: number;
   /** Side that training images are resized to, whatever their aspect ratio, in pixels. */
   readonly resize: number;
-  /** Side of what the network sees: of a random crop of the resized training image, and of the resized test image. */
+  /** Side of the network's input: of a random crop of the resized training image, and of the resized test image. */
   readonly crop: number;
   /** Training images are mirrored half of the time, every time or never. */
   readonly flip: "random" | "always" | "none";
@@ -33,7 +33,7 @@ export interface FineTuningPlan {
   readonly resizing?: "tf1" | "tf2";
 }
 
-/** What a rule looks at. */
+/** The data that a rule depends on. */
 export interface RuleData {
   /** Training images. */
   readonly examples: number;
@@ -43,13 +43,13 @@ export interface RuleData {
   readonly task?: string;
 }
 
-/** What may be chosen in place of what a rule says. */
+/** Settings that may replace those of a rule. */
 export interface RuleChoices {
   readonly learningRate?: number;
   /** The schedule is stretched to them. */
   readonly steps?: number;
   readonly batchSize?: number;
-  /** Side of what the network sees; training images are resized in proportion. */
+  /** Side of the network's input; training images are resized in proportion. */
   readonly crop?: number;
   /** The alpha of mixup; 0 for none. */
   readonly mixup?: number;

@@ -34,9 +34,9 @@ export interface FineTuneOptions {
   readonly resume?: boolean;
   readonly overwrite?: boolean;
   readonly threads?: number;
-  /** Decoding threads; chosen from the machine when left out. */
+  /** Decoding threads. Default: by the number of cores. */
   readonly workers?: number;
-  /** The most bytes to take: batches are worked through in parts, blocks rematerialised, as fits. What is free when left out. */
+  /** Memory budget in bytes: microbatches and rematerialisation are chosen to fit it. Default: the free memory. */
   readonly memory?: number;
   readonly signal?: AbortSignal;
   /** Told how far it is, from 0 to 1. */
@@ -50,13 +50,13 @@ export interface FineTuned extends TransferResult {
 }
 
 /** The part of the free memory that a run may take when nothing is said: the loader's images and the system need some too. */
-const usualShare = 0.7;
+const defaultShare = 0.7;
 
 /** Bytes a run may take: 70 % of what is free, where the process may have as much. */
-export function usualMemory(): number {
+export function defaultMemory(): number {
   // undefined or 0 where the process is not limited
   const limit = process.constrainedMemory() || Number.POSITIVE_INFINITY;
-  return Math.floor(usualShare * Math.min(freemem(), limit));
+  return Math.floor(defaultShare * Math.min(freemem(), limit));
 }
 
 /**
@@ -119,7 +119,7 @@ async function fineTuneInto(folder: string, options: FineTuneOptions): Promise<F
 /** The recipe with microbatches and rematerialised blocks that fit the memory; of a run that is resumed, with those it has. */
 async function fitted(recipe: Recipe, folder: string, { train, resume, memory }: FineTuneOptions): Promise<Recipe> {
   if (resume) return await withSavedMemory(recipe, folder);
-  return (await fitMemory(recipe, memory ?? usualMemory(), dataOf(train))).recipe;
+  return (await fitMemory(recipe, memory ?? defaultMemory(), dataOf(train))).recipe;
 }
 
 /** The class a trained network gives every image of a source, and the share of right ones. */

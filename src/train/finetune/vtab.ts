@@ -6,12 +6,12 @@ import { checkRule, chosen, type FineTuningPlan, type RuleChoices, type RuleData
 export interface VtabRuleOptions extends RuleData, RuleChoices {
   /**
    * The code's full example, batches of 512 for 2500 steps, or the cheaper run of its script for all tasks, batches of 64 for 1000
-   * steps with 80 of warm-up. The full example when left out.
+   * steps with 80 of warm-up. Default: the full example.
    */
   readonly form?: "example" | "script";
 }
 
-/** The lightweight sweep: two learning rates and two lengths, chosen among on the 200 validation images; the usual one first. */
+/** The lightweight sweep: two learning rates and two lengths, chosen among on the 200 validation images; the default first. */
 export const vtabLightSweep: readonly Setting[] = [
   { learningRate: 0.01, steps: 2500 },
   { learningRate: 0.1, steps: 2500 },

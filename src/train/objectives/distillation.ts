@@ -37,7 +37,7 @@ const count = z.number().int().positive();
 
 const teacherSchema = z.strictObject({
   ...teacherSettings,
-  /** Which of its logits the student learns, in the order of the student's; all when left out. */
+  /** Indices of the teacher's logits that the student learns, in the order of the student's. Default: all. */
   classes: z.array(z.number().int().min(0)).min(1).optional(),
 });
 

@@ -12,7 +12,7 @@
  *     over its features: almost certainly a slip, and not done here.
  *
  * Reference views: inception crops of 224, flips, and noise in hue, saturation and value [s4l], or grey with probability 0.66
- * and standardised each [rss]. Views of a batch are all compared, so it is not worked through in microbatches.
+ * and standardised each [rss]. Views of a batch are all compared, so a batch cannot be divided into microbatches.
  */
 import { z } from "zod";
 import {
@@ -53,7 +53,7 @@ export const tripletSettings = {
   embedding: count.default(1000),
   /** Which triplets of a batch count. */
   triplet: z.enum(["batchHard", "semiHard"]).default("batchHard"),
-  /** Of semiHard; 0.5 when left out. */
+  /** Margin of semiHard. Default: 0.5. */
   margin: z.number().positive().optional(),
 };
 

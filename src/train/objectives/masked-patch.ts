@@ -58,7 +58,7 @@ export interface Corruption {
   readonly from: Int32Array;
   /** 1 where the mask token goes. */
   readonly masked: Float32Array;
-  /** 1 where the colour is asked for. */
+  /** 1 where the colour is predicted. */
   readonly corrupted: Float32Array;
 }
 

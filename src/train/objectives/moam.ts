@@ -1,7 +1,7 @@
 /**
  * The first step of MOAM, "mix of all models" (Zhai et al., arXiv:1905.03670; papers.md 10.4): rotation, labels, virtual
  * adversarial training and entropy minimisation at once, 0.4 L_rotation + 0.3 L_sup + 0.3 L_vat + 0.3 L_entropy. As the
- * published code has it: rotation and labels as in s4l-rotation.ts; the other two over all four turns of the unlabelled images.
+ * published code has it: rotation and labels as in s4l-rotation.ts; the other two over all four rotations of the unlabelled images.
  *
  * Reference (ResNet50v2 4x, 10 % of ImageNet's labels): batch 128, epsilon 32 (224 px, values from -1 to 1), rate 0.2 a 256
  * images, weight decay 2e-4, 200 epochs, a tenth after 100, 150 and 190, 10 of warmup, averaged weights with a half-life of
@@ -14,7 +14,7 @@ import { model as network } from "../../models/index.js";
 import { classifierEvaluation } from "./classification.js";
 import type { Objective, ObjectiveKind } from "./objective.js";
 import { requireSquare } from "./rotation.js";
-import { turnedLosses } from "./s4l-rotation.js";
+import { rotationLosses } from "./s4l-rotation.js";
 import { bothKinds, bothStreams, unlabelledSettings, weightSetting } from "./semi-supervised.js";
 import {
   conditionalEntropy,
@@ -53,7 +53,7 @@ export const moam: ObjectiveKind<Settings> = {
     requireSquare("moam", context.image);
     const { inputs, targets, feeds, unlabelledCount } = bothStreams("moam", context);
     const perturbation = perturbationOf(settings, publishedEpsilon, context);
-    // a direction for every image, turned with it: each turn has its own gradient all the same
+    // one direction per image, rotated with it: each rotation has its own gradient all the same
     const shape = [unlabelledCount, ...context.image];
     return {
       name: "moam",
@@ -61,7 +61,7 @@ export const moam: ObjectiveKind<Settings> = {
       trace: (scope, part) => {
         const repeat = scope.again();
         const classify = (images: Tensor) => network(repeat.again(), images, context.model).logits!;
-        const { supervised, rotation, images, logits } = turnedLosses(scope, part, context.model, targets);
+        const { supervised, rotation, images, logits } = rotationLosses(scope, part, context.model, targets);
         const directions = fourRotations(part["direction"]!);
         const adversarial = reduceMean(virtualAdversarialLoss(images, logits, directions, perturbation, classify));
         const entropy = reduceMean(conditionalEntropy(logits));

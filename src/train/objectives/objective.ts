@@ -20,13 +20,13 @@ export type Batches = Readonly<Partial<Record<StreamName, Batch>>> & { readonly 
 
 /** What an objective is built for. */
 export interface ObjectiveContext {
-  /** The network, with the head that `headClasses` asked for. */
+  /** The network, with a head of `headClasses` classes. */
   readonly model: ModelConfig;
-  /** [height, width, channels] of one image as the network sees it. */
+  /** [height, width, channels] of one input image. */
   readonly image: readonly [number, number, number];
   /** Examples of `train` in a step. */
   readonly batchSize: number;
-  /** Examples of `unlabelled` in a step; as `batchSize` when left out. */
+  /** Examples of `unlabelled` in a step. Default: `batchSize`. */
   readonly unlabelledBatchSize?: number;
   /** Examples in a run of the evaluation. */
   readonly evaluationBatchSize: number;
@@ -45,14 +45,14 @@ export interface ObjectiveContext {
 /** Scalars of a step; `loss` is differentiated, the others are logged. */
 export type StepMetrics = { readonly loss: Tensor } & Readonly<Record<string, Tensor>>;
 
-/** How an objective is judged on a source it does not train on. */
+/** How an objective is evaluated on a source it does not train on. */
 export interface ObjectiveEvaluation {
   /** Inputs of a run, traced in `outputs` from a scope that shares the trained parameters and draws nothing. */
   readonly inputs: readonly Tensor[];
   outputs(scope: Scope): Readonly<Record<string, Tensor>>;
   /** The inputs for one batch; arrays of the batch may be handed over. */
   feeds(batch: Batch): Promise<Feeds> | Feeds;
-  /** Loss and share of right answers (0 to 1) of every example, [N] each, from a run's results. */
+  /** Loss and accuracy (0 to 1) of every example, [N] each, from a run's results. */
   score(results: Results, feeds: Feeds): { readonly loss: ArrayLike<number>; readonly correct: ArrayLike<number> };
 }
 
@@ -62,8 +62,8 @@ export interface Objective {
   /** Inputs of a step, [examples, ...] each: the first axis divides into microbatches. */
   readonly inputs: Readonly<Record<string, Tensor>>;
   /**
-   * The metrics of a part of the batch. Parameters of its own go below `scope.at("objective")`, so that they are told
-   * apart from the network's.
+   * The metrics of a part of the batch. Parameters of its own go below `scope.at("objective")`, which
+   * separates them from the network's.
    */
   trace(scope: Scope, part: Readonly<Record<string, Tensor>>): StepMetrics;
   /** Values of `inputs` for one step. What is drawn comes from `random`, which follows from the run's seed and the step alone. */
@@ -73,7 +73,7 @@ export interface Objective {
   readonly draws?: boolean;
   /** Does the loss compare the examples of a batch, so that microbatches would change it? */
   readonly wholeBatch?: boolean;
-  /** Ends networks that run beside the trained one. */
+  /** Closes networks that run beside the trained one. */
   close?(): Promise<void>;
 }
 
@@ -84,9 +84,9 @@ export interface ObjectiveKind<Settings> {
   headClasses(settings: Settings, classes: number): number;
   /** How the head's logits become probabilities; undefined without a head. */
   readonly probabilities: "softmax" | "sigmoid" | undefined;
-  /** Can images be mixed, and what they are trained towards with them? */
+  /** Can images be mixed together with their targets? */
   readonly mixes?: boolean;
-  /** Is an image judged by itself, so that an evaluation may take fewer at once than a step does? */
+  /** Is every image evaluated independently, so that evaluation batches may be smaller than those of a step? */
   readonly judgesSingly?: boolean;
   open(settings: Settings, context: ObjectiveContext): Promise<Objective> | Objective;
 }

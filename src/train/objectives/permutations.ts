@@ -13,7 +13,7 @@ export function distantPermutations(count: number, length: number): readonly (re
   if (length > 9) throw new RangeError(`permutations of ${length} are too many to go through`);
   const { all, total } = permutationsOf(length);
   if (!Number.isInteger(count) || count < 2 || count > total) {
-    throw new RangeError(`${count} permutations of ${length} patches were asked for; there are 2 to ${total}`);
+    throw new RangeError(`${count} permutations of ${length} patches are not available; give 2 to ${total}`);
   }
   const sum = new Int32Array(total);
   const least = new Int32Array(total).fill(length);

@@ -1,12 +1,12 @@
 /**
  * Rotation (Gidaris et al., arXiv:1803.07728; as Kolesnikov et al., arXiv:1901.09005 and Zhai et al., arXiv:1905.03670 run
- * it; papers.md 10.1): every image is shown in its four turns, all in one batch, and a linear layer of 4 outputs on the
- * representation names the turn; mean softmax cross-entropy over all turns. In terms of rows and columns:
+ * it; papers.md 10.1): every image is shown in four rotations, all in one batch, and a linear layer of 4 outputs on the
+ * representation predicts the rotation; mean softmax cross-entropy over all rotations. In terms of rows and columns:
  *
  *   0: I    1: transpose(reverse(I, columns))    2: reverse(I, rows and columns)    3: reverse(transpose(I), columns)
  *
- * which are 0, 90 (counter-clockwise), 180 and 270 degrees. Turn the final square crop: a resize that is not symmetric and
- * comes before the turns leaves a trace by which they can be told apart without looking at the picture.
+ * which are 0, 90 (counter-clockwise), 180 and 270 degrees. Rotate the final square crop: an asymmetric resize
+ * before the rotation leaves a trace from which it can be predicted without the content of the image.
  *
  * Reference training: batch 64 to 256, SGD with momentum 0.9, rate 0.1 a 256 images, weight decay 1e-4, 35 epochs, a tenth
  * after 15 and 25, 5 of warmup, inception crops. The kernel of the 4 outputs starts at zero, as every head of ours does.
@@ -22,7 +22,7 @@ export const rotationSchema = z.strictObject({ name: z.literal("rotation") });
 
 const turns = 4;
 
-/** From representations [4 N, width] of `fourRotations` to the logits [4 N, 4] of the turn and the loss [N] of an image, the mean over its turns. */
+/** From representations [4 N, width] of `fourRotations` to the logits [4 N, 4] of the rotation and the loss [N] of an image, the mean over its rotations. */
 export function rotationHead(scope: Scope, representation: Tensor): { readonly logits: Tensor; readonly loss: Tensor } {
   const count = representation.shape[0]!;
   const images = count / turns;
@@ -36,12 +36,12 @@ export function rotationHead(scope: Scope, representation: Tensor): { readonly l
 export function requireSquare(objective: string, [height, width]: readonly [number, number, number]): void {
   if (height === width) return;
   throw new RangeError(
-    `the objective "${objective}" turns images by 90 degrees, so they must be square, and model.imageSize is ${height} x ${width}; crop to a square in the preprocessing and give its side`,
+    `the objective "${objective}" rotates images by 90 degrees, so they must be square; model.imageSize is ${height} x ${width}; crop to a square in the preprocessing and set model.imageSize to its side`,
   );
 }
 
-/** The share of its four turns that each image is named right. */
-export function rightTurns(logits: Float32Array): Float32Array {
+/** The fraction of the four rotations of each image that are predicted correctly. */
+export function correctRotations(logits: Float32Array): Float32Array {
   const rows = logits.length / turns;
   const images = rows / turns;
   const questions = Array.from({ length: rows }, (_, row) => ({
@@ -60,25 +60,25 @@ export const rotation: ObjectiveKind<z.output<typeof rotationSchema>> = {
 function open({ model, image: sides, batchSize, evaluationBatchSize }: ObjectiveContext): Objective {
   requirePooled("rotation", model);
   requireSquare("rotation", sides);
-  const turned = (scope: Scope, image: Tensor) =>
+  const logitsAndLoss = (scope: Scope, image: Tensor) =>
     rotationHead(scope, network(scope, fourRotations(image), model).preLogits);
   const evaluated = input("image", "float32", [evaluationBatchSize, ...sides]);
   return {
     name: "rotation",
     inputs: { image: input("image", "float32", [batchSize, ...sides]) },
-    trace: (scope, part) => ({ loss: reduceMean(turned(scope, part["image"]!).loss) }),
+    trace: (scope, part) => ({ loss: reduceMean(logitsAndLoss(scope, part["image"]!).loss) }),
     feeds: ({ train }) => {
       requireImages("rotation", train, sides);
       return { image: train.image };
     },
     evaluation: {
       inputs: [evaluated],
-      outputs: (scope) => ({ ...turned(scope, evaluated) }),
+      outputs: (scope) => ({ ...logitsAndLoss(scope, evaluated) }),
       feeds: (batch) => {
         requireImages("rotation", batch, sides);
         return { image: batch.image };
       },
-      score: ({ loss, logits }) => ({ loss: loss as Float32Array, correct: rightTurns(logits as Float32Array) }),
+      score: ({ loss, logits }) => ({ loss: loss as Float32Array, correct: correctRotations(logits as Float32Array) }),
     },
   };
 }

@@ -1,9 +1,9 @@
 /**
  * S4L-Exemplar (Zhai et al., arXiv:1905.03670; papers.md 10.2 and 10.4): L_sup + w L_exemplar. Every image brings several
- * augmented views, stacked by the preprocessing (`views(8, "...")` for data.train and data.unlabelled alike). The classes are
- * learnt from all views of the labelled images; L_exemplar is the triplet loss of exemplar.ts (hardest of the batch) on an
+ * augmented views, stacked by the preprocessing (`views(8, "...")` for data.train and data.unlabelled alike). The classifier is
+ * trained on all views of the labelled images; L_exemplar is the triplet loss of exemplar.ts (hardest of the batch) on an
  * embedding of 1,000 numbers, as the published code has it: of labelled and of unlabelled views apart, and the mean of the
- * two. w = 1. It is judged on single images: data.evaluation has no views.
+ * two. w = 1. It is evaluated on single images: data.evaluation has no views.
  *
  * Reference (ResNet50v2, 10 % of ImageNet's labels): batch 512, 8 views of inception crops, flips and noise in hue, saturation
  * and value, rate 0.1, weight decay 1e-3, 200 epochs, a tenth after 140, 160 and 180, 10 of warmup: top-1 62.17 %.

@@ -1,12 +1,12 @@
 /**
  * S4L-Rotation (Zhai et al., "S4L: Self-Supervised Semi-Supervised Learning", arXiv:1905.03670; papers.md 10.4):
- * L_sup + w L_rotation. Labelled and unlabelled images go through the network in all four turns, in one pass; the classes are
- * learnt from all four turns of the labelled ones, and L_rotation is the mean of the loss over the unlabelled images and the
+ * L_sup + w L_rotation. Labelled and unlabelled images go through the network in all four rotations, in one pass; the classifier is
+ * trained on all four rotations of the labelled ones, and L_rotation is the mean of the loss over the unlabelled images and the
  * loss over the labelled ones. w = 1.
  *
  * Reference (ResNet50v2, 10 % of ImageNet's labels): 256 labelled and 256 unlabelled images a step, rate 0.03, weight decay
  * 1e-3, 200 epochs of the labelled images, a tenth after 140, 160 and 180, 5 of warmup: top-1 61.37 %, where labels alone
- * reach 56.36 %. It is judged on images as they are, not turned.
+ * reach 56.36 %. It is evaluated on images without rotation.
  */
 import { z } from "zod";
 import { add, concat, fourRotations, reduceMean, scale, split, type Tensor } from "../../graph/index.js";
@@ -34,7 +34,7 @@ export const s4lRotationSchema = z.strictObject({
 type Settings = z.output<typeof s4lRotationSchema>;
 
 /** The unlabelled images of a part, before and behind the network, in the order of `fourRotations`. */
-export interface TurnedLosses {
+export interface RotationLosses {
   readonly supervised: Tensor;
   readonly rotation: Tensor;
   /** [4 M, H, W, C] and [4 M, K]. */
@@ -42,20 +42,20 @@ export interface TurnedLosses {
   readonly logits: Tensor;
 }
 
-/** Both losses of a part of the batch, from one pass over all turns of all images; unlabelled ones first. */
-export function turnedLosses(
+/** Both losses of a part of the batch, from one pass over all rotations of all images; unlabelled ones first. */
+export function rotationLosses(
   scope: Scope,
   part: Readonly<Record<string, Tensor>>,
   model: ObjectiveContext["model"],
   targetsOf: BothStreams["targets"],
-): TurnedLosses {
-  const turned = [fourRotations(part["unlabelled"]!), fourRotations(part["image"]!)];
-  const found = network(scope, concat(turned, 0), model);
+): RotationLosses {
+  const rotated = [fourRotations(part["unlabelled"]!), fourRotations(part["image"]!)];
+  const found = network(scope, concat(rotated, 0), model);
   const apart = (rows: Tensor) =>
     split(
       rows,
       0,
-      turned.map(({ shape }) => shape[0]!),
+      rotated.map(({ shape }) => shape[0]!),
     ) as [Tensor, Tensor];
   const [logits, labelledLogits] = apart(found.logits!);
   const rotations = apart(found.preLogits).map((rows) => reduceMean(rotationHead(scope, rows).loss));
@@ -63,7 +63,7 @@ export function turnedLosses(
   return {
     supervised: supervisedLoss(labelledLogits, concat([targets, targets, targets, targets], 0)),
     rotation: scale(add(rotations[0]!, rotations[1]!), 0.5),
-    images: turned[0]!,
+    images: rotated[0]!,
     logits,
   };
 }
@@ -77,7 +77,7 @@ export const s4lRotation: ObjectiveKind<Settings> = {
       name: "s4lRotation",
       inputs,
       trace: (scope, part) => {
-        const { supervised, rotation } = turnedLosses(scope, part, context.model, targets);
+        const { supervised, rotation } = rotationLosses(scope, part, context.model, targets);
         return { loss: add(supervised, scale(rotation, weight)), supervised, rotation };
       },
       feeds,

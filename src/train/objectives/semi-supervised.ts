@@ -21,7 +21,7 @@ export const bothKinds: Pick<
 };
 
 export const unlabelledSettings = {
-  /** Images without labels in a step; as many as with labels (`batchSize`) when left out. */
+  /** Unlabelled images in a step. Default: `batchSize`. */
   unlabelledBatchSize: z.number().int().positive().optional(),
 };
 

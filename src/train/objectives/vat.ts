@@ -26,7 +26,7 @@ const publishedEpsilon = 40;
 export const vatSchema = z.strictObject({
   name: z.literal("vat"),
   weight: weightSetting.default(0.5),
-  /** Weight of the entropy of the answers; published with 1, and 0 (without it) when left out. */
+  /** Weight of the entropy of the predictions; 1 in the published variant with it. Default: 0. */
   entropyMinimisation: weightSetting.default(0),
   ...perturbationSettings,
   ...unlabelledSettings,

@@ -39,9 +39,9 @@ import type { Random } from "../../random/keyed.js";
 import type { ObjectiveContext } from "./objective.js";
 
 export const perturbationSettings = {
-  /** Length of the change, an L2 norm over all numbers of an image; as published, for the size and the value range of the images, when left out. */
+  /** Length of the perturbation, an L2 norm over all numbers of an image. Default: as published, scaled to the size and the value range of the images. */
   epsilon: z.number().positive().optional(),
-  /** Length of the step the gradient is taken at; a hundredth of epsilon when left out. */
+  /** Length of the step the gradient is taken at. Default: a hundredth of epsilon. */
   xi: z.number().positive().optional(),
   /** Rounds of power iteration. */
   iterations: z.number().int().positive().default(1),

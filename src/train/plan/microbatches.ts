@@ -1,5 +1,5 @@
 /**
- * How many parts a batch is worked through in where a recipe does not say: as many as keep the intermediates of one in the processor's cache.
+ * The default number of microbatches: as many as keep the intermediates of one in the processor's cache.
  */
 import type { ModelConfig } from "../../models/index.js";
 
@@ -11,7 +11,7 @@ const fewTokens = 800;
 const mostParts = 8;
 
 /**
- * Parts of a batch of so many images, which they divide, for a model on the CPU. Elementwise operations go over memory one by one, so
+ * Microbatches for a batch of so many images, a divisor of it, for a model on the CPU. Elementwise operations go over memory one by one, so
  * transformers are faster in parts: ViT-Ti/16 at batch 64 1.3 times, S/16 at batch 64 with AdamW 1.3 times, in a fifth of the memory (docs/results.md,
  * "CPU: microbatches"). ResNets are not, and stay whole.
  */

@@ -10,8 +10,8 @@ import { fastestMicrobatches } from "./microbatches.js";
 import type { Sharing, TrainingConfig } from "./step.js";
 
 /**
- * The parts that each of so many ranks works through its batch in: as the recipe says, else the fastest on the CPU for a classification, whose
- * images are looked at one by one, and the whole batch for anything else.
+ * The number of microbatches on each of so many ranks: that of the recipe, else the fastest on the CPU for objectives that treat
+ * every image independently, and 1 for the others.
  */
 export function microbatchesOf(recipe: Recipe, ranks = 1): number {
   if (recipe.microbatches !== undefined) return recipe.microbatches;
@@ -27,14 +27,14 @@ export interface RunPlan {
   readonly logEvery: number;
   readonly stepsPerEpoch: number;
   readonly training: TrainingConfig;
-  /** What the recipe's objective is opened for, but for the networks it may want beside. */
+  /** The context that the recipe's objective is opened with, without access to teachers. */
   readonly objective: Omit<ObjectiveContext, "openTeacher">;
 }
 
 /**
  * Every duration of a recipe in steps, and the configuration of its graphs; `sourceTargets` says whether the training source
  * brings vectors of targets; each of several ranks has its part of every batch. Throws when a duration means nothing, and
- * RangeError when there is nothing to tell apart.
+ * RangeError when there is one class only.
  */
 export function planRun(
   recipe: Recipe,
@@ -58,18 +58,18 @@ export function planRun(
   const microbatches = microbatchesOf(recipe, ranks);
   if (ownBatch % microbatches !== 0) {
     throw new RangeError(
-      `each of ${ranks} ranks has ${ownBatch} of the ${recipe.batchSize} images of a batch, which ${microbatches} equal microbatches do not make up; a rank needs fewer microbatches than one alone`,
+      `each of ${ranks} ranks has ${ownBatch} of the ${recipe.batchSize} images of a batch, which cannot be divided into ${microbatches} equal microbatches; set microbatches to a divisor of ${ownBatch}`,
     );
   }
   const kind = objectiveKind(recipe.objective);
-  // as many as a part of a step, where that is all the same: a batch that is worked through in parts may not fit whole
+  // the size of a microbatch where the result does not depend on it: a whole batch may not fit into memory
   const evaluationBatchSize = kind.judgesSingly ? ownBatch / microbatches : ownBatch;
   const headClasses = kind.headClasses(recipe.objective, classes);
   if (headClasses === 1) {
     throw new RangeError(
       `${trainingParts(recipe)
         .map(({ source }) => source)
-        .join(" and ")} has one class only; a classifier needs at least two to tell apart`,
+        .join(" and ")} has one class only; a classifier needs two or more`,
     );
   }
   const pipelines = trainingParts(recipe).map((part) => part.preprocessing);
@@ -117,7 +117,7 @@ export function planRun(
   };
 }
 
-/** The range that every part of a recipe brings its images to: a network is made for one. Throws RangeError where they differ. */
+/** The value range of every part of a recipe, which must be one. Throws RangeError where they differ. */
 function commonRange(pipelines: readonly string[]): ValueRange {
   const ranges = pipelines.map(valueRangeOf);
   const other = ranges.findIndex((range) => canonicalJson(range) !== canonicalJson(ranges[0]));

@@ -50,11 +50,11 @@ export interface TrainingConfig {
   /** Give the norm of all gradients although nothing clips by it. */
   readonly reportNorm?: boolean;
   /**
-   * What the network works in during training; float32 when left out. With float16 parameters, optimiser state and losses stay
+   * The network's number type in training. Default: float32. With float16 parameters, optimiser state and losses stay
    * float32, and the loss is multiplied by a scale that `stepInputs` takes (loss-scale.ts).
    */
   readonly compute?: ComputeType;
-  /** Steps in one run of the program (see ProgramFunction); 1 when left out. */
+  /** Steps in one run of the program (see ProgramFunction). Default: 1. */
   readonly stepsPerRun?: number;
   /** Steps of the whole run; where `stepsPerRun` does not divide them, the last are taken one by one, by `singleStep`. */
   readonly totalSteps?: number;
@@ -65,7 +65,7 @@ export interface TrainingConfig {
 export interface Sharing {
   /** Each has its part of the batch. */
   readonly ranks: number;
-  /** The most bytes of gradients in one message between them (a single gradient may have more); 4 MiB when left out. */
+  /** The most bytes of gradients in one message between them (a single gradient may have more). Default: 4 MiB. */
   readonly bucketBytes?: number;
 }
 
@@ -98,12 +98,12 @@ export interface TrainingProgram {
 
 /**
  * Builds the graphs. `seed` decides the first values. Throws ShapeError when the model does not fit the images, RangeError
- * when nothing is left to train or the objective cannot be worked through in microbatches.
+ * when nothing is left to train or the objective does not allow microbatches.
  */
 export function buildTraining(objective: Objective, config: TrainingConfig, seed: number): TrainingProgram {
   if (objective.wholeBatch && config.microbatches > 1) {
     throw new RangeError(
-      `the objective "${objective.name}" compares the images of a batch, so it cannot be worked through in ${config.microbatches} microbatches; set microbatches to 1 and save memory with model.rematerialise`,
+      `the objective "${objective.name}" compares the images of a batch, so its batch cannot be divided into ${config.microbatches} microbatches; set microbatches to 1 and save memory with model.rematerialise`,
     );
   }
   const { stepsPerRun = 1, totalSteps = 0, sharing = { ranks: 1 } } = config;
@@ -122,7 +122,7 @@ export function buildTraining(objective: Objective, config: TrainingConfig, seed
   const { compute = "float32" } = config;
   const training = Scope.root({ compute, seed: draws ? seedInput : undefined });
   const lossScale = compute === "float16" ? input("lossScale", "float32", []) : undefined;
-  // Traced once beforehand, so that the parameters exist before gradients with respect to them are asked for.
+  // Traced once first, so that the parameters exist before gradients with respect to them are taken.
   objective.trace(training, objective.inputs);
   const parameters = training.parameters;
   const trained = parameters.filter(({ name }) => !isFrozen(config.optimizer, name));

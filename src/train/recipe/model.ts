@@ -21,7 +21,7 @@ const everyModel = {
   dropout: fraction.default(0),
   /** Drop probability of the last block; it rises linearly from 0 at the first. */
   stochasticDepth: fraction.default(0),
-  /** Divide kept branches by their probability; as the family's reference does when left out (not for Mixers). */
+  /** Divide kept branches by their probability. Default: as in the family's reference code (not for Mixers). */
   stochasticDepthRescale: z.boolean().optional(),
   /** Compute the activations of blocks again in the backward pass in place of keeping them. */
   rematerialise: z.boolean().default(false),
@@ -166,9 +166,9 @@ const mixerSchema = z
     width: count.optional(),
     /** Number of blocks. */
     depth: count.optional(),
-    /** Half of the width when left out, as in every published one. */
+    /** Default: half of the width, as in every published model. */
     tokensMlpDim: count.optional(),
-    /** Four times the width when left out, as in every published one. */
+    /** Default: four times the width, as in every published model. */
     channelsMlpDim: count.optional(),
     /** Form of the GELU. */
     gelu: z.enum(["tanh", "erf"]).default("tanh"),

@@ -152,7 +152,7 @@ export const averageSchema = z.discriminatedUnion(
       .refine(({ decay, halfLife }) => (decay === undefined) !== (halfLife === undefined), {
         error: "give either decay (such as 0.9999) or halfLife (such as { epochs: 1 })",
       }),
-    /** The mean of the weights from a moment on; from the start when left out. */
+    /** The mean of the weights from this moment on. Default: from the start. */
     z.strictObject({
       name: z.literal("polyak"),
       /** When averaging begins. Default: with the first step. */

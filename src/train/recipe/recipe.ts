@@ -17,9 +17,9 @@ const totalSchema = durationSchema.refine((total: Duration) => (total.percent ??
 });
 
 const partSchema = z.strictObject({
-  /** Where the images are: anything `fovea data` can describe. */
+  /** The dataset: anything `fovea data` can describe. */
   source: z.string().min(1),
-  /** When left out: `train` to train on and `test` to evaluate with, or everything where a source has no splits. */
+  /** Default: `train` to train on and `test` to evaluate on, or everything where a source has no splits. */
   split: z.string().min(1).optional(),
   /** Preprocessing in its string form, `decode|resize(64)|value_range(-1,1)`. */
   preprocessing: z.string().min(1),
@@ -50,12 +50,12 @@ const dataSchema = z.strictObject({
   evaluation: partSchema.optional(),
   /**
    * In how many views every training image is shown: the crops and colours of epoch k come again in epoch k + views, so that a
-   * teacher that remembers is asked about each once. New ones every epoch when left out.
+   * teacher with a cache computes each once. Default: new ones every epoch.
    */
   views: count.optional(),
-  /** Memory for decoded training images, in bytes, so that each is decoded once; 256 MiB when left out. */
+  /** Memory for decoded training images, in bytes, so that each is decoded once. Default: 256 MiB. */
   cacheBytes: z.number().int().min(0).optional(),
-  /** Decoding threads; chosen from the machine when left out. */
+  /** Decoding threads. Default: by the number of cores. */
   workers: z.number().int().min(0).optional(),
 });
 
@@ -81,7 +81,7 @@ export const recipeSchema = z
     /** Images in a step, over all ranks. */
     batchSize: count.default(128),
     /**
-     * Parts a batch is worked through in, their gradients added up. By default as many as are fastest on the CPU (microbatches.ts), and `--memory`
+     * Number of microbatches, over which gradients are accumulated. By default as many as are fastest on the CPU (microbatches.ts), and `--memory`
      * chooses; the run's `recipe.json` states the number used.
      */
     microbatches: count.optional(),
@@ -154,7 +154,7 @@ export const recipeSchema = z
     device: z.enum(["cpu", "webgpu", "cuda"]).default("cpu"),
     /** Threads inside one operation; by default all cores, or a share of them among ranks. The run's `recipe.json` states the number used. */
     threads: count.optional(),
-    /** Folder of the run; `runs/NAME` when left out. */
+    /** Folder of the run. Default: `runs/NAME`. */
     output: z.string().min(1).optional(),
   })
   .superRefine((recipe, context) => {
@@ -255,13 +255,13 @@ export function canonicalJson(value: unknown): string {
   );
 }
 
-/** What decides neither the losses nor the weights of a run: where it writes, how often, and on how many decoding threads. */
-const bystanders = ["name", "output", "log", "checkpoint", "data.workers"];
+/** Settings that determine neither the losses nor the weights of a run: where it writes, how often, and the number of decoding threads. */
+const nonDetermining = ["name", "output", "log", "checkpoint", "data.workers"];
 
 function deciding(recipe: Recipe): Map<string, string> {
   const leaves = new Map<string, string>();
   const visit = (value: unknown, path: string) => {
-    if (bystanders.includes(path) || value === undefined) return;
+    if (nonDetermining.includes(path) || value === undefined) return;
     if (typeof value === "object" && value !== null && !Array.isArray(value)) {
       for (const [key, entry] of Object.entries(value)) visit(entry, path === "" ? key : `${path}.${key}`);
     } else {

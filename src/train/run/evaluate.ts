@@ -6,9 +6,9 @@ import { type Communicator, single } from "../distributed/index.js";
 import { type ObjectiveEvaluation, returnedBatch } from "../objectives/index.js";
 
 export interface EvaluationResult {
-  /** Share of right answers; of a classifier, of images whose highest logit is their class. */
+  /** Accuracy; of a classifier, the fraction of images whose highest logit is their class. */
   readonly accuracy: number;
-  /** Mean loss an image. */
+  /** Mean loss per image. */
   readonly loss: number;
   readonly images: number;
   /** The images that could not be read and do not count; among several ranks, those of this one's part. */
@@ -16,8 +16,8 @@ export interface EvaluationResult {
 }
 
 /**
- * Runs `evaluate` of a program over every image of a source and scores what it gives; several ranks divide every batch and add
- * up what they found. Throws when no image can be read.
+ * Runs `evaluate` of a program over every image of a source and scores the results; several ranks divide every batch and sum
+ * their results. Throws when no image can be read.
  */
 export async function evaluateSource(
   program: Program,

@@ -1,4 +1,4 @@
-/** The folder of a run: what it holds, whether a run may start or go on in it, and what another run left there. */
+/** The folder of a run: what it holds, whether a run may start or continue in it, and what another run left there. */
 
 import { existsSync } from "node:fs";
 import { readdir, rm } from "node:fs/promises";
@@ -48,9 +48,9 @@ export async function resumeFrom(recipe: Recipe, folder: string): Promise<Loaded
 }
 
 /**
- * The newest checkpoint of a run that is whole; undefined where it has saved none yet. Damaged ones are told to `warn`.
+ * The newest checkpoint of a run that is whole; undefined where it has saved none yet. Damaged ones are reported to `warn`.
  *
- * @throws TrainError where all are damaged: to go on from the start would lose the run in silence.
+ * @throws TrainError where all are damaged: to continue from the start would lose the run silently.
  */
 export async function newestCheckpoint(
   folder: string,
@@ -124,7 +124,7 @@ export async function requireNoRun(folder: string): Promise<void> {
   if (checkpoints.length + damaged.length === 0) return;
   if (!hasRun(folder)) {
     throw new TrainError(
-      `${folder} holds checkpoints without the ${resolvedRecipeFile} of their run; put it back to go on with --resume, replace them with --overwrite, or choose another --output`,
+      `${folder} holds checkpoints without the ${resolvedRecipeFile} of their run; put it back to continue with --resume, replace them with --overwrite, or choose another --output`,
     );
   }
   throw new TrainError(

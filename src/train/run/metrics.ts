@@ -26,7 +26,7 @@ export class MetricsWriter {
   /**
    * Opens a file of metrics, made if missing.
    *
-   * A new run (`resumedStep` left out) starts the file afresh; a resumed one keeps the lines up to that step:
+   * A new run (without `resumedStep`) starts an empty file; a resumed one keeps the lines up to that step:
    * those after it, and a last line cut short by a crash, are removed, since the steps will be run again.
    */
   static async open(path: string, resumedStep?: number): Promise<MetricsWriter> {
@@ -79,7 +79,7 @@ function parseRecord(line: string): MetricsRecord | undefined {
   }
 }
 
-/** Writes all of the bytes to an open file. Throws the system's error with the file's name; a full disk in words. */
+/** Writes all of the bytes to an open file. Throws the system's error with the file's name; a full disk as a sentence. */
 export function appendBytes(path: string, descriptor: number, bytes: Uint8Array): void {
   let offset = 0;
   try {

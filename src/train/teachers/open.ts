@@ -9,11 +9,11 @@ import type { Teacher, TeacherSettings } from "./teacher.js";
 export const teacherSettings = {
   /** A run, published weights, or the path of an ONNX file. */
   network: z.string().min(1),
-  /** Side of the images it sees; as the student's when left out. */
+  /** Side of its input images. Default: the student's. */
   imageSize: z.number().int().positive().optional(),
-  /** ONNX files: the range of its input's values; [-1, 1] when left out. */
+  /** ONNX files: the value range of its input. Default: [-1, 1]. */
   valueRange: z.tuple([z.number(), z.number()]).optional(),
-  /** A folder to keep its answers in: it is asked about a picture once, in this run or another. */
+  /** Folder of a cache of its outputs, which are then computed once per image, in this run or another. */
   remember: z.string().min(1).optional(),
 };
 

@@ -14,15 +14,15 @@ import { remembering } from "./memory.js";
 export interface TeacherSettings {
   /** Any network that gives such an output (see `open`). */
   readonly network: string;
-  /** Side of the images it sees, in pixels; as the student's when left out. */
+  /** Side of its input images, in pixels. Default: the student's. */
   readonly imageSize?: number;
-  /** What it says of an image; logits when left out. */
+  /** Its output. Default: logits. */
   readonly output?: NetworkOutput;
-  /** Which of its outputs count, in the order of the student's; all when left out. */
+  /** Indices of its outputs to use, in the order of the student's. Default: all. */
   readonly classes?: readonly number[];
   /** ONNX files: the range of its input's values; default: [-1, 1], or [0, 255] of 8-bit pixels. */
   readonly valueRange?: readonly [number, number];
-  /** A folder to keep its answers in, so that it is asked about a picture once, by whichever runs share the folder. */
+  /** Folder of a cache of its outputs, which are then computed once per image, in all runs that share the folder. */
   readonly remember?: string;
 }
 
@@ -38,9 +38,9 @@ export interface TeacherContext {
 
 export interface Teacher extends Closable {
   readonly name: string;
-  /** Numbers in an answer. */
+  /** Width of its output. */
   readonly width: number;
-  /** Images [N, H, W, C] to answers [N, width]; the images may not be touched until then and are left as they are. */
+  /** Images [N, H, W, C] to outputs [N, width]; the images must not change until then, and are not changed. */
   ask(images: Float32Array): Promise<Float32Array>;
 }
 
@@ -59,7 +59,7 @@ export async function openTeacher(settings: TeacherSettings, context: TeacherCon
       const seen = adapter ? ((await adapter.run("adapt", { image: given }))["adapted"] as Float32Array) : given;
       return selected(await network.run({ image: seen }), settings.classes, context.batchSize);
     };
-    // One run tells how much it says, and whether it runs at all.
+    // One run shows the width of its output, and whether it runs at all.
     const [height, width, channels] = context.image;
     const found = await ask(new Float32Array(context.batchSize * height * width * channels));
     const teacher = closable<Teacher>({
@@ -84,7 +84,7 @@ async function openNetwork(settings: TeacherSettings, context: TeacherContext): 
   const { batchSize, image, threads } = context;
   const sides = [image[0], image[1]] as const;
   const kind = networkKind(spec);
-  // Published weights are brought to the student's size; a run keeps its own, and so does a file, unless another is asked for.
+  // Published weights are resized to the student's image size; a run and a file keep their own, unless `imageSize` is given.
   const isOwn = kind !== "weights" || splitSpec(spec).options.some(([name]) => name === "size");
   const network = await open(spec, {
     output,
@@ -97,7 +97,7 @@ async function openNetwork(settings: TeacherSettings, context: TeacherContext): 
   if (network.batchSize === batchSize) return network;
   await network.close();
   throw new OnnxFileError(
-    `${spec} cannot teach: it takes ${network.batchSize} images at once, and the student has ${batchSize}; export it with a batch of any size`,
+    `${spec} cannot be used as a teacher: it takes batches of ${network.batchSize}, and the student's have ${batchSize}; export it with a dynamic batch`,
   );
 }
 
@@ -132,12 +132,15 @@ function eachChannel(range: ValueRange, channels: number): ValueRange {
   throw new RangeError(`a range of values for ${range.length} channels does not fit images of ${channels}`);
 }
 
-/** The wanted columns of rows of answers. Throws RangeError for a column that is not there. */
+/** The selected columns of its outputs. Throws RangeError for a column that is not there. */
 function selected(answers: Float32Array, classes: readonly number[] | undefined, rows: number): Float32Array {
   if (!classes) return answers;
   const width = answers.length / rows;
   const wrong = classes.find((one) => one >= width);
-  if (wrong !== undefined) throw new RangeError(`the teacher has ${width} classes; classes names number ${wrong}`);
+  if (wrong !== undefined)
+    throw new RangeError(
+      `the teacher has ${width} classes; classes has the index ${wrong}, expected 0 to ${width - 1}`,
+    );
   const out = new Float32Array(rows * classes.length);
   for (let row = 0; row < rows; row++) {
     for (const [i, column] of classes.entries()) out[row * classes.length + i] = answers[row * width + column]!;

@@ -74,7 +74,7 @@ test("a batch that does not divide over the ranks is refused", async () => {
     "a batch of 8 cannot be divided over 3 ranks; set batchSize to a multiple of 3, such as 9",
   );
   await expect(prepareTraining(recipe, 24, 4, false, { ranks: 8 })).rejects.toThrow(
-    "each of 8 ranks has 1 of the 8 images of a batch, which 2 equal microbatches do not make up",
+    "each of 8 ranks has 1 of the 8 images of a batch, which cannot be divided into 2 equal microbatches; set microbatches to a divisor of 1",
   );
 });
 

@@ -297,7 +297,7 @@ describe("fineTuneSources", () => {
       expect(() => fineTuningPlan("vtab", network, data, wrong)).toThrow(/is (1|-1|NaN); give a number from 0/);
   });
 
-  test("a batch that does not fit the memory is refused with the memory it needs, a smaller one is worked through in parts", async () => {
+  test("a batch that does not fit the memory is refused with the memory it needs, a smaller one is divided into microbatches", async () => {
     await expect(run({ memory: 1e6 })).rejects.toThrow(/no settings fit into 1.00 MB: the least is about/);
   });
 });

@@ -100,9 +100,11 @@ describe("a teacher", () => {
       /text\.onnx cannot be opened as an ONNX model/,
     );
     await expect(openTeacher({ network: onnx }, { ...context, batchSize: 3 })).rejects.toThrow(
-      /takes 2 images at once, and the student has 3/,
+      /takes batches of 2, and the student's have 3/,
     );
-    await expect(openTeacher({ network: onnx, classes: [4] }, context)).rejects.toThrow(/has 4 classes; .* number 4/);
+    await expect(openTeacher({ network: onnx, classes: [4] }, context)).rejects.toThrow(
+      /has 4 classes; .* index 4, expected 0 to 3/,
+    );
   });
 });
 

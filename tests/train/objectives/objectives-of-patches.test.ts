@@ -41,7 +41,7 @@ describe("orders of the jigsaw", () => {
       chosen.push(scored[0]!.order);
     }
     expect(distantPermutations(10, 4)).toEqual(chosen);
-    expect(() => distantPermutations(25, 4)).toThrow(/25 permutations of 4 .* there are 2 to 24/);
+    expect(() => distantPermutations(25, 4)).toThrow(/25 permutations of 4 .* give 2 to 24/);
   });
 });
 
