@@ -8,7 +8,7 @@ import { readdir, readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { openSource, stratifiedSample } from "../data/index.js";
 import { writeFileAtomically } from "../files/atomic.js";
-import { makeFolder } from "../files/folder.js";
+import { makeFolder, refuseExisting } from "../files/folder.js";
 import { type Network, open } from "../networks/index.js";
 import { availableThreads } from "../runtime/index.js";
 import { largest } from "../text/arrays.js";
@@ -33,6 +33,10 @@ export interface BackbonesBenchOptions {
   readonly threads?: number;
   /** Folder of what is done. */
   readonly cache: string;
+  /** File to which the result is also written, as JSON. */
+  readonly output?: string | undefined;
+  /** Whether a file that exists at `output` is replaced; default: false. */
+  readonly overwrite?: boolean;
   readonly onProgress?: (text: string) => void;
 }
 
@@ -91,9 +95,19 @@ interface SetResult {
  * Measures every backbone on every set. Of each set the support images come from `train`, the images to name from `test`;
  * the classifier is the ridge of the few-shot protocol (papers.md 6).
  *
- * Throws when the folder has no such set, and what opening a backbone or reading images throws.
+ * Throws when the folder has no such set, when `output` exists and may not be replaced, and what opening a backbone or reading images throws.
  */
 export async function benchBackbones(options: BackbonesBenchOptions): Promise<BackbonesBench> {
+  const { output, overwrite = false } = options;
+  if (output !== undefined) refuseExisting(output, overwrite);
+  const bench = await measureBackbones(options);
+  if (output !== undefined) {
+    await writeFileAtomically(output, [new TextEncoder().encode(`${JSON.stringify(bench, undefined, 2)}\n`)]);
+  }
+  return bench;
+}
+
+async function measureBackbones(options: BackbonesBenchOptions): Promise<BackbonesBench> {
   const { onProgress = () => {}, threads } = options;
   const names = await setsIn(options.data, options.sets);
   const backbones: Network[] = [];

@@ -100,26 +100,17 @@ export default command({
     },
   ],
   result: comparison,
-  async run({ networks, output, overwrite, sets, ...options }, { note }) {
-    const [{ benchBackbones }, { writeFileAtomically }, { refuseExisting }] = await Promise.all([
-      import("../benchmarks/index.js"),
-      import("../files/atomic.js"),
-      import("../files/folder.js"),
-    ]);
-    if (output !== undefined) refuseExisting(output, overwrite);
+  async run({ networks, sets, ...options }, { note }) {
+    const { benchBackbones } = await import("../benchmarks/index.js");
     const backbones = [baseline, ...networks.filter((spec) => spec !== baseline)];
     const twice = backbones.find((spec, i) => backbones.indexOf(spec) < i);
     if (twice !== undefined) throw new UsageError(`NETWORKS: ${twice} is given twice`);
-    const found = await benchBackbones({
+    return await benchBackbones({
       ...options,
       backbones,
       sets: sets?.map((name) => name.replace(/\.tar$/, "")),
       onProgress: note,
     });
-    if (output !== undefined) {
-      await writeFileAtomically(output, [new TextEncoder().encode(`${JSON.stringify(found, undefined, 2)}\n`)]);
-    }
-    return found;
   },
   text: (found, { output }) => [
     table(found),

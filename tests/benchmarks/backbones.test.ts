@@ -44,6 +44,8 @@ test("the figures of each set are those of fovea fewshot, beside raw pixels and 
   expect(status).toBe(0);
   const found = JSON.parse(stdout) as BackbonesBench;
   expect(JSON.parse(readFileSync(output, "utf8"))).toEqual(found);
+  const again = await fovea(...words("--output", output));
+  expect([again.status, again.stderr]).toEqual([1, expect.stringMatching(/figures\.json.*--overwrite/)]);
   expect(found.sets).toEqual([
     { name: "fruit", classes: 2, tested: 16 },
     { name: "weather", classes: 3, tested: 21 },
