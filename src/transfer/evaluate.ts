@@ -108,27 +108,16 @@ export async function evaluate(
   const accuracy = measureAccuracy({ logits, labels, classNames, columns, loss, amongSet });
   const classOf = (label: number): string => classNames[label] ?? `class ${label}`;
   const nameOf = (column: number): string => classifier.classNames?.[column] ?? `class ${column}`;
-  const files: string[] = [];
   if (report !== undefined) {
-    const page = await evaluationReport(
-      {
-        title: `${network} on ${images}`,
-        accuracy,
-        source,
-        indices,
-        columns,
-        nameOf,
-        facts: [
-          ["network", network],
-          ["images", `${images} (${source.split})`],
-          ["preprocessing", classifier.preprocessing],
-        ],
-      },
-      labels,
-    );
+    const facts = [
+      ["network", network],
+      ["images", `${images} (${source.split})`],
+      ["preprocessing", classifier.preprocessing],
+    ] as const;
+    const title = `${network} on ${images}`;
+    const page = await evaluationReport({ title, accuracy, source, indices, columns, nameOf, facts }, labels);
     makeFolder(dirname(report));
     await writeFileAtomically(report, [new TextEncoder().encode(page)]);
-    files.push(report);
   }
   const pairs = confusedPairs(accuracy.confusion, imagesOfClasses(labels, classNames.length));
   return {
@@ -161,7 +150,7 @@ export async function evaluate(
     }),
     bad,
     model: describeNetwork(classifier),
-    files,
+    files: report === undefined ? [] : [report],
     seconds: (performance.now() - started) / 1000,
   };
 }

@@ -25,7 +25,8 @@ import { type Hooks, noProgress, type Progress, withProgress } from "../text/pro
 import { openBackbone } from "./backbone.js";
 import { classifierReport, howMeasured, requireClassifierFolder, writeClassifier } from "./classifier/index.js";
 import { closedFormEvaluators, evaluatorNamed } from "./evaluators/index.js";
-import { type Candidate, type Expectation, type FittedClassifier, fitClassifier } from "./fit/fit.js";
+import { type Expectation, type FittedClassifier, fitClassifier } from "./fit/fit.js";
+import type { Candidate } from "./fit/selection.js";
 import { confusedPairs, confusionEntries } from "./mistakes/confusion.js";
 
 export interface FitImagesOptions extends ComputeOptions, Hooks {

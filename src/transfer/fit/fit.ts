@@ -3,12 +3,13 @@
  * that neither the selection nor the fit has seen.
  */
 
-import { checkFeatures, type Features, type LabelledFeatures } from "../../algebra/features.js";
+import { checkFeatures, type LabelledFeatures } from "../../algebra/features.js";
 import { wilsonInterval } from "../../algebra/statistics.js";
 import type { Head, Setting } from "../../networks/index.js";
 import { closedFormEvaluators, type Evaluator, highestScores } from "../evaluators/index.js";
 import { calibration, scaledHead } from "./calibrate.js";
 import { copiesOf, type Fold, foldsOf, selected } from "./folds.js";
+import { type Candidate, type Selected, Selection } from "./selection.js";
 
 export interface FitOptions {
   /** Candidates. Default: those in closed form. */
@@ -22,14 +23,6 @@ export interface FitOptions {
   readonly signal?: AbortSignal;
   /** Receives the number of finished fits. */
   readonly onProgress?: (done: number, total: number) => void;
-}
-
-/** An evaluator at one of its settings, with its accuracy. */
-export interface Candidate {
-  readonly evaluator: Evaluator;
-  readonly setting: Setting;
-  /** Cross-validation accuracy; for the selected candidate it is slightly optimistic, because it was selected by it. */
-  readonly accuracy: number;
 }
 
 /** The expected accuracy on new images. */
@@ -77,14 +70,6 @@ export interface FittedClassifier {
  */
 const nestedUpTo = 1000;
 
-interface Chosen {
-  readonly best: Candidate;
-  readonly candidates: readonly Candidate[];
-  /** Scores of the best candidate for its test rows. */
-  readonly scores: Features;
-  readonly rows: readonly number[];
-}
-
 /**
  * Chooses, fits and measures. `classes` counts the classes of the labels.
  *
@@ -107,7 +92,6 @@ export async function fitClassifier(
   if (present.size < 2) throw new Error("there is one class only; give images of two classes or more");
   if (!Number.isInteger(folds) || folds < 2) throw new Error(`${folds} folds: give a whole number from 2`);
   if (evaluators.length === 0) throw new Error("no evaluator to choose among; give at least one");
-  const tried = evaluators.flatMap((evaluator) => evaluator.settings.map((setting) => ({ evaluator, setting })));
   const groups = copiesOf(features);
   const all = Array.from({ length: features.rows }, (_, row) => row);
   const outer = foldsOf(labels, groups, all, folds, seed);
@@ -118,79 +102,24 @@ export async function fitClassifier(
   }
   const nested = features.rows <= nestedUpTo;
   const measured = nested ? outer : outer.slice(0, 1);
-  const context = { seed, signal, threads };
-
-  const innerFolds = ({ train }: Fold) => {
+  const innerFolds = ({ train }: Fold): readonly Fold[] => {
     const inner = foldsOf(labels, groups, train, folds, seed + 1);
     return nested ? inner : inner.slice(0, 1);
   };
-  const total =
-    measured.reduce((sum, fold) => sum + innerFolds(fold).length * tried.length + 1, 0) +
-    (nested ? outer.length * tried.length : 0) +
-    1;
   let done = 0;
-  const fitOn = async ({ evaluator, setting }: Pick<Candidate, "evaluator" | "setting">, rows: readonly number[]) => {
-    signal?.throwIfAborted();
-    const fitted = await evaluator.fit(selected(data, rows), classes, setting, context);
-    // the thread is free for a progress line and for Ctrl-C between two fits
-    await new Promise((resolve) => setImmediate(resolve));
-    onProgress?.(++done, total);
-    return fitted;
-  };
+  const selection = new Selection(data, classes, evaluators, { seed, signal, threads }, () =>
+    onProgress?.(++done, total),
+  );
+  const total =
+    measured.reduce((sum, fold) => sum + innerFolds(fold).length * selection.candidateCount + 1, 0) +
+    (nested ? outer.length * selection.candidateCount : 0) +
+    1;
 
-  const choose = async (parts: readonly Fold[]): Promise<Chosen> => {
-    const rows = parts.flatMap(({ test }) => test);
-    let chosen: Chosen | undefined;
-    const candidates: Candidate[] = [];
-    for (const one of tried) {
-      const scores = new Float64Array(rows.length * classes);
-      let at = 0;
-      for (const { train, test } of parts) {
-        const found = await (await fitOn(one, train)).scores(selected(data, test).features);
-        scores.set(found.data, at);
-        at += found.data.length;
-      }
-      const given = { data: scores, rows: rows.length, columns: classes };
-      const guesses = highestScores(given);
-      const right = rows.filter((row, i) => guesses[i] === labels[row]).length;
-      const candidate = { ...one, accuracy: rows.length === 0 ? 0 : right / rows.length };
-      candidates.push(candidate);
-      // of equals the first, which is the default
-      if (!chosen || candidate.accuracy > chosen.best.accuracy)
-        chosen = { best: candidate, candidates, scores: given, rows };
-    }
-    return chosen!;
-  };
-
-  const guesses = new Map<number, Float64Array>();
-  let last: Chosen | undefined;
-  for (const fold of measured) {
-    // with too few images to hold any out within a fold, the default candidate is taken
-    const inner = innerFolds(fold);
-    last = await choose(inner);
-    const fitted = await fitOn(last.best, fold.train);
-    const { data: scores } = await fitted.scores(selected(data, fold.test).features);
-    for (const [i, row] of fold.test.entries()) {
-      guesses.set(row, Float64Array.from(scores.subarray(i * classes, (i + 1) * classes)));
-    }
-  }
-  const chosen = nested ? await choose(outer) : last!;
-  const fitted = await fitOn(chosen.best, all);
-  const factor =
-    chosen.rows.length === 0
-      ? 1
-      : calibration(
-          chosen.scores,
-          Int32Array.from(chosen.rows, (row) => labels[row]!),
-        );
-
-  const confusion = new Int32Array(classes * classes);
-  const named: Named[] = [];
-  for (const [row, scores] of [...guesses].sort(([a], [b]) => a - b)) {
-    const guess = highestScores({ data: scores, rows: 1, columns: classes })[0]!;
-    confusion[labels[row]! * classes + guess]!++;
-    named.push({ row, guess, probability: probabilityOf(scores, guess, factor) });
-  }
+  const { scores: measuredScores, last } = await scoresOf(selection, data, measured, innerFolds);
+  const chosen = nested ? await selection.select(outer) : last;
+  const fitted = await selection.fit(chosen.best, all);
+  const factor = chosen.rows.length === 0 ? 1 : calibration(chosen.scores, labelsOf(labels, chosen.rows));
+  const { confusion, named } = confusionOf(measuredScores, labels, classes, factor);
   const right = named.filter(({ row, guess }) => guess === labels[row]).length;
   return {
     head: scaledHead(fitted.head, factor),
@@ -210,6 +139,50 @@ export async function fitClassifier(
     copies: all.flatMap((row) => (groups[row] === row ? [] : [[row, groups[row]!] as const])),
     calibration: factor,
   };
+}
+
+/**
+ * Scores of the test rows of each fold, by a candidate selected and fitted without them, and the last selection. With too few images to
+ * hold any out within a fold, the candidate is the default.
+ */
+async function scoresOf(
+  selection: Selection,
+  data: LabelledFeatures,
+  folds: readonly Fold[],
+  innerFolds: (fold: Fold) => readonly Fold[],
+): Promise<{ readonly scores: ReadonlyMap<number, Float64Array>; readonly last: Selected }> {
+  const scores = new Map<number, Float64Array>();
+  let last: Selected | undefined;
+  for (const fold of folds) {
+    last = await selection.select(innerFolds(fold));
+    const fitted = await selection.fit(last.best, fold.train);
+    const found = await fitted.scores(selected(data, fold.test).features);
+    for (const [i, row] of fold.test.entries()) {
+      scores.set(row, Float64Array.from(found.data.subarray(i * found.columns, (i + 1) * found.columns)));
+    }
+  }
+  if (!last) throw new RangeError("no fold to measure on");
+  return { scores, last };
+}
+
+const labelsOf = (labels: ArrayLike<number>, rows: readonly number[]): Int32Array =>
+  Int32Array.from(rows, (row) => labels[row] ?? 0);
+
+/** The most probable class of every measured row, and how often each class was predicted for each. */
+function confusionOf(
+  measured: ReadonlyMap<number, Float64Array>,
+  labels: ArrayLike<number>,
+  classes: number,
+  factor: number,
+): { readonly confusion: Int32Array; readonly named: readonly Named[] } {
+  const confusion = new Int32Array(classes * classes);
+  const named: Named[] = [];
+  for (const [row, scores] of [...measured].sort(([a], [b]) => a - b)) {
+    const guess = highestScores({ data: scores, rows: 1, columns: classes })[0]!;
+    confusion[labels[row]! * classes + guess]!++;
+    named.push({ row, guess, probability: probabilityOf(scores, guess, factor) });
+  }
+  return { confusion, named };
 }
 
 function probabilityOf(scores: Float64Array, guess: number, factor: number): number {

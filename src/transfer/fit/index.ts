@@ -1,9 +1,3 @@
 /** Fitting a classifier: model selection, expected accuracy, calibration. */
-export {
-  type Candidate,
-  type Expectation,
-  type FitOptions,
-  type FittedClassifier,
-  fitClassifier,
-  type Named,
-} from "./fit.js";
+export { type Expectation, type FitOptions, type FittedClassifier, fitClassifier, type Named } from "./fit.js";
+export type { Candidate } from "./selection.js";

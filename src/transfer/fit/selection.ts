@@ -1,0 +1,87 @@
+/** Selects an evaluator and its setting by cross-validation, one fit after another. */
+import type { Features, LabelledFeatures } from "../../algebra/features.js";
+import type { Setting } from "../../networks/index.js";
+import { type Evaluator, type FitContext, type FittedHead, highestScores } from "../evaluators/index.js";
+import { type Fold, selected } from "./folds.js";
+
+/** An evaluator at one of its settings, with its accuracy. */
+export interface Candidate {
+  readonly evaluator: Evaluator;
+  readonly setting: Setting;
+  /** Cross-validation accuracy; for the selected candidate it is slightly optimistic, because it was selected by it. */
+  readonly accuracy: number;
+}
+
+export interface Selected {
+  readonly best: Candidate;
+  readonly candidates: readonly Candidate[];
+  /** Scores of the best candidate for its test rows. */
+  readonly scores: Features;
+  readonly rows: readonly number[];
+}
+
+export class Selection {
+  private readonly tried: readonly Pick<Candidate, "evaluator" | "setting">[];
+
+  constructor(
+    private readonly data: LabelledFeatures,
+    private readonly classes: number,
+    evaluators: readonly Evaluator[],
+    private readonly context: FitContext & { readonly signal?: AbortSignal | undefined },
+    private readonly onFit: () => void,
+  ) {
+    this.tried = evaluators.flatMap((evaluator) => evaluator.settings.map((setting) => ({ evaluator, setting })));
+  }
+
+  /** Fits that a selection among all candidates takes for each fold. */
+  get candidateCount(): number {
+    return this.tried.length;
+  }
+
+  /** One candidate on some rows. */
+  async fit(
+    { evaluator, setting }: Pick<Candidate, "evaluator" | "setting">,
+    rows: readonly number[],
+  ): Promise<FittedHead> {
+    this.context.signal?.throwIfAborted();
+    const fitted = await evaluator.fit(selected(this.data, rows), this.classes, setting, this.context);
+    // the thread is free for a progress line and for Ctrl-C between two fits
+    await new Promise((resolve) => setImmediate(resolve));
+    this.onFit();
+    return fitted;
+  }
+
+  /** The candidate of the highest accuracy over the test rows of the folds; of equals the first, which is the default. */
+  async select(folds: readonly Fold[]): Promise<Selected> {
+    const rows = folds.flatMap(({ test }) => test);
+    let selectedOne: Selected | undefined;
+    const candidates: Candidate[] = [];
+    for (const one of this.tried) {
+      const scores = await this.scores(one, folds, rows.length);
+      const guesses = highestScores(scores);
+      const right = rows.filter((row, i) => guesses[i] === this.data.labels[row]).length;
+      const candidate = { ...one, accuracy: rows.length === 0 ? 0 : right / rows.length };
+      candidates.push(candidate);
+      if (!selectedOne || candidate.accuracy > selectedOne.best.accuracy) {
+        selectedOne = { best: candidate, candidates, scores, rows };
+      }
+    }
+    if (!selectedOne) throw new Error("no evaluator to choose among; give at least one");
+    return selectedOne;
+  }
+
+  private async scores(
+    one: Pick<Candidate, "evaluator" | "setting">,
+    folds: readonly Fold[],
+    rows: number,
+  ): Promise<Features> {
+    const scores = new Float64Array(rows * this.classes);
+    let at = 0;
+    for (const { train, test } of folds) {
+      const { data } = await (await this.fit(one, train)).scores(selected(this.data, test).features);
+      scores.set(data, at);
+      at += data.length;
+    }
+    return { data: scores, rows, columns: this.classes };
+  }
+}
