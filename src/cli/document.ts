@@ -77,7 +77,7 @@ export function cliDocument(): string {
     "",
     "Written by `npx jiti scripts/write-cli-docs.ts` from the table of commands (`src/commands/`); do not edit it by hand.",
     "",
-    "Results go to stdout, everything else to stderr. The exit status is 0, 1 for a failure, 2 for arguments that are not understood.",
+    "Results go to stdout, everything else to stderr. The exit status is 0, 1 for a failure, 2 for invalid arguments.",
     "Every command also has these options:",
     ...table(
       "option",

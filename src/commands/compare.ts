@@ -91,11 +91,11 @@ export default command({
   },
   examples: [
     {
-      run: "fovea compare embedded:bit random:embedded:bit net.onnx?size=96 --data sets/",
+      run: "fovea compare embedded:bit random:embedded:bit 'net.onnx?size=96' --data tars/",
       does: "a table in Markdown, with raw pixels and the untrained network",
     },
     {
-      run: "fovea compare runs/one embedded:tiny?size=96 --data sets/ --sets clothing --output figures.json",
+      run: "fovea compare runs/one 'embedded:tiny?size=96' --data tars/ --sets clothing --output figures.json",
       does: "one dataset, `tiny` at 96 px, results as JSON",
     },
   ],

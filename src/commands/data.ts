@@ -69,7 +69,7 @@ export default command({
   options: {
     images,
     split: option(text.optional(), "Split to describe (default: all)"),
-    check: option(flag, "Decode every image, not a sample, and look for images that are there twice"),
+    check: option(flag, "Decode every image, not a sample, and look for exact duplicates"),
     augmentations: option(
       file.optional(),
       "Also write an HTML page that shows every augmentation at several strengths on the first image",
@@ -83,7 +83,7 @@ export default command({
     { run: "fovea data photos/ --augmentations sheet.html", does: "what RandAugment and the others do to a photo" },
     {
       run: 'fovea data "generated:fractals?categories=10&instances=100"',
-      does: "fractals after FractalDB, each class an iterated function system; a wrong option lists all of them",
+      does: "fractals after FractalDB, each class an iterated function system; an unknown option prints the list of options",
     },
   ],
   result: description,

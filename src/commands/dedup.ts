@@ -89,7 +89,7 @@ export default command({
     ),
     crops: option(
       z.boolean().default(true),
-      "Do not search neighbours by parts of the thumbnails, which finds crops at six times the work",
+      "Skip the search for cropped copies (neighbours of parts of the thumbnails), which takes six times the work",
     ),
     threshold: option(
       positiveShare.meta({ hint: "SCORE" }),
@@ -101,7 +101,7 @@ export default command({
     ),
     featureCosine: option(
       positiveShare.meta({ hint: "COSINE" }),
-      `Cosine of its features (those of ${defaultBackbone} without --backbone) from which on images count as duplicates`,
+      `Minimum cosine similarity of the features (default network: ${defaultBackbone}) for two images to count as duplicates`,
     ),
     imageSize,
     exclude: option(

@@ -8,7 +8,7 @@ import * as json from "./results.js";
 
 export default command({
   name: "embed",
-  summary: "Write the features of every image of a dataset to a safetensors file",
+  summary: "Write the features of the images of a dataset to a safetensors file",
   options: {
     backbone: leadingBackbone,
     images,

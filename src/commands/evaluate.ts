@@ -79,7 +79,7 @@ export default command({
     },
     { run: "fovea evaluate runs/one mnist/ --report mistakes.html", does: "a run on IDX files, with its mistakes" },
     {
-      run: "fovea evaluate hf:google/vit-base-patch16-224 photos/?only=tabby,beagle --among-set --json",
+      run: "fovea evaluate hf:google/vit-base-patch16-224 'photos/?only=tabby,beagle' --among-set --json",
       does: "published weights on some of their classes, as JSON",
     },
   ],

@@ -29,12 +29,12 @@ export default command({
     ),
     opset: option(
       z.int().min(17).max(21).optional().meta({ hint: "17..21" }),
-      "Version of ONNX's operators, for older runtimes (default: 21)",
+      "ONNX opset version; lower it for older runtimes (default: 21)",
     ),
     batch: option(count.optional(), "Batch size (default: any)"),
     calibration: option(
       text.optional().meta({ hint: "IMAGES" }),
-      "Images by which int8 convolutions get their ranges; without them, convolutions are only stored in 8 bits",
+      "Calibration images for the activation ranges of int8 convolutions; without them, convolutions are only stored in 8 bits",
     ),
     imageSize: option(sides.optional(), "For images of this size (published weights)"),
     classes: option(natural.optional(), "Replace the head by a zero-initialised head for N classes; 0 removes it"),

@@ -67,7 +67,7 @@ function memoryText({ model, imageSize, plain, saving, fits }: z.output<typeof m
 
 export default command({
   name: "speed engine",
-  summary: "Measure the training step against the machine's matrix multiplication",
+  summary: "Measure the rate of a training step relative to a large matrix multiplication",
   options: {
     model: option(text.optional(), "Name of a model of any family (default: S/16 at batch 8, then Ti/16 at batch 16)"),
     batch: option(count.default(8), "Batch size of --model"),

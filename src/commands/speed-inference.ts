@@ -58,7 +58,7 @@ function benchText(one: z.output<typeof bench>): string {
 
 export default command({
   name: "speed inference",
-  summary: "Measure exported networks against converters' graphs, and 8-bit against float32 weights",
+  summary: "Compare the speed of exports with converters' graphs, and int8 with float32 weights",
   options: {
     models: option(
       list(text.min(1)).default(["S/16", "B/16", "R50x1"]),

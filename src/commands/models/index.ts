@@ -111,12 +111,12 @@ export default command({
   options: {
     model: argument(
       text.optional(),
-      "Only these: a series (vit, mixer, bit), a variant (S, Mixer-B) or a model (S/16, R50x1)",
+      "Only these: a family (vit, mixer, bit), a variant (S, Mixer-B) or a model (S/16, R50x1)",
     ),
     imageSize: option(list(count).default([224, 384]), "Input image sizes in pixels at which the cost is counted"),
     pooling: option(
       z.enum(["gap", "tok", "map", "none"]).optional(),
-      "How Vision Transformers pool their tokens (default: as published)",
+      "Pooling of Vision Transformers: gap (global average), tok (class token), map (attention pooling) or none (default: as published)",
     ),
     classes: option(natural.default(1000), "Classes of the head; 0 for none"),
     published: option(
