@@ -62,6 +62,19 @@ export interface ImageEvaluation {
   readonly seconds: number;
 }
 
+/** Reports classes that are matched by similar names only. */
+function noteAlike(
+  alike: readonly (readonly [string, string])[],
+  classes: number,
+  note: ((text: string) => void) | undefined,
+): void {
+  const [first] = alike;
+  if (!first) return;
+  note?.(
+    `${alike.length} of ${classes} classes are matched by similar names, such as "${first[0]}" with "${first[1]}"`,
+  );
+}
+
 /**
  * Classifies labelled images and counts: top-1 and top-5 accuracy with 95 % Wilson intervals, recall and precision of every class, confused
  * classes. Classes are matched with those of the network by name or by their order.
@@ -89,12 +102,7 @@ export async function evaluate(
   const { classNames } = source;
   const known = { name: network, classNames: classifier.classNames, classes: classifier.width };
   const { columns, alike } = matchClasses({ name: images, classNames }, known, match);
-  const [first] = alike;
-  if (first) {
-    note?.(
-      `${alike.length} of ${columns.length} classes are matched by similar names, such as "${first[0]}" with "${first[1]}"`,
-    );
-  }
+  noteAlike(alike, columns.length, note);
   const {
     features: logits,
     labels,

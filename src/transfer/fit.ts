@@ -11,13 +11,14 @@ import {
   splitSpecs,
   subsetOfClasses,
 } from "../data/index.js";
-import type { Setting } from "../networks/index.js";
 import {
   type ComputeOptions,
   describeNetwork,
   type ImageFeatures,
   imageFeatures,
+  type Network,
   type NetworkDescription,
+  type Setting,
 } from "../networks/index.js";
 import { plural } from "../text/format.js";
 import { type Hooks, noProgress, type Progress, withProgress } from "../text/progress.js";
@@ -153,6 +154,84 @@ async function withFits<T>(
   }
 }
 
+/** Throws an Error for images of one class. */
+function requireTwoClasses(images: string, { classNames }: ImageSource): void {
+  if (classNames.length >= 2) return;
+  throw new Error(
+    `${images} has only one class (${classNames.join()}), which is not enough for a classifier; put the images of each class into a folder of their own: CLASS/photo.jpg`,
+  );
+}
+
+interface Parts {
+  readonly fitted: FittedClassifier;
+  readonly source: ImageSource;
+  readonly labels: ArrayLike<number>;
+  readonly backbone: Network;
+  readonly facts: readonly string[];
+}
+
+/** Writes the classifier with its report, unless `signal` has aborted; returns the files. */
+async function written(
+  output: string,
+  { fitted, source, labels, backbone, facts }: Parts,
+  { signal, overwrite }: Pick<FitImagesOptions, "signal" | "overwrite">,
+): Promise<readonly string[]> {
+  const { classNames } = source;
+  const report = await classifierReport({
+    title: `${basename(output)}: ${classNames.length} classes`,
+    fitted,
+    source,
+    indices: Int32Array.from({ length: labels.length }, (_, row) => row),
+    labels,
+    classNames,
+    backbone: backbone.spec,
+    width: backbone.width,
+  });
+  signal?.throwIfAborted();
+  // Once more: another process may have written there meanwhile.
+  requireClassifierFolder(output, overwrite);
+  const { head, expected } = fitted;
+  return await writeClassifier(output, {
+    backbone,
+    head,
+    classNames,
+    method: methodOf(fitted),
+    expected,
+    facts,
+    report,
+  });
+}
+
+/** The selected evaluator with its setting. */
+function methodOf({ chosen, chosenByItself }: FittedClassifier): { name: string; title: string; setting: Setting } {
+  const { name, title } = chosen.evaluator;
+  return { name, title, setting: { ...chosen.setting, ...chosenByItself } };
+}
+
+/** What was selected, what accuracy is expected, and which classes are confused. */
+function describeFitted(fitted: FittedClassifier, classNames: readonly string[]) {
+  const { chosen, candidates, expected, confusion } = fitted;
+  const classes = classNames.length;
+  const pairs = confusedPairs(confusionEntries(confusion, classes));
+  return {
+    classNames,
+    chosen: { ...methodOf(fitted), accuracy: chosen.accuracy },
+    candidates: candidates.map((one) => ({
+      name: one.evaluator.name,
+      title: titleOf(one),
+      setting: one.setting,
+      accuracy: one.accuracy,
+    })),
+    expected: { ...expected, chance: 1 / classes },
+    measured: howMeasured(expected),
+    confusion: classNames.map((_, truth) => [...confusion.subarray(truth * classes, (truth + 1) * classes)]),
+    confusedPairs: pairs.map(({ classes: pair, ...counts }) => ({
+      classes: pair.map((label) => classNames[label] ?? `class ${label}`),
+      ...counts,
+    })),
+  };
+}
+
 /**
  * Trains a classifier on the features of labelled images (one folder a class) and writes it to a folder: an ONNX file from pixels to
  * classes, the head, and a report with the mistakes. The method is chosen by cross-validation, and the expected accuracy is measured on images
@@ -174,11 +253,7 @@ export async function fit(images: string, options: FitImagesOptions = {}): Promi
   try {
     requireClassifierFolder(output, overwrite);
     for (const text of opened.notes ?? []) note?.(text);
-    if (opened.classNames.length < 2) {
-      throw new Error(
-        `${images} has only one class (${opened.classNames.join()}), which is not enough for a classifier; put the images of each class into a folder of their own: CLASS/photo.jpg`,
-      );
-    }
+    requireTwoClasses(images, opened);
     await using backbone = await openBackbone(options.backbone, {
       device,
       threads,
@@ -196,55 +271,17 @@ export async function fit(images: string, options: FitImagesOptions = {}): Promi
     const fitted = await withFits(progress, (onProgress) =>
       fitClassifier(data, classes, { evaluators, folds, seed, signal, onProgress, threads }),
     );
-    const { chosen, expected, candidates, chosenByItself } = fitted;
     const warnings = warningsOf(source, opened, fitted);
-    const report = await classifierReport({
-      title: `${basename(output)}: ${classes} classes`,
-      fitted,
-      source,
-      indices: Int32Array.from({ length: labels.length }, (_, row) => row),
-      labels,
-      classNames,
-      backbone: backbone.spec,
-      width: backbone.width,
-    });
-    signal?.throwIfAborted();
-    // Once more: another process may have written there meanwhile.
-    requireClassifierFolder(output, overwrite);
-    const { name, title } = chosen.evaluator;
-    const setting: Setting = { ...chosen.setting, ...chosenByItself };
-    const files = await writeClassifier(output, {
-      backbone,
-      head: fitted.head,
-      classNames,
-      method: { name, title, setting },
-      expected,
-      facts: [`fitted to ${labels.length} images of ${images}`, ...warnings],
-      report,
-    });
-    const pairs = confusedPairs(confusionEntries(fitted.confusion, classes));
+    const facts = [`fitted to ${labels.length} images of ${images}`, ...warnings];
+    const files = await written(output, { fitted, source, labels, backbone, facts }, { signal, overwrite });
     return {
       output,
       files,
       source: images,
       split: source.split,
-      classNames,
       images: { count: labels.length, bad: found.bad },
       backbone: { ...describeNetwork(backbone), spec: backbone.spec, width: backbone.width },
-      chosen: { name, title, setting, accuracy: chosen.accuracy },
-      candidates: candidates.map((one) => ({
-        name: one.evaluator.name,
-        title: titleOf(one),
-        setting: one.setting,
-        accuracy: one.accuracy,
-      })),
-      expected: { ...expected, chance: 1 / classes },
-      measured: howMeasured(expected),
-      confusion: classNames.map((_, truth) => [...fitted.confusion.subarray(truth * classes, (truth + 1) * classes)]),
-      confusedPairs: pairs.map(({ classes: pair, ...counts }) => ({
-        classes: pair.map((label) => classNames[label] ?? `class ${label}`),
-        ...counts,
-      })),
+      ...describeFitted(fitted, classNames),
       warnings,
       seconds: (performance.now() - started) / 1000,
     };
