@@ -32,7 +32,7 @@ import {
 import { keyedRandom } from "../../random/named.js";
 import { overwritable, type ProgramFunction, type ProgramSource, writesInPlace } from "../../runtime/index.js";
 import { defined } from "../../text/defined.js";
-import { bucketGradients } from "../distributed/buckets.js";
+import { type Buckets, bucketGradients } from "../distributed/buckets.js";
 import type { Objective, StepMetrics } from "../objectives/objective.js";
 import { firstLossScale } from "./loss-scale.js";
 
@@ -101,26 +101,83 @@ export interface TrainingProgram {
  * when nothing is left to train or the objective does not allow microbatches.
  */
 export function buildTraining(objective: Objective, config: TrainingConfig, seed: number): TrainingProgram {
-  if (objective.wholeBatch && config.microbatches > 1) {
+  requireDivisible(objective, config);
+  const traced = traceGradients(objective, config);
+  const update = traceUpdate(config, traced, seed);
+  const inputs = new Map(update.slots.map(({ name, input }) => [name, input]));
+  const evaluation = evaluationFunctions(objective, config, traced.parameters, inputs);
+
+  const { parameters, metrics, buckets, lossScale } = traced;
+  const { slots, scalars, next } = update;
+  const computed = [metrics, buckets?.sent ?? {}, update.norm, next].flatMap((tensors) => Object.values(tensors));
+  const inPlace = new Set(writesInPlace ? overwritable(computed, next, inputs.values()) : []);
+  const second = slots.filter(({ name }) => name in next && !inPlace.has(name));
+  return {
+    source: {
+      state: slots.map((slot) => slot.input),
+      functions: { ...stepFunctions(objective, config, traced, update), ...evaluation },
+    },
+    parameters,
+    parameterCount: parameters.reduce((total, { tensor }) => total + elementCount(tensor.shape), 0),
+    slots,
+    scalars,
+    scalesLoss: lossScale !== undefined,
+    secondStateBytes: second.reduce((total, { input }) => total + byteSize(input), 0),
+    cost: {
+      step: costOf(computed, new Set(writesInPlace ? Object.values(next) : [])),
+      evaluate: costOf(Object.values(evaluation.evaluate.outputs)),
+    },
+    initialState: () => Object.fromEntries(slots.map((slot) => [slot.name, slot.initial()])),
+    stepInputs: (step, runSeed, scale = firstLossScale.scale, rank = 0) =>
+      defined({
+        seed: traced.seed && Int32Array.of(stepSeed(runSeed, step, rank)),
+        lossScale: lossScale && Float32Array.of(scale),
+        ...Object.fromEntries(scalars.map(({ name, at }) => [name, Float32Array.of(at(step))])),
+      }),
+  };
+}
+
+/** Throws RangeError where the batch of a step is to be divided and the objective or `stepsPerRun` does not allow it. */
+function requireDivisible({ name, wholeBatch }: Objective, config: TrainingConfig): void {
+  const { microbatches, stepsPerRun = 1 } = config;
+  const ranks = config.sharing?.ranks ?? 1;
+  if (wholeBatch && microbatches > 1)
     throw new RangeError(
-      `the objective "${objective.name}" compares the images of a batch, so its batch cannot be divided into ${config.microbatches} microbatches; set microbatches to 1 and save memory with model.rematerialise`,
+      `the objective "${name}" compares the images of a batch, so its batch cannot be divided into ${microbatches} microbatches; set microbatches to 1 and save memory with model.rematerialise`,
     );
-  }
-  const { stepsPerRun = 1, totalSteps = 0, sharing = { ranks: 1 } } = config;
-  const { ranks } = sharing;
-  if (objective.wholeBatch && ranks > 1) {
+  if (wholeBatch && ranks > 1)
     throw new RangeError(
-      `the objective "${objective.name}" compares the images of a batch, so it cannot be divided over ${ranks} ranks; train it with one`,
+      `the objective "${name}" compares the images of a batch, so it cannot be divided over ${ranks} ranks; train it with one`,
     );
-  }
   if (ranks > 1 && stepsPerRun > 1)
     throw new RangeError(
       `${ranks} ranks add up their gradients after every step; set stepsPerRun to 1, not ${stepsPerRun}`,
     );
+}
+
+/** The forward and backward pass of a step. */
+interface TracedGradients {
+  readonly parameters: readonly Parameter[];
+  /** The parameters that are not frozen. */
+  readonly trained: readonly Parameter[];
+  readonly metrics: StepMetrics;
+  /** The gradient of each trained parameter; among several ranks the sum of theirs, cut from `buckets.inputs`. */
+  readonly gradients: readonly Tensor[];
+  /** Among several ranks. */
+  readonly buckets: Buckets | undefined;
+  /** Input: the seed of the step's random draws, int32 [1]; undefined where nothing is drawn. */
+  readonly seed: Tensor | undefined;
+  /** Input: the scale of the loss, float32 []; undefined where it is not scaled. */
+  readonly lossScale: Tensor | undefined;
+}
+
+/** Traces the objective and its gradients. Throws RangeError when every parameter is frozen. */
+function traceGradients(objective: Objective, config: TrainingConfig): TracedGradients {
+  const { compute = "float32", sharing = { ranks: 1 } } = config;
+  const { ranks } = sharing;
   const seedInput = input("seed", "int32", [1]);
-  const draws = drawsInTraining(config.model) || objective.draws === true;
-  const { compute = "float32" } = config;
-  const training = Scope.root({ compute, seed: draws ? seedInput : undefined });
+  const seed = drawsInTraining(config.model) || objective.draws === true ? seedInput : undefined;
+  const training = Scope.root({ compute, seed });
   const lossScale = compute === "float16" ? input("lossScale", "float32", []) : undefined;
   // Traced once first, so that the parameters exist before gradients with respect to them are taken.
   objective.trace(training, objective.inputs);
@@ -137,70 +194,71 @@ export function buildTraining(objective: Objective, config: TrainingConfig, seed
     lossScale,
   );
   const buckets = ranks > 1 ? bucketGradients(own, sharing.bucketBytes) : undefined;
-  const gradients = buckets?.received ?? own;
+  return { parameters, trained, metrics, gradients: buckets?.received ?? own, buckets, seed, lossScale };
+}
+
+/** What the optimiser makes of the gradients. */
+interface TracedUpdate {
+  /** Parameters, averages and optimiser state; the frozen parameters last. */
+  readonly slots: readonly StateSlot[];
+  readonly scalars: readonly HostScalar[];
+  /** The next value of each slot that a step replaces. */
+  readonly next: Readonly<Record<string, Tensor>>;
+  /** `gradientNorm`, where it is given. */
+  readonly norm: Readonly<Record<string, Tensor>>;
+}
+
+function traceUpdate(config: TrainingConfig, traced: TracedGradients, seed: number): TracedUpdate {
+  const { average } = config;
+  const { parameters, trained, gradients } = traced;
   const optimizer = createOptimizer(config.optimizer, config.schedule);
   const withInitial = (parameter: Parameter) => ({ ...parameter, initial: () => initialValue(parameter, seed) });
-  const { average } = config;
   const applied = applyOptimizer(optimizer, trained.map(withInitial), gradients, average && { average });
-  const { slots: changing, scalars } = applied;
   const frozen = parameters.filter((parameter) => !trained.includes(parameter)).map(withInitial);
-  const slots = [...changing, ...frozen.map((one): StateSlot => ({ ...one, input: one.tensor, next: one.tensor }))];
-  const givesNorm = config.optimizer.clipNorm !== undefined || config.reportNorm || lossScale;
-  const norm: Record<string, Tensor> = givesNorm ? { gradientNorm: globalNorm(gradients) } : {};
-
-  const inputs = new Map(slots.map(({ name, input }) => [name, input]));
-  const used = parameters.map((one) => ({ ...one, tensor: inputs.get(averageName(one.name)) ?? one.tensor }));
-  const evaluate: ProgramFunction = {
-    inputs: objective.evaluation.inputs,
-    outputs: objective.evaluation.outputs(Scope.root({ parameters: used })),
-  };
-  const represent = representation(
-    { ...config, batchSize: config.evaluationBatchSize },
-    Scope.root({ parameters: used }),
-  );
-  const given = [...Object.values(objective.inputs), ...(draws ? [seedInput] : []), ...(lossScale ? [lossScale] : [])];
-  const hostScalars = scalars.map((scalar) => scalar.input);
-  const replaced = changing.filter((slot) => slot.next !== slot.input);
-  const next = Object.fromEntries(replaced.map((slot) => [slot.name, slot.next]));
-  const singleStep = { inputs: [...given, ...hostScalars], outputs: { ...metrics, ...norm }, next };
-  const stepFunctions: Record<string, ProgramFunction> = buckets
-    ? {
-        gradient: { inputs: given, outputs: { ...metrics, ...buckets.sent } },
-        update: { inputs: [...buckets.inputs, ...hostScalars], outputs: norm, next },
-      }
-    : defined({
-        step: { ...singleStep, stepsPerRun },
-        singleStep: totalSteps % stepsPerRun === 0 ? undefined : singleStep,
-      });
-  const computed = [metrics, buckets?.sent ?? {}, norm, next].flatMap((tensors) => Object.values(tensors));
-  const inPlace = new Set(writesInPlace ? overwritable(computed, next, inputs.values()) : []);
-  const second = replaced.filter(({ name }) => !inPlace.has(name));
+  const kept = frozen.map((one): StateSlot => ({ ...one, input: one.tensor, next: one.tensor }));
+  const givesNorm = config.optimizer.clipNorm !== undefined || config.reportNorm || traced.lossScale;
+  const replaced = applied.slots.filter((slot) => slot.next !== slot.input);
   return {
-    source: {
-      state: slots.map((slot) => slot.input),
-      functions: {
-        ...stepFunctions,
-        evaluate,
-        represent,
-      },
-    },
-    parameters,
-    parameterCount: parameters.reduce((total, { tensor }) => total + elementCount(tensor.shape), 0),
-    slots,
-    scalars,
-    scalesLoss: lossScale !== undefined,
-    secondStateBytes: second.reduce((total, { input }) => total + byteSize(input), 0),
-    cost: {
-      step: costOf(computed, new Set(writesInPlace ? Object.values(next) : [])),
-      evaluate: costOf(Object.values(evaluate.outputs)),
-    },
-    initialState: () => Object.fromEntries(slots.map((slot) => [slot.name, slot.initial()])),
-    stepInputs: (step, runSeed, scale = firstLossScale.scale, rank = 0) =>
-      defined({
-        seed: draws ? Int32Array.of(stepSeed(runSeed, step, rank)) : undefined,
-        lossScale: lossScale && Float32Array.of(scale),
-        ...Object.fromEntries(scalars.map(({ name, at }) => [name, Float32Array.of(at(step))])),
-      }),
+    slots: [...applied.slots, ...kept],
+    scalars: applied.scalars,
+    next: Object.fromEntries(replaced.map((slot) => [slot.name, slot.next])),
+    norm: givesNorm ? { gradientNorm: globalNorm(gradients) } : {},
+  };
+}
+
+/** The functions that take a step: whole, or among several ranks its two halves. */
+function stepFunctions(
+  objective: Objective,
+  { stepsPerRun = 1, totalSteps = 0 }: TrainingConfig,
+  { metrics, buckets, seed, lossScale }: TracedGradients,
+  { scalars, next, norm }: TracedUpdate,
+): Record<string, ProgramFunction> {
+  const given = [...Object.values(objective.inputs), ...[seed, lossScale].filter((one) => one !== undefined)];
+  const hostScalars = scalars.map((scalar) => scalar.input);
+  if (buckets)
+    return {
+      gradient: { inputs: given, outputs: { ...metrics, ...buckets.sent } },
+      update: { inputs: [...buckets.inputs, ...hostScalars], outputs: norm, next },
+    };
+  const singleStep = { inputs: [...given, ...hostScalars], outputs: { ...metrics, ...norm }, next };
+  return defined({
+    step: { ...singleStep, stepsPerRun },
+    singleStep: totalSteps % stepsPerRun === 0 ? undefined : singleStep,
+  });
+}
+
+/** The functions `evaluate` and `represent`, over the averages of the weights where the state (`inputs`, by name) has them. */
+function evaluationFunctions(
+  objective: Objective,
+  config: TrainingConfig,
+  parameters: readonly Parameter[],
+  inputs: ReadonlyMap<string, Tensor>,
+): { readonly evaluate: ProgramFunction; readonly represent: ProgramFunction } {
+  const used = parameters.map((one) => ({ ...one, tensor: inputs.get(averageName(one.name)) ?? one.tensor }));
+  const { evaluation } = objective;
+  return {
+    evaluate: { inputs: evaluation.inputs, outputs: evaluation.outputs(Scope.root({ parameters: used })) },
+    represent: representation({ ...config, batchSize: config.evaluationBatchSize }, Scope.root({ parameters: used })),
   };
 }
 
