@@ -72,7 +72,7 @@ export default command({
   name: "dedup",
   summary: "Find exact and near-duplicate images within a dataset and between it and test sets",
   options: {
-    images: imagesWith("those that are trained on"),
+    images: imagesWith("the training images"),
     against: option(
       z.array(text).optional().meta({ hint: "IMAGES" }),
       "Test sets, any number (default: the other splits of the dataset)",
@@ -85,7 +85,7 @@ export default command({
     ),
     neighbours: option(
       natural.default(6),
-      "And compare each image with this number of nearest neighbours by a thumbnail; 0 for none",
+      "Also compare each image with this number of nearest neighbours by thumbnail similarity; 0 for none",
     ),
     crops: option(
       z.boolean().default(true),
@@ -101,7 +101,7 @@ export default command({
     ),
     featureCosine: option(
       positiveShare.meta({ hint: "COSINE" }),
-      `Minimum cosine similarity of the features (default network: ${defaultBackbone}) for two images to count as duplicates`,
+      `Also count images as duplicates whose features (of --backbone, else ${defaultBackbone}) have at least this cosine similarity`,
     ),
     imageSize,
     exclude: option(

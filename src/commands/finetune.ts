@@ -32,8 +32,11 @@ export default command({
       share.default(0.2),
       "Fraction of each class that is held out where there is no test split; 0 for none",
     ),
-    steps: option(count.optional(), "Steps in place of the rule's; its schedule is stretched"),
-    batch: option(count.optional(), "Batch size in place of the rule's; bit takes 128 at a lower rate"),
+    steps: option(count.optional(), "Number of steps in place of the rule's; the rule's schedule is scaled to it"),
+    batch: option(
+      count.optional(),
+      "Batch size in place of the rule's; with --rule bit, 128 uses a lower learning rate",
+    ),
     imageSize: option(
       count.optional(),
       "Input image size in place of the rule's, in pixels; position embeddings are interpolated",

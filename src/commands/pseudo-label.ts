@@ -15,7 +15,7 @@ export default command({
     images,
     split,
     soft: option(flag, "Write the probability of every class, not the most probable class"),
-    confidence: option(share.default(0), "Leave out images whose most probable class is less probable"),
+    confidence: option(share.default(0), "Leave out images whose most probable class has a probability below X"),
     crops: option(
       z.literal([1, 5]).default(5),
       "Crops of each image whose logits are averaged: the centre, or centre and corners",

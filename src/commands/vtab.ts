@@ -89,7 +89,7 @@ const result = z.union([
 export default command({
   name: "vtab",
   summary: "Measure a backbone on the 19 tasks of VTAB, or on the embedded suite",
-  details: "Each task is learned from 1,000 examples; settings are chosen on 200 of them.",
+  details: "Each task is learned from 1,000 examples; with --sweep, settings are chosen on 200 of them.",
   options: {
     suite: option(
       z.enum(suites).default("vtab"),
@@ -107,7 +107,7 @@ export default command({
     ),
     sweep: option(
       z.enum(sweeps).default("none"),
-      "Settings tried on the 200 validation images: the default one, a few, or a random search",
+      "Search for the method's settings on the 200 validation images: none (its default settings), light (a few settings) or heavy (a random search)",
     ),
     trials: option(count.optional(), "Trials of the heavy sweep (default: 40)"),
     seeds: option(

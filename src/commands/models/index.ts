@@ -111,7 +111,7 @@ export default command({
   options: {
     model: argument(
       text.optional(),
-      "Only these: a family (vit, mixer, bit), a variant (S, Mixer-B) or a model (S/16, R50x1)",
+      "Only these: a series (vit, hybrid, earlyConvolutions, mixer, bit, resnet), a variant (S, Mixer-B) or a model (S/16, R50x1)",
     ),
     imageSize: option(list(count).default([224, 384]), "Input image sizes in pixels at which the cost is counted"),
     pooling: option(
