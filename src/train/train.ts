@@ -24,7 +24,7 @@ import {
   threadsPerRank,
 } from "./distributed/index.js";
 import { TrainingLoop, type TrainResult } from "./loop.js";
-import { type Objective, objectiveKind, type StreamName } from "./objectives/index.js";
+import { type Objective, objectiveKind } from "./objectives/index.js";
 import { openPart, openTrainingData } from "./plan/open-part.js";
 import { microbatchesOf } from "./plan/plan.js";
 import { prepareTraining } from "./plan/prepare.js";
@@ -40,7 +40,7 @@ import {
   savedComputing,
 } from "./run/folder.js";
 import { startFrom } from "./run/initial-weights.js";
-import { initialTensors, type RunHooks, type RunParts } from "./run/parts.js";
+import { initialTensors, type Restored, type RunHooks, type RunParts } from "./run/parts.js";
 
 export interface TrainOptions extends RunHooks {
   /** Continue the run in the recipe's output folder; start one where there is none. */
@@ -70,105 +70,145 @@ export interface TrainOptions extends RunHooks {
  */
 export async function train(recipe: Recipe, options: TrainOptions = {}): Promise<TrainResult> {
   const { communicator = single } = options;
-  const { size } = communicator;
-  const first = communicator.rank === 0;
   const folder = runFolder(recipe);
-  const saved = options.resume ? await savedComputing(folder) : undefined;
-  const threads = await threadsOf(recipe, saved?.threads, communicator);
-  // a resumed run keeps its microbatches where they still divide the batch of a rank
-  const kept = saved?.microbatches !== undefined && (recipe.batchSize / size) % saved.microbatches === 0;
-  const microbatches = recipe.microbatches ?? (kept ? saved.microbatches : microbatchesOf(recipe, size));
-  const local = { ...recipe, threads, microbatches };
-  const owned: ImageSource[] = [];
-  const open = async (given: ImageSource | undefined, part: RecipePart, purpose: "train" | "evaluation") => {
-    if (given) return given;
-    const source = await openPart(part, purpose);
-    owned.push(source);
-    return source;
-  };
-  let objective: Objective | undefined;
-  let loop: TrainingLoop | undefined;
-  let program: Program | undefined;
-  let lock: FolderLock | undefined;
+  const local = await withComputing(recipe, options.resume ? await savedComputing(folder) : undefined, communicator);
+  const opened: OpenedRun = { sources: [] };
   try {
-    let loaded: LoadedCheckpoint | undefined;
-    let state: Feeds | undefined;
-    const parts = await agree(communicator, async () => {
-      if (first && options.resume === true && hasRun(folder)) {
-        // From here on, so that the checkpoint is still the newest one when the run continues.
-        lock = await lockFolder(folder);
-        loaded = await resumeFrom(recipe, folder);
-      } else if (first && options.overwrite !== true) await requireNoRun(folder);
-      const kind = objectiveKind(recipe.objective);
-      const { data } = recipe;
-      const opened = await openTrainingData(recipe, options.sources?.train);
-      if (!options.sources?.train) owned.push(opened.source);
-      const trainSource = opened.source;
-      if (loaded) requireSameClassNames(loaded, trainSource);
-      const streams: Record<string, ImageSource> = { train: trainSource };
-      if (kind.streams.includes("unlabelled") && data.unlabelled)
-        streams["unlabelled"] = await open(options.sources?.unlabelled, data.unlabelled, "train");
-      const evaluationSource =
-        data.evaluation && (await open(options.sources?.evaluation, data.evaluation, "evaluation"));
-      if (evaluationSource && kind.headClasses(recipe.objective, 2) > 0)
-        requireSameClasses(trainSource, evaluationSource);
-      const { length, classNames, vectorTargets } = trainSource;
-      const prepared = await prepareTraining(local, length, classNames.length, vectorTargets, {
-        ranks: size,
-        bucketBytes: options.bucketBytes,
-      });
-      objective = prepared.objective;
-      const notes = options.resume === true && !lock ? [`there is no run in ${folder} yet: this starts one`] : [];
-      const { initialWeights } = recipe;
-      const training =
-        first && !loaded && initialWeights !== undefined
-          ? await startFrom(prepared.training, initialWeights, prepared.plan.training, (text) => notes.push(text))
-          : prepared.training;
-      const device: Device = parseDevice(recipe.device);
-      program = await compile(used(training.source, evaluationSource !== undefined), { device, threads });
-      if (first) state = initialTensors(training, loaded);
-      return {
-        ...prepared,
-        training,
-        notes: [...notes, ...Object.values(streams).flatMap((source) => notesOf(source, recipe.batchSize))],
-        program,
-        streams: streams as Readonly<Record<StreamName, ImageSource>>,
-        trainingParts: opened.parts,
-        evaluationSource,
-      };
-    });
+    const parts = await agree(communicator, () => openRun(recipe, local, options, opened));
     await requireSameWork(communicator, recipe, parts);
-    const restored = await shareJson(
-      communicator,
-      loaded && { step: loaded.step, meta: loaded.meta, path: loaded.path },
-    );
-    loop = await agree(communicator, async () => {
+    const restored = await shareJson(communicator, opened.checkpoint && restoredOf(opened.checkpoint));
+    const loop = await agree(communicator, async () => {
       // Only now that everything else was checked: a mistyped source must not cost the run that is replaced.
-      if (first && !lock) {
+      if (communicator.rank === 0 && !opened.lock) {
         makeFolder(folder);
-        lock = await lockFolder(folder);
-        await prepareFolder(size > 1 ? { ...local, threads: recipe.threads } : local, folder);
+        opened.lock = await lockFolder(folder);
+        await prepareFolder(communicator.size > 1 ? { ...local, threads: recipe.threads } : local, folder);
       }
+      const { lock } = opened;
       return await TrainingLoop.start({ recipe, folder, lock, ...parts, restored, communicator, hooks: options });
     });
+    opened.loop = loop;
     try {
-      await parts.program.writeState(await shareState(communicator, parts.training.slots, state), { transfer: true });
-      [loaded, state] = [undefined, undefined];
+      const { program, training } = parts;
+      await program.writeState(await shareState(communicator, training.slots, opened.state), { transfer: true });
+      // The program has them: they are not to stay in memory a second time.
+      opened.checkpoint = undefined;
+      opened.state = undefined;
       return await loop.run();
     } catch (error) {
       return await communicator.abort(error);
     }
   } finally {
-    try {
-      await loop?.close();
-      await program?.close();
-      await objective?.close?.();
-      for (const source of owned) await source.close();
-    } finally {
-      await lock?.release();
-    }
+    await closeRun(opened);
   }
 }
+
+/** What a run has opened so far, so that it is closed wherever the run fails; and what its state begins with. */
+interface OpenedRun {
+  /** On rank 0. */
+  lock?: FolderLock;
+  /** Those that the run opened itself. */
+  readonly sources: ImageSource[];
+  objective?: Objective;
+  program?: Program;
+  loop?: TrainingLoop;
+  /** On rank 0: the checkpoint to continue from. */
+  checkpoint?: LoadedCheckpoint;
+  /** On rank 0: the first values of the program's state. */
+  state?: Feeds;
+}
+
+async function closeRun({ lock, sources, objective, program, loop }: OpenedRun): Promise<void> {
+  try {
+    await loop?.close();
+    await program?.close();
+    await objective?.close?.();
+    for (const source of sources) await source.close();
+  } finally {
+    await lock?.release();
+  }
+}
+
+/**
+ * Loads the checkpoint of a run to resume, opens the sources, and builds and compiles the program. `local` is the recipe
+ * with this process's threads and microbatches. Nothing is written yet.
+ */
+async function openRun(recipe: Recipe, local: LocalRecipe, options: TrainOptions, opened: OpenedRun) {
+  const { resume, overwrite, communicator = single, bucketBytes } = options;
+  const first = communicator.rank === 0;
+  const folder = runFolder(recipe);
+  if (first && resume === true && hasRun(folder)) {
+    // From here on, so that the checkpoint is still the newest one when the run continues.
+    opened.lock = await lockFolder(folder);
+    opened.checkpoint = await resumeFrom(recipe, folder);
+  } else if (first && overwrite !== true) await requireNoRun(folder);
+  const sources = await openSources(recipe, options.sources, opened);
+  const { length, classNames, vectorTargets } = sources.streams.train;
+  const sharing = { ranks: communicator.size, bucketBytes };
+  const prepared = await prepareTraining(local, length, classNames.length, vectorTargets, sharing);
+  opened.objective = prepared.objective;
+  const notes = resume === true && !opened.lock ? [`there is no run in ${folder} yet: this starts one`] : [];
+  const { initialWeights } = recipe;
+  const training =
+    first && !opened.checkpoint && initialWeights !== undefined
+      ? await startFrom(prepared.training, initialWeights, prepared.plan.training, (text) => notes.push(text))
+      : prepared.training;
+  const device: Device = parseDevice(recipe.device);
+  const program = await compile(used(training.source, sources.evaluationSource !== undefined), {
+    device,
+    threads: local.threads,
+  });
+  opened.program = program;
+  if (first) opened.state = initialTensors(training, opened.checkpoint);
+  const sourceNotes = Object.values(sources.streams).flatMap((source) => notesOf(source, recipe.batchSize));
+  return { ...prepared, ...sources, training, notes: [...notes, ...sourceNotes], program };
+}
+
+/**
+ * Opens the sources that an objective reads, and the one to evaluate on, or takes the given ones in their place. Throws
+ * TrainError where their classes do not agree with each other or with those of the checkpoint to resume.
+ */
+async function openSources(
+  recipe: Recipe,
+  given: TrainOptions["sources"],
+  opened: OpenedRun,
+): Promise<Pick<RunParts, "streams" | "trainingParts" | "evaluationSource">> {
+  const kind = objectiveKind(recipe.objective);
+  const { unlabelled, evaluation } = recipe.data;
+  const open = async (part: RecipePart, purpose: "train" | "evaluation") => {
+    const source = await openPart(part, purpose);
+    opened.sources.push(source);
+    return source;
+  };
+  const { source: train, parts: trainingParts } = await openTrainingData(recipe, given?.train);
+  if (!given?.train) opened.sources.push(train);
+  if (opened.checkpoint) requireSameClassNames(opened.checkpoint, train);
+  const streams: Record<string, ImageSource> = { train };
+  if (kind.streams.includes("unlabelled") && unlabelled)
+    streams["unlabelled"] = given?.unlabelled ?? (await open(unlabelled, "train"));
+  const evaluationSource = evaluation && (given?.evaluation ?? (await open(evaluation, "evaluation")));
+  if (evaluationSource && kind.headClasses(recipe.objective, 2) > 0) requireSameClasses(train, evaluationSource);
+  return { streams: streams as RunParts["streams"], trainingParts, evaluationSource };
+}
+
+type LocalRecipe = Recipe & { readonly threads: number };
+
+/** The recipe with the threads and microbatches that this process computes with. `saved`: those of the run that is resumed. */
+async function withComputing(
+  recipe: Recipe,
+  saved: Pick<Recipe, "threads" | "microbatches"> | undefined,
+  communicator: Communicator,
+): Promise<LocalRecipe> {
+  const { size } = communicator;
+  const threads = await threadsOf(recipe, saved?.threads, communicator);
+  // a resumed run keeps its microbatches where they still divide the batch of a rank
+  const kept = saved?.microbatches !== undefined && (recipe.batchSize / size) % saved.microbatches === 0;
+  const microbatches = recipe.microbatches ?? (kept ? saved.microbatches : microbatchesOf(recipe, size));
+  return { ...recipe, threads, microbatches };
+}
+
+/** Where a resumed run continues, without the tensors. */
+const restoredOf = ({ step, meta, path }: LoadedCheckpoint): Restored => ({ step, meta, path });
 
 /**
  * How many threads this process computes with: as the recipe says; else those of the run that is resumed, which repeats its losses
