@@ -171,6 +171,21 @@ function planesOf(images: Float32Array, [height, width, channels]: Network["imag
   });
 }
 
+test("a fitted classifier gives the features of the image size it was fitted at, unless another is stated", async () => {
+  const fitted = join(root, "fitted-at-32");
+  await fitClassifier(photos, {
+    backbone: "random:embedded:tiny",
+    imageSize: 32,
+    output: fitted,
+    methods: ["ridge"],
+    threads: 1,
+  });
+  await using own = await open(fitted, { imageSize: undefined, threads: 1 });
+  expect(own.imageShape).toEqual([32, 32, 3]);
+  await using other = await open(fitted, { imageSize: 48, threads: 1 });
+  expect(other.imageShape).toEqual([48, 48, 3]);
+});
+
 describe("a run from before checkpoints described their network", () => {
   const stored = join(import.meta.dirname, "stored-run");
 

@@ -48,8 +48,8 @@ export async function imageLogits(
   source: ImageSource,
   options: Partial<RepresentOptions> = {},
 ): Promise<Representations> {
-  const { batchSize, preprocessing } = network;
-  const rows = await imageRows(network.run, source, { preprocessing, ...options, batchSize });
+  const { preprocessing = network.preprocessing } = options;
+  const rows = await imageRows(network.run, source, { ...options, preprocessing, batchSize: network.batchSize });
   await requireFiniteRows(rows, source, "logits");
   return rows;
 }

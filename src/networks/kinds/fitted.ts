@@ -21,8 +21,8 @@ export async function openFitted(
 ): Promise<Network> {
   const described = await readClassifier(path);
   const { spec, imageShape, identity } = described.backbone;
-  const imageSize = [imageShape[0], imageShape[1]] as const;
-  if (options.output !== "logits") return await open(spec, { imageSize, ...options });
+  const fittedSize = [imageShape[0], imageShape[1]] as const;
+  if (options.output !== "logits") return await open(spec, { ...options, imageSize: options.imageSize ?? fittedSize });
   const { classNames, preprocessing, method, expected } = described;
   const own = {
     spec: path,
@@ -36,7 +36,7 @@ export async function openFitted(
   if (existsSync(model)) return opened({ ...(await openOnnx(model, options)), ...own });
   const head = await loadHead(join(path, headFile));
   options.note?.(`${path} has no ${modelFile}; using its head on ${spec}`);
-  const backbone = await open(spec, { ...options, output: "features", imageSize });
+  const backbone = await open(spec, { ...options, output: "features", imageSize: fittedSize });
   try {
     if ((await backbone.identity()) !== identity) {
       throw new Error(
