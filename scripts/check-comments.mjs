@@ -4,20 +4,12 @@
  *
  * usage: node scripts/check-comments.mjs [root]      prints every offence, exits 1 when there is one
  */
-import { existsSync, readdirSync, readFileSync } from "node:fs";
-import { dirname, join, relative, resolve } from "node:path";
-import { fileURLToPath } from "node:url";
+import { readFileSync } from "node:fs";
+import { join, relative } from "node:path";
 import ts from "typescript";
+import { filesBelow, runAsCommand } from "./check.mjs";
 
 const FOLDERS = ["bin", "src", "tests", "scripts", "recipes"];
-
-function* sourceFiles(folder) {
-  for (const entry of readdirSync(folder, { withFileTypes: true })) {
-    const path = join(folder, entry.name);
-    if (entry.isDirectory()) yield* sourceFiles(path);
-    else if (/\.[cm]?[jt]s$/.test(entry.name)) yield path;
-  }
-}
 
 const isExported = (node) =>
   ts.isExportAssignment(node) ||
@@ -58,8 +50,8 @@ function offencesOf(file, text) {
 
 /** Checks one tree; returns one readable line for each offence. */
 export function checkComments(root) {
-  return FOLDERS.filter((folder) => existsSync(join(root, folder))).flatMap((folder) =>
-    [...sourceFiles(join(root, folder))].flatMap((file) =>
+  return FOLDERS.flatMap((folder) =>
+    [...filesBelow(join(root, folder), /\.[cm]?[jt]s$/)].flatMap((file) =>
       offencesOf(file, readFileSync(file, "utf8")).map(
         ({ line, message }) => `${relative(root, file)}:${line}: ${message}`,
       ),
@@ -67,12 +59,4 @@ export function checkComments(root) {
   );
 }
 
-if (process.argv[1] && resolve(process.argv[1]) === fileURLToPath(import.meta.url)) {
-  const root = resolve(process.argv[2] ?? join(dirname(fileURLToPath(import.meta.url)), ".."));
-  const offences = checkComments(root);
-  for (const offence of offences) console.error(offence);
-  if (offences.length > 0) {
-    console.error(`check-comments: ${offences.length} offence${offences.length === 1 ? "" : "s"}`);
-    process.exit(1);
-  }
-}
+runAsCommand(import.meta.url, (root) => checkComments(root));

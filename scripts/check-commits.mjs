@@ -5,8 +5,7 @@
  * usage: node scripts/check-commits.mjs      prints every offence, exits 1 when there is one
  */
 import { spawnSync } from "node:child_process";
-import { dirname, resolve } from "node:path";
-import { fileURLToPath } from "node:url";
+import { runAsCommand } from "./check.mjs";
 
 /** The last commit before the rule. */
 const START = "42d968dd960eb5629a89ae2a4e44f5080acd6ca7";
@@ -48,11 +47,4 @@ export function checkCommits(root, start = START) {
     });
 }
 
-if (process.argv[1] && resolve(process.argv[1]) === fileURLToPath(import.meta.url)) {
-  const offences = checkCommits(resolve(dirname(fileURLToPath(import.meta.url)), ".."));
-  for (const offence of offences) console.error(offence);
-  if (offences.length > 0) {
-    console.error(`check-commits: ${offences.length} offence${offences.length === 1 ? "" : "s"}`);
-    process.exit(1);
-  }
-}
+runAsCommand(import.meta.url, (root) => checkCommits(root));

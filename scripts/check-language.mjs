@@ -3,9 +3,9 @@
  *
  * usage: node scripts/check-language.mjs [root]      prints every offence, exits 1 when there is one
  */
-import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
-import { dirname, join, relative, resolve, sep } from "node:path";
-import { fileURLToPath } from "node:url";
+import { existsSync, readFileSync } from "node:fs";
+import { join, relative, sep } from "node:path";
+import { filesBelow, runAsCommand } from "./check.mjs";
 
 /** What is refused, and what to write instead. */
 const BANNED = [
@@ -39,16 +39,6 @@ const EXCEPTIONS = [
   ["CONTRIBUTING.md", "holds the glossary"],
 ];
 
-function* textFiles(path) {
-  if (!statSync(path).isDirectory()) yield path;
-  else
-    for (const entry of readdirSync(path, { withFileTypes: true })) {
-      const inner = join(path, entry.name);
-      if (entry.isDirectory()) yield* textFiles(inner);
-      else if (/\.(?:[cm]?[jt]s|md)$/.test(entry.name)) yield inner;
-    }
-}
-
 /** Comments of several lines as one text of the same length, so that a phrase across a line break is found where it begins. */
 const joined = (text) =>
   text.replace(/\n( *)(\*|\/\/)(?= )/g, (_, indent, mark) => ` ${" ".repeat(indent.length + mark.length)}`);
@@ -71,8 +61,8 @@ function offencesOf(text) {
 export function checkLanguage(root, exceptions = EXCEPTIONS) {
   const needed = new Set();
   const found = [];
-  for (const place of PLACES.filter((name) => existsSync(join(root, name)))) {
-    for (const path of textFiles(join(root, place))) {
+  for (const place of PLACES) {
+    for (const path of filesBelow(join(root, place), /\.(?:[cm]?[jt]s|md)$/)) {
       const file = relative(root, path).split(sep).join("/");
       const offences = offencesOf(readFileSync(path, "utf8"));
       const exception = exceptions.find(([name]) => file === name || file.startsWith(`${name}/`));
@@ -88,12 +78,4 @@ export function checkLanguage(root, exceptions = EXCEPTIONS) {
   ];
 }
 
-if (process.argv[1] && resolve(process.argv[1]) === fileURLToPath(import.meta.url)) {
-  const root = resolve(process.argv[2] ?? join(dirname(fileURLToPath(import.meta.url)), ".."));
-  const offences = checkLanguage(root);
-  for (const offence of offences) console.error(offence);
-  if (offences.length > 0) {
-    console.error(`check-language: ${offences.length} offence${offences.length === 1 ? "" : "s"}`);
-    process.exit(1);
-  }
-}
+runAsCommand(import.meta.url, (root) => checkLanguage(root));

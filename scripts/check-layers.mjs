@@ -4,12 +4,12 @@
  *
  * usage: node scripts/check-layers.mjs [root]      prints every offence with its rule, exits 1 when there is one
  */
-import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
+import { existsSync, readFileSync, statSync } from "node:fs";
 import { basename, dirname, join, relative, resolve, sep } from "node:path";
-import { fileURLToPath } from "node:url";
 import ts from "typescript";
+import { filesBelow, runAsCommand } from "./check.mjs";
 
-/** What each folder of src/ may know directly; what those know comes with them. Lowest first (ARCHITECTURE.md, "Layers"). */
+/** What each folder of src/ may know directly; what those know comes with them. Lowest first (ARCHITECTURE.md, "Modules"). */
 const KNOWS = {
   text: [],
   random: [],
@@ -101,16 +101,8 @@ function reachable(folder) {
   return seen;
 }
 
-function* sourceFiles(folder) {
-  for (const entry of readdirSync(folder, { withFileTypes: true })) {
-    const path = join(folder, entry.name);
-    if (entry.isDirectory()) {
-      if (entry.name !== "node_modules" && entry.name !== "dist") yield* sourceFiles(path);
-    } else if (/\.(ts|tsx|mts|cts)$/.test(entry.name) && !entry.name.endsWith(".d.ts")) {
-      yield path;
-    }
-  }
-}
+/** TypeScript, but no declarations alone. */
+const sourceFile = /(?<!\.d)\.(?:ts|tsx|mts|cts)$/;
 
 const lineOf = (text, position) => text.slice(0, position).split("\n").length;
 const isBelow = (path, folder) => path.startsWith(`${folder}/`);
@@ -226,7 +218,7 @@ export function checkLayers(root) {
 
   for (const folder of FOLDERS) {
     if (!existsSync(join(root, folder))) continue;
-    for (const file of sourceFiles(join(root, folder))) {
+    for (const file of filesBelow(join(root, folder), sourceFile)) {
       const text = readFileSync(file, "utf8");
       const lines = text.split("\n").length - (text.endsWith("\n") ? 1 : 0);
       const path = relative(root, file).split(sep).join("/");
@@ -255,7 +247,7 @@ export function checkLayers(root) {
 
   if (existsSync(source)) {
     const counts = new Map();
-    for (const file of sourceFiles(source)) {
+    for (const file of filesBelow(source, sourceFile)) {
       const folder = relative(root, dirname(file)).split(sep).join("/");
       counts.set(folder, (counts.get(folder) ?? 0) + 1);
     }
@@ -280,12 +272,4 @@ export function checkLayers(root) {
   return offences;
 }
 
-if (process.argv[1] && resolve(process.argv[1]) === fileURLToPath(import.meta.url)) {
-  const root = resolve(process.argv[2] ?? join(dirname(fileURLToPath(import.meta.url)), ".."));
-  const offences = checkLayers(root);
-  for (const offence of offences) console.error(offence);
-  if (offences.length > 0) {
-    console.error(`check-layers: ${offences.length} offence${offences.length === 1 ? "" : "s"}`);
-    process.exit(1);
-  }
-}
+runAsCommand(import.meta.url, (root) => checkLayers(root));

@@ -4,10 +4,10 @@
  *
  * usage: node scripts/check-spreads.mjs [root]      prints every offence, exits 1 when there is one
  */
-import { existsSync, readdirSync, readFileSync } from "node:fs";
-import { dirname, join, relative, resolve } from "node:path";
-import { fileURLToPath } from "node:url";
+import { readFileSync } from "node:fs";
+import { join, relative } from "node:path";
 import ts from "typescript";
+import { filesBelow, runAsCommand } from "./check.mjs";
 
 /** Functions that take any number of arguments, by the name after the dot, and what to write instead of spreading into them. */
 const INSTEAD = {
@@ -24,14 +24,6 @@ const INSTEAD = {
 };
 
 const FOLDERS = ["src", "scripts", "recipes"];
-
-function* sourceFiles(folder) {
-  for (const entry of readdirSync(folder, { withFileTypes: true })) {
-    const path = join(folder, entry.name);
-    if (entry.isDirectory()) yield* sourceFiles(path);
-    else if (/\.[cm]?[jt]s$/.test(entry.name)) yield path;
-  }
-}
 
 const bare = (node) => (ts.isParenthesizedExpression(node) ? bare(node.expression) : node);
 
@@ -62,8 +54,7 @@ function offenceOf(node) {
 export function checkSpreads(root) {
   const offences = [];
   for (const folder of FOLDERS) {
-    if (!existsSync(join(root, folder))) continue;
-    for (const file of sourceFiles(join(root, folder))) {
+    for (const file of filesBelow(join(root, folder), /\.[cm]?[jt]s$/)) {
       const source = ts.createSourceFile(file, readFileSync(file, "utf8"), ts.ScriptTarget.Latest, true);
       const visit = (node) => {
         const found = offenceOf(node);
@@ -81,12 +72,4 @@ export function checkSpreads(root) {
   return offences;
 }
 
-if (process.argv[1] && resolve(process.argv[1]) === fileURLToPath(import.meta.url)) {
-  const root = resolve(process.argv[2] ?? join(dirname(fileURLToPath(import.meta.url)), ".."));
-  const offences = checkSpreads(root);
-  for (const offence of offences) console.error(offence);
-  if (offences.length > 0) {
-    console.error(`check-spreads: ${offences.length} offence${offences.length === 1 ? "" : "s"}`);
-    process.exit(1);
-  }
-}
+runAsCommand(import.meta.url, (root) => checkSpreads(root));
