@@ -81,6 +81,15 @@ interface OpenedClassifier {
 
 type ClassifierOptions = OpenOptions & Pick<NetworkCorruptionOptions, "head">;
 
+/** A network that was opened for logits as a classifier with its own head. */
+const withItsHead = (network: Network): ImageClassifier => ({
+  head: "own",
+  classNames: network.classNames ?? [],
+  imageShape: network.imageShape,
+  preprocessing: network.preprocessing,
+  scores: (source, pass) => imageLogits(network, source, pass),
+});
+
 /** A network with its own head, where it has one for these classes; undefined where it lacks one of them. */
 async function withOwnHead(
   network: string,
@@ -100,10 +109,8 @@ async function withOwnHead(
       `the head of ${network} does not fit the classes of the images: ${why}; fit a head instead (--head ridge)`,
     );
   }
-  const { classNames: own, imageShape, preprocessing } = opened;
-  const scores: ImageClassifier["scores"] = (source, pass) => imageLogits(opened, source, pass);
   return {
-    classifier: { head: "own", classNames: own, imageShape, preprocessing, scores },
+    classifier: withItsHead(opened),
     description: describeNetwork(opened),
     close: () => opened.close(),
   };
@@ -111,7 +118,7 @@ async function withOwnHead(
 
 /** Could it have a head of its own? ONNX files and pixels are backbones unless `head` is own. */
 const mayHaveHead = (network: string, head: string | undefined): boolean =>
-  head === "own" || (head === undefined && !/^pixels:/.test(network) && !/\.onnx(\?|$)/.test(network));
+  head === "own" || (head === undefined && !["pixels", "onnx"].includes(networkKind(network)));
 
 async function openImageClassifier(
   network: string,
@@ -216,9 +223,7 @@ export async function networkImagenetSet(
     const { device, threads, note } = options;
     const opened = await open(network, { output: "logits", device, threads, note });
     try {
-      const { imageShape, preprocessing, classNames = [] } = opened;
-      const scores: ImageClassifier["scores"] = (source, pass) => imageLogits(opened, source, pass);
-      const classifier = { head: "own", classNames, imageShape, preprocessing, scores };
+      const classifier = withItsHead(opened);
       const report = await withProgress(progress, set.source.length, (onProgress) =>
         measureImagenetSet(classifier, set, onProgress),
       );

@@ -1,13 +1,5 @@
-/** The backbone of the commands that have a default one. */
-import { defaultBackbone } from "../weights/embedded.js";
+/** Commands that take a backbone before the images, or leave it out. */
 import { UsageError } from "./command.js";
-
-/** The backbone that is given, else the default one, which is reported. */
-export function backboneOr(given: string | undefined, note: (text: string) => void): string {
-  if (given !== undefined) return given;
-  note(`using the default backbone ${defaultBackbone}; --backbone takes another`);
-  return defaultBackbone;
-}
 
 /** Is a word the name of a backbone that cannot be a dataset: a bundled one, an ONNX file, a run? */
 async function isBackbone(word: string): Promise<boolean> {

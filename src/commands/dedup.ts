@@ -3,8 +3,7 @@ import { existsSync, statSync } from "node:fs";
 import { z } from "zod";
 import { largest } from "../text/arrays.js";
 import { formatDuration, plural } from "../text/format.js";
-import { defaultBackbone } from "../weights/embedded.js";
-import { backboneOr } from "./backbone.js";
+import { backboneOrDefault, defaultBackbone } from "../weights/embedded.js";
 import { command, UsageError } from "./command.js";
 import { device, file, imageSize, imagesWith, natural, option, overwrite, text, threads } from "./options.js";
 import * as json from "./results.js";
@@ -144,7 +143,7 @@ export default command({
     }
     const { dedup } = await import("../dedup/index.js");
     const byFeatures = options.backbone !== undefined || options.featureCosine !== undefined;
-    const backbone = byFeatures ? backboneOr(options.backbone, io.note) : undefined;
+    const backbone = byFeatures ? backboneOrDefault(options.backbone, io.note) : undefined;
     return await dedup(images, { ...options, ...io, backbone });
   },
   text: (found) => {

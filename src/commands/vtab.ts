@@ -1,6 +1,7 @@
 /** `fovea vtab`: a backbone on the 19 tasks of VTAB or on the embedded suite. */
+
 import { z } from "zod";
-import { backboneOr } from "./backbone.js";
+import { backboneOrDefault } from "../weights/embedded.js";
 import { command } from "./command.js";
 import { backbone, count, file, flag, folder, list, natural, option, text, threads } from "./options.js";
 import * as json from "./results.js";
@@ -149,7 +150,7 @@ export default command({
     const { measureVtab, planLines, planVtab, vtabLines } = await import("../benchmarks/vtab/index.js");
     const { suite, draws, output, dryRun, data, ...rest } = options;
     const seeded = (draws ?? (suite === "vtab" ? "published" : "seeded")) === "seeded";
-    const backbone = backboneOr(options.backbone, note);
+    const backbone = backboneOrDefault(options.backbone, note);
     const given = { ...rest, suite, data, backbone, seededDraws: seeded, folder: output, signal, note, progress };
     if (dryRun) {
       const plan = await planVtab(given);

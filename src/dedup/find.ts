@@ -1,6 +1,8 @@
 /** The search for near-duplicates: candidates by hashes and features, each verified by laying its thumbnails over each other. */
+
 import { decodeImage } from "../images/index.js";
 import { append, smallest } from "../text/arrays.js";
+import { defined } from "../text/defined.js";
 import { type Alignment, align, coarseAlignment } from "./compare/align.js";
 import { leastCoarse, nearDuplicateScore, scoreOf } from "./compare/similarity.js";
 import { prepareThumbnail, type Thumbnail } from "./compare/thumbnail.js";
@@ -84,7 +86,7 @@ export async function findDuplicates(sets: readonly DescribedSet[], options: Fin
   const matches = sameBytes(pool);
   const known = new Set(matches.map(({ a, b }) => a * pool.count + b));
   const stage = (name: string) => ({ signal, onProgress: (share: number) => onProgress(name, share) });
-  await addHashCandidates(pool, { distance, ...definedOnly(stage("hashes")) }, list);
+  await addHashCandidates(pool, { distance, ...defined(stage("hashes")) }, list);
   const near = await addNeighbours(pool, options, list);
   const pairs = list.pairs();
   let compared = 0;
@@ -117,12 +119,6 @@ export async function findDuplicates(sets: readonly DescribedSet[], options: Fin
 
 /** Milliseconds of work between two moments in which the program hears Ctrl-C. */
 const slice = 50;
-
-function definedOnly<T extends object>(values: T): { [K in keyof T]: Exclude<T[K], undefined> } {
-  return Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined)) as {
-    [K in keyof T]: Exclude<T[K], undefined>;
-  };
-}
 
 /** Images of the same bytes: each with the first that has them. */
 function sameBytes(pool: Pool): Match[] {

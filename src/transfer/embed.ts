@@ -5,9 +5,15 @@ import { dirname } from "node:path";
 import { type BadExample, noteUnreadable, openSource, rememberIds } from "../data/index.js";
 import { makeFolder } from "../files/folder.js";
 import { writeSafetensors } from "../formats/safetensors.js";
-import { type ComputeOptions, describeNetwork, imageFeatures, type NetworkDescription } from "../networks/index.js";
+import {
+  type ComputeOptions,
+  describeNetwork,
+  imageFeatures,
+  type NetworkDescription,
+  open,
+} from "../networks/index.js";
 import { type Hooks, withProgress } from "../text/progress.js";
-import { openBackbone } from "./backbone.js";
+import { backboneOrDefault } from "../weights/index.js";
 
 export interface EmbedImagesOptions extends ComputeOptions, Hooks {
   /** Any network that gives features (see `open`). Default: `defaultBackbone`. */
@@ -55,7 +61,7 @@ export async function embed(images: string, options: EmbedImagesOptions = {}): P
   await using opened = await openSource(images, { unlabelled: true, split });
   for (const text of opened.notes ?? []) note?.(text);
   const { device, threads, imageSize } = options;
-  await using backbone = await openBackbone(spec, { device, threads, imageSize, note });
+  await using backbone = await open(backboneOrDefault(spec, note), { device, threads, imageSize, note });
   const { source, ids } = rememberIds(opened);
   const { features, labels, indices, bad } = await withProgress(progress, source.length, (onProgress) =>
     imageFeatures(backbone, source, { workers: 0, maxBadFraction: 1, onProgress, signal }),

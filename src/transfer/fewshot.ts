@@ -11,11 +11,17 @@ import {
   subsetOfClasses,
 } from "../data/index.js";
 import { describePreprocessing, preprocessing } from "../images/index.js";
-import { type ComputeOptions, describeNetwork, type Network, type NetworkDescription } from "../networks/index.js";
+import {
+  type ComputeOptions,
+  describeNetwork,
+  type Network,
+  type NetworkDescription,
+  open,
+} from "../networks/index.js";
 import { largest } from "../text/arrays.js";
 import { type Hooks, withProgress } from "../text/progress.js";
+import { backboneOrDefault } from "../weights/index.js";
 
-import { openBackbone } from "./backbone.js";
 import { evaluatorNamed, formatSetting, parseSetting } from "./evaluators/index.js";
 import { drawnExamples, type EmbeddedSource, embedDrawn, embedSource } from "./fewshot/embed.js";
 import {
@@ -152,7 +158,7 @@ export async function fewshot(images: string, options: FewShotImagesOptions = {}
   const test = testImages === undefined ? chosen(parts.test) : stratifiedSample(chosen(parts.test), testImages);
   const untested = checkParts(train, test);
   const { imageSize } = options;
-  await using backbone = await openBackbone(options.backbone, { device, threads, imageSize, note });
+  await using backbone = await open(backboneOrDefault(options.backbone, note), { device, threads, imageSize, note });
   const pipeline = preprocessingOf(backbone, options.preprocessing);
   const most = largest(shots);
   const expected = drawnExamples(train, seeds, most).length;

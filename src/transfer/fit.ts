@@ -18,12 +18,13 @@ import {
   imageFeatures,
   type Network,
   type NetworkDescription,
+  open,
   type Setting,
 } from "../networks/index.js";
 import { plural } from "../text/format.js";
 import { type Hooks, noProgress, type Progress, withProgress } from "../text/progress.js";
+import { backboneOrDefault } from "../weights/index.js";
 
-import { openBackbone } from "./backbone.js";
 import { classifierReport, howMeasured, requireClassifierFolder, writeClassifier } from "./classifier/index.js";
 import { closedFormEvaluators, evaluatorNamed } from "./evaluators/index.js";
 import { type Expectation, type FittedClassifier, fitClassifier } from "./fit/fit.js";
@@ -254,7 +255,7 @@ export async function fit(images: string, options: FitImagesOptions = {}): Promi
     requireClassifierFolder(output, overwrite);
     for (const text of opened.notes ?? []) note?.(text);
     requireTwoClasses(images, opened);
-    await using backbone = await openBackbone(options.backbone, {
+    await using backbone = await open(backboneOrDefault(options.backbone, note), {
       device,
       threads,
       imageSize,

@@ -24,6 +24,13 @@ export const embeddedPrefix = "embedded:";
 /** The backbone that is meant where none is named. */
 export const defaultBackbone = `${embeddedPrefix}bit`;
 
+/** The backbone that is given, else the default one, which is reported. */
+export function backboneOrDefault(given: string | undefined, note: (text: string) => void = () => {}): string {
+  if (given !== undefined) return given;
+  note(`using the default backbone ${defaultBackbone}; --backbone takes another`);
+  return defaultBackbone;
+}
+
 /** The folder of an embedded backbone, by its name without `embedded:`. Throws WeightsError naming those that exist. */
 export function embeddedFolder(name: string): string {
   const names = embeddedBackbones.map((one) => one.name);

@@ -22,6 +22,7 @@ export {
 } from "../formats/stored.js";
 export { type ImageSize, patchGrid } from "./describe.js";
 export {
+  backboneOrDefault,
   defaultBackbone,
   type EmbeddedBackbone,
   embeddedBackbones,

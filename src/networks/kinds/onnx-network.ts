@@ -2,15 +2,12 @@
  * Networks as ONNX files of any maker: which input takes images and how, which output is wanted, a program that runs it.
  */
 import { type Closable, closable } from "../../files/closable.js";
-import type { Shape } from "../../graph/index.js";
 import { compileOnnx, type Device, type OnnxFile, OnnxFileError } from "../../runtime/index.js";
 import type { NetworkOutput } from "../forward/network.js";
 
 export interface OnnxNetworkOptions {
-  /** Images in a run. */
+  /** Images in a run, where the file has a dynamic dimension. */
   readonly batchSize: number;
-  /** Use the file's batch size where it is fixed; otherwise a file with another batch size is an error. */
-  readonly filesBatch?: boolean;
   /** [height, width] of the images, where the file has dynamic dimensions. */
   readonly image: readonly [number, number];
   /** Channels, where the file has a dynamic dimension. Default: 3. */
@@ -30,8 +27,6 @@ export interface OnnxNetwork extends Closable {
   readonly layout: "NHWC" | "NCHW";
   /** What its input takes: numbers, or 8-bit pixels, to which what is given is rounded. */
   readonly dtype: "float32" | "uint8";
-  /** Of the images of a run, in its layout. */
-  readonly shape: Shape;
   readonly batchSize: number;
   /** [height, width, channels] of an image. */
   readonly imageShape: readonly [number, number, number];
@@ -76,7 +71,7 @@ export async function openOnnxNetwork(
     return typeof fixed === "number" ? fixed : open;
   };
   const [rows, columns, channel] = layout === "NHWC" ? [1, 2, 3] : [2, 3, 1];
-  const batchSize = options.filesBatch ? side(0, options.batchSize) : options.batchSize;
+  const batchSize = side(0, options.batchSize);
   const imageShape = [
     side(rows, options.image[0]),
     side(columns, options.image[1]),
@@ -92,7 +87,6 @@ export async function openOnnxNetwork(
     output,
     layout,
     dtype,
-    shape,
     batchSize,
     imageShape,
     width:

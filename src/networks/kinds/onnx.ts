@@ -48,7 +48,6 @@ export async function openOnnx(spec: string, options: OpenOptions = {}): Promise
     threads,
     batchSize,
     channels,
-    filesBatch: true,
     image: image ?? openSize,
     output: settings.output === undefined ? output : { name: settings.output },
   });

@@ -7,22 +7,13 @@
  * Records are appended whole, so that several runs may write to one file at once; one may then stand there twice.
  */
 import { createHash } from "node:crypto";
-import {
-  closeSync,
-  createReadStream,
-  existsSync,
-  fstatSync,
-  ftruncateSync,
-  openSync,
-  readSync,
-  writeSync,
-} from "node:fs";
+import { closeSync, existsSync, fstatSync, ftruncateSync, openSync, readSync, writeSync } from "node:fs";
 import { stat } from "node:fs/promises";
 import { join } from "node:path";
-import { pipeline } from "node:stream/promises";
 import { closable } from "../../files/closable.js";
 import { makeFolder } from "../../files/folder.js";
 import { fromFloat16, toFloat16 } from "../../graph/index.js";
+import { fileDigest } from "../../networks/index.js";
 import type { Teacher, TeacherContext, TeacherSettings } from "./teacher.js";
 
 const headerBytes = 512;
@@ -40,7 +31,7 @@ export async function remembering(
   const { remember, ...asked } = settings;
   // a file by its bytes, so that a copy elsewhere is the same teacher
   const file = existsSync(settings.network) && (await stat(settings.network)).isFile();
-  const network = file ? await digestOf(settings.network) : settings.network;
+  const network = file ? await fileDigest(settings.network) : settings.network;
   const identity = JSON.stringify({ ...asked, network, sides, valueRange });
   const memory = openMemory(remember!, identity, teacher.width);
   const imageLength = sides.reduce((product, side) => product * side, 1);
@@ -65,13 +56,6 @@ export async function remembering(
       await teacher.close();
     },
   });
-}
-
-/** SHA-256 of a file, in hexadecimal digits. */
-async function digestOf(path: string): Promise<string> {
-  const hash = createHash("sha256");
-  await pipeline(createReadStream(path), hash);
-  return hash.digest("hex");
 }
 
 function keyOf(images: Float32Array, start: number, length: number): string {
