@@ -284,3 +284,8 @@ describe("external data", () => {
     expect(heavy.length).toBe(5600);
   });
 });
+
+test("a tensor without rows is repeated like any other", () => {
+  const { bytes } = g.writeOnnx({ y: g.expand(g.input("x", "float32", [0, 1]), [0, 5]) });
+  expect(bytes.byteLength).toBeGreaterThan(0);
+});

@@ -343,7 +343,7 @@ const expandOperation: Operation<{ shape: Shape }> = {
   emit: ({ inputs, outputs, attributes: { shape } }, emitter) => {
     const [x, y] = [inputs[0]!, outputs[0]!];
     const rows = x.dtype === "float32" ? repeatedRows(x.shape, shape) : 1;
-    if (rows === 1) {
+    if (rows <= 1) {
       emitter.node("Expand", [emitter.name(x), emitter.int64(shape)], [emitter.name(y)]);
       return;
     }
