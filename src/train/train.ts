@@ -85,9 +85,11 @@ export async function train(recipe: Recipe, options: TrainOptions = {}): Promise
         await prepareFolder(communicator.size > 1 ? { ...local, threads: recipe.threads } : local, folder);
       }
       const { lock } = opened;
-      return await TrainingLoop.start({ recipe, folder, lock, ...parts, restored, communicator, hooks: options });
+      const started = { recipe, folder, lock, ...parts, restored, communicator, hooks: options };
+      // kept at once, so that it is closed where another rank fails
+      opened.loop = await TrainingLoop.start(started);
+      return opened.loop;
     });
-    opened.loop = loop;
     try {
       const { program, training } = parts;
       await program.writeState(await shareState(communicator, training.slots, opened.state), { transfer: true });
