@@ -3,7 +3,7 @@
  * ResNet of bit.ts is the default backbone.
  *
  * Figures: models/small/README.md. 6,000 steps, 192,000 images (3.2 epochs) in 57 minutes of one core beside two other runs (EPYC 7002
- * series, two cores), the teachers' answers known beforehand (60,000 at 100 images/s: 10 minutes of both cores). Error of both teachers'
+ * series, two cores), the teachers' outputs cached in advance (60,000 at 100 images/s: 10 minutes of both cores). Error of both teachers'
  * features on 1,024 validation images by step: 600 1.877, 1,800 1.762, 3,000 1.688, 4,200 1.642, 5,400 1.603, 6,000 1.597; on its training
  * images 1.48 at the end: a second view of each would have helped. Few-shot mean of seven sets 38.2 / 43.5 % at 64 pixels,
  * 38.6 / 44.1 at 96. The first 30,000 images of the pilots gave 29.2: about 3.3 points for each doubling.

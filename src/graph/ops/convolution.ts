@@ -330,14 +330,14 @@ function convolutionTogether(
   const count = h * w;
   const positions = kh * kw;
   // Rows want channels and positions in the kernel's order: either the windows are transposed or, where it is smaller, the kernel.
-  const turnsKernel = !isPointwise && o <= n * count;
+  const transposesKernel = !isPointwise && o <= n * count;
   const rows = (): Tensor => {
     if (isPointwise) return transpose(reshape(everyNth(x, window.strides), [n, c, count]), [0, 2, 1]);
-    if (turnsKernel) return windows(x, kernel, [h, w], window, "byPosition");
+    if (transposesKernel) return windows(x, kernel, [h, w], window, "byPosition");
     const met = reshape(windows(x, kernel, [h, w], window, "byChannel"), [n, c, count, positions]);
     return transpose(met, [0, 2, 1, 3]);
   };
-  const weights = turnsKernel ? transpose(reshape(kernel, [o, c, positions]), [0, 2, 1]) : kernel;
+  const weights = transposesKernel ? transpose(reshape(kernel, [o, c, positions]), [0, 2, 1]) : kernel;
   const [left, right] = [reshape(rows(), [n * count, c * positions]), reshape(weights, [o, c * positions])];
   const product = matmul(left, right, { transposeB: true });
   return reshape(transpose(reshape(product, [n, count, o]), [0, 2, 1]), [n, o, h, w]);
