@@ -7,9 +7,10 @@ import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { WeightsError } from "../../src/formats/error.js";
 import { decodeNpz, encodeNpz, NpzFile, readNpz, writeNpz } from "../../src/formats/npz.js";
-import { type StoredDType, type StoredTensor, tensorBytes } from "../../src/formats/stored.js";
+import { type StoredTensor, tensorBytes } from "../../src/formats/stored.js";
 import { toFloat32 } from "../../src/weights/index.js";
 import { type Entry, npy, zip } from "../support/archives.js";
+import { anyTensor } from "../support/stored-tensors.js";
 
 let folder: string;
 beforeAll(() => {
@@ -62,47 +63,6 @@ test("big-endian numbers that NumPy wrote", async () => {
   expect(half && [...toFloat32(half, "half")]).toEqual([1.5, -2]);
 });
 
-const arrays: Record<StoredDType, new (buffer: ArrayBuffer) => StoredTensor["data"]> = {
-  float64: Float64Array,
-  float32: Float32Array,
-  float16: Uint16Array,
-  bfloat16: Uint16Array,
-  int64: BigInt64Array,
-  int32: Int32Array,
-  int16: Int16Array,
-  int8: Int8Array,
-  uint64: BigUint64Array,
-  uint32: Uint32Array,
-  uint16: Uint16Array,
-  uint8: Uint8Array,
-  bool: Uint8Array,
-};
-const widths: Record<StoredDType, number> = {
-  float64: 8,
-  float32: 4,
-  float16: 2,
-  bfloat16: 2,
-  int64: 8,
-  int32: 4,
-  int16: 2,
-  int8: 1,
-  uint64: 8,
-  uint32: 4,
-  uint16: 2,
-  uint8: 1,
-  bool: 1,
-};
-const anyTensor: fc.Arbitrary<StoredTensor> = fc
-  .tuple(
-    fc.constantFrom(...(Object.keys(arrays) as StoredDType[])),
-    fc.array(fc.integer({ min: 0, max: 4 }), { maxLength: 3 }),
-  )
-  .chain(([dtype, shape]) => {
-    const size = shape.reduce((a, b) => a * b, 1) * widths[dtype];
-    return fc
-      .uint8Array({ minLength: size, maxLength: size })
-      .map((bytes) => ({ dtype, shape, data: new arrays[dtype](bytes.slice().buffer) }));
-  });
 const anyName = fc.stringMatching(/^[a-zA-Z0-9_é]{1,6}(\/[a-z_0-9.]{0,4}[a-z])?$/);
 const anyTensors = fc.array(fc.tuple(anyName, anyTensor), { maxLength: 5 }).map((list) => new Map(list));
 

@@ -13,6 +13,7 @@ import {
   writeSafetensors,
 } from "../../src/formats/safetensors.js";
 import { type StoredDType, type StoredTensor, tensorBytes } from "../../src/formats/stored.js";
+import { anyTensor } from "../support/stored-tensors.js";
 
 let folder: string;
 beforeAll(() => {
@@ -20,34 +21,6 @@ beforeAll(() => {
 });
 afterAll(() => rmSync(folder, { recursive: true }));
 
-const arrays = {
-  float64: Float64Array,
-  float32: Float32Array,
-  float16: Uint16Array,
-  bfloat16: Uint16Array,
-  int64: BigInt64Array,
-  int32: Int32Array,
-  int16: Int16Array,
-  int8: Int8Array,
-  uint64: BigUint64Array,
-  uint32: Uint32Array,
-  uint16: Uint16Array,
-  uint8: Uint8Array,
-  bool: Uint8Array,
-} satisfies Record<StoredDType, unknown>;
-
-/** Any tensor of at most three sides, its bytes arbitrary: NaNs with payloads and negative zeros included. */
-const anyTensor: fc.Arbitrary<StoredTensor> = fc
-  .tuple(
-    fc.constantFrom(...(Object.keys(arrays) as StoredDType[])),
-    fc.array(fc.integer({ min: 0, max: 4 }), { maxLength: 3 }),
-  )
-  .chain(([dtype, shape]) => {
-    const size = shape.reduce((a, b) => a * b, 1) * arrays[dtype].BYTES_PER_ELEMENT;
-    return fc
-      .uint8Array({ minLength: size, maxLength: size })
-      .map((bytes) => ({ dtype, shape, data: new arrays[dtype](bytes.slice().buffer) }));
-  });
 const anyName = fc.string({ maxLength: 8, unit: "grapheme" }).filter((name) => name !== "__metadata__");
 const anyTensors = fc
   .array(fc.tuple(fc.oneof(anyName, fc.constantFrom("__proto__", "1", "0", 'a"b', "constructor")), anyTensor), {
