@@ -302,7 +302,7 @@ describe("fineTuneSources", () => {
   });
 });
 
-describe("what is looked at beforehand", () => {
+describe("what is checked before the run", () => {
   test("the size of images is the median's", async () => {
     expect(await typicalImageSize(await openSource(photos))).toEqual([20, 24]);
     const source = await openSource("generated:shapes?label=shape&size=16&length=9");
