@@ -53,11 +53,13 @@ describe("Caltech101", () => {
     expect(await textAt(archive!.test, 3)).toBe(tested[3]);
     const label = { accordion: 0, BACKGROUND_Google: 1, Faces: 2 }[tested[3]!.split("/")[0] as "Faces"];
     expect(folder!.test.labels[3]).toBe(label);
-    expect(folder!.train.notes).toEqual([expect.stringMatching(/their split of 30 images a class is not TFDS's/)]);
+    expect(folder!.train.notes).toEqual([
+      expect.stringMatching(/the split of 30 images per class differs from TFDS's/),
+    ]);
   });
 
   test("another number of classes, and too few images of one, are refused", async () => {
-    await expect(open(caltech101, at("caltech"))).rejects.toThrow(/has 3 folders of images .* where 102 classes/);
+    await expect(open(caltech101, at("caltech"))).rejects.toThrow(/has 3 folders of images .*; expected 102 classes/);
     write(
       at("few/caltech101"),
       named(
@@ -65,7 +67,9 @@ describe("Caltech101", () => {
         "101_ObjectCategories/",
       ),
     );
-    await expect(open(caltech101, at("few"), { count: 3 })).rejects.toThrow(/has 29 images of faces; more than 30/);
+    await expect(open(caltech101, at("few"), { count: 3 })).rejects.toThrow(
+      /has 29 images of faces; expected more than 30/,
+    );
   });
 });
 
@@ -106,7 +110,7 @@ test("CIFAR-100: the binary version, by the fine labels", async () => {
   const hub = await open(cifar100, at("cifar-hub"));
   expect([...hub.train.labels, ...hub.validation.labels]).toEqual(range(10).map((i) => 3 * i));
   expect(await textAt(hub.test, 4)).toBe("row 4");
-  expect(hub.train.notes![0]).toMatch(/in the order of their rows, which is not TFDS's/);
+  expect(hub.train.notes![0]).toMatch(/in the order of their rows, which differs from TFDS's/);
   for (const source of [prepared.train, prepared.validation]) await source.close();
   await expect(prepared.train.get(0)).rejects.toThrow(/is closed/);
 });
@@ -220,7 +224,7 @@ test("Pets: lists of image, breed from 1, species and number", async () => {
     "annotations/test.txt": "",
   });
   await expect(open(pets, at("pets-bad"), { count: 2 })).rejects.toThrow(
-    /trainval.txt: the line "Abyssinian_1 3 1 1" names no image and breed/,
+    /trainval.txt: the line "Abyssinian_1 3 1 1" has no image and breed/,
   );
 });
 
@@ -295,7 +299,7 @@ test("SVHN: images lie column by column in MATLAB's matrices, and the digit 0 is
       { name: "y", dimensions: [2, 1], data: Uint8Array.of(1, 11) },
     ]),
   });
-  await expect(open(svhn, at("svhn-bad"))).rejects.toThrow(/train_32x32.mat" has the label 11; 1 to 10 were expected/);
+  await expect(open(svhn, at("svhn-bad"))).rejects.toThrow(/train_32x32.mat" has the label 11; expected 1 to 10/);
   write(at("svhn-bad/svhn"), { "train_32x32.mat": file(2) });
   await expect(open(svhn, at("svhn-bad"))).rejects.toThrow(/test_32x32.mat must lie beside/);
 });

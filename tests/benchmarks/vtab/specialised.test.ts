@@ -89,9 +89,9 @@ describe("Camelyon", () => {
       /Camelyon: ".*train_x.h5" has no array "x"; it has images/,
     );
     h5(path, "x", new Uint8Array(patch), [1, 96, 96, 3]);
-    await expect(open(camelyon, at("pcam-bad"))).rejects.toThrow(/images of 1 x 96 x 96 x 3 beside 4 labels/);
+    await expect(open(camelyon, at("pcam-bad"))).rejects.toThrow(/images of shape 1 x 96 x 96 x 3 and 4 labels/);
     h5(file("pcam-bad", "train", "y"), "y", Uint8Array.of(2), [1, 1, 1, 1]);
-    await expect(open(camelyon, at("pcam-bad"))).rejects.toThrow(/has labels other than one 0 or 1/);
+    await expect(open(camelyon, at("pcam-bad"))).rejects.toThrow(/has labels other than 0 and 1/);
     h5(file("pcam-bad", "train", "y"), "y", Uint8Array.of(1), [1, 1, 1, 1]);
     await expect(open(camelyon, at("pcam-bad"))).rejects.toThrow(/split_valid_[xy].h5 must lie beside/);
   });
@@ -135,7 +135,7 @@ test("Resisc45: a folder of classes, or TFDS's records", async () => {
   );
   expect(seen).toEqual(order);
   expect([splits.train.length, splits.validation.length, splits.test.length]).toEqual([6, 2, 2]);
-  expect(splits.test.notes![0]).toMatch(/in the order of today's TFDS, which is not the benchmark's$/);
+  expect(splits.test.notes![0]).toMatch(/in the order of today's TFDS, which differs from the benchmark's$/);
   writeTfds(
     at("resisc"),
     ["resisc45", "3.0.0"],
@@ -189,7 +189,7 @@ describe("Retinopathy", () => {
     expect(Math.abs(pixels.data[(225 * 540 + 270) * 3]! - 128)).toBeLessThanOrEqual(2);
     write(at("eyes-bad/retinopathy"), { "trainLabels.csv": "image,level\n1_left,5\n" });
     await expect(open(retinopathy, at("eyes-bad"))).rejects.toThrow(
-      /trainLabels.csv", line 2: "1_left,5" is no image and its level/,
+      /trainLabels.csv", line 2: "1_left,5" is not an image and its level/,
     );
   });
 

@@ -93,7 +93,7 @@ describe("CLEVR", () => {
       { image: "b", label: 2 },
     ]);
     await expect(open(clevrCountTask, at("clevr-old"))).rejects.toThrow(
-      /Clevr-Count: ".*", record 0 at byte 0 has no feature objects\/pixel_coords; it has image, label/,
+      /Clevr-Count: ".*", record 0 at byte 0 has no feature "objects\/pixel_coords"; it has image, label/,
     );
   });
 
@@ -108,7 +108,7 @@ describe("CLEVR", () => {
       /scene 0: it has no image_filename and objects/,
     );
     expect(() => read('{"scenes": [{"image_filename": "../a.png", "objects": []}]}')).toThrow(/scene 0/);
-    expect(() => read('{"scenes": [{nonsense}]}')).toThrow(/scene 0: it is no JSON/);
+    expect(() => read('{"scenes": [{nonsense}]}')).toThrow(/scene 0: it is not valid JSON/);
   });
 });
 
@@ -183,7 +183,7 @@ describe("KITTI", () => {
     const wrong = { ...labels, "training/label_2/000007.txt": bytes("Bus 1 2 3\n") };
     write(at("kitti-bad/kitti"), { ...images, ...wrong, ...kit });
     await expect(open(kittiDistanceTask, at("kitti-bad"))).rejects.toThrow(
-      /label_2\/000007.txt, line 1: "Bus 1 2 3" describes no object/,
+      /label_2\/000007.txt, line 1: "Bus 1 2 3" is not the description of an object/,
     );
     const short: Record<string, string> = {
       "train_rand.txt": "1,2,9",
@@ -362,7 +362,7 @@ describe("small NORB", () => {
     const magic = Buffer.from(whole);
     magic[0] = 0;
     await expect(attempt({ [`${stems.test}-dat.mat`]: magic })).rejects.toThrow(
-      /testing-dat.mat" does not begin as a matrix/,
+      /testing-dat.mat" is not a NORB matrix/,
     );
     await expect(attempt({ [`${stems.train}-dat.mat`]: whole.subarray(0, 5000) })).rejects.toThrow(
       /is cut off or damaged: 2 x 2 x 96 x 96 numbers take 36888 bytes/,
@@ -370,12 +370,12 @@ describe("small NORB", () => {
     const hostile = Buffer.from(whole);
     hostile.writeUInt32LE(0xffffffff, 8);
     await expect(attempt({ [`${stems.train}-dat.mat`]: hostile })).rejects.toThrow(/is cut off or damaged/);
-    await expect(attempt({ [`${stems.train}-info.mat`]: info(3) })).rejects.toThrow(/beside 3 labels/);
+    await expect(attempt({ [`${stems.train}-info.mat`]: info(3) })).rejects.toThrow(/and 3 labels/);
     await expect(
       attempt({ [`${stems.train}-info.mat`]: norb([2, 4], Int32Array.of(0, 0, 36, 0, 0, 0, 1, 0)) }),
-    ).rejects.toThrow(/row 0: the label 18 is none of the 18 classes/);
+    ).rejects.toThrow(/row 0: unknown label 18; expected one of 18 classes/);
     await expect(attempt({ [`${stems.train}-info.mat`]: gzipSync(bytes("nothing")) })).rejects.toThrow(
-      /does not begin as a matrix/,
+      /is not a NORB matrix/,
     );
   });
 });

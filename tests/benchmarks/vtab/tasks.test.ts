@@ -55,7 +55,7 @@ describe("labels", () => {
     const distances = [7.9, 8, 8.0001, 8.5, 8.7, 9.2, 9.8, 10, 10.1, 50];
     expect(distances.map((depth) => clevrDistance([depth, 60]))).toEqual([0, 0, 1, 1, 2, 3, 4, 4, 5, 5]);
     expect([3, 10].map(clevrCount)).toEqual([0, 7]);
-    expect(() => clevrCount(2)).toThrow(/2 objects; a scene of CLEVR has 3 to 10/);
+    expect(() => clevrCount(2)).toThrow(/2 objects; expected 3 to 10/);
     expect(() => clevrDistance([])).toThrow(/no object/);
   });
 
@@ -70,7 +70,7 @@ describe("labels", () => {
     const orientations = [0, 1, 2, 3, 4, 5, 6, 7, 8, 37, 38, 39].map((value) => dspritesClass(value, 40));
     expect(orientations).toEqual([0, 0, 0, 1, 1, 2, 2, 2, 3, 14, 15, 15]);
     expect([0, 1, 2, 31].map((value) => dspritesClass(value, 32))).toEqual([0, 0, 1, 15]);
-    expect(() => dspritesClass(40, 40)).toThrow(/a whole number from 0 to 39/);
+    expect(() => dspritesClass(40, 40)).toThrow(/an integer from 0 to 39/);
   });
 });
 
@@ -110,7 +110,7 @@ describe("a set that is not there", () => {
         (error: unknown) => (error instanceof SourceError ? error.message : `not a SourceError: ${error}`),
       );
       expect(message).toContain(`${task.title} is not in "${root}"`);
-      expect(message).toMatch(/Fetch into the folder \w+ of your data sets:\n {2}http/);
+      expect(message).toMatch(/Fetch into the folder \w+ of your datasets:\n {2}http/);
       for (const { url, bytes, sha256 } of task.origin.files) {
         expect(message).toContain(url);
         if (bytes !== undefined) expect(message).toContain(`${bytes.toLocaleString("en-US")} bytes`);
@@ -123,8 +123,10 @@ describe("a set that is not there", () => {
 
   test("so are a missing folder and none at all", async () => {
     const task = vtabTasks[0]!;
-    await expect(task.open(join(root, "none"))).rejects.toThrow(/there is no folder ".*none"; the folder that holds/);
-    await expect(task.open()).rejects.toThrow(/Caltech101 needs the folder that holds the data sets/);
+    await expect(task.open(join(root, "none"))).rejects.toThrow(
+      /there is no folder ".*none"; expected the folder that holds/,
+    );
+    await expect(task.open()).rejects.toThrow(/Caltech101 needs the folder that holds the datasets/);
     mkdirSync(join(root, "caltech101"));
     await expect(task.open(root)).rejects.toThrow(SourceError);
   });

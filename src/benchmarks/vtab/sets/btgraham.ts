@@ -1,6 +1,7 @@
 /**
- * Retina photographs prepared as by the winner of Kaggle's competition of 2015 (TFDS's config btgraham-300): the eyeball scaled
- * to a radius of 300 pixels, its local average subtracted, grey outside of 90 % of the radius, cut to that.
+ * Prepares retina photographs as the winner of Kaggle's 2015 competition did (TFDS's config btgraham-300). The eyeball
+ * is scaled to a radius of 300 pixels and its local average is subtracted. Pixels outside of 90 % of the radius become
+ * grey, and the image is cropped to that circle.
  */
 import { type RawImage, rawImage } from "../../../images/index.js";
 import { gaussianBlur, scaled } from "./opencv.js";
@@ -8,18 +9,23 @@ import { gaussianBlur, scaled } from "./opencv.js";
 const benchmarkRadius = 300;
 const keptShare = 0.9;
 const grey = 128;
-/** Below a tenth of the middle row's mean brightness a pixel is taken for background. */
+/** A pixel below this fraction (one tenth) of the middle row's mean brightness is background. */
 const background = 10;
-/** The image and the blurred image (sigma a thirtieth of the radius) are weighted by 4 and -4 around grey. */
+/** The image is weighted by 4 and the blurred image (sigma: a thirtieth of the radius) by -4; grey is added. */
 const contrast = 4;
 
-/** The prepared image, before TFDS encodes it as JPEG of quality 72; `radius` is what the eyeball's becomes, in pixels. */
+/**
+ * Returns the prepared image before TFDS encodes it as JPEG of quality 72. The eyeball is scaled to `radius` pixels.
+ */
 export function btgraham(image: RawImage, radius = benchmarkRadius): RawImage {
   const even = withoutLocalAverage(scaled(image, radius / eyeballRadius(image)), radius / 30);
   return maskedAndCut(even, Math.floor(radius * keptShare));
 }
 
-/** Half of the bright pixels of the middle row; half of the image's height where there are none. */
+/**
+ * Estimates the radius in pixels: half the number of bright pixels in the middle row, or half of the image's height if
+ * there are none.
+ */
 export function eyeballRadius({ data, height, width, channels }: RawImage): number {
   const start = Math.floor(height / 2) * width * channels;
   const sums = Float64Array.from({ length: width }, (_, x) => {

@@ -1,4 +1,7 @@
-/** Caltech101 (Fei-Fei et al. 2004): 101_ObjectCategories/class/image_0001.jpg, 101 classes of objects and one of clutter. */
+/**
+ * Reads Caltech101 (Fei-Fei et al. 2004): 101_ObjectCategories/class/image_0001.jpg, 101 classes of objects and one of
+ * clutter.
+ */
 import { naturalOrder } from "../../../files/paths.js";
 import { createNumpyChoice } from "../../../random/numpy-legacy.js";
 import { SourceError } from "../protocol/task.js";
@@ -9,7 +12,7 @@ import type { PublishedRequest, VtabDefinition } from "./set.js";
 import type { StoredSet } from "./stored.js";
 import { plainLabel } from "./tfds.js";
 
-/** TFDS trains on so many images of a class, drawn after `numpy.random.seed(1234)`, and tests on the others. */
+/** TFDS draws this many training images per class after `numpy.random.seed(1234)`; the others are the test split. */
 const trainedOf = 30;
 const seed = 1234;
 
@@ -33,10 +36,10 @@ export const caltech101: VtabDefinition = {
       },
     ],
     instructions:
-      "It is called 101_ObjectCategories.tar.gz; as an archive or unpacked. It is a part of caltech-101.zip at https://data.caltech.edu/records/mzrjq-6wc02 too.",
+      "The archive 101_ObjectCategories.tar.gz, packed or unpacked. It is also a part of caltech-101.zip at https://data.caltech.edu/records/mzrjq-6wc02.",
     licence: "CC BY 4.0",
     order:
-      "TFDS 3 from its records. From the published files the same draw of 30 images a class is made over sorted names, since TFDS's depends on the order in which a file system lists them: the split is not the one of the benchmark. Then TFDS's order by MD5 of class/file.",
+      "TFDS 3 if its records are read. For the published files, 30 images per class are drawn over sorted names and ordered by the MD5 of class/file. TFDS draws over the order in which a file system lists the names, so this split differs from the benchmark's.",
   },
 };
 
@@ -51,14 +54,14 @@ function published(
   { needed, classNames }: PublishedRequest,
 ): Promise<StoredSet | undefined> {
   return withTree(places, tree, async (files) => {
-    // TFDS's names of classes are lower case; their folders' names are not, and keys are made of those.
+    // TFDS's class names are lower case; its folder names are not, and the keys are made of the folder names.
     const all = classFolders(files, classNames.length, (folder) => folder.toLowerCase());
     const choose = createNumpyChoice(seed);
     const trained = new Set<string>();
     for (const [label, name] of all.classNames.entries()) {
       const own = all.names.filter((_, i) => all.labels[i] === label).sort(naturalOrder);
       if (own.length <= trainedOf)
-        throw new SourceError(`"${files.path}" has ${own.length} images of ${name}; more than ${trainedOf} are needed`);
+        throw new SourceError(`"${files.path}" has ${own.length} images of ${name}; expected more than ${trainedOf}`);
       for (const chosen of choose(own, trainedOf)) trained.add(chosen);
     }
     const images = all.names.map((name, i) => ({ name, label: all.labels[i]! }));
@@ -67,7 +70,7 @@ function published(
     );
     return {
       ...listedSplits(files, all.classNames, new Map(lists)),
-      found: `the published files in ${files.path}; their split of 30 images a class is not TFDS's`,
+      found: `the published files in ${files.path}; the split of 30 images per class differs from TFDS's`,
     };
   });
 }

@@ -1,4 +1,7 @@
-/** PatchCamelyon (Veeling et al. 2018): patches of lymph nodes as HDF5, images x and labels y in files of their own for each split. */
+/**
+ * Reads PatchCamelyon (Veeling et al. 2018): patches of lymph nodes as HDF5, with one file of images x and one of
+ * labels y per split.
+ */
 import type { ImageSource } from "../../../data/index.js";
 import { openHdf5 } from "../../../formats/hdf5.js";
 import { rawImage } from "../../../images/index.js";
@@ -11,7 +14,7 @@ import { plainLabel } from "./tfds.js";
 const side = 96;
 const channels = 3;
 
-/** What the splits are called in the names of files and in TFDS's keys. */
+/** The names of the splits in file names and in TFDS's keys. */
 const storedNames: Readonly<Record<string, string>> = { train: "train", validation: "valid", test: "test" };
 const checksums: Readonly<Record<string, readonly [bytes: number, sha256: string]>> = {
   train_x: [6421353462, "d619e741468a7ab35c7e4a75e6821b7e7e6c9411705d45708f2a0efc8960656c"],
@@ -41,7 +44,7 @@ export const camelyon: VtabDefinition = {
     })),
     instructions: "Unpack them: gunzip camelyonpatch_level_2_split_*.h5.gz",
     licence: "CC0-1.0",
-    order: "TFDS 2, from its records or worked out for the published files by MD5 of split_number",
+    order: "TFDS 2, from its records or derived for the published files from the MD5 of split_number",
   },
 };
 
@@ -73,14 +76,14 @@ async function published(
   return { found: `the published files beside ${all}, in TFDS's order`, splits };
 }
 
-/** Labels are stored as N x 1 x 1 x 1. */
+/** Reads labels, which are stored as N x 1 x 1 x 1. */
 async function labelsIn(path: string): Promise<Int32Array> {
   using file = await openHdf5(path);
   const labels = file.array("y");
   const count = labels.shape[0]!;
   const values = Int32Array.from(labels.read(0, count) as ArrayLike<number>, Number);
   if (values.length !== count || values.some((label) => label !== 0 && label !== 1))
-    throw new SourceError(`"${path}" has labels other than one 0 or 1 for an image. Fetch it again`);
+    throw new SourceError(`"${path}" has labels other than 0 and 1, or several per image; fetch it again`);
   return values;
 }
 
@@ -96,7 +99,7 @@ async function patches(
     const [count, ...shape] = images.shape;
     if (shape.join() !== [side, side, channels].join() || count !== labels.length) {
       throw new SourceError(
-        `"${path}" has images of ${images.shape.join(" x ")} beside ${labels.length} labels; N x 96 x 96 x 3 and N were expected. Fetch both again`,
+        `"${path}" has images of shape ${images.shape.join(" x ")} and ${labels.length} labels; expected N x 96 x 96 x 3 and N; fetch both files again`,
       );
     }
     return orderedSource(path, split, classNames, {

@@ -1,4 +1,4 @@
-/** CIFAR-100 (Krizhevsky 2009), the binary version: cifar-100-binary.tar.gz or its train.bin and test.bin. */
+/** Reads CIFAR-100 (Krizhevsky 2009), the binary version: cifar-100-binary.tar.gz or its train.bin and test.bin. */
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import type { ImageSource } from "../../../data/index.js";
@@ -27,9 +27,9 @@ export const cifar100: VtabDefinition = {
         sha256: "58a81ae192c23a4be8b1804d68e518ed807d710a4eb253b1f2a199162a40d8ec",
       },
     ],
-    instructions: "As an archive or unpacked.",
+    instructions: "The archive, packed or unpacked.",
     licence: "none stated by its author; a part of 80 Million Tiny Images",
-    order: "TFDS 3, from its records or worked out for the published files by MD5 of the record's number",
+    order: "TFDS 3, from its records or derived for the published files from the MD5 of the record's number",
   },
 };
 
@@ -47,7 +47,7 @@ async function published(places: readonly string[], { needed }: PublishedRequest
       labels: source.labels,
       keyOf: (index) => index,
       idOf: source.idOf!,
-      // CIFAR's records are pixels, never encoded files.
+      // CIFAR's records hold decoded pixels, never encoded files.
       read: async (index) => (await source.get(index)).image,
       close: () => source.close(),
     });

@@ -1,10 +1,13 @@
-/** Published sets that are one folder of images a class: the entries of their trees, and the classes among them. */
+/**
+ * Reads datasets that are published as one folder of images per class: the files of each class, and the order of the
+ * classes.
+ */
 import { imageName } from "../../../data/source/index.js";
 import { naturalOrder } from "../../../files/paths.js";
 import { SourceError } from "../protocol/task.js";
 import type { StoredFiles } from "./places.js";
 
-/** The images of a tree by class. */
+/** The images of a folder tree by class. */
 export interface ClassFolders {
   readonly classNames: readonly string[];
   /** Paths of images, class by class. */
@@ -15,9 +18,9 @@ export interface ClassFolders {
 /**
  * Reads classes from paths "class/file".
  *
- * @param classes how many there must be
- * @param nameOf what a folder's class is called
- * @throws SourceError for another number of classes, naming the folders there are.
+ * @param classes the expected number of classes
+ * @param nameOf returns the class name of a folder
+ * @throws SourceError for another number of classes; the error lists the folders.
  */
 export function classFolders(
   { path, names }: StoredFiles,
@@ -29,7 +32,7 @@ export function classFolders(
   const classNames = [...new Set(images.map(folderOf))].sort(naturalOrder);
   if (classNames.length !== classes) {
     throw new SourceError(
-      `"${path}" has ${classNames.length} folders of images (${classNames.slice(0, 5).join(", ")}) where ${classes} classes were expected; unpack the set again`,
+      `"${path}" has ${classNames.length} folders of images (${classNames.slice(0, 5).join(", ")}); expected ${classes} classes; unpack the dataset again`,
     );
   }
   const labelOf = new Map(classNames.map((name, i) => [name, i]));

@@ -2,9 +2,9 @@
 import * as z from "zod";
 import { SourceError } from "../protocol/task.js";
 
-/** What of a scene the tasks ask for. */
+/** The parts of a scene that the tasks need. */
 export interface ClevrScene {
-  /** The file's name without folders. */
+  /** The file name without folders. */
   readonly image: string;
   /** The distance of every object from the camera. */
   readonly depths: readonly number[];
@@ -18,13 +18,14 @@ const sceneSchema = z.object({
 const code = (character: string): number => character.charCodeAt(0);
 const [quote, backslash, openBrace, closeBrace, openBracket, closeBracket] = ['"', "\\", "{", "}", "[", "]"].map(code);
 
-/** A scene of ten objects has some kilobytes. */
+/** The largest accepted scene, in bytes; a scene of ten objects has a few kilobytes. */
 const maxScene = 2 ** 20;
 
 /**
- * The scenes of a file `{"info": ..., "scenes": [...]}`.
+ * Yields the scenes of a file `{"info": ..., "scenes": [...]}`.
  *
- * @throws SourceError, naming the file (`where`), when it has no list of scenes, is cut off, or a scene lacks what is needed.
+ * @throws SourceError with the file's name (`where`) when it has no list of scenes, is truncated, or a scene lacks a
+ * field.
  */
 export function* scenesIn(bytes: Uint8Array, where: string): Generator<ClevrScene> {
   const fail = (problem: string): SourceError =>
@@ -33,7 +34,7 @@ export function* scenesIn(bytes: Uint8Array, where: string): Generator<ClevrScen
   let depth = 0;
   let inString = false;
   let stringAt = 0;
-  // The last string at the top level: the key of what follows.
+  // The last string at the top level, which is the key of the value that follows.
   let key = "";
   let sceneAt = -1;
   let inScenes = false;
@@ -71,7 +72,7 @@ function parseScene(bytes: Uint8Array, fail: (problem: string) => SourceError): 
   try {
     value = JSON.parse(new TextDecoder().decode(bytes));
   } catch {
-    throw fail("it is no JSON");
+    throw fail("it is not valid JSON");
   }
   const scene = sceneSchema.safeParse(value);
   if (!scene.success) throw fail("it has no image_filename and objects with pixel_coords");

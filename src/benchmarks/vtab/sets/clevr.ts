@@ -1,4 +1,4 @@
-/** CLEVR v1.0 (Johnson et al. 2017): images/train/CLEVR_train_000000.png and scenes/CLEVR_train_scenes.json. */
+/** Reads CLEVR v1.0 (Johnson et al. 2017): images/train/CLEVR_train_000000.png and scenes/CLEVR_train_scenes.json. */
 import { SourceError } from "../protocol/task.js";
 import { scenesIn } from "./clevr-scenes.js";
 import { clevrClasses, clevrCount, clevrDistance } from "./labels.js";
@@ -8,13 +8,13 @@ import type { PublishedRequest, VtabDefinition } from "./set.js";
 import type { StoredSet } from "./stored.js";
 import { type FeatureLabel, numbersOf } from "./tfds.js";
 
-/** What the published files call TFDS's splits. The published test images have no scenes; the benchmark tests on val. */
+/** The published names of TFDS's splits. The published test images have no scenes, so the benchmark tests on val. */
 const storedNames: Readonly<Record<string, string>> = { train: "train", validation: "val" };
 
 interface Question {
   readonly title: string;
   readonly classNames: readonly string[];
-  /** The class of a scene by the depths of its objects. */
+  /** Computes the class of a scene from the depths of its objects. */
   classOf(depths: readonly number[]): number;
 }
 
@@ -56,9 +56,9 @@ function clevr(question: keyof typeof questions): VtabDefinition {
           sha256: "5cd61cf1096ed20944df93c9adb31e74d189b8459a94f54ba00090e5c59936d1",
         },
       ],
-      instructions: "As an archive (read in place) or unpacked.",
+      instructions: "The archive (read in place) or unpacked.",
       licence: "CC BY 4.0",
-      order: "TFDS 3, from its records or worked out for the published files by MD5 of the file's name",
+      order: "TFDS 3, from its records or derived for the published files from the MD5 of the file's name",
     },
   };
 }
@@ -78,7 +78,7 @@ function published(
     for (const split of needed) {
       const name = storedNames[split]!;
       const path = `scenes/CLEVR_${name}_scenes.json`;
-      if (!files.has(path)) throw new SourceError(`"${files.path}" has no ${path}; unpack the set again`);
+      if (!files.has(path)) throw new SourceError(`"${files.path}" has no ${path}; unpack the dataset again`);
       const list: ListedFile[] = [];
       for (const { image, depths } of scenesIn(await files.read(path), `${files.path}/${path}`)) {
         try {

@@ -1,4 +1,7 @@
-/** DMLab (Zhai et al. 2019): frames of DeepMind Lab by distance and reward, published as TFRecords of the same form as TFDS's. */
+/**
+ * Reads DMLab (Zhai et al. 2019): DeepMind Lab frames labelled by distance and reward, published as TFRecords in TFDS's
+ * format.
+ */
 import { SourceError } from "../protocol/task.js";
 import { findFile } from "./places.js";
 import type { VtabDefinition } from "./set.js";
@@ -12,10 +15,10 @@ export const dmlab: VtabDefinition = {
   classNames: { count: 6 },
   folders: ["dmlab"],
   cuts: { train: "train", validation: "validation", test: "test" },
-  // The published records and TFDS's differ in nothing but their order, which is that of the files' names.
+  // The published records differ from TFDS's only in their order, which is that of the file names.
   tfds: { name: "dmlab", version: "2.0.1", label: plainLabel(), key: "filename" },
   parquet: {},
-  // Unpacked records are found like TFDS's; what is left is the archive.
+  // Unpacked records are found by the search for TFDS's records, so only the archive is handled here.
   published: async (places) => {
     const path = findFile(places, ["dmlab.tar.gz"]);
     if (path !== undefined) throw new SourceError(`unpack ${path} beside itself: tar -xzf dmlab.tar.gz`);
@@ -31,6 +34,6 @@ export const dmlab: VtabDefinition = {
     ],
     instructions: "Unpack it: tar -xzf dmlab.tar.gz",
     licence: "none stated by its authors (the benchmark's code is under Apache-2.0)",
-    order: "TFDS 2.0.1, from its records or worked out for the published ones by MD5 of the file's name",
+    order: "TFDS 2.0.1, from its records or derived for the published ones from the MD5 of the file's name",
   },
 };

@@ -1,4 +1,4 @@
-/** The two files that dSprites is published as, HDF5 and npz, read through one interface. */
+/** Reads the two published files of dSprites, HDF5 and npz, through one interface. */
 import { type Closable, closable } from "../../../files/closable.js";
 import { openBytes } from "../../../formats/bytes.js";
 import { type Hdf5File, openHdf5 } from "../../../formats/hdf5.js";
@@ -10,9 +10,9 @@ import { zipLimits } from "./places.js";
 /** The images and latents of a file. */
 export interface DspritesFile extends Closable {
   readonly count: number;
-  /** The whole numbers of the latents, six for an image: colour, shape, scale, orientation, x, y. */
+  /** The latents as integers, six per image: colour, shape, scale, orientation, x, y. */
   readonly classes: ArrayLike<number | bigint>;
-  /** The pixels of all images, one byte each, in pieces of any length. */
+  /** Yields the pixels of all images, one byte each, in chunks of any length. */
   pixels(): AsyncIterable<Uint8Array>;
 }
 
@@ -20,7 +20,7 @@ export const latents = 6;
 const side = 64;
 export const pixelsEach = side * side;
 
-/** Opens either of the two. Throws SourceError for a file that holds something else. */
+/** Opens either of the two files. Throws SourceError for a file with other contents. */
 export async function openDsprites(path: string): Promise<DspritesFile> {
   try {
     return path.endsWith(".npz") ? await openNpz(path) : await openHdf5File(path);
@@ -34,13 +34,13 @@ function checkShapes(path: string, images: readonly number[], classes: readonly 
   const [count = 0, ...rest] = images;
   if (rest.join() !== [side, side].join() || classes.join() !== [count, latents].join()) {
     throw new SourceError(
-      `"${path}" holds images of ${images.join(" x ")} and latents of ${classes.join(" x ")}; N x 64 x 64 and N x 6 were expected. Fetch it again`,
+      `"${path}" has images of shape ${images.join(" x ")} and latents of shape ${classes.join(" x ")}; expected N x 64 x 64 and N x 6; fetch it again`,
     );
   }
   return count;
 }
 
-/** Images that are read from HDF5 at once, 64 MB of them. */
+/** Images that are read from HDF5 per batch (64 MB). */
 const batch = 16384;
 
 async function openHdf5File(path: string): Promise<DspritesFile> {
@@ -88,7 +88,7 @@ async function openNpz(path: string): Promise<DspritesFile> {
       classes.fortranOrder ||
       classes.bigEndian
     )
-      throw new SourceError(`"${path}" holds its arrays as other numbers than it is published with. Fetch it again`);
+      throw new SourceError(`"${path}" has arrays of other number types than the published file; fetch it again`);
     return closable<DspritesFile>({
       count,
       classes: new BigInt64Array((await readZipEntry(source, classes.entry, classes.headerBytes)).buffer),

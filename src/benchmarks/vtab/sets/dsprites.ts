@@ -1,4 +1,4 @@
-/** dSprites (Matthey et al. 2017): 737,280 drawings of 64 x 64 pixels, each combination of six latents once. */
+/** Reads dSprites (Matthey et al. 2017): 737,280 drawings of 64 x 64 pixels, one per combination of six latents. */
 import { open } from "node:fs/promises";
 import { derivedFile } from "../../../files/unpack.js";
 import { type RawImage, rawImage } from "../../../images/index.js";
@@ -19,7 +19,7 @@ const questions = {
   orientation: { title: "dSpr-Orient", feature: "label_orientation", column: 3, values: 40 },
 };
 
-/** Pixels are stored as 0 and 1 everywhere; the benchmark takes 1 for white. */
+/** Scales pixels, which every file stores as 0 and 1, to 0 and 255: the benchmark takes 1 for white. */
 function whitened(image: RawImage): RawImage {
   const most = image.data.reduce((a, b) => Math.max(a, b), 0);
   return most > 1 ? image : { ...image, data: image.data.map((value) => 255 * value) };
@@ -52,9 +52,9 @@ function dsprites(question: keyof typeof questions): VtabDefinition {
           sha256: "729fa22e884c9c500e1f17415d580746b4c5894fbbb780a1319bbcfa39a745bb",
         },
       ],
-      instructions: `The same images as ${stem}.npz are read too. Either is unpacked once to 377 MB in the cache.`,
+      instructions: `${stem}.npz with the same images is also accepted. Either file is unpacked once into the cache (377 MB).`,
       licence: "Apache-2.0",
-      order: "TFDS 2, from its records or worked out for the published files by MD5 of the image's number",
+      order: "TFDS 2, from its records or derived for the published files from the MD5 of the image's number",
     },
   };
 }
@@ -62,7 +62,7 @@ function dsprites(question: keyof typeof questions): VtabDefinition {
 export const dspritesLocation = dsprites("location");
 export const dspritesOrientation = dsprites("orientation");
 
-/** Eight pixels a byte, the first in the highest bit: 512 bytes an image. */
+/** Packs eight pixels per byte, the first in the highest bit: 512 bytes per image. */
 async function* packed(pixels: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
   let byte = 0;
   let bits = 0;
@@ -70,7 +70,7 @@ async function* packed(pixels: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8A
     const out = new Uint8Array(Math.floor((bits + piece.length) / 8));
     let to = 0;
     for (const value of piece) {
-      if (value > 1) throw new Error(`it holds the pixel ${value}; 0 and 1 were expected`);
+      if (value > 1) throw new Error(`it holds the pixel value ${value}; expected 0 or 1`);
       byte = (byte << 1) | value;
       if (++bits === 8) {
         out[to++] = byte;
@@ -103,7 +103,7 @@ async function published(
   const handle = await open(bits, "r");
   if ((await handle.stat()).size !== labels.length * each) {
     await handle.close();
-    throw new SourceError(`"${path}" has fewer pixels than it claims. Fetch it again`);
+    throw new SourceError(`"${path}" has fewer pixels than its header states; fetch it again`);
   }
   const train = orderedSource(path, "train", classNames, {
     labels,
@@ -112,11 +112,11 @@ async function published(
     read: async (index) => {
       const stored = new Uint8Array(each);
       const { bytesRead } = await handle.read(stored, 0, each, index * each);
-      if (bytesRead < each) throw new Error("the cache's copy is shorter than it was");
+      if (bytesRead < each) throw new Error("the cached copy was truncated; remove it from the cache");
       const data = Uint8Array.from({ length: pixelsEach }, (_, i) => (stored[i >> 3]! & (128 >> (i & 7)) ? 255 : 0));
       return rawImage(data, side, side, 1);
     },
     close: () => handle.close(),
   });
-  return { found: `the published ${path}, in TFDS's order`, splits: new Map([["train", train]]) };
+  return { found: `the published file ${path}, in TFDS's order`, splits: new Map([["train", train]]) };
 }

@@ -1,4 +1,7 @@
-/** Describable Textures (Cimpoi et al. 2014): dtd/images/class/file.jpg, split by the lists of the first of its ten folds. */
+/**
+ * Reads Describable Textures (Cimpoi et al. 2014): dtd/images/class/file.jpg, split by the lists of the first of its
+ * ten folds.
+ */
 import { SourceError } from "../protocol/task.js";
 import { linesOf, listedSplits } from "./listed.js";
 import { withTree } from "./places.js";
@@ -28,9 +31,9 @@ export const dtd: VtabDefinition = {
         sha256: "e42855a52a4950a3b59612834602aa253914755c95b0cff9ead6d07395f8e205",
       },
     ],
-    instructions: "As an archive or unpacked.",
+    instructions: "The archive, packed or unpacked.",
     licence: "for research",
-    order: "TFDS 3, from its records or worked out for the published lists of fold 1 by MD5 of class/file",
+    order: "TFDS 3, from its records or derived for the published lists of fold 1 from the MD5 of class/file",
   },
 };
 
@@ -47,7 +50,7 @@ function published(
     const classNames = [...new Set([...lines.values()].flat().map(classOf))].sort();
     if (classNames.length !== expected.length) {
       throw new SourceError(
-        `the lists of "${files.path}" have ${classNames.length} classes instead of ${expected.length}`,
+        `the lists of "${files.path}" have ${classNames.length} classes; expected ${expected.length}`,
       );
     }
     const listed = [...lines].map(([split, own]) => {

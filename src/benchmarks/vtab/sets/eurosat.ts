@@ -1,4 +1,4 @@
-/** EuroSAT (Helber et al. 2019): 2750/Class/Class_1.jpg, 27,000 satellite images of ten kinds of land in red, green and blue. */
+/** Reads EuroSAT (Helber et al. 2019): 2750/Class/Class_1.jpg, 27,000 RGB satellite images of ten land-use classes. */
 import type { VtabDefinition } from "./set.js";
 import { singleSplit, singleSplitOrder } from "./single-split.js";
 import { plainLabel } from "./tfds.js";
@@ -37,7 +37,7 @@ export const eurosat: VtabDefinition = {
       },
     ],
     instructions:
-      "As an archive or unpacked. The same images are EuroSAT_RGB.zip at https://zenodo.org/records/7711810.",
+      "The archive, packed or unpacked. The same images are published as EuroSAT_RGB.zip at https://zenodo.org/records/7711810.",
     licence: "MIT",
     order: singleSplitOrder("2"),
   },

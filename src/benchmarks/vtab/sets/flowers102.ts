@@ -1,4 +1,7 @@
-/** Oxford Flowers 102 (Nilsback and Zisserman 2008): jpg/image_00001.jpg, labels and splits as MATLAB matrices. */
+/**
+ * Reads Oxford Flowers 102 (Nilsback and Zisserman 2008): jpg/image_00001.jpg, with labels and splits as MATLAB
+ * matrices.
+ */
 import { readMat } from "../../../formats/mat.js";
 import { SourceError } from "../protocol/task.js";
 import { listedSplits } from "./listed.js";
@@ -39,9 +42,9 @@ export const flowers102: VtabDefinition = {
         sha256: "46b8678f91fd95d3c8f4feab80d271a6c834a1dd896fe29fd3e6ad9ce5c8dccd",
       },
     ],
-    instructions: "The images as an archive or unpacked (a folder jpg), the two .mat files beside them.",
+    instructions: "The archive of images, packed or unpacked (a folder jpg), with the two .mat files beside it.",
     licence: "none stated by its authors",
-    order: "TFDS 2, from its records or worked out for the published lists by MD5 of the file's name",
+    order: "TFDS 2, from its records or derived for the published lists from the MD5 of the file's name",
   },
 };
 
@@ -65,7 +68,7 @@ async function published(
       const label = (labels[number - 1] ?? 0) - 1;
       if (!(Number.isInteger(label) && label >= 0 && label < classNames.length)) {
         throw new SourceError(
-          `"${labelsPath}" has no label for the image ${number} of "${setsPath}". Fetch both again`,
+          `"${labelsPath}" has no label for the image ${number} of "${setsPath}"; fetch both files again`,
         );
       }
       return { name: `image_${String(number).padStart(5, "0")}.jpg`, label };

@@ -1,4 +1,7 @@
-/** The 19 tasks of the Visual Task Adaptation Benchmark (Zhai et al. 2019), read from the files that are published (papers.md 4). */
+/**
+ * Lists the 19 tasks of the Visual Task Adaptation Benchmark (Zhai et al. 2019), read from the published files
+ * (papers.md 4).
+ */
 import type { Task } from "../protocol/task.js";
 import { caltech101 } from "./caltech101.js";
 import { camelyon } from "./camelyon.js";

@@ -1,6 +1,6 @@
 /**
- * KITTI's object detection set (Geiger et al. 2012): training/image_2/000000.png with training/label_2/000000.txt, split by
- * the drives that its development kit says the images are of.
+ * Reads KITTI's object detection dataset (Geiger et al. 2012): training/image_2/000000.png with
+ * training/label_2/000000.txt. The splits hold whole drives; the development kit lists the drive of each image.
  */
 import { join } from "node:path";
 import { createNumpyChoice } from "../../../random/numpy-legacy.js";
@@ -12,10 +12,10 @@ import type { PublishedRequest, VtabDefinition } from "./set.js";
 import type { StoredSet } from "./stored.js";
 import { type FeatureLabel, numbersOf } from "./tfds.js";
 
-/** TFDS 3.1.0 tests on a tenth of the drives and validates on another, drawn after `numpy.random.seed(123)`. */
+/** TFDS 3.1.0 tests on 10 % of the drives and validates on another 10 %, drawn after `numpy.random.seed(123)`. */
 const heldOutPercent = 10;
 const seed = 123;
-/** DontCare, which says that objects there are not annotated. */
+/** The type DontCare marks regions whose objects are not annotated. */
 const unlabelled = "DontCare";
 
 const bucket = "https://s3.eu-central-1.amazonaws.com/avg-kitti";
@@ -60,10 +60,10 @@ export const kittiDistanceTask: VtabDefinition = {
         sha256: "cfde67e531832618ea0fd4844f91e34a45068025e2bef79e278cb812dc2537d0",
       },
     ],
-    instructions: "As archives (read in place) or unpacked (folders training and mapping). The whole image is used.",
+    instructions: "The archives (read in place) or unpacked (folders training and mapping). The whole image is used.",
     licence: "CC BY-NC-SA 3.0",
     order:
-      "TFDS 3.1.0, from its records or worked out for the published files: its draw of drives, then MD5 of the file's name",
+      "TFDS 3.1.0, from its records or derived for the published files: TFDS's draw of drives, ordered by the MD5 of the file's name",
   },
 };
 
@@ -101,7 +101,10 @@ function published(
   });
 }
 
-/** The class of an image by its text file: type, ..., x, y and z of every object (readme of the development kit). */
+/**
+ * Computes the class of an image from its text file: type, ..., x, y and z of every object (readme of the development
+ * kit).
+ */
 async function labelOf(files: StoredFiles, name: string): Promise<number> {
   const objects = linesOf(await files.read(name)).flatMap((line, i) => {
     const values = line.split(/\s+/);
@@ -109,23 +112,25 @@ async function labelOf(files: StoredFiles, name: string): Promise<number> {
     const depth = Number(values[13]);
     if (values[0] === unlabelled) return [];
     if (type < 0 || values.length < 15 || !Number.isFinite(depth))
-      throw new SourceError(`"${files.path}", ${name}, line ${i + 1}: "${line}" describes no object`);
+      throw new SourceError(
+        `"${files.path}", ${name}, line ${i + 1}: "${line}" is not the description of an object; expected a type and its coordinates`,
+      );
     return [{ type, depth }];
   });
   return kittiDistance(objects);
 }
 
-/** The numbers of the images of each split, whole drives in one split. */
+/** Returns the image numbers of each split. All images of a drive are in one split. */
 export async function driveSplits(kit: StoredFiles): Promise<Record<"train" | "validation" | "test", number[]>> {
   const text = Buffer.from(await kit.read("train_rand.txt")).toString("utf8");
   const mapping = linesOf(await kit.read("train_mapping.txt"));
   const images = new Map<string, number[]>();
   for (const [image, lineNumber] of text.split(",").entries()) {
-    // "2011_09_26 2011_09_26_drive_0005_sync 0000000109": date, drive and frame, in lines counted from 1.
+    // "2011_09_26 2011_09_26_drive_0005_sync 0000000109": date, drive and frame; lines are counted from 1.
     const drive = mapping[Number(lineNumber) - 1]?.split(" ")[1];
     if (drive === undefined) {
       throw new SourceError(
-        `"${kit.path}", train_rand.txt: image ${image} is line "${lineNumber.trim().slice(0, 20)}" of train_mapping.txt, which has ${mapping.length}. Fetch the development kit again`,
+        `"${kit.path}", train_rand.txt: image ${image} is line "${lineNumber.trim().slice(0, 20)}" of train_mapping.txt, which has ${mapping.length} lines; fetch the development kit again`,
       );
     }
     images.set(drive, [...(images.get(drive) ?? []), image]);

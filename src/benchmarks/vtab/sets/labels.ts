@@ -1,29 +1,29 @@
-/** The labels of the structured tasks, made of what their sets say of each image (papers.md 4.2). */
+/** Computes the labels of the structured tasks from the annotations of their datasets (papers.md 4.2). */
 import { smallest } from "../../../text/arrays.js";
 
-/** The largest index of a threshold that is below the value, in the float32 that TensorFlow compares in. */
+/** The largest index of a threshold that is below the value. TensorFlow compares in float32, so this does too. */
 function bin(thresholds: readonly number[], value: number): number {
   return thresholds.findLastIndex((threshold) => Math.fround(threshold) < Math.fround(value));
 }
 
 const clevrDepths = [0, 8, 8.5, 9, 9.5, 10, 100];
 const kittiDepths = [-100, 8, 20, 999];
-/** Stands for the distance where there is no vehicle. */
+/** The distance that is used where there is no vehicle. */
 const noVehicle = 1000;
-/** The objects that count as vehicles: the first three of the types (papers.md 4.2). */
+/** The types of objects; the first three count as vehicles (papers.md 4.2). */
 export const kittiTypes = ["Car", "Van", "Truck", "Pedestrian", "Person_sitting", "Cyclist", "Tram", "Misc"] as const;
 const vehicleTypes = 3;
 
-/** CLEVR's count: 3 to 10 objects are the classes 0 to 7. Throws for another number of them. */
+/** CLEVR's count: 3 to 10 objects are the classes 0 to 7. Throws for another number of objects. */
 export function clevrCount(objects: number): number {
-  if (!(objects >= 3 && objects <= 10)) throw new Error(`${objects} objects; a scene of CLEVR has 3 to 10`);
+  if (!(objects >= 3 && objects <= 10)) throw new Error(`${objects} objects; expected 3 to 10`);
   return objects - 3;
 }
 
 /** CLEVR's distance to the closest object: the class, 0 to 5, of the smallest depth (the third of `pixel_coords`). */
 export function clevrDistance(depths: readonly number[]): number {
   const label = bin(clevrDepths, smallest(depths));
-  if (depths.length === 0 || label < 0 || label > 5) throw new Error("no object at a depth from 0 to 100");
+  if (depths.length === 0 || label < 0 || label > 5) throw new Error("no object at a depth between 0 and 100");
   return label;
 }
 
@@ -33,9 +33,9 @@ export const clevrClasses = {
 };
 
 /**
- * KITTI's distance to the closest vehicle: 0 up to 8 m, 1 up to 20 m, 2 beyond, 3 without one.
+ * KITTI's distance to the closest vehicle: 0 up to 8 m, 1 up to 20 m, 2 beyond, 3 without a vehicle.
  *
- * @param objects type (index into `kittiTypes`) and depth (z in the camera's frame, metres) of each
+ * @param objects type (index into `kittiTypes`) and depth (z in the camera's frame, metres) of each object
  */
 export function kittiDistance(objects: readonly { readonly type: number; readonly depth: number }[]): number {
   const vehicles = objects.filter(({ type }) => type < vehicleTypes).map(({ depth }) => depth);
@@ -46,9 +46,9 @@ export function kittiDistance(objects: readonly { readonly type: number; readonl
 
 export const kittiClasses = ["a vehicle within 8 m", "within 20 m", "farther away", "no vehicle"];
 
-/** dSprites: one of `values` positions or orientations as one of 16 classes. */
+/** dSprites: maps one of `values` positions or orientations to one of 16 classes. */
 export function dspritesClass(value: number, values: number): number {
   if (!(Number.isInteger(value) && value >= 0 && value < values))
-    throw new Error(`the value ${value}; a whole number from 0 to ${values - 1} was expected`);
+    throw new Error(`the value ${value}; expected an integer from 0 to ${values - 1}`);
   return Math.floor(value / (values / 16));
 }

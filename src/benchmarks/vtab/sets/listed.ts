@@ -1,4 +1,4 @@
-/** Published sets whose splits are lists of files in one tree: what each list says, made into sources. */
+/** Opens datasets whose splits are published as lists of the files in one folder tree. */
 
 import type { ImageSource } from "../../../data/index.js";
 import type { EncodedImage, RawImage } from "../../../images/index.js";
@@ -8,7 +8,7 @@ import { afterCalls, orderedSource, type StoredSet } from "./stored.js";
 
 /** One line of a list. */
 export interface ListedFile {
-  /** The file's name in the tree. */
+  /** The file's name in the folder tree. */
   readonly name: string;
   readonly label: number;
   /** TFDS's key; default: the name. */
@@ -16,10 +16,10 @@ export interface ListedFile {
 }
 
 /**
- * Sources of the listed files, in TFDS's order.
+ * Opens the listed files as one source per split, in TFDS's order.
  *
- * @param decode turns the bytes of a file into an image; default: the bytes themselves
- * @throws SourceError for a list that is empty or names a file that is not there.
+ * @param decode decodes the bytes of a file; default: the bytes themselves
+ * @throws SourceError for a list that is empty or names a missing file.
  */
 export function listedSplits(
   files: StoredFiles,
@@ -37,8 +37,8 @@ export function listedSplits(
     if (list.length === 0 || missing.length > 0) {
       throw new SourceError(
         list.length === 0
-          ? `The list of the split ${split} names no image of "${files.path}".`
-          : `"${files.path}" lacks ${missing.length} of the ${list.length} images of the split ${split}, such as ${missing[0]!.name}; unpack the set again.`,
+          ? `the list of the split ${split} names no image of "${files.path}"; fetch the list again`
+          : `"${files.path}" lacks ${missing.length} of the ${list.length} images of the split ${split}, such as ${missing[0]!.name}; unpack the dataset again`,
       );
     }
     const idOf = (index: number): string => `${files.path}/${list[index]!.name}`;

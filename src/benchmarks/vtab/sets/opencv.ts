@@ -1,7 +1,12 @@
-/** The few image operations of OpenCV that TFDS prepares images by, in plain TypeScript. They agree to a level or two of 255. */
+/**
+ * Implements the OpenCV image operations with which TFDS prepares images. Results agree with OpenCV's to one or two of
+ * 255 levels.
+ */
 import { type RawImage, rawImage, resizeBilinear } from "../../../images/index.js";
 
-/** `cv2.resize(image, None, fx=factor, fy=factor)`: interpolation without smoothing, rounded to whole levels. */
+/**
+ * `cv2.resize(image, None, fx=factor, fy=factor)`: bilinear interpolation without antialiasing, rounded to integers.
+ */
 export function scaled(image: RawImage, factor: number): RawImage {
   const height = Math.max(1, Math.round(image.height * factor));
   const width = Math.max(1, Math.round(image.width * factor));
@@ -17,7 +22,9 @@ function mirrored(index: number, length: number): number {
   return inside < length ? inside : period - inside;
 }
 
-/** The weights of `cv2.GaussianBlur(image, (0, 0), sigma)` for 8-bit images: an odd number of them, about six sigma. */
+/**
+ * The weights of `cv2.GaussianBlur(image, (0, 0), sigma)` for 8-bit images: an odd number of weights, about six sigma.
+ */
 function gaussianWeights(sigma: number): Float64Array {
   const length = Math.round(sigma * 6 + 1) | 1;
   const middle = (length - 1) / 2;
@@ -26,12 +33,13 @@ function gaussianWeights(sigma: number): Float64Array {
   return weights.map((weight) => weight / sum);
 }
 
-/** `cv2.GaussianBlur(image, (0, 0), sigma)` before it is rounded: values in the layout of the image. */
+/** `cv2.GaussianBlur(image, (0, 0), sigma)` before rounding; the values have the layout of the image. */
 export function gaussianBlur({ data, height, width, channels }: RawImage, sigma: number): Float32Array {
   const weights = gaussianWeights(sigma);
   const reach = (weights.length - 1) / 2;
   const rowLength = width * channels;
-  // Along a row in a copy of it that is continued beyond both ends; then whole rows are added up, which reads memory in order.
+  // The horizontal pass works on a padded copy of each row. The vertical pass adds whole rows, which reads memory in
+  // order.
   const alongRows = new Float32Array(data.length);
   const line = new Float32Array(rowLength + 2 * reach * channels);
   for (let y = 0; y < height; y++) {
@@ -53,7 +61,7 @@ export function gaussianBlur({ data, height, width, channels }: RawImage, sigma:
   return out;
 }
 
-/** Adds lines by weights that are the same from both ends, two lines at once. */
+/** Adds lines with symmetric weights, two lines per pass. */
 function addWeighted(out: Float32Array, weights: Float64Array, lineAt: (k: number) => Float32Array): void {
   const middle = (weights.length - 1) / 2;
   const center = lineAt(middle);

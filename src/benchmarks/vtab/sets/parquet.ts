@@ -1,4 +1,4 @@
-/** Sets as Parquet files in Hugging Face's layout, by one shared reader; their order of rows is not TFDS's. */
+/** Opens datasets stored as Parquet files in Hugging Face's layout. Their row order differs from TFDS's order. */
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import type { ImageSource } from "../../../data/index.js";
@@ -9,23 +9,26 @@ import { SourceError } from "../protocol/task.js";
 import type { StoredSet } from "./stored.js";
 import { mapPixels } from "./tfds.js";
 
-/** Which columns a set has there. */
+/** The columns of a dataset in Parquet files. */
 export interface ParquetSet {
-  /** The column of the label; default: the reader's own names. */
+  /** The column of the label; default: the reader's defaults. */
   readonly label?: string;
-  /** The class of a stored label. */
+  /** Maps a stored label to a class. */
   readonly classOf?: (value: number) => number;
   readonly pixels?: (image: RawImage) => RawImage;
 }
 
-/** What splits are called elsewhere. */
+/** Names of the splits that other publishers use. */
 const synonyms: Readonly<Record<string, readonly string[]>> = {
   train: ["train", "training"],
   validation: ["validation", "valid", "val", "dev"],
   test: ["test", "testing"],
 };
 
-/** The set in one of the places, if there are Parquet files (in it or up to two folders below). */
+/**
+ * Opens the dataset in the first of the places with Parquet files (in it or up to two folders below); otherwise
+ * undefined.
+ */
 export async function findParquet(
   places: readonly string[],
   set: ParquetSet,
@@ -45,7 +48,7 @@ export async function findParquet(
       const name = stored.splits.find((one) => (synonyms[split] ?? [split]).includes(one.toLowerCase()));
       if (name === undefined) {
         throw new SourceError(
-          `the Parquet files in "${path}" have the splits ${stored.splits.join(", ")}; "${split}" is needed too${
+          `the Parquet files in "${path}" have the splits ${stored.splits.join(", ")}; expected "${split}" too${
             existsSync(join(path, "data"))
               ? ""
               : " (splits are recognised by names such as test-00000-of-00001.parquet)"
@@ -58,7 +61,7 @@ export async function findParquet(
     for (const source of splits.values()) await source.close();
     throw error;
   }
-  return { found: `Parquet files in ${path}, in the order of their rows, which is not TFDS's`, splits };
+  return { found: `Parquet files in ${path}, in the order of their rows, which differs from TFDS's`, splits };
 }
 
 function withClasses(
@@ -71,7 +74,7 @@ function withClasses(
   const { recipe: _, ...rest } = source;
   const relabelled: ImageSource = {
     ...rest,
-    // Publishers on the hub may list classes in another order; then their names are the ones that fit.
+    // Publishers on the Hugging Face hub may list classes in another order; the stored names then match the labels.
     classNames: source.classNames.length === classNames.length ? source.classNames : classNames,
     labels,
     get: async (index) => ({ ...(await source.get(index)), label: labels[index]! }),

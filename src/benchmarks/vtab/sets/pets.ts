@@ -1,4 +1,4 @@
-/** Oxford-IIIT Pet (Parkhi et al. 2012): images/Breed_1.jpg, split by annotations/trainval.txt and test.txt. */
+/** Reads Oxford-IIIT Pet (Parkhi et al. 2012): images/Breed_1.jpg, split by annotations/trainval.txt and test.txt. */
 import { SourceError } from "../protocol/task.js";
 import { type ListedFile, linesOf, listedSplits } from "./listed.js";
 import { withTree } from "./places.js";
@@ -32,9 +32,9 @@ export const pets: VtabDefinition = {
         sha256: "52425fb6de5c424942b7626b428656fcbd798db970a937df61750c0f1d358e91",
       },
     ],
-    instructions: "As archives or unpacked (folders images and annotations).",
+    instructions: "The archives, packed or unpacked (folders images and annotations).",
     licence: "CC BY-SA 4.0",
-    order: "TFDS 3, from its records or worked out for the published lists by MD5 of the file's name",
+    order: "TFDS 3, from its records or derived for the published lists from the MD5 of the file's name",
   },
 };
 
@@ -62,7 +62,9 @@ async function published(
     const [, image = "", breed] = /^(\S+) (\d+) \d+ \d+$/.exec(line) ?? [];
     const label = Number(breed) - 1;
     if (!(label >= 0 && label < names.length))
-      throw new SourceError(`"${path}", ${lists[split]}: the line "${line}" names no image and breed`);
+      throw new SourceError(
+        `"${path}", ${lists[split]}: the line "${line}" has no image and breed; expected NAME BREED ...`,
+      );
     names[label] = image.replace(/_\d+$/, "");
     return { name: `${image}.jpg`, label };
   };

@@ -1,4 +1,6 @@
-/** Where the files of a set may lie in a person's folder of data sets, and reading them in place: folders, tar and zip archives. */
+/**
+ * Finds the files of a dataset in the user's folder of datasets and reads them in place: folders, tar and zip archives.
+ */
 import { existsSync, statSync } from "node:fs";
 import { type FileHandle, open, readFile } from "node:fs/promises";
 import { basename, join } from "node:path";
@@ -10,18 +12,21 @@ import { openBytes } from "../../../formats/bytes.js";
 import { readZipEntries, readZipEntry, type ZipLimits } from "../../../formats/zip.js";
 import { SourceError } from "../protocol/task.js";
 
-/** Files below one root, wherever they are stored. */
+/** Files below one root, in a folder or in an archive. */
 export interface StoredFiles extends Closable {
   /** The folder or archive. */
   readonly path: string;
-  /** Names relative to the root with "/" between the parts, in natural order; hidden ones are left out. */
+  /** Names relative to the root with "/" between the parts, in natural order, without hidden files. */
   readonly names: readonly string[];
   has(name: string): boolean;
-  /** Throws when there is none of that name or it cannot be read. */
+  /** Throws when the file does not exist or cannot be read. */
   read(name: string): Promise<Uint8Array>;
 }
 
-/** A gzip archive above this size would take minutes and twice the space to read: it is to be unpacked by hand. */
+/**
+ * The largest gzip archive that is read in place, in bytes. A larger one takes minutes and twice the space; the user
+ * must unpack it.
+ */
 const maxGzip = 8 * 2 ** 30;
 
 /** CLEVR's archive has 100,000 images in 18 GB; dSprites inflates to 115 times its size. */
@@ -32,16 +37,19 @@ export const zipLimits: ZipLimits = {
   folders: true,
 };
 
-/** The folders that a set's files may lie in: those of its name in the folder of data sets, and that folder itself. */
+/**
+ * The existing folders in which a dataset's files may lie: subfolders with one of its names, then the folder of
+ * datasets itself. Throws SourceError when that folder does not exist.
+ */
 export function placesOf(folder: string, names: readonly string[]): string[] {
   if (!existsSync(folder) || !statSync(folder).isDirectory())
-    throw new SourceError(`there is no folder "${folder}"; the folder that holds the data sets was expected`);
+    throw new SourceError(`there is no folder "${folder}"; expected the folder that holds the datasets`);
   return [...names.map((name) => join(folder, name)), folder].filter(
     (place) => existsSync(place) && statSync(place).isDirectory(),
   );
 }
 
-/** The first of these files that is in one of the places. */
+/** The path of the first of these files that exists in one of the places. */
 export function findFile(places: readonly string[], names: readonly string[]): string | undefined {
   const paths = places.flatMap((place) => names.map((name) => join(place, name)));
   return paths.find((path) => existsSync(path) && statSync(path).isFile());
@@ -49,15 +57,18 @@ export function findFile(places: readonly string[], names: readonly string[]): s
 
 /** Files that are published together. */
 export interface Tree {
-  /** The folder of the published archive that the files lie in; "." where they lie directly in it. */
+  /** The folder of the published archive that holds the files; "." if they are at its top level. */
   readonly root: string;
-  /** A file or folder in it, by which it is known. */
+  /** A file or folder below the root by which the tree is recognised. */
   readonly marker: string;
-  /** What the published archives are called. */
+  /** The file names of the published archives. */
   readonly archives: readonly string[];
 }
 
-/** Opens a tree where it is found first: unpacked (as a folder of its root's name, or directly in a place), else its archive. */
+/**
+ * Opens the first tree found: unpacked (in a folder with the root's name, or directly in a place), otherwise its
+ * archive.
+ */
 export async function findTree(
   places: readonly string[],
   { root, marker, archives }: Tree,
@@ -69,7 +80,9 @@ export async function findTree(
   return archive === undefined ? undefined : await openArchive(archive, root);
 }
 
-/** What is made of a tree, whose files are closed when that fails; undefined where there is none. */
+/**
+ * Opens a tree and passes it to `use`; closes its files when `use` throws. Returns undefined if there is no such tree.
+ */
 export async function withTree<T>(
   places: readonly string[],
   tree: Tree,
@@ -97,17 +110,17 @@ async function filesOfFolder(path: string): Promise<StoredFiles> {
   });
 }
 
-/** Opens a .zip, a .tar, or a .tar.gz (decompressed once, into the cache). Only what lies below `root` is seen. */
+/** Opens a .zip, a .tar, or a .tar.gz (decompressed once, into the cache). Only files below `root` are listed. */
 export async function openArchive(path: string, root: string): Promise<StoredFiles> {
   try {
     return /\.zip$/i.test(path) ? await filesOfZip(path, root) : await filesOfTar(path, root);
   } catch (error) {
     if (error instanceof SourceError) throw error;
-    throw new SourceError(`"${path}" cannot be read: ${(error as Error).message}. Fetch it again`, { cause: error });
+    throw new SourceError(`"${path}" cannot be read: ${(error as Error).message}; fetch it again`, { cause: error });
   }
 }
 
-/** Names in an archive by what they are below its root; the root itself may lie in other folders. */
+/** Maps names relative to the root to names in the archive. The root itself may lie in other folders. */
 function belowRoot(path: string, root: string, names: Iterable<string>): Map<string, string> {
   const found = new Map<string, string>();
   for (const name of names) {
@@ -117,7 +130,7 @@ function belowRoot(path: string, root: string, names: Iterable<string>): Map<str
     if (own !== "" && !own.split("/").some((part) => part.startsWith(".")) && !name.startsWith("__MACOSX/"))
       found.set(own, name);
   }
-  if (found.size === 0) throw new SourceError(`"${path}" holds nothing in a folder "${root}". Fetch it again`);
+  if (found.size === 0) throw new SourceError(`"${path}" has no files in a folder "${root}"; fetch it again`);
   return new Map([...found].sort(([a], [b]) => naturalOrder(a, b)));
 }
 
@@ -140,7 +153,7 @@ async function filesOfZip(path: string, root: string): Promise<StoredFiles> {
 }
 
 async function filesOfTar(path: string, root: string): Promise<StoredFiles> {
-  // Several publishers call plain tar archives .tar.gz, so what the bytes say counts.
+  // Several publishers name uncompressed tar archives .tar.gz, so the contents decide.
   const tar = (await isGzip(path)) ? await unpackedTar(path) : path;
   const { entries } = indexTar(tar);
   const names = belowRoot(path, root, entries.keys());
@@ -164,13 +177,13 @@ async function unpackedTar(path: string): Promise<string> {
   const { size } = statSync(path);
   if (size > maxGzip) {
     throw new SourceError(
-      `"${path}" (${Math.round(size / 2 ** 30)} GiB) is compressed and too large to read in place; unpack it beside itself: tar -xzf "${basename(path)}"`,
+      `"${path}" (${Math.round(size / 2 ** 30)} GiB) is compressed and too large to read in place; unpack it into its folder: tar -xzf "${basename(path)}"`,
     );
   }
   return await gunzipped(path, 4 * maxGzip);
 }
 
-/** Whether a file begins as gzip does. */
+/** Whether a file begins with gzip's magic number. */
 export async function isGzip(path: string): Promise<boolean> {
   await using handle = await open(path, "r");
   const start = new Uint8Array(2);
@@ -184,7 +197,7 @@ function known(path: string, names: ReadonlyMap<string, string>, name: string): 
   return stored;
 }
 
-/** The content of a file that may be compressed: itself, or decompressed once into the cache. */
+/** The path of a file's decompressed content: the file itself, or a copy that is decompressed once into the cache. */
 export async function plainFile(path: string, most: number): Promise<string> {
   return (await isGzip(path)) ? await gunzipped(path, most) : path;
 }

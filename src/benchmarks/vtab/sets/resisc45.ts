@@ -1,4 +1,6 @@
-/** NWPU-RESISC45 (Cheng et al. 2017): NWPU-RESISC45/class/class_001.jpg, 31,500 aerial images of 45 kinds of scenes. */
+/**
+ * Reads NWPU-RESISC45 (Cheng et al. 2017): NWPU-RESISC45/class/class_001.jpg, 31,500 aerial images of 45 scene classes.
+ */
 import type { VtabDefinition } from "./set.js";
 import { singleSplit, singleSplitOrder } from "./single-split.js";
 import { plainLabel } from "./tfds.js";
@@ -16,7 +18,7 @@ export const resisc45: VtabDefinition = {
   published: singleSplit([{ root: "NWPU-RESISC45", marker: "airplane", archives: ["NWPU-RESISC45.zip"] }]),
   origin: {
     files: [{ url: "https://1drv.ms/u/s!AmgKYzARBl5ca3HNaHIlzp_IXjs" }],
-    instructions: "NWPU-RESISC45.rar has to be unpacked: unrar x NWPU-RESISC45.rar",
+    instructions: "NWPU-RESISC45.rar must be unpacked: unrar x NWPU-RESISC45.rar",
     licence: "none stated by its authors",
     order: singleSplitOrder("3"),
   },

@@ -1,4 +1,7 @@
-/** Diabetic Retinopathy (Kaggle and EyePACS 2015): train/NAME.jpeg with trainLabels.csv, test/NAME.jpeg with the published solution. */
+/**
+ * Reads Diabetic Retinopathy (Kaggle and EyePACS 2015): train/NAME.jpeg with trainLabels.csv, test/NAME.jpeg with the
+ * published solution.
+ */
 import { readFile } from "node:fs/promises";
 import { decodeImage, type EncodedImage, encodeJpeg } from "../../../images/index.js";
 import { SourceError } from "../protocol/task.js";
@@ -9,7 +12,7 @@ import type { PublishedRequest, VtabDefinition } from "./set.js";
 import type { StoredSet } from "./stored.js";
 import { plainLabel } from "./tfds.js";
 
-/** The files of labels, the folders of images, and which of the lines count (all of them where there is no usage). */
+/** The label files, the image folders, and the usage whose lines count (all lines if there is no usage). */
 const lists = {
   train: { labels: "trainLabels.csv", folder: "train", usage: undefined },
   validation: { labels: "retinopathy_solution.csv", folder: "test", usage: "Public" },
@@ -42,10 +45,10 @@ export const retinopathy: VtabDefinition = {
       },
     ],
     instructions:
-      "Kaggle asks for an account. Join and unpack train.zip.001 ... and test.zip.001 ... into folders train and test, and trainLabels.csv.zip; the solution lies beside them.",
+      "Kaggle requires an account. Join and unpack train.zip.001 ... and test.zip.001 ... into folders train and test, unpack trainLabels.csv.zip, and put the solution beside them.",
     licence: "the rules of the competition: for research and education",
     order:
-      "TFDS 3 (config btgraham-300), from its records or worked out for the published files by MD5 of the image's name. Published images are prepared as there when they are read, within a level or two of OpenCV's.",
+      "TFDS 3 (config btgraham-300), from its records or derived for the published files from the MD5 of the image's name. Published images are prepared in the same way when they are read; pixels differ from OpenCV's by at most two levels.",
   },
 };
 
@@ -79,7 +82,7 @@ interface Row {
   readonly usage: string | undefined;
 }
 
-/** "10_left,0" or "1_left,0,Private" under "image,level" or "image,level,Usage". */
+/** Parses lines "10_left,0" or "1_left,0,Private" under the header "image,level" or "image,level,Usage". */
 function rowsOf(path: string, [header = "", ...lines]: readonly string[], classes: number): Row[] {
   const columns = header.split(",");
   const [image, level, usage] = ["image", "level", "Usage"].map((name) => columns.indexOf(name)) as [
@@ -87,18 +90,20 @@ function rowsOf(path: string, [header = "", ...lines]: readonly string[], classe
     number,
     number,
   ];
-  if (image < 0 || level < 0) throw new SourceError(`"${path}" has no columns image and level; fetch it again`);
+  if (image < 0 || level < 0) throw new SourceError(`"${path}" has no columns "image" and "level"; fetch it again`);
   return lines.map((line, i) => {
     const values = line.split(",");
     const label = Number(values[level]);
     if (!/^\w+$/.test(values[image] ?? "") || !(Number.isInteger(label) && label >= 0 && label < classes))
-      throw new SourceError(`"${path}", line ${i + 2}: "${line}" is no image and its level from 0 to ${classes - 1}`);
+      throw new SourceError(
+        `"${path}", line ${i + 2}: "${line}" is not an image and its level; expected NAME,LEVEL with a level from 0 to ${classes - 1}`,
+      );
     return { image: values[image]!, label, usage: values[usage] };
   });
 }
 
 async function prepared(bytes: Uint8Array, id: string): Promise<EncodedImage> {
   const image = await decodeImage({ kind: "encoded", bytes }, id);
-  if (image.kind !== "raw") throw new Error("its pixels are no bytes");
+  if (image.kind !== "raw") throw new Error("its pixels are not 8-bit");
   return { kind: "encoded", bytes: await encodeJpeg(btgraham(image), 72) };
 }

@@ -1,4 +1,7 @@
-/** From the description of a dataset to a task: where its files are searched, how it is split, the error when files are missing. */
+/**
+ * Turns the description of a dataset into a task: searches its files, cuts its splits, and reports which files are
+ * missing.
+ */
 import type { ImageSource } from "../../../data/index.js";
 import { SourceError, type Task, type TaskOrigin, type TaskSizes, type TaskSplits } from "../protocol/task.js";
 import { findParquet, type ParquetSet } from "./parquet.js";
@@ -6,7 +9,7 @@ import { placesOf } from "./places.js";
 import { type Cut, cutSplits, type StoredSet, splitOfCut } from "./stored.js";
 import { findTfds, type TfdsSet } from "./tfds.js";
 
-/** A task and how its set is read. */
+/** A task and how its dataset is read. */
 export interface VtabDefinition extends Omit<Task, "classes" | "open"> {
   /** Names of the dataset's folder in the user's folder of datasets; errors mention the first. */
   readonly folders: readonly string[];
@@ -14,23 +17,23 @@ export interface VtabDefinition extends Omit<Task, "classes" | "open"> {
   /** The parts of the stored splits (papers.md 4.1). */
   readonly cuts: Readonly<Record<keyof TaskSizes, Cut>>;
   readonly tfds: TfdsSet;
-  /** Missing where no Parquet file holds what the label is made of. */
+  /** Optional: some datasets have no Parquet files with what the label is derived from. */
   readonly parquet?: ParquetSet;
   /**
-   * Reads the publisher's files where they are in one of the places; undefined where none is. Missing for sets that are
-   * distributed as TFDS's records only.
+   * Reads the publisher's files if they are in one of the places; otherwise returns undefined. Optional: some datasets
+   * are distributed as TFDS's records only.
    */
   readonly published?: (places: readonly string[], request: PublishedRequest) => Promise<StoredSet | undefined>;
 }
 
-/** What is asked of a reader of published files. */
+/** The arguments of a reader of published files. */
 export interface PublishedRequest {
-  /** The names of the splits, as TFDS calls them. */
+  /** TFDS's names of the splits to read. */
   readonly needed: readonly string[];
   readonly classNames: readonly string[];
 }
 
-/** The task of a definition. It refuses a set that does not have the published number of images. */
+/** The task of a definition. It rejects a dataset whose number of images differs from the published one. */
 export function vtabTask(definition: VtabDefinition): Task {
   const { name, title, group, sizes, origin } = definition;
   const classes = classNamesOf(definition).length;
@@ -42,11 +45,11 @@ function classNamesOf({ classNames }: VtabDefinition): readonly string[] {
 }
 
 /**
- * Opens a set where it is found first: TFDS's records (their order and their pixels are the benchmark's), the publisher's
- * files, Parquet.
+ * Opens the first stored form found: TFDS's records (the benchmark uses their order and pixels), the publisher's files,
+ * Parquet.
  *
  * @param expected the number of images that each split must have; null: any
- * @throws SourceError when it is nowhere, lacks files, or they are not what was published.
+ * @throws SourceError when the dataset is missing or incomplete, or its files are not the published ones.
  */
 export async function openVtab(
   definition: VtabDefinition,
@@ -55,7 +58,7 @@ export async function openVtab(
 ): Promise<TaskSplits> {
   const { title, folders, cuts, tfds, parquet, published } = definition;
   if (folder === undefined) {
-    throw new SourceError(`${title} needs the folder that holds the data sets.\n${howToGet(definition)}`);
+    throw new SourceError(`${title} needs the folder that holds the datasets.\n${howToGet(definition)}`);
   }
   const classNames = classNamesOf(definition);
   const needed = [...new Set(Object.values(cuts).map(splitOfCut))];
@@ -65,7 +68,7 @@ export async function openVtab(
     stored =
       (await findTfds(placesOf(folder, [tfds.name, ...folders]), tfds, needed, classNames)) ??
       (await published?.(places, { needed, classNames })) ??
-      // Parquet files carry no name of the set, so they count only in a folder that has it.
+      // Parquet files do not contain the dataset's name, so they only count in a folder with its name.
       (parquet && (await findParquet(places.slice(0, -1), parquet, needed, classNames)));
   } catch (error) {
     if (error instanceof SourceError && error.message.startsWith(title)) throw error;
@@ -73,7 +76,7 @@ export async function openVtab(
   }
   if (!stored) {
     throw new SourceError(
-      `${title} is not in "${folder}"; it was looked for in ${folders.map((one) => `${folder}/${one}`).join(", ")} and there itself.\n${howToGet(definition)}`,
+      `${title} is not in "${folder}"; searched: ${folders.map((one) => `${folder}/${one}`).join(", ")} and ${folder}.\n${howToGet(definition)}`,
     );
   }
   const splits = cutSplits(stored, cuts);
@@ -95,14 +98,14 @@ function checkSizes({ title }: VtabDefinition, { found }: StoredSet, splits: Tas
     const { length } = splits[split];
     if (length === expected[split]) continue;
     throw new SourceError(
-      `${title}: the ${split} split has ${length} images where ${expected[split]} are published (${found}). Files are missing or of another version; fetch and unpack the set again`,
+      `${title}: the ${split} split has ${length} images; expected ${expected[split]} (${found}); files are missing or of another version, so fetch and unpack the dataset again`,
     );
   }
 }
 
 const digits = new Intl.NumberFormat("en-US");
 
-/** Where a set comes from, in lines for a person. */
+/** Instructions for downloading a dataset, as lines of text. */
 function howToGet({
   folders,
   origin,
@@ -118,10 +121,10 @@ function howToGet({
   });
   const prepared = [tfds.name, ...(tfds.config === undefined ? [] : [tfds.config]), `${tfds.version}*`].join("/");
   return [
-    `Fetch into the folder ${folders[0]} of your data sets:`,
+    `Fetch into the folder ${folders[0]} of your datasets:`,
     ...files,
     ...(origin.instructions === undefined ? [] : [origin.instructions]),
-    `What TFDS has prepared is read too: ${prepared}.`,
+    `Records prepared by TFDS are also accepted: ${prepared}.`,
     `Licence: ${origin.licence}.`,
   ].join("\n");
 }

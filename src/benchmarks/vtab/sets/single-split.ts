@@ -1,6 +1,7 @@
 /**
- * Published sets of class folders that have one split, which TFDS calls train: EuroSAT and Resisc45. TFDS took the path of a
- * file for its key when the benchmark was made, so its order was that of one machine's folders; today's key is class_file.
+ * Reads datasets that are published as class folders without splits: EuroSAT and Resisc45. TFDS stores them as one
+ * split, train. When the benchmark was made, TFDS used the path of a file as its key, so the order depended on the
+ * folders of one machine. Today's key is class_file.
  */
 import { basename } from "node:path";
 import { classFolders } from "./class-folders.js";
@@ -9,11 +10,11 @@ import { type StoredFiles, type Tree, withTree } from "./places.js";
 import type { PublishedRequest } from "./set.js";
 import type { StoredSet } from "./stored.js";
 
-/** What their tasks say of their order. */
+/** Describes the order of the examples in these tasks. */
 export const singleSplitOrder = (version: string): string =>
-  `TFDS ${version} from its records: those it hosts have the benchmark's order. From the published files the order of today's TFDS, by MD5 of class_file; the benchmark's was by MD5 of paths on the machine that prepared the records, so its train and test images are others.`;
+  `TFDS ${version} if its records are read: the records that it hosts have the benchmark's order. The published files have the order of today's TFDS, by the MD5 of class_file. The benchmark used the MD5 of paths on the machine that prepared the records, so its training and test images differ.`;
 
-/** Reads such a set. */
+/** Returns the function that reads such a dataset from one of these trees. */
 export function singleSplit(trees: readonly Tree[]) {
   return async (places: readonly string[], { classNames }: PublishedRequest): Promise<StoredSet | undefined> => {
     for (const tree of trees) {
@@ -33,6 +34,6 @@ function trainOf(files: StoredFiles, classes: number): StoredSet {
   }));
   return {
     ...listedSplits(files, classNames, new Map([["train", list]])),
-    found: `the published files in ${files.path}, in the order of today's TFDS, which is not the benchmark's`,
+    found: `the published files in ${files.path}, in the order of today's TFDS, which differs from the benchmark's`,
   };
 }

@@ -1,4 +1,7 @@
-/** Small NORB (LeCun et al. 2004): 96 x 96 grey photographs of toys by two cameras, as the publisher's own binary matrices. */
+/**
+ * Reads Small NORB (LeCun et al. 2004): 96 x 96 grey photographs of toys by two cameras, in the publisher's binary
+ * matrix format.
+ */
 import { type FileHandle, open } from "node:fs/promises";
 import type { ImageSource } from "../../../data/index.js";
 import { rawImage } from "../../../images/index.js";
@@ -9,7 +12,7 @@ import { orderedSource, type StoredSet } from "./stored.js";
 import { plainLabel } from "./tfds.js";
 
 const side = 96;
-/** Two cameras; the first is the left one, TFDS's "image". */
+/** The number of cameras; the first is the left one, TFDS's "image". */
 const cameras = 2;
 const azimuths = 18;
 const elevations = 9;
@@ -32,7 +35,7 @@ const files: readonly OriginFile[] = (
   sha256,
 }));
 
-/** The target of a photograph: its column in the file of information, and its class. Azimuths are stored twice as large. */
+/** The label of a photograph: its column in the info file, and the class of its value. Azimuths are stored doubled. */
 const questions = {
   azimuth: {
     title: "sNORB-Azim",
@@ -64,9 +67,9 @@ function smallnorb(question: keyof typeof questions): VtabDefinition {
     published: (places, request) => published(places, request, column, classOf),
     origin: {
       files,
-      instructions: "Compressed or not.",
-      licence: "for research, not for commerce",
-      order: "TFDS 2, from its records or worked out for the published files by MD5 of the photograph's number",
+      instructions: "The files, compressed or not.",
+      licence: "for research; no commercial use",
+      order: "TFDS 2, from its records or derived for the published files from the MD5 of the photograph's number",
     },
   };
 }
@@ -108,25 +111,30 @@ async function published(
   return { found: `the published files beside ${first}, in TFDS's order`, splits };
 }
 
-/** A matrix in a file, not yet read. */
+/** A matrix in a file whose numbers have not been read. */
 interface StoredMatrix {
   readonly handle: FileHandle;
   readonly dimensions: readonly number[];
   readonly bytesEach: number;
-  /** Where its numbers begin. */
+  /** The byte offset of the first number. */
   readonly dataAt: number;
 }
 
-/** Bytes of a number by the magic number (the publisher's page): 0x1E3D4C55 for bytes, 0x1E3D4C54 for 32-bit whole numbers. */
+/**
+ * Bytes per number by the magic number (the publisher's page): 0x1E3D4C55 for bytes, 0x1E3D4C54 for 32-bit integers.
+ */
 const magics: ReadonlyMap<number, number> = new Map([
   [0x1e3d4c55, 1],
   [0x1e3d4c54, 4],
 ]);
 const maxDimensions = 8;
-/** The largest matrix of the set, inflated, has 448 MB. */
+/** The largest accepted matrix, in bytes; the largest of the dataset has 448 MB when inflated. */
 const maxMatrix = 2 ** 30;
 
-/** Opens a matrix: the magic number, the number of dimensions, each (at least three), all little-endian; then the numbers. */
+/**
+ * Reads the header of a matrix: the magic number, the number of dimensions and each dimension (at least three), all
+ * little-endian. The numbers follow.
+ */
 async function openMatrix(path: string): Promise<StoredMatrix> {
   const handle = await open(await plainFile(path, maxMatrix), "r");
   try {
@@ -137,7 +145,7 @@ async function openMatrix(path: string): Promise<StoredMatrix> {
     const rank = header.getUint32(4, true);
     if (bytesRead < 20 || bytesEach === undefined || rank < 1 || rank > maxDimensions) {
       throw new SourceError(
-        `"${path}" does not begin as a matrix of NORB's bytes (0x1E3D4C55) or whole numbers (0x1E3D4C54). Fetch it again`,
+        `"${path}" is not a NORB matrix: expected the magic number 0x1E3D4C55 (bytes) or 0x1E3D4C54 (32-bit integers); fetch it again`,
       );
     }
     const dimensions = Array.from({ length: rank }, (_, i) => header.getUint32(8 + 4 * i, true));
@@ -145,7 +153,7 @@ async function openMatrix(path: string): Promise<StoredMatrix> {
     const expected = dataAt + bytesEach * dimensions.reduce((product, length) => product * length, 1);
     if (size !== expected) {
       throw new SourceError(
-        `"${path}" is cut off or damaged: ${dimensions.join(" x ")} numbers take ${expected} bytes, it has ${size}. Fetch it again`,
+        `"${path}" is cut off or damaged: ${dimensions.join(" x ")} numbers take ${expected} bytes, it has ${size}; fetch it again`,
       );
     }
     return { handle, dimensions, bytesEach, dataAt };
@@ -165,14 +173,14 @@ async function labelsOf(
   try {
     const [count = 0, columns] = dimensions;
     if (dimensions.length !== 2 || columns !== 4 || bytesEach !== 4)
-      throw new SourceError(`"${path}" is a matrix of ${dimensions.join(" x ")}; N x 4 whole numbers were expected`);
+      throw new SourceError(`"${path}" has a matrix of shape ${dimensions.join(" x ")}; expected N x 4 integers`);
     const bytes = new DataView(new ArrayBuffer(count * 16));
     await handle.read(bytes, 0, bytes.byteLength, dataAt);
     return Array.from({ length: count }, (_, i) => {
       const label = classOf(bytes.getInt32(16 * i + 4 * column, true));
       if (!(Number.isInteger(label) && label >= 0 && label < classes)) {
         throw new SourceError(
-          `"${path}", row ${i}: the label ${label} is none of the ${classes} classes. Fetch it again`,
+          `"${path}", row ${i}: unknown label ${label}; expected one of ${classes} classes; fetch it again`,
         );
       }
       return label;
@@ -193,7 +201,7 @@ async function photographs(
   if (bytesEach !== 1 || shape.join() !== [cameras, side, side].join() || count !== labels.length) {
     await handle.close();
     throw new SourceError(
-      `"${path}" is a matrix of ${dimensions.join(" x ")} beside ${labels.length} labels; N x 2 x 96 x 96 bytes and N were expected`,
+      `"${path}" has a matrix of shape ${dimensions.join(" x ")} and ${labels.length} labels; expected N x 2 x 96 x 96 bytes and N labels`,
     );
   }
   return orderedSource(path, split, classNames, {
@@ -203,7 +211,7 @@ async function photographs(
     read: async (index) => {
       const data = new Uint8Array(side * side);
       const { bytesRead } = await handle.read(data, 0, data.length, dataAt + index * cameras * side * side);
-      if (bytesRead < data.length) throw new Error("the file is shorter than it was");
+      if (bytesRead < data.length) throw new Error("the file was truncated while it was open; fetch it again");
       return rawImage(data, side, side, 1);
     },
     close: () => handle.close(),

@@ -1,4 +1,4 @@
-/** Splits of a set as they are stored, made into sources in TFDS's order, and the parts of them that a task consists of. */
+/** Opens stored splits of a dataset as sources in TFDS's order, and cuts them into the parts that make up a task. */
 import { type ImageSource, select } from "../../../data/index.js";
 import { checkIndex } from "../../../data/source/index.js";
 import { closable } from "../../../files/closable.js";
@@ -6,9 +6,9 @@ import { type EncodedImage, ExampleError, type RawImage } from "../../../images/
 import type { TaskSplits } from "../protocol/task.js";
 import { tfdsOrder } from "../protocol/tfds-order.js";
 
-/** A set that was found, its splits by the names they have in TFDS. */
+/** A dataset that was found; its splits have TFDS's names. */
 export interface StoredSet {
-  /** What was read and how it is ordered, for the sources' notes. */
+  /** Describes what was read and how it is ordered, for the notes of the sources. */
   readonly found: string;
   readonly splits: ReadonlyMap<string, ImageSource>;
 }
@@ -20,11 +20,11 @@ export interface SplitFiles {
   keyOf(index: number): string | number;
   idOf(index: number): string;
   read(index: number): Promise<EncodedImage | RawImage>;
-  /** Gives back what it holds open, if anything. */
+  /** Closes open files, if any. */
   close?(): Promise<void>;
 }
 
-/** A split as a source in TFDS's order. Throws when two examples have one key. */
+/** A split as a source in TFDS's order. Throws when two examples have the same key. */
 export function orderedSource(
   name: string,
   split: string,
@@ -59,7 +59,7 @@ export function orderedSource(
   });
 }
 
-/** A function that calls another when it has been called `times` times: for what several splits hold open together. */
+/** Returns a function that calls `last` on its `times`-th call, to close what several splits share. */
 export function afterCalls(times: number, last: () => Promise<void>): () => Promise<void> {
   let left = times;
   return async () => {
@@ -67,12 +67,12 @@ export function afterCalls(times: number, last: () => Promise<void>): () => Prom
   };
 }
 
-/** A part of a stored split: "train", "train[:90%]", "train[60%:80%]". Bounds are rounded down, as VTAB's are. */
+/** A part of a stored split: "train", "train[:90%]", "train[60%:80%]". Bounds are rounded down, as in VTAB. */
 export type Cut = string;
 
 const cutForm = /^(\w+)(?:\[(?:(\d+)%)?:(?:(\d+)%)?\])?$/;
 
-/** The name of the split that a cut is of. */
+/** The name of the split that a cut belongs to. */
 export function splitOfCut(cut: Cut): string {
   return cutForm.exec(cut)![1]!;
 }
@@ -83,7 +83,7 @@ function indicesOf(cut: Cut, length: number): number[] {
   return Array.from({ length: end - start }, (_, i) => start + i);
 }
 
-/** The splits of a task; each stored split is closed with the last of its parts. */
+/** The splits of a task. A stored split is closed when the last of its parts is closed. */
 export function cutSplits({ found, splits }: StoredSet, cuts: Readonly<Record<keyof TaskSplits, Cut>>): TaskSplits {
   const closers = new Map(
     [...splits].map(([name, source]) => {

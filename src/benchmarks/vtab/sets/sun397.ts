@@ -1,4 +1,6 @@
-/** SUN397 (Xiao et al. 2010): SUN397/a/abbey/sun_xxx.jpg, split by the lists that TFDS drew (its config "tfds"). */
+/**
+ * Reads SUN397 (Xiao et al. 2010): SUN397/a/abbey/sun_xxx.jpg, split by the lists that TFDS drew (its config "tfds").
+ */
 import { readFile } from "node:fs/promises";
 import { decodeImage, type RawImage } from "../../../images/index.js";
 import { SourceError } from "../protocol/task.js";
@@ -15,7 +17,7 @@ const lists: Readonly<Record<string, string>> = {
   test: "sun397_tfds_te.txt",
 };
 
-/** TFDS shrinks images to at most so many pixels. */
+/** TFDS shrinks images to at most this many pixels. */
 const maxPixels = 120_000;
 
 export const sun397: VtabDefinition = {
@@ -41,10 +43,10 @@ export const sun397: VtabDefinition = {
       })),
     ],
     instructions:
-      "Unpack the archive: tar -xzf SUN397.tar.gz. The three lists come with the Python package tensorflow-datasets as well.",
+      "Unpack the archive: tar -xzf SUN397.tar.gz. The three lists are also in the Python package tensorflow-datasets.",
     licence: "none stated by its authors; for research",
     order:
-      "TFDS 4 (config tfds), from its records or worked out for the lists by MD5 of /class/file. Published images are shrunk to 120,000 pixels as there, but not encoded as JPEG once more.",
+      "TFDS 4 (config tfds), from its records or derived for the lists from the MD5 of /class/file. Published images are shrunk to 120,000 pixels as in TFDS, but not encoded as JPEG again.",
   },
 };
 
@@ -70,7 +72,7 @@ function published(
     const classNames = [...new Set([...lines.values()].flat().map(classOf))].sort();
     if (classNames.length !== expected.length) {
       throw new SourceError(
-        `the lists have ${classNames.length} classes instead of ${expected.length}. Fetch them again`,
+        `the lists have ${classNames.length} classes; expected ${expected.length}; fetch them again`,
       );
     }
     const labelOf = new Map(classNames.map((name, i) => [name, i]));
@@ -86,10 +88,12 @@ function published(
   });
 }
 
-/** At most 120,000 pixels, by interpolation without smoothing as TFDS's OpenCV does it. */
+/**
+ * Shrinks an image to at most 120,000 pixels, by bilinear interpolation without antialiasing like TFDS's OpenCV call.
+ */
 async function shrunk(bytes: Uint8Array, id: string): Promise<RawImage> {
   const image = await decodeImage({ kind: "encoded", bytes }, id);
-  if (image.kind !== "raw") throw new Error("its pixels are no bytes");
+  if (image.kind !== "raw") throw new Error("its pixels are not 8-bit");
   const pixels = image.height * image.width;
   return pixels <= maxPixels ? image : scaled(image, Math.sqrt(maxPixels / pixels));
 }

@@ -1,4 +1,4 @@
-/** Street View House Numbers, cropped digits (Netzer et al. 2011): train_32x32.mat and test_32x32.mat. */
+/** Reads Street View House Numbers, cropped digits (Netzer et al. 2011): train_32x32.mat and test_32x32.mat. */
 import type { ImageSource } from "../../../data/index.js";
 import { type MatMatrix, readMat } from "../../../formats/mat.js";
 import { rawImage } from "../../../images/index.js";
@@ -37,7 +37,7 @@ export const svhn: VtabDefinition = {
       },
     ],
     licence: "for non-commercial use",
-    order: "TFDS 3, from its records or worked out for the published files by MD5 of the image's number",
+    order: "TFDS 3, from its records or derived for the published files from the MD5 of the image's number",
   },
 };
 
@@ -69,13 +69,13 @@ function digitsOf(
   const right = height === side && width === side && planes === channels && images.data instanceof Uint8Array;
   if (!right || digits.data.length !== count) {
     throw new SourceError(
-      `"${path}" holds X of ${images.dimensions.join(" x ")} and ${digits.data.length} labels; 32 x 32 x 3 x N bytes and N labels were expected. Fetch it again`,
+      `"${path}" has X of shape ${images.dimensions.join(" x ")} and ${digits.data.length} labels; expected 32 x 32 x 3 x N bytes and N labels; fetch it again`,
     );
   }
   // The digit 0 is stored as 10.
   const labels = Int32Array.from(digits.data, (digit) => {
     if (!(Number.isInteger(digit) && digit >= 1 && digit <= 10))
-      throw new SourceError(`"${path}" has the label ${digit}; 1 to 10 were expected. Fetch it again`);
+      throw new SourceError(`"${path}" has the label ${digit}; expected 1 to 10; fetch it again`);
     return digit % 10;
   });
   const idOf = (index: number): string => `${path}#${index}`;
@@ -84,7 +84,7 @@ function digitsOf(
     keyOf: (index) => index,
     idOf,
     read: async (index) => {
-      // MATLAB's first index, the row, runs fastest; the image's number slowest.
+      // MATLAB stores arrays column by column: the row index varies fastest and the image index slowest.
       const stored = images.data.subarray(index * pixels * channels, (index + 1) * pixels * channels);
       const data = new Uint8Array(pixels * channels);
       for (let y = 0; y < side; y++)

@@ -1,4 +1,4 @@
-/** Sets as TensorFlow Datasets prepares them: TFRecords in a folder set/[config/]version. */
+/** Opens datasets that TensorFlow Datasets has prepared: TFRecords in a folder name/[config/]version. */
 import { existsSync, readdirSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { type ImageSource, select } from "../../../data/index.js";
@@ -11,63 +11,64 @@ import { SourceError } from "../protocol/task.js";
 import { tfdsOrder } from "../protocol/tfds-order.js";
 import type { StoredSet } from "./stored.js";
 
-/** How a set is stored there. */
+/** How TFDS stores a dataset. */
 export interface TfdsSet {
-  /** Its name: the folder, and what its files' names begin with. */
+  /** The dataset's name: its folder, and the prefix of its file names. */
   readonly name: string;
   readonly config?: string;
-  /** The version that VTAB pins, or how it begins: "3.". */
+  /** The version that VTAB pins, or its prefix: "3.". */
   readonly version: string;
   readonly label: FeatureLabel;
   /**
-   * The feature that TFDS orders the records by, for sets that are published as records too: those are in another order. Sorting
-   * what TFDS has prepared changes nothing.
+   * The feature that TFDS orders records by, for datasets that are also published as records in another order. Sorting
+   * the records that TFDS has prepared by it changes nothing.
    */
   readonly key?: string;
-  /** What is done to a decoded image. */
+  /** A function that is applied to every decoded image. */
   readonly pixels?: (image: RawImage) => RawImage;
 }
 
-/** A label as it is stored or made of other features. */
+/** A label that is stored or derived from other features. */
 export interface FeatureLabel {
-  /** Stands for `of` in the kept indexes of files: change it when other labels come out. */
+  /** Identifies `of` in the cached indexes of files: change it when `of` returns other labels. */
   readonly name: string;
   readonly features: readonly string[];
-  /** The class. Throws an error that says what is wrong with the features. */
+  /** Returns the class. Throws an error that describes what is wrong with the features. */
   of(features: ReadonlyMap<string, Feature>): number;
 }
 
-/** The numbers of a feature; empty where it is an empty list. Throws when it is not there. */
+/** The numbers of a feature; empty for an empty list. Throws when the feature is missing. */
 export function numbersOf(features: ReadonlyMap<string, Feature>, name: string): ArrayLike<number> {
   const values = features.get(name);
-  if (values === undefined) throw new Error(`has no feature ${name}`);
-  if (values[0] instanceof Uint8Array) throw new Error(`has no numbers in the feature ${name}`);
+  if (values === undefined) throw new Error(`has no feature "${name}"`);
+  if (values[0] instanceof Uint8Array) throw new Error(`has no numbers in the feature "${name}"`);
   return values as ArrayLike<number>;
 }
 
-/** A label that is one whole number, by itself or as a class of it. */
+/** A label from a feature with one integer; `of` maps it to a class (default: unchanged). */
 export function plainLabel(feature = "label", of: (value: number) => number = (value) => value): FeatureLabel {
   return {
     name: feature,
     features: [feature],
     of: (features) => {
       const values = numbersOf(features, feature);
-      if (values.length !== 1) throw new Error(`has ${values.length} numbers in the feature ${feature} instead of one`);
+      if (values.length !== 1)
+        throw new Error(`has ${values.length} numbers in the feature "${feature}"; expected one`);
       return of(values[0]!);
     },
   };
 }
 
-/** A version's folder and the files of each split in it. */
+/** The folder of a version and the files of each split in it. */
 interface Prepared {
   readonly folder: string;
   readonly splits: ReadonlyMap<string, readonly string[]>;
 }
 
-/** How deep below a place a version may lie: set/config/version. */
+/** How deep below a place a version may lie: name/config/version. */
 const maxDepth = 3;
 
-/** The set in one of the places, if it is there: the version that VTAB pins, else the newest. */
+/** Opens the dataset in one of the places, if it exists there: the version that VTAB pins, otherwise the newest. */
 export async function findTfds(
   places: readonly string[],
   set: TfdsSet,
@@ -94,7 +95,7 @@ function versionsIn(folder: string, set: TfdsSet, depth: number): Prepared[] {
     if (split !== undefined) splits.set(split, [...(splits.get(split) ?? []), join(folder, name)]);
   }
   if (splits.size > 0) return [{ folder, splits }];
-  // Only folders that TFDS names are followed, not the thousands of a set's classes.
+  // Only enters folders with names that TFDS uses; a dataset may have thousands of other folders.
   const next = entries
     .filter(({ name }) => name === set.name || name === set.config || /^\d+\.\d+\.\d+$/.test(name))
     .map(({ name }) => join(folder, name))
@@ -102,10 +103,11 @@ function versionsIn(folder: string, set: TfdsSet, depth: number): Prepared[] {
   return depth === maxDepth ? [] : next.flatMap((path) => versionsIn(path, set, depth + 1));
 }
 
-/** The files of a split, which the numbers in their names say are all there. */
+/** The files of a split. Throws when some are missing: their names contain the total number. */
 function wholeSplit({ folder, splits }: Prepared, split: string): readonly string[] {
   const files = splits.get(split);
-  if (!files) throw new SourceError(`"${folder}" has no records of the split ${split}; prepare the set again by TFDS`);
+  if (!files)
+    throw new SourceError(`"${folder}" has no records of the split ${split}; prepare the dataset again with TFDS`);
   const total = Number(/-of-(\d+)$/.exec(files[0]!)?.[1] ?? files.length);
   if (files.length !== total) {
     throw new SourceError(
@@ -128,7 +130,7 @@ async function openSplit(
       features: ["image", ...label.features, ...(key === undefined ? [] : [key])],
       entryOf: (features, record) => {
         try {
-          if (firstBytes(features, ["image"]) === undefined) throw new Error("has no feature image");
+          if (firstBytes(features, ["image"]) === undefined) throw new Error(`has no feature "image"`);
           return { label: label.of(features), key: key === undefined ? undefined : textOf(features, key) };
         } catch (error) {
           throw new Error(`${(error as Error).message}; it has ${featureNames(record)}`, { cause: error });
@@ -140,7 +142,7 @@ async function openSplit(
   const { labels } = mergeLabels(
     shards.flatMap(({ index }) => index.labels),
     classNames,
-    (index) => `Record ${index} of the split ${split} in "${prepared.folder}"`,
+    (index) => `record ${index} of the split ${split} in "${prepared.folder}"`,
   );
   const { recipe: _, ...stored } = openSharded({
     name: prepared.folder,
@@ -161,11 +163,11 @@ async function openSplit(
 
 function textOf(features: ReadonlyMap<string, Feature>, name: string): string {
   const bytes = firstBytes(features, [name]);
-  if (bytes === undefined) throw new Error(`has no feature ${name}`);
+  if (bytes === undefined) throw new Error(`has no feature "${name}"`);
   return Buffer.from(bytes).toString("utf8");
 }
 
-/** A source whose images are decoded and changed. */
+/** A source whose images are decoded and passed through `pixels`. */
 export function mapPixels(source: ImageSource, pixels: (image: RawImage) => RawImage): ImageSource {
   const { recipe: _, ...rest } = source;
   return {
@@ -173,7 +175,7 @@ export function mapPixels(source: ImageSource, pixels: (image: RawImage) => RawI
     get: async (index) => {
       const example = await source.get(index);
       const image = await decodeImage(example.image, example.id, 0);
-      if (image.kind !== "raw") throw new ExampleError(example.id, "its pixels are no bytes");
+      if (image.kind !== "raw") throw new ExampleError(example.id, "its pixels are not 8-bit");
       return { ...example, image: pixels(image) };
     },
   };
