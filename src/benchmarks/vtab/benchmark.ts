@@ -1,4 +1,4 @@
-/** Runs a suite with one backbone and one method: plans the jobs, has them done, and scores what came of them. */
+/** Runs a suite with one backbone and one method: plans the jobs, runs them, and computes the scores. */
 import { setTimeout as sleep } from "node:timers/promises";
 import { type Summary, summarise } from "../../algebra/statistics.js";
 import { threadsEach } from "../../runtime/index.js";
@@ -17,35 +17,40 @@ import { chooseTasks, type SuiteName, tasksOf } from "./suites.js";
 
 export interface SuiteOptions {
   readonly suite: SuiteName;
-  /** As `openBackbone` takes it. */
+  /** The spec of the backbone, as for `openBackbone`. */
   readonly backbone: string;
   readonly imageSize?: number;
-  /** The folder of data sets that a person has. */
+  /** The user's folder of datasets. */
   readonly data?: string;
-  /** Names of tasks; default: all of the suite. */
+  /** Names of tasks; default: all tasks of the suite. */
   readonly tasks?: readonly string[];
   readonly method: string;
   readonly sweep: SweepName;
   /** Trials of the heavy sweep. */
   readonly trials?: number;
   readonly seeds: readonly number[];
-  /** Does seed s learn from examples of its own (seed 0 from the published ones), or every seed from the published ones? */
+  /**
+   * Whether seed s trains on its own draw (seed 0: the published examples); otherwise every seed trains on the
+   * published examples.
+   */
   readonly seededDraws: boolean;
-  /** Where features and results are kept: a benchmark that was interrupted goes on from there. */
+  /** Where features and results are stored. An interrupted benchmark continues from there. */
   readonly folder: string;
-  /** Processes that share the jobs; this one alone when 1. */
+  /** Processes that share the jobs; with 1, this process runs them all. */
   readonly processes?: number;
-  /** This process is one of several that were started alike and share a folder: it does every size-th job. */
+  /**
+   * Set when several processes were started with the same options and share a folder: this one runs every size-th job.
+   */
   readonly rank?: { readonly rank: number; readonly size: number };
   readonly threads?: number;
   readonly signal?: AbortSignal;
   readonly silent?: boolean;
-  /** Starts the display of the images done. Default: `startProgress`, on stderr. */
+  /** Starts the progress display, in images. Default: `startProgress`, on stderr. */
   readonly progress?: StartProgress | undefined;
   readonly note?: (text: string) => void;
 }
 
-/** What one seed came to on a task. */
+/** The result of one seed on a task. */
 export interface SeedResult extends RunResult {
   readonly seed: number;
 }
@@ -55,7 +60,7 @@ export interface TaskReport extends Summary {
   readonly title: string;
   readonly group: TaskGroup;
   readonly classes: number;
-  /** Numbers of training, validation (part of the training images, to choose settings) and test images. */
+  /** Numbers of training, validation (the part of the training images that chooses settings) and test images. */
   readonly train: number;
   readonly validation: number;
   readonly test: number;
@@ -66,7 +71,7 @@ export interface MissingTask {
   readonly name: string;
   readonly title: string;
   readonly group: TaskGroup;
-  /** Which files are missing and where to get them. */
+  /** Which files are missing and where to download them. */
   readonly reason: string;
 }
 
@@ -87,7 +92,7 @@ export interface SuiteReport {
   readonly tasks: readonly TaskReport[];
   readonly missing: readonly MissingTask[];
   readonly score: SuiteScore;
-  /** Seconds this call took; results of before took theirs then. */
+  /** Duration of this call in seconds, without the time of results that were already stored. */
   readonly seconds: number;
 }
 
@@ -100,7 +105,10 @@ export class NoTaskError extends SourceError {
   }
 }
 
-/** The tasks that can be opened, and those whose files are missing. Embedded and generated tasks are not opened for this. */
+/**
+ * Separates the tasks that can be opened from those with missing files. Embedded and generated tasks are not opened for
+ * this.
+ */
 export async function findTasks(
   tasks: readonly Task[],
   data: string | undefined,
@@ -121,7 +129,10 @@ export async function findTasks(
   return { found, missing };
 }
 
-/** Runs what is not done yet, and reports. Throws NoTaskError when no task can be opened, and the first failure of a job. */
+/**
+ * Runs the jobs that are not done yet, and reports. Throws NoTaskError when no task can be opened, and the first
+ * failure of a job.
+ */
 export async function runSuite(options: SuiteOptions): Promise<SuiteReport> {
   const started = performance.now();
   const { suite, data, seeds, seededDraws, signal, rank, note, silent = false } = options;
@@ -188,7 +199,7 @@ export async function runSuite(options: SuiteOptions): Promise<SuiteReport> {
   }
 }
 
-/** Does jobs by processes beside this one, which end when `signal` fires, when one fails, or when all jobs are done. */
+/** Runs jobs in child processes, which end when `signal` fires, when one fails, or when all jobs are done. */
 async function runInProcesses(
   jobs: readonly Job[],
   processes: number,
@@ -209,7 +220,7 @@ async function runInProcesses(
   }
 }
 
-/** Without features whose results are all there: what was worked out before may have been removed to make room. */
+/** Removes feature jobs whose results are all stored: their feature files may have been deleted to save space. */
 async function neededJobs(jobs: readonly Job[], context: SuiteContext): Promise<readonly Job[]> {
   const open = new Set<string>();
   for (const job of jobs) if (job.kind !== "features" && !(await context.isDone(job))) open.add(job.id);
@@ -217,12 +228,13 @@ async function neededJobs(jobs: readonly Job[], context: SuiteContext): Promise<
   return jobs.filter((job) => job.kind !== "features" || read.has(job.id));
 }
 
-/** Waits this long, in milliseconds, before looking again whether another process has done a job. */
+/** Interval in milliseconds between checks whether another process has finished a job. */
 const lookAgain = 250;
 
 /**
- * One rank's share: every size-th of all jobs, each begun when what it needs is in the folder. Ends when all are done, so that
- * every rank can report. Shares follow from the plan alone: what is left to do may look different to a rank that starts later.
+ * Runs one rank's share: every size-th of all jobs, each started when the outputs it needs are in the folder. Returns
+ * when all jobs of all ranks are done, so that every rank can report. Shares depend on the plan only: the remaining
+ * jobs may look different to a rank that starts later.
  */
 async function runShare(
   jobs: readonly Job[],
@@ -274,12 +286,12 @@ async function reportTask(task: Task, seeds: readonly number[], context: SuiteCo
 export const accuraciesOf = ({ name, group, seeds }: TaskReport): TaskAccuracy[] =>
   seeds.map(({ seed, accuracy }) => ({ task: name, group, seed, accuracy }));
 
-/** Images that fitting a classifier or training a network counts as, beside the images of features. */
+/** The cost of fitting a classifier or training a network in the progress display, in images. */
 const fitWeight = 40;
 
 const weightOf = (job: Job): number => (job.kind === "features" ? job.images : fitWeight);
 
-/** The progress of all jobs as one line: images done, speed, time left. */
+/** Shows the progress of all jobs in one line: images done, speed, time left. */
 function trackProgress(all: readonly Job[], silent: boolean, start: StartProgress = startProgress) {
   let line: ReturnType<StartProgress> | undefined;
   let whole = 0;
@@ -292,7 +304,7 @@ function trackProgress(all: readonly Job[], silent: boolean, start: StartProgres
       const total = all.reduce((sum, job) => sum + weightOf(job), 0);
       line = start({ total, start: whole, unit: "image", batchSize: 1, silent });
     },
-    // Features count images, training counts from 0 to 1.
+    // Feature jobs report images; training jobs report a fraction from 0 to 1.
     progress: (job: Job, done: number): void => {
       running.set(job.id, job.kind === "features" ? Math.min(done, job.images) : done * fitWeight);
       draw();

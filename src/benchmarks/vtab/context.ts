@@ -1,4 +1,6 @@
-/** What the jobs of a suite share: the backbone, the splits of the task that is worked on, the stored features and results. */
+/**
+ * Holds what the jobs of a suite share: the backbone, the splits of the current task, the stored features and results.
+ */
 import type { Closable } from "../../files/closable.js";
 import { type Network, open, type Setting } from "../../networks/index.js";
 import { accuracyOf } from "../../transfer/index.js";
@@ -10,7 +12,7 @@ import type { RunResult } from "./protocol/results.js";
 import type { Task, TaskSplits } from "./protocol/task.js";
 import { SuiteStore } from "./store.js";
 
-/** Changes when a generated task or the protocol changes: results of before are then not taken up. */
+/** Increase it when a generated task or the protocol changes: earlier results are then not reused. */
 const suiteVersion = 1;
 
 export interface ContextOptions {
@@ -18,20 +20,20 @@ export interface ContextOptions {
   readonly tasks: readonly Task[];
   readonly method: SuiteMethod;
   readonly settings: readonly Setting[];
-  /** Does seed s learn from draw s, or every seed from the published examples? */
+  /** Whether seed s trains on draw s; otherwise every seed trains on the published examples. */
   readonly seededDraws: boolean;
-  /** As `open` takes it. */
+  /** The spec of the backbone, as for `open`. */
   readonly backbone: string;
-  /** Side of the images the backbone sees; default: its own. */
+  /** Side of the input images, in pixels; default: the backbone's own. */
   readonly imageSize?: number;
-  /** The folder of data sets that tasks are opened from. */
+  /** The folder of datasets that tasks are opened from. */
   readonly data?: string;
-  /** Where features and results are kept. */
+  /** Where features and results are stored. */
   readonly folder: string;
   /** Threads of the runtime. */
   readonly threads?: number;
   readonly signal?: AbortSignal;
-  /** Told the images of the running job that are done. */
+  /** Called with the number of images of the running job that are done. */
   readonly onProgress?: (job: Job, done: number) => void;
   readonly note?: (text: string) => void;
 }
@@ -40,7 +42,8 @@ export interface ContextOptions {
 export async function openContext(options: ContextOptions): Promise<SuiteContext> {
   const { suite, method, settings, folder, threads, note } = options;
   const backbone = await open(options.backbone, { imageSize: options.imageSize, threads, note });
-  // Raw pixels are averaged down by their own rule: stretched without antialias, 16 x 16 pixels would be a sample of dots.
+  // Raw pixels keep their own preprocessing, which averages: resizing to 16 x 16 without antialiasing would sample
+  // single pixels.
   const preprocessing =
     backbone.kind === "pixels"
       ? backbone.preprocessing
@@ -49,7 +52,9 @@ export async function openContext(options: ContextOptions): Promise<SuiteContext
   return new SuiteContext(backbone, preprocessing, new SuiteStore(folder, seen, method.name, settings), options);
 }
 
-/** Does jobs; it opens the splits of a task when the first of its jobs needs them, and holds those of one task at a time. */
+/**
+ * Runs jobs. It opens the splits of a task when the first of its jobs needs them, and keeps one task open at a time.
+ */
 export class SuiteContext implements JobRunner, Closable {
   private opened: { readonly task: string; readonly splits: TaskSplits } | undefined;
 
@@ -60,14 +65,14 @@ export class SuiteContext implements JobRunner, Closable {
     private readonly options: ContextOptions,
   ) {}
 
-  /** Whether the outcome of a job is stored: a file of features, or a result. */
+  /** Whether the output of a job is stored: a file of features, or a result. */
   async isDone(job: Job): Promise<boolean> {
     if (job.kind === "features") return this.store.hasFeatures(job.task, job.part, job.draw);
     if (job.kind === "final") return (await this.store.finalResult(job)) !== undefined;
     return (await this.store.result(job, job.setting)) !== undefined;
   }
 
-  /** The result of a final job and the setting it was reached with; undefined before it is done. */
+  /** The result of a final job and the setting it was obtained with; undefined before it is done. */
   finalResult(task: string, seed: number): Promise<RunResult | undefined> {
     const draw = this.options.seededDraws ? seed : 0;
     return this.store.finalResult({ kind: "final", id: "", task, needs: [], seed, draw });
@@ -98,7 +103,7 @@ export class SuiteContext implements JobRunner, Closable {
 
   private async runMethod(job: SelectJob | FinalJob): Promise<void> {
     const setting = job.kind === "select" ? job.setting : await this.store.bestSetting(job);
-    if (!setting) throw new Error(`${job.id} was begun before its settings were tried`);
+    if (!setting) throw new Error(`${job.id} was started before its settings were evaluated`);
     const started = performance.now();
     const reached =
       this.options.method.kind === "features" ? await this.onFeatures(job, setting) : await this.onImages(job, setting);

@@ -1,4 +1,7 @@
-/** What a benchmark would cost: images that must pass the backbone, fits, and the time that the backbone's own speed gives. */
+/**
+ * Estimates the cost of a benchmark: images that pass the backbone, fits, and the time at the backbone's measured
+ * speed.
+ */
 import { open } from "../../networks/index.js";
 import { findTasks, type MissingTask, type SuiteOptions } from "./benchmark.js";
 import { planJobs } from "./protocol/jobs.js";
@@ -17,30 +20,37 @@ export interface SuitePlan {
     readonly licence: string;
   }[];
   readonly missing: readonly MissingTask[];
-  /** Settings that are chosen among. */
+  /** The number of candidate settings. */
   readonly settings: number;
-  /** Images whose features are worked out; images that pass the network in training where it is trained. */
+  /** Images whose features are computed; for a method that trains the network, images that pass it in training. */
   readonly images: number;
   /** Classifiers fitted or networks trained. */
   readonly fits: number;
-  /** Images a second that the backbone represents, as measured on a few; reading and drawing images comes on top. */
+  /**
+   * Forward throughput of the backbone in images per second, measured on a few batches, without reading and drawing
+   * images.
+   */
   readonly rate: number;
-  /** What the heavy sweep draws values for; empty for other sweeps, and for methods that it has no ranges for. */
+  /**
+   * The settings that the heavy sweep draws values for; empty for other sweeps, and for methods without such settings.
+   */
   readonly searched: readonly string[];
-  /** Seconds expected of the backbone alone, were nothing done yet; settings with an image size count by area. */
+  /**
+   * Estimated seconds of the backbone alone if nothing is stored yet. Settings with an image size are scaled by area.
+   */
   readonly seconds: number;
 }
 
-/** Runs that the rate is measured over, after one that is not counted. */
+/** Timed runs, after one warm-up run. */
 const measuredRuns = 3;
-/** A training step costs about three times the forward pass: forward, and backward by inputs and by parameters. */
+/** A training step costs about three forward passes: forward, and backward by inputs and by parameters. */
 const trainingPasses = 3;
 
-/** Of methods whose settings do not say: BiT's rule for small sets (papers.md 2.3). */
+/** Steps of methods whose settings have none: BiT's rule for small datasets (papers.md 2.3). */
 const defaultSteps = 500;
 const defaultBatchSize = 512;
 
-/** Plans a benchmark without running it. Opens the backbone and runs a few batches to know its speed. */
+/** Plans a benchmark without running it. Opens the backbone and runs a few batches to measure its speed. */
 export async function planSuite(options: SuiteOptions): Promise<SuitePlan> {
   const { suite, data, seeds, seededDraws } = options;
   const method = methodNamed(options.method);
@@ -77,7 +87,7 @@ export async function planSuite(options: SuiteOptions): Promise<SuitePlan> {
   };
 }
 
-/** Images a second, and the pixels of one. */
+/** Measures images per second, and returns the area of an image in pixels. */
 async function measureRate({ backbone: spec, imageSize, threads, note }: SuiteOptions) {
   await using backbone = await open(spec, {
     imageSize,
@@ -86,7 +96,7 @@ async function measureRate({ backbone: spec, imageSize, threads, note }: SuiteOp
   });
   const { batchSize, imageShape } = backbone;
   const [height, width, channels] = imageShape;
-  // Arrays that are given may be taken over, so each run has its own.
+  // The runtime may take over the arrays, so each run gets its own.
   const batch = (): { image: Float32Array } => ({ image: new Float32Array(batchSize * height * width * channels) });
   await backbone.run(batch());
   const started = performance.now();

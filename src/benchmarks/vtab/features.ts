@@ -1,4 +1,4 @@
-/** Features of one part of a task, worked out once and kept beside the results. */
+/** Computes the features of one part of a task once and stores them beside the results. */
 
 import { existsSync } from "node:fs";
 import { dirname } from "node:path";
@@ -8,21 +8,21 @@ import { makeFolder } from "../../files/folder.js";
 import { readSafetensors, writeSafetensors } from "../../formats/safetensors.js";
 import { imageFeatures, type Network } from "../../networks/index.js";
 
-/** The features of the readable images of a part, and how many could not be read. */
+/** The features of the readable images of a part, and the number of unreadable images. */
 export interface PartFeatures extends LabelledFeatures {
   readonly labels: Int32Array;
   readonly unreadable: number;
 }
 
 export interface PartFeaturesOptions {
-  /** The file they are kept in. */
+  /** The file that stores the features. */
   readonly path: string;
   readonly preprocessing: string;
   readonly onProgress?: (done: number) => void;
   readonly signal?: AbortSignal;
 }
 
-/** Makes the features of a source and keeps them in a file, which appears whole or not at all. */
+/** Computes the features of a source and writes them to a file atomically. */
 export async function makeFeatures(
   backbone: Network,
   source: ImageSource,
@@ -30,7 +30,7 @@ export async function makeFeatures(
 ): Promise<PartFeatures> {
   const { features, labels, bad } = await imageFeatures(backbone, source, {
     preprocessing,
-    // Threads that decode cost more to start than so few pixels of a thousand images; a network is worth them.
+    // For raw pixels of a thousand images, starting decoder threads costs more than it saves; a network is worth them.
     workers: backbone.kind === "pixels" ? 0 : undefined,
     onProgress,
     signal,
@@ -48,10 +48,12 @@ export async function makeFeatures(
   return { features, labels, unreadable: bad.length };
 }
 
-/** Whether a file of features is there. */
+/** Whether a file of features exists. */
 export const haveFeatures = (path: string): boolean => existsSync(path);
 
-/** Reads what `makeFeatures` wrote. Throws WeightsError for a damaged file: it must be removed to be made again. */
+/**
+ * Reads a file that `makeFeatures` wrote. Throws WeightsError for a damaged file; remove the file to compute it again.
+ */
 export async function readFeatures(path: string): Promise<PartFeatures> {
   const { tensors, metadata } = await readSafetensors(path);
   const { data, shape } = tensors.get("features")!;
@@ -63,7 +65,7 @@ export async function readFeatures(path: string): Promise<PartFeatures> {
   };
 }
 
-/** Two parts one after the other. */
+/** Concatenates two parts. */
 export function joinParts(a: PartFeatures, b: PartFeatures): PartFeatures {
   return {
     features: joinFeatures([a.features, b.features]),

@@ -1,4 +1,4 @@
-/** The benchmark of transfer: tasks, the 1,000-example protocol, sweeps, scores, published rows. */
+/** The VTAB transfer benchmark: tasks, the 1,000-example protocol, sweeps, scores, published rows. */
 
 export {
   accuraciesOf,

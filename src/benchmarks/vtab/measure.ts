@@ -1,4 +1,4 @@
-/** Measures a backbone on a suite of tasks, with a baseline by the same method, and writes the report. */
+/** Measures a backbone on a suite of tasks, with a baseline that uses the same method, and writes the report. */
 import { existsSync } from "node:fs";
 import { writeFileAtomically } from "../../files/atomic.js";
 import { launchOf } from "../../train/index.js";
@@ -9,18 +9,18 @@ import { searchedNames } from "./protocol/sweep.js";
 import { suiteHtml } from "./report.js";
 
 export interface VtabOptions extends SuiteOptions {
-  /** Measured by the same method where that works on features; undefined or `none` for nothing. */
+  /** A baseline, measured with the same method if that works on features; undefined or `none`: no baseline. */
   readonly baseline?: string | undefined;
-  /** An HTML report to write. */
+  /** Path of the HTML report to write. */
   readonly report?: string | undefined;
 }
 
-/** What was measured; or the tasks that are missing, where there is none. */
+/** The report; or only the missing tasks if none could be opened. */
 export type VtabResult =
   | (SuiteReport & { readonly baseline: SuiteReport | undefined })
   | { readonly tasks: readonly []; readonly missing: readonly MissingTask[] };
 
-/** What the heavy sweep tries of a method. */
+/** Reports what the heavy sweep searches for a method. */
 function noteHeavySweep(options: VtabOptions): void {
   const method = methodNamed(options.method);
   if (options.sweep !== "heavy") return;
@@ -33,22 +33,25 @@ function noteHeavySweep(options: VtabOptions): void {
   );
 }
 
-/** The options, with the rank of an MPI job. Throws for folders and seeds that cannot be used. */
+/** The options, with the rank of an MPI job. Throws for invalid folders and seeds. */
 function checked(options: VtabOptions): VtabOptions {
   const { seeds, data } = options;
-  if (new Set(seeds).size < seeds.length) throw new Error(`the seeds ${seeds.join(", ")} contain one twice`);
-  if (data !== undefined && !existsSync(data)) throw new Error(`there is no folder "${data}" of datasets`);
+  if (new Set(seeds).size < seeds.length)
+    throw new Error(`the seeds ${seeds.join(", ")} contain a duplicate; expected distinct seeds`);
+  if (data !== undefined && !existsSync(data))
+    throw new Error(`there is no folder "${data}"; expected the folder of datasets`);
   noteHeavySweep(options);
   return { ...options, rank: options.rank ?? launchOf() };
 }
 
-/** The tasks that are there, and what measuring them would cost. */
+/** Lists the tasks whose files exist, and estimates the cost of measuring them. */
 export async function planVtab(options: VtabOptions): Promise<SuitePlan> {
   return await planSuite(checked(options));
 }
 
 /**
- * Measures a backbone on the tasks of a suite that are there. What is done is kept in `folder`; the same call goes on from there.
+ * Measures a backbone on those tasks of a suite whose files exist. Results are stored in `folder`; the same call
+ * continues from there.
  *
  * Throws what `runSuite` throws, and an Error when `signal` aborts.
  */
@@ -81,7 +84,7 @@ export async function measureVtab(given: VtabOptions): Promise<VtabResult> {
   } catch (error) {
     if (error instanceof NoTaskError) return { tasks: [], missing: error.missing };
     if (!signal?.aborted) throw error;
-    throw new Error(`stopped; what was done is kept in ${folder}, and the same command goes on from there`, {
+    throw new Error(`stopped; finished jobs are stored in ${folder}, and the same command continues from there`, {
       cause: error,
     });
   }

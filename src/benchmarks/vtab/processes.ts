@@ -1,11 +1,11 @@
-/** Processes beside this one that do jobs: each opens the backbone for itself and is sent one job at a time. */
+/** Runs jobs in child processes: each opens its own backbone and receives one job at a time. */
 import { type ChildProcess, fork } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import { builtModule } from "../../files/built-module.js";
 import type { Job, JobRunner } from "./protocol/jobs.js";
 import type { SuiteName } from "./suites.js";
 
-/** What a process needs to open the same context; plain data. */
+/** Plain data that a process needs to open the same context. */
 export interface ProcessOptions {
   readonly suite: SuiteName;
   readonly tasks: readonly string[];
@@ -20,12 +20,12 @@ export interface ProcessOptions {
   readonly threads?: number;
 }
 
-/** To a process. */
+/** Messages to a child process. */
 export type ToProcess =
   | { readonly kind: "open"; readonly options: ProcessOptions }
   | { readonly kind: "job"; readonly job: Job };
 
-/** From a process. */
+/** Messages from a child process. */
 export type FromProcess =
   | { readonly kind: "opened" }
   | { readonly kind: "progress"; readonly done: number }
@@ -33,18 +33,18 @@ export type FromProcess =
   | { readonly kind: "failed"; readonly message: string };
 
 export interface ProcessRunner extends JobRunner {
-  /** Ends the process at once; what it was doing is lost, what it had done is kept. */
+  /** Kills the process immediately. Its current job is lost; finished jobs stay stored. */
   end(): void;
 }
 
-/** Starts a process and opens its context. Throws what went wrong there. */
+/** Starts a process and opens its context. Throws the error that occurred there. */
 export async function startProcess(
   options: ProcessOptions,
   onProgress: (job: Job, done: number) => void,
 ): Promise<ProcessRunner> {
   const child = fork(fileURLToPath(builtModule(import.meta.url, "./worker.js")), [], {
     stdio: ["ignore", "ignore", "inherit", "ipc"],
-    // Ctrl-C is for this process, which ends the others.
+    // Ctrl-C goes to this process only, which then ends the others.
     detached: true,
   });
   const exchange = (message: ToProcess, job?: Job): Promise<void> =>
@@ -58,7 +58,7 @@ export async function startProcess(
         settle(() =>
           reject(
             new Error(
-              `a process of the benchmark ended (${signal ?? `status ${code}`})${job ? ` during ${job.id}` : ""}; what was done is kept, run it again to go on`,
+              `a process of the benchmark ended (${signal ?? `status ${code}`})${job ? ` during ${job.id}` : ""}; finished jobs are stored; run the same command again to continue`,
             ),
           ),
         );

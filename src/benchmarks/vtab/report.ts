@@ -1,4 +1,4 @@
-/** The HTML report of a benchmark: bars a task, the table, settings, and what is missing. */
+/** Writes the HTML report of a benchmark: charts, the table, settings, and missing tasks. */
 
 import type { Summary } from "../../algebra/statistics.js";
 import {
@@ -20,12 +20,12 @@ import { settingText } from "./protocol/sweep.js";
 import { taskGroups } from "./protocol/task.js";
 import { meanTitle, shownRows, type TableLine, tableLines, withInterval } from "./table.js";
 
-/** The last part of a path or hub name; the whole stands under "How it was measured". */
+/** The last part of a path or hub name; the full spec is shown under "How it was measured". */
 const shortName = (spec: string): string => spec.split(/[\\/]/).at(-1) || spec;
 
 const percent = (share: number | undefined): string => (share === undefined ? "–" : inPercent(share));
 
-/** The report as one page that opens offline. */
+/** The report as one HTML page that works offline. */
 export function suiteHtml(report: SuiteReport, baseline: SuiteReport | undefined, command: string): string {
   const lines = tableLines(report, baseline, shownRows);
   const measured = lines.filter(({ kind }) => kind !== "missing");
@@ -36,11 +36,7 @@ export function suiteHtml(report: SuiteReport, baseline: SuiteReport | undefined
     lead: `${report.method} on ${report.tasks.length} tasks with 1,000 training examples each: ${meanTitle(report)} ${withInterval(score.mean)} % over ${plural(report.seeds.length, "seed")}.`,
     summary:
       suite === "embedded"
-        ? [
-            warning(
-              "These tasks are this package's own. The figures are not to be set beside published ones of the 19 tasks.",
-            ),
-          ]
+        ? [warning("These tasks are Fovea's own. The figures are not comparable with published ones of the 19 tasks.")]
         : missing.length > 0
           ? [warning(`${missing.length} of the 19 tasks are missing, so the mean is not the benchmark's score.`)]
           : [],
@@ -130,13 +126,13 @@ function howMeasured(report: SuiteReport, command: string): Child {
     ],
     [
       "Seeds",
-      `${seeds.join(", ")}; ${seededDraws ? "each learns from examples of its own (seed 0 from the first of each split)" : "all learn from the published examples"}`,
+      `${seeds.join(", ")}; ${seededDraws ? "each trains on its own examples (seed 0 on the first of each split)" : "all train on the published examples"}`,
     ],
-    ["Time of this run", `${formatDuration(seconds)}; results that were there already took theirs before`],
+    ["Time of this run", `${formatDuration(seconds)}; without the time of results that were already stored`],
   ]);
 }
 
-/** The setting that was chosen, task by task and seed by seed. */
+/** The selected setting for every task and seed. */
 function settingsOf({ tasks, settings }: SuiteReport): Child[] {
   const rows = tasks.flatMap(({ title, test, seeds }) =>
     seeds.map(({ seed, accuracy, setting, unreadable }) => [

@@ -1,4 +1,7 @@
-/** Where a suite stores features and results: by what they follow from, so that an interrupted benchmark continues. */
+/**
+ * Stores the features and results of a suite under keys derived from everything they depend on, so that an interrupted
+ * benchmark continues.
+ */
 
 import { join } from "node:path";
 import { makeFolder } from "../../files/folder.js";
@@ -11,7 +14,7 @@ import { contentName, type ResultKey, type RunResult, readResult, writeResult } 
 const keyOf = (job: SelectJob | FinalJob, setting: Setting): ResultKey => ({
   task: job.task,
   kind: job.kind,
-  // What is drawn is part of what a seed stands for.
+  // The drawn examples depend on `seededDraws`, so it is part of the key.
   seed: job.seed,
   setting: { ...setting, draw: job.draw },
 });
@@ -45,7 +48,7 @@ export class SuiteStore {
   async features(task: string, part: Part, draw: Draw): Promise<PartFeatures> {
     const path = this.featuresPath(task, part, draw);
     const features = this.remembered.get(path) ?? (await readFeatures(path));
-    // Only those of the test set are used again and again.
+    // Only the features of the test split are used repeatedly.
     if (part === "test") this.remembered.set(path, features);
     return features;
   }
@@ -70,7 +73,10 @@ export class SuiteStore {
     await writeResult(this.resultsFolder, keyOf(job, result.setting), result);
   }
 
-  /** The setting with the best accuracy on the validation images, the first of equals; undefined while some are missing. */
+  /**
+   * The setting with the best accuracy on the validation images (the first of equals); undefined if results are
+   * missing.
+   */
   async bestSetting(job: FinalJob): Promise<Setting | undefined> {
     if (this.settings.length < 2) return this.settings[0];
     let best: { readonly setting: Setting; readonly accuracy: number } | undefined;

@@ -1,4 +1,4 @@
-/** The table of a benchmark: our rows beside raw pixels, chance and, for the 19 tasks, published rows. */
+/** Builds the table of a benchmark: our results with raw pixels, chance and, for the 19 tasks, published rows. */
 
 import type { Summary } from "../../algebra/statistics.js";
 import { inPercent } from "../../text/format.js";
@@ -7,7 +7,7 @@ import type { MissingTask, SuiteReport, TaskReport } from "./benchmark.js";
 import { type PublishedRow, publishedRows, publishedTasks } from "./protocol/published.js";
 import { type TaskGroup, taskGroups } from "./protocol/task.js";
 
-/** One line of the table; accuracies are fractions, undefined where there is none. */
+/** One line of the table; accuracies are fractions, undefined if there is none. */
 export interface TableLine {
   readonly kind: "task" | "missing" | "group" | "mean";
   readonly title: string;
@@ -18,7 +18,7 @@ export interface TableLine {
   readonly published: readonly (number | undefined)[];
 }
 
-/** The published rows that are shown in the terminal, best first; all of them are in the HTML report. */
+/** The published rows that are shown in the terminal, best first; the HTML report shows all of them. */
 const shown = ["ViT-H/14 JFT", "ViT-L/16 i21k", "Sup-Rotation-100%", "Sup-100%", "Rotation", "From-Scratch"];
 
 export const shownRows: readonly PublishedRow[] = publishedRows.filter(({ method }) => shown.includes(method));
@@ -27,7 +27,10 @@ const groupOfPublished = (index: number): TaskGroup =>
   index < 7 ? "natural" : index < 11 ? "specialised" : "structured";
 const mean = (values: readonly number[]): number => values.reduce((a, b) => a + b, 0) / values.length;
 
-/** A published row's value for a line, as a fraction: of its tasks, or the means that were published without them. */
+/**
+ * The value of a published row for a line, as a fraction: the mean of its tasks, or the published mean if no tasks were
+ * published.
+ */
 function publishedValue(
   row: PublishedRow,
   { group, task }: { readonly group?: TaskGroup; readonly task?: string },
@@ -43,7 +46,7 @@ function publishedValue(
   return value === undefined ? undefined : value / 100;
 }
 
-/** The lines of a report: every task of the suite in its order, the groups' means, and the mean of all tasks. */
+/** The lines of a report: every task of the suite in order, the group means, and the mean of all tasks. */
 export function tableLines(
   report: SuiteReport,
   baseline: SuiteReport | undefined,
@@ -100,7 +103,7 @@ export function tableLines(
   ];
 }
 
-/** What the mean is of: never called the score of the 19 tasks where some are missing. */
+/** The label of the mean. It is only called the mean of 19 when no task is missing. */
 export function meanTitle({ suite, tasks, missing }: SuiteReport): string {
   const whole = suite === "vtab" && tasks.length === publishedTasks.length;
   if (whole) return "mean of 19";
@@ -117,13 +120,13 @@ export function withInterval(summary: Summary | undefined): string {
   return `${inPercent(value)} ± ${inPercent(Math.max(value - confidence95[0], confidence95[1] - value))}`;
 }
 
-/** Published rows alone, for a person who has none of the sets yet. */
+/** The published rows alone, for a user without any of the datasets. */
 export function publishedText(): string[] {
   const means = shownRows.map(({ method, tasks }) => `${method} ${mean(tasks!).toFixed(2)}`);
   return [`published means of 19, per cent: ${means.join(", ")}`];
 }
 
-/** The table as text, columns as wide as they must be. */
+/** The table as text with aligned columns. */
 export function tableText(report: SuiteReport, baseline: SuiteReport | undefined): string[] {
   const lines = tableLines(report, baseline, shownRows);
   const published = report.suite === "vtab" ? shownRows.map(({ method }) => method) : [];

@@ -1,4 +1,4 @@
-/** The results of a suite as lines of text. */
+/** Formats the results of a suite as lines of text. */
 import { largest, smallest } from "../../text/arrays.js";
 import { formatDuration, plural } from "../../text/format.js";
 import type { SuiteOptions, SuiteReport } from "./benchmark.js";
@@ -11,7 +11,7 @@ function missingLines({ missing }: Pick<SuiteReport, "missing">): string[] {
   return ["missing:", ...missing.map(({ title, reason }) => `  ${title}: ${reason.replaceAll("\n", "\n    ")}`)];
 }
 
-/** What measuring a suite would cost. */
+/** Formats the estimated cost of a suite. */
 export function planLines(plan: SuitePlan, { backbone, seeds }: Pick<SuiteOptions, "backbone" | "seeds">): string[] {
   const { tasks, settings, images, fits, rate, seconds } = plan;
   return [
@@ -25,7 +25,7 @@ export function planLines(plan: SuitePlan, { backbone, seeds }: Pick<SuiteOption
   ];
 }
 
-/** What was measured, as a table with published rows. `data` is the folder of the datasets. */
+/** Formats results as a table with published rows. `data` is the folder of the datasets. */
 export function vtabLines(result: VtabResult, data: string | undefined): string[] {
   if (!("suite" in result)) {
     const none =
@@ -38,7 +38,7 @@ export function vtabLines(result: VtabResult, data: string | undefined): string[
     `${backbone.spec} by ${method}, ${sweep === "none" ? "no sweep" : `${sweep} sweep of ${settings} settings`}, ${plural(seeds.length, "seed")} (${seededDraws ? "examples of their own" : "the published examples"}); 1,000 training images, ${smallest(sizes)} to ${largest(sizes)} test images`,
     ...tableText(result, baseline),
     suite === "embedded"
-      ? "These tasks are this package's own; the figures are not comparable with published ones of the 19 tasks."
+      ? "These tasks are Fovea's own; the figures are not comparable with published ones of the 19 tasks."
       : "Published rows are fine-tuned; see their details with --report.",
     `every task has the same weight in the mean; ± is half of the 95 % interval over seeds; ${formatDuration(result.seconds + (baseline?.seconds ?? 0))}`,
     ...missingLines(result),

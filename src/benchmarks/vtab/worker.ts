@@ -1,4 +1,4 @@
-/** A process that does jobs of a benchmark, one at a time, for the process that started it (processes.ts). */
+/** Runs jobs of a benchmark in a child process, one at a time, for the parent process (processes.ts). */
 import { openContext, type SuiteContext } from "./context.js";
 import type { FromProcess, ToProcess } from "./processes.js";
 import { methodNamed } from "./protocol/methods.js";
@@ -40,5 +40,5 @@ process.on("message", (message: ToProcess) => {
     send({ kind: "failed", message: error instanceof Error ? error.message : String(error) }),
   );
 });
-// The process that started this one is gone: nobody waits for the rest.
+// The parent process has exited, so nobody needs the results.
 process.on("disconnect", () => process.exit(0));

@@ -166,7 +166,7 @@ describe("a benchmark", () => {
     // A long path would not fit a headline.
     const other = { ...plain, backbone: { ...plain.backbone, spec: "a/long/path/to/model.onnx" } };
     expect(suiteHtml(other, undefined, "fovea vtab")).toContain("<h1>The embedded suite: model.onnx</h1>");
-    expect(page).toContain("not to be set beside published");
+    expect(page).toContain("not comparable with published");
   });
 });
 

@@ -1,6 +1,6 @@
 /**
- * The embedded suite: the protocol of the 19-task benchmark on tasks that need no download, in its three groups. It is
- * another benchmark: its scores are not to be set beside published ones of the 19 tasks.
+ * Lists the embedded suite: VTAB's protocol on tasks that need no download, in VTAB's three groups. It is a different
+ * benchmark; do not compare its scores with published scores of the 19 tasks.
  */
 import type { Task } from "../protocol/task.js";
 import { sceneTasks } from "./scenes.js";
@@ -8,10 +8,10 @@ import { spriteTask } from "./sprites.js";
 import { embeddedStoredTasks, folderTasks } from "./stored.js";
 import { turntableTask } from "./turntable.js";
 
-/** Images that a generated task is tested on: enough for a standard error of 1.6 points at worst, few enough for two cores. */
+/** Test images of a generated task: the standard error is at most 1.6 points, and two cores can process them. */
 export const generatedTest = 1000;
 
-/** The nine tasks that come with the package or are generated. */
+/** The nine tasks that are in the package or are generated. */
 export const embeddedTasks: readonly Task[] = [
   ...embeddedStoredTasks,
   ...sceneTasks(generatedTest),

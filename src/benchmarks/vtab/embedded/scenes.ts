@@ -1,8 +1,10 @@
-/** Counting and closest-object distance on generated scenes, in the spirit of CLEVR's two tasks of the 19-task benchmark. */
+/**
+ * Defines tasks on generated scenes, counting and distance to the closest object, after the two CLEVR tasks of VTAB.
+ */
 import { openSource } from "../../../data/index.js";
 import type { Task, TaskSplits } from "../protocol/task.js";
 
-/** Each split is a sequence of scenes of its own. */
+/** Every split has its own sequence of scenes. */
 const lengths = { train: 3000, validation: 600 } as const;
 
 interface Question {
@@ -13,7 +15,7 @@ interface Question {
   readonly options: string;
 }
 
-/** CLEVR's scenes hold 3 to 10 objects; eight classes (papers.md 4.2). */
+/** CLEVR's scenes contain 3 to 10 objects: eight classes (papers.md 4.2). */
 const counting: Question = {
   name: "scene-count",
   title: "Scene-Count",
@@ -23,8 +25,9 @@ const counting: Question = {
 };
 
 /**
- * CLEVR's task cuts the distance of the nearest object at 8, 8.5, 9, 9.5 and 10. These scenes have units of their own, hold
- * 1 to 5 objects, and are cut into six classes of about equal size (src/data/kinds/generated-shapes.ts).
+ * CLEVR's task cuts the distance of the nearest object at 8, 8.5, 9, 9.5 and 10. The scenes generated here have other
+ * units and 1 to 5 objects; their distances are cut into six classes of about equal size
+ * (src/data/kinds/generated-shapes.ts).
  */
 const distance: Question = {
   name: "scene-distance",
@@ -53,5 +56,5 @@ function sceneTask({ name, title, classes, like, options }: Question, test: numb
   };
 }
 
-/** The two tasks with `test` images to test on each. */
+/** The two tasks, each with `test` test images. */
 export const sceneTasks = (test: number): readonly Task[] => [sceneTask(counting, test), sceneTask(distance, test)];

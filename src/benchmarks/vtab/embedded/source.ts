@@ -1,18 +1,18 @@
-/** Sources whose images are generated at access. */
+/** Builds sources whose images are generated when they are read. */
 import type { ImageSource } from "../../../data/index.js";
 import { checkIndex } from "../../../data/source/index.js";
 import { closable } from "../../../files/closable.js";
 import type { RawImage } from "../../../images/index.js";
 import { permutation } from "../../../random/keyed.js";
 
-/** What a generated split is made of. */
+/** The description of a generated split. */
 export interface GeneratedSplit {
   readonly name: string;
   readonly split: string;
   readonly classNames: readonly string[];
-  /** Which picture of the whole set each example is, in the order of the split. */
+  /** The image number, in the whole dataset, of each example of the split. */
   readonly pictures: Int32Array;
-  /** The class of a picture, by its number in the whole set. */
+  /** The class of an image, by its number in the whole dataset. */
   label(picture: number): number;
   draw(picture: number): RawImage;
 }
@@ -40,7 +40,10 @@ export function generatedSource({ name, split, classNames, pictures, label, draw
   });
 }
 
-/** The numbers first .. first + count - 1 in an order drawn by `key`: sets that are made in order of their factors must not be cut in it. */
+/**
+ * Shuffles the numbers first .. first + count - 1 by `key`. Images that are numbered by their factors must be shuffled
+ * before they are split.
+ */
 export function shuffledRange(first: number, count: number, key: string): Int32Array {
   return permutation(count, "embedded suite", key).map((i) => first + i);
 }

@@ -1,4 +1,7 @@
-/** The tasks dSpr-Loc and dSpr-Ori on dSprites as this package renders it: labels, splits and order of the 19-task benchmark. */
+/**
+ * Defines the tasks dSpr-Loc and dSpr-Ori on dSprites images that this package renders, with VTAB's labels, splits and
+ * order.
+ */
 import type { ImageSource } from "../../../data/index.js";
 import type { Task, TaskSplits } from "../protocol/task.js";
 import { tfdsOrder } from "../protocol/tfds-order.js";
@@ -6,7 +9,7 @@ import { dspritesClass } from "../sets/labels.js";
 import { renderSprite, spriteCount, spriteFactors, spriteLatents } from "./dsprites.js";
 import { generatedSource } from "./source.js";
 
-/** Positions and orientations are joined to so many classes (papers.md 4.2). */
+/** Positions and orientations are binned into this many classes (papers.md 4.2). */
 export const spriteClasses = 16;
 
 /** 80, 10 and 10 % of the images in the order of TensorFlow Datasets (papers.md 4.1). */
@@ -15,8 +18,8 @@ const parts = { train: 589_824, validation: 73_728, test: 73_728 } as const;
 let order: Int32Array | undefined;
 
 /**
- * One of the two tasks. `test` bounds the images that are tested on, from the start of the published test set; left out, it
- * is the full set of 73,728.
+ * One of the two tasks. `test` limits the test images, counted from the start of the published test split; default: all
+ * 73,728.
  */
 export function spriteTask(factor: "x" | "orientation", test: number = parts.test): Task {
   const values = spriteFactors[factor];
@@ -31,7 +34,7 @@ export function spriteTask(factor: "x" | "orientation", test: number = parts.tes
     origin: {
       files: [],
       licence: "rendered by this package (after dSprites, Apache-2.0)",
-      order: "TFDS 2.0.0: MD5 sums of the archive's indices, as its code has it; not compared with a stored copy",
+      order: "TFDS 2.0.0: by the MD5 of the archive's indices, as in its code; not compared with a stored copy",
     },
     open: async (): Promise<TaskSplits> => {
       order ??= tfdsOrder("train", spriteCount, (picture) => picture);

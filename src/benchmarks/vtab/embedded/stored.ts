@@ -1,4 +1,4 @@
-/** Tasks on stored sets: those that come with the package, and those of a folder that a person has. */
+/** Defines tasks on stored datasets: those in the package, and tar files in the user's folder. */
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { type ImageSource, openSource, select } from "../../../data/index.js";
@@ -12,23 +12,23 @@ import {
 } from "../protocol/task.js";
 import { shuffledRange } from "./source.js";
 
-/** A stored set and the task that is made of it. */
+/** A stored dataset and the task that is made from it. */
 interface StoredTask {
   readonly name: string;
   readonly title: string;
   readonly group: TaskGroup;
   readonly classes: number;
   readonly sizes: TaskSizes;
-  /** Whether it has a validation split of its own; else one is cut from the end of the training split. */
+  /** Whether it has a validation split. Otherwise one is cut from the end of the training split. */
   readonly ownValidation: boolean;
-  /** The spec of the source, or the name of a file in the folder of data sets. */
+  /** The spec of the source, or the name of a file in the folder of datasets. */
   readonly spec: string;
   readonly licence: string;
 }
 
-const order = "training examples in an order drawn once by a fixed seed; validation and test too";
+const order = "all splits in an order drawn once with a fixed seed";
 
-/** Real sets that come with the package (assets/data/README.md). */
+/** Real datasets in the package (assets/data/README.md). */
 const embedded: readonly StoredTask[] = [
   {
     name: "clothing",
@@ -62,7 +62,7 @@ const embedded: readonly StoredTask[] = [
   },
 ];
 
-/** Small public sets as tar files of `split/class/file`, which a person may have; their images are not part of the package. */
+/** Small public datasets as tar files of `split/class/file`; their images are not part of the package. */
 const ofFolder: readonly StoredTask[] = [
   {
     name: "dtd10",
@@ -125,13 +125,13 @@ async function openStored(task: StoredTask, spec: string): Promise<TaskSplits> {
     opened.push(source);
     if (source.length === count && source.classNames.length === task.classes) return source;
     throw new SourceError(
-      `${spec}: the split ${split} has ${source.length} images of ${source.classNames.length} classes; the task ${task.name} was made of ${count} of ${task.classes}`,
+      `${spec}: the split ${split} has ${source.length} images of ${source.classNames.length} classes; the task ${task.name} expects ${count} of ${task.classes}`,
     );
   };
   const shuffled = (source: ImageSource, split: string) => shuffledRange(0, source.length, `${task.name} ${split}`);
   const { sizes } = task;
   try {
-    // Folders are sorted by class, so nothing may be cut from them in their own order.
+    // Folders are sorted by class, so parts are cut after shuffling.
     const test = await open("test", sizes.test);
     const train = await open("train", task.ownValidation ? sizes.train : sizes.train + sizes.validation);
     const learn = shuffled(train, "train");
@@ -143,7 +143,7 @@ async function openStored(task: StoredTask, spec: string): Promise<TaskSplits> {
         test: reordered(test, shuffled(test, "test")),
       };
     }
-    // Each is closed by whoever opened the task, so the part for validation is a source of its own.
+    // Every split is closed separately, so the validation split opens its own source.
     const rest = await open("train", train.length);
     return {
       train: reordered(train, learn.subarray(0, sizes.train)),
@@ -171,7 +171,7 @@ function storedTask(task: StoredTask, specOf: (folder?: string) => string, origi
 
 export const embeddedStoredTasks: readonly Task[] = embedded.map((task) => storedTask(task, () => task.spec, {}));
 
-/** The tasks whose files lie in a folder of data sets. */
+/** The tasks whose files lie in a folder of datasets. */
 export function folderTasks(folder: string): readonly Task[] {
   return ofFolder
     .filter(({ spec }) => existsSync(join(folder, spec)))
@@ -180,5 +180,5 @@ export function folderTasks(folder: string): readonly Task[] {
     );
 }
 
-/** The names of files that `folderTasks` looks for. */
+/** The file names that `folderTasks` looks for. */
 export const folderTaskFiles: readonly string[] = ofFolder.map(({ spec }) => spec);

@@ -1,7 +1,8 @@
 /**
- * Azimuth and elevation of small objects on a turntable, in the spirit of smallNORB (LeCun et al. 2004): five kinds of toys,
- * ten of each, six lightings, 18 azimuths (every 20 degrees), nine elevations (30 to 70 degrees), 96 x 96, grey; five toys of
- * each kind are for training and the other five for testing. The toys are not smallNORB's: each is a few solids with a front.
+ * Defines tasks that classify the azimuth or elevation of small objects on a turntable, after smallNORB (LeCun et al.
+ * 2004). There are five kinds of toys, ten toys of each, six lightings, 18 azimuths (every 20 degrees) and nine
+ * elevations (30 to 70 degrees). Images are 96 x 96 and grey. Five toys of each kind are for training and the other
+ * five for testing. The toys are not smallNORB's: each is built from a few solids and has a front.
  */
 
 import type { ImageSource } from "../../../data/index.js";
@@ -19,18 +20,18 @@ import { createRandom } from "../../../random/keyed.js";
 import type { Task, TaskSplits } from "../protocol/task.js";
 import { generatedSource, shuffledRange } from "./source.js";
 
-/** smallNORB's factors; toys are those of one split. */
+/** smallNORB's factors; `toy` counts the toys of one split. */
 export const turntableFactors = { kind: 5, toy: 5, lighting: 6, azimuth: 18, elevation: 9 } as const;
 const perSplit = 5 * 5 * 6 * 18 * 9;
 const side = 96;
 
 /**
- * Lengths below are in these scene units. Toys are small because the ground of generated scenes darkens away from their
- * middle: in a large image that gradient alone would reveal the elevation.
+ * The scene unit of the lengths below. Toys are small because the ground of generated scenes gets darker away from the
+ * centre: over a large area that gradient alone would reveal the elevation.
  */
 const unit = 0.05;
 
-/** A part of a toy: `forward` is where its front is. */
+/** A part of a toy; `forward` is its offset towards the front. */
 interface Part {
   readonly shape: Shape;
   readonly radius: number;
@@ -49,10 +50,10 @@ const kinds: readonly (readonly Part[])[] = [
   [part("box", 0.4, -0.85), part("box", 0.4, 0), part("cone", 0.45, 0.95), part("cylinder", 0.32, 0.05, 0.85)],
 ];
 
-/** Colours whose greys differ, dark to bright. */
+/** Colours with different grey levels, from dark to bright. */
 const paints = ["brown", "grey", "red", "cyan", "yellow"] as const satisfies readonly Colour[];
 
-/** Where the six lamps are: to the side and towards the camera, for one unit of height. */
+/** Positions of the six lamps: sideways and towards the camera, per unit of height. */
 const lightings: readonly (readonly [x: number, z: number])[] = [
   [-0.8, 0.2],
   [-0.35, 0.6],
@@ -62,7 +63,7 @@ const lightings: readonly (readonly [x: number, z: number])[] = [
   [0.2, -0.5],
 ];
 
-/** What one picture shows. `toy` counts those of both splits: 0 to 4 for training, 5 to 9 for testing. */
+/** The content of one image. `toy` counts the toys of both splits: 0 to 4 for training, 5 to 9 for testing. */
 export interface TurntableView {
   readonly kind: number;
   readonly toy: number;
@@ -71,7 +72,7 @@ export interface TurntableView {
   readonly elevation: number;
 }
 
-/** The view of picture `index` of a split, in the order of its factors. */
+/** The view of image `index` of a split, in the order of its factors. */
 function viewOf(index: number, firstToy: number): TurntableView {
   const { toy, lighting, azimuth, elevation } = turntableFactors;
   return {
@@ -83,7 +84,7 @@ function viewOf(index: number, firstToy: number): TurntableView {
   };
 }
 
-/** The parts of one toy of a kind, with its own proportions and paint. */
+/** The parts of one toy of a kind, with its own proportions and colours. */
 function toyParts(kind: number, toy: number): readonly (Part & { readonly colour: Colour })[] {
   const random = createRandom("turntable", kind, toy);
   const first = random.integer(paints.length);
@@ -107,7 +108,7 @@ export function renderTurntable(view: TurntableView): RawImage {
     const position: Vector = [left * cos + forward * sin, radius, forward * cos - left * sin];
     const [dx, dy, dz] = position.map((value, i) => value - camera.position[i]!) as [number, number, number];
     const distance = Math.hypot(dx, dy, dz);
-    // A box looks the same after a quarter of a turn; `pixel` is for scenes with facts, which this is not.
+    // A box looks the same after a quarter turn. `pixel` is only used by scenes with annotations, so it is zero here.
     return {
       shape,
       colour,
@@ -126,7 +127,7 @@ export function renderTurntable(view: TurntableView): RawImage {
   return grey(renderScene(layout, side, side));
 }
 
-/** The camera looks at the middle of the turntable from this far above the ground. */
+/** Places the camera at this elevation (radians above the ground), looking at the centre of the turntable. */
 function cameraAt(elevation: number): Camera {
   const distance = 6.6 * unit;
   const up = Math.sin(elevation);
@@ -140,7 +141,7 @@ function cameraAt(elevation: number): Camera {
   };
 }
 
-/** Luma of ITU-R BT.601, as grey pictures are made by common image libraries. */
+/** Converts RGB to luma by ITU-R BT.601, as common image libraries do. */
 function grey({ data, height, width }: RawImage): RawImage {
   const pixels = new Uint8Array(height * width);
   for (let i = 0; i < pixels.length; i++)
@@ -148,7 +149,7 @@ function grey({ data, height, width }: RawImage): RawImage {
   return rawImage(pixels, height, width, 1);
 }
 
-/** The task of naming one factor; `test` bounds the images tested on, at most 12,150. */
+/** The task of classifying one factor; `test` limits the test images, at most 12,150. */
 export function turntableTask(factor: "azimuth" | "elevation", test: number): Task {
   const classes = turntableFactors[factor];
   const classNames = Array.from({ length: classes }, (_, i) =>
@@ -172,7 +173,7 @@ export function turntableTask(factor: "azimuth" | "elevation", test: number): Ta
     like: `smallnorb-${factor}`,
     sizes: { train: perSplit, validation: half, test },
     origin: { files: [], licence: "rendered by this package (Apache-2.0)", order: "drawn once by a fixed seed" },
-    // As the benchmark does it with smallNORB: the first half of the test set is for validation (papers.md 4.1).
+    // As the benchmark does with smallNORB: the first half of the test set is the validation split (papers.md 4.1).
     open: async (): Promise<TaskSplits> => {
       const held = shuffledRange(0, perSplit, "turntable test");
       return {

@@ -1,4 +1,4 @@
-/** The jobs of a benchmark, in the order in which one process would do them, and what each needs done before it. */
+/** Plans the jobs of a benchmark, in the order in which one process runs them, and the jobs that each depends on. */
 
 import type { Setting } from "../../../networks/index.js";
 import { type Draw, type Part, partSizes, parts } from "./protocol.js";
@@ -7,11 +7,11 @@ import type { Task } from "./task.js";
 interface JobBase {
   readonly id: string;
   readonly task: string;
-  /** The jobs whose outcome it reads. */
+  /** The ids of the jobs whose outputs it reads. */
   readonly needs: readonly string[];
 }
 
-/** The features of one part. */
+/** Computes the features of one part. */
 export interface FeaturesJob extends JobBase {
   readonly kind: "features";
   readonly part: Part;
@@ -19,7 +19,7 @@ export interface FeaturesJob extends JobBase {
   readonly images: number;
 }
 
-/** Train on the 800 with one setting, evaluate on the 200. */
+/** Trains on the 800 with one setting and evaluates on the 200. */
 export interface SelectJob extends JobBase {
   readonly kind: "select";
   readonly seed: number;
@@ -27,7 +27,7 @@ export interface SelectJob extends JobBase {
   readonly setting: Setting;
 }
 
-/** Train on the 1,000 with the best setting, evaluate on the test set. */
+/** Trains on the 1,000 with the best setting and evaluates on the test split. */
 export interface FinalJob extends JobBase {
   readonly kind: "final";
   readonly seed: number;
@@ -38,16 +38,16 @@ export type Job = FeaturesJob | SelectJob | FinalJob;
 
 export interface JobOptions {
   readonly tasks: readonly Task[];
-  /** Does the method work on features that are shared? */
+  /** Whether the method works on shared features. */
   readonly features: boolean;
   readonly seeds: readonly number[];
-  /** Does seed s learn from draw s, or every seed from the published examples (draw 0)? */
+  /** Whether seed s trains on draw s; otherwise every seed trains on the published examples (draw 0). */
   readonly seededDraws: boolean;
-  /** The settings that are chosen among; nothing is chosen where there is one. */
+  /** The candidate settings; with only one, nothing is selected. */
   readonly settings: readonly Setting[];
 }
 
-/** Task by task: an interrupted benchmark leaves whole tasks behind, not a little of each. */
+/** Plans jobs task by task, so that an interrupted benchmark has complete tasks rather than a part of each. */
 export function planJobs({ tasks, features, seeds, seededDraws, settings }: JobOptions): readonly Job[] {
   return tasks.flatMap((task) => {
     const sizes = partSizes(task.sizes);
@@ -82,17 +82,17 @@ export function planJobs({ tasks, features, seeds, seededDraws, settings }: JobO
   });
 }
 
-/** What does jobs: this process, or one beside it. */
+/** Runs jobs: in this process or in a child process. */
 export interface JobRunner {
   run(job: Job): Promise<void>;
 }
 
 /**
- * Does all jobs by the runners there are, each taking the first one that is ready: whose needs, as far as they are jobs here, are done. Throws the first failure once every runner
- * has come to rest; no new job is begun after one has failed or `signal` has fired.
+ * Runs all jobs on the runners. Each runner takes the first job whose dependencies among these jobs are done. After a
+ * failure or when `signal` fires, no new job starts; once every runner is idle, the first failure is thrown.
  *
- * @param isDone whether the result of a job exists already; called when the jobs it needs are done
- * @param onDone called for every job that is done, with whether it was done before
+ * @param isDone whether the result of a job already exists; called when the jobs that it needs are done
+ * @param onDone called for every finished job, with whether its result already existed
  */
 export async function runJobs(
   jobs: readonly Job[],
@@ -106,7 +106,7 @@ export async function runJobs(
   const { isDone, onDone, signal } = options;
   const done = new Set<string>();
   const waiting = [...jobs];
-  // What is not among the jobs is not waited for: features whose results are all there, for one.
+  // Dependencies that are not among the jobs are not awaited, such as features whose results are all stored.
   const awaited = new Set(jobs.map(({ id }) => id));
   let failure: unknown;
   let wake: () => void = () => {};

@@ -1,10 +1,13 @@
-/** What a backbone is adapted to a task by: classifiers on frozen features, and methods that train it. */
+/** Lists the transfer methods: classifiers on frozen features, and methods that train the backbone. */
 import type { Setting } from "../../../networks/index.js";
 import { didYouMean } from "../../../text/nearest.js";
 import { fineTuningMethods, type TransferMethod } from "../../../train/index.js";
 import { type Evaluator, evaluators } from "../../../transfer/index.js";
 
-/** A method as the protocol sees it: `features` ones share the features of a part, `images` ones see every image themselves. */
+/**
+ * A method of the protocol: `features` methods share the features of a part, `images` methods process the images
+ * themselves.
+ */
 export type SuiteMethod =
   | {
       readonly kind: "features";
@@ -23,7 +26,7 @@ export type SuiteMethod =
       readonly method: TransferMethod;
     };
 
-/** All of them by name. */
+/** All methods, in order. */
 export const suiteMethods: readonly SuiteMethod[] = [
   ...evaluators.map((evaluator): SuiteMethod => {
     const { name, title, settings } = evaluator;
@@ -35,10 +38,10 @@ export const suiteMethods: readonly SuiteMethod[] = [
   }),
 ];
 
-/** The method of a name. Throws for an unknown one, naming those there are. */
+/** Finds a method by name. Throws for an unknown name; the error lists the methods. */
 export function methodNamed(name: string): SuiteMethod {
   const found = suiteMethods.find((one) => one.name === name);
   if (found) return found;
   const names = suiteMethods.map((one) => one.name);
-  throw new Error(`there is no method "${name}"${didYouMean(name, names) || ";"} there are ${names.join(", ")}`);
+  throw new Error(`unknown method "${name}"${didYouMean(name, names) || ";"} available: ${names.join(", ")}`);
 }

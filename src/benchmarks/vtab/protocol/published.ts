@@ -1,4 +1,7 @@
-/** Published results on the 19 tasks with 1,000 training examples each, in per cent: what our own are printed beside. */
+/**
+ * Published results on the 19 tasks with 1,000 training examples each, in per cent. They are printed beside our
+ * results.
+ */
 
 /** The 19 tasks in the order of the rows below: seven natural, four specialised, eight structured (papers.md 4.1). */
 export const publishedTasks = [
@@ -25,12 +28,12 @@ export const publishedTasks = [
 
 export interface PublishedRow {
   readonly method: string;
-  /** What was pre-trained and how it was transferred. */
+  /** How the network was pre-trained and transferred. */
   readonly details: string;
   readonly source: string;
-  /** Accuracy on each of `publishedTasks`, per cent; undefined where only means were published. */
+  /** Accuracy on each of `publishedTasks`, per cent; undefined if only means were published. */
   readonly tasks?: readonly number[];
-  /** The published mean of the 19 tasks, and of each group, where they were published beside or without the tasks. */
+  /** The published means of the 19 tasks and of each group, if they were published. */
   readonly mean?: number;
   readonly groups?: { readonly natural: number; readonly specialised: number; readonly structured: number };
 }

@@ -1,4 +1,4 @@
-/** The folder of results: one small file for every number, so that an interrupted benchmark goes on with the next one. */
+/** Stores each result in its own small file, so that an interrupted benchmark continues with the next one. */
 
 import { createHash } from "node:crypto";
 import { readFile } from "node:fs/promises";
@@ -7,25 +7,25 @@ import { writeFileAtomically } from "../../../files/atomic.js";
 import { makeFolder } from "../../../files/folder.js";
 import type { Setting } from "../../../networks/index.js";
 
-/** What one run of a method on one task came to. */
+/** The result of one run of a method on one task. */
 export interface RunResult {
-  /** Share of the test images that were classified correctly. */
+  /** Fraction of the test images that were classified correctly. */
   readonly accuracy: number;
-  /** Test images, and how many could not be read. */
+  /** Test images, and how many of them could not be read. */
   readonly images: number;
   readonly unreadable: number;
   readonly setting: Setting;
   readonly seconds: number;
 }
 
-/** A short name that changes with anything in `content`. */
+/** A short name that changes when anything in `content` changes. */
 export const contentName = (content: unknown): string =>
   createHash("sha256").update(JSON.stringify(content)).digest("hex").slice(0, 16);
 
-/** Where a result lies below the folder. */
+/** Determines the path of a result below the folder. */
 export interface ResultKey {
   readonly task: string;
-  /** "select" results are on the validation images, "final" ones on the test set. */
+  /** "select" results are on the validation images, "final" ones on the test split. */
   readonly kind: "select" | "final";
   readonly seed: number;
   readonly setting: Setting;
@@ -34,7 +34,7 @@ export interface ResultKey {
 const pathOf = (folder: string, { task, kind, seed, setting }: ResultKey): string =>
   join(folder, task, `${kind}-seed${seed}-${contentName(setting)}.json`);
 
-/** A result that was reached before; undefined where there is none or the file is damaged. */
+/** Reads a stored result; undefined if there is none or the file is damaged. */
 export async function readResult(folder: string, key: ResultKey): Promise<RunResult | undefined> {
   try {
     const value = JSON.parse(await readFile(pathOf(folder, key), "utf8")) as RunResult;
@@ -44,7 +44,7 @@ export async function readResult(folder: string, key: ResultKey): Promise<RunRes
   }
 }
 
-/** Puts a result in place, whole: a process that is killed leaves the results before it and nothing half written. */
+/** Writes a result atomically: a killed process leaves complete results only. */
 export async function writeResult(folder: string, key: ResultKey, result: RunResult): Promise<void> {
   const path = pathOf(folder, key);
   makeFolder(dirname(path));

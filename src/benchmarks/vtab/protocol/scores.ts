@@ -1,8 +1,8 @@
-/** The benchmark's score: the mean over tasks, the groups' means beside it, each over seeds. */
+/** Computes the benchmark's score: the mean over tasks, with the group means, each summarised over seeds. */
 import { type Summary, summarise } from "../../../algebra/statistics.js";
 import { type TaskGroup, taskGroups } from "./task.js";
 
-/** What one seed reached on one task; a fraction. */
+/** The accuracy of one seed on one task, as a fraction. */
 export interface TaskAccuracy {
   readonly task: string;
   readonly group: TaskGroup;
@@ -11,16 +11,19 @@ export interface TaskAccuracy {
 }
 
 export interface SuiteScore {
-  /** Every task with accuracies, over its seeds. */
+  /** Every task with accuracies, summarised over its seeds. */
   readonly tasks: readonly (Summary & { readonly task: string; readonly group: TaskGroup; readonly seeds: number })[];
-  /** The mean over tasks of each seed, over seeds: every task weighs the same (papers.md 4). Never the mean of group means. */
+  /**
+   * The mean over tasks for each seed, summarised over seeds. All tasks have equal weight (papers.md 4); it is not the
+   * mean of group means.
+   */
   readonly mean: Summary;
   readonly groups: Readonly<Partial<Record<TaskGroup, Summary>>>;
 }
 
 /**
- * Scores what was measured. A seed counts in a mean when it was measured on all the tasks of that mean, so that means of
- * different seeds are over the same tasks. Throws when nothing was measured, or no seed on all tasks.
+ * Computes the scores. A seed counts in a mean only if it was measured on all the tasks of that mean, so that all seeds
+ * average over the same tasks. Throws when nothing was measured, or no seed was measured on all tasks.
  */
 export function scoreSuite(accuracies: readonly TaskAccuracy[]): SuiteScore {
   const names = [...new Set(accuracies.map(({ task }) => task))];
@@ -45,7 +48,7 @@ function meansOverTasks(accuracies: readonly TaskAccuracy[]): number[] {
   });
 }
 
-/** The means of a list of accuracies of the published tasks: all, and each group. */
+/** The means of a list of accuracies of the published tasks: over all tasks and over each group. */
 export function publishedMeans(
   values: readonly number[],
   groups: readonly TaskGroup[],

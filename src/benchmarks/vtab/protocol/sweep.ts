@@ -1,4 +1,4 @@
-/** Sweeps: the settings that are tried on the 200 validation images before the result is learnt. */
+/** Sweeps: the settings that are evaluated on the 200 validation images before the final training. */
 import type { Setting } from "../../../networks/index.js";
 import { createRandom } from "../../../random/keyed.js";
 
@@ -9,9 +9,9 @@ export type SweepName = (typeof sweepNames)[number];
 export const heavyTrials = 40;
 
 /**
- * The ranges of BiT's random search (papers.md 2.5), the public example of a heavyweight sweep. Fine-tuning searches all six, a linear
- * probe the two it has. (That dropout is before the head, and the form of the decay to the initial weights, are from
- * memory of the paper's appendix.)
+ * The ranges of BiT's random search (papers.md 2.5), the published example of a heavyweight sweep. Fine-tuning searches
+ * all six, a linear probe the two that it has. (Two details are from memory of the paper's appendix: that dropout is
+ * before the head, and the form of the decay towards the initial weights.)
  */
 const heavyRanges: Readonly<Record<string, (uniform: () => number) => number>> = {
   learningRate: (uniform) => logUniform(1e-4, 1e-1, uniform()),
@@ -25,7 +25,9 @@ const heavyRanges: Readonly<Record<string, (uniform: () => number) => number>> =
 const logUniform = (low: number, high: number, uniform: number): number => low * (high / low) ** uniform;
 const choice = (values: readonly number[], uniform: number): number => values[Math.floor(values.length * uniform)]!;
 
-/** What a sweep needs to know of a method: its list of settings, the default first, and every number that a setting may have. */
+/**
+ * The part of a method that a sweep needs: its list of settings, the default first, and the names of all its settings.
+ */
 export interface Sweepable {
   readonly settings: readonly Setting[];
   /** Default: the names in the first of `settings`. */
@@ -35,7 +37,7 @@ export interface Sweepable {
 export interface SweepOptions {
   /** Trials of the heavy sweep; default: 40. */
   readonly trials?: number;
-  /** Side of the images where the caller has fixed it; it is then not searched. */
+  /** Side of the images if the caller has fixed it; it is then not searched. */
   readonly imageSize?: number;
 }
 
@@ -50,12 +52,13 @@ export function searchedNames(
 }
 
 /**
- * The settings a sweep tries: the method's first without a sweep; its whole list in the light one; in the heavy one `trials` draws of what
- * it can search, the same for every task and seed, or the whole list where it can search nothing (`searchedNames` is empty then).
+ * The settings that a sweep evaluates. Without a sweep: the method's first setting. Light sweep: the method's whole
+ * list. Heavy sweep: `trials` random draws of the settings it can search, the same draws for every task and seed; or
+ * the whole list if it can search none (`searchedNames` is then empty).
  *
- * The benchmark's light sweep is the list of `finetune-vtab`: two learning rates, two lengths. That it has four settings is
- * certain (the leaderboard's column hyper_sweep_size); the rates 0.1 and 0.01 and the lengths 2,500 and 10,000 are from
- * memory, not from a source that was read (papers.md 4.4 and 13).
+ * The benchmark's light sweep is the list of `finetune-vtab`: two learning rates, two lengths. The number of settings,
+ * four, is documented (the leaderboard's column hyper_sweep_size). The rates 0.1 and 0.01 and the lengths 2,500 and
+ * 10,000 are from memory, without a source (papers.md 4.4 and 13).
  */
 export function sweepSettings(name: SweepName, method: Sweepable, options: SweepOptions = {}): readonly Setting[] {
   const defaults = method.settings[0] ?? {};
@@ -69,7 +72,7 @@ export function sweepSettings(name: SweepName, method: Sweepable, options: Sweep
   });
 }
 
-/** A setting in the words of tables: `learningRate 0.01, steps 2500`. */
+/** A setting as it is shown in tables: `learningRate 0.01, steps 2500`. */
 export function settingText(setting: Setting): string {
   const words = Object.entries(setting).map(([name, value]) => `${name} ${Number(value.toPrecision(4))}`);
   return words.join(", ");

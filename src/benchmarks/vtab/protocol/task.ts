@@ -1,15 +1,18 @@
-/** What a task of the 19-task benchmark and of the embedded suite is: a set of pictures, its splits, and where it comes from. */
+/** Defines a task of VTAB or of the embedded suite: its images, its splits, and their origin. */
 import type { ImageSource } from "../../../data/index.js";
 
-/** The groups of tasks, in the order of tables: photos of things, of special domains, and questions about structure. */
+/**
+ * The groups of tasks in table order: natural photographs, images of special domains, and tasks about the structure of
+ * scenes.
+ */
 export const taskGroups = ["natural", "specialised", "structured"] as const;
 export type TaskGroup = (typeof taskGroups)[number];
 
-/** The splits of the protocol, in the publisher's order (that of TensorFlow Datasets where it is known). */
+/** The splits of the protocol, in the publisher's order (that of TensorFlow Datasets if it is known). */
 export interface TaskSplits {
   readonly train: ImageSource;
   readonly validation: ImageSource;
-  /** The full test set. */
+  /** The full test split. */
   readonly test: ImageSource;
 }
 
@@ -17,23 +20,26 @@ export interface TaskSplits {
 export interface OriginFile {
   readonly url: string;
   readonly bytes?: number;
-  /** Checksums in hexadecimal, where one is published. */
+  /** Published checksums in hexadecimal. */
   readonly sha256?: string;
   readonly md5?: string;
 }
 
-/** Where a task's pictures come from. */
+/** The origin of a task's images. */
 export interface TaskOrigin {
-  /** What must be fetched; empty for embedded and generated sets. */
+  /** The files to download; empty for embedded and generated datasets. */
   readonly files: readonly OriginFile[];
-  /** Where the files must lie for `Task.open`, and other ways to get them (an account, a form to fill in). */
+  /** Where `Task.open` expects the files, and other ways to get them (an account, a form to fill in). */
   readonly instructions?: string;
   readonly licence: string;
-  /** What the order of the splits is: "TFDS 3.0.0" where the reader has it, else what stands for it. */
+  /**
+   * The order of the splits: "TFDS 3.0.0" if the reader reproduces it, otherwise a description of the order used
+   * instead.
+   */
   readonly order: string;
 }
 
-/** How many images the splits have. */
+/** The number of images in each split. */
 export interface TaskSizes {
   readonly train: number;
   readonly validation: number;
@@ -42,27 +48,27 @@ export interface TaskSizes {
 
 /** One classification task. */
 export interface Task {
-  /** Used in files, tables and on the command line: "clevr-count". */
+  /** The name in files, tables and on the command line: "clevr-count". */
   readonly name: string;
-  /** As it is printed: "Clevr-Count". */
+  /** The printed name: "Clevr-Count". */
   readonly title: string;
   readonly group: TaskGroup;
   readonly classes: number;
-  /** The published task whose exceptions hold for it too, where rules of fine-tuning have some (no mirroring, no cropping). */
+  /** The published task whose exceptions in fine-tuning rules (no mirroring, no cropping) also apply to this one. */
   readonly like?: string;
   /** The published sizes of the splits. */
   readonly sizes: TaskSizes;
   readonly origin: TaskOrigin;
   /**
-   * Opens the set; whoever opens it closes the three splits.
+   * Opens the dataset. The caller closes the three splits.
    *
-   * @param folder the folder of data sets a person has; undefined for embedded and generated tasks.
-   * @throws SourceError when its files are not there, saying which and where to get them.
+   * @param folder the user's folder of datasets; undefined for embedded and generated tasks.
+   * @throws SourceError when files are missing; the error says which, and where to get them.
    */
   open(folder?: string): Promise<TaskSplits>;
 }
 
-/** The files of a set are missing, or are not what its publisher distributes. */
+/** The files of a dataset are missing, or differ from what its publisher distributes. */
 export class SourceError extends Error {
   override name = "SourceError";
 }
