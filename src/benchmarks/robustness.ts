@@ -1,6 +1,7 @@
 /** Robustness of a network given by its spec: opens it, with its own head or one fitted to clean images, and measures it. */
 
 import { type ImageSource, openTrainAndTest, stratifiedSample } from "../data/index.js";
+import { closeOnError } from "../files/closable.js";
 import {
   type CorruptionName,
   corruptionNames,
@@ -141,15 +142,12 @@ async function openImageClassifier(
     throw new Error(`${network} is a fitted classifier of other classes than ${train.name}; give its backbone`);
   }
   const backbone = await open(network, { device, threads, imageSize, note });
-  try {
+  return await closeOnError(backbone, async () => {
     const classifier = await withProgress(progress, train.length, (onProgress) =>
       fitImageClassifier(backbone, train, evaluatorNamed(head ?? "ridge"), { onProgress, signal, threads }),
     );
     return { classifier, description: describeNetwork(backbone), close: () => backbone.close() };
-  } catch (error) {
-    await backbone.close();
-    throw error;
-  }
+  });
 }
 
 const sample = (source: ImageSource, most: number | undefined): ImageSource =>

@@ -1,5 +1,7 @@
 /** Opens a source from its spec, a path or `kind:path?option=value`, through the table of kinds. */
+
 import { existsSync } from "node:fs";
+import { closeOnError } from "../files/closable.js";
 import { requirePath } from "../files/paths.js";
 import { didYouMean } from "../text/nearest.js";
 import { cifarKind } from "./kinds/cifar.js";
@@ -62,14 +64,11 @@ export interface OpenOptions {
  */
 export async function openSource(spec: string, { split, unlabelled = false }: OpenOptions = {}): Promise<ImageSource> {
   const opened: ImageSource[] = [];
-  try {
+  return await closeOnError(opened, async () => {
     const parts = splitSpecs(spec);
     for (const part of parts) opened.push(await openOne(part, split, unlabelled));
     return joinSources(opened, parts);
-  } catch (error) {
-    for (const source of opened) await source.close();
-    throw error;
-  }
+  });
 }
 
 /** One spec, before any selection of classes and examples: what recipes of sources remember. */
@@ -87,12 +86,9 @@ async function openOne(spec: string, split: string | undefined, unlabelled: bool
 export async function selected({ kind, options }: ParsedSpec, whole: ImageSource): Promise<ImageSource> {
   // A kind that has an option of the same name (the seed of generated scenes) takes it for itself.
   const own = Object.entries(options).filter(([option]) => !kind.options.includes(option));
-  try {
+  return await closeOnError(whole, async () => {
     return await applySelection(whole, Object.fromEntries(own));
-  } catch (error) {
-    await whole.close();
-    throw error;
-  }
+  });
 }
 
 /** Opens a source again from its recipe, in this or another thread. */

@@ -1,5 +1,5 @@
 /** Which splits of a dataset to learn from and to test on: other splits where it has them, else images that are held out. */
-import { type Closable, closable } from "../files/closable.js";
+import { type Closable, closable, closeOnError } from "../files/closable.js";
 import { chooseSplit, openSource, parseSpec, readSet } from "./open.js";
 import type { ImageSource } from "./source/types.js";
 import { holdOut } from "./views/combine.js";
@@ -69,7 +69,7 @@ export async function openTrainAndTest(
 ): Promise<TrainAndTest> {
   const train = await openSource(spec, { split });
   for (const text of train.notes ?? []) note?.(text);
-  try {
+  return await closeOnError(train, async () => {
     const trainSplit = await splitsOf(spec, split);
     const same = testSplit !== undefined && (await splitsOf(spec, testSplit)) === trainSplit;
     const name = same ? undefined : (testSplit ?? (await defaultTestSplit(spec, trainSplit)));
@@ -90,8 +90,5 @@ export async function openTrainAndTest(
       `${why}: half of each class (${held.length} of ${train.length} images, drawn by seed 0) is held out for testing`,
     );
     return closable<TrainAndTest>({ train: rest, test: held, heldOut: true, close: () => train.close() });
-  } catch (error) {
-    await train.close();
-    throw error;
-  }
+  });
 }

@@ -1,8 +1,10 @@
 /** Finds near-duplicates within a dataset and between it and test sets, and writes what follows from them. */
+
 import { existsSync, statSync } from "node:fs";
 import { writeFile } from "node:fs/promises";
 import { dirname } from "node:path";
 import { chooseSplit, type ImageSource, noteUnreadable, readSpec } from "../data/index.js";
+import { closeOnError } from "../files/closable.js";
 import { makeFolder, refuseExisting } from "../files/folder.js";
 import { type ComputeOptions, imageFeatures, type OpenOptions, open } from "../networks/index.js";
 import { type Hooks, noProgress, type Progress, withProgress } from "../text/progress.js";
@@ -79,10 +81,12 @@ interface OpenedRole {
 /** Opens the dataset and the test sets: those given, or else the other splits of the dataset. */
 async function openRoles(upstream: string, tests: readonly string[], split: string | undefined): Promise<OpenedRole[]> {
   const roles: OpenedRole[] = [];
+  const opened: ImageSource[] = [];
   const add = (spec: string, source: ImageSource, isUpstream: boolean): void => {
+    opened.push(source);
     roles.push({ source, name: `${spec} (${source.split})`, upstream: isUpstream });
   };
-  try {
+  return await closeOnError(opened, async () => {
     const set = await readSpec(upstream, { unlabelled: true });
     const chosen = chooseSplit(upstream, set.splits, split);
     add(upstream, await set.open(chosen), true);
@@ -97,10 +101,7 @@ async function openRoles(upstream: string, tests: readonly string[], split: stri
       }
     }
     return roles;
-  } catch (error) {
-    for (const { source } of roles) await source.close();
-    throw error;
-  }
+  });
 }
 
 /** The features of all images by a backbone, set after set; zeros where an image cannot be read. */

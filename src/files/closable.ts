@@ -17,3 +17,23 @@ export function closable<T extends Closable>(resource: Omit<T, typeof Symbol.asy
   });
   return whole as T;
 }
+
+/**
+ * Runs `use` and returns its result, for a function that passes on what it opened. When `use` throws, closes the resource, or all resources of
+ * an array or a map at that time, and throws the same error; an error of closing is dropped.
+ */
+export async function closeOnError<T>(
+  opened: { close(): unknown } | Iterable<{ close(): unknown }>,
+  use: () => T | Promise<T>,
+): Promise<T> {
+  try {
+    return await use();
+  } catch (error) {
+    try {
+      for (const resource of "close" in opened ? [opened] : opened) await resource.close();
+    } catch {
+      // the first error says what is wrong
+    }
+    throw error;
+  }
+}

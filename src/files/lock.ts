@@ -1,10 +1,12 @@
 /** A lock on a folder, for one process at a time, on any machine that sees the folder; that of a dead process does not count. */
+
 import { randomUUID } from "node:crypto";
 import { readFileSync, readlinkSync } from "node:fs";
 import { link, open, readFile, rename, rm, stat } from "node:fs/promises";
 import { hostname } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
+import { closeOnError } from "./closable.js";
 
 /** A lock that another process holds. */
 export class LockError extends Error {
@@ -149,17 +151,16 @@ export async function lockFolder(folder: string, times: LockTimes = defaultTimes
   // Stays open: what is written through it reaches this process's lock, and never one that took its place.
   const handle = await open(own, "wx");
   try {
-    await handle.write(text, 0);
-    if (!(await linked(own, file))) {
-      const other = await holderOf(file);
-      if (other && (await isAlive(other, file, own, times))) throw refuse(other);
-      // Of several processes that take over at once, the last one to get here has the lock.
-      await rename(own, file);
-      await sleep(100);
-    }
-  } catch (error) {
-    await handle.close();
-    throw error;
+    await closeOnError(handle, async () => {
+      await handle.write(text, 0);
+      if (!(await linked(own, file))) {
+        const other = await holderOf(file);
+        if (other && (await isAlive(other, file, own, times))) throw refuse(other);
+        // Of several processes that take over at once, the last one to get here has the lock.
+        await rename(own, file);
+        await sleep(100);
+      }
+    });
   } finally {
     await rm(own, { force: true });
   }
@@ -178,12 +179,7 @@ export async function lockFolder(folder: string, times: LockTimes = defaultTimes
     clearInterval(beat);
     await handle.close();
   };
-  try {
-    await check();
-  } catch (error) {
-    await close();
-    throw error;
-  }
+  await closeOnError({ close }, check);
   return {
     check,
     release: async () => {

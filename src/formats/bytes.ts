@@ -1,6 +1,6 @@
 /** Where bytes come from: an open file, or memory; read by position, never past the end. */
 import { type FileHandle, open } from "node:fs/promises";
-import { type Closable, closable } from "../files/closable.js";
+import { type Closable, closable, closeOnError } from "../files/closable.js";
 import { WeightsError } from "./error.js";
 
 /** Bytes that are read by position. */
@@ -34,7 +34,7 @@ async function readFully(handle: FileHandle, into: Uint8Array, position: number)
 /** Opens a file. Throws the system's error. Close it. */
 export async function openBytes(path: string): Promise<ByteSource> {
   const handle = await open(path, "r");
-  try {
+  return await closeOnError(handle, async () => {
     const { size } = await handle.stat();
     return closable<ByteSource>({
       size,
@@ -46,10 +46,7 @@ export async function openBytes(path: string): Promise<ByteSource> {
       },
       close: () => handle.close(),
     });
-  } catch (error) {
-    await handle.close();
-    throw error;
-  }
+  });
 }
 
 /** Bytes that are in memory already. */

@@ -5,7 +5,7 @@
 import "./telemetry.js";
 import { Worker } from "node:worker_threads";
 import { builtModule } from "../files/built-module.js";
-import { type Closable, closable } from "../files/closable.js";
+import { type Closable, closable, closeOnError } from "../files/closable.js";
 import {
   inputName,
   type NumericArray,
@@ -174,12 +174,9 @@ export async function startProgram(
   const engine: Remote = options.inThread
     ? new LocalEngine(new Engine(compiled, engineOptions))
     : new WorkerEngine(compiled, engineOptions);
-  try {
+  await closeOnError(engine, async () => {
     await engine.call({ kind: "prepare" });
-  } catch (error) {
-    await engine.close().catch(() => {});
-    throw error;
-  }
+  });
   const names = Object.keys(compiled.state);
   const nodes = Object.fromEntries(
     Object.entries(compiled.functions).map(([name, { model }]) => [name, model.nodeCount]),

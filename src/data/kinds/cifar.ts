@@ -2,7 +2,7 @@
 import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
 import { type FileHandle, open } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
-import { closable } from "../../files/closable.js";
+import { closable, closeOnError } from "../../files/closable.js";
 import { entriesIfReadable, licenceFilesIn, naturalOrder, requirePath } from "../../files/paths.js";
 import { gunzipped } from "../../files/unpack.js";
 import { walkTarFile } from "../../formats/tar.js";
@@ -156,7 +156,7 @@ async function openSplit(
   const closeAll = async (): Promise<void> => {
     for (const handle of handles.splice(0)) await handle.close();
   };
-  try {
+  return await closeOnError({ close: closeAll }, async () => {
     const found: number[] = [];
     const starts: number[] = [];
     for (const file of files) {
@@ -201,10 +201,7 @@ async function openSplit(
       },
       close: closeAll,
     });
-  } catch (error) {
-    await closeAll();
-    throw error;
-  }
+  });
 }
 
 /** Reads the labels of a file, a thousand records at a time. */

@@ -1,7 +1,7 @@
 /** Parquet files in the layout of Hugging Face's image datasets: `image: {bytes, path}` and `label: int64`, in shards. */
 import { statSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
-import { closable } from "../../files/closable.js";
+import { closable, closeOnError } from "../../files/closable.js";
 import { entriesIfReadable, licenceFilesIn, listFiles, requirePath } from "../../files/paths.js";
 import { ExampleError } from "../../images/index.js";
 import { type ColumnChoice, type ImageCell, openShard, type Shard } from "../shards/parquet-shard.js";
@@ -78,7 +78,7 @@ async function openShards(
   givenNames: readonly string[] | undefined,
 ): Promise<ImageSource> {
   const shards: Shard[] = [];
-  try {
+  return await closeOnError(shards, async () => {
     for (const file of files) shards.push(await openShard(file, columns));
     const { labels, classNames } = mergeLabels(
       shards.flatMap((shard) => shard.labels),
@@ -121,10 +121,7 @@ async function openShards(
         for (const shard of shards) await shard.close();
       },
     });
-  } catch (error) {
-    for (const shard of shards) await shard.close();
-    throw error;
-  }
+  });
 }
 
 interface GroupCache<T> {

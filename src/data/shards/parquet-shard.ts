@@ -2,7 +2,7 @@
 import { open } from "node:fs/promises";
 import { type AsyncBuffer, type FileMetaData, parquetMetadataAsync, parquetReadObjects } from "hyparquet";
 import * as z from "zod";
-import { type Closable, closable } from "../../files/closable.js";
+import { type Closable, closable, closeOnError } from "../../files/closable.js";
 import { checkColumn, checkRows, compressors } from "../../formats/parquet-pages.js";
 
 /** Columns that the caller chooses; default: found by their common names. */
@@ -49,7 +49,7 @@ const featuresSchema = z.object({
  */
 export async function openShard(path: string, choice: ColumnChoice): Promise<Shard> {
   const handle = await open(path, "r");
-  try {
+  return await closeOnError(handle, async () => {
     const file: AsyncBuffer = {
       byteLength: (await handle.stat()).size,
       slice: async (start, end = file.byteLength) => {
@@ -91,10 +91,7 @@ export async function openShard(path: string, choice: ColumnChoice): Promise<Sha
       },
       close: () => handle.close(),
     });
-  } catch (error) {
-    await handle.close();
-    throw error;
-  }
+  });
 }
 
 /**

@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Example, ImageSource } from "../../data/index.js";
 import { cacheFolder } from "../../files/cache.js";
-import { type Closable, closable } from "../../files/closable.js";
+import { type Closable, closable, closeOnError } from "../../files/closable.js";
 import { makeFolder } from "../../files/folder.js";
 import { ExampleError } from "../../images/index.js";
 import {
@@ -65,7 +65,11 @@ export interface DescribeSetOptions {
 export async function describeSet(source: ImageSource, options: DescribeSetOptions = {}): Promise<DescribedSet> {
   const { remember = true, onProgress = () => {}, signal } = options;
   const { file, remove } = await openRecords(source, remember);
-  try {
+  const close = async (): Promise<void> => {
+    await file.close();
+    await remove();
+  };
+  return await closeOnError({ close }, async () => {
     const { length } = source;
     const ids = new Array<string>(length);
     const hashes = new Uint32Array(2 * length);
@@ -129,16 +133,9 @@ export async function describeSet(source: ImageSource, options: DescribeSetOptio
         if (!descriptor) throw new Error(`the record of ${ids[index]} was damaged while it was in use; run again`);
         return descriptor;
       },
-      close: async () => {
-        await file.close();
-        await remove();
-      },
+      close,
     });
-  } catch (error) {
-    await file.close();
-    await remove();
-    throw error;
-  }
+  });
 }
 
 /** Where the records of a source are kept; a folder that cannot be written costs only the memory of earlier runs. */

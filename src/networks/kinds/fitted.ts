@@ -1,6 +1,8 @@
 /** The folder of a fitted classifier as a network: its logits. */
+
 import { existsSync } from "node:fs";
 import { join } from "node:path";
+import { closeOnError } from "../../files/closable.js";
 import { type Network, type OpenOptions, opened } from "../forward/network.js";
 import { headFile, modelFile, readClassifier } from "../heads/classifier-folder.js";
 import { loadHead } from "../heads/files.js";
@@ -37,16 +39,13 @@ export async function openFitted(
   const head = await loadHead(join(path, headFile));
   options.note?.(`${path} has no ${modelFile}; using its head on ${spec}`);
   const backbone = await open(spec, { ...options, output: "features", imageSize: fittedSize });
-  try {
+  await closeOnError(backbone, async () => {
     if ((await backbone.identity()) !== identity) {
       throw new Error(
         `${path} was fitted on ${spec}, which has changed since; fit again, or restore the earlier backbone`,
       );
     }
-  } catch (error) {
-    await backbone.close();
-    throw error;
-  }
+  });
   return opened({
     ...backbone,
     ...own,

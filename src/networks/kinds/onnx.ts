@@ -1,4 +1,5 @@
 /** An ONNX file of any maker as a network: its features, or its logits. */
+import { closeOnError } from "../../files/closable.js";
 import { requirePath } from "../../files/paths.js";
 import { valueRangeOf } from "../../images/index.js";
 import { type OnnxFile, OnnxFileError, readOnnxFile } from "../../runtime/index.js";
@@ -51,7 +52,7 @@ export async function openOnnx(spec: string, options: OpenOptions = {}): Promise
     image: image ?? openSize,
     output: settings.output === undefined ? output : { name: settings.output },
   });
-  try {
+  return await closeOnError(network, async () => {
     const { imageShape, layout, dtype } = network;
     if (dtype === "uint8" && settings.range) {
       throw new OnnxFileError(`${path} takes 8-bit pixels, 0 to 255; remove range`);
@@ -96,10 +97,7 @@ export async function openOnnx(spec: string, options: OpenOptions = {}): Promise
       },
       close: () => network.close(),
     });
-  } catch (error) {
-    await network.close();
-    throw error;
-  }
+  });
 }
 
 /** The names in a file's metadata, where they are as many as there are logits. */

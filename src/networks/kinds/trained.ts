@@ -1,6 +1,8 @@
 /** A run or published weights as a network: its parameters in a program that only goes forward. */
+
 import { existsSync } from "node:fs";
 import { exportOnnx } from "../../export/index.js";
+import { closeOnError } from "../../files/closable.js";
 import { elementCount } from "../../graph/index.js";
 import { valueRangeOf } from "../../images/index.js";
 import { compile, type ProgramFunction } from "../../runtime/index.js";
@@ -47,12 +49,9 @@ export async function openTrained(spec: string, options: OpenOptions = {}): Prom
   const wanted = forward.parameters.map(({ name, tensor }) => ({ name, shape: tensor.shape }));
   const values = restoredState(wanted, network);
   const program = await compile({ state, functions: { run: forwardFunction } }, { device, threads });
-  try {
+  await closeOnError(program, async () => {
     await program.writeState(values);
-  } catch (error) {
-    await program.close();
-    throw error;
-  }
+  });
   const result = output === "logits" ? "logits" : "preLogits";
   const preprocessing = views ? preprocessingOfViews(network.preprocessing, imageShape, views) : network.preprocessing;
   const [tensor] = Object.values(forwardFunction.outputs);

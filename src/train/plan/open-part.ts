@@ -1,5 +1,7 @@
 /** Opens the images a recipe trains on or evaluates with. */
+
 import { concat, type ImageSource, type LoaderPart, openSource } from "../../data/index.js";
+import { closeOnError } from "../../files/closable.js";
 import { type Recipe, type RecipePart, trainingParts } from "../recipe/recipe.js";
 
 /**
@@ -33,17 +35,15 @@ export async function openTrainingData(recipe: Pick<Recipe, "data">, given?: Ima
   const wanted = trainingParts(recipe);
   if (given) return { source: given, parts: [{ source: given, preprocessing: wanted[0]!.preprocessing }] };
   const { mergeClasses } = recipe.data;
-  const parts: (LoaderPart & { readonly source: ImageSource })[] = [];
-  try {
+  const sources: ImageSource[] = [];
+  const parts: LoaderPart[] = [];
+  await closeOnError(sources, async () => {
     for (const part of wanted) {
       const { preprocessing, weight } = part;
       const source = await openPart(part, "train");
+      sources.push(source);
       parts.push({ source, preprocessing, weight });
     }
-  } catch (error) {
-    for (const { source } of parts) await source.close();
-    throw error;
-  }
-  const sources = parts.map(({ source }) => source);
+  });
   return { source: sources.length === 1 ? sources[0]! : concat(sources, { mergeClasses }), parts };
 }

@@ -1,4 +1,5 @@
 /** From a recipe and what is known of its data to the objective and the program of its run. */
+import { closeOnError } from "../../files/closable.js";
 import { type Objective, objectiveKind } from "../objectives/index.js";
 import type { Recipe } from "../recipe/recipe.js";
 import { openTeacher, type TeacherSettings } from "../teachers/teacher.js";
@@ -29,10 +30,7 @@ export async function prepareTraining(
   const openTeacherFor = (settings: TeacherSettings) => openTeacher(settings, { ...plan.objective, threads });
   const context = { ...plan.objective, openTeacher: openTeacherFor };
   const objective = await objectiveKind(recipe.objective).open(recipe.objective, context);
-  try {
+  return await closeOnError({ close: () => objective.close?.() }, async () => {
     return { plan, objective, training: buildTraining(objective, plan.training, recipe.seed) };
-  } catch (error) {
-    await objective.close?.();
-    throw error;
-  }
+  });
 }

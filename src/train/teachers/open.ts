@@ -2,7 +2,7 @@
  * What the objectives that learn from other networks share: how a recipe names a teacher, and several opened and closed as one.
  */
 import { z } from "zod";
-import { type Closable, closable } from "../../files/closable.js";
+import { type Closable, closable, closeOnError } from "../../files/closable.js";
 import type { Teacher, TeacherSettings } from "./teacher.js";
 
 /** How a network that teaches is named and shown the images. */
@@ -31,14 +31,11 @@ export async function openTeachers(
   const close = async (): Promise<void> => {
     for (const teacher of all) await teacher.close();
   };
-  try {
+  return await closeOnError(all, async () => {
     for (const one of settings) {
       all.push(await context.openTeacher(one));
       check(all.at(-1)!);
     }
     return closable<Teachers>({ all, close });
-  } catch (error) {
-    await close();
-    throw error;
-  }
+  });
 }

@@ -3,7 +3,7 @@
  * ONNX file.
  */
 
-import { type Closable, closable } from "../../files/closable.js";
+import { type Closable, closable, closeOnError } from "../../files/closable.js";
 import { add, constant, input, multiply, resizeBilinear, transpose } from "../../graph/index.js";
 import type { ValueRange } from "../../images/index.js";
 import { type Network, type NetworkOutput, networkKind, open } from "../../networks/index.js";
@@ -49,10 +49,11 @@ export interface Teacher extends Closable {
  */
 export async function openTeacher(settings: TeacherSettings, context: TeacherContext): Promise<Teacher> {
   const network = await openNetwork(settings, context);
-  let adapter: Program | undefined;
-  try {
+  const opened: Closable[] = [network];
+  return await closeOnError(opened, async () => {
     const valueRange = settings.valueRange ? [settings.valueRange] : network.valueRange;
-    adapter = await openAdapter({ imageShape: network.imageShape, valueRange }, context);
+    const adapter = await openAdapter({ imageShape: network.imageShape, valueRange }, context);
+    if (adapter) opened.push(adapter);
     const ask = async (images: Float32Array): Promise<Float32Array> => {
       // copies: a run takes its arrays over, and the student needs these images too
       const given = images.slice();
@@ -67,16 +68,11 @@ export async function openTeacher(settings: TeacherSettings, context: TeacherCon
       width: found.length / context.batchSize,
       ask,
       close: async () => {
-        await adapter?.close();
-        await network.close();
+        for (const one of opened) await one.close();
       },
     });
     return settings.remember === undefined ? teacher : await remembering(teacher, settings, context);
-  } catch (error) {
-    await adapter?.close();
-    await network.close();
-    throw error;
-  }
+  });
 }
 
 async function openNetwork(settings: TeacherSettings, context: TeacherContext): Promise<Network> {

@@ -2,6 +2,7 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { type ImageSource, openSource, select } from "../../../data/index.js";
+import { closeOnError } from "../../../files/closable.js";
 import {
   SourceError,
   type Task,
@@ -130,7 +131,7 @@ async function openStored(task: StoredTask, spec: string): Promise<TaskSplits> {
   };
   const shuffled = (source: ImageSource, split: string) => shuffledRange(0, source.length, `${task.name} ${split}`);
   const { sizes } = task;
-  try {
+  return await closeOnError(opened, async () => {
     // Folders are sorted by class, so parts are cut after shuffling.
     const test = await open("test", sizes.test);
     const train = await open("train", task.ownValidation ? sizes.train : sizes.train + sizes.validation);
@@ -150,10 +151,7 @@ async function openStored(task: StoredTask, spec: string): Promise<TaskSplits> {
       validation: reordered(rest, learn.subarray(sizes.train)),
       test: reordered(test, shuffled(test, "test")),
     };
-  } catch (error) {
-    for (const source of opened) await source.close();
-    throw error;
-  }
+  });
 }
 
 function storedTask(task: StoredTask, specOf: (folder?: string) => string, origin: Partial<TaskOrigin>): Task {

@@ -3,6 +3,7 @@
  * labels y per split.
  */
 import type { ImageSource } from "../../../data/index.js";
+import { closeOnError } from "../../../files/closable.js";
 import { openHdf5 } from "../../../formats/hdf5.js";
 import { rawImage } from "../../../images/index.js";
 import { SourceError } from "../protocol/task.js";
@@ -64,15 +65,12 @@ async function published(
     return path;
   };
   const splits = new Map<string, ImageSource>();
-  try {
+  await closeOnError(splits.values(), async () => {
     for (const split of needed) {
       const labels = await labelsIn(pathOf(split, "y"));
       splits.set(split, await patches(pathOf(split, "x"), split, labels, classNames));
     }
-  } catch (error) {
-    for (const source of splits.values()) await source.close();
-    throw error;
-  }
+  });
   return { found: `the published files beside ${all}, in TFDS's order`, splits };
 }
 
@@ -94,7 +92,7 @@ async function patches(
   classNames: readonly string[],
 ): Promise<ImageSource> {
   const file = await openHdf5(path);
-  try {
+  return await closeOnError(file, async () => {
     const images = file.array("x");
     const [count, ...shape] = images.shape;
     if (shape.join() !== [side, side, channels].join() || count !== labels.length) {
@@ -112,8 +110,5 @@ async function patches(
       },
       close: async () => file.close(),
     });
-  } catch (error) {
-    file.close();
-    throw error;
-  }
+  });
 }

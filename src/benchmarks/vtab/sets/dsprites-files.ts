@@ -1,5 +1,5 @@
 /** Reads the two published files of dSprites, HDF5 and npz, through one interface. */
-import { type Closable, closable } from "../../../files/closable.js";
+import { type Closable, closable, closeOnError } from "../../../files/closable.js";
 import { openBytes } from "../../../formats/bytes.js";
 import { type Hdf5File, openHdf5 } from "../../../formats/hdf5.js";
 import { type NpyHeader, npyHeaderLength, parseNpyHeader } from "../../../formats/npy.js";
@@ -45,7 +45,7 @@ const batch = 16384;
 
 async function openHdf5File(path: string): Promise<DspritesFile> {
   const file: Hdf5File = await openHdf5(path);
-  try {
+  return await closeOnError(file, async () => {
     const images = file.array("imgs");
     const classes = file.array("latents/classes");
     const count = checkShapes(path, images.shape, classes.shape);
@@ -58,15 +58,12 @@ async function openHdf5File(path: string): Promise<DspritesFile> {
       },
       close: async () => file.close(),
     });
-  } catch (error) {
-    file.close();
-    throw error;
-  }
+  });
 }
 
 async function openNpz(path: string): Promise<DspritesFile> {
   const source = await openBytes(path);
-  try {
+  return await closeOnError(source, async () => {
     const entries = await readZipEntries(source, zipLimits);
     const member = async (name: string): Promise<NpyHeader & { entry: ZipEntry }> => {
       const entry = entries.get(`${name}.npy`);
@@ -102,8 +99,5 @@ async function openNpz(path: string): Promise<DspritesFile> {
       },
       close: () => source.close(),
     });
-  } catch (error) {
-    await source.close();
-    throw error;
-  }
+  });
 }

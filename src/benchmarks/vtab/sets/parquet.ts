@@ -4,6 +4,7 @@ import { join } from "node:path";
 import type { ImageSource } from "../../../data/index.js";
 import { parquetKind } from "../../../data/kinds/index.js";
 import { mergeLabels } from "../../../data/source/index.js";
+import { closeOnError } from "../../../files/closable.js";
 import type { RawImage } from "../../../images/index.js";
 import { SourceError } from "../protocol/task.js";
 import type { StoredSet } from "./stored.js";
@@ -43,7 +44,7 @@ export async function findParquet(
     options: set.label === undefined ? {} : { label: set.label },
   });
   const splits = new Map<string, ImageSource>();
-  try {
+  await closeOnError(splits.values(), async () => {
     for (const split of needed) {
       const name = stored.splits.find((one) => (synonyms[split] ?? [split]).includes(one.toLowerCase()));
       if (name === undefined) {
@@ -57,10 +58,7 @@ export async function findParquet(
       }
       splits.set(split, withClasses(await stored.open(name), path, set, classNames));
     }
-  } catch (error) {
-    for (const source of splits.values()) await source.close();
-    throw error;
-  }
+  });
   return { found: `Parquet files in ${path}, in the order of their rows, which differs from TFDS's`, splits };
 }
 

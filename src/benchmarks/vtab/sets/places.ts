@@ -5,7 +5,7 @@ import { existsSync, statSync } from "node:fs";
 import { type FileHandle, open, readFile } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { indexTar } from "../../../data/kinds/index.js";
-import { type Closable, closable } from "../../../files/closable.js";
+import { type Closable, closable, closeOnError } from "../../../files/closable.js";
 import { listFiles, naturalOrder } from "../../../files/paths.js";
 import { gunzipped } from "../../../files/unpack.js";
 import { openBytes } from "../../../formats/bytes.js";
@@ -90,12 +90,9 @@ export async function withTree<T>(
 ): Promise<T | undefined> {
   const files = await findTree(places, tree);
   if (!files) return undefined;
-  try {
+  return await closeOnError(files, async () => {
     return await use(files);
-  } catch (error) {
-    await files.close();
-    throw error;
-  }
+  });
 }
 
 async function filesOfFolder(path: string): Promise<StoredFiles> {
@@ -136,7 +133,7 @@ function belowRoot(path: string, root: string, names: Iterable<string>): Map<str
 
 async function filesOfZip(path: string, root: string): Promise<StoredFiles> {
   const source = await openBytes(path);
-  try {
+  return await closeOnError(source, async () => {
     const entries = await readZipEntries(source, zipLimits);
     const names = belowRoot(path, root, entries.keys());
     return closable<StoredFiles>({
@@ -146,10 +143,7 @@ async function filesOfZip(path: string, root: string): Promise<StoredFiles> {
       read: (name) => readZipEntry(source, entries.get(known(path, names, name))!),
       close: () => source.close(),
     });
-  } catch (error) {
-    await source.close();
-    throw error;
-  }
+  });
 }
 
 async function filesOfTar(path: string, root: string): Promise<StoredFiles> {

@@ -3,6 +3,7 @@
  * missing.
  */
 import type { ImageSource } from "../../../data/index.js";
+import { closeOnError } from "../../../files/closable.js";
 import { SourceError, type Task, type TaskOrigin, type TaskSizes, type TaskSplits } from "../protocol/task.js";
 import { findParquet, type ParquetSet } from "./parquet.js";
 import { placesOf } from "./places.js";
@@ -80,17 +81,10 @@ export async function openVtab(
     );
   }
   const splits = cutSplits(stored, cuts);
-  try {
+  await closeOnError(Object.values(splits) as ImageSource[], async () => {
     if (expected) checkSizes(definition, stored, splits, expected);
-  } catch (error) {
-    await closeAll(splits);
-    throw error;
-  }
+  });
   return splits;
-}
-
-async function closeAll(splits: TaskSplits): Promise<void> {
-  for (const source of Object.values(splits) as ImageSource[]) await source.close();
 }
 
 function checkSizes({ title }: VtabDefinition, { found }: StoredSet, splits: TaskSplits, expected: TaskSizes): void {

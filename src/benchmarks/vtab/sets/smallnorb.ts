@@ -4,6 +4,7 @@
  */
 import { type FileHandle, open } from "node:fs/promises";
 import type { ImageSource } from "../../../data/index.js";
+import { closeOnError } from "../../../files/closable.js";
 import { rawImage } from "../../../images/index.js";
 import { type OriginFile, SourceError } from "../protocol/task.js";
 import { findFile, plainFile } from "./places.js";
@@ -99,15 +100,12 @@ async function published(
     return path;
   };
   const splits = new Map<string, ImageSource>();
-  try {
+  await closeOnError(splits.values(), async () => {
     for (const split of needed) {
       const labels = await labelsOf(fileOf(split, "info"), column, classOf, classNames.length);
       splits.set(split, await photographs(fileOf(split, "dat"), split, labels, classNames));
     }
-  } catch (error) {
-    for (const source of splits.values()) await source.close();
-    throw error;
-  }
+  });
   return { found: `the published files beside ${first}, in TFDS's order`, splits };
 }
 
@@ -137,7 +135,7 @@ const maxMatrix = 2 ** 30;
  */
 async function openMatrix(path: string): Promise<StoredMatrix> {
   const handle = await open(await plainFile(path, maxMatrix), "r");
-  try {
+  return await closeOnError(handle, async () => {
     const { size } = await handle.stat();
     const header = new DataView(new ArrayBuffer(8 + 4 * maxDimensions));
     const { bytesRead } = await handle.read(header, 0, header.byteLength, 0);
@@ -157,10 +155,7 @@ async function openMatrix(path: string): Promise<StoredMatrix> {
       );
     }
     return { handle, dimensions, bytesEach, dataAt };
-  } catch (error) {
-    await handle.close();
-    throw error;
-  }
+  });
 }
 
 async function labelsOf(
