@@ -30,9 +30,10 @@ const KNOWS = {
   train: ["networks"],
   transfer: ["networks", "report"],
   dedup: ["networks", "report"],
+  analysis: ["networks", "report"],
   benchmarks: ["train", "transfer", "dedup"],
   speed: ["train", "transfer", "dedup"],
-  commands: ["benchmarks", "speed"],
+  commands: ["analysis", "benchmarks", "speed"],
   cli: ["commands"],
 };
 

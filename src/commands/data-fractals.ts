@@ -1,6 +1,7 @@
 /** `fovea data fractals`: searches for the categories of `generated:fractals` and writes them to a file. */
 import { z } from "zod";
 import { percent } from "../text/format.js";
+import { type ProgressOptions, withProgress } from "../text/progress.js";
 import { command } from "./command.js";
 import { argument, count, file, option, overwrite, seed, share } from "./options.js";
 import * as json from "./results.js";
@@ -38,15 +39,12 @@ export default command({
       import("../files/folder.js"),
     ]);
     refuseExisting(output, overwrite);
-    const shown = progress({ total: categories, unit: "category", batchSize: 1 });
-    try {
-      const onProgress = (done: number) => shown.update(done);
-      const { systems, candidates } = await searchCategories({ count: categories, seed, fill, onProgress });
-      writeCategories(output, systems);
-      return { file: output, categories, candidates, fill, seed };
-    } finally {
-      shown.finish();
-    }
+    const shown = (options: ProgressOptions) => progress({ ...options, unit: "category", batchSize: 1 });
+    const { systems, candidates } = await withProgress(shown, categories, (onProgress) =>
+      searchCategories({ count: categories, seed, fill, onProgress }),
+    );
+    writeCategories(output, systems);
+    return { file: output, categories, candidates, fill, seed };
   },
   text: ({ file, categories, candidates, fill }) =>
     `${file}: ${categories} categories, found among ${candidates} systems (${percent(categories / candidates)} fill ${fill} of their image)`,

@@ -88,21 +88,12 @@ export default command({
   ],
   result: description,
   async run({ images, split, check, augmentations }) {
-    const { describeSource, openSource } = await import("../data/index.js");
+    const { describeSource } = await import("../data/index.js");
     const sample = check ? { sample: Number.POSITIVE_INFINITY } : {};
     const found = await describeSource(images, { split, ...sample });
     if (augmentations === undefined) return found;
-    const [{ augmentationSheet }, { writeFile }] = await Promise.all([
-      import("./data-augmentations.js"),
-      import("node:fs/promises"),
-    ]);
-    const source = await openSource(images, { split: split ?? found.splits[0]?.split });
-    try {
-      const { image, id } = await source.get(0);
-      await writeFile(augmentations, await augmentationSheet(image, id));
-    } finally {
-      await source.close();
-    }
+    const { writeAugmentations } = await import("../analysis/index.js");
+    await writeAugmentations(images, augmentations, { split: split ?? found.splits[0]?.split });
     return { ...found, augmentations };
   },
   text: ({ spec, kind, splits, licenceFiles, problems, augmentations }) => {

@@ -121,37 +121,18 @@ export default command({
     },
   ],
   result: document,
-  async run({ only, judged, ladder, chart, source, originals, copies, seed, threshold }, { note }) {
-    const { benchEdited, benchJudged, benchLadder, precisionRecallChart } = await import(
-      "../benchmarks/duplicates/index.js"
-    );
-    const chosen = only ?? ["edited", "judged", "ladder"];
+  async run({ only, judged, ladder, source, ...options }, { note }) {
+    const { dedupAccuracy } = await import("../benchmarks/duplicates/index.js");
     if (only?.includes("judged") && judged === undefined) throw new UsageError("--only judged needs --judged FOLDER");
     if (only?.includes("ladder") && ladder === undefined) throw new UsageError("--only ladder needs --ladder FOLDER");
-    const found: z.output<typeof document> = {};
-    if (chosen.includes("judged") && judged !== undefined) {
-      note("judged pairs");
-      const pairs = await benchJudged(judged);
-      found.judged = pairs;
-      if (chart !== undefined) {
-        const { writeFile } = await import("node:fs/promises");
-        await writeFile(chart, precisionRecallChart(pairs));
-      }
-    }
-    if (chosen.includes("ladder") && ladder !== undefined) {
-      const ladders = [];
-      for (const one of ladder) {
-        note(one);
-        ladders.push(await benchLadder(one, source.join(",")));
-      }
-      found.ladders = ladders;
-    }
-    if (chosen.includes("edited")) {
-      const sets = [];
-      for (const spec of source) sets.push(await benchEdited(spec, originals, copies, seed, threshold, note));
-      found.edited = sets;
-    }
-    return found;
+    const chosen = (what: "edited" | "judged" | "ladder") => only?.includes(what) ?? true;
+    return await dedupAccuracy(source, {
+      ...options,
+      edited: chosen("edited"),
+      judged: chosen("judged") ? judged : undefined,
+      ladders: chosen("ladder") ? ladder : undefined,
+      onProgress: note,
+    });
   },
   text: ({ judged, ladders = [], edited = [] }, { chart }) =>
     [

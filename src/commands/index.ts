@@ -16,7 +16,7 @@ import finetune from "./finetune.js";
 import fitImages from "./fit.js";
 import imagenetSets from "./imagenet-sets.js";
 import inspect from "./inspect.js";
-import models from "./models/index.js";
+import models from "./models.js";
 import patchGrid from "./patch-grid.js";
 import predict from "./predict.js";
 import pseudoLabel from "./pseudo-label.js";

@@ -41,12 +41,9 @@ export default command({
       z.object({ rows: json.number, columns: json.number, kind: json.text, search: json.text, ...common }),
     ),
   }),
-  async run({ hashes, distance, embeddings, floor, seed, threads }, { note }) {
-    const { benchEmbeddings, benchHamming } = await import("../speed/index.js");
-    note(`${hashes} hashes`);
-    const hamming = await benchHamming(hashes, distance, seed);
-    const [rows, columns] = embeddings;
-    return { hamming, embeddings: await benchEmbeddings(rows, columns, { floor, seed, threads }, note) };
+  async run(options, { note }) {
+    const { speedDedup } = await import("../speed/index.js");
+    return await speedDedup({ ...options, onProgress: note });
   },
   text: ({ hamming, embeddings }) => {
     const cost = (one: typeof hamming | (typeof embeddings)[number], pairs: string) =>

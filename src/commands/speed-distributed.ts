@@ -47,16 +47,14 @@ export default command({
     { run: 'fovea speed distributed --mpiexec "mpiexec.openmpi --oversubscribe"', does: "with another launcher" },
   ],
   result: z.object({ models: json.list(bench) }),
-  async run({ models, batch, steps, ranks, source, mpiexec, threads }, { note }) {
-    const { benchDistributed } = await import("../speed/index.js");
-    const launcher = mpiexec.split(" ").filter((word) => word !== "");
-    const found: z.output<typeof bench>[] = [];
-    for (const entry of models) {
+  async run({ models, batch, mpiexec, ...options }, { note }) {
+    const { speedDistributed } = await import("../speed/index.js");
+    const sized = models.map((entry) => {
       const [model = "", side] = entry.split("@");
-      const one = { model, imageSize: Number(side), batchSize: batch, steps, ranks, source, launcher, threads };
-      found.push(await benchDistributed({ ...one, onProgress: note }));
-    }
-    return { models: found };
+      return { model, imageSize: Number(side) };
+    });
+    const launcher = mpiexec.split(" ").filter((word) => word !== "");
+    return await speedDistributed(sized, { ...options, batchSize: batch, launcher, onProgress: note });
   },
   text: ({ models }) =>
     models

@@ -92,32 +92,10 @@ export default command({
     { run: "fovea speed engine --model R50x1 --rounds 5", does: "another model, a ResNet" },
   ],
   result: z.union([engine.extend({ tiny: engine.optional() }), memory]),
-  async run(options, { note }) {
-    const [{ benchEngine, benchMemory }, { parseModelName }, { fastestMicrobatches }] = await Promise.all([
-      import("../speed/index.js"),
-      import("../models/index.js"),
-      import("../train/index.js"),
-    ]);
-    const { imageSize, rounds, stepsPerRun } = options;
-    // As given, else as training chooses. Refuses an unknown name before anything is measured.
-    const sized = (model: string, batchSize: number) => {
-      const chosen = fastestMicrobatches(parseModelName(model), [imageSize, imageSize], batchSize);
-      const microbatches = options.microbatches ?? chosen;
-      return {
-        imageSize,
-        rounds,
-        stepsPerRun,
-        threads: options.threads,
-        onProgress: note,
-        model,
-        batchSize,
-        microbatches,
-      };
-    };
-    if (options.memory) return await benchMemory(sized(options.model ?? "S/16", options.batch));
-    if (options.model !== undefined) return await benchEngine(sized(options.model, options.batch));
-    const small = await benchEngine(sized("S/16", 8));
-    return { ...small, tiny: await benchEngine(sized("Ti/16", 16)) };
+  async run({ batch, memory, ...options }, { note }) {
+    const { speedEngine, speedMemory } = await import("../speed/index.js");
+    const measure = memory ? speedMemory : speedEngine;
+    return await measure({ ...options, batchSize: batch, onProgress: note });
   },
   text: (found) => {
     if ("plain" in found) return memoryText(found);

@@ -87,20 +87,9 @@ export default command({
     },
   ],
   result: z.object({ machine: z.object({ integerRate: json.number }), models: json.record(bench) }),
-  async run({ models, network, ...common }, { note }) {
-    const [{ benchInference, integerRate }, { parseModelName }] = await Promise.all([
-      import("../speed/index.js"),
-      import("../models/index.js"),
-    ]);
-    // refuses an unknown name before anything is measured
-    if (network === undefined) for (const name of models) parseModelName(name);
-    const found: z.output<typeof bench>[] = [];
-    const options = { ...common, onProgress: note };
-    if (network !== undefined) found.push(await benchInference({ ...options, model: network, trained: true }));
-    else for (const model of models) found.push(await benchInference({ ...options, model }));
-    note("8-bit matrix products compared with float32 ones");
-    const machine = { integerRate: await integerRate(common.threads, common.rounds) };
-    return { machine, models: Object.fromEntries(found.map((one) => [one.model, one])) };
+  async run(options, { note }) {
+    const { speedInference } = await import("../speed/index.js");
+    return await speedInference({ ...options, onProgress: note });
   },
   text: ({ machine, models }) =>
     [

@@ -137,3 +137,13 @@ function median(values: readonly number[]): number {
   const middle = sorted.length >> 1;
   return sorted.length % 2 === 1 ? sorted[middle]! : (sorted[middle - 1]! + sorted[middle]!) / 2;
 }
+
+/** Measures several models, each with its image size, one after the other. */
+export async function speedDistributed(
+  models: readonly Pick<DistributedBenchOptions, "model" | "imageSize">[],
+  options: Omit<DistributedBenchOptions, "model" | "imageSize">,
+): Promise<{ readonly models: readonly DistributedBench[] }> {
+  const found: DistributedBench[] = [];
+  for (const model of models) found.push(await benchDistributed({ ...options, ...model }));
+  return { models: found };
+}

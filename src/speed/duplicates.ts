@@ -159,3 +159,28 @@ export async function benchEmbeddings(
   }
   return results;
 }
+
+/** Options of `speedDedup`. */
+export interface SpeedDedupOptions {
+  /** Number of 64-bit hashes that are joined with themselves, and the Hamming distance of the join in bits. */
+  readonly hashes: number;
+  readonly distance: number;
+  /** Rows and columns of the features whose pairs are searched. */
+  readonly embeddings: readonly [rows: number, columns: number];
+  /** Minimum cosine similarity of the nearest rows. */
+  readonly floor: number;
+  readonly seed: number;
+  readonly threads?: number | undefined;
+  readonly onProgress?: (what: string) => void;
+}
+
+/** Measures both all-pairs searches: of hashes and of features. */
+export async function speedDedup(options: SpeedDedupOptions): Promise<{
+  readonly hamming: HammingSpeed;
+  readonly embeddings: readonly EmbeddingSpeed[];
+}> {
+  const { hashes, distance, embeddings, seed, onProgress = () => {} } = options;
+  onProgress(`${hashes} hashes`);
+  const hamming = await benchHamming(hashes, distance, seed);
+  return { hamming, embeddings: await benchEmbeddings(...embeddings, options, onProgress) };
+}

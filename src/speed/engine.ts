@@ -4,6 +4,7 @@ import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { builtModule } from "../files/built-module.js";
 import { parseModelName } from "../models/index.js";
+import { fastestMicrobatches } from "../train/index.js";
 import type { EngineMeasure, EngineMeasureOptions } from "./engine-measure.js";
 
 export interface EngineBench {
@@ -131,4 +132,31 @@ export async function benchMemory({ onProgress, ...options }: EngineBenchOptions
     saving: { ...saving, peakBytes },
     fits: peakBytes <= plain.peakBytes,
   };
+}
+
+/** Options of `speedEngine` and `speedMemory`: without a model, the models and batch sizes of the documentation are measured. */
+export type SpeedEngineOptions = Omit<EngineBenchOptions, "model" | "microbatches"> & {
+  readonly model?: string | undefined;
+  /** Default: as in training. */
+  readonly microbatches?: number | undefined;
+};
+
+/** Adds the microbatches that training would use. Throws for an unknown model, before anything is measured. */
+function withMicrobatches(model: string, batchSize: number, options: SpeedEngineOptions): EngineBenchOptions {
+  const { imageSize } = options;
+  const fastest = fastestMicrobatches(parseModelName(model), [imageSize, imageSize], batchSize);
+  return { ...options, model, batchSize, microbatches: options.microbatches ?? fastest };
+}
+
+/** Measures the training step of one model; by default S/16 at batch size 8, and Ti/16 at 16 as `tiny`. */
+export async function speedEngine(options: SpeedEngineOptions): Promise<EngineBench & { readonly tiny?: EngineBench }> {
+  const { model, batchSize } = options;
+  if (model !== undefined) return await benchEngine(withMicrobatches(model, batchSize, options));
+  const small = await benchEngine(withMicrobatches("S/16", 8, options));
+  return { ...small, tiny: await benchEngine(withMicrobatches("Ti/16", 16, options)) };
+}
+
+/** Measures whether a batch four times as large fits into the memory of the original one; by default of S/16. */
+export async function speedMemory(options: SpeedEngineOptions): Promise<MemoryBench> {
+  return await benchMemory(withMicrobatches(options.model ?? "S/16", options.batchSize, options));
 }

@@ -11,6 +11,7 @@ import { availableThreads, openSession, type Session } from "../runtime/index.js
 import { defined } from "../text/defined.js";
 import { defaultPreprocessing, type Weights } from "../weights/index.js";
 import { largestOfRows, nearestMeanHead, type RealImages, realImages } from "./inference-images.js";
+import { integerRate } from "./integer-rate.js";
 import { plainResNet, plainViT } from "./plain-graph.js";
 
 /** Images a second of each form, at one batch size. */
@@ -261,4 +262,35 @@ async function agreementOf(
       accuracy: { float32: share(first, labels), float16: share(float16, labels), int8: share(int8, labels) },
     },
   };
+}
+
+/** Options of `speedInference`. */
+export interface SpeedInferenceOptions extends Omit<InferenceBenchOptions, "model" | "trained"> {
+  /** Names of models, whose weights are drawn. */
+  readonly models: readonly string[];
+  /** A trained network, which is measured instead of `models`. */
+  readonly network?: string | undefined;
+}
+
+/**
+ * Measures the exports of several models, or of one trained network, and how fast this processor multiplies 8-bit integers relative to float32.
+ * Throws for an unknown model before anything is measured.
+ */
+export async function speedInference(options: SpeedInferenceOptions): Promise<{
+  readonly machine: { readonly integerRate: number };
+  /** By the name of the model or network. */
+  readonly models: Readonly<Record<string, InferenceBench>>;
+}> {
+  const { models, network, ...common } = options;
+  const networks = network === undefined ? models : [network];
+  const trained = network !== undefined;
+  if (!trained) for (const name of models) parseModelName(name);
+  const found: [string, InferenceBench][] = [];
+  for (const model of networks) {
+    const one = await benchInference({ ...common, model, trained });
+    found.push([one.model, one]);
+  }
+  options.onProgress?.("8-bit matrix products compared with float32 ones");
+  const machine = { integerRate: await integerRate(options.threads, options.rounds) };
+  return { machine, models: Object.fromEntries(found) };
 }

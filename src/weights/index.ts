@@ -20,6 +20,8 @@ export {
   type TypedArray,
   tensorBytes,
 } from "../formats/stored.js";
+export { publishedCheckpoints } from "./catalogue/checkpoints.js";
+export { bundledBackbones, headings, type ModelRow, modelRows } from "./catalogue/models.js";
 export { type ImageSize, patchGrid } from "./describe.js";
 export {
   backboneOrDefault,

@@ -143,12 +143,12 @@ describe("fovea models", () => {
     [["constructor"], /unknown model "constructor"/],
     [["B/16/2", "--json"], /unknown model "B\/16\/2"/],
     [["B/0"], /unknown model "B\/0"/],
-    [["--image-size", "8"], /--image-size: 8 pixels are too few for mu\/16: /],
-    [["mixer", "--image-size", "16"], /--image-size: 16 pixels are too few for Mixer-S\/32: /],
+    [["--image-size", "8"], /image size 8 is too small for mu\/16: /],
+    [["mixer", "--image-size", "16"], /image size 16 is too small for Mixer-S\/32: /],
     [["--image-size", "no"], /--image-size: expected whole numbers of at least 1, .* given "no"/],
     [["--classes", "-1"], /--classes: expected a whole number of at least 0, given "-1"/],
     [["--pooling", "max"], /--pooling: expected gap, tok, map or none, given "max"/],
-    [["bit", "--pooling", "map"], /--pooling: bit is not a Vision Transformer/],
+    [["bit", "--pooling", "map"], /pooling "map": bit is not a Vision Transformer/],
   ])("%j is a mistake it explains", async (words, message) => {
     const { status, stdout, stderr } = await fovea(...words);
     expect(status).toBe(2);
@@ -183,7 +183,7 @@ describe("fovea models", () => {
     expect(await names("hybrid")).toEqual(["R50+L/32", "R26+S/32", "R+Ti/16"]);
     const { status, stderr } = await fovea("--published", "S/14");
     expect(status).toBe(2);
-    expect(stderr).toMatch(/MODEL: no recommended checkpoint is called "S\/14"; did you mean "S\/1?[36]?[26]"/);
+    expect(stderr).toMatch(/no recommended checkpoint is called "S\/14"; did you mean "S\/1?[36]?[26]"/);
   });
 
   test("has examples in its help", async () => {

@@ -1,3 +1,4 @@
+/** Tests of what is closed when a function that opens resources fails. */
 import { describe, expect, it } from "vitest";
 import { closable, closeOnError } from "../../src/files/closable.js";
 

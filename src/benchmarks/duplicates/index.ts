@@ -1,5 +1,6 @@
 /** The search for near-duplicates, measured: pairs judged by people, edited copies. */
 
+export { type DedupAccuracy, type DedupAccuracyOptions, dedupAccuracy } from "./accuracy.js";
 export { benchEdited, type EditedBench, type EditResult } from "./edited.js";
 export { type Edit, edits } from "./edits.js";
 export { benchJudged, type CurvePoint, type JudgedBench, precisionRecallChart } from "./judged.js";

@@ -1,11 +1,11 @@
 /** `fovea models`: the published models with their parameters, cost and preprocessing, and the bundled backbones. */
 
 import { z } from "zod";
-import { groupDigits } from "../../text/format.js";
-import { columns } from "../../text/table.js";
-import { command } from "../command.js";
-import { argument, count, flag, list, natural, option, text } from "../options.js";
-import * as json from "../results.js";
+import { groupDigits } from "../text/format.js";
+import { columns } from "../text/table.js";
+import { command, UsageError } from "./command.js";
+import { argument, count, flag, list, natural, option, text } from "./options.js";
+import * as json from "./results.js";
 
 const published = z.object({
   name: json.text,
@@ -133,15 +133,16 @@ export default command({
     { run: "fovea models vit --pooling tok --classes 21843 --json", does: "as the ImageNet-21k models were, as JSON" },
   ],
   result,
-  async run({ model, imageSize, pooling, classes, published }): Promise<Listed> {
-    if (published) {
-      const { publishedCheckpoints } = await import("./published.js");
-      return { document: { checkpoints: publishedCheckpoints(model) }, headings: new Map() };
+  async run({ model, imageSize, published, ...counted }): Promise<Listed> {
+    const { bundledBackbones, headings, modelRows, publishedCheckpoints } = await import("../weights/index.js");
+    try {
+      if (published) return { document: { checkpoints: publishedCheckpoints(model) }, headings: new Map() };
+      const models = modelRows(model, { ...counted, sizes: imageSize });
+      const embedded = model === undefined ? await bundledBackbones() : undefined;
+      return { document: { classes: counted.classes, models, embedded }, headings: headings(models) };
+    } catch (error) {
+      throw error instanceof RangeError ? new UsageError(error.message) : error;
     }
-    const { bundledBackbones, headings, modelRows } = await import("./variants.js");
-    const models = modelRows(model, { sizes: imageSize, classes, pooling });
-    const embedded = model === undefined ? await bundledBackbones() : undefined;
-    return { document: { classes, models, embedded }, headings: headings(models) };
   },
   document: ({ document }) => document,
   text: ({ document, headings }) =>

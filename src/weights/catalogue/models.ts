@@ -11,9 +11,9 @@ import {
   publishedModels,
 } from "../../models/index.js";
 import { didYouMean } from "../../text/nearest.js";
-import { embeddedBackbones, inspectWeights } from "../../weights/index.js";
-import { UsageError } from "../command.js";
-import { variantOf } from "./published.js";
+import { embeddedBackbones } from "../embedded.js";
+import { inspectWeights } from "../load.js";
+import { variantOf } from "./checkpoints.js";
 
 /** A model with what it costs. */
 export interface ModelRow extends PublishedModel {
@@ -45,7 +45,7 @@ function unpublished(name: string): PublishedModel {
     const known = [...seriesNames, ...publishedModels.flatMap((one) => [one.name, variantOf(one.name)])];
     const meant = didYouMean(name, known);
     const otherwise = `; series are ${seriesNames.join(", ")}, and \`fovea models\` lists every name`;
-    throw new UsageError(`unknown model "${name}"${meant === "" ? otherwise : meant}`);
+    throw new RangeError(`unknown model "${name}"${meant === "" ? otherwise : meant}`);
   }
   const alike = publishedModels.find((one) => one.series === seriesOf(config));
   if (!alike) throw new Error(`no model of the series ${seriesOf(config)} is published`);
@@ -72,7 +72,7 @@ function rowOf(model: PublishedModel, { sizes, classes, pooling }: Counted): Mod
       return { size, ...modelSize(config, { size }) };
     } catch (error) {
       if (!(error instanceof ShapeError)) throw error;
-      throw new UsageError(`--image-size: ${size} pixels are too few for ${model.name}: ${error.message}`);
+      throw new RangeError(`image size ${size} is too small for ${model.name}: ${error.message}`);
     }
   });
   const cost = counted.map(({ size, flops }) => ({ imageSize: size, flops }));
@@ -82,12 +82,14 @@ function rowOf(model: PublishedModel, { sizes, classes, pooling }: Counted): Mod
 /**
  * The models that a filter selects, with their cost at each of the sizes.
  *
- * @throws UsageError for an unknown name, sizes that are too small, and a pooling of models that do not choose it.
+ * @throws RangeError for an unknown name, sizes that are too small, and a pooling of models that do not choose it.
  */
 export function modelRows(filter: string | undefined, counted: Counted): readonly ModelRow[] {
   const chosen = selected(filter);
   if (counted.pooling && !chosen.some(({ family }) => family === "vit")) {
-    throw new UsageError(`--pooling: ${filter} is not a Vision Transformer; other models have one way to pool`);
+    throw new RangeError(
+      `pooling "${counted.pooling}": ${filter} is not a Vision Transformer; other models have one pooling`,
+    );
   }
   return chosen.map((model) => rowOf(model, counted));
 }

@@ -1,5 +1,6 @@
-/** A page that shows every augmentation on one image at several strengths, for the eye to judge. */
-
+/** Shows every augmentation on one image at several strengths. */
+import { writeFile } from "node:fs/promises";
+import { openSource } from "../data/index.js";
 import {
   corruption,
   corruptionNames,
@@ -100,4 +101,15 @@ export async function augmentationSheet(image: EncodedImage | PixelImage, id: st
     lead: `${id}, ${workingSize} pixels. First RandAugment's ops by themselves, each at magnitudes ${magnitudes.join(", ")} with its argument; then pipelines under several seeds, then the common corruptions.`,
     sections,
   });
+}
+
+/** Writes the page of augmentations of the first image of a dataset. Throws what opening the dataset and decoding the image throw. */
+export async function writeAugmentations(
+  spec: string,
+  file: string,
+  { split }: { readonly split?: string | undefined } = {},
+): Promise<void> {
+  await using source = await openSource(spec, { split });
+  const { image, id } = await source.get(0);
+  await writeFile(file, await augmentationSheet(image, id));
 }

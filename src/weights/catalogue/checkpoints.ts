@@ -1,7 +1,6 @@
 /** The recommended AugReg checkpoints of a model, variant or series. */
 import { didYouMean } from "../../text/nearest.js";
-import { type PublishedAugReg, publishedAugReg } from "../../weights/index.js";
-import { UsageError } from "../command.js";
+import { type PublishedAugReg, publishedAugReg } from "../published-augreg.js";
 
 /** The variant a name belongs to: "S" of "S/16", "Mixer-B" of "Mixer-B/16", "R50" of "R50x1" and "R50+B/16". */
 export const variantOf = (name: string): string => /^(?:R\d+(?=[x+])|[^/]+)/.exec(name)?.[0] ?? name;
@@ -14,12 +13,12 @@ function selected(filter: string | undefined): readonly PublishedAugReg[] {
   if (found.length > 0) return found;
   const names = publishedAugReg.map(({ name }) => name);
   const meant = didYouMean(filter, [...names, ...names.map(variantOf)]);
-  throw new UsageError(
-    `MODEL: no recommended checkpoint is called "${filter}"${meant || ";"} available: ${names.join(", ")}, and the series vit and hybrid`,
+  throw new RangeError(
+    `no recommended checkpoint is called "${filter}"${meant || ";"} available: ${names.join(", ")}, and the series vit and hybrid`,
   );
 }
 
-/** The checkpoints of a model, variant or series; all without one. Throws UsageError for an unknown name. */
+/** The checkpoints of a model, variant or series; all without one. Throws RangeError for an unknown name. */
 export function publishedCheckpoints(filter: string | undefined) {
   return selected(filter).map((entry) => ({
     ...entry,
