@@ -1,4 +1,4 @@
-/** The three binary interfaces of MPI in use: the libraries that have each, and what its handles look like. */
+/** Describes the three MPI binary interfaces (ABIs) in use: the libraries of each, and the form of its handles. */
 
 /** The handles this project passes to MPI. */
 export interface Handles {
@@ -13,9 +13,9 @@ export interface Handles {
 export interface Abi {
   readonly name: "mpich" | "openmpi" | "standard";
   readonly title: string;
-  /** Files to look for, as the system's linker names them: Linux, then macOS. */
+  /** Library files to look for, with the names that the dynamic linker uses: Linux, then macOS. */
   readonly files: readonly string[];
-  /** How a handle is passed. */
+  /** The C type of a handle. */
   readonly handleType: "int" | "void *" | "intptr_t";
   /** Handles as numbers, or as the names of global symbols whose address is the handle. */
   readonly handles: Handles;
@@ -24,8 +24,9 @@ export interface Abi {
 }
 
 /**
- * Constants: mpi.h of MPICH 4.0, whose interface Intel MPI and Cray MPICH share (libmpi.so.12); mpi.h of Open MPI 4.1; the
- * handle constants of the MPI 5.0 standard, chapter 20. The first two were tried, the third is by the standard's text alone.
+ * Constants from mpi.h of MPICH 4.0, whose interface Intel MPI and Cray MPICH share (libmpi.so.12); mpi.h of Open MPI
+ * 4.1; the handle constants of the MPI 5.0 standard, chapter 20. The first two were tested; the third follows the text
+ * of the standard only.
  */
 export const abis: readonly Abi[] = [
   {
@@ -68,7 +69,7 @@ export const abis: readonly Abi[] = [
   },
 ];
 
-/** The interface of a library that was named by hand, from its symbols and its file's name. */
+/** The interface of a library that the user named, from its symbols and its file name. */
 export function abiOf(file: string, hasSymbol: (name: string) => boolean): Abi {
   const name = hasSymbol("ompi_mpi_comm_world") ? "openmpi" : /mpi_abi/.test(file) ? "standard" : "mpich";
   return abis.find((abi) => abi.name === name)!;

@@ -1,27 +1,29 @@
 /**
- * Gradients as a few flat arrays, in the order the backward pass makes them, so that ranks add them up with few long messages.
+ * Concatenates gradients into a few flat arrays, in the order of the backward pass, so that ranks sum them with few
+ * large messages.
  */
 import { concat, elementCount, input, reshape, split, type Tensor } from "../../graph/index.js";
 
-/** Gradients on their way from one function of a program, over the ranks, to another. */
+/** Gradients between two functions of a program, with the sum over the ranks in between. */
 export interface Buckets {
-  /** What the first function gives: a flat array of each bucket, by name. */
+  /** Outputs of the first function: one flat array per bucket, by name. */
   readonly sent: Readonly<Record<string, Tensor>>;
-  /** What the second function takes: inputs of the same names. */
+  /** Inputs of the second function, with the same names. */
   readonly inputs: readonly Tensor[];
-  /** The gradients again, cut from those inputs, in the order they were given in. */
+  /** The gradients cut from those inputs, in their original order. */
   readonly received: readonly Tensor[];
 }
 
 /**
- * Measured between two ranks on one machine, 22 million numbers: buckets of 64 KiB take five times as long, one of 84 MiB
- * a third longer; 1 to 16 MiB are alike. A bucket's gradients are free once it is full, so small ones also save memory.
+ * Measured between two ranks on one machine with 22 million numbers: buckets of 64 KiB take five times as long, one
+ * bucket of 84 MiB takes a third longer, and sizes from 1 to 16 MiB are equal. A bucket's gradients are freed once it
+ * is full, so small buckets also save memory.
  */
 export const defaultBucketBytes = 4 * 2 ** 20;
 
 /**
- * Joins gradients, given from the first layer to the last, in buckets of at most `bytes` (a larger gradient has one of its
- * own), the last layer's first: the backward pass makes them in that order.
+ * Joins gradients, ordered from the first layer to the last, in buckets of at most `bytes`; a larger gradient gets its
+ * own bucket. The last layer's come first, because the backward pass computes them in that order.
  */
 export function bucketGradients(gradients: readonly Tensor[], bytes = defaultBucketBytes): Buckets {
   const size = (at: number) => elementCount(gradients[at]!.shape);
@@ -57,5 +59,5 @@ export function bucketGradients(gradients: readonly Tensor[], bytes = defaultBuc
 
 const bucketPrefix = "gradients/";
 
-/** Is this output of a program a bucket, and not a metric? */
+/** Whether this output of a program is a bucket rather than a metric. */
 export const isBucket = (name: string): boolean => name.startsWith(bucketPrefix);

@@ -1,13 +1,16 @@
-/** How many threads a rank may use without taking the cores of the ranks beside it. */
+/** Computes how many threads a rank may use without taking cores from other ranks on the same machine. */
 import { createHash } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import { hostname } from "node:os";
 import { threadsEach } from "../../runtime/index.js";
 import type { Communicator } from "./communicator.js";
 
-/** The cores this process may run on, divided by the ranks that may run on the same ones; at least 1. Every rank calls it. */
+/**
+ * The cores this process may run on, divided by the number of ranks that may run on the same ones; at least 1. Every
+ * rank must call it.
+ */
 export async function threadsPerRank(communicator: Communicator): Promise<number> {
-  // Launchers may bind each rank to cores of its own (Open MPI does): only ranks with the same set share it.
+  // Launchers may bind each rank to its own cores (Open MPI does): only ranks with the same set share it.
   const status = await readFile("/proc/self/status", "utf8").catch(() => "");
   const cores = /^Cpus_allowed_list:\s*(.*)$/m.exec(status)?.[1] ?? "";
   const place = fingerprint(`${hostname()} ${cores}`);
@@ -15,5 +18,5 @@ export async function threadsPerRank(communicator: Communicator): Promise<number
   return threadsEach(sharing);
 }
 
-/** A whole number below 2^48 that follows from a text: what ranks compare when the text itself is too long to send. */
+/** A whole number below 2^48 derived from a text, by which ranks compare texts that are too long to send. */
 export const fingerprint = (text: string): number => createHash("sha256").update(text).digest().readUIntBE(0, 6);

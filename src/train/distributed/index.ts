@@ -1,4 +1,4 @@
-/** Several processes that train one network: the ranks of a job and what they say to each other. */
+/** Data-parallel training over several processes: the ranks of a job and their communication. */
 
 export { type Buckets, bucketGradients, defaultBucketBytes, isBucket } from "./buckets.js";
 export { agree, type Communicator, DistributedError, reportFailure, single } from "./communicator.js";

@@ -1,48 +1,52 @@
 /**
- * Whether this process was started as one rank of several, by what, and how many there should be; from the environment alone,
- * so that a plain run never loads MPI.
+ * Detects from the environment whether this process is a rank of an MPI job, how many ranks there are and which
+ * launcher started it. Nothing else is read, so that a plain run never loads MPI.
  */
 import { DistributedError } from "./communicator.js";
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
-/** The environment variable that names the MPI library by hand. */
+/** The environment variable that names the MPI library to use. */
 export const libraryVariable = "FOVEA_MPI_LIBRARY";
 
-/** The environment variable for how many seconds a rank waits for the others before it ends the job; 0 is for ever. */
+/** The environment variable for the seconds that a rank waits for the others before it ends the job; 0: forever. */
 export const timeoutVariable = "FOVEA_MPI_TIMEOUT";
 
-/** That of PyTorch's NCCL process groups: longer than anything that one rank does while the others wait. */
+/** In seconds, the default of PyTorch's NCCL process groups. No rank keeps the others waiting longer than this. */
 const defaultTimeout = 600;
 
-/** How many seconds a rank waits for the others, Infinity for ever. Throws DistributedError for a setting that is no number. */
+/**
+ * The seconds that a rank waits for the others; Infinity: forever. Throws DistributedError for a value that is not a
+ * number.
+ */
 export function waitingLimit(environment: Environment = process.env): number {
   const text = environment[timeoutVariable];
   if (text === undefined || text === "") return defaultTimeout;
   const seconds = Number(text);
   if (seconds >= 0) return seconds === 0 ? Number.POSITIVE_INFINITY : seconds;
   throw new DistributedError(
-    `${timeoutVariable}=${text} is not a number of seconds; give one such as 600, or 0 to wait for ever`,
+    `${timeoutVariable}=${text} is not a number of seconds; expected one such as 600, or 0 to wait forever`,
   );
 }
 
-/** One rank of a job, as its launcher says. */
+/** One rank of a job, as described by its launcher. */
 export interface Launch {
   readonly rank: number;
   /** Ranks of the job. */
   readonly size: number;
-  /** The launcher, in words. */
+  /** The name of the launcher, for messages. */
   readonly launcher: string;
-  /** The family of MPI it belongs to, where it belongs to one. */
+  /** The MPI family that the launcher belongs to, if known. */
   readonly family: "mpich" | "openmpi" | undefined;
 }
 
 /**
- * The launch an environment tells of; undefined for a process started alone. Throws DistributedError for tasks of `srun`
- * that were given no way to find each other.
+ * The launch that the environment describes; undefined for a process started alone. Throws DistributedError for `srun`
+ * tasks without a process management interface, which cannot find each other.
  *
- * MPICH, Intel MPI and `srun --mpi=pmi2` set PMI_RANK and PMI_SIZE; Open MPI's mpiexec sets OMPI_COMM_WORLD_RANK and _SIZE;
- * `srun --mpi=pmix` sets PMIX_RANK, and the size is Slurm's. SLURM_PROCID alone means nothing: a batch script has it too.
+ * MPICH, Intel MPI and `srun --mpi=pmi2` set PMI_RANK and PMI_SIZE. Open MPI's mpiexec sets OMPI_COMM_WORLD_RANK and
+ * _SIZE. `srun --mpi=pmix` sets PMIX_RANK, and the size is Slurm's. SLURM_PROCID alone means nothing, because a batch
+ * script has it too.
  */
 export function launchOf(environment: Environment = process.env): Launch | undefined {
   const number = (name: string): number | undefined => {
@@ -59,6 +63,6 @@ export function launchOf(environment: Environment = process.env): Launch | undef
     launch(number("PMIX_RANK"), tasks, "srun", undefined);
   if (found || !slurm) return found;
   throw new DistributedError(
-    `srun started ${tasks} tasks without a way to find each other; give srun --mpi=pmi2 for MPICH or --mpi=pmix for Open MPI ("srun --mpi=list" shows what there is), or -n 1 for a run of its own`,
+    `srun started ${tasks} tasks that cannot find each other; use srun --mpi=pmi2 for MPICH or --mpi=pmix for Open MPI ("srun --mpi=list" lists them), or -n 1 for a single process`,
   );
 }

@@ -1,17 +1,17 @@
-/** MPI's C functions as plain functions: finds the library, pins it, and turns error codes into exceptions. */
+/** Wraps MPI's C functions: finds the library, keeps it loaded, and turns error codes into exceptions. */
 import koffi, { type LibraryHandle } from "koffi";
 import { configured } from "../../files/koffi.js";
 import { type Abi, abiOf, abis, type Handles } from "./abi.js";
 import { DistributedError } from "./communicator.js";
 import { type Launch, libraryVariable } from "./launcher.js";
 
-/** MPI over all ranks of the job; every function blocks. All of them are called from one thread. */
+/** MPI over all ranks of the job. Every function blocks, and all are called from one thread. */
 export interface MpiLibrary {
-  /** File and version, in words. */
+  /** File and version, for display. */
   readonly description: string;
   readonly rank: number;
   readonly size: number;
-  /** Adds up the ranks' numbers in place. */
+  /** Sums the ranks' numbers in place. */
   sum(values: Float32Array | Float64Array): void;
   /** Fills the bytes of every rank with those of `root`. */
   broadcast(bytes: Uint8Array, root: number): void;
@@ -23,17 +23,17 @@ export interface MpiLibrary {
   abort(): void;
 }
 
-// Linux and macOS; the loader's flags are not the same numbers there.
+// Flags of dlopen on Linux and macOS, which differ.
 const now = 2;
 const [global, noDelete] = process.platform === "darwin" ? [0x8, 0x80] : [0x100, 0x1000];
-// An MPI call counts in C ints: longer arrays go in pieces of so many numbers.
+// MPI counts elements as C ints: longer arrays are sent in pieces of this many numbers.
 const longest = 2 ** 28;
-// As long as any implementation's MPI_MAX_ERROR_STRING and MPI_MAX_LIBRARY_VERSION_STRING.
+// At least any implementation's MPI_MAX_ERROR_STRING and MPI_MAX_LIBRARY_VERSION_STRING.
 const longestText = 8192;
 
 /**
- * Loads the library, starts MPI and returns its functions. `named` is a file to take instead of looking for one. Throws
- * DistributedError naming what was tried, and what to install.
+ * Loads the library, starts MPI and returns its functions. `named` is a file to use instead of searching for one.
+ * Throws DistributedError that lists what was tried, and what to install.
  */
 export function openMpiLibrary(
   launch: Launch,
@@ -58,7 +58,7 @@ function find(launch: Launch, named: string | undefined, known: readonly Abi[]):
       throw new DistributedError(`${libraryVariable}=${named} cannot be loaded: ${library}`);
     return { file: named, library, abi: abiOf(named, (symbol) => hasSymbol(library, symbol)) };
   }
-  // The launcher's own family first: another library would find one rank alone.
+  // The launcher's own family first: with another library every rank would be alone.
   const order = [...known].sort((a, b) => Number(b.name === launch.family) - Number(a.name === launch.family));
   const tried: string[] = [];
   for (const abi of order) {
@@ -73,7 +73,10 @@ function find(launch: Launch, named: string | undefined, known: readonly Abi[]):
   );
 }
 
-/** The library, or why it cannot be loaded. Pinned: Open MPI crashes at exit when it is unloaded while threads of its own run. */
+/**
+ * The library, or why it cannot be loaded. It is never unloaded: Open MPI crashes at exit when it is unloaded while its
+ * threads run.
+ */
 function load(file: string): LibraryHandle | string {
   try {
     const library = koffi.load(file, { global: true });
@@ -103,7 +106,7 @@ function start(file: string, library: LibraryHandle, abi: Abi): MpiLibrary {
     const length = [0];
     return errorString(code, text, length) === 0 ? text.toString("utf8", 0, length[0]) : `error ${code}`;
   };
-  // A function of MPI, by its name and C parameters, H standing for a handle.
+  // Declares an MPI function by its name and C parameters, where H stands for a handle.
   const bind = (name: string, parameters: string) => {
     const call = library.func(`int ${name}(${parameters.replaceAll(/\bH\b/g, abi.handleType)})`);
     return (...values: unknown[]): void => {
@@ -116,7 +119,7 @@ function start(file: string, library: LibraryHandle, abi: Abi): MpiLibrary {
   bind("MPI_Get_library_version", "void *text, _Out_ int *length")(version, length);
   bind("MPI_Init", "void *count, void *words")(null, null);
   const [world, float, double, byte, sum] = (["world", "float", "double", "byte", "sum"] as const).map(handle);
-  // Errors come back as codes, so that they become exceptions with this rank's name on them.
+  // Errors are returned as codes, so that they become exceptions with this rank's name in them.
   bind("MPI_Comm_set_errhandler", "H comm, H handler")(world, handle("errorsReturn"));
   const ofWorld = (name: string): number => {
     const out = [0];
@@ -154,7 +157,7 @@ function* pieces<T extends Float32Array | Float64Array | Uint8Array>(values: T):
   for (let at = 0; at < values.length; at += longest) yield values.subarray(at, at + longest) as T;
 }
 
-/** "MPICH Version:  4.0.2" and more lines, as one short line. */
+/** Shortens "MPICH Version:  4.0.2" and further lines to one short line. */
 const firstLine = (text: string): string =>
   text
     .replaceAll("\0", "")

@@ -1,5 +1,5 @@
 /**
- * The thread that owns MPI: carries out one command after the other, since every call blocks and all must come from one thread.
+ * Runs MPI in its own thread, one command after the other: every call blocks, and all calls must come from one thread.
  */
 import { parentPort, workerData } from "node:worker_threads";
 import type { Launch } from "./launcher.js";
@@ -20,7 +20,7 @@ port.on("message", ({ id, command }: { id: number; command: Command }) => {
     answer = { id, error: error instanceof Error ? error.message : String(error) };
   }
   port.postMessage(answer, buffers);
-  // With its port closed the thread ends by itself.
+  // The thread ends when its port is closed.
   if (command.kind === "finalize") port.close();
 });
 

@@ -1,5 +1,5 @@
 /**
- * MPI as a communicator: a thread of its own makes every call, and this side sends it commands and the memory they work on.
+ * Implements a communicator with MPI. A separate thread makes every MPI call; this side sends it commands and memory.
  */
 import { setTimeout as sleep } from "node:timers/promises";
 import { Worker } from "node:worker_threads";
@@ -8,44 +8,46 @@ import { closable } from "../../files/closable.js";
 import { type Communicator, DistributedError, reportFailure, single } from "./communicator.js";
 import { type Launch, launchOf, libraryVariable, timeoutVariable, waitingLimit } from "./launcher.js";
 
-/** What the thread is asked to do. */
+/** A command to the thread. */
 export type Command =
   | { readonly kind: "open" | "barrier" | "finalize" | "abort" }
   | { readonly kind: "sum"; readonly values: Float32Array | Float64Array }
   | { readonly kind: "gather"; readonly value: number }
   | { readonly kind: "broadcast"; readonly bytes: Uint8Array | undefined; readonly root: number };
 
-/** What it answers. */
+/** The thread's reply. */
 export type Answer = { readonly id: number; readonly value: unknown } | { readonly id: number; readonly error: string };
 
 /**
- * The ranks this process belongs to: those its launcher tells of, or itself alone, in which case MPI is never loaded. Throws
- * DistributedError when there is no MPI library, or when library and launcher do not belong together.
+ * The ranks that this process belongs to, as its launcher states; without a launcher a single rank, and MPI is never
+ * loaded. Throws DistributedError when there is no MPI library, or when library and launcher do not belong together.
  */
 export async function openCommunicator(launch: Launch | undefined = launchOf()): Promise<Communicator> {
   return launch ? await openMpi(launch) : single;
 }
 
-// How long a rank other than the first waits before it tells of a failure: when all fail alike, the first one tells.
+// Milliseconds that a rank other than the first waits before it reports a failure: when all ranks fail in the same way,
+// the first one reports.
 const othersWait = 1000;
-// How long the thread may take to end the job; it cannot when it waits inside MPI for another rank.
+// Milliseconds that the thread has to end the job; it cannot while it waits inside MPI for another rank.
 const abortWait = 2000;
 
-// Waiting is measured this often, in milliseconds.
+// Interval of the checks for a timeout, in milliseconds.
 const tick = 500;
 
 /**
- * Settings of UCX, which carries the messages of many builds of MPI (Debian's MPICH among them); one that is set stays.
+ * Settings of UCX, the transport layer of many MPI builds (Debian's MPICH among them). A variable that is already set
+ * is kept.
  *
- * Its memory events replace code of the C library while other threads run it, and try the result by growing and shrinking the
- * heap: what another thread has just taken there is lost. In a process with threads of its own, as Node's, 5 of 30 starts
- * crashed or hung under load, and none without them. Only registered memory of RDMA networks misses them.
- * Its signal handlers would take the place of those that V8 has.
+ * UCX's memory events patch functions of the C library while other threads run them, and test the result by growing and
+ * shrinking the heap. Memory that another thread has just allocated there is lost. In a process with several threads,
+ * such as Node, 5 of 30 starts crashed or hung under load, and none without memory events. Only registered memory of
+ * RDMA networks needs them. UCX's signal handlers would replace V8's.
  */
 const ucxSettings = { UCX_MEM_EVENTS: "n", UCX_ERROR_SIGNALS: "" };
 
 async function openMpi(launch: Launch): Promise<Communicator> {
-  // set here because a worker's environment is a copy, which C code does not see
+  // set here because a worker's environment is a copy that C code does not see
   for (const [name, value] of Object.entries(ucxSettings)) process.env[name] ??= value;
   const limit = waitingLimit();
   const bare = startThread(launch);
@@ -54,8 +56,8 @@ async function openMpi(launch: Launch): Promise<Communicator> {
     reportFailure(launch, error);
     void bare.call({ kind: "abort" }).catch(() => undefined);
     await sleep(abortWait);
-    // Node cannot end a thread that is inside MPI, so process.exit would wait for ever; launchers end a job when a
-    // process of it is killed.
+    // Node cannot end a thread that is inside MPI, so process.exit would wait forever. Launchers end a job when one of
+    // its processes is killed.
     process.kill(process.pid, "SIGKILL");
   };
   const thread = watched(bare, limit, (error) => void end(error));
@@ -70,7 +72,7 @@ async function openMpi(launch: Launch): Promise<Communicator> {
   if (size !== launch.size) {
     await thread.call({ kind: "finalize" }).catch(() => undefined);
     throw new DistributedError(
-      `${launch.launcher} started ${launch.size} ranks, but the library (${library}) sees ${size}: they do not belong together. Start with that library's own mpiexec, or set ${libraryVariable} to the library of the launcher (Debian: libmpich.so.12 for mpiexec.mpich, libmpi.so.40 for mpiexec.openmpi)`,
+      `${launch.launcher} started ${launch.size} ranks, but the library (${library}) sees ${size}: they do not belong together; start with that library's own mpiexec, or set ${libraryVariable} to the library of the launcher (Debian: libmpich.so.12 for mpiexec.mpich, libmpi.so.40 for mpiexec.openmpi)`,
     );
   }
   return closable<Communicator>({
@@ -80,7 +82,8 @@ async function openMpi(launch: Launch): Promise<Communicator> {
     sum: async <T extends Float32Array | Float64Array>(values: T) => (await thread.call({ kind: "sum", values })) as T,
     gather: async (value) => Array.from((await thread.call({ kind: "gather", value })) as Float64Array),
     broadcast: async (bytes, root = 0) => {
-      if (root === rank && !bytes) throw new DistributedError(`rank ${rank} is to send bytes and has none`);
+      if (root === rank && !bytes)
+        throw new DistributedError(`broadcast: rank ${rank} is the root but has no bytes; expected bytes to send`);
       return (await thread.call({ kind: "broadcast", bytes: root === rank ? bytes : undefined, root })) as Uint8Array;
     },
     barrier: async () => {
@@ -91,7 +94,8 @@ async function openMpi(launch: Launch): Promise<Communicator> {
       throw error;
     },
     close: async () => {
-      // Not every MPI_Finalize waits for the others, and launchers end a job when a rank that is done exits with a failure.
+      // Some implementations of MPI_Finalize do not wait for the others, and launchers end a job when a finished rank
+      // exits with an error.
       await thread.call({ kind: "barrier" });
       await thread.call({ kind: "finalize" });
       await thread.end();
@@ -101,20 +105,20 @@ async function openMpi(launch: Launch): Promise<Communicator> {
 
 interface MpiThread {
   call(command: Command): Promise<unknown>;
-  /** Ends the thread, which is not inside a call. */
+  /** Ends the thread, which must not be inside a call. */
   end(): Promise<void>;
 }
 
 /**
- * The thread with a limit to how long a call may wait for the other ranks: a rank that is suspended, or whose machine is cut off,
- * closes no connection, and MPI waits for it for ever. `expired` is called once.
+ * A thread with a limit on how long a call may wait for the other ranks. A suspended rank, or one whose machine is
+ * unreachable, closes no connection, and MPI waits for it forever. `expired` is called once.
  */
 function watched(thread: MpiThread, limit: number, expired: (error: DistributedError) => void): MpiThread {
   let over = false;
   const call = async (command: Command): Promise<unknown> => {
     let waited = 0;
     let last = performance.now();
-    // Time counts only while this process runs: one that was suspended itself, with all the others, is not late.
+    // Only counts time while this process runs: if all ranks were suspended together, none is late.
     const timer = setInterval(() => {
       const now = performance.now();
       waited += Math.min(now - last, 2 * tick);
@@ -123,7 +127,7 @@ function watched(thread: MpiThread, limit: number, expired: (error: DistributedE
       over = true;
       expired(
         new DistributedError(
-          `waited ${limit} s for the other ranks (${command.kind}): one of them is suspended or cannot be reached, one that does not say so itself. Find out why, then go on from the last checkpoint with --resume; ${timeoutVariable}=SECONDS sets how long to wait, 0 for ever`,
+          `waited ${limit} s for the other ranks (${command.kind}): one of them, which reports no error, is suspended or cannot be reached; find out why, then go on from the last checkpoint with --resume; ${timeoutVariable}=SECONDS sets how long to wait, 0 to wait forever`,
         ),
       );
     }, tick);
@@ -143,7 +147,7 @@ interface Pending {
 }
 
 function startThread(launch: Launch): MpiThread {
-  // None of the process's own flags: the thread runs built code, and flags such as --input-type would stop it.
+  // Clears the process's flags: the thread runs built code, and flags such as --input-type would stop it.
   const url = builtModule(import.meta.url, "./mpi-worker.js");
   const worker = new Worker(url, { workerData: launch, name: "fovea mpi", execArgv: [] });
   const pending = new Map<number, Pending>();
@@ -164,7 +168,7 @@ function startThread(launch: Launch): MpiThread {
   worker.on("error", (error: unknown) => fail(error instanceof Error ? error : new Error(String(error))));
   const ended = new Promise<void>((resolve) => {
     worker.on("exit", (code) => {
-      fail(new DistributedError(`the thread that speaks MPI has ended (code ${code})`));
+      fail(new DistributedError(`the MPI thread has ended (code ${code})`));
       resolve();
     });
   });
@@ -187,7 +191,9 @@ function startThread(launch: Launch): MpiThread {
   };
 }
 
-/** A command as it travels: arrays that are whole buffers are handed over, views of larger ones copied. */
+/**
+ * Prepares a command for the thread: arrays that are whole buffers are transferred, views of larger ones are copied.
+ */
 function handedOver(command: Command): { readonly command: Command; readonly buffers: ArrayBuffer[] } {
   if (command.kind === "sum") {
     const values = whole(command.values);
@@ -203,6 +209,6 @@ function handedOver(command: Command): { readonly command: Command; readonly buf
 function whole<T extends Float32Array | Float64Array | Uint8Array>(array: T): T {
   const { buffer, byteLength } = array;
   if (buffer instanceof ArrayBuffer && buffer.byteLength === byteLength && byteLength > 0) return array;
-  // not `slice` for bytes: a Buffer's is a view, often of the pool that Node's small Buffers share
+  // not `slice` for bytes: on a Buffer it returns a view, often of the pool that Node's small Buffers share
   return (array instanceof Uint8Array ? new Uint8Array(array) : array.slice()) as T;
 }

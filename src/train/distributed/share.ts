@@ -1,14 +1,14 @@
-/** Larger things that ranks tell each other: the state of a program, and small values as JSON. */
+/** Sends larger values between ranks: the state of a program, and small values as JSON. */
 import { type NumericArray, type TensorType, viewNumbers } from "../../graph/index.js";
 import type { Communicator } from "./communicator.js";
 
-/** A state tensor, as every rank knows it. */
+/** A state tensor's name, type and shape, which are the same on every rank. */
 export interface SharedTensor {
   readonly name: string;
   readonly input: TensorType;
 }
 
-/** The values that rank 0 gives, on every rank, to the bit. */
+/** Returns rank 0's values on every rank, bit for bit. */
 export async function shareState(
   communicator: Communicator,
   tensors: readonly SharedTensor[],
@@ -24,7 +24,7 @@ export async function shareState(
   return shared;
 }
 
-/** The value of rank `root` on every rank. It must be JSON. */
+/** Returns the value of rank `root` on every rank. It must be JSON. */
 export async function shareJson<T>(communicator: Communicator, value: T, root = 0): Promise<T> {
   if (communicator.size === 1) return value;
   const text = communicator.rank === root ? Buffer.from(JSON.stringify(value ?? null)) : undefined;

@@ -1,38 +1,39 @@
 /**
- * Steps of a run: the program's where a rank is alone; among several, gradients and metrics of the ranks' parts added up between
- * the two halves of each.
+ * Runs training steps. A single process runs the program's step. Several ranks run it in two halves and sum the
+ * gradients and metrics of their parts of the batch in between.
  */
 import { type Feeds, type Program, scalarsOf } from "../../runtime/index.js";
 import { isBucket } from "./buckets.js";
 import type { Communicator } from "./communicator.js";
 
 export interface StepsAsked {
-  /** The program's function, and how many steps a run of it takes; several ranks take one, in two halves. */
+  /** The program's function and the steps in one call of it. With several ranks, a call is one step in two halves. */
   readonly name: string;
   readonly count: number;
-  /** Inputs. Arrays are taken over and given back in it, as in `Program.run`. */
+  /** Inputs. As in `Program.run`, arrays are taken over, and the returned arrays are put into this object. */
   readonly feeds: Feeds;
-  /** Those of the inputs that belong to the second half of a step. */
+  /** The inputs that belong to the second half of a step. */
   readonly scalars: readonly string[];
   /** As in `Program.attempt`. */
   readonly commitWhenFinite: readonly string[];
-  /** Does this rank want to stop? Looked at once the gradients are there. */
+  /** Whether this rank wants to stop; called once the gradients are computed. */
   stopAsked(): boolean;
 }
 
 export interface StepsTaken {
-  /** Metrics of each step, of the whole batch: means over the ranks. */
+  /** Metrics of each step for the whole batch: means over the ranks. */
   readonly steps: readonly Readonly<Record<string, number>>[];
   readonly committed: boolean;
-  /** Did any rank ask to stop? The same on every rank. */
+  /** Whether any rank wanted to stop; the same on every rank. */
   readonly stop: boolean;
 }
 
 /**
- * Takes steps.
+ * Runs steps.
  *
- * The ranks talk once a step, after all microbatches: to add up each microbatch's gradients while the next one is computed
- * would send as many times the bytes, and the last microbatch, which nothing hides, would still send as many as all do now.
+ * The ranks communicate once per step, after all microbatches. Summing each microbatch's gradients while the next one
+ * is computed would send several times the bytes. The last microbatch, whose communication nothing overlaps, would
+ * still send as much as the whole step does now.
  */
 export async function takeSteps(program: Program, communicator: Communicator, asked: StepsAsked): Promise<StepsTaken> {
   const { name, count, feeds, scalars, commitWhenFinite, stopAsked } = asked;
@@ -43,8 +44,8 @@ export async function takeSteps(program: Program, communicator: Communicator, as
   const results = await program.run("gradient", feeds);
   const names = Object.keys(results).filter((output) => !isBucket(output));
   const buckets = Object.keys(results).filter(isBucket);
-  // The loss was divided by the number of ranks where it was made, so that sums are means. The wish to stop goes along: all
-  // ranks hear of it at the same step.
+  // The loss is already divided by the number of ranks, so sums are means. The stop request is summed with the metrics,
+  // so all ranks learn of it at the same step.
   const own = Float64Array.from([...names.map((output) => Number(results[output]![0])), stopAsked() ? 1 : 0]);
   const [summed, ...gradients] = await Promise.all([
     communicator.sum(own),
@@ -52,7 +53,7 @@ export async function takeSteps(program: Program, communicator: Communicator, as
   ]);
   const metrics = Object.fromEntries(names.map((output, i) => [output, summed[i]!]));
   const stop = summed[names.length]! > 0;
-  // The second half knows nothing of the metrics: what of them must be finite is looked at here.
+  // The second half does not compute the metrics, so those that must be finite are checked here.
   const broken = commitWhenFinite.some((output) => output in metrics && !Number.isFinite(metrics[output]));
   if (broken) return { steps: [{ ...metrics, gradientNorm: Number.NaN }], committed: false, stop };
   const given = {

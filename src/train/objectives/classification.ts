@@ -1,6 +1,6 @@
 /**
- * What objectives with one row of targets an image share: classification by softmax or sigmoid, of labels or of vectors of
- * labels.
+ * Shared parts of objectives with one target vector per image: classification by softmax or sigmoid, with class labels
+ * or label vectors.
  */
 import { argmax } from "../../algebra/argmax.js";
 import type { Batch } from "../../data/index.js";
@@ -14,16 +14,19 @@ import type { Objective, ObjectiveContext, ObjectiveEvaluation } from "./objecti
 
 export interface ClassificationSettings {
   readonly loss: LossName;
-  /** Share of the target that is spread over classes. */
+  /** Fraction of the target that is spread over classes. */
   readonly labelSmoothing: number;
-  /** Over which classes; default: "others". */
+  /** The classes it is spread over; default: "others". */
   readonly labelSmoothingOver?: SmoothingKind;
 }
 
-/** What a classifier needs to know of its run. */
+/** The part of the objective context that a classifier needs. */
 export type ClassificationContext = Omit<ObjectiveContext, "openTeacher">;
 
-/** The objective of a classifier with targets of its training source. Throws RangeError when the model has no head or does not pool. */
+/**
+ * Builds a classification objective with targets from the training source. Throws RangeError when the model has no head
+ * or does not pool.
+ */
 export function classification(settings: ClassificationSettings, context: ClassificationContext): Objective {
   const { model, batchSize, image: sides } = context;
   requireClassifier(model);
@@ -47,7 +50,7 @@ export function classification(settings: ClassificationSettings, context: Classi
   };
 }
 
-/** What an image is to be named, as an input of a step: labels [N], or vectors of targets [N, classes] where batches bring them. */
+/** The targets as an input of a step: labels [N], or target vectors [N, classes] if batches contain them. */
 export interface TargetInput {
   readonly input: Readonly<Record<string, Tensor>>;
   /** Targets [N, classes] of a part of a batch. */
@@ -73,14 +76,14 @@ export const targetInput = ({
       };
 
 /**
- * The targets of a batch as vectors [N, classes]: those it brings, or 1 at the label. Throws when what it brings is made for
- * another number of classes.
+ * The targets of a batch as vectors [N, classes]: the batch's own target vectors, or one-hot labels. Throws when the
+ * batch's vectors have another number of classes.
  */
 export function targetVectors(batch: Pick<Batch, "label" | "labels">, classes: number): Float32Array {
   if (batch.labels) {
     if (batch.labels.length === batch.label.length * classes) return batch.labels;
     throw new Error(
-      `the targets of an image are ${batch.labels.length / batch.label.length} numbers, and the source has ${classes} classes; give onehot(${classes}) in the preprocessing, or leave it out`,
+      `the targets of an image have ${batch.labels.length / batch.label.length} numbers; expected ${classes}, one per class of the source; write onehot(${classes}) in the preprocessing, or remove onehot`,
     );
   }
   const out = new Float32Array(batch.label.length * classes);
@@ -88,14 +91,14 @@ export function targetVectors(batch: Pick<Batch, "label" | "labels">, classes: n
   return out;
 }
 
-/** One draw of the run's mixup, for images [N, ...] and targets [N, ...] alike; without mixup things stay as they are. */
+/** Draws the run's mixup for one batch of images [N, ...] and targets [N, ...]; without mixup they are unchanged. */
 export function drawMix({ mixup, batchSize }: Pick<ObjectiveContext, "mixup" | "batchSize">, random: Random) {
   if (!mixup) return { mix: (values: Float32Array) => values };
   const { lambda, partner } = drawMixup(mixup.kind, mixup.alpha, batchSize, random);
   return { mix: (values: Float32Array) => mixImages(values, lambda, partner) };
 }
 
-/** Top-1 accuracy and loss of the network's own head against labels. */
+/** Top-1 accuracy and loss of the network's own head on labels. */
 export function classifierEvaluation(loss: LossName, context: ClassificationContext): ObjectiveEvaluation {
   const { model, image: sides, evaluationBatchSize: size, classes } = context;
   const image = input("image", "float32", [size, ...sides]);
@@ -110,13 +113,16 @@ export function classifierEvaluation(loss: LossName, context: ClassificationCont
   };
 }
 
-/** Judges logits by the labels of a batch; for any program whose `evaluate` takes image and label and gives logits and loss. */
+/**
+ * Scores logits against the labels of a batch, for any program whose `evaluate` takes image and label and returns
+ * logits and loss.
+ */
 export const byLabel: Pick<ObjectiveEvaluation, "feeds" | "score"> = {
   feeds: (batch) => ({ image: batch.image, label: batch.label }),
   score: (results, feeds) => scoreLogits(results, feeds["label"] as Int32Array),
 };
 
-/** The loss of every example, and 1 where its highest logit (the first of equals) is its label. */
+/** The loss of every example, and 1 if its highest logit (the first of equals) is at its label, otherwise 0. */
 export function scoreLogits(results: Results, label: ArrayLike<number>) {
   const { logits, loss } = results as Record<"logits" | "loss", Float32Array>;
   const classes = logits.length / label.length;

@@ -1,12 +1,13 @@
 /**
  * Distillation by function matching (Beyer et al., "Knowledge distillation: a good teacher is patient and consistent",
- * arXiv:2106.05237; papers.md 7): T^2 KL(softmax(teacher / T) || softmax(student / T)), mean over the batch, summed over
- * teachers; logarithms of the teacher clipped at 1e-8; no labels in it.
+ * arXiv:2106.05237; papers.md 7). The loss is T^2 KL(softmax(teacher / T) || softmax(student / T)), mean over the
+ * batch, summed over teachers. The teacher's probabilities are clipped at 1e-8 before the logarithm. It uses no labels.
  *
- * `consistent`: teacher and student see the same tensor: same crop, same flip, same mixture of images. The two variants the
- * paper compares with bring a view of its own for the teacher, stacked below the student's by the preprocessing
- * (`views(2, ...)` or `branches(...)`): `independent` asks the teacher about that view every time, `fixed` asks once an image and
- * remembers (a teacher computed in advance). There the teacher never sees a mixture; its answers are mixed as labels are.
+ * `consistent`: teacher and student take the same tensor as input: same crop, same flip, same mixture of images. The
+ * paper compares it with two variants in which the teacher has its own view; the preprocessing stacks that view below
+ * the student's (`views(2, ...)` or `branches(...)`). `independent` evaluates the teacher on that view every time.
+ * `fixed` evaluates it once per image and caches the output (a precomputed teacher). In both, the teacher's input is
+ * never mixed; its outputs are mixed in the same way as labels.
  */
 import { z } from "zod";
 import { argmax } from "../../algebra/argmax.js";
@@ -37,18 +38,18 @@ const count = z.number().int().positive();
 
 const teacherSchema = z.strictObject({
   ...teacherSettings,
-  /** Indices of the teacher's logits that the student learns, in the order of the student's. Default: all. */
+  /** Indices of the teacher's logits that the student learns, in the order of the student's classes. Default: all. */
   classes: z.array(z.number().int().min(0)).min(1).optional(),
 });
 
 export const distillationSchema = z.strictObject({
   name: z.literal("distillation"),
-  /** The networks that teach. */
+  /** The teacher networks. */
   teachers: z.array(teacherSchema).min(1, "name at least one teacher"),
-  /** Divides the logits of student and teachers. */
+  /** Temperature: divides the logits of student and teachers. */
   temperature: z.number().positive().default(1),
   views: z.enum(["consistent", "independent", "fixed"]).default("consistent"),
-  /** Logits a teacher gives, where they are not the classes of the training source. */
+  /** Number of the teachers' logits, if they are not the classes of the training source. */
   classes: count.optional(),
 });
 
@@ -66,7 +67,7 @@ export const distillation: ObjectiveKind<Settings> = {
 const smallestProbability = 1e-8;
 
 /**
- * T^2 KL(softmax(teacher / T) || softmax(student / T)) of every example: [N, K] and [N, K] give [N].
+ * Distillation loss T^2 KL(softmax(teacher / T) || softmax(student / T)) per example: [N, K] and [N, K] give [N].
  * @example T = 1, teacher [2, 0, 0], student [0, 1, 0]: 0.779365 (papers.md 12.5)
  */
 export function distillationLoss(student: Tensor, teacher: Tensor, temperature: number): Tensor {
@@ -74,11 +75,11 @@ export function distillationLoss(student: Tensor, teacher: Tensor, temperature: 
   return matchProbabilities(student, target, temperature);
 }
 
-/** The same from the teacher's probabilities at that temperature. */
+/** The same loss from the teacher's probabilities at that temperature. */
 export function matchProbabilities(student: Tensor, target: Tensor, temperature: number): Tensor {
   if (student.shape.join() !== target.shape.join()) {
     throw new ShapeError(
-      `distillation: the student gives [${student.shape.join(", ")}] and the teacher [${target.shape.join(", ")}]`,
+      `distillation: the student's logits have shape [${student.shape.join(", ")}] and the teacher's [${target.shape.join(", ")}]; expected equal shapes`,
     );
   }
   const divergence = multiply(
@@ -94,7 +95,7 @@ async function openDistillation(settings: Settings, context: ObjectiveContext): 
   const { all: teachers, close } = await openTeachers(settings.teachers, context, ({ name, width: classes }) => {
     if (classes === model.classes) return;
     throw new RangeError(
-      `the teacher ${name} gives ${classes} logits and the student ${model.classes}; set objective.classes to ${classes}, or choose the teacher's classes that are the student's with teachers[].classes`,
+      `the teacher ${name} has ${classes} logits and the student ${model.classes}; set objective.classes to ${classes}, or select the teacher's logits for the student's classes with teachers[].classes`,
     );
   });
   const image = input("image", "float32", [batchSize, ...sides]);
@@ -131,7 +132,7 @@ async function openDistillation(settings: Settings, context: ObjectiveContext): 
 }
 
 interface Views {
-  /** [N, H, W, C] each. */
+  /** Images [N, H, W, C]. */
   readonly student: Float32Array;
   readonly teacher: Float32Array;
 }
@@ -141,16 +142,18 @@ const sizeOf = ({ image, batchSize }: ObjectiveContext) =>
 
 function sameView({ image, shape }: Batch, context: ObjectiveContext): Views {
   if (image.length === sizeOf(context)) return { student: image, teacher: image };
-  throw new Error(`the images are ${shape.slice(1).join(" x ")}, and the network takes ${context.image.join(" x ")}`);
+  throw new Error(
+    `the images are ${shape.slice(1).join(" x ")}; expected ${context.image.join(" x ")}, the network's input; make the preprocessing and model.imageSize agree`,
+  );
 }
 
-/** The two views stacked in each image, apart. */
+/** Separates the two views that are stacked in each image. */
 function ownView({ image, shape }: Batch, context: ObjectiveContext): Views {
   const size = sizeOf(context);
   if (image.length !== 2 * size) {
     const [height, width, channels] = context.image;
     throw new Error(
-      `a teacher with a view of its own needs images of ${2 * height} x ${width} x ${channels}, the student's view above the teacher's; the preprocessing gives ${shape.slice(1).join(" x ")}. Stack two: views(2, "...") or branches("...", "...")`,
+      `a teacher with its own view needs images of ${2 * height} x ${width} x ${channels}, the student's view above the teacher's; the preprocessing gives ${shape.slice(1).join(" x ")}; stack two views with views(2, "...") or branches("...", "...")`,
     );
   }
   const [student, teacher] = [new Float32Array(size), new Float32Array(size)];
@@ -164,7 +167,7 @@ function ownView({ image, shape }: Batch, context: ObjectiveContext): Views {
 
 type Ask = (images: Float32Array, indices: Int32Array) => Promise<Float32Array>;
 
-/** Asks a teacher for probabilities at the temperature; a fixed one once an image. */
+/** Returns a function that computes a teacher's probabilities at the temperature; for `fixed` views, once per image. */
 function asker(teacher: Teacher, { views, temperature }: Settings, { model }: ObjectiveContext): Ask {
   const probabilities = async (images: Float32Array) => softened(await teacher.ask(images), model.classes, temperature);
   if (views !== "fixed") return probabilities;
@@ -180,7 +183,7 @@ function asker(teacher: Teacher, { views, temperature }: Settings, { model }: Ob
   };
 }
 
-/** softmax(logits / temperature), row by row, worked out in float64. */
+/** Computes softmax(logits / temperature) of every row, in float64. */
 function softened(logits: Float32Array, classes: number, temperature: number): Float32Array {
   const out = new Float32Array(logits.length);
   for (let start = 0; start < logits.length; start += classes) {
@@ -193,7 +196,10 @@ function softened(logits: Float32Array, classes: number, temperature: number): F
   return out;
 }
 
-/** Where the logits are no classes of the source: the divergence from the teachers, and how often the first class is the first teacher's. */
+/**
+ * Evaluation for logits that are not classes of the source: the divergence from the teachers, and the fraction of
+ * images whose top class equals the first teacher's.
+ */
 function agreement(teachers: readonly Teacher[], temperature: number, context: ObjectiveContext): ObjectiveEvaluation {
   const { model, image: sides, evaluationBatchSize: size } = context;
   const image = input("image", "float32", [size, ...sides]);

@@ -1,18 +1,20 @@
 /**
- * Exemplar (Dosovitskiy et al., arXiv:1406.6909; with a triplet loss as Kolesnikov et al., arXiv:1901.09005 [rss] and Zhai
- * et al., arXiv:1905.03670 [s4l] run it; papers.md 10.2): several augmented views of an image are to lie closer together
- * than any view of another image of the batch. A linear layer of 1,000 outputs on the representation, brought to length 1
- * over its features, is compared by Euclidean distance d. The preprocessing's `views(8, "...")` makes the views.
+ * Exemplar (Dosovitskiy et al., arXiv:1406.6909), with the triplet loss of Kolesnikov et al. (arXiv:1901.09005 [rss])
+ * and Zhai et al. (arXiv:1905.03670 [s4l]); papers.md 10.2. Several augmented views of an image are trained to lie
+ * closer together than any view of another image of the batch. A linear layer with 1,000 outputs embeds the
+ * representation. The embedding is normalised to length 1 over its features and compared by Euclidean distance d. The
+ * preprocessing's `views(8, "...")` makes the views.
  *
- *   batchHard [s4l]: for every view softplus(max d to views of its image - min d to views of others), the squared distance
- *     floored at 1e-12 before the root; mean over views.
- *   semiHard [rss]: for every pair of views of one image max(0, margin + d(a, p)^2 - d(a, n)^2), n the nearest view of another
- *     image that is further than p, or where there is none the furthest; margin 0.5, mean over pairs (Schroff et al.,
- *     arXiv:1503.03832). The published code brings the embedding to length 1 over axis 0, the images of the batch, and not
- *     over its features: almost certainly a slip, and not done here.
+ * - batchHard [s4l]: for every view softplus(max d to views of its image - min d to views of others). The squared
+ *   distance is floored at 1e-12 before the root. Mean over views.
+ * - semiHard [rss]: for every pair of views of one image max(0, margin + d(a, p)^2 - d(a, n)^2), where n is the nearest
+ *   view of another image that is further than p, or the furthest one if there is none. Margin 0.5, mean over pairs
+ *   (Schroff et al., arXiv:1503.03832). The published code normalises the embedding over axis 0, the images of the
+ *   batch, instead of its features. That is almost certainly a mistake and is not reproduced here.
  *
- * Reference views: inception crops of 224, flips, and noise in hue, saturation and value [s4l], or grey with probability 0.66
- * and standardised each [rss]. Views of a batch are all compared, so a batch cannot be divided into microbatches.
+ * Reference views: [s4l] inception crops of 224, flips, and noise in hue, saturation and value; [rss] grey with
+ * probability 0.66, each view standardised. All views of a batch are compared, so a batch cannot be divided into
+ * microbatches.
  */
 import { z } from "zod";
 import {
@@ -47,9 +49,9 @@ const count = z.number().int().positive();
 
 /** The settings of the triplet loss. */
 export const tripletSettings = {
-  /** Views of an image, as the preprocessing makes them. */
+  /** Number of views of an image; the preprocessing must make as many. */
   views: z.number().int().min(2).default(8),
-  /** Width of what is compared. */
+  /** Width of the embedding. */
   embedding: count.default(1000),
   /** Which triplets of a batch count. */
   triplet: z.enum(["batchHard", "semiHard"]).default("batchHard"),
@@ -57,7 +59,7 @@ export const tripletSettings = {
   margin: z.number().positive().optional(),
 };
 
-/** A margin belongs to one of the two losses. */
+/** Whether a margin, if set, belongs to the chosen loss. */
 export const marginFits = ({
   triplet,
   margin,
@@ -66,7 +68,7 @@ export const marginFits = ({
   readonly margin?: number | undefined;
 }): boolean => margin === undefined || triplet === "semiHard";
 export const marginError = {
-  error: 'only the triplet "semiHard" has a margin; "batchHard" has a soft one',
+  error: 'only the triplet "semiHard" has a margin; "batchHard" has a soft margin, so remove this setting',
   path: ["margin"],
 };
 
@@ -79,10 +81,10 @@ export type TripletSettings = Omit<z.output<typeof exemplarSchema>, "name">;
 const referenceMargin = 0.5;
 const floor = 1e-12;
 
-/** Embeddings [N, width] of length 1 of representations [N, features]. */
+/** Embeds representations [N, features] as [N, width], normalised to length 1. */
 export function exemplarEmbedding(scope: Scope, representation: Tensor, width: number): Tensor {
   const x = dense(scope.at("objective").at("exemplar"), representation, width);
-  // floored only against a division by nothing
+  // the floor only prevents a division by zero
   const length = sqrt(maximum(reduceSum(multiply(x, x), 1, true), floor));
   return multiply(x, reciprocal(length));
 }
@@ -90,14 +92,17 @@ export function exemplarEmbedding(scope: Scope, representation: Tensor, width: n
 export interface TripletLosses {
   /** [N views], the loss of every view. */
   readonly loss: Tensor;
-  /** [N views], distances (batchHard) or their squares to the nearest other view of the same image and to the nearest view of another. */
+  /**
+   * [N views]: distances (batchHard) or squared distances to the nearest other view of the same image and to the
+   * nearest view of another image.
+   */
   readonly nearestPositive: Tensor;
   readonly nearestNegative: Tensor;
 }
 
 /**
- * Losses of embeddings [N views, width] of length 1, the views of an image together. Views where `valid` [N views] is 0 are
- * nobody's neighbours.
+ * Losses of embeddings [N views, width] of length 1; the views of an image are consecutive. Views whose `valid` [N
+ * views] is 0 are never chosen as neighbours.
  */
 export function tripletLosses(
   embedding: Tensor,
@@ -119,7 +124,7 @@ export function tripletLosses(
   const squared = subtract(add(lengths, transpose(lengths)), scale(products, 2));
   const hard = triplet === "batchHard";
   const distance = hard ? sqrt(maximum(squared, floor)) : maximum(squared, 0);
-  // what lies outside a mask is as far as two vectors of length 1 can be, so that it wins no minimum
+  // masked entries get the largest distance of two unit vectors, so that they are never the minimum
   const furthest = hard ? 2 : 4;
   const within = (values: Tensor, mask: Tensor) => add(multiply(values, mask), scale(subtract(1, mask), furthest));
   const nearestPositive = reduceMin(within(distance, positive), 1);
@@ -129,7 +134,7 @@ export function tripletLosses(
     return { loss: softplus(subtract(hardest, nearestNegative)), nearestPositive, nearestNegative };
   }
   const images = total / views;
-  // [images, views, views]: from every view to those of its image, cut out of the diagonal
+  // [images, views, views]: from every view to those of its image (the diagonal blocks)
   const own = Array.from({ length: images * images }, (_, k) => Number(Math.floor(k / images) === k % images));
   const blocks = multiply(reshape(distance, [images, views, images, views]), constant(own, [images, 1, images, 1]));
   const toPositive = reduceSum(blocks, 2);
@@ -146,7 +151,7 @@ export function tripletLosses(
   return { loss: scale(reshape(sums, [total]), 1 / (views - 1)), nearestPositive, nearestNegative };
 }
 
-/** The share of its views of which the nearest other view of a batch is of the same image, for every image [N]. */
+/** For every image [N], the fraction of its views whose nearest other view in the batch belongs to the same image. */
 export function rightNeighbours(positive: ArrayLike<number>, negative: ArrayLike<number>, views: number): Float32Array {
   const right = new Float32Array(positive.length / views);
   for (let i = 0; i < positive.length; i++) if (positive[i]! < negative[i]!) right[Math.floor(i / views)]! += 1 / views;
@@ -155,14 +160,14 @@ export function rightNeighbours(positive: ArrayLike<number>, negative: ArrayLike
 
 export const exemplar: ObjectiveKind<z.output<typeof exemplarSchema>> = { ...withoutLabels, open };
 
-/** Throws RangeError when the network does not pool or a batch has one image only. */
+/** Throws RangeError when the network does not pool or the batch size is 1. */
 function open(settings: TripletSettings, context: ObjectiveContext): Objective {
   const { model, image: sides, batchSize, evaluationBatchSize } = context;
   const { views } = settings;
   requirePooled("exemplar", model);
   if (batchSize < 2) {
     throw new RangeError(
-      `the objective "exemplar" compares images of a batch: batchSize must be at least 2, not ${batchSize}`,
+      `the objective "exemplar" compares the images of a batch: batchSize is ${batchSize}; expected at least 2`,
     );
   }
   const stack = { count: views, op: `views(${views}, "...")` };
@@ -181,7 +186,7 @@ function open(settings: TripletSettings, context: ObjectiveContext): Objective {
       requireImages("exemplar", train, sides, stack);
       return { image: train.image };
     },
-    // The images of one run are compared; in a last one that is not full there are fewer to be confused with.
+    // Images are compared within an evaluation batch; the last batch may be smaller and therefore easier.
     evaluation: {
       inputs: [evaluated, valid],
       outputs: (scope) => {

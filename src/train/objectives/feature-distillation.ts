@@ -1,12 +1,13 @@
 /**
- * Distillation of features: the student's representation, by a linear layer for each teacher, is to be the teacher's. Every
- * feature of a teacher is standardised over the batch, so that all weigh the same, as the ridge of the few-shot evaluator
- * standardises them; the loss is the squared error, mean over features and images. A linear projection and normalised teachers:
- * Miles and Mikolajczyk, "Understanding the role of the projector in knowledge distillation", arXiv:2303.11098; features
- * instead of logits: Romero et al., "FitNets", arXiv:1412.6550.
+ * Feature distillation: the student's representation, passed through one linear layer per teacher, is regressed to the
+ * teacher's features. Every feature of a teacher is standardised over the batch, so that all have equal weight, as in
+ * the ridge evaluator of few-shot classification. The loss is the squared error, mean over features and images.
+ * Sources: a linear projection and normalised teachers from Miles and Mikolajczyk, "Understanding the role of the
+ * projector in knowledge distillation", arXiv:2303.11098; features instead of logits from Romero et al., "FitNets",
+ * arXiv:1412.6550.
  *
- * Teachers see the student's very images, mixed ones too ("consistent" in distillation.ts). No label is looked at, and the
- * network has no head: what is learnt is its representation.
+ * Teachers take the same images as the student, after mixup ("consistent" in distillation.ts). Labels are not used, and
+ * the network has no head: only its representation is trained.
  */
 import { z } from "zod";
 import {
@@ -29,21 +30,21 @@ import { requireImages, requirePooled, withoutLabels } from "./pretext.js";
 
 export const featureDistillationSchema = z.strictObject({
   name: z.literal("featureDistillation"),
-  /** The networks that teach. */
+  /** The teacher networks. */
   teachers: z
     .array(
       z.strictObject({
         ...teacherSettings,
-        /** What of it is learnt. */
+        /** Which output of the teacher is learned. */
         output: z.enum(["features", "logits"]).default("features"),
-        /** How much its error counts. */
+        /** Weight of this teacher's error. */
         weight: z.number().positive().default(1),
       }),
     )
     .min(1, "name at least one teacher"),
   /**
-   * Show the student half of the images in a mirror, and the teachers none: their features of an image stand for those of its
-   * mirror image too. Twice as many pictures for the answers that a teacher remembers.
+   * Mirror half of the student's images, but none of the teachers': a teacher's features of an image also serve for its
+   * mirror image. This doubles the images that cached teacher features cover.
    */
   mirror: z.boolean().default(false),
 });
@@ -52,12 +53,12 @@ type Settings = z.output<typeof featureDistillationSchema>;
 
 export const featureDistillation: ObjectiveKind<Settings> = { ...withoutLabels, mixes: true, open };
 
-/** Below this deviation a feature counts as constant: it becomes 0 and not noise. */
+/** A feature with a smaller standard deviation counts as constant and becomes 0, so that noise is not amplified. */
 const smallestDeviation = 1e-5;
 
 /**
- * Rows [N, width] with every column brought to mean 0 and deviation 1 (of the population) over the rows where `counts` is not
- * 0; a column without any deviation becomes 0.
+ * Standardises the columns of rows [N, width] to mean 0 and (population) standard deviation 1 over the rows where
+ * `counts` is not 0. A constant column becomes 0.
  */
 export function standardiseColumns(rows: Float32Array, width: number, counts?: ArrayLike<number>): Float32Array {
   const total = rows.length / width;
@@ -88,7 +89,7 @@ async function open({ teachers: named, mirror }: Settings, context: ObjectiveCon
     named.map(({ weight: _, ...teacher }) => teacher),
     context,
   );
-  // Of so many images: what goes in.
+  // Inputs for n images.
   const inputs = (n: number) => ({
     image: input("image", "float32", [n, ...sides] as Shape),
     ...Object.fromEntries(teachers.map(({ width }, i) => [`teacher${i}`, input(`teacher${i}`, "float32", [n, width])])),
@@ -129,7 +130,7 @@ async function open({ teachers: named, mirror }: Settings, context: ObjectiveCon
         requireImages("featureDistillation", batch, sides);
         return { image: batch.image, ...(await answers(batch.image, batch.mask)) };
       },
-      // right: of the batch, the first teacher's own answer is the nearest to the student's
+      // correct: the nearest teacher features in the batch (of the first teacher) are those of the same image
       score: ({ loss, first }, feeds) => ({
         loss: loss as Float32Array,
         correct: ownIsNearest(first as Float32Array, feeds["teacher0"] as Float32Array, teachers[0]!.width),
@@ -139,7 +140,7 @@ async function open({ teachers: named, mirror }: Settings, context: ObjectiveCon
   };
 }
 
-/** Images [N, H, W, C] of which each is mirrored, left for right, with probability 1/2. */
+/** Mirrors each of the images [N, H, W, C] left to right with probability 1/2. */
 function mirrorHalf(
   images: Float32Array,
   [height, width, channels]: ObjectiveContext["image"],
@@ -160,7 +161,7 @@ function mirrorHalf(
   return out;
 }
 
-/** 1 for every row [N, width] that is nearer to the row of its number in `targets` than to any other of them, else 0. */
+/** 1 for every row [N, width] whose nearest row in `targets` has the same index, otherwise 0. */
 function ownIsNearest(rows: Float32Array, targets: Float32Array, width: number): Float32Array {
   const total = rows.length / width;
   const distance = (i: number, j: number) => {

@@ -1,4 +1,4 @@
-/** The objectives by name: the settings each takes in a recipe, and how it is opened for a run. */
+/** Lists the objectives by name: the settings that each has in a recipe, and how it is opened for a run. */
 import { z } from "zod";
 import { unknownName } from "../../text/nearest.js";
 import { distillation, distillationSchema } from "./distillation.js";
@@ -44,7 +44,7 @@ const kinds = {
   moam,
 };
 
-/** `objective` of a recipe: one of the table, told apart by `name`. */
+/** `objective` of a recipe: the schema of one objective, selected by `name`. */
 export const objectiveSchema = z.discriminatedUnion(
   "name",
   [
@@ -69,5 +69,5 @@ export const objectiveSchema = z.discriminatedUnion(
 
 export type ObjectiveSettings = z.output<typeof objectiveSchema>;
 
-/** The kind of objective that settings name. */
+/** The kind of objective that belongs to settings. */
 export const objectiveKind = (settings: ObjectiveSettings): ObjectiveKind<ObjectiveSettings> => kinds[settings.name];

@@ -1,13 +1,15 @@
 /**
- * Jigsaw (Noroozi and Favaro, arXiv:1603.09246; as Kolesnikov et al., arXiv:1901.09005 run it; papers.md 10.3): the 3 x 3
- * patches of an image are joined in a shuffled order, and the network names the order among 100 permutations that are far
- * from one another. Every step draws 8 of them (`subset`; the text of the published code mentions 16, its default is 8), the
- * same for all images of the batch; mean softmax cross-entropy over images and permutations. Embedding and head: patches.ts.
+ * Jigsaw (Noroozi and Favaro, arXiv:1603.09246; as in Kolesnikov et al., arXiv:1901.09005; papers.md 10.3). The
+ * embeddings of the 3 x 3 patches of an image are concatenated in a shuffled order, and the network classifies the
+ * order among 100 permutations that are far from one another. Every step draws 8 of them, the same for all images of
+ * the batch (`subset`; the text of the published code mentions 16, its default is 8). The loss is the mean softmax
+ * cross-entropy over images and permutations. Embedding and head are in patches.ts.
  *
- * The published 100 permutations are a file of the original authors that we do not have; ours come from the same greedy
- * procedure (permutations.ts), so networks of the two name different orders, and the task is the same.
+ * The 100 published permutations are a file of the original authors that is not available here. Ours come from the same
+ * greedy procedure (permutations.ts): the task is the same, but the classes stand for other orders.
  *
- * Evaluation asks every image for as many permutations as a step does, spread over all and moved on from batch to batch.
+ * Evaluation uses as many permutations per image as a step does. They are spread over all permutations and change from
+ * batch to batch.
  */
 import { z } from "zod";
 import {
@@ -41,14 +43,14 @@ const most = 1000;
 export const jigsawSchema = z
   .strictObject({
     name: z.literal("jigsaw"),
-    /** Orders to tell apart. */
+    /** Number of permutations to classify. */
     permutations: z.number().int().min(2).max(most).default(100),
-    /** Of these, how many an image is shown in a step. */
+    /** Number of permutations of each image in a step. */
     subset: z.number().int().positive().default(8),
     ...patchSettings,
   })
   .refine(({ subset, permutations }) => subset <= permutations, {
-    error: "is more than there are permutations",
+    error: "is larger than permutations; expected at most as many",
     path: ["subset"],
   });
 
@@ -62,14 +64,14 @@ function open(settings: JigsawSettings, context: ObjectiveContext): Objective {
   const { permutations: classes, subset } = settings;
   requirePooled("jigsaw", model);
   const orders = distantPermutations(classes, patchCount);
-  // [classes, 9 * 9]: at place k of an order a one for its patch
+  // [classes, 9 * 9] permutation matrices: row k of an order has a one at the patch in position k
   const matrices = constant(
     orders.flatMap((order) =>
       order.flatMap((patch) => Array.from({ length: patchCount }, (_, k) => Number(k === patch))),
     ),
     [classes, patchCount * patchCount],
   );
-  // Logits [n subset, classes] and the loss [n] of n images in the orders of the given numbers [subset].
+  // Logits [n subset, classes] and the loss [n] of n images, in the permutations with the given numbers [subset].
   const answers = (scope: Scope, image: Tensor, numbers: Tensor) => {
     const n = image.shape[0]!;
     const hot = oneHot(numbers, classes);
@@ -128,7 +130,7 @@ function open(settings: JigsawSettings, context: ObjectiveContext): Objective {
   };
 }
 
-/** `count` different numbers below `n`, in the order drawn. */
+/** Draws `count` different numbers below `n`, in the order drawn. */
 function drawSubset(count: number, n: number, random: Random): number[] {
   const numbers = Array.from({ length: n }, (_, i) => i);
   return Array.from({ length: count }, () => numbers.splice(random.integer(numbers.length), 1)[0]!);

@@ -1,16 +1,17 @@
 /**
- * Masked patch prediction (Dosovitskiy et al., arXiv:2010.11929, section 4.6 and appendix B.1.2; papers.md 9.11), for Vision
- * Transformers: half of the patches of every image are corrupted. Of these, the embedding of 80 % is replaced by a learned
- * mask token (starting at zero, as the class token does), of 10 % by that of another patch of the image, and 10 % stay as
- * they are. From the encoder's output at every corrupted patch a linear layer predicts the patch's mean colour, 3 bits a
- * channel: 512 classes (8 of grey images); mean softmax cross-entropy over corrupted patches.
+ * Masked patch prediction for Vision Transformers (Dosovitskiy et al., arXiv:2010.11929, section 4.6 and appendix
+ * B.1.2; papers.md 9.11). Half of the patches of every image are corrupted. Of these, 80 % have their embedding
+ * replaced by a learned mask token (initialised to zero, as the class token is), 10 % by the embedding of another patch
+ * of the image, and 10 % are unchanged. From the encoder's output at every corrupted patch, a linear layer predicts the
+ * patch's mean colour with 3 bits per channel: 512 classes (8 for grey images). The loss is the mean softmax
+ * cross-entropy over corrupted patches.
  *
- * `cells: 4` is the paper's second target, 4 x 4 mean colours a patch, predicted side by side; its third, the pixels
- * themselves under a squared error, is not here.
+ * `cells: 4` is the paper's second target: 4 x 4 mean colours per patch, predicted in parallel. Its third target, the
+ * pixels with a squared error, is not implemented.
  *
- * What is corrupted is drawn on the host: every image has as many corrupted patches as every other, so that microbatches
- * weigh alike. Reference: B/16, 1M steps, batch 4096, Adam 2e-4, warmup 10k, cosine. Pool by `gap` for a representation that
- * is used without fine-tuning: nothing here trains a class token or attention pooling.
+ * The corruption is drawn on the host. Every image has the same number of corrupted patches, so that microbatches have
+ * equal weight. Reference: B/16, 1M steps, batch 4096, Adam 2e-4, warmup 10k, cosine. Use `gap` pooling if the
+ * representation is used without fine-tuning: this objective trains neither a class token nor attention pooling.
  */
 import { z } from "zod";
 import type { Batch } from "../../data/index.js";
@@ -36,33 +37,36 @@ import { requireImages, shareRight, withoutLabels } from "./pretext.js";
 
 export const maskedPatchSchema = z.strictObject({
   name: z.literal("maskedPatch"),
-  /** Share of the patches that is corrupted. */
+  /** Fraction of the patches that is corrupted. */
   share: z.number().gt(0).max(1).default(0.5),
-  /** Cells along a side of a patch whose mean colours are predicted. */
+  /** Cells along the side of a patch whose mean colours are predicted. */
   cells: z.number().int().positive().default(1),
 });
 
 export type MaskedPatchSettings = Omit<z.output<typeof maskedPatchSchema>, "name">;
 
-/** Of the corrupted patches: those that become the mask token, and those that take another patch's embedding. */
+/**
+ * Fractions of the corrupted patches: those replaced by the mask token, and those replaced by another patch's
+ * embedding.
+ */
 const masked = 0.8;
 const swapped = 0.1;
-/** Values a channel is rounded to: 3 bits. */
+/** Levels per channel after rounding: 3 bits. */
 const levels = 8;
 
 export const maskedPatch: ObjectiveKind<z.output<typeof maskedPatchSchema>> = { ...withoutLabels, open };
 
-/** What happens to the patches of images [N, patches]. */
+/** The corruption of the patches of images, [N, patches] each. */
 export interface Corruption {
-  /** Patch whose embedding each gets. */
+  /** The index of the patch whose embedding each patch gets. */
   readonly from: Int32Array;
-  /** 1 where the mask token goes. */
+  /** 1 where the mask token is used. */
   readonly masked: Float32Array;
   /** 1 where the colour is predicted. */
   readonly corrupted: Float32Array;
 }
 
-/** Draws the corruption of images, `random` giving each its generator. */
+/** Draws the corruption of images; `random` returns the generator of each image. */
 export function drawCorruption(
   images: number,
   patches: number,
@@ -90,7 +94,7 @@ export function drawCorruption(
 
 const corruptedCount = (patches: number, share: number): number => Math.max(1, Math.round(share * patches));
 
-/** Where patches and their cells lie in an image. */
+/** The positions of patches and their cells in an image. */
 export interface PatchGrid {
   readonly rows: number;
   readonly columns: number;
@@ -100,8 +104,8 @@ export interface PatchGrid {
 }
 
 /**
- * Classes [N, patches cells cells] of the mean colours of cells: base 8, the first channel first. `range` is what black
- * and white became.
+ * Classes [N, patches cells cells] of the cells' mean colours: numbers in base 8, the first channel most significant.
+ * `range` holds the values of black and white after preprocessing.
  */
 export function meanColours(
   { image, shape }: Pick<Batch, "image" | "shape">,
@@ -131,20 +135,22 @@ export function meanColours(
   return classes;
 }
 
-/** Throws RangeError for other networks than Vision Transformers, and for cells that do not divide a patch. */
+/** Throws RangeError for networks other than Vision Transformers, and for cells that do not divide a patch. */
 function open(settings: MaskedPatchSettings, context: ObjectiveContext): Objective {
   const { image: sides, batchSize, evaluationBatchSize } = context;
   const model = visionTransformer(context);
   const { share, cells } = settings;
   const { patchSize } = model;
   if (patchSize % cells !== 0) {
-    throw new RangeError(`objective.cells: ${cells} cells do not divide a patch of ${patchSize} pixels`);
+    throw new RangeError(
+      `objective.cells: ${cells} does not divide the patch size of ${patchSize} pixels; expected a divisor`,
+    );
   }
   const grid = { rows: Math.floor(sides[0] / patchSize), columns: Math.floor(sides[1] / patchSize), patchSize, cells };
   const patches = grid.rows * grid.columns;
   if (patches < 2) {
     throw new RangeError(
-      `the objective "maskedPatch" predicts patches from others, and images of ${sides[0]} x ${sides[1]} have ${patches} of ${patchSize} pixels; give a larger model.imageSize or a smaller model.patchSize`,
+      `the objective "maskedPatch" predicts patches from others, but images of ${sides[0]} x ${sides[1]} have ${patches} of ${patchSize} pixels; expected at least 2; set a larger model.imageSize or a smaller model.patchSize`,
     );
   }
   const each = cells * cells;
@@ -162,7 +168,7 @@ function open(settings: MaskedPatchSettings, context: ObjectiveContext): Objecti
     const own = scope.at("objective").at("maskedPatch");
     const token = own.parameter("mask", [1, 1, model.width], zeros);
     const hidden = reshape(part["masked"]!, [n, patches, 1]);
-    // rows are moved by a product, which every device runs and differentiates fast
+    // a matrix product gathers rows: every device runs and differentiates it fast
     const corrupt = (tokens: Tensor) =>
       add(multiply(matmul(oneHot(part["from"]!, patches), tokens), subtract(1, hidden)), multiply(hidden, token));
     const encoded = vit(scope, part["image"]!, model, corrupt).patches;
@@ -187,7 +193,7 @@ function open(settings: MaskedPatchSettings, context: ObjectiveContext): Objecti
     evaluation: {
       inputs: Object.values(evaluated),
       outputs: (scope) => ({ ...answers(scope, evaluated) }),
-      // an image is corrupted alike in every evaluation
+      // the corruption of an image is the same in every evaluation
       feeds: (batch) => feeds(batch, (image) => createRandom("maskedPatch", batch.indices[image]!)),
       score: ({ loss, logits }, { corrupted, colour }) => ({
         loss: loss as Float32Array,
@@ -210,6 +216,6 @@ function visionTransformer({ model }: ObjectiveContext): ViTConfig {
   if (model.family === "vit" && model.stem.kind === "patch") return model;
   const given = model.family === "vit" ? `one that cuts them from a stem (${model.stem.kind})` : `a ${model.family}`;
   throw new RangeError(
-    `the objective "maskedPatch" needs a Vision Transformer that cuts patches from the image itself, and this is ${given}; set model.name to "vit" without a stem`,
+    `the objective "maskedPatch" needs a Vision Transformer that cuts patches from the image; this model is ${given}; set model.name to "vit" without a stem`,
   );
 }

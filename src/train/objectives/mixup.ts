@@ -1,22 +1,24 @@
 /**
- * Mixup (Zhang et al. 2018, arXiv:1710.09412) on the host: what to mix with what, and mixing. Code bases draw and pair
- * differently (papers.md 2.3, 5.5); all use one lambda for the whole batch. Pure functions: equal generators, equal results.
+ * Mixup (Zhang et al. 2018, arXiv:1710.09412) on the host: draws the pairs and mixes them. Code bases draw and pair in
+ * different ways (papers.md 2.3, 5.5); all use one lambda for the whole batch. The functions are pure: equal generators
+ * give equal results.
  */
 import { beta } from "../../random/distributions.js";
 import type { Random } from "../../random/keyed.js";
 
 /**
- * How lambda is drawn and what each example is paired with:
+ * How lambda is drawn and which example each is paired with:
  *
- * - `big_vision`: lambda is the greater of Beta and 1 - Beta; example i with i - 1, the first with the last (a roll by one);
- * - `timm`: lambda as drawn; example i with the one as far from the other end of the batch;
- * - `bit`: lambda as drawn; a random permutation, as BiT's PyTorch code;
- * - `bit_reversed`: lambda as drawn; the reversed batch, as BiT's TensorFlow and JAX code.
+ * - `big_vision`: lambda is the greater of Beta and 1 - Beta; example i with i - 1, the first with the last (a roll by
+ *   one);
+ * - `timm`: lambda as drawn; the reversed batch, example i with example N - 1 - i;
+ * - `bit`: lambda as drawn; a random permutation, as in BiT's PyTorch code;
+ * - `bit_reversed`: lambda as drawn; the reversed batch, as in BiT's TensorFlow and JAX code.
  */
 export const mixupKinds = ["big_vision", "timm", "bit", "bit_reversed"] as const;
 export type MixupKind = (typeof mixupKinds)[number];
 
-/** Mixup of a run. */
+/** The mixup settings of a run. */
 export interface MixupSettings {
   readonly kind: MixupKind;
   /** Both parameters of the Beta distribution. */
@@ -31,13 +33,14 @@ export interface Mixup {
 }
 
 /**
- * Draws lambda from Beta(alpha, alpha) and the partners of a batch. With alpha 0 nothing is mixed and nothing drawn: lambda 1,
- * every example its own partner. Throws RangeError for a negative alpha or a batch of no example.
+ * Draws lambda from Beta(alpha, alpha) and the partners of a batch. With alpha 0 nothing is drawn: lambda is 1 and
+ * every example is its own partner. Throws RangeError for a negative alpha or an empty batch.
  */
 export function drawMixup(kind: MixupKind, alpha: number, batchSize: number, random: Random): Mixup {
-  if (!(alpha >= 0 && Number.isFinite(alpha))) throw new RangeError(`mixup's alpha is ${alpha}; give 0 (off) or more`);
+  if (!(alpha >= 0 && Number.isFinite(alpha)))
+    throw new RangeError(`mixup: alpha is ${alpha}; expected 0 (off) or a positive number`);
   if (!(Number.isInteger(batchSize) && batchSize >= 1)) {
-    throw new RangeError(`mixup is given a batch of ${batchSize} examples; give 1 or more`);
+    throw new RangeError(`mixup: the batch has ${batchSize} examples; expected at least 1`);
   }
   const partner = Int32Array.from({ length: batchSize }, (_, i) => i);
   if (alpha === 0) return { lambda: 1, partner };
@@ -58,8 +61,9 @@ export function drawMixup(kind: MixupKind, alpha: number, batchSize: number, ran
 }
 
 /**
- * Mixes images [N, ...] or targets [N, classes] of a batch into `out` of the same length (another array: partners are read after their place is
- * written), and returns `out`. Throws RangeError when the lengths do not fit.
+ * Mixes images [N, ...] or targets [N, classes] of a batch into `out` of the same length, and returns `out`. `out` must
+ * be another array, since partners are read after their positions are written. Throws RangeError when the lengths do
+ * not match.
  */
 export function mixImages(
   image: Float32Array,
@@ -70,11 +74,11 @@ export function mixImages(
   const size = image.length / partner.length;
   if (!Number.isInteger(size) || out.length !== image.length) {
     throw new RangeError(
-      `mixup of ${image.length} numbers for ${partner.length} examples into ${out.length}; the first must be a multiple of the examples and equal the last`,
+      `mixup: ${image.length} numbers for ${partner.length} examples into ${out.length}; expected a multiple of the examples, and an output of the same length`,
     );
   }
   if (out.buffer === image.buffer && lambda !== 1) {
-    throw new RangeError("mixup cannot write over what it mixes; give it another array");
+    throw new RangeError("mixup: the output is the input; expected another array");
   }
   const rest = 1 - lambda;
   for (let i = 0; i < partner.length; i++) {

@@ -1,12 +1,14 @@
 /**
- * The first step of MOAM, "mix of all models" (Zhai et al., arXiv:1905.03670; papers.md 10.4): rotation, labels, virtual
- * adversarial training and entropy minimisation at once, 0.4 L_rotation + 0.3 L_sup + 0.3 L_vat + 0.3 L_entropy. As the
- * published code has it: rotation and labels as in s4l-rotation.ts; the other two over all four rotations of the unlabelled images.
+ * The first step of MOAM, "mix of all models" (Zhai et al., arXiv:1905.03670; papers.md 10.4). It combines rotation,
+ * labels, virtual adversarial training and entropy minimisation: 0.4 L_rotation + 0.3 L_sup + 0.3 L_vat + 0.3
+ * L_entropy. As in the published code, rotation and labels are as in s4l-rotation.ts; the other two use all four
+ * rotations of the unlabelled images.
  *
- * Reference (ResNet50v2 4x, 10 % of ImageNet's labels): batch 128, epsilon 32 (224 px, values from -1 to 1), rate 0.2 a 256
- * images, weight decay 2e-4, 200 epochs, a tenth after 100, 150 and 190, 10 of warmup, averaged weights with a half-life of
- * one epoch (`average: { name: "ema", halfLife: { epochs: 1 } }`): top-1 69.46 %. Step 2 trains anew on its pseudo-labels
- * (`fovea pseudo-label`), step 3 goes on with the labelled images alone.
+ * Reference (ResNet50v2 4x, 10 % of ImageNet's labels): batch 128, epsilon 32 (224 px, values from -1 to 1), learning
+ * rate 0.2 per 256 images, weight decay 2e-4, 200 epochs, learning rate x 0.1 after 100, 150 and 190, 10 epochs of
+ * warmup, averaged weights with a half-life of one epoch (`average: { name: "ema", halfLife: { epochs: 1 } }`): top-1
+ * 69.46 %. Step 2 trains a new network on its pseudo-labels (`fovea pseudo-label`); step 3 continues with the labelled
+ * images alone.
  */
 import { z } from "zod";
 import { addAll, fourRotations, input, reduceMean, scale, type Tensor } from "../../graph/index.js";
@@ -28,16 +30,16 @@ const publishedEpsilon = 32;
 
 export const moamSchema = z.strictObject({
   name: z.literal("moam"),
-  /** Factors of the losses. */
+  /** Weights of the losses. */
   weights: z
     .strictObject({
-      /** Of predicting rotations. */
+      /** Weight of the rotation loss. */
       rotation: weightSetting.default(0.4),
-      /** Of the labelled images. */
+      /** Weight of the supervised loss of the labelled images. */
       supervised: weightSetting.default(0.3),
-      /** Of virtual adversarial training. */
+      /** Weight of virtual adversarial training. */
       adversarial: weightSetting.default(0.3),
-      /** Of the entropy of the predictions. */
+      /** Weight of the entropy of the predictions. */
       entropy: weightSetting.default(0.3),
     })
     .prefault({}),
@@ -53,7 +55,7 @@ export const moam: ObjectiveKind<Settings> = {
     requireSquare("moam", context.image);
     const { inputs, targets, feeds, unlabelledCount } = bothStreams("moam", context);
     const perturbation = perturbationOf(settings, publishedEpsilon, context);
-    // one direction per image, rotated with it: each rotation has its own gradient all the same
+    // One direction per image is rotated with it; each rotation still has its own gradient.
     const shape = [unlabelledCount, ...context.image];
     return {
       name: "moam",

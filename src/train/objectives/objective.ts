@@ -1,6 +1,6 @@
 /**
- * What a run minimises: a training signal as one small unit, the same to the loop whether it comes from labels, from the
- * images themselves or from a teacher.
+ * Defines an objective, the loss that a run minimises. The training loop treats all objectives alike, whether the
+ * signal comes from labels, from the images or from a teacher.
  */
 import type { Batch } from "../../data/index.js";
 import type { NumericArray, Tensor } from "../../graph/index.js";
@@ -12,7 +12,7 @@ import type { Feeds, Results } from "../../runtime/index.js";
 import type { Teacher, TeacherSettings } from "../teachers/teacher.js";
 import type { MixupSettings } from "./mixup.js";
 
-/** The loaders of a run: `train`, and `unlabelled` where an objective reads images without labels beside it. */
+/** The loaders of a run: `train`, and `unlabelled` for objectives that also use images without labels. */
 export type StreamName = "train" | "unlabelled";
 
 /** One batch of every stream of the objective. */
@@ -28,70 +28,82 @@ export interface ObjectiveContext {
   readonly batchSize: number;
   /** Examples of `unlabelled` in a step. Default: `batchSize`. */
   readonly unlabelledBatchSize?: number;
-  /** Examples in a run of the evaluation. */
+  /** Examples in an evaluation batch. */
   readonly evaluationBatchSize: number;
-  /** The range that the training preprocessing brings values to. */
+  /** The value range of images after the training preprocessing. */
   readonly valueRange: ValueRange;
   /** Classes of the training source. */
   readonly classes: number;
-  /** Do batches bring vectors of targets [N, classes] (`labels`) beside single labels? */
+  /** Whether batches contain target vectors [N, classes] (`labels`) in addition to single labels. */
   readonly vectorTargets: boolean;
-  /** How images and targets are mixed; undefined: not at all. */
+  /** The mixup of images and targets. Default: none. */
   readonly mixup?: MixupSettings;
-  /** Opens a network that teaches, for images and batches as these; the objective closes it. */
+  /** Opens a teacher network for images and batches of this context; the objective closes it. */
   openTeacher(settings: TeacherSettings): Promise<Teacher>;
 }
 
 /** Scalars of a step; `loss` is differentiated, the others are logged. */
 export type StepMetrics = { readonly loss: Tensor } & Readonly<Record<string, Tensor>>;
 
-/** How an objective is evaluated on a source it does not train on. */
+/** How an objective is evaluated on a source that it is not trained on. */
 export interface ObjectiveEvaluation {
-  /** Inputs of a run, traced in `outputs` from a scope that shares the trained parameters and draws nothing. */
+  /**
+   * Inputs of an evaluation run. `outputs` traces them with a scope that shares the trained parameters and draws no
+   * random numbers.
+   */
   readonly inputs: readonly Tensor[];
   outputs(scope: Scope): Readonly<Record<string, Tensor>>;
-  /** The inputs for one batch; arrays of the batch may be handed over. */
+  /** The inputs for one batch; arrays of the batch may be transferred. */
   feeds(batch: Batch): Promise<Feeds> | Feeds;
-  /** Loss and accuracy (0 to 1) of every example, [N] each, from a run's results. */
+  /** Loss and accuracy (0 to 1) of every example, [N] each, from the results of a run. */
   score(results: Results, feeds: Feeds): { readonly loss: ArrayLike<number>; readonly correct: ArrayLike<number> };
 }
 
 /** A training signal, ready for one run. */
 export interface Objective {
   readonly name: string;
-  /** Inputs of a step, [examples, ...] each: the first axis divides into microbatches. */
+  /** Inputs of a step, [examples, ...] each; the first axis is divided into microbatches. */
   readonly inputs: Readonly<Record<string, Tensor>>;
   /**
-   * The metrics of a part of the batch. Parameters of its own go below `scope.at("objective")`, which
+   * Traces the metrics of a part of the batch. The objective's own parameters go below `scope.at("objective")`, which
    * separates them from the network's.
    */
   trace(scope: Scope, part: Readonly<Record<string, Tensor>>): StepMetrics;
-  /** Values of `inputs` for one step. What is drawn comes from `random`, which follows from the run's seed and the step alone. */
+  /**
+   * Values of `inputs` for one step. All random numbers come from `random`, which depends only on the run's seed and
+   * the step.
+   */
   feeds(batches: Batches, random: Random): Promise<Feeds> | Feeds;
   readonly evaluation: ObjectiveEvaluation;
-  /** Does the graph draw random numbers beside those of the network? */
+  /** Whether the graph draws random numbers in addition to those of the network. */
   readonly draws?: boolean;
-  /** Does the loss compare the examples of a batch, so that microbatches would change it? */
+  /** Whether the loss compares the examples of a batch, so that microbatches would change it. */
   readonly wholeBatch?: boolean;
-  /** Closes networks that run beside the trained one. */
+  /** Closes the networks that run beside the trained one. */
   close?(): Promise<void>;
 }
 
-/** An objective as recipes name it. */
+/** A type of objective, with its name in recipes. */
 export interface ObjectiveKind<Settings> {
   readonly streams: readonly StreamName[];
-  /** Classes of the network's own head for a source of so many classes; 0 for none: the objective brings its own. */
+  /**
+   * Classes of the network's own head for a source with this many classes; 0 if the objective has its own head instead.
+   */
   headClasses(settings: Settings, classes: number): number;
-  /** How the head's logits become probabilities; undefined without a head. */
+  /** The function that turns the head's logits into probabilities; undefined without a head. */
   readonly probabilities: "softmax" | "sigmoid" | undefined;
-  /** Can images be mixed together with their targets? */
+  /** Whether images can be mixed together with their targets. */
   readonly mixes?: boolean;
-  /** Is every image evaluated independently, so that evaluation batches may be smaller than those of a step? */
+  /**
+   * Whether every image is evaluated independently, so that evaluation batches may be smaller than training batches.
+   */
   readonly judgesSingly?: boolean;
   open(settings: Settings, context: ObjectiveContext): Promise<Objective> | Objective;
 }
 
-/** Replaces the arrays of a batch by those a run gave back for them: a run takes arrays over and returns them as new ones. */
+/**
+ * Replaces the arrays of a batch by those that a run returned: a run takes arrays over and returns them as new arrays.
+ */
 export function returnedBatch(batch: Batch, sent: Feeds, returned: Feeds): Batch {
   const back = (array: NumericArray | undefined) => {
     const name = array && Object.keys(sent).find((key) => sent[key] === array);

@@ -1,16 +1,19 @@
 /**
- * What jigsaw and relative patch location share (papers.md 10.3, [rss]): an image as 3 x 3 patches that lie below each
- * other, row by row (the preprocessing's `patch_grid`), the network on every one, and a head on several embeddings joined.
+ * Shared parts of jigsaw and relative patch location (papers.md 10.3, [rss]). An image is 3 x 3 patches stacked
+ * vertically, row by row (the preprocessing's `patch_grid`). The network runs on every patch, and a head takes several
+ * concatenated embeddings.
  *
- * Reference: resize 292, random crop 255, grey with probability 0.66, cells of 85, in each a random crop of 64, every patch
- * standardised by itself; an embedding of 1,000 a patch; a hidden layer of 4,096 (kernel truncated normal 0.005, bias 0.1),
- * batch norm (0.997, 1e-5), ReLU, dropout 0.5, a linear layer. We have no batch norm with running averages; layer norm over
- * the hidden features (1e-5) stands in its place. The kernel of the last layer starts at zero, as every head of ours does.
+ * Reference: resize 292, random crop 255, grey with probability 0.66, cells of 85 with a random crop of 64 in each,
+ * every patch standardised separately; an embedding of 1,000 per patch; a hidden layer of 4,096 (kernel truncated
+ * normal 0.005, bias 0.1), batch norm (0.997, 1e-5), ReLU, dropout 0.5, a linear layer. Here layer norm over the hidden
+ * features (1e-5) replaces batch norm, since there is no batch norm with running averages. The kernel of the last layer
+ * is initialised to zero, as in every head here.
  *
- * For transfer the reference averages the representation over the 9 patches of 64 of a crop of 192. Here `represent`,
- * `fovea embed` and `fovea fewshot` show the network whole images brought to the size of a patch (model.imageSize). A ResNet
- * pools over positions and takes images of any size: `fovea convert RUN a.safetensors`, then `fovea convert a.safetensors
- * b.safetensors --image-size 64` makes of it one for larger images (with values from -1 to 1: train with these then).
+ * For transfer, the reference averages the representation over the 9 patches of 64 of a crop of 192. Here `represent`,
+ * `fovea embed` and `fovea fewshot` resize whole images to the size of a patch (model.imageSize). A ResNet pools over
+ * positions and takes images of any size: run `fovea convert RUN a.safetensors`, then `fovea convert a.safetensors
+ * b.safetensors --image-size 64` for a network with larger input. That network takes values from -1 to 1, so train with
+ * that range.
  */
 import { z } from "zod";
 import { constant, input, matmul, relu, reshape, type Tensor } from "../../graph/index.js";
@@ -52,19 +55,19 @@ export function patchEmbeddings(scope: Scope, image: Tensor, model: ModelConfig,
 }
 
 /**
- * Rows [N, rows, width] of embeddings [N, 9, width] by a matrix [rows, 9] that has a one where each comes from: a product,
- * which every device runs and differentiates fast.
+ * Selects rows [N, rows, width] of embeddings [N, 9, width] with a one-hot matrix [rows, 9]. Every device runs and
+ * differentiates the matrix product fast.
  */
 export const chosenPatches = (embeddings: Tensor, matrix: Tensor): Tensor => matmul(matrix, embeddings);
 
-/** The matrix that chooses patches by number. */
+/** The one-hot matrix that selects patches by index. */
 export const choiceOf = (patches: readonly number[]): Tensor =>
   constant(
     patches.flatMap((patch) => Array.from({ length: patchCount }, (_, k) => Number(k === patch))),
     [patches.length, patchCount],
   );
 
-/** Logits [rows, classes] of joined embeddings [rows, width]. */
+/** Logits [rows, classes] of concatenated embeddings [rows, width]. */
 export function patchHead(scope: Scope, joined: Tensor, settings: PatchSettings, classes: number): Tensor {
   const head = scope.at("objective").at("head");
   const hidden = dense(head.at("hidden"), joined, settings.hidden, {

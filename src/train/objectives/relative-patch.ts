@@ -1,7 +1,8 @@
 /**
- * Relative patch location (Doersch et al., arXiv:1505.05192; as Kolesnikov et al., arXiv:1901.09005 run it; papers.md 10.3):
- * of the 3 x 3 patches of an image, where does one lie, seen from the one in the middle? 8 classes, the pairs (patch i,
- * patch 4) for every i but 4, all in every step; mean softmax cross-entropy. Embedding and head are in patches.ts.
+ * Relative patch location (Doersch et al., arXiv:1505.05192; as in Kolesnikov et al., arXiv:1901.09005; papers.md
+ * 10.3). The network classifies the position of one of the 3 x 3 patches of an image relative to the centre patch.
+ * There are 8 classes: the pairs (patch i, patch 4) for every i except 4, all in every step. The loss is the mean
+ * softmax cross-entropy. Embedding and head are in patches.ts.
  */
 import { z } from "zod";
 import { constant, reduceMean, reshape, type Tensor } from "../../graph/index.js";

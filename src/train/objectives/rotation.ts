@@ -1,15 +1,17 @@
 /**
- * Rotation (Gidaris et al., arXiv:1803.07728; as Kolesnikov et al., arXiv:1901.09005 and Zhai et al., arXiv:1905.03670 run
- * it; papers.md 10.1): every image is shown in four rotations, all in one batch, and a linear layer of 4 outputs on the
- * representation predicts the rotation; mean softmax cross-entropy over all rotations. In terms of rows and columns:
+ * Rotation (Gidaris et al., arXiv:1803.07728; as in Kolesnikov et al., arXiv:1901.09005 and Zhai et al.,
+ * arXiv:1905.03670; papers.md 10.1). Every image is used in four rotations, all in one batch, and a linear layer with 4
+ * outputs on the representation predicts the rotation. The loss is the mean softmax cross-entropy over all rotations.
+ * In terms of rows and columns:
  *
  *   0: I    1: transpose(reverse(I, columns))    2: reverse(I, rows and columns)    3: reverse(transpose(I), columns)
  *
- * which are 0, 90 (counter-clockwise), 180 and 270 degrees. Rotate the final square crop: an asymmetric resize
- * before the rotation leaves a trace from which it can be predicted without the content of the image.
+ * which are 0, 90 (counter-clockwise), 180 and 270 degrees. Rotate the final square crop: an asymmetric resize before
+ * the rotation leaves artifacts from which it can be predicted without the content of the image.
  *
- * Reference training: batch 64 to 256, SGD with momentum 0.9, rate 0.1 a 256 images, weight decay 1e-4, 35 epochs, a tenth
- * after 15 and 25, 5 of warmup, inception crops. The kernel of the 4 outputs starts at zero, as every head of ours does.
+ * Reference training: batch 64 to 256, SGD with momentum 0.9, learning rate 0.1 per 256 images, weight decay 1e-4, 35
+ * epochs, learning rate x 0.1 after 15 and 25, 5 epochs of warmup, inception crops. The kernel of the 4 outputs is
+ * initialised to zero, as in every head here.
  */
 import { z } from "zod";
 import { constant, fourRotations, input, reduceMean, reshape, type Tensor } from "../../graph/index.js";
@@ -22,7 +24,10 @@ export const rotationSchema = z.strictObject({ name: z.literal("rotation") });
 
 const turns = 4;
 
-/** From representations [4 N, width] of `fourRotations` to the logits [4 N, 4] of the rotation and the loss [N] of an image, the mean over its rotations. */
+/**
+ * From representations [4 N, width] of `fourRotations` to the logits [4 N, 4] of the rotation and the loss [N] of an
+ * image, the mean over its rotations.
+ */
 export function rotationHead(scope: Scope, representation: Tensor): { readonly logits: Tensor; readonly loss: Tensor } {
   const count = representation.shape[0]!;
   const images = count / turns;

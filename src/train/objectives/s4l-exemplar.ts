@@ -1,12 +1,13 @@
 /**
- * S4L-Exemplar (Zhai et al., arXiv:1905.03670; papers.md 10.2 and 10.4): L_sup + w L_exemplar. Every image brings several
- * augmented views, stacked by the preprocessing (`views(8, "...")` for data.train and data.unlabelled alike). The classifier is
- * trained on all views of the labelled images; L_exemplar is the triplet loss of exemplar.ts (hardest of the batch) on an
- * embedding of 1,000 numbers, as the published code has it: of labelled and of unlabelled views apart, and the mean of the
- * two. w = 1. It is evaluated on single images: data.evaluation has no views.
+ * S4L-Exemplar (Zhai et al., arXiv:1905.03670; papers.md 10.2 and 10.4): L_sup + w L_exemplar. Every image has several
+ * augmented views, stacked by the preprocessing (`views(8, "...")` for both data.train and data.unlabelled). The
+ * classifier is trained on all views of the labelled images. L_exemplar is the triplet loss of exemplar.ts (batchHard)
+ * on an embedding of 1,000 numbers. As in the published code, it is computed separately for labelled and unlabelled
+ * views, and the two are averaged. w = 1. Evaluation uses single images: data.evaluation has no views.
  *
- * Reference (ResNet50v2, 10 % of ImageNet's labels): batch 512, 8 views of inception crops, flips and noise in hue, saturation
- * and value, rate 0.1, weight decay 1e-3, 200 epochs, a tenth after 140, 160 and 180, 10 of warmup: top-1 62.17 %.
+ * Reference (ResNet50v2, 10 % of ImageNet's labels): batch 512, 8 views of inception crops, flips and noise in hue,
+ * saturation and value, learning rate 0.1, weight decay 1e-3, 200 epochs, learning rate x 0.1 after 140, 160 and 180,
+ * 10 epochs of warmup: top-1 62.17 %.
  */
 import { z } from "zod";
 import { add, concat, expand, reduceMean, reshape, scale, split, type Tensor } from "../../graph/index.js";
@@ -21,16 +22,16 @@ export const s4lExemplarSchema = z.strictObject({
   name: z.literal("s4lExemplar"),
   /** Weight of the triplet loss. */
   weight: weightSetting.default(1),
-  /** Views of an image, as the preprocessing makes them. */
+  /** Number of views of an image; the preprocessing must make as many. */
   views: z.number().int().min(2).default(8),
-  /** Width of what is compared. */
+  /** Width of the embedding. */
   embedding: z.number().int().positive().default(1000),
   ...unlabelledSettings,
 });
 
 type Settings = z.output<typeof s4lExemplarSchema>;
 
-/** The rows of [N, K], each so many times in a row. */
+/** Repeats every row of [N, K] `times` times in succession. */
 const repeated = (rows: Tensor, times: number): Tensor => {
   const [count, width] = rows.shape as [number, number];
   return reshape(expand(reshape(rows, [count, 1, width]), [count, times, width]), [count * times, width]);
@@ -38,7 +39,7 @@ const repeated = (rows: Tensor, times: number): Tensor => {
 
 export const s4lExemplar: ObjectiveKind<Settings> = {
   ...bothKinds,
-  /** Throws RangeError when a stream brings one image only: there would be no other to tell it from. */
+  /** Throws RangeError when a stream has one image per step: there would be no other image to compare it with. */
   open: ({ weight, views, embedding }, context): Objective => {
     const { inputs, targets, feeds, labelledCount, unlabelledCount } = bothStreams("s4lExemplar", context, {
       count: views,
@@ -46,7 +47,7 @@ export const s4lExemplar: ObjectiveKind<Settings> = {
     });
     if (Math.min(labelledCount, unlabelledCount) < 2) {
       throw new RangeError(
-        `the objective "s4lExemplar" compares images of a batch: batchSize (${labelledCount}) and objective.unlabelledBatchSize (${unlabelledCount}) must be at least 2`,
+        `the objective "s4lExemplar" compares the images of a batch: batchSize is ${labelledCount} and objective.unlabelledBatchSize ${unlabelledCount}; expected at least 2 each`,
       );
     }
     return {

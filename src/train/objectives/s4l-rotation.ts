@@ -1,12 +1,12 @@
 /**
- * S4L-Rotation (Zhai et al., "S4L: Self-Supervised Semi-Supervised Learning", arXiv:1905.03670; papers.md 10.4):
- * L_sup + w L_rotation. Labelled and unlabelled images go through the network in all four rotations, in one pass; the classifier is
- * trained on all four rotations of the labelled ones, and L_rotation is the mean of the loss over the unlabelled images and the
- * loss over the labelled ones. w = 1.
+ * S4L-Rotation (Zhai et al., "S4L: Self-Supervised Semi-Supervised Learning", arXiv:1905.03670; papers.md 10.4): L_sup
+ * + w L_rotation. Labelled and unlabelled images pass through the network in all four rotations, in one batch. The
+ * classifier is trained on all four rotations of the labelled images. L_rotation is the mean of the loss over the
+ * unlabelled images and the loss over the labelled images. w = 1.
  *
- * Reference (ResNet50v2, 10 % of ImageNet's labels): 256 labelled and 256 unlabelled images a step, rate 0.03, weight decay
- * 1e-3, 200 epochs of the labelled images, a tenth after 140, 160 and 180, 5 of warmup: top-1 61.37 %, where labels alone
- * reach 56.36 %. It is evaluated on images without rotation.
+ * Reference (ResNet50v2, 10 % of ImageNet's labels): 256 labelled and 256 unlabelled images per step, learning rate
+ * 0.03, weight decay 1e-3, 200 epochs of the labelled images, learning rate x 0.1 after 140, 160 and 180, 5 epochs of
+ * warmup: top-1 61.37 %; labels alone reach 56.36 %. Evaluation uses images without rotation.
  */
 import { z } from "zod";
 import { add, concat, fourRotations, reduceMean, scale, split, type Tensor } from "../../graph/index.js";
@@ -33,7 +33,7 @@ export const s4lRotationSchema = z.strictObject({
 
 type Settings = z.output<typeof s4lRotationSchema>;
 
-/** The unlabelled images of a part, before and behind the network, in the order of `fourRotations`. */
+/** The unlabelled images of a part, before and after the network, in the order of `fourRotations`. */
 export interface RotationLosses {
   readonly supervised: Tensor;
   readonly rotation: Tensor;
@@ -42,7 +42,9 @@ export interface RotationLosses {
   readonly logits: Tensor;
 }
 
-/** Both losses of a part of the batch, from one pass over all rotations of all images; unlabelled ones first. */
+/**
+ * Both losses of a part of the batch, from one pass over all rotations of all images; the unlabelled images come first.
+ */
 export function rotationLosses(
   scope: Scope,
   part: Readonly<Record<string, Tensor>>,

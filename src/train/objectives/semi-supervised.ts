@@ -1,6 +1,7 @@
 /**
- * What objectives share that learn from labelled images (`data.train`) and from images without labels (`data.unlabelled`) at
- * once: the two streams as inputs of one step, and what each brings (S4L, arXiv:1905.03670 [s4l]; papers.md 10.4).
+ * Shared parts of objectives that learn from labelled images (`data.train`) and images without labels
+ * (`data.unlabelled`) together: the inputs of a step and the data of each stream (S4L, arXiv:1905.03670 [s4l];
+ * papers.md 10.4).
  */
 import { z } from "zod";
 import { input, reduceMean, type Tensor } from "../../graph/index.js";
@@ -56,7 +57,9 @@ export function bothStreams(name: string, context: ObjectiveContext, stack?: Sta
     targets: target.targets,
     feeds: ({ train, unlabelled }) => {
       if (!unlabelled)
-        throw new Error(`the objective "${name}" needs a batch of images without labels beside the labelled one`);
+        throw new Error(
+          `the objective "${name}" needs a batch of images without labels in addition to the labelled one`,
+        );
       requireImages(name, train, sides, stack);
       try {
         requireImages(name, unlabelled, sides, stack);

@@ -1,7 +1,8 @@
 /**
- * Sigmoid cross-entropy of any number of labels an image: -sum over classes of y log sig(z) + (1 - y) log sig(-z), summed and
- * not averaged over classes, mean over the batch (papers.md 5.4, sigmoid_xent). Start the head's bias at about -ln K
- * (`model.headBiasInit`: -6.9 for 1,000 classes, -10 for 21,843 and JFT), or the first steps only teach it that labels are rare.
+ * Sigmoid cross-entropy for any number of labels per image: -sum over classes of y log sig(z) + (1 - y) log sig(-z),
+ * summed rather than averaged over classes, mean over the batch (papers.md 5.4, sigmoid_xent). Initialise the head's
+ * bias to about -ln K (`model.headBiasInit`: -6.9 for 1,000 classes, -10 for 21,843 and JFT). Otherwise the first steps
+ * only learn that labels are rare.
  */
 import { z } from "zod";
 import { classification } from "./classification.js";

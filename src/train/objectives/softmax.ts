@@ -1,7 +1,7 @@
 /**
- * Softmax cross-entropy: -sum over classes of y log softmax(z), mean over the batch (papers.md 5.4, softmax_xent). With label
- * smoothing e the label's target is 1 - e and every other class's e / (K - 1), as in big_vision; with `labelSmoothingOver: "all"` it is
- * 1 - e + e / K and e / K, as in PyTorch, timm and Keras.
+ * Softmax cross-entropy: -sum over classes of y log softmax(z), mean over the batch (papers.md 5.4, softmax_xent). With
+ * label smoothing e, the label's target is 1 - e and every other class's e / (K - 1), as in big_vision. With
+ * `labelSmoothingOver: "all"` they are 1 - e + e / K and e / K, as in PyTorch, timm and Keras.
  */
 import { z } from "zod";
 import { smoothingKinds } from "../../nn/index.js";
@@ -10,9 +10,9 @@ import type { ObjectiveKind } from "./objective.js";
 
 export const softmaxSchema = z.strictObject({
   name: z.literal("softmax"),
-  /** Share of each target that goes to other classes. */
+  /** Fraction of each target that is spread over classes. */
   labelSmoothing: z.number().min(0).lt(1).default(0),
-  /** Default: "others". */
+  /** The classes it is spread over. Default: "others". */
   labelSmoothingOver: z
     .enum(smoothingKinds, { error: 'expected "others", e / (K - 1) each, or "all", e / K each' })
     .optional(),

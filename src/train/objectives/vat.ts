@@ -1,11 +1,12 @@
 /**
  * Virtual adversarial training of a classifier with few labels (virtual-adversarial.ts; Zhai et al., arXiv:1905.03670;
  * papers.md 10.4): L_sup + weight L_vat + entropyMinimisation L_entropy. L_vat and L_entropy, the mean entropy of the
- * network's answers, are over labelled and unlabelled images alike.
+ * network's predictions, are computed over both labelled and unlabelled images.
  *
- * Reference (ResNet50v2, 10 % of ImageNet's labels): epsilon 40 (224 px, values from -1 to 1), weight 0.5, one round of power
- * iteration, rate 0.03: top-1 59.98 %; with entropy minimisation of weight 1.0 60.87 %. There the perturbed pass uses the
- * batch's statistics in batch norm; our networks have none. Dropout and stochastic depth draw the same for all passes.
+ * Reference (ResNet50v2, 10 % of ImageNet's labels): epsilon 40 (224 px, values from -1 to 1), weight 0.5, one power
+ * iteration, learning rate 0.03: top-1 59.98 %; with entropy minimisation of weight 1.0: 60.87 %. In the reference, the
+ * perturbed pass uses the batch statistics in batch norm; the networks here have no batch norm. Dropout and stochastic
+ * depth are the same in all passes.
  */
 import { z } from "zod";
 import { add, concat, input, reduceMean, scale, split, type Tensor } from "../../graph/index.js";
@@ -48,7 +49,7 @@ export const vat: ObjectiveKind<Settings> = {
       name: "vat",
       inputs: { ...inputs, ...Object.fromEntries(drawn.map(([name, shape]) => [name, input(name, "float32", shape)])) },
       trace: (scope, part) => {
-        // Taken before the first pass, so that each pass draws what that one does.
+        // Taken before the first pass, so that every pass draws the same random numbers.
         const repeat = scope.again();
         const classify = (images: Tensor) => network(repeat.again(), images, context.model).logits!;
         const images = concat([part["image"]!, part["unlabelled"]!], 0);

@@ -1,18 +1,20 @@
 /**
- * Virtual adversarial training (Miyato et al., arXiv:1704.03976; as Zhai et al., arXiv:1905.03670 [s4l] run it; papers.md
- * 10.4): the change r of an image, |r| = epsilon, that changes the network's answer most, and the divergence
- * KL[f(x + r) || f(x)] it causes, f(x) held constant. No label is in it.
+ * Virtual adversarial training (Miyato et al., arXiv:1704.03976; as in Zhai et al., arXiv:1905.03670 [s4l]; papers.md
+ * 10.4). It finds the change r of an image, |r| = epsilon, that changes the network's prediction most, and minimises
+ * the divergence KL[f(x + r) || f(x)] with f(x) held constant. It uses no label.
  *
- * r comes from power iteration (one round): from a random direction d of length 1, the gradient at x + xi d of
- * KL[f(x + xi d) || f(x)] with respect to the image is xi H d + O(xi^2), H the Hessian of the divergence; brought to length
- * epsilon it is r. All lengths are L2 norms over every number of an image, so what looks alike at another size has a length in
- * proportion to the root of H W C: epsilon = 40 at 224 x 224 x 3 and values from -1 to 1 is 0.103 a number on average (root
- * mean square), 11.4 at 64 x 64 x 3, 5.7 at 32 x 32 x 3. Defaults follow the size of the images and the range of their values.
+ * r comes from power iteration (one iteration). For a random direction d of length 1, the gradient of KL[f(x + xi d) ||
+ * f(x)] with respect to the image at x + xi d is xi H d + O(xi^2), where H is the Hessian of the divergence. Normalised
+ * to length epsilon, it is r. All lengths are L2 norms over all numbers of an image, so the same visible change at
+ * another image size has a length proportional to the square root of H W C. epsilon = 40 at 224 x 224 x 3 with values
+ * from -1 to 1 is a root mean square of 0.103 per number; this corresponds to 11.4 at 64 x 64 x 3 and 5.7 at 32 x 32 x
+ * 3. The defaults follow from the size of the images and the range of their values.
  *
- * xi is our choice, a hundredth of epsilon; published is 1e-6. That is 2.6e-9 a number at 224 px, and float32 holds no
- * difference so small beside a pixel. Measured with a ViT of random weights, the cosine between the direction found and the
- * odd part of those at +0.1 and -0.1: at 1e-6 between -0.8 and 0.9 from image to image, at 1e-4 between 0 and 0.99, at 1e-3
- * from 0.92, at 0.01 from 0.9998, at 0.1 to 0.3 1.0000, at 3 from 0.998 (64 px) and 0.9998 (224 px).
+ * The published xi is 1e-6; here it is a hundredth of epsilon. 1e-6 is 2.6e-9 per number at 224 px, too small a
+ * difference to represent beside a pixel in float32. Measured with a ViT of random weights, as the cosine between the
+ * direction found and the odd part of those at +0.1 and -0.1: at 1e-6 between -0.8 and 0.9 depending on the image, at
+ * 1e-4 between 0 and 0.99, at 1e-3 from 0.92, at 0.01 from 0.9998, at 0.1 to 0.3 1.0000, at 3 from 0.998 (64 px) and
+ * 0.9998 (224 px).
  */
 import { z } from "zod";
 import {
@@ -39,11 +41,14 @@ import type { Random } from "../../random/keyed.js";
 import type { ObjectiveContext } from "./objective.js";
 
 export const perturbationSettings = {
-  /** Length of the perturbation, an L2 norm over all numbers of an image. Default: as published, scaled to the size and the value range of the images. */
+  /**
+   * Length of the perturbation, an L2 norm over all numbers of an image. Default: as published, scaled to the size and
+   * the value range of the images.
+   */
   epsilon: z.number().positive().optional(),
-  /** Length of the step the gradient is taken at. Default: a hundredth of epsilon. */
+  /** Length of the step at which the gradient is taken. Default: a hundredth of epsilon. */
   xi: z.number().positive().optional(),
-  /** Rounds of power iteration. */
+  /** Number of power iterations. */
   iterations: z.number().int().positive().default(1),
 };
 
@@ -55,7 +60,9 @@ export interface Perturbation {
 
 const ofEpsilon = 0.01;
 
-/** The settings with lengths for the run's images, from the one published for 224 x 224 x 3 numbers from -1 to 1. */
+/**
+ * The settings with lengths scaled to the run's images, from those published for 224 x 224 x 3 numbers from -1 to 1.
+ */
 export function perturbationOf(
   { epsilon: given, xi, iterations }: { readonly [key in keyof Perturbation]?: Perturbation[key] | undefined },
   published: number,
@@ -67,7 +74,7 @@ export function perturbationOf(
   return { epsilon, xi: xi ?? ofEpsilon * epsilon, iterations: iterations ?? 1 };
 }
 
-/** Random directions of images of that shape, normal numbers; their length does not matter. */
+/** Random directions in the shape of the images: normally distributed numbers of any length. */
 export const drawDirections = (shape: readonly number[], random: Random): NumericArray =>
   normal(1)(shape, random.uniform);
 
@@ -76,11 +83,14 @@ export function divergence(logits: Tensor, reference: Tensor): Tensor {
   return reduceSum(multiply(softmax(logits), subtract(logSoftmax(logits), logSoftmax(reference))), 1);
 }
 
-/** -sum over classes of p log p of every row of logits [N, K]: [N]. */
+/** Entropy -sum over classes of p log p of every row of logits [N, K]: [N]. */
 export const conditionalEntropy = (logits: Tensor): Tensor =>
   negate(reduceSum(multiply(softmax(logits), logSoftmax(logits)), 1));
 
-/** Images brought to length 1 each; one of zeros stays one. Divided by the largest number first, so that no square underflows. */
+/**
+ * Normalises each image to length 1; an image of zeros is unchanged. It first divides by the largest number, so that no
+ * square underflows.
+ */
 function unitLength(images: Tensor): Tensor {
   const axes = [1, 2, 3];
   const scaled = multiply(images, reciprocal(maximum(reduceMax(absolute(images), axes, true), 1e-30)));
@@ -88,9 +98,9 @@ function unitLength(images: Tensor): Tensor {
 }
 
 /**
- * The change [N, H, W, C] of length epsilon of each image, a constant to gradients; zero where the network's answer does not
- * depend on the image (as before the first step of a head that starts at zero). `classify` gives logits for images, `logits`
- * are those of the images as they are, and `directions` [N, H, W, C] where to start.
+ * The change [N, H, W, C] of length epsilon of each image, a constant to gradients. It is zero where the prediction
+ * does not depend on the image, as before the first step of a zero-initialised head. `classify` maps images to logits,
+ * `logits` are those of the unchanged images, and `directions` [N, H, W, C] are the initial directions.
  */
 export function adversarialChange(
   images: Tensor,
@@ -108,7 +118,7 @@ export function adversarialChange(
   return scale(direction, epsilon);
 }
 
-/** KL[f(x + r) || f(x)] of each image [N], r of `adversarialChange` and f(x) held constant. */
+/** KL[f(x + r) || f(x)] of each image [N], with r from `adversarialChange` and f(x) held constant. */
 export function virtualAdversarialLoss(
   images: Tensor,
   logits: Tensor,

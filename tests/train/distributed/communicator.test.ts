@@ -84,7 +84,7 @@ test("a rank waits ten minutes for the others, or as long as it is told", () => 
     Number.POSITIVE_INFINITY,
   ]);
   expect(() => waitingLimit({ FOVEA_MPI_TIMEOUT: "soon" })).toThrow(
-    "FOVEA_MPI_TIMEOUT=soon is not a number of seconds; give one such as 600, or 0 to wait for ever",
+    "FOVEA_MPI_TIMEOUT=soon is not a number of seconds; expected one such as 600, or 0 to wait forever",
   );
 });
 

@@ -176,7 +176,7 @@ test("a student trains, is judged by labels, and opens as a classifier; several 
 test("a teacher of other classes needs to be told so; then it is its agreement that counts", async () => {
   const two = [{ network: run, classes: [0, 1] }];
   await expect(prepareTraining(distilled({ teachers: two }), 24, 4)).rejects.toThrow(
-    /gives 2 logits and the student 4; set objective\.classes to 2/,
+    /has 2 logits and the student 4; set objective\.classes to 2/,
   );
   const result = await train(distilled({ teachers: two, classes: 2 }), { silent: true, overwrite: true });
   expect(result.evaluation!.accuracy).toBeGreaterThanOrEqual(0);

@@ -28,7 +28,7 @@ describe("what does not fit is refused", () => {
       "features of networks that do not pool",
       { name: "relativePatch" },
       { model: { ...vit, imageSize: side, pooling: "none" } },
-      /"relativePatch" reads one row of features an image.*model\.pooling/,
+      /"relativePatch" needs one feature vector per image.*model\.pooling/,
     ],
     [
       "no images without labels for an objective that needs them",
@@ -46,22 +46,22 @@ describe("what does not fit is refused", () => {
       "one image without a label to compare",
       { name: "s4lExemplar", unlabelledBatchSize: 1 },
       { data: dataOf(caseOf("S4L-Exemplar")) },
-      /unlabelledBatchSize \(1\) must be at least 2/,
+      /unlabelledBatchSize 1; expected at least 2/,
     ],
-    ["one image to compare", { name: "exemplar" }, { batchSize: 1 }, /batchSize must be at least 2, not 1/],
+    ["one image to compare", { name: "exemplar" }, { batchSize: 1 }, /batchSize is 1; expected at least 2/],
     [
       "masked patches of a ResNet",
       { name: "maskedPatch" },
       { model: resnet },
-      /needs a Vision Transformer.*this is a resnet/,
+      /needs a Vision Transformer.*this model is a resnet/,
     ],
     ["one patch", { name: "maskedPatch" }, { model: { ...vit, imageSize: 4 } }, /have 1 of 4 pixels/],
-    ["cells that cut pixels", { name: "maskedPatch", cells: 3 }, {}, /3 cells do not divide a patch of 4/],
+    ["cells that cut pixels", { name: "maskedPatch", cells: 3 }, {}, /cells: 3 does not divide the patch size of 4/],
     [
       "more orders than there are",
       { name: "jigsaw", permutations: 5 },
       {},
-      /objective\.subset: is more than there are/,
+      /objective\.subset: is larger than permutations/,
     ],
     [
       "a margin of the other loss",
@@ -77,10 +77,10 @@ describe("what does not fit is refused", () => {
     for (const [title, op] of [
       [
         "exemplar, hardest of the batch",
-        /3 pictures of 8 x 8 below each other, and got 8 x 8 x 3; end the preprocessing in views\(3/,
+        /3 stacked views of 8 x 8; given 8 x 8 x 3; end the preprocessing in views\(3/,
       ],
-      ["jigsaw", /72 x 8 x 3, 9 pictures of 8 x 8 .* end the preprocessing in patch_grid/],
-      ["relative patch location", /9 pictures/],
+      ["jigsaw", /72 x 8 x 3, 9 stacked views of 8 x 8.* end the preprocessing in patch_grid/],
+      ["relative patch location", /9 stacked views/],
     ] as const) {
       const { objective } = await prepared(caseOf(title));
       const plain = batchesOf(rotation);
@@ -89,7 +89,7 @@ describe("what does not fit is refused", () => {
     }
     const { objective } = await prepared(rotation);
     expect(() => objective.feeds(batchesOf(caseOf("jigsaw")), createRandom(0))).toThrow(
-      /takes images of 8 x 8 x 3, and got 72 x 8 x 3; make the preprocessing and model.imageSize agree/,
+      /expects images of 8 x 8 x 3; given 72 x 8 x 3; make the preprocessing and model.imageSize agree/,
     );
   });
 });
