@@ -1,4 +1,4 @@
-/** Finds near-duplicates within a dataset and between it and test sets, and writes what follows from them. */
+/** Finds near-duplicates within a dataset and between it and test sets, and writes lists and a report of them. */
 
 import { existsSync, statSync } from "node:fs";
 import { writeFile } from "node:fs/promises";
@@ -21,39 +21,39 @@ export interface DedupOptions
     Pick<FindOptions, "distance" | "neighbours" | "crops" | "threshold" | "featureCosine"> {
   /** Test sets. Default: the other splits of the dataset. */
   readonly against?: readonly string[] | undefined;
-  /** Split that is trained on. Default: train. */
+  /** Split used for training. Default: train. */
   readonly split?: string | undefined;
-  /** File to write: the ids to leave out of training, for `?exclude=FILE`. */
+  /** File to write: ids of the images to exclude from training, for `?exclude=FILE`. */
   readonly exclude?: string | undefined;
-  /** File to write: the ids of the test images that training has. */
+  /** File to write: ids of the leaked test images, which the training set contains too. */
   readonly leaked?: string | undefined;
   /** File to write: an HTML page with the images of every group. */
   readonly report?: string | undefined;
-  /** Replace files that are there already. */
+  /** Overwrite existing files. */
   readonly overwrite?: boolean | undefined;
-  /** Search neighbours by the features of this network too (see `open`). */
+  /** Also search for neighbours in the features of this network (see `open`). */
   readonly backbone?: string | undefined;
   readonly imageSize?: OpenOptions["imageSize"] | undefined;
-  /** Keep the descriptions of images in the cache folder, so that an interrupted search goes on. Default: true. */
+  /** Store the descriptors of images in the cache folder, so that an interrupted search can be resumed. Default: true. */
   readonly cache?: boolean | undefined;
 }
 
-/** Near-duplicates of a dataset. */
+/** Result of a search for near-duplicates. */
 export interface Deduplication {
   readonly source: string;
   readonly sets: readonly {
     readonly name: string;
     readonly split: string;
-    /** Is it trained on? */
+    /** Whether the split is used for training. */
     readonly upstream: boolean;
     readonly images: number;
-    /** Images whose description was in the cache. */
+    /** Number of images whose descriptor was read from the cache. */
     readonly remembered: number;
     readonly broken: readonly { readonly id: string; readonly reason: string }[];
   }[];
   readonly pairs: Summary["pairs"];
   readonly compared: Summary["compared"];
-  /** Ids to leave out of training: all that a test set has, all but one of the others. */
+  /** Ids to exclude from training: all images that a test set contains, and all but one of each other group. */
   readonly leaveOut: readonly string[];
   readonly matchesTest: number;
   readonly repeated: number;
@@ -61,24 +61,24 @@ export interface Deduplication {
   readonly groups: readonly {
     readonly members: readonly { readonly set: string; readonly id: string; readonly className: string | undefined }[];
     readonly matches: readonly (Omit<Match, "turn"> & { readonly turn: string })[];
-    /** Is it in training and in a test set? */
+    /** Whether the group has images of the training set and of a test set. */
     readonly leaks: boolean;
-    /** The classes, where they disagree. */
+    /** The classes of the members, if they disagree. */
     readonly classes: readonly string[] | undefined;
   }[];
-  /** What was written, and how it is used. */
+  /** The files written and how to use each. */
   readonly files: readonly string[];
   readonly seconds: number;
 }
 
-/** A source that is open, and whether it is to be trained on. */
+/** An opened dataset and its role. */
 interface OpenedRole {
   readonly source: ImageSource;
   readonly name: string;
   readonly upstream: boolean;
 }
 
-/** Opens the dataset and the test sets: those given, or else the other splits of the dataset. */
+/** Opens the dataset and the test sets; without `tests`, the other splits of the dataset are the test sets. */
 async function openRoles(upstream: string, tests: readonly string[], split: string | undefined): Promise<OpenedRole[]> {
   const roles: OpenedRole[] = [];
   const opened: ImageSource[] = [];
@@ -104,7 +104,7 @@ async function openRoles(upstream: string, tests: readonly string[], split: stri
   });
 }
 
-/** The features of all images by a backbone, set after set; zeros where an image cannot be read. */
+/** Computes the features of all images with a backbone, dataset after dataset; zeros for images that cannot be read. */
 async function networkFeatures(
   spec: string,
   sets: readonly DescribedSet[],
@@ -131,7 +131,7 @@ async function networkFeatures(
   }
 }
 
-/** The search, each stage of it with a progress display of its own. */
+/** Runs the search, with one progress display for each stage. */
 async function search(
   sets: readonly DescribedSet[],
   options: FindOptions,
@@ -161,7 +161,7 @@ async function writeLines(file: string, lines: readonly string[]): Promise<void>
   await writeFile(file, lines.map((line) => `${line}\n`).join(""));
 }
 
-/** Writes the lists and the page that are requested; returns a line on each. */
+/** Writes the requested lists and report; returns one line for each. */
 async function writeFiles(images: string, summary: Summary, options: DedupOptions): Promise<string[]> {
   const { exclude, leaked, report, against = [] } = options;
   const files: string[] = [];
@@ -220,9 +220,9 @@ function describe(source: string, summary: Summary, files: readonly string[], se
 }
 
 /**
- * Finds exact and near-duplicate images: within the split of a dataset that is trained on, and between it and test sets.
+ * Finds exact and near-duplicate images within the training split of a dataset, and between it and test sets.
  *
- * Throws what opening the images or the backbone throws, an Error for a file that exists or that is a folder, and one where no image can
+ * Throws the errors of opening the images or the backbone, an Error if an output file exists or is a folder, and an Error if no image can
  * be read.
  *
  * @example
@@ -245,7 +245,8 @@ export async function dedup(images: string, options: DedupOptions = {}): Promise
   } = options;
   for (const file of [exclude, leaked, report]) {
     if (file === undefined) continue;
-    if (existsSync(file) && statSync(file).isDirectory()) throw new Error(`${file} is a folder; name a file`);
+    if (existsSync(file) && statSync(file).isDirectory())
+      throw new Error(`${file} is a folder; expected the path of a file`);
     refuseExisting(file, overwrite);
   }
   const roles = await openRoles(images, against, split);

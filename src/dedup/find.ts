@@ -1,4 +1,4 @@
-/** The search for near-duplicates: candidates by hashes and features, each verified by laying its thumbnails over each other. */
+/** Searches for near-duplicates: hashes and features give candidates, and aligning their thumbnails verifies each. */
 
 import { decodeImage } from "../images/index.js";
 import { append, smallest } from "../text/arrays.js";
@@ -26,12 +26,12 @@ import { thumbnailFeatures, views } from "./search/thumbnail-features.js";
 /** Why two images count as near-duplicates. */
 export type MatchKind = "same bytes" | "same pixels" | "near-duplicate" | "near features";
 
-/** Two near-duplicates, a < b: `turns[turn]` of a lies in b as `placement` says. */
+/** Two near-duplicates, a < b: `turns[turn]` of a is aligned with b by `placement`. */
 export interface Match {
   readonly a: number;
   readonly b: number;
   readonly kind: MatchKind;
-  /** How alike they are, up to 1 (judge.ts); 1 for the same bytes and pixels, the cosine of near features. */
+  /** Similarity, at most 1 (compare/similarity.ts): 1 for the same bytes and pixels, the cosine for near features. */
   readonly score: number;
   readonly turn: number;
 }
@@ -39,43 +39,43 @@ export interface Match {
 export interface FindOptions {
   /** Largest Hamming distance of candidates by hash. */
   readonly distance?: number;
-  /** Nearest images by features that are compared with each; 0 leaves features out. */
+  /** Number of nearest neighbours in feature space that are compared with each image; 0 disables the search by features. */
   readonly neighbours?: number;
-  /** Least cosine of such neighbours. */
+  /** Minimum cosine of these neighbours. */
   readonly floor?: number;
-  /** Compares parts of each thumbnail too, which finds crops; six times the work of neighbours. Default true. */
+  /** Also compares crops of each thumbnail, which finds cropped images at six times the cost. Default: true. */
   readonly crops?: boolean;
-  /** Features of all images, set after set: further neighbours are sought by them. Rows of zeros are near nothing. */
+  /** Features of all images, dataset after dataset, for a further search for neighbours. Rows of zeros match nothing. */
   readonly features?: FeatureRows;
-  /** A cosine of `features` that makes a match by itself, where thumbnails do not agree; none unless given. */
+  /** Minimum cosine of `features` for a match without agreement of the thumbnails. Default: no such matches. */
   readonly featureCosine?: number;
-  /** Least score of a near-duplicate (judge.ts). */
+  /** Minimum score of a near-duplicate (compare/similarity.ts). */
   readonly threshold?: number;
   readonly threads?: number;
-  /** Hears of what is done and which share of it, 0 to 1. */
+  /** Called with the current stage and its completed fraction, 0 to 1. */
   readonly onProgress?: (stage: string, share: number) => void;
   readonly signal?: AbortSignal;
 }
 
-/** What stands for options that are left out. */
+/** Defaults of `FindOptions`. */
 export const findDefaults = { distance: 8, neighbours: 6, floor: 0.7 } as const;
 
 export interface Duplicates {
   readonly pool: Pool;
-  /** In the order of their images. */
+  /** Sorted by image indices. */
   readonly matches: readonly Match[];
-  /** Images connected by matches, each group in ascending order. */
+  /** Connected components of the matches, each in ascending order. */
   readonly groups: readonly (readonly number[])[];
-  /** Pairs that were compared. */
+  /** Number of pairs compared. */
   readonly compared: number;
 }
 
 /**
- * Finds the near-duplicates within and between described sets.
+ * Finds the near-duplicates within and between described datasets.
  *
- * Candidates are the images whose hashes differ in `distance` bits or fewer in any flip or quarter turn, all of them, and the nearest by
- * features. Where more than a few images have one hash, each is compared with the first of them and with its neighbour only: their groups are
- * the same, their list of pairs is shorter.
+ * Candidates are all pairs of images whose hashes differ in at most `distance` bits under any flip or quarter turn, and the nearest
+ * neighbours in feature space. If many images have the same hash, each is compared only with the first of them and with the next.
+ * The groups stay the same; only the list of pairs is shorter.
  *
  * @throws the signal's reason once it is aborted.
  */
@@ -117,10 +117,10 @@ export async function findDuplicates(sets: readonly DescribedSet[], options: Fin
   return { pool, matches, groups: joined.groups(), compared };
 }
 
-/** Milliseconds of work between two moments in which the program hears Ctrl-C. */
+/** Milliseconds of work between two returns to the event loop, which lets Ctrl-C be handled. */
 const slice = 50;
 
-/** Images of the same bytes: each with the first that has them. */
+/** Images with the same bytes, each paired with the first one that has them. */
 function sameBytes(pool: Pool): Match[] {
   const first = new Map<string, number>();
   const matches: Match[] = [];
@@ -137,14 +137,14 @@ function sameBytes(pool: Pool): Match[] {
   return matches;
 }
 
-/** Turns beside the picture as it is that are tried for neighbours by features: those whose hash is this near. */
+/** Maximum Hamming distance of a rotation that is tried, besides the identity, for neighbours in feature space. */
 const turnDistance = 16;
 
-/** Adds the nearest images by thumbnails and by given features; returns the pairs that are near enough by the latter to count as they are. */
+/** Adds the nearest neighbours by thumbnails and by `features`; returns the pairs whose cosine of `features` alone makes a match. */
 async function addNeighbours(pool: Pool, options: FindOptions, list: CandidateList): Promise<Match[]> {
   const { neighbours: k = findDefaults.neighbours, floor = findDefaults.floor, signal, onProgress, features } = options;
   if (features && features.rows !== pool.count)
-    throw new Error(`there are features of ${features.rows} images, but ${pool.count} images`);
+    throw new Error(`features have ${features.rows} rows for ${pool.count} images; expected one row for each image`);
   if (k === 0 || pool.count < 2) return [];
   const whole = thumbnailFeatures(pool.sets);
   const parts = options.crops === false ? [] : views.slice(1);
@@ -159,7 +159,7 @@ async function addNeighbours(pool: Pool, options: FindOptions, list: CandidateLi
     return found;
   };
   await search(whole, undefined, k, 0);
-  // A picture is near its own parts: one more is sought. For each part half as many as for the whole.
+  // An image is near its own crops, so one more neighbour is requested. Each crop gets half as many as the whole image.
   for (const [step, view] of parts.entries())
     await search(thumbnailFeatures(pool.sets, view), whole, Math.ceil(k / 2) + 1, 1 + step);
   if (!features) return [];
@@ -167,7 +167,7 @@ async function addNeighbours(pool: Pool, options: FindOptions, list: CandidateLi
   return nearFeatures(indices, cosines, k, options.featureCosine ?? Number.POSITIVE_INFINITY);
 }
 
-/** Neighbours whose cosine reaches `least`, each pair once. */
+/** Neighbours whose cosine reaches `least`; each pair is returned once. */
 function nearFeatures(indices: Int32Array, cosines: Float32Array, k: number, least: number): Match[] {
   const seen = new Set<string>();
   const matches: Match[] = [];
@@ -182,7 +182,7 @@ function nearFeatures(indices: Int32Array, cosines: Float32Array, k: number, lea
   return matches;
 }
 
-/** Adds each image with its nearest ones, as they are and in the turn that brings their hashes nearest. */
+/** Adds each image with its nearest neighbours, unrotated and in the rotation that minimises the distance of their hashes. */
 function addNearest(pool: Pool, indices: Int32Array, count: number, list: CandidateList): void {
   for (let image = 0; image < pool.count; image++) {
     const here = pool.locate(image);
@@ -205,7 +205,7 @@ function addNearest(pool: Pool, indices: Int32Array, count: number, list: Candid
 
 const hashAt = ({ hashes }: DescribedSet, index: number) => [hashes[2 * index]!, hashes[2 * index + 1]!] as const;
 
-/** Candidates of one pair, in all the turns that were found for it. */
+/** Groups the candidates of each pair, one for each rotation. */
 function* byPair(pairs: Iterable<Candidate>): Generator<readonly Candidate[]> {
   let together: Candidate[] = [];
   for (const candidate of pairs) {
@@ -220,16 +220,16 @@ function* byPair(pairs: Iterable<Candidate>): Generator<readonly Candidate[]> {
 }
 
 const places = turns.map((turn) => rotatedPlaces(turn, thumbnailSide));
-/** Thumbnails kept ready: pairs come in the order of their first image. */
+/** Size of the cache of prepared thumbnails; pairs are sorted by their first image. */
 const keptThumbnails = 4096;
 
-/** Compares the images of a pool by their thumbnails, and by their pixels where those say the same. */
+/** Compares images by their thumbnails, and by their pixels if the thumbnails are equal. */
 class Verifier {
   private readonly ready = new Map<number, Thumbnail>();
 
   constructor(private readonly pool: Pool) {}
 
-  /** The best of a pair's candidates, if it reaches the threshold. */
+  /** Returns the best match among a pair's candidates, if it reaches the threshold. */
   async match(candidates: readonly Candidate[], threshold: number): Promise<Match | undefined> {
     const { a, b } = candidates[0]!;
     const second = await this.thumbnail(b, 0);
@@ -263,7 +263,7 @@ class Verifier {
     return made;
   }
 
-  /** Whether two images of one size, whose thumbnails hardly differ, have the same pixels. */
+  /** Whether two images have the same pixels. Only images of equal size and almost equal thumbnails are decoded. */
   private async samePixels(a: number, b: number, { luminance }: Alignment): Promise<boolean> {
     if (luminance < 0.99) return false;
     const [first, second] = [this.pool.locate(a), this.pool.locate(b)];

@@ -1,16 +1,16 @@
-/** Groups of near-duplicates, which of their images to leave out of training, and groups with conflicting labels. */
+/** Groups near-duplicates, selects the images to exclude from training, and finds groups with conflicting labels. */
 import { append } from "../text/arrays.js";
 
-/** Joins numbers that belong together. */
+/** Disjoint sets of integers (union-find). */
 export interface Components {
   join(a: number, b: number): void;
-  /** The number that stands for the component of another. */
+  /** Returns the representative of the component of `a`. */
   find(a: number): number;
-  /** The components of two or more, each in ascending order, by their first member. */
+  /** Returns the components with at least two members, each in ascending order, sorted by their first member. */
   groups(): number[][];
 }
 
-/** Components of 0 .. count - 1 that are connected by pairs (union by size, paths halved; Tarjan 1975). */
+/** Creates the connected components of 0 .. count - 1 (union by size with path halving; Tarjan 1975). */
 export function components(count: number): Components {
   const parent = Int32Array.from({ length: count }, (_, i) => i);
   const size = new Int32Array(count).fill(1);
@@ -45,17 +45,17 @@ export function components(count: number): Components {
   };
 }
 
-/** What cleaning must know of an image. */
+/** Properties of an image that decide whether it is excluded. */
 export interface GroupMember {
-  /** Is it of the set that is to be cleaned? */
+  /** Whether it belongs to the training set. */
   readonly upstream: boolean;
   readonly height: number;
   readonly width: number;
 }
 
 /**
- * The members of groups that an upstream set is better without: all of a group that has an image of a test set, else all but the one with the most
- * pixels (of equals the first).
+ * Selects the members to exclude from the training set. If a group has a test image, all its training images are excluded; otherwise all
+ * but the one with the most pixels (the first of equals).
  */
 export function membersToLeaveOut(
   groups: readonly (readonly number[])[],

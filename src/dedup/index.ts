@@ -1,4 +1,4 @@
-/** Near-duplicates within and between sets of images. */
+/** Finds near-duplicates within and between datasets. */
 
 export {
   type Alignment,

@@ -1,4 +1,4 @@
-/** The report of near-duplicates: one HTML page with the pictures of every group side by side. */
+/** Writes the report of near-duplicates: an HTML page with the images of every group side by side. */
 
 import { decodeResize, encodeJpeg, type RawImage } from "../images/index.js";
 import {
@@ -20,21 +20,21 @@ import type { DuplicateGroup, Member, Summary } from "./summary.js";
 
 export interface PageOptions {
   readonly title: string;
-  /** The command line that wrote it. */
+  /** The command line that wrote the report. */
   readonly command: string;
-  /** Groups with pictures in each section; the others are counted. Default 100. */
+  /** Maximum number of groups with images in each section; the others are only counted. Default: 100. */
   readonly shown?: number;
 }
 
-/** Side of a picture in pixels, and the quality of its JPEG: about 4 kB each. */
+/** Side of a thumbnail in pixels and its JPEG quality: about 4 kB each. */
 const pictureSide = 128;
 const pictureQuality = 80;
-/** Pictures of a group that are shown. */
+/** Maximum number of images shown of a group. */
 const shownMembers = 12;
 
 const count = (n: number, one: string, many?: string): string => plural(n, one, many, groupDigits);
 
-/** Builds the page; reads the images it shows. */
+/** Builds the page; reads the images that it shows. */
 export async function duplicatesPage(summary: Summary, { title, command, shown = 100 }: PageOptions): Promise<string> {
   const { groups, pairs, sets } = summary;
   const leaking = groups.filter(({ leaks }) => leaks);
@@ -118,7 +118,7 @@ async function groupMarkup(summary: Summary, { members, matches, conflict }: Dup
   const pictures = [];
   for (const [place, member] of members.slice(0, shownMembers).entries()) {
     const { name } = summary.sets[member.set]!;
-    // How it was found: its most certain match with a member before it.
+    // Show the match with an earlier member that has the highest score.
     const match = matches.filter(({ b }) => b === place).sort((x, y) => y.score - x.score)[0];
     const how = match
       ? `${match.kind}${match.kind.startsWith("near") ? ` (${match.score.toFixed(2)})` : ""}${match.turn === 0 ? "" : `, ${turns[match.turn]!.name}`}`

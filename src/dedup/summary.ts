@@ -1,20 +1,20 @@
-/** What a search for near-duplicates found, in the terms of a training set: what to leave out, what leaks, what disagrees. */
+/** Summarises a search for near-duplicates for a training set: images to exclude, leaked test images, conflicting labels. */
 import { smallest } from "../text/arrays.js";
 import type { DescribedSet } from "./describe/describe-set.js";
 import type { Duplicates, MatchKind } from "./find.js";
 import { membersToLeaveOut } from "./groups.js";
 
-/** A set and what it is for: images of an upstream set are trained on, those of a test set are judged by. */
+/** A dataset and its role: upstream datasets are trained on, the others are test sets. */
 export interface SetRole {
   readonly set: DescribedSet;
-  /** How the set is called: `photos/ (train)`. */
+  /** Display name, such as `photos/ (train)`. */
   readonly name: string;
   readonly upstream: boolean;
 }
 
 /** One image of a group. */
 export interface Member {
-  /** The number of its set, and its own there. */
+  /** Index of the dataset, and of the image in it. */
   readonly set: number;
   readonly index: number;
   readonly id: string;
@@ -23,7 +23,7 @@ export interface Member {
 
 export interface DuplicateGroup {
   readonly members: readonly Member[];
-  /** Pairs of members (by their places in `members`) that were found, and how. */
+  /** Matches between members (as indices into `members`). */
   readonly matches: readonly {
     readonly a: number;
     readonly b: number;
@@ -31,32 +31,34 @@ export interface DuplicateGroup {
     readonly score: number;
     readonly turn: number;
   }[];
-  /** Has it images of an upstream set and of a test set? */
+  /** Whether the group has images of an upstream dataset and of a test set. */
   readonly leaks: boolean;
-  /** The classes, where members of one set, or of sets with the same classes, have different ones. */
+  /** The classes, if members of datasets with the same class names have different ones. */
   readonly conflict: readonly string[] | undefined;
 }
 
 export interface Summary {
   readonly sets: readonly SetRole[];
-  /** Groups that leak first, then those that disagree, then the others; the least certain of each first. */
+  /** Leaking groups first, then groups with conflicting labels, then the others; each sorted by the lowest score. */
   readonly groups: readonly DuplicateGroup[];
   readonly pairs: Readonly<Record<MatchKind, number>>;
   readonly compared: number;
-  /** Ids of upstream images to leave out, in the order of their sets. */
+  /** Ids of upstream images to exclude, in the order of the datasets. */
   readonly leaveOut: readonly string[];
-  /** How many of them because a test set has them, and how many because upstream has them already. */
+  /** Number of these that a test set contains, and number that repeat another upstream image. */
   readonly matchesTest: number;
   readonly repeated: number;
-  /** Ids of test images that an upstream set has, by set. */
+  /** Ids of leaked test images, which an upstream dataset contains too, by test set. */
   readonly leaked: readonly { readonly set: string; readonly ids: readonly string[] }[];
 }
 
-/** Sums up a search over these sets. Throws when the search was over others. */
+/** Summarises the result of a search. Throws if the search was over other datasets. */
 export function summarise(sets: readonly SetRole[], duplicates: Duplicates): Summary {
   const { pool, matches } = duplicates;
   if (pool.sets.length !== sets.length || pool.sets.some((set, i) => set !== sets[i]!.set))
-    throw new Error("the search was not over these sets");
+    throw new Error(
+      "the duplicates were found in other datasets; pass the datasets that were searched, in the same order",
+    );
   const memberOf = (image: number): Member => {
     const { set, index } = pool.locate(image);
     const { ids, source } = sets[set]!.set;
@@ -110,7 +112,7 @@ export function summarise(sets: readonly SetRole[], duplicates: Duplicates): Sum
   };
 }
 
-/** The different classes of members whose sets have the same list of classes; undefined where they agree. */
+/** The classes of members whose datasets have the same class names, if they differ; otherwise undefined. */
 function conflictOf(sets: readonly SetRole[], members: readonly Member[]): readonly string[] | undefined {
   const byList = new Map<string, Set<string>>();
   for (const { set, className } of members) {

@@ -156,7 +156,7 @@ describe("Hamming joins", () => {
     const hashes = clustered(100, 1);
     const signal = AbortSignal.abort(new Error("enough"));
     await expect(hammingSelfJoin(hashes, { distance: 3, signal }, () => {})).rejects.toThrow("enough");
-    await expect(hammingSelfJoin(hashes, { distance: 64 }, () => {})).rejects.toThrow(/0 to 63, not 64/);
+    await expect(hammingSelfJoin(hashes, { distance: 64 }, () => {})).rejects.toThrow(/integer from 0 to 63/);
     await expect(hammingSelfJoin(new Uint32Array(3), { distance: 1 }, () => {})).rejects.toThrow(/two words/);
   });
 });

@@ -1,11 +1,11 @@
 /**
- * Are two thumbnails the same picture? They are laid over each other, with a size, a place and an aspect of its own, and
- * compared up to brightness and contrast.
+ * Aligns two thumbnails to decide whether they show the same image. One is scaled, shifted and stretched onto the other, and both are
+ * compared independently of brightness and contrast.
  *
- * First on 16 x 16 pixels, at five sizes and all shifts of up to three pixels; from the best of these, Gauss-Newton steps on 32 x 32
- * pixels find size and place along both axes together with gain and offset of the luminance. The rest is reported as two
- * correlations over the part that both show: of the luminance, and of its detail (the luminance less its local mean), which
- * pictures of merely similar composition do not share.
+ * A coarse search on 16 x 16 pixels tries five scales and all shifts of up to three pixels. From the best of these, Gauss-Newton steps on
+ * 32 x 32 pixels fit scale and shift along both axes together with the gain and offset of the luminance. The result is two correlations
+ * over the region that both show: of the luminance, and of its detail (the luminance minus its local mean). Images whose composition is
+ * merely similar correlate in luminance but not in detail.
  */
 import { thumbnailSide } from "../describe/hash.js";
 import type { Thumbnail } from "./thumbnail.js";
@@ -14,7 +14,7 @@ const side = thumbnailSide;
 const half = side / 2;
 const middle = (side - 1) / 2;
 
-/** How one picture lies in another: pixel (x, y) of the second shows what is at (x - 15.5) * scaleX + 15.5 + shiftX of the first, and so along y. */
+/** Transform between two images: pixel (x, y) of the second shows x' = (x - 15.5) * scaleX + 15.5 + shiftX of the first; y likewise. */
 export interface Placement {
   readonly scaleX: number;
   readonly scaleY: number;
@@ -23,26 +23,26 @@ export interface Placement {
 }
 
 export interface Alignment extends Placement {
-  /** Correlation of the luminance over the part that both show, -1 to 1. */
+  /** Correlation of the luminance over the region that both show, -1 to 1. */
   readonly luminance: number;
-  /** Correlation of the detail there. */
+  /** Correlation of the detail over the same region. */
   readonly detail: number;
-  /** Share of the second picture's content that the first shows. */
+  /** Fraction of the second image's content that the first shows. */
   readonly overlap: number;
 }
 
-/** Sizes tried first: a fourth root of 2 apart. */
+/** Scales of the coarse search, a fourth root of 2 apart. */
 const sizes = [2 ** -0.5, 2 ** -0.25, 1, 2 ** 0.25, 2 ** 0.5];
-/** Shifts tried first, in pixels of 16 x 16 to either side. */
+/** Largest shift of the coarse search, in pixels of 16 x 16 in either direction. */
 const reach = 3;
-/** Least share of the second picture that must be compared. */
+/** Smallest fraction of the second image that must be compared. */
 const leastOverlap = 0.45;
 
 interface Start extends Placement {
   readonly correlation: number;
 }
 
-/** The best of the sizes and shifts tried on 16 x 16 pixels. */
+/** The best scale and shift of the coarse search on 16 x 16 pixels. */
 export function coarseAlignment(a: Thumbnail, b: Thumbnail): Start {
   let best: Start = { scaleX: 1, scaleY: 1, shiftX: 0, shiftY: 0, correlation: -1 };
   for (const size of sizes) {
@@ -57,7 +57,7 @@ export function coarseAlignment(a: Thumbnail, b: Thumbnail): Start {
         if (count < leastOverlap * half * half) continue;
         const correlation = shiftedCorrelation(pixels, b.half, dy, dx, top, bottom, left, right);
         if (correlation > best.correlation) {
-          // Pixel centres of 16 x 16 are two pixels of 32 x 32 apart; both grids have one middle.
+          // Pixel centres of 16 x 16 are two pixels of 32 x 32 apart; both grids have the same centre.
           const shift = (d: number) => (-2 * d) / size;
           best = { scaleX: 1 / size, scaleY: 1 / size, shiftX: shift(dx), shiftY: shift(dy), correlation };
         }
@@ -67,7 +67,7 @@ export function coarseAlignment(a: Thumbnail, b: Thumbnail): Start {
   return best;
 }
 
-/** A 16 x 16 picture `size` times as large about its middle, and the first and last row (and column) of it that it covers. */
+/** Scales a 16 x 16 image by `size` about its centre; also returns the first and last row (and column) that it covers. */
 function resized(pixels: Float32Array, size: number): { pixels: Float32Array; first: number; last: number } {
   const center = (half - 1) / 2;
   const out = new Float32Array(half * half);
@@ -123,7 +123,7 @@ function shiftedCorrelation(
   return correlationOf((bottom - top + 1) * (right - left + 1), sumA, sumB, squaresA, squaresB, products);
 }
 
-/** Least variance, in squared levels of 0 to 255, that is taken for something to see. */
+/** Least variance, in squared levels of 0 to 255; regions below it are treated as uniform. */
 const leastVariance = 1;
 
 function correlationOf(
@@ -140,21 +140,21 @@ function correlationOf(
   return (products / count - (sumA / count) * (sumB / count)) / Math.sqrt(varianceA * varianceB);
 }
 
-/** The correlation of two 16 x 16 pictures as they lie. */
+/** Correlation of two 16 x 16 images without alignment. */
 export function correlation(a: Float32Array, b: Float32Array): number {
   return shiftedCorrelation(a, b, 0, 0, 0, half - 1, 0, half - 1);
 }
 
-/** Gauss-Newton steps; a start within a pixel is found in three or four. */
+/** Maximum number of Gauss-Newton steps; a start within one pixel converges in three or four. */
 const mostSteps = 8;
-/** Steps end when nothing moves by more than this many pixels at the border. */
+/** Converged when nothing moves by more than this many pixels at the border. */
 const settled = 0.02;
-/** A step moves the border by no more pixels than this. */
+/** Maximum movement of the border in one step, in pixels. */
 const longest = 2;
-/** Sizes stay within what the first search tries, and a little beyond. */
+/** Range of the scales: slightly wider than that of the coarse search. */
 const [smallest, largest] = [0.6, 1.7];
 
-/** Finds how the first picture lies in the second, from the best of the sizes and shifts tried first. */
+/** Aligns the first image to the second, starting from the result of the coarse search. */
 export function align(a: Thumbnail, b: Thumbnail, start: Placement = coarseAlignment(a, b)): Alignment {
   let current: Placement = start;
   let best: { placement: Placement; correlation: number; overlap: number } | undefined;
@@ -183,7 +183,7 @@ export function align(a: Thumbnail, b: Thumbnail, start: Placement = coarseAlign
   return { ...placement, luminance: correlation, overlap, detail: overlap > 0 ? detailAt(a, b, placement) : 0 };
 }
 
-/** Where the columns (or rows) of the second picture lie in the first: the pixel before, the fraction of the way to the next, and which are inside. */
+/** Positions of the second image's columns (or rows) in the first: the pixel before, the fraction towards the next, and the valid range. */
 interface Axis {
   readonly before: Int32Array;
   readonly fraction: Float64Array;
@@ -198,7 +198,7 @@ function axisOf(scale: number, shift: number, [from, to]: Range, [first0, last0]
   let last = -1;
   for (let i = first0; i <= last0; i++) {
     const place = (i - middle) * scale + middle + shift;
-    // Half a pixel beyond the outer centres still belongs to the picture.
+    // Positions up to half a pixel beyond the outer centres still belong to the image.
     if (place < from - 0.5 || place > to + 0.5) continue;
     const inside = Math.min(Math.max(place, from), to);
     before[i] = Math.min(Math.floor(inside), side - 2);
@@ -209,10 +209,10 @@ function axisOf(scale: number, shift: number, [from, to]: Range, [first0, last0]
   return { before, fraction, first, last };
 }
 
-/** The first and last row or column. */
+/** First and last row or column. */
 type Range = readonly [number, number];
 
-/** Where both pictures' contents meet, along both axes. */
+/** Overlap of the contents of both images along both axes. */
 function axesOf(
   a: Thumbnail,
   b: Thumbnail,
@@ -224,7 +224,7 @@ function axesOf(
   };
 }
 
-/** The share of the second picture's content that is compared. */
+/** Fraction of the second image's content that is compared. */
 function overlapOf(rows: Axis, columns: Axis, { content }: Thumbnail): number {
   const count = (axis: Axis) => Math.max(0, axis.last - axis.first + 1);
   const all = (content.bottom - content.top + 1) * (content.right - content.left + 1);
@@ -232,8 +232,8 @@ function overlapOf(rows: Axis, columns: Axis, { content }: Thumbnail): number {
 }
 
 /**
- * The normal equations of b ≈ gain · a(placement) + offset, linear in small changes of the placement: a 6 x 7 matrix whose unknowns are
- * gain times the changes of scaleX, scaleY, shiftX, shiftY, then gain and offset.
+ * Builds the normal equations of b ≈ gain · a(placement) + offset, linearised in small changes of the placement. Returns a 6 x 7 matrix
+ * whose unknowns are gain times the changes of scaleX, scaleY, shiftX and shiftY, then gain and offset.
  */
 function normalEquations(first: Thumbnail, second: Thumbnail, placement: Placement) {
   const { rows, columns } = axesOf(first, second, placement);
@@ -250,7 +250,7 @@ function normalEquations(first: Thumbnail, second: Thumbnail, placement: Placeme
       const at = top + columns.before[x]!;
       const fx = columns.fraction[x]!;
       const [p, q, r, s] = [a[at]!, a[at + 1]!, a[at + side]!, a[at + side + 1]!];
-      // The bilinear surface and its slopes.
+      // The bilinear surface and its gradient.
       const slopeX = (q - p) * (1 - fy) + (s - r) * fy;
       const slopeY = (r - p) * (1 - fx) + (s - q) * fx;
       const value = p + (q - p) * fx + (r - p) * fy + (p - q - r + s) * fx * fy;
@@ -278,7 +278,7 @@ function normalEquations(first: Thumbnail, second: Thumbnail, placement: Placeme
   return { matrix, correlation, overlap };
 }
 
-/** Solves six equations [6, 7] by elimination with pivots; undefined where they do not determine the unknowns. */
+/** Solves six equations [6, 7] by Gaussian elimination with pivoting; returns undefined if the matrix is singular. */
 function solveSix(matrix: Float64Array): Float64Array | undefined {
   const m = matrix.slice();
   for (let k = 0; k < 6; k++) {
@@ -302,7 +302,7 @@ function solveSix(matrix: Float64Array): Float64Array | undefined {
   return solution;
 }
 
-/** The correlation of the detail of both pictures, the first laid over the second. */
+/** Correlation of the detail of both images, with the first aligned to the second. */
 function detailAt(a: Thumbnail, b: Thumbnail, placement: Placement): number {
   const { rows, columns } = axesOf(a, b, placement);
   let [count, sumA, sumB, squaresA, squaresB, products] = [0, 0, 0, 0, 0, 0];

@@ -1,8 +1,8 @@
 /**
- * The similarity of two aligned thumbnails, and the threshold from which they count as near-duplicates.
+ * Scores the similarity of two aligned thumbnails, and defines the threshold above which they count as near-duplicates.
  *
- * Calibrated on the pairs of CIFAR-10 that people judged (papers.md 10.6) and on edited copies; `fovea dedup-accuracy` measures both again,
- * and docs/results.md has the figures.
+ * The constants are calibrated on human-annotated pairs of CIFAR-10 (papers.md 10.6) and on edited copies. `fovea dedup-accuracy` measures
+ * both again; docs/results.md reports the figures.
  */
 
 import type { Descriptor } from "../describe/descriptor.js";
@@ -10,35 +10,35 @@ import { thumbnailSide } from "../describe/hash.js";
 import { type Alignment, correlation, type Placement } from "./align.js";
 import type { Thumbnail } from "./thumbnail.js";
 
-/** Correlation of 16 x 16 thumbnails below which a pair is not looked at closer: of the judged near-duplicates none is below 0.7. */
+/** Correlation of 16 x 16 thumbnails below which a pair is rejected without alignment; no annotated near-duplicate is below 0.7. */
 export const leastCoarse = 0.65;
 
 /**
- * The least score of a near-duplicate: 92 % of the judged ones reach it, and few of other pictures that are alike, such as single flowers or
- * hands before one wall (docs/results.md has both for several thresholds).
+ * Minimum score of a near-duplicate. 92 % of the annotated near-duplicates reach it, and few pairs of distinct but similar images do, such
+ * as single flowers or hands in front of the same wall (docs/results.md reports both for several thresholds).
  */
 export const nearDuplicateScore = 0.85;
 
-/** What the detail counts for; the rest is the luminance's. Smooth pictures of one thing in the middle are alike in luminance, hardly in detail. */
+/** Weight of the detail; the rest is the luminance's. Smooth images of a centred object agree in luminance but hardly in detail. */
 const detailWeight = 0.7;
 
-/** The score of an alignment, up to 1. */
+/** Score of an alignment, at most 1. */
 export function scoreOf({ luminance, detail }: Alignment): number {
   return (1 - detailWeight) * luminance + detailWeight * detail;
 }
 
-/** Root mean square difference of colour that weighs as much as a correlation of 1, in levels of 0 to 255. */
+/** Root mean square colour difference that weighs as much as a correlation of 1, in levels of 0 to 255. */
 const colourScale = 50;
 
-/** An image as `similarity` compares it. */
+/** Input of `similarity`: an image's descriptor and thumbnail. */
 export interface Picture {
   readonly descriptor: Descriptor;
   readonly thumbnail: Thumbnail;
 }
 
 /**
- * Ranks near-duplicates by how little was changed: both correlations, that of the images without alignment, how far one is moved in the
- * other, and colours. It ranks only; it does not decide whether two images are near-duplicates.
+ * Ranks near-duplicates by how little they differ: the correlations with and without alignment, the size of the alignment's movement, and
+ * the colours. It is used for ranking only; it does not decide whether two images are near-duplicates.
  */
 export function similarity(a: Picture, b: Picture, alignment: Alignment): number {
   const colours = colourDifference(a.descriptor.colours, b.descriptor.colours);
@@ -51,13 +51,13 @@ export function similarity(a: Picture, b: Picture, alignment: Alignment): number
   );
 }
 
-/** How far a placement moves the middle and, by its size, the border, along both axes: in halves of a side. */
+/** Movement of the centre and, through the scale, of the border along both axes, in units of half a side. */
 function movement({ scaleX, scaleY, shiftX, shiftY }: Placement): number {
   const half = thumbnailSide / 2;
   return Math.hypot(Math.log(scaleX), Math.log(scaleY), shiftX / half, shiftY / half);
 }
 
-/** Root mean square difference of red and blue less luminance, in levels. */
+/** Root mean square difference of red and blue minus luminance, in levels. */
 function colourDifference(a: Uint8Array, b: Uint8Array): number {
   let squares = 0;
   for (let i = 0; i < a.length; i += 3) {

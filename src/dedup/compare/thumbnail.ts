@@ -1,21 +1,21 @@
-/** Thumbnails made ready to be laid over each other: two sizes, the detail, and what lies within a frame. */
+/** Prepares thumbnails for alignment: two resolutions, the detail, and the region inside a frame. */
 import { thumbnailSide } from "../describe/hash.js";
 
 const side = thumbnailSide;
 const half = side / 2;
 
-/** A 32 x 32 luminance made ready to be compared. */
+/** A 32 x 32 luminance thumbnail prepared for comparison. */
 export interface Thumbnail {
   readonly full: Float32Array;
   /** Averaged to 16 x 16. */
   readonly half: Float32Array;
-  /** `full` less the mean of the 5 x 5 pixels around each. */
+  /** `full` minus the mean of the 5 x 5 pixels around each. */
   readonly detail: Float32Array;
-  /** The rows and columns within a frame of one level, if there is one; frames are alike around all pictures and are not compared. */
+  /** Rows and columns inside a frame of uniform level, if there is one. Frames look the same around all images, so they are not compared. */
   readonly content: { readonly top: number; readonly bottom: number; readonly left: number; readonly right: number };
 }
 
-/** Makes a 32 x 32 luminance ready. */
+/** Prepares a 32 x 32 luminance thumbnail. */
 export function prepareThumbnail(luminance: ArrayLike<number>): Thumbnail {
   const full = Float32Array.from(luminance);
   const small = new Float32Array(half * half);
@@ -28,12 +28,12 @@ export function prepareThumbnail(luminance: ArrayLike<number>): Thumbnail {
   return { full, half: small, detail: detailOf(full), content: contentOf(full) };
 }
 
-/** Levels that the pixels of a frame may differ by: what JPEG makes of one level. */
+/** Tolerance of a frame's pixels in levels: JPEG compression changes a uniform level by this much. */
 const frameLevels = 6;
-/** A frame takes no more than this share of a side from either end. */
+/** Maximum width of a frame, as a fraction of the side, at either end. */
 const widestFrame = 0.375;
 
-/** What is inside of the rows and columns at the border that have one level. */
+/** Finds the region inside the rows and columns at the border that have a uniform level. */
 function contentOf(full: Float32Array): Thumbnail["content"] {
   const isFrame = (line: number, along: number, across: number): boolean => {
     let low = Number.POSITIVE_INFINITY;

@@ -1,4 +1,4 @@
-/** Describes every image of a source into a file of records: what is described already is read back, so that an interrupted run goes on. */
+/** Computes the descriptor of every image of a dataset and stores it in a file, so that an interrupted run can be resumed. */
 import { createHash } from "node:crypto";
 import { type FileHandle, mkdtemp, open, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -18,9 +18,9 @@ import {
 } from "./descriptor.js";
 import type { Hashes } from "./hash.js";
 
-/** Grows with any change of what a record holds or how it is made. */
+/** Version of the stored descriptors; increment it when their content or computation changes. */
 const recordVersion = 1;
-/** Images that are read and decoded at once. */
+/** Number of images read and decoded concurrently. */
 const together = 8;
 
 export interface BrokenImage {
@@ -29,38 +29,38 @@ export interface BrokenImage {
   readonly reason: string;
 }
 
-/** The images of a source as the search needs them; small things in memory, thumbnails in a file. */
+/** Descriptors of a dataset's images: small fields are in memory, thumbnails in a file. */
 export interface DescribedSet extends Closable {
   readonly source: ImageSource;
   readonly ids: readonly string[];
-  /** Two words an image; zeros where it is broken. */
+  /** Two 32-bit words for each image; zeros if it is unreadable. */
   readonly hashes: Hashes;
-  /** 16 bytes an image. */
+  /** 16 bytes for each image. */
   readonly digests: Uint8Array;
-  /** Height and width of each. */
+  /** Height and width of each image in pixels. */
   readonly sizes: Uint32Array;
   /** Standard deviation of the luminance of each, in levels of 0 to 255. */
   readonly contrast: Float32Array;
   readonly broken: readonly BrokenImage[];
-  /** 0 for the images that could not be read. */
+  /** 0 for images that could not be read. */
   readonly readable: Uint8Array;
-  /** How many were found described by an earlier run. */
+  /** Number of images whose descriptor an earlier run stored. */
   readonly remembered: number;
-  /** The record of one readable image. */
+  /** Reads the descriptor of a readable image. */
   descriptor(index: number): Promise<Descriptor>;
 }
 
 export interface DescribeSetOptions {
-  /** Keeps the records in the user's cache folder, so that another run goes on from them. Default true. */
+  /** Stores the descriptors in the user's cache folder for later runs. Default: true. */
   readonly remember?: boolean;
-  /** Hears of the images that are done. */
+  /** Called with the number of images done. */
   readonly onProgress?: (images: number) => void;
   readonly signal?: AbortSignal;
 }
 
 /**
- * Describes the images of a source. Images that cannot be read are listed, and left out of every search.
- * @throws the signal's reason once it is aborted; what is described until then is kept for the next run.
+ * Describes the images of a dataset. Images that cannot be read are listed in `broken` and excluded from the search.
+ * @throws the signal's reason once it is aborted; descriptors computed before are stored for the next run.
  */
 export async function describeSet(source: ImageSource, options: DescribeSetOptions = {}): Promise<DescribedSet> {
   const { remember = true, onProgress = () => {}, signal } = options;
@@ -114,7 +114,7 @@ export async function describeSet(source: ImageSource, options: DescribeSetOptio
         onProgress(++done);
       }
     };
-    // All stop before the file is closed, also where one of them fails.
+    // All workers stop before the file is closed, also if one of them fails.
     const ended = await Promise.allSettled(Array.from({ length: together }, worker));
     for (const result of ended) if (result.status === "rejected") throw result.reason;
     broken.sort((a, b) => a.index - b.index);
@@ -130,7 +130,8 @@ export async function describeSet(source: ImageSource, options: DescribeSetOptio
       remembered,
       descriptor: async (index) => {
         const descriptor = decodeDescriptor(await readRecord(file, index));
-        if (!descriptor) throw new Error(`the record of ${ids[index]} was damaged while it was in use; run again`);
+        if (!descriptor)
+          throw new Error(`the stored descriptor of ${ids[index]} was damaged while it was in use; run again`);
         return descriptor;
       },
       close,
@@ -138,7 +139,7 @@ export async function describeSet(source: ImageSource, options: DescribeSetOptio
   });
 }
 
-/** Where the records of a source are kept; a folder that cannot be written costs only the memory of earlier runs. */
+/** Opens the file of descriptors. If the cache folder is not writable, a temporary file is used and earlier runs are not reused. */
 async function openRecords(
   source: ImageSource,
   remember: boolean,
@@ -146,15 +147,15 @@ async function openRecords(
   if (remember) {
     try {
       const folder = join(cacheFolder(), "near-duplicates");
-      // A path in a recipe is relative to the folder it was written in.
+      // A path in a recipe is relative to the working directory.
       const key = JSON.stringify([recordVersion, process.cwd(), source.recipe ?? [source.name, source.split]]);
       const path = join(folder, `${createHash("sha256").update(key).digest("hex").slice(0, 32)}.records`);
       makeFolder(folder);
-      // Not truncated, and made where it is missing.
+      // Creates the file if it is missing, without truncating it.
       await (await open(path, "a")).close();
       return { file: await open(path, "r+"), remove: async () => {} };
     } catch {
-      // Below: a file of this run alone.
+      // Fall back to a temporary file for this run only.
     }
   }
   const folder = await mkdtemp(join(tmpdir(), "fovea-dedup-"));
@@ -171,7 +172,7 @@ async function readRecord(file: FileHandle, index: number): Promise<Uint8Array> 
 const sameBytes = (a: Uint8Array, b: Uint8Array): boolean =>
   a.length === b.length && a.every((byte, i) => byte === b[i]);
 
-/** The population standard deviation of some numbers. */
+/** Population standard deviation. */
 function deviation(values: Uint8Array): number {
   let sum = 0;
   let squares = 0;

@@ -1,4 +1,4 @@
-/** What is kept of an image to find it again: a digest of its bytes, a hash, a small luminance and smaller colours. */
+/** Computes and stores the descriptor of an image: a digest of its bytes, a hash, a luminance thumbnail and a colour thumbnail. */
 import { createHash } from "node:crypto";
 import { crc32c } from "../../formats/crc32c.js";
 import {
@@ -12,24 +12,24 @@ import {
 } from "../../images/index.js";
 import { type Hash, hashOf, thumbnailSide } from "./hash.js";
 
-/** Side of the colours, in pixels. */
+/** Side of the colour thumbnail, in pixels. */
 export const colourSide = 8;
-/** Bytes kept of the sha256 of an image's bytes: 128 bits, which no two of 2^40 different images are likely to share. */
+/** Length of the truncated SHA-256 digest in bytes: with 128 bits, a collision among 2^40 different images is unlikely. */
 export const digestBytes = 16;
 
 export interface Descriptor {
-  /** The first 16 bytes of the sha256 of the encoded bytes (of size and pixels for raw images). */
+  /** First 16 bytes of the SHA-256 of the encoded bytes (of size and pixels for raw images). */
   readonly digest: Uint8Array;
   readonly height: number;
   readonly width: number;
   readonly hash: Hash;
-  /** 32 x 32 luminance, the whole image stretched to it. */
+  /** 32 x 32 luminance; the whole image is stretched to this size. */
   readonly luminance: Uint8Array;
   /** 8 x 8 RGB. */
   readonly colours: Uint8Array;
 }
 
-/** The digest of an image without decoding it. */
+/** Computes the digest of an image without decoding it. */
 export function digestOf(image: EncodedImage | RawImage): Uint8Array {
   const hash = createHash("sha256");
   if (image.kind === "raw") hash.update(`${image.height} ${image.width} ${image.channels}\n`);
@@ -38,8 +38,8 @@ export function digestOf(image: EncodedImage | RawImage): Uint8Array {
 }
 
 /**
- * Describes one image.
- * @throws ExampleError naming `id` where it cannot be decoded.
+ * Computes the descriptor of one image.
+ * @throws ExampleError with `id` if it cannot be decoded.
  */
 export async function describeImage(image: EncodedImage | RawImage, id: string): Promise<Descriptor> {
   const { height, width } = await imageHeader(image, id);
@@ -47,12 +47,12 @@ export async function describeImage(image: EncodedImage | RawImage, id: string):
   return { digest: digestOf(image), height, width, ...describePixels(small) };
 }
 
-/** A 32 x 32 RGB thumbnail, the whole image stretched to it. */
+/** Computes a 32 x 32 RGB thumbnail; the whole image is stretched to this size. */
 async function thumbnailOf(image: AnyImage, id: string): Promise<RawImage> {
   return (await decodeResize(image, id, thumbnailSide, thumbnailSide, "fill", 3)) as RawImage;
 }
 
-/** The parts of a descriptor that follow from a 32 x 32 RGB thumbnail. */
+/** Computes the fields of a descriptor that depend only on a 32 x 32 RGB thumbnail. */
 export function describePixels(small: RawImage): Pick<Descriptor, "hash" | "luminance" | "colours"> {
   const luminance = toGrey(small).data;
   return { hash: hashOf(luminance), luminance, colours: resizeArea(small, colourSide, colourSide).data };
@@ -70,10 +70,10 @@ const places = {
   checksum: digestBytes + 16 + luminanceBytes + colourBytes,
 } as const;
 
-/** Bytes of a stored descriptor. */
+/** Size of a stored descriptor in bytes. */
 export const recordBytes = places.checksum + 4;
 
-/** A descriptor as bytes, with a CRC-32C of them behind. */
+/** Encodes a descriptor as bytes followed by their CRC-32C. */
 export function encodeDescriptor({ digest, height, width, hash, luminance, colours }: Descriptor): Uint8Array {
   const bytes = new Uint8Array(recordBytes);
   const view = new DataView(bytes.buffer);
@@ -88,12 +88,12 @@ export function encodeDescriptor({ digest, height, width, hash, luminance, colou
   return bytes;
 }
 
-/** A stored descriptor; undefined where the bytes are none: never written, or cut short. */
+/** Decodes a stored descriptor; undefined if the bytes are invalid because they were never written or are truncated. */
 export function decodeDescriptor(bytes: Uint8Array): Descriptor | undefined {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   if (bytes.length !== recordBytes) return undefined;
   const checksum = crc32c(bytes.subarray(0, places.checksum));
-  // A hole in the file is all zeros, whose checksum is not 0.
+  // A hole in the file is all zeros; the checksum of zeros is not 0.
   if (view.getUint32(places.checksum, true) !== checksum) return undefined;
   return {
     digest: bytes.slice(places.digest, places.height),

@@ -1,12 +1,12 @@
 /**
- * A 64-bit hash of what a picture looks like: the signs of its low spatial frequencies.
+ * Perceptual 64-bit hash of an image: the signs of its low spatial frequencies.
  *
- * A 32 x 32 luminance thumbnail is transformed by the discrete cosine transform (DCT-II); a bit says whether the coefficient
- * (u, v) is positive, for the 64 coefficients with 1 <= u + v <= 10 but (5, 5). Signs do not change with brightness and
- * contrast, and little with size, compression, sharpening and blur. The set of frequencies is the same seen along the other
- * axis, and a flip changes the sign of the odd frequencies of its axis: the hashes of all eight flips and turns follow from one by
- * exchanging and inverting bits, without looking at the picture again. (Of the idea of signs of cosine coefficients there are
- * several published hashes; frequencies, order and turns here are this project's own, so hashes do not mix with others'.)
+ * A 32 x 32 luminance thumbnail is transformed by the discrete cosine transform (DCT-II). Each bit is 1 if the coefficient (u, v) is
+ * positive, for the 64 coefficients with 1 <= u + v <= 10 except (5, 5). Signs do not change with brightness and contrast, and change little
+ * with size, compression, sharpening and blur. The set of frequencies is symmetric in u and v, and a flip changes the sign of the odd
+ * frequencies of its axis. The hashes of all eight flips and rotations therefore follow from one hash by permuting and inverting bits,
+ * without access to the image. (Several published hashes use signs of cosine coefficients. The frequencies, their order and the rotations
+ * here are specific to this project, so hashes of other programs are not compatible.)
  */
 import { type Turn, turns } from "./turns.js";
 
@@ -16,21 +16,21 @@ export const thumbnailSide = 32;
 /** Largest u + v of a frequency in the hash; 65 frequencies have 1 <= u + v <= 10. */
 const highest = 10;
 
-/** The frequencies in the order of their bits: [along rows (v), along columns (u)]. */
+/** Frequencies in the order of their bits: [along rows (v), along columns (u)]. */
 export const frequencies: readonly (readonly [number, number])[] = Array.from({ length: highest }, (_, k) => k + 1)
   .flatMap((sum) => Array.from({ length: sum + 1 }, (_, v) => [v, sum - v] as const))
   .filter(([v, u]) => !(v === 5 && u === 5));
 
-/** cosines[k * side + i] = cos(pi (i + 1/2) k / side): one row a frequency of the DCT-II. */
+/** cosines[k * side + i] = cos(pi (i + 1/2) k / side): one row for each frequency of the DCT-II. */
 const cosines = Float64Array.from({ length: (highest + 1) * thumbnailSide }, (_, at) => {
   const k = Math.floor(at / thumbnailSide);
   return Math.cos((Math.PI * ((at % thumbnailSide) + 0.5) * k) / thumbnailSide);
 });
 
-/** The DCT-II coefficients (not normalised) of a 32 x 32 luminance, one for each of `frequencies`. */
+/** Computes the unnormalised DCT-II coefficients of a 32 x 32 luminance thumbnail, one for each of `frequencies`. */
 export function lowFrequencies(luminance: ArrayLike<number>): Float64Array {
   const side = thumbnailSide;
-  // Along each row first: [side, highest + 1].
+  // Transform along each row first: [side, highest + 1].
   const rows = new Float64Array(side * (highest + 1));
   for (let y = 0; y < side; y++) {
     for (let u = 0; u <= highest; u++) {
@@ -46,10 +46,10 @@ export function lowFrequencies(luminance: ArrayLike<number>): Float64Array {
   });
 }
 
-/** A 64-bit hash as two words: bits 0 to 31, bits 32 to 63. */
+/** A 64-bit hash as two 32-bit words: bits 0 to 31 and bits 32 to 63. */
 export type Hash = readonly [number, number];
 
-/** The hash of a 32 x 32 luminance. */
+/** Computes the hash of a 32 x 32 luminance thumbnail. */
 export function hashOf(luminance: ArrayLike<number>): Hash {
   const words: [number, number] = [0, 0];
   const coefficients = lowFrequencies(luminance);
@@ -58,9 +58,9 @@ export function hashOf(luminance: ArrayLike<number>): Hash {
 }
 
 interface BitTable {
-  /** The bit each bit of the rotated hash comes from. */
+  /** Source bit of each bit of the rotated hash. */
   readonly from: Uint8Array;
-  /** The bits that are inverted afterwards. */
+  /** Mask of the bits that are inverted afterwards. */
   readonly inverted: Hash;
 }
 
@@ -68,7 +68,7 @@ function bitTable({ transpose, flipRows, flipColumns }: Turn): BitTable {
   const place = new Map(frequencies.map(([v, u], bit) => [`${v},${u}`, bit]));
   const inverted: [number, number] = [0, 0];
   const from = Uint8Array.from(frequencies, ([v, u], bit) => {
-    // The coefficient (row, column) of the image before the rotation.
+    // Coefficient (row, column) of the image before the rotation.
     const [row, column] = transpose ? [u, v] : [v, u];
     const odd = (flipRows && row % 2 === 1) !== (flipColumns && column % 2 === 1);
     if (odd) inverted[bit >> 5]! |= 1 << (bit & 31);
@@ -79,7 +79,7 @@ function bitTable({ transpose, flipRows, flipColumns }: Turn): BitTable {
 
 const bitTables: readonly BitTable[] = turns.map(bitTable);
 
-/** The hash of the rotated image, `turns[turn]`. Exact but for coefficients of exactly 0. */
+/** Computes the hash of the rotated image, `turns[turn]`. Exact except for coefficients that are exactly 0. */
 export function rotatedHash([low, high]: Hash, turn: number): Hash {
   const { from, inverted } = bitTables[turn]!;
   let first = 0;
@@ -93,17 +93,17 @@ export function rotatedHash([low, high]: Hash, turn: number): Hash {
   return [(first ^ inverted[0]) >>> 0, (second ^ inverted[1]) >>> 0];
 }
 
-/** How many of 32 bits are set. */
+/** Counts the set bits of a 32-bit word. */
 export function countBits(word: number): number {
   let x = word - ((word >>> 1) & 0x5555_5555);
   x = (x & 0x3333_3333) + ((x >>> 2) & 0x3333_3333);
   return Math.imul((x + (x >>> 4)) & 0x0f0f_0f0f, 0x0101_0101) >>> 24;
 }
 
-/** In how many bits two hashes differ. */
+/** Number of bits in which two hashes differ. */
 export function hammingDistance(a: Hash, b: Hash): number {
   return countBits(a[0] ^ b[0]) + countBits(a[1] ^ b[1]);
 }
 
-/** Hashes as two words each, [hash 0 low, hash 0 high, hash 1 low, ...]. */
+/** Hashes of two 32-bit words each: [hash 0 low, hash 0 high, hash 1 low, ...]. */
 export type Hashes = Uint32Array;

@@ -1,6 +1,6 @@
-/** The eight flips and quarter turns of a square image, for thumbnails and for their frequencies. */
+/** Defines the eight flips and quarter turns of a square image, for thumbnails and for their frequencies. */
 
-/** out[y, x] = in[r, c]: (r, c) is (x, y) where `transpose`, else (y, x); then r and c are counted from the far side where flipped. */
+/** out[y, x] = in[r, c], where (r, c) is (x, y) with `transpose`, else (y, x). A flipped index counts from the opposite side. */
 export interface Turn {
   readonly name: string;
   readonly transpose: boolean;
@@ -8,7 +8,7 @@ export interface Turn {
   readonly flipColumns: boolean;
 }
 
-/** The dihedral group of the square; number 0 is the identity. */
+/** The dihedral group of the square; index 0 is the identity. */
 export const turns: readonly Turn[] = [
   { name: "as it is", transpose: false, flipRows: false, flipColumns: false },
   { name: "mirrored left to right", transpose: false, flipRows: false, flipColumns: true },
@@ -20,7 +20,7 @@ export const turns: readonly Turn[] = [
   { name: "mirrored along the other diagonal", transpose: true, flipRows: true, flipColumns: true },
 ];
 
-/** For each pixel of a rotated size x size image, the pixel of the original it comes from. */
+/** For each pixel of a rotated size x size image, the index of its source pixel. */
 export function rotatedPlaces({ transpose, flipRows, flipColumns }: Turn, size: number): Int32Array {
   const places = new Int32Array(size * size);
   for (let y = 0; y < size; y++) {
@@ -33,7 +33,7 @@ export function rotatedPlaces({ transpose, flipRows, flipColumns }: Turn, size: 
   return places;
 }
 
-/** The turn that undoes one: only the two quarter turns are not their own. */
+/** The inverse of a flip or rotation. Only the two quarter turns are not their own inverse. */
 export function inverseTurn(turn: number): number {
   return turn === 5 ? 6 : turn === 6 ? 5 : turn;
 }

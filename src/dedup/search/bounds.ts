@@ -1,26 +1,26 @@
 /**
- * Upper bounds of cosines from a few numbers a row: most pairs are ruled out without their whole product.
+ * Computes upper bounds of cosines from a few numbers for each row, which rule out most pairs without their full product.
  *
- * With orthonormal directions Q and unit vectors x and y, whose parts outside of Q's span have the lengths r and s, the cosine is at
- * most (Q'x)·(Q'y) + r s (Cauchy and Schwarz): the product of two vectors that are one longer than Q has directions. Any Q
- * gives a true bound; the principal directions of a sample give a tight one. How many are worth their cost is measured on
+ * Let Q have orthonormal directions, and let x and y be unit vectors whose components outside the span of Q have the lengths r and s. Then
+ * the cosine is at most (Q'x)·(Q'y) + r s (Cauchy-Schwarz), the product of two vectors with one more element than Q has directions. The
+ * bound holds for any Q; the principal directions of a sample make it tight. The number of directions is chosen by measuring its cost on
  * pairs of the sample.
  */
 import { createRandom } from "../../random/keyed.js";
 
-/** Orthonormal directions, one a row: [count, columns]. */
+/** Orthonormal directions, one in each row: [count, columns]. */
 export interface Directions {
   readonly count: number;
   readonly columns: number;
   readonly data: Float64Array;
 }
 
-/** Rounds of the power iteration: the bound holds after any, and gets no tighter after these. */
+/** Iterations of the power method: the bound holds after any number, and does not get tighter after these. */
 const rounds = 6;
 
 /**
- * The directions of most energy of rows of unit length [rows, columns], by orthogonal iteration on their second moments
- * (Golub and Van Loan, Matrix Computations, 8.2.4); fewer than requested where the rows span fewer.
+ * Principal directions of unit rows [rows, columns] by orthogonal iteration on their second moments (Golub and Van Loan, Matrix
+ * Computations, 8.2.4). Returns fewer than `count` if the rows span fewer.
  */
 export function principalDirections(sample: Float32Array, columns: number, count: number): Directions {
   const moments = secondMoments(sample, columns);
@@ -55,7 +55,7 @@ function secondMoments(sample: Float32Array, columns: number): Float64Array {
   return moments;
 }
 
-/** What is left of a direction after those before it are taken out of it; less is rounding. */
+/** Relative length below which a direction, after subtracting its projections on earlier ones, is rounding error. */
 const vanished = 1e-9;
 
 function lengthOf(row: Float64Array): number {
@@ -64,7 +64,7 @@ function lengthOf(row: Float64Array): number {
   return Math.sqrt(squares);
 }
 
-/** Makes rows orthonormal in place, in their order, each freed of the others twice; what depends on earlier rows is dropped. Returns how many are kept. */
+/** Orthonormalises rows in place by Gram-Schmidt with two passes; drops linearly dependent rows. Returns the number of rows left. */
 function orthonormalise(basis: Float64Array, columns: number): number {
   let kept = 0;
   for (let from = 0; from < basis.length; from += columns) {
@@ -87,7 +87,7 @@ function orthonormalise(basis: Float64Array, columns: number): number {
   return kept;
 }
 
-/** Rows [rows, count + 1] whose products bound the cosines of rows of unit length: along the directions, then the length of the rest. */
+/** Rows [rows, count + 1] whose products bound the cosines of unit rows: coordinates along the directions, then the length of the rest. */
 export function boundingRows(unit: Float32Array, directions: Directions, count: number): Float32Array {
   const { columns, data } = directions;
   const rows = unit.length / columns;
@@ -107,23 +107,23 @@ export function boundingRows(unit: Float32Array, directions: Directions, count: 
   return out;
 }
 
-/** Prefixes that are tried; beyond half of the columns the whole product costs little more. */
+/** Candidate numbers of directions; beyond half of the columns, the full product costs little more. */
 const prefixes = [16, 32, 48, 64, 96, 128, 192, 256];
-/** A multiplication in JavaScript takes about as long as this many in the engine (two cores of an AMD EPYC 7001: 1 beside 35 GMAC/s). */
+/** Cost of a multiplication in JavaScript relative to the engine (on two cores of an AMD EPYC 7001: 1 against 35 GMAC/s). */
 const scriptCost = 35;
 
-/** How many directions to bound by, or undefined where the whole product is as cheap. */
+/** Directions used by the bound; undefined instead of a plan means that the full product is as cheap. */
 export interface BoundPlan {
   readonly directions: Directions;
   readonly count: number;
 }
 
-/** Rows of each side by whose pairs a bound is planned; twice as many give the directions. */
+/** Number of rows on each side used for planning; twice as many determine the directions. */
 const plannedBy = 512;
 
 /**
- * The numbers of the rows that a bound is planned by, spread over a set of so many, no row in two lists: directions fit the rows they were made from
- * better than any others, and a row would always be near itself.
+ * Chooses the rows used for planning, spread evenly over `rows` rows. No row is in two lists: directions fit the rows they were computed
+ * from better than other rows, and the cosine of a row with itself is always 1.
  */
 export function rowsToPlanBy(rows: number): {
   readonly left: readonly number[];
@@ -131,16 +131,17 @@ export function rowsToPlanBy(rows: number): {
   readonly directions: readonly number[];
 } {
   const quarter = Math.min(plannedBy, Math.floor(rows / 4));
-  // The steps are a row or longer, so that no two are the same.
+  // Steps are at least one row long, so that all rows are distinct.
   const every = (part: number): number[] =>
     Array.from({ length: quarter }, (_, i) => Math.floor(((4 * i + part) * rows) / (4 * quarter)));
   return { left: every(0), right: every(1), directions: [...every(2), ...every(3)] };
 }
 
 /**
- * Plans the bound for a threshold from rows of unit length: the directions by those of `sample`, their number by the share of pairs of `left` and
- * `right` that each prefix lets through. Those must be other rows: directions fit the rows they were made from better than any others.
- * Rows and columns tell of the largest of `group` pairs: a pair is multiplied out where both say that one of theirs may pass.
+ * Plans the bound for a threshold from unit rows. `sample` determines the directions. Their number follows from the fraction of pairs of
+ * `left` and `right` that pass the bound with each candidate number. These must be rows outside the sample, because directions fit the rows
+ * they were computed from better than other rows.
+ * The engine returns the largest bound of `group` pairs by row and by column; a pair is multiplied out if both reach the threshold.
  */
 export function planBound(
   sample: Float32Array,
@@ -183,7 +184,7 @@ export function planBound(
   return best.count === undefined ? undefined : { directions, count: best.count };
 }
 
-/** For every row and tried prefix, the length of what lies outside of the prefix. */
+/** For each row and candidate number of directions, the length of the component outside those directions. */
 function rests(rows: Float32Array, width: number, tried: readonly number[]): Float64Array {
   const count = rows.length / width;
   const out = new Float64Array(count * tried.length);

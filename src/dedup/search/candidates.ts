@@ -1,18 +1,18 @@
-/** Pairs of images worth comparing: of near hashes in any of the eight turns, and of near features. */
+/** Collects candidate pairs of images: those with near hashes under any of the eight rotations, and those with near features. */
 import type { DescribedSet } from "../describe/describe-set.js";
 import { type Hashes, rotatedHash } from "../describe/hash.js";
 import { inverseTurn, turns } from "../describe/turns.js";
 import { type HammingOptions, hammingJoin, hammingSelfJoin } from "./hamming.js";
 
-/** Images of several sets under one numbering, set after set. */
+/** Images of several datasets with consecutive indices, dataset after dataset. */
 export interface Pool {
   readonly sets: readonly DescribedSet[];
   readonly count: number;
-  /** Which set an image is of, and its number there. */
+  /** Returns the dataset of an image and its index there. */
   locate(image: number): { readonly set: number; readonly index: number };
 }
 
-/** Puts sets under one numbering. */
+/** Numbers the images of the datasets consecutively. */
 export function poolOf(sets: readonly DescribedSet[]): Pool {
   const starts: number[] = [];
   let count = 0;
@@ -20,8 +20,9 @@ export function poolOf(sets: readonly DescribedSet[]): Pool {
     starts.push(count);
     count += ids.length;
   }
-  // The key of a pair and its turn must be a whole number that float64 holds exactly.
-  if (count > maxImages) throw new Error(`${count} images are more than the ${maxImages} that can be searched at once`);
+  // The key of a pair and its rotation must be an integer that float64 represents exactly.
+  if (count > maxImages)
+    throw new Error(`cannot search ${count} images; expected at most ${maxImages}, so split the dataset`);
   return {
     sets,
     count,
@@ -35,21 +36,21 @@ export function poolOf(sets: readonly DescribedSet[]): Pool {
 
 const maxImages = 30_000_000;
 
-/** A pair of images, a < b; `turns[turn]` of a is what b may be. */
+/** A pair of images, a < b; `turns[turn]` of a may match b. */
 export interface Candidate {
   readonly a: number;
   readonly b: number;
   readonly turn: number;
 }
 
-/** Pairs as they are found, each kept once. */
+/** Collects pairs without duplicates. */
 export class CandidateList {
   private keys = new Float64Array(1024);
   private used = 0;
 
   constructor(private readonly images: number) {}
 
-  /** Adds a pair; `turn` is what is done to `a`. */
+  /** Adds a pair; `turn` is applied to `a`. */
   add(a: number, b: number, turn: number): void {
     if (a === b) return;
     const [first, second, done] = a < b ? [a, b, turn] : [b, a, inverseTurn(turn)];
@@ -64,7 +65,7 @@ export class CandidateList {
     this.keys[this.used++] = (first * this.images + second) * turns.length + done;
   }
 
-  /** How many pairs there are, and each in the order of its images. */
+  /** Returns the number of pairs and an iterator that is sorted by image indices. */
   pairs(): { readonly count: number; [Symbol.iterator](): Iterator<Candidate> } {
     this.compact();
     const { keys, used, images } = this;
@@ -82,7 +83,7 @@ export class CandidateList {
     };
   }
 
-  /** Sorts and removes duplicates. */
+  /** Sorts the pairs and removes duplicates. */
   private compact(): void {
     const sorted = this.keys.subarray(0, this.used).sort();
     let kept = 0;
@@ -91,14 +92,14 @@ export class CandidateList {
   }
 }
 
-/** Images whose luminance deviates by less than this from its mean, in levels of 0 to 255, show too little to be compared: only equal bytes count. */
+/** Minimum standard deviation of the luminance, in levels of 0 to 255. Images below it match only by equal bytes. */
 export const leastContrast = 2;
 
-/** Whether there is enough to see in an image to compare it. */
+/** Whether an image has enough contrast to be compared. */
 export const comparable = ({ readable, contrast }: DescribedSet, index: number): boolean =>
   readable[index] === 1 && contrast[index]! >= leastContrast;
 
-/** Equal hashes of the pool: every distinct one with the images that have it. */
+/** The distinct hashes of the pool, each with the images that have it. */
 interface DistinctHashes {
   readonly hashes: Hashes;
   members(distinct: number): Int32Array;
@@ -128,10 +129,10 @@ function distinctHashes(pool: Pool): DistinctHashes {
   return { hashes, members: (d) => sorted.subarray(starts[d]!, starts[d + 1] ?? sorted.length) };
 }
 
-/** Up to so many pairs between the images of two hashes are all compared; of more, each image with the first and with the next. */
+/** Maximum number of pairs between the images of two hashes that are all compared; above it, each image is paired with the first and the next. */
 const allPairsUpTo = 64;
 
-/** Adds the pairs within the images that share one hash. */
+/** Adds the pairs of images that share a hash. */
 function addMembers(members: Int32Array, list: CandidateList): void {
   const all = (members.length * (members.length - 1)) / 2 <= allPairsUpTo;
   for (let i = 1; i < members.length; i++) {
@@ -143,18 +144,18 @@ function addMembers(members: Int32Array, list: CandidateList): void {
   }
 }
 
-/** Adds the pairs between the images of two near hashes; of very many only their first, to which the others are compared already. */
+/** Adds the pairs between the images of two near hashes. If there are many, only the first two: the others are compared with these already. */
 function addBetween(a: Int32Array, b: Int32Array, turn: number, list: CandidateList): void {
   if (a.length * b.length <= allPairsUpTo) for (const i of a) for (const j of b) list.add(i, j, turn);
   else list.add(a[0]!, b[0]!, turn);
 }
 
-/** Adds every two images whose hashes differ in no more than so many bits, in any of the eight turns. */
+/** Adds all pairs of images whose hashes differ in at most `options.distance` bits under any of the eight rotations. */
 export async function addHashCandidates(pool: Pool, options: HammingOptions, list: CandidateList): Promise<void> {
   const { hashes, members } = distinctHashes(pool);
   const count = hashes.length / 2;
   for (let d = 0; d < count; d++) addMembers(members(d), list);
-  // The left quarter turn finds what the right one would, with the images exchanged.
+  // The rotation to the left finds the same pairs as the rotation to the right with the images swapped, so it is skipped.
   const searched = turns.map((_, turn) => turn).filter((turn) => turn !== 6);
   for (const [step, turn] of searched.entries()) {
     const part = {

@@ -1,19 +1,19 @@
-/** Features that are read by blocks of rows: from memory, or from a file that does not fit into it. */
+/** Reads features in blocks of rows, from memory or from a file that does not fit into memory. */
 import { type FileHandle, open } from "node:fs/promises";
 import { type Closable, closable } from "../../files/closable.js";
 
-/** A matrix of float32 numbers, one row an image. */
+/** A float32 matrix with one row for each image. */
 export interface FeatureRows extends Closable {
   readonly rows: number;
   readonly columns: number;
-  /** Rows `start` to `start + count`, row by row; must not be changed. */
+  /** Reads rows `start` to `start + count` in row-major order; the result must not be modified. */
   read(start: number, count: number): Promise<Float32Array>;
 }
 
-/** Features in memory. Throws when the array does not have rows * columns numbers. */
+/** Features in memory. Throws if the array does not have rows * columns elements. */
 export function rowsInMemory(data: Float32Array, rows: number, columns: number): FeatureRows {
   if (data.length !== rows * columns || columns < 1)
-    throw new Error(`features of ${rows} rows of ${columns} are ${rows * columns} numbers; got ${data.length}`);
+    throw new Error(`features of shape [${rows}, ${columns}] need ${rows * columns} numbers; got ${data.length}`);
   return closable<FeatureRows>({
     rows,
     columns,
@@ -23,8 +23,8 @@ export function rowsInMemory(data: Float32Array, rows: number, columns: number):
 }
 
 /**
- * Features in a file: little-endian float32, row by row from `offset` bytes on.
- * @throws when the file is too short for that.
+ * Features in a file: little-endian float32 in row-major order, starting at byte `offset`.
+ * @throws if the file is too short.
  */
 export async function rowsInFile(path: string, rows: number, columns: number, offset = 0): Promise<FeatureRows> {
   const file = await open(path, "r");
@@ -48,7 +48,7 @@ export async function rowsInFile(path: string, rows: number, columns: number, of
   });
 }
 
-/** Fills `bytes` from a place in a file. Throws when the file ends before. */
+/** Fills `bytes` from a position in a file. Throws if the file ends before. */
 export async function readWhole(file: FileHandle, path: string, bytes: Uint8Array, position: number): Promise<void> {
   for (let done = 0; done < bytes.length; ) {
     const { bytesRead } = await file.read(bytes, done, Math.min(bytes.length - done, 1 << 28), position + done);

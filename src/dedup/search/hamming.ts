@@ -1,19 +1,19 @@
 /**
- * All pairs of 64-bit hashes within a Hamming distance, exactly, by a multi-index of their four 16-bit parts.
+ * Finds all pairs of 64-bit hashes within a Hamming distance, exactly, with a multi-index of their four 16-bit parts.
  *
- * Two hashes at distance r or less differ in at most t_k bits of some part k as soon as the sum of (t_k + 1) exceeds r: if every
- * part differed in more, the hashes would differ in at least the sum of (t_k + 1) bits (the pigeonhole principle of
- * multi-index hashing; Norouzi, Punjani and Fleet, "Fast search in Hamming space with multi-index hashing", CVPR 2012). For each
- * part the hashes are sorted into 65,536 lists by it; lists whose parts differ in t_k bits or fewer are compared entry by
- * entry. A pair is reported in the first part that finds it, so that no set of pairs need be kept. Memory: 12 bytes a hash beside the
- * hashes. Time grows with the square of how often a hash is repeated: join distinct hashes where many are equal.
+ * Two hashes at distance r or less differ in at most t_k bits of some part k if the sum of (t_k + 1) exceeds r. Otherwise every part would
+ * differ in more bits, and the hashes in at least the sum of (t_k + 1) bits. (This is the pigeonhole principle of multi-index hashing;
+ * Norouzi, Punjani and Fleet, "Fast search in Hamming space with multi-index hashing", CVPR 2012.) For each part, the hashes are sorted by
+ * it into 65,536 lists, and lists whose parts differ in at most t_k bits are compared entry by entry. A pair is reported by the first part
+ * that finds it, so that no set of pairs has to be stored. Memory: 12 bytes for each hash besides the hashes. The time grows with the
+ * square of the number of repetitions of a hash: join distinct hashes if many are equal.
  */
 import { countBits, type Hashes } from "../describe/hash.js";
 
 export interface HammingOptions {
-  /** Largest distance, 0 to 63. */
+  /** Largest distance, an integer from 0 to 63. */
   readonly distance: number;
-  /** Hears of a share from 0 to 1 that is done. */
+  /** Called with the completed fraction, 0 to 1. */
   readonly onProgress?: (share: number) => void;
   readonly signal?: AbortSignal;
 }
@@ -21,18 +21,18 @@ export interface HammingOptions {
 const parts = 4;
 const partBits = 16;
 const lists = 1 << partBits;
-/** Milliseconds of work between two moments in which the program hears Ctrl-C and draws its progress. */
+/** Milliseconds of work between two returns to the event loop, which handles Ctrl-C and updates the progress display. */
 const slice = 50;
-/** Comparisons between two looks at the clock: a few milliseconds. */
+/** Number of comparisons between two reads of the clock: a few milliseconds. */
 const clockEvery = 1 << 20;
 
-/** How many bits each part may differ in: as even as can be, the sum of (t + 1) being distance + 1; -1 leaves a part out. */
+/** Number of bits that each part may differ in, as evenly distributed as possible; the sum of (t + 1) is distance + 1, and -1 skips a part. */
 export function partThresholds(distance: number): number[] {
   const total = distance + 1;
   return Array.from({ length: parts }, (_, k) => Math.floor(total / parts) + (k < total % parts ? 1 : 0) - 1);
 }
 
-/** Numbers of `partBits` bits with at most `most` bits set, fewest bits first. */
+/** Masks of `partBits` bits with at most `most` bits set, fewest bits first. */
 function masks(most: number): Int32Array {
   const all = Array.from({ length: lists }, (_, mask) => mask).filter((mask) => countBits(mask) <= most);
   return Int32Array.from(all.sort((a, b) => countBits(a) - countBits(b) || a - b));
@@ -43,7 +43,7 @@ const partOf = (hashes: Hashes, index: number, part: number): number =>
 
 /** Hashes sorted into lists by one part. */
 interface Index {
-  /** Where each list begins; one more than there are lists. */
+  /** Start of each list, and the total number of entries at the end. */
   readonly starts: Int32Array;
   readonly low: Uint32Array;
   readonly high: Uint32Array;
@@ -68,7 +68,7 @@ function indexBy(hashes: Hashes, part: number): Index {
   return { starts, low, high, ids };
 }
 
-/** Whether an earlier part than `part` finds two hashes that differ in these bits. */
+/** Whether a part before `part` finds two hashes that differ in these bits. */
 function foundBefore(
   lowDifference: number,
   highDifference: number,
@@ -85,16 +85,16 @@ function foundBefore(
 type OnPair = (first: number, second: number, distance: number) => void;
 
 function checkHashes(hashes: Hashes): void {
-  if (hashes.length % 2 !== 0) throw new Error(`hashes are two words each; got ${hashes.length} words`);
+  if (hashes.length % 2 !== 0) throw new Error(`expected two 32-bit words for each hash; got ${hashes.length} words`);
 }
 
 function checkDistance(distance: number): void {
   if (!Number.isInteger(distance) || distance < 0 || distance > 63)
-    throw new Error(`a Hamming distance between 64-bit hashes is a whole number from 0 to 63, not ${distance}`);
+    throw new Error(`invalid Hamming distance ${distance}; expected an integer from 0 to 63`);
 }
 
 /**
- * Calls `onPair` once for every two hashes of one list, i < j, that differ in `distance` bits or fewer; in no particular order.
+ * Calls `onPair` once for every two hashes of one list, i < j, that differ in at most `distance` bits, in no particular order.
  * @throws for a distance outside of 0 .. 63, and the signal's reason once it is aborted.
  */
 export async function hammingSelfJoin(hashes: Hashes, options: HammingOptions, onPair: OnPair): Promise<void> {
@@ -103,8 +103,8 @@ export async function hammingSelfJoin(hashes: Hashes, options: HammingOptions, o
 }
 
 /**
- * Calls `onPair` once for every hash of `left` and hash of `right` that differ in `distance` bits or fewer.
- * @throws as {@link hammingSelfJoin} does.
+ * Calls `onPair` once for every hash of `left` and hash of `right` that differ in at most `distance` bits.
+ * @throws the same errors as {@link hammingSelfJoin}.
  */
 export async function hammingJoin(left: Hashes, right: Hashes, options: HammingOptions, onPair: OnPair): Promise<void> {
   checkHashes(left);
@@ -135,7 +135,7 @@ async function join(
       if (start === end) continue;
       for (let m = 0; m < near.length; m++) {
         const other = list ^ near[m]!;
-        // Within one set every two lists meet once, and a list meets itself above its diagonal.
+        // In a self-join, every pair of lists is visited once, and a list is compared with itself above the diagonal.
         if (right === undefined && other < list) continue;
         const otherStart = b.starts[other]!;
         const otherEnd = b.starts[other + 1]!;
@@ -155,14 +155,14 @@ async function join(
           const low = a.low[i]!;
           const high = a.high[i]!;
           for (let j = own ? i + 1 : otherStart; j < otherEnd; j++) {
-            // countBits, written out: the innermost loop.
+            // countBits, inlined: this is the innermost loop.
             const lowDifference = low ^ b.low[j]!;
             let x = lowDifference - ((lowDifference >>> 1) & 0x5555_5555);
             x = (x & 0x3333_3333) + ((x >>> 2) & 0x3333_3333);
             const highDifference = high ^ b.high[j]!;
             let y = highDifference - ((highDifference >>> 1) & 0x5555_5555);
             y = (y & 0x3333_3333) + ((y >>> 2) & 0x3333_3333);
-            // Both words' sums of four bits, at most 8 each, fit into their four places together.
+            // The 4-bit sums of both words, at most 8 each, are added and still fit into their fields.
             const sum = ((x + (x >>> 4)) & 0x0f0f_0f0f) + ((y + (y >>> 4)) & 0x0f0f_0f0f);
             const differing = Math.imul(sum, 0x0101_0101) >>> 24;
             if (differing <= distance && !foundBefore(lowDifference, highDifference, part, thresholds))

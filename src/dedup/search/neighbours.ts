@@ -1,10 +1,10 @@
 /**
- * All pairs of feature rows whose cosine reaches a threshold, and the nearest rows of each, exactly, in bounded memory.
+ * Finds all pairs of feature rows whose cosine reaches a threshold, and the nearest rows of each row, exactly and in bounded memory.
  *
- * Blocks of rows are multiplied in the engine; of a set with itself only the blocks above the diagonal. What comes back is the
- * largest product of every 32 pairs of a row and of a column, or a bound on it from fewer numbers (bounds.ts); the pairs that may matter
- * are multiplied out in float64 (pair-blocks.ts). Rounding in the engine is covered by a margin, so that what is found is what a plain float64 loop over
- * the same float32 rows finds.
+ * The engine multiplies blocks of rows; in a self-join, only the blocks above the diagonal. It returns the largest product of every 32 pairs
+ * by row and by column, or an upper bound of it from fewer numbers (bounds.ts). The pairs that may reach the threshold are multiplied out
+ * in float64 (pair-blocks.ts). A margin covers rounding in the engine, so that the result equals that of a plain float64 loop over the same
+ * float32 rows.
  */
 import { type BoundPlan, planBound, rowsToPlanBy } from "./bounds.js";
 import type { FeatureRows } from "./feature-rows.js";
@@ -12,33 +12,35 @@ import { type Block, dot, lookAtPairs, margin, type Search } from "./pair-blocks
 import { groupSize, openSimilarityEngine, type SimilarityEngine } from "./similarity-engine.js";
 
 export interface NeighbourOptions {
-  /** Bytes of rows kept in memory at once, 512 MB unless given; a set that needs more is read several times. */
+  /** Bytes of rows in memory at a time; a dataset that needs more is read several times. Default: 512 MB. */
   readonly memory?: number;
   readonly threads?: number;
-  /** Rows of a block, a multiple of 32; 2,048 unless given. Given, small sets too go through the engine. */
+  /** Rows of a block, a multiple of 32. Default: 2,048; if it is set, small datasets use the engine too. */
   readonly block?: number;
-  /** Hears of a share from 0 to 1 that is done. */
+  /** Called with the completed fraction, 0 to 1. */
   readonly onProgress?: (share: number) => void;
   readonly signal?: AbortSignal;
 }
 
-/** Multiplications up to which starting the engine takes longer than they do. */
+/** Number of multiplications below which starting the engine takes longer than computing them in JavaScript. */
 const smallWork = 1e8;
 
 function checkFeatures(left: FeatureRows, right: FeatureRows | undefined): void {
   if (right && right.columns !== left.columns)
-    throw new Error(`features of ${left.columns} and of ${right.columns} numbers a row cannot be compared`);
+    throw new Error(
+      `cannot compare features of ${left.columns} and of ${right.columns} columns; expected the same number`,
+    );
 }
 
 function checkThreshold(threshold: number, what: string): void {
   if (!(threshold > margin && threshold <= 1))
-    throw new Error(`${what} is a cosine above ${margin} and at most 1, not ${threshold}`);
+    throw new Error(`invalid ${what} ${threshold}; expected a cosine above ${margin} and at most 1`);
 }
 
 /**
- * Calls `onPair` once for every two rows of `left` (i < j), or for every row of `left` and row of `right`, whose cosine is
- * `threshold` (above 0) or more. Rows of zeros are near nothing.
- * @throws for rows that are not finite, widths that differ, and the signal's reason once it is aborted.
+ * Calls `onPair` once for every two rows of `left` (i < j), or for every row of `left` and row of `right`, whose cosine is at least
+ * `threshold` (above 0). Rows of zeros match nothing.
+ * @throws for rows that are not finite, for different numbers of columns, and the signal's reason once it is aborted.
  */
 export async function nearPairs(
   left: FeatureRows,
@@ -56,7 +58,7 @@ export async function nearPairs(
   });
 }
 
-/** The nearest rows of every row of the left set, nearest first; -1 where there are fewer. */
+/** The nearest rows of every row of `left`, nearest first; -1 if there are fewer than k. */
 export interface Nearest {
   /** [rows, k] */
   readonly indices: Int32Array;
@@ -65,9 +67,9 @@ export interface Nearest {
 }
 
 /**
- * The `k` rows of `right` (of `left` itself without the row, if undefined) with the largest cosine to each row of `left`, of those that reach
- * `floor` (above 0). Of equal cosines the row that comes first.
- * @throws as {@link nearPairs} does.
+ * Finds the `k` rows of `right` with the largest cosine to each row of `left`, among those that reach `floor` (above 0). If `right` is
+ * undefined, `left` is searched without the row. Of rows with equal cosines, the first are returned.
+ * @throws the same errors as {@link nearPairs}.
  */
 export async function nearestRows(
   left: FeatureRows,
@@ -76,7 +78,7 @@ export async function nearestRows(
   floor: number,
   options: NeighbourOptions = {},
 ): Promise<Nearest> {
-  if (!Number.isInteger(k) || k < 1) throw new Error(`k is a whole number from 1, not ${k}`);
+  if (!Number.isInteger(k) || k < 1) throw new Error(`invalid k ${k}; expected an integer of at least 1`);
   checkThreshold(floor, "the floor");
   const indices = new Int32Array(left.rows * k).fill(-1);
   const cosines = new Float64Array(left.rows * k).fill(Number.NEGATIVE_INFINITY);
@@ -84,9 +86,9 @@ export async function nearestRows(
     if (cosine < floor) return;
     const first = row * k;
     let at = first + k;
-    // Later rows of an equal cosine go behind earlier ones.
+    // Insert later rows after earlier ones of equal cosine.
     while (at > first && before(cosine, other, cosines[at - 1]!, indices[at - 1]!)) at--;
-    // A pair may be looked at twice, by its row and by its column; its cosine is the same both times.
+    // A pair may be visited twice, by its row and by its column; its cosine is the same both times.
     if (at === first + k || (at > first && indices[at - 1] === other)) return;
     cosines.copyWithin(at + 1, at, first + k - 1);
     indices.copyWithin(at + 1, at, first + k - 1);
@@ -137,7 +139,7 @@ async function scan(
     const last = Math.min(first + panelBlocks, leftBlocks);
     const panel: Block[] = [];
     for (let b = first; b < last; b++) panel.push(await readBlock(left, b * size, size, engine));
-    // The engine works on one product while the one before is looked at.
+    // The engine computes one product while the pairs of the previous one are scanned.
     let waiting: (() => Promise<void>) | undefined;
     for (let b = right ? 0 : first; b < otherBlocks; b++) {
       const streamed = right || b >= last ? await readBlock(other, b * size, size, engine) : panel[b - first]!;
@@ -145,7 +147,7 @@ async function scan(
         if (!right && block.start > streamed.start) break;
         signal?.throwIfAborted();
         const running = engine.largest(block.ready.subarray(), streamed.ready.subarray());
-        // Whoever waits for it next hears of a failure; until then it is not one that nobody handles.
+        // The next await reports a failure; this handler avoids an unhandled rejection until then.
         running.catch(() => {});
         await waiting?.();
         waiting = async () => {
@@ -171,10 +173,10 @@ async function scanAll(left: FeatureRows, right: FeatureRows | undefined, search
   }
 }
 
-/** No larger than the set needs, so that small sets compile and run small programs. */
+/** Limits the block size to the number of rows, so that small datasets compile and run small programs. */
 function blockSize(wanted: number, rows: number): number {
   if (!Number.isInteger(wanted) || wanted < groupSize || wanted % groupSize !== 0)
-    throw new Error(`a block has a multiple of ${groupSize} rows, not ${wanted}`);
+    throw new Error(`invalid block size ${wanted}; expected a multiple of ${groupSize} rows`);
   return Math.min(wanted, Math.ceil(rows / groupSize) * groupSize);
 }
 
@@ -209,8 +211,7 @@ function inverseLengths(rows: Float32Array, columns: number, start: number): Flo
   for (let row = 0; row < inverse.length; row++) {
     let squares = 0;
     for (let c = row * columns; c < (row + 1) * columns; c++) squares += rows[c]! * rows[c]!;
-    if (!Number.isFinite(squares))
-      throw new Error(`row ${start + row} of the features holds a number that is not finite`);
+    if (!Number.isFinite(squares)) throw new Error(`row ${start + row} of the features has a value that is not finite`);
     inverse[row] = squares === 0 ? 0 : 1 / Math.sqrt(squares);
   }
   return inverse;
@@ -226,7 +227,7 @@ async function readBlock(source: FeatureRows, start: number, size: number, engin
     for (let c = row * columns; c < (row + 1) * columns; c++) unit[c] = rows[c]! * inverse[row]!;
   }
   const ready = await engine.ready(unit);
-  // One more number than a block has: a view that is not the whole buffer is copied on its way to the engine, which may hold it several times at once.
+  // One element more than the block has: a view of part of a buffer is copied when it is sent to the engine, which may hold several copies at once.
   const kept = new Float32Array(ready.length + 1).subarray(0, ready.length);
   kept.set(ready);
   return { start, count, rows, inverse, ready: kept };

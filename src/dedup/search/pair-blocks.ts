@@ -1,7 +1,7 @@
-/** Blocks of feature rows, and the pairs of two of them that a search must see, found from the largest products of groups of pairs. */
+/** Finds the pairs of two blocks of feature rows that may reach a threshold, from the largest products of groups of pairs. */
 import { groupSize, type LargestProducts } from "./similarity-engine.js";
 
-/** More than float32 products of unit vectors lose: 1,024 terms in the worst order lose 6e-5. */
+/** Upper bound of the rounding error of float32 products of unit vectors: 1,024 terms in the worst order lose 6e-5. */
 export const margin = 1e-4;
 
 /** A block of rows in memory. */
@@ -9,24 +9,25 @@ export interface Block {
   readonly start: number;
   readonly count: number;
   readonly rows: Float32Array;
-  /** 1 over the length of each row; 0 for a row of zeros, which is near nothing. */
+  /** Reciprocal length of each row; 0 for a row of zeros, which matches nothing. */
   readonly inverse: Float64Array;
-  /** Padded with rows of zeros to a whole block. */
+  /** Rows in the engine's form, padded with rows of zeros to a full block. */
   readonly ready: Float32Array;
 }
 
-/** What a search wants to know of the pairs it is shown. */
+/** Callbacks of a search over pairs. */
 export interface Search {
-  /** The cosine from which on pairs of this row matter; of rows of the left (or only) set, and of the right one. */
+  /** Minimum cosine that matters for a row of the left (or only) dataset, and for a row of the right one. */
   leftFloor(row: number): number;
   rightFloor?(row: number): number;
-  /** A pair whose cosine was multiplied out. */
+  /** Called with a pair and its float64 cosine. */
   pair(left: number, right: number, cosine: number): void;
 }
 
 /**
- * Multiplies out the pairs of two blocks (of one block with itself, i < j) that may matter: those whose group by row and whose group by column both
- * hold a product that does. A row's largest product alone would leave 32 pairs to look at; with the columns' it is seldom more than one.
+ * Multiplies out the pairs of two blocks (i < j for a block with itself) that may matter: those whose row group and column group both have
+ * a product that reaches the floor. The largest product of a row alone would leave 32 pairs; together with the columns', seldom more
+ * than one is left.
  */
 export function lookAtPairs(a: Block, b: Block, products: LargestProducts, sameSet: boolean, search: Search): void {
   const { byRow, byColumn, groups } = products;
@@ -42,7 +43,7 @@ export function lookAtPairs(a: Block, b: Block, products: LargestProducts, sameS
     const first = i * groups;
     const across = Math.floor(i / groupSize) * size;
     let floor = search.leftFloor(a.start + i) - margin;
-    // The group of the largest product first: where the nearest are sought, it lifts the floor for the others.
+    // Start with the group of the largest product: in a nearest-neighbour search it raises the floor for the others.
     let top = 0;
     for (let group = 1; group < groups; group++) if (byRow[first + group]! > byRow[first + top]!) top = group;
     if (byRow[first + top]! < floor) continue;
@@ -72,7 +73,7 @@ export function lookAtPairs(a: Block, b: Block, products: LargestProducts, sameS
   }
 }
 
-/** The product of a row of `a` and a row of `b`, in float64. */
+/** Product of a row of `a` and a row of `b`, in float64. */
 export function dot(a: Float32Array, atA: number, b: Float32Array, atB: number, length: number): number {
   let sum = 0;
   for (let i = 0; i < length; i++) sum += a[atA + i]! * b[atB + i]!;

@@ -1,4 +1,4 @@
-/** The two programs of the all-pairs search of features: rows made ready for products, and the largest products of groups of pairs. */
+/** Compiles the programs of the all-pairs search of features: one prepares rows, one computes the largest products of groups of pairs. */
 import { type Closable, closable } from "../../files/closable.js";
 import {
   add,
@@ -19,35 +19,35 @@ import { compile, type Program } from "../../runtime/index.js";
 import { defined } from "../../text/defined.js";
 import type { BoundPlan } from "./bounds.js";
 
-/** Pairs of a row that are looked at together: their largest product comes back from the engine, and their own only if it may matter. */
+/** Number of pairs in a group. The engine returns the largest product of a group; single products are computed only if it may matter. */
 export const groupSize = 32;
 
 /**
- * What float32 may lose of a row's squared length outside of the directions (a few 1e-7 of 1): added to it, so that the
- * bound stays one.
+ * Rounding error of float32 in the squared length outside of the directions (a few 1e-7 of 1). It is added to this length, so that the
+ * result remains an upper bound.
  */
 const squaresSlack = 1e-6;
 
 /** The largest products of groups of pairs of rows of two blocks. */
 export interface LargestProducts {
-  /** Groups of rows a block has. */
+  /** Number of row groups in a block. */
   readonly groups: number;
-  /** Of each row of the first block with the rows of each group of the second, [groups * groupSize, groups]. */
+  /** Maxima over each row of the first block and each group of the second, [groups * groupSize, groups]. */
   readonly byRow: Float32Array;
-  /** Of the rows of each group of the first block with each row of the second, [groups, groups * groupSize]. */
+  /** Maxima over each group of the first block and each row of the second, [groups, groups * groupSize]. */
   readonly byColumn: Float32Array;
 }
 
 export interface SimilarityEngine extends Closable {
-  /** Numbers a row that is ready has. */
+  /** Number of columns of a prepared row. */
   readonly width: number;
-  /** Rows of unit length [block, columns], made ready for products [block, width]. */
+  /** Prepares unit rows [block, columns] for products; returns [block, width]. */
   ready(unit: Float32Array): Promise<Float32Array>;
-  /** The largest products, or bounds on them, of ready rows a and b. */
+  /** Computes the largest products, or bounds of them, of prepared rows a and b. */
   largest(a: Float32Array, b: Float32Array): Promise<LargestProducts>;
 }
 
-/** Compiles the programs for blocks of `block` rows of `columns` numbers. */
+/** Compiles the programs for blocks of `block` rows and `columns` columns. */
 export async function openSimilarityEngine(
   block: number,
   columns: number,
@@ -81,7 +81,7 @@ export async function openSimilarityEngine(
   });
 }
 
-/** Coordinates along the directions, then the length of the rest (bounds.ts). */
+/** Computes the coordinates along the directions, then the length of the rest (bounds.ts). */
 function readyFunction(block: number, columns: number, { directions, count }: BoundPlan) {
   const unit = input("unit", "float32", [block, columns]);
   const chosen = constant(directions.data.subarray(0, count * columns), [count, columns]);

@@ -1,4 +1,4 @@
-/** Features of a picture from its thumbnail alone: what neighbours are sought by where no network's are given. */
+/** Computes features of an image from its thumbnail alone, for the nearest-neighbour search without a network. */
 import { closable } from "../../files/closable.js";
 import type { DescribedSet } from "../describe/describe-set.js";
 import { colourSide, type Descriptor } from "../describe/descriptor.js";
@@ -6,12 +6,12 @@ import { thumbnailSide } from "../describe/hash.js";
 import type { FeatureRows } from "./feature-rows.js";
 
 const side = thumbnailSide / 2;
-/** Numbers of a row: a 16 x 16 luminance and 8 x 8 colours. */
+/** Number of columns: a 16 x 16 luminance and 8 x 8 colours. */
 export const thumbnailFeatureCount = side * side + 3 * colourSide * colourSide;
-/** Length of the colours' part beside 1 of the luminance's: colours change more easily than what is seen. */
+/** Norm of the colour part, relative to 1 for the luminance: edits change colours more than luminance. */
 const colourWeight = 0.5;
 
-/** A part of a picture: this share of each side, from these shares of the picture on. */
+/** A square crop of an image: its side and its offset, as fractions of the image's side. */
 export interface View {
   readonly share: number;
   readonly top: number;
@@ -19,8 +19,8 @@ export interface View {
 }
 
 /**
- * The whole picture, then four fifths of it in the middle and in each corner. A picture that was cropped to something like one of these is nearer to that part of
- * the other than to the whole.
+ * The whole image, then crops of four fifths of its side from the centre and from each corner. A cropped image is nearer to the most
+ * similar of these than to the whole image.
  */
 export const views: readonly View[] = [
   { share: 1, top: 0, left: 0 },
@@ -34,8 +34,8 @@ export const views: readonly View[] = [
 ];
 
 /**
- * Writes the features of a view of one picture to `out` from `at` on: the luminance of 16 x 16 pixels and the colours of 8 x 8, each less its mean and of unit
- * length, so that brightness and contrast do not matter; zeros where there is nothing to see.
+ * Writes the features of a crop of an image to `out` at index `at`: the luminance of 16 x 16 pixels and the colours of 8 x 8 pixels. Each
+ * part is centred and normalised to a constant length, so that brightness and contrast do not matter; it is zero if the image is uniform.
  */
 export function writeThumbnailFeatures(
   { luminance, colours }: Descriptor,
@@ -57,7 +57,7 @@ export function writeThumbnailFeatures(
   standardise(out.subarray(split, at + thumbnailFeatureCount), colourWeight);
 }
 
-/** A view of a square picture at the size of the whole, by bilinear interpolation. */
+/** Resizes a crop of a square image to the size of the whole by bilinear interpolation. */
 function part(pixels: Uint8Array, size: number, channels: number, { share, top, left }: View): Float32Array {
   const out = new Float32Array(pixels.length);
   const places = (from: number) =>
@@ -88,12 +88,12 @@ function standardise(values: Float32Array, length: number): void {
   mean /= values.length;
   let squares = 0;
   for (let i = 0; i < values.length; i++) squares += (values[i]! - mean) ** 2;
-  // A variance below one level squared is noise of the decoder.
+  // A variance below one squared level is noise of the decoder.
   const factor = squares < values.length ? 0 : length / Math.sqrt(squares);
   for (let i = 0; i < values.length; i++) values[i] = (values[i]! - mean) * factor;
 }
 
-/** The features of a view (the whole unless given) of every image of described sets, one set after the other, made from their records block by block. */
+/** Features of a crop (default: the whole image) of every image of the datasets in order, computed block by block from the descriptors. */
 export function thumbnailFeatures(sets: readonly DescribedSet[], view: View = views[0]!): FeatureRows {
   const rows = sets.reduce((sum, { ids }) => sum + ids.length, 0);
   return closable<FeatureRows>({
