@@ -1,10 +1,10 @@
-/** What a graph will cost before it runs: matrix FLOPs and an estimate of peak memory. */
+/** Estimates the cost of a graph before it runs: matrix FLOPs and peak memory. */
 import { byteSize, reachable, type Tensor } from "./tensor.js";
 
 export interface GraphCost {
-  /** Twice the multiply-adds of all matrix products and convolutions. */
+  /** FLOPs of all matrix products and convolutions: two for each multiply-add. */
   readonly flops: number;
-  /** Estimated largest sum of bytes alive at one time, the inputs included. */
+  /** Estimated peak of live bytes, including the inputs. */
   readonly peakBytes: number;
   readonly inputBytes: number;
   readonly outputBytes: number;
@@ -14,9 +14,9 @@ export interface GraphCost {
 const aliases = new Set(["reshape", "stopGradient"]);
 
 /**
- * Counts a graph. Memory: nodes run in the order a depth-first walk from the outputs gives (as the runtime's default
- * order does), a value lives until its last reader, views share their source, outputs live to the end. Outputs that are `placed`
- * are written into memory that is there already, and do not count.
+ * Estimates the cost of a graph. Memory model: nodes run in depth-first order from the outputs, as in the runtime's default order. A value
+ * lives until its last consumer, views share the memory of their source, and outputs live until the end. Outputs in `placed` are written
+ * into preallocated memory and do not count.
  */
 export function costOf(outputs: readonly Tensor[], placed: ReadonlySet<Tensor> = new Set()): GraphCost {
   const nodes = reachable(outputs);

@@ -1,7 +1,7 @@
-/** The numbers ONNX gives element types (TensorProto.DataType of onnx.proto3). */
+/** ONNX element type codes (TensorProto.DataType of onnx.proto3). */
 import type { DType } from "./tensor.js";
 
-/** Element types of a file: those of the graph, and the one that only quantised weights have. */
+/** Element types in a model file: those of the graph, and int8, which only quantised weights have. */
 export type StoredType = DType | "int8";
 
 export const onnxTypeCodes: Readonly<Record<StoredType, number>> = {

@@ -1,4 +1,4 @@
-/** The graph: symbolic tensors, operations, differentiation, and the ONNX writer. */
+/** Symbolic tensors, operations, automatic differentiation, and the ONNX writer. */
 
 export { costOf, type GraphCost } from "./cost.js";
 export { onnxTypeCodes, type StoredType } from "./element-types.js";

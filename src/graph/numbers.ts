@@ -1,7 +1,7 @@
-/** Numbers to little-endian bytes and back, for every element type of the graph. */
+/** Converts numbers to little-endian bytes and back, for every element type of the graph. */
 import type { DType } from "./tensor.js";
 
-/** Any typed array that can back a tensor. */
+/** A typed array that can hold a tensor's elements. */
 export type NumericArray =
   | Float32Array
   | Float64Array
@@ -11,7 +11,7 @@ export type NumericArray =
   | Uint8Array
   | BigInt64Array;
 
-/** A zero-filled typed array for `length` elements; float16 is held as its bits in a Uint16Array, bool as bytes. */
+/** Allocates a zero-filled typed array of `length` elements; float16 is stored as bits in a Uint16Array, bool as bytes. */
 export function allocate(dtype: DType, length: number): NumericArray {
   switch (dtype) {
     case "float32":
@@ -31,7 +31,7 @@ export function allocate(dtype: DType, length: number): NumericArray {
   }
 }
 
-/** A typed array of the given type that shares memory with `bytes` (copied first when misaligned). */
+/** Views `bytes` as a typed array of the given type; misaligned bytes are copied first. */
 export function viewNumbers(bytes: Uint8Array, dtype: DType): NumericArray {
   const length = bytes.byteLength / allocate(dtype, 1).BYTES_PER_ELEMENT;
   const aligned = bytes.byteOffset % 8 === 0 ? bytes : bytes.slice();
@@ -54,7 +54,7 @@ export function viewNumbers(bytes: Uint8Array, dtype: DType): NumericArray {
   }
 }
 
-/** Plain numbers as the bytes of a tensor of the given type (float16 rounded to nearest even). */
+/** Encodes numbers as the bytes of a tensor of the given type (float16 rounds to nearest even). */
 export function encodeNumbers(values: ArrayLike<number>, dtype: DType): Uint8Array {
   const out = allocate(dtype, values.length);
   if (out instanceof BigInt64Array) for (let i = 0; i < values.length; i++) out[i] = BigInt(values[i]!);
@@ -66,7 +66,7 @@ export function encodeNumbers(values: ArrayLike<number>, dtype: DType): Uint8Arr
 const scratch = new Float32Array(1);
 const scratchBits = new Uint32Array(scratch.buffer);
 
-/** IEEE 754 half-precision bits of a number, rounded to nearest even. */
+/** Converts a number to IEEE 754 half-precision bits, rounding to nearest even. */
 export function toFloat16(value: number): number {
   scratch[0] = value;
   const bits = scratchBits[0]!;
@@ -88,10 +88,10 @@ export function toFloat16(value: number): number {
   return sign | (quotient + (rest > half || (rest === half && (quotient & 1) === 1) ? 1 : 0));
 }
 
-/** Every half-precision number by its bits, made at first use: a lookup is much faster than the conversion. */
+/** Values of all half-precision bit patterns, computed at first use: a lookup is much faster than the conversion. */
 let halves: Float32Array | undefined;
 
-/** The number a half-precision bit pattern stands for. */
+/** Converts half-precision bits to a number. */
 export function fromFloat16(bits: number): number {
   halves ??= Float32Array.from({ length: 1 << 16 }, (_, pattern) => decodeFloat16(pattern));
   return halves[bits]!;

@@ -1,17 +1,17 @@
-/** Symbolic tensors with static shapes, and the nodes that produce them: the vocabulary every other file speaks. */
+/** Defines symbolic tensors with static shapes and the nodes that produce them. */
 import { append } from "../text/arrays.js";
 
-/** float64 is for the host's own algebra: products on the CPU, without gradients. */
+/** float64 is used only for linear algebra on the host: products on the CPU, without gradients. */
 export type DType = "float32" | "float64" | "float16" | "int32" | "uint32" | "int64" | "uint8" | "bool";
 export type Shape = readonly number[];
 
-/** What is known of a value before it exists. */
+/** Static type of a tensor: element type and shape. */
 export interface TensorType {
   readonly dtype: DType;
   readonly shape: Shape;
 }
 
-/** A value of the graph: one output of one node. */
+/** A symbolic value: one output of one node. */
 export interface Tensor extends TensorType {
   readonly id: number;
   readonly producer: Node;
@@ -25,24 +25,24 @@ export interface Node<A = unknown> {
   readonly inputs: readonly Tensor[];
   readonly attributes: A;
   readonly outputs: readonly Tensor[];
-  /** The rematerialised block this node belongs to, if any (see rematerialise.ts). */
+  /** The rematerialised block that this node belongs to, if any (see rematerialise.ts). */
   readonly block: Block | undefined;
 }
 
-/** A marked stretch of the graph whose intermediates are computed again in the backward pass. */
+/** A marked part of the graph whose intermediates are recomputed in the backward pass. */
 export interface Block {
   readonly id: number;
 }
 
-/** Where an operation writes its ONNX nodes. */
+/** Receives the ONNX nodes that operations emit. */
 export interface Emitter {
-  /** The ONNX value name of a tensor of the graph. */
+  /** ONNX value name of a tensor. */
   name(tensor: Tensor): string;
-  /** Is this tensor read by anything (or an output of the graph)? Lets an operation skip what nobody needs. */
+  /** Whether the tensor has a consumer or is an output, so that an operation can skip unused outputs. */
   used(tensor: Tensor): boolean;
-  /** Does the target run this type of node? Asked before using one for which there is a plainer form. */
+  /** Whether the target supports this node type; operations with a fallback check it. */
   runs(type: string): boolean;
-  /** A fresh name for an intermediate value. */
+  /** Returns a new name for an intermediate value. */
   temporary(): string;
   /** Adds one ONNX node and returns its output names. */
   node(
@@ -52,9 +52,9 @@ export interface Emitter {
     attributes?: Record<string, OnnxAttribute>,
     domain?: string,
   ): void;
-  /** Name of a float constant (shared between uses). */
+  /** Name of a float constant; equal constants are shared. */
   float(value: number | readonly number[], dtype?: DType): string;
-  /** Name of a 1-D int64 constant (shared between uses). */
+  /** Name of a 1-D int64 constant; equal constants are shared. */
   int64(values: readonly number[]): string;
   /** Adds a constant of any type and returns its name. */
   initializer(name: string, type: TensorType, bytes: Uint8Array): void;
@@ -63,21 +63,21 @@ export interface Emitter {
 /** An attribute of an ONNX node; the wrapper distinguishes integers from floats. */
 export type OnnxAttribute = { int: number } | { float: number } | { ints: readonly number[] } | { string: string };
 
-/** One kind of operation: its shape rule, the ONNX it writes, its gradient rule and its cost. */
+/** An operation: its shape rule, ONNX emission, gradient rule and cost. */
 export interface Operation<A = unknown> {
   readonly name: string;
-  /** Shapes and types of the outputs; throws ShapeError when the inputs do not fit. */
+  /** Infers shapes and types of the outputs; throws ShapeError if the inputs do not fit. */
   infer(inputs: readonly Tensor[], attributes: A): TensorType[];
   emit(node: Node<A>, emitter: Emitter): void;
-  /** Gradients of the inputs from those of the outputs (undefined: not needed, or none flows). */
+  /** Gradients of the inputs from those of the outputs; undefined if a gradient is not needed or does not exist. */
   gradient?(node: Node<A>, outputGradients: readonly (Tensor | undefined)[]): (Tensor | undefined)[];
-  /** Outputs from this one on are kept for the backward pass alone; the gradient rule takes no gradient of them. */
+  /** Outputs from this index on are kept only for the backward pass; the gradient rule ignores their gradients. */
   readonly keptFrom?: number;
-  /** Multiply-adds times two spent in matrix products and convolutions. */
+  /** FLOPs of matrix products and convolutions: two for each multiply-add. */
   flops?(node: Node<A>): number;
 }
 
-/** An operation was given shapes or types that do not fit; the message names the operation and what it got. */
+/** Shapes or types do not fit an operation; the message has the operation and its inputs. */
 export class ShapeError extends Error {
   override name = "ShapeError";
 }
@@ -85,7 +85,7 @@ export class ShapeError extends Error {
 let nextId = 1;
 const openBlocks: Block[] = [];
 
-/** Applies an operation to tensors; every op function of this folder ends here. */
+/** Applies an operation to tensors; every op function calls it. */
 export function apply<A>(operation: Operation<A>, inputs: readonly Tensor[], attributes: A): Tensor[] {
   const types = operation.infer(inputs, attributes);
   const outputs: Tensor[] = [];
@@ -103,7 +103,7 @@ export function apply<A>(operation: Operation<A>, inputs: readonly Tensor[], att
   return outputs;
 }
 
-/** Runs `body` with every node it creates marked as belonging to `block`; the outermost block wins. */
+/** Runs `body` and marks every node it creates as belonging to `block`; the outermost block takes precedence. */
 export function insideBlock<T>(block: Block | undefined, body: () => T): T {
   if (block === undefined || openBlocks.length > 0) return body();
   openBlocks.push(block);
@@ -139,10 +139,10 @@ export const byteSize = (type: TensorType): number => elementCount(type.shape) *
 export const isFloat = (dtype: DType): boolean => dtype === "float32" || dtype === "float16";
 export const sameShape = (a: Shape, b: Shape): boolean => a.length === b.length && a.every((side, i) => side === b[i]);
 
-/** `float32 [8, 197, 384]`, as error messages show a tensor. */
+/** Formats a type for error messages, as in `float32 [8, 197, 384]`. */
 export const describe = (type: TensorType): string => `${type.dtype} [${type.shape.join(", ")}]`;
 
-/** The axis counted from the front; throws ShapeError when the tensor has no such axis. */
+/** Converts a negative axis to one counted from the front; throws ShapeError if the tensor has no such axis. */
 export function resolveAxis(operation: string, axis: number, rank: number): number {
   const resolved = axis < 0 ? axis + rank : axis;
   if (!Number.isInteger(axis) || resolved < 0 || resolved >= rank) {
@@ -151,7 +151,7 @@ export function resolveAxis(operation: string, axis: number, rank: number): numb
   return resolved;
 }
 
-/** The shape two operands broadcast to (numpy's rule); throws ShapeError naming both. */
+/** Broadcast shape of two operands (NumPy's rule); throws ShapeError with both shapes. */
 export function broadcastShapes(operation: string, a: Shape, b: Shape): number[] {
   const rank = Math.max(a.length, b.length);
   const shape: number[] = [];
@@ -166,7 +166,7 @@ export function broadcastShapes(operation: string, a: Shape, b: Shape): number[]
   return shape;
 }
 
-/** Throws ShapeError unless all tensors have one and the same type. */
+/** Returns the common element type; throws ShapeError if the types differ. */
 export function requireSameDType(operation: string, tensors: readonly Tensor[]): DType {
   const first = tensors[0]!;
   for (const tensor of tensors) {
@@ -179,7 +179,7 @@ export function requireSameDType(operation: string, tensors: readonly Tensor[]):
   return first.dtype;
 }
 
-/** All nodes the given tensors depend on, in order of creation (which is a topological order). */
+/** All nodes that the given tensors depend on, in order of creation, which is a topological order. */
 export function reachable(outputs: readonly Tensor[]): Node[] {
   const seen = new Set<Node>();
   const stack = outputs.map((tensor) => tensor.producer);

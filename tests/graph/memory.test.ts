@@ -196,7 +196,9 @@ describe("accumulateGradients", () => {
   });
 
   test("a batch that does not divide is refused with its name and shape", () => {
-    expect(() => build(3)).toThrow(/accumulateGradients: x float32 \[64, 8\] does not divide into 3/);
+    expect(() => build(3)).toThrow(
+      /accumulateGradients: the first side of x float32 \[64, 8\] is not divisible by 3 microbatches/,
+    );
     expect(() => build(0)).toThrow(g.ShapeError);
     expect(() => build(1.5)).toThrow(g.ShapeError);
   });

@@ -17,10 +17,10 @@ import {
 } from "../tensor.js";
 
 /**
- * Gradients of a float scalar with respect to the given tensors, in their order; a tensor the loss does not depend on
- * gets zeros. Nodes of a rematerialised block are computed again here, each block only once its incoming gradient is
- * there. Throws ShapeError when the loss is not a float scalar, an operation on the way has no gradient, or a tensor is
- * the product of `scale`.
+ * Computes the gradients of a float scalar with respect to the given tensors, in their order. A tensor that the loss does not depend on has
+ * a zero gradient. The nodes of a rematerialised block are recomputed in the backward pass, each block only after its incoming gradient has
+ * been computed. Throws ShapeError if the loss is not a float scalar, if an operation on a path has no gradient, or if a tensor is the
+ * output of `scale`.
  */
 export function grad(loss: Tensor, parameters: readonly Tensor[]): Tensor[] {
   if (loss.shape.length !== 0 || !isFloat(loss.dtype)) {
@@ -29,7 +29,7 @@ export function grad(loss: Tensor, parameters: readonly Tensor[]): Tensor[] {
   for (const parameter of parameters) {
     if (unscale(parameter)[0] !== parameter) {
       throw new ShapeError(
-        `grad: ${describe(parameter)} is a scaled tensor, whose factor its readers may have taken in; ask for the gradient of its source`,
+        `grad: ${describe(parameter)} is a scaled tensor, whose factor its consumers may have absorbed; take the gradient of its source`,
       );
     }
   }
@@ -39,7 +39,7 @@ export function grad(loss: Tensor, parameters: readonly Tensor[]): Tensor[] {
 function backward(loss: Tensor, parameters: readonly Tensor[]): Tensor[] {
   const nodes = reachable([loss]);
   const wanted = new Set<Tensor>(parameters);
-  // only nodes on a path from a wanted tensor to the loss take part
+  // Only nodes on a path from a requested tensor to the loss take part.
   const active = new Set<Tensor>(parameters);
   for (const node of nodes) {
     if (node.inputs.some((tensor) => active.has(tensor))) for (const output of node.outputs) active.add(output);
@@ -87,19 +87,19 @@ function backward(loss: Tensor, parameters: readonly Tensor[]): Tensor[] {
 
 type Recomputation = Map<Node, Node>;
 
-/** Copies the nodes of a block, its inputs held back until `incoming` (the gradient that needs them) is there. */
+/** Copies the nodes of a block; its inputs are delayed until `incoming`, the gradient that needs them, has been computed. */
 function recompute(block: Block, nodes: readonly Node[], incoming: Tensor): Recomputation {
   const copies: Recomputation = new Map();
   const replaced = new Map<Tensor, Tensor>();
   const heldBack = (tensor: Tensor): Tensor => {
     const known = replaced.get(tensor);
     if (known) return known;
-    // leaves (parameters, constants) are there anyway; what is computed outside is held back
+    // Leaves (parameters, constants) are available already; values computed outside the block are delayed.
     const value = tensor.producer.inputs.length === 0 || !isFloat(tensor.dtype) ? tensor : after(tensor, incoming);
     replaced.set(tensor, value);
     return value;
   };
-  // a parameter or constant first used inside the block is still one and the same leaf, not computed and never copied
+  // Parameters and constants first used inside the block are leaves: they are not computed and never copied.
   const inOrder = nodes.filter((node) => node.block === block && node.inputs.length > 0).sort((a, b) => a.id - b.id);
   for (const node of inOrder) {
     const outputs = apply(node.operation, node.inputs.map(heldBack), node.attributes);

@@ -1,4 +1,4 @@
-/** Less memory for more time: blocks computed again in the backward pass, gradients accumulated over microbatches. */
+/** Reduces memory at the cost of time: recomputes blocks in the backward pass, and accumulates gradients over microbatches. */
 import { after } from "../ops/control.js";
 import { add, divide, multiply } from "../ops/elementwise.js";
 import { scale } from "../ops/scale.js";
@@ -9,10 +9,10 @@ import { grad } from "./grad.js";
 let nextBlock = 1;
 
 /**
- * Runs `body` so that the tensors it makes are not kept for the backward pass but computed again there, from the
- * tensors that enter it. Mark one encoder block at a time: memory falls to one block's intermediates plus one tensor
- * a block, time rises by one forward pass. Blocks do not nest; an inner one is part of the outer.
- * What follows from inputs and parameters alone is not recomputed: nothing holds it back, and the runtime merges it.
+ * Runs `body` so that its intermediate tensors are not kept for the backward pass but recomputed there from the tensors that enter it
+ * (gradient checkpointing). Mark one encoder block at a time: memory falls to the intermediates of one block plus one tensor for each
+ * block, and time rises by one forward pass. Blocks do not nest; an inner block is part of the outer one.
+ * Values that depend only on inputs and parameters are not recomputed, because the runtime merges them with the originals.
  */
 export function rematerialise<T>(body: () => T): T {
   const block: Block = { id: nextBlock++ };
@@ -20,20 +20,20 @@ export function rematerialise<T>(body: () => T): T {
 }
 
 export interface AccumulatedGradients<M extends Record<string, Tensor>> {
-  /** Means over the microbatches of what `lossOf` returned. */
+  /** Means over the microbatches of the scalars that `lossOf` returned. */
   readonly metrics: M;
   readonly gradients: Tensor[];
 }
 
 /**
- * Mean metrics and mean gradients over equal parts of a batch, one part after the other: each starts only when all
- * gradients of the one before are there (one alone would leave the others for later, and what they need alive), so only
- * one part's intermediates are alive at a time. A batch without any float tensor cannot be held back.
+ * Computes mean metrics and mean gradients over equal parts of a batch, one part after the other. Each part starts only after all gradients
+ * of the previous one have been computed, so that the intermediates of only one part are alive at a time. (Waiting for a single gradient
+ * would defer the others and keep their inputs alive.) A batch without a float tensor cannot be delayed.
  *
- * `batch` holds tensors with the example axis first; `lossOf(part)` returns scalars, the one named `loss` is
- * differentiated (papers.md 5.10, accumulate_gradient). With `lossScale`, a scalar, it is the loss times that scalar that is
- * differentiated, and the gradients are divided by it at the end: in between, in half precision, small ones then do not
- * vanish (Micikevicius et al., Mixed Precision Training, 2018, section 3.2). Throws ShapeError when the batch does not divide.
+ * `batch` holds tensors with the example axis first. `lossOf(part)` returns scalars; the one named `loss` is differentiated (papers.md
+ * 5.10, accumulate_gradient). With the scalar `lossScale`, the loss times this scalar is differentiated and the gradients are divided by it
+ * at the end, so that small gradients do not underflow in half precision (Micikevicius et al., Mixed Precision Training, 2018, section
+ * 3.2). Throws ShapeError if the batch size is not divisible by `microbatches`.
  */
 export function accumulateGradients<M extends Record<string, Tensor> & { loss: Tensor }>(
   batch: Readonly<Record<string, Tensor>>,
@@ -43,13 +43,13 @@ export function accumulateGradients<M extends Record<string, Tensor> & { loss: T
   lossScale?: Tensor,
 ): AccumulatedGradients<M> {
   if (!Number.isInteger(microbatches) || microbatches < 1) {
-    throw new ShapeError(`accumulateGradients: ${microbatches} is not a number of microbatches`);
+    throw new ShapeError(`accumulateGradients: got ${microbatches} microbatches; expected an integer of at least 1`);
   }
   const names = Object.keys(batch);
   for (const name of names) {
     if (batch[name]!.shape[0]! % microbatches !== 0) {
       throw new ShapeError(
-        `accumulateGradients: ${name} ${describe(batch[name]!)} does not divide into ${microbatches}`,
+        `accumulateGradients: the first side of ${name} ${describe(batch[name]!)} is not divisible by ${microbatches} microbatches`,
       );
     }
   }

@@ -1,6 +1,6 @@
 /**
- * Adds nodes to a model file that somebody else wrote, without reading more of it than names: its weights are copied as they
- * are. Field numbers: onnx.proto3 of the ONNX project, https://github.com/onnx/onnx/blob/main/onnx/onnx.proto3
+ * Adds nodes to an ONNX file written by another program. Only names are parsed; the weights are copied unchanged.
+ * Field numbers: onnx.proto3 of the ONNX project, https://github.com/onnx/onnx/blob/main/onnx/onnx.proto3
  */
 import { type ProtobufField, protobufFields } from "../../formats/protobuf-reader.js";
 import { ProtobufWriter } from "../../formats/protobuf-writer.js";
@@ -8,27 +8,27 @@ import { append } from "../../text/arrays.js";
 import { writeEntry, writeInitializer, writeNode, writeValueInfo } from "./encode.js";
 import type { Initializer, NamedType, OnnxNode } from "./graph.js";
 
-/** What comes before and after the nodes of a model. */
+/** Nodes to add before and after those of a model. */
 export interface OnnxAddition {
-  /** The model's input that is replaced, its new form, and nodes that make the old one of it (none where they are one). */
+  /** The model's input to replace, the new input, and nodes that compute the old one from it (none if both are the same). */
   readonly input: { readonly replaces: string; readonly by: NamedType; readonly nodes: readonly OnnxNode[] };
-  /** Nodes after the model's own, and what they read beside its values. */
+  /** Nodes appended to the model, and the initializers that they use. */
   readonly nodes: readonly OnnxNode[];
   readonly initializers: readonly Initializer[];
-  /** The outputs of the whole, in place of the model's own. */
+  /** Outputs of the resulting model, which replace the model's own. */
   readonly outputs: readonly NamedType[];
-  /** The value of the model that they follow from; what is computed for others is left away. */
+  /** The model's value that the outputs are computed from; nodes needed only for other values are removed. */
   readonly reads: string;
-  /** The lowest version of ONNX's operators that the nodes are written in. */
+  /** Minimum opset version of the added nodes. */
   readonly leastOpset: number;
-  /** Entries of the model's metadata, in place of its own. */
+  /** Metadata entries, which replace the model's own. */
   readonly metadata: Readonly<Record<string, string>>;
 }
 
 const decoder = new TextDecoder();
 const text = ({ bytes }: ProtobufField): string => decoder.decode(bytes);
 
-/** Numbers of the fields of ModelProto, GraphProto, NodeProto and AttributeProto that are looked at. */
+/** Field numbers of ModelProto, GraphProto, NodeProto and AttributeProto that are parsed. */
 const model = { graph: 7, opset: 8, metadata: 14 } as const;
 const graph = { node: 1, initializer: 5, input: 11, output: 12, valueInfo: 13 } as const;
 const node = { input: 1, output: 2, name: 3, attribute: 5 } as const;
@@ -36,14 +36,14 @@ const attribute = { graph: 6, graphs: 11 } as const;
 const initializerName = 8;
 
 /**
- * The model with an addition, as a file. Values of the model that have the name of a value that is added are renamed. `reads`
- * and `replaces` are names in the model as it is. Throws an Error when the model is not ONNX in a protobuf, lacks what is
- * read or replaced, is written in older operators, or keeps its weights in another file.
+ * Returns the file of the model with the addition. Values of the model whose names collide with added values are renamed; `reads` and
+ * `replaces` are names in the original model. Throws an Error if the model is not ONNX in a protobuf, lacks the value or input, has an older
+ * opset, or stores its weights in another file.
  */
 export function withAddition(bytes: Uint8Array, addition: OnnxAddition): Uint8Array {
   const fields = [...protobufFields(bytes)];
   const whole = fields.find(({ number }) => number === model.graph);
-  if (!whole) throw new Error("the model has no graph");
+  if (!whole) throw new Error("the model has no graph; expected an ONNX file");
   requireOpset(fields, addition.leastOpset);
   const own = new Set([
     ...addition.outputs.map(({ name }) => name),
@@ -62,7 +62,7 @@ export function withAddition(bytes: Uint8Array, addition: OnnxAddition): Uint8Ar
   return out.finish();
 }
 
-/** Throws unless the model is written in the given version of ONNX's own operators or a later one. */
+/** Throws if the model's version of the default operator set is below `least`. */
 function requireOpset(fields: readonly ProtobufField[], least: number): void {
   for (const { number, bytes } of fields) {
     if (number !== model.opset) continue;
@@ -70,7 +70,7 @@ function requireOpset(fields: readonly ProtobufField[], least: number): void {
     const domain = entries.find((entry) => entry.number === 1);
     const version = entries.find((entry) => entry.number === 2)?.value ?? 0;
     if ((!domain || text(domain) === "" || text(domain) === "ai.onnx") && version < least) {
-      throw new Error(`the model is written in version ${version} of ONNX's operators; ${least} or later is needed`);
+      throw new Error(`the model has opset version ${version}; expected version ${least} or later`);
     }
   }
 }
@@ -120,18 +120,18 @@ const nameOf = ({ bytes }: ProtobufField, key: number): string => {
 
 interface Node {
   readonly field: ProtobufField;
-  /** What it reads, what graphs inside it read from outside among it. */
+  /** Inputs of the node, including outer values used by its subgraphs. */
   readonly inputs: readonly string[];
   readonly outputs: readonly string[];
 }
 
-/** The nodes that a value follows from. Throws when no node makes it. */
+/** Selects the nodes that a value depends on. Throws if no node computes it. */
 function neededNodes(fields: readonly ProtobufField[], value: string): Node[] {
   const all = fields.flatMap((field) => (field.number === graph.node ? [describeNode(field)] : []));
   if (!all.some(({ outputs }) => outputs.includes(value))) throw new Error(`the model computes no ${value}`);
   const wanted = new Set([value]);
   const needed: Node[] = [];
-  // Nodes stand in an order in which every value is made before it is read.
+  // Nodes are sorted topologically: every value is computed before it is used.
   for (const one of all.reverse()) {
     if (!one.outputs.some((name) => wanted.has(name))) continue;
     needed.push(one);
@@ -163,7 +163,7 @@ const graphsIn = (field: ProtobufField): ProtobufField[] =>
     ({ number, wire }) => wire === 2 && (number === attribute.graph || number === attribute.graphs),
   );
 
-/** A node with the names of values changed, in the graphs inside it too; its own name makes room for those that are added. */
+/** Writes a node with renamed values, also in its subgraphs; its own name gets a prefix so that it cannot collide with an added one. */
 function writeRenamed(
   out: ProtobufWriter,
   number: number,
@@ -198,7 +198,7 @@ function writeRenamedAttribute(out: ProtobufWriter, field: ProtobufField, rename
   }
 }
 
-/** A message with its name changed. */
+/** Writes a message with its name field changed. */
 function writeRenamedField(
   out: ProtobufWriter,
   field: ProtobufField,

@@ -1,4 +1,4 @@
-/** Turns the nodes of a traced graph into ONNX nodes and constants. */
+/** Converts the nodes of a traced graph to ONNX nodes and constants. */
 import { encodeNumbers } from "../numbers.js";
 import { inputName } from "../ops/leaf.js";
 import {
@@ -13,7 +13,7 @@ import {
 } from "../tensor.js";
 import type { Initializer, OnnxNode } from "./graph.js";
 
-/** What operations write into: nodes, and constants shared by value. */
+/** Collects the nodes that operations emit, and constants deduplicated by value. */
 export class Emission implements Emitter {
   readonly nodes: OnnxNode[] = [];
   readonly initializers: Initializer[] = [];
@@ -75,8 +75,8 @@ export class Emission implements Emitter {
 }
 
 /**
- * Writes the nodes of a graph, and one that gives each output its name unless it has that already. `names` replaces names of
- * tensors; `before` may write nodes that stand first.
+ * Writes the nodes of a graph, and an Identity node for each output whose value does not have the output's name. `names` overrides names
+ * of tensors; `before` may write nodes at the beginning.
  */
 export function emit(
   nodes: readonly Node[],
@@ -89,9 +89,9 @@ export function emit(
   for (const node of nodes) for (const tensor of node.inputs) used.add(tensor);
   const emission = new Emission(used, names, new Set(lacking));
   before?.(emission);
-  // The runtime runs what the last node of the file needs first, then what the one before it needs, and so on. So the
-  // nodes nobody reads stand last, the deepest before the shallowest: a layer's parameter gradients are then computed as
-  // the backward pass goes by, and not after all of it with every activation still alive.
+  // The runtime executes first what the last node of the file needs, then what the node before it needs, and so on. Nodes without
+  // consumers are therefore written last, the deepest before the shallowest. The parameter gradients of a layer are then computed
+  // during the backward pass, and not after all of it with every activation still alive.
   const depths = depthsOf(nodes);
   const deepestFirst = (a: Node, b: Node) => depths.get(b)! - depths.get(a)!;
   const read = new Set(nodes.flatMap((node) => node.inputs.map((tensor) => tensor.producer)));
@@ -103,7 +103,7 @@ export function emit(
   return emission;
 }
 
-/** The length of the longest way to each node from a leaf. */
+/** Length of the longest path from a leaf to each node. */
 function depthsOf(nodes: readonly Node[]): Map<Node, number> {
   const depths = new Map<Node, number>();
   for (const node of nodes) {

@@ -1,5 +1,5 @@
 /**
- * Encodes an ONNX graph as a model file (default: opset 21 and IR 10), weights inside the file or as external data.
+ * Encodes an ONNX graph as a model file (default: opset 21 and IR 10), with weights inside the file or as external data.
  * Field numbers: onnx.proto3 of the ONNX project, https://github.com/onnx/onnx/blob/main/onnx/onnx.proto3
  */
 import { ProtobufWriter } from "../../formats/protobuf-writer.js";
@@ -8,37 +8,37 @@ import type { OnnxAttribute, TensorType } from "../tensor.js";
 import { freeSideNames, type Initializer, type NamedType, type OnnxGraph, type OnnxNode } from "./graph.js";
 
 export interface OnnxModel {
-  /** The model file. */
+  /** Contents of the model file. */
   readonly bytes: Uint8Array;
-  /** Weights kept outside the file, when it would pass the limit: the bytes of one file named in the model. */
+  /** External weights, if they exceed the limit: the contents of one file whose path the model refers to. */
   readonly external?: { readonly path: string; readonly pieces: readonly Uint8Array[]; readonly byteLength: number };
-  /** The model's own file, where it has to be opened from there because its weights lie beside it. */
+  /** Path of the model file, if it must be opened from there because its weights are stored beside it. */
   readonly file?: string;
   readonly inputs: readonly { name: string; type: TensorType }[];
   readonly outputs: readonly { name: string; type: TensorType }[];
-  /** The first side that outputs must have, by name, where a run is to check it. */
+  /** Expected size of the first axis of outputs, by name; checked in each run. */
   readonly rows?: Readonly<Record<string, number>>;
   readonly nodeCount: number;
 }
 
 export interface EncodeOptions {
-  /** Above this many bytes of weights they go into a file of their own; a protobuf cannot pass 2 GB. */
+  /** Total weight bytes above which they are stored in a separate file; a protobuf is limited to 2 GB. */
   readonly externalAbove?: number;
-  /** Name of the file of external weights. */
+  /** Path of the file of external weights. */
   readonly externalPath?: string;
-  /** The version of ONNX's operators that the nodes are written in, one of `onnxOpsets`; default: 21. */
+  /** Opset version, one of `onnxOpsets`. Default: 21. */
   readonly opset?: number;
-  /** Entries of the model's metadata. */
+  /** Metadata entries of the model. */
   readonly metadata?: Readonly<Record<string, string>>;
 }
 
-const inlineLimit = 1024; // external data is for weights; small constants stay where shape inference sees them
+const inlineLimit = 1024; // Bytes. Smaller constants stay inside the file, where shape inference can read them.
 
-/** Versions of ONNX's operators that can be written, and the version of the file format (IR) that came with each (onnx/docs/Versioning.md). */
+/** Supported opset versions, and the file format (IR) version released with each (onnx/docs/Versioning.md). */
 export const onnxOpsets: Readonly<Record<number, number>> = { 17: 8, 18: 8, 19: 9, 20: 9, 21: 10 };
 const newestOpset = 21;
 
-/** The model file of a graph. Throws a RangeError for a version of the operators that is not written. */
+/** Encodes a graph as a model file. Throws a RangeError for an unsupported opset version. */
 export function encodeOnnx(graph: OnnxGraph, options: EncodeOptions = {}): OnnxModel {
   const weightBytes = graph.initializers.reduce((total, { bytes }) => total + bytes.length, 0);
   const limit = options.externalAbove ?? 1_900_000_000;
@@ -48,7 +48,8 @@ export function encodeOnnx(graph: OnnxGraph, options: EncodeOptions = {}): OnnxM
 
   const { opset: version = newestOpset } = options;
   const format = onnxOpsets[version];
-  if (format === undefined) throw new RangeError(`version ${version} of ONNX's operators is not written`);
+  if (format === undefined)
+    throw new RangeError(`unsupported opset version ${version}; expected one of ${Object.keys(onnxOpsets).join(", ")}`);
   const model = new ProtobufWriter();
   model.integer(1, format); // ir_version
   model.string(2, "fovea");
@@ -67,7 +68,7 @@ export function encodeOnnx(graph: OnnxGraph, options: EncodeOptions = {}): OnnxM
       });
     }
   });
-  // The runtime's own operators are named only where one is used: other runtimes need not know the domain.
+  // The runtime's own operator domain is declared only if it is used: other runtimes may not know it.
   const domains = new Set(["", ...graph.nodes.map(({ domain }) => domain)]);
   for (const node of graph.nodes.flatMap(nodesInside)) domains.add(node.domain);
   for (const domain of domains) {
@@ -86,10 +87,10 @@ export function encodeOnnx(graph: OnnxGraph, options: EncodeOptions = {}): OnnxM
   };
 }
 
-/** Name and type alone: what is returned may travel to another thread, a tensor with its producer may not. */
+/** Copies only name and type: the result may be sent to another thread, which a tensor with its producer cannot. */
 const plain = ({ name, type }: NamedType): NamedType => ({ name, type: { dtype: type.dtype, shape: [...type.shape] } });
 
-/** The nodes of the graphs a node holds. */
+/** Nodes of a node's subgraphs. */
 const nodesInside = ({ attributes }: OnnxNode): OnnxNode[] =>
   Object.values(attributes).flatMap((value) => ("graph" in value ? [...value.graph.nodes] : []));
 
@@ -99,7 +100,7 @@ function writeTensorType(tensor: ProtobufWriter, name: string, type: Initializer
   tensor.string(8, name);
 }
 
-/** A value written into a graph, its bytes with it. */
+/** Writes a value and its bytes into a graph. */
 export function writeInitializer(graph: ProtobufWriter, { name, type, bytes }: Initializer): void {
   graph.message(5, (tensor) => {
     writeTensorType(tensor, name, type);

@@ -1,13 +1,13 @@
-/** An ONNX graph as plain data: what the writer makes of a traced graph, and what the passes of an export change. */
+/** Defines ONNX graphs as plain data: the writer's output, which export passes transform. */
 import type { StoredType } from "../element-types.js";
 import type { OnnxAttribute, TensorType } from "../tensor.js";
 
-/** Side of a shape that is given at each run: the batch. */
+/** Symbolic side of a shape, set in each run: the batch size. */
 export const freeSide = -1;
-/** Sides of images that are given at each run. */
+/** Symbolic sides of images, set in each run. */
 export const freeHeight = -2;
 export const freeWidth = -3;
-/** What a file calls sides that are free. */
+/** Names of the symbolic sides in a model file. */
 export const freeSideNames: Readonly<Record<number, string>> = {
   [freeSide]: "batch",
   [freeHeight]: "height",
@@ -22,15 +22,15 @@ export interface NamedType {
 
 export interface OnnxNode {
   readonly type: string;
-  /** Names of values; an empty one is an optional input that is left out. */
+  /** Names of the input values; an empty name means that an optional input is omitted. */
   readonly inputs: readonly string[];
   readonly outputs: readonly string[];
   readonly attributes: Readonly<Record<string, OnnxAttribute | { readonly graph: OnnxGraph }>>;
-  /** Empty for ONNX's own operators. */
+  /** Empty for the default ONNX domain. */
   readonly domain: string;
 }
 
-/** A value written into the model. */
+/** A constant stored in the model. */
 export interface Initializer {
   readonly name: string;
   readonly type: { readonly dtype: StoredType; readonly shape: readonly number[] };
@@ -40,11 +40,11 @@ export interface Initializer {
 
 export interface OnnxGraph {
   readonly name: string;
-  /** In an order in which every value is made before it is read. */
+  /** In topological order: every value is computed before it is used. */
   readonly nodes: readonly OnnxNode[];
   readonly initializers: readonly Initializer[];
   readonly inputs: readonly NamedType[];
   readonly outputs: readonly NamedType[];
-  /** Types of values by name, as far as they are known; for passes, not written into a model. */
+  /** Known types of values by name; used by passes, not written into a model. */
   readonly types?: ReadonlyMap<string, TensorType>;
 }

@@ -1,4 +1,4 @@
-/** Writes a graph as the body of an ONNX Loop: several training steps in one run. */
+/** Writes a graph as the body of an ONNX Loop, which runs several training steps in one call. */
 import { inputName } from "../ops/leaf.js";
 import { reachable, ShapeError, type Tensor, type TensorType } from "../tensor.js";
 import { emit } from "./emission.js";
@@ -7,19 +7,19 @@ import type { OnnxGraph } from "./graph.js";
 import type { WriteOptions } from "./writer.js";
 
 export interface LoopBody {
-  /** How often the body runs in one run of the model. */
+  /** Number of iterations of the body in one run of the model. */
   readonly steps: number;
-  /** Values carried from step to step: an input, its next value, and the name of the last one among the outputs. */
+  /** Loop-carried values: an input, its next value, and the output name of the final value. */
   readonly carried: readonly { readonly input: Tensor; readonly next: Tensor; readonly output: string }[];
-  /** Inputs given anew at each step; the model takes them stacked, [steps, ...]. */
+  /** Inputs that differ in each step; the model takes them stacked, [steps, ...]. */
   readonly perStep: readonly Tensor[];
-  /** Values of each step, returned stacked, [steps, ...]. */
+  /** Outputs of each step; the model returns them stacked, [steps, ...]. */
   readonly results: Readonly<Record<string, Tensor>>;
 }
 
 /**
- * The ONNX model that runs a body several times, carrying values along: several training steps in one run, so that the
- * carried state is copied out of the runtime once and not at each step. Throws as `writeOnnx`.
+ * Writes the ONNX model that runs a body several times with loop-carried values. Several training steps in one run copy the carried state
+ * out of the runtime only once, and not in each step. Throws the same errors as `writeOnnx`.
  */
 export function writeOnnxLoop(body: LoopBody, options: WriteOptions = {}): OnnxModel {
   const results = Object.entries(body.results);
@@ -27,7 +27,7 @@ export function writeOnnxLoop(body: LoopBody, options: WriteOptions = {}): OnnxM
   const inputs = [...body.perStep, ...body.carried.map(({ input }) => input)];
   for (const tensor of nodes.flatMap((node) => node.outputs)) {
     if (inputName(tensor) !== undefined && !inputs.includes(tensor)) {
-      throw new ShapeError(`writeOnnxLoop: input ${inputName(tensor)} is used but neither carried nor given per step`);
+      throw new ShapeError(`writeOnnxLoop: input ${inputName(tensor)} is used; add it to carried or perStep`);
     }
   }
   const inside = new Map(inputs.map((tensor) => [tensor, `body:${inputName(tensor)}`]));
@@ -41,7 +41,7 @@ export function writeOnnxLoop(body: LoopBody, options: WriteOptions = {}): OnnxM
       before.node("Gather", [inputName(tensor)!, "body:step"], [inside.get(tensor)!], { axis: { int: 0 } });
     }
   });
-  // Constants stay outside: the body reads them from the graph around it.
+  // Constants stay in the outer graph, whose values the body can use.
   const step: OnnxGraph = {
     name: "step",
     nodes: emission.nodes,

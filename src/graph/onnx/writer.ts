@@ -7,15 +7,15 @@ import type { OnnxGraph } from "./graph.js";
 
 export interface WriteOptions extends EncodeOptions {
   readonly name?: string;
-  /** Node types the target lacks or runs badly; operations that know a plainer form then write that. */
+  /** Node types that the target lacks or runs slowly; operations with a fallback then emit that. */
   readonly lacking?: readonly string[];
-  /** Give outputs that other nodes read too their names where they are made; by default a node at the end copies each. */
+  /** Name outputs that other nodes use directly at their producer. Default: an Identity node at the end copies each. */
   readonly namesOutputs?: boolean;
 }
 
 /**
- * The ONNX model that computes `outputs` (by the names given) from the inputs they depend on.
- * `inputs` fixes the order of inputs and keeps ones nothing depends on; throws ShapeError when one is missing.
+ * Writes the ONNX model that computes `outputs`, with the given names, from the inputs they depend on.
+ * `inputs` fixes the order of the inputs and keeps unused ones. Throws ShapeError if `inputs` lacks one that is used.
  */
 export function writeOnnx(
   outputs: Readonly<Record<string, Tensor>>,
@@ -25,7 +25,7 @@ export function writeOnnx(
   return encodeOnnx(onnxGraph(outputs, inputs, options), options);
 }
 
-/** The same as plain data, for passes over it before it is encoded. Throws as `writeOnnx`. */
+/** Builds the same model as plain data, for passes before encoding. Throws the same errors as `writeOnnx`. */
 export function onnxGraph(
   outputs: Readonly<Record<string, Tensor>>,
   inputs?: readonly Tensor[],
@@ -37,7 +37,7 @@ export function onnxGraph(
   const declared = inputs ?? found;
   for (const tensor of found) {
     if (!declared.includes(tensor))
-      throw new ShapeError(`writeOnnx: input ${inputName(tensor)} is used but not declared`);
+      throw new ShapeError(`writeOnnx: input ${inputName(tensor)} is used but not declared; add it to inputs`);
   }
   for (const tensor of declared) {
     if (inputName(tensor) === undefined) {
@@ -46,13 +46,15 @@ export function onnxGraph(
   }
   const names = declared.map((tensor) => inputName(tensor)!);
   if (new Set(names).size < names.length) {
-    throw new ShapeError(`writeOnnx: two inputs have one name: ${names.join(", ")}`);
+    throw new ShapeError(`writeOnnx: input names must be unique; got ${names.join(", ")}`);
   }
   for (const name of Object.keys(outputs)) {
-    if (names.includes(name)) throw new ShapeError(`writeOnnx: an input and an output are both named ${name}`);
+    if (names.includes(name))
+      throw new ShapeError(`writeOnnx: ${name} is the name of both an input and an output; rename one`);
   }
   for (const name of [...names, ...Object.keys(outputs)]) {
-    if (/^_[tvc]\d+$/.test(name)) throw new ShapeError(`writeOnnx: names like ${name} are taken by the writer`);
+    if (/^_[tvc]\d+$/.test(name))
+      throw new ShapeError(`writeOnnx: the name ${name} is reserved for intermediate values; choose another`);
   }
   const named = options.namesOutputs ? readOutputs(nodes, outputEntries) : undefined;
   const emission = emit(nodes, outputEntries, options.lacking, named);
@@ -66,7 +68,7 @@ export function onnxGraph(
   };
 }
 
-/** The names of outputs that nodes read: of each tensor that an operation makes, and that is one output only. */
+/** Names of outputs that other nodes use: tensors that an operation produces and that are only one output. */
 function readOutputs(nodes: readonly Node[], outputs: readonly (readonly [string, Tensor])[]): Map<Tensor, string> {
   const read = new Set(nodes.flatMap((node) => node.inputs));
   const once = outputs.filter(([, tensor]) => outputs.filter(([, other]) => other === tensor).length === 1);

@@ -1,8 +1,8 @@
 /**
  * GELU in both forms, softmax and log-softmax.
  *
- * On the CPU every elementwise node is a pass over memory, so the training form of GELU computes the value and the
- * derivative together in the forward pass, where they share their costly parts; the backward pass is one product.
+ * On the CPU, every elementwise node is a pass over memory. The training form of GELU therefore computes the value and the derivative
+ * together in the forward pass, where they share their expensive terms; the backward pass is one multiplication.
  */
 import { apply, describe, isFloat, type Operation, resolveAxis, ShapeError, type Tensor } from "../tensor.js";
 import { exp, multiply, subtract } from "./elementwise.js";
@@ -26,7 +26,7 @@ const geluOperation: Operation<{ form: GeluForm }> = {
       emitter.node("Gelu", [emitter.name(inputs[0]!)], [emitter.name(y!)], { approximate });
       return;
     }
-    // in float32 whatever the type: the cube of a float16 overflows from 41 on
+    // Computed in float32 for every type: the cube of a float16 overflows from 41 on.
     const x = asFloat32(inputs[0]!, emitter);
     const node = (type: string, inputs: readonly string[], output = emitter.temporary()): string => {
       emitter.node(type, inputs, [output]);
@@ -60,7 +60,7 @@ const geluOperation: Operation<{ form: GeluForm }> = {
 /** The Gaussian error linear unit in either published form. */
 export const gelu = (x: Tensor, form: GeluForm = "tanh"): Tensor => apply(geluOperation, [x], { form })[0]!;
 
-// with y = softmax(x) over the last axis: dx = y (g - sum(g y))
+// With y = softmax(x) over the last axis: dx = y (g - sum(g y)).
 const softmaxOperation: Operation<object> = {
   name: "softmax",
   infer: ([x]) => [x!],
@@ -71,7 +71,7 @@ const softmaxOperation: Operation<object> = {
   gradient: ({ outputs: [y] }, [g]) => [multiply(y!, subtract(g!, reduceSum(multiply(g!, y!), -1, true)))],
 };
 
-// with y = log softmax(x) over the last axis: dx = g - exp(y) sum(g)
+// With y = log softmax(x) over the last axis: dx = g - exp(y) sum(g).
 const logSoftmaxOperation: Operation<object> = {
   name: "logSoftmax",
   infer: ([x]) => [x!],
@@ -106,5 +106,5 @@ function overAxis(operation: Operation<object>, x: Tensor, axis: number): Tensor
 
 /** exp(x) / sum exp(x) over an axis (default: the last). */
 export const softmax = (x: Tensor, axis = -1): Tensor => overAxis(softmaxOperation, x, axis);
-/** log softmax over an axis (default: the last), without overflow. */
+/** Logarithm of softmax over an axis (default: the last), computed without overflow. */
 export const logSoftmax = (x: Tensor, axis = -1): Tensor => overAxis(logSoftmaxOperation, x, axis);

@@ -1,5 +1,5 @@
 /**
- * Scaled dot-product attention with its own gradient, which keeps the passes over the large score matrix few.
+ * Scaled dot-product attention with a custom gradient, which needs few passes over the large score matrix.
  *
  * P = softmax(alpha Q K^T), O = P V. From dO:
  *   dV = P^T dO,  dP = dO V^T,  dS = P (dP - D) with D = rowsum(dP P) = rowsum(dO O)

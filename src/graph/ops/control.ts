@@ -1,4 +1,4 @@
-/** Ordering: a value that may only be computed once others are there. */
+/** Ordering constraint: delays a value until other values have been computed. */
 import { apply, describe, type Emitter, isFloat, type Operation, ShapeError, type Tensor } from "../tensor.js";
 
 const afterOperation: Operation<object> = {
@@ -10,7 +10,7 @@ const afterOperation: Operation<object> = {
     return [inputs[0]!];
   },
   emit: ({ inputs: [x, ...dependencies], outputs }, emitter) => {
-    // x + (largest first entry > infinity ? 1 : 0): always x, even when an entry is NaN, yet no optimiser knows it
+    // x + (largest first entry > infinity ? 1 : 0) always equals x, even with a NaN entry, but no optimiser can remove it.
     const node = nodeWriter(emitter);
     const firsts = firstEntries(dependencies, emitter);
     const top =
@@ -33,9 +33,9 @@ const nodeWriter =
   };
 
 /**
- * The first entry of each tensor, as one float32 vector, in their order: the runtime works from the last to the first, and
- * gradients given from the first layer to the last are then made as the backward pass goes by. Joined in any other order (all
- * matrices before all vectors, say) the recomputed intermediates of every layer would wait for the rest of their gradients.
+ * Joins the first entry of each tensor into one float32 vector, in their order. The runtime executes from the last node to the first, so
+ * gradients listed from the first layer to the last are computed during the backward pass. In any other order (all matrices before all
+ * vectors, say), the recomputed intermediates of every layer would stay alive until the rest of their gradients are computed.
  */
 function firstEntries(tensors: readonly Tensor[], emitter: Emitter): string {
   const node = nodeWriter(emitter);
@@ -51,9 +51,8 @@ function firstEntries(tensors: readonly Tensor[], emitter: Emitter): string {
 }
 
 /**
- * The value of `x`, computed no earlier than every one of `dependencies`: keeps the runtime from starting recomputation
- * (or the next microbatch) before it is needed, and from merging it with an equal node (engine notes, "Re-emitted
- * forward nodes"). Throws ShapeError unless all are float.
+ * Returns the value of `x`, computed only after all `dependencies`. It prevents the runtime from starting recomputation (or the next
+ * microbatch) early, and from merging recomputed nodes with the originals. Throws ShapeError unless all tensors are float.
  */
 export const after = (x: Tensor, ...dependencies: readonly Tensor[]): Tensor =>
   dependencies.length === 0 ? x : apply(afterOperation, [x, ...dependencies], {})[0]!;

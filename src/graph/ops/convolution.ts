@@ -3,12 +3,12 @@
  *
  * y[n,o,i,j] = sum over c,a,b of x[n,c, i s + a d - p, j s + b d - p] w[o,c,a,b]
  *   dx: at stride 1 the convolution of g with the kernel rotated by 180 degrees, w[c,o,-a,-b], and padding d (k - 1) - p; otherwise
- *       the transposed convolution (same stride, padding, dilation; output padding makes up the rows of x that the last
- *       window did not reach). Both are the same sum; the CPU's convolution is the faster by a fifth to a third.
- *   dw[o,c,a,b] = sum over n,i,j of g[n,o,i,j] x[n,c, i s + a d - p, ...]: for each kernel position the product of g with
- *       the part of x that this position meets.
- *   1x1, without padding: a matrix product over channels.
- *   Small images and large kernels: one product of all windows of all images, and its gradients.
+ *       the transposed convolution with the same stride, padding and dilation, and output padding for the rows of x that the last
+ *       window did not reach. Both are the same sum; the CPU's convolution is a fifth to a third faster.
+ *   dw[o,c,a,b] = sum over n,i,j of g[n,o,i,j] x[n,c, i s + a d - p, ...]: for each kernel position, the product of g with
+ *       the part of x that this position covers.
+ *   1x1 without padding: a matrix product over channels.
+ *   Small images and large kernels: one product over all windows of all images (im2col), and its gradients.
  */
 import {
   apply,
@@ -27,13 +27,13 @@ import { reduceSum } from "./reduce.js";
 import { concat, pad, reshape, slice, transpose } from "./shape.js";
 
 export interface ConvolutionOptions {
-  /** Steps between windows, [vertical, horizontal] or one for both; default: 1. */
+  /** Stride, [vertical, horizontal] or one for both. Default: 1. */
   readonly stride?: number | readonly [number, number];
-  /** Zeros around the image: [top, left, bottom, right] or one for all; default: 0. */
+  /** Zero padding, [top, left, bottom, right] or one for all. Default: 0. */
   readonly padding?: number | readonly [number, number, number, number];
-  /** Steps between kernel entries; default: 1. */
+  /** Spacing between kernel entries. Default: 1. */
   readonly dilation?: number | readonly [number, number];
-  /** The kernel is going to be a constant, which a runtime lays out in advance for its own convolution: always that one. */
+  /** The kernel will be a constant, whose layout the runtime optimises for its own convolution, so that one is always used. */
   readonly fixedKernel?: boolean;
 }
 
@@ -43,7 +43,7 @@ export interface Window {
   readonly dilations: readonly [number, number];
 }
 
-/** The options with every default filled in; throws ShapeError on a stride or dilation below 1 or a negative padding. */
+/** Fills in the defaults of the options; throws ShapeError for a stride or dilation below 1 or a negative padding. */
 export function resolveWindow(name: string, { stride = 1, padding = 0, dilation = 1 }: ConvolutionOptions): Window {
   const pair = (value: number | readonly [number, number]) =>
     typeof value === "number" ? ([value, value] as const) : value;
@@ -55,13 +55,13 @@ export function resolveWindow(name: string, { stride = 1, padding = 0, dilation 
     pads.some((n) => !Number.isInteger(n) || n < 0)
   ) {
     throw new ShapeError(
-      `${name}: strides [${strides}], dilations [${dilations}] and padding [${pads}] must be whole numbers, the first two at least 1, the last at least 0`,
+      `${name}: got strides [${strides}], dilations [${dilations}] and padding [${pads}]; expected integers, the first two at least 1, padding at least 0`,
     );
   }
   return { strides, pads, dilations };
 }
 
-/** Height and width that windows of the kernel's size give; throws ShapeError when the kernel is larger than the image. */
+/** Output height and width; throws ShapeError if the kernel is larger than the padded image. */
 export function outputSides(
   name: string,
   image: readonly number[],
@@ -72,7 +72,10 @@ export function outputSides(
     const padded = image[axis]! + window.pads[axis]! + window.pads[axis + 2]!;
     const reach = window.dilations[axis]! * (kernel[axis]! - 1) + 1;
     const count = Math.floor((padded - reach) / window.strides[axis]!) + 1;
-    if (count < 1) throw new ShapeError(`${name}: a kernel of ${reach} does not fit into ${padded} rows or columns`);
+    if (count < 1)
+      throw new ShapeError(
+        `${name}: a kernel of ${reach} does not fit into ${padded} rows or columns; enlarge the image or the padding`,
+      );
     return count;
   });
 }
@@ -85,11 +88,11 @@ const windowAttributes = (window: Window, kernel: readonly number[]) => ({
 });
 
 /**
- * Writes y = Conv(image, kernel); `shape` is the kernel's [O, C, h, w].
+ * Emits y = Conv(image, kernel); `shape` is the kernel's [O, C, h, w].
  *
- * The WebGPU provider of ONNX Runtime 1.30 computes wrong numbers, without an error, where C is a multiple of 3 but neither 3
- * nor a multiple of 4, and O is a multiple of 4 (found by the conformance suite; 6 to 8 and 9 to 4 channels are among its
- * cases). Channels of zeros up to the next multiple of 4 change nothing else; published networks have no such channels.
+ * The WebGPU provider of ONNX Runtime 1.30 computes wrong results without an error if C is a multiple of 3 but neither 3 nor a multiple of
+ * 4, and O is a multiple of 4 (found by the conformance suite; its cases include 6 to 8 and 9 to 4 channels). The channels are therefore
+ * padded with zeros to the next multiple of 4, which does not change the result. Published networks have no such channels.
  */
 function emitConvolution(
   emitter: Emitter,
@@ -133,7 +136,7 @@ const convolutionOperation: Operation<Window> = {
   flops: ({ inputs, outputs }) => 2 * elementCount(outputs[0]!.shape) * elementCount(inputs[1]!.shape.slice(1)),
 };
 
-/** Fewer channels than this fill a product with one kernel position badly: all positions go into one. */
+/** With fewer input channels, the product for one kernel position is inefficient, so all positions are computed in one product. */
 const fewChannels = 16;
 
 function kernelGradient(x: Tensor, w: Tensor, g: Tensor, window: Window): Tensor {
@@ -150,7 +153,7 @@ function kernelGradient(x: Tensor, w: Tensor, g: Tensor, window: Window): Tensor
     const product = matmul(reshape(g, [n, o, count]), reshape(columns, [n, c * kh * kw, count]), { transposeB: true });
     return reshape(reduceSum(product, 0), w.shape);
   }
-  // One product a position: an image each, then summed; or of all images in one where kernels are larger than images.
+  // One product for each position: one for each image, then summed, or over all images if kernels are larger than images.
   const together = o * c > count * (o + c);
   const rowsOf = (image: Tensor): Tensor => {
     const channels = image.shape[1]!;
@@ -167,8 +170,8 @@ function kernelGradient(x: Tensor, w: Tensor, g: Tensor, window: Window): Tensor
 }
 
 /**
- * For each kernel position (a, b), row by row, the part of x it meets: entry (i, j) of it is x at (i s + a d - p). Strides
- * are taken once, as images of every s-th row and column, of which each position is a shifted piece.
+ * For each kernel position (a, b) in row-major order, the part of x that it covers: entry (i, j) is x at (i s + a d - p). Strides are
+ * applied once, as images of every s-th row and column; each position is a shifted slice of one of these.
  */
 function metBy(x: Tensor, kh: number, kw: number, sides: readonly [number, number], window: Window): Tensor[] {
   const [top, left, bottom, right] = window.pads;
@@ -186,7 +189,7 @@ function metBy(x: Tensor, kh: number, kw: number, sides: readonly [number, numbe
   return Array.from({ length: kh * kw }, (_, position) => {
     const row = Math.floor(position / kw) * dy;
     const column = (position % kw) * dx;
-    // a position that never meets the padding is a part of x itself, often all of it
+    // A position that never covers the padding is a slice of x itself, often all of it.
     const [y, z] = [row - top, column - left];
     const isInside = y >= 0 && z >= 0 && y + sides[0] <= height && z + sides[1] <= width;
     if (sy === 1 && sx === 1 && isInside) return slice(x, [0, 0, y, z], [n, c, y + sides[0], z + sides[1]]);
@@ -195,7 +198,7 @@ function metBy(x: Tensor, kh: number, kw: number, sides: readonly [number, numbe
   });
 }
 
-/** Writes w[c,o,kh-1-a,kw-1-b] of kernels w[o,c,a,b]: as transposes of matrices, several times as fast as one of axes. */
+/** Emits w[c,o,kh-1-a,kw-1-b] of kernels w[o,c,a,b] as matrix transposes, which are several times as fast as a transpose of four axes. */
 function emitRotatedKernel(w: Tensor, emitter: Emitter): string {
   const [o, c, kh, kw] = w.shape as [number, number, number, number];
   const node = (type: string, operands: readonly string[], attributes = {}): string => {
@@ -212,7 +215,7 @@ function emitRotatedKernel(w: Tensor, emitter: Emitter): string {
   return node("Reshape", [swapped, emitter.int64([c, o, kh, kw])]);
 }
 
-/** The window of the convolution with the rotated kernel that computes the same; undefined where strides or crops forbid it. */
+/** Window of the equivalent convolution with the rotated kernel; undefined if strides or cropping rule it out. */
 function rotatedWindow(w: Tensor, window: Window): Window | undefined {
   const reach = [0, 1].map((axis) => window.dilations[axis]! * (w.shape[axis + 2]! - 1));
   const pads = window.pads.map((count, i) => reach[i % 2]! - count);
@@ -254,39 +257,39 @@ const convolutionTransposeOperation: Operation<TransposedWindow> = {
   flops: ({ inputs }) => 2 * elementCount(inputs[0]!.shape) * elementCount(inputs[1]!.shape.slice(1)),
 };
 
-/** The gradient of a convolution with respect to its image: g [N,O,h,w], kernel [O,C,kh,kw] gives [N,C,...sides]. */
+/** Gradient of a convolution with respect to its image: g [N,O,h,w], kernel [O,C,kh,kw] gives [N,C,...sides]. */
 function convolutionTranspose(g: Tensor, w: Tensor, window: Window, sides: readonly number[]): Tensor {
   return apply(convolutionTransposeOperation, [g, w], { ...window, sides })[0]!;
 }
 
-/** Windows of an image, and pixels of it, beyond which rows of windows are not laid out. */
+/** Maximum number of windows and of pixels of an image for which im2col is used. */
 const mostWindows = 49;
 const mostPixels = 144;
 
 /**
- * Whether the images of a batch go into one product, as rows of windows, and not one product each: where the kernel is larger
- * than what it meets of an image, so that reading it again for every image costs more than laying the windows out. Image by
- * image a step of a ResNet on images of 64 pixels takes 1.36 times the time (`fovea speed engine`).
+ * Whether the images of a batch are multiplied in one product over rows of windows (im2col), instead of one product for each image. This
+ * is used if the kernel is larger than the data it covers in an image, so that reading it again for every image costs more than im2col.
+ * With one product for each image, a step of a ResNet on images of 64 pixels takes 1.36 times as long (`fovea speed engine`).
  */
 function isTogether(x: Tensor, windowCount: number, kernel: Tensor): boolean {
   const [n, c, height, width] = x.shape as [number, number, number, number];
   const [o, , kh, kw] = kernel.shape as [number, number, number, number];
   const met = c * kh * kw;
   const isLarge = o * met > windowCount * (o + met);
-  // what `windows` multiplies is no more than the product itself
+  // The product in `windows` must not cost more than the convolution itself.
   const isCheap = height * width <= Math.min(o, mostPixels) || (kh === 1 && kw === 1);
   return n > 1 && windowCount <= mostWindows && isLarge && isCheap;
 }
 
-/** Every so-manieth row and column of images [N,C,H,W]. */
+/** Every n-th row and column of images [N,C,H,W]. */
 function everyNth(x: Tensor, [sy, sx]: readonly [number, number]): Tensor {
   return sy === 1 && sx === 1 ? x : slice(x, [0, 0, 0, 0], x.shape, [1, 1, sy, sx]);
 }
 
 /**
- * What every window meets of images [N,C,H,W]: a product with zeros and ones, whose gradient is one too. On images of few pixels it
- * is quicker than cutting a piece out for every kernel position and adding the pieces up again. By channel it is [N C, h w kh kw];
- * by position [N, h w kh kw, C].
+ * Extracts all windows of images [N,C,H,W] by a product with a matrix of zeros and ones, whose gradient is a product too. On small images
+ * this is faster than one slice for every kernel position and a sum of them in the backward pass. `byChannel` returns [N C, h w kh kw],
+ * `byPosition` returns [N, h w kh kw, C].
  */
 function windows(
   x: Tensor,
@@ -317,7 +320,7 @@ function windows(
     : matmul(choice, reshape(x, [n, c, height * width]), { transposeA: true, transposeB: true });
 }
 
-/** Convolution as one product of the windows of all images with the kernels; gives [N,O,h,w]. */
+/** Convolution as one product of the windows of all images with the kernels; returns [N,O,h,w]. */
 function convolutionTogether(
   x: Tensor,
   kernel: Tensor,
@@ -329,7 +332,7 @@ function convolutionTogether(
   const [o, , kh, kw] = kernel.shape as [number, number, number, number];
   const count = h * w;
   const positions = kh * kw;
-  // Rows want channels and positions in the kernel's order: either the windows are transposed or, where it is smaller, the kernel.
+  // The product needs channels and positions in the kernel's order: transpose the windows or, if it is smaller, the kernel.
   const transposesKernel = !isPointwise && o <= n * count;
   const rows = (): Tensor => {
     if (isPointwise) return transpose(reshape(everyNth(x, window.strides), [n, c, count]), [0, 2, 1]);
@@ -343,7 +346,7 @@ function convolutionTogether(
   return reshape(transpose(reshape(product, [n, count, o]), [0, 2, 1]), [n, o, h, w]);
 }
 
-/** Convolution of images [N,C,H,W] with kernels [O,C,h,w]; gives [N,O,H',W']. Throws ShapeError. */
+/** Convolves images [N,C,H,W] with kernels [O,C,h,w]; returns [N,O,H',W']. Throws ShapeError. */
 export function convolution2d(x: Tensor, kernel: Tensor, options: ConvolutionOptions = {}): Tensor {
   const window = resolveWindow("convolution2d", options);
   const plain =

@@ -1,5 +1,5 @@
 /**
- * Arithmetic with broadcasting, comparisons, selection and the unary functions.
+ * Arithmetic with broadcasting, comparisons, selection and unary functions.
  * Gradients of broadcast operands are summed back to the operand's shape.
  */
 import { onnxTypeCodes } from "../element-types.js";
@@ -77,12 +77,12 @@ const binaryOperations = {
     () => divide(g, b),
     () => negate(divide(multiply(g, y), b)), // d(a/b)/db = -y/b
   ]),
-  // d(a^b)/da = b a^(b-1); the exponent is taken as a constant
+  // d(a^b)/da = b a^(b-1); the exponent is treated as a constant.
   power: binary("power", "Pow", "same", (g, a, b) => [
     () => multiply(g, multiply(b, power(a, subtract(b, scalar(1, b.dtype))))),
     none,
   ]),
-  // a tie gives its whole gradient to the first operand
+  // For a tie, the first operand receives the whole gradient.
   maximum: binary("maximum", "Max", "same", (g, a, b) => [
     () => where(less(a, b), zeroLike(g), g),
     () => where(less(a, b), g, zeroLike(g)),
@@ -107,7 +107,7 @@ const applyBinary =
   (a: Operand, b: Operand): Tensor =>
     apply(operation, [lift(a, b), lift(b, a)], {})[0]!;
 
-/** Elementwise with numpy broadcasting; a number stands for a scalar of the other operand's type. Throws ShapeError. */
+/** Elementwise with NumPy broadcasting; a number is a scalar of the other operand's type. Throws ShapeError. */
 export const add = applyBinary(binaryOperations.add);
 export const subtract = applyBinary(binaryOperations.subtract);
 export const multiply = (a: Operand, b: Operand): Tensor => {
@@ -120,7 +120,7 @@ export const divide = applyBinary(binaryOperations.divide);
 export const power = applyBinary(binaryOperations.power);
 export const maximum = applyBinary(binaryOperations.maximum);
 export const minimum = applyBinary(binaryOperations.minimum);
-/** Comparisons give bool tensors. */
+/** Comparisons return bool tensors. */
 export const less = applyBinary(binaryOperations.less);
 export const greater = applyBinary(binaryOperations.greater);
 export const equal = applyBinary(binaryOperations.equal);
@@ -149,9 +149,9 @@ function unary(
 }
 
 /**
- * max(x, 0) + log1p(exp(-|x|)). ONNX's own Softplus computes log(1 + exp x) in float32 and loses the digits of a small
- * exp x, which a sigmoid loss over many classes adds up. log1p(u) = u log(w) / (w - 1) with w = 1 + u as rounded, and u
- * where w is 1 (Kahan; Goldberg, "What every computer scientist should know about floating-point arithmetic", theorem 4).
+ * Emits max(x, 0) + log1p(exp(-|x|)). ONNX's Softplus computes log(1 + exp x) in float32 and loses the digits of a small exp x, which adds
+ * up in a sigmoid loss over many classes. log1p(u) = u log(w) / (w - 1) with w = 1 + u as rounded, and u if w is 1 (Kahan; Goldberg, "What
+ * every computer scientist should know about floating-point arithmetic", theorem 4).
  */
 function emitSoftplus({ inputs, outputs }: Node<object>, emitter: Emitter): void {
   const x = emitter.name(inputs[0]!);
@@ -171,8 +171,8 @@ function emitSoftplus({ inputs, outputs }: Node<object>, emitter: Emitter): void
 const largestFloat32 = 3.4028234e38;
 
 /**
- * 1 where a value of at least 0 is positive, else 0. In float32 one node and one pass: min(value * largest float, 1), which is 1
- * from 3e-39 on; a comparison and its cast are two passes.
+ * 1 if a value of at least 0 is positive, else 0. In float32, this is one node and one pass: min(value * largest float, 1), which is 1 from
+ * 3e-39 on. A comparison and its cast would be two passes.
  */
 const positiveOperation: Operation<object> = {
   name: "positive",
@@ -199,7 +199,7 @@ const unaryOperations = {
   sigmoid: unary("sigmoid", "Sigmoid", (g, _, y) => multiply(g, multiply(y, subtract(1, y)))),
   // d erf(x)/dx = 2/sqrt(pi) exp(-x^2)
   erf: unary("erf", "Erf", (g, x) => multiply(g, multiply(exp(negate(multiply(x, x))), 2 / Math.sqrt(Math.PI)))),
-  // by the value, which the next operation keeps anyway
+  // Computed from the output, which the next operation keeps anyway.
   relu: unary("relu", "Relu", (g, _, y) => multiply(g, apply(positiveOperation, [y], {})[0]!)),
   softplus: { ...unary("softplus", "Softplus", (g, x) => multiply(g, sigmoid(x))), emit: emitSoftplus },
   absolute: unary("absolute", "Abs", (g, x) => where(less(x, 0), negate(g), g)),
@@ -219,7 +219,7 @@ export const tanh = applyUnary(unaryOperations.tanh);
 export const sigmoid = applyUnary(unaryOperations.sigmoid);
 export const erf = applyUnary(unaryOperations.erf);
 export const relu = applyUnary(unaryOperations.relu);
-/** log(1 + exp(x)), without overflow. */
+/** log(1 + exp(x)), computed without overflow. */
 export const softplus = applyUnary(unaryOperations.softplus);
 export const absolute = applyUnary(unaryOperations.absolute);
 
@@ -242,7 +242,7 @@ const whereOperation: Operation<object> = {
   ],
 };
 
-/** `a` where the condition holds, else `b`; all three broadcast together. */
+/** `a` where the condition is true, else `b`; all three broadcast together. */
 export const where = (condition: Tensor, a: Tensor, b: Tensor): Tensor =>
   apply(whereOperation, [condition, a, b], {})[0]!;
 
@@ -259,7 +259,7 @@ const castOperation: Operation<{ to: DType }> = {
   ],
 };
 
-/** The same values in another element type; a gradient flows between float types only. */
+/** Converts to another element type; a gradient flows between float types only. */
 export const cast = (x: Tensor, to: DType): Tensor => (x.dtype === to ? x : apply(castOperation, [x], { to })[0]!);
 
 const stopGradientOperation: Operation<object> = {
@@ -270,8 +270,8 @@ const stopGradientOperation: Operation<object> = {
   },
 };
 
-/** The same value, through which no gradient flows. */
+/** Returns the same value without a gradient (torch's detach). */
 export const stopGradient = (x: Tensor): Tensor => apply(stopGradientOperation, [x], {})[0]!;
 
-/** The sum of several tensors of one shape, left to right. */
+/** Sum of several tensors of the same shape, from left to right. */
 export const addAll = (terms: readonly Tensor[]): Tensor => terms.reduce((total, term) => add(total, term));

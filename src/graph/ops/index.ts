@@ -1,4 +1,4 @@
-/** Every operation a model may use. */
+/** Exports every operation that models use. */
 
 export { type GeluForm, gelu, logSoftmax, softmax } from "./activation.js";
 export { scaledDotProductAttention } from "./attention.js";

@@ -14,7 +14,7 @@ import {
 const inputOperation: Operation<{ name: string; dtype: DType; shape: Shape }> = {
   name: "input",
   infer: (_, { dtype, shape }) => [{ dtype, shape }],
-  emit: () => {}, // declared by the writer among the graph's inputs
+  emit: () => {}, // The writer declares it as an input of the graph.
 };
 
 const constantOperation: Operation<{ dtype: DType; shape: Shape; bytes: Uint8Array }> = {
@@ -26,30 +26,32 @@ const constantOperation: Operation<{ dtype: DType; shape: Shape; bytes: Uint8Arr
   },
 };
 
-/** A named value given at every run. */
+/** Creates a named input, whose value is passed in every run. */
 export function input(name: string, dtype: DType, shape: Shape): Tensor {
   for (const side of shape) {
     if (!Number.isInteger(side) || side < 0) {
-      throw new ShapeError(`input ${name}: [${shape.join(", ")}] is not a shape`);
+      throw new ShapeError(`input ${name}: invalid shape [${shape.join(", ")}]; expected integers of at least 0`);
     }
   }
   return apply(inputOperation, [], { name, dtype, shape: [...shape] })[0]!;
 }
 
-/** The name of an input tensor, or undefined when the tensor is not an input. */
+/** Name of an input tensor, or undefined if the tensor is not an input. */
 export function inputName(tensor: Tensor): string | undefined {
   return (tensor.producer.operation as unknown) === inputOperation
     ? (tensor.producer.attributes as { name: string }).name
     : undefined;
 }
 
-/** A value written into the graph. Throws ShapeError when the count of values does not fit the shape. */
+/** Creates a constant. Throws ShapeError if the number of values does not match the shape. */
 export function constant(values: ArrayLike<number>, shape: Shape, dtype: DType = "float32"): Tensor {
   if (values.length !== elementCount(shape)) {
-    throw new ShapeError(`constant: ${values.length} values do not fill ${describe({ dtype, shape })}`);
+    throw new ShapeError(
+      `constant: got ${values.length} values for ${describe({ dtype, shape })}; expected ${elementCount(shape)}`,
+    );
   }
   return apply(constantOperation, [], { dtype, shape: [...shape], bytes: encodeNumbers(values, dtype) })[0]!;
 }
 
-/** A constant of rank 0. */
+/** Creates a constant of rank 0. */
 export const scalar = (value: number, dtype: DType = "float32"): Tensor => constant([value], [], dtype);

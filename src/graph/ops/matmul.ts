@@ -1,5 +1,5 @@
 /**
- * Matrix products: batched with transposes and a factor fused, and the 2-D form with a fused addend.
+ * Matrix products: a batched form with fused transposes and factor, and a 2-D form with a fused addend.
  *
  * Gradients of y = alpha op(A) op(B), with G the gradient of y and the transposes folded into the products:
  *   A not transposed: dA = alpha G op(B)^T        A transposed: dA = alpha op(B) G^T
@@ -28,7 +28,7 @@ interface Product {
 
 export type ProductOptions = Partial<Product>;
 
-/** [rows, inner] of the left and [inner, columns] of the right operand, transposes applied; throws ShapeError. */
+/** Shapes [rows, inner] of the left and [inner, columns] of the right operand after transposition; throws ShapeError. */
 function productSides(name: string, a: Tensor, b: Tensor, { transposeA, transposeB }: Product) {
   if (a.shape.length < 2 || b.shape.length < 2) {
     throw new ShapeError(`${name}: ${describe(a)} and ${describe(b)} must both have two or more axes`);
@@ -40,7 +40,7 @@ function productSides(name: string, a: Tensor, b: Tensor, { transposeA, transpos
   if (inner !== innerB) {
     const note = (transposed: boolean) => (transposed ? " (transposed)" : "");
     throw new ShapeError(
-      `${name}: ${describe(a)}${note(transposeA)} and ${describe(b)}${note(transposeB)} do not fit: ${inner} columns meet ${innerB} rows`,
+      `${name}: ${describe(a)}${note(transposeA)} and ${describe(b)}${note(transposeB)} do not fit: ${inner} columns and ${innerB} rows; make them equal`,
     );
   }
   return { rows, inner, columns };
@@ -76,7 +76,7 @@ const matmulOperation: Operation<Product> = {
     2 * elementCount(outputs[0]!.shape) * productSides("matmul", inputs[0]!, inputs[1]!, attributes).inner,
 };
 
-/** Writes alpha op(A) op(B): fused where the target can, else as Gemm, or as Transpose, MatMul and Mul. */
+/** Emits alpha op(A) op(B): fused if the target supports it, else as Gemm, or as Transpose, MatMul and Mul. */
 export function emitProduct(
   operands: readonly [Tensor, Tensor],
   output: string,
@@ -103,7 +103,7 @@ export function emitProduct(
   }
 }
 
-/** alpha * op(A) op(B) of [..., m, k] and [..., k, n] (the last two axes swapped where `transposeA` or `transposeB` says so). Throws ShapeError. */
+/** alpha * op(A) op(B) of [..., m, k] and [..., k, n]; `transposeA` and `transposeB` swap the last two axes. Throws ShapeError. */
 export function matmul(a: Tensor, b: Tensor, options: ProductOptions = {}): Tensor {
   const [left, leftFactor] = unscale(a);
   const [right, rightFactor] = unscale(b);
@@ -149,9 +149,9 @@ const gemmOperation: Operation<Product> = {
 };
 
 /**
- * alpha A^T G of [m, k] and [m, n]. The CPU's matrix product reads a transposed left operand again for every panel of
- * the right one and is a third slower than with a plain one. Transposing the smaller operand first is faster (ViT-S/16:
- * 142 against 106 GFLOP/s). Transposing A moves m k numbers; transposing G, and then the result, moves m n + k n.
+ * Weight gradient alpha A^T G of [m, k] and [m, n]. The CPU's matrix product reads a transposed left operand again for every panel of the
+ * right one, and is a third slower than without the transpose. Transposing the smaller operand first is faster (ViT-S/16: 142 against 106
+ * GFLOP/s). Transposing A moves m k numbers; transposing G, and then the result, moves m n + k n.
  */
 function kernelGradient(a: Tensor, g: Tensor, alpha: number): Tensor {
   const [m, k] = a.shape as [number, number];
@@ -163,7 +163,7 @@ function kernelGradient(a: Tensor, g: Tensor, alpha: number): Tensor {
 
 const transposes = new WeakMap<Tensor, Tensor>();
 
-/** The transpose of a matrix, one node for all who ask (the kernels of query, key and value share their input). */
+/** Transposes a matrix with one node shared by all consumers (the kernels of query, key and value share their input). */
 function transposed(x: Tensor): Tensor {
   let result = transposes.get(x);
   if (!result) {
@@ -189,7 +189,7 @@ export function linear(x: Tensor, kernel: Tensor, bias?: Tensor): Tensor {
     throw new ShapeError(`linear: ${describe(x)} does not fit the kernel ${describe(kernel)}`);
   }
   const rows = gemm(reshape(x, [elementCount(x.shape) / width, width]), kernel);
-  // The bias as an addition of its own: as the addend of Gemm the CPU first spreads it over the output on one thread
-  // (1.3 ms of 12 on [1576, 384] x [384, 1536] against 0.4 for the addition).
+  // The bias is a separate addition: as the addend of Gemm, the CPU first broadcasts it to the output on one thread
+  // (1.3 ms of 12 on [1576, 384] x [384, 1536], against 0.4 for the addition).
   return reshape(bias ? add(rows, bias) : rows, [...x.shape.slice(0, -1), kernel.shape[1]!]);
 }

@@ -1,12 +1,12 @@
 /**
  * Layer norm and group norm.
  *
- * Both standardise rows: n = (x - mean) r with r = 1 / sqrt(variance + epsilon), the variance biased.
+ * Both standardise rows: n = (x - mean) r with r = 1 / sqrt(variance + epsilon) and the biased variance.
  * From dn: dx = r (dn - mean(dn) - n mean(dn n)), the means over the row. Derivation: mean and r both depend on
  * x; d mean / dx_i = 1/D contributes -r mean(dn), d r / dx_i = -r^2 n_i / D contributes -r n mean(dn n).
  *
- * Of float16 images and tokens the statistics, and the sums of the backward pass, are float32 (Micikevicius et al., Mixed
- * Precision Training, 2018, section 3.3): scale and bias may then be float32 too, and nothing float32 is kept but a number a row.
+ * For float16 images and tokens, the statistics and the sums of the backward pass are float32 (Micikevicius et al., Mixed Precision
+ * Training, 2018, section 3.3). Scale and bias may then be float32 too; the only float32 values kept are one number for each row.
  */
 import {
   apply,
@@ -25,7 +25,7 @@ import { reduceMean, reduceSum } from "./reduce.js";
 import { scale } from "./scale.js";
 import { reshape } from "./shape.js";
 
-/** Scale and bias are of the type of what is normalised, or float32. */
+/** Scale and bias must have the type of the normalised tensor, or float32. */
 function requireNormTypes(name: string, [x, ...others]: readonly [Tensor, ...Tensor[]]): void {
   for (const other of others) if (other.dtype !== "float32") requireSameDType(name, [x, other]);
 }
@@ -45,7 +45,7 @@ const layerNormOperation: Operation<{ epsilon: number }> = {
     return [x!, perRow, perRow];
   },
   emit: ({ inputs, outputs, attributes }, emitter) => {
-    // the mean and inverse deviation are computed only when the backward pass reads them
+    // The mean and inverse deviation are computed only if the backward pass uses them.
     const kept = emitter.used(outputs[1]!) || emitter.used(outputs[2]!) ? 3 : 1;
     const [y, ...statistics] = outputs.slice(0, kept);
     inFloat32(y!, emitter, (result) => {
@@ -60,7 +60,7 @@ const layerNormOperation: Operation<{ epsilon: number }> = {
     const width = x!.shape.at(-1)!;
     const [g, factor] = [cast(gradient!, "float32"), cast(gamma!, "float32")];
     const normal = multiply(subtract(cast(x!, "float32"), mean!), inverse!);
-    const gNormal = multiply(g, normal); // serves both dgamma and mean(dn n) = (g n) . gamma / D
+    const gNormal = multiply(g, normal); // used for both dgamma and mean(dn n) = (g n) . gamma / D
     const column = scale(reshape(factor, [width, 1]), 1 / width);
     const meanOfGradient = matmul(g, column);
     const meanOfProduct = matmul(gNormal, column);
@@ -74,9 +74,9 @@ const layerNormOperation: Operation<{ epsilon: number }> = {
   },
 };
 
-/** Normalises the last axis to mean 0 and variance 1, then scale and bias [width] (papers.md 1.2: epsilon 1e-6). */
+/** Normalises the last axis to mean 0 and variance 1, then applies scale and bias [width] (papers.md 1.2: epsilon 1e-6). */
 export function layerNorm(x: Tensor, scale: Tensor, bias: Tensor, epsilon = 1e-6): Tensor {
-  // one row alone still is a matrix: the gradient's products over rows need two axes
+  // A single row is treated as a matrix: the gradient's products over rows need two axes.
   if (x.shape.length === 1) return reshape(layerNorm(reshape(x, [1, -1]), scale, bias, epsilon), x.shape);
   return apply(layerNormOperation, [x, scale, bias], { epsilon })[0]!;
 }
@@ -98,7 +98,7 @@ const standardiseOperation: Operation<{ epsilon: number }> = {
       { axis: { int: -1 }, epsilon: { float: attributes.epsilon } },
     );
   },
-  // the factor r goes onto the row means first: fewer passes over whole rows
+  // The factor r is applied to the row means first, which needs fewer passes over whole rows.
   gradient: ({ outputs: [normal, inverse] }, [g]) => {
     const meanOfGradient = multiply(reduceMean(g!, -1, true), inverse!);
     const meanOfProduct = multiply(reduceMean(multiply(g!, normal!), -1, true), inverse!);
@@ -107,10 +107,10 @@ const standardiseOperation: Operation<{ epsilon: number }> = {
   },
 };
 
-/** (x - mean) / sqrt(variance + epsilon) over the last axis, the variance biased. */
+/** (x - mean) / sqrt(variance + epsilon) over the last axis, with the biased variance. */
 export function standardise(x: Tensor, epsilon: number): Tensor {
   if (x.dtype !== "float32" || x.shape.length < 1) {
-    throw new ShapeError(`standardise: cannot take ${describe(x)}; it works in float32`);
+    throw new ShapeError(`standardise: got ${describe(x)}; expected float32 with at least one axis`);
   }
   return apply(standardiseOperation, [x], { epsilon })[0]!;
 }
@@ -118,16 +118,16 @@ export function standardise(x: Tensor, epsilon: number): Tensor {
 /** `bit`: divide by sqrt(variance + 1e-10) (papers.md 2.1); `flax`: divide by deviation + 1e-5 (papers.md 3.1). */
 export type WeightStandardisation = "bit" | "flax";
 
-/** Kernels [O, ...] with each output channel at mean 0 and deviation 1, the variance biased. Throws ShapeError. */
+/** Standardises kernels [O, ...] to mean 0 and biased deviation 1 for each output channel. Throws ShapeError. */
 export function weightStandardise(kernel: Tensor, form: WeightStandardisation): Tensor {
   if (kernel.dtype !== "float32" || kernel.shape.length < 2) {
-    throw new ShapeError(`weightStandardise: cannot take ${describe(kernel)}; a kernel is [O, C, h, w] in float32`);
+    throw new ShapeError(`weightStandardise: got ${describe(kernel)}; expected a float32 kernel [O, C, h, w]`);
   }
   const channels = kernel.shape[0]!;
   const rows = reshape(kernel, [channels, elementCount(kernel.shape) / channels]);
   if (form === "bit") return reshape(standardise(rows, 1e-10), kernel.shape);
   const centred = subtract(rows, reduceMean(rows, 1, true));
-  // 1e-20 changes no deviation that 1e-5 does not drown, and gives a constant kernel a gradient
+  // 1e-20 is negligible beside 1e-5, and makes the gradient of a constant kernel finite.
   const deviation = sqrt(add(reduceMean(multiply(centred, centred), 1, true), 1e-20));
   return reshape(divide(centred, add(deviation, 1e-5)), kernel.shape);
 }
@@ -137,13 +137,13 @@ interface GroupNorm {
   readonly epsilon: number;
 }
 
-/** The axes of an image after its channels. */
+/** Spatial axes of an image, those after the channels. */
 const positionsOf = (x: Tensor): number[] => x.shape.map((_, axis) => axis).slice(2);
 
-// With n the normalised image, r the inverse deviation of a group, D its size, gamma the scale and g the gradient of y:
-// dx = r (gamma g - mean(gamma g) - n mean(gamma g n)), the means over a group. Sums over the positions of a channel,
-// s1 = sum g and s2 = sum g n, give all that is summed: mean(gamma g) = sum of gamma s1 / D over the group's channels,
-// mean(gamma g n) = sum of gamma s2 / D, dbeta = sum of s1 over the batch, dgamma = sum of s2. Five passes over the image.
+// Let n be the normalised image, r the inverse deviation of a group, D its size, gamma the scale and g the gradient of y. Then
+// dx = r (gamma g - mean(gamma g) - n mean(gamma g n)), with the means over a group. The sums over the positions of a channel,
+// s1 = sum g and s2 = sum g n, suffice: mean(gamma g) = sum of gamma s1 / D over the group's channels,
+// mean(gamma g n) = sum of gamma s2 / D, dbeta = sum of s1 over the batch, dgamma = sum of s2. These are five passes over the image.
 const groupNormOperation: Operation<GroupNorm> = {
   name: "groupNorm",
   keptFrom: 1,
@@ -158,7 +158,7 @@ const groupNormOperation: Operation<GroupNorm> = {
       emitter.node(type, operands, [output]);
       return output;
     };
-    // 0 keeps the batch, whatever its size
+    // 0 keeps the batch size, whatever it is.
     const rows = node("Reshape", [asFloat32(x!, emitter), emitter.int64([0, groups, size])]);
     const standard = emitter.temporary();
     const kept = emitter.used(inverse!) ? [standard, emitter.temporary(), emitter.name(inverse!)] : [standard];
@@ -199,15 +199,15 @@ const groupNormOperation: Operation<GroupNorm> = {
 };
 
 /**
- * Group norm of [N, C, ...]: each group of C / groups channels is normalised over its channels and positions, then
- * scale and bias [C] (papers.md 2.1: 32 groups, epsilon 1e-5, biased variance). Throws ShapeError.
+ * Group norm of [N, C, ...]: normalises each group of C / groups channels over its channels and positions, then applies scale and bias [C]
+ * (papers.md 2.1: 32 groups, epsilon 1e-5, biased variance). Throws ShapeError.
  */
 export function groupNorm(x: Tensor, scale: Tensor, bias: Tensor, groups = 32, epsilon = 1e-5): Tensor {
   const channels = x.shape[1];
   const perChannelEach = [scale, bias].every(({ shape }) => shape.join() === `${channels}`);
   if (x.shape.length < 2 || !isFloat(x.dtype) || channels! % groups !== 0 || !perChannelEach) {
     throw new ShapeError(
-      `groupNorm: ${describe(x)} cannot be normalised in ${groups} groups with scale ${describe(scale)} and bias ${describe(bias)}`,
+      `groupNorm: ${describe(x)} cannot be normalised in ${groups} groups with scale ${describe(scale)} and bias ${describe(bias)}; expected divisible channels`,
     );
   }
   return apply(groupNormOperation, [x, scale, bias], { groups, epsilon })[0]!;

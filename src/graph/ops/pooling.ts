@@ -1,9 +1,9 @@
 /**
  * 2-D max and average pooling (NCHW).
  *
- * The gradient of an average is k*k shifted passes: the part of g that belongs to window position (a, b) is spread by the
- * stride and laid where that position lies in the padded image. That of a maximum goes axis by axis, and lays the shares of all
- * positions by one product with zeros and ones. Neither needs a scatter node, which not every device runs.
+ * The gradient of average pooling is k*k shifted passes: the part of g that belongs to window position (a, b) is dilated by the stride and
+ * placed at that position in the padded image. The gradient of max pooling is computed for one axis at a time, and places the contributions
+ * of all positions by one product with a matrix of zeros and ones. Neither needs a scatter node, which some devices do not support.
  */
 import { apply, describe, isFloat, type Operation, ShapeError, type Tensor } from "../tensor.js";
 import { type ConvolutionOptions, outputSides, resolveWindow, type Window } from "./convolution.js";
@@ -31,7 +31,7 @@ function inferPool(name: string, x: Tensor, pool: Pool) {
   ];
 }
 
-/** Lays [N,C,h,w] values where window position (a, b) lies, in an image of the padded size. */
+/** Places [N,C,h,w] values at window position (a, b) in an image of the padded size. */
 function layAt(values: Tensor, a: number, b: number, pool: Pool, paddedSides: readonly number[]): Tensor {
   const spread = interleaveZeros(interleaveZeros(values, 2, pool.strides[0]), 3, pool.strides[1]);
   const [, , h, w] = spread.shape as [number, number, number, number];
@@ -63,8 +63,8 @@ const maxPoolOperation: Operation<Pool> = {
   emit: ({ inputs, outputs, attributes }, emitter) => {
     emitter.node("MaxPool", [emitter.name(inputs[0]!)], [emitter.name(outputs[0]!)], attributesOf(attributes));
   },
-  // The maximum of a window is the maximum of its rows' maxima. The first row that holds it takes the gradient, and in that
-  // row the first entry: of entries that tie, the first one in row-major order.
+  // The maximum of a window is the maximum of its rows' maxima. The gradient goes to the first row that holds it, and there to the
+  // first entry: of tied entries, the first in row-major order.
   gradient: ({ inputs: [x], outputs: [y], attributes: pool }, [g]) => {
     const [kernel, strides, pads] = [pool.kernel, pool.strides, pool.pads];
     const rows = { strides: [1, strides[1]], pads: [0, pads[1], 0, pads[3]], dilations: [1, 1] } as const;
@@ -74,7 +74,7 @@ const maxPoolOperation: Operation<Pool> = {
   },
 };
 
-/** Windows along one axis; `padding` in front. */
+/** Windows along one axis; `padding` is added in front. */
 interface Windows {
   readonly kernel: number;
   readonly stride: number;
@@ -82,9 +82,9 @@ interface Windows {
 }
 
 /**
- * The gradient of maxima `y` of windows along one axis of x [N,C,H,W], 2 or 3, from the gradient g of y. Positions of the windows
- * take their share in order, each where it holds the maximum and no position before it did. One product with zeros and ones lays
- * the shares where they belong and adds them up.
+ * Gradient of the maxima `y` of windows along axis 2 or 3 of x [N,C,H,W], from the gradient g of y. Each window position receives the
+ * gradient if it holds the maximum and no earlier position does. One product with a matrix of zeros and ones places and sums the
+ * contributions.
  */
 function maximumGradient(x: Tensor, y: Tensor, g: Tensor, axis: 2 | 3, { kernel, stride, padding }: Windows): Tensor {
   const [side, count] = [x.shape[axis]!, y.shape[axis]!];
@@ -103,7 +103,7 @@ function maximumGradient(x: Tensor, y: Tensor, g: Tensor, axis: 2 | 3, { kernel,
   return axis === 3 ? matmul(joined, matrix) : matmul(transpose(matrix), joined);
 }
 
-/** [positions, side]: a one where each position lies, nothing where it lies outside. */
+/** Matrix [positions, side] with a one at each position; a row of zeros for a position outside. */
 function selection(positions: readonly number[], side: number, dtype: Tensor["dtype"]): Tensor {
   const values = new Float32Array(positions.length * side);
   positions.forEach((at, i) => {
@@ -112,7 +112,7 @@ function selection(positions: readonly number[], side: number, dtype: Tensor["dt
   return constant(values, [positions.length, side], dtype);
 }
 
-/** The entries at rising positions along axis 2 or 3 of x [N,C,H,W]; the lowest number where a position lies outside. */
+/** Entries at ascending positions along axis 2 or 3 of x [N,C,H,W]; the lowest number for a position outside. */
 function pickAlong(x: Tensor, axis: 2 | 3, positions: readonly number[]): Tensor {
   const side = x.shape[axis]!;
   const matrix = selection(positions, side, x.dtype);
@@ -146,7 +146,7 @@ const averagePoolOperation: Operation<Pool> = {
   },
 };
 
-/** One over the number of entries each window averages. */
+/** Reciprocal of the number of entries that each window averages. */
 function inverseCounts(x: Tensor, y: Tensor, pool: Pool): number[] {
   const [oh, ow] = y.shape.slice(2) as [number, number];
   const inside = (axis: number, position: number) => {
@@ -162,27 +162,29 @@ function inverseCounts(x: Tensor, y: Tensor, pool: Pool): number[] {
 }
 
 export interface PoolOptions extends Omit<ConvolutionOptions, "dilation"> {
-  /** Does padding count as zeros (true) or not at all (false, the default)? */
+  /** Whether padding counts as zeros. Default: false, padding is ignored. */
   readonly includePadding?: boolean;
 }
 
 function pool(operation: Operation<Pool>, x: Tensor, kernel: number | readonly [number, number], options: PoolOptions) {
   const sides = typeof kernel === "number" ? ([kernel, kernel] as const) : kernel;
   if (sides.some((side) => !Number.isInteger(side) || side < 1)) {
-    throw new ShapeError(`${operation.name}: the kernel [${sides}] must have whole sides of at least 1`);
+    throw new ShapeError(`${operation.name}: invalid kernel [${sides}]; expected integers of at least 1`);
   }
   const window = resolveWindow(operation.name, { stride: sides, ...options });
   if (window.pads.some((count, i) => count < 0 || count >= sides[i % 2]!)) {
-    throw new ShapeError(`${operation.name}: padding [${window.pads}] must be smaller than the kernel [${sides}]`);
+    throw new ShapeError(
+      `${operation.name}: got padding [${window.pads}]; expected at least 0 and less than the kernel [${sides}]`,
+    );
   }
   return apply(operation, [x], { ...window, kernel: sides, includePadding: options.includePadding ?? false })[0]!;
 }
 
-/** The maximum of each window. Default stride: the kernel. Throws ShapeError. */
+/** Maximum of each window. Default stride: the kernel size. Throws ShapeError. */
 export function maxPool2d(x: Tensor, kernel: number | readonly [number, number], options: PoolOptions = {}): Tensor {
   const y = pool(maxPoolOperation, x, kernel, options);
   if (!options.includePadding) return y;
-  // a window that reaches into the padding holds a zero: at the size of the output, this is cheaper than padding the image
+  // A window that reaches into the padding contains a zero. Applying it to the output is cheaper than padding the image.
   const { kernel: sides, strides, pads } = y.producer.attributes as Pool;
   const reaches = (axis: 0 | 1, i: number) => {
     const first = i * strides[axis] - pads[axis];
@@ -194,7 +196,7 @@ export function maxPool2d(x: Tensor, kernel: number | readonly [number, number],
   );
   return maximum(y, constant(floor, [1, 1, oh, ow], x.dtype));
 }
-/** The mean of each window. Default stride: the kernel. Throws ShapeError. */
+/** Mean of each window. Default stride: the kernel size. Throws ShapeError. */
 export const averagePool2d = (
   x: Tensor,
   kernel: number | readonly [number, number],

@@ -1,9 +1,9 @@
 /**
- * Uniform random numbers as a pure function of a seed, so that a resumed run draws what it would have drawn.
+ * Uniform random numbers as a pure function of a seed, so that a resumed run draws the same numbers as an uninterrupted one.
  *
- * The runtime's own random nodes keep hidden state between runs. This one hashes a counter: entry i of stream s is the
+ * The runtime's own random nodes keep hidden state between runs. This operation hashes a counter instead: entry i of stream s is the
  * 32-bit finaliser "lowbias32" (Chris Wellons, "Prospecting for Hash Functions", constants 0x7feb352d and 0x846ca68b,
- * shifts 16, 15, 16) of i * 0x9e3779b1 + seed mixed with s. Integer nodes only, the same on every device.
+ * shifts 16, 15, 16) of i * 0x9e3779b1 + seed mixed with s. It uses only integer nodes and gives the same numbers on every device.
  */
 import { counterFactor, hashCounter } from "../../random/counter.js";
 import { apply, describe, elementCount, type Operation, type Shape, ShapeError, type Tensor } from "../tensor.js";
@@ -53,7 +53,7 @@ const uniformOperation: Operation<{ shape: Shape; stream: number }> = {
         constantOf("int32", [toSigned(hashCounter(stream))], []),
       ]),
     );
-    // counters as row start + column, so that the constants stay small
+    // Counters are the sum of row start and column, which keeps the constants small.
     const count = elementCount(shape);
     const columns = shape.length === 0 ? 1 : shape.at(-1)!;
     const rows = count / columns;
@@ -68,12 +68,12 @@ const uniformOperation: Operation<{ shape: Shape; stream: number }> = {
 };
 
 /**
- * Numbers in [0, 1) of the given shape, a pure function of `seed` (one int32, given anew each step) and `stream`
- * (an integer, different for each draw of a step). No gradient flows.
+ * Uniform numbers in [0, 1) of the given shape, a pure function of `seed` (one int32, passed anew in each step) and `stream` (an integer
+ * that is different for each draw of a step). No gradient flows.
  */
 export const randomUniform = (seed: Tensor, stream: number, shape: Shape): Tensor =>
   apply(uniformOperation, [seed], { shape: [...shape], stream })[0]!;
 
-/** A bool mask that is true with the given probability. */
+/** Bool mask that is true with the given probability. */
 export const bernoulli = (seed: Tensor, stream: number, shape: Shape, probability: number): Tensor =>
   less(randomUniform(seed, stream, shape), probability);

@@ -53,8 +53,8 @@ function reduction(
 }
 
 /**
- * Sums over the leading axes as a product with a row of ones, which the CPU does two to six times as fast as ReduceSum
- * over them; false where that does not apply. The gradients of biases and scales are such sums.
+ * Emits sums over the leading axes as a product with a row of ones, which is two to six times as fast as ReduceSum on the CPU. Returns
+ * false if it does not apply. The gradients of biases and scales are such sums.
  */
 function emitColumnSums(x: Tensor, y: Tensor, axes: readonly number[], emitter: Emitter): boolean {
   const rows = countOver(x.shape, axes);
@@ -73,7 +73,7 @@ function emitColumnSums(x: Tensor, y: Tensor, axes: readonly number[], emitter: 
 const countOver = (shape: Shape, axes: readonly number[]): number =>
   axes.reduce((product, axis) => product * shape[axis]!, 1);
 
-/** The gradient goes to the extreme values; ties share it equally. */
+/** Passes the gradient to the extreme values; ties share it equally. */
 function extremeGradient(g: Tensor, x: Tensor, y: Tensor, axes: readonly number[]): Tensor {
   const hit = cast(equal(x, y), x.dtype);
   return multiply(hit, divide(g, reduceSum(hit, axes, true)));
@@ -93,7 +93,9 @@ const applyReduction =
     const listed = axes === undefined ? x.shape.map((_, axis) => axis) : typeof axes === "number" ? [axes] : axes;
     const resolved = listed.map((axis) => resolveAxis(operation.name, axis, x.shape.length)).sort((a, b) => a - b);
     if (new Set(resolved).size < resolved.length) {
-      throw new ShapeError(`${operation.name}: axes [${listed.join(", ")}] of ${describe(x)} repeat one axis`);
+      throw new ShapeError(
+        `${operation.name}: axes [${listed.join(", ")}] of ${describe(x)} repeat an axis; give each axis once`,
+      );
     }
     if (resolved.length === 0) return x;
     return apply(operation, [x], { axes: resolved, keepDimensions })[0]!;
@@ -102,7 +104,7 @@ const applyReduction =
 /** Reduces the given axes (default: all); negative axes count from the end. Throws ShapeError. */
 export const reduceSum = applyReduction(operations.sum);
 export const reduceMean = applyReduction(operations.mean);
-/** Where several entries tie for the maximum they share its gradient equally. */
+/** Entries tied for the maximum share its gradient equally. */
 export const reduceMax = applyReduction(operations.maximum);
 export const reduceMin = (x: Tensor, axes?: number | readonly number[], keepDimensions = false): Tensor =>
   negate(reduceMax(negate(x), axes, keepDimensions));

@@ -1,11 +1,11 @@
-/** Bilinear resizing as two matrix products, so that it is differentiable and the same on every device. */
+/** Bilinear resizing as two matrix products, which is differentiable and the same on every device. */
 import { describe, isFloat, ShapeError, type Tensor } from "../tensor.js";
 import { constant } from "./leaf.js";
 import { matmul } from "./matmul.js";
 
 /**
- * How output positions map to input positions (papers.md 1.8): `halfPixel` as tf.image and torch's align_corners=False,
- * `alignCorners` as scipy's zoom.
+ * Mapping of output positions to input positions (papers.md 1.8): `halfPixel` as in tf.image and torch's align_corners=False,
+ * `alignCorners` as in scipy's zoom.
  */
 export type ResizeConvention = "halfPixel" | "alignCorners";
 
@@ -24,7 +24,7 @@ export function bilinearWeights(from: number, to: number, convention: ResizeConv
   return weights;
 }
 
-/** Images [..., H, W] to [..., height, width]. Throws ShapeError. */
+/** Resizes images [..., H, W] to [..., height, width]. Throws ShapeError. */
 export function resizeBilinear(
   x: Tensor,
   height: number,
@@ -32,7 +32,9 @@ export function resizeBilinear(
   convention: ResizeConvention = "halfPixel",
 ): Tensor {
   if (x.shape.length < 2 || !isFloat(x.dtype) || ![height, width].every((side) => Number.isInteger(side) && side > 0)) {
-    throw new ShapeError(`resizeBilinear: ${describe(x)} cannot be resized to ${height} x ${width}`);
+    throw new ShapeError(
+      `resizeBilinear: cannot resize ${describe(x)} to ${height} x ${width}; expected float images and sides of at least 1`,
+    );
   }
   const [h, w] = x.shape.slice(-2) as [number, number];
   const rows = constant(bilinearWeights(h, height, convention), [height, h], x.dtype);

@@ -2,7 +2,7 @@
 import type { Tensor } from "../tensor.js";
 import { concat, reverse, transpose } from "./shape.js";
 
-/** Square images [N, S, S, C] rotated by 0, 90, 180 and 270 degrees: [4 N, S, S, C], all images by 0 first, then all by 90, and so on. */
+/** Rotates square images [N, S, S, C] by 0, 90, 180 and 270 degrees; returns [4 N, S, S, C], first all images by 0, then all by 90, and so on. */
 export function fourRotations(image: Tensor): Tensor {
   const [rows, columns] = [1, 2];
   const transposed = (x: Tensor) => transpose(x, [0, 2, 1, 3]);

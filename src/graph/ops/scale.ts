@@ -1,4 +1,4 @@
-/** Multiplication by a plain number, kept as an operation of its own so that matrix products can absorb the factor. */
+/** Multiplication by a number, as a separate operation so that matrix products can absorb the factor. */
 import {
   apply,
   describe,
@@ -23,7 +23,7 @@ const scaleOperation: Operation<{ factor: number }> = {
   gradient: ({ attributes }, [g]) => [scale(g!, attributes.factor)],
 };
 
-/** x * factor; factors of factors are merged, and a factor of 1 is nothing. */
+/** x * factor; consecutive factors are merged, and a factor of 1 adds no node. */
 export function scale(x: Tensor, factor: number): Tensor {
   const [inner, already] = unscale(x);
   const total = factor * already;
@@ -31,19 +31,19 @@ export function scale(x: Tensor, factor: number): Tensor {
   return apply(scaleOperation, [inner], { factor: total })[0]!;
 }
 
-/** The tensor and the number whose product this tensor is: lets a consumer take the factor into its own arithmetic. */
+/** Splits a tensor into a tensor and a factor, so that a consumer can absorb the factor into its own arithmetic. */
 export function unscale(x: Tensor): [Tensor, number] {
   if ((x.producer.operation as unknown) !== scaleOperation || !isFloat(x.dtype)) return [x, 1];
   return [x.producer.inputs[0]!, (x.producer.attributes as { factor: number }).factor];
 }
 
-/** From this many entries on, a scalar beside them is worth a node of its own. */
+/** Number of entries above which reshaping a scalar operand pays off. */
 const large = 1024;
 
 /**
- * The name of a scalar as the other operand of an elementwise node wants it: beside a tensor whose last axis is 1, such as
- * the kernel of a 1x1 convolution, with as many axes. The CPU otherwise goes through the tensor entry by entry (25 ns each,
- * against 0.5).
+ * Returns the name of a scalar in the shape that is fastest as the other operand of an elementwise node. Beside a tensor whose last axis is
+ * 1, such as the kernel of a 1x1 convolution, it has as many axes as the tensor. With a rank of 0, the CPU processes the tensor entry by
+ * entry (25 ns each, against 0.5).
  */
 export function scalarBeside(other: Tensor, name: string, emitter: Emitter): string {
   if (other.shape.at(-1) !== 1 || elementCount(other.shape) < large) return name;

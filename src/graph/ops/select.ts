@@ -1,10 +1,10 @@
-/** One-hot vectors and counting: integer selection written with comparisons, which run on every device. */
+/** One-hot vectors and counting: integer selection by comparisons, which run on every device. */
 import { type DType, describe, ShapeError, type Tensor } from "../tensor.js";
 import { cast, equal } from "./elementwise.js";
 import { constant } from "./leaf.js";
 import { reshape } from "./shape.js";
 
-/** Integer indices [...] as one-hot vectors [..., classes]; an index out of range gives a row of zeros. */
+/** Converts integer indices [...] to one-hot vectors [..., classes]; an index out of range gives a row of zeros. */
 export function oneHot(indices: Tensor, classes: number, dtype: DType = "float32"): Tensor {
   if (indices.dtype !== "int32" && indices.dtype !== "int64") {
     throw new ShapeError(`oneHot: indices must be integers, got ${describe(indices)}`);

@@ -1,5 +1,5 @@
 /**
- * Operations that move values without computing: reshape, transpose, slice, reverse, pad, concat, split, expand, gather of rows.
+ * Operations that only move values: reshape, transpose, slice, reverse, pad, concat, split, expand, and gathering of rows.
  */
 import { encodeNumbers } from "../numbers.js";
 import {
@@ -25,7 +25,7 @@ const reshapeOperation: Operation<{ shape: Shape }> = {
   name: "reshape",
   infer: ([x], { shape }) => {
     if (elementCount(x!.shape) !== elementCount(shape)) {
-      throw new ShapeError(`reshape: ${describe(x!)} does not have as many elements as [${shape.join(", ")}]`);
+      throw new ShapeError(`reshape: ${describe(x!)} has another number of elements than [${shape.join(", ")}]`);
     }
     return [{ dtype: x!.dtype, shape }];
   },
@@ -40,12 +40,12 @@ const reshapeOperation: Operation<{ shape: Shape }> = {
   gradient: ({ inputs: [x] }, [g]) => [reshape(g!, x!.shape)],
 };
 
-/** What a tensor was before its last reshapes: reshapes in a row are one. */
+/** Returns the input of the last consecutive reshapes, which are merged into one. */
 function unreshaped(x: Tensor): Tensor {
   return (x.producer.operation as unknown) === reshapeOperation ? unreshaped(x.producer.inputs[0]!) : x;
 }
 
-/** The same values in another shape; one side may be -1 and is worked out. Throws ShapeError. */
+/** Changes the shape; one side may be -1 and is inferred. Throws ShapeError. */
 export function reshape(x: Tensor, shape: Shape): Tensor {
   const known = shape.reduce((product, side) => (side === -1 ? product : product * side), 1);
   const resolved = shape.map((side) => (side === -1 ? elementCount(x.shape) / known : side));
@@ -73,11 +73,11 @@ const transposeOperation: Operation<{ permutation: readonly number[] }> = {
   ],
 };
 
-/** Axes in another order: output axis i is input axis permutation[i]; default: reversed. Throws ShapeError. */
+/** Permutes axes: output axis i is input axis permutation[i]. Default: reversed axes. Throws ShapeError. */
 export function transpose(x: Tensor, permutation: readonly number[] = x.shape.map((_, i) => x.shape.length - 1 - i)) {
   const sorted = [...permutation].sort((a, b) => a - b);
   if (sorted.length !== x.shape.length || sorted.some((axis, i) => axis !== i)) {
-    throw new ShapeError(`transpose: [${permutation.join(", ")}] is not an order of the axes of ${describe(x)}`);
+    throw new ShapeError(`transpose: [${permutation.join(", ")}] is not a permutation of the axes of ${describe(x)}`);
   }
   if (permutation.every((axis, i) => axis === i)) return x;
   return apply(transposeOperation, [x], { permutation: [...permutation] })[0]!;
@@ -106,7 +106,7 @@ const sliceOperation: Operation<SliceRange> = {
       [emitter.name(outputs[0]!)],
     );
   },
-  // the gradient of what was left out is zero: spread by the step, then pad
+  // The gradient of skipped entries is zero: insert zeros for the step, then pad.
   gradient: ({ inputs: [x], outputs: [y], attributes: { starts, steps } }, [g]) => {
     let spread = g!;
     const before: number[] = [];
@@ -123,10 +123,10 @@ const sliceOperation: Operation<SliceRange> = {
   },
 };
 
-/** Last axes up to this long are spread by a product: its matrix has side * side * step entries. */
+/** Maximum length of a last axis that is dilated by a product; its matrix has side * side * step entries. */
 const longestSpread = 512;
 
-/** Puts step - 1 zeros after every entry along an axis. */
+/** Inserts step - 1 zeros after every entry along an axis. */
 export function interleaveZeros(x: Tensor, axis: number, step: number): Tensor {
   if (step === 1) return x;
   const shape = x.shape;
@@ -134,20 +134,20 @@ export function interleaveZeros(x: Tensor, axis: number, step: number): Tensor {
   const merged = shape.map((length, i) => (i === axis ? length * step : length));
   const inner = elementCount(shape.slice(axis + 1));
   if (inner === 1 && side <= longestSpread && isFloat(x.dtype)) {
-    // Single entries are moved five times as fast by a product with a matrix that holds a one where each goes.
+    // Single entries are moved five times as fast by a product with a matrix that has a one at each destination.
     const places = new Float32Array(side * side * step);
     for (let i = 0; i < side; i++) places[i * side * step + i * step] = 1;
     const rows = reshape(x, [elementCount(shape) / side, side]);
     return reshape(matmul(rows, constant(places, [side, side * step], x.dtype)), merged);
   }
-  // every run of `inner` entries becomes a row that zeros follow
+  // Every run of `inner` entries becomes a row, which is padded with zeros.
   const rows = reshape(x, [elementCount(shape) / inner, inner]);
   return reshape(pad(rows, [0, 0], [0, (step - 1) * inner]), merged);
 }
 
 /**
- * The part from `starts` (inclusive) to `ends` (exclusive), one entry an axis; negative positions count from the end,
- * ends are clipped to the side. Throws ShapeError when a range is empty or an axis is missing.
+ * Slices from `starts` (inclusive) to `ends` (exclusive), with one entry for each axis. Negative positions count from the end, and ends are
+ * clipped to the side. Throws ShapeError if a range is empty or an axis is missing.
  */
 export function slice(
   x: Tensor,
@@ -157,7 +157,7 @@ export function slice(
 ): Tensor {
   const rank = x.shape.length;
   if (starts.length !== rank || ends.length !== rank || (steps && steps.length !== rank)) {
-    throw new ShapeError(`slice: give one start, end and step for each of the ${rank} axes of ${describe(x)}`);
+    throw new ShapeError(`slice: expected one start, end and step for each of the ${rank} axes of ${describe(x)}`);
   }
   const resolve = (position: number, side: number) => Math.min(side, position < 0 ? position + side : position);
   const from = starts.map((start, axis) => resolve(start, x.shape[axis]!));
@@ -172,7 +172,7 @@ export function slice(
   return apply(sliceOperation, [x], { starts: from, ends: to, steps: [...by] })[0]!;
 }
 
-/** The entries `start` to `end` along one axis. */
+/** Slices entries `start` to `end` (exclusive) along one axis. */
 export function sliceAxis(x: Tensor, axis: number, start: number, end: number): Tensor {
   const along = resolveAxis("slice", axis, x.shape.length);
   return slice(
@@ -188,7 +188,7 @@ const reverseOperation: Operation<{ axes: readonly number[] }> = {
   emit: ({ inputs, outputs, attributes: { axes } }, emitter) => {
     const sides = axes.map((axis) => inputs[0]!.shape[axis]!);
     const last = emitter.int64(sides.map((side) => side - 1));
-    // one before the first entry, counted from the end
+    // The position before the first entry, counted from the end.
     const before = emitter.int64(sides.map((side) => -side - 1));
     const back = emitter.int64(sides.map(() => -1));
     emitter.node(
@@ -200,7 +200,7 @@ const reverseOperation: Operation<{ axes: readonly number[] }> = {
   gradient: ({ attributes: { axes } }, [g]) => [reverse(g!, axes)],
 };
 
-/** The entries along the given axes from last to first. Throws ShapeError. */
+/** Reverses the entries along the given axes. Throws ShapeError. */
 export function reverse(x: Tensor, axes: readonly number[]): Tensor {
   const along = [...new Set(axes.map((axis) => resolveAxis("reverse", axis, x.shape.length)))];
   if (along.length === 0) return x;
@@ -220,7 +220,7 @@ const padOperation: Operation<{ before: readonly number[]; after: readonly numbe
     );
   },
   gradient: ({ inputs: [x], attributes: { before, after } }, [g]) => {
-    // a negative pad crops, so its gradient pads: pad with the opposite signs
+    // A negative pad crops, so the gradient pads with the opposite signs.
     return [
       pad(
         g!,
@@ -243,7 +243,7 @@ export function pad(
 ): Tensor {
   if (before.length !== x.shape.length || after.length !== x.shape.length) {
     throw new ShapeError(
-      `pad: give one count before and after for each of the ${x.shape.length} axes of ${describe(x)}`,
+      `pad: expected one count before and after for each of the ${x.shape.length} axes of ${describe(x)}`,
     );
   }
   if (before.every((count) => count === 0) && after.every((count) => count === 0)) return x;
@@ -270,7 +270,7 @@ const concatOperation: Operation<{ axis: number }> = {
     for (const x of inputs) {
       if (x.shape.length !== first.length || x.shape.some((side, i) => i !== axis && side !== first[i])) {
         throw new ShapeError(
-          `concat: ${inputs.map(describe).join(" and ")} differ in more than axis ${axis}, along which they are joined`,
+          `concat: ${inputs.map(describe).join(" and ")} differ outside of axis ${axis}; expected equal sides there`,
         );
       }
       total += x.shape[axis]!;
@@ -288,9 +288,9 @@ const concatOperation: Operation<{ axis: number }> = {
     ),
 };
 
-/** Joins tensors along an axis. Throws ShapeError when another axis differs. */
+/** Concatenates tensors along an axis. Throws ShapeError if another axis differs. */
 export function concat(tensors: readonly Tensor[], axis: number): Tensor {
-  if (tensors.length === 0) throw new ShapeError("concat: needs at least one tensor");
+  if (tensors.length === 0) throw new ShapeError("concat: got no tensor; expected at least one");
   if (tensors.length === 1) return tensors[0]!;
   return apply(concatOperation, tensors, { axis: resolveAxis("concat", axis, tensors[0]!.shape.length) })[0]!;
 }
@@ -312,19 +312,19 @@ const splitOperation: Operation<{ axis: number; sizes: readonly number[] }> = {
   ],
 };
 
-/** Cuts a tensor along an axis into pieces of the given sizes. Throws ShapeError when they do not add up. */
+/** Splits a tensor along an axis into pieces of the given sizes. Throws ShapeError if their sum differs from the side. */
 export function split(x: Tensor, axis: number, sizes: readonly number[]): Tensor[] {
   const along = resolveAxis("split", axis, x.shape.length);
   const total = sizes.reduce((sum, size) => sum + size, 0);
   if (total !== x.shape[along] || sizes.some((size) => !Number.isInteger(size) || size < 0)) {
     throw new ShapeError(
-      `split: sizes [${sizes.join(", ")}] (sum ${total}) do not divide axis ${along} of ${describe(x)}`,
+      `split: sizes [${sizes.join(", ")}] have the sum ${total}; expected the side of axis ${along} of ${describe(x)}`,
     );
   }
   return sizes.length === 1 ? [x] : apply(splitOperation, [x], { axis: along, sizes: [...sizes] });
 }
 
-/** How many numbers of x are repeated along the last axes of `shape`; 1 where other axes than the last ones are spread. */
+/** Number of values of x that are repeated along the last axes of `shape`; 1 if other axes are broadcast. */
 function repeatedRows(x: Shape, shape: Shape): number {
   const aligned = [...new Array<number>(shape.length - x.length).fill(1), ...x];
   const rows = elementCount(x);
@@ -347,7 +347,7 @@ const expandOperation: Operation<{ shape: Shape }> = {
       emitter.node("Expand", [emitter.name(x), emitter.int64(shape)], [emitter.name(y)]);
       return;
     }
-    // Numbers that are repeated along the last axes: a product with a row of ones, which the CPU does ten times as fast.
+    // Values repeated along the last axes are a product with a row of ones, which is ten times as fast on the CPU.
     const [column, product] = [emitter.temporary(), emitter.temporary()];
     emitter.node("Reshape", [emitter.name(x), emitter.int64([rows, 1])], [column]);
     const ones = emitter.temporary();
@@ -363,7 +363,7 @@ const expandOperation: Operation<{ shape: Shape }> = {
   gradient: ({ inputs: [x] }, [g]) => [sumTo(g!, x!.shape)],
 };
 
-/** Repeats a tensor to the shape it broadcasts to. Throws ShapeError. */
+/** Broadcasts a tensor to a shape. Throws ShapeError. */
 export const expand = (x: Tensor, shape: Shape): Tensor =>
   sameShape(x.shape, shape) ? x : apply(expandOperation, [x], { shape: [...shape] })[0]!;
 
@@ -379,8 +379,8 @@ const gatherRowsOperation: Operation<object> = {
   emit: ({ inputs, outputs }, emitter) => {
     emitter.node("Gather", inputs.map(emitter.name), [emitter.name(outputs[0]!)], { axis: { int: 0 } });
   },
-  // The gradient of row r is the sum over all i with indices[i] = r: a product with the one-hot of the indices,
-  // which every device runs (ScatterElements with reduction does not run on all).
+  // The gradient of row r is the sum over all i with indices[i] = r. It is a product with the one-hot indices, which every device
+  // supports (some do not support ScatterElements with a reduction).
   gradient: ({ inputs: [table, indices] }, [g]) => {
     if (!isFloat(table!.dtype)) return [undefined, undefined];
     const rows = table!.shape[0]!;
@@ -391,9 +391,9 @@ const gatherRowsOperation: Operation<object> = {
   },
 };
 
-/** Rows of `table` [R, ...] chosen by integer `indices` [...]: output [...indices, ...row]. */
+/** Gathers rows of `table` [R, ...] by integer `indices` [...]; returns [...indices, ...row]. */
 export const gatherRows = (table: Tensor, indices: Tensor): Tensor =>
   apply(gatherRowsOperation, [table, indices], {})[0]!;
 
-/** Zeros shaped like a tensor, as a broadcast scalar. */
+/** Zeros with the shape of a tensor, as a broadcast scalar. */
 export const zerosOf = (tensor: Tensor): Tensor => expand(scalar(0, tensor.dtype), tensor.shape);

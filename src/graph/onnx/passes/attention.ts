@@ -1,13 +1,13 @@
-/** Finds attention in a graph, and writes it as the runtime's fused operator or in plain steps. */
+/** Finds attention in a graph, and writes it as the runtime's fused operator or as separate operators. */
 import type { OnnxGraph, OnnxNode } from "../graph.js";
 import { numberAttribute, onnxNode, producersOf, Rewriter, readersOf } from "./rewriter.js";
 
-/** A node of our own that stands for attention while passes run: inputs query, key, value [N, tokens, width]. */
+/** Placeholder node for attention between passes, with inputs query, key and value [N, tokens, width]. */
 const attentionType = "fovea.Attention";
 
 export const isAttention = (node: OnnxNode): boolean => node.type === attentionType;
 
-/** Splits tokens into heads: Reshape to [N, tokens, heads, side], then axes 0, 2, 1, 3. Gives what was split. */
+/** Matches the split into heads: Reshape to [N, tokens, heads, side], then Transpose 0, 2, 1, 3. Returns the input of the split. */
 function splitIntoHeads(name: string, producers: ReadonlyMap<string, OnnxNode>, rewriter: Rewriter) {
   const transposed = producers.get(name);
   const permutation = transposed?.type === "Transpose" ? transposed.attributes["perm"] : undefined;
@@ -26,8 +26,8 @@ function splitIntoHeads(name: string, producers: ReadonlyMap<string, OnnxNode>, 
 }
 
 /**
- * The graph with one node for each softmax(q k^T factor) v over heads, of which nobody reads the weights. What does not
- * look like that is left as it is. Run `onWholeTokens` before, and one of the two below after.
+ * Replaces each softmax(q k^T factor) v over heads by one node, if its weights are not used elsewhere. Other patterns stay unchanged. Run
+ * `onWholeTokens` before this pass, and one of the two passes below after it.
  */
 export function withAttentionFound(graph: OnnxGraph): OnnxGraph {
   const rewriter = new Rewriter(graph);
@@ -55,7 +55,7 @@ export function withAttentionFound(graph: OnnxGraph): OnnxGraph {
     if (query.permutation !== "0,2,1,3" || value.permutation !== "0,2,1,3") continue;
     if (key.permutation !== (scores.keyTransposed ? "0,2,3,1" : "0,2,1,3")) continue;
     if (![key, value].every(({ heads, side }) => heads === query.heads && side === query.side)) continue;
-    // the result as [N, tokens, width]: a merge into rows is shaped so after it
+    // The result has shape [N, tokens, width]; a merge into rows is added as a Reshape after it.
     const type = { dtype: "float32", shape: [...rewriter.shape(query.tokens)!] } as const;
     if (rewriter.types.get(query.tokens)?.dtype !== "float32") continue;
     const whole = rewriter.fresh(`${merged.outputs[0]}:attended`, type);
@@ -76,7 +76,7 @@ export function withAttentionFound(graph: OnnxGraph): OnnxGraph {
   return rewriter.finish(nodes);
 }
 
-/** What makes the scores: q k^T times a factor, in one node or, for targets without it, in plain ones. */
+/** Matches the computation of the scores: q k^T times a factor, as FusedMatMul or, for targets without it, as separate nodes. */
 function scoresOf(node: OnnxNode | undefined, producers: ReadonlyMap<string, OnnxNode>, rewriter: Rewriter) {
   if (node?.type === "FusedMatMul") {
     const [query, key] = node.inputs as [string, string];
@@ -93,7 +93,7 @@ function scoresOf(node: OnnxNode | undefined, producers: ReadonlyMap<string, Onn
   return { query: product.inputs[0]!, key: transposed.inputs[0]!, factor: factor[0]!, keyTransposed: false };
 }
 
-/** Attention as the runtime's own `MultiHeadAttention`, which splits into heads and merges itself. */
+/** Writes attention as the runtime's `MultiHeadAttention`, which splits and merges heads internally. */
 export function withFusedAttention(graph: OnnxGraph): OnnxGraph {
   const nodes = graph.nodes.map((node) =>
     isAttention(node)
@@ -109,7 +109,7 @@ export function withFusedAttention(graph: OnnxGraph): OnnxGraph {
   return { ...graph, nodes };
 }
 
-/** Attention in operators of ONNX alone, the scaling on the queries, which are smaller than the scores. */
+/** Writes attention in standard ONNX operators; the queries are scaled because they are smaller than the scores. */
 export function withPlainAttention(graph: OnnxGraph): OnnxGraph {
   const rewriter = new Rewriter(graph);
   const nodes = graph.nodes.flatMap((node) => {

@@ -1,15 +1,15 @@
 /**
- * Computes in the last layers only what the outputs depend on.
+ * Restricts the last layers to the values that the outputs depend on.
  *
- * With a class token the head depends on token 0 alone. Of the last block, then, only that token's query, its MLP and its
- * projections are needed (keys and values are needed of all); the slice that picks the token moves up to there.
+ * With a class token, the head depends only on token 0. Then the last block needs only the query, the MLP and the projections of that
+ * token (but keys and values of all tokens), so the slice that selects the token is moved before them.
  */
 import type { OnnxGraph, OnnxNode } from "../graph.js";
 import { isAttention } from "./attention.js";
 import { numberAttribute, onnxNode, Rewriter, readersOf } from "./rewriter.js";
 import { isPlainProduct } from "./whole-tokens.js";
 
-/** The inputs of a node that it reads token by token, by position; undefined for other nodes. */
+/** Positions of the inputs that a node processes independently for each token; undefined for other nodes. */
 function tokenInputs(node: OnnxNode, rewriter: Rewriter): number[] | undefined {
   const shape = rewriter.shape(node.outputs[0]!);
   if (shape?.length !== 3 || node.outputs.length > 1) return undefined;
@@ -35,18 +35,18 @@ function tokenInputs(node: OnnxNode, rewriter: Rewriter): number[] | undefined {
   }
 }
 
-/** Is this a slice of token 0 out of [N, tokens, width]? */
+/** Whether a node slices token 0 out of [N, tokens, width]. */
 function picksFirstToken(node: OnnxNode, rewriter: Rewriter): boolean {
   if (node.type !== "Slice" || rewriter.shape(node.inputs[0]!)?.length !== 3) return false;
   const [starts, ends, axes, steps] = node.inputs.slice(1).map((name) => rewriter.int64Values(name)?.join());
   return starts === "0" && ends === "1" && axes === "1" && steps === "1";
 }
 
-/** The graph in which what is read of token 0 alone is computed for token 0 alone. */
+/** Computes values of which only token 0 is used for token 0 alone. */
 export function withFirstTokenOnly(graph: OnnxGraph): OnnxGraph {
   const rewriter = new Rewriter(graph);
   const readers = readersOf(graph);
-  // Nodes whose result is read of token 0 alone, and which read other values so.
+  // Nodes whose result is used only at token 0, with the inputs that can be restricted likewise.
   const narrowed = new Map<OnnxNode, readonly number[]>();
   const slices = new Set<OnnxNode>();
   const readNarrowly = (name: string): boolean =>

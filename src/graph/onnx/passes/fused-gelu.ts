@@ -1,13 +1,13 @@
 /**
- * Writes GELU with the bias before it as the runtime's fused operator.
+ * Fuses GELU and the bias before it into the runtime's operator.
  *
- * `SkipLayerNormalization`, which adds a bias and a branch and normalises, is not used: in the runtime's CPU form it made
- * ViT-S/16 four to ten per cent slower than the three nodes it stands for.
+ * `SkipLayerNormalization`, which fuses a bias, a residual branch and the normalisation, is not used: in the runtime's CPU implementation it
+ * made ViT-S/16 four to ten per cent slower than the three separate nodes.
  */
 import type { OnnxGraph, OnnxNode } from "../graph.js";
 import { onnxNode, producersOf, Rewriter, readersOf } from "./rewriter.js";
 
-/** An addition of a bias [width], as what it is added to and the bias; undefined for other nodes. */
+/** Matches the addition of a bias [width]; returns the other operand and the bias, or undefined for other nodes. */
 function addedBias(node: OnnxNode | undefined, rewriter: Rewriter): { x: string; bias: string } | undefined {
   if (node?.type !== "Add") return undefined;
   const width = rewriter.shape(node.outputs[0]!)?.at(-1);
@@ -17,7 +17,7 @@ function addedBias(node: OnnxNode | undefined, rewriter: Rewriter): { x: string;
   return undefined;
 }
 
-/** The tanh form of GELU after a bias as `FastGelu`; for the erf form the runtime finds its `BiasGelu` itself. */
+/** Fuses the tanh form of GELU and a bias into `FastGelu`; the runtime fuses the erf form into `BiasGelu` itself. */
 export function withFusedGelu(graph: OnnxGraph): OnnxGraph {
   const rewriter = new Rewriter(graph);
   const producers = producersOf(graph.nodes);

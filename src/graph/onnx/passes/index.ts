@@ -1,5 +1,5 @@
 /**
- * Passes over ONNX graphs that only go forward: what an export or an evaluation gains from knowing that nothing flows back.
+ * Passes over ONNX graphs for inference, which exports and evaluation use: they rely on the absence of a backward pass.
  */
 
 export { withAttentionFound, withFusedAttention, withPlainAttention } from "./attention.js";

@@ -1,9 +1,9 @@
-/** What passes over an ONNX graph share: finding values by name, making new ones, clearing away what nobody reads. */
+/** Shared helpers of passes over ONNX graphs: lookup of values by name, new values, and removal of unused nodes. */
 import { encodeNumbers, type NumericArray, viewNumbers } from "../../numbers.js";
 import type { TensorType } from "../../tensor.js";
 import type { Initializer, OnnxGraph, OnnxNode } from "../graph.js";
 
-/** A node of ONNX's own operators, or of another domain. */
+/** Creates a node of the default ONNX domain, or of another domain. */
 export const onnxNode = (
   type: string,
   inputs: readonly string[],
@@ -12,18 +12,18 @@ export const onnxNode = (
   domain = "",
 ): OnnxNode => ({ type, inputs, outputs, attributes, domain });
 
-/** The memory of an array as bytes, not copied. */
+/** Views an array's memory as bytes without a copy. */
 export const bytesOf = ({ buffer, byteOffset, byteLength }: NumericArray | Int8Array): Uint8Array =>
   new Uint8Array(buffer as ArrayBuffer, byteOffset, byteLength);
 
-/** An attribute's number, whichever kind it is; undefined where it is not set. */
+/** Numeric value of an integer or float attribute; undefined if it is not set. */
 export function numberAttribute({ attributes }: OnnxNode, name: string): number | undefined {
   const value = attributes[name];
   if (value === undefined) return undefined;
   return "int" in value ? value.int : "float" in value ? value.float : undefined;
 }
 
-/** A graph being rewritten: its values by name, and new names, constants and types. */
+/** State of a rewrite of one graph: its values by name, and new names, constants and types. */
 export class Rewriter {
   readonly types: Map<string, TensorType>;
   readonly constants: Map<string, Initializer>;
@@ -40,7 +40,7 @@ export class Rewriter {
     ]);
   }
 
-  /** A name that no value has yet. */
+  /** Returns an unused value name. */
   fresh(stem: string, type?: TensorType): string {
     let name = stem;
     for (let i = 1; this.taken.has(name); i++) name = `${stem}_${i}`;
@@ -49,12 +49,12 @@ export class Rewriter {
     return name;
   }
 
-  /** The shape of a value, or undefined where it is not known. */
+  /** Shape of a value, or undefined if it is unknown. */
   shape(name: string): readonly number[] | undefined {
     return (this.types.get(name) ?? this.constants.get(name)?.type)?.shape;
   }
 
-  /** Is the value the same for the whole batch: a parameter or another constant, as a vector or a number? */
+  /** Whether the value is a constant scalar or vector, such as a parameter, which is the same for the whole batch. */
   isVector(name: string): boolean {
     const shape = this.shape(name);
     return shape !== undefined && (shape.length === 0 || (shape.length === 1 && shape[0]! >= 0));
@@ -70,7 +70,7 @@ export class Rewriter {
     return found?.type.dtype === "float32" ? (viewNumbers(found.bytes, "float32") as Float32Array) : undefined;
   }
 
-  /** The name of a constant list of sizes or positions, shared between uses. */
+  /** Name of a constant list of sizes or positions; equal lists share one constant. */
   int64(values: readonly number[]): string {
     const key = values.join();
     let name = this.shared.get(key);
@@ -90,7 +90,7 @@ export class Rewriter {
     return name;
   }
 
-  /** The graph with other nodes and names replaced by `aliases`, without nodes and constants that nothing reads. */
+  /** Returns the graph with the given nodes and with values replaced by `names`; removes unused nodes and constants. */
   finish(nodes: readonly OnnxNode[], names: ReadonlyMap<string, string> = new Map()): OnnxGraph {
     const last = (name: string): string => {
       const next = names.get(name);
@@ -105,7 +105,7 @@ export class Rewriter {
   }
 }
 
-/** The nodes that make and that read each value. */
+/** Producing node of each value. */
 export function producersOf(nodes: readonly OnnxNode[]): Map<string, OnnxNode> {
   return new Map(nodes.flatMap((node) => node.outputs.map((name) => [name, node] as const)));
 }
@@ -122,7 +122,7 @@ export function readersOf({ nodes, outputs }: OnnxGraph): Map<string, (OnnxNode 
   return readers;
 }
 
-/** The graph without nodes and constants that its outputs do not depend on. */
+/** Removes nodes and constants that the outputs do not depend on. */
 export function withoutUnread(graph: OnnxGraph): OnnxGraph {
   const wanted = new Set(graph.outputs.map(({ name }) => name));
   const nodes: OnnxNode[] = [];

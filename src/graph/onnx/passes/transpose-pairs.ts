@@ -1,8 +1,8 @@
-/** Joins Transpose nodes that follow each other, and takes away those that undo each other. */
+/** Merges consecutive Transpose nodes, and removes those that cancel. */
 import type { OnnxGraph, OnnxNode } from "../graph.js";
 import { onnxNode, Rewriter } from "./rewriter.js";
 
-/** The graph without a Transpose of a Transpose. */
+/** Merges every Transpose of a Transpose. */
 export function withoutTransposePairs(graph: OnnxGraph): OnnxGraph {
   const rewriter = new Rewriter(graph);
   const returned = new Set(graph.outputs.map(({ name }) => name));

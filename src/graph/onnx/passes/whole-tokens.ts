@@ -1,22 +1,22 @@
 /**
- * Lets what works on the last axis alone work on [N, tokens, width] as it is.
+ * Runs operations on the last axis directly on [N, tokens, width].
  *
- * A traced layer flattens tokens to rows, [N tokens, width], multiplies and shapes back; between layers that leaves pairs of
- * Reshape nodes which hide from later passes (and from the runtime's own fusions) what follows what. Here a Reshape to
- * rows moves down past such nodes until it meets the one that shapes back.
+ * A traced layer flattens tokens into rows, [N tokens, width], multiplies, and reshapes back. The pairs of Reshape nodes between layers hide
+ * patterns from later passes and from the runtime's own fusions. This pass moves a Reshape to rows down past such nodes until it meets the
+ * Reshape back, and both cancel.
  */
 import type { TensorType } from "../../tensor.js";
 import type { OnnxGraph, OnnxNode } from "../graph.js";
 import { numberAttribute, onnxNode, Rewriter } from "./rewriter.js";
 
-/** Nodes of one input that leave every axis as it is. */
+/** Unary elementwise operators. */
 const elementwise = new Set(["Gelu", "Tanh", "Relu", "Sigmoid", "Erf", "Identity"]);
 
-/** The same graph with matrix products and what follows them on whole sequences of tokens. */
+/** Applies matrix products and the operations after them to whole sequences of tokens. */
 export function onWholeTokens(graph: OnnxGraph): OnnxGraph {
   const rewriter = new Rewriter(graph);
   const aliases = new Map<string, string>();
-  // Rows [N tokens, width] and the [N, tokens, width] they are.
+  // Maps rows [N tokens, width] to the corresponding [N, tokens, width].
   const wholes = new Map<string, string>();
   const nodes: OnnxNode[] = [];
   const returned = new Set(graph.outputs.map(({ name }) => name));
@@ -46,7 +46,7 @@ export function onWholeTokens(graph: OnnxGraph): OnnxGraph {
   return rewriter.finish(nodes);
 }
 
-/** The node on whole tokens instead of rows, or undefined where it cannot be. */
+/** Returns the node on whole sequences instead of rows, or undefined if it cannot be converted. */
 function onWholes(node: OnnxNode, wholes: ReadonlyMap<string, string>, rewriter: Rewriter): OnnxNode | undefined {
   const [first, second] = node.inputs as [string, string | undefined];
   const [output] = node.outputs as [string];
@@ -79,7 +79,7 @@ function onWholes(node: OnnxNode, wholes: ReadonlyMap<string, string>, rewriter:
   return undefined;
 }
 
-/** A B of matrices, without transposes, scale or addend. */
+/** Whether a node is a plain matrix product without transposes, scale or addend. */
 export function isPlainProduct(node: OnnxNode): boolean {
   const set = (name: string, standard: number) => (numberAttribute(node, name) ?? standard) !== standard;
   if (node.type === "MatMul") return true;
