@@ -1,5 +1,5 @@
 /**
- * ONNX Runtime's C interface as functions: a table of pointers in an order that later versions only add to
+ * Binds ONNX Runtime's C interface: a table of function pointers whose order is fixed, since later versions only append to it
  * (onnxruntime_c_api.h, struct OrtApi).
  */
 import { existsSync } from "node:fs";
@@ -7,9 +7,9 @@ import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
 import { configured } from "../files/koffi.js";
 
-/** The version whose table is read; later runtimes give it too. */
+/** API version of the table; later runtimes support it too. */
 const tableVersion = 17;
-/** Where functions stand in the table. */
+/** Indices of the functions in the table. */
 const places = {
   GetErrorMessage: 2,
   CreateEnv: 3,
@@ -36,7 +36,7 @@ type RuntimeInterface = NonNullable<Awaited<ReturnType<typeof loadInterface>>>;
 
 export type { RuntimeInterface };
 
-/** Loads the interface from the library of onnxruntime-node; undefined where the library or the version is missing. */
+/** Loads the interface from the library of onnxruntime-node; undefined if the library or the version is not available. */
 export async function loadInterface() {
   const main = createRequire(import.meta.url).resolve("onnxruntime-node");
   const file = join(dirname(main), "..", "bin", "napi-v6", process.platform, process.arch, "libonnxruntime.so.1");
@@ -53,7 +53,7 @@ export async function loadInterface() {
 
   const messageOf = at("GetErrorMessage", "const char *(const void *status)");
   const releaseStatus = at("ReleaseStatus", "void (void *status)");
-  // A function that gives a status: throws what went wrong.
+  // Binds a function that returns a status; it throws the runtime's message on failure.
   const checked = (name: keyof typeof places, parameters: string) => {
     const call = at(name, `void *(${parameters})`);
     return (...values: unknown[]): void => {
@@ -64,7 +64,7 @@ export async function loadInterface() {
       throw new Error(message);
     };
   };
-  // The same of a function whose last parameter receives a handle.
+  // Binds such a function whose last parameter receives a handle, which is returned.
   const made = (name: keyof typeof places, parameters: string) => {
     const call = checked(name, `${parameters}, void *out`);
     return (...values: unknown[]): bigint => {
@@ -74,7 +74,7 @@ export async function loadInterface() {
     };
   };
   return {
-    /** The address of an array's bytes. */
+    /** Address of an array's bytes. */
     address: (data: Uint8Array): bigint => koffi.address(data),
     createEnvironment: made("CreateEnv", "int level, const char *name"),
     createOptions: checked("CreateSessionOptions", "void *out"),

@@ -1,16 +1,16 @@
-/** The devices a program can run on, and whether they are there. */
+/** Defines the devices a program can run on, and explains why one is not available. */
 
 export type Device = "cpu" | "webgpu" | "cuda";
 export const devices: readonly Device[] = ["cpu", "webgpu", "cuda"];
 
 /**
- * Node types the runtime's provider for a device lacks, so that they would run on the CPU with copies there and back
- * (onnxruntime 1.30). The graph writer avoids them.
+ * Node types that the runtime's provider for a device does not implement, so that they would run on the CPU with copies in both
+ * directions (onnxruntime 1.30). The graph writer avoids them.
  */
 export const lackingNodes: Readonly<Record<Device, readonly string[]>> = {
   cpu: [],
   webgpu: ["FusedMatMul", "LogSoftmax", "ScatterElements"],
-  // not measured: no GPU was at hand
+  // Not measured.
   cuda: [],
 };
 
@@ -19,18 +19,18 @@ export class DeviceError extends Error {
   override name = "DeviceError";
 }
 
-/** The device of that name; throws DeviceError listing the known ones. */
+/** Parses a device name; throws DeviceError with the known ones. */
 export function parseDevice(name: string): Device {
   if ((devices as readonly string[]).includes(name)) return name as Device;
   throw new DeviceError(`unknown device "${name}"; known: ${devices.join(", ")}`);
 }
 
-/** Turns the runtime's refusal to open a session on a device, or to run one, into a message that says what to do. */
+/** Converts a failure to open a session on a device, or to run it, into an error that states what to do. */
 export function explainDeviceFailure(device: Device, error: unknown): Error {
   const text = error instanceof Error ? error.message : String(error);
   if (device === "webgpu" && /requires f16/.test(text)) {
     return new DeviceError(
-      "this WebGPU device has no half precision (shader-f16); set compute to float32, or use another device",
+      "this WebGPU device does not support half precision (shader-f16); set compute to float32, or use another device",
     );
   }
   if (device === "cuda" && /cuda/i.test(text)) return new DeviceError(explainCuda(text));
@@ -42,7 +42,7 @@ export function explainDeviceFailure(device: Device, error: unknown): Error {
   );
 }
 
-/** What is missing for CUDA: the provider's library beside the runtime's own, or what that library needs in turn. */
+/** States what CUDA needs: the provider's library beside the runtime's, and the libraries that it depends on. */
 function explainCuda(text: string): string {
   const first = text.split("\n")[0];
   if (process.platform !== "linux" || process.arch !== "x64") {

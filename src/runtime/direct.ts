@@ -1,9 +1,9 @@
 /**
- * ONNX Runtime through its C interface: a session that reads and writes the caller's own arrays.
+ * Runs ONNX Runtime through its C interface: a session reads and writes the caller's own arrays.
  *
- * The runtime's Node binding copies every output into new memory. A training step returns its whole state, parameters and moments:
- * of ViT-S/16 with AdamW 264 MB, whose copies took 100 ms of a step of 850 ms, and as much memory again. Here the runtime
- * writes outputs into the caller's arrays, without a copy.
+ * The runtime's Node binding copies every output into new memory. A training step returns its whole state, the parameters and moments. For
+ * ViT-S/16 with AdamW these are 264 MB, whose copies took 100 ms of an 850 ms step and as much memory again. Here the runtime
+ * writes outputs into the caller's arrays without a copy.
  */
 import "./telemetry.js";
 import { type NumericArray, type OnnxModel, onnxTypeCodes, type TensorType } from "../graph/index.js";
@@ -13,14 +13,14 @@ import { withModelSource } from "./model-files.js";
 export interface DirectTensor {
   readonly type: TensorType;
   readonly data: NumericArray;
-  /** Whether the same array is passed again. The runtime's value over it is then reused. */
+  /** Whether the same array is passed repeatedly, so that the runtime's value over it can be reused. */
   readonly isLasting?: boolean;
 }
 
 export interface DirectSession {
   /**
-   * Runs once in the calling thread, on the inputs and into the outputs of the model in its order. An output's array may be an
-   * input's only where nothing reads the input after the output is written. Throws what the runtime refuses.
+   * Runs the model once in the calling thread, with inputs and outputs in the model's order. An output may share the array of an input only
+   * if no node reads the input after the output is written. Throws the runtime's errors.
    */
   run(inputs: readonly DirectTensor[], outputs: readonly DirectTensor[]): void;
   close(): void;
@@ -28,13 +28,13 @@ export interface DirectSession {
 
 export interface DirectSessionOptions {
   readonly threads: number;
-  /** Writes the runtime's own trace to files with this prefix; `close` finishes it. */
+  /** Prefix of the runtime's trace files; `close` completes them. */
   readonly profilePrefix?: string | undefined;
-  /** Settings of the runtime, by their dotted names. */
+  /** Session configuration entries of the runtime, by their dotted names. */
   readonly settings: Readonly<Record<string, string>>;
 }
 
-/** Opens a session; undefined where the interface is not available: on another system than Linux, or without koffi. */
+/** Opens a session; undefined if the interface is not available: on systems other than Linux, or without koffi. */
 export async function openDirectSession(
   model: OnnxModel,
   options: DirectSessionOptions,
@@ -50,12 +50,12 @@ const allOptimizations = 99;
 const arenaAllocator = 1;
 const defaultMemory = 0;
 
-/** Is the interface used on this system, so that functions write state where it is? It was tried on Linux only. */
+/** Whether the C interface is used on this system, so that functions update state in place. It was tested on Linux only. */
 export const writesInPlace = process.platform === "linux";
 
 let runtime: Promise<DirectRuntime | undefined> | undefined;
 
-/** The runtime of this thread, found once. */
+/** The runtime of this thread, loaded once. */
 function directRuntime(): Promise<DirectRuntime | undefined> {
   runtime ??= findRuntime().catch(() => undefined);
   return runtime;
@@ -67,7 +67,7 @@ async function findRuntime(): Promise<DirectRuntime | undefined> {
   return api && new DirectRuntime(api);
 }
 
-/** The runtime's values over arrays that are given again and again; those of the last runs are kept. */
+/** Caches the runtime's values over arrays that are passed repeatedly. */
 class LastingValues {
   private readonly values = new Map<NumericArray, { readonly value: bigint; usedAt: number }>();
   private runs = 0;
@@ -88,7 +88,7 @@ class LastingValues {
     return value;
   }
 
-  /** Lets go of what neither this run nor the one before used: two arrays of a state tensor take turns. */
+  /** Releases the values that neither this run nor the previous one used: the two arrays of a state tensor alternate. */
   endRun(): void {
     for (const [data, { value, usedAt }] of this.values) {
       if (usedAt >= this.runs - 1) continue;
@@ -104,9 +104,9 @@ class LastingValues {
   }
 }
 
-/** The runtime's environment and memory; both live as long as the process. */
+/** The runtime's environment and memory info; both live as long as the process. */
 class DirectRuntime {
-  // The environment is the Node binding's own.
+  // The environment is shared with the Node binding.
   private readonly environment: bigint;
   private readonly memory: bigint;
 
@@ -115,7 +115,7 @@ class DirectRuntime {
     this.memory = api.createMemoryInfo(arenaAllocator, defaultMemory);
   }
 
-  /** Opens a session from the bytes of a model, or from its file. */
+  /** Opens a session from the bytes of a model or from its file. */
   open(model: OnnxModel, source: Uint8Array | string, sessionOptions: DirectSessionOptions): DirectSession {
     const { api, environment } = this;
     const options = this.newOptions(sessionOptions);
@@ -169,13 +169,13 @@ class DirectRuntime {
     return options;
   }
 
-  /** A value of the runtime over the array of a tensor. */
+  /** Wraps a tensor's array in a value of the runtime. */
   private wrap({ type, data }: DirectTensor): bigint {
     const shape = BigInt64Array.from(type.shape, BigInt);
     return this.api.createTensor(this.memory, data, data.byteLength, shape, shape.length, onnxTypeCodes[type.dtype]);
   }
 
-  /** Names as the interface reads them: addresses of C strings; `texts` keeps these alive as long as the result. */
+  /** Addresses of names as C strings; `texts` keeps these alive as long as the result. */
   private names(ports: OnnxModel["inputs"]) {
     const texts = ports.map(({ name }) => Buffer.from(`${name}\0`));
     return { texts, addresses: BigUint64Array.from(texts, (text) => this.api.address(text)) };

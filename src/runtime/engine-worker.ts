@@ -1,4 +1,4 @@
-/** The thread a program runs in: takes requests one after the other and gives the caller's arrays back. */
+/** Worker thread of a program: answers requests in order and transfers the caller's arrays back. */
 import { parentPort, workerData } from "node:worker_threads";
 import { type Attempt, Engine } from "./engine.js";
 import { type Answer, closedMessage, type EngineWorkerData, type Request, serve } from "./program.js";
@@ -12,7 +12,7 @@ port.on("message", ({ id, request }: { id: number; request: Request | { readonly
   last = last.then(() => (request.kind === "close" ? close() : answer(id, request)));
 });
 
-/** Gives the sessions back; with its port closed the thread ends by itself. */
+/** Releases the sessions; the thread ends when its port is closed. */
 async function close(): Promise<void> {
   await engine.close();
   port.close();
@@ -21,7 +21,7 @@ async function close(): Promise<void> {
 async function answer(id: number, request: Request): Promise<void> {
   let reply: Answer;
   let served: Attempt | undefined;
-  // given back whether the run succeeds or not: the caller has no other copy
+  // Returned whether the run succeeds or fails: the caller has no other copy.
   const feeds = request.kind === "run" ? request.feeds : undefined;
   try {
     if (Atomics.load(closing, 0) === 1) throw new Error(closedMessage);

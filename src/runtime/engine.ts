@@ -1,5 +1,5 @@
 /**
- * Owns the state of a program and runs its functions in the calling thread; the worker and in-thread programs use it.
+ * Owns the state of a program and runs its functions in the calling thread; used by the worker and by in-thread programs.
  */
 import type { Tensor as RuntimeTensor } from "onnxruntime-node";
 import {
@@ -24,14 +24,14 @@ import {
   toRuntimeTensor,
 } from "./session.js";
 
-/** A function of a program, written down. */
+/** A compiled function of a program. */
 export interface CompiledFunction {
   readonly model: OnnxModel;
-  /** State tensors it reads, by name. */
+  /** Names of the state tensors it reads. */
   readonly reads: readonly string[];
-  /** State tensors it replaces: the output that holds the next value of each. */
+  /** For each state tensor it replaces, the output with the next value. */
   readonly writes: Readonly<Record<string, string>>;
-  /** State tensors whose next values may be written over the current ones while it runs; none by default. */
+  /** State tensors whose next values may overwrite the current ones during the run. Default: none. */
   readonly overwrites?: readonly string[];
 }
 
@@ -44,23 +44,23 @@ export interface EngineOptions {
   readonly device: Device;
   readonly threads: number;
   readonly profilePrefix?: string;
-  /** Run through the Node binding alone, which copies what a function gives; also where the C interface could be had. */
+  /** Use only the Node binding, which copies outputs, even if the C interface is available. */
   readonly copyOutputs?: boolean;
 }
 
 export type Feeds = Readonly<Record<string, NumericArray>>;
 export type Results = Record<string, NumericArray>;
 
-/** What a run gave, and whether the state it would replace was replaced. */
+/** Results of a run, and whether it replaced the state. */
 export interface Attempt {
   readonly results: Results;
   readonly committed: boolean;
 }
 
-/** Where state lives: typed arrays on the CPU, tensors of the runtime on a GPU. */
+/** Storage of a state tensor: a typed array on the CPU, a tensor of the runtime on a GPU. */
 type Held = NumericArray | RuntimeTensor;
 
-/** A function ready to run: through the C interface, or through the binding. */
+/** A function with an open session, through the C interface or through the binding. */
 type Opened =
   | { readonly kind: "bound"; readonly session: Session; close(): Promise<void> }
   | { readonly kind: "direct"; readonly session: DirectSession; close(): Promise<void> };
@@ -68,7 +68,7 @@ type Opened =
 export class Engine {
   private readonly state = new Map<string, Held>();
   private readonly sessions = new Map<string, Promise<Opened>>();
-  /** Second arrays of state tensors, which their next values are written to. */
+  /** Second arrays of state tensors, which receive the next values. */
   private readonly spares = new Map<string, NumericArray>();
 
   constructor(
@@ -76,12 +76,12 @@ export class Engine {
     private readonly options: EngineOptions,
   ) {}
 
-  /** Opens the sessions of the given functions (default: all), so that the first run does not wait. */
+  /** Opens the sessions of the given functions (default: all), so that the first run is not delayed. */
   async prepare(names: readonly string[] = Object.keys(this.program.functions)): Promise<void> {
     for (const name of names) await this.session(name);
   }
 
-  /** Gives state tensors new values. Throws, and changes none, when a name is unknown or a size does not fit. */
+  /** Sets state tensors. Throws, without changing any, if a name is unknown or a size does not match. */
   write(values: Feeds): void {
     for (const [name, data] of Object.entries(values)) {
       const { dtype, shape } = this.typeOf(name);
@@ -92,10 +92,10 @@ export class Engine {
     for (const [name, data] of Object.entries(values)) this.replace(name, data);
   }
 
-  /** Copies of state tensors. */
+  /** Copies state tensors. */
   async read(names: readonly string[]): Promise<Results> {
     const out: Results = {};
-    // one session for all tensors of a type: a network's parameters have few
+    // One session for all tensors of a type: the parameters of a network have few types.
     const copiers = new Map<string, Promise<Session>>();
     try {
       for (const name of names) {
@@ -109,8 +109,8 @@ export class Engine {
   }
 
   /**
-   * Runs a function on its inputs; state it replaces is replaced only when the run succeeds, and only when every number
-   * of the outputs named in `commitWhenFinite` is finite.
+   * Runs a function. The state it replaces is updated only if the run succeeds and all numbers of the outputs in `commitWhenFinite` are
+   * finite.
    */
   async run(name: string, feeds: Feeds, commitWhenFinite: readonly string[] = []): Promise<Attempt> {
     const compiled = this.functionOf(name);
@@ -121,7 +121,7 @@ export class Engine {
       : await this.runBound(name, compiled, opened.session, feeds, guards);
   }
 
-  /** Through the runtime's Node binding: what the function gives is new. */
+  /** Runs through the runtime's Node binding, whose outputs are new arrays. */
   private async runBound(
     name: string,
     compiled: CompiledFunction,
@@ -157,8 +157,8 @@ export class Engine {
   }
 
   /**
-   * Through the runtime's C interface: next values are written over the current ones where that is safe, else into a second array
-   * of each, which takes turns with the first. With guards always into the second: the first may have to stay.
+   * Runs through the runtime's C interface. Next values overwrite the current ones if that is safe; otherwise they go to a second array, which
+   * alternates with the first. With guards they always go to the second array, because the current values may have to be kept.
    */
   private runDirect(
     name: string,
@@ -194,7 +194,7 @@ export class Engine {
     return { results: Object.fromEntries(results.map(([output, { data }]) => [output, data])), committed };
   }
 
-  /** What a function is given: its state and its feeds. Throws when one is missing. */
+  /** Collects a function's inputs from the state and the feeds. Throws if one is missing. */
   private inputsOf(
     name: string,
     compiled: CompiledFunction,
@@ -205,13 +205,13 @@ export class Engine {
       compiled.model.inputs.map(({ name: input, type }) => {
         const isState = reads.has(input);
         const value = isState ? this.held(input) : feeds[input];
-        if (value === undefined) throw new Error(`${name}: no value given for input ${input}`);
+        if (value === undefined) throw new Error(`${name}: missing value of input ${input}; pass it in the feeds`);
         return [input, { type, value, isState }];
       }),
     );
   }
 
-  /** The array that a state tensor's next value may go to while its current one is read. */
+  /** Returns an array for a state tensor's next value while its current one is read. */
   private spareOf(state: string): NumericArray {
     const { dtype, shape } = this.typeOf(state);
     const spare = this.spares.get(state) ?? allocate(dtype, elementCount(shape));
@@ -219,7 +219,7 @@ export class Engine {
     return spare;
   }
 
-  /** Makes the spare array of a state tensor its current one, and the other way round. */
+  /** Swaps the spare array of a state tensor with its current one. */
   private exchange(state: string, spare: NumericArray): void {
     const before = this.state.get(state);
     this.state.set(state, spare);
@@ -231,7 +231,7 @@ export class Engine {
     for (const held of this.state.values()) if (isRuntimeTensor(held)) held.dispose();
     this.state.clear();
     this.spares.clear();
-    // the caller of one that could not be opened has the error already
+    // If a session could not be opened, the caller of the run has received the error already.
     for (const session of this.sessions.values()) await (await session.catch(() => undefined))?.close();
     this.sessions.clear();
   }
@@ -274,27 +274,27 @@ export class Engine {
 
   private functionOf(name: string): CompiledFunction {
     const found = this.program.functions[name];
-    if (!found) throw new Error(`no function ${name}; there are ${Object.keys(this.program.functions).join(", ")}`);
+    if (!found)
+      throw new Error(`unknown function ${name}; available: ${Object.keys(this.program.functions).join(", ")}`);
     return found;
   }
 
   private typeOf(name: string): TensorType {
     const type = this.program.state[name];
-    if (!type)
-      throw new Error(`no state ${name} in this program; there is ${Object.keys(this.program.state).join(", ")}`);
+    if (!type) throw new Error(`unknown state ${name}; this program has ${Object.keys(this.program.state).join(", ")}`);
     return type;
   }
 
   private held(name: string): Held {
     this.typeOf(name);
     const held = this.state.get(name);
-    if (held === undefined) throw new Error(`state ${name} was never given a value`);
+    if (held === undefined) throw new Error(`state ${name} has no value; set it with writeState first`);
     return held;
   }
 
   /**
-   * Brings one tensor back from the device. The runtime aborts the process when it reads the data of such a tensor
-   * (engine notes, "Traps"), so it goes through a copying program whose output is on the CPU.
+   * Copies a tensor from the device. The runtime aborts the process when the data of such a tensor is read directly, so an identity program
+   * with its output on the CPU is used.
    */
   private async fetch(
     name: string,
@@ -313,15 +313,15 @@ export class Engine {
   }
 }
 
-/** The output whose numbers decide whether state is replaced; throws when the function has none of that name. */
+/** Returns the output that decides whether state is replaced; throws if the function does not have it. */
 function guardOf(name: string, compiled: CompiledFunction, output: string): string {
   const written = new Set(Object.values(compiled.writes));
   const known = compiled.model.outputs.map((entry) => entry.name).filter((entry) => !written.has(entry));
   if (known.includes(output)) return output;
-  throw new Error(`${name} has no output ${output} to commit by; its outputs are ${known.join(", ")}`);
+  throw new Error(`${name} has no output ${output}; commitWhenFinite expects some of ${known.join(", ")}`);
 }
 
-/** True when no number is infinite or NaN; integers always are. float16 comes as its bits, or as numbers where the platform has such arrays. */
+/** Whether no number is infinite or NaN; always true for integers. float16 arrives as bits, or as numbers on platforms with Float16Array. */
 function allFinite({ type, data }: Pick<RuntimeTensor, "type" | "data">): boolean {
   if (type !== "float32" && type !== "float16") return true;
   const finite =
@@ -332,7 +332,7 @@ function allFinite({ type, data }: Pick<RuntimeTensor, "type" | "data">): boolea
   return true;
 }
 
-/** The C interface's view of our data. Throws when the size or the kind of array does not fit. */
+/** Converts a state tensor or feed for the C interface. Throws if the size or type of the array does not match. */
 function directTensor(name: string, type: TensorType, value: Held, isLasting: boolean): DirectTensor {
   const data = value as NumericArray;
   const shape = shapeOf(name, type, data);
@@ -340,7 +340,7 @@ function directTensor(name: string, type: TensorType, value: Held, isLasting: bo
   return { type: { dtype: type.dtype, shape }, data, isLasting };
 }
 
-/** A model that returns its input, to copy a tensor from the device: input `value_in`, output `value`. */
+/** Identity model, which copies a tensor from the device: input `value_in`, output `value`. */
 function identityModel({ dtype, shape }: TensorType): OnnxModel {
   const value = input("value_in", dtype, shape);
   return writeOnnx({ value: stopGradient(value) }, [value]);
@@ -351,11 +351,11 @@ const isRuntimeTensor = (held: Held): held is RuntimeTensor => !ArrayBuffer.isVi
 const grave = new MessageChannel();
 grave.port1.close();
 
-/** Frees what a replaced state tensor held at once: waiting for the garbage collector would keep several copies. */
+/** Frees the memory of a replaced state tensor immediately; waiting for the garbage collector would keep several copies. */
 function release(held: Held): void {
   if (isRuntimeTensor(held)) held.dispose();
   else if (held.buffer.byteLength > 1 << 16) {
-    // transferring an ArrayBuffer takes it from this side; the closed port drops it
+    // Transferring an ArrayBuffer detaches it here, and the closed port drops it.
     grave.port2.postMessage(null, [held.buffer as ArrayBuffer]);
   }
 }

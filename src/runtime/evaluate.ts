@@ -1,9 +1,9 @@
-/** Runs a graph once: for tests, small tools and one-off computations. Training uses programs (program.ts). */
+/** Evaluates a graph once: for tests, small tools and one-off computations. Training uses programs (program.ts). */
 import { type NumericArray, type Tensor, writeOnnx } from "../graph/index.js";
 import { lackingNodes } from "./devices.js";
 import { openSession, type SessionOptions } from "./session.js";
 
-/** The values of the named tensors, from the named inputs. Throws what the runtime throws, with the device named. */
+/** Computes the values of the given tensors from the named inputs. Throws the runtime's errors, with the device in the message. */
 export async function evaluate(
   outputs: Readonly<Record<string, Tensor>>,
   feeds: Readonly<Record<string, NumericArray>> = {},

@@ -1,11 +1,11 @@
 /**
- * Weights that an ONNX model keeps in other files: which ones it names, and that they lie in the model's own folder.
+ * Finds the external weight files of an ONNX model, and checks that they are in the model's own folder.
  */
 import { realpath } from "node:fs/promises";
 import { dirname, isAbsolute, join, relative, sep } from "node:path";
 import { protobufFields } from "../formats/protobuf-reader.js";
 
-/** A kind of message of onnx.proto3 and, by field number, the messages in it that lead to tensors. */
+/** Message types of onnx.proto3 and, by field number, the nested messages that can contain tensors. */
 type Kind = "model" | "function" | "graph" | "node" | "attribute" | "sparse" | "tensor";
 const inside: Readonly<Record<Kind, Readonly<Record<number, Kind>>>> = {
   model: { 7: "graph", 25: "function" },
@@ -19,14 +19,15 @@ const inside: Readonly<Record<Kind, Readonly<Record<number, Kind>>>> = {
 /** `TensorProto.external_data`: entries of a key and a value. */
 const externalData = 13;
 
-/** Subgraphs within subgraphs; deeper ones are a damaged file. */
+/** Maximum nesting of subgraphs; a deeper file is treated as damaged. */
 const maxDepth = 64;
 
-/** The `location` of every tensor of a model that is kept in another file, each once. Throws an Error for a damaged message. */
+/** Distinct `location` entries of a model's external tensors. Throws an Error for a damaged message. */
 export function externalLocations(bytes: Uint8Array): string[] {
   const found = new Set<string>();
   const walk = (message: Uint8Array, kind: Kind, depth: number): void => {
-    if (depth > maxDepth) throw new Error(`its graphs lie more than ${maxDepth} messages deep in each other`);
+    if (depth > maxDepth)
+      throw new Error(`its subgraphs are nested more than ${maxDepth} messages deep; the file is damaged`);
     for (const { number, wire, bytes: content } of protobufFields(message)) {
       if (wire !== 2) continue;
       const next = inside[kind][number];
@@ -44,8 +45,8 @@ export function externalLocations(bytes: Uint8Array): string[] {
 }
 
 /**
- * The paths of a model's external data, which are relative to the model's folder (onnx.proto3, `external_data`). Throws an
- * Error for one that leads out of that folder, also by a symbolic link, and for a file that is missing.
+ * Resolves the paths of external data, which are relative to the model's folder (onnx.proto3, `external_data`). Throws an Error for a path
+ * outside that folder, also through a symbolic link, and for a missing file.
  */
 export async function externalPaths(modelPath: string, locations: readonly string[]): Promise<string[]> {
   const folder = dirname(modelPath);
@@ -54,12 +55,12 @@ export async function externalPaths(modelPath: string, locations: readonly strin
   for (const location of locations) {
     const path = join(folder, location);
     if (location === "" || isAbsolute(location) || leavesFolder(relative(folder, path))) {
-      throw new Error(`it names weights outside its folder, ${JSON.stringify(location)}, which are not read`);
+      throw new Error(`its weights ${JSON.stringify(location)} are outside its folder; expected a path inside it`);
     }
     const real = await realpath(path).catch(() => undefined);
-    if (real === undefined) throw new Error(`its weights ${location} are missing; they belong into ${folder}`);
+    if (real === undefined) throw new Error(`its weights ${location} are missing; put them into ${folder}`);
     if (leavesFolder(relative(root, real))) {
-      throw new Error(`its weights ${location} are a link that leads out of its folder, which is not followed`);
+      throw new Error(`its weights ${location} are a symbolic link out of its folder; replace it with the file`);
     }
     paths.push(path);
   }

@@ -1,4 +1,4 @@
-/** Running graphs: devices, sessions, programs. */
+/** Runs graphs: devices, sessions, programs. */
 
 export { type Device, DeviceError, devices, lackingNodes, parseDevice } from "./devices.js";
 export { writesInPlace } from "./direct.js";

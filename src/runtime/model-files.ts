@@ -1,4 +1,4 @@
-/** Model files on disk, for models whose weights do not fit into one. */
+/** Writes model files to disk, for models whose weights do not fit into one file. */
 import { mkdtemp, open, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -18,8 +18,8 @@ async function writePieces(path: string, pieces: readonly Uint8Array[]): Promise
 }
 
 /**
- * Gives `body` what the runtime opens a model from: its bytes, or a file where weights lie beside it. External weights in memory are written to a
- * temporary folder, which is removed when `body` has ended: by then the runtime has read them.
+ * Calls `body` with the source from which the runtime opens a model: its bytes, or a file if it has external weights. External weights in
+ * memory are written to a temporary folder. It is removed when `body` returns, when the runtime has read them.
  */
 export async function withModelSource<T>(
   model: OnnxModel,

@@ -1,4 +1,4 @@
-/** ONNX files that others made: what goes in and comes out, and a program that runs one. */
+/** Reads ONNX files written by other programs: their inputs and outputs, and a program that runs one. */
 import "./telemetry.js";
 import { readFile } from "node:fs/promises";
 import { InferenceSession } from "onnxruntime-node";
@@ -7,7 +7,7 @@ import type { DType, NamedType, OnnxModel, Shape } from "../graph/index.js";
 import { externalLocations, externalPaths } from "./external-data.js";
 import { type CompileOptions, type Program, startProgram } from "./program.js";
 
-/** An input or output of a file; sides that any size fits are their names, or undefined where they have none. */
+/** An input or output of a file; a dynamic side is its name, or undefined if it has none. */
 export interface OnnxPort {
   readonly name: string;
   readonly dtype: string;
@@ -17,28 +17,28 @@ export interface OnnxPort {
 export interface OnnxFile {
   readonly path: string;
   readonly bytes: Uint8Array;
-  /** Paths of the files beside it that hold its weights; most models have none. */
+  /** Paths of its external weight files; empty for most models. */
   readonly external: readonly string[];
   readonly inputs: readonly OnnxPort[];
   readonly outputs: readonly OnnxPort[];
-  /** What it says of itself beside the graph: preprocessing and class names in files of ours. */
+  /** Metadata of the model; files exported by Fovea store preprocessing and class names in it. */
   readonly metadata: Readonly<Record<string, string>>;
 }
 
-/** A file that is no ONNX model, or cannot be run as asked; names the file and what to do. */
+/** A file is not an ONNX model or cannot be run as requested; the message has the file and what to do. */
 export class OnnxFileError extends Error {
   override name = "OnnxFileError";
 }
 
 /**
- * Reads a model and what it says of its inputs and outputs. Weights in other files are read from the model's own folder only.
- * Throws OnnxFileError when the runtime cannot open it, or its weights are missing or lie elsewhere.
+ * Reads a model and the types of its inputs and outputs. External weights are read only from the model's own folder.
+ * Throws OnnxFileError if the runtime cannot open it, or if its weights are missing or outside that folder.
  */
 export async function readOnnxFile(path: string): Promise<OnnxFile> {
   return await inspect(path, await readFile(path), true);
 }
 
-/** The same for a model in memory, whose weights must be in it; `path` is how messages call it. */
+/** Reads a model in memory, which must contain its weights; `path` is used in error messages. */
 export async function inspectOnnx(path: string, bytes: Uint8Array): Promise<OnnxFile> {
   return await inspect(path, bytes, false);
 }
@@ -48,11 +48,11 @@ async function inspect(path: string, bytes: Uint8Array, isFile: boolean): Promis
   let external: readonly string[];
   try {
     const locations = externalLocations(bytes);
-    if (locations.length > 0 && !isFile) throw new Error("its weights are in other files");
+    if (locations.length > 0 && !isFile) throw new Error("its weights are in other files; expected them in the model");
     external = await externalPaths(path, locations);
-    // one thread: nothing is run
+    // One thread suffices because nothing is run.
     const options = { graphOptimizationLevel: "disabled", logSeverityLevel: 4, intraOpNumThreads: 1 } as const;
-    // from its path the runtime finds what lies beside it; from bytes it would look in the working directory
+    // Opened by path, the runtime finds external weights beside the file; opened from bytes, it would search the working directory.
     session =
       external.length > 0
         ? await InferenceSession.create(path, options)
@@ -83,7 +83,7 @@ async function inspect(path: string, bytes: Uint8Array, isFile: boolean): Promis
   return file;
 }
 
-/** The entries of `ModelProto.metadata_props` (field 14 of onnx.proto3), which the runtime's binding does not show. */
+/** Entries of `ModelProto.metadata_props` (field 14 of onnx.proto3), which the runtime's binding does not expose. */
 function metadataOf(bytes: Uint8Array): Record<string, string> {
   const found: Record<string, string> = {};
   for (const { number, bytes: entry } of protobufFields(bytes)) {
@@ -97,13 +97,13 @@ function metadataOf(bytes: Uint8Array): Record<string, string> {
 }
 
 export interface CompileOnnxOptions extends CompileOptions {
-  /** Rows that outputs must have, by name: a run throws an Error where the first side of one is another. */
+  /** Required number of rows of outputs, by name: a run throws an Error if the first side of one differs. */
   readonly rows?: Readonly<Record<string, number>>;
 }
 
 /**
- * A program with one function, `run`, over a file: from arrays of the given shapes, one for each of its inputs, to all of its
- * outputs. Throws OnnxFileError when an input is missing, extra, or of a shape or type that does not fit.
+ * Compiles a file into a program with one function, `run`, which takes one array of the given shape for each input and returns all outputs.
+ * Throws OnnxFileError if an input is missing or unexpected, or has a shape or type that does not match.
  */
 export async function compileOnnx(
   file: OnnxFile,
@@ -113,12 +113,12 @@ export async function compileOnnx(
   const problems = [
     ...Object.keys(shapes)
       .filter((name) => !file.inputs.some((port) => port.name === name))
-      .map((name) => `no input ${name}`),
+      .map((name) => `unexpected input ${name}`),
     ...file.inputs.flatMap((port) => misfit(port, shapes[port.name]) ?? []),
   ];
   if (problems.length > 0) {
     const ports = file.inputs.map((port) => describePort(port)).join(", ");
-    throw new OnnxFileError(`${file.path} cannot be run so: ${problems.join("; ")}. Its inputs: ${ports}`);
+    throw new OnnxFileError(`${file.path} cannot be run: ${problems.join("; ")}; its inputs are ${ports}`);
   }
   const inputs = file.inputs.map(
     ({ name, dtype }): NamedType => ({ name, type: { dtype: dtype as DType, shape: shapes[name]! } }),

@@ -1,11 +1,11 @@
-/** Which state a function may write over while it runs, so that it is held once and not twice. */
+/** Determines which state a function may overwrite during its run, so that memory holds only one copy of it. */
 import { inputName, type Node, reachable, type Tensor } from "../graph/index.js";
 
-/** Operations that work entry by entry: their output may be written where an operand of its shape is. */
+/** Elementwise operations, whose output may be written to the memory of an operand of the same shape. */
 const elementwise = new Set(["add", "subtract", "multiply", "divide", "scale", "maximum", "minimum"]);
 /**
- * Operations whose output may be the memory of their input, or which the runtime's optimisers fold into whatever reads their output: a
- * transpose and a factor become those of a product, casts to half precision and back vanish on the CPU.
+ * Operations whose output may share the memory of their input, or which the runtime's optimisers fold into the consumer: a transpose and a
+ * factor become attributes of a product, and casts to half precision and back vanish on the CPU.
  */
 const views = new Set([
   "reshape",
@@ -22,17 +22,17 @@ const views = new Set([
   "concat",
   "reverse",
 ]);
-/** Operations that fail on some values. */
+/** Operations that fail for some input values. */
 const fallible = new Set(["gatherRows"]);
 
 /**
- * Names of the state tensors whose next values may be written where the current ones are: whatever reads the current value comes before
- * the node that gives the next one, or is that node and works entry by entry. What may fail comes before it too, so that a run
- * that fails leaves the state as it was.
+ * Names of the state tensors whose next values may overwrite the current ones. All nodes that read the current value must run before the
+ * node that computes the next value, or be that node and be elementwise. Nodes that may fail must run before it too, so that a failed run
+ * leaves the state unchanged.
  *
- * @param outputs - all that the function gives, next values included
+ * @param outputs - all outputs of the function, including next values
  * @param next - next values by the name of the state
- * @param state - the state
+ * @param state - the state tensors
  */
 export function overwritable(
   outputs: readonly Tensor[],
@@ -71,18 +71,18 @@ function readersOf(nodes: readonly Node[]): Map<Tensor, Node[]> {
   return readers;
 }
 
-/** The nodes that read a tensor's memory: those that read a view of it too. */
+/** Nodes that read a tensor's memory, including consumers of its views. */
 function throughViews(tensor: Tensor, readers: ReadonlyMap<Tensor, readonly Node[]>): Node[] {
   return (readers.get(tensor) ?? []).flatMap((node) =>
     views.has(node.operation.name) ? [node, ...node.outputs.flatMap((view) => throughViews(view, readers))] : [node],
   );
 }
 
-/** A function that says whether one of the watched tensors is needed for another tensor. */
+/** Returns a function that tests whether a watched tensor is an ancestor of another tensor. */
 function ancestry(nodes: readonly Node[], watched: readonly Tensor[]) {
   const places = new Map(watched.map((tensor, i) => [tensor, i]));
   const words = Math.ceil(watched.length / 32);
-  // a bit for each watched tensor that a tensor needs, itself included; nodes come in an order in which what they need is before them
+  // For each tensor, a bit for every watched tensor among its ancestors and itself; nodes are in topological order.
   const needs = new Map<Tensor, Uint32Array>();
   for (const node of nodes) {
     const bits = new Uint32Array(words);

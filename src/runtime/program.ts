@@ -1,6 +1,6 @@
 /**
- * Programs: graphs compiled for a device, with the state they own. They run in a worker thread, because a run blocks
- * the thread that calls it; a loader, a progress line and Ctrl-C live beside it.
+ * Programs: graphs compiled for a device, together with their state. They run in a worker thread, because a run blocks the thread that calls
+ * it; the data loader, the progress display and Ctrl-C are handled in the main thread.
  */
 import "./telemetry.js";
 import { Worker } from "node:worker_threads";
@@ -28,36 +28,36 @@ import {
 import { overwritable } from "./overwrites.js";
 import { availableThreads } from "./threads.js";
 
-/** One function of a program: what it takes, what it returns, and which state it replaces. */
+/** One function of a program: its inputs, outputs and the state it replaces. */
 export interface ProgramFunction {
-  /** Inputs given at each run (graph inputs that are not state). */
+  /** Inputs passed in each run (graph inputs that are not state). */
   readonly inputs: readonly Tensor[];
   readonly outputs: Readonly<Record<string, Tensor>>;
   /** Next values of state tensors, by the name of the state. */
   readonly next?: Readonly<Record<string, Tensor>>;
-  /** Take this many steps in one run (inputs and outputs are then stacked, [steps, ...]); default: 1. Not on WebGPU. */
+  /** Number of steps in one run; above 1, inputs and outputs are stacked, [steps, ...]. Default: 1. Not supported on WebGPU. */
   readonly stepsPerRun?: number;
 }
 
 export interface ProgramSource {
-  /** Graph inputs that live in the program from run to run. */
+  /** Graph inputs that the program keeps between runs. */
   readonly state: readonly Tensor[];
   readonly functions: Readonly<Record<string, ProgramFunction>>;
 }
 
 export interface CompileOptions {
   readonly device?: Device;
-  /** Threads inside one operation; default `availableThreads()`. */
+  /** Threads inside one operation. Default: `availableThreads()`. */
   readonly threads?: number;
-  /** Run in the calling thread (which every run then blocks) and not in a worker. */
+  /** Run in the calling thread, which each run blocks, instead of a worker. */
   readonly inThread?: boolean;
-  /** Prefix of the runtime's own trace files. */
+  /** Prefix of the runtime's trace files. */
   readonly profilePrefix?: string;
-  /** Copy what functions give out of the runtime, as its Node binding does, and write no state in place (direct.ts). */
+  /** Copy outputs out of the runtime, as its Node binding does, and never update state in place (direct.ts). */
   readonly copyOutputs?: boolean;
 }
 
-/** A compiled program. Runs are executed one after the other, in the order of the calls. */
+/** A compiled program. Runs are executed sequentially, in the order of the calls. */
 export interface Program extends Closable {
   readonly device: Device;
   /** Threads inside one operation. */
@@ -67,19 +67,19 @@ export interface Program extends Closable {
   /** Seconds spent writing the graphs and opening the sessions. */
   readonly seconds: { readonly write: number; readonly compile: number };
   readonly nodes: Readonly<Record<string, number>>;
-  /** Runs a function; arrays given are taken over until the promise settles, and must not be touched before. */
+  /** Runs a function. The arrays are transferred to the program until the promise settles, and must not be used before. */
   run(name: string, feeds: Feeds): Promise<Results>;
   /** Runs the function named `step`. */
   step(feeds: Feeds): Promise<Results>;
   /**
-   * Runs a function, and replaces state only when every number of the named outputs is finite; of several steps in one
-   * run, all are kept or none. `committed` says which it was. Throws, before it runs, for an output that is not there.
+   * Runs a function, and replaces state only if every number of the named outputs is finite; the steps of one run are kept all or none.
+   * `committed` reports whether state was replaced. Throws before the run if an output does not exist.
    */
   attempt(name: string, feeds: Feeds, options: { readonly commitWhenFinite: readonly string[] }): Promise<Attempt>;
   readState(names?: readonly string[]): Promise<Results>;
   /**
-   * Replaces state. The arrays are copied; with `transfer` they are handed over, and must not be used again, so that a large
-   * state is not in memory twice.
+   * Replaces state. The arrays are copied; with `transfer` they are transferred and must not be used again, so that memory does not hold a
+   * large state twice.
    */
   writeState(values: Feeds, options?: { readonly transfer?: boolean }): Promise<void>;
 }
@@ -89,11 +89,11 @@ function compileFunction(state: ReadonlySet<Tensor>, source: ProgramFunction, de
   const next = source.next ?? {};
   const byName = new Map([...state].map((tensor) => [inputName(tensor)!, tensor]));
   const writes = Object.fromEntries(Object.keys(next).map((name) => [name, `next:${name}`]));
-  for (const name of Object.keys(next)) if (!byName.has(name)) throw new Error(`no state ${name} to give a next value`);
+  for (const name of Object.keys(next))
+    if (!byName.has(name)) throw new Error(`next has no state ${name}; declare it in state`);
   if ((source.stepsPerRun ?? 1) > 1) {
-    if (device === "webgpu")
-      throw new DeviceError(`${device} cannot take several steps in one run; leave stepsPerRun out`);
-    // What is read and never replaced is carried too: the body of a loop takes nothing else from outside.
+    if (device === "webgpu") throw new DeviceError(`${device} cannot take several steps in one run; omit stepsPerRun`);
+    // State that is read but never replaced is carried too, because the body of a loop has no other inputs.
     const used = new Set(readBy([...Object.values(source.outputs), ...Object.values(next)], state));
     const reads = [...state].filter((tensor) => inputName(tensor)! in next || used.has(tensor));
     const carried = reads.map((tensor) => {
@@ -110,11 +110,11 @@ function compileFunction(state: ReadonlySet<Tensor>, source: ProgramFunction, de
       },
       options,
     );
-    // a loop gives its outputs when its last step is done
+    // A loop returns its outputs after its last step.
     return { model, reads: reads.map((tensor) => inputName(tensor)!), writes, overwrites: Object.keys(writes) };
   }
-  // Metrics first, then the next values from the last layer back: the runtime schedules in the order of the outputs,
-  // and the backward pass makes the last layer's gradients first (costs the most memory otherwise).
+  // Metrics first, then the next values from the last layer to the first. The runtime schedules in the order of the outputs, and the
+  // backward pass computes the last layer's gradients first; the reverse order needs the most memory.
   const outputs = {
     ...source.outputs,
     ...Object.fromEntries(
@@ -135,8 +135,8 @@ function readBy(outputs: readonly Tensor[], state: ReadonlySet<Tensor>): Tensor[
 }
 
 /**
- * Writes and compiles the functions of a program. Throws DeviceError when the device is not there; throws what the
- * graph writer throws when a function uses an input that is neither given nor state.
+ * Writes and compiles the functions of a program. Throws DeviceError if the device is not available, and the graph writer's errors if a
+ * function uses an input that is neither declared nor state.
  */
 export async function compile(source: ProgramSource, options: CompileOptions = {}): Promise<Program> {
   const device = options.device ?? "cpu";
@@ -154,8 +154,8 @@ export async function compile(source: ProgramSource, options: CompileOptions = {
 }
 
 /**
- * Opens the sessions of functions that are written down already. `started` is when the writing began, in the milliseconds of
- * `performance.now`. Throws DeviceError when the device is not there.
+ * Opens the sessions of compiled functions. `started` is the time when writing began, in the milliseconds of `performance.now`. Throws
+ * DeviceError if the device is not available.
  */
 export async function startProgram(
   compiled: CompiledProgram,
@@ -202,7 +202,7 @@ export async function startProgram(
 const mapValues = (values: Feeds, change: (data: NumericArray) => NumericArray): Feeds =>
   Object.fromEntries(Object.entries(values).map(([name, data]) => [name, change(data)]));
 
-/** The arrays themselves; of several over one memory, copies of all but the first. */
+/** Returns the arrays to transfer; of several over the same memory, all but the first are copied. */
 function handedOver(values: Feeds): Feeds {
   const taken = new Set<unknown>();
   return mapValues(values, (data) => {
@@ -212,7 +212,7 @@ function handedOver(values: Feeds): Feeds {
   });
 }
 
-/** What the engine is asked to do; the messages between the two threads. */
+/** Requests to the engine; the messages between the two threads. */
 export type Request =
   | { readonly kind: "prepare" }
   | {
@@ -229,17 +229,17 @@ interface Remote {
   close(): Promise<void>;
 }
 
-/** What the thread of a program starts with. */
+/** Initial data of the worker thread. */
 export interface EngineWorkerData {
   readonly program: CompiledProgram;
   readonly options: EngineOptions;
-  /** Becomes 1 when the program is closed: requests that still wait are then refused. */
+  /** Set to 1 when the program is closed: waiting requests are then rejected. */
   readonly closing: Int32Array;
 }
 
 export const closedMessage = "the program is closed";
 
-/** Does to an engine what a request asks; what gives no arrays answers with none. */
+/** Executes a request on an engine; requests without results return an empty object. */
 export async function serve(engine: Engine, request: Request): Promise<Attempt> {
   switch (request.kind) {
     case "prepare":
@@ -279,7 +279,7 @@ interface Pending {
   readonly request: Request;
 }
 
-/** What the worker answers: the results, and the feeds given back. */
+/** Reply of the worker: the results, and the feeds transferred back. */
 export type Answer =
   | { readonly id: number; readonly answer: Attempt; readonly feeds: Feeds | undefined }
   | {
@@ -288,16 +288,16 @@ export type Answer =
       readonly error: { readonly name: string; readonly message: string };
     };
 
-/** A copy that holds its own memory. Throws when the array's is with another run. */
+/** Copies an array into its own memory. Throws if the array is in use by another run. */
 function copied(name: string, array: NumericArray): NumericArray {
   try {
     return array.slice();
   } catch {
-    throw new Error(`${name}: this array was given to a run that has not ended; wait for that run first`);
+    throw new Error(`${name}: the array is in use by a run that has not ended; wait for that run first`);
   }
 }
 
-/** A request as it travels: arrays that are whole buffers are handed over, views of larger ones copied. */
+/** Prepares a request for the worker: arrays that cover their whole buffer are transferred, views of larger buffers are copied. */
 function packed(request: Request): { message: Request; buffers: ArrayBuffer[] } {
   if (request.kind === "prepare" || request.kind === "read") return { message: request, buffers: [] };
   const given = request.kind === "run" ? request.feeds : request.values;
@@ -322,7 +322,7 @@ class WorkerEngine implements Remote {
 
   constructor(program: CompiledProgram, options: EngineOptions) {
     const workerData: EngineWorkerData = { program, options, closing: this.closing };
-    // None of the process's own flags: the thread runs built code, and flags such as --input-type would stop it.
+    // No flags of the process: the thread runs built code, and flags such as --input-type would break it.
     this.worker = new Worker(builtModule(import.meta.url, "./engine-worker.js"), { workerData, execArgv: [] });
     this.worker.on("message", (answer: Answer) => this.settle(answer));
     this.worker.on("error", (error: unknown) => this.fail(error instanceof Error ? error : new Error(String(error))));
@@ -350,7 +350,7 @@ class WorkerEngine implements Remote {
     const pending = this.pending.get(answer.id)!;
     this.pending.delete(answer.id);
     if (this.pending.size === 0 && !this.failure) this.worker.unref();
-    // the caller's arrays went to the worker and came back as new ones over the same memory
+    // The caller's arrays were transferred to the worker and came back as new objects over the same memory.
     if (pending.request.kind === "run" && answer.feeds) Object.assign(pending.request.feeds, answer.feeds);
     if ("error" in answer) {
       const Kind = answer.error.name === "DeviceError" ? DeviceError : Error;
@@ -365,8 +365,8 @@ class WorkerEngine implements Remote {
   }
 
   /**
-   * The run under way finishes; runs that wait are rejected. The thread ends by itself: to terminate it inside the
-   * runtime's native code would abort the process.
+   * Lets the current run finish and rejects waiting ones. The thread is not terminated: terminating it inside the runtime's native code would
+   * abort the process.
    */
   async close(): Promise<void> {
     if (!this.failure) {

@@ -1,4 +1,4 @@
-/** One ONNX Runtime session over a model of ours: opened with the options that were measured best, fed by name. */
+/** Opens an ONNX Runtime session over a model, with the fastest options measured, and runs it with inputs by name. */
 import "./telemetry.js";
 import { InferenceSession, Tensor as RuntimeTensor } from "onnxruntime-node";
 import { type Closable, closable } from "../files/closable.js";
@@ -9,23 +9,23 @@ import { availableThreads } from "./threads.js";
 
 export interface SessionOptions {
   readonly device?: Device;
-  /** Threads inside one operation; default `availableThreads()`. */
+  /** Threads inside one operation. Default: `availableThreads()`. */
   readonly threads?: number;
-  /** Writes the runtime's own trace to files with this prefix; `close` finishes it. */
+  /** Prefix of the runtime's trace files; `close` completes them. */
   readonly profilePrefix?: string;
   /** Names of outputs that stay on the device (WebGPU). */
   readonly keepOnDevice?: readonly string[];
-  /** Further settings of the runtime, by their dotted names. */
+  /** Additional session configuration entries of the runtime, by their dotted names. */
   readonly settings?: Readonly<Record<string, string>>;
 }
 
 export interface Session extends Closable {
   readonly runtime: InferenceSession;
-  /** Runs once with the inputs by name; throws when one is missing or has the wrong size. */
+  /** Runs the model once with inputs by name; throws if one is missing or has the wrong size. */
   run(feeds: Readonly<Record<string, NumericArray>>): Promise<Record<string, NumericArray>>;
 }
 
-/** Opens a session. Throws DeviceError when the device is not there. */
+/** Opens a session. Throws DeviceError if the device is not available. */
 export async function openSession(model: OnnxModel, options: SessionOptions = {}): Promise<Session> {
   const device = options.device ?? "cpu";
   const runtimeOptions = sessionOptions(device, options);
@@ -46,7 +46,7 @@ export async function openSession(model: OnnxModel, options: SessionOptions = {}
       const given: Record<string, RuntimeTensor> = {};
       for (const [name, type] of types) {
         const data = feeds[name];
-        if (!data) throw new Error(`no value given for input ${name}; inputs are ${[...types.keys()].join(", ")}`);
+        if (!data) throw new Error(`missing value of input ${name}; inputs are ${[...types.keys()].join(", ")}`);
         given[name] = toRuntimeTensor(name, type, data);
       }
       const results = await runtime.run(given).catch((error) => {
@@ -62,7 +62,7 @@ export async function openSession(model: OnnxModel, options: SessionOptions = {}
   });
 }
 
-/** Throws where an output does not have the rows that the model says: cut into others, its numbers would be mixed up. */
+/** Throws if an output does not have the number of rows that the model declares; splitting it into images would be wrong. */
 export function requireRows(
   { rows = {} }: OnnxModel,
   results: Readonly<Record<string, { dims: readonly number[] }>>,
@@ -71,15 +71,15 @@ export function requireRows(
     const shape = results[name]?.dims ?? [];
     if (shape[0] === count) continue;
     throw new Error(
-      `the output ${name} has the shape [${shape.join(", ")}], and ${count} rows were expected, one for each image of the batch; its first side must be the batch`,
+      `output ${name} has shape [${shape.join(", ")}]; expected ${count} rows, one for each image of the batch, so its first side must be the batch`,
     );
   }
 }
 
-/** The runtime's view of our data: no copy, but of shared memory; float16 travels as its bits. Throws when the size or the kind of array does not fit. */
+/** Wraps an array as a tensor of the runtime without a copy (except shared memory); float16 is passed as bits. Throws if the size or type does not match. */
 export function toRuntimeTensor(name: string, type: TensorType, data: NumericArray): RuntimeTensor {
   const shape = shapeOf(name, type, data);
-  // the runtime reads ordinary memory only
+  // The runtime cannot read shared memory.
   const own = data.buffer instanceof ArrayBuffer ? data : data.slice();
   try {
     return new RuntimeTensor(type.dtype, own as Float32Array, shape);
@@ -88,30 +88,30 @@ export function toRuntimeTensor(name: string, type: TensorType, data: NumericArr
   }
 }
 
-/** Throws when an array's numbers are not those of a type. */
+/** Throws if an array's type does not match a tensor's. */
 export function requireKind(name: string, { dtype, shape }: TensorType, data: NumericArray): void {
   const kind = data.constructor.name;
-  // the binding gives float16 as numbers where the platform has such arrays
+  // The binding returns float16 as numbers on platforms with Float16Array.
   if (kind === allocate(dtype, 0).constructor.name || (dtype === "float16" && kind === "Float16Array")) return;
   throw wrongKind(name, { dtype, shape }, data);
 }
 
 const wrongKind = (name: string, { dtype, shape }: TensorType, data: NumericArray): Error =>
   new Error(
-    `input ${name} takes ${dtype} [${shape.join(", ")}]; got a ${data.constructor.name}, which holds other numbers`,
+    `input ${name} has type ${dtype} [${shape.join(", ")}]; got a ${data.constructor.name}, whose elements have another type`,
   );
 
-/** The shape of what an input is given, its free side worked out. Throws when the size does not fit. */
+/** Shape of an input, with its symbolic side inferred from the data. Throws if the size does not match. */
 export function shapeOf(name: string, type: TensorType, data: NumericArray): number[] {
   const shape = filledShape(type.shape, data.length);
   const expected = shape.reduce((product, side) => product * side, 1);
   if (data.length === expected) return shape;
   throw new Error(
-    `input ${name} takes ${type.dtype} [${type.shape.join(", ")}], ${expected} numbers; got ${data.length}`,
+    `input ${name} has type ${type.dtype} [${type.shape.join(", ")}], ${expected} numbers; got ${data.length}`,
   );
 }
 
-/** A shape with its free side, if it has one, worked out from the count of numbers (rounded up: a remainder is refused). */
+/** Infers the symbolic side of a shape, if any, from the number of elements (rounded up, so that a remainder is rejected). */
 function filledShape(shape: readonly number[], count: number): number[] {
   const known = shape.reduce((product, side) => (side === freeSide ? product : product * side), 1);
   return shape.map((side) => (side === freeSide ? Math.ceil(count / known) : side));
@@ -122,13 +122,13 @@ const fromRuntime = (tensor: RuntimeTensor): NumericArray => tensor.data as Nume
 function sessionOptions(device: Device, options: SessionOptions): InferenceSession.SessionOptions {
   return {
     executionProviders: device === "cpu" ? ["cpu"] : [{ name: device }, "cpu"],
-    // Memory planning by pattern costs ViT-S/16 0.7 GB and gains nothing (engine notes, "Traps").
+    // The memory pattern optimisation costs ViT-S/16 0.7 GB and gains nothing.
     enableMemPattern: false,
     graphOptimizationLevel: "all",
     logSeverityLevel: 3,
-    // always: by itself the runtime may take one core of two (threads.ts)
+    // Always set: the runtime's own default may use one core of two (threads.ts).
     intraOpNumThreads: options.threads ?? availableThreads(),
-    // ONNX Runtime refuses options that are there but undefined
+    // ONNX Runtime rejects options whose value is undefined.
     ...(options.profilePrefix !== undefined && { enableProfiling: true, profileFilePrefix: options.profilePrefix }),
     ...(options.keepOnDevice &&
       device === "webgpu" && {
@@ -138,16 +138,16 @@ function sessionOptions(device: Device, options: SessionOptions): InferenceSessi
   };
 }
 
-/** Settings of the runtime that every session has. */
+/** Session configuration entries used by every session. */
 export const measuredSettings = {
-  // It would fold the transposes that graph/ops/matmul.ts puts before kernel gradients back into slower products.
+  // Disabled: it would fold the transposes that graph/ops/matmul.ts inserts before weight gradients back into slower products.
   "optimization.disable_specified_optimizers": "GemmTransposeFusion",
-  // By default a session's threads keep spinning when its run has ended, and take the cores of what runs next: a loader, a teacher, another
-  // program. A step of R26x0.5 right after another session's run took 1.4 times the time, and waking up costs nothing that was measured.
+  // By default, a session's threads keep spinning after a run and take the cores of what runs next: a loader, a teacher, another program.
+  // A step of R26x0.5 right after another session's run took 1.4 times as long, and no cost of waking up the threads was measured.
   "session.force_spinning_stop": "1",
 };
 
-/** {"a.b.c": "1"} as {a: {b: {c: "1"}}}, the form the runtime's binding takes. */
+/** Converts {"a.b.c": "1"} to {a: {b: {c: "1"}}}, the form that the runtime's binding takes. */
 function nested(settings: Readonly<Record<string, string>>): Record<string, unknown> {
   const out: Record<string, unknown> = {};
   for (const [path, value] of Object.entries(settings)) {

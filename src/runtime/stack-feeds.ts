@@ -1,11 +1,11 @@
-/** Several steps in one run of a program: their inputs stacked, their outputs taken apart. */
+/** Stacks the inputs of several steps for one run of a program, and splits its outputs. */
 import type { NumericArray } from "../graph/index.js";
 import type { Feeds, Results } from "./engine.js";
 
-/** The inputs of several steps, [steps, ...] each, in arrays of their own; of one step the arrays themselves. */
+/** Stacks the inputs of several steps into new arrays, [steps, ...] each; a single step is returned without a copy. */
 export function stackFeeds(steps: readonly Feeds[]): Record<string, NumericArray> {
   const [first, ...others] = steps;
-  if (first === undefined) throw new RangeError("no steps to stack");
+  if (first === undefined) throw new RangeError("stackFeeds: got no steps; expected at least one");
   if (others.length === 0) return { ...first };
   return Object.fromEntries(
     Object.entries(first).map(([name, array]) => {
@@ -17,7 +17,7 @@ export function stackFeeds(steps: readonly Feeds[]): Record<string, NumericArray
   );
 }
 
-/** The scalars of each step from the outputs of a run of so many. */
+/** Splits the outputs of a run of several steps into the scalars of each step. */
 export function scalarsOf(results: Results, steps: number): Record<string, number>[] {
   return Array.from({ length: steps }, (_, i) =>
     Object.fromEntries(Object.entries(results).map(([name, values]) => [name, Number(values[i])])),

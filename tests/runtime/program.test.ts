@@ -112,16 +112,16 @@ describe.each([
   });
 
   test.each<[string, () => Record<string, Float32Array>, RegExp]>([
-    ["a missing input", () => ({ x: new Float32Array(width) }), /^step: no value given for input rate/],
+    ["a missing input", () => ({ x: new Float32Array(width) }), /^step: missing value of input rate/],
     [
       "an array of the wrong size",
       () => ({ x: new Float32Array(width + 1), rate: Float32Array.of(1) }),
-      /^input x takes float32 \[4\], 4 numbers; got 5$/,
+      /^input x has type float32 \[4\], 4 numbers; got 5$/,
     ],
     [
       "an array of the wrong kind",
       () => ({ x: new Float64Array(width) as never, rate: Float32Array.of(1) }),
-      /input x takes float32.*Float64Array/,
+      /input x has type float32.*Float64Array/,
     ],
   ])("%s is an error that changes nothing", async (_name, feedsOf, message) => {
     const program = await start(options);
@@ -138,11 +138,9 @@ describe.each([
 
   test("unknown functions and state are named, beside what there is", async () => {
     const program = await start(options);
-    await expect(program.run("steps", {})).rejects.toThrow("no function steps; there are step, read, twice");
-    await expect(program.readState(["sum"])).rejects.toThrow(
-      "no state sum in this program; there is total, count, decay",
-    );
-    await expect(program.writeState({ sum: new Float32Array(1) })).rejects.toThrow("no state sum in this program");
+    await expect(program.run("steps", {})).rejects.toThrow("unknown function steps; available: step, read, twice");
+    await expect(program.readState(["sum"])).rejects.toThrow("unknown state sum; this program has total, count, decay");
+    await expect(program.writeState({ sum: new Float32Array(1) })).rejects.toThrow("unknown state sum");
   });
 
   test("state that does not fit is refused, and none of what came with it is taken", async () => {
@@ -163,7 +161,9 @@ describe.each([
       { threads: 1, ...options },
     );
     programs.push(bare);
-    await expect(bare.step({ x: new Float32Array(2) })).rejects.toThrow("state kept was never given a value");
+    await expect(bare.step({ x: new Float32Array(2) })).rejects.toThrow(
+      "state kept has no value; set it with writeState first",
+    );
     await bare.writeState({ kept: Float32Array.of(1, 2) });
     expect(Array.from((await bare.step({ x: new Float32Array(2) }))["y"] as Float32Array)).toEqual([1, 2]);
     await program.step(feedsAt(0));
@@ -239,7 +239,7 @@ describe.each([
     expect(good.committed).toBe(true);
     expectTotal((await program.readState())["total"] as Float32Array, 2);
     await expect(program.attempt("step", feedsAt(2), { commitWhenFinite: ["loss"] })).rejects.toThrow(
-      "step has no output loss to commit by; its outputs are norm, mean",
+      "step has no output loss; commitWhenFinite expects some of norm, mean",
     );
     expectTotal((await program.readState())["total"] as Float32Array, 2);
   });
@@ -304,7 +304,7 @@ test("arrays that were already given away are refused without losing the program
   const feeds = feedsAt(0);
   const running = program.step(feeds);
   await expect(program.step({ x: feeds.x, rate: Float32Array.of(1) })).rejects.toThrow(
-    "x: this array was given to a run that has not ended; wait for that run first",
+    "x: the array is in use by a run that has not ended; wait for that run first",
   );
   await running;
   expectTotal((await program.readState(["total"]))["total"] as Float32Array, 1);
@@ -313,7 +313,7 @@ test("arrays that were already given away are refused without losing the program
 test("a next value for state that is not there is refused when compiled", async () => {
   const x = g.input("x", "float32", [2]);
   const source = { state: [], functions: { step: { inputs: [x], outputs: {}, next: { y: x } } } };
-  await expect(compile(source)).rejects.toThrow("no state y to give a next value");
+  await expect(compile(source)).rejects.toThrow("next has no state y; declare it in state");
 });
 
 test("a function that uses an input it is not given is refused when compiled", async () => {
