@@ -108,6 +108,18 @@ describe("a backbone", () => {
     expect(ours).not.toBe(theirs);
   });
 
+  it.each([
+    ["an ONNX file", `random:${exported}`],
+    ["an ONNX file with options", `random:${exported}?range=0,1`],
+    ["raw pixels", "random:pixels:16"],
+    ["a network with random weights", `random:random:${network}`],
+  ])("before any training cannot be %s, and the error states what random: takes", async (_, spec) => {
+    const expected =
+      /^"random:.*cannot be initialised with random weights; expected random: before a run folder, a checkpoint or weights/;
+    await expect(open(spec)).rejects.toThrow(expected);
+    await expect(readNetwork(spec)).rejects.toThrow(expected);
+  });
+
   it("of images [N, H, W, C] in a batch of its own, in the range that is said", async () => {
     const { backbone, features } = await featuresOf(`${channelsLast}?range=0,1`);
     expect(backbone).toMatchObject({ batchSize: 3, imageShape: [8, 12, 3], width: 6 });

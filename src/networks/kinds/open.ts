@@ -3,7 +3,7 @@ import { existsSync } from "node:fs";
 import { splitSpec } from "../../weights/index.js";
 import type { Network, OpenOptions } from "../forward/network.js";
 import { isClassifierFolder } from "../heads/classifier-folder.js";
-import { isRunPath, randomPrefix } from "../stored/read.js";
+import { isRunPath, randomPrefix, requireInitialisable } from "../stored/read.js";
 import { openFitted } from "./fitted.js";
 import { openOnnx } from "./onnx.js";
 import { openPixels } from "./pixels.js";
@@ -27,9 +27,12 @@ export const networkKinds = {
   },
   random: {
     form: "random:NETWORK",
-    summary: "a run or published weights before training, initialised with seed 0",
+    summary: "a run or weights before training, initialised with seed 0; not for ONNX files and pixels",
     matches: (spec) => spec.startsWith(randomPrefix),
-    open: openTrained,
+    open: async (spec, options) => {
+      requireInitialisable(spec);
+      return await openTrained(spec, options);
+    },
   },
   fitted: {
     form: "models/NAME",

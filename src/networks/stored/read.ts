@@ -58,7 +58,7 @@ export interface ReadNetworkOptions {
  *   checkpoint files; where a checkpoint holds averages of the weights, they are the parameters;
  * - published weights in any layout that `loadWeights` reads: a file, a folder, `embedded:NAME`, `hf:OWNER/NAME`, `augreg:NAME`;
  *   settings may follow that the files do not state: `?heads=4&layerNormEpsilon=1e-5`;
- * - `random:NETWORK`: any of these with the weights that training from nothing would start with, by seed 0.
+ * - `random:NETWORK`: any of these with the weights that training from nothing would start with, by seed 0; not for ONNX files and raw pixels.
  *
  * `?size=HEIGHT,WIDTH` after any of them is the image size; it takes precedence over that of the options.
  *
@@ -66,7 +66,10 @@ export interface ReadNetworkOptions {
  * when weights are damaged or in no known layout; an Error naming the nearest path when there is nothing at `path`.
  */
 export async function readNetwork(path: string, options: ReadNetworkOptions = {}): Promise<TrainedNetwork> {
-  if (path.startsWith(randomPrefix)) return untrained(await readNetwork(path.slice(randomPrefix.length), options));
+  if (path.startsWith(randomPrefix)) {
+    requireInitialisable(path);
+    return untrained(await readNetwork(path.slice(randomPrefix.length), options));
+  }
   const { name, size, config } = parseNetworkSpec(path);
   const wanted = size ? { ...options, image: size } : options;
   if (isWeightsName(name)) return await readWeights(path, wanted);
@@ -93,6 +96,17 @@ function requireNetwork(path: string): void {
 }
 
 export const randomPrefix = "random:";
+
+/** Throws an Error for a spec `random:NETWORK` whose network is not a run or weights, so that it cannot be initialised. */
+export function requireInitialisable(randomSpec: string): void {
+  const spec = randomSpec.slice(randomPrefix.length);
+  const { name } = splitSpec(spec);
+  const form = name.endsWith(".onnx") ? "an ONNX file" : /^(pixels|random):/.test(name) ? `"${spec}"` : undefined;
+  if (form === undefined) return;
+  throw new Error(
+    `"${randomSpec}": ${form} cannot be initialised with random weights; expected ${randomPrefix} before a run folder, a checkpoint or weights, such as ${randomPrefix}embedded:bit`,
+  );
+}
 
 /** The same network before any training: what its shape alone gives. */
 function untrained(network: TrainedNetwork): TrainedNetwork {
