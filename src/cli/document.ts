@@ -25,16 +25,48 @@ function typeName(schema: z.core.$ZodType): string {
   return schema instanceof z.ZodString ? "text" : "object";
 }
 
+/** The type within optional, nullable and readonly. */
+function inner(schema: z.core.$ZodType): z.core.$ZodType {
+  const wraps = schema instanceof z.ZodOptional || schema instanceof z.ZodNullable || schema instanceof z.ZodReadonly;
+  return wraps ? inner(schema.def.innerType) : schema;
+}
+
+/** The description of a schema, or of what it wraps. */
+function aboutOf(schema: z.core.$ZodType): string | undefined {
+  const bare = inner(schema);
+  return z.globalRegistry.get(schema)?.description ?? z.globalRegistry.get(bare)?.description;
+}
+
+const row = (path: string, schema: z.core.$ZodType, about: string | undefined): [string, string] => [
+  path,
+  about === undefined ? typeName(schema) : `${typeName(schema)}: ${about}`,
+];
+
+/** The described fields of the objects in a field, by their paths: `groups[].leaks`. Every schema is listed once. */
+function fieldsIn(schema: z.core.$ZodType, path: string, listed: Set<z.core.$ZodType>): [string, string][] {
+  const bare = inner(schema);
+  if (bare instanceof z.ZodArray) return fieldsIn(bare.element, `${path}[]`, listed);
+  if (bare instanceof z.ZodRecord) return fieldsIn(bare.valueType, `${path}.NAME`, listed);
+  if (!(bare instanceof z.ZodObject)) return [];
+  return Object.entries(bare.shape).flatMap(([key, one]) => {
+    const about = aboutOf(one);
+    const isNew = about !== undefined && !listed.has(one);
+    if (isNew) listed.add(one);
+    return [...(isNew ? [row(`${path}.${key}`, one, about)] : []), ...fieldsIn(one, `${path}.${key}`, listed)];
+  });
+}
+
 /** The fields of the document that `--json` prints, one list for each form that it may have. */
 function resultLines(result: z.core.$ZodType): string[] {
   if (result instanceof z.ZodUnion) {
     return result.options.flatMap((one, i) => [...(i > 0 ? ["", "or"] : []), ...resultLines(one)]);
   }
   if (!(result instanceof z.ZodObject)) return [];
-  const rows = Object.entries(result.shape).map(([key, schema]): [string, string] => {
-    const about = z.globalRegistry.get(schema)?.description;
-    return [key, about === undefined ? typeName(schema) : `${typeName(schema)}: ${about}`];
-  });
+  const listed = new Set<z.core.$ZodType>(Object.values(result.shape));
+  const rows = Object.entries(result.shape).flatMap(([key, schema]) => [
+    row(key, schema, aboutOf(schema)),
+    ...fieldsIn(schema, key, listed),
+  ]);
   return table("field", rows);
 }
 
@@ -78,11 +110,24 @@ export function cliDocument(): string {
     "Written by `npx jiti scripts/write-cli-docs.ts` from the table of commands (`src/commands/`); do not edit it by hand.",
     "",
     "Results go to stdout, everything else to stderr. The exit status is 0, 1 for a failure, 2 for invalid arguments.",
-    "Every command also has these options:",
+    "`fovea --version` (`-v`) prints the version. Every command also has these options:",
     ...table(
       "option",
-      commonOptions.map(({ flag, description }) => [`--${flag}`, description]),
+      commonOptions.map(({ flag, short, description }) => [
+        short === undefined ? `--${flag}` : `-${short}, --${flag}`,
+        description,
+      ]),
     ),
+    "",
+    "These environment variables change what commands do:",
+    ...table("variable", [
+      ["FOVEA_CACHE", "Cache folder (docs/data.md)"],
+      ["FOVEA_DEBUG", "1 shows the stack of an error"],
+      ["FOVEA_MPI_LIBRARY", "MPI library to load (docs/distributed.md)"],
+      ["FOVEA_MPI_TIMEOUT", "Seconds after which a rank that does not answer ends the job (default: 600)"],
+    ]),
+    "",
+    "The tables of `--json` list the fields of the document and, by their paths, the fields within them whose meaning their names do not state.",
     ...commands.flatMap(commandLines),
     "",
   ].join("\n");

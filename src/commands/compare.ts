@@ -26,8 +26,8 @@ const row = z.object({
   kind: json.text,
   parameters: json.number.optional(),
   width: json.number,
-  fileBytes: json.number.optional(),
-  onnxBytes: json.number,
+  fileBytes: json.number.optional().describe("of the given file or bundled weights"),
+  onnxBytes: json.number.describe("of the backbone as float32 ONNX"),
   imageShape: json.imageShape,
   preprocessing: json.text,
   imagesPerSecond: json.number,
@@ -42,7 +42,7 @@ const comparison = z.object({
     testImages: json.number,
     threads: json.number,
   }),
-  sets: json.list(z.object({ name: json.text, classes: json.number, tested: json.number })),
+  sets: json.list(z.object({ name: json.text, classes: json.number, tested: json.number.describe("test images") })),
   backbones: json.list(row),
 });
 
@@ -73,7 +73,7 @@ export default command({
     shots: option(list(count).default([5, 10]), "Examples of each class"),
     seeds: option(
       count.default(5),
-      "Number of draws of the examples, with seeds 0 to N - 1; accuracies are means over them",
+      "Number of draws of the examples (a count: the seeds are 0 to N - 1); accuracies are means over them",
     ),
     testImages: option(count.default(600), "Approximate number of test images of each dataset, stratified by class"),
     imageSize: option(
@@ -83,7 +83,7 @@ export default command({
     output: option(file.optional(), "Also write the figures as JSON", { group: "output" }),
     cache: option(
       folder.default("runs/backbones"),
-      "Keeps what is measured; it is used again while backbone, dataset and protocol are the same",
+      "Folder of results, which are used again while backbone, dataset and protocol are the same",
       { group: "output" },
     ),
     overwrite,

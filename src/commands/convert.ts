@@ -48,7 +48,7 @@ export default command({
     bytes: json.number,
     image: json.imageConfig,
     config: json.modelConfig,
-    lost: json.list(json.text),
+    lost: json.list(json.text).describe("what the layout cannot hold"),
   }),
   async run({ network, output, weights, ...options }, { note }) {
     if (!/\.(safetensors|npz)$/.test(output)) {

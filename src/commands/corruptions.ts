@@ -49,7 +49,9 @@ const result = z.object({
   table: z.enum(tables),
   clean: json.accuracy,
   results: json.list(json.accuracy.extend({ corruption: json.text, severity: json.number })),
-  families: json.list(z.object({ corruption: json.text, accuracy: json.number, error: json.number })),
+  families: json
+    .list(z.object({ corruption: json.text, accuracy: json.number, error: json.number }))
+    .describe("means over the severities"),
   meanAccuracy: json.number,
   meanError: json.number,
   seconds: json.number,
@@ -87,7 +89,10 @@ export default command({
         .meta({ hint: "NAME,..." }),
       "Families of corruptions",
     ),
-    severities: option(list(severity).default([1, 2, 3, 4, 5]).meta({ hint: "1-5|N,..." }), "From 1, mild, to 5"),
+    severities: option(
+      list(severity).default([1, 2, 3, 4, 5]).meta({ hint: "1-5|N,..." }),
+      "Severities, from 1 (mild) to 5",
+    ),
     table: option(
       z.enum(tables).optional(),
       "Constants of the severities, made for 224, 64 and 32 pixels (default: by the image size)",
@@ -99,7 +104,7 @@ export default command({
         .meta({ hint: "NAME" }),
       "own, or one fitted to clean training images: ridge, ridge-loo, knn, prototypes, probe, logistic (default: own where the network has the classes of the images, else ridge)",
     ),
-    split: option(text.optional(), "Split that a head is fitted to (default: train)"),
+    split: option(text.optional(), "Split that a head is fitted to (default: train, else the only one)"),
     testSplit: option(
       text.optional(),
       "Split of the test images (default: test, else validation; where there is one split, half of each class is held out)",

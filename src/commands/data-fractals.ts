@@ -23,13 +23,13 @@ export default command({
     { run: "fovea data fractals fractals.csv --categories 1000", does: "a search of about a minute on one core" },
     {
       run: "fovea data fractals few.csv --categories 10 --fill 0.3",
-      does: "ten fuller ones; the spec generated:fractals?categories=few.csv then reads them",
+      does: "ten that fill more of the image; use them as generated:fractals?categories=few.csv",
     },
   ],
   result: z.object({
     file: json.text,
     categories: json.number,
-    candidates: json.number,
+    candidates: json.number.describe("systems that were drawn to find them"),
     fill: json.number,
     seed: json.number,
   }),

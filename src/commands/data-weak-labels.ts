@@ -8,8 +8,9 @@ import * as json from "./results.js";
 
 export default command({
   name: "data weak-labels",
-  summary: "Label images by the classes that the text around them names",
-  details: "An image gets every class whose name or synonym its text holds. The labels are written to a file.",
+  summary: "Label images by the class names in the text beside them",
+  details:
+    "An image gets every class whose name or synonym its text contains (weak labels). Train on the written file with IMAGES?labels=FILE.",
   options: {
     texts: argument(
       text,
@@ -38,9 +39,9 @@ export default command({
   result: z.object({
     file: json.text,
     images: json.number,
-    labelled: json.number,
+    labelled: json.number.describe("images that have a label in the file"),
     withoutText: json.number,
-    unmatched: json.number,
+    unmatched: json.number.describe("images whose text names no class"),
     emptied: json.number.describe("images whose labels noise has dropped"),
     labelsPerImage: json.number,
     classes: json.list(z.object({ name: json.text, images: json.number })),

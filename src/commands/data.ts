@@ -10,7 +10,7 @@ const split = z.object({
   split: json.text,
   examples: json.number,
   classes: json.list(z.object({ name: json.text, examples: json.number })),
-  checked: json.number,
+  checked: json.number.describe("images that were decoded"),
   sizes: json.list(
     z.object({
       height: json.number,
@@ -68,8 +68,8 @@ export default command({
   summary: "Describe a dataset, and check that its images can be read",
   options: {
     images,
-    split: option(text.optional(), "Split to describe (default: all)"),
-    check: option(flag, "Decode every image, not a sample, and look for exact duplicates"),
+    split: option(text.optional(), "Split to describe (default: every split)"),
+    check: option(flag, "Decode every image, not only 64 of each split, and search for images with the same bytes"),
     augmentations: option(
       file.optional(),
       "Also write an HTML page that shows every augmentation at several strengths on the first image",
@@ -80,7 +80,7 @@ export default command({
     { run: "fovea data photos/", does: "splits, classes, image sizes and problems of a folder" },
     { run: "fovea data photos.tar --split test --check", does: "every image of a split; exits 1 when one is broken" },
     { run: 'fovea data "generated:shapes?label=count" --json', does: "a generated dataset, as JSON" },
-    { run: "fovea data photos/ --augmentations sheet.html", does: "what RandAugment and the others do to a photo" },
+    { run: "fovea data photos/ --augmentations sheet.html", does: "how RandAugment and others change the first photo" },
     {
       run: 'fovea data "generated:fractals?categories=10&instances=100"',
       does: "fractals after FractalDB, each class an iterated function system; an unknown option prints the list of options",

@@ -1,4 +1,4 @@
-/** `fovea dedup-accuracy`: the near-duplicates that the search finds, of edited copies and of pairs that people judged. */
+/** `fovea dedup-accuracy`: the near-duplicates that the search finds, of edited copies and of human-labelled pairs. */
 import { z } from "zod";
 import { formatDuration, percent } from "../text/format.js";
 import { command, UsageError } from "./command.js";
@@ -11,14 +11,14 @@ const point = { threshold: json.number, precision: json.number, recall: json.num
 const edited = z.object({
   source: json.text,
   originals: json.number,
-  alreadyTwice: json.number,
+  alreadyTwice: json.number.describe("images that were skipped because the dataset repeats them"),
   results: json.list(
     z.object({
       edit: json.text,
       strength: json.text,
-      copies: json.number,
+      copies: json.number.describe("edited images"),
       found: json.number,
-      falsePairs: json.number,
+      falsePairs: json.number.describe("matches of different images"),
     }),
   ),
   recall: json.number,
@@ -28,11 +28,15 @@ const edited = z.object({
 const judged = z.object({
   queries: json.number,
   candidates: json.number,
-  rankOne: z.object({
-    nearDuplicates: ratio,
-    verySimilar: ratio,
-    baseline: z.object({ nearDuplicates: json.number, verySimilar: json.number }),
-  }),
+  rankOne: z
+    .object({
+      nearDuplicates: ratio,
+      verySimilar: ratio,
+      baseline: z
+        .object({ nearDuplicates: json.number, verySimilar: json.number })
+        .describe("the same by 8 x 8 pixels"),
+    })
+    .describe("labelled pairs whose training image is ranked first"),
   atThreshold: z.object({ ...point, falsePairs: json.number }),
   curve: json.list(z.object(point)),
   seconds: json.number,
@@ -47,15 +51,15 @@ const ladder = z.object({
       ),
     }),
   ),
-  alone: json.list(json.text),
+  alone: json.list(json.text).describe("images that match no other of their series"),
   broken: json.list(json.text),
-  distractors: json.number,
+  distractors: json.number.describe("images of --source among which the series was searched"),
   falsePairs: json.number,
 });
 const document = z.object({
-  judged: judged.optional(),
-  ladders: json.list(ladder).optional(),
-  edited: json.list(edited).optional(),
+  judged: judged.optional().describe("labelled pairs"),
+  ladders: json.list(ladder).optional().describe("series of edits"),
+  edited: json.list(edited).optional().describe("synthetic edits"),
 });
 
 function editedText({ source, originals, alreadyTwice, results, recall, precision, seconds }: z.output<typeof edited>) {
@@ -72,7 +76,7 @@ function editedText({ source, originals, alreadyTwice, results, recall, precisio
 function judgedText({ queries, candidates, rankOne, atThreshold, seconds }: z.output<typeof judged>): string {
   const { nearDuplicates, verySimilar, baseline } = rankOne;
   return [
-    `judged pairs: ${queries} images among ${candidates}, ${formatDuration(seconds)}`,
+    `labelled pairs: ${queries} images among ${candidates}, ${formatDuration(seconds)}`,
     `  ranked first: ${nearDuplicates.found} of ${nearDuplicates.all} near-duplicates (${baseline.nearDuplicates} by 8 x 8 pixels), ${verySimilar.found} of ${verySimilar.all} very similar (${baseline.verySimilar})`,
     `  at the threshold ${atThreshold.threshold}: recall ${percent(atThreshold.recall)}, precision ${percent(atThreshold.precision)} (${atThreshold.falsePairs} false pairs)`,
   ].join("\n");
@@ -93,23 +97,25 @@ export default command({
   options: {
     only: option(
       list(z.enum(["edited", "judged", "ladder"])).optional(),
-      "edited: synthetic edits of the images of --source; judged: human-labelled pairs (ciFAIR); ladder: edits of increasing strength, searched among the images of --source (default: edited, and those whose folder is given)",
+      "What to measure. edited: synthetic edits of the images of --source; judged: the labelled pairs of --judged; ladder: the series of edits of --ladder (default: edited, and those whose folder is given)",
     ),
     judged: option(
       folder.optional(),
-      "Folder with pairs.json and subset.tar: the human-labelled pairs of CIFAR-10 from ciFAIR",
+      "Folder with pairs.json and subset.tar: pairs of CIFAR-10 images that people labelled as near-duplicates or not (ciFAIR)",
     ),
-    chart: option(file.optional(), "Write the precision-recall curve on the judged pairs, as SVG", { group: "output" }),
+    chart: option(file.optional(), "Write the precision-recall curve on the labelled pairs, as SVG", {
+      group: "output",
+    }),
     ladder: option(
       list(text).optional().meta({ hint: "FOLDER,..." }),
-      "Folders, each with images and edited copies of them of increasing strength",
+      "Folders, each with a series of edits: images and copies of them that were edited with increasing strength. They are searched among the images of --source",
     ),
     source: option(
       list(text).default(["embedded:clothing"]).meta({ hint: "IMAGES,..." }),
       "Datasets whose images are edited, and among which --ladder is searched",
     ),
     originals: option(z.int().min(2).default(500), "Images among which the copies are searched"),
-    copies: option(count.default(100), "Copies of each edit and strength"),
+    copies: option(count.default(100), "Number of images that are edited, for each edit and strength"),
     threshold: option(share.optional(), "Minimum score of a near-duplicate (default: that of fovea dedup)"),
     seed,
   },

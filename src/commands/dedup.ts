@@ -23,18 +23,26 @@ const result = z.object({
     }),
   ),
   pairs: z.record(z.enum(kinds), json.number).readonly(),
-  compared: json.number,
-  leaveOut: json.list(json.text),
-  matchesTest: json.number,
-  repeated: json.number,
-  leaked: json.list(z.object({ set: json.text, ids: json.list(json.text) })),
+  compared: json.number.describe("candidate pairs that were aligned and compared"),
+  leaveOut: json.list(json.text).describe("training images to exclude"),
+  matchesTest: json.number.describe("how many of them are in a test set"),
+  repeated: json.number.describe("how many of them repeat another training image"),
+  leaked: json
+    .list(z.object({ set: json.text, ids: json.list(json.text) }))
+    .describe("test images that are in the training set"),
   groups: json.list(
     z.object({
       members: json.list(z.object({ set: json.text, id: json.text, className: json.text.optional() })),
       matches: json.list(
-        z.object({ a: json.number, b: json.number, kind: z.enum(kinds), score: json.number, turn: json.text }),
+        z.object({
+          a: json.number.describe("index of an image in members"),
+          b: json.number.describe("index of the other image"),
+          kind: z.enum(kinds),
+          score: json.number,
+          turn: json.text.describe("rotation or flip that relates the images"),
+        }),
       ),
-      leaks: json.flag,
+      leaks: json.flag.describe("has it training and test images?"),
       classes: json.list(json.text).optional().describe("the classes, where they disagree"),
     }),
   ),
@@ -74,10 +82,10 @@ export default command({
     images: imagesWith("the training images"),
     against: option(
       z.array(text).optional().meta({ hint: "IMAGES" }),
-      "Test sets, any number (default: the other splits of the dataset)",
+      "Test datasets, any number (default: the other splits of the dataset)",
       { rest: true },
     ),
-    split: option(text.optional(), "Split that is trained on (default: train)"),
+    split: option(text.optional(), "Split that is trained on (default: train, else the only one)"),
     distance: option(
       natural.max(16).default(8).meta({ hint: "BITS" }),
       "Compare images whose 64-bit hashes differ in at most BITS bits, in any flip or quarter turn; at most 16",
@@ -88,7 +96,7 @@ export default command({
     ),
     crops: option(
       z.boolean().default(true),
-      "Skip the search for cropped copies (neighbours of parts of the thumbnails), which takes six times the work",
+      "Skip the search for cropped copies, which compares parts of the thumbnails; with that search, the search for neighbours takes six times as long",
     ),
     threshold: option(
       positiveShare.meta({ hint: "SCORE" }),
@@ -105,7 +113,7 @@ export default command({
     imageSize,
     exclude: option(
       file.optional(),
-      "Write the images to leave out of training, for IMAGES?exclude=FILE: every image found in a test set, and all but one of each other group",
+      "Write the training images to exclude, for IMAGES?exclude=FILE: every image found in a test set, and all but one of each other group",
       { group: "output" },
     ),
     leaked: option(
@@ -117,7 +125,7 @@ export default command({
     overwrite,
     cache: option(
       z.boolean().default(true),
-      "Do not keep the descriptions of images in the cache folder, from which an interrupted search goes on",
+      "Do not keep the descriptions of images in the cache folder, from which an interrupted search resumes",
       { group: "output" },
     ),
     device,
@@ -129,8 +137,8 @@ export default command({
       does: "duplicates within a folder and between its splits, with the images",
     },
     {
-      run: "fovea dedup upstream/ --against cifar.tar flowers/ --exclude exclude.txt",
-      does: 'a list for "upstream/?exclude=exclude.txt", without the images of the tests and without repetitions',
+      run: "fovea dedup pretraining-images/ --against cifar.tar flowers/ --exclude exclude.txt",
+      does: 'a list for "pretraining-images/?exclude=exclude.txt", which has no test images and no repetitions',
     },
   ],
   stopping: "stopping after this step",

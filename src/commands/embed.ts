@@ -3,7 +3,7 @@ import { z } from "zod";
 import { formatDuration } from "../text/format.js";
 import { requireImages } from "./backbone.js";
 import { command } from "./command.js";
-import { device, file, imageSize, images, leadingBackbone, option, split, threads } from "./options.js";
+import { device, file, imageSize, imagesWith, leadingBackbone, option, split, threads } from "./options.js";
 import * as json from "./results.js";
 
 export default command({
@@ -11,7 +11,7 @@ export default command({
   summary: "Write the features of the images of a dataset to a safetensors file",
   options: {
     backbone: leadingBackbone,
-    images,
+    images: imagesWith("only one split is used, see --split"),
     imageSize,
     split,
     output: option(file.default("embeddings.safetensors"), "File to write", { group: "output" }),

@@ -15,20 +15,48 @@ const result = z.object({
   network: json.text,
   source: json.text,
   split: json.text,
-  match: z.enum(["name", "order"]),
-  amongSet: json.flag,
+  match: z.enum(["name", "order"]).describe("how classes were matched"),
+  amongSet: json.flag.describe("were only classes of the dataset predicted?"),
   images: json.number,
-  classes: z.object({ set: json.number, network: json.number }),
+  classes: z.object({
+    set: json.number.describe("classes of the dataset"),
+    network: json.number.describe("classes of the network"),
+  }),
   top1: json.accuracy,
   top5: json.accuracy.optional(),
-  meanOfClasses: json.number,
-  perClass: json.list(json.accuracy.extend({ name: json.text, named: json.number, precision: json.number.optional() })),
-  confusion: json.list(z.object({ is: json.text, named: json.text, images: json.number })),
-  namedOutsideTheSet: json.number,
-  confusedPairs: json.list(
-    z.object({ classes: z.tuple([json.text, json.text]).readonly(), confused: json.number, images: json.number }),
+  meanOfClasses: json.number.describe("mean per-class accuracy"),
+  perClass: json.list(
+    json.accuracy.extend({
+      name: json.text,
+      named: json.number.describe("images predicted as this class"),
+      precision: json.number.optional(),
+    }),
   ),
-  mistakes: json.list(z.object({ image: json.text, is: json.text, named: json.text, probability: json.number })),
+  confusion: json
+    .list(
+      z.object({
+        is: json.text.describe("true class"),
+        named: json.text.describe("predicted class"),
+        images: json.number,
+      }),
+    )
+    .describe("the cells of the confusion matrix that are not 0"),
+  namedOutsideTheSet: json.number.describe("images predicted as a class that the dataset does not have"),
+  confusedPairs: json.list(
+    z.object({
+      classes: z.tuple([json.text, json.text]).readonly(),
+      confused: json.number.describe("images of one class predicted as the other"),
+      images: json.number.describe("images of both classes"),
+    }),
+  ),
+  mistakes: json.list(
+    z.object({
+      image: json.text,
+      is: json.text.describe("true class"),
+      named: json.text.describe("predicted class"),
+      probability: json.number.describe("probability of the predicted class"),
+    }),
+  ),
   bad: json.unreadable,
   model: json.model,
   files: json.list(json.text),
@@ -77,7 +105,7 @@ export default command({
       run: "fovea evaluate models/photos new-photos/",
       does: "top-1, top-5, recall and precision per class, confused classes",
     },
-    { run: "fovea evaluate runs/one mnist/ --report mistakes.html", does: "a run on IDX files, with its mistakes" },
+    { run: "fovea evaluate runs/mnist mnist/ --report mistakes.html", does: "a run on IDX files, with its mistakes" },
     {
       run: "fovea evaluate hf:google/vit-base-patch16-224 'photos/?only=tabby,beagle' --among-set --json",
       does: "published weights on some of their classes, as JSON",

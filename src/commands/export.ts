@@ -25,7 +25,7 @@ export default command({
     ),
     operators: option(
       z.enum(["fused", "plain"]).default("fused"),
-      "With ONNX Runtime's own operators, or those of ONNX alone for other runtimes",
+      "fused: with ONNX Runtime's own operators (domain com.microsoft); plain: only operators of the ONNX standard, for other runtimes",
     ),
     opset: option(
       z.int().min(17).max(21).optional().meta({ hint: "17..21" }),
@@ -36,7 +36,10 @@ export default command({
       text.optional().meta({ hint: "IMAGES" }),
       "Calibration images for the activation ranges of int8 convolutions; without them, convolutions are only stored in 8 bits",
     ),
-    imageSize: option(sides.optional(), "For images of this size (published weights)"),
+    imageSize: option(
+      sides.optional(),
+      "Input image size; position embeddings are interpolated (default: the network's own)",
+    ),
     classes: option(natural.optional(), "Replace the head by a zero-initialised head for N classes; 0 removes it"),
     overwrite,
   },

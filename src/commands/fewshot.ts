@@ -36,7 +36,11 @@ const result = z.object({
   source: json.text,
   splits: z.object({ train: json.text, test: json.text, heldOut: json.flag }),
   classNames: json.list(json.text),
-  images: z.object({ examples: json.number, named: json.number.describe("test images"), bad: json.unreadable }),
+  images: z.object({
+    examples: json.number,
+    named: json.number.describe("test images"),
+    bad: json.unreadable,
+  }),
   model: json.model,
   method: json.text,
   title: json.text,
@@ -51,12 +55,12 @@ const result = z.object({
     }),
   ),
   summary: summaries,
-  rawPixels: summaries,
+  rawPixels: summaries.describe("the same of the raw-pixel baseline"),
   withoutLeaked: z
     .object({
-      list: json.text,
-      removed: json.number,
-      named: json.number,
+      list: json.text.describe("the file of --leaked"),
+      removed: json.number.describe("test images removed"),
+      named: json.number.describe("test images that are left"),
       summary: summaries,
       rawPixels: summaries,
     })
@@ -94,7 +98,7 @@ export default command({
   summary: "Measure few-shot accuracy: classifiers on frozen features of a few examples per class",
   options: {
     backbone: leadingBackbone,
-    images: imagesWith("with labels"),
+    images: imagesWith("labelled"),
     imageSize,
     method: option(
       evaluator.default("ridge"),
@@ -111,10 +115,10 @@ export default command({
     shots: option(list(count).default([1, 5, 10]), "Examples per class"),
     seeds: option(
       count.default(5),
-      "Number of draws of the examples, with seeds 0 to N - 1; the accuracy is the mean over them",
+      "Number of draws of the examples (a count: the seeds are 0 to N - 1); the accuracy is the mean over them",
     ),
     classes: option(list(text).optional(), "Names of the classes (default: all)"),
-    split: option(text.optional(), "Split of the examples (default: train)"),
+    split: option(text.optional(), "Split of the examples (default: train, else the only one)"),
     testSplit: option(
       text.optional(),
       "Split of the test images (default: test, else validation; where there is one split, half of each class is held out)",

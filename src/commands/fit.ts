@@ -51,7 +51,7 @@ export default command({
   name: "fit",
   summary: "Train a classifier on your own images, one folder per class, and estimate its accuracy",
   options: {
-    images: imagesWith("one subfolder per class"),
+    images: imagesWith("one subfolder per class; only one split is used, see --split"),
     backbone,
     imageSize,
     methods: option(

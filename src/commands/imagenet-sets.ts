@@ -5,7 +5,7 @@ import type { ImagenetSetName } from "../benchmarks/robustness/index.js";
 import { formatDuration, inPercent } from "../text/format.js";
 import { columns } from "../text/table.js";
 import { command, UsageError } from "./command.js";
-import { anyNetwork, device, file, folder, option, threads } from "./options.js";
+import { device, file, folder, imagenetClassifier, option, threads } from "./options.js";
 import * as json from "./results.js";
 
 const sets = ["objectnet", "imagenet-v2", "real"] as const satisfies readonly ImagenetSetName[];
@@ -14,9 +14,9 @@ export default command({
   name: "imagenet-sets",
   summary: "Measure a network of ImageNet's 1,000 classes on other test sets of these classes",
   options: {
-    network: anyNetwork,
-    set: option(z.enum(sets), "The published set"),
-    folder: option(folder, "Folder of the set, as it is distributed"),
+    network: imagenetClassifier,
+    set: option(z.enum(sets), "Published test set"),
+    folder: option(folder, "Folder of the test set, as its publisher distributes it"),
     boxes: option(
       file.optional(),
       "For objectnet: lines FOLDER/FILE.png,left,top,right,bottom as CSV; only the box is classified",
@@ -27,7 +27,7 @@ export default command({
   examples: [
     {
       run: "fovea imagenet-sets hf:google/vit-base-patch16-224 --set real --folder imagenet/",
-      does: "ReaL accuracy beside published ones; for a missing set, where to get it",
+      does: "accuracy by the ReaL labels beside published values; prints where to get a missing dataset",
     },
     {
       run: "fovea imagenet-sets augreg:S/16 --set objectnet --folder objectnet/ --json",
@@ -42,13 +42,13 @@ export default command({
     top1: json.accuracy,
     top5: json.accuracy,
     ignored: json.number.describe("images that no ImageNet class is right for"),
-    bad: json.number,
+    bad: json.number.describe("images that could not be read"),
     notes: json.list(json.text),
     published: json.list(
       z.object({
         set: json.text,
         model: json.text,
-        upstream: json.text,
+        upstream: json.text.describe("dataset that the published model was pre-trained on"),
         top1: json.number,
         top5: json.number.optional(),
       }),

@@ -3,7 +3,7 @@ import { z } from "zod";
 import { groupDigits } from "../text/format.js";
 import { columns } from "../text/table.js";
 import { command } from "./command.js";
-import { flag, network, option } from "./options.js";
+import { flag, option, storedNetwork } from "./options.js";
 import * as json from "./results.js";
 
 /** Number of tensors that are shown by default. */
@@ -39,7 +39,7 @@ export default command({
   name: "inspect",
   summary: "Describe a file of weights: layout, model, images, classes, licence, tensors",
   options: {
-    network,
+    network: storedNetwork,
     tensors: option(flag, "List every tensor, not only the first few"),
   },
   examples: [

@@ -125,12 +125,18 @@ export default command({
     ),
   },
   examples: [
-    { run: "fovea models", does: "every published model, and the bundled backbones" },
-    { run: "fovea models --published", does: "checkpoints with their ImageNet accuracy and the name that loads them" },
-    { run: "fovea models hybrid", does: "one series: vit, hybrid, earlyConvolutions, mixer, bit or resnet" },
-    { run: "fovea models S", does: "one variant, at each patch size it was published with" },
-    { run: "fovea models B/4 --image-size 32 --classes 10", does: "any patch and image size" },
-    { run: "fovea models vit --pooling tok --classes 21843 --json", does: "as the ImageNet-21k models were, as JSON" },
+    { run: "fovea models", does: "list every published model, and the bundled backbones" },
+    {
+      run: "fovea models --published",
+      does: "list checkpoints with their ImageNet accuracy and the name that loads them",
+    },
+    { run: "fovea models hybrid", does: "list one series: vit, hybrid, earlyConvolutions, mixer, bit or resnet" },
+    { run: "fovea models S", does: "list one variant, at each patch size it was published with" },
+    { run: "fovea models B/4 --image-size 32 --classes 10", does: "compute the cost for any patch and image size" },
+    {
+      run: "fovea models vit --pooling tok --classes 21843 --json",
+      does: "list Vision Transformers as they were for ImageNet-21k, as JSON",
+    },
   ],
   result,
   async run({ model, imageSize, published, ...counted }): Promise<Listed> {

@@ -70,19 +70,38 @@ export const evaluator = z.enum(evaluatorNames).meta({ hint: "NAME" });
 
 const imagesText =
   "Dataset: a folder, .tar, Parquet, TFRecord, IDX or CIFAR files, or webdataset:, embedded:, generated: or composed:NAME (docs/data.md)";
-const storedText = "run folder, checkpoint, or weights (embedded:NAME, file, folder, hf:OWNER/NAME, augreg:NAME)";
-const networkDetails = "Append ?heads=4 to set what the file does not store; random:NETWORK has random weights";
-const networkText = `A ${storedText}. ${networkDetails}`;
-const backboneText = `A ${storedText}, an ONNX file (x.onnx, x.onnx?range=0,1), or pixels:16, the raw pixels. ${networkDetails}`;
+const runText = "run folder; checkpoint";
+const filesText = "file or folder of weights";
+const namesText = "hf:OWNER/NAME; augreg:NAME";
+const onnxText = "ONNX file (x.onnx, x.onnx?range=0,1)";
+const randomText = "random:NETWORK (the architecture of a run or of weights, with random weights)";
+/** What follows a list of networks that may be weights. */
+const settingsText = "?heads=4 and other settings may follow (docs/weights.md)";
+const weightsText = `${runText}; ${filesText}; embedded:NAME; ${namesText}`;
+const networkText = `One of: ${weightsText}; ${randomText}. ${settingsText}`;
+const backboneText = `One of: ${weightsText}; ${onnxText}; pixels:16 (the raw pixels); ${randomText}. ${settingsText}`;
 
 export const images = argument(text, imagesText);
 /** The images, with a remark on them. */
 export const imagesWith = (remark: string) => argument(text, `${imagesText}; ${remark}`);
 export const network = argument(text, networkText);
+/** The networks whose weights are stored. */
+export const storedNetwork = argument(text, `One of: ${weightsText}. ${settingsText}`);
+/** A trained network with a head, of those that `fovea train` and others write as weights. */
+export const trainedClassifier = argument(
+  text,
+  `A network with a head. One of: ${runText}; ${filesText}; ${namesText}. ${settingsText}. The bundled backbones have no head`,
+);
+const classifierText = `One of: folder that \`fovea fit\` wrote; ${onnxText} with logits; ${runText}; ${filesText}; ${namesText}. ${settingsText}`;
 /** A network that classifies. */
 export const classifier = argument(
   text,
-  `A classifier of \`fovea fit\`, an ONNX file with logits, or a ${storedText}. ${networkDetails}`,
+  `A network with a head. ${classifierText}. The bundled backbones and pixels:16 have no head: train one with \`fovea fit\``,
+);
+/** A network that classifies into ImageNet's classes. */
+export const imagenetClassifier = argument(
+  text,
+  `A network with a head for ImageNet's 1,000 classes. ${classifierText}`,
 );
 /** Any network, ONNX file or raw pixels. */
 export const anyNetwork = argument(text, backboneText);
@@ -104,7 +123,10 @@ export const threads = option(
   { group: "compute" },
 );
 export const seed = option(natural.default(0), "Seed of the random numbers");
-export const split = option(text.optional().meta({ hint: "NAME" }), "Split of the images (default: train)");
+export const split = option(
+  text.optional().meta({ hint: "NAME" }),
+  "Split of the images (default: train, else the only one)",
+);
 export const overwrite = option(flag, "Replace what is there already", { group: "output" });
 /** Settings of a recipe as `{ path, value }`; on the command line every unknown option. */
 export const settings = option(

@@ -43,13 +43,21 @@ export default command({
     patchSize: json.number,
     objectSide: json.number,
     classes: json.number,
-    objects: json.number,
-    trained: json.number,
+    objects: json.number.describe("test objects"),
+    trained: json.number.describe("images that the classifier was fitted to"),
     images: json.number,
     chance: json.number,
-    distances: json.list(z.object({ distance: json.number, offsets: json.number, ...measures })),
-    borderCost: mean,
-    wholePatch: z.object(measures),
+    distances: json
+      .list(
+        z.object({
+          distance: json.number.describe("pixels from the object's centre to the nearest border of patches"),
+          offsets: json.number.describe("offsets with this distance"),
+          ...measures,
+        }),
+      )
+      .describe("by the distance to the border"),
+    borderCost: mean.describe("accuracy on the border less accuracy in the middle of a patch"),
+    wholePatch: z.object(measures).describe("in the middle, moved by a whole patch"),
     seconds: json.number,
   }),
   async run({ network, chart, ...options }, { note, progress }) {

@@ -7,8 +7,15 @@ import { command, UsageError } from "./command.js";
 import { argument, classifier, count, device, list, option, text, threads } from "./options.js";
 import * as json from "./results.js";
 
-const guess = z.object({ class: json.number, name: json.text.optional(), probability: json.number });
-const prediction = z.object({ image: json.text, guesses: json.list(guess) });
+const guess = z.object({
+  class: json.number.describe("number of the class, from 0"),
+  name: json.text.optional(),
+  probability: json.number,
+});
+const prediction = z.object({
+  image: json.text,
+  guesses: json.list(guess).describe("the most probable classes, first the most probable"),
+});
 
 const nameOf = ({ name, class: index }: z.output<typeof guess>) => name ?? `class ${index}`;
 

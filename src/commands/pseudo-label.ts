@@ -3,7 +3,7 @@ import { z } from "zod";
 import { percent } from "../text/format.js";
 import { columns } from "../text/table.js";
 import { command } from "./command.js";
-import { device, file, flag, images, network, option, overwrite, share, split, threads } from "./options.js";
+import { device, file, flag, images, option, overwrite, share, split, threads, trainedClassifier } from "./options.js";
 import * as json from "./results.js";
 
 export default command({
@@ -11,11 +11,11 @@ export default command({
   summary: "Label images by a trained network, as a file of labels to train on",
   details: "Train on the labels with IMAGES?labels=FILE.",
   options: {
-    network,
+    network: trainedClassifier,
     images,
     split,
     soft: option(flag, "Write the probability of every class, not the most probable class"),
-    confidence: option(share.default(0), "Leave out images whose most probable class has a probability below X"),
+    confidence: option(share.default(0), "Skip images whose most probable class has a probability below X"),
     crops: option(
       z.literal([1, 5]).default(5),
       "Crops of each image whose logits are averaged: the centre, or centre and corners",
@@ -44,9 +44,9 @@ export default command({
     source: json.text,
     split: json.text,
     images: json.number,
-    labelled: json.number,
+    labelled: json.number.describe("images that have a label in the file"),
     agreement: json.number.optional().describe("share of the labels that are those of the dataset"),
-    views: json.number,
+    views: json.number.describe("crops times rotations of each image"),
     classes: json.list(z.object({ name: json.text, images: json.number })),
     bad: json.unreadable,
     model: json.model,

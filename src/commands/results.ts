@@ -13,7 +13,12 @@ export const imageShape = z.tuple([number, number, number]).readonly().describe(
 /** Images that could not be read. */
 export const unreadable = list(z.object({ id: text, reason: text })).describe("images that could not be read");
 /** The images that were classified correctly among all. */
-export const accuracy = z.object({ accuracy: number, confidence95: interval, right: number, images: number });
+export const accuracy = z.object({
+  accuracy: number,
+  confidence95: interval,
+  right: number.describe("images classified correctly"),
+  images: number,
+});
 /** An object with these keys and others that depend on its kind. */
 const open = <Shape extends z.ZodRawShape>(shape: Shape): z.ZodType<z.output<z.ZodObject<Shape>>> =>
   z.looseObject(shape) as unknown as z.ZodType<z.output<z.ZodObject<Shape>>>;
@@ -38,10 +43,10 @@ export const trainResult = z.object({
       bad: list(z.object({ index: number, id: text, reason: text })),
     })
     .optional(),
-  interrupted: flag,
+  interrupted: flag.describe("did the run stop before its last step?"),
   seconds: number,
   parameters: number,
-  bad: list(text),
+  bad: list(text).describe("training images that could not be read"),
 });
 
 /** A backbone: a network that gives features. */

@@ -5,7 +5,9 @@ import { command } from "./command.js";
 import { count, natural, option, seed, threads } from "./options.js";
 import * as json from "./results.js";
 
-const planted = z.object({ found: json.number, all: json.number });
+const planted = z
+  .object({ found: json.number, all: json.number })
+  .describe("known pairs put into the random data, and how many of them were found");
 const common = {
   seconds: json.number,
   processorSeconds: json.number,
@@ -16,10 +18,10 @@ const common = {
 
 export default command({
   name: "speed dedup",
-  summary: "Measure the searches for near-duplicates: a join of hashes, and of features",
+  summary: "Measure the all-pairs search over hashes and over features",
   options: {
-    hashes: option(z.int().min(2).default(1_000_000), "64-bit hashes that are joined with themselves"),
-    distance: option(natural.default(6).meta({ hint: "BITS" }), "Hamming distance of that join"),
+    hashes: option(z.int().min(2).default(1_000_000), "Number of 64-bit hashes, each compared with all others"),
+    distance: option(natural.default(6).meta({ hint: "BITS" }), "Hamming distance up to which hashes match"),
     embeddings: option(
       z.tuple([count, count]).default([100_000, 384]).meta({ hint: "ROWS,COLUMNS" }),
       "Features whose pairs are searched",

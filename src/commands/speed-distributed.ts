@@ -11,7 +11,7 @@ const bench = z.object({
   steps: json.number,
   ranks: json.number,
   threads: json.number,
-  lossDifference: json.number,
+  lossDifference: json.number.describe("largest relative difference of the losses"),
   imagesPerSecond: z.object({ one: json.number, several: json.number }),
   ratio: json.number,
   losses: z.object({ one: json.list(json.number), several: json.list(json.number) }),
@@ -25,7 +25,7 @@ const sizedModel = z.string().check(({ value, issues }) => {
 
 export default command({
   name: "speed distributed",
-  summary: "Measure training on several MPI ranks against one process with as many threads",
+  summary: "Compare training on several MPI ranks with one process that has as many threads",
   options: {
     models: option(
       list(sizedModel).default(["S/16@64", "S/16@224"]).meta({ hint: "MODEL@SIDE,..." }),
@@ -37,9 +37,9 @@ export default command({
     source: option(text.default("embedded:clothing").meta({ hint: "IMAGES" }), metaOf(images).description ?? ""),
     mpiexec: option(
       text.default("mpiexec").meta({ hint: "COMMAND" }),
-      "Command that starts the ranks, with further arguments if it needs some",
+      "Command that starts the ranks, with arguments if it needs them",
     ),
-    threads: option(threads, "Threads in all, divided over the ranks (default: all cores)"),
+    threads: option(threads, "Threads of all ranks together (default: all cores)"),
   },
   examples: [
     { run: "fovea speed distributed --json", does: "losses, their largest difference and the throughput, as JSON" },

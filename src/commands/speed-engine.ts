@@ -11,9 +11,9 @@ const engine = z.object({
   imageSize: json.number,
   microbatches: json.number,
   threads: json.number,
-  matmulGflops: json.number,
-  stepGflops: json.number,
-  ratio: json.number,
+  matmulGflops: json.number.describe("rate of a 1024 x 1024 matrix product"),
+  stepGflops: json.number.describe("rate of forward and backward pass"),
+  ratio: json.number.describe("stepGflops over matmulGflops"),
   ratioWithUpdate: json.number,
   ratioInference: json.number,
   peakBytes: json.number,
@@ -34,7 +34,7 @@ const memory = z.object({
   imageSize: json.number,
   plain: z.object({ batchSize: json.number, peakBytes: json.number }),
   saving: z.object({ batchSize: json.number, microbatches: json.number, peakBytes: json.number }),
-  fits: json.flag,
+  fits: json.flag.describe("does the larger batch take no more memory?"),
 });
 
 function engineText(bench: z.output<typeof engine>): string {
@@ -72,7 +72,7 @@ export default command({
     model: option(text.optional(), "Name of a model of any family (default: S/16 at batch 8, then Ti/16 at batch 16)"),
     batch: option(count.default(8), "Batch size of --model"),
     imageSize: option(count.default(224), "Input image size in pixels"),
-    rounds: option(count.default(7), "Steps that are measured, each between matrix products"),
+    rounds: option(count.default(7), "Number of measured steps, each between matrix products"),
     microbatches: option(
       count.optional(),
       "Microbatches of a step, for gradient accumulation (default: as in training)",

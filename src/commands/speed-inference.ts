@@ -22,7 +22,7 @@ const bench = z.object({
   parameters: json.number,
   threads: json.number,
   rounds: json.number,
-  difference: json.number.optional(),
+  difference: json.number.optional().describe("largest difference from the converter's logits"),
   agreement: z.object({
     images: json.number,
     source: json.text,
@@ -69,9 +69,9 @@ export default command({
       "Instead, a trained network: run folder, checkpoint or published weights",
     ),
     batches: option(list(count).default([1, 8]), "Batch sizes"),
-    rounds: option(count.default(7), "Runs of each form, in turn"),
+    rounds: option(count.default(7), "Number of runs of each export, in turn"),
     imageSize: option(count.default(224), "Input image size of --models"),
-    images: option(count.default(40), "Real images on which the forms are compared"),
+    images: option(count.default(40), "Number of real images on which the exports are compared"),
     source: option(
       text.default("embedded:clothing").meta({ hint: "IMAGES" }),
       "Where the real images come from; splits train and test are read",
@@ -86,7 +86,10 @@ export default command({
       does: "a trained network on real images",
     },
   ],
-  result: z.object({ machine: z.object({ integerRate: json.number }), models: json.record(bench) }),
+  result: z.object({
+    machine: z.object({ integerRate: json.number.describe("speed of 8-bit over float32 matrix products") }),
+    models: json.record(bench),
+  }),
   async run(options, { note }) {
     const { speedInference } = await import("../speed/index.js");
     return await speedInference({ ...options, onProgress: note });

@@ -6,12 +6,12 @@ import * as json from "./results.js";
 
 export default command({
   name: "speed ridge",
-  summary: "Measure the ridge regression of the few-shot protocol against plain loops",
+  summary: "Compare the ridge regression of the few-shot protocol with plain loops",
   options: {
     classes: option(z.int().min(2).default(1000), "Classes"),
     shots: option(count.default(10), "Examples per class"),
     width: option(count.default(768), "Features of an image"),
-    rounds: option(count.default(3), "Fits of each, in turn"),
+    rounds: option(count.default(3), "Number of fits of each, in turn"),
     threads,
   },
   examples: [{ run: "fovea speed ridge --json", does: "seconds, those of plain loops and their ratio, as JSON" }],

@@ -20,7 +20,7 @@ export default command({
       run: "fovea train recipes/fashion-mnist.ts --optimizer.learningRate=3e-4 --model.depth 4",
       does: "with settings changed",
     },
-    { run: "fovea train recipes/fashion-mnist.ts --resume", does: "go on after an interruption" },
+    { run: "fovea train recipes/fashion-mnist.ts --resume", does: "resume after an interruption" },
   ],
   stopping: "stopping after this step",
   distributed: ({ dryRun }) => !dryRun,

@@ -13,11 +13,11 @@ export const dryRunResult = z.object({
   epochs: json.number,
   flopsPerStep: json.number,
   totalFlops: json.number,
-  stateBytes: json.number,
-  memoryBytes: json.number,
-  matmulGflops: json.number,
+  stateBytes: json.number.describe("size of a checkpoint"),
+  memoryBytes: json.number.describe("estimated peak memory"),
+  matmulGflops: json.number.describe("measured rate of a 1024 x 1024 matrix product"),
   expectedSeconds: json.number,
-  assumedRatio: json.number,
+  assumedRatio: json.number.describe("share of that rate that a step is assumed to reach"),
   choices: json.list(
     z.object({
       settings: z.object({
@@ -28,7 +28,7 @@ export const dryRunResult = z.object({
       description: json.text,
       memoryBytes: json.number,
       expectedSeconds: json.number,
-      taken: json.flag,
+      taken: json.flag.describe("is it the one that a run would use?"),
     }),
   ),
 });
@@ -40,11 +40,11 @@ export const trainingResult = z.union([json.trainResult, dryRunResult]);
 export const trainingOptions = {
   memory: option(
     bytes.optional(),
-    "Memory limit, such as 2GB or 1.5GiB: the fastest combination of gradient accumulation (microbatches) and activation checkpointing (rematerialisation) that fits is chosen",
+    "Memory limit, such as 2GB or 1.5GiB: the fastest combination of gradient accumulation (microbatches) and activation checkpointing (rematerialisation) that fits is chosen (default: the settings of the recipe)",
   ),
   resume: option(
     flag,
-    "Go on from the newest checkpoint in the folder, as if never stopped; start where there is no run",
+    "Resume from the newest checkpoint in the folder, as if never stopped; start where there is no run",
   ),
   overwrite: option(flag, "Replace the run that is in the folder"),
   dryRun: option(flag, "Print parameters, FLOPs, memory, steps and expected time, and stop"),
@@ -73,7 +73,7 @@ export function trainingLines(found: z.output<typeof trainingResult>): string[] 
   const { folder, step, totalSteps, loss, evaluation, seconds, interrupted, bad } = found;
   return [
     interrupted
-      ? `stopped after step ${step} of ${totalSteps}; the state is saved in ${folder}; go on with --resume`
+      ? `stopped after step ${step} of ${totalSteps}; the state is saved in ${folder}; continue with --resume`
       : `trained ${totalSteps} steps in ${formatDuration(seconds)}; the run is in ${folder}`,
     `loss ${loss.toFixed(4)}`,
     ...(evaluation ? [`accuracy ${percent(evaluation.accuracy, 2)} on ${groupDigits(evaluation.images)} images`] : []),

@@ -20,7 +20,9 @@ const summary = z.object({
   standardDeviation: json.number,
   confidence95: json.interval.nullable(),
 });
-const missing = json.list(z.object({ name: json.text, title: json.text, group: json.text, reason: json.text }));
+const missing = json
+  .list(z.object({ name: json.text, title: json.text, group: json.text, reason: json.text }))
+  .describe("tasks whose files were not found");
 
 const report = z.object({
   suite: z.enum(suites),
@@ -28,9 +30,9 @@ const report = z.object({
   preprocessing: json.text,
   method: json.text,
   sweep: z.enum(sweeps),
-  settings: json.number,
+  settings: json.number.describe("number of settings that were compared"),
   seeds: json.list(json.number),
-  seededDraws: json.flag,
+  seededDraws: json.flag.describe("was the training subset resampled for each seed?"),
   tasks: json.list(
     summary.extend({
       name: json.text,
@@ -73,16 +75,16 @@ const plan = z.object({
     }),
   ),
   missing,
-  settings: json.number,
-  images: json.number,
-  fits: json.number,
-  rate: json.number,
-  searched: json.list(json.text),
-  seconds: json.number,
+  settings: json.number.describe("number of settings to compare"),
+  images: json.number.describe("images that pass the backbone"),
+  fits: json.number.describe("classifiers to fit, or networks to train"),
+  rate: json.number.describe("images per second of the backbone, measured"),
+  searched: json.list(json.text).describe("settings that the heavy sweep draws"),
+  seconds: json.number.describe("estimate"),
 });
 
 const result = z.union([
-  report.extend({ baseline: report.optional() }),
+  report.extend({ baseline: report.optional().describe("the same of the baseline") }),
   plan,
   z.object({ tasks: z.tuple([]), missing }),
 ]);
@@ -94,13 +96,16 @@ export default command({
   options: {
     suite: option(
       z.enum(suites).default("vtab"),
-      "The 19 published tasks (with files in --data), or tasks that need no download",
+      "vtab: the 19 published tasks, whose files are in --data; embedded: nine bundled tasks, and the small public datasets that --data has (docs/vtab.md)",
     ),
-    data: option(folder.optional(), "Folder of datasets; for a missing one, the command prints where to get it"),
+    data: option(
+      folder.optional(),
+      "Folder of datasets. With --suite vtab, the command prints where to get a missing one; with --suite embedded, which files it found",
+    ),
     backbone,
     baseline: option(
       text.default("pixels:16").meta({ hint: "NETWORK|none" }),
-      "Measured by the same method where that works on features",
+      "Baseline backbone, evaluated with the same classifier (not with fine-tuning rules)",
     ),
     method: option(
       text.default("ridge"),
@@ -113,26 +118,27 @@ export default command({
     trials: option(count.optional(), "Trials of the heavy sweep (default: 40)"),
     seeds: option(
       differentSeeds.default([0, 1, 2]),
-      "The seeds themselves, not how many; the accuracy is the mean over them",
+      "Seeds (a list of them, not a count); the accuracy is the mean over them",
     ),
     draws: option(
       z.enum(["published", "seeded"]).optional(),
-      "Examples to learn from: the published 1,000, or others for each seed (default: published for vtab, seeded for embedded)",
+      "Training subset of 1,000 examples: published, fixed as in TFDS; or seeded, resampled for each seed (default: published for vtab, seeded for embedded)",
     ),
     tasks: option(list(text).optional(), "Names of tasks (default: all of the suite)"),
     imageSize: option(count.optional(), "Input image size (default: the backbone's own)"),
-    output: option(
-      folder.default("runs/vtab"),
-      "Where features and results are kept; the same command goes on from there",
-      { group: "output" },
-    ),
+    output: option(folder.default("runs/vtab"), "Folder of features and results; the same command resumes from them", {
+      group: "output",
+    }),
     report: option(file.optional(), "HTML report to write", { group: "output" }),
-    dryRun: option(flag, "Print what it would cost, and stop"),
+    dryRun: option(flag, "Print the estimated cost, and stop"),
     processes: option(count.default(1), "Processes that share the work", { group: "compute" }),
     threads: option(threads, "Threads of ONNX Runtime in each process (default: a share of the cores)"),
   },
   examples: [
-    { run: "fovea vtab --suite embedded", does: "nine tasks without a download, with raw pixels as a baseline" },
+    {
+      run: "fovea vtab --suite embedded",
+      does: "nine bundled tasks, with raw pixels as a baseline; 5 to 11 minutes on two cores",
+    },
     { run: "fovea vtab --data sets/ --backbone B_16.npz --report vtab.html", does: "those of the 19 that are there" },
     {
       run: "fovea vtab --data sets/ --backbone B_16.npz --method probe --sweep light --processes 4",

@@ -1,9 +1,11 @@
 /** Measures a backbone on a suite of tasks, with a baseline that uses the same method, and writes the report. */
 import { existsSync } from "node:fs";
+import { join } from "node:path";
 import { writeFileAtomically } from "../../files/atomic.js";
 import { launchOf } from "../../train/index.js";
 import { type MissingTask, NoTaskError, runSuite, type SuiteOptions, type SuiteReport } from "./benchmark.js";
 import { planSuite, type SuitePlan } from "./dry-run.js";
+import { folderTaskFiles } from "./embedded/stored.js";
 import { methodNamed } from "./protocol/methods.js";
 import { searchedNames } from "./protocol/sweep.js";
 import { suiteHtml } from "./report.js";
@@ -33,6 +35,15 @@ function noteHeavySweep(options: VtabOptions): void {
   );
 }
 
+/** Reports which of the files that the embedded suite knows are in the folder of datasets. */
+function noteFolderTasks({ suite, data, note }: VtabOptions): void {
+  if (suite !== "embedded" || data === undefined) return;
+  const found = folderTaskFiles.filter((file) => existsSync(join(data, file)));
+  const missing = folderTaskFiles.filter((file) => !found.includes(file));
+  if (found.length > 0) note?.(`${data}: added ${found.join(", ")} to the suite`);
+  if (missing.length > 0) note?.(`${data} has no ${missing.join(", ")}; these tasks are not measured`);
+}
+
 /** The options, with the rank of an MPI job. Throws for invalid folders and seeds. */
 function checked(options: VtabOptions): VtabOptions {
   const { seeds, data } = options;
@@ -41,6 +52,7 @@ function checked(options: VtabOptions): VtabOptions {
   if (data !== undefined && !existsSync(data))
     throw new Error(`there is no folder "${data}"; expected the folder of datasets`);
   noteHeavySweep(options);
+  noteFolderTasks(options);
   return { ...options, rank: options.rank ?? launchOf() };
 }
 

@@ -17,7 +17,7 @@ const result = z.object({
     }),
   ),
   backbone: json.text,
-  trained: json.trainResult.optional(),
+  trained: json.trainResult.optional().describe("the run of --train"),
   report: json.text,
   seconds: json.number,
   interrupted: json.flag,
@@ -30,9 +30,7 @@ function resultText(found: Result, output: string): string[] {
   const { trained } = found;
   if (found.interrupted && !trained) return ["stopped; no report was written"];
   if (found.interrupted && trained) {
-    return [
-      `stopped after step ${trained.step} of ${trained.totalSteps}; the same command goes on from there (${output})`,
-    ];
+    return [`stopped after step ${trained.step} of ${trained.totalSteps}; the same command resumes it (${output})`];
   }
   const rows = found.sets.map(({ set, about, accuracy, interval, chance, rawPixels }) => {
     const margin = interval ? `± ${(50 * (interval[1] - interval[0])).toFixed(1)}` : "";

@@ -1,7 +1,7 @@
 /** The benchmark as a whole on an embedded task: equal to a plain computation, resumed after kill -9, shared by processes and ranks. */
 
 import { spawn } from "node:child_process";
-import { mkdtempSync, readdirSync, rmSync, statSync } from "node:fs";
+import { mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -10,6 +10,7 @@ import { openContext } from "../../../src/benchmarks/vtab/context.js";
 import { embeddedTasks } from "../../../src/benchmarks/vtab/embedded/index.js";
 import {
   methodNamed,
+  planVtab,
   publishedTasks,
   runSuite,
   type SuiteMethod,
@@ -211,4 +212,16 @@ describe("fovea vtab", () => {
     expect(plan.images).toBe(2 * 1000 * embeddedTasks.length + test);
     expect(plan.fits).toBe(2 * embeddedTasks.length);
   });
+});
+
+it("reports which files of a folder the embedded suite has added, and which it did not find", async () => {
+  const data = mkdtempSync(join(root, "tars-"));
+  writeFileSync(join(data, "wbc-96.tar"), "");
+  const notes: string[] = [];
+  const plan = await planVtab({ ...options, data, note: (text) => void notes.push(text) });
+  expect(plan.tasks.map(({ name }) => name)).toEqual(["sign-digits"]);
+  expect(notes).toEqual([
+    `${data}: added wbc-96.tar to the suite`,
+    `${data} has no dtd10-128.tar, flowers5-96.tar, gtsrb-64.tar, rsscn7-96.tar; these tasks are not measured`,
+  ]);
 });
