@@ -1,4 +1,4 @@
-/** Training: recipes and the plumbing of a run. */
+/** Training: recipes, objectives, and running a recipe. */
 
 export {
   agree,

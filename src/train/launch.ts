@@ -1,4 +1,4 @@
-/** Trains by a recipe as this process was started: alone, or as one of several MPI ranks. */
+/** Trains by a recipe in the way this process was started: alone, or as one of several MPI ranks. */
 import { formatBytes } from "../text/format.js";
 import type { Hooks } from "../text/progress.js";
 import { agree, openCommunicator, shareJson } from "./distributed/index.js";
@@ -9,26 +9,31 @@ import type { Recipe } from "./recipe/recipe.js";
 import { hasRun, runFolder, withSavedMemory } from "./run/folder.js";
 import { train } from "./train.js";
 
-/** A failure on another rank than the first, which reports it for all. */
+/** A failure on a rank other than the first; rank 0 reports it for all. */
 export class OtherRankError extends Error {
   override name = "OtherRankError";
 }
 
 export interface LaunchOptions extends Hooks {
-  /** Continue the run in the recipe's output folder; start one where there is none. */
+  /** Continue the run in the recipe's output folder; start one if there is none. */
   readonly resume?: boolean | undefined;
-  /** Replace a run that is there already. */
+  /** Replace an existing run. */
   readonly overwrite?: boolean | undefined;
-  /** The most bytes of memory that a rank may take: microbatches and rematerialised blocks are chosen by it. Default: as in the recipe. */
+  /**
+   * The most bytes of memory that a rank may use; microbatches and rematerialisation are chosen to fit it. Default: as
+   * in the recipe.
+   */
   readonly memory?: number | undefined;
 }
 
-/** The recipe with the settings with which one of so many ranks fits into so much memory; those of a run that is resumed stay. */
+/**
+ * The recipe with settings with which one of `ranks` ranks fits into `memory`; a resumed run keeps its own settings.
+ */
 async function fitted(recipe: Recipe, ranks: number, { memory = 0, resume, note }: LaunchOptions): Promise<Recipe> {
   const folder = runFolder(recipe);
   if (resume && hasRun(folder)) return await withSavedMemory(recipe, folder);
   const { batchSize } = recipe;
-  if (batchSize % ranks !== 0) return recipe; // to be refused with the rest of the plan
+  if (batchSize % ranks !== 0) return recipe; // rejected with the rest of the plan
   const { source } = await openTrainingData(recipe);
   try {
     const fit = await fitMemory({ ...recipe, batchSize: batchSize / ranks }, memory, dataOf(source));
@@ -40,9 +45,9 @@ async function fitted(recipe: Recipe, ranks: number, { memory = 0, resume, note 
 }
 
 /**
- * Trains by the recipe that `load` returns, on every rank of an MPI job alike (see `train`).
+ * Trains by the recipe that `load` returns, on every rank of an MPI job (see `train`).
  *
- * Throws what `train` throws; on other ranks than the first, OtherRankError.
+ * Throws what `train` throws; on ranks other than the first, OtherRankError.
  */
 export async function launchTraining(load: () => Promise<Recipe>, options: LaunchOptions = {}): Promise<TrainResult> {
   const { resume = false, overwrite = false, memory, signal, progress } = options;

@@ -1,7 +1,8 @@
 /**
- * The training loop, from top to bottom: prepare, then batches, steps, log, evaluation and checkpoint until the last step, then finish.
+ * The training loop: prepare; repeat batches, steps, logging, evaluation and checkpoints until the last step; finish.
  *
- * `train.ts` opens what the loop works with; `plan/step.ts` builds the program of a step; `run/` holds the parts used here.
+ * `train.ts` opens what the loop works with; `plan/step.ts` builds the program of a step; `run/` holds the parts used
+ * here.
  */
 
 import { createRandom } from "../random/keyed.js";
@@ -25,13 +26,13 @@ export interface TrainResult {
   readonly loss: number;
   readonly evaluation: EvaluationResult | undefined;
   readonly interrupted: boolean;
-  /** Seconds of running time, resumed parts added up. */
+  /** Running time in seconds, including resumed parts. */
   readonly seconds: number;
   readonly parameters: number;
   readonly bad: readonly string[];
 }
 
-/** The loop of one run: owns the loaders, the open files and the progress line. Close it. */
+/** The loop of one run. It owns the loaders, the open files and the progress line; close it. */
 export class TrainingLoop {
   private readonly failures: Failures;
 
@@ -39,7 +40,7 @@ export class TrainingLoop {
     private readonly parts: RunParts,
     private readonly state: RunState,
     private readonly batches: RunBatches,
-    /** On rank 0, which alone writes. */
+    /** Only on rank 0, which alone writes. */
     private readonly writer: RunWriter | undefined,
     private readonly progress: Progress,
   ) {
@@ -48,7 +49,7 @@ export class TrainingLoop {
 
   // ---- Prepare ----
 
-  /** Opens the files and the loaders of a run, which continues where `parts.restored` left it. */
+  /** Opens the files and the loaders of a run, which continues from `parts.restored` if it is resumed. */
   static async start(parts: RunParts): Promise<TrainingLoop> {
     const { recipe, restored, plan, hooks, communicator } = parts;
     const state = startState(restored);
@@ -71,7 +72,7 @@ export class TrainingLoop {
 
   // ---- Loop ----
 
-  /** Takes every step that is left. Throws TrainError when the run cannot go on. */
+  /** Runs all remaining steps. Throws TrainError when the run cannot continue. */
   async run(): Promise<TrainResult> {
     const { plan, hooks, communicator } = this.parts;
     const { state, writer } = this;
@@ -82,14 +83,14 @@ export class TrainingLoop {
       const { steps, committed, stop } = await this.takeSteps();
       if (await this.failures.handle(steps, committed)) for (const values of steps) this.log(values);
 
-      // One run of the program takes several steps; what is due after any of them is done after all.
+      // One run of the program takes several steps; what is due after any of them is done after the last.
       const isDue = (every: number) => {
         for (let step = before + 1; step <= state.step; step++) if (isTime(step, every, plan.totalSteps)) return true;
         return false;
       };
       const evaluation = isDue(plan.evaluateEvery) ? await this.evaluate() : undefined;
 
-      // Several ranks stop together: the request of one goes with its next step.
+      // Several ranks stop together: a rank's request is sent with its next step.
       interrupted = stop || (communicator.size === 1 && hooks.signal?.aborted === true);
       const save = writer?.isBest(evaluation) || isDue(plan.checkpointEvery) || interrupted;
       if (save) await writer?.saveCheckpoint(this.batches.positions(), evaluation);
@@ -97,7 +98,7 @@ export class TrainingLoop {
     return await this.finish(interrupted && state.step < plan.totalSteps);
   }
 
-  /** One run of the program: `stepsPerRun` steps, or one where fewer are left. */
+  /** One run of the program: `stepsPerRun` steps, or one step when fewer are left. */
   private async takeSteps(): Promise<StepsTaken> {
     const { program, training, objective, recipe, plan, communicator, hooks } = this.parts;
     const { step: first, lossScale } = this.state;
@@ -132,7 +133,7 @@ export class TrainingLoop {
     return taken;
   }
 
-  /** Counts a step, and reports its numbers where `log.every` asks for them. */
+  /** Counts a step, and reports its metrics when `log.every` requires it. */
   private log(values: StepValues): void {
     const { recipe, plan, training } = this.parts;
     const { state } = this;
@@ -150,7 +151,7 @@ export class TrainingLoop {
     );
   }
 
-  /** Evaluates, and writes the result to the metrics; undefined without a source to evaluate on. */
+  /** Evaluates, and writes the result to the metrics; undefined without an evaluation source. */
   private async evaluate(): Promise<EvaluationResult | undefined> {
     const result = await this.measure();
     if (!result) return undefined;
@@ -192,7 +193,7 @@ export class TrainingLoop {
     const bad = new Map(this.batches.bad);
     for (let rank = 0; rank < communicator.size; rank++)
       for (const [id, reason] of await shareJson(communicator, [...this.batches.bad], rank)) bad.set(id, reason);
-    // A resumed run that was complete is evaluated here, without a record: its metrics have one already.
+    // A completed run that is resumed is evaluated here without a record, because its metrics already contain one.
     const evaluation = state.evaluation ?? (interrupted ? undefined : await this.measure());
     return {
       folder,

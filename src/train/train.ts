@@ -1,4 +1,7 @@
-/** Trains by a recipe: opens its data and objective, builds and compiles the program, and runs the training loop (loop.ts). */
+/**
+ * Trains by a recipe: opens its data and objective, builds and compiles the program, and runs the training loop
+ * (loop.ts).
+ */
 
 import type { ImageSource } from "../data/index.js";
 import { makeFolder } from "../files/folder.js";
@@ -43,30 +46,32 @@ import { startFrom } from "./run/initial-weights.js";
 import { initialTensors, type Restored, type RunHooks, type RunParts } from "./run/parts.js";
 
 export interface TrainOptions extends RunHooks {
-  /** Continue the run in the recipe's output folder; start one where there is none. */
+  /** Continue the run in the recipe's output folder; start one if there is none. */
   readonly resume?: boolean;
-  /** Replace a run that is there already. */
+  /** Replace an existing run. */
   readonly overwrite?: boolean;
-  /** Already opened sources, in place of the ones the recipe names (they are not closed). */
+  /** Opened sources to use instead of the recipe's (they are not closed). */
   readonly sources?: {
     readonly train: ImageSource;
     readonly unlabelled?: ImageSource;
     readonly evaluation?: ImageSource;
   };
-  /** The ranks of distributed training, each of which calls `train` alike. Default: one process. */
+  /** The ranks of distributed training, each of which calls `train` with the same recipe. Default: one process. */
   readonly communicator?: Communicator;
   /** The most bytes of gradients in one message between ranks. Default: 4 MiB. */
   readonly bucketBytes?: number;
 }
 
 /**
- * Trains as a recipe says, into the recipe's output folder: `recipe.json`, `metrics.jsonl`, TensorBoard events,
- * `checkpoints/`. Throws TrainError when the folder already holds a run (and neither `resume` nor `overwrite` is given), when
- * the run to resume had other settings or classes, or has damaged checkpoints only, and when the loss is not a number; LockError
- * while another process trains into the folder; and what the sources, the recipe and the disk throw.
+ * Trains by a recipe, in the recipe's output folder: `recipe.json`, `metrics.jsonl`, TensorBoard events,
+ * `checkpoints/`. Throws TrainError when the folder already holds a run (and neither `resume` nor `overwrite` is
+ * given), when the run to resume had other settings or classes or has only damaged checkpoints, and when the loss is
+ * not finite. Throws LockError while another process trains in the folder. Also throws what the sources, the recipe and
+ * the disk throw.
  *
- * Several ranks each take their part of every batch; rank 0 alone reads and writes the folder. What fails before the first step
- * is thrown on every rank; after that a rank that fails ends the job (`Communicator.abort`), and the last checkpoint is good.
+ * With several ranks, each takes its part of every batch, and only rank 0 reads and writes the folder. A failure before
+ * the first step is thrown on every rank. After that, a rank that fails ends the job (`Communicator.abort`), and the
+ * last checkpoint is intact.
  */
 export async function train(recipe: Recipe, options: TrainOptions = {}): Promise<TrainResult> {
   const { communicator = single } = options;
@@ -78,7 +83,7 @@ export async function train(recipe: Recipe, options: TrainOptions = {}): Promise
     await requireSameWork(communicator, recipe, parts);
     const restored = await shareJson(communicator, opened.checkpoint && restoredOf(opened.checkpoint));
     const loop = await agree(communicator, async () => {
-      // Only now that everything else was checked: a mistyped source must not cost the run that is replaced.
+      // Comes after all other checks: a mistyped source must not delete the run that is replaced.
       if (communicator.rank === 0 && !opened.lock) {
         makeFolder(folder);
         opened.lock = await lockFolder(folder);
@@ -86,14 +91,14 @@ export async function train(recipe: Recipe, options: TrainOptions = {}): Promise
       }
       const { lock } = opened;
       const started = { recipe, folder, lock, ...parts, restored, communicator, hooks: options };
-      // kept at once, so that it is closed where another rank fails
+      // stored immediately, so that it is closed if another rank fails
       opened.loop = await TrainingLoop.start(started);
       return opened.loop;
     });
     try {
       const { program, training } = parts;
       await program.writeState(await shareState(communicator, training.slots, opened.state), { transfer: true });
-      // The program has them: they are not to stay in memory a second time.
+      // The program holds the tensors now; release the second copy.
       opened.checkpoint = undefined;
       opened.state = undefined;
       return await loop.run();
@@ -105,18 +110,18 @@ export async function train(recipe: Recipe, options: TrainOptions = {}): Promise
   }
 }
 
-/** What a run has opened so far, so that it is closed wherever the run fails; and what its state begins with. */
+/** What a run has opened so far (closed if the run fails), and its initial state. */
 interface OpenedRun {
-  /** On rank 0. */
+  /** Only on rank 0. */
   lock?: FolderLock;
-  /** Those that the run opened itself. */
+  /** The sources that the run opened itself. */
   readonly sources: ImageSource[];
   objective?: Objective;
   program?: Program;
   loop?: TrainingLoop;
   /** On rank 0: the checkpoint to continue from. */
   checkpoint?: LoadedCheckpoint;
-  /** On rank 0: the first values of the program's state. */
+  /** On rank 0: the initial values of the program's state. */
   state?: Feeds;
 }
 
@@ -132,15 +137,15 @@ async function closeRun({ lock, sources, objective, program, loop }: OpenedRun):
 }
 
 /**
- * Loads the checkpoint of a run to resume, opens the sources, and builds and compiles the program. `local` is the recipe
- * with this process's threads and microbatches. Nothing is written yet.
+ * Loads the checkpoint of a run to resume, opens the sources, and builds and compiles the program. `local` is the
+ * recipe with this process's threads and microbatches. Nothing is written yet.
  */
 async function openRun(recipe: Recipe, local: LocalRecipe, options: TrainOptions, opened: OpenedRun) {
   const { resume, overwrite, communicator = single, bucketBytes } = options;
   const first = communicator.rank === 0;
   const folder = runFolder(recipe);
   if (first && resume === true && hasRun(folder)) {
-    // From here on, so that the checkpoint is still the newest one when the run continues.
+    // Locked from here on, so that the checkpoint is still the newest one when the run continues.
     opened.lock = await lockFolder(folder);
     opened.checkpoint = await resumeFrom(recipe, folder);
   } else if (first && overwrite !== true) await requireNoRun(folder);
@@ -167,8 +172,8 @@ async function openRun(recipe: Recipe, local: LocalRecipe, options: TrainOptions
 }
 
 /**
- * Opens the sources that an objective reads, and the one to evaluate on, or takes the given ones in their place. Throws
- * TrainError where their classes do not agree with each other or with those of the checkpoint to resume.
+ * Opens the sources of an objective and the evaluation source, or uses the given ones instead. Throws TrainError when
+ * their classes differ from each other or from those of the checkpoint to resume.
  */
 async function openSources(
   recipe: Recipe,
@@ -195,7 +200,7 @@ async function openSources(
 
 type LocalRecipe = Recipe & { readonly threads: number };
 
-/** The recipe with the threads and microbatches that this process computes with. `saved`: those of the run that is resumed. */
+/** The recipe with the threads and microbatches of this process. `saved`: those of the run that is resumed. */
 async function withComputing(
   recipe: Recipe,
   saved: Pick<Recipe, "threads" | "microbatches"> | undefined,
@@ -203,7 +208,7 @@ async function withComputing(
 ): Promise<LocalRecipe> {
   const { size } = communicator;
   const threads = await threadsOf(recipe, saved?.threads, communicator);
-  // a resumed run keeps its microbatches where they still divide the batch of a rank
+  // a resumed run keeps its microbatches if they still divide the batch of a rank
   const kept = saved?.microbatches !== undefined && (recipe.batchSize / size) % saved.microbatches === 0;
   const microbatches = recipe.microbatches ?? (kept ? saved.microbatches : microbatchesOf(recipe, size));
   return { ...recipe, threads, microbatches };
@@ -213,31 +218,36 @@ async function withComputing(
 const restoredOf = ({ step, meta, path }: LoadedCheckpoint): Restored => ({ step, meta, path });
 
 /**
- * How many threads this process computes with: as the recipe says; else those of the run that is resumed, which repeats its losses
- * to the last bit; else all there are, divided among ranks that share them.
+ * The number of threads of this process: the recipe's; otherwise those of the run that is resumed, which reproduces its
+ * losses bit for bit; otherwise all cores, divided among the ranks that share them.
  */
 async function threadsOf(recipe: Recipe, saved: number | undefined, communicator: Communicator): Promise<number> {
   if (recipe.threads !== undefined) return recipe.threads;
   return communicator.size > 1 ? await threadsPerRank(communicator) : (saved ?? availableThreads());
 }
 
-/** The functions of the program that a run calls: `evaluate` only where there is a source to evaluate on, `represent` never. */
+/**
+ * Selects the functions of the program that a run calls: `evaluate` only with an evaluation source, never `represent`.
+ */
 function used({ state, functions }: ProgramSource, evaluates: boolean): ProgramSource {
   const { evaluate, represent: _, ...steps } = functions;
   return { state, functions: defined({ ...steps, evaluate: evaluates ? evaluate : undefined }) };
 }
 
-/** The notes on a source: its own, and whether it is smaller than a batch. */
+/** Messages about a source: its own, and a warning if it is smaller than a batch. */
 function notesOf({ name, length, notes = [] }: ImageSource, batchSize: number): readonly string[] {
   if (length >= batchSize) return notes;
   const times = (batchSize / length).toFixed(1);
   return [
     ...notes,
-    `${name} has ${length} images: every batch of ${batchSize} has each about ${times} times, drawn anew`,
+    `${name} has ${length} images: every batch of ${batchSize} contains each about ${times} times, with new augmentations`,
   ];
 }
 
-/** Ranks must have the same recipe and the same data: each takes its part of batches that all of them plan alike. */
+/**
+ * Throws unless all ranks have the same recipe and the same data: each takes its part of batches that all ranks plan
+ * identically.
+ */
 async function requireSameWork(
   communicator: Communicator,
   recipe: Recipe,
@@ -249,11 +259,11 @@ async function requireSameWork(
   const other = found.findIndex((one) => one !== found[0]);
   if (other < 0) return;
   throw new TrainError(
-    `rank ${other} has another recipe or other data than rank 0; give every machine the same recipe, settings and images`,
+    `rank ${other} has a different recipe or different data than rank 0; use the same recipe, settings and images on every machine`,
   );
 }
 
-/** Labels are positions in the list of classes, so the two lists must agree; the evaluation may lack the last ones. */
+/** Labels are indices in the list of classes, so the two lists must agree; the evaluation may lack the last classes. */
 function requireSameClasses(training: ImageSource, evaluation: ImageSource): void {
   const at = evaluation.classNames.findIndex((name, i) => name !== training.classNames[i]);
   if (at < 0) return;

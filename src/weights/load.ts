@@ -365,7 +365,7 @@ export function withClasses(weights: Weights, classes: number, note: (text: stri
   tensors.set("head/bias", { shape: [classes], data: new Float32Array(classes) });
   const old = config.classes > 0 ? `the head of ${config.classes} classes` : "no head";
   note(
-    `${old} is replaced by one of zeros for ${classes} classes${hadPreLogits ? "; the pre-logits layer goes with it" : ""}`,
+    `${old} is replaced by a zero-initialised one for ${classes} classes${hadPreLogits ? "; the pre-logits layer is removed too" : ""}`,
   );
   return { ...weights, config: changed, tensors, metadata };
 }

@@ -157,7 +157,7 @@ describe("converted weights", () => {
     );
     expect(status, stderr).toBe(0);
     expect(stderr).toMatch(/position embedding resized from 2 x 2 to 4 x 3 patches/);
-    expect(stderr).toMatch(/the head of 4 classes is replaced by one of zeros for 7 classes/);
+    expect(stderr).toMatch(/the head of 4 classes is replaced by a zero-initialised one for 7 classes/);
     const { predictions } = await predicted(file, photos, "--top", "7");
     for (const { guesses } of predictions) {
       expect(guesses.map(({ probability }) => probability)).toEqual(new Array(7).fill(expect.closeTo(1 / 7, 6)));

@@ -136,7 +136,7 @@ describe("other classes", () => {
     expect(loaded.tensors.get("head/kernel")).toEqual({ shape: [8, 3], data: new Float32Array(24) });
     expect(loaded.tensors.get("head/bias")).toEqual({ shape: [3], data: new Float32Array(3) });
     expect(loaded.metadata).toEqual({ licence: "CC0-1.0" });
-    expect(loaded.notes).toEqual(["the head of 5 classes is replaced by one of zeros for 3 classes"]);
+    expect(loaded.notes).toEqual(["the head of 5 classes is replaced by a zero-initialised one for 3 classes"]);
     expect(await models.forward(loaded)).toEqual(new Float32Array(6));
     expect((await loadWeights(path, { classes: 5 })).metadata).toEqual(metadata);
   });

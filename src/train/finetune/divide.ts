@@ -1,4 +1,4 @@
-/** Divides a source for fine-tuning: the training and the test images, as specs that a recipe can name. */
+/** Divides a source for fine-tuning into training and test images, as specs that a recipe can contain. */
 import { join } from "node:path";
 import { type ImageSource, openSource, parseSpec, splitSpecs } from "../../data/index.js";
 import { writeFileAtomically } from "../../files/atomic.js";
@@ -12,17 +12,17 @@ import type { RuleData } from "./rule.js";
 
 export interface DivideOptions {
   readonly source: string;
-  /** Images to evaluate on. Default: the source's test split, else a held-out part. */
+  /** Images to evaluate on. Default: the source's test split, otherwise a held-out part. */
   readonly test?: string;
-  /** The share of every class that is held out where there is no test split; 0 for none. */
+  /** The fraction of every class that is held out if there is no test split; 0: none. */
   readonly holdOut: number;
   /** Training examples per class. Default: all. */
   readonly shots?: number;
-  /** Decides which are held out and which are trained on. */
+  /** Seed that chooses the held-out examples and the shots. */
   readonly seed: number;
-  /** Where lists of the images are written, as `train-images.txt` and `test-images.txt`. */
+  /** Folder in which lists of the images are written, as `train-images.txt` and `test-images.txt`. */
   readonly folder: string;
-  /** Are the lists there already, from the run that is resumed? */
+  /** Whether the lists already exist, from the run that is resumed. */
   readonly written?: boolean;
 }
 
@@ -31,18 +31,19 @@ export interface DividedSource {
   readonly evaluation: SourcePart | undefined;
   /** Images in the held-out part. */
   readonly heldOut: number;
-  /** What a rule looks at. */
+  /** The data that a rule depends on. */
   readonly data: Pick<RuleData, "examples" | "imageSize">;
 }
 
 /**
- * Divides a source. Images that are held out or drawn are listed in files, which the specs name (`?include=FILE`): the recipe
- * says all, and what was judged on can be looked up. Throws TransferError when a class has too few images or the specs are several.
+ * Divides a source. Held-out or sampled images are listed in files, which the specs refer to (`?include=FILE`), so that
+ * the recipe is complete and the test images can be looked up. Throws TransferError when a class has too few images, or
+ * when sampling from a spec of several sources.
  */
 export async function divideSource(options: DivideOptions): Promise<DividedSource> {
   const { source, test, holdOut, shots, seed, folder, written } = options;
   if (!(holdOut >= 0 && holdOut < 1))
-    throw new TransferError(`the share held out is ${holdOut}; give 0 to below 1, such as 0.2`);
+    throw new TransferError(`the held-out fraction is ${holdOut}; expected a number from 0 to below 1, such as 0.2`);
   await using whole = await openSource(source);
   const given = test !== undefined ? { source: test } : await testSplit(source);
   const held = given || holdOut === 0 ? new Set<number>() : heldOutOf(whole, holdOut, seed);
@@ -52,7 +53,7 @@ export async function divideSource(options: DivideOptions): Promise<DividedSourc
   if (kept.length === whole.length) return { train: { source }, evaluation: given, heldOut: 0, data };
   if (splitSpecs(source).length > 1)
     throw new TransferError(
-      `"${source}" is several sources; give a test set with --test, and take=n&balanced=true after each, in place of images drawn from all`,
+      `"${source}" has several sources, and images can only be sampled from one; give a test set with --test, and write take=n&balanced=true after each source`,
     );
   const list = async (name: string, indices: Iterable<number>): Promise<SourcePart> => {
     const path = join(folder, name);
@@ -70,7 +71,7 @@ export async function divideSource(options: DivideOptions): Promise<DividedSourc
   return { train, evaluation, heldOut: held.size, data };
 }
 
-/** The test split of a source that has one. */
+/** The test split of a source, if it has one. */
 async function testSplit(source: string): Promise<SourcePart | undefined> {
   if (/[?&]split=/.test(source)) return undefined;
   try {
@@ -82,19 +83,19 @@ async function testSplit(source: string): Promise<SourcePart | undefined> {
   }
 }
 
-/** Examples of each class, by label. */
+/** Indices of the examples of each class, by label. */
 function membersOf({ classNames, labels }: ImageSource, indices: Iterable<number>): number[][] {
   const members: number[][] = classNames.map(() => []);
   for (const i of indices) members[labels[i]!]!.push(i);
   return members;
 }
 
-/** A share of every class, at least one example and at most all but one. */
+/** Chooses a fraction of every class, at least one example and at most all but one. */
 function heldOutOf(source: ImageSource, share: number, seed: number): Set<number> {
   const held = membersOf(source, source.labels.keys()).flatMap((members, label) => {
     if (members.length < 2)
       throw new TransferError(
-        `class "${source.classNames[label]}" of ${source.name} has ${plural(members.length, "image")}, too few to hold some out; add images, give a test set with --test, or hold none out with --holdout 0`,
+        `class "${source.classNames[label]}" of ${source.name} has ${plural(members.length, "image")}, too few to hold out any; add images, give a test set with --test, or hold none out with --holdout 0`,
       );
     const count = Math.min(members.length - 1, Math.max(1, Math.round(share * members.length)));
     return Array.from(permutation(members.length, "held out", seed, label).subarray(0, count), (i) => members[i]!);
@@ -102,7 +103,7 @@ function heldOutOf(source: ImageSource, share: number, seed: number): Set<number
   return new Set(held);
 }
 
-/** So many examples of every class, in the order of the source. */
+/** Chooses `shots` examples of every class, in the order of the source. */
 function shotsOf(source: ImageSource, indices: readonly number[], shots: number, seed: number): number[] {
   return membersOf(source, indices)
     .flatMap((members, label) => {
@@ -122,7 +123,7 @@ async function writeIds(path: string, source: ImageSource, indices: Iterable<num
   await writeFileAtomically(path, [Buffer.from(`${ids.join("\n")}\n`)]);
 }
 
-/** The spec with only the examples of a list, which were found after its own selection of examples. */
+/** The spec restricted to the examples of a list, which are numbered after its own selection. */
 function withList(spec: string, path: string): string {
   const { options } = parseSpec(spec);
   const own = Object.entries(options);

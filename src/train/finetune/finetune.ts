@@ -1,4 +1,4 @@
-/** Trains a whole network on the classes of a dataset by a published rule. */
+/** Fine-tunes a whole network on the classes of a dataset by a published rule. */
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -21,15 +21,15 @@ import { checkTask } from "./vit.js";
 export interface FinetuneOptions extends LaunchOptions {
   /** Default: bit for ResNets, vit for other networks. */
   readonly rule?: FineTuningRule | undefined;
-  /** A dataset for which the rule has settings of its own, such as cifar-100. */
+  /** A dataset for which the rule has its own settings, such as cifar-100. */
   readonly task?: string | undefined;
   /** Training images per class. Default: all. */
   readonly shots?: number | undefined;
-  /** Test images. Default: the test split of the dataset, else a part that is held out. */
+  /** Test images. Default: the test split of the dataset, otherwise a part that is held out. */
   readonly test?: string | undefined;
-  /** The part of each class that is held out where there is no test split. Default: 0.2. */
+  /** The fraction of each class that is held out if there is no test split. Default: 0.2. */
   readonly holdOut?: number | undefined;
-  /** In place of the rule's. */
+  /** Number of steps. Default: the rule's. */
   readonly steps?: number | undefined;
   readonly batchSize?: number | undefined;
   readonly imageSize?: number | undefined;
@@ -40,7 +40,7 @@ export interface FinetuneOptions extends LaunchOptions {
   readonly settings?: readonly Override[] | undefined;
 }
 
-/** What a rule decided, in a line. */
+/** The decisions of a rule, as one line. */
 function planLine(rule: FineTuningRule, plan: FineTuningPlan): string {
   const { steps, batchSize, learningRate, resize, crop, flip, mixup, schedule, clipNorm } = plan;
   const parts = [
@@ -54,7 +54,7 @@ function planLine(rule: FineTuningRule, plan: FineTuningPlan): string {
   return `rule ${rule}: ${parts.join(", ")}`;
 }
 
-/** Loads the recipe of a fine-tuning; lists of images that are drawn are written to `folder`. */
+/** Returns a function that loads the recipe of a fine-tuning. Lists of sampled images are written to `folder`. */
 function recipeLoader(
   network: string,
   images: string,
@@ -66,7 +66,7 @@ function recipeLoader(
   return async () => {
     const trainable = await readTrainable(network, (text) => note?.(text));
     if (fresh && !options.overwrite) await requireNoRun(output);
-    // What was drawn for a run is used again when it is resumed.
+    // A resumed run uses the same sampled images again.
     const written = options.resume === true || !first;
     const divided = await divideSource({ source: images, test, holdOut, shots, seed, folder, written });
     const chosen = rule ?? defaultRule(trainable);
@@ -87,24 +87,26 @@ function recipeLoader(
 const defaultFolder = "runs/finetune";
 
 /**
- * Trains a whole network on the classes of a dataset: steps, learning rates, image sizes and augmentations follow from a published rule and
- * from the number and size of the images. The network starts with its weights and a head of zeros. Gradients are accumulated over
- * microbatches that fit into `memory` (default: the free memory).
+ * Trains a whole network on the classes of a dataset. Steps, learning rates, image sizes and augmentations follow from
+ * a published rule and from the number and size of the images. The network starts with its weights and a
+ * zero-initialised head. Gradients are accumulated over microbatches that fit into `memory` (default: the free memory).
  *
  * Throws what opening the network or the images and `train` throw.
  *
- * @example
- * const { evaluation } = await finetune("embedded:bit", "photos/", { imageSize: 64, batchSize: 128 });
+ * @example const { evaluation } = await finetune("embedded:bit", "photos/", { imageSize: 64, batchSize: 128 });
  */
 export async function finetune(network: string, images: string, options: FinetuneOptions = {}): Promise<TrainResult> {
   const { output = defaultFolder, memory = defaultMemory() } = options;
-  // Where there is no run yet, `resume` starts one.
+  // `resume` starts a run if there is none yet.
   const resume = options.resume === true && hasRun(output);
   const load = recipeLoader(network, images, { ...options, output, folder: output, fresh: !resume, resume });
   return await launchTraining(load, { ...options, memory });
 }
 
-/** The cost of that fine-tuning on this machine, without training or writing anything. Throws what `finetune` throws. */
+/**
+ * Estimates the cost of that fine-tuning on this machine, without training or writing anything. Throws what `finetune`
+ * throws.
+ */
 export async function finetuneDryRun(network: string, images: string, options: FinetuneOptions = {}): Promise<DryRun> {
   const { output = defaultFolder, memory = defaultMemory() } = options;
   const folder = await mkdtemp(join(tmpdir(), "fovea-finetune-"));

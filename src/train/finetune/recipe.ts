@@ -1,4 +1,4 @@
-/** From a rule, a backbone and images to the recipe of a fine-tuning, which trains like any other recipe. */
+/** Writes the recipe of a fine-tuning from a rule, a backbone and images. It trains like any other recipe. */
 
 import { asWeights, type TrainedNetwork } from "../../networks/index.js";
 import { resizeImages } from "../../weights/index.js";
@@ -12,16 +12,18 @@ import { type VtabRuleOptions, vtabRule } from "./vtab.js";
 export const fineTuningRules = ["bit", "vit", "augreg", "vtab"] as const;
 export type FineTuningRule = (typeof fineTuningRules)[number];
 
-/** What may be chosen beside the rule: of all rules, and of single ones. */
+/** Settings that may replace a rule's: those of all rules, and those of single rules. */
 export type FineTuningChoices = RuleChoices &
   Pick<BitHyperRuleOptions, "variant" | "pipeline"> &
   Pick<VtabRuleOptions, "form">;
 
-/** BiT-HyperRule for ResNets, the ViT paper's rule for the others, as their papers fine-tuned them. */
+/**
+ * The default rule: BiT-HyperRule for ResNets, the ViT paper's rule for the others, as their papers fine-tuned them.
+ */
 export const defaultRule = ({ config }: Pick<TrainedNetwork, "config">): FineTuningRule =>
   config.family === "resnet" ? "bit" : "vit";
 
-/** What a rule says for a network. Throws TransferError. */
+/** Applies a rule to a network. Throws TransferError. */
 export function fineTuningPlan(
   rule: FineTuningRule,
   { config }: Pick<TrainedNetwork, "config">,
@@ -41,7 +43,7 @@ export function fineTuningPlan(
   }
 }
 
-/** R152x4, for which the paper takes larger images (papers.md 2.3). */
+/** Whether it is R152x4, for which the paper uses larger images (papers.md 2.3). */
 const isLargestBit = (config: TrainedNetwork["config"]): boolean =>
   config.family === "resnet" && config.widthFactor === 4 && config.blocks.join() === "3,8,36,3";
 
@@ -53,7 +55,7 @@ export interface SourcePart {
 
 export interface FineTuningRecipe {
   readonly plan: FineTuningPlan;
-  /** What `readTrainable` reads, as recipes name it. */
+  /** The network as in recipes, in a form that `readTrainable` reads. */
   readonly backbone: string;
   readonly network: TrainedNetwork;
   readonly train: SourcePart;
@@ -62,15 +64,19 @@ export interface FineTuningRecipe {
   readonly output: string;
 }
 
-/** The network for images of another size: the token mixing of an MLP-Mixer grows with them. Throws WeightsError for other than whole multiples. */
+/**
+ * The configuration of the network for images of another size. An MLP-Mixer's token mixing grows with the images.
+ * Throws WeightsError unless the size is a whole multiple.
+ */
 function configFor(network: TrainedNetwork, side: number): TrainedNetwork["config"] {
   if (network.config.family !== "mixer") return network.config;
   return resizeImages(asWeights(network), { height: side, width: side }).config;
 }
 
 /**
- * The recipe of a fine-tuning: the network for images of the plan's size, without dropout but for the plan's before the head, without a
- * pre-logits layer (papers.md 1.6), a new head of zeros; SGD with momentum 0.9. It is evaluated once, at the end.
+ * The recipe of a fine-tuning. The network takes images of the plan's size, has no dropout except the plan's before the
+ * head, no pre-logits layer (papers.md 1.6), and a new zero-initialised head. The optimiser is SGD with momentum 0.9.
+ * It is evaluated once, at the end.
  */
 export function fineTuningRecipe(parts: FineTuningRecipe): RecipeInput {
   const { plan, backbone, network, train, evaluation, seed = 0, output } = parts;
@@ -79,7 +85,7 @@ export function fineTuningRecipe(parts: FineTuningRecipe): RecipeInput {
   const pixels = planPreprocessing(plan, network);
   const { dropout = 0 } = plan;
   const plain = {
-    // settings that only one family has must be absent for the others; a ResNet has no other dropout than that before the head
+    // settings of only one family must be absent for the others; a ResNet only has dropout before the head
     ...(config.family === "resnet" ? { dropout } : { dropout: 0, headDropout: dropout === 0 ? undefined : dropout }),
     stochasticDepth: 0,
     headBiasInit: 0,

@@ -1,4 +1,7 @@
-/** Fine-tunes a backbone on opened sources and says what every test image is taken for; into a run folder, or leaving no file. */
+/**
+ * Fine-tunes a backbone on opened sources and classifies the test images. The run is saved in a folder, or leaves no
+ * files.
+ */
 
 import { mkdtemp, rm } from "node:fs/promises";
 import { freemem, tmpdir } from "node:os";
@@ -28,20 +31,20 @@ export interface FineTuneOptions {
   readonly choices?: FineTuningChoices;
   readonly task?: string;
   readonly seed?: number;
-  /** Folder of the run; without one it is in a temporary folder that is removed. */
+  /** Folder of the run. Default: a temporary folder, which is removed. */
   readonly output?: string;
   /** Continue the run in `output`, or replace it. */
   readonly resume?: boolean;
   readonly overwrite?: boolean;
   readonly threads?: number;
-  /** Decoding threads. Default: by the number of cores. */
+  /** Decoding threads. Default: chosen by the number of cores. */
   readonly workers?: number;
   /** Memory budget in bytes: microbatches and rematerialisation are chosen to fit it. Default: the free memory. */
   readonly memory?: number;
   readonly signal?: AbortSignal;
-  /** Told how far it is, from 0 to 1. */
+  /** Called with the completed fraction, from 0 to 1. */
   readonly progress?: (done: number) => void;
-  /** Told what was changed or assumed. */
+  /** Called with messages about changes and assumptions. */
   readonly note?: (text: string) => void;
 }
 
@@ -49,21 +52,24 @@ export interface FineTuned extends TransferResult {
   readonly training: TrainResult;
 }
 
-/** The part of the free memory that a run may take when nothing is said: the loader's images and the system need some too. */
+/** The default fraction of the free memory that a run may use; the loader's images and the system need some too. */
 const defaultShare = 0.7;
 
-/** Bytes a run may take: 70 % of what is free, where the process may have as much. */
+/**
+ * The default memory budget of a run in bytes: 70 % of the free memory, or of the limit of the process if that is
+ * lower.
+ */
 export function defaultMemory(): number {
-  // undefined or 0 where the process is not limited
+  // undefined or 0 if the process is not limited
   const limit = process.constrainedMemory() || Number.POSITIVE_INFINITY;
   return Math.floor(defaultShare * Math.min(freemem(), limit));
 }
 
 /**
- * Fine-tunes a backbone by a rule and names the class of every test image.
+ * Fine-tunes a backbone by a rule and classifies every test image.
  *
- * Throws TransferError for an ONNX file and choices that mean nothing, the signal's reason when it is ended early (the state is
- * then saved in `output`), and what `readNetwork` and `train` throw.
+ * Throws TransferError for an ONNX file and invalid choices, and the signal's reason when it is stopped early (the
+ * state is then saved in `output`). Also throws what `readNetwork` and `train` throw.
  */
 export async function fineTuneSources(options: FineTuneOptions): Promise<FineTuned> {
   const { output, signal } = options;
@@ -85,7 +91,7 @@ async function fineTuneInto(folder: string, options: FineTuneOptions): Promise<F
     task,
   };
   const plan = fineTuningPlan(rule, network, data, choices);
-  // the recipe names the source, which is open: nothing opens it by that name
+  // the recipe names the source, which is already open: nothing opens it by that name
   const input = fineTuningRecipe({ plan, backbone, network, train: { source: train.name }, seed, output: folder });
   const whole = resolveRecipe({
     ...input,
@@ -100,7 +106,7 @@ async function fineTuneInto(folder: string, options: FineTuneOptions): Promise<F
     resume: options.resume,
     overwrite: options.overwrite || options.output === undefined,
     signal,
-    // what is left is naming the test images
+    // the rest of the progress is the classification of the test images
     onMetrics: ({ step }) => progress?.((0.95 * step) / plan.steps),
   });
   if (training.interrupted) {
@@ -116,13 +122,13 @@ async function fineTuneInto(folder: string, options: FineTuneOptions): Promise<F
   return { accuracy, predictions, training };
 }
 
-/** The recipe with microbatches and rematerialised blocks that fit the memory; of a run that is resumed, with those it has. */
+/** The recipe with microbatches and rematerialisation that fit the memory; a resumed run keeps its own settings. */
 async function fitted(recipe: Recipe, folder: string, { train, resume, memory }: FineTuneOptions): Promise<Recipe> {
   if (resume) return await withSavedMemory(recipe, folder);
   return (await fitMemory(recipe, memory ?? defaultMemory(), dataOf(train))).recipe;
 }
 
-/** The class a trained network gives every image of a source, and the share of right ones. */
+/** Classifies every image of a source with a trained network; returns the predictions and the accuracy. */
 async function predictionsOf(
   folder: string,
   source: ImageSource,
@@ -182,10 +188,10 @@ function choicesOf(setting: TransferRun["setting"]): FineTuningChoices {
   const other = Object.keys(setting).find((name) => !settingNames.some((known) => known === name));
   const { imageSize: crop, ...choices } = setting;
   if (other === undefined) return defined({ ...choices, crop });
-  throw new TransferError(`fine-tuning has no setting "${other}"; it takes ${settingNames.join(", ")}`);
+  throw new TransferError(`fine-tuning has no setting "${other}"; expected ${settingNames.join(", ")}`);
 }
 
-/** Fine-tuning as methods of a benchmark, with the settings each is published with there (papers.md 4.4). */
+/** Fine-tuning as transfer methods of a benchmark, with the settings published for it (papers.md 4.4). */
 export const fineTuningMethods: Readonly<Record<"bit" | "vit" | "vtab", TransferMethod>> = {
   bit: method("bit", "fine-tuning by BiT-HyperRule", [{}]),
   vit: method("vit", "fine-tuning as the ViT paper did", [{ learningRate: 0.01, steps: 2500 }]),

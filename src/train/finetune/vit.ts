@@ -1,4 +1,7 @@
-/** Fine-tuning as of the ViT paper (Dosovitskiy et al. 2021, arXiv:2010.11929, table 4) and of AugReg (Steiner et al. 2021, arXiv:2106.10270). */
+/**
+ * Fine-tuning as in the ViT paper (Dosovitskiy et al. 2021, arXiv:2010.11929, table 4) and in AugReg (Steiner et al.
+ * 2021, arXiv:2106.10270).
+ */
 import { didYouMean } from "../../text/nearest.js";
 import { TransferError } from "./method.js";
 import { checkRule, chosen, type FineTuningPlan, type RuleChoices, type RuleData, scaledSides } from "./rule.js";
@@ -6,7 +9,7 @@ import { checkRule, chosen, type FineTuningPlan, type RuleChoices, type RuleData
 /** A row of the ViT paper's table. */
 export interface ViTFineTuning {
   readonly steps: number;
-  /** What the paper searched through, on a part of the training images. */
+  /** The learning rates that the paper searched on a part of the training images. */
   readonly learningRates: readonly number[];
 }
 
@@ -14,7 +17,7 @@ const fewImages: ViTFineTuning = { steps: 500, learningRates: [0.001, 0.003, 0.0
 const cifar: ViTFineTuning = { steps: 10_000, learningRates: [0.001, 0.003, 0.01, 0.03] };
 const imagenet: ViTFineTuning = { steps: 20_000, learningRates: [0.003, 0.01, 0.03, 0.06] };
 
-/** The paper's table: steps and learning rates by data set (papers.md 9.10). */
+/** The paper's table: steps and learning rates by dataset (papers.md 9.10). */
 export const vitFineTuning: Readonly<Record<string, ViTFineTuning>> = {
   imagenet,
   "cifar-10": cifar,
@@ -25,8 +28,8 @@ export const vitFineTuning: Readonly<Record<string, ViTFineTuning>> = {
 };
 
 /**
- * The row of a data set. One that is not in the table has that of the set of its kind in size, with the bounds of BiT-HyperRule:
- * Pets' and Flowers' below 20,000 images, CIFAR's below 500,000, ImageNet's from there.
+ * The row of a dataset. A dataset that is not in the table has the row of a similarly large one, with the bounds of
+ * BiT-HyperRule: Pets' and Flowers' below 20,000 images, CIFAR's below 500,000, otherwise ImageNet's.
  */
 function rowOf({ task, examples }: RuleData): ViTFineTuning {
   if (task !== undefined && Object.hasOwn(vitFineTuning, task)) return vitFineTuning[task]!;
@@ -37,9 +40,10 @@ function rowOf({ task, examples }: RuleData): ViTFineTuning {
 const published = { resize: 448, crop: 384 };
 
 /**
- * The ViT paper's fine-tuning: batches of 512, cosine decay after a warm-up, gradients clipped to norm 1, 384 pixels. Without a
- * learning rate it is 0.03, the released code's, or the table's only one. The code warms up for 500 steps, 100 in runs of 500;
- * in others here for a fifth of them, at most 500. Throws TransferError.
+ * The ViT paper's fine-tuning: batches of 512, cosine decay after a warmup, gradients clipped to norm 1, 384 pixels.
+ * The default learning rate is 0.03, as in the released code, if the table's row has it; otherwise the row's first. The
+ * code warms up for 500 steps, or 100 in runs of 500; for other lengths, warmup here is a fifth of the steps, at most
+ * 500. Throws TransferError.
  */
 export function vitRule(options: RuleData & RuleChoices): FineTuningPlan {
   checkRule(options, options);
@@ -58,23 +62,27 @@ export function vitRule(options: RuleData & RuleChoices): FineTuningPlan {
   };
 }
 
-/** The learning rates of the fine-tunings AugReg recommends (papers.md 1.10: their files' names), and its resolutions (5.8). */
+/**
+ * The learning rates that AugReg recommends for fine-tuning (papers.md 1.10: their file names), and its resolutions
+ * (5.8).
+ */
 export const augRegFineTuning = { learningRates: [0.03, 0.01], resolutions: [384, 224] } as const;
 
 /**
- * AugReg's fine-tuning: the ViT paper's with 384 or 224 pixels and a learning rate of 0.03 or 0.01, without dropout; the steps
- * are those of the ViT paper's table. (The momentum was kept in bfloat16 to save memory; here it is float32.) Throws TransferError.
+ * AugReg's fine-tuning: the ViT paper's with 384 or 224 pixels and a learning rate of 0.03 or 0.01, without dropout;
+ * the steps are those of the ViT paper's table. (The reference stores the momentum in bfloat16 to save memory; here it
+ * is float32.) Throws TransferError.
  */
 export function augRegRule(options: RuleData & RuleChoices): FineTuningPlan {
   const learningRate = options.learningRate ?? augRegFineTuning.learningRates[0];
   return vitRule({ ...options, learningRate });
 }
 
-/** Throws TransferError for a name that is neither a row of the table nor one of `others`, which the caller knows. */
+/** Throws TransferError for a name that is neither a row of the table nor in `others`, the caller's own tasks. */
 export function checkTask(task: string, others: readonly string[]): void {
   const known = [...Object.keys(vitFineTuning), ...others];
   if (known.includes(task)) return;
   throw new TransferError(
-    `no rule knows a task "${task}"${didYouMean(task, known) || `; known: ${known.join(", ")}. Leave it out for any other`}`,
+    `unknown task "${task}"${didYouMean(task, known) || `; expected ${known.join(", ")}; omit it for any other dataset`}`,
   );
 }

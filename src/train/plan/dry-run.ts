@@ -1,4 +1,4 @@
-/** What a run will cost, before it runs: parameters, FLOPs, memory, steps and time. */
+/** Estimates the cost of a run: parameters, FLOPs, memory, steps and time. */
 import { byteSize } from "../../graph/index.js";
 import type { ModelConfig } from "../../models/index.js";
 import type { Recipe } from "../recipe/recipe.js";
@@ -26,40 +26,40 @@ export interface DryRun {
   /** Matrix FLOPs of one optimiser step, forward and backward. */
   readonly flopsPerStep: number;
   readonly totalFlops: number;
-  /** What a checkpoint holds: parameters, their averages, and optimiser state, each number in its own precision. */
+  /** Size of a checkpoint: parameters, their averages, and optimiser state, each number in its own precision. */
   readonly stateBytes: number;
-  /** Estimate of the largest resident memory (`memoryOf`). */
+  /** Estimate of the peak resident memory (`memoryOf`). */
   readonly memoryBytes: number;
-  /** The machine's rate on a 1024 x 1024 product, measured now. */
+  /** The machine's rate on a 1024 x 1024 product, measured by this dry run. */
   readonly matmulGflops: number;
-  /** Estimate, at the given share of that rate. */
+  /** Estimated duration at the given fraction of that rate. */
   readonly expectedSeconds: number;
   readonly assumedRatio: number;
-  /** What settings that save memory would take, the recipe's own first. */
+  /** The cost with settings that save memory; the recipe's own come first. */
   readonly choices: readonly DryRunChoice[];
 }
 
-/** A way to save memory: settings, and what the whole run then takes. */
+/** Settings that save memory, and the cost of the whole run with them. */
 export interface DryRunChoice {
   readonly settings: MemorySettings & { readonly momentumDtype?: "float16" };
   /** The settings as text. */
   readonly description: string;
   readonly memoryBytes: number;
   readonly expectedSeconds: number;
-  /** Is it what the given budget takes? */
+  /** Whether the given budget selects these settings. */
   readonly taken: boolean;
 }
 
-// The share of the matmul rate a step reaches: see README, "Speed"; narrow models reach less than wide ones, convolutions
-// less than products.
+// The fraction of the matmul rate that a step reaches (README, "Speed"). Narrow models reach less than wide ones,
+// convolutions less than matrix products.
 function ratioOf(model: ModelConfig): number {
   if (model.family === "resnet") return 0.5;
   return model.width >= 384 ? 0.75 : model.width >= 192 ? 0.6 : 0.45;
 }
 
 /**
- * Traces a recipe's graphs and measures the machine; trains nothing and writes nothing. With `memory`, bytes, it is of the
- * settings that fit (`fitMemory`, whose error it throws).
+ * Traces a recipe's graphs and measures the machine, without training or writing anything. With `memory`, in bytes, it
+ * describes the settings that fit (`fitMemory`, whose error it throws).
  */
 export async function dryRun(given: Recipe, options: { readonly memory?: number } = {}): Promise<DryRun> {
   await using source = (await openTrainingData(given)).source;
@@ -105,7 +105,10 @@ export async function dryRun(given: Recipe, options: { readonly memory?: number 
 const isSame = (a: DryRunChoice["settings"], b: MemorySettings): boolean =>
   a.momentumDtype === undefined && a.rematerialise === b.rematerialise && a.microbatches === b.microbatches;
 
-/** What is told of the recipe as it stands, in 2, 4 and 8 times the microbatches, rematerialised or not, and with half the moments. */
+/**
+ * The cost of the recipe's own settings, of 2, 4 and 8 times the microbatches, with and without rematerialisation, and
+ * of moments in float16.
+ */
 async function dryRunChoices(recipe: Recipe, data: TrainingData) {
   const now = memorySettings(recipe);
   const told = memoryCandidates(recipe).filter(({ microbatches }) =>

@@ -1,11 +1,11 @@
-/** The machine's matrix rate: what every speed of ours is compared with. */
+/** Measures the machine's matrix multiplication rate, to which all speeds are compared. */
 import { input, matmul, slice } from "../../graph/index.js";
 import { compile } from "../../runtime/index.js";
 
 const side = 1024;
 const chained = 4;
 
-/** GFLOP/s of a 1024 x 1024 x 1024 float32 product on the CPU: the median of `rounds` runs after one to warm up. */
+/** GFLOP/s of a 1024 x 1024 x 1024 float32 product on the CPU: the median of `rounds` runs after one warm-up run. */
 export async function evaluateMatmulRate(threads?: number, rounds = 9): Promise<number> {
   await using meter = await openMatmulMeter(threads);
   const seconds: number[] = [];
@@ -14,14 +14,14 @@ export async function evaluateMatmulRate(threads?: number, rounds = 9): Promise<
 }
 
 /**
- * Products that can be timed again and again, between other measurements. Several in a row in one run, of which one
- * number is returned: what is timed is the product and not the copy of its result.
+ * Opens a program whose products can be timed repeatedly, between other measurements. It chains several products in one
+ * run and returns one number, so that the time is the product's and not that of copying its result.
  */
 export async function openMatmulMeter(threads?: number) {
   const a = input("a", "float32", [side, side]);
   const b = input("b", "float32", [side, side]);
   let product = a;
-  // the factor keeps the entries from growing: their variance is multiplied by 1024 / 12 a product
+  // the factor keeps the entries from growing: each product multiplies their variance by 1024 / 12
   for (let i = 0; i < chained; i++) product = matmul(product, b, { alpha: Math.sqrt(12 / side) });
   const corner = slice(product, [0, 0], [1, 1]);
   const program = await compile(

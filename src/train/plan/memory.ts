@@ -1,4 +1,7 @@
-/** How much memory a run takes, and the settings that make it fit into less: microbatches and rematerialised blocks. */
+/**
+ * Estimates the memory of a run, and chooses the settings with which it fits into a budget: microbatches and
+ * rematerialisation.
+ */
 import type { ImageSource } from "../../data/index.js";
 import { byteSize } from "../../graph/index.js";
 import { formatBytes } from "../../text/format.js";
@@ -8,38 +11,40 @@ import { type PreparedTraining, prepareTraining } from "./prepare.js";
 import type { TrainingProgram } from "./step.js";
 import { TrainError } from "./train-error.js";
 
-/** What of a recipe trades time for memory. */
+/** The settings of a recipe that trade time for memory. */
 export interface MemorySettings {
   readonly rematerialise: boolean;
   readonly microbatches: number;
 }
 
-/** What a run costs with such settings. */
+/** The cost of a run with such settings. */
 export interface MemoryChoice extends MemorySettings {
-  /** Estimate of the largest resident memory. */
+  /** Estimate of the peak resident memory. */
   readonly memoryBytes: number;
-  /** Matrix FLOPs of one step; the time goes with them. */
+  /** Matrix FLOPs of one step, to which the time is proportional. */
   readonly flopsPerStep: number;
 }
 
-/** What is known of a recipe's training data. */
+/** The properties of a recipe's training data that the estimate needs. */
 export interface TrainingData {
   readonly images: number;
   readonly classes: number;
   readonly vectorTargets: boolean;
 }
 
-// Fitted to resident memory of whole processes (docs/results.md, "Memory": ViT-Ti/16 and S/16 within 8 %, R50x1 within 12 %
-// without rematerialisation): Node and ONNX Runtime before any model, ...
+// The constants are fitted to resident memory of whole processes (docs/results.md, "Memory": ViT-Ti/16 and S/16 within
+// 8 %, R50x1 within 12 % without rematerialisation). This one is Node and ONNX Runtime before any model is loaded.
 const processBytes = 140e6;
-// ... what the runtime keeps for each node of a graph, ...
+// The runtime's memory for each node of a graph.
 const bytesPerNode = 12e3;
-// ... and what its allocator takes for the values alive at one time: room between them, and values inside an operation.
+// The allocator's overhead on values that are alive together: gaps between them, and temporary values inside an
+// operation.
 const allocatorFactor = 1.2;
 
 /**
- * Estimated largest resident memory of a run: the process; the state (parameters, averages, optimiser state), whose first values are given back
- * too late to count for nothing; second arrays of what a step does not write in place; and the larger of what a step and an evaluation hold beside it at one time.
+ * Estimates the peak resident memory of a run as the sum of: the process; the state (parameters, averages, optimiser
+ * state), counted twice because its initial values are freed too late; second arrays of what a step does not write in
+ * place; and the larger of the values that a step and an evaluation hold together.
  */
 export function memoryOf({
   cost,
@@ -53,7 +58,7 @@ export function memoryOf({
   return Math.round(processBytes + bytesPerNode * nodes + 2 * state + secondStateBytes + allocatorFactor * largest);
 }
 
-/** The settings of a recipe as it stands. */
+/** The recipe's own settings. */
 export const memorySettings = (recipe: Recipe): MemorySettings => ({
   rematerialise: recipe.model.rematerialise,
   microbatches: microbatchesOf(recipe),
@@ -66,14 +71,15 @@ export const withMemorySettings = (recipe: Recipe, { rematerialise, microbatches
   microbatches,
 });
 
-/** Each microbatch is a graph of its own: more of them take minutes to compile. */
+/** Each microbatch is a separate graph: more of them take minutes to compile. */
 const mostMicrobatches = 16;
-/** Smaller parts leave the processor's matrix products too few rows; they are the last resort. */
+/** Microbatches with fewer images leave matrix products with too few rows to be fast, so they are the last resort. */
 const smallPart = 4;
 
 /**
- * Settings that take less and less memory, in the order of what they cost in time: as the recipe says; in microbatches (the
- * same FLOPs); rematerialised (a forward pass more, a third); both; and at last parts of fewer than four images.
+ * Settings that take less and less memory, in the order of their cost in time: the recipe's own; microbatches (the same
+ * FLOPs); rematerialisation (an extra forward pass, a third more); both; and finally microbatches of fewer than four
+ * images.
  */
 export function memoryCandidates(recipe: Recipe): MemorySettings[] {
   const now = memorySettings(recipe);
@@ -88,14 +94,17 @@ export function memoryCandidates(recipe: Recipe): MemorySettings[] {
   );
 }
 
-/** What a run of prepared graphs takes. */
+/** The cost of a run with prepared graphs. */
 const choiceOf = (recipe: Recipe, { training }: Pick<PreparedTraining, "training">): MemoryChoice => ({
   ...memorySettings(recipe),
   memoryBytes: memoryOf(training),
   flopsPerStep: training.cost.step.flops,
 });
 
-/** Builds the graphs of a recipe with other settings and counts them; undefined where its objective allows no microbatches. */
+/**
+ * Builds the graphs of a recipe with other settings and computes their cost; undefined if its objective allows no
+ * microbatches.
+ */
 export async function memoryChoice(
   recipe: Recipe,
   settings: MemorySettings,
@@ -112,7 +121,7 @@ export async function memoryChoice(
   return prepared && choiceOf(changed, prepared);
 }
 
-/** What is to be known of a source of training images. */
+/** The properties of a source of training images. */
 export const dataOf = (source: ImageSource): TrainingData => ({
   images: source.length,
   classes: source.classNames.length,
@@ -125,8 +134,8 @@ export interface Fit {
 }
 
 /**
- * The recipe with the settings that cost the least time and fit into so many bytes. Throws TrainError, naming the smallest
- * size that would do, when none fits.
+ * The recipe with the fastest settings that fit into `budgetBytes`. Throws TrainError with the smallest sufficient
+ * budget when none fits.
  */
 export async function fitMemory(recipe: Recipe, budgetBytes: number, data: TrainingData): Promise<Fit> {
   let smallest: MemoryChoice | undefined;
@@ -138,11 +147,11 @@ export async function fitMemory(recipe: Recipe, budgetBytes: number, data: Train
   }
   const needed = smallest!;
   throw new TrainError(
-    `no settings fit into ${formatBytes(budgetBytes)}: the least is about ${formatBytes(needed.memoryBytes)}, ${describeSettings(needed)} (--memory ${Math.ceil(needed.memoryBytes / 1e6)}MB); for less, lower batchSize or model.imageSize, or choose a smaller model`,
+    `no settings fit into ${formatBytes(budgetBytes)}; the smallest need is about ${formatBytes(needed.memoryBytes)}, ${describeSettings(needed)} (--memory ${Math.ceil(needed.memoryBytes / 1e6)}MB); for less, lower batchSize or model.imageSize, or choose a smaller model`,
   );
 }
 
-/** `rematerialised, in 4 microbatches`. */
+/** The settings as text: `rematerialised, in 4 microbatches`. */
 export function describeSettings({ rematerialise, microbatches }: MemorySettings): string {
   const parts = microbatches === 1 ? "the batch in one part" : `in ${microbatches} microbatches`;
   return rematerialise ? `rematerialised, ${parts}` : parts;

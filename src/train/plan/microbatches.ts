@@ -1,19 +1,18 @@
-/**
- * The default number of microbatches: as many as keep the intermediates of one in the processor's cache.
- */
+/** Chooses the default number of microbatches: as many as keep the intermediates of one in the processor's cache. */
 import type { ModelConfig } from "../../models/index.js";
 
-/** Bytes of the hidden layer of an MLP, the largest intermediate, from which on a part of a batch is cut further ... */
+/** Size in bytes of an MLP's hidden layer, the largest intermediate, above which a microbatch is divided further. */
 const largestHidden = 5e6;
-/** ... unless it has no more than so many tokens: matrix products of fewer rows are slower. */
+/** A microbatch is not divided further with at most this many tokens: matrix products with fewer rows are slower. */
 const fewTokens = 800;
-/** Every part is a graph of its own, and takes ViT-S/16 0.5 s to compile. */
+/** Every microbatch is a separate graph, which takes 0.5 s to compile for ViT-S/16. */
 const mostParts = 8;
 
 /**
- * Microbatches for a batch of so many images, a divisor of it, for a model on the CPU. Elementwise operations go over memory one by one, so
- * transformers are faster in parts: ViT-Ti/16 at batch 64 1.3 times, S/16 at batch 64 with AdamW 1.3 times, in a fifth of the memory (docs/results.md,
- * "CPU: microbatches"). ResNets are not, and stay whole.
+ * Number of microbatches, a divisor of the batch size, for a model on the CPU. Elementwise operations pass over memory
+ * one by one, so transformers are faster in microbatches: 1.3 times for ViT-Ti/16 at batch 64, and 1.3 times for S/16
+ * at batch 64 with AdamW, in a fifth of the memory (docs/results.md, "CPU: microbatches"). ResNets are not faster, and
+ * are not divided.
  */
 export function fastestMicrobatches(model: ModelConfig, [height, width]: readonly number[], batchSize: number): number {
   const hiddenWidth = hiddenWidthOf(model);

@@ -5,8 +5,8 @@ import { closeOnError } from "../../files/closable.js";
 import { type Recipe, type RecipePart, trainingParts } from "../recipe/recipe.js";
 
 /**
- * The source of a part of a recipe. Where neither the part nor its source names a split, that is the training split or
- * the test split; a source without splits is taken whole. Throws what `openSource` throws.
+ * Opens the source of a part of a recipe. If neither the part nor its source specifies a split, the training or test
+ * split is used; a source without splits is used whole. Throws what `openSource` throws.
  */
 export async function openPart(part: RecipePart, purpose: "train" | "evaluation"): Promise<ImageSource> {
   const { source, split } = part;
@@ -22,15 +22,18 @@ export async function openPart(part: RecipePart, purpose: "train" | "evaluation"
   }
 }
 
-/** What a recipe trains on. */
+/** The opened training data of a recipe. */
 export interface OpenedTraining {
-  /** All of it as one source: its classes and its number of examples. To be closed. */
+  /** All training data as one source, with its classes and number of examples. The caller closes it. */
   readonly source: ImageSource;
-  /** What a loader mixes. */
+  /** The parts that a loader mixes. */
   readonly parts: readonly LoaderPart[];
 }
 
-/** Opens what a recipe trains on, or takes a source in place of it. Throws what `openSource` throws; nothing is left open then. */
+/**
+ * Opens the training data of a recipe, or uses an opened source instead. Throws what `openSource` throws, after closing
+ * what was opened.
+ */
 export async function openTrainingData(recipe: Pick<Recipe, "data">, given?: ImageSource): Promise<OpenedTraining> {
   const wanted = trainingParts(recipe);
   if (given) return { source: given, parts: [{ source: given, preprocessing: wanted[0]!.preprocessing }] };

@@ -1,4 +1,4 @@
-/** From a recipe and what is known of its data to the configuration of a run. */
+/** Derives the configuration of a run from a recipe and the properties of its data. */
 import { preprocessing, type ValueRange, valueRangeOf } from "../../images/index.js";
 import { imageShape, modelConfig } from "../../models/index.js";
 import { createSchedule } from "../../optim/index.js";
@@ -10,7 +10,7 @@ import { fastestMicrobatches } from "./microbatches.js";
 import type { Sharing, TrainingConfig } from "./step.js";
 
 /**
- * The number of microbatches on each of so many ranks: that of the recipe, else the fastest on the CPU for objectives that treat
+ * The number of microbatches on each rank: the recipe's; otherwise the fastest on the CPU for objectives that treat
  * every image independently, and 1 for the others.
  */
 export function microbatchesOf(recipe: Recipe, ranks = 1): number {
@@ -32,9 +32,9 @@ export interface RunPlan {
 }
 
 /**
- * Every duration of a recipe in steps, and the configuration of its graphs; `sourceTargets` says whether the training source
- * brings vectors of targets; each of several ranks has its part of every batch. Throws when a duration means nothing, and
- * RangeError when there is one class only.
+ * Converts every duration of a recipe to steps, and returns the configuration of its graphs. `sourceTargets` says
+ * whether the training source provides target vectors; each of several ranks has its part of every batch. Throws for
+ * invalid durations, and RangeError when there is only one class.
  */
 export function planRun(
   recipe: Recipe,
@@ -62,14 +62,14 @@ export function planRun(
     );
   }
   const kind = objectiveKind(recipe.objective);
-  // the size of a microbatch where the result does not depend on it: a whole batch may not fit into memory
+  // The size of a microbatch if the result does not depend on it, since a whole batch may not fit into memory.
   const evaluationBatchSize = kind.judgesSingly ? ownBatch / microbatches : ownBatch;
   const headClasses = kind.headClasses(recipe.objective, classes);
   if (headClasses === 1) {
     throw new RangeError(
       `${trainingParts(recipe)
         .map(({ source }) => source)
-        .join(" and ")} has one class only; a classifier needs two or more`,
+        .join(" and ")} has only one class; a classifier needs at least two`,
     );
   }
   const pipelines = trainingParts(recipe).map((part) => part.preprocessing);
@@ -117,15 +117,15 @@ export function planRun(
   };
 }
 
-/** The value range of every part of a recipe, which must be one. Throws RangeError where they differ. */
+/** The common value range of all parts of a recipe. Throws RangeError if they differ. */
 function commonRange(pipelines: readonly string[]): ValueRange {
   const ranges = pipelines.map(valueRangeOf);
   const other = ranges.findIndex((range) => canonicalJson(range) !== canonicalJson(ranges[0]));
   if (other < 0) return ranges[0]!;
   throw new RangeError(
-    `data.train.${other} brings images to the range ${canonicalJson(ranges[other])} and data.train.0 to ${canonicalJson(ranges[0])}; give all parts the same value_range`,
+    `data.train.${other} has the value range ${canonicalJson(ranges[other])} and data.train.0 ${canonicalJson(ranges[0])}; give all parts the same value_range`,
   );
 }
 
-/** Does a preprocessing make vectors of targets? */
+/** Whether a preprocessing makes target vectors. */
 const bringsTargets = (pipeline: string): boolean => preprocessing(pipeline).some(({ name }) => name === "onehot");

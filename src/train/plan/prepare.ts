@@ -1,4 +1,4 @@
-/** From a recipe and what is known of its data to the objective and the program of its run. */
+/** Prepares a run from a recipe and the properties of its data: opens the objective and builds the program. */
 import { closeOnError } from "../../files/closable.js";
 import { type Objective, objectiveKind } from "../objectives/index.js";
 import type { Recipe } from "../recipe/recipe.js";
@@ -8,15 +8,15 @@ import { buildTraining, type Sharing, type TrainingProgram } from "./step.js";
 
 export interface PreparedTraining {
   readonly plan: RunPlan;
-  /** To be closed. */
+  /** The caller closes it. */
   readonly objective: Objective;
   readonly training: TrainingProgram;
 }
 
 /**
- * Plans a run, opens its objective and builds its graphs, for a training source of so many images and classes,
- * with or without vectors of targets. Throws what
- * `planRun`, the objective and `buildTraining` throw; nothing is left open then.
+ * Plans a run, opens its objective and builds its graphs, for a training source with this number of images and classes,
+ * with or without target vectors. Throws what `planRun`, the objective and `buildTraining` throw, after closing what
+ * was opened.
  */
 export async function prepareTraining(
   recipe: Recipe,

@@ -1,5 +1,5 @@
 /**
- * The program of a run: one optimiser step of an objective, its evaluation, and the representation, all over the same
+ * Builds the program of a run: one optimiser step of an objective, its evaluation, and the representation, with shared
  * parameters.
  */
 
@@ -41,64 +41,70 @@ export interface TrainingConfig {
   /** [height, width, channels] of one image. */
   readonly image: readonly [number, number, number];
   readonly microbatches: number;
-  /** Images a run of `evaluate` and `represent` takes. */
+  /** Images per run of `evaluate` and `represent`. */
   readonly evaluationBatchSize: number;
   readonly optimizer: OptimizerConfig;
   readonly schedule: Schedule;
-  /** Keep averages of the weights, and evaluate and represent with them. */
+  /** Average the weights, and evaluate and represent with the averages. */
   readonly average?: AverageConfig;
-  /** Give the norm of all gradients although nothing clips by it. */
+  /** Return the global norm of the gradients even if they are not clipped. */
   readonly reportNorm?: boolean;
   /**
-   * The network's number type in training. Default: float32. With float16 parameters, optimiser state and losses stay
+   * The network's number type in training. Default: float32. With float16, parameters, optimiser state and losses stay
    * float32, and the loss is multiplied by a scale that `stepInputs` takes (loss-scale.ts).
    */
   readonly compute?: ComputeType;
   /** Steps in one run of the program (see ProgramFunction). Default: 1. */
   readonly stepsPerRun?: number;
-  /** Steps of the whole run; where `stepsPerRun` does not divide them, the last are taken one by one, by `singleStep`. */
+  /** Steps of the whole run. If `stepsPerRun` does not divide them, `singleStep` takes the last ones one by one. */
   readonly totalSteps?: number;
   readonly sharing?: Sharing;
 }
 
-/** How several ranks share a step. */
+/** Data-parallel training: how ranks share a step. */
 export interface Sharing {
-  /** Each has its part of the batch. */
+  /** Number of ranks; each has its part of the batch. */
   readonly ranks: number;
-  /** The most bytes of gradients in one message between them (a single gradient may have more). Default: 4 MiB. */
+  /** The most bytes of gradients in one message between ranks (a single gradient may have more). Default: 4 MiB. */
   readonly bucketBytes?: number;
 }
 
 export interface TrainingProgram {
   /**
-   * Functions `step` (the objective's inputs, seed, scalars; gives the objective's metrics and, when clipping, scaling
-   * the loss or asked to, gradientNorm; of `stepsPerRun` steps at once), `singleStep` (the same for one, where the last are taken
-   * singly), or, among several ranks, the two halves of a step: `gradient`, which gives metrics and buckets of gradients
-   * divided by the number of ranks, and `update`, which takes their sums and the scalars and gives gradientNorm; `evaluate` (the objective's evaluation) and `represent` (image; gives preLogits), the last two with the averages
-   * of the weights where there are any.
+   * The functions of the program:
+   *
+   * - `step` takes the objective's inputs, seed and scalars, and runs `stepsPerRun` steps. It returns the objective's
+   *   metrics, and gradientNorm when gradients are clipped, the loss is scaled or `reportNorm` is set.
+   * - `singleStep` does the same for one step, when the last steps are taken one by one.
+   * - `gradient` and `update` are the two halves of a step on several ranks. `gradient` returns metrics and buckets of
+   *   gradients divided by the number of ranks; `update` takes their sums and the scalars and returns gradientNorm.
+   * - `evaluate` (the objective's evaluation) and `represent` (image; returns preLogits) use the averages of the
+   *   weights if there are any.
    */
   readonly source: ProgramSource;
   readonly parameters: readonly Parameter[];
   readonly parameterCount: number;
   readonly slots: readonly StateSlot[];
   readonly scalars: readonly HostScalar[];
-  /** Is the loss scaled? Steps whose gradients overflow are then to be dropped and the scale lowered. */
+  /** Whether the loss is scaled. Steps whose gradients overflow must then be dropped and the scale lowered. */
   readonly scalesLoss: boolean;
   readonly cost: { readonly step: GraphCost; readonly evaluate: GraphCost };
-  /** Bytes of the state beside its own: second arrays of what a step cannot write in place, or copies where it writes nothing so. */
+  /**
+   * Bytes of the state's second arrays: of what a step cannot write in place, or copies if it writes nothing in place.
+   */
   readonly secondStateBytes: number;
-  /** First values of parameters, averages and optimiser state. */
+  /** Initial values of parameters, averages and optimiser state. */
   initialState(): Record<string, NumericArray>;
   /**
-   * The inputs of `step`, or of its two halves, that follow from the step (and, for what is drawn, from the rank) alone, and the
-   * scale of the loss, where it is scaled.
+   * The inputs of `step`, or of its two halves, that depend only on the step (and, for random draws, on the rank), and
+   * the scale of the loss if it is scaled.
    */
   stepInputs(step: number, seed: number, lossScale?: number, rank?: number): Record<string, NumericArray>;
 }
 
 /**
- * Builds the graphs. `seed` decides the first values. Throws ShapeError when the model does not fit the images, RangeError
- * when nothing is left to train or the objective does not allow microbatches.
+ * Builds the graphs. `seed` determines the initial values. Throws ShapeError when the model does not fit the images,
+ * RangeError when no parameter is left to train or the objective does not allow microbatches.
  */
 export function buildTraining(objective: Objective, config: TrainingConfig, seed: number): TrainingProgram {
   requireDivisible(objective, config);
@@ -137,21 +143,21 @@ export function buildTraining(objective: Objective, config: TrainingConfig, seed
   };
 }
 
-/** Throws RangeError where the batch of a step is to be divided and the objective or `stepsPerRun` does not allow it. */
+/** Throws RangeError when the batch of a step is to be divided and the objective or `stepsPerRun` does not allow it. */
 function requireDivisible({ name, wholeBatch }: Objective, config: TrainingConfig): void {
   const { microbatches, stepsPerRun = 1 } = config;
   const ranks = config.sharing?.ranks ?? 1;
   if (wholeBatch && microbatches > 1)
     throw new RangeError(
-      `the objective "${name}" compares the images of a batch, so its batch cannot be divided into ${microbatches} microbatches; set microbatches to 1 and save memory with model.rematerialise`,
+      `the objective "${name}" compares the images of a batch, so its batch cannot be divided into ${microbatches} microbatches; set microbatches to 1 and use model.rematerialise to save memory`,
     );
   if (wholeBatch && ranks > 1)
     throw new RangeError(
-      `the objective "${name}" compares the images of a batch, so it cannot be divided over ${ranks} ranks; train it with one`,
+      `the objective "${name}" compares the images of a batch, so it cannot be divided over ${ranks} ranks; train it in one process`,
     );
   if (ranks > 1 && stepsPerRun > 1)
     throw new RangeError(
-      `${ranks} ranks add up their gradients after every step; set stepsPerRun to 1, not ${stepsPerRun}`,
+      `${ranks} ranks sum their gradients after every step, and stepsPerRun is ${stepsPerRun}; set it to 1`,
     );
 }
 
@@ -161,13 +167,15 @@ interface TracedGradients {
   /** The parameters that are not frozen. */
   readonly trained: readonly Parameter[];
   readonly metrics: StepMetrics;
-  /** The gradient of each trained parameter; among several ranks the sum of theirs, cut from `buckets.inputs`. */
+  /**
+   * The gradient of each trained parameter. With several ranks it is the sum over the ranks, cut from `buckets.inputs`.
+   */
   readonly gradients: readonly Tensor[];
-  /** Among several ranks. */
+  /** Only with several ranks. */
   readonly buckets: Buckets | undefined;
-  /** Input: the seed of the step's random draws, int32 [1]; undefined where nothing is drawn. */
+  /** Input: the seed of the step's random draws, int32 [1]; undefined if nothing is drawn. */
   readonly seed: Tensor | undefined;
-  /** Input: the scale of the loss, float32 []; undefined where it is not scaled. */
+  /** Input: the scale of the loss, float32 []; undefined if it is not scaled. */
   readonly lossScale: Tensor | undefined;
 }
 
@@ -179,13 +187,13 @@ function traceGradients(objective: Objective, config: TrainingConfig): TracedGra
   const seed = drawsInTraining(config.model) || objective.draws === true ? seedInput : undefined;
   const training = Scope.root({ compute, seed });
   const lossScale = compute === "float16" ? input("lossScale", "float32", []) : undefined;
-  // Traced once first, so that the parameters exist before gradients with respect to them are taken.
+  // Traced once first, so that the parameters exist before gradients with respect to them are computed.
   objective.trace(training, objective.inputs);
   const parameters = training.parameters;
   const trained = parameters.filter(({ name }) => !isFrozen(config.optimizer, name));
   const tensors = trained.map((parameter) => parameter.tensor);
   if (tensors.length === 0)
-    throw new RangeError("every parameter is frozen: no learning rate pattern leaves one to train");
+    throw new RangeError("every parameter is frozen; leave at least one with a learning rate pattern above 0");
   const { metrics, gradients: own } = accumulateGradients(
     objective.inputs,
     config.microbatches,
@@ -197,14 +205,14 @@ function traceGradients(objective: Objective, config: TrainingConfig): TracedGra
   return { parameters, trained, metrics, gradients: buckets?.received ?? own, buckets, seed, lossScale };
 }
 
-/** What the optimiser makes of the gradients. */
+/** The optimiser's part of a step. */
 interface TracedUpdate {
-  /** Parameters, averages and optimiser state; the frozen parameters last. */
+  /** Parameters, averages and optimiser state, followed by the frozen parameters. */
   readonly slots: readonly StateSlot[];
   readonly scalars: readonly HostScalar[];
   /** The next value of each slot that a step replaces. */
   readonly next: Readonly<Record<string, Tensor>>;
-  /** `gradientNorm`, where it is given. */
+  /** `gradientNorm`, if it is returned. */
   readonly norm: Readonly<Record<string, Tensor>>;
 }
 
@@ -226,7 +234,7 @@ function traceUpdate(config: TrainingConfig, traced: TracedGradients, seed: numb
   };
 }
 
-/** The functions that take a step: whole, or among several ranks its two halves. */
+/** The functions that take a step: in one piece, or its two halves for several ranks. */
 function stepFunctions(
   objective: Objective,
   { stepsPerRun = 1, totalSteps = 0 }: TrainingConfig,
@@ -247,7 +255,10 @@ function stepFunctions(
   });
 }
 
-/** The functions `evaluate` and `represent`, over the averages of the weights where the state (`inputs`, by name) has them. */
+/**
+ * The functions `evaluate` and `represent`. They use the averages of the weights if the state (`inputs`, by name) has
+ * them.
+ */
 function evaluationFunctions(
   objective: Objective,
   config: TrainingConfig,
@@ -262,14 +273,16 @@ function evaluationFunctions(
   };
 }
 
-/** Metrics of one rank's part, divided so that those of all ranks add up to the mean; gradients follow the loss. */
+/**
+ * Divides the metrics of one rank's part, so that the sum over ranks is the mean; the gradients follow from the loss.
+ */
 function shareOf(metrics: StepMetrics, ranks: number): StepMetrics {
   if (ranks === 1) return metrics;
   const divided = Object.entries(metrics).map(([name, value]) => [name, scale(value, 1 / ranks)] as const);
   return Object.fromEntries(divided) as Record<string, Tensor> & { loss: Tensor };
 }
 
-/** The seed of one step's random draws; rank 0 draws what a rank alone would. */
+/** The seed of one step's random draws; rank 0 draws the same numbers as a single process. */
 function stepSeed(seed: number, step: number, rank: number): number {
   const random = keyedRandom(seed, rank === 0 ? `step ${step}` : `step ${step} rank ${rank}`);
   return Math.floor(random() * 2 ** 32) | 0;

@@ -1,12 +1,15 @@
-/** A run cannot start or go on; the message says why and what to do. */
+/** A run cannot start or continue; the message says why and what to do. */
 export class TrainError extends Error {
   override name = "TrainError";
 }
 
-/** The error of a run with a number that is not finite; `lastSaved` is the step of its newest checkpoint, -1 where it has none. */
+/**
+ * The error of a run with a number that is not finite. `lastSaved` is the step of its newest checkpoint, -1 if it has
+ * none.
+ */
 export function notFiniteError(what: string, lastSaved: number): TrainError {
   const saved = lastSaved >= 0 ? `the checkpoint of step ${lastSaved} is good` : "no checkpoint was saved yet";
   return new TrainError(
-    `${what}; ${saved}. Try a lower optimizer.learningRate, a longer schedule.warmup or optimizer.clipNorm=1`,
+    `${what}; ${saved}; try a lower optimizer.learningRate, a longer schedule.warmup or optimizer.clipNorm=1`,
   );
 }

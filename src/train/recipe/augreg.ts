@@ -1,20 +1,20 @@
-/** The 28 AugReg settings as pieces of a recipe, and the setting recommended for each model (papers.md 5.8). */
+/** The 28 AugReg settings as parts of a recipe, and the setting recommended for each model (papers.md 5.8). */
 import { type AugregName, augregSettings } from "../../images/index.js";
 import type { MixupKind } from "../objectives/mixup.js";
 
-/** The two regularisations: none, or dropout 0.1 with stochastic depth that rises to 0.1 in the last block. */
+/** The two regularisations: none, or dropout 0.1 with stochastic depth that rises linearly to 0.1 in the last block. */
 export const augregRegularisations = {
   none: { dropout: 0, stochasticDepth: 0 },
   regularised: { dropout: 0.1, stochasticDepth: 0.1 },
 } as const;
 
-/** The two weight decays, in units of the learning rate: AdamW's. */
+/** The two weight decays of AdamW, which are multiplied by the learning rate. */
 export const augregWeightDecays = [0.1, 0.03] as const;
 
 /** The learning rate of all AugReg pre-training runs. */
 const learningRate = 0.001;
 
-/** What a recipe takes from an AugReg setting. */
+/** The parts of a recipe that an AugReg setting determines. */
 export interface AugregRecipe {
   /** The training preprocessing, from decoding to the value range. */
   readonly preprocessing: string;
@@ -32,14 +32,14 @@ export interface AugregRecipe {
 /**
  * Returns one of the 28 settings: 7 augmentations, 2 regularisations, 2 weight decays.
  *
- * @throws RangeError for a setting that is not of the grid.
+ * @throws RangeError for a setting outside of the grid.
  * @example augregRecipe({ augmentation: "medium1", regularisation: "none", weightDecay: 0.03 })
  */
 export function augregRecipe(setting: {
   readonly augmentation: AugregName;
   readonly regularisation: keyof typeof augregRegularisations;
   readonly weightDecay: number;
-  /** Side of the images in pixels, 224 unless given. */
+  /** Side of the images in pixels. Default: 224. */
   readonly size?: number;
 }): AugregRecipe {
   const { augmentation, regularisation, weightDecay, size = 224 } = setting;
@@ -62,7 +62,7 @@ export function augregRecipe(setting: {
   };
 }
 
-/** The augmentation that big_vision's configurations name for each model, by the set it is trained on. */
+/** The augmentation of each model in big_vision's configurations, by the dataset it is trained on. */
 export const augregRecommended: Readonly<Record<"i1k" | "i21k", Readonly<Record<string, AugregName>>>> = {
   i1k: {
     "Ti/16": "light1",

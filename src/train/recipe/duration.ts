@@ -1,8 +1,8 @@
-/** A duration as recipes write it. */
+/** Defines the schema of a duration in recipes. */
 import { z } from "zod";
 import { type Duration, durationUnits } from "./durations.js";
 
-/** A duration in one of its units. Marked, so that setting one unit from the command line replaces another. */
+/** A duration in one of its units. The schema is marked, so that a unit from the command line replaces another unit. */
 export const durationSchema = z
   .strictObject({
     /** Optimiser steps. */

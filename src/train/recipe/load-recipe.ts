@@ -1,4 +1,7 @@
-/** Reads a recipe file (TypeScript or JavaScript, no build step), applies overrides, and saves what was resolved beside the run. */
+/**
+ * Reads a recipe file (TypeScript or JavaScript, no build step), applies overrides, and saves the resolved recipe with
+ * the run.
+ */
 
 import { existsSync, statSync } from "node:fs";
 import { readFile } from "node:fs/promises";
@@ -18,10 +21,11 @@ const packageRoot = fileURLToPath(new URL("../../..", import.meta.url));
 /**
  * Loads a recipe: the default export of a TypeScript file, made by `defineRecipe`, or a resolved recipe saved as JSON.
  *
- * A recipe may import `fovea/train` from anywhere, inside this package or outside a project that installed it, and other recipes by relative path.
- * Node 20 runs no TypeScript of its own, so jiti strips the types.
+ * A recipe may import `fovea/train` from any folder, whether inside this package or in a project without it, and other
+ * recipes by relative path. Node 20 does not run TypeScript, so jiti strips the types.
  *
- * The name is the file's where the recipe gives none. Throws RecipeError when the file is missing, does not load, has no default export or is not a valid recipe.
+ * The default name is that of the file. Throws RecipeError when the file is missing, does not load, has no default
+ * export or is not a valid recipe.
  */
 export async function loadRecipe(path: string, overrides: readonly Override[] = []): Promise<Recipe> {
   const file = resolve(path);
@@ -31,7 +35,7 @@ export async function loadRecipe(path: string, overrides: readonly Override[] = 
   return { ...resolved, name: resolved.name ?? basename(file).replace(/\.[cm]?[jt]s$|\.json$/, "") };
 }
 
-/** Throws RecipeError for what is no recipe by its name: importing it would run whatever code is there. */
+/** Throws RecipeError for a path that is not a recipe file by its name, since importing it would run its code. */
 function requireRecipeFile(file: string, shown: string): void {
   const found = statSync(file, { throwIfNoEntry: false });
   if (!found) throw new RecipeError(`no recipe at ${shown}; give the path of a recipe file (recipes/*.ts)`);
@@ -55,8 +59,8 @@ async function readJson(file: string, shown: string): Promise<unknown> {
 }
 
 async function importDefault(file: string, shown: string): Promise<unknown> {
-  // Given as a ready object, `fovea/train` needs neither an installed package nor a second copy of the engine;
-  // the other parts are found in this package wherever the recipe stands.
+  // `fovea/train` is passed as a loaded module: it needs neither an installed package nor a second copy of the engine.
+  // The other subpaths resolve to this package wherever the recipe is.
   const jiti = createJiti(pathToFileURL(file).href, {
     interopDefault: false,
     moduleCache: false,
@@ -77,21 +81,27 @@ async function importDefault(file: string, shown: string): Promise<unknown> {
   return found;
 }
 
-/** Reads a recipe that `saveRecipe` wrote. Throws RecipeError naming the file when it is missing, damaged or not a recipe. */
+/**
+ * Reads a recipe that `saveRecipe` wrote. Throws RecipeError with the file's name when it is missing, damaged or not a
+ * recipe.
+ */
 export async function readRecipe(file: string): Promise<Recipe> {
   let input: unknown;
   try {
     input = JSON.parse(await readFile(file, "utf8"));
   } catch (error) {
     throw new RecipeError(
-      `${file} cannot be read: ${(error as Error).message}. It states the settings of a run; put back a copy of it`,
+      `${file} cannot be read: ${(error as Error).message}; it holds the settings of a run, so restore a copy of it`,
       { cause: error },
     );
   }
   return resolveRecipe(input, file);
 }
 
-/** Saves a resolved recipe in the folder of its run, whole or not at all; `fovea train recipe.json` runs it again. Returns the file. */
+/**
+ * Saves a resolved recipe atomically in the folder of its run; `fovea train recipe.json` runs it again. Returns the
+ * file.
+ */
 export async function saveRecipe(folder: string, recipe: Recipe): Promise<string> {
   makeFolder(folder);
   const file = join(folder, resolvedRecipeFile);

@@ -1,4 +1,4 @@
-/** The model of a recipe: the settings of every family and their defaults (`modelConfig` of plan/plan.ts reads them). */
+/** The model of a recipe: the settings of every family and their defaults (read by `modelConfig` of plan/plan.ts). */
 import { z } from "zod";
 import { unknownName } from "../../text/nearest.js";
 
@@ -11,7 +11,7 @@ const imageSize = z.union([count, z.tuple([count, count])], {
   error: "expected a side in pixels or [height, width]",
 });
 
-/** What every family takes. */
+/** Settings of every family. */
 const everyModel = {
   /** Side of the input images in pixels, or [height, width]. */
   imageSize: imageSize.default(224),
@@ -19,24 +19,27 @@ const everyModel = {
   channels: count.default(3),
   /** Dropout probability in the blocks, or before the head of a ResNet. */
   dropout: fraction.default(0),
-  /** Drop probability of the last block; it rises linearly from 0 at the first. */
+  /** Drop probability of the last block's residual branches; it rises linearly from 0 at the first. */
   stochasticDepth: fraction.default(0),
-  /** Divide kept branches by their probability. Default: as in the family's reference code (not for Mixers). */
+  /**
+   * Divide residual branches that are kept by their probability. Default: as in the family's reference code (not for
+   * Mixers).
+   */
   stochasticDepthRescale: z.boolean().optional(),
-  /** Compute the activations of blocks again in the backward pass in place of keeping them. */
+  /** Recompute the activations of blocks in the backward pass instead of storing them. */
   rematerialise: z.boolean().default(false),
   /** Initial bias of the head. */
   headBiasInit: z.number().optional(),
 };
 
-/** On the representation, before the head. A ResNet's `dropout` is there anyway. */
+/** Dropout probability on the representation, before the head. For a ResNet, `dropout` is already there. */
 const headDropout = fraction.optional();
 
 const stemSchema = z.discriminatedUnion(
   "kind",
   [
     z.strictObject({ kind: z.literal("patch") }),
-    /** A ResNet before the patches, as in hybrids; `patchSize` then counts positions of its map. */
+    /** A ResNet before the patches, as in hybrids; `patchSize` then counts positions of its feature map. */
     z.strictObject({
       kind: z.literal("resnet"),
       /** Units in each stage. */
@@ -63,9 +66,9 @@ const stemSchema = z.discriminatedUnion(
 const vitSchema = z
   .strictObject({
     name: z.literal("vit"),
-    /** A published variant such as "S/16", "R50+B/16" or "C-4GF"; what is given below changes single settings of it. */
+    /** A published variant such as "S/16", "R50+B/16" or "C-4GF"; the settings below replace single ones of it. */
     variant: z.string().optional(),
-    /** What is before the blocks. Default: patches. */
+    /** What precedes the blocks. Default: patches. */
     stem: stemSchema.optional(),
     /** Side of the patches in pixels. */
     patchSize: count.optional(),
@@ -77,17 +80,17 @@ const vitSchema = z
     heads: count.optional(),
     /** Width of the hidden layer of the MLPs. */
     mlpDim: count.optional(),
-    /** Whatever the variant: a recipe says itself when it pools by the class token, as hybrids did. */
+    /** Pooling. It does not depend on the variant: set it if the network pools by the class token, as hybrids did. */
     pooling: z.enum(["gap", "tok", "map", "none"]).default("gap"),
-    /** The last norm before or after the mean over tokens; after is timm's `fc_norm`, for pooling gap. */
+    /** Whether the last norm is before or after the mean over tokens; "after" is timm's `fc_norm`, for pooling gap. */
     poolNorm: z.enum(["before", "after"]).optional(),
     /** Position embeddings. */
     posEmbedding: z.enum(["learn", "learn2d", "relative", "sincos2d", "none"]).default("learn"),
     /** Where position embeddings are added. */
     posEmbeddingLayers: z.enum(["input", "everyLayer", "everyLayerShared"]).default("input"),
-    /** Is the class token put in front before or after the position embeddings are added? */
+    /** Whether the class token is prepended before or after the position embeddings are added. */
     classTokenOrder: z.enum(["before", "after"]).optional(),
-    /** A hidden tanh layer before the head: true for one as wide as the model, or its width. */
+    /** A hidden tanh layer before the head: true for the model's width, or another width. */
     preLogits: z.union([z.boolean(), count]).default(false),
     /** Form of the GELU. */
     gelu: z.enum(["tanh", "erf"]).default("tanh"),
@@ -106,20 +109,20 @@ const attentionSchema = z.discriminatedUnion(
   [
     z.strictObject({
       kind: z.literal("squeezeExcitation"),
-      /** Stages that have it. */
+      /** Stages with this attention. */
       stages: counts.optional(),
-      /** Factor by which channels are reduced in between. */
+      /** Factor by which channels are reduced in the bottleneck. */
       reduction: count.optional(),
     }),
     z.strictObject({
       kind: z.literal("nonLocal"),
-      /** Stages that have it. */
+      /** Stages with this attention. */
       stages: counts.optional(),
-      /** One in this many units has it. */
+      /** Interval between units with this attention: 2 is every second unit. */
       every: count.optional(),
-      /** Channels inside over channels outside. */
+      /** Ratio of inner to outer channels. */
       widthRatio: positive.optional(),
-      /** Halve keys and values in height and width. */
+      /** Halve the height and width of keys and values. */
       subsample: z.boolean().optional(),
     }),
   ],
@@ -129,7 +132,7 @@ const attentionSchema = z.discriminatedUnion(
 const resnetSchema = z
   .strictObject({
     name: z.literal("resnet"),
-    /** A published variant such as "R50x1" (BiT) or "ResNet-50"; what is given below changes single settings of it. */
+    /** A published variant such as "R50x1" (BiT) or "ResNet-50"; the settings below replace single ones of it. */
     variant: z.string().optional(),
     /** 1: norms after convolutions; 2: pre-activation. */
     version: z.union([z.literal(1), z.literal(2)]).optional(),
@@ -141,13 +144,13 @@ const resnetSchema = z
     groups: count.optional(),
     /** Epsilon of the group norms. */
     groupNormEpsilon: positive.optional(),
-    /** Standardisation of convolution kernels: as BiT, as Flax, or none. */
+    /** Standardisation of convolution kernels: as in BiT, as in Flax, or none. */
     weightStandardisation: z.enum(["bit", "flax", "none"]).optional(),
     /** Padding of the max pooling after the first convolution. */
     rootPoolPadding: z.enum(["zeros", "none"]).optional(),
     /** Channel attention in the units. */
     attention: attentionSchema.optional(),
-    /** Stages before the last whose averaged activations are part of the representation too. */
+    /** Stages before the last whose averaged activations are also part of the representation. */
     pooledStages: counts.optional(),
     ...everyModel,
   })
@@ -158,7 +161,7 @@ const resnetSchema = z
 const mixerSchema = z
   .strictObject({
     name: z.literal("mixer"),
-    /** A published variant such as "Mixer-B/16"; what is given below changes single settings of it. */
+    /** A published variant such as "Mixer-B/16"; the settings below replace single ones of it. */
     variant: z.string().optional(),
     /** Side of the patches in pixels. */
     patchSize: count.optional(),
@@ -166,9 +169,9 @@ const mixerSchema = z
     width: count.optional(),
     /** Number of blocks. */
     depth: count.optional(),
-    /** Default: half of the width, as in every published model. */
+    /** Width of the token-mixing MLPs. Default: half of the width, as in every published model. */
     tokensMlpDim: count.optional(),
-    /** Default: four times the width, as in every published model. */
+    /** Width of the channel-mixing MLPs. Default: four times the width, as in every published model. */
     channelsMlpDim: count.optional(),
     /** Form of the GELU. */
     gelu: z.enum(["tanh", "erf"]).default("tanh"),
@@ -182,7 +185,7 @@ const mixerSchema = z
     error: 'give a variant such as "Mixer-B/16", or all of patchSize, width and depth',
   });
 
-/** Any family, told apart by `name`. */
+/** A model of any family, selected by `name`. */
 export const modelSchema = z.discriminatedUnion("name", [vitSchema, resnetSchema, mixerSchema], {
   error: unknownName("model", ["vit", "resnet", "mixer"]),
 });

@@ -1,4 +1,4 @@
-/** The settings of optimisers, schedules and averages of the weights, and what they are in steps. */
+/** The settings of optimisers, schedules and weight averages, and their conversion to steps. */
 import { z } from "zod";
 import { type AverageConfig, decayOfHalfLife, type ScheduleConfig, unknownMomentumDType } from "../../optim/index.js";
 import { unknownName } from "../../text/nearest.js";
@@ -10,20 +10,20 @@ const fraction = z.number().min(0).lt(1);
 const positive = z.number().positive();
 const notNegative = z.number().min(0);
 
-/** Regular expressions are matched against whole parameter names, first match wins (papers.md 5.2). */
+/** Regular expressions are matched against whole parameter names; the first match wins (papers.md 5.2). */
 const pattern = z.string().refine(isRegularExpression, { error: "not a regular expression" });
-const patterns = z.array(z.tuple([pattern, z.number({ error: "expected a number to multiply by" })]));
+const patterns = z.array(z.tuple([pattern, z.number({ error: "expected a number, the factor" })]));
 
 const momentumDtype = z.enum(["float32", "float16"], { error: ({ input }) => unknownMomentumDType(input) });
 
 const everyOptimizer = {
   /** Learning rate at the peak of the schedule. */
   learningRate: notNegative,
-  /** Decoupled from the gradient. */
+  /** Weight decay, decoupled from the gradient. */
   weightDecay: notNegative.default(0),
-  /** Added to the gradient as l2Penalty * parameter, as PyTorch's SGD does with its weight_decay. */
+  /** Adds l2Penalty * parameter to the gradient, as the weight_decay of PyTorch's SGD does. */
   l2Penalty: notNegative.optional(),
-  /** Added as l2PenaltyToInitial * (parameter - its first value): for fine-tuning. */
+  /** Adds l2PenaltyToInitial * (parameter - its initial value) to the gradient: for fine-tuning. */
   l2PenaltyToInitial: notNegative.optional(),
   /** Clip the global norm of the gradients to this. */
   clipNorm: positive.optional(),
@@ -38,7 +38,7 @@ const adamMoments = {
   beta1: fraction.default(0.9),
   /** Decay of the second moment. */
   beta2: fraction.default(0.999),
-  /** Added to the root of the second moment. */
+  /** Added to the square root of the second moment. */
   epsilon: positive.default(1e-8),
   /** Number format in which the first moment is stored. */
   momentumDtype: momentumDtype.default("float32"),
@@ -49,11 +49,11 @@ export const optimizerSchema = z.discriminatedUnion(
   [
     z.strictObject({
       name: z.literal("sgd"),
-      /** Decay of the first moment. */
+      /** Momentum. */
       momentum: fraction.default(0.9),
       /** Nesterov momentum. */
       nesterov: z.boolean().default(false),
-      /** Number format in which the first moment is stored. */
+      /** Number format in which the momentum is stored. */
       momentumDtype: momentumDtype.default("float32"),
       ...everyOptimizer,
     }),
@@ -62,11 +62,11 @@ export const optimizerSchema = z.discriminatedUnion(
     // big_vision's defaults (papers.md 5.3)
     z.strictObject({
       name: z.literal("adafactor"),
-      /** Least size of the two largest axes whose second moment is factored. */
+      /** Smallest size of the two largest axes for which the second moment is factored. */
       minDimSizeToFactor: count.default(32),
       /** The second moment decays by 1 - t^-decayRate at step t. */
       decayRate: positive.default(0.8),
-      /** Steps to subtract from t, for fine-tuning. */
+      /** Subtracted from t, for fine-tuning. */
       decayOffset: z.number().int().default(0),
       /** Upper bound of the decay of the second moment. */
       beta2Cap: fraction.default(0.999),
@@ -85,9 +85,9 @@ export const optimizerSchema = z.discriminatedUnion(
 );
 
 const everySchedule = {
-  /** Linear rise from 0 to the peak. */
+  /** Linear increase from 0 to the peak. */
   warmup: durationSchema.optional(),
-  /** Linear fall to 0 at the end. */
+  /** Linear decrease to 0 at the end. */
   cooldown: durationSchema.optional(),
   /** The factor at the peak. */
   base: positive.optional(),
@@ -110,9 +110,9 @@ export const scheduleSchema = z.discriminatedUnion(
     z.strictObject({ name: z.literal("polynomial"), ...decayShape, ...everySchedule }),
     z.strictObject({
       name: z.literal("rsqrt"),
-      /** In steps. */
+      /** Time scale in steps. */
       timescale: positive.optional(),
-      /** Steps to add before the inverse square root is taken. */
+      /** Steps added before the inverse square root is taken. */
       shift: notNegative.optional(),
       ...everySchedule,
     }),
@@ -126,14 +126,14 @@ export const scheduleSchema = z.discriminatedUnion(
         ...everySchedule,
       })
       .refine((stair) => stair.steps.length === stair.mults.length, {
-        error: "give as many mults as steps",
+        error: "expected as many mults as steps",
         path: ["mults"],
       }),
   ],
   { error: unknownName("schedule", scheduleNames) },
 );
 
-/** A schedule of its own for the parameters a pattern names; null leaves them as they are (papers.md 5.2, step 6). */
+/** A separate schedule for the parameters that a pattern matches; null freezes them (papers.md 5.2, step 6). */
 export const schedulePatternsSchema = z.array(z.tuple([pattern, scheduleSchema.nullable()]));
 
 export const averageSchema = z.discriminatedUnion(
@@ -142,17 +142,17 @@ export const averageSchema = z.discriminatedUnion(
     z
       .strictObject({
         name: z.literal("ema"),
-        /** Share of the old average that each update keeps. */
+        /** Fraction of the old average that each update keeps. */
         decay: fraction.optional(),
-        /** In place of the decay: how long until half of the average is younger. */
+        /** Instead of the decay: the time after which half of the average comes from newer weights. */
         halfLife: durationSchema.optional(),
-        /** Forget the first weights sooner: min(decay, (1 + t) / (10 + t)) at update t. */
+        /** Forget the initial weights sooner: decay min(decay, (1 + t) / (10 + t)) at update t. */
         warmup: z.boolean().default(false),
       })
       .refine(({ decay, halfLife }) => (decay === undefined) !== (halfLife === undefined), {
         error: "give either decay (such as 0.9999) or halfLife (such as { epochs: 1 })",
       }),
-    /** The mean of the weights from this moment on. Default: from the start. */
+    /** The mean of the weights from this time on. Default: from the start. */
     z.strictObject({
       name: z.literal("polyak"),
       /** When averaging begins. Default: with the first step. */
@@ -165,7 +165,7 @@ export const averageSchema = z.discriminatedUnion(
 export type RecipeSchedule = z.output<typeof scheduleSchema>;
 export type RecipeAverage = z.output<typeof averageSchema>;
 
-/** A recipe's schedule in the form `createSchedule` of fovea/optim takes, durations in steps. */
+/** Converts a recipe's schedule to the form that `createSchedule` of fovea/optim takes, with durations in steps. */
 export function scheduleConfig(
   { name, warmup, cooldown, ...rest }: RecipeSchedule,
   context: DurationContext,
@@ -179,7 +179,7 @@ export function scheduleConfig(
   } as ScheduleConfig;
 }
 
-/** A recipe's average in the form `applyOptimizer` of fovea/optim takes. Throws when a duration means nothing. */
+/** Converts a recipe's average to the form that `applyOptimizer` of fovea/optim takes. Throws for invalid durations. */
 export function averageConfig(average: RecipeAverage, context: DurationContext): AverageConfig {
   if (average.name === "polyak") {
     return { kind: "polyak", from: average.from ? toSteps(average.from, context, "average.from") : 0 };

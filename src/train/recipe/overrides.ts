@@ -11,9 +11,9 @@ export interface Override {
 }
 
 /**
- * Reads `--path=value`, `--path value` and `--flag` (which means true) from command-line words.
+ * Parses `--path=value`, `--path value` and `--flag` (which means true) from command-line arguments.
  *
- * Throws RecipeError for a word that belongs to no path.
+ * Throws RecipeError for an argument that belongs to no path.
  */
 export function parseOverrides(words: readonly string[]): Override[] {
   const overrides: Override[] = [];
@@ -49,7 +49,7 @@ function parseJson(text: string): { value: unknown } | undefined {
   }
 }
 
-/** The setting someone probably meant: its last part alone, its words joined by dashes, or a misspelt path. */
+/** The setting that was probably meant: the path's last part alone, its words joined by dashes, or a misspelt path. */
 export function nearestPath(path: string): string | undefined {
   const known = leafPaths(recipeSchema);
   const camel = path.replace(/-([a-z])/g, (_all, letter: string) => letter.toUpperCase());
@@ -66,21 +66,22 @@ export function nearestPath(path: string): string | undefined {
 }
 
 function unknownPath(path: string, recipe: unknown): RecipeError {
-  // A setting of another variant (momentum with AdamW) exists, only not here.
+  // The setting belongs to another variant (momentum with AdamW).
   if (leafPaths(recipeSchema).includes(path)) {
     const parent = path.split(".").slice(0, -1);
     const name = parent.reduce<unknown>((at, key) => (isObject(at) ? at[key] : undefined), recipe);
     const selected = isObject(name) ? (name["name"] ?? name["kind"]) : undefined;
     const chosen = typeof selected === "string" ? ` "${selected}"` : "";
-    return new RecipeError(`--${path}: no setting of the ${parent.join(".")}${chosen} this recipe uses`);
+    return new RecipeError(`--${path}: not a setting of the ${parent.join(".")}${chosen} this recipe uses`);
   }
   const meant = nearestPath(path);
-  return new RecipeError(
-    `--${path}: a recipe has no such setting${meant === undefined ? "" : `; did you mean --${meant}?`}`,
-  );
+  return new RecipeError(`--${path}: unknown recipe setting${meant === undefined ? "" : `; did you mean --${meant}?`}`);
 }
 
-/** The value a text means at a place: JSON where that fits, else the text itself. Throws RecipeError when neither fits. */
+/**
+ * Parses the text of a value: as JSON if that fits the schema, otherwise as the text itself. Throws RecipeError when
+ * neither fits.
+ */
 function valueFor(override: Override, schemas: readonly z.core.$ZodType[]): unknown {
   const json = parseJson(override.value);
   const candidates = json ? [json.value, override.value] : [override.value];
@@ -106,7 +107,7 @@ function applyOne(recipe: Settings, override: Override): void {
     const schemas = schemasAt(recipeSchema, keys.slice(0, depth + 1), recipe);
     if (schemas.length === 0) throw unknownPath(override.path, recipe);
     if (at[key] === undefined) {
-      // A section the recipe leaves out starts from its default, so that changing one value keeps the others.
+      // A missing section starts from its default, so that changing one value keeps the others.
       const whole = schemas[0]!;
       const initial = whole instanceof z.ZodDefault ? whole.def.defaultValue : {};
       at[key] = isObject(initial) ? structuredClone(initial) : {};
@@ -127,13 +128,13 @@ function applyOne(recipe: Settings, override: Override): void {
 }
 
 /**
- * A copy of a recipe's settings with values replaced, in the order given (names that select a variant first, so that
- * its own settings are known). `null` removes a setting; an array or object is written as JSON; one unit of a duration replaces another.
+ * Returns a copy of a recipe's settings with values replaced, in the order given. Names that select a variant are
+ * applied first, so that the variant's own settings are valid. `null` removes a setting; an array or object is written
+ * as JSON; one unit of a duration replaces another.
  *
- * Throws RecipeError for a path a recipe does not have, naming the nearest one, and for a value that does not fit.
+ * Throws RecipeError for a path that a recipe does not have (with the nearest one) and for a value that does not fit.
  *
- * @example
- * applyOverrides(recipe, parseOverrides(["--optimizer.learningRate=3e-4", "--model.depth", "4"]));
+ * @example applyOverrides(recipe, parseOverrides(["--optimizer.learningRate=3e-4", "--model.depth", "4"]));
  */
 export function applyOverrides(recipe: unknown, overrides: readonly Override[]): unknown {
   if (overrides.length === 0 || !isObject(recipe)) return recipe;

@@ -1,4 +1,4 @@
-/** What a recipe is: the settings of one training run, its defaults, and the checks that refuse a setting that means nothing. */
+/** Defines a recipe: the settings of one training run, their defaults, and the checks that reject invalid settings. */
 import { createHash } from "node:crypto";
 import { z } from "zod";
 import { didYouMean } from "../../text/nearest.js";
@@ -13,13 +13,13 @@ import { keysAt } from "./schema.js";
 const count = z.number().int().positive();
 
 const totalSchema = durationSchema.refine((total: Duration) => (total.percent ?? -1) < 0, {
-  error: "the length of the run cannot be a percentage of itself; give steps, examples or epochs",
+  error: "cannot be a percentage of the run; give steps, examples or epochs",
 });
 
 const partSchema = z.strictObject({
-  /** The dataset: anything `fovea data` can describe. */
+  /** The dataset, as for `fovea data`. */
   source: z.string().min(1),
-  /** Default: `train` to train on and `test` to evaluate on, or everything where a source has no splits. */
+  /** Default: `train` to train on and `test` to evaluate on, or everything if a source has no splits. */
   split: z.string().min(1).optional(),
   /** Preprocessing in its string form, `decode|resize(64)|value_range(-1,1)`. */
   preprocessing: z.string().min(1),
@@ -27,91 +27,94 @@ const partSchema = z.strictObject({
 
 const weightedPartSchema = z.strictObject({
   ...partSchema.shape,
-  /** Its share of every batch, relative to the other parts'; as many as it has examples when no part says. */
+  /**
+   * Weight of this part in every batch, relative to the other parts. Default: its number of examples, if no part has a
+   * weight.
+   */
   weight: z.number().positive().optional(),
 });
 
 const dataSchema = z.strictObject({
-  /** What is trained on: one source, or a list of sources that are mixed. */
+  /** The training data: one source, or a list of sources that are mixed. */
   train: z.union([
     partSchema,
     z
       .array(weightedPartSchema)
       .min(1)
       .refine((parts) => new Set(parts.map(({ weight }) => weight === undefined)).size <= 1, {
-        error: "give a weight to each part or to none",
+        error: "expected a weight for each part or for none",
       }),
   ]),
-  /** Whether classes of one name in several parts of `train` are one class (the default) or stay apart. */
+  /** Whether classes of the same name in several parts of `train` are one class (the default) or separate classes. */
   mergeClasses: z.enum(["by-name", "disjoint"]).optional(),
-  /** Images whose labels are not looked at, for objectives that learn from both kinds. */
+  /** Images without labels (or whose labels are ignored), for semi-supervised objectives. */
   unlabelled: partSchema.optional(),
-  /** Images to evaluate with while training. Default: no evaluation. */
+  /** Images to evaluate on during training. Default: no evaluation. */
   evaluation: partSchema.optional(),
   /**
-   * In how many views every training image is shown: the crops and colours of epoch k come again in epoch k + views, so that a
-   * teacher with a cache computes each once. Default: new ones every epoch.
+   * Number of different augmented views of every training image: epoch k + views repeats the crops and colours of epoch
+   * k, so that a teacher with a cache computes each view once. Default: new views every epoch.
    */
   views: count.optional(),
-  /** Memory for decoded training images, in bytes, so that each is decoded once. Default: 256 MiB. */
+  /** Memory in bytes for decoded training images, so that each is decoded once. Default: 256 MiB. */
   cacheBytes: z.number().int().min(0).optional(),
-  /** Decoding threads. Default: by the number of cores. */
+  /** Decoding threads. Default: chosen by the number of cores. */
   workers: z.number().int().min(0).optional(),
 });
 
-/** The whole recipe. Every default of the product stands here and nowhere else. */
+/** The whole recipe. All defaults are defined here. */
 export const recipeSchema = z
   .strictObject({
     /** Name of the run. Default: that of the recipe file. */
     name: z
       .string()
-      .regex(/^[\w.-]+$/, "letters, digits, dots, dashes and underscores: it names a folder")
+      .regex(/^[\w.-]+$/, "expected letters, digits, dots, dashes and underscores, as in a folder name")
       .optional(),
-    /** Seed of the weights, of the order of the images and of everything that is drawn. */
+    /** Seed of the initial weights, the order of the images and all other random draws. */
     seed: z.number().int().min(0).max(0xffff_ffff).default(0),
     /** The network: a published variant, or its family with all sizes. */
     model: modelSchema,
     /**
-     * A trained network to start from, anything that `fovea predict` takes (initial-weights.ts says how): `model` must be its
-     * model, but may take larger images. `fovea finetune` writes such recipes.
+     * A trained network to start from, anything that `fovea predict` takes (see initial-weights.ts). `model` must be
+     * its model, but may take larger images. `fovea finetune` writes such recipes.
      */
     initialWeights: z.string().min(1).optional(),
-    /** What is trained on and evaluated with. */
+    /** The data to train on and to evaluate on. */
     data: dataSchema,
     /** Images in a step, over all ranks. */
     batchSize: count.default(128),
     /**
-     * Number of microbatches, over which gradients are accumulated. By default as many as are fastest on the CPU (microbatches.ts), and `--memory`
-     * chooses; the run's `recipe.json` states the number used.
+     * Number of microbatches, over which gradients are accumulated. Default: the number that is fastest on the CPU
+     * (microbatches.ts), or the one that `--memory` chooses; the run's `recipe.json` states the number used.
      */
     microbatches: count.optional(),
     /**
-     * What the network works in while it is trained. With `float16` parameters, optimiser state, norms, softmax and losses
-     * stay float32 and the loss is scaled; it needs a WebGPU device with half precision, and is slow on the CPU.
+     * The network's number type in training. With `float16`, parameters, optimiser state, norms, softmax and losses
+     * stay float32 and the loss is scaled. It needs a WebGPU device with half precision, and is slow on the CPU.
      */
     compute: z.enum(["float32", "float16"]).default("float32"),
     /** Steps in one run of the program, between which nothing leaves the runtime. Not on WebGPU. */
     stepsPerRun: count.default(1),
     /** Length of the run, in one unit. */
     total: totalSchema,
-    /** What is minimised. */
+    /** The loss that is minimised. */
     objective: objectiveSchema.prefault({ name: "softmax" }),
-    /** Images and their targets are mixed in pairs; alpha 0 leaves them as they are. */
+    /** Mixup of pairs of images and their targets; alpha 0 disables it. */
     mixup: z
       .strictObject({
-        /** Parameter of the beta distribution of the share of the first image; 0 for no mixup. */
+        /** Parameter of the beta distribution of the mixing weight; 0: no mixup. */
         alpha: z.number().min(0),
-        /** How the shares of a batch are drawn. */
+        /** How mixing weights and pairs are drawn. */
         kind: z.enum(mixupKinds).default("big_vision"),
       })
       .default({ alpha: 0, kind: "big_vision" }),
-    /** The optimiser, told apart by its name. */
+    /** The optimiser, selected by its name. */
     optimizer: optimizerSchema,
     /** The learning rate over the steps, as a factor of `optimizer.learningRate`. */
     schedule: scheduleSchema.default({ name: "cosine" }),
-    /** Parameters with a schedule of their own, or null: frozen. */
+    /** Parameters with a separate schedule, or null: frozen. */
     schedulePatterns: schedulePatternsSchema.optional(),
-    /** Average the weights over the steps; the averages are what is evaluated and used. */
+    /** Average the weights over the steps; the averages are evaluated and used. */
     average: averageSchema.optional(),
     /** When the network is evaluated. */
     evaluate: z
@@ -125,14 +128,14 @@ export const recipeSchema = z
       .strictObject({
         /** How often a checkpoint is written. */
         every: durationSchema.default({ percent: 0.1 }),
-        /** The newest checkpoints that are kept. */
+        /** Number of the newest checkpoints that are kept. */
         keepLast: count.default(2),
         /** Also keep the checkpoint that is best on the evaluation images. */
         keepBest: z
           .strictObject({
-            /** The figure that is compared. */
+            /** The metric that is compared. */
             metric: z.enum(["accuracy", "loss"]).default("accuracy"),
-            /** Is the highest or the lowest value of it best? */
+            /** Whether its highest or its lowest value is best. */
             mode: z.enum(["max", "min"]).default("max"),
           })
           .optional(),
@@ -146,13 +149,16 @@ export const recipeSchema = z
       })
       .default({ every: { steps: 10 } }),
     /**
-     * When a loss or gradient is not a number: end the run, leave the step out (its batch is gone), or go back to the newest
-     * checkpoint and on with the batches that follow.
+     * Action when a loss or gradient is not finite: stop the run, skip the step (its batch is lost), or roll back to
+     * the newest checkpoint and continue with the batches that follow.
      */
     onNotFinite: z.enum(["stop", "skip", "rollback"]).default("stop"),
     /** Device that runs the program. */
     device: z.enum(["cpu", "webgpu", "cuda"]).default("cpu"),
-    /** Threads inside one operation; by default all cores, or a share of them among ranks. The run's `recipe.json` states the number used. */
+    /**
+     * Threads inside one operation. Default: all cores, divided among the ranks that share them. The run's
+     * `recipe.json` states the number used.
+     */
     threads: count.optional(),
     /** Folder of the run. Default: `runs/NAME`. */
     output: z.string().min(1).optional(),
@@ -160,54 +166,54 @@ export const recipeSchema = z
   .superRefine((recipe, context) => {
     const refuse = (path: string[], message: string) => context.addIssue({ code: "custom", path, message });
     if (recipe.microbatches !== undefined && recipe.batchSize % recipe.microbatches !== 0) {
-      refuse(["microbatches"], `${recipe.microbatches} equal parts do not make up a batch of ${recipe.batchSize}`);
+      refuse(["microbatches"], `${recipe.microbatches} does not divide the batch size ${recipe.batchSize}`);
     }
     if (recipe.mixup.alpha > 0 && !objectiveKind(recipe.objective).mixes) {
-      refuse(["mixup"], `the objective "${recipe.objective.name}" has no targets to mix; leave mixup out`);
+      refuse(["mixup"], `the objective "${recipe.objective.name}" has no targets to mix; remove mixup`);
     }
     const { objective, microbatches } = recipe;
     const unlabelled = objectiveKind(objective).streams.includes("unlabelled");
     if (!unlabelled && recipe.data.unlabelled) {
       refuse(
         ["data", "unlabelled"],
-        `the objective "${objective.name}" does not look at images without labels; leave data.unlabelled out, or learn from it with s4lRotation, s4lExemplar, vat or moam`,
+        `the objective "${objective.name}" does not use images without labels; remove data.unlabelled, or use the objective s4lRotation, s4lExemplar, vat or moam`,
       );
     }
     if (unlabelled && !recipe.data.unlabelled) {
       refuse(
         ["data", "unlabelled"],
-        `the objective "${objective.name}" learns from images without labels too; say where they are with { source, preprocessing } (the source of data.train without ?take is a start)`,
+        `the objective "${objective.name}" also needs images without labels; give { source, preprocessing } (for example the source of data.train without ?take)`,
       );
     }
     if ("unlabelledBatchSize" in objective && (objective.unlabelledBatchSize ?? 0) % (microbatches ?? 1) !== 0) {
       refuse(
         ["objective", "unlabelledBatchSize"],
-        `${microbatches} microbatches do not make up ${objective.unlabelledBatchSize} images`,
+        `${microbatches} microbatches do not divide ${objective.unlabelledBatchSize} images`,
       );
     }
     if (recipe.checkpoint.keepBest && !recipe.data.evaluation) {
-      refuse(["checkpoint", "keepBest"], "needs data.evaluation to tell which checkpoint is best");
+      refuse(["checkpoint", "keepBest"], "needs data.evaluation to compare checkpoints");
     }
   });
 
-/** A recipe as written: defaults left out. */
+/** A recipe as written, with optional defaults. */
 export type RecipeInput = z.input<typeof recipeSchema>;
-/** A recipe as run: every setting has its value. */
+/** A resolved recipe, with a value for every setting. */
 export type Recipe = z.output<typeof recipeSchema>;
 
-/** One source of a recipe; those that are mixed may have a weight. */
+/** One source of a recipe; mixed sources may have a weight. */
 export type RecipePart = z.output<typeof weightedPartSchema>;
 
 /** The sources a recipe trains on. */
 export const trainingParts = ({ data: { train } }: Pick<Recipe, "data">): readonly RecipePart[] =>
   Array.isArray(train) ? train : [train];
 
-/** Marks the default export of a recipe file: gives the editor the types and returns the settings as they are. */
+/** Marks the default export of a recipe file: provides the types for an editor and returns the settings unchanged. */
 export function defineRecipe<T extends RecipeInput>(recipe: T): T {
   return recipe;
 }
 
-/** Every setting of a recipe that is wrong, one a line, with its path. */
+/** Lists all invalid settings of a recipe, one per line, with their paths. */
 export class RecipeError extends Error {
   override name = "RecipeError";
 }
@@ -223,7 +229,7 @@ function describeIssue(issue: z.core.$ZodIssue, input: unknown): string[] {
     });
   }
   if (issue.code === "invalid_union" && issue.errors.length === 2) {
-    // One part or a list of them: what is wrong is told of the form that was given.
+    // One part or a list of them: errors refer to the form that was given.
     const given = issue.path.reduce<unknown>(
       (at, key) => (at as Record<PropertyKey, unknown> | undefined)?.[key],
       input,
@@ -237,7 +243,8 @@ function describeIssue(issue: z.core.$ZodIssue, input: unknown): string[] {
 /**
  * Checks a recipe and fills in its defaults.
  *
- * Throws RecipeError naming every setting that is wrong, its path, what was expected, and for an unknown key the nearest known one.
+ * Throws RecipeError that lists every invalid setting with its path and what was expected; for an unknown key also the
+ * nearest known one.
  */
 export function resolveRecipe(input: unknown, origin = "recipe"): Recipe {
   const result = recipeSchema.safeParse(input);
@@ -246,7 +253,7 @@ export function resolveRecipe(input: unknown, origin = "recipe"): Recipe {
   throw new RecipeError(`${origin} is not a valid recipe:\n${lines.map((line) => `  ${line}`).join("\n")}`);
 }
 
-/** JSON with the keys of every object sorted: one text for one value. */
+/** JSON with the keys of every object sorted, so that equal values have equal texts. */
 export function canonicalJson(value: unknown): string {
   return JSON.stringify(value, (_key, entry: unknown) =>
     typeof entry === "object" && entry !== null && !Array.isArray(entry)
@@ -255,7 +262,10 @@ export function canonicalJson(value: unknown): string {
   );
 }
 
-/** Settings that determine neither the losses nor the weights of a run: where it writes, how often, and the number of decoding threads. */
+/**
+ * Settings that affect neither the losses nor the weights of a run: where it writes, how often, and the number of
+ * decoding threads.
+ */
 const nonDetermining = ["name", "output", "log", "checkpoint", "data.workers"];
 
 function deciding(recipe: Recipe): Map<string, string> {
@@ -272,13 +282,18 @@ function deciding(recipe: Recipe): Map<string, string> {
   return leaves;
 }
 
-/** A hash (sha256, hexadecimal) of what decides the course of a run: two recipes of one hash train alike. */
+/**
+ * A hash (sha256, hexadecimal) of the settings that determine a run: two recipes with the same hash train identically.
+ */
 export function recipeHash(recipe: Recipe): string {
   const leaves = [...deciding(recipe)].sort(([a], [b]) => (a < b ? -1 : 1));
   return createHash("sha256").update(JSON.stringify(leaves)).digest("hex");
 }
 
-/** The settings that decide the course of a run and differ between two recipes, as `path: before -> after`. Empty when a run of one may be resumed with the other. */
+/**
+ * The determining settings that differ between two recipes, as `path: before -> after`. Empty when a run of one may be
+ * resumed with the other.
+ */
 export function recipeDifferences(before: Recipe, after: Recipe): string[] {
   const a = deciding(before);
   const b = deciding(after);

@@ -1,9 +1,9 @@
-/** Walks the schema of a recipe by path: which keys an object has, what a leaf must be, and what a name may be. */
+/** Looks up parts of a recipe's schema by path: the keys of an object, the schema of a leaf, and the allowed names. */
 import { z } from "zod";
 
 type Schema = z.core.$ZodType;
 
-/** Takes off defaults and optionality: what is left is an object, a union or a leaf. */
+/** Unwraps defaults and optionality, down to an object, a union or a leaf. */
 function bare(schema: Schema): Schema {
   let current = schema;
   for (;;) {
@@ -15,12 +15,15 @@ function bare(schema: Schema): Schema {
   }
 }
 
-/** The object schemas a value may have to fit: one for an object, the one that its `name` selects of a table of them, or all where it names none. */
+/**
+ * The object schemas that a value may have to match: an object's own, the one that `name` selects from a table, or all
+ * of the table without a name.
+ */
 function objectsOf(schema: Schema, value: unknown): z.ZodObject[] {
   const inner = bare(schema);
   if (inner instanceof z.ZodObject) return [inner];
   if (!(inner instanceof z.ZodDiscriminatedUnion)) {
-    // One object or a list of them.
+    // One object or a list of objects.
     return inner instanceof z.ZodUnion && !Array.isArray(value)
       ? inner.options.map(bare).filter((option) => option instanceof z.ZodObject)
       : [];
@@ -35,7 +38,7 @@ function objectsOf(schema: Schema, value: unknown): z.ZodObject[] {
   return selected.length > 0 ? selected : options;
 }
 
-/** The schemas of a list's elements, where a value may be a list of objects. */
+/** The schemas of a list's elements, if the value may be a list of objects. */
 function elementsOf(schema: Schema): Schema[] {
   const inner = bare(schema);
   if (inner instanceof z.ZodArray) return [inner.element];
@@ -53,7 +56,7 @@ function selectsVariant(schema: Schema, key: string): boolean {
   return inner instanceof z.ZodDiscriminatedUnion && inner.def.discriminator === key;
 }
 
-/** Every schema that may govern a path of a value. */
+/** Every schema that may apply at a path of a value. */
 export function schemasAt(schema: Schema, path: readonly string[], value: unknown): Schema[] {
   let schemas: Schema[] = [schema];
   let current = value;
@@ -62,7 +65,7 @@ export function schemasAt(schema: Schema, path: readonly string[], value: unknow
     schemas = schemas.flatMap((one) =>
       inList
         ? elementsOf(one)
-        : // The name that selects a variant may be that of any, whichever is selected now.
+        : // The name that selects a variant may be that of any variant.
           objectsOf(one, selectsVariant(one, key) ? undefined : current).flatMap((object) =>
             Object.hasOwn(object.shape, key) ? [object.shape[key] as Schema] : [],
           ),
@@ -72,7 +75,7 @@ export function schemasAt(schema: Schema, path: readonly string[], value: unknow
   return schemas;
 }
 
-/** The keys an object at a path of a value may have. */
+/** The allowed keys of the object at a path of a value. */
 export function keysAt(schema: Schema, path: readonly string[], value: unknown): string[] {
   const objects = schemasAt(schema, path, value).flatMap((one) =>
     objectsOf(
@@ -83,7 +86,7 @@ export function keysAt(schema: Schema, path: readonly string[], value: unknown):
   return [...new Set(objects.flatMap((object) => Object.keys(object.shape)))];
 }
 
-/** All dotted paths below a schema that end in a value; of a table of objects, those of each. */
+/** All dotted paths below a schema that end in a value, for every object of a table. */
 export function leafPaths(schema: Schema, prefix = ""): string[] {
   const objects = objectsOf(schema, undefined);
   if (objects.length === 0) return [prefix];
@@ -95,7 +98,7 @@ export function leafPaths(schema: Schema, prefix = ""): string[] {
   return [...new Set(paths)];
 }
 
-/** Is this the schema of a duration, whose units exclude each other? */
+/** Whether this is the schema of a duration, whose units exclude each other. */
 export function isDuration(schema: Schema): boolean {
   const inner = bare(schema);
   return inner instanceof z.ZodObject && inner.meta()?.["duration"] === true;

@@ -1,4 +1,7 @@
-/** The batches of a run: one loader for each stream of its objective, and the examples that could not be read. */
+/**
+ * Loads the batches of a run, with one loader for each stream of its objective, and collects the examples that could
+ * not be read.
+ */
 
 import {
   type BadExample,
@@ -20,7 +23,7 @@ export class RunBatches {
   readonly bad = new Map<string, string>();
   private readonly loaders: ReadonlyMap<StreamName, Loader>;
 
-  /** Opens the loaders where the checkpoint left them. Every unreadable example is reported to `note`, once. */
+  /** Opens the loaders at the position of the checkpoint. Every unreadable example is reported to `note` once. */
   constructor(
     parts: RunParts,
     private readonly note: (text: string) => void,
@@ -40,7 +43,7 @@ export class RunBatches {
     return batches as Batches;
   }
 
-  /** Gives the arrays of a batch back to the loader of its stream. */
+  /** Returns the arrays of a batch to the loader of its stream for reuse. */
   recycle(stream: string, batch: Batch): void {
     this.loaders.get(stream as StreamName)?.recycle(batch);
   }
@@ -81,7 +84,7 @@ function openLoaders({ recipe, streams, trainingParts, restored, plan, communica
     const position = positions[stream];
     const loader = createLoader(parts, {
       batchSize,
-      // A seed of its own: with the same one, two streams of one source would show the same images in the same crops.
+      // A separate seed: with the same one, two streams of one source would yield the same images in the same crops.
       seed: stream === "train" ? recipe.seed : hashKeys([recipe.seed, stream]),
       share: { index: communicator.rank, of: ranks },
       mergeClasses,

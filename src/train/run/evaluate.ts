@@ -1,4 +1,4 @@
-/** Evaluation of an objective over a whole source. */
+/** Evaluates an objective over a whole source. */
 import { type BadExample, createLoader, type ImageSource } from "../../data/index.js";
 import { noneReadable, type PassOptions } from "../../networks/index.js";
 import type { Program } from "../../runtime/index.js";
@@ -6,18 +6,18 @@ import { type Communicator, single } from "../distributed/index.js";
 import { type ObjectiveEvaluation, returnedBatch } from "../objectives/index.js";
 
 export interface EvaluationResult {
-  /** Accuracy; of a classifier, the fraction of images whose highest logit is their class. */
+  /** Accuracy; for a classifier, the fraction of images whose highest logit is their class. */
   readonly accuracy: number;
   /** Mean loss per image. */
   readonly loss: number;
   readonly images: number;
-  /** The images that could not be read and do not count; among several ranks, those of this one's part. */
+  /** The images that could not be read and do not count; with several ranks, those of this rank's part. */
   readonly bad: readonly BadExample[];
 }
 
 /**
- * Runs `evaluate` of a program over every image of a source and scores the results; several ranks divide every batch and sum
- * their results. Throws when no image can be read.
+ * Runs `evaluate` of a program over every image of a source and scores the results. Several ranks divide every batch
+ * and sum their results. Throws when no image can be read.
  */
 export async function evaluateSource(
   program: Program,

@@ -1,4 +1,7 @@
-/** The folder of a run: what it holds, whether a run may start or continue in it, and what another run left there. */
+/**
+ * Manages the folder of a run: its contents, whether a run may start or continue in it, and the removal of an earlier
+ * run.
+ */
 
 import { existsSync } from "node:fs";
 import { readdir, rm } from "node:fs/promises";
@@ -20,10 +23,13 @@ import { type Recipe, recipeDifferences } from "../recipe/recipe.js";
 export const runFolder = (recipe: Recipe): string => recipe.output ?? join("runs", recipe.name ?? "run");
 export const checkpointFolder = (folder: string): string => join(folder, "checkpoints");
 
-/** Is there a run in a folder, one with or without checkpoints? */
+/** Whether a folder contains a run, with or without checkpoints. */
 export const hasRun = (folder: string): boolean => existsSync(join(folder, resolvedRecipeFile));
 
-/** What of a recipe is other than in that of a run; threads and microbatches that it leaves open are the run's. */
+/**
+ * The differences between a recipe and that of a run. Threads and microbatches that the recipe does not set are the
+ * run's.
+ */
 export const differencesFromRun = (saved: Recipe, recipe: Recipe): readonly string[] =>
   recipeDifferences(saved, {
     ...recipe,
@@ -32,25 +38,25 @@ export const differencesFromRun = (saved: Recipe, recipe: Recipe): readonly stri
   });
 
 /**
- * What to continue from in a folder with a run: its newest checkpoint that is whole; undefined where it has saved none yet.
+ * The checkpoint to continue from in a folder with a run: the newest intact one; undefined if none was saved yet.
  *
- * @throws TrainError where the run was started with other settings, or all of its checkpoints are damaged.
+ * @throws TrainError when the run was started with other settings, or all of its checkpoints are damaged.
  */
 export async function resumeFrom(recipe: Recipe, folder: string): Promise<LoadedCheckpoint | undefined> {
   const saved = await readRecipe(join(folder, resolvedRecipeFile));
   const changed = differencesFromRun(saved, recipe);
   if (changed.length > 0) {
     throw new TrainError(
-      `the run in ${folder} was started with other settings; resume with the same ones, or start anew with another --output:\n${changed.map((line) => `  ${line}`).join("\n")}`,
+      `the run in ${folder} was started with other settings; resume with the same settings, or start a new run with another --output:\n${changed.map((line) => `  ${line}`).join("\n")}`,
     );
   }
   return await newestCheckpoint(folder);
 }
 
 /**
- * The newest checkpoint of a run that is whole; undefined where it has saved none yet. Damaged ones are reported to `warn`.
+ * The newest intact checkpoint of a run; undefined if none was saved yet. Damaged ones are reported to `warn`.
  *
- * @throws TrainError where all are damaged: to continue from the start would lose the run silently.
+ * @throws TrainError when all are damaged: starting from the beginning would silently lose the run.
  */
 export async function newestCheckpoint(
   folder: string,
@@ -62,13 +68,13 @@ export async function newestCheckpoint(
   const count = checkpoints.length + damaged.length;
   if (count === 0) return undefined;
   throw new TrainError(
-    `${count === 1 ? "the only checkpoint" : `all ${count} checkpoints`} of ${folder} cannot be read; put back a copy of one, or start anew with --overwrite`,
+    `${count === 1 ? "the only checkpoint" : `all ${count} checkpoints`} of ${folder} cannot be read; restore a copy of one, or start a new run with --overwrite`,
   );
 }
 
 /**
- * Throws TrainError where the classes of a checkpoint are not those of the images: an output of the network would stand for
- * another class than it was trained for.
+ * Throws TrainError when the classes of a checkpoint differ from those of the images: an output of the network would
+ * stand for another class than it was trained for.
  */
 export function requireSameClassNames(
   { meta, path }: Pick<LoadedCheckpoint, "meta" | "path">,
@@ -91,13 +97,14 @@ export function requireSameClassNames(
     ...(gone.length + added.length === 0 ? ["in another order"] : []),
   ];
   throw new TrainError(
-    `the classes of ${source.name} have changed since ${path} was saved: they are now ${changes.join(" and ")}; give them their earlier names, or start anew with another --output`,
+    `the classes of ${source.name} have changed since ${path} was saved: they are now ${changes.join(" and ")}; restore the earlier names, or start a new run with another --output`,
   );
 }
 
 /**
- * How the run in a folder computes; undefined where there is none. Runs of several ranks record no threads, and runs from before
- * microbatches were chosen none either: those took the whole batch.
+ * The threads and microbatches of the run in a folder; undefined if there is none. Runs with several ranks record no
+ * threads. Old runs from before microbatches were chosen automatically record no microbatches; they used the whole
+ * batch.
  */
 export async function savedComputing(folder: string): Promise<Pick<Recipe, "threads" | "microbatches"> | undefined> {
   const path = join(folder, resolvedRecipeFile);
@@ -106,7 +113,9 @@ export async function savedComputing(folder: string): Promise<Pick<Recipe, "thre
   return { threads, microbatches };
 }
 
-/** The recipe with the memory settings of the run that is in a folder, so that it can be resumed whatever is free now. */
+/**
+ * The recipe with the memory settings of the run in a folder, so that it can be resumed whatever memory is free now.
+ */
 export async function withSavedMemory(recipe: Recipe, folder: string): Promise<Recipe> {
   const path = join(folder, resolvedRecipeFile);
   if (!existsSync(path)) return recipe;
@@ -118,13 +127,13 @@ export async function withSavedMemory(recipe: Recipe, folder: string): Promise<R
   };
 }
 
-/** Throws TrainError where a folder holds checkpoints, with or without the recipe of their run. */
+/** Throws TrainError when a folder holds checkpoints, with or without the recipe of their run. */
 export async function requireNoRun(folder: string): Promise<void> {
   const { checkpoints, damaged } = await listCheckpoints(checkpointFolder(folder));
   if (checkpoints.length + damaged.length === 0) return;
   if (!hasRun(folder)) {
     throw new TrainError(
-      `${folder} holds checkpoints without the ${resolvedRecipeFile} of their run; put it back to continue with --resume, replace them with --overwrite, or choose another --output`,
+      `${folder} holds checkpoints without the ${resolvedRecipeFile} of their run; restore it to continue with --resume, replace them with --overwrite, or choose another --output`,
     );
   }
   throw new TrainError(
@@ -132,11 +141,11 @@ export async function requireNoRun(folder: string): Promise<void> {
   );
 }
 
-/** Makes the folder of a new run; what another left in it goes. */
+/** Creates the folder of a new run, and removes the files of an earlier run. */
 export async function prepareFolder(recipe: Recipe, folder: string): Promise<void> {
   const left = existsSync(join(folder, resolvedRecipeFile)) ? await readdir(folder) : [];
   for (const name of left) if (name.startsWith("events.out.tfevents.")) await rm(join(folder, name));
-  // Files that are not ours stay, also beside checkpoints.
+  // Files of other programs stay, also beside checkpoints.
   const { checkpoints, damaged } = await listCheckpoints(checkpointFolder(folder));
   for (const { path } of [...checkpoints, ...damaged]) await rm(path);
   if (checkpoints.length + damaged.length > 0) await syncFolder(checkpointFolder(folder));

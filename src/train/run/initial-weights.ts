@@ -1,4 +1,7 @@
-/** The weights a run starts from in place of random ones: those of a trained network, brought to the recipe's images and classes. */
+/**
+ * Initialises a run with the weights of a trained network instead of random ones, adapted to the recipe's images and
+ * classes.
+ */
 
 import { WeightsError } from "../../formats/error.js";
 import type { NumericArray } from "../../graph/index.js";
@@ -10,7 +13,9 @@ import type { TrainingConfig, TrainingProgram } from "../plan/step.js";
 import type { RecipeModel } from "../recipe/model.js";
 import { canonicalJson } from "../recipe/recipe.js";
 
-/** A recipe's model that is a network as it stands, for images [height, width, channels]: `modelConfig` gives the network back. */
+/**
+ * The recipe's model for a network with images [height, width, channels]: `modelConfig` of it gives the network back.
+ */
 export function recipeModelOf(config: ModelConfig, [height, width, channels]: readonly number[]): RecipeModel {
   const { family, classes: _, ...rest } = config;
   const given = Object.fromEntries(Object.entries(rest).filter(([, value]) => value !== undefined));
@@ -18,7 +23,7 @@ export function recipeModelOf(config: ModelConfig, [height, width, channels]: re
   return { name: family, ...given, imageSize, channels } as RecipeModel;
 }
 
-/** What changes the course of training or the head, but not what the network's own layers compute. */
+/** Settings that change the course of training or the head, but not what the network's own layers compute. */
 const changeable = [
   "classes",
   "preLogits",
@@ -31,16 +36,18 @@ const changeable = [
 ];
 
 /**
- * The training program with other first values: those of the trained network that `from` names (see `readNetwork`).
+ * The training program with other initial values: those of the trained network `from` (see `readNetwork`).
  *
- * - Learned positions are resized to the images of the program, token mixing of an MLP-Mixer is repeated (see `resizeImages`).
- * - The head, and a pre-logits layer that belonged to it, make room for one of zeros, also where it has as many classes: the
- *   classes are others. Fine-tuning starts so in BiT, ViT and VTAB alike (papers.md 1.6, 2.1, 4.3).
- * - An objective's own parameters, and the optimiser's state, keep their first values.
+ * - Learned positions are resized to the images of the program; token mixing of an MLP-Mixer is repeated (see
+ *   `resizeImages`).
+ * - The head, and a pre-logits layer that belongs to it, are replaced by a zero-initialised head, even if the number of
+ *   classes is the same, because the classes differ. BiT, ViT and VTAB all start fine-tuning in this way (papers.md
+ *   1.6, 2.1, 4.3).
+ * - An objective's own parameters, and the optimiser's state, keep their initial values.
  *
- * All of that, and settings in which the two networks differ, is told through `note`. Throws what `readNetwork` throws,
- * CheckpointError naming every parameter that does not fit, and WeightsError for images of other channels or of a size that the
- * network cannot be brought to.
+ * All of that, and settings in which the two networks differ, is reported through `note`. Throws what `readNetwork`
+ * throws, CheckpointError that lists every parameter that does not fit, and WeightsError for images with other channels
+ * or of a size that the network cannot be adapted to.
  */
 export async function startFrom(
   training: TrainingProgram,
@@ -52,7 +59,7 @@ export async function startFrom(
   const weights = asWeights(network);
   if (weights.image.channels !== channels) {
     throw new WeightsError(
-      `${from} takes images of ${weights.image.channels} channels and the recipe's have ${channels}; set model.channels to ${weights.image.channels} and let the preprocessing give so many (to_rgb, grey)`,
+      `${from} takes images of ${weights.image.channels} channels and the recipe's have ${channels}; set model.channels to ${weights.image.channels} and make the preprocessing output as many (to_rgb, grey)`,
     );
   }
   const resized = resizeImages(weights, { height, width }, "original", note);
@@ -70,16 +77,19 @@ export async function startFrom(
   return { ...training, initialState: () => replaced(training.initialState(), values) };
 }
 
-/** What became of the head, in words. */
+/** Describes what happened to the head. */
 function headLine(before: ModelConfig, after: ModelConfig): string {
   const old = before.classes > 0 ? `the head of ${before.classes} classes` : "no head";
-  if (after.classes === 0) return before.classes > 0 ? `; ${old} is left away` : "";
+  if (after.classes === 0) return before.classes > 0 ? `; ${old} is removed` : "";
   const layer = (config: ModelConfig) => config.family === "vit" && config.preLogits !== false;
-  const more = layer(before) && !layer(after) ? "; the pre-logits layer goes with it" : "";
-  return `; ${old} is replaced by one of zeros for ${after.classes} classes${more}`;
+  const more = layer(before) && !layer(after) ? "; the pre-logits layer is removed too" : "";
+  return `; ${old} is replaced by a zero-initialised one for ${after.classes} classes${more}`;
 }
 
-/** First values with those of a network in their place, and in the place of what is kept of them; copies, as no two states share their numbers. */
+/**
+ * Initial values, replaced by those of a network where it has them, also in averages of the weights. The arrays are
+ * copies, since no two states may share memory.
+ */
 function replaced(first: Record<string, NumericArray>, values: Readonly<Record<string, NumericArray>>) {
   for (const [name, value] of Object.entries(values))
     for (const slot of [name, averageName(name), initialName(name)])
@@ -87,7 +97,7 @@ function replaced(first: Record<string, NumericArray>, values: Readonly<Record<s
   return first;
 }
 
-/** Settings in which layers of the same shapes compute something else, a line each. */
+/** Settings with which layers of the same shapes compute different results, one line each. */
 function differences(theirs: ModelConfig, ours: ModelConfig): string[] {
   const [before, after] = [theirs, ours].map((config) => config as unknown as Readonly<Record<string, unknown>>) as [
     Readonly<Record<string, unknown>>,
@@ -97,6 +107,6 @@ function differences(theirs: ModelConfig, ours: ModelConfig): string[] {
     .filter((key) => !changeable.includes(key) && canonicalJson(before[key]) !== canonicalJson(after[key]))
     .map(
       (key) =>
-        `it was trained with ${key} ${JSON.stringify(before[key])}, and the recipe's model has ${JSON.stringify(after[key])}`,
+        `it was trained with ${key} ${JSON.stringify(before[key])}; the recipe's model has ${JSON.stringify(after[key])}`,
     );
 }

@@ -1,4 +1,7 @@
-/** The metrics of a run as JSON lines: one object a line, appended as it happens, cut back when a run is resumed. */
+/**
+ * Writes the metrics of a run as JSON lines: one object per line, appended immediately, truncated when a run is
+ * resumed.
+ */
 
 import { closeSync, existsSync, openSync, writeSync } from "node:fs";
 import { readFile } from "node:fs/promises";
@@ -6,17 +9,20 @@ import { dirname } from "node:path";
 import { writeFileAtomically } from "../../files/atomic.js";
 import { makeFolder } from "../../files/folder.js";
 
-/** One line: finished updates, epochs passed, seconds since the run began, and any named numbers. */
+/** One line: finished steps, epochs, seconds since the run began, and any named numbers. */
 export interface MetricsRecord {
   step: number;
   epoch: number;
-  /** Seconds of running time, resumed parts added up. */
+  /** Running time in seconds, including resumed parts. */
   time: number;
-  /** Numbers that JSON does not have (NaN, infinities) are written, and come back, as null. */
+  /** Numbers that JSON cannot represent (NaN, infinities) are written and read as null. */
   [name: string]: number | null;
 }
 
-/** Appends to one file of metrics; every line is with the system once `write` returns, so `kill -9` loses none. Close it. */
+/**
+ * Appends to one file of metrics. The operating system has every line once `write` returns, so `kill -9` loses none.
+ * Close it.
+ */
 export class MetricsWriter {
   private constructor(
     readonly path: string,
@@ -24,10 +30,10 @@ export class MetricsWriter {
   ) {}
 
   /**
-   * Opens a file of metrics, made if missing.
+   * Opens a file of metrics, which is created if missing.
    *
-   * A new run (without `resumedStep`) starts an empty file; a resumed one keeps the lines up to that step:
-   * those after it, and a last line cut short by a crash, are removed, since the steps will be run again.
+   * A new run (without `resumedStep`) starts an empty file. A resumed run keeps the lines up to that step; later lines,
+   * and a last line truncated by a crash, are removed, since the steps will be run again.
    */
   static async open(path: string, resumedStep?: number): Promise<MetricsWriter> {
     makeFolder(dirname(path));
@@ -38,7 +44,7 @@ export class MetricsWriter {
     return new MetricsWriter(path, openSync(path, "a"));
   }
 
-  /** Appends one line. Throws the system's error (a full disk) naming the file. */
+  /** Appends one line. Throws the system's error (such as a full disk) with the file's name. */
   write(record: MetricsRecord): void {
     if (this.descriptor === undefined) throw new Error(`${this.path}: metrics written after close`);
     const line = Buffer.from(`${JSON.stringify(record)}\n`);
@@ -52,9 +58,9 @@ export class MetricsWriter {
 }
 
 /**
- * Reads a file of metrics. A last line that a crash cut short is left out.
+ * Reads a file of metrics. A last line truncated by a crash is ignored.
  *
- * Throws naming the file and line of anything else that is not a record.
+ * Throws with the file and line number of anything else that is not a record.
  */
 export async function readMetrics(path: string): Promise<MetricsRecord[]> {
   const lines = (await readFile(path, "utf8")).split("\n");
@@ -64,7 +70,7 @@ export async function readMetrics(path: string): Promise<MetricsRecord[]> {
     if (!record) throw new Error(`${path}:${index + 1}: not a line of metrics: ${line.slice(0, 80)}`);
     return record;
   });
-  // A crash can leave a last line whole but for its end of line: then it counts.
+  // A crash can leave a last line that only lacks its newline; it counts.
   const last = unfinished === undefined ? undefined : parseRecord(unfinished);
   if (last) records.push(last);
   return records;
@@ -79,7 +85,7 @@ function parseRecord(line: string): MetricsRecord | undefined {
   }
 }
 
-/** Writes all of the bytes to an open file. Throws the system's error with the file's name; a full disk as a sentence. */
+/** Writes all bytes to an open file. Throws the system's error with the file's name; a full disk is explained. */
 export function appendBytes(path: string, descriptor: number, bytes: Uint8Array): void {
   let offset = 0;
   try {
@@ -87,7 +93,7 @@ export function appendBytes(path: string, descriptor: number, bytes: Uint8Array)
   } catch (error) {
     const { code, message } = error as NodeJS.ErrnoException;
     const full = code === "ENOSPC" ? "the disk is full" : code === "EDQUOT" ? "the disk quota is used up" : undefined;
-    const advice = full === undefined ? message : `${full}. Free space and continue with --resume`;
+    const advice = full === undefined ? message : `${full}; free space and continue with --resume`;
     throw Object.assign(new Error(`${path} could not be written: ${advice}`, { cause: error }), { code });
   }
 }

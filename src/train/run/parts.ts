@@ -1,4 +1,4 @@
-/** What a run is put together from before its first step, and where it stands afterwards. */
+/** The parts that a run consists of before its first step, and its current state. */
 
 import type { ImageSource, LoaderPart } from "../../data/index.js";
 import type { FolderLock } from "../../files/lock.js";
@@ -17,20 +17,20 @@ import type { MetricsRecord } from "./metrics.js";
 
 /** How a caller watches and stops a run. */
 export interface RunHooks {
-  /** Shows no progress and prints no notes. */
+  /** Shows no progress and prints no messages. */
   readonly silent?: boolean;
-  /** Starts the display of the steps. Default: `startProgress`, on stderr. */
+  /** Starts the progress display, in steps. Default: `startProgress`, on stderr. */
   readonly progress?: StartProgress | undefined;
   /** Stops after the current step, saves a checkpoint and ends the run with `interrupted`. */
   readonly signal?: AbortSignal;
-  /** Receives every metrics record as it is written (on rank 0). */
+  /** Called with every metrics record when it is written (on rank 0). */
   readonly onMetrics?: (record: MetricsRecord) => void;
 }
 
 export interface RunParts {
   readonly recipe: Recipe;
   readonly folder: string;
-  /** On rank 0, which alone writes into the folder. */
+  /** Only on rank 0, which alone writes into the folder. */
   readonly lock: FolderLock | undefined;
   readonly plan: RunPlan;
   readonly objective: Objective;
@@ -50,7 +50,7 @@ export interface RunParts {
 /** Where a resumed run continues, without the tensors. */
 export type Restored = Pick<LoadedCheckpoint, "step" | "meta" | "path">;
 
-/** Where a run stands. */
+/** The current state of a run. */
 export interface RunState {
   /** Finished steps. */
   step: number;
@@ -61,7 +61,7 @@ export interface RunState {
   evaluation: EvaluationResult | undefined;
   /** Step of the newest checkpoint; -1 before the first. */
   lastSaved: number;
-  /** Seconds of running time so far, those before a resume included. */
+  /** Running time in seconds so far, including the time before a resume. */
   seconds(): number;
 }
 
@@ -80,7 +80,10 @@ export function startState(restored: Restored | undefined): RunState {
   };
 }
 
-/** The tensors a run starts with: those of a checkpoint, or the initial values. Throws CheckpointError as `restoredState` does. */
+/**
+ * The tensors a run starts with: those of a checkpoint, or the initial values. Throws CheckpointError as
+ * `restoredState` does.
+ */
 export function initialTensors(
   training: TrainingProgram,
   checkpoint: LoadedCheckpoint | undefined,

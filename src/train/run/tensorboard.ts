@@ -1,4 +1,4 @@
-/** Writes scalars as TensorBoard event files: protocol buffers in TFRecord frames, both by hand, nothing to install. */
+/** Writes scalars as TensorBoard event files: protocol buffers in TFRecord frames, without a dependency. */
 
 import { closeSync, openSync } from "node:fs";
 import { hostname } from "node:os";
@@ -56,15 +56,15 @@ function encodeEvent(wallTime: number, step: number, payload: readonly number[])
 
 let opened = 0;
 
-/** Writes one event file into a folder that `tensorboard --logdir` is pointed at. Close it. */
+/** Writes one event file into a folder for `tensorboard --logdir`. Close it. */
 export class TensorBoardWriter {
   readonly path: string;
   private descriptor: number | undefined;
 
   /**
-   * Starts a new event file in a folder, made if missing.
+   * Starts a new event file in a folder, which is created if missing.
    *
-   * A resumed run gives its step: TensorBoard then drops what earlier files say of later steps, since they are run again.
+   * A resumed run passes its step: TensorBoard then drops later steps of earlier files, since they are run again.
    */
   constructor(folder: string, resumedStep?: number, now: () => number = Date.now) {
     makeFolder(folder);
@@ -85,7 +85,7 @@ export class TensorBoardWriter {
   /** Writes named numbers of one step (stored as float32; NaN and infinities are kept). */
   scalars(step: number, values: Readonly<Record<string, number>>): void {
     if (!Number.isSafeInteger(step) || step < 0)
-      throw new Error(`${this.path}: step ${step} is not a whole number from 0`);
+      throw new Error(`${this.path}: step ${step}; expected a whole number from 0`);
     const summary = Object.entries(values).flatMap(([tag, value]) =>
       bytesField(summaryValue.value, [
         ...bytesField(summaryValue.tag, textBytes(tag)),

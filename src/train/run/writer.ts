@@ -1,4 +1,4 @@
-/** What a run writes into its folder: metrics as lines of JSON and as TensorBoard events, and checkpoints. */
+/** Writes the files of a run: metrics as JSON lines and as TensorBoard events, and checkpoints. */
 
 import { join } from "node:path";
 import type { StoredTensor, TypedArray } from "../../formats/stored.js";
@@ -22,7 +22,7 @@ import { MetricsWriter } from "./metrics.js";
 import type { RunParts, RunState } from "./parts.js";
 import { TensorBoardWriter } from "./tensorboard.js";
 
-/** Owns the open files of a run; rank 0 alone has one. Close it. */
+/** Owns the open files of a run; only rank 0 has one. Close it. */
 export class RunWriter {
   private constructor(
     private readonly parts: RunParts,
@@ -53,7 +53,10 @@ export class RunWriter {
     this.files = await openFiles(this.parts.folder, step);
   }
 
-  /** Is an evaluation the best so far, by the metric of `checkpoint.keepBest`? It is then the one to compare with. */
+  /**
+   * Whether an evaluation is the best so far, by the metric of `checkpoint.keepBest`. If so, later ones are compared
+   * with it.
+   */
   isBest(evaluation: EvaluationResult | undefined): boolean {
     const score = this.scoreOf(evaluation);
     if (!score) return false;
@@ -112,7 +115,7 @@ interface RunFiles {
   readonly tensorBoard: TensorBoardWriter;
 }
 
-/** Opens the files in the run's folder; records of steps after `resumedStep` are no longer part of the run. */
+/** Opens the files in the run's folder. Records of steps after `resumedStep` are removed. */
 async function openFiles(folder: string, resumedStep: number | undefined): Promise<RunFiles> {
   const metrics = await MetricsWriter.open(join(folder, "metrics.jsonl"), resumedStep);
   return { metrics, tensorBoard: new TensorBoardWriter(folder, resumedStep) };
@@ -124,8 +127,8 @@ function closeFiles({ metrics, tensorBoard }: RunFiles): void {
 }
 
 /**
- * What a checkpoint states about the network it holds; undefined for images of other than 1 or 3 channels, which no image file
- * gives.
+ * The description of the network that is stored in a checkpoint; undefined for images with other than 1 or 3 channels,
+ * which no image file has.
  */
 export function describeTrained(recipe: Recipe, { training: { model, image } }: RunPlan): Json | undefined {
   if (image[2] !== 1 && image[2] !== 3) return undefined;
@@ -143,7 +146,7 @@ export function describeTrained(recipe: Recipe, { training: { model, image } }: 
 
 function allFinite(values: NumericArray): boolean {
   if (values instanceof BigInt64Array) return true;
-  // float16, as its bits: an exponent of ones
+  // float16 bits: an exponent of all ones is not finite
   if (values instanceof Uint16Array) return values.every((bits) => (bits & 0x7c00) !== 0x7c00);
   for (let i = 0; i < values.length; i++) if (!Number.isFinite(values[i])) return false;
   return true;

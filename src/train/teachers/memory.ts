@@ -1,10 +1,11 @@
 /**
- * A teacher's answers on disk. They are found by what it was shown, the bytes of an image, so that nothing has to be known of
- * where an image came from: epochs that show the same views again, and other students of the same views, ask no more.
+ * Caches a teacher's outputs on disk. They are looked up by the bytes of the input image, so the cache does not depend
+ * on where an image came from. Epochs that repeat the same views, and other students with the same views, do not run
+ * the teacher again.
  *
- * A file is a line of JSON that says of which teacher the answers are, filled with spaces to `headerBytes`, and then records of
- * one size: 16 bytes of SHA-1 of the image as the student sees it, float32, and the answer in half precision (2 bytes a number).
- * Records are appended whole, so that several runs may write to one file at once; one may then stand there twice.
+ * A file starts with a line of JSON that identifies the teacher, padded with spaces to `headerBytes`. Records of one
+ * size follow: 16 bytes of SHA-1 of the student's float32 image, and the output in half precision (2 bytes per number).
+ * Records are appended as a whole, so that several runs may write to the same file; a record may then occur twice.
  */
 import { createHash } from "node:crypto";
 import { closeSync, existsSync, fstatSync, ftruncateSync, openSync, readSync, writeSync } from "node:fs";
@@ -20,8 +21,9 @@ const headerBytes = 512;
 const keyBytes = 16;
 
 /**
- * The same teacher, which keeps its answers below the folder `settings.remember` and looks them up there. Answers are those of
- * half precision, the first time too, so that a run does not depend on what was known before it. Throws what the disk says.
+ * The same teacher with a cache of its outputs in a file below the folder `settings.remember`. Outputs are always
+ * rounded to half precision, also at first, so that a run does not depend on the state of the cache. Throws the errors
+ * of the file system.
  */
 export async function remembering(
   teacher: Teacher,
@@ -29,7 +31,7 @@ export async function remembering(
   { image: sides, batchSize, valueRange }: TeacherContext,
 ): Promise<Teacher> {
   const { remember, ...asked } = settings;
-  // a file by its bytes, so that a copy elsewhere is the same teacher
+  // a file is identified by its bytes, so that a copy elsewhere is the same teacher
   const file = existsSync(settings.network) && (await stat(settings.network)).isFile();
   const network = file ? await fileDigest(settings.network) : settings.network;
   const identity = JSON.stringify({ ...asked, network, sides, valueRange });
@@ -64,9 +66,9 @@ function keyOf(images: Float32Array, start: number, length: number): string {
 }
 
 interface Memory {
-  /** Where the answer to a key is; undefined when it is not known. */
+  /** The position of the output for a key; undefined if it is not cached. */
   find(key: string): number | undefined;
-  /** Appends an answer and says where. */
+  /** Appends an output and returns its position. */
   add(key: string, answer: Float32Array): number;
   read(place: number, into: Float32Array): void;
   close(): void;
@@ -84,7 +86,7 @@ function openMemory(folder: string, identity: string, width: number): Memory {
   const places = new Map<string, number>();
   cutToWhole(file, recordBytes);
   let end = readPlaces(file, recordBytes, headerBytes, places);
-  // Reads what was appended since, by this run or another.
+  // Reads the records that this run or another has appended since.
   const catchUp = () => {
     end = readPlaces(file, recordBytes, end, places);
   };
@@ -111,31 +113,31 @@ function openMemory(folder: string, identity: string, width: number): Memory {
   };
 }
 
-/** Appends all of it or throws: a disk that is nearly full takes a part without an error. */
+/** Appends all bytes or throws: a nearly full disk may write a part without an error. */
 function writeWhole(file: number, bytes: Buffer, path: string): void {
   const written = writeSync(file, bytes);
   if (written === bytes.length) return;
   throw new Error(
-    `${path}: only ${written} of ${bytes.length} bytes could be written; is the disk full? What was known before stays known.`,
+    `${path}: only ${written} of ${bytes.length} bytes could be written; the disk may be full (earlier records of the cache are intact)`,
   );
 }
 
-/** Throws when a file does not begin as this teacher's does. */
+/** Throws when the header of a file is not that of this teacher. */
 function requireHeader(file: number, header: Buffer, path: string): void {
   const found = Buffer.alloc(headerBytes);
   readSync(file, found, 0, headerBytes, 0);
   if (found.equals(header)) return;
-  throw new Error(`${path} does not hold the answers of this teacher; delete it, or give another folder as "remember"`);
+  throw new Error(`${path} is not the cache of this teacher; delete it, or set "remember" to another folder`);
 }
 
-/** Cuts a record away that was not written whole. */
+/** Truncates a record that was not written completely. */
 function cutToWhole(file: number, recordBytes: number): void {
   const { size } = fstatSync(file);
   const rest = (size - headerBytes) % recordBytes;
   if (rest > 0) ftruncateSync(file, size - rest);
 }
 
-/** Notes where the keys of the whole records from a place on are; returns where the last of them ends. */
+/** Records the positions of the keys of all complete records from an offset on; returns the end of the last one. */
 function readPlaces(file: number, recordBytes: number, from: number, places: Map<string, number>): number {
   const whole = Math.floor((fstatSync(file).size - from) / recordBytes);
   const together = Math.max(1, Math.floor((1 << 22) / recordBytes));

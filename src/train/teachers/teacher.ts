@@ -1,6 +1,6 @@
 /**
- * Networks that teach: their logits or features of the very images the student sees, from a run, published weights or any
- * ONNX file.
+ * Opens teacher networks, which compute logits or features of the student's images: a run, published weights or an ONNX
+ * file.
  */
 
 import { type Closable, closable, closeOnError } from "../../files/closable.js";
@@ -12,7 +12,7 @@ import { splitSpec } from "../../weights/index.js";
 import { remembering } from "./memory.js";
 
 export interface TeacherSettings {
-  /** Any network that gives such an output (see `open`). */
+  /** Any network with the required output (see `open`). */
   readonly network: string;
   /** Side of its input images, in pixels. Default: the student's. */
   readonly imageSize?: number;
@@ -20,18 +20,18 @@ export interface TeacherSettings {
   readonly output?: NetworkOutput;
   /** Indices of its outputs to use, in the order of the student's. Default: all. */
   readonly classes?: readonly number[];
-  /** ONNX files: the range of its input's values; default: [-1, 1], or [0, 255] of 8-bit pixels. */
+  /** For ONNX files: the value range of the input; default: [-1, 1], or [0, 255] for 8-bit pixels. */
   readonly valueRange?: readonly [number, number];
   /** Folder of a cache of its outputs, which are then computed once per image, in all runs that share the folder. */
   readonly remember?: string;
 }
 
 export interface TeacherContext {
-  /** [height, width, channels] of the images given. */
+  /** [height, width, channels] of the student's images. */
   readonly image: readonly [number, number, number];
-  /** Images given at once. */
+  /** Images per batch. */
   readonly batchSize: number;
-  /** The range of the values given. */
+  /** The value range of the student's images. */
   readonly valueRange: ValueRange;
   readonly threads?: number;
 }
@@ -40,13 +40,14 @@ export interface Teacher extends Closable {
   readonly name: string;
   /** Width of its output. */
   readonly width: number;
-  /** Images [N, H, W, C] to outputs [N, width]; the images must not change until then, and are not changed. */
+  /**
+   * Maps images [N, H, W, C] to outputs [N, width]. The images are not changed, and the caller must not change them
+   * until the promise settles.
+   */
   ask(images: Float32Array): Promise<Float32Array>;
 }
 
-/**
- * Opens a teacher. Throws what opening its network throws, and OnnxFileError for a file that takes batches of another size.
- */
+/** Opens a teacher. Throws what opening its network throws, and OnnxFileError for a file with another batch size. */
 export async function openTeacher(settings: TeacherSettings, context: TeacherContext): Promise<Teacher> {
   const network = await openNetwork(settings, context);
   const opened: Closable[] = [network];
@@ -55,12 +56,12 @@ export async function openTeacher(settings: TeacherSettings, context: TeacherCon
     const adapter = await openAdapter({ imageShape: network.imageShape, valueRange }, context);
     if (adapter) opened.push(adapter);
     const ask = async (images: Float32Array): Promise<Float32Array> => {
-      // copies: a run takes its arrays over, and the student needs these images too
+      // a copy: a run takes its arrays over, and the student needs these images too
       const given = images.slice();
       const seen = adapter ? ((await adapter.run("adapt", { image: given }))["adapted"] as Float32Array) : given;
       return selected(await network.run({ image: seen }), settings.classes, context.batchSize);
     };
-    // One run shows the width of its output, and whether it runs at all.
+    // One run determines the width of its output, and whether it runs at all.
     const [height, width, channels] = context.image;
     const found = await ask(new Float32Array(context.batchSize * height * width * channels));
     const teacher = closable<Teacher>({
@@ -80,7 +81,8 @@ async function openNetwork(settings: TeacherSettings, context: TeacherContext): 
   const { batchSize, image, threads } = context;
   const sides = [image[0], image[1]] as const;
   const kind = networkKind(spec);
-  // Published weights are resized to the student's image size; a run and a file keep their own, unless `imageSize` is given.
+  // Published weights are resized to the student's image size. A run and a file keep their own, unless `imageSize` is
+  // set.
   const isOwn = kind !== "weights" || splitSpec(spec).options.some(([name]) => name === "size");
   const network = await open(spec, {
     output,
@@ -93,11 +95,13 @@ async function openNetwork(settings: TeacherSettings, context: TeacherContext): 
   if (network.batchSize === batchSize) return network;
   await network.close();
   throw new OnnxFileError(
-    `${spec} cannot be used as a teacher: it takes batches of ${network.batchSize}, and the student's have ${batchSize}; export it with a dynamic batch`,
+    `${spec} cannot be used as a teacher: it takes batches of ${network.batchSize}, and the student's have ${batchSize} images; export it with a dynamic batch size`,
   );
 }
 
-/** A program that brings the student's images to the teacher's size and range; undefined when they are right as they are. */
+/**
+ * A program that converts the student's images to the teacher's size and value range; undefined if they already match.
+ */
 async function openAdapter(
   wanted: Pick<Network, "imageShape" | "valueRange">,
   context: TeacherContext,
@@ -121,21 +125,21 @@ async function openAdapter(
   return await compile({ state: [], functions: { adapt: { inputs: [given], outputs: { adapted: x } } } }, { threads });
 }
 
-/** A range for each of so many channels. Throws RangeError when it is made for another number of them. */
+/** A value range for each channel. Throws RangeError when it was made for another number of channels. */
 function eachChannel(range: ValueRange, channels: number): ValueRange {
   if (range.length === channels) return range;
   if (range.length === 1) return Array.from({ length: channels }, () => range[0]!);
-  throw new RangeError(`a range of values for ${range.length} channels does not fit images of ${channels}`);
+  throw new RangeError(`the value range has ${range.length} channels; expected ${channels}, those of the images`);
 }
 
-/** The selected columns of its outputs. Throws RangeError for a column that is not there. */
+/** Selects columns of its outputs. Throws RangeError for a missing column. */
 function selected(answers: Float32Array, classes: readonly number[] | undefined, rows: number): Float32Array {
   if (!classes) return answers;
   const width = answers.length / rows;
   const wrong = classes.find((one) => one >= width);
   if (wrong !== undefined)
     throw new RangeError(
-      `the teacher has ${width} classes; classes has the index ${wrong}, expected 0 to ${width - 1}`,
+      `the teacher has ${width} classes and "classes" has the index ${wrong}; expected 0 to ${width - 1}`,
     );
   const out = new Float32Array(rows * classes.length);
   for (let row = 0; row < rows; row++) {

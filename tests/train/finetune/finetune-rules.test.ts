@@ -138,8 +138,8 @@ describe("BiT-HyperRule", () => {
   test("other lengths stretch the schedule", () => {
     expect(bitHyperRule({ ...few, steps: 50 }).supports).toEqual([10, 20, 30, 40, 50]);
     expect(bitHyperRule({ ...few, examples: 30_000, steps: 1000 }).supports).toEqual([50, 300, 600, 900, 1000]);
-    expect(() => bitHyperRule({ ...few, steps: 4 })).toThrow(/4 steps are too few .* give at least 5/);
-    expect(() => bitHyperRule({ ...few, examples: 30_000, steps: 8 })).toThrow(/give at least (\d+)/);
+    expect(() => bitHyperRule({ ...few, steps: 4 })).toThrow(/4 steps are too few .* expected at least 5/);
+    expect(() => bitHyperRule({ ...few, examples: 30_000, steps: 8 })).toThrow(/expected at least (\d+)/);
   });
 });
 

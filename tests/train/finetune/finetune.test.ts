@@ -119,9 +119,9 @@ describe("fovea finetune", () => {
     [
       "an ONNX file",
       ["model.onnx", "photos"],
-      /model.onnx is an ONNX file: it can be run but not trained.*fovea fit photos\/ --backbone model.onnx/s,
+      /model.onnx is an ONNX file, which can be run but not trained.*fovea fit photos\/ --backbone model.onnx/s,
     ],
-    ["pixels", ["pixels:16", "photos"], /pixels:16 has nothing to train/],
+    ["pixels", ["pixels:16", "photos"], /pixels:16 has no parameters to train/],
     [
       "a rule that is none",
       [backbone, "photos", "--rule", "vitt"],
@@ -130,7 +130,7 @@ describe("fovea finetune", () => {
     [
       "a task that no rule knows",
       [backbone, "photos", "--task", "flower"],
-      /no rule knows a task "flower".*did you mean "flowers"/,
+      /unknown task "flower".*did you mean "flowers"/,
     ],
     [
       "half a shot",
@@ -220,7 +220,7 @@ describe("fineTuneSources", () => {
       "finetune-vtab",
     ]);
     await expect(fineTuningMethods.bit.run({ ...common, setting: { rate: 1 } })).rejects.toThrow(
-      /no setting "rate"; it takes learningRate, steps, batchSize, dropout, weightDecayToInitial, mixup, imageSize/,
+      /no setting "rate"; expected learningRate, steps, batchSize, dropout, weightDecayToInitial, mixup, imageSize/,
     );
   });
 
@@ -298,7 +298,7 @@ describe("fineTuneSources", () => {
   });
 
   test("a batch that does not fit the memory is refused with the memory it needs, a smaller one is divided into microbatches", async () => {
-    await expect(run({ memory: 1e6 })).rejects.toThrow(/no settings fit into 1.00 MB: the least is about/);
+    await expect(run({ memory: 1e6 })).rejects.toThrow(/no settings fit into 1.00 MB; the smallest need is about/);
   });
 });
 
@@ -308,7 +308,9 @@ describe("what is checked before the run", () => {
     const source = await openSource("generated:shapes?label=shape&size=16&length=9");
     expect(await typicalImageSize(source)).toEqual([16, 16]);
     const broken = { ...source, get: () => Promise.reject(new Error("no such file")) };
-    await expect(typicalImageSize(broken)).rejects.toThrow(/none of the 9 images .* could be read: no such file/);
+    await expect(typicalImageSize(broken)).rejects.toThrow(
+      /none of the 9 sampled images .* could be read: no such file/,
+    );
   });
 
   test("a source is divided by class, by seed, and named so that it can be opened again", async () => {
@@ -353,11 +355,11 @@ describe("what is checked before the run", () => {
     await imageFolder(single, { one: 1, many: 5 });
     const options = { source: single, holdOut: 0.2, seed: 0, folder: join(root, "unused") };
     await expect(divideSource(options)).rejects.toThrow(
-      /class "one" .* has 1 image, too few to hold some out; add images, give a test set with --test/,
+      /class "one" .* has 1 image, too few to hold out any; add images, give a test set with --test/,
     );
     await expect(divideSource({ ...options, holdOut: 0, shots: 3 })).rejects.toThrow(
       /class "one" .* has 1 images to train on, fewer than 3 shots/,
     );
-    await expect(divideSource({ ...options, source: `${photos} + ${photos}` })).rejects.toThrow(/is several sources/);
+    await expect(divideSource({ ...options, source: `${photos} + ${photos}` })).rejects.toThrow(/has several sources/);
   });
 });

@@ -103,7 +103,7 @@ describe("a teacher", () => {
       /takes batches of 2, and the student's have 3/,
     );
     await expect(openTeacher({ network: onnx, classes: [4] }, context)).rejects.toThrow(
-      /has 4 classes; .* index 4, expected 0 to 3/,
+      /has 4 classes .* index 4; expected 0 to 3/,
     );
   });
 });

@@ -255,9 +255,7 @@ describe("a teacher that remembers", () => {
       bytes.write("x", 5);
       writeFileSync(join(remember, file), bytes);
     }
-    await expect(openTeacher(settings, context)).rejects.toThrow(
-      /does not hold the answers of this teacher; delete it/,
-    );
+    await expect(openTeacher(settings, context)).rejects.toThrow(/is not the cache of this teacher; delete it/);
   });
 });
 

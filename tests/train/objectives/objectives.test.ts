@@ -34,13 +34,13 @@ describe("what does not fit is refused", () => {
       "no images without labels for an objective that needs them",
       { name: "vat" },
       {},
-      /data\.unlabelled: the objective "vat" learns from images without labels too/,
+      /data\.unlabelled: the objective "vat" also needs images without labels/,
     ],
     [
       "images without labels that do not divide",
       { name: "s4lRotation", unlabelledBatchSize: 3 },
       { microbatches: 2, data: dataOf(caseOf("S4L-Rotation")) },
-      /objective\.unlabelledBatchSize: 2 microbatches do not make up 3 images/,
+      /objective\.unlabelledBatchSize: 2 microbatches do not divide 3 images/,
     ],
     [
       "one image without a label to compare",

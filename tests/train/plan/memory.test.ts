@@ -65,7 +65,7 @@ describe("a budget", () => {
   test("that nothing fits into is an error with the smallest that would do", async () => {
     const failed = await fitMemory(recipe({ batchSize: 8 }), 1e6, data).catch((error: unknown) => error as Error);
     expect(failed).toBeInstanceOf(TrainError);
-    expect((failed as Error).message).toMatch(/^no settings fit into 1.00 MB: the least is about \d+ MB/);
+    expect((failed as Error).message).toMatch(/^no settings fit into 1.00 MB; the smallest need is about \d+ MB/);
     const megabytes = Number(/--memory (\d+)MB/.exec((failed as Error).message)![1]);
     const fit = await fitMemory(recipe({ batchSize: 8 }), megabytes * 1e6, data);
     expect(fit.choice.memoryBytes).toBeLessThanOrEqual(megabytes * 1e6);

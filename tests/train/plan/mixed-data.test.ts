@@ -50,6 +50,6 @@ test("classes of one name may stay apart; a dry run counts all parts", async () 
 
 test("parts that bring images to other ranges are refused", async () => {
   await expect(dryRun(mixed("range", { train: parts("decode|value_range(0,1)") }))).rejects.toThrow(
-    /data.train.1 brings images to the range \[\[0,1\]\] and data.train.0 to \[\[-1,1\]\]/,
+    /data.train.1 has the value range \[\[0,1\]\] and data.train.0 \[\[-1,1\]\]/,
   );
 });

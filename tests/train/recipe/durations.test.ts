@@ -27,13 +27,13 @@ test.each<[Duration, DurationContext, number]>([
 });
 
 test.each<[Duration, DurationContext, RegExp]>([
-  [{}, {}, /names no duration; give one of steps, examples, epochs, percent/],
-  [{ steps: -1 }, {}, /names no duration/],
+  [{}, {}, /has no unit; give one of steps, examples, epochs, percent/],
+  [{ steps: -1 }, {}, /has no unit/],
   [{ steps: 1, epochs: 2 }, {}, /given in steps and epochs/],
   [{ epochs: 1 }, { batchSize: 10 }, /1 epochs .* without the number of training images, which is undefined/],
   [{ examples: 10 }, {}, /without the batch size/],
   [{ percent: 0.1 }, {}, /without the length of the run/],
-  [{ percent: 10 }, { totalSteps: 100 }, /write 0\.1 for a tenth/],
+  [{ percent: 10 }, { totalSteps: 100 }, /percent is 10; expected a fraction of the run, such as 0\.1/],
   [{ steps: Number.POSITIVE_INFINITY }, {}, /finite/],
 ])("%j with %j is refused", (duration, context, message) => {
   expect(() => toSteps(duration, context, "total")).toThrow(message);

@@ -58,7 +58,7 @@ describe("checking", () => {
       "images without labels that nothing looks at",
       { ...small, data: { ...small.data, unlabelled: small.data.train } },
       [
-        'data.unlabelled: the objective "softmax" does not look at images without labels; leave data.unlabelled out, or learn from it with s4lRotation, s4lExemplar, vat or moam',
+        'data.unlabelled: the objective "softmax" does not use images without labels; remove data.unlabelled, or use the objective s4lRotation, s4lExemplar, vat or moam',
       ],
     ],
     [
@@ -88,7 +88,7 @@ describe("checking", () => {
           ],
         },
       },
-      ["data.train: give a weight to each part or to none"],
+      ["data.train: expected a weight for each part or for none"],
     ],
     [
       "a key like no other",
@@ -114,13 +114,17 @@ describe("checking", () => {
     ],
     ["two units", { ...small, total: { epochs: 1, steps: 2 } }, ["total: give exactly one of steps, examples"]],
     ["no unit", { ...small, total: {} }, ["total: give exactly one of steps, examples"]],
-    ["a share of itself", { ...small, total: { percent: 0.5 } }, ["total: the length of the run cannot be"]],
+    ["a share of itself", { ...small, total: { percent: 0.5 } }, ["total: cannot be a percentage of the run"]],
     [
       "ten for ten per cent",
       { ...small, schedule: { name: "cosine", warmup: { percent: 10 } } },
       ["schedule.warmup.percent: a fraction of the run"],
     ],
-    ["uneven parts", { ...small, batchSize: 10, microbatches: 3 }, ["microbatches: 3 equal parts do not make up"]],
+    [
+      "uneven parts",
+      { ...small, batchSize: 10, microbatches: 3 },
+      ["microbatches: 3 does not divide the batch size 10"],
+    ],
     [
       "smoothing with sigmoid",
       { ...small, objective: { name: "sigmoid", labelSmoothing: 0.1 } },
@@ -136,7 +140,7 @@ describe("checking", () => {
     [
       "uneven stairs",
       { ...small, schedule: { name: "stair", steps: [1, 2], mults: [0.1] } },
-      ["schedule.mults: give as many mults as steps"],
+      ["schedule.mults: expected as many mults as steps"],
     ],
     ["no object", 3, ["recipe: "]],
     ["an average of no length", { ...small, average: { name: "ema" } }, ["average: give either decay"]],
@@ -272,21 +276,21 @@ describe("overrides", () => {
   test.each([
     [
       "--optimizer.learningrate=1",
-      /--optimizer\.learningrate: a recipe has no such setting; did you mean --optimizer\.learningRate\?/,
+      /--optimizer\.learningrate: unknown recipe setting; did you mean --optimizer\.learningRate\?/,
     ],
     ["--learningRate=1", /did you mean --optimizer\.learningRate\?/],
     ["--batch-size=8", /did you mean --batchSize\?/],
     ["--model.deptj=8", /did you mean --model\.depth\?/],
-    ["--zzzzzz.qqqqqqqq=8", /no such setting$/],
-    ["--seed.value=8", /no such setting/],
-    ["--optimizer.momentum=0.9", /--optimizer\.momentum: no setting of the optimizer "adamw" this recipe uses/],
+    ["--zzzzzz.qqqqqqqq=8", /unknown recipe setting$/],
+    ["--seed.value=8", /unknown recipe setting/],
+    ["--optimizer.momentum=0.9", /--optimizer\.momentum: not a setting of the optimizer "adamw" this recipe uses/],
     ["--model.depth=abc", /--model\.depth=abc: .*expected number/],
     ["--model.pooling=max", /--model\.pooling=max: .*"gap"\|"tok"/],
     [
       "--optimizer.name=adamv",
       /--optimizer\.name=adamv: expected one of sgd, adam, adamw, adafactor; did you mean "adam"\?/,
     ],
-    ["--model.__proto__.x=1", /no such setting/],
+    ["--model.__proto__.x=1", /unknown recipe setting/],
   ])("refuses %s", (word, message) => {
     expect(() => set(word)).toThrow(message);
   });

@@ -10,7 +10,7 @@ test("a full disk is named with the file and what to do", ({ skip }) => {
   const descriptor = openSync(full, "a");
   try {
     expect(() => appendBytes("runs/one/metrics.jsonl", descriptor, Buffer.from("{}\n"))).toThrow(
-      "runs/one/metrics.jsonl could not be written: the disk is full. Free space and continue with --resume",
+      "runs/one/metrics.jsonl could not be written: the disk is full; free space and continue with --resume",
     );
   } finally {
     closeSync(descriptor);

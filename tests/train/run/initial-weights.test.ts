@@ -70,7 +70,7 @@ test.each([
   for (const name of Object.keys(first).filter((name) => !weights.tensors.has(name)))
     expect(first[name], name).toEqual(random[name]);
   expect(notes).toEqual([
-    `starting from ${path}; the head of ${config.classes} classes is replaced by one of zeros for 3 classes`,
+    `starting from ${path}; the head of ${config.classes} classes is replaced by a zero-initialised one for 3 classes`,
   ]);
   // a program takes arrays over; the next start has its own
   expect(program.initialState()["head/kernel"]).not.toBe(program.initialState()["head/kernel"]);
@@ -114,7 +114,7 @@ test("an objective's own parameters keep their first values", async () => {
   const own = Object.keys(first).filter((name) => name.startsWith("objective/"));
   expect(own.length).toBeGreaterThan(0);
   for (const name of own) expect(first[name], name).toEqual(random[name]);
-  expect(notes[0]).toMatch(/; the head of 5 classes is left away$/);
+  expect(notes[0]).toMatch(/; the head of 5 classes is removed$/);
 });
 
 test("what does not fit is named", async () => {
@@ -131,6 +131,6 @@ test("what does not fit is named", async () => {
   );
   const { notes } = await started(weights, { ...model, gelu: "erf", dropout: 0.1 } as RecipeInput["model"]);
   expect(notes.filter((note) => note.includes("was trained with"))).toEqual([
-    expect.stringContaining('it was trained with gelu "tanh", and the recipe\'s model has "erf"'),
+    expect.stringContaining('it was trained with gelu "tanh"; the recipe\'s model has "erf"'),
   ]);
 });

@@ -220,7 +220,7 @@ describe("TensorBoard events", () => {
 
   test("a step that is none is refused", () => {
     const writer = new TensorBoardWriter(dir);
-    expect(() => writer.scalars(-1, { loss: 1 })).toThrow(/step -1 is not a whole number/);
+    expect(() => writer.scalars(-1, { loss: 1 })).toThrow(/step -1; expected a whole number/);
     expect(() => writer.scalars(0.5, { loss: 1 })).toThrow(/step 0\.5/);
     writer.close();
   });

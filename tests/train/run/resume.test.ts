@@ -117,7 +117,9 @@ describe("a run that was asked to stop", () => {
   ])("is not resumed with another %s", async (_name, changes, line) => {
     const recipe = resolveRecipe(randomRecipe("whole", changes));
     await expect(train(recipe, { silent: true, resume: true })).rejects.toThrow(
-      new RegExp(`was started with other settings; resume with the same ones.*\\n {2}${line.replaceAll(".", "\\.")}$`),
+      new RegExp(
+        `was started with other settings; resume with the same settings.*\\n {2}${line.replaceAll(".", "\\.")}$`,
+      ),
     );
     expect(await courseOf(folderOf("whole"))).toEqual(whole);
   });
@@ -146,7 +148,7 @@ describe("a run that was asked to stop", () => {
     expect(await courseOf(folderOf("nowhere"))).toEqual(whole);
     rmSync(join(folderOf("nowhere"), "recipe.json"));
     await expect(train(recipe, { silent: true, resume: true })).rejects.toThrow(
-      /holds checkpoints without the recipe.json of their run; put it back/,
+      /holds checkpoints without the recipe.json of their run; restore it/,
     );
   });
 
@@ -157,7 +159,7 @@ describe("a run that was asked to stop", () => {
     for (const [i, { path }] of checkpoints.entries()) truncateSync(path, i === 0 ? 10 : 3000);
     const recipe = resolveRecipe(randomRecipe("all-damaged"));
     await expect(train(recipe, { silent: true, resume: true })).rejects.toThrow(
-      `all ${checkpoints.length} checkpoints of ${folderOf("all-damaged")} cannot be read; put back a copy of one, or start anew with --overwrite`,
+      `all ${checkpoints.length} checkpoints of ${folderOf("all-damaged")} cannot be read; restore a copy of one, or start a new run with --overwrite`,
     );
     expect((await listCheckpoints(join(folderOf("all-damaged"), "checkpoints"))).damaged).toHaveLength(
       checkpoints.length,
@@ -169,7 +171,7 @@ describe("a run that was asked to stop", () => {
     const file = join(folderOf("cut"), "recipe.json");
     truncateSync(file, 100);
     await expect(train(resolveRecipe(randomRecipe("cut")), { silent: true, resume: true })).rejects.toThrow(
-      new RegExp(`${file} cannot be read: .*; put back a copy of it`),
+      new RegExp(`${file} cannot be read: .*; it holds the settings of a run, so restore a copy of it`),
     );
   });
 
@@ -181,7 +183,7 @@ describe("a run that was asked to stop", () => {
     // "apple" is class 0; as "zebra" its images would be class 1, and the cherries class 0.
     renameSync(join(images, "apple"), join(images, "zebra"));
     await expect(train(resolveRecipe(recipe), { silent: true, resume: true })).rejects.toThrow(
-      /the classes of .*photos have changed since .*step-000000002\.safetensors was saved: they are now without "apple" and with "zebra"; give them their earlier names/,
+      /the classes of .*photos have changed since .*step-000000002\.safetensors was saved: they are now without "apple" and with "zebra"; restore the earlier names/,
     );
     renameSync(join(images, "zebra"), join(images, "apple"));
     expect(await train(resolveRecipe(recipe), { silent: true, resume: true })).toMatchObject({ step: 4 });
