@@ -1,4 +1,4 @@
-/** Describes and checks a source: splits, classes, image sizes, licence files, and what is wrong with it. */
+/** Describes and checks a dataset: splits, classes, image sizes, licence files and problems. */
 import { createHash } from "node:crypto";
 import { decodeImage, ExampleError, imageHeader } from "../images/index.js";
 import { append } from "../text/arrays.js";
@@ -7,19 +7,19 @@ import type { Example, ImageSource } from "./source/types.js";
 import { splitSpecs } from "./views/selection.js";
 
 export interface DescribeOptions {
-  /** Only this split; default: all splits. */
+  /** Describe only this split. Default: all splits. */
   readonly split?: string;
-  /** How many images of each split are decoded, spread evenly. Default 64; Infinity checks every one and looks for duplicates. */
+  /** Number of images decoded in each split, evenly spaced. Infinity decodes all images and searches for duplicates. Default: 64. */
   readonly sample?: number;
 }
 
-/** A fault of a source. Errors make figures or a run wrong; warnings are worth a look. */
+/** A problem of a dataset. Errors make results or a run wrong; warnings should be checked. */
 export interface SourceProblem {
   readonly level: "error" | "warning";
   readonly text: string;
 }
 
-/** How many of the sampled images have this size, channels and format. */
+/** Number of sampled images with this size, channel count and format. */
 export interface SizeCount {
   readonly height: number;
   readonly width: number;
@@ -31,12 +31,12 @@ export interface SizeCount {
 export interface SplitDescription {
   readonly split: string;
   readonly examples: number;
-  /** Examples of each class, in the order of the labels. */
+  /** Number of examples of each class, in the order of the labels. */
   readonly classes: readonly { readonly name: string; readonly examples: number }[];
-  /** How many images were decoded. */
+  /** Number of images decoded. */
   readonly checked: number;
   readonly sizes: readonly SizeCount[];
-  /** Those of them that could not be. */
+  /** Images that could not be decoded. */
   readonly broken: readonly { readonly id: string; readonly reason: string }[];
 }
 
@@ -48,7 +48,7 @@ export interface SourceDescription {
   readonly problems: readonly SourceProblem[];
 }
 
-/** An example whose image was seen before. */
+/** An example whose image is identical to an earlier one. */
 interface Duplicate {
   readonly id: string;
   readonly first: string;
@@ -57,10 +57,10 @@ interface Duplicate {
 }
 
 /**
- * Describes a source and looks for faults: unreadable images, a single class, classes without examples, and, where every
- * image is read, images that are the same to the byte.
+ * Describes a dataset and looks for problems: unreadable images, a single class, classes without examples, and, if all images are decoded,
+ * byte-identical images.
  *
- * @throws where the source cannot be opened at all, as `openSource` does.
+ * @throws if the dataset cannot be opened, as `openSource` does.
  */
 export async function describeSource(
   spec: string,
@@ -73,7 +73,7 @@ export async function describeSource(
   const splits: SplitDescription[] = [];
   for (const name of names) {
     await using source = await open(name);
-    // Splits of one set may tell the same.
+    // The splits of a dataset may report the same notes.
     for (const text of source.notes ?? []) {
       if (!problems.some((problem) => problem.text === text)) problems.push({ level: "warning", text });
     }
@@ -101,7 +101,7 @@ export async function describeSource(
   return { spec, kind, splits, licenceFiles, problems };
 }
 
-/** A spec whose splits can be opened, with what it selects of them. */
+/** A spec whose splits can be opened, with its selection options applied. */
 export interface ReadSpec {
   readonly kind: string;
   readonly splits: readonly string[];
@@ -110,7 +110,7 @@ export interface ReadSpec {
   open(split: string): Promise<ImageSource>;
 }
 
-/** What can be opened of a spec: every split, or the wanted one; of joined specs those that all of them have. */
+/** Reads the splits of a spec: all, or only the requested one; for joined specs, those that all of them have. */
 export async function readSpec(spec: string, { split, unlabelled = false }: OpenOptions = {}): Promise<ReadSpec> {
   const parts = splitSpecs(spec).map((part) => ({ ...parseSpec(part), unlabelled }));
   const sets = await Promise.all(parts.map(readSet));
@@ -142,7 +142,7 @@ export async function readSpec(spec: string, { split, unlabelled = false }: Open
   };
 }
 
-/** Faults that can be seen from labels alone; a run or an evaluation calls it before it starts. */
+/** Problems that labels alone reveal; checked before a run or an evaluation starts. */
 export function labelProblems(source: Pick<ImageSource, "name" | "split" | "classNames" | "labels">): SourceProblem[] {
   const counts = countLabels(source);
   const present = counts.filter((count) => count > 0).length;
@@ -151,7 +151,7 @@ export function labelProblems(source: Pick<ImageSource, "name" | "split" | "clas
     return [
       {
         level: "error",
-        text: `${source.split}: all ${source.labels.length} examples are of one class (${only}); there is nothing to tell apart`,
+        text: `${source.split}: all ${source.labels.length} examples are of one class (${only}); a classifier needs two or more`,
       },
     ];
   }
@@ -171,7 +171,7 @@ async function describeSplit(
     try {
       const example = await source.get(Math.floor((i * source.length) / checked));
       onExample?.(example);
-      // The header says the size; only decoding the whole image shows whether it is damaged.
+      // The header has the size; only decoding the whole image shows whether it is damaged.
       const header = await imageHeader(example.image, example.id);
       await decodeImage(example.image, example.id);
       const key = JSON.stringify(header);

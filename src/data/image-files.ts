@@ -1,4 +1,4 @@
-/** Images without labels, from any mixture of files and folders, or from bytes in memory. */
+/** Opens images without labels from any mixture of files and folders, or from bytes in memory. */
 import { statSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { extname, join } from "node:path";
@@ -8,18 +8,18 @@ import { ExampleError } from "../images/index.js";
 import { append } from "../text/arrays.js";
 import { checkIndex, type ImageSource } from "./source/types.js";
 
-/** What one may look into in a folder of anything: the formats that sharp reads. */
+/** File name extensions of images in a folder: the formats that sharp decodes. */
 const imageExtensions: readonly string[] = [".jpg", ".jpeg", ".png", ".webp", ".gif", ".tif", ".tiff", ".avif"];
 
-/** An image that is already in memory, and how messages call it. */
+/** An image in memory, and its name in messages. */
 export interface NamedImage {
   readonly id: string;
   readonly bytes: Uint8Array;
 }
 
 /**
- * The images at these paths as one source without classes: files as they are, whatever their names; of folders every file
- * below that is called like an image. Throws when a path does not exist or when there is no image at all.
+ * Opens images as one source without classes. A file is read whatever its name is; of a folder, all files below it with the extension of an
+ * image are read. Throws if a path does not exist or if there are no images.
  *
  *     const source = await imageFiles(["photos/", "one.jpg"]);
  */
@@ -44,7 +44,7 @@ export async function imageFiles(places: readonly (string | NamedImage)[]): Prom
   }
   if (images.length === 0) {
     throw new Error(
-      `there is no image in ${places.map((place) => (typeof place === "string" ? place : place.id)).join(", ")}; files of a folder count by their ending: ${imageExtensions.join(", ")}`,
+      `there are no images in ${places.map((place) => (typeof place === "string" ? place : place.id)).join(", ")}; expected files in a folder with one of the extensions ${imageExtensions.join(", ")}`,
     );
   }
   const name = images.length === 1 ? idOf(images[0]!) : `${images.length} images`;

@@ -1,4 +1,4 @@
-/** Data: sources of labelled images, decoding, preprocessing, generated scenes, and the prefetching loader. */
+/** Datasets of labelled images, decoding, preprocessing, generated scenes, and the prefetching loader. */
 
 export {
   type DescribeOptions,

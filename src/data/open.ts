@@ -1,4 +1,4 @@
-/** Opens a source from its spec, a path or `kind:path?option=value`, through the table of kinds. */
+/** Opens a dataset from its spec, a path or `kind:path?option=value`, through the table of kinds. */
 
 import { existsSync } from "node:fs";
 import { closeOnError } from "../files/closable.js";
@@ -20,7 +20,7 @@ import { withLabelNoise } from "./views/label-noise.js";
 import { relabel } from "./views/relabel.js";
 import { applySelection, joinSources, selectionOptions, splitSpecs } from "./views/selection.js";
 
-/** Every kind of source by the name it has in specs; a path without a kind is read by the first that recognises it. */
+/** All kinds of datasets by their names in specs; a path without a kind is read by the first kind that recognises it. */
 export const sourceKinds: Readonly<Record<string, SourceKind>> = {
   embedded: embeddedKind,
   generated: generatedKind,
@@ -41,25 +41,25 @@ export interface ParsedSpec extends SpecTarget {
 }
 
 export interface OpenOptions {
-  /** Default: the training split, or the only one there is. */
+  /** Split to open. Default: the training split, or the only one. */
   readonly split?: string;
   /**
-   * Classes do not matter: of a folder or tar whose images do not all lie in class folders, all images are taken, under the one
-   * class "unlabelled". Default false: such a source is refused.
+   * Ignore classes: if the images of a folder or tar are not all in class folders, all images are opened with the single class "unlabelled".
+   * Default: false, which rejects such a dataset.
    */
   readonly unlabelled?: boolean;
 }
 
 /**
- * Opens one split of a source.
+ * Opens one split of a dataset.
  *
- * A spec is a path (`photos/`, `photos.tar`, `shards/`, a folder of IDX files), `kind:path?option=value&...`, or the name of a
- * set without a path: `embedded:clothing`, `generated:shapes?label=count&length=2000`. Without `split` the training split is
- * opened, or the only one there is. Any spec takes the options `only`, `without` (names separated by commas), `take` (with
- * `balanced=true` as many of each class) and `seed` (`embedded:clothing?without=hat,dress`), `include=FILE` and `exclude=FILE`
- * (ids, one a line), `labels=FILE` (labels-file.ts) and `noise=0.2&noiseSeed=1` (wrong labels); several specs joined by " + " are one source with all their classes.
+ * A spec is a path (`photos/`, `photos.tar`, `shards/`, a folder of IDX files), `kind:path?option=value&...`, or the name of a dataset
+ * without a path: `embedded:clothing`, `generated:shapes?label=count&length=2000`. Without `split`, the training split or the only one is
+ * opened. All specs have the options `only`, `without` (names separated by commas), `take` (with `balanced=true` equally many of each
+ * class) and `seed` (`embedded:clothing?without=hat,dress`), `include=FILE` and `exclude=FILE` (ids, one on each line), `labels=FILE`
+ * (labels-file.ts) and `noise=0.2&noiseSeed=1` (wrong labels). Several specs joined by " + " are one source with all their classes.
  *
- * @throws for a wrong path (naming the nearest existing folder), an empty folder, an unknown kind, option or split.
+ * @throws for a wrong path (with the nearest existing folder), an empty folder, and an unknown kind, option or split.
  * @example const source = await openSource("embedded:clothing", { split: "test" })
  */
 export async function openSource(spec: string, { split, unlabelled = false }: OpenOptions = {}): Promise<ImageSource> {
@@ -71,7 +71,7 @@ export async function openSource(spec: string, { split, unlabelled = false }: Op
   });
 }
 
-/** One spec, before any selection of classes and examples: what recipes of sources remember. */
+/** Opens one spec without its selection of classes and examples; recipes of sources store this form. */
 async function openWhole(spec: string, split: string | undefined, unlabelled: boolean): Promise<ImageSource> {
   const parsed = { ...parseSpec(spec), unlabelled };
   const set = await readSet(parsed);
@@ -82,9 +82,9 @@ async function openOne(spec: string, split: string | undefined, unlabelled: bool
   return selected(parseSpec(spec), await openWhole(spec, split, unlabelled));
 }
 
-/** What a spec's options select of the source it names; the source is closed if they do not fit it. */
+/** Applies the selection options of a spec to its source; closes the source if they do not fit it. */
 export async function selected({ kind, options }: ParsedSpec, whole: ImageSource): Promise<ImageSource> {
-  // A kind that has an option of the same name (the seed of generated scenes) takes it for itself.
+  // If a kind has an option with the same name (the seed of generated scenes), the option belongs to the kind.
   const own = Object.entries(options).filter(([option]) => !kind.options.includes(option));
   return await closeOnError(whole, async () => {
     return await applySelection(whole, Object.fromEntries(own));
@@ -110,8 +110,8 @@ export async function openRecipe(recipe: SourceRecipe): Promise<ImageSource> {
 }
 
 /**
- * Takes a spec apart and finds the kind that reads it.
- * @throws for an unknown kind or option, and for a path that is not there.
+ * Parses a spec and finds the kind that reads it.
+ * @throws for an unknown kind or option, and for a path that does not exist.
  */
 export function parseSpec(spec: string): ParsedSpec {
   const prefix = /^([a-z][a-z-]+):(.*)$/s.exec(spec);
@@ -124,14 +124,14 @@ export function parseSpec(spec: string): ParsedSpec {
     if (!kind) {
       const names = Object.keys(sourceKinds);
       throw new Error(
-        `"${spec}" names an unknown kind of source, "${kindName}"${didYouMean(kindName, names) || ";"} known kinds: ${names.join(", ")}`,
+        `"${spec}" has an unknown kind of dataset, "${kindName}"${didYouMean(kindName, names) || ";"} available: ${names.join(", ")}`,
       );
     }
-    if (path === "") throw new Error(`"${spec}" has no path after "${kindName}:"`);
+    if (path === "") throw new Error(`"${spec}" has no path after "${kindName}:"; expected one`);
     return checkOptions({ spec, kindName, kind, path, options });
   }
   if (path === "")
-    throw new Error("the source is an empty string; expected a path, or a set such as embedded:clothing");
+    throw new Error("the spec of the dataset is empty; expected a path, or a dataset such as embedded:clothing");
   requirePath(path);
   const found = Object.entries(sourceKinds).find(([, kind]) => kind.recognises(path));
   if (!found)
@@ -144,19 +144,19 @@ export function parseSpec(spec: string): ParsedSpec {
   return checkOptions({ spec, kindName, kind, path, options });
 }
 
-/** Reads what splits a parsed spec has, without opening one. */
+/** Reads the splits of a parsed spec without opening one. */
 export function readSet(parsed: ParsedSpec): Promise<ImageSet> {
   return parsed.kind.read(parsed);
 }
 
-/** Names that people and data sets use for the same split. */
+/** Common names of the same split. */
 const sameSplit: readonly (readonly string[])[] = [
   ["train", "training"],
   ["val", "validation", "valid", "dev"],
   ["test", "testing", "eval", "evaluation"],
 ];
 
-/** The split to open: the requested one under any of its common names, else the training split, else the only one. */
+/** Chooses the split to open: the requested one under any of its common names, else the training split, else the only one. */
 export function chooseSplit(spec: string, splits: readonly string[], wanted?: string): string {
   const find = (name: string): string | undefined => {
     const names = sameSplit.find((group) => group.includes(name.toLowerCase())) ?? [name];
@@ -164,7 +164,8 @@ export function chooseSplit(spec: string, splits: readonly string[], wanted?: st
   };
   const found = wanted === undefined ? (find("train") ?? (splits.length === 1 ? splits[0] : undefined)) : find(wanted);
   if (found !== undefined) return found;
-  if (wanted === undefined) throw new Error(`"${spec}" has no training split; name one of ${splits.join(", ")}`);
+  if (wanted === undefined)
+    throw new Error(`"${spec}" has no training split; set the split to one of ${splits.join(", ")}`);
   const only =
     splits.length === 1 && splits[0] === "all"
       ? "it has no split folders (its one split is called all)"
@@ -174,7 +175,7 @@ export function chooseSplit(spec: string, splits: readonly string[], wanted?: st
 
 function takeOptions(text: string): { path: string; options: Record<string, string> } {
   const at = text.lastIndexOf("?");
-  // A path may hold a question mark; it has options only if it is not itself a file.
+  // A path may contain a question mark; options are parsed only if the text is not an existing file.
   if (at < 0 || existsSync(text)) return { path: text, options: {} };
   return { path: text.slice(0, at), options: Object.fromEntries(new URLSearchParams(text.slice(at + 1))) };
 }
@@ -184,7 +185,7 @@ function checkOptions(parsed: ParsedSpec): ParsedSpec {
   for (const option of Object.keys(parsed.options)) {
     if (!known.includes(option)) {
       throw new Error(
-        `"${parsed.spec}" has an unknown option "${option}"${didYouMean(option, known) || ";"} ${parsed.kindName} sources take ${known.join(", ")}`,
+        `"${parsed.spec}" has an unknown option "${option}"${didYouMean(option, known) || ";"} available for ${parsed.kindName}: ${known.join(", ")}`,
       );
     }
   }

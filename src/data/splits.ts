@@ -1,4 +1,4 @@
-/** Which splits of a dataset to learn from and to test on: other splits where it has them, else images that are held out. */
+/** Chooses the splits of a dataset for training and testing: separate splits if it has them, else held-out images. */
 import { type Closable, closable, closeOnError } from "../files/closable.js";
 import { chooseSplit, openSource, parseSpec, readSet } from "./open.js";
 import type { ImageSource } from "./source/types.js";
@@ -7,18 +7,18 @@ import { splitSpecs } from "./views/selection.js";
 
 type Note = (text: string) => void;
 
-/** The share of each class that is tested where a dataset has no test split: the examples are few, so half can be spared. */
+/** Fraction of each class used for testing if a dataset has no test split. */
 const heldOutShare = 0.5;
 
-/** Images to learn from and images to test on, open. */
+/** Opened images for training and for testing. */
 export interface TrainAndTest extends Closable {
   readonly train: ImageSource;
   readonly test: ImageSource;
-  /** Were the test images held out of the split that the training images come from? */
+  /** Whether the test images were held out of the split of the training images. */
   readonly heldOut: boolean;
 }
 
-/** The splits that a spec (each of its parts) would be read from; undefined where one has none of that name. */
+/** The splits from which a spec (each of its parts) would be read; undefined if a part has no such split. */
 async function splitsOf(spec: string, wanted: string | undefined): Promise<string | undefined> {
   const found: string[] = [];
   for (const part of splitSpecs(spec)) {
@@ -33,7 +33,7 @@ async function splitsOf(spec: string, wanted: string | undefined): Promise<strin
   return found.join(" + ");
 }
 
-/** The default test split of a spec: the first of these names that it has beside the training split. */
+/** Default test split of a spec: the first of these names besides the training split. */
 async function defaultTestSplit(spec: string, trainSplit: string | undefined): Promise<string | undefined> {
   for (const name of ["test", "validation"]) {
     const found = await splitsOf(spec, name);
@@ -43,8 +43,8 @@ async function defaultTestSplit(spec: string, trainSplit: string | undefined): P
 }
 
 /**
- * Opens the images to measure a trained network on: the split of that name, or that the spec names, else its test or validation split, else
- * the only one or the training split, which is reported.
+ * Opens the images to evaluate a trained network on: the split given or set in the spec, else the test or validation split, else the only
+ * one or the training split, which is reported.
  */
 export async function openTestImages(spec: string, split: string | undefined, note?: Note): Promise<ImageSource> {
   const chosen = split !== undefined || splitSpecs(spec).some((part) => parseSpec(part).options["split"] !== undefined);
@@ -59,8 +59,8 @@ export async function openTestImages(spec: string, split: string | undefined, no
 }
 
 /**
- * Opens the images to learn from and those to test on: other splits of the dataset where it has them, else half of each class, held out
- * by seed 0.
+ * Opens images for training and testing: separate splits of the dataset if it has them, else half of each class, held out with
+ * seed 0.
  */
 export async function openTrainAndTest(
   spec: string,

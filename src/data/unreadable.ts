@@ -1,10 +1,10 @@
-/** What is kept of a pass over images beside its numbers: the ids of the images, and the images that could not be read. */
+/** Collects the ids of the images of a pass, and reports the images that could not be read. */
 import { plural } from "../text/format.js";
 import type { ImageSource } from "./source/types.js";
 
 /**
- * The same source, remembering the id of every example that was read. It has no recipe, so that it is read in this
- * thread: asking a source for ids alone would read every image a second time.
+ * Wraps a source so that it stores the id of every example read. The wrapper has no recipe and is therefore read in this thread; requesting
+ * only the ids would read every image a second time.
  */
 export function rememberIds(source: ImageSource): { source: ImageSource; ids: ReadonlyMap<number, string> } {
   const ids = new Map<number, string>();
@@ -17,10 +17,10 @@ export function rememberIds(source: ImageSource): { source: ImageSource; ids: Re
   return { source: { ...rest, get }, ids };
 }
 
-/** How many of a list are shown in text. */
+/** Maximum number of list entries shown in text. */
 const shown = 10;
 
-/** Reports the images that could not be read, the first ten of them by name. */
+/** Reports the images that could not be read, the first ten by their ids. */
 export function noteUnreadable(
   bad: readonly { readonly id: string; readonly reason: string }[],
   note: ((text: string) => void) | undefined,

@@ -131,11 +131,11 @@ describe("one clear message, and nothing written,", () => {
     await refused([join(root, "fotos"), "--output", none()], 1, /there is no ".*fotos".*did you mean "photos"/);
     const empty = join(root, "empty");
     mkdirSync(empty);
-    await refused([empty, "--output", none()], 1, /there are no images in ".*empty": it holds no files at all/);
+    await refused([empty, "--output", none()], 1, /there are no images in ".*empty": it has no files/);
     await refused(
       [join(photos, "sky"), "--output", none()],
       1,
-      /lie directly in it \(0\.png\); put them in one folder a class/,
+      /are not in class folders \(0\.png\); expected class\/file.jpg/,
     );
     const single = await imageFolder(join(root, "single"), { apple: 3 });
     await refused(

@@ -89,7 +89,11 @@ describe("predict", () => {
 
   test.each<[string, RegExp, string[]]>([
     ["nothing at the path", /there is no ".*phtos"/, ["phtos"]],
-    ["a folder without images", /there is no image in .*run; files of a folder count by their ending/, ["run"]],
+    [
+      "a folder without images",
+      /there are no images in .*run; expected files in a folder with one of the extensions/,
+      ["run"],
+    ],
   ])("%s", async (_name, message, paths) => {
     const { status, stderr } = await fovea("predict", run, ...paths.map((path) => join(root, path)));
     expect(status).toBe(1);

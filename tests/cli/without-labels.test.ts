@@ -100,5 +100,5 @@ test("folders without class folders are embedded and searched for duplicates", a
     join(flat, "leaf.png"),
   ]);
   // what needs labels says so
-  expect((await fovea("fit", flat)).stderr).toMatch(/lie directly in it .*; put them in one folder a class/);
+  expect((await fovea("fit", flat)).stderr).toMatch(/are not in class folders .*; expected class\/file.jpg/);
 });

@@ -77,7 +77,7 @@ test("faults are found and named", async () => {
 test("a single class is an error of the source", async () => {
   const { problems } = await describeSource(join(root, "one-class"));
   expect(problems).toEqual([
-    { level: "error", text: "all: all 2 examples are of one class (a); there is nothing to tell apart" },
+    { level: "error", text: "all: all 2 examples are of one class (a); a classifier needs two or more" },
   ]);
   expect(labelProblems(await openSource(join(root, "one-class")))).toEqual(problems);
 });

@@ -34,7 +34,7 @@ test.each([
 });
 
 test("wrong vocabularies are refused by their line", () => {
-  expect(() => parseVocabulary("cat\ncat: kitty")).toThrow(/line 2: the class "cat" stands twice/);
+  expect(() => parseVocabulary("cat\ncat: kitty")).toThrow(/line 2: the class "cat" is listed twice/);
   expect(() => parseVocabulary("cat: !, kitty")).toThrow(/line 1: "!" has neither letters nor digits/);
   expect(() => parseVocabulary("# nothing\n")).toThrow(/no classes/);
 });
@@ -116,6 +116,8 @@ describe("noise", () => {
     ];
     const found = weakLabels(texts, vocabulary, { kind: "missing", rate: 1, seed: 0 });
     expect(found).toMatchObject({ images: [], emptied: 1, unmatched: 1 });
-    expect(() => weakLabels(texts, vocabulary, { kind: "missing", rate: 2, seed: 0 })).toThrow(/from 0 to 1, not 2/);
+    expect(() => weakLabels(texts, vocabulary, { kind: "missing", rate: 2, seed: 0 })).toThrow(
+      /2; expected a probability from 0 to 1/,
+    );
   });
 });

@@ -314,10 +314,14 @@ describe("the set", () => {
   test("every category has a name of its number, found only when drawn", async () => {
     const source = await openSource("generated:fractals?categories=1000000&instances=1");
     expect([source.classNames[0], source.classNames.at(-1)]).toEqual([categoryName(0), "999999"]);
-    await expect(openSource("generated:fractals?fill=0.9")).rejects.toThrow(/fill must be a number from 0 to 0.3/);
+    await expect(openSource("generated:fractals?fill=0.9")).rejects.toThrow(
+      /invalid fill "0.9"; expected a number from 0 to 0.3/,
+    );
     await expect(openSource("generated:fractals?label=count")).rejects.toThrow(/has no option "label"/);
-    await expect(openSource("generated:fractals?draw=patches")).rejects.toThrow(/draw must be one of patch, point/);
-    await expect(openSource(`generated:fractals?categories=${file()}&fill=0.1`)).rejects.toThrow(/leave fill out/);
+    await expect(openSource("generated:fractals?draw=patches")).rejects.toThrow(
+      /unknown draw "patches".* available: patch, point/,
+    );
+    await expect(openSource(`generated:fractals?categories=${file()}&fill=0.1`)).rejects.toThrow(/omit fill/);
   });
 
   test("fractals and scenes with several kinds of labels are one upstream", async () => {

@@ -1,4 +1,4 @@
-/** The binary versions of CIFAR-10 and CIFAR-100 (Krizhevsky 2009): one or two bytes of labels, then 32x32 red, green and blue. */
+/** Reads the binary versions of CIFAR-10 and CIFAR-100 (Krizhevsky 2009): one or two bytes of labels, then 32x32 red, green and blue. */
 import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
 import { type FileHandle, open } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
@@ -11,12 +11,12 @@ import { bySplit } from "../shards/shard-names.js";
 import { splitOrder } from "../source/layout.js";
 import { checkIndex, type ImageSet, type ImageSource, type SourceKind } from "../source/types.js";
 
-/** What the published files are called. */
+/** Names of the published files. */
 const fileName = /^(?:data_batch_\d+|test_batch|train|test)\.bin$/;
 const side = 32;
 const plane = side * side;
 
-/** How the folder in the published archives is called. */
+/** Name of the folder in the published archives. */
 const innerFolder = /^cifar-10+-(?:batches-bin|binary)$/;
 
 export const cifarKind: SourceKind = {
@@ -31,13 +31,13 @@ export const cifarKind: SourceKind = {
   },
 };
 
-/** A file of images, on its own or within an archive. */
+/** A file of images, in a folder or in an archive. */
 interface StoredFile {
-  /** Without folders. */
+  /** File name without folders. */
   readonly name: string;
-  /** What its examples' ids begin with. */
+  /** Prefix of its examples' ids. */
   readonly id: string;
-  /** Where its bytes are. */
+  /** Path of the file or archive, and the offset of its contents there. */
   readonly path: string;
   readonly offset: number;
   readonly bytes: number;
@@ -46,7 +46,7 @@ interface StoredFile {
 interface Files {
   readonly images: readonly StoredFile[];
   readonly licenceFiles: readonly string[];
-  /** The text of a small file beside them. */
+  /** Contents of a small file beside them; undefined if it does not exist. */
   text(name: string): string | undefined;
 }
 
@@ -66,7 +66,7 @@ function filesOnDisk(path: string): Files {
   };
 }
 
-/** The published archives are a third smaller than what is in them; they are decompressed once, into the cache. */
+/** Files of a published archive. They compress to two thirds, and are decompressed once into the cache. */
 async function filesOfArchive(path: string): Promise<Files> {
   const tar = await gunzipped(path, 2 ** 30);
   const images: StoredFile[] = [];
@@ -78,7 +78,9 @@ async function filesOfArchive(path: string): Promise<Files> {
     return (content) => texts.set(own, Buffer.from(content).toString("utf8"));
   });
   if (images.length === 0)
-    throw new Error(`there are no CIFAR files in "${path}"; the binary version has data_batch_1.bin or train.bin`);
+    throw new Error(
+      `there are no CIFAR files in "${path}"; expected data_batch_1.bin or train.bin of the binary version`,
+    );
   return {
     images: images.sort((a, b) => naturalOrder(a.name, b.name)),
     licenceFiles: [],
@@ -96,7 +98,7 @@ function folderOf(path: string): string | undefined {
 }
 
 interface Version {
-  /** Bytes of labels before the pixels, and which of them counts. */
+  /** Number of label bytes before the pixels, and the index of the one that is used. */
   readonly labelBytes: number;
   readonly labelAt: number;
   readonly classes: number;
@@ -112,7 +114,7 @@ async function readCifar(
   const hundred = images.some(({ name }) => /^(train|test)\.bin$/.test(name));
   const { label = "fine" } = options;
   if (!["fine", "coarse"].includes(label) || (label === "coarse" && !hundred))
-    throw new Error(`"${spec}": label is fine or, of CIFAR-100, coarse; not "${label}" here`);
+    throw new Error(`"${spec}": unknown label "${label}"; expected fine or, for CIFAR-100, coarse`);
   const fine = label === "fine";
   const version: Version = hundred
     ? { labelBytes: 2, labelAt: fine ? 1 : 0, classes: fine ? 100 : 20, namesFile: `${label}_label_names.txt` }
@@ -135,7 +137,7 @@ async function readCifar(
   };
 }
 
-/** One name a line. */
+/** Parses a list with one name on each line. */
 function namesIn(text: string | undefined): readonly string[] | undefined {
   return text
     ?.split(/\r?\n/)
@@ -165,7 +167,7 @@ async function openSplit(
       const { bytes } = file;
       if (bytes === 0 || bytes % size !== 0)
         throw new Error(
-          `"${file.id}" has ${bytes} bytes, which is no whole number of records of ${size}: it is cut off or of another kind`,
+          `"${file.id}" has ${bytes} bytes; expected a multiple of the record size ${size}, so the file is truncated or of another kind`,
         );
       starts.push(found.length);
       await readLabels(handle, file, { size, labelAt, classes: classNames.length }, found);
@@ -214,12 +216,12 @@ async function readLabels(
   const buffer = new Uint8Array(1000 * size);
   for (let at = 0; at < bytes; at += buffer.length) {
     const { bytesRead } = await handle.read(buffer, 0, Math.min(buffer.length, bytes - at), offset + at);
-    if (bytesRead === 0) throw new Error(`"${id}" is cut off at byte ${at}`);
+    if (bytesRead === 0) throw new Error(`"${id}" is truncated at byte ${at}; fetch it again`);
     for (let record = 0; record < bytesRead; record += size) {
       const label = buffer[record + labelAt]!;
       if (label >= classes)
         throw new Error(
-          `"${id}", record ${(at + record) / size}: the label ${label} is none of the ${classes} classes; it is no CIFAR file of this kind, or damaged`,
+          `"${id}", record ${(at + record) / size}: label ${label} is out of range for ${classes} classes; the file is damaged or not a CIFAR file of this kind`,
         );
       into.push(label);
     }

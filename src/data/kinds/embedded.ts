@@ -1,11 +1,11 @@
-/** The small real sets that come with the package (assets/data), so that everything runs without a download. */
+/** Opens the small real datasets of the package (assets/data), with which everything runs without a download. */
 import { fileURLToPath } from "node:url";
 import { didYouMean } from "../../text/nearest.js";
 import type { SourceKind } from "../source/types.js";
 import { idxKind } from "./idx.js";
 import { parquetKind } from "./parquet.js";
 
-/** The embedded sets; their sizes, origins and licences are in assets/data/README.md. */
+/** The embedded datasets; assets/data/README.md has their sizes, origins and licences. */
 export const embeddedSets: Readonly<Record<string, { readonly summary: string; readonly kind: SourceKind }>> = {
   clothing: { summary: "photos of clothes worn and laid out, 10 classes, 64x64 (CC0-1.0)", kind: parquetKind },
   fashion: { summary: "Fashion-MNIST: clothes from a shop's catalogue, 10 classes, 28x28 grey (MIT)", kind: idxKind },
@@ -24,10 +24,10 @@ export const embeddedKind: SourceKind = {
     const set = Object.hasOwn(embeddedSets, target.path) ? embeddedSets[target.path] : undefined;
     if (!set) {
       throw new Error(
-        `there is no embedded set "${target.path}"${didYouMean(target.path, names) || ";"} there are ${names.join(", ")}`,
+        `unknown embedded dataset "${target.path}"${didYouMean(target.path, names) || ";"} available: ${names.join(", ")}`,
       );
     }
-    // Both src/data/kinds and dist/data/kinds lie three folders below the package.
+    // Both src/data/kinds and dist/data/kinds are three folders below the package.
     const folder = fileURLToPath(new URL(`../../../assets/data/${target.path}`, import.meta.url));
     return set.kind.read({ ...target, path: folder });
   },

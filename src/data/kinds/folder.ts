@@ -1,4 +1,4 @@
-/** A folder of image files: `class/file` or `split/class/file`. */
+/** Reads a folder of image files: `class/file` or `split/class/file`. */
 import { statSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
@@ -17,7 +17,7 @@ export const folderKind: SourceKind = {
 
 async function readFolder(root: string, spec: string, unlabelled: boolean): Promise<ImageSet> {
   requirePath(root);
-  if (!statSync(root).isDirectory()) throw new Error(`"${root}" is a file; an image folder was expected`);
+  if (!statSync(root).isDirectory()) throw new Error(`"${root}" is a file; expected a folder of images`);
   const { files, problems, unreadable } = await listFiles(root);
   const layout = layOut(root, files, unlabelled);
   return {

@@ -1,13 +1,13 @@
 /**
- * The generated set `fractals`: FractalDB (Kataoka et al. 2020, "Pre-training without Natural Images"; papers.md 10.5),
- * whose classes are iterated function systems.
+ * Generates the dataset `fractals`: FractalDB (Kataoka et al. 2020, "Pre-training without Natural Images"; papers.md 10.5), whose classes
+ * are iterated function systems.
  *
- * As published: how systems are drawn and accepted, the chaos game and its scaling, the 25 weightings x patch patterns x 4
- * mirror images of a class, patches, colours, and the recommended 362 px, 200,000 points, fill rate 0.2 and weight step 0.4.
- * Different: the random generator, hence the systems (published ones can be read from their CSV files); every system is found
- * from (seed, number) alone, not from the stream the one before it left; points are drawn by class and weighting where the
- * published code takes the same random numbers for all; a split other than training shows the same classes in other points,
- * patterns and orders of weightings, which the published set does not have.
+ * As published: the distribution and acceptance of systems, the chaos game and its scaling, the 25 weightings x patch patterns x 4 mirror
+ * images of a class, patches, colours, and the recommended 362 px, 200,000 points, fill rate 0.2 and weight step 0.4.
+ * Different: the random generator, hence the systems (published ones can be read from their CSV files). Every system depends only on (seed,
+ * number), not on the random stream of the previous one. Points are drawn for each class and weighting, where the published code uses the
+ * same random numbers for all. Splits other than training show the same classes with other points, patterns and orders of weightings; the
+ * published dataset does not have such splits.
  */
 import { statSync } from "node:fs";
 import { closable } from "../../files/closable.js";
@@ -48,13 +48,13 @@ export const fractalsOptions = [
 export const fractalsSummary =
   "generated:fractals?categories=1000|FILE&instances=1000&size=362&points=200000&padding=6&draw=patch|point&pattern=point|image&color=grey|color&fill=0.2&weight=0.4&seed=0";
 
-/** The categories of a set: their names, and the system of each, searched for when it is first drawn. */
+/** The classes of a dataset: their names, and the system of each, which is searched for at first use. */
 interface Categories {
   readonly names: readonly string[];
   system(category: number): FractalSystem;
 }
 
-/** Opens the set that a spec `generated:fractals?...` describes. Throws for an option that means nothing. */
+/** Opens the dataset of a spec `generated:fractals?...`. Throws for an invalid option. */
 export function readFractals(target: SpecOptions): ImageSet {
   const { spec } = target;
   const size = wholeNumberOption(target, "size", 362, 16, 2048);
@@ -118,12 +118,12 @@ function categoriesOf(target: SpecOptions, seed: number): Categories {
     };
   }
   if (target.options["fill"] !== undefined)
-    throw new Error(`"${target.spec}": the categories of ${given} were found before; leave fill out`);
+    throw new Error(`"${target.spec}": fill does not apply to categories read from ${given}; omit fill`);
   const read = categoriesFrom(given);
   return { names: read.map(({ name }) => name), system: (category) => read[category]!.system };
 }
 
-/** The file that was read last: every split of a set reads the same one. */
+/** The file that was read last: all splits of a dataset read the same file. */
 let lastRead: { readonly key: string; readonly categories: readonly NamedSystem[] } | undefined;
 
 function categoriesFrom(path: string): readonly NamedSystem[] {

@@ -1,4 +1,4 @@
-/** The generated set `shapes`: pictures of shapes on a ground plane whose content is known, for counting and other questions. */
+/** Generates the dataset `shapes`: images of shapes on a ground plane with known content, for counting and other tasks. */
 
 import { closable } from "../../files/closable.js";
 import { reach, splitSeed } from "../../images/generated/scene/index.js";
@@ -15,24 +15,24 @@ import {
 import { choiceOption, type SpecOptions, wholeNumberOption } from "../source/option-values.js";
 import { checkIndex, type ImageSet, type ImageSource } from "../source/types.js";
 
-/** What is asked about a picture: its classes, and the label of a scene. */
+/** A classification task over scenes: its classes, and the label of a scene. */
 interface Question {
   readonly counts: readonly [number, number];
-  /** The shapes that scenes are made of, where not all of them have an answer. */
+  /** Shapes used in scenes, if the label is not defined for all shapes. */
   readonly shapes?: readonly Shape[];
   classNames(counts: readonly [number, number]): readonly string[];
   label(scene: Scene, counts: readonly [number, number]): number;
 }
 
-/** Distances of the nearest object that cut scenes of 1 to 5 objects into six classes of about equal size. */
+/** Thresholds on the distance of the nearest object that divide scenes of 1 to 5 objects into six classes of similar size. */
 const distanceEdges = [8.7, 9, 9.3, 9.6, 10.2] as const;
 
-/** The attributes of the only object of a scene. */
+/** Attributes of the only object of a scene. */
 const sizes = ["small", "large"] as const;
 const materials = ["matte", "shiny"] as const;
-/** Boxes look the same after a quarter of a turn; their rotation is cut into six classes of 15 degrees. */
+/** Boxes look the same after a quarter turn; their rotation is divided into six classes of 15 degrees. */
 const turns = 6;
-/** Where an object stands: the ground in three parts of equal width from left to right, and from far to near. */
+/** Position of an object: the ground in three parts of equal width from left to right, and from far to near. */
 const places = ["far", "middle", "near"].flatMap((z) => ["left", "centre", "right"].map((x) => `${z} ${x}`));
 const third = (value: number): number => (value < -reach / 3 ? 0 : value < reach / 3 ? 1 : 2);
 
@@ -69,13 +69,13 @@ const questions = {
 
 type QuestionName = keyof typeof questions;
 
-/** What may be asked about a picture. */
+/** Names of the tasks. */
 export const sceneQuestions = Object.keys(questions) as [QuestionName, ...QuestionName[]];
 
 export const shapesOptions = ["label", "counts", "size", "length", "seed"] as const;
 export const shapesSummary = `generated:shapes?label=${sceneQuestions.join("|")}&counts=1-9&size=64&length=2000&seed=0`;
 
-/** Opens the set that a spec `generated:shapes?...` describes. Throws for an option that means nothing. */
+/** Opens the dataset of a spec `generated:shapes?...`. Throws for an invalid option. */
 export function readShapes({ spec, options: given }: SpecOptions): ImageSet {
   const target = { spec, options: given["label"] === "colour" ? { ...given, label: "color" } : given };
   const question: Question = questions[choiceOption(target, "label", sceneQuestions)];
@@ -106,7 +106,7 @@ export function readShapes({ spec, options: given }: SpecOptions): ImageSet {
         ...source,
         split,
         classNames: question.classNames(counts),
-        // Made at first use: a thread that only renders does not lay out every scene of the set.
+        // Computed at first use: a thread that only renders does not need the labels of all scenes.
         get labels() {
           return allLabels();
         },
@@ -138,6 +138,6 @@ function countRange(
   const low = Number(match?.[1]);
   const high = Number(match?.[2] ?? match?.[1]);
   if (!match || low < 1 || high > 12 || low > high)
-    throw new Error(`"${spec}": counts must be a number or a range within 1-12, such as 1-9, not "${text}"`);
+    throw new Error(`"${spec}": invalid counts "${text}"; expected a number or a range within 1-12, such as 1-9`);
   return [low, high];
 }

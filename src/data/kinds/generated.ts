@@ -1,4 +1,4 @@
-/** Generated sets: pictures made on demand from a seed, the same in every thread; nothing of them lies on disk. */
+/** Opens generated datasets: images rendered on demand from a seed, the same in every thread, with nothing stored on disk. */
 import { didYouMean } from "../../text/nearest.js";
 import type { SpecOptions } from "../source/option-values.js";
 import type { ImageSet, SourceKind } from "../source/types.js";
@@ -6,13 +6,13 @@ import { fractalsOptions, fractalsSummary, readFractals } from "./generated-frac
 import { readShapes, shapesOptions, shapesSummary } from "./generated-shapes.js";
 
 interface GeneratedSet {
-  /** A spec with every option and what it takes. */
+  /** A spec with every option and its values. */
   readonly summary: string;
   readonly options: readonly string[];
   read(target: SpecOptions): ImageSet;
 }
 
-/** The generated sets by name. */
+/** The generated datasets by name. */
 export const generatedSets: Readonly<Record<string, GeneratedSet>> = {
   shapes: { summary: shapesSummary, options: shapesOptions, read: readShapes },
   fractals: { summary: fractalsSummary, options: fractalsOptions, read: readFractals },
@@ -31,14 +31,14 @@ export const generatedKind: SourceKind = {
     const set = Object.hasOwn(generatedSets, path) ? generatedSets[path] : undefined;
     if (!set)
       throw new Error(
-        `there is no generated set "${path}"${didYouMean(path, names) || ";"} there are ${names.join(", ")}`,
+        `unknown generated dataset "${path}"${didYouMean(path, names) || ";"} available: ${names.join(", ")}`,
       );
     const wrong = Object.keys(options).find((name) => every.includes(name) && !set.options.includes(name));
     if (wrong !== undefined)
       throw new Error(
-        `"${spec}": generated:${path} has no option "${wrong}"${didYouMean(wrong, set.options) || ";"} it takes ${set.options.join(", ")}`,
+        `"${spec}": generated:${path} has no option "${wrong}"${didYouMean(wrong, set.options) || ";"} available: ${set.options.join(", ")}`,
       );
-    // Its pictures are named by what makes them: not by what a spec picks out of them (`exclude=`, `take=`), which names pictures.
+    // Ids contain only the options that determine the images. Options that select images (`exclude=`, `take=`) refer to ids.
     const own = Object.entries(options)
       .filter(([name]) => set.options.includes(name))
       .map(([name, value]) => `${name}=${value.replace(/[%&+]/g, encodeURIComponent)}`);

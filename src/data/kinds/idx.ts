@@ -1,4 +1,4 @@
-/** IDX files, the format of MNIST and Fashion-MNIST: raw pixels and labels, each in one file, gzip-compressed or not. */
+/** Reads IDX files, the format of MNIST and Fashion-MNIST: raw pixels and labels in one file each, optionally gzip-compressed. */
 import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
@@ -34,7 +34,7 @@ async function readIdx(path: string, spec: string, givenNames?: readonly string[
   const files = new Map<string, string>();
   for (const name of names.sort()) {
     const prefix = imagesName.exec(name)?.[1] ?? "";
-    // MNIST calls its test set "t10k". Of a file and its compressed twin, the plain one (first in order) is read.
+    // MNIST calls its test set "t10k". If a file exists both plain and compressed, the plain one (first in order) is read.
     const split = prefix === "t10k" ? "test" : prefix === "" ? "all" : prefix;
     if (!files.has(split)) files.set(split, join(folder, name));
   }
@@ -59,9 +59,11 @@ async function openSplit(
   const most = labels.reduce((a, b) => Math.max(a, b), 0);
   const classNames = givenNames ?? Array.from({ length: most + 1 }, (_, i) => String(i));
   if (classNames.length <= most)
-    throw new Error(`"${imagesPath}" has labels up to ${most}, but only ${classNames.length} class names were given`);
+    throw new Error(
+      `"${imagesPath}" has labels up to ${most} but only ${classNames.length} class names; expected ${most + 1} or more`,
+    );
   const source = { name, length: labels.length };
-  // Pixels are read at first use, so that reading labels alone does not pay for them.
+  // Pixels are read at first use, so that reading only the labels is fast.
   let pixels: Promise<{ data: Uint8Array; sizes: readonly number[] }> | undefined;
   let closed = false;
   const load = async (): Promise<{ data: Uint8Array; sizes: readonly number[] }> => {
@@ -103,35 +105,35 @@ function labelsPath(imagesPath: string): string {
     .replace(/idx[34]/i, "idx1")
     .replace(/\.gz$/i, "");
   const found = [plain, `${plain}.gz`].map((name) => join(folder, name)).find((path) => existsSync(path));
-  if (!found)
-    throw new Error(`the labels of "${imagesPath}" are missing: there is neither ${plain} nor ${plain}.gz beside it`);
+  if (!found) throw new Error(`the labels of "${imagesPath}" are missing; expected ${plain} or ${plain}.gz beside it`);
   return found;
 }
 
-/** Gzip files may become this large, or `growth` times their size: MNIST's images become 5 times theirs. */
+/** Limits of decompressed size: this many bytes, or `growth` times the file size, whichever is larger. MNIST's images grow 5 times. */
 const freeBytes = 64 * 2 ** 20;
 const growth = 64;
-/** The longest header: that of four dimensions. */
+/** Size of the longest header, that of four dimensions. */
 const headerBytes = 20;
 
-const notGzip = (path: string, cause: unknown): Error => new Error(`"${path}" is not a whole gzip file`, { cause });
+const notGzip = (path: string, cause: unknown): Error =>
+  new Error(`"${path}" is not a complete gzip file; fetch it again`, { cause });
 
-/** How many bytes the content of a gzip file may have, by the sizes of its IDX header. Throws an Error where it claims too many. */
+/** Decompressed size of a gzip file according to its IDX header. Throws an Error if the header claims too many bytes. */
 function contentBytes(path: string, bytes: Uint8Array, dimensions: number | undefined): number {
   let start: Uint8Array;
   try {
-    // of the first kilobyte no more than a megabyte comes out
+    // Decompressing the first kilobyte gives at most a megabyte.
     start = gunzipSync(bytes.subarray(0, 1024), { finishFlush: constants.Z_SYNC_FLUSH });
   } catch (error) {
     throw notGzip(path, error);
   }
-  // a shorter file fails later, when it is read whole
+  // A shorter file fails later, when all of it is read.
   if (start.length < headerBytes) return freeBytes;
   const { sizes, offset } = readHeader(path, start.subarray(0, headerBytes), dimensions);
   const content = offset + sizes.reduce((a, b) => a * b, 1);
   if (content > Math.max(freeBytes, growth * bytes.length)) {
     throw new Error(
-      `"${path}" claims ${content} bytes (${sizes.join(" x ")}) in a gzip file of ${bytes.length}, more than images become. Decompress it first if it is right`,
+      `"${path}" claims ${content} bytes (${sizes.join(" x ")}) in a gzip file of ${bytes.length}, more than expected of images; decompress it first if this is right`,
     );
   }
   return content;
@@ -158,10 +160,10 @@ async function unpackLarge(path: string, bytes: Uint8Array): Promise<Uint8Array>
 }
 
 /**
- * Reads an IDX file of unsigned bytes: two zero bytes, the type 0x08, the number of dimensions, each size as a big-endian
- * 32-bit number, then the values.
+ * Parses an IDX file of unsigned bytes: two zero bytes, the type 0x08, the number of dimensions, each size as a big-endian 32-bit number,
+ * then the values.
  *
- * @throws if the header is another one, or the values are more or fewer than the sizes say.
+ * @throws for another header, or if the number of values does not match the sizes.
  */
 export function parseIdx(
   path: string,
@@ -173,12 +175,12 @@ export function parseIdx(
   const expected = sizes.reduce((a, b) => a * b, 1);
   if (data.length !== expected)
     throw new Error(
-      `"${path}" should hold ${expected} values (${sizes.join(" x ")}), but has ${data.length}: it is cut off or damaged`,
+      `"${path}" has ${data.length} values; expected ${expected} (${sizes.join(" x ")}), so it is truncated or damaged`,
     );
   return { data, sizes };
 }
 
-/** The sizes in a header, and where the values begin. Throws an Error for another header and for one that is cut off. */
+/** Sizes in a header, and the offset of the values. Throws an Error for another header or a truncated one. */
 function readHeader(
   path: string,
   bytes: Uint8Array,
@@ -191,8 +193,12 @@ function readHeader(
     view.getUint16(0) === 0 &&
     bytes[2] === 0x08 &&
     (dimensions === undefined ? count === 3 || count === 4 : count === dimensions);
-  if (!right) throw new Error(`"${path}" is not an IDX file of bytes with ${dimensions ?? "3 or 4"} dimension(s)`);
+  if (!right)
+    throw new Error(
+      `"${path}" is not an IDX file; expected unsigned bytes with ${dimensions ?? "3 or 4"} dimension(s)`,
+    );
   const offset = 4 + 4 * count;
-  if (bytes.length < offset) throw new Error(`"${path}" is cut off: its header of ${offset} bytes has ${bytes.length}`);
+  if (bytes.length < offset)
+    throw new Error(`"${path}" is truncated: its header has ${bytes.length} of ${offset} bytes`);
   return { sizes: Array.from({ length: count }, (_, i) => view.getUint32(4 + 4 * i)), offset };
 }

@@ -1,4 +1,4 @@
-/** Kinds of storage, for readers that build on one of them; `openSource` finds the kind of a spec by itself. */
+/** Exports the kinds of storage that other readers build on; `openSource` chooses the kind of a spec itself. */
 export { cifarKind } from "./cifar.js";
 export { parquetKind } from "./parquet.js";
 export { indexTar } from "./tar.js";

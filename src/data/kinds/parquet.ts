@@ -1,4 +1,4 @@
-/** Parquet files in the layout of Hugging Face's image datasets: `image: {bytes, path}` and `label: int64`, in shards. */
+/** Reads Parquet files in the layout of Hugging Face's image datasets: `image: {bytes, path}` and `label: int64`, in shards. */
 import { statSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { closable, closeOnError } from "../../files/closable.js";
@@ -10,7 +10,7 @@ import { classNamesBeside } from "../source/class-names.js";
 import { splitOrder } from "../source/layout.js";
 import { checkIndex, type ImageSet, type ImageSource, type SourceKind } from "../source/types.js";
 
-/** How many bytes of image columns a source keeps in memory, in whole row groups, the least recently used given up first. */
+/** Size of the cache of image columns in bytes; it holds whole row groups and evicts the least recently used. */
 const cacheBytes = 256 * 2 ** 20;
 
 export const parquetKind: SourceKind = {
@@ -31,7 +31,7 @@ async function readParquet(
   const isFile = statSync(path).isFile();
   const folder = isFile ? dirname(path) : path;
   const files = isFile ? [basename(path)] : (await listFiles(path)).files.filter((name) => /\.parquet$/i.test(name));
-  if (files.length === 0) throw new Error(`there are no .parquet files in "${path}"`);
+  if (files.length === 0) throw new Error(`there are no .parquet files in "${path}"; expected at least one`);
   const bySplit = new Map<string, string[]>();
   for (const file of files) bySplit.set(splitOf(file), [...(bySplit.get(splitOf(file)) ?? []), file]);
   return {
@@ -50,16 +50,16 @@ async function readParquet(
   };
 }
 
-/** Whether a folder has Parquet files in it or one or two levels below, as downloaded data sets do (`data/`, `default/train/`). */
+/** Whether a folder has Parquet files in it or one or two levels below, as downloaded datasets do (`data/`, `default/train/`). */
 function holdsParquet(folder: string, depth = 0): boolean {
   const entries = entriesIfReadable(folder);
   if (entries.some((entry) => /\.parquet$/i.test(entry.name))) return true;
-  // A data set has a handful of such folders; a folder of classes can have thousands and is not searched.
+  // Datasets have only a few such folders; a folder of classes can have thousands and is not searched.
   const folders = entries.filter((entry) => entry.isDirectory());
   return depth < 2 && folders.length <= 8 && folders.some((entry) => holdsParquet(join(folder, entry.name), depth + 1));
 }
 
-/** `train-00000-of-00003.parquet`, `train/0000.parquet`, `train.parquet`, else "all". */
+/** Split of a file: `train-00000-of-00003.parquet`, `train/0000.parquet`, `train.parquet`, else "all". */
 function splitOf(file: string): string {
   const parts = file.split("/");
   const name = parts.at(-1)!;
@@ -112,7 +112,7 @@ async function openShards(
         const rows = await groups.get(`${s}/${g}`, shard.groupBytes[g]!, () => shard.readGroup(g));
         const { bytes } = rows[row - shard.groupStarts[g]!]!;
         const id = `${files[s]}#${row}`;
-        if (!bytes) throw new ExampleError(id, "the row holds no image bytes");
+        if (!bytes) throw new ExampleError(id, "the row has no image bytes");
         return { id, label: labels[index]!, image: { kind: "encoded", bytes } };
       },
       close: async () => {
@@ -129,7 +129,7 @@ interface GroupCache<T> {
   clear(): void;
 }
 
-/** Keeps row groups within `cacheBytes`, at least one; several readers of one group wait for the same read. */
+/** Caches row groups up to `cacheBytes`, but at least one; concurrent readers of a group share one read. */
 function createGroupCache<T>(): GroupCache<T> {
   const held = new Map<string, { bytes: number; value: Promise<T> }>();
   let total = 0;
@@ -141,7 +141,7 @@ function createGroupCache<T>(): GroupCache<T> {
     get: (key, bytes, read) => {
       const found = held.get(key);
       if (found) {
-        // Put it last: a Map keeps the order of insertion, so the first key is the least recently used.
+        // Move it to the end: a Map keeps the order of insertion, so the first key is the least recently used.
         held.delete(key);
         held.set(key, found);
         return found.value;

@@ -1,10 +1,10 @@
 /**
- * Objects out of their context: every foreground (an image with transparency) laid on every background. BiT's set of this kind
- * (papers.md 10.9) is 81 foregrounds on 41 backgrounds, 3,321 images; its pictures are not published, so one gives one's own.
+ * Composes objects out of context: every foreground (an image with transparency) is pasted onto every background. BiT's dataset of this
+ * kind (papers.md 10.9) has 81 foregrounds on 41 backgrounds, 3,321 images. Its images are not published, so users provide their own.
  *
- * `composed:foregrounds/?backgrounds=folder/`: foregrounds in folders by class, backgrounds anywhere below their folder. The
- * background covers a square of `size` pixels and is cut to it; the foreground without its transparent margin is brought to
- * `scale` of that, its aspect kept, and laid on the middle. How BiT placed its objects is not established.
+ * `composed:foregrounds/?backgrounds=folder/`: foregrounds are in folders by class, backgrounds anywhere below their folder. The background
+ * covers a square of `size` pixels and is cropped to it. The foreground without its transparent margin is resized to `scale` times that
+ * size, keeping its aspect ratio, and pasted at the centre. BiT's placement of objects is not known.
  */
 import { statSync } from "node:fs";
 import { readFile } from "node:fs/promises";
@@ -38,14 +38,15 @@ async function readComposed(target: SpecTarget): Promise<ImageSet> {
   if (where === undefined) throw new Error(`"${spec}" has no backgrounds; add ?backgrounds=FOLDER, a folder of images`);
   for (const folder of [root, where]) {
     requirePath(folder);
-    if (!statSync(folder).isDirectory()) throw new Error(`"${folder}" of "${spec}" is a file; a folder was expected`);
+    if (!statSync(folder).isDirectory()) throw new Error(`"${folder}" of "${spec}" is a file; expected a folder`);
   }
   const size = wholeNumberOption(target, "size", 480, 8, 4096);
   const scale = numberOption(target, "scale", 0.6, 0.01, 1);
   const { files, problems } = await listFiles(root);
   const layout = layOut(root, files);
   const backgrounds = (await listFiles(where)).files.filter((file) => imageName.test(file));
-  if (backgrounds.length === 0) throw new Error(`there are no images in "${where}", the backgrounds of "${spec}"`);
+  if (backgrounds.length === 0)
+    throw new Error(`there are no images in "${where}", the backgrounds of "${spec}"; expected at least one`);
   return {
     splits: [...layout.splits.keys()],
     problems: [...problems, ...layout.problems],
@@ -95,7 +96,7 @@ async function bytesOf(path: string) {
   }
 }
 
-/** The least rectangle that holds everything not wholly transparent. */
+/** Crops to the bounding box of all pixels that are not fully transparent. */
 function withoutMargin(image: RawImage, id: string): RawImage {
   const { data, height, width } = image;
   let [top, left, bottom, right] = [height, width, -1, -1];
@@ -111,8 +112,8 @@ function withoutMargin(image: RawImage, id: string): RawImage {
 }
 
 /**
- * Lays an image of four channels, its longer side brought to `side`, on the middle of one of three. Colours are weighted by
- * opacity before they are averaged, so that what is hidden behind transparency does not tint the edge.
+ * Resizes an RGBA image to the longer side `side` and pastes it onto the centre of an RGB image. Colours are weighted by opacity before
+ * averaging, so that the colour of transparent pixels does not tint the edge.
  */
 function laidOn(canvas: RawImage, object: RawImage, side: number): RawImage {
   const weighted = blankLike(object, object.height, object.width);

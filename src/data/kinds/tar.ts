@@ -1,4 +1,4 @@
-/** A tar file of an image folder, read in place: nothing is extracted. */
+/** Reads a tar file of an image folder in place, without extracting it. */
 import { statSync } from "node:fs";
 import { type FileHandle, open } from "node:fs/promises";
 import { closable } from "../../files/closable.js";
@@ -20,7 +20,7 @@ async function readTar(path: string, spec: string, unlabelled: boolean): Promise
   const { entries, problems } = indexTar(path);
   if (looksLikeShard([...entries.keys()]))
     throw new Error(
-      `"${path}" is a shard of WebDataset (its files end in .cls or .json beside images); read it as webdataset:${path}`,
+      `"${path}" is a shard of WebDataset (it has .cls or .json files beside images); read it as webdataset:${path}`,
     );
   const stripped = stripCommonFolder([...entries.keys()]);
   const layout = layOut(
@@ -66,7 +66,7 @@ async function readTar(path: string, spec: string, unlabelled: boolean): Promise
   };
 }
 
-/** Samples of WebDataset lie side by side, each image with a file of its name that says the class. */
+/** Whether an archive is a WebDataset shard: each image is beside a file of the same name with its class. */
 function looksLikeShard(names: readonly string[]): boolean {
   const known = new Set(names);
   const labelled = names.filter((name) => /\.(cls|json)$/i.test(name));
@@ -75,7 +75,7 @@ function looksLikeShard(names: readonly string[]): boolean {
   return labelled.length > 0 && labelled.every(hasImage);
 }
 
-/** If everything lies in one top folder with at least two levels below it, that folder is the set's name and not a class. */
+/** If all files are in one top folder with at least two levels below it, this folder is the dataset's name and not a class. */
 function stripCommonFolder(names: readonly string[]): Map<string, string> {
   const first = names[0]?.split("/")[0];
   const common = names.length > 0 && names.every((name) => name.split("/")[0] === first && name.split("/").length >= 2);
@@ -89,8 +89,8 @@ function stripCommonFolder(names: readonly string[]): Map<string, string> {
 }
 
 /**
- * Finds where each file of a tar archive lies.
- * @throws what `walkTar` throws.
+ * Finds the position of each file in a tar archive.
+ * @throws the errors of `walkTar`.
  */
 export function indexTar(path: string): { entries: Map<string, TarEntry>; problems: string[] } {
   const entries = new Map<string, TarEntry>();

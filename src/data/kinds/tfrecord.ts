@@ -1,4 +1,4 @@
-/** TFRecord files of tf.train.Example, as TensorFlow Datasets and the ImageNet scripts write them. */
+/** Reads TFRecord files of tf.train.Example, as written by TensorFlow Datasets and the ImageNet scripts. */
 import { readdirSync, readFileSync, statSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import * as z from "zod";
@@ -29,7 +29,9 @@ export const tfrecordKind: SourceKind = {
 async function readTfrecord(path: string, spec: string, options: Readonly<Record<string, string>>): Promise<ImageSet> {
   const shuffleShards = Number(options["shuffleShards"] ?? 0);
   if (!(Number.isInteger(shuffleShards) && shuffleShards >= 0))
-    throw new Error(`"${spec}": shuffleShards must be a whole number from 0, not "${options["shuffleShards"]}"`);
+    throw new Error(
+      `"${spec}": invalid shuffleShards "${options["shuffleShards"]}"; expected an integer of at least 0`,
+    );
   const named = expandBraces(path);
   for (const file of named) requirePath(file);
   const isFolder = named.length === 1 && statSync(path).isDirectory();
@@ -74,7 +76,7 @@ async function readTfrecord(path: string, spec: string, options: Readonly<Record
   };
 }
 
-/** The split in TFDS's `dataset-split.tfrecord-...`, a common name of a split, or the text before the shard's number. */
+/** Split of a file: that of TFDS's `dataset-split.tfrecord-...`, a common name of a split, or the text before the shard's number. */
 function splitOf(file: string): string {
   const name = basename(file);
   return (
@@ -85,7 +87,7 @@ function splitOf(file: string): string {
   );
 }
 
-/** A split that is not whole, by the numbers in the names of its files. */
+/** Reports incomplete splits, according to the shard numbers in the file names. */
 function missingShards(split: string, files: readonly string[]): string[] {
   const numbers = files.flatMap((file) => {
     const match = /-(\d+)-of-(\d+)$/.exec(file);
@@ -108,7 +110,7 @@ const featuresSchema = z.object({
   }),
 });
 
-/** The class names TFDS writes beside its files: `label.labels.txt`, one a line; else as many numbers as `features.json` says. */
+/** Class names that TFDS writes beside its files: `label.labels.txt`, one on each line; else as many numbers as in `features.json`. */
 function namesBeside(folder: string, label: string | undefined): readonly string[] | undefined {
   const read = (name: string): string | undefined => {
     try {
@@ -126,7 +128,7 @@ function namesBeside(folder: string, label: string | undefined): readonly string
   try {
     const { features } = featuresSchema.parse(JSON.parse(text)).featuresDict;
     const count = features[label ?? "label"]?.classLabel?.numClasses;
-    // a damaged count must not make a list of billions of names
+    // A damaged count must not create a list of billions of names.
     return count === undefined || !(count <= maxClasses)
       ? undefined
       : Array.from({ length: count }, (_, i) => String(i));

@@ -1,4 +1,4 @@
-/** WebDataset: tar shards of samples, the files of one name, on disk or behind http(s) addresses. */
+/** Reads WebDataset: tar shards of samples, local or at http(s) addresses; the files of a sample have the same base name. */
 import { existsSync, readdirSync, statSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { entriesIfReadable, licenceFilesIn, naturalOrder, requirePath } from "../../files/paths.js";
@@ -11,7 +11,7 @@ import { classNamesBeside } from "../source/class-names.js";
 import { splitOrder } from "../source/layout.js";
 import type { ImageSet, SourceKind } from "../source/types.js";
 
-/** `name-000012.tar`: a folder of such files holds shards; other archives are image folders. */
+/** `name-000012.tar`: a folder of such files is read as shards; other archives are image folders. */
 const shardName = /\d+\.tar$/i;
 
 export const webdatasetKind: SourceKind = {
@@ -22,7 +22,7 @@ export const webdatasetKind: SourceKind = {
   read: async ({ path, spec, options }) => readWebDataset(path, spec, options),
 };
 
-/** How many shards are asked about, or read through for their index, at once. */
+/** Number of shards whose index is requested or built concurrently. */
 const openedAtOnce = 4;
 
 async function readWebDataset(
@@ -33,10 +33,11 @@ async function readWebDataset(
   const number = (name: string, fallback: number, least: number): number => {
     const value = Number(options[name] ?? fallback);
     if (Number.isFinite(value) && value >= least) return value;
-    throw new Error(`"${spec}": ${name} must be a number from ${least}, not "${options[name]}"`);
+    throw new Error(`"${spec}": invalid ${name} "${options[name]}"; expected a number of at least ${least}`);
   };
   const shuffleShards = number("shuffleShards", 4, 0);
-  if (!Number.isInteger(shuffleShards)) throw new Error(`"${spec}": shuffleShards must be a whole number`);
+  if (!Number.isInteger(shuffleShards))
+    throw new Error(`"${spec}": invalid shuffleShards "${options["shuffleShards"]}"; expected an integer`);
   const retries: RetryPolicy = { timeoutSeconds: number("timeout", 30, 0.01), attempts: 4 };
   const isFolder = !isRemote(path) && existsSync(path) && statSync(path).isDirectory();
   const files = isFolder
@@ -45,7 +46,7 @@ async function readWebDataset(
         .sort(naturalOrder)
         .map((name) => join(path, name))
     : expandBraces(path);
-  if (files.length === 0) throw new Error(`there are no .tar files in "${path}"`);
+  if (files.length === 0) throw new Error(`there are no .tar files in "${path}"; expected at least one`);
   for (const file of files) if (!isRemote(file)) requirePath(file);
   const folder = isFolder ? path : isRemote(files[0]!) ? undefined : dirname(files[0]!);
   const splits = bySplit(files, (file) => splitInName(basename(file)) ?? "all");
@@ -65,7 +66,8 @@ async function readWebDataset(
       const places = shards.flatMap(({ file, index }) => (index.keys ?? []).map((key) => `${file.name}:${key}`));
       const listed = options["classes"]?.split(",") ?? (folder === undefined ? undefined : classNamesBeside(folder));
       const values = shards.flatMap(({ index }) => index.labels);
-      if (values.length === 0) throw new Error(`the shards of "${path}" hold no labelled images`);
+      if (values.length === 0)
+        throw new Error(`the shards of "${path}" have no labelled images; expected at least one`);
       return openSharded({
         name: path,
         spec,
@@ -80,7 +82,7 @@ async function readWebDataset(
   };
 }
 
-/** Runs a job for every item, a few at once; results in the order of the items. The first failure is thrown. */
+/** Runs a job for every item, at most `atOnce` concurrently; returns results in the order of the items and throws the first failure. */
 export async function inTurn<T, R>(items: readonly T[], atOnce: number, job: (item: T) => Promise<R>): Promise<R[]> {
   const results = new Array<R>(items.length);
   let next = 0;

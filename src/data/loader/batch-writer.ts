@@ -12,18 +12,18 @@ import {
 import type { BadExample, BatchArrays } from "./batch.js";
 import { ownSlots, type Plan } from "./plan.js";
 
-/** A `value_range` left to the writer; empty where there is none. */
+/** A `value_range` that the writer applies; empty if there is none. */
 type Scaling = Pick<SplitPreprocessing, "lookup" | "scales">;
 type WriteSteps = Scaling & { readonly pipeline: Preprocessing };
 
 export interface BatchWriter {
-  /** Writes an example; `steps` has its pipeline, for errors, and the `value_range` that is still to be applied. */
+  /** Writes an example; `steps` has its pipeline, for errors, and the `value_range` to apply. */
   write(slot: number, index: number, label: number, record: DataRecord, steps: WriteSteps): void;
   skip(slot: number, index: number, label: number): void;
   finish(failed: readonly BadExample[]): BatchArrays;
 }
 
-/** Writes records into the arrays of one batch; the first image decides their size. */
+/** Writes records into the arrays of one batch; the first image determines the size. */
 export function createWriter(plan: Plan, reuse: BatchArrays | undefined): BatchWriter {
   const { evaluation } = plan;
   const batchSize = ownSlots(plan).count;
@@ -44,7 +44,7 @@ export function createWriter(plan: Plan, reuse: BatchArrays | undefined): BatchW
       const pixels = record.image;
       if (pixels.kind === "encoded")
         throw new Error(
-          `the preprocessing "${describePreprocessing(pipeline)}" leaves ${record.id} undecoded; put decode first`,
+          `the preprocessing "${describePreprocessing(pipeline)}" leaves ${record.id} undecoded; start it with decode`,
         );
       const problem = scaling.scales && scalesProblem(scaling.scales.length, pixels.channels);
       if (problem !== undefined) throw new ExampleError(record.id, problem);
@@ -55,20 +55,20 @@ export function createWriter(plan: Plan, reuse: BatchArrays | undefined): BatchW
       }
       if (pixels.height !== first.height || pixels.width !== first.width || pixels.channels !== first.channels) {
         throw new Error(
-          `the images of a batch must have one size, but after "${describePreprocessing(pipeline)}" ${record.id} is ${sizeText(pixels)} and ${firstId} is ${sizeText(first)}; add resize(size) or a crop of fixed size`,
+          `the images of a batch must have the same size, but after "${describePreprocessing(pipeline)}" ${record.id} is ${sizeText(pixels)} and ${firstId} is ${sizeText(first)}; add resize(size) or a crop of fixed size`,
         );
       }
       writeImage(image!, slot * pixels.data.length, pixels, scaling);
       if (slotFilled && (record.labels === undefined) !== (labels === undefined))
         throw new Error(
-          `of one batch, ${firstId} and ${record.id} differ in whether they bring targets; give onehot in every preprocessing or in none`,
+          `only one of ${firstId} and ${record.id} has targets, and they are in one batch; add onehot to every preprocessing or to none`,
         );
       slotFilled = true;
       if (record.labels) {
         labels ??= fitting(reuse?.labels, batchSize * record.labels.length);
         if (labels.length !== batchSize * record.labels.length)
           throw new Error(
-            `the targets of a batch must have one length, but ${record.id} has ${record.labels.length} and ${firstId} has ${labels.length / batchSize}`,
+            `the targets of a batch must have the same length, but ${record.id} has ${record.labels.length} and ${firstId} has ${labels.length / batchSize}`,
           );
         labels.set(record.labels, slot * record.labels.length);
       }
@@ -83,7 +83,7 @@ export function createWriter(plan: Plan, reuse: BatchArrays | undefined): BatchW
     },
     finish: (failed) => {
       if (!first || !image) {
-        // the size of the images is not known; nothing is lost, since the mask leaves them all out
+        // The size of the images is unknown, but the mask excludes all of them.
         if (evaluation)
           return { image: new Float32Array(0), shape: [batchSize, 0, 0, 0], label: labelOf, mask, indices };
         const { id, reason } = failed[0] ?? { id: "the batch", reason: "it is empty" };
@@ -91,7 +91,7 @@ export function createWriter(plan: Plan, reuse: BatchArrays | undefined): BatchW
       }
       const size = first.data.length;
       const depth = labels ? labels.length / batchSize : 0;
-      // Padding is all zeros, whatever an old batch left there.
+      // Padding is all zeros, so clear data of a reused batch.
       for (let slot = 0; slot < batchSize; slot++) {
         if (filled[slot]) continue;
         image.fill(0, slot * size, (slot + 1) * size);

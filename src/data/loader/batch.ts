@@ -13,14 +13,14 @@ import { type BatchWriter, createWriter } from "./batch-writer.js";
 import { type EpochOrder, epochOrder, ownSlots, type Plan } from "./plan.js";
 import { handledLater, type Prepared, PreparedExamples, still } from "./prepared.js";
 
-/** The arrays of a batch, as they travel between threads. */
+/** The arrays of a batch, in the form that is transferred between threads. */
 export interface BatchArrays {
-  /** [N, H, W, C], row by row; in evaluation empty (H = W = C = 0) when not one image of the batch could be read. */
+  /** [N, H, W, C], row-major; in evaluation empty (H = W = C = 0) if no image of the batch could be read. */
   readonly image: Float32Array;
   readonly shape: readonly [number, number, number, number];
   /** [N] */
   readonly label: Int32Array;
-  /** [N, K]: the targets of the source, or [N, depth] of `onehot`; absent without either. */
+  /** [N, K]: the targets of the source, or [N, depth] of `onehot`; undefined without either. */
   readonly labels?: Float32Array;
   /** [N]: 1 for an example, 0 for padding or an example that could not be read. */
   readonly mask: Float32Array;
@@ -35,30 +35,30 @@ export interface BadExample {
   readonly reason: string;
 }
 
-/** A batch as it is made. */
+/** A batch and its unreadable examples. */
 export interface MadeBatch {
   readonly arrays: BatchArrays;
   readonly bad: readonly BadExample[];
 }
 
 export interface BatchMaker {
-  /** Makes batch number `batch` of epoch `epoch`; `reuse` may give it the arrays of an old batch to write into. */
+  /** Makes batch number `batch` of epoch `epoch`; it may write into the arrays `reuse` of an old batch. */
   make(epoch: number, batch: number, reuse?: BatchArrays): Promise<MadeBatch>;
 }
 
 export interface BatchMakerOptions {
-  /** How many examples are read and decoded at once. */
+  /** Number of examples read and decoded concurrently. */
   readonly concurrency: number;
-  /** How many bytes of pixels, as they are before the first random op, are kept from epoch to epoch. */
+  /** Maximum bytes of pixels, before the first random op, that are cached across epochs. */
   readonly cacheBytes: number;
 }
 
 /**
- * Returns a maker of the batches of a plan, with a pipeline for all examples or one for each part. Equal arguments make equal
- * batches, whichever thread makes them and in whatever order.
+ * Creates a maker of the batches of a plan, with one pipeline for all examples or one for each part. Equal arguments give equal batches,
+ * whichever thread makes them and in whatever order.
  *
- * In training a bad example's place is taken by the next good one in the epoch's order (which is then seen twice in the
- * epoch), so that every batch stays full and does not depend on other batches. In evaluation its mask is 0.
+ * In training, a bad example is replaced by the next good one in the epoch's order, which then occurs twice in the epoch. Every batch is
+ * therefore full and does not depend on other batches. In evaluation, the mask of a bad example is 0.
  */
 export function createBatchMaker(
   source: ImageSource,
@@ -89,18 +89,18 @@ export function createBatchMaker(
   };
 }
 
-/** A pipeline, cut at its first random op and at the `value_range` that the writer applies. */
+/** A pipeline, split at its first random op and at the `value_range` that the writer applies. */
 type Steps = ReturnType<typeof splitPreprocessing> & {
   readonly pipeline: Preprocessing;
   readonly restIsRandom: boolean;
 };
 
-/** What filling one batch takes. */
+/** State of filling one batch. */
 interface BatchWork {
   readonly source: ImageSource;
   readonly plan: Plan;
   readonly order: EpochOrder;
-  /** The place of the batch's first example in the epoch's order, and how many follow. */
+  /** Position of the batch's first example in the epoch's order, and the number of slots. */
   readonly start: number;
   readonly slots: number;
   readonly examples: PreparedExamples;
@@ -110,7 +110,7 @@ interface BatchWork {
   readonly failed: BadExample[];
 }
 
-/** Fills every slot of a batch, `concurrency` slots at once. */
+/** Fills all slots of a batch, at most `concurrency` concurrently. */
 async function fillBatch(work: BatchWork, concurrency: number): Promise<BatchWork> {
   const { order, start, slots, examples } = work;
   const begin = (slot: number): Promise<Prepared> => {
@@ -124,7 +124,7 @@ async function fillBatch(work: BatchWork, concurrency: number): Promise<BatchWor
     let begun = slot < slots ? begin(slot) : undefined;
     while (begun) {
       await begun.catch(() => undefined);
-      // The next example is decoded, on a thread of sharp's, while this one is cropped and written on this thread.
+      // sharp decodes the next example on its own thread while this thread crops and writes the current one.
       const [done, ready] = [slot, begun];
       slot = next++;
       begun = slot < slots ? begin(slot) : undefined;
@@ -140,8 +140,8 @@ async function fillBatch(work: BatchWork, concurrency: number): Promise<BatchWor
 }
 
 /**
- * Writes the example of a slot, whose preparation has begun. In training, the whole epoch's order is searched for a good one
- * where it is bad, within the same part where several are mixed.
+ * Writes the example of a slot, whose preparation has started. If it is bad, training searches the epoch's order for the next good one,
+ * within the same part if several are mixed.
  */
 async function fillSlot(work: BatchWork, slot: number, begun: Promise<Prepared>): Promise<void> {
   const { source, plan, order, start, examples, partAt, writer } = work;
@@ -170,7 +170,7 @@ async function fillSlot(work: BatchWork, slot: number, begun: Promise<Prepared>)
   writer.skip(slot, first, source.labels[first]!);
 }
 
-/** Which part of a plan an example is of; 0 where there are no parts. */
+/** Returns a function that finds the part of an example; 0 without parts. */
 function partFinder({ parts }: Plan): (index: number) => number {
   if (!parts) return () => 0;
   const starts = startsOf(parts.map(({ length }) => length));

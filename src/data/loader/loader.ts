@@ -1,4 +1,4 @@
-/** The prefetching loader: an endless or counted stream of batches, made off the training thread, exact to continue from any position. */
+/** The prefetching loader: an endless or finite stream of batches, made outside the training thread and resumable at any position. */
 
 import type { Closable } from "../../files/closable.js";
 import { preprocessing as makePreprocessing, type Preprocessing } from "../../images/index.js";
@@ -20,47 +20,47 @@ import { type BatchService, createService, type ServiceOptions } from "./service
 
 export interface LoaderOptions extends ServiceOptions {
   readonly batchSize: number;
-  /** Of sources that do not bring their own: string form or ops; the images that come out must have one size. */
+  /** Default for sources without their own: a string or a list of ops. The resulting images must have the same size. */
   readonly preprocessing?: string | Preprocessing;
-  /** Whether classes of equal names in several sources are one class (the default) or stay apart. */
+  /** Whether classes with equal names in several sources are merged ("by-name", the default) or kept separate. */
   readonly mergeClasses?: MergeClasses;
-  /** The split of sources given as specs. */
+  /** Split of sources passed as specs. */
   readonly split?: string;
-  /** Orders and random ops follow from it. Default: 0. */
+  /** Seed of the order and of random ops. Default: 0. */
   readonly seed?: number;
-  /** A new order every epoch. Default: true in training, false in evaluation. */
+  /** Shuffle in every epoch. Default: true in training, false in evaluation. */
   readonly shuffle?: boolean;
-  /** After how many epochs the views of an example repeat: random ops draw the same in epoch k and epoch k + views. Default: never. */
+  /** Number of epochs after which random ops repeat: epoch k + views draws the same as epoch k. Default: never. */
   readonly views?: number;
-  /** After how many epochs (counted from the first, also when continuing) the loader ends. Default: never in training, 1 in evaluation. */
+  /** Number of epochs, counted from the first even if the loader is resumed. Default: infinite in training, 1 in evaluation. */
   readonly epochs?: number;
-  /** Every example exactly once an epoch, the last batch padded and masked. Default: false; uneven rests are left out. */
+  /** Return every example exactly once in an epoch and pad and mask the last batch. Default: false, which drops the remainder. */
   readonly evaluation?: boolean;
-  /** The share of unreadable examples that ends the run; one is always forgiven unless this is 0. Default: 0.01. */
+  /** Maximum fraction of unreadable examples; one is always tolerated unless this is 0. Default: 0.01. */
   readonly maxBadFraction?: number;
-  /** Makes one of several equal shares of every batch only, so much smaller; other processes make the others. */
+  /** Make only one of several equal shares of every batch; other processes make the others. */
   readonly share?: BatchShare;
-  /** Where to continue. */
+  /** Position at which to resume. */
   readonly position?: LoaderPosition;
 }
 
 /** One of several sources that a loader mixes. */
 export interface LoaderPart {
   readonly source: string | ImageSource;
-  /** Default: the loader's. The images of all parts must have the same size afterwards. */
+  /** Default: that of the loader. The images of all parts must have the same size afterwards. */
   readonly preprocessing?: string | Preprocessing;
-  /** Its share of every batch relative to the others'. Default: its number of examples, so that every one comes as often. */
+  /** Share of every batch relative to the other parts. Default: its number of examples, so that all examples are equally frequent. */
   readonly weight?: number;
 }
 
 /** One batch. */
 export interface Batch extends BatchArrays {
   readonly epoch: number;
-  /** Where the loader stands after this batch. */
+  /** Position of the loader after this batch. */
   readonly position: LoaderPosition;
 }
 
-/** What is known once the source is open. */
+/** Properties of the opened source. */
 export interface LoaderInfo {
   readonly name: string;
   readonly length: number;
@@ -70,35 +70,35 @@ export interface LoaderInfo {
 
 export interface LoaderStats {
   readonly batches: number;
-  /** Examples handed out, padding and unreadable ones not counted. */
+  /** Number of examples returned, without padding and unreadable ones. */
   readonly images: number;
-  /** The time `next` waited for batches. */
+  /** Total time that `next` waited for batches. */
   readonly waitSeconds: number;
-  /** Every example that could not be used, once. */
+  /** Every example that could not be used, listed once. */
   readonly bad: readonly BadExample[];
 }
 
 export interface Loader extends AsyncIterable<Batch>, Closable {
-  /** The next batch, or undefined after the last one. Throws if the data fails; from then on every call does. */
+  /** Returns the next batch, or undefined after the last one. Throws if the data fails, and again in every later call. */
   next(): Promise<Batch | undefined>;
-  /** Where the loader stands: after the last batch that `next` returned. Undefined until the source is open. */
+  /** Position after the last batch that `next` returned. Undefined until the source is open. */
   position(): LoaderPosition | undefined;
-  /** Opens the source if need be and says what is in it. */
+  /** Opens the source if it is not open, and returns its properties. */
   info(): Promise<LoaderInfo>;
-  /** Gives a batch's arrays back to be written again; do not touch them afterwards. */
+  /** Returns a batch's arrays for reuse; they must not be used afterwards. */
   recycle(batch: Batch): void;
   stats(): LoaderStats;
-  /** Ends the threads, and closes sources that were given as specs. */
+  /** Ends the threads, and closes sources that were passed as specs. */
   close(): Promise<void>;
 }
 
 /**
- * Makes a loader over a source, a spec, or several of either, which are mixed: an epoch is as many examples as they have
- * together, and each has its share of it by weight, spread evenly over the batches. In evaluation weights do not count.
+ * Creates a loader over a source, a spec, or a mixture of several. An epoch of a mixture has as many examples as all sources together, and
+ * each source contributes its share by weight, spread evenly over the batches. Evaluation ignores the weights.
  *
- * The batches depend on the source, the seed, the batch size and the preprocessing alone: not on the number of workers, on
- * timing, or on where a run was interrupted. Errors of single examples are counted in `stats().bad`; in training the next
- * good example takes the place, in evaluation the mask is 0; past `maxBadFraction` of the set `next` throws and names them.
+ * The batches depend only on the source, the seed, the batch size and the preprocessing. They do not depend on the number of workers, on
+ * timing, or on where a run was interrupted. Errors of single examples are counted in `stats().bad`. In training the next good example is
+ * used instead; in evaluation the mask is 0. If more than `maxBadFraction` of the examples fail, `next` throws and lists them.
  *
  * @example
  * const loader = createLoader("embedded:clothing", { batchSize: 64, preprocessing: "decode|inception_crop(64)|flip_lr|value_range(-1,1)" });
@@ -113,7 +113,8 @@ export function createLoader(
     ? source.map((part) => (typeof part === "string" ? { source: part } : part))
     : [{ source }];
   const pipelines = given.map(({ preprocessing = options.preprocessing }) => {
-    if (preprocessing === undefined) throw new Error("a source has no preprocessing, and the loader has none for all");
+    if (preprocessing === undefined)
+      throw new Error("a source has no preprocessing; set it for this source or for the loader");
     return typeof preprocessing === "string" ? makePreprocessing(preprocessing) : preprocessing;
   });
   checkOptions(options, pipelines.flat());
@@ -143,7 +144,7 @@ class PrefetchingLoader implements Loader {
   }
 
   next(): Promise<Batch | undefined> {
-    // One at a time: two calls at once get two batches in order.
+    // Calls are serialised, so that two concurrent calls return two batches in order.
     const result = this.turn
       .then(() => this.take())
       .catch((error: unknown) => {
@@ -191,7 +192,7 @@ class PrefetchingLoader implements Loader {
     for (let batch = await this.next(); batch; batch = await this.next()) yield batch;
   }
 
-  /** The open source and its plan, opened at the first call. */
+  /** Returns the opened source and its plan; the first call opens it. */
   private ready(): Promise<State> {
     this.opening ??= this.open().then((opened) => {
       this.state = opened;
@@ -246,14 +247,14 @@ class PrefetchingLoader implements Loader {
   private requestAhead(state: State): void {
     while (state.queue.length < state.service.ahead && state.requested.epoch < this.epochs) {
       const made = state.service.request(state.requested.epoch, state.requested.batch, this.spare.pop());
-      // Whether a batch failed is looked at when its turn comes; until then the failure is not "unhandled".
+      // A failure is reported when the batch is returned; this handler avoids an unhandled rejection until then.
       made.catch(() => undefined);
       state.queue.push(made);
       state.requested = advance(state.plan, state.requested);
     }
   }
 
-  /** Counts unreadable examples. Throws when there are more of them than `maxBadFraction` allows. */
+  /** Counts unreadable examples. Throws if they exceed `maxBadFraction`. */
   private countBad({ source, plan }: State, examples: readonly BadExample[]): void {
     const { bad } = this;
     const { maxBadFraction = 0.01 } = this.options;
@@ -267,7 +268,7 @@ interface State {
   readonly source: ImageSource;
   readonly plan: Plan;
   readonly service: BatchService;
-  /** The next batch to return, and the next one to request. */
+  /** Position of the next batch to return, and of the next one to request. */
   position: LoaderPosition;
   requested: LoaderPosition;
   readonly queue: Promise<MadeBatch>[];
@@ -283,16 +284,16 @@ function planPart({ length, shards }: ImageSource, weight = length): PlanPart {
   return { length, weight, shards };
 }
 
-/** Opens what is given as a spec, and lists it in `owned`. */
+/** Opens the sources passed as specs, and adds them to `owned`. */
 async function openAll(
   parts: readonly LoaderPart[],
   split: string | undefined,
   owned: ImageSource[],
 ): Promise<ImageSource[]> {
-  if (parts.length === 0) throw new Error("the list of sources is empty");
+  if (parts.length === 0) throw new Error("the list of sources is empty; expected at least one");
   const weighted = parts.filter(({ weight }) => weight !== undefined).length;
   if (weighted > 0 && weighted < parts.length)
-    throw new Error(`${weighted} of ${parts.length} sources have a weight; give one to each or to none`);
+    throw new Error(`${weighted} of ${parts.length} sources have a weight; set it for each or for none`);
   const sources: ImageSource[] = [];
   for (const { source } of parts) {
     if (typeof source === "string") owned.push(await openSource(source, { split }));
@@ -308,7 +309,7 @@ function checkOptions(options: LoaderOptions, pipeline: Preprocessing): void {
   ): void => {
     const value = options[name];
     if (value !== undefined && !(value === Number.POSITIVE_INFINITY || (Number.isInteger(value) && value >= least))) {
-      throw new Error(`${name} must be a whole number from ${least}, not ${value}`);
+      throw new Error(`invalid ${name} ${value}; expected an integer of at least ${least}`);
     }
   };
   whole("workers", 0);
@@ -319,11 +320,11 @@ function checkOptions(options: LoaderOptions, pipeline: Preprocessing): void {
   whole("cacheBytes", 0);
   const { maxBadFraction = 0, workers = 1 } = options;
   if (!(maxBadFraction >= 0 && maxBadFraction <= 1))
-    throw new Error(`maxBadFraction must be from 0 to 1, not ${maxBadFraction}`);
+    throw new Error(`invalid maxBadFraction ${maxBadFraction}; expected a number from 0 to 1`);
   const own = pipeline.find((op) => !op.registered);
   if (own && workers > 0)
     throw new Error(
-      `the op "${own.name}" is a function of your own, which cannot go to a worker thread: use the loader with workers: 0`,
+      `the op "${own.name}" is a custom function, which cannot be sent to a worker thread; use the loader with workers: 0`,
     );
 }
 
@@ -335,6 +336,6 @@ function tooManyBad(name: string, bad: readonly BadExample[], length: number, ma
     `${bad.length} of the ${length} examples of ${name} (${share} %) could not be read, more than maxBadFraction ${maxBadFraction} allows:`,
     ...shown,
     ...more,
-    "Repair or remove them, or allow a larger share.",
+    "repair or remove them, or raise maxBadFraction",
   ].join("\n");
 }

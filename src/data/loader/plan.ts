@@ -1,36 +1,36 @@
-/** Which examples make up which batch: a pure function of the seed, the epoch and the batch's number, so that any batch can be made anywhere. */
+/** Assigns examples to batches as a pure function of the seed, the epoch and the batch number, so that any thread can make any batch. */
 import { createRandom, permutation, type RandomKey } from "../../random/keyed.js";
 import type { ShardOrder } from "../source/types.js";
 
-/** What decides the content of every batch. */
+/** Settings that determine the content of every batch. */
 export interface Plan {
-  /** Examples in the source. */
+  /** Number of examples in the source. */
   readonly length: number;
   readonly batchSize: number;
   readonly seed: number;
   readonly shuffle: boolean;
   /**
-   * Evaluation: every example exactly once in an epoch, the last batch padded and masked. Training: the uneven rest of an epoch is
-   * left out; where one batch takes more examples than there are, it goes through them several times.
+   * Evaluation: every example occurs exactly once in an epoch, and the last batch is padded and masked. Training: the remainder of an epoch
+   * is dropped; a batch larger than the source repeats its examples.
    */
   readonly evaluation: boolean;
-  /** The files the examples lie in: training then goes through them file by file. */
+  /** Files that contain the examples: training then reads file by file. */
   readonly shards?: ShardOrder;
-  /** After how many epochs the views of an example repeat; default: never. */
+  /** Number of epochs after which random draws of an example repeat. Default: never. */
   readonly views?: number;
-  /** Sources that are mixed, one after the other in the numbering of the examples; their lengths add up to `length`. */
+  /** Mixed sources with consecutive numbering of their examples; their lengths add up to `length`. */
   readonly parts?: readonly PlanPart[];
-  /** The share of every batch that is made here; default: all of it. */
+  /** Share of every batch that is made here. Default: all of it. */
   readonly share?: BatchShare;
 }
 
-/** One of so many equal shares of every batch: slots [index * batchSize / of, (index + 1) * batchSize / of). */
+/** One of `of` equal shares of every batch: slots [index * batchSize / of, (index + 1) * batchSize / of). */
 export interface BatchShare {
   readonly index: number;
   readonly of: number;
 }
 
-/** Slots of a batch that are made here: the first one, and how many. */
+/** Slots of a batch that are made here: the first one, and their number. */
 export function ownSlots({ batchSize, share = { index: 0, of: 1 } }: Plan): {
   readonly first: number;
   readonly count: number;
@@ -39,21 +39,21 @@ export function ownSlots({ batchSize, share = { index: 0, of: 1 } }: Plan): {
   return { first: share.index * count, count };
 }
 
-/** One of several sources that are mixed. */
+/** One of several mixed sources. */
 export interface PlanPart {
   readonly length: number;
-  /** Its share of the batches, relative to the other parts'. */
+  /** Weight in the batches, relative to the other parts. */
   readonly weight: number;
   readonly shards?: ShardOrder;
 }
 
-/** The examples of an epoch in their order, and how often each had its turn before: what its random draws follow from. */
+/** The examples of an epoch in order, and how often each occurred before, which determines its random draws. */
 export interface EpochOrder {
   readonly indices: Int32Array;
   readonly passes: Int32Array;
 }
 
-/** Where a loader stands: the next batch is number `batch` of epoch `epoch`. The other fields check that it is the same data. */
+/** Position of a loader: the next batch is number `batch` of epoch `epoch`. The other fields check that the data is the same. */
 export interface LoaderPosition {
   readonly epoch: number;
   readonly batch: number;
@@ -62,26 +62,26 @@ export interface LoaderPosition {
   readonly length: number;
 }
 
-/** Batches in an epoch; in training at least one. */
+/** Number of batches in an epoch; in training at least one. */
 export function batchesPerEpoch({ length, batchSize, evaluation }: Plan): number {
   return evaluation ? Math.ceil(length / batchSize) : Math.max(1, Math.floor(length / batchSize));
 }
 
 /**
- * The order of the examples in an epoch: a new full permutation each epoch, or 0, 1, 2, ... Examples in files are permuted
- * within a few files at a time, the files in a new order each epoch. Mixed sources are drawn from by their weights.
+ * Order of the examples in an epoch: a new permutation in each epoch, or 0, 1, 2, ... Examples in files are permuted within a few files at
+ * a time, with a new order of the files in each epoch. Mixed sources are sampled by their weights.
  */
 export function epochOrder(plan: Plan, epoch: number): EpochOrder {
   const { length, batchSize, seed, shuffle, shards, evaluation } = plan;
   const one = { length, shards };
-  // A batch larger than the source (fine-tuning on a few examples of each class) is drawn as if from a mix of it alone.
+  // A batch larger than the source (fine-tuning on a few examples of each class) is drawn like a mixture of this source alone.
   const parts = plan.parts ?? (length < batchSize ? [{ ...one, weight: 1 }] : undefined);
   if (parts && !evaluation) return mixedOrder(plan, parts, epoch);
   const indices = shuffle ? shuffled(one, seed, epoch) : Int32Array.from({ length }, (_, i) => i);
   return { indices, passes: new Int32Array(length).fill(epoch) };
 }
 
-/** An order of the examples of one source drawn from the generator of `keys`. */
+/** Order of the examples of one source, drawn from the generator of `keys`. */
 function shuffled({ length, shards }: Pick<PlanPart, "length" | "shards">, ...keys: RandomKey[]): Int32Array {
   if (!shards || shards.lengths.length <= shards.together) return permutation(length, "epoch", ...keys);
   const { lengths, together } = shards;
@@ -99,7 +99,7 @@ function shuffled({ length, shards }: Pick<PlanPart, "length" | "shards">, ...ke
   return order;
 }
 
-/** How many of `slots` each part gets: in proportion to the weights, what does not divide to the largest remainders. */
+/** Distributes `slots` to the parts in proportion to their weights, by the method of largest remainders. */
 export function slotsOfParts(slots: number, parts: readonly Pick<PlanPart, "weight">[]): number[] {
   const sum = parts.reduce((total, { weight }) => total + weight, 0);
   const exact = parts.map(({ weight }) => (slots * weight) / sum);
@@ -111,9 +111,9 @@ export function slotsOfParts(slots: number, parts: readonly Pick<PlanPart, "weig
 }
 
 /**
- * An epoch of mixed sources. Each part has exactly its share of the slots, spread evenly: its k-th of n stands at (k + u) / n
- * of the epoch, u drawn anew for every part and epoch, so that every batch is mixed nearly as the whole. Each part goes through
- * its own permutations, one after the other across epochs; a small one begins a new one within an epoch.
+ * An epoch of mixed sources. Each part has exactly its share of the slots, spread evenly: example k of n is placed at (k + u) / n of the
+ * epoch, with u drawn for every part and epoch. Every batch therefore has nearly the same mixture. Each part goes through its own
+ * permutations, one after the other across epochs; a small part starts a new one within an epoch.
  */
 function mixedOrder(plan: Plan, parts: readonly PlanPart[], epoch: number): EpochOrder {
   const slots = batchesPerEpoch(plan) * plan.batchSize;
@@ -152,28 +152,28 @@ function mixedOrder(plan: Plan, parts: readonly PlanPart[], epoch: number): Epoc
   return { indices, passes };
 }
 
-/** The position after the one given. */
+/** Returns the position after `position`. */
 export function advance(plan: Plan, position: LoaderPosition): LoaderPosition {
   const batch = position.batch + 1;
   return batch < batchesPerEpoch(plan) ? { ...position, batch } : { ...position, epoch: position.epoch + 1, batch: 0 };
 }
 
 /**
- * Checks a saved position against the plan it is to continue.
- * @throws if the seed, the batch size or the number of examples differ, naming each.
+ * Checks that a saved position belongs to a plan.
+ * @throws if the seed, the batch size or the number of examples differ; the message lists the differences.
  */
 export function checkPosition(plan: Plan, position: LoaderPosition): LoaderPosition {
   const differences = (["seed", "batchSize", "length"] as const).filter((name) => position[name] !== plan[name]);
   if (differences.length > 0) {
     const list = differences.map((name) => `${name} was ${position[name]} and is ${plan[name]}`).join(", ");
     throw new Error(
-      `the saved loader position belongs to other data: ${list}. Continue with the same source, seed and batch size, or start anew`,
+      `the saved loader position belongs to other data: ${list}; use the same source, seed and batch size, or start a new run`,
     );
   }
   const whole = (x: number): boolean => Number.isInteger(x) && x >= 0;
   if (!whole(position.epoch) || !whole(position.batch) || position.batch >= batchesPerEpoch(plan)) {
     throw new Error(
-      `the saved loader position (epoch ${position.epoch}, batch ${position.batch}) does not exist: an epoch has ${batchesPerEpoch(plan)} batches`,
+      `the saved loader position (epoch ${position.epoch}, batch ${position.batch}) does not exist; an epoch has ${batchesPerEpoch(plan)} batches`,
     );
   }
   return position;
@@ -183,11 +183,12 @@ export function checkPosition(plan: Plan, position: LoaderPosition): LoaderPosit
 export function checkPlan(plan: Plan, name: string): void {
   const { batchSize, length, seed } = plan;
   if (!(Number.isInteger(batchSize) && batchSize >= 1))
-    throw new Error(`batchSize must be a whole number from 1, not ${batchSize}`);
-  if (!Number.isSafeInteger(seed)) throw new Error(`seed must be a whole number, not ${seed}`);
+    throw new Error(`invalid batchSize ${batchSize}; expected an integer of at least 1`);
+  if (!Number.isSafeInteger(seed)) throw new Error(`invalid seed ${seed}; expected an integer`);
   if (!Number.isInteger(ownSlots(plan).count))
     throw new Error(`a batch of ${batchSize} cannot be divided into ${plan.share!.of} equal shares`);
   for (const { weight } of plan.parts ?? [])
-    if (!(weight > 0 && Number.isFinite(weight))) throw new Error(`weight must be a number above 0, not ${weight}`);
-  if (length === 0) throw new Error(`${name} has no examples`);
+    if (!(weight > 0 && Number.isFinite(weight)))
+      throw new Error(`invalid weight ${weight}; expected a number above 0`);
+  if (length === 0) throw new Error(`${name} has no examples; expected at least one`);
 }

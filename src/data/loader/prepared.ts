@@ -1,4 +1,4 @@
-/** Examples up to their first random op: read ahead, decoded, and cached from epoch to epoch. */
+/** Reads, decodes and caches examples up to their first random op. */
 
 import {
   type AnyImage,
@@ -12,13 +12,13 @@ import { createRandom } from "../../random/keyed.js";
 import type { Example, ImageSource } from "../source/types.js";
 import type { BadExample } from "./batch.js";
 
-/** An example up to its first random op, and the label its source gave it. */
+/** An example after its fixed ops, and its label. */
 export interface Prepared {
   readonly label: number;
   readonly record: DataRecord;
 }
 
-/** For ops that draw nothing. */
+/** Random generator for ops that draw nothing. */
 export const still = createRandom("no random op draws from this");
 
 /** The examples of a source, prepared by the fixed ops of their pipelines. */
@@ -26,7 +26,7 @@ export class PreparedExamples {
   private readonly cache = new Map<number, Prepared>();
   private cachedBytes = 0;
   private readonly bad = new Map<number, BadExample>();
-  /** Examples that are read while earlier ones are decoded, so that decoding does not wait for files. */
+  /** Examples read ahead while earlier ones are decoded, so that decoding does not wait for files. */
   private readonly reads = new Map<number, Promise<Example>>();
 
   /**
@@ -39,13 +39,13 @@ export class PreparedExamples {
     private readonly cacheBytes: number,
   ) {}
 
-  /** Starts to read an example that is needed soon. */
+  /** Starts reading an example that is needed soon. */
   readAhead(index: number): void {
     if (this.cache.has(index) || this.bad.has(index) || this.reads.has(index)) return;
     this.reads.set(index, handledLater(this.source.get(index)));
   }
 
-  /** Reads an example and applies its fixed ops, above all the decoding. Rejects with ExampleError. */
+  /** Reads an example and applies its fixed ops, such as decoding. Rejects with ExampleError. */
   async get(index: number): Promise<Prepared> {
     const cached = this.cache.get(index);
     if (cached) return cached;
@@ -63,18 +63,18 @@ export class PreparedExamples {
     return prepared;
   }
 
-  /** Remembers that an example cannot be used, so that it is not read again. */
+  /** Marks an example as unusable, so that it is not read again. */
   markBad(example: BadExample): void {
     this.bad.set(example.index, example);
   }
 
-  /** Forgets reads that nobody waited for. */
+  /** Discards reads without a consumer. */
   forgetReads(): void {
     this.reads.clear();
   }
 }
 
-/** Marks a promise whose failure is met later, where its value is used, as not forgotten. */
+/** Avoids an unhandled rejection of a promise that is awaited later. */
 export function handledLater<T>(promise: Promise<T>): Promise<T> {
   promise.catch(() => undefined);
   return promise;
@@ -84,7 +84,7 @@ function sizeOf(image: AnyImage): number {
   return image.kind === "encoded" ? image.bytes.byteLength : image.data.byteLength;
 }
 
-/** A copy that holds its own pixels: what is kept must not keep a whole file's buffer alive. */
+/** Copies the pixels, because a cached view would keep a whole file's buffer alive. */
 function detach(record: DataRecord): DataRecord {
   const { image } = record;
   if (image.kind === "encoded") return { ...record, image: { ...image, bytes: image.bytes.slice() } };

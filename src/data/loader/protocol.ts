@@ -3,15 +3,15 @@ import type { SourceRecipe } from "../source/types.js";
 import type { BatchArrays, BatchMakerOptions, MadeBatch } from "./batch.js";
 import type { Plan } from "./plan.js";
 
-/** What a worker is started with. */
+/** Initial data of a worker. */
 export interface WorkerSetup extends BatchMakerOptions {
   readonly recipe: SourceRecipe;
   readonly plan: Plan;
-  /** In string form: one for all examples, or one for each part of the plan. */
+  /** Preprocessing strings: one for all examples, or one for each part of the plan. */
   readonly preprocessing: readonly string[];
 }
 
-/** Asks for one batch. */
+/** Requests one batch. */
 export interface Request {
   readonly job: number;
   readonly epoch: number;
@@ -19,7 +19,7 @@ export interface Request {
   readonly reuse?: BatchArrays;
 }
 
-/** Brings one batch, or says why it cannot be made. */
+/** Returns one batch, or the error why it cannot be made. */
 export type Response =
   | { readonly job: number; readonly made: MadeBatch }
   | {
@@ -27,7 +27,7 @@ export type Response =
       readonly error: { readonly message: string; readonly id?: string; readonly reason?: string };
     };
 
-/** The memory of a batch, handed over rather than copied. */
+/** Buffers of a batch, which are transferred rather than copied. */
 export function transferables(arrays: BatchArrays): ArrayBuffer[] {
   return [arrays.image, arrays.label, arrays.mask, arrays.indices, ...(arrays.labels ? [arrays.labels] : [])].map(
     (array) => array.buffer as ArrayBuffer,

@@ -13,7 +13,7 @@ const maker = (async () => {
   const source = await openRecipe(setup.recipe);
   if (source.length !== setup.plan.length) {
     throw new Error(
-      `${source.name} changed while it was read: it had ${setup.plan.length} examples and now has ${source.length}`,
+      `${source.name} changed while it was read: it had ${setup.plan.length} examples and now has ${source.length}; start again`,
     );
   }
   return createBatchMaker(
@@ -23,10 +23,10 @@ const maker = (async () => {
     setup,
   );
 })();
-// A failure to open is reported with the first batch requested.
+// A failure to open is reported with the first requested batch.
 maker.catch(() => undefined);
 
-// One batch after the other: the one that is waited for first is not held up by the next.
+// Batches are made sequentially, so that the next one does not delay the one that is waited for.
 let turn: Promise<void> = Promise.resolve();
 port.on("message", (request: Request) => {
   turn = turn.then(() => answer(request));

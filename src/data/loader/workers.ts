@@ -1,4 +1,4 @@
-/** A loader's worker threads: batches are shared out in turn, and when a thread fails, its requests fail. */
+/** Runs a loader's worker threads: batches are assigned round-robin, and if a thread fails, its requests fail. */
 import { Worker } from "node:worker_threads";
 import { builtModule } from "../../files/built-module.js";
 import { ExampleError } from "../../images/index.js";
@@ -19,7 +19,7 @@ interface Thread {
 
 /**
  * Starts `count` threads.
- * @throws if the package is not built, since threads run built code.
+ * @throws if the package is not built, because threads run built code.
  */
 export function createWorkers(setup: WorkerSetup, count: number, ahead: number): BatchService {
   const url = builtModule(import.meta.url, "./worker.js");
@@ -47,7 +47,7 @@ export function createWorkers(setup: WorkerSetup, count: number, ahead: number):
 }
 
 function startThread(url: URL, setup: WorkerSetup): Thread {
-  // None of the process's own flags: the thread runs built code, and flags such as --input-type would stop it.
+  // No flags of the process: the thread runs built code, and flags such as --input-type would break it.
   const worker = new Worker(url, { workerData: setup, name: "fovea loader", execArgv: [] });
   const thread: Thread = { worker, pending: new Map() };
   worker.on("message", (response: Response) => {

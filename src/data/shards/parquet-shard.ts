@@ -1,17 +1,17 @@
-/** One Parquet file of images: its schema read and checked, its labels in memory, its images by row group. */
+/** Reads one Parquet file of images: checks its schema, keeps its labels in memory, and reads images by row group. */
 import { open } from "node:fs/promises";
 import { type AsyncBuffer, type FileMetaData, parquetMetadataAsync, parquetReadObjects } from "hyparquet";
 import * as z from "zod";
 import { type Closable, closable, closeOnError } from "../../files/closable.js";
 import { checkColumn, checkRows, compressors } from "../../formats/parquet-pages.js";
 
-/** Columns that the caller chooses; default: found by their common names. */
+/** Columns chosen by the caller. Default: found by their common names. */
 export interface ColumnChoice {
   readonly image?: string | undefined;
   readonly label?: string | undefined;
 }
 
-/** The image of one row; it can be missing. */
+/** The image of one row; it may be missing. */
 export interface ImageCell {
   readonly bytes?: Uint8Array;
 }
@@ -21,10 +21,10 @@ export interface Shard extends Closable {
   readonly rows: number;
   /** First row of every row group. */
   readonly groupStarts: readonly number[];
-  /** Size in memory of every row group's image column. */
+  /** Size of every row group's image column in memory, in bytes. */
   readonly groupBytes: readonly number[];
   readonly labels: readonly (number | string)[];
-  /** From Hugging Face's metadata, if it is there. */
+  /** From Hugging Face's metadata, if present. */
   readonly classNames?: readonly string[];
   readGroup(group: number): Promise<readonly ImageCell[]>;
 }
@@ -44,8 +44,8 @@ const featuresSchema = z.object({
 /**
  * Opens a shard and reads its labels.
  *
- * @throws if it is not a Parquet file, has no image or no label column (listing the columns there are), or has a compression that
- *   is not read; what `checkColumn` throws.
+ * @throws if it is not a Parquet file, has no image or label column (the message lists its columns), or has an unsupported compression;
+ *   and the errors of `checkColumn`.
  */
 export async function openShard(path: string, choice: ColumnChoice): Promise<Shard> {
   const handle = await open(path, "r");
@@ -55,7 +55,8 @@ export async function openShard(path: string, choice: ColumnChoice): Promise<Sha
       slice: async (start, end = file.byteLength) => {
         const bytes = new Uint8Array(end - start);
         const { bytesRead } = await handle.read(bytes, 0, bytes.length, start);
-        if (bytesRead < bytes.length) throw new Error(`"${path}" is cut off at byte ${start + bytesRead}`);
+        if (bytesRead < bytes.length)
+          throw new Error(`"${path}" is truncated at byte ${start + bytesRead}; fetch it again`);
         return bytes.buffer;
       },
     };
@@ -65,7 +66,7 @@ export async function openShard(path: string, choice: ColumnChoice): Promise<Sha
     const columns = topColumns(metadata);
     const image = pick(path, "image", choice.image, columns, [...byType(features, "Image"), ...imageColumns]);
     const label = pick(path, "label", choice.label, columns, [...byType(features, "ClassLabel"), ...labelColumns]);
-    // utf8: false, or hyparquet decodes the image bytes as text and destroys them.
+    // utf8: false, because hyparquet otherwise decodes the image bytes as text and destroys them.
     const read = (column: string, rowStart: number, rowEnd: number) =>
       readable(path, file, (file) =>
         parquetReadObjects({ file, metadata, columns: [column], rowStart, rowEnd, utf8: false, compressors }),
@@ -95,8 +96,8 @@ export async function openShard(path: string, choice: ColumnChoice): Promise<Sha
 }
 
 /**
- * What `read` gives of a file. hyparquet meets damage with any kind of error, and where it fails at once it leaves other columns
- * to fail later, unheard, which would end the process: its reads are then never answered.
+ * Returns the result of `read` on a file. hyparquet throws any kind of error for a damaged file. When one column fails, the reads of other
+ * columns may fail later without a handler, which would end the process. After a failure, their file reads therefore never resolve.
  */
 async function readable<T>(path: string, file: AsyncBuffer, read: (file: AsyncBuffer) => Promise<T>): Promise<T> {
   let failed = false;
@@ -108,7 +109,7 @@ async function readable<T>(path: string, file: AsyncBuffer, read: (file: AsyncBu
     return await read({ byteLength: file.byteLength, slice });
   } catch (error) {
     failed = true;
-    throw new Error(`"${path}" is damaged or cut off (${error instanceof Error ? error.message : error})`, {
+    throw new Error(`"${path}" is damaged or truncated (${error instanceof Error ? error.message : error})`, {
       cause: error,
     });
   }
@@ -119,7 +120,7 @@ async function readMetadata(path: string, file: AsyncBuffer): Promise<FileMetaDa
     return await parquetMetadataAsync(file);
   } catch (error) {
     throw new Error(
-      `"${path}" is not a Parquet file, or is cut off (${error instanceof Error ? error.message : error})`,
+      `"${path}" is not a Parquet file, or is truncated (${error instanceof Error ? error.message : error})`,
       { cause: error },
     );
   }
@@ -133,7 +134,7 @@ function readFeatures(metadata: FileMetaData): Features | undefined {
   try {
     return featuresSchema.parse(JSON.parse(text)).info.features;
   } catch {
-    // Other writers put other things there; the column names still say enough.
+    // Other writers store other metadata; the column names suffice.
     return undefined;
   }
 }
@@ -142,7 +143,7 @@ function byType(features: Features | undefined, type: string): string[] {
   return Object.entries(features ?? {}).flatMap(([name, feature]) => (feature._type === type ? [name] : []));
 }
 
-/** The columns at the top of the schema, in order; a schema is a list in which each element says how many children follow. */
+/** Names of the top-level columns in order; the schema is a flat list in which each element has its number of children. */
 function topColumns(metadata: FileMetaData): string[] {
   const names: string[] = [];
   let at = 1;
@@ -168,7 +169,7 @@ function pick(
     chosen === undefined ? common.find((name) => columns.includes(name)) : columns.find((name) => name === chosen);
   if (found === undefined) {
     throw new Error(
-      `"${path}" has no ${what} column${chosen === undefined ? "" : ` "${chosen}"`}; its columns are ${columns.join(", ")}. Name one in the spec: parquet:PATH?${what}=COLUMN`,
+      `"${path}" has no ${what} column${chosen === undefined ? "" : ` "${chosen}"`}; its columns are ${columns.join(", ")}; choose one in the spec: parquet:PATH?${what}=COLUMN`,
     );
   }
   return found;
@@ -178,7 +179,7 @@ function labelOf(path: string, column: string, row: number, value: unknown): num
   if (typeof value === "bigint" || typeof value === "number" || typeof value === "boolean") return Number(value);
   if (typeof value === "string") return value;
   throw new Error(
-    `row ${row} of "${path}" has no usable value in the column "${column}"; labels are whole numbers, true and false, or class names`,
+    `row ${row} of "${path}" has no valid label in the column "${column}"; expected an integer, true or false, or a class name`,
   );
 }
 

@@ -1,9 +1,9 @@
 /**
- * Indexes of shards: where every example of a file lies and what its label is, made once by reading the file through and kept
- * in the user's cache folder, or beside the file as `NAME.index.json`.
+ * Indexes shards: the position and label of every example of a file. An index is built once by reading the file, and stored in the user's
+ * cache folder, or beside the file as `NAME.index.json`.
  *
- * Both are one line with the sha256 (hexadecimal) of the rest, then JSON. An index holds for a file of the same size and the
- * same time of change or ETag (a sidecar: of the same size), and for the same options of its source.
+ * Both have the sha256 (hexadecimal) of the rest on the first line, then JSON. An index is valid for a file of the same size and the same
+ * modification time or ETag (a sidecar: of the same size), and for the same options of its source.
  */
 
 import { createHash } from "node:crypto";
@@ -17,27 +17,27 @@ import { makeFolder } from "../../files/folder.js";
 const whole = z.number().int().min(0);
 
 const indexSchema = z.object({
-  /** Names of the examples within the shard; numbers from 0 where there are none. */
+  /** Names of the examples within the shard; without names they are numbered from 0. */
   keys: z.array(z.string()).optional(),
-  /** Where the bytes of each begin, and how many there are. */
+  /** Start and size in bytes of each example. */
   offsets: z.array(whole),
   sizes: z.array(whole),
   labels: z.array(z.union([z.number(), z.string()])),
-  /** What was left out. */
+  /** Messages about skipped examples. */
   notes: z.array(z.string()),
 });
 
 /** The examples of one shard. */
 export type ShardIndex = Readonly<z.output<typeof indexSchema>>;
 
-/** Which file an index is of. */
+/** Identifies the file of an index. */
 export interface IndexedFile {
-  /** The absolute path or address. */
+  /** Absolute path or address. */
   readonly place: string;
   readonly bytes: number;
-  /** Time of change or ETag. */
+  /** Modification time or ETag. */
   readonly tag: string;
-  /** The kind of source and those of its options that the index depends on. */
+  /** The kind of dataset and the options that affect the index. */
   readonly reader: string;
 }
 
@@ -49,13 +49,13 @@ const storedSchema = z.object({
   index: indexSchema,
 });
 
-/** The text of an index, for the cache or as a sidecar. */
+/** Encodes an index for the cache or as a sidecar. */
 export function encodeIndex({ bytes, tag, reader }: Omit<IndexedFile, "place">, index: ShardIndex): string {
   const body = JSON.stringify({ version: 1, bytes, tag, reader, index });
   return `${createHash("sha256").update(body).digest("hex")}\n${body}\n`;
 }
 
-/** The index in a text if it is whole and of this file, else undefined. */
+/** Decodes an index if it is complete and belongs to this file; otherwise returns undefined. */
 export function decodeIndex(text: string, file: IndexedFile, from: "cache" | "sidecar"): ShardIndex | undefined {
   const at = text.indexOf("\n");
   const body = text.slice(at + 1).trimEnd();
@@ -69,7 +69,7 @@ export function decodeIndex(text: string, file: IndexedFile, from: "cache" | "si
   const parsed = storedSchema.safeParse(value);
   if (!parsed.success) return undefined;
   const { bytes, tag, reader, index } = parsed.data;
-  // A copy of a file keeps its sidecar but not its time of change.
+  // A copied file keeps its sidecar but not its modification time.
   if (bytes !== file.bytes || reader !== file.reader || (from === "cache" && tag !== file.tag)) return undefined;
   const { keys, offsets, sizes, labels } = index;
   const lengths = [offsets.length, sizes.length, labels.length, keys?.length ?? offsets.length];
@@ -77,7 +77,7 @@ export function decodeIndex(text: string, file: IndexedFile, from: "cache" | "si
   return index;
 }
 
-/** The index of a file: from the cache, from the sidecar, else made (and kept in the cache, where that can be written). */
+/** Returns the index of a file from the cache or the sidecar; otherwise builds it and stores it in the cache if possible. */
 export async function indexOf(
   file: IndexedFile,
   sidecar: () => Promise<string | undefined>,
@@ -98,7 +98,7 @@ export async function indexOf(
     makeFolder(folder);
     await writeFileAtomically(path, [new TextEncoder().encode(encodeIndex(file, index))]);
   } catch {
-    // A cache that cannot be written costs time with every start, no more.
+    // Without a writable cache, the index is built again at every start.
   }
   return index;
 }

@@ -1,4 +1,4 @@
-/** A source over shards with an index each: WebDataset and TFRecord. */
+/** Opens a source over shards with an index each: WebDataset and TFRecord. */
 import { open } from "node:fs/promises";
 import { closable } from "../../files/closable.js";
 import { ExampleError } from "../../images/index.js";
@@ -6,11 +6,11 @@ import { startsOf } from "../source/class-labels.js";
 import { checkIndex, type ImageSource, type ShardOrder } from "../source/types.js";
 import type { ShardIndex } from "./shard-index.js";
 
-/** One file of examples that can be read in parts. */
+/** A file of examples with random access. */
 export interface ShardFile {
-  /** What its examples' ids begin with. */
+  /** Prefix of its examples' ids. */
   readonly name: string;
-  /** Reads a part. Throws when it cannot, or when the file is shorter than it was. */
+  /** Reads `size` bytes at `offset`. Throws if it cannot, or if the file is shorter than before. */
   read(offset: number, size: number): Promise<Uint8Array>;
 }
 
@@ -22,16 +22,16 @@ export interface ShardedOptions {
   readonly labels: Int32Array;
   readonly classNames: readonly string[];
   readonly notes: readonly string[];
-  /** How many shards are shuffled together; 0: all of them. */
+  /** Number of shards shuffled together; 0 shuffles all of them. */
   readonly shuffleShards: number;
-  /** The file of the image within an example's bytes. Throws for one that is damaged. */
+  /** Extracts the image file from an example's bytes. Throws for a damaged example. */
   readonly imageOf: (bytes: Uint8Array) => Uint8Array;
 }
 
-/** So many examples of a shard that fail one after the other, and the shard itself is lost: no more are tried. */
+/** Number of consecutive failing examples after which the shard is considered lost and no more are tried. */
 const lostAfter = 3;
 
-/** Makes the source. Examples are in the order of the shards and of their indexes. */
+/** Opens the source. Examples are in the order of the shards and of their indexes. */
 export function openSharded(options: ShardedOptions): ImageSource {
   const { name, spec, split, shards, labels, classNames, notes, shuffleShards, imageOf } = options;
   const lengths = shards.map(({ index }) => index.offsets.length);
@@ -72,7 +72,7 @@ export function openSharded(options: ShardedOptions): ImageSource {
         const reason = error instanceof Error ? error.message : String(error);
         if (++failures[s]! >= lostAfter) {
           throw new Error(
-            `the shard ${file.name} can no longer be read: ${reason}. Bring it back as it was and continue with --resume, or leave it out of the list and start anew`,
+            `the shard ${file.name} can no longer be read: ${reason}; restore it and resume with --resume, or remove it from the list and start a new run`,
             { cause: error },
           );
         }
@@ -102,10 +102,10 @@ function shardOf(starts: readonly number[], index: number): number {
   return low;
 }
 
-/** Errors of file systems over a network and of busy machines that pass. */
+/** Transient errors of network file systems and busy machines. */
 const passing = ["EIO", "ESTALE", "EBUSY", "EMFILE", "ENFILE", "ETIMEDOUT", "EAGAIN"];
 
-/** A shard on disk. It is opened for every read: thousands of shards must not take thousands of file descriptors. */
+/** A shard on disk. It is opened for every read, because thousands of shards must not use thousands of file descriptors. */
 export function localShard(path: string): ShardFile {
   const readOnce = async (offset: number, size: number): Promise<Uint8Array> => {
     await using handle = await open(path, "r");

@@ -1,4 +1,4 @@
-/** One TFRecord file: its records found and checked, their labels read. */
+/** Reads one TFRecord file: finds and checks its records and reads their labels. */
 import { closeSync, openSync, readSync } from "node:fs";
 import { readFile, stat } from "node:fs/promises";
 import { resolve } from "node:path";
@@ -8,7 +8,7 @@ import { type Feature, parseExample } from "../../formats/tf-example.js";
 import { indexOf, type ShardIndex } from "./shard-index.js";
 import { localShard, type ShardFile } from "./sharded.js";
 
-/** Usual names of the two features: of the ImageNet scripts, then of TFDS. */
+/** Common names of the two features: those of the ImageNet scripts, then those of TFDS. */
 export const imageFeatures: readonly string[] = ["image/encoded", "image"];
 export const labelFeatures: readonly string[] = ["image/class/label", "label"];
 
@@ -17,23 +17,23 @@ export interface FeatureChoice {
   readonly label: readonly string[];
 }
 
-/** How records are read: what is kept of each in the index of its file. */
+/** Defines the index entry of each record. */
 export interface RecordReader {
-  /** Stands for `entryOf` in kept indexes: another one must have another name. */
+  /** Identifies `entryOf` in stored indexes: another function must have another name. */
   readonly name: string;
   /** The only features that are parsed. */
   readonly features: readonly string[];
-  /** The label and, where examples have one, the name of a record. Throws saying what it lacks. */
+  /** Returns the label of a record, and its name if it has one. Throws with the missing feature. */
   entryOf(
     features: ReadonlyMap<string, Feature>,
     record: Uint8Array,
   ): { readonly label: number | string; readonly key?: string };
 }
 
-/** One image is smaller than this; a length above it is damage. */
+/** Maximum size of a record in bytes; a larger length means that the file is damaged. */
 const maxRecord = 2 ** 30;
 
-/** The first string of bytes under one of the names. */
+/** The first bytes feature under one of the names. */
 export function firstBytes(features: ReadonlyMap<string, Feature>, names: readonly string[]): Uint8Array | undefined {
   for (const name of names) {
     const value = features.get(name)?.[0];
@@ -44,7 +44,7 @@ export function firstBytes(features: ReadonlyMap<string, Feature>, names: readon
 
 /**
  * Opens a file and finds its records.
- * @throws for a damaged file (naming the byte) and for records without image or label (listing the features there are).
+ * @throws for a damaged file (with the byte position) and for records without image or label (with their features).
  */
 export async function openRecordFile(
   path: string,
@@ -57,10 +57,10 @@ export async function openRecordFile(
   });
 }
 
-/** More than any shard has; what a gzip file may become. */
+/** Maximum size of a decompressed gzip file; no shard is larger. */
 const maxUnpacked = 2 ** 36;
 
-/** The file itself, or what a gzip file holds (TensorFlow's compression "GZIP"), decompressed in the cache. */
+/** Returns the file itself, or the contents of a gzip file (TensorFlow's compression "GZIP"), decompressed into the cache. */
 async function plainRecords(path: string): Promise<string> {
   const start = Buffer.alloc(2);
   const file = openSync(path, "r");
@@ -72,7 +72,7 @@ async function plainRecords(path: string): Promise<string> {
   return start[0] === 0x1f && start[1] === 0x8b ? await gunzipped(path, maxUnpacked) : path;
 }
 
-/** {@link openRecordFile} with a reader of the caller's. Files that are compressed with gzip are decompressed in the cache first. */
+/** Like {@link openRecordFile}, with a custom reader. Files compressed with gzip are first decompressed into the cache. */
 export async function openRecords(
   given: string,
   reader: RecordReader,
@@ -86,7 +86,7 @@ export async function openRecords(
   );
   const stored = localShard(path);
   const read = async (offset: number, length: number): Promise<Uint8Array> => {
-    // With its checksum, which the four bytes behind it are.
+    // The record is followed by a checksum of four bytes.
     const bytes = await stored.read(offset, length + 4);
     const record = bytes.subarray(0, length);
     checkSum(record, bytes, length, "the record does not match its checksum");
@@ -111,21 +111,26 @@ function indexRecords(path: string, name: string, total: number, reader: RecordR
     while (at < total) {
       const where = `"${name}", record ${index.offsets.length} at byte ${at}`;
       const cutOff = (): Error =>
-        new Error(`${where}: the file is cut off (it has ${total} bytes). Fetch it again or leave it out`);
+        new Error(`${where}: the file is truncated (it has ${total} bytes); fetch it again or remove it from the list`);
       if (at + 16 > total || readSync(file, header, 0, 12, at) < 12) throw cutOff();
       checkSum(
         header.subarray(0, 8),
         header,
         8,
-        `${where} is damaged, or the file is none of TFRecords (plain ones and those compressed with GZIP are read, not with ZLIB).`,
+        `${where} is damaged, or the file is not a TFRecord file (uncompressed and GZIP are supported, ZLIB is not)`,
       );
       const size = Number(new DataView(header.buffer).getBigUint64(0, true));
-      if (size > maxRecord) throw new Error(`${where} has ${size} bytes, more than an image has`);
+      if (size > maxRecord) throw new Error(`${where} has ${size} bytes; expected at most ${maxRecord} for an image`);
       if (at + 16 + size > total) throw cutOff();
       if (buffer.length < size + 4) buffer = new Uint8Array(Math.max(size + 4, 2 * buffer.length));
       if (readSync(file, buffer, 0, size + 4, at + 12) < size + 4) throw cutOff();
       const record = buffer.subarray(0, size);
-      checkSum(record, buffer, size, `${where} does not match its checksum. Fetch the file again or leave it out.`);
+      checkSum(
+        record,
+        buffer,
+        size,
+        `${where} does not match its checksum; fetch the file again or remove it from the list`,
+      );
       const { label, key } = entryIn(record, reader, where);
       index.labels.push(label);
       if (key !== undefined) keys.push(key);
@@ -144,7 +149,7 @@ function entryIn(record: Uint8Array, reader: RecordReader, where: string): Retur
   try {
     features = parseExample(record, reader.features);
   } catch (error) {
-    throw new Error(`${where} is no tf.train.Example: ${(error as Error).message}`, { cause: error });
+    throw new Error(`${where} is not a tf.train.Example: ${(error as Error).message}`, { cause: error });
   }
   try {
     return reader.entryOf(features, record);
@@ -153,7 +158,7 @@ function entryIn(record: Uint8Array, reader: RecordReader, where: string): Retur
   }
 }
 
-/** The names of a record's features, for messages. */
+/** Names of a record's features, for messages. */
 export function featureNames(record: Uint8Array): string {
   const names = [...parseExample(record).keys()];
   return names.length === 0 ? "none" : names.slice(0, 20).join(", ");
@@ -164,7 +169,7 @@ function labelOf(features: ReadonlyMap<string, Feature>, record: Uint8Array, cho
   if (firstBytes(features, choice.image) === undefined || value === undefined) {
     const what = value === undefined ? "label" : "image";
     throw new Error(
-      `has no feature ${choice[what].join(" or ")}; it has ${featureNames(record)}. Name one in the spec: tfrecord:PATH?${what}=FEATURE`,
+      `has no feature ${choice[what].join(" or ")}; it has ${featureNames(record)}; choose one in the spec: tfrecord:PATH?${what}=FEATURE`,
     );
   }
   return value instanceof Uint8Array ? Buffer.from(value).toString("utf8") : value;

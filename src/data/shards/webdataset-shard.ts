@@ -1,4 +1,4 @@
-/** One WebDataset shard: its samples found by walking through the archive, on disk or as it comes from a server. */
+/** Reads one WebDataset shard: finds its samples by parsing the archive, from disk or while it is downloaded. */
 import { createHash } from "node:crypto";
 import { readFile, stat } from "node:fs/promises";
 import { join, resolve } from "node:path";
@@ -18,16 +18,16 @@ import { indexOf, type ShardIndex } from "./shard-index.js";
 import { localShard, type ShardFile } from "./sharded.js";
 
 export interface ShardOptions {
-  /** Where labels are: `cls`, `txt`, or a key of the JSON file; default: the first of these that exists. */
+  /** Source of the labels: `cls`, `txt`, or a key of the JSON file. Default: the first of these that exists. */
   readonly label?: string;
-  /** Keep remote shards whole in the cache. */
+  /** Store whole remote shards in the cache. */
   readonly download: boolean;
   readonly retries: RetryPolicy;
 }
 
 /**
  * Opens a shard by its path or address and finds its samples.
- * @throws naming the shard and what to do when it is missing, cut off, or no archive of samples.
+ * @throws with the shard and what to do if it is missing, truncated, or not an archive of samples.
  */
 export async function openWebDatasetShard(
   place: string,
@@ -49,7 +49,7 @@ export async function openWebDatasetShard(
   } catch (error) {
     const message = error instanceof Error ? error.message : String(error);
     throw new Error(
-      `the shard ${shownUrl(place)} cannot be used: ${message}; fetch it again, or leave it out of the list`,
+      `the shard ${shownUrl(place)} cannot be used: ${message}; fetch it again, or remove it from the list`,
       { cause: error },
     );
   }
@@ -79,12 +79,12 @@ async function remoteSidecar(url: string, retries: RetryPolicy): Promise<string 
       return Buffer.concat(pieces).toString("utf8");
     });
   } catch {
-    // Few shards have one.
+    // Few shards have an index beside them.
     return undefined;
   }
 }
 
-/** An error of the archive itself, which reading it again does not mend. */
+/** An error in the archive itself; reading it again does not help. */
 class ArchiveError extends Error {}
 
 async function indexRemote(remote: RemoteFile, options: ShardOptions): Promise<ShardIndex> {
@@ -97,7 +97,7 @@ async function indexRemote(remote: RemoteFile, options: ShardOptions): Promise<S
   return samples.finish(ended);
 }
 
-/** Feeds a walk from a stream; what it does not ask for is read and dropped. */
+/** Feeds a tar parser from a stream; bytes that it does not request are read and discarded. */
 async function walkStream(content: AsyncIterable<Uint8Array>, walk: ReturnType<typeof walkTar>): Promise<boolean> {
   const stepped = <T>(step: () => T): T => {
     try {
@@ -133,12 +133,12 @@ async function walkStream(content: AsyncIterable<Uint8Array>, walk: ReturnType<t
     const bytes = Buffer.concat(parts);
     step = stepped(() => walk.next(bytes));
   }
-  // The rest is read too: a connection that breaks in the padding is a broken one, and the answer is complete.
+  // The rest is read too, so that a connection that breaks in the padding is detected and the response is complete.
   for (let piece = await next.next(); !piece.done; piece = await next.next());
   return step.value;
 }
 
-/** A remote shard, whole in the cache; fetched if it is not there or has changed. Returns its path. */
+/** Returns the path of a remote shard in the cache; downloads it if it is missing or has changed. */
 async function download(remote: RemoteFile, { retries }: ShardOptions): Promise<string> {
   const key = createHash("sha256").update(remote.url).digest("hex");
   const folder = join(cacheFolder(), "shards", key);
@@ -160,7 +160,7 @@ async function download(remote: RemoteFile, { retries }: ShardOptions): Promise<
 
 const imageEndings = ["jpg", "jpeg", "png", "webp"];
 
-/** Groups the members of an archive into samples: what follows one another and has one name up to the first dot. */
+/** Groups the members of an archive into samples: consecutive files with the same name up to the first dot. */
 function collectSamples(where: string, { label: wanted }: ShardOptions) {
   const index = {
     keys: [] as string[],
@@ -216,7 +216,7 @@ function collectSamples(where: string, { label: wanted }: ShardOptions) {
     if (index.keys.length === 0) {
       const list = [...endings].slice(0, 10).join(", ");
       throw new Error(
-        `there is no sample with an image (${imageEndings.join(", ")}) and a label (${wanted ?? "cls, json with a label, txt"}) in ${where}; its files end in ${list === "" ? "nothing" : list}. Say where labels are: webdataset:...?label=cls, txt, or a key of the JSON files`,
+        `there is no sample with an image (${imageEndings.join(", ")}) and a label (${wanted ?? "cls, json with a label, txt"}) in ${where}; its files end in ${list === "" ? "nothing" : list}; set where labels are: webdataset:...?label=cls, txt, or a key of the JSON files`,
       );
     }
     const notes = [
@@ -230,7 +230,7 @@ function collectSamples(where: string, { label: wanted }: ShardOptions) {
   return { visit, finish };
 }
 
-/** A class as text: a whole number where it is one, else a name. */
+/** Parses a class: an integer, else a name. */
 function textLabel(content: Uint8Array): number | string {
   const text = Buffer.from(content).toString("utf8").trim();
   return /^-?\d{1,15}$/.test(text) ? Number(text) : text;

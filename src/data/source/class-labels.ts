@@ -1,13 +1,13 @@
-/** Labels as sets store them, numbers or names, and the list of classes they belong to. */
+/** Converts stored labels, numbers or names, to class indices and class names. */
 
-/** More classes than sets number without naming them (Google Landmarks v2 has 203,094): a label beyond is an id, or damaged. */
+/** Maximum number of unnamed classes. No known dataset has more (Google Landmarks v2 has 203,094); a larger label is an id or damaged. */
 export const maxClasses = 1_000_000;
 
 /**
- * Labels as indices, and the names of the classes: those listed, else the names that occur in order, else 0, 1, 2, ...
+ * Converts labels to indices and class names. The classes are `listed`, else the names that occur in order, else 0, 1, 2, ...
  *
- * @param where says which example is meant, for messages
- * @throws for a label that is none of the classes.
+ * @param where describes an example for messages
+ * @throws for a label that is not one of the classes.
  */
 export function mergeLabels(
   values: readonly (number | string)[],
@@ -20,7 +20,7 @@ export function mergeLabels(
     if (most < maxClasses) return Array.from({ length: most + 1 }, (_, i) => String(i));
     const at = values.findIndex((value) => Number(value) === most);
     throw new Error(
-      `${where(at)} has the label ${most}, and classes that no list names are numbered up to ${maxClasses - 1}: the column is hardly one of labels. Name another one in the spec, or list the classes`,
+      `${where(at)} has the label ${most}; without class names, expected at most ${maxClasses - 1}, so the column may not be the label: choose another one in the spec, or list the classes`,
     );
   };
   const classNames = listed ?? (words ? [...new Set(values.map(String))].sort() : numbered());
@@ -32,13 +32,13 @@ export function mergeLabels(
   const wrong = labels.findIndex((label) => label < 0);
   if (wrong >= 0) {
     throw new Error(
-      `${where(wrong)} has the label ${values[wrong]}, which is none of the ${classNames.length} classes; splits with hidden labels cannot be read as labelled images`,
+      `${where(wrong)} has the label ${values[wrong]}, which is not one of the ${classNames.length} classes; splits with hidden labels cannot be read as labelled images`,
     );
   }
   return { labels, classNames };
 }
 
-/** Where each of several lists begins when they stand one after the other. */
+/** Start index of each list in their concatenation. */
 export function startsOf(lengths: readonly number[]): number[] {
   let next = 0;
   return lengths.map((length) => {

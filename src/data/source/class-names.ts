@@ -1,4 +1,4 @@
-/** Class names kept in a `classes.json` beside the images. */
+/** Reads class names from a `classes.json` beside the images. */
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import * as z from "zod";
@@ -19,7 +19,7 @@ const file = z.union([
  * Reads `classes.json` in a folder: a list of names, or `{classes: [...]}` with names or objects that have `name`, `words` or
  * `wnid`, in the order of the labels. Returns undefined if there is none.
  *
- * @throws if the file is there but is not of that form.
+ * @throws if the file exists but does not have this form.
  */
 export function classNamesBeside(folder: string): readonly string[] | undefined {
   const path = join(folder, "classes.json");

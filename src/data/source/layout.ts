@@ -1,10 +1,10 @@
-/** Reads classes and splits from paths: `class/file` or `split/class/file`, in a folder or in a tar file. */
+/** Derives classes and splits from paths: `class/file` or `split/class/file`, in a folder or in a tar file. */
 import { naturalOrder } from "../../files/paths.js";
 
-/** The file names taken for images. */
+/** File names that are treated as images. */
 export const imageName = /\.(jpe?g|png|webp|gif|tiff?|avif|bmp|heic|jfif)$/i;
 
-/** The folder names taken for splits when every top folder has one of them. */
+/** Folder names that are treated as splits if every top folder has one of them. */
 const splitName = /^(train|training|val|valid|validation|test|testing|dev|eval|evaluation)$/i;
 
 /** One split: its files and their classes. */
@@ -13,23 +13,23 @@ export interface LaidOutSplit {
   readonly labels: Int32Array;
 }
 
-/** The classes of a set (the same for all splits) and its splits in order. */
+/** The classes of a dataset (the same for all splits) and its splits in order. */
 export interface Layout {
   readonly classNames: readonly string[];
   readonly splits: ReadonlyMap<string, LaidOutSplit>;
   readonly problems: readonly string[];
 }
 
-/** The one class of images without class folders, where classes do not matter. */
+/** The single class of images that are opened without classes. */
 export const unlabelledClass = "unlabelled";
 
 /**
- * Sorts files into splits and classes. Without split folders the only split is called "all".
+ * Sorts files into splits and classes. Without split folders, the only split is called "all".
  *
  * @param where the folder or archive, for messages
- * @param unlabelled classes do not matter: images that do not lie in class folders are taken too, and all of the set are then of
- *   one class, `unlabelledClass`
- * @throws if no file can be an image, or images do not lie in class folders.
+ * @param unlabelled ignore classes: images outside of class folders are included too, and then all images have the single class
+ *   `unlabelledClass`
+ * @throws if no file is an image, or images are not in class folders.
  */
 export function layOut(where: string, paths: readonly string[], unlabelled = false): Layout {
   const problems: string[] = [];
@@ -40,10 +40,10 @@ export function layOut(where: string, paths: readonly string[], unlabelled = fal
   if (images.length === 0) {
     const found =
       paths.length === 0
-        ? "it holds no files at all"
+        ? "it has no files"
         : `none of its ${paths.length} files has an image's name (${paths.slice(0, 3).join(", ")})`;
     throw new Error(
-      `there are no images in "${where}": ${found}. Expected class/file.jpg or split/class/file.jpg (JPEG, PNG, WebP, GIF, TIFF, AVIF)`,
+      `there are no images in "${where}": ${found}; expected class/file.jpg or split/class/file.jpg (JPEG, PNG, WebP, GIF, TIFF, AVIF)`,
     );
   }
   const placed = images.filter((path) => path.includes("/"));
@@ -55,7 +55,7 @@ export function layOut(where: string, paths: readonly string[], unlabelled = fal
   }
   if (placed.length === 0) {
     throw new Error(
-      `the ${images.length} images of "${where}" lie directly in it (${images[0]}); put them in one folder a class: class/file.jpg or split/class/file.jpg`,
+      `the ${images.length} images of "${where}" are not in class folders (${images[0]}); expected class/file.jpg or split/class/file.jpg`,
     );
   }
   if (placed.length < images.length)
@@ -75,7 +75,7 @@ export function layOut(where: string, paths: readonly string[], unlabelled = fal
 
 const topOf = (path: string): string => path.split("/")[0] ?? "";
 
-/** Files by split and class. */
+/** Sorts files by split and class. */
 function sorted(
   paths: readonly string[],
   splitOf: (path: string) => string,
@@ -93,14 +93,14 @@ function sorted(
   }
   const splits = new Map<string, LaidOutSplit>();
   for (const [name, members] of [...files].sort(([a], [b]) => splitOrder(a, b))) {
-    // Class by class, so that the order of examples does not depend on how the file system or the archive lists them.
+    // Sorted by class, so that the order of examples does not depend on the order of the file system or the archive.
     members.sort((a, b) => labelOf(a) - labelOf(b) || naturalOrder(a, b));
     splits.set(name, { files: members, labels: Int32Array.from(members, labelOf) });
   }
   return { classNames, splits };
 }
 
-/** Orders splits as they are used: train, validation, test, then others by name. */
+/** Compares splits in their usual order: train, validation, test, then others by name. */
 export function splitOrder(a: string, b: string): number {
   const rank = (name: string): number =>
     [/^train/i, /^(val|dev)/i, /^(test|eval)/i].findIndex((pattern) => pattern.test(name));

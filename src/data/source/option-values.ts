@@ -1,13 +1,13 @@
-/** Reads the values of options in specs, which are text, and says what was expected of a wrong one. */
+/** Parses option values in specs, and reports what was expected of an invalid one. */
 import { didYouMean } from "../../text/nearest.js";
 
-/** The spec's options, with the spec itself for messages. */
+/** The options of a spec, with the spec itself for messages. */
 export interface SpecOptions {
   readonly spec: string;
   readonly options: Readonly<Record<string, string>>;
 }
 
-/** A whole number from `low` to `high`; `fallback` where the option is not given. */
+/** Parses an integer from `low` to `high`; returns `fallback` if the option is not set. */
 export function wholeNumberOption(
   { spec, options }: SpecOptions,
   name: string,
@@ -19,11 +19,11 @@ export function wholeNumberOption(
   if (text === undefined) return fallback;
   const value = Number(text);
   if (!/^\d+$/.test(text) || value < low || value > high)
-    throw new Error(`"${spec}": ${name} must be a whole number from ${low} to ${high}, not "${text}"`);
+    throw new Error(`"${spec}": invalid ${name} "${text}"; expected an integer from ${low} to ${high}`);
   return value;
 }
 
-/** A number from `low` to `high`; `fallback` where the option is not given. */
+/** Parses a number from `low` to `high`; returns `fallback` if the option is not set. */
 export function numberOption(
   { spec, options }: SpecOptions,
   name: string,
@@ -35,11 +35,11 @@ export function numberOption(
   if (text === undefined) return fallback;
   const value = Number(text);
   if (text.trim() === "" || !(value >= low && value <= high))
-    throw new Error(`"${spec}": ${name} must be a number from ${low} to ${high}, not "${text}"`);
+    throw new Error(`"${spec}": invalid ${name} "${text}"; expected a number from ${low} to ${high}`);
   return value;
 }
 
-/** One of `choices`; the first where the option is not given. */
+/** Parses one of `choices`; returns the first if the option is not set. */
 export function choiceOption<T extends string>(
   { spec, options }: SpecOptions,
   name: string,
@@ -49,7 +49,7 @@ export function choiceOption<T extends string>(
   const found = choices.find((choice) => choice === text);
   if (found === undefined)
     throw new Error(
-      `"${spec}": ${name} must be one of ${choices.join(", ")}, not "${text}"${didYouMean(text, choices) || "."}`,
+      `"${spec}": unknown ${name} "${text}"${didYouMean(text, choices) || ";"} available: ${choices.join(", ")}`,
     );
   return found;
 }

@@ -1,56 +1,56 @@
-/** What a source of images is: labelled examples by index, the same from every kind of storage. */
+/** Defines image sources: labelled examples by index, the same for every kind of storage. */
 
 import type { Closable } from "../../files/closable.js";
 import type { EncodedImage, RawImage, Scene } from "../../images/index.js";
 
 /** One labelled image. */
 export interface Example {
-  /** The file or record it comes from: enough to find it again. */
+  /** File or record of the example, which is enough to find it again. */
   readonly id: string;
   /** Index into the source's `classNames`. */
   readonly label: number;
-  /** A target from 0 to 1 for every class, where the source has soft labels or several an image. */
+  /** A target from 0 to 1 for every class, if the source has soft labels or several labels for each image. */
   readonly targets?: Float32Array;
   readonly image: EncodedImage | RawImage;
-  /** What is in the picture, where it was generated. */
+  /** Scene description of a generated image. */
   readonly scene?: Scene;
 }
 
-/** A set of labelled images that is open for reading. */
+/** An opened dataset of labelled images. */
 export interface ImageSource extends Closable {
-  /** How it is called in messages and reports. */
+  /** Name in messages and reports. */
   readonly name: string;
   readonly split: string;
-  /** The classes in the order of their labels. */
+  /** Class names in the order of their labels. */
   readonly classNames: readonly string[];
-  /** The number of examples. */
+  /** Number of examples. */
   readonly length: number;
-  /** The label of every example, read without reading its image. */
+  /** Label of every example, available without reading its image. */
   readonly labels: Int32Array;
-  /** How another thread opens the same source; undefined for sources made by hand, which stay on their thread. */
+  /** Recipe with which another thread opens the same source; undefined for sources created in memory, which stay in their thread. */
   readonly recipe?: SourceRecipe;
-  /** The files its examples lie in, one after the other, where reading should go file by file. */
+  /** Files that contain the examples in order, if reading should go file by file. */
   readonly shards?: ShardOrder;
-  /** Whether its examples have `targets`: all of them then, else none. */
+  /** Whether all examples have `targets`; otherwise none has. */
   readonly vectorTargets?: boolean;
-  /** What was odd when it was opened but does not stop reading, such as lines of a list that name no example. */
+  /** Warnings from opening, such as lines of a list without an example. */
   readonly notes?: readonly string[];
-  /** The id of an example without reading its image; sources made by hand may lack it. */
+  /** Returns the id of an example without reading its image; sources created in memory may not have it. */
   readonly idOf?: (index: number) => string;
   /**
    * Reads one example.
    * @throws ExampleError if this one cannot be read; RangeError for an index outside of 0 .. length-1.
    */
   get(index: number): Promise<Example>;
-  /** Gives back what it holds open. Reading afterwards is an error. */
+  /** Releases its resources. Reading afterwards is an error. */
   close(): Promise<void>;
 }
 
-/** Files that examples lie in and how a training epoch goes through them. */
+/** Files that contain the examples, and the order in which a training epoch reads them. */
 export interface ShardOrder {
-  /** Examples of each file. */
+  /** Number of examples of each file. */
   readonly lengths: readonly number[];
-  /** So many files, drawn in a new order each epoch, are shuffled together. */
+  /** Number of files shuffled together; their order is new in each epoch. */
   readonly together: number;
 }
 
@@ -68,36 +68,36 @@ export type SourceRecipe =
   | { readonly kind: "noise"; readonly of: SourceRecipe; readonly rate: number; readonly seed: number }
   | { readonly kind: "select"; readonly of: SourceRecipe; readonly indices: readonly number[]; readonly name: string };
 
-/** How classes of several sources become one list: equal names are one class, or every source's classes stay apart. */
+/** How classes of several sources are merged: equal names are one class, or every source's classes stay separate. */
 export type MergeClasses = "by-name" | "disjoint";
 
-/** A stored or generated set with its splits, not yet open for reading. */
+/** A stored or generated dataset with its splits, before one is opened. */
 export interface ImageSet {
   readonly splits: readonly string[];
-  /** What is odd about it but does not stop reading, such as stray files. */
+  /** Warnings that do not prevent reading, such as stray files. */
   readonly problems: readonly string[];
-  /** Licence and readme files that lie beside the images. */
+  /** Licence and readme files beside the images. */
   readonly licenceFiles: readonly string[];
   /** Opens one of `splits`. */
   open(split: string): Promise<ImageSource>;
 }
 
-/** What follows the kind in a spec: a path (or a name) and its options. */
+/** The part of a spec after the kind: a path (or a name) and its options. */
 export interface SpecTarget {
   /** The whole spec, for messages. */
   readonly spec: string;
   readonly path: string;
   readonly options: Readonly<Record<string, string>>;
-  /** Classes do not matter: images that are in none are taken too. */
+  /** Ignore classes: images without a class are included too. */
   readonly unlabelled?: boolean;
 }
 
 /** One kind of storage. */
 export interface SourceKind {
   readonly summary: string;
-  /** The options its specs may have after "?". */
+  /** Names of the options that its specs may have after "?". */
   readonly options: readonly string[];
-  /** Whether it should read this existing path when the spec names no kind; kinds without paths never do. */
+  /** Whether it reads this existing path if the spec has no kind; kinds without paths never do. */
   recognises(path: string): boolean;
   read(target: SpecTarget): Promise<ImageSet>;
 }
@@ -105,5 +105,5 @@ export interface SourceKind {
 /** Throws a RangeError unless `index` is one of 0 .. length-1. */
 export function checkIndex(source: { readonly name: string; readonly length: number }, index: number): void {
   if (Number.isInteger(index) && index >= 0 && index < source.length) return;
-  throw new RangeError(`${source.name} has examples 0 to ${source.length - 1}; requested was ${index}`);
+  throw new RangeError(`${source.name} has no example ${index}; expected an index from 0 to ${source.length - 1}`);
 }

@@ -1,4 +1,4 @@
-/** Sources made of other sources: some of their classes, several together, some of their examples. */
+/** Creates sources from other sources: some of their classes, several together, or some of their examples. */
 import { closable } from "../../files/closable.js";
 import { permutation } from "../../random/keyed.js";
 import { largest } from "../../text/arrays.js";
@@ -12,11 +12,11 @@ import {
 } from "../source/types.js";
 
 /**
- * The examples of some classes of a source. With `relabel` (the default) the classes are numbered anew in the order given;
- * without it labels and class names stay.
+ * Selects the examples of some classes of a source. With `relabel` (the default), the classes are renumbered in the given order; without it,
+ * labels and class names are unchanged.
  *
  * @param classes names or labels
- * @throws for a class the source does not have, and for none at all.
+ * @throws for a class that the source does not have, and for an empty list.
  */
 export function subsetOfClasses(
   source: ImageSource,
@@ -34,13 +34,13 @@ export function subsetOfClasses(
     return label;
   });
   if (chosen.length === 0)
-    throw new Error(`no classes of ${source.name} were chosen; it has ${source.classNames.join(", ")}`);
+    throw new Error(`no classes of ${source.name} were selected; expected some of ${source.classNames.join(", ")}`);
   if (new Set(chosen).size < chosen.length)
-    throw new Error(`a class of ${source.name} was chosen twice: ${classes.join(", ")}`);
+    throw new Error(`a class of ${source.name} was selected twice: ${classes.join(", ")}; list each once`);
   const newLabel = new Map(chosen.map((label, i) => [label, relabel ? i : label]));
   const indices = indicesWhere(source, (label) => newLabel.has(label));
   return view(source, indices, (label) => newLabel.get(label)!, {
-    // Targets of classes that are left out are dropped; the others stay as they are.
+    // Targets of excluded classes are dropped; the others are unchanged.
     retarget: relabel ? (targets: Float32Array) => Float32Array.from(chosen, (label) => targets[label]!) : undefined,
     name: `${source.name} (${chosen.map((label) => source.classNames[label]).join(", ")})`,
     classNames: relabel ? chosen.map((label) => source.classNames[label]!) : source.classNames,
@@ -48,9 +48,9 @@ export function subsetOfClasses(
   });
 }
 
-/** `n` examples drawn from a source by `seed`, in the order of the source; all of them if it has no more. */
+/** Draws `n` examples of a source by `seed` and keeps their order; returns all if it has no more. */
 export function take(source: ImageSource, n: number, seed = 0): ImageSource {
-  if (!(Number.isInteger(n) && n >= 1)) throw new Error(`take needs a whole number of examples from 1, not ${n}`);
+  if (!(Number.isInteger(n) && n >= 1)) throw new Error(`invalid take ${n}; expected an integer of at least 1`);
   const order = permutation(source.length, "take", seed);
   return select(
     source,
@@ -59,7 +59,7 @@ export function take(source: ImageSource, n: number, seed = 0): ImageSource {
   );
 }
 
-/** The examples of a source at `indices`, in that order. */
+/** Selects the examples of a source at `indices`, in that order. */
 export function select(
   source: ImageSource,
   indices: readonly number[],
@@ -74,11 +74,12 @@ export function select(
 }
 
 /**
- * Splits a source in two by `seed`, class by class: `held` gets `fraction` of every class (rounded, at least one example and
- * never all of a class that has two), `rest` the others. For folders that come without a test split.
+ * Splits a source in two by `seed`, class by class. `held` gets `fraction` of every class (rounded, at least one example, and never all of a
+ * class that has two), and `rest` the others. Used for folders without a test split.
  */
 export function holdOut(source: ImageSource, fraction: number, seed = 0): { rest: ImageSource; held: ImageSource } {
-  if (!(fraction > 0 && fraction < 1)) throw new Error(`holdOut needs a fraction between 0 and 1, not ${fraction}`);
+  if (!(fraction > 0 && fraction < 1))
+    throw new Error(`invalid fraction ${fraction} in holdOut; expected one between 0 and 1`);
   const held = new Set<number>();
   for (let label = 0; label < source.classNames.length; label++) {
     const members = indicesWhere(source, (x) => x === label);
@@ -102,21 +103,21 @@ export function holdOut(source: ImageSource, fraction: number, seed = 0): { rest
   };
 }
 
-/** About so many images (but for rounding), the same share of each class, drawn by seed 0; all where there are no more. */
+/** Draws about `count` images with seed 0 (up to rounding), the same fraction of each class; returns all if there are no more. */
 export function stratifiedSample(source: ImageSource, count: number): ImageSource {
   return count < source.length ? holdOut(source, count / source.length).held : source;
 }
 
 /**
- * Several sources one after the other. `by-name` makes classes of equal name one class; `disjoint` keeps every source's
- * classes apart and, where names repeat, puts the source's name before them.
+ * Concatenates several sources. `by-name` merges classes with equal names; `disjoint` keeps every source's classes separate and, if names
+ * repeat, prefixes them with the source's name.
  */
 export function concat(
   sources: readonly ImageSource[],
   { mergeClasses = "by-name" }: { readonly mergeClasses?: MergeClasses } = {},
 ): ImageSource {
   const first = sources[0];
-  if (!first) throw new Error("concat needs at least one source");
+  if (!first) throw new Error("concat got no sources; expected at least one");
   const { classNames, maps } = mergeClasses === "by-name" ? mergeByName(sources) : keepApart(sources);
   const starts = sources.map((_, i) => sources.slice(0, i).reduce((sum, source) => sum + source.length, 0));
   const labels = Int32Array.from(
@@ -164,7 +165,7 @@ export function concat(
   });
 }
 
-/** The targets of one of several sources over the classes of all; 1 at the label where it has none of its own. */
+/** Maps the targets of one of several sources to the classes of all; 1 at the label if it has no targets. */
 function placedTargets(
   own: Float32Array | undefined,
   label: number,
@@ -177,7 +178,7 @@ function placedTargets(
   return targets;
 }
 
-/** The files of all of them, where all have some. */
+/** Concatenates the files of all sources, if all have them. */
 function joinedShards(sources: readonly ImageSource[]): { shards?: ShardOrder } {
   const orders = sources.flatMap(({ shards }) => shards ?? []);
   if (orders.length < sources.length) return {};
@@ -185,7 +186,7 @@ function joinedShards(sources: readonly ImageSource[]): { shards?: ShardOrder } 
   return { shards: { lengths: orders.flatMap(({ lengths }) => lengths), together } };
 }
 
-/** How many examples of each file are in a view, as long as it keeps their order. */
+/** Number of examples of each file in a view, if the view keeps their order. */
 function shardsOfView({ shards }: ImageSource, indices: Int32Array): { shards?: ShardOrder } {
   if (!shards || indices.some((index, i) => i > 0 && index < indices[i - 1]!)) return {};
   let start = 0;

@@ -1,14 +1,14 @@
 /**
- * Wrong labels on purpose, to study what noise costs: a source some of whose labels are replaced by other classes. (JFT-300M's
- * labels are wrong in about a fifth of all cases; papers.md 2.4.)
+ * Adds label noise to study its effect: some labels of a source are replaced by other classes. (About a fifth of JFT-300M's labels are wrong;
+ * papers.md 2.4.)
  */
 import { closable } from "../../files/closable.js";
 import { createRandom } from "../../random/keyed.js";
 import { checkIndex, type ImageSource } from "../source/types.js";
 
 /**
- * The label of example `index` under noise: with probability `rate` another class, each equally likely. A pure function of its
- * arguments, so that every thread, epoch and selection sees the same wrong label.
+ * Label of example `index` with noise: with probability `rate` another class, each equally likely. A pure function of its arguments, so that
+ * every thread, epoch and selection has the same wrong label.
  */
 export function noisyLabel(label: number, classes: number, rate: number, seed: number, index: number): number {
   const random = createRandom("label noise", seed, index);
@@ -18,16 +18,16 @@ export function noisyLabel(label: number, classes: number, rate: number, seed: n
 }
 
 /**
- * The source with each label replaced by a uniformly drawn other class with probability `rate`; pictures and classes stay.
- * @throws for a rate outside of 0 to 1, a seed that is no whole number, and a source with one class or with vectors of targets.
+ * Replaces each label of a source by a uniformly drawn other class with probability `rate`; images and classes are unchanged.
+ * @throws for a rate outside of 0 to 1, a seed that is not an integer, and a source with one class or with vectors of targets.
  */
 export function withLabelNoise(source: ImageSource, rate: number, seed = 0): ImageSource {
-  if (!(rate >= 0 && rate <= 1)) throw new Error(`noise must be a probability from 0 to 1, not ${rate}`);
-  if (!Number.isSafeInteger(seed)) throw new Error(`noiseSeed must be a whole number, not ${seed}`);
+  if (!(rate >= 0 && rate <= 1)) throw new Error(`invalid noise ${rate}; expected a probability from 0 to 1`);
+  if (!Number.isSafeInteger(seed)) throw new Error(`invalid noiseSeed ${seed}; expected an integer`);
   if (source.vectorTargets)
-    throw new Error(`${source.name} has a vector of targets an image; noise replaces single labels only`);
+    throw new Error(`${source.name} has a vector of targets for each image; noise expects single labels`);
   const classes = source.classNames.length;
-  if (classes < 2) throw new Error(`${source.name} has ${classes} class; noise needs another to replace it by`);
+  if (classes < 2) throw new Error(`${source.name} has ${classes} class; noise needs at least two`);
   const self = { name: `${source.name} (label noise ${rate})`, length: source.length };
   const { idOf, notes, shards } = source;
   let labels: Int32Array | undefined;
@@ -35,7 +35,7 @@ export function withLabelNoise(source: ImageSource, rate: number, seed = 0): Ima
     ...self,
     split: source.split,
     classNames: source.classNames,
-    // Made at first use, as those of generated sets are.
+    // Computed at first use, like the labels of generated datasets.
     get labels() {
       labels ??= source.labels.map((label, index) => noisyLabel(label, classes, rate, seed, index));
       return labels;

@@ -1,61 +1,61 @@
 /**
- * Files of labels that replace those of a source: pseudo-labels, weak labels, several labels an image, corrected ones.
+ * Reads and writes files of labels that replace those of a source: pseudo-labels, weak labels, several labels for each image, corrections.
  *
- * A file is JSON lines or CSV, in UTF-8; what it is follows from its first line that is not empty. Every line names an
- * example by its id (as `Example.id`, which `fovea data` and metrics print) and says what is in it:
+ * A file is JSON lines or CSV in UTF-8; its first line that is not empty determines the format. Every line has the id of an example (as in
+ * `Example.id`, which `fovea data` and metrics print) and its label:
  *
- *     {"classes": ["cat", "dog", "hat"]}                     first line only, if at all
+ *     {"classes": ["cat", "dog", "hat"]}                     optional, only as the first line
  *     {"id": "photos/1.jpg", "label": "cat"}                 one class, by name
  *     {"id": "photos/2.jpg", "label": 1}                     or by number
  *     {"id": "photos/3.jpg", "label": [0.1, 0.7, 0.2]}       a number for every class, in their order
- *     {"id": "photos/4.jpg", "label": {"cat": 1, "hat": 1}}  the same with the zeros left out
+ *     {"id": "photos/4.jpg", "label": {"cat": 1, "hat": 1}}  the same without the zeros
  *
- *     id,label                                               may be there
+ *     id,label                                               optional
  *     photos/1.jpg,cat
  *     photos/2.jpg,1
- *     photos/3.jpg,[0.1,0.7,0.2]                             the rest of the line; quotes around it are fine
- *     "photos/a,b.jpg",cat                                   an id with a comma or a quote stands in quotes, "" for a quote
+ *     photos/3.jpg,[0.1,0.7,0.2]                             the rest of the line; quotes around it are allowed
+ *     "photos/a,b.jpg",cat                                   an id with a comma or a quote is quoted, with "" for a quote
  *
- * `classes` replaces the class names of the source: without it labels mean the source's own. A text is a class name first
- * and only then a number. Vectors have numbers from 0 to 1, not all of them 0, of any sum (soft labels sum to 1, several
- * labels an image to as many). Where one line has a vector, every example gets `targets` (1 at its class where its line has
- * a single label); `label` is then the class of the largest target, the first of equals. Examples without a line are left
- * out, lines without an example are counted in the source's notes; an id that stands twice is an error.
+ * `classes` replaces the class names of the source; without it, labels refer to the source's classes. Text is first looked up as a class
+ * name, then parsed as a number. Vectors have numbers from 0 to 1, not all of them 0, with any sum (soft labels sum to 1, several labels to
+ * their number). If one line has a vector, every example gets `targets` (1 at its class if its line has a single label); `label` is then
+ * the class of the largest target, the first of equals. Examples without a line are excluded, and lines without an example are counted in
+ * the source's notes. A repeated id is an error.
  */
 
 import { readLines } from "../../files/lines.js";
 import { didYouMean } from "../../text/nearest.js";
 
-/** What a line may say of an example. */
+/** The possible labels of a line. */
 export type LabelValue = number | string | readonly number[] | Readonly<Record<string, number>>;
 
-/** The line of one example, without its end, as JSON. */
+/** Formats the line of one example as JSON, without a line break. */
 export const labelLine = (id: string, label: LabelValue): string => JSON.stringify({ id, label });
 
-/** The same as CSV, for labels by name or vectors of the source's own classes. */
+/** Formats the line as CSV, for labels by name or vectors over the source's own classes. */
 export function csvLabelLine(id: string, label: string | readonly number[]): string {
   const quoted = (text: string) => (/[",\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text);
   return `${quoted(id)},${typeof label === "string" ? quoted(label) : JSON.stringify(label)}`;
 }
 
-/** The first line of a file that brings its own classes. */
+/** Formats the first line of a file with its own classes. */
 export const classesLine = (classNames: readonly string[]): string => JSON.stringify({ classes: classNames });
 
-/** The labels of those examples of a source that a file names. */
+/** Labels from a file, for examples of a source. */
 export interface ReadLabels {
   readonly classNames: readonly string[];
-  /** By id: the class, or the classes that are not 0 and their targets. */
+  /** By id: the class, or the nonzero targets and their classes. */
   readonly byId: ReadonlyMap<string, number | SparseTargets>;
-  /** Whether there are vectors among them. */
+  /** Whether some labels are vectors. */
   readonly vectors: boolean;
-  /** Lines of examples that are not in the source, and the first of their ids. */
+  /** Number of lines whose example is not in the source, and the first of their ids. */
   readonly unknown: number;
   readonly firstUnknown?: string;
-  /** Of the file, hexadecimal. */
+  /** Hash of the file, hexadecimal. */
   readonly sha256: string;
 }
 
-/** A vector over the classes without its zeros. */
+/** The nonzero entries of a vector over the classes. */
 export interface SparseTargets {
   readonly classes: Uint32Array;
   readonly values: Float32Array;
@@ -64,9 +64,9 @@ export interface SparseTargets {
 /**
  * Reads a file of labels.
  *
- * @param isExample whether a source has an example of this id; lines of others are only counted
- * @param sourceClasses what labels mean where the file has no classes of its own
- * @throws for a line that is none of the forms above, naming it by its number.
+ * @param isExample whether the source has an example with this id; other lines are only counted
+ * @param sourceClasses classes that labels refer to if the file has no classes of its own
+ * @throws for a line in another format, with its number.
  */
 export async function readLabelsFile(
   path: string,
@@ -91,8 +91,8 @@ export async function readLabelsFile(
         indexOf = indexByName(classNames);
         return;
       }
-      if (parsed && "classes" in parsed) throw new Error("only the first line may list the classes");
-      // The names of the columns are no example.
+      if (parsed && "classes" in parsed) throw new Error("classes are allowed only in the first line");
+      // Skip the header of a CSV file.
       if (!parsed || (first && parse === parseCsv && parsed.id === "id")) return;
       const value = resolveLabel(parsed.label, classNames, indexOf);
       if (!isExample(parsed.id)) {
@@ -100,7 +100,7 @@ export async function readLabelsFile(
         firstUnknown ??= parsed.id;
         return;
       }
-      if (byId.has(parsed.id)) throw new Error(`${parsed.id} has a line already`);
+      if (byId.has(parsed.id)) throw new Error(`${parsed.id} has two lines; expected one`);
       vectors ||= typeof value !== "number";
       byId.set(parsed.id, value);
     } catch (error) {
@@ -147,15 +147,15 @@ function parseCsv(line: string): ParsedLine {
 
 function checkClasses(value: unknown): readonly string[] {
   const names = Array.isArray(value) && value.every((name) => typeof name === "string") ? value : [];
-  if (names.length === 0) throw new Error('"classes" must be a list of names');
+  if (names.length === 0) throw new Error('invalid "classes"; expected a list of names');
   const twice = names.find((name, i) => names.indexOf(name) !== i);
-  if (new Set(names).size < names.length) throw new Error(`"classes" has "${twice}" twice`);
+  if (new Set(names).size < names.length) throw new Error(`"classes" has "${twice}" twice; expected each name once`);
   return names;
 }
 
 const indexByName = (names: readonly string[]): Map<string, number> => new Map(names.map((name, i) => [name, i]));
 
-/** The class or the vector that a value of a line means. Throws for a class there is none of and a vector that is none. */
+/** Resolves a label to a class or a sparse vector. Throws for an unknown class or an invalid vector. */
 function resolveLabel(
   value: unknown,
   classNames: readonly string[],
@@ -168,28 +168,29 @@ function resolveLabel(
     const hint = typeof wanted === "string" ? didYouMean(wanted, classNames) : "";
     const shown = classNames.slice(0, 10).join(", ") + (classNames.length > 10 ? ", ..." : "");
     throw new Error(
-      `there is no class ${JSON.stringify(wanted)}${hint || ";"} the ${classNames.length} classes are ${shown}`,
+      `unknown class ${JSON.stringify(wanted)}${hint || ";"} the ${classNames.length} classes are ${shown}`,
     );
   };
   if (typeof value === "number" || typeof value === "string") return classAt(value);
   if (Array.isArray(value)) {
     if (value.length !== classNames.length)
-      throw new Error(`the vector has ${value.length} numbers, and there are ${classNames.length} classes`);
+      throw new Error(`the vector has ${value.length} numbers; expected ${classNames.length}, one for each class`);
     return sparse(value.map((target, i) => [i, target as unknown] as const));
   }
   if (typeof value === "object" && value !== null)
     return sparse(Object.entries(value).map(([name, target]) => [classAt(name), target as unknown] as const));
-  throw new Error(`a label is a class or a vector of targets, not ${JSON.stringify(value)}`);
+  throw new Error(`invalid label ${JSON.stringify(value)}; expected a class or a vector of targets`);
 }
 
 function sparse(entries: readonly (readonly [number, unknown])[]): SparseTargets {
   for (const [, target] of entries) {
     if (!(typeof target === "number" && target >= 0 && target <= 1))
-      throw new Error(`targets are numbers from 0 to 1, not ${JSON.stringify(target)}`);
+      throw new Error(`invalid target ${JSON.stringify(target)}; expected a number from 0 to 1`);
   }
   const kept = entries.filter(([, target]) => target !== 0) as readonly (readonly [number, number])[];
-  if (kept.length === 0) throw new Error("the vector is all 0; leave the line out to leave the example out");
-  if (new Set(kept.map(([index]) => index)).size < kept.length) throw new Error("a class stands twice in the vector");
+  if (kept.length === 0) throw new Error("the vector is all 0; to exclude the example, remove its line");
+  if (new Set(kept.map(([index]) => index)).size < kept.length)
+    throw new Error("the vector has a class twice; expected each class once");
   const sorted = [...kept].sort(([a], [b]) => a - b);
   return {
     classes: Uint32Array.from(sorted, ([index]) => index),

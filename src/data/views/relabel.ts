@@ -1,4 +1,4 @@
-/** A source with other labels, and lists of the examples to keep or leave out: what is known by an example's id. */
+/** Replaces the labels of a source, and selects or excludes examples by lists of ids. */
 import { closable } from "../../files/closable.js";
 import { readLines } from "../../files/lines.js";
 import { permutation } from "../../random/keyed.js";
@@ -6,7 +6,7 @@ import { checkIndex, type ImageSource } from "../source/types.js";
 import { select } from "./combine.js";
 import { readLabelsFile, type SparseTargets } from "./labels-file.js";
 
-/** The id of every example: from the source, or found by reading every example. */
+/** Ids of all examples, from the source or by reading every example. */
 export async function idsOf(source: ImageSource): Promise<readonly string[]> {
   const { idOf } = source;
   if (idOf) return Array.from({ length: source.length }, (_, i) => idOf(i));
@@ -15,7 +15,7 @@ export async function idsOf(source: ImageSource): Promise<readonly string[]> {
   return ids;
 }
 
-/** The ids of a list, one a line; empty lines and those that begin with "# " are none. */
+/** Reads a list of ids, one on each line; empty lines and lines that begin with "# " are skipped. */
 export async function readIds(path: string): Promise<ReadonlySet<string>> {
   const listed = new Set<string>();
   await readLines(path, (line) => {
@@ -25,21 +25,21 @@ export async function readIds(path: string): Promise<ReadonlySet<string>> {
 }
 
 /**
- * A source with the labels of a file (see labels-file.ts) in place of its own; examples the file does not name are left out.
+ * Replaces the labels of a source by those of a file (see labels-file.ts); examples that are not in the file are excluded.
  *
- * @param sha256 what the file must be, when a source is opened again
- * @throws for a file that is none of labels, that names none of the examples, or that has changed.
+ * @param sha256 expected hash of the file, if a source is opened again
+ * @throws for an invalid file, a file without any of the examples, or one that has changed.
  */
 export async function relabel(source: ImageSource, path: string, sha256?: string): Promise<ImageSource> {
   const ids = await idsOf(source);
   const known = new Set(ids);
   const read = await readLabelsFile(path, (id) => known.has(id), source.classNames);
   if (sha256 !== undefined && read.sha256 !== sha256)
-    throw new Error(`"${path}" changed while ${source.name} was read with its labels; start anew`);
+    throw new Error(`"${path}" changed while ${source.name} was read with its labels; start again`);
   const { classNames, byId, vectors, unknown } = read;
   if (byId.size === 0) {
     throw new Error(
-      `"${path}" names none of the ${source.length} examples of ${source.name}: ${read.firstUnknown === undefined ? "it has no lines of labels" : `its first id is "${read.firstUnknown}"`}, the source's first is "${ids[0]}"`,
+      `"${path}" has none of the ${source.length} examples of ${source.name}: ${read.firstUnknown === undefined ? "it has no lines of labels" : `its first id is "${read.firstUnknown}"`}, the source's first is "${ids[0]}"`,
     );
   }
   const indices = Int32Array.from(ids.keys()).filter((i) => byId.has(ids[i]!));
@@ -85,10 +85,10 @@ function dense(value: number | SparseTargets, length: number): Float32Array {
 }
 
 /**
- * The examples that a list names (`include`), or all but those (`exclude`). A list is a text file with one id a line; empty
- * lines and lines that begin with "# " do not count. Ids that the source does not have are counted in its notes.
+ * Selects the examples in a list (`include`), or all others (`exclude`). A list is a text file with one id on each line; empty lines and
+ * lines that begin with "# " are skipped. Ids that the source does not have are counted in its notes.
  *
- * @throws if nothing is left.
+ * @throws if no example is left.
  */
 export async function selectByList(
   source: ImageSource,
@@ -103,8 +103,8 @@ export async function selectByList(
   if (indices.length === 0) {
     throw new Error(
       keep === "exclude"
-        ? `"${path}" names every example of ${source.name}; nothing is left.`
-        : `"${path}" names none of the ${source.length} examples of ${source.name}: its first id is "${unmatched[0] ?? ""}", the source's first is "${ids[0]}".`,
+        ? `"${path}" lists every example of ${source.name}, so nothing is left; remove some of its lines`
+        : `"${path}" has none of the ${source.length} examples of ${source.name}: its first id is "${unmatched[0] ?? ""}", the source's first is "${ids[0]}"`,
     );
   }
   const chosen = select(
@@ -123,11 +123,11 @@ export async function selectByList(
 }
 
 /**
- * `n` examples drawn by `seed`, as many of each class; what does not divide goes to classes drawn by `seed`, and what a class
- * has too few of to the others. In the order of the source; all of them if it has no more.
+ * Draws `n` examples by `seed`, equally many of each class. The remainder goes to classes drawn by `seed`, and what a class lacks to the
+ * others. Keeps the order of the source; returns all if it has no more.
  */
 export function takeBalanced(source: ImageSource, n: number, seed = 0): ImageSource {
-  if (!(Number.isInteger(n) && n >= 1)) throw new Error(`take needs a whole number of examples from 1, not ${n}`);
+  if (!(Number.isInteger(n) && n >= 1)) throw new Error(`invalid take ${n}; expected an integer of at least 1`);
   const members: number[][] = source.classNames.map(() => []);
   for (const [i, label] of source.labels.entries()) members[label]!.push(i);
   const order = [...permutation(members.length, "take balanced", seed)];
@@ -136,7 +136,7 @@ export function takeBalanced(source: ImageSource, n: number, seed = 0): ImageSou
   for (let left = Math.min(n, source.length); left > 0; ) {
     const open = order.filter((label) => room(label) > 0);
     const share = Math.floor(left / open.length);
-    // The last few, fewer than there are classes, go to the first classes of the drawn order.
+    // The last few, fewer than the number of classes, go to the first classes of the drawn order.
     for (const label of share === 0 ? open.slice(0, left) : open) {
       const given = Math.min(Math.max(1, share), room(label));
       quota[label]! += given;

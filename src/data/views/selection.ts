@@ -1,4 +1,4 @@
-/** Source specs that say more than a place: some of the classes, a part of the examples, several sources joined by " + ". */
+/** Applies the selection options of specs: some of the classes, a part of the examples, several sources joined by " + ". */
 import { existsSync } from "node:fs";
 import { basename } from "node:path";
 import type { ImageSource } from "../source/types.js";
@@ -6,7 +6,7 @@ import { concat, subsetOfClasses, take } from "./combine.js";
 import { withLabelNoise } from "./label-noise.js";
 import { relabel, selectByList, takeBalanced } from "./relabel.js";
 
-/** What any spec may ask for after its `?`, whatever its kind. */
+/** Options that every spec may have after its `?`, whatever its kind. */
 export const selectionOptions: readonly string[] = [
   "labels",
   "include",
@@ -24,36 +24,36 @@ export const selectionOptions: readonly string[] = [
 export interface Selection {
   /** A file of labels that replace the source's own (labels-file.ts). */
   readonly labels?: string;
-  /** A file with the ids of the examples to keep. */
+  /** A file with the ids of the examples to include. */
   readonly include?: string;
-  /** A file with the ids of the examples to leave out. */
+  /** A file with the ids of the examples to exclude. */
   readonly exclude?: string;
-  /** Names of the classes to keep, separated by commas. */
+  /** Names of the classes to include, separated by commas. */
   readonly only?: string;
-  /** Names of the classes to leave out. */
+  /** Names of the classes to exclude. */
   readonly without?: string;
-  /** Numbers of the classes to keep, from 0: `0-19,40`; for names that hold commas. */
+  /** Indices of the classes to include, from 0: `0-19,40`; for names that contain commas. */
   readonly classNumbers?: string;
-  /** The probability that a label is replaced by that of another class, drawn by `noiseSeed` (label-noise.ts). */
+  /** Probability that a label is replaced by another class, drawn by `noiseSeed` (label-noise.ts). */
   readonly noise?: string;
   readonly noiseSeed?: string;
-  /** How many examples to keep, drawn by `seed`. */
+  /** Number of examples, drawn by `seed`. */
   readonly take?: string;
-  /** `true`: as many examples of each class. */
+  /** `true`: equally many examples of each class. */
   readonly balanced?: string;
   readonly seed?: string;
 }
 
 const names = (list: string): string[] => list.split(",").map((name) => name.trim());
 
-/** The whole numbers of `0-3,7`, in that order. Throws for anything else, and beyond `count`. */
+/** Parses integers such as `0-3,7`, in that order. Throws for other text, and for numbers of `count` or more. */
 function positions(text: string, count: number): number[] {
   return text.split(",").flatMap((part) => {
     const [, from, to = from] = /^\s*(\d+)(?:-(\d+))?\s*$/.exec(part) ?? [];
     const [first, last] = [Number(from), Number(to)];
     if (!(first <= last && last < count)) {
       throw new Error(
-        `classNumbers=${text}: "${part}" names no classes; give numbers from 0 to ${count - 1}, such as 0-2,5`,
+        `classNumbers=${text}: invalid "${part}"; expected numbers from 0 to ${count - 1}, such as 0-2,5`,
       );
     }
     return Array.from({ length: last - first + 1 }, (_, i) => first + i);
@@ -63,9 +63,9 @@ function positions(text: string, count: number): number[] {
 const numberIn = (text: string): number => (text.trim() === "" ? Number.NaN : Number(text));
 
 /**
- * The part of a source that a selection asks for: labels first, then lists of examples, classes (numbered anew in the order
- * of their names in the source), wrong labels among those, and at last the number of examples.
- * @throws for a class the source does not have, a number of examples that is none, and files that do not fit the source.
+ * Applies a selection to a source: first labels, then lists of examples, classes (renumbered in the order of their names in the source),
+ * label noise, and finally the number of examples.
+ * @throws for a class that the source does not have, an invalid number of examples, and files that do not fit the source.
  */
 export async function applySelection(source: ImageSource, selection: Selection): Promise<ImageSource> {
   let chosen = source;
@@ -93,11 +93,11 @@ export async function applySelection(source: ImageSource, selection: Selection):
   }
   if (selection.noise !== undefined) {
     chosen = withLabelNoise(chosen, numberIn(selection.noise), numberIn(selection.noiseSeed ?? "0"));
-  } else if (selection.noiseSeed !== undefined) throw new Error("noiseSeed says how noise=rate draws; give both");
+  } else if (selection.noiseSeed !== undefined) throw new Error("noiseSeed has no effect without noise=rate; set both");
   const { balanced = "false" } = selection;
-  if (!["true", "false"].includes(balanced)) throw new Error(`balanced is true or false, not "${balanced}"`);
+  if (!["true", "false"].includes(balanced)) throw new Error(`invalid balanced "${balanced}"; expected true or false`);
   if (selection.take === undefined) {
-    if (balanced === "true") throw new Error("balanced=true says how take=n draws; give both");
+    if (balanced === "true") throw new Error("balanced=true has no effect without take=n; set both");
     return chosen;
   }
   const draw = balanced === "true" ? takeBalanced : take;
@@ -113,14 +113,13 @@ function pathOf(spec: string): string {
 }
 
 /**
- * The specs joined in one by " + "; one element when there is nothing to join. A path that is there and holds " + " itself, as
- * `cats + dogs/`, is one spec.
+ * Splits a spec at " + " into the specs it joins. An existing path that contains " + ", such as `cats + dogs/`, is one spec.
  */
 export function splitSpecs(spec: string): string[] {
   const pieces = spec.split(" + ");
   const specs: string[] = [];
   for (let from = 0; from < pieces.length; ) {
-    // The longest row of pieces that is a path. Options end a spec, so they stand in the last piece.
+    // Take the longest sequence of pieces that is a path. Options end a spec, so only the last piece may have them.
     let to = pieces.length;
     for (; to > from + 1; to--) {
       const inner = pieces.slice(from, to - 1);
@@ -134,8 +133,8 @@ export function splitSpecs(spec: string): string[] {
 }
 
 /**
- * Joined sources keep their classes apart: a 3 of one set and a 3 of another are two classes. Where names repeat, the
- * set's own name (`sign-digits/3`, `shapes/3`) stands before them, which is the same for every split and length of it.
+ * Joins sources and keeps their classes separate: a 3 of one dataset and a 3 of another are two classes. Repeated names are prefixed with
+ * the dataset's name (`sign-digits/3`, `shapes/3`), which is the same for every split and length of it.
  */
 export function joinSources(sources: readonly ImageSource[], specs: readonly string[]): ImageSource {
   if (sources.length === 1) return sources[0]!;

@@ -1,6 +1,6 @@
 /**
- * Weak labels: what the text around an image names becomes its labels, several an image, many of them wrong or missing; with
- * more noise added on purpose where its cost is to be studied. (JFT-300M has 1.26 labels an image, about a fifth of them wrong;
+ * Creates weak labels: the classes mentioned in the text around an image become its labels. An image may have several, and many are wrong
+ * or missing. More noise can be added to study its effect. (JFT-300M has 1.26 labels for each image, about a fifth of them wrong;
  * papers.md 2.4.)
  */
 import { createRandom } from "../../random/keyed.js";
@@ -9,8 +9,8 @@ import type { ImageText } from "./texts.js";
 import { matchClasses, type Vocabulary } from "./vocabulary.js";
 
 /**
- * How labels are made wrong, each with probability `rate`: `uniform` replaces a label by another class, `missing` drops it,
- * `extra` adds another class beside it. Classes are drawn uniformly from those the image does not have.
+ * Kinds of label noise, each with probability `rate`: `uniform` replaces a label by another class, `missing` drops it, `extra` adds another
+ * class. Classes are drawn uniformly from those that the image does not have.
  */
 export const noiseKinds = ["uniform", "missing", "extra"] as const;
 export interface LabelNoise {
@@ -19,7 +19,7 @@ export interface LabelNoise {
   readonly seed: number;
 }
 
-/** The labels of the image `id` under noise, ascending: the same whatever other images there are. */
+/** Labels of the image `id` with noise, in ascending order; they do not depend on other images. */
 export function noisyLabels(labels: readonly number[], classes: number, noise: LabelNoise, id: string): number[] {
   const random = createRandom("weak label noise", noise.seed, id);
   const result = new Set(labels);
@@ -32,25 +32,25 @@ export function noisyLabels(labels: readonly number[], classes: number, noise: L
   return [...result].sort((a, b) => a - b);
 }
 
-/** Images with their labels, and what became of the others. */
+/** Labelled images, and the numbers of the others. */
 export interface WeakLabels {
   readonly classNames: readonly string[];
-  /** The images that have a label, with those they have. */
+  /** The images with at least one label, and their labels. */
   readonly images: readonly { readonly id: string; readonly labels: readonly number[] }[];
-  /** Images without any text. */
+  /** Number of images without text. */
   readonly withoutText: number;
-  /** Images whose text names no class. */
+  /** Number of images whose text mentions no class. */
   readonly unmatched: number;
-  /** Images whose only labels noise has dropped. */
+  /** Number of images whose only labels were dropped by noise. */
   readonly emptied: number;
-  /** How many images have each class. */
+  /** Number of images of each class. */
   readonly histogram: readonly number[];
 }
 
-/** Labels images by what their texts name. Throws for a noise rate outside of 0 to 1. */
+/** Labels images by the classes that their texts mention. Throws for a noise rate outside of 0 to 1. */
 export function weakLabels(texts: readonly ImageText[], vocabulary: Vocabulary, noise?: LabelNoise): WeakLabels {
   if (noise && !(noise.rate >= 0 && noise.rate <= 1))
-    throw new Error(`the noise rate must be a probability from 0 to 1, not ${noise.rate}`);
+    throw new Error(`invalid noise rate ${noise.rate}; expected a probability from 0 to 1`);
   const { classNames } = vocabulary;
   const images: { id: string; labels: number[] }[] = [];
   const histogram = new Array<number>(classNames.length).fill(0);
@@ -67,7 +67,7 @@ export function weakLabels(texts: readonly ImageText[], vocabulary: Vocabulary, 
   return { classNames, images, withoutText, unmatched, emptied, histogram };
 }
 
-/** The labels as a file that any spec takes after `?labels=` (views/labels-file.ts). */
+/** Formats the labels as lines of a file for `?labels=` of a spec (views/labels-file.ts). */
 export function weakLabelLines({ classNames, images }: WeakLabels): string[] {
   const rows = images.map(({ id, labels }) =>
     labelLine(id, Object.fromEntries(labels.map((label) => [classNames[label]!, 1]))),

@@ -1,4 +1,4 @@
-/** Reads the text that surrounds images: files beside them in a folder or tar, or a list of ids and texts. */
+/** Reads the text around images: files beside them in a folder or tar, or a list of ids and texts. */
 import { statSync } from "node:fs";
 import { open, readFile } from "node:fs/promises";
 import { join } from "node:path";
@@ -8,19 +8,19 @@ import { append } from "../../text/arrays.js";
 import { indexTar } from "../kinds/tar.js";
 import { imageName } from "../source/layout.js";
 
-/** An image by its id (as its source calls it) and what is written about it; no text where none was found. */
+/** The id of an image in its source and the text about it; undefined if there is none. */
 export interface ImageText {
   readonly id: string;
   readonly text: string | undefined;
 }
 
-/** What may lie beside an image: text as it is, or JSON of which every string counts. */
+/** Text files beside an image: plain text, or JSON of which all strings are used. */
 const sidecars = ["txt", "json"] as const;
 
 /**
- * Reads images and their texts. A folder or a .tar: of every image `a/b.jpg` the text of `a/b.txt` and the strings of
- * `a/b.json` (WebDataset's layout too). A .jsonl file: lines `{"id": ..., "text": ...}`. A .csv file: lines `id,text`.
- * @throws for a path of another kind, a line that is none of these, and JSON that is none, naming the file.
+ * Reads images and their texts. In a folder or a .tar, the text of an image `a/b.jpg` is `a/b.txt` and the strings of `a/b.json` (also
+ * WebDataset's layout). A .jsonl file has lines `{"id": ..., "text": ...}`, a .csv file has lines `id,text`.
+ * @throws for a path of another kind, an invalid line, and invalid JSON, with the file.
  */
 export async function readTexts(path: string): Promise<ImageText[]> {
   requirePath(path);

@@ -1,23 +1,23 @@
 /**
- * Finds classes in text by a vocabulary: one class a line, `name` or `name: synonym, synonym`; lines that begin with # do not
- * count.
+ * Finds classes in text with a vocabulary, which has one class on each line: `name` or `name: synonym, synonym`. Lines that begin with #
+ * are skipped.
  *
- * Text and vocabulary are compared word by word without case, accents and punctuation. The last word of an entry may stand in
- * a regular English plural (cats, boxes, berries); other forms are synonyms to list. The longest entry that begins at a word
- * wins and is used up: with `hot dog` in the vocabulary, "a hot dog" holds no dog. Words are runs of letters and digits, so
- * text written without spaces between words is not taken apart.
+ * Text and vocabulary are compared word by word without case, accents and punctuation. The last word of an entry also matches its regular
+ * English plural (cats, boxes, berries); other forms must be listed as synonyms. The longest entry that starts at a word matches and
+ * consumes its words: with `hot dog` in the vocabulary, "a hot dog" does not match dog. Words are runs of letters and digits, so text
+ * without spaces between words is not segmented.
  */
 
-/** A vocabulary that is ready to be looked up. */
+/** A vocabulary prepared for lookups. */
 export interface Vocabulary {
   readonly classNames: readonly string[];
-  /** Classes by their entries: words joined by a space. */
+  /** Classes by entry, whose words are joined by a space. */
   readonly entries: ReadonlyMap<string, readonly number[]>;
-  /** Words of the longest entry. */
+  /** Number of words of the longest entry. */
   readonly longest: number;
 }
 
-/** The words of a text without case and accents. */
+/** Words of a text, without case and accents. */
 export const wordsOf = (text: string): string[] =>
   text
     .normalize("NFKD")
@@ -33,8 +33,8 @@ function forms(word: string): string[] {
 }
 
 /**
- * Reads a vocabulary.
- * @throws for a class that stands twice, an entry without letters or digits, and a text without classes.
+ * Parses a vocabulary.
+ * @throws for a repeated class, an entry without letters or digits, and a text without classes.
  */
 export function parseVocabulary(text: string): Vocabulary {
   const classNames: string[] = [];
@@ -55,12 +55,13 @@ export function parseVocabulary(text: string): Vocabulary {
             .slice(colon + 1)
             .split(",")
             .filter((entry) => entry.trim() !== "");
-    if (classNames.includes(name)) throw new Error(`vocabulary, line ${i + 1}: the class "${name}" stands twice`);
+    if (classNames.includes(name))
+      throw new Error(`vocabulary, line ${i + 1}: the class "${name}" is listed twice; expected once`);
     const label = classNames.push(name) - 1;
     for (const entry of [name, ...synonyms]) {
       const words = wordsOf(entry);
       if (words.length === 0)
-        throw new Error(`vocabulary, line ${i + 1}: "${entry.trim()}" has neither letters nor digits`);
+        throw new Error(`vocabulary, line ${i + 1}: "${entry.trim()}" has neither letters nor digits; expected some`);
       longest = Math.max(longest, words.length);
       for (const last of forms(words.at(-1)!)) {
         const key = [...words.slice(0, -1), last].join(" ");
@@ -71,11 +72,11 @@ export function parseVocabulary(text: string): Vocabulary {
     }
   }
   if (classNames.length === 0)
-    throw new Error("the vocabulary has no classes; expected one a line: name, or name: synonym, synonym");
+    throw new Error("the vocabulary has no classes; expected lines of name, or name: synonym, synonym");
   return { classNames, entries, longest };
 }
 
-/** The classes that a text names, in ascending order. */
+/** Classes that a text mentions, in ascending order. */
 export function matchClasses({ entries, longest }: Vocabulary, text: string): number[] {
   const words = wordsOf(text);
   const found = new Set<number>();

@@ -1,30 +1,30 @@
-/** Weak labels from files of texts to a file of labels. */
+/** Writes a file of weak labels from files of texts. */
 import { readFileSync, writeFileSync } from "node:fs";
 import { type LabelNoise, weakLabelLines, weakLabels } from "./labels.js";
 import { readTexts } from "./texts.js";
 import { parseVocabulary } from "./vocabulary.js";
 
-/** What was written, and what became of the other images. */
+/** Summary of the written labels, and the numbers of the other images. */
 export interface WrittenWeakLabels {
   readonly file: string;
-  /** All images. */
+  /** Number of all images. */
   readonly images: number;
-  /** Those that have a label. */
+  /** Number of images with at least one label. */
   readonly labelled: number;
   readonly withoutText: number;
   readonly unmatched: number;
-  /** Images whose only labels noise has dropped. */
+  /** Number of images whose only labels were dropped by noise. */
   readonly emptied: number;
-  /** Mean number of labels of an image that has some. */
+  /** Mean number of labels of the labelled images. */
   readonly labelsPerImage: number;
   readonly classes: readonly { readonly name: string; readonly images: number }[];
 }
 
 /**
- * Labels the images of `texts` (a folder or .tar with a text beside each image, or a .jsonl or .csv file) by the classes of the file
- * `vocabulary` and writes the labels to `output`, which is replaced; `?labels=FILE` reads them.
+ * Labels the images of `texts` (a folder or .tar with a text beside each image, or a .jsonl or .csv file) by the classes in the file
+ * `vocabulary`. Writes the labels to `output`, which is overwritten; `?labels=FILE` reads them.
  *
- * @throws where a file cannot be read, and where no image has a label; nothing is written then.
+ * @throws if a file cannot be read, or if no image has a label; nothing is written then.
  */
 export async function writeWeakLabels(
   texts: string,
@@ -38,7 +38,7 @@ export async function writeWeakLabels(
   const { classNames, images, withoutText, unmatched, emptied, histogram } = found;
   if (images.length === 0) {
     throw new Error(
-      `none of the ${read.length} images of "${texts}" has a label: ${withoutText} have no text, the text of ${unmatched} names no class`,
+      `none of the ${read.length} images of "${texts}" has a label: ${withoutText} have no text, the text of ${unmatched} mentions no class; extend the vocabulary`,
     );
   }
   writeFileSync(output, `${weakLabelLines(found).join("\n")}\n`);

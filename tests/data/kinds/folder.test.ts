@@ -63,7 +63,7 @@ describe("image folders", () => {
     write(at("formats"), { "a.bmp": Buffer.from("BM"), "b.png": await flat(1) });
     expect((await imageFiles([at("formats")])).length).toBe(1);
     write(at("bitmaps"), { "a.bmp": Buffer.from("BM") });
-    await expect(imageFiles([at("bitmaps")])).rejects.toThrow(/by their ending: \.jpg, .*\.tiff, \.avif$/);
+    await expect(imageFiles([at("bitmaps")])).rejects.toThrow(/with one of the extensions \.jpg, .*\.tiff, \.avif$/);
   });
 
   test("every file counts once, whatever links lead to it: loops neither multiply images nor mix classes", async () => {
@@ -102,7 +102,7 @@ describe("image folders", () => {
     write(at("no-classes"), images);
     writeFileSync(at("no-classes.tar"), tar(images));
     for (const path of [at("no-classes"), at("no-classes.tar")]) {
-      await expect(openSource(path)).rejects.toThrow(/lie directly in it/);
+      await expect(openSource(path)).rejects.toThrow(/are not in class folders/);
       const source = await openSource(path, { unlabelled: true });
       expect([source.classNames, [...source.labels]]).toEqual([["unlabelled"], [0, 0, 0]]);
       expect([0, 1, 2].map((i) => source.idOf?.(i)?.replace(/.*[/:]/, ""))).toEqual(["1.png", "2.png", "10.png"]);

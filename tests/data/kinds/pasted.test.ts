@@ -69,7 +69,7 @@ test("what is missing is said", async () => {
   const empty = join(root, "empty");
   mkdirSync(empty);
   await expect(openSource(`composed:${front}?backgrounds=${empty}`)).rejects.toThrow(/there are no images in/);
-  await expect(openSource(`${spec}&scale=2`)).rejects.toThrow(/scale must be a number/);
+  await expect(openSource(`${spec}&scale=2`)).rejects.toThrow(/invalid scale "2"; expected a number/);
   const clear = join(root, "clear");
   mkdirSync(join(clear, "a"), { recursive: true });
   writeFileSync(

@@ -61,14 +61,14 @@ describe("Parquet", () => {
       "test.parquet": parquet([await row(0), { ...(await row(0)), label: -1 }], { names: ["a"] }),
     });
     await expect(openUntilEnd(at("hidden"), { split: "test" })).rejects.toThrow(
-      /Row 1 of .* has the label -1, which is none of the 1 classes/,
+      /Row 1 of .* has the label -1, which is not one of the 1 classes/,
     );
   });
 
   test("columns can be named, and a missing one lists those there are", async () => {
     write(at("columns"), { "train.parquet": parquet([await row(0), await row(1)]) });
     await expect(openUntilEnd(`${at("columns")}?label=kind`)).rejects.toThrow(
-      /has no label column "kind"; its columns are image, label. Name one in the spec/,
+      /has no label column "kind"; its columns are image, label; choose one in the spec/,
     );
     const source = await openUntilEnd(`parquet:${at("columns/train.parquet")}?label=label&image=image&classes=a,b`);
     expect(source.classNames).toEqual(["a", "b"]);
@@ -92,20 +92,20 @@ describe("IDX", () => {
     };
     const names = { images: "train-images-idx3-ubyte", labels: "train-labels-idx1-ubyte" };
     await expect(open({ [names.images]: images })).rejects.toThrow(
-      /labels of .* are missing: there is neither train-labels-idx1-ubyte nor/,
+      /labels of .* are missing; expected train-labels-idx1-ubyte or/,
     );
     await expect(open({ [names.images]: images.subarray(0, 100), [names.labels]: labels })).rejects.toThrow(
-      /should hold 128 values \(2 x 8 x 8\), but has 84: it is cut off/,
+      /has 84 values; expected 128 \(2 x 8 x 8\), so it is truncated/,
     );
     await expect(open({ [names.images]: labels, [names.labels]: labels })).rejects.toThrow(
-      /is not an IDX file of bytes with 3 or 4 dimension/,
+      /is not an IDX file; expected unsigned bytes with 3 or 4 dimension/,
     );
     await expect(open({ [names.images]: images, [names.labels]: idx([3], new Uint8Array(3)) })).rejects.toThrow(
       /has 2 images, but its labels file has 3 labels/,
     );
     await expect(
       open({ [`${names.images}.gz`]: gzipSync(images).subarray(0, 20), [names.labels]: labels }),
-    ).rejects.toThrow(/is not a whole gzip file/);
+    ).rejects.toThrow(/is not a complete gzip file/);
     expect((await open({ [names.images]: images, [names.labels]: labels })).image).toMatchObject({
       height: 8,
       width: 8,

@@ -44,8 +44,8 @@ const options = { batchSize: 4, preprocessing: "decode|value_range", seed: 3, ep
 test("braces", () => {
   expect(expandBraces("a-{008..011}.tar")).toEqual(["a-008.tar", "a-009.tar", "a-010.tar", "a-011.tar"]);
   expect(expandBraces("{a,b}-{1..2}.tar::c.tar")).toEqual(["a-1.tar", "a-2.tar", "b-1.tar", "b-2.tar", "c.tar"]);
-  expect(() => expandBraces("{0..99999}{0..99999}")).toThrow(/more than 100000 files/);
-  expect(() => expandBraces("{9..1}")).toThrow(/no range/);
+  expect(() => expandBraces("{0..99999}{0..99999}")).toThrow(/expected at most 100000/);
+  expect(() => expandBraces("{9..1}")).toThrow(/invalid range {9..1}/);
 });
 
 test("shards are shuffled, examples within windows of them, exactly and resumable on any number of threads", async () => {
@@ -134,7 +134,7 @@ describe("broken shards", () => {
     const folder = writeShards("broken", 1);
     truncateSync(join(folder, "s-0.tar"), 700);
     await expect(openSource(`webdataset:${folder}`)).rejects.toThrow(
-      /the shard .*s-0.tar cannot be used: .* is cut off: .* fetch it again, or leave it out of the list/,
+      /the shard .*s-0.tar cannot be used: .* is cut off: .* fetch it again, or remove it from the list/,
     );
     writeFileSync(join(folder, "s-0.tar"), shards[0]!.subarray(0, 2048));
     expect((await openUntilEnd(`webdataset:${folder}`)).notes).toEqual([
@@ -210,7 +210,7 @@ describe("http", () => {
   test("what does not pass is an error that names the shard", async () => {
     const { url, files } = await serving();
     await expect(openSource(`webdataset:${url}/s-{0..2}.tar`)).rejects.toThrow(
-      /the shard http:.*s-2.tar cannot be used: .*s-2.tar cannot be read: the server answered 404 Not Found.* leave it out/,
+      /the shard http:.*s-2.tar cannot be used: .*s-2.tar cannot be read: the server answered 404 Not Found.* remove it from the list/,
     );
     const source = await openUntilEnd(`webdataset:${url}/s-0.tar?timeout=0.05`);
     files.get("s-0.tar")!.first = ["hang", "hang", "hang", "hang"];

@@ -129,7 +129,7 @@ describe("bad examples", () => {
         3,
       ),
     ).rejects.toThrow(
-      /images of a batch must have one size, but after "decode" .*small.png is 4x4x3 and .*1.png is 8x8x3; add resize\(size\)/,
+      /images of a batch must have the same size, but after "decode" .*small.png is 4x4x3 and .*1.png is 8x8x3; add resize\(size\)/,
     );
   });
 });
@@ -210,23 +210,23 @@ describe("the life of a loader", () => {
   test("wrong options are refused at once", () => {
     const make = (options: Partial<LoaderOptions>) => () => createLoader(folder, { ...training, ...options });
     expect(make({ preprocessing: "decode|flip" })).toThrow(/unknown preprocessing op "flip"/);
-    expect(make({ workers: 1.5 })).toThrow(/workers must be a whole number from 0, not 1.5/);
-    expect(make({ prefetch: 0 })).toThrow(/prefetch must be a whole number from 1/);
-    expect(make({ maxBadFraction: 2 })).toThrow(/maxBadFraction must be from 0 to 1, not 2/);
+    expect(make({ workers: 1.5 })).toThrow(/invalid workers 1.5; expected an integer of at least 0/);
+    expect(make({ prefetch: 0 })).toThrow(/invalid prefetch 0; expected an integer of at least 1/);
+    expect(make({ maxBadFraction: 2 })).toThrow(/invalid maxBadFraction 2; expected a number from 0 to 1/);
     expect(make({ preprocessing: [customOp("mine", (record) => record)] })).toThrow(
-      /op "mine" is a function of your own.*workers: 0/,
+      /op "mine" is a custom function.*workers: 0/,
     );
   });
 
   test("wrong numbers and sources made by hand are refused with what to do", async () => {
     await expect(createLoader(folder, { ...training, batchSize: 0 }).next()).rejects.toThrow(
-      /batchSize must be a whole number from 1, not 0/,
+      /invalid batchSize 0; expected an integer of at least 1/,
     );
     await expect(createLoader(folder, { ...training, seed: 0.5 }).next()).rejects.toThrow(
-      /seed must be a whole number/,
+      /invalid seed 0.5; expected an integer/,
     );
     await expect(createLoader(numbered(8), training).next()).rejects.toThrow(
-      /numbered was made by hand, so a worker thread cannot open it: use the loader with workers: 0/,
+      /numbered was created in memory, so a worker thread cannot open it; use the loader with workers: 0/,
     );
     await expect(createLoader([], training).next()).rejects.toThrow(/list of sources is empty/);
   });

@@ -73,7 +73,7 @@ describe("the order of examples", () => {
       /other data: seed was 2 and is 1, length was 11 and is 10/,
     );
     expect(() => checkPosition(plan, { ...position, batch: 2 })).toThrow(
-      /epoch 1, batch 2\) does not exist: an epoch has 2 batches/,
+      /epoch 1, batch 2\) does not exist; an epoch has 2 batches/,
     );
   });
 });

@@ -132,7 +132,7 @@ test("weights that mean nothing are refused", async () => {
     ],
     options,
   );
-  await expect(zero.next()).rejects.toThrow(/weight must be a number above 0, not 0/);
+  await expect(zero.next()).rejects.toThrow(/invalid weight 0; expected a number above 0/);
   const one = createLoader([{ source: levels, weight: 2 }, { source: many }], options);
-  await expect(one.next()).rejects.toThrow(/1 of 2 sources have a weight; give one to each or to none/);
+  await expect(one.next()).rejects.toThrow(/1 of 2 sources have a weight; set it for each or for none/);
 });

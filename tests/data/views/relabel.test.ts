@@ -121,25 +121,25 @@ describe("labels=FILE", () => {
   });
 
   test.each([
-    [
-      "an unknown class",
-      () => file(labelLine(ids[0]!, "cta")),
-      /line 1: there is no class "cta"; did you mean "cat"\?/,
-    ],
-    ["a number too large", () => file(labelLine(ids[0]!, 3)), /no class 3; the 3 classes are cat, dog 2, dog 10/],
-    ["a vector of another length", () => file(labelLine(ids[0]!, [1, 0])), /the vector has 2 numbers, and there are 3/],
-    ["a target above 1", () => file(labelLine(ids[0]!, [2, 0, 0])), /targets are numbers from 0 to 1, not 2/],
-    ["a vector of zeros", () => file(labelLine(ids[0]!, [0, 0, 0])), /all 0; leave the line out/],
-    ["an id twice", () => file(labelLine(ids[0]!, 0), labelLine(ids[0]!, 1)), /line 2: .*0.png has a line already/],
+    ["an unknown class", () => file(labelLine(ids[0]!, "cta")), /line 1: unknown class "cta"; did you mean "cat"\?/],
+    ["a number too large", () => file(labelLine(ids[0]!, 3)), /unknown class 3; the 3 classes are cat, dog 2, dog 10/],
+    ["a vector of another length", () => file(labelLine(ids[0]!, [1, 0])), /the vector has 2 numbers; expected 3/],
+    ["a target above 1", () => file(labelLine(ids[0]!, [2, 0, 0])), /invalid target 2; expected a number from 0 to 1/],
+    ["a vector of zeros", () => file(labelLine(ids[0]!, [0, 0, 0])), /all 0; to exclude the example/],
+    ["an id twice", () => file(labelLine(ids[0]!, 0), labelLine(ids[0]!, 1)), /line 2: .*0.png has two lines/],
     ["no JSON", () => file('{"id": "x", "label"'), /line 1: not JSON/],
     ["another object", () => file('{"id": "x"}'), /expected \{"id": "...", "label": ...\}/],
-    ["classes in the middle", () => file(labelLine(ids[0]!, 0), classesLine(["a"])), /line 2: only the first line/],
+    [
+      "classes in the middle",
+      () => file(labelLine(ids[0]!, 0), classesLine(["a"])),
+      /line 2: classes are allowed only in the first line/,
+    ],
     ["a class twice", () => file(classesLine(["a", "b", "a"])), /"classes" has "a" twice/],
     ["no CSV", () => file("cat"), /expected id,label/],
     [
       "other examples",
       () => file("x.png,cat"),
-      /names none of the 6 examples .* its first id is "x.png", .* is ".*0.png"/,
+      /has none of the 6 examples .* its first id is "x.png", .* is ".*0.png"/,
     ],
     ["nothing", () => file(""), /it has no lines of labels/],
   ])("%s is refused", async (_, path, message) => {
@@ -188,8 +188,8 @@ describe("include and exclude", () => {
   });
 
   test("nothing left is an error that shows an id of each", async () => {
-    await expect(open(`include=${file("x.png")}`)).rejects.toThrow(/names none of the 6 .* its first id is "x.png"/);
-    await expect(open(`exclude=${file(...ids)}`)).rejects.toThrow(/names every example of/);
+    await expect(open(`include=${file("x.png")}`)).rejects.toThrow(/has none of the 6 .* its first id is "x.png"/);
+    await expect(open(`exclude=${file(...ids)}`)).rejects.toThrow(/lists every example of/);
     await expect(open(`exclude=${at("lost.txt")}`)).rejects.toThrow(/there is no ".*lost.txt"/);
   });
 });
@@ -226,7 +226,7 @@ describe("balanced draws", () => {
     const source = await openUntilEnd("embedded:sign-digits?take=24&balanced=true&seed=2");
     const perClass = source.classNames.map((_, k) => source.labels.filter((label) => label === k).length).sort();
     expect(perClass).toEqual([2, 2, 2, 2, 2, 2, 3, 3, 3, 3]);
-    await expect(open("balanced=true")).rejects.toThrow(/take=n draws; give both/);
-    await expect(open("take=3&balanced=yes")).rejects.toThrow(/balanced is true or false, not "yes"/);
+    await expect(open("balanced=true")).rejects.toThrow(/take=n; set both/);
+    await expect(open("take=3&balanced=yes")).rejects.toThrow(/invalid balanced "yes"; expected true or false/);
   });
 });
