@@ -22,7 +22,7 @@ export default command({
     network: anyNetwork,
     patchSize: option(
       z.int().min(2).optional(),
-      "Patch size in pixels (default: that of the Vision Transformer or Mixer)",
+      "Patch size in pixels (default: that of the Vision Transformer or Mixer; hybrids and other networks need it)",
     ),
     objects: option(count.default(8), "Test objects of each of six classes, at every offset"),
     head: option(evaluator.default("ridge"), "Classifier that is fitted to the features"),
@@ -34,7 +34,7 @@ export default command({
   renamed: { patch: "--patch-size" },
   examples: [
     { run: "fovea patch-grid runs/one --chart grid.svg", does: "accuracy by the distance to the border" },
-    { run: "fovea patch-grid embedded:bit --patch-size 16 --json", does: "a ResNet, for comparison, as JSON" },
+    { run: "fovea patch-grid embedded:small --patch-size 16 --json", does: "a hybrid, whose patch size must be given" },
   ],
   result: z.object({
     network: json.text,

@@ -29,6 +29,7 @@ afterAll(() => rmSync(home, { recursive: true }));
 const documents = [
   "README",
   "docs/photos",
+  "docs/data",
   "docs/near-duplicates",
   "docs/robustness",
   "docs/training",
@@ -70,11 +71,11 @@ beforeAll(async () => {
   const photos = await imageFolder(join(home, "photos"), { boots: 6, hats: 6, shirts: 6 }, 40);
   await imageFolder(join(home, "new-photos"), { boots: 3, hats: 3, shirts: 3 }, 36);
   for (const name of ["red", "green"]) {
-    mkdirSync(join(home, "upstream", name), { recursive: true });
-    for (let i = 0; i < 4; i++) await noise(join(home, "upstream", name, `${i}.png`));
+    mkdirSync(join(home, "pretraining-images", name), { recursive: true });
+    for (let i = 0; i < 4; i++) await noise(join(home, "pretraining-images", name, `${i}.png`));
   }
-  // One image of upstream is in the test set too.
-  copyFileSync(join(photos, "boots/0.png"), join(home, "upstream/red/9.png"));
+  // One image for pre-training is in the test set too.
+  copyFileSync(join(photos, "boots/0.png"), join(home, "pretraining-images/red/9.png"));
   copyFileSync(join(photos, "hats/1.png"), join(home, "photo.jpg"));
   writeFileSync(join(home, "classes.txt"), "boots\nhats\nshirts\n");
   for (const name of readdirSync(photos)) {
