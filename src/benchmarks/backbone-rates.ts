@@ -1,17 +1,17 @@
-/** How many images a second each of several backbones represents, in one process, turn by turn. */
+/** Measures the throughput of several backbones in images per second, in one process, in alternation. */
 import type { Network } from "../networks/index.js";
 
-/** Turns of each backbone, and seconds of each turn: the machine's speed changes from one moment to the next. */
+/** Measurements of each backbone, and seconds of each: the machine's speed varies over time. */
 const turns = 3;
 const secondsOfTurn = 0.5;
 
-/** Images a second of each, in its own batches; the fastest of its turns counts. */
+/** Images per second of each backbone, in its own batches; the fastest measurement counts. */
 export async function measureRates(backbones: readonly Network[]): Promise<readonly number[]> {
   const images = backbones.map(({ batchSize, imageShape: [height, width, channels] }) =>
     Float32Array.from({ length: batchSize * height * width * channels }, (_, i) => Math.sin(i)),
   );
   const fastest = backbones.map(() => 0);
-  // one run that does not count: the runtime gets its memory in it
+  // warm-up run, in which the runtime allocates its memory
   for (const [i, one] of backbones.entries()) await one.run({ image: images[i]!.slice() });
   for (let turn = 0; turn < turns; turn++) {
     for (const [i, { batchSize, run }] of backbones.entries()) {

@@ -1,6 +1,7 @@
 /**
- * Few-shot accuracy of several backbones on every set of a folder, by one protocol and one choice of examples, with their
- * sizes and speeds. What is measured of a backbone on a set is kept as a file, so that an interrupted bench goes on.
+ * Compares the few-shot accuracy of several backbones on every dataset of a folder, with the same protocol and the same
+ * examples, and reports their sizes and speeds. Each result of a backbone on a dataset is stored in a file, so that an
+ * interrupted benchmark continues.
  */
 import { createHash } from "node:crypto";
 import { existsSync } from "node:fs";
@@ -17,30 +18,30 @@ import { embedDrawn, embedSource, fewShotOnFeatures } from "../transfer/index.js
 import { measureRates } from "./backbone-rates.js";
 
 export interface BackbonesBenchOptions {
-  /** Backbones as `open` takes them. */
+  /** Specs of backbones, as for `open`. */
   readonly backbones: readonly string[];
-  /** Folder with the sets, each a tar of split/class/file with the splits train and test. */
+  /** Folder of the datasets, each a tar of split/class/file with the splits train and test. */
   readonly data: string;
-  /** Names of sets, without `.tar`; default: all of the folder. */
+  /** Names of datasets, without `.tar`; default: all of the folder. */
   readonly sets?: readonly string[];
   readonly shots: readonly number[];
-  /** Draws of the examples: seeds from 0. */
+  /** Number of random draws of the support examples: seeds from 0. */
   readonly seeds: number;
-  /** About so many images of each test split are named, the same share of each class. */
+  /** Approximate number of test images to classify, the same fraction of each class. */
   readonly testImages: number;
-  /** Side of the images of backbones that leave it open and do not say it themselves (`x.onnx?size=96`). */
+  /** Side of the images for ONNX files with dynamic size whose spec has none (`x.onnx?size=96`). */
   readonly imageSize: number;
   readonly threads?: number;
-  /** Folder of what is done. */
+  /** Folder of stored results. */
   readonly cache: string;
   /** File to which the result is also written, as JSON. */
   readonly output?: string | undefined;
-  /** Whether a file that exists at `output` is replaced; default: false. */
+  /** Whether an existing file at `output` is replaced; default: false. */
   readonly overwrite?: boolean;
   readonly onProgress?: (text: string) => void;
 }
 
-/** Accuracy over the draws, as shares; the deviation is that of a sample (n - 1). */
+/** Accuracy over the draws, as fractions; the deviation is the sample standard deviation (n - 1). */
 export interface ShotAccuracy {
   readonly shots: number;
   readonly mean: number;
@@ -50,20 +51,20 @@ export interface ShotAccuracy {
 export interface BackboneRow {
   readonly spec: string;
   readonly kind: Network["kind"];
-  /** Where that is known. */
+  /** Number of parameters, if known. */
   readonly parameters: number | undefined;
-  /** Features of an image. */
+  /** Number of features per image. */
   readonly width: number;
-  /** Bytes of the file it was opened from; undefined where it is not a file of weights alone. */
+  /** Bytes of the file it was opened from; undefined if that is not a file with weights alone. */
   readonly fileBytes: number | undefined;
-  /** Bytes as an ONNX file; of a network of ours in float32. */
+  /** Bytes as an ONNX file; in float32 for Fovea's own networks. */
   readonly onnxBytes: number;
   readonly imageShape: readonly [number, number, number];
   readonly preprocessing: string;
-  /** From decoded and resized images in memory to features, in batches of 32. */
+  /** Speed from decoded and resized images in memory to features, in batches of 32. */
   readonly imagesPerSecond: number;
   readonly sets: Readonly<Record<string, readonly ShotAccuracy[]>>;
-  /** Over the sets, each alike. */
+  /** Mean over the datasets, with equal weights. */
   readonly mean: readonly { readonly shots: number; readonly mean: number }[];
 }
 
@@ -78,11 +79,11 @@ export interface BackbonesBench {
   readonly backbones: readonly BackboneRow[];
 }
 
-/** Images in a run: enough that the products are large. */
+/** Images per batch, enough for large matrix products. */
 const batchSize = 32;
-/** Many short passes: a thread would take longer to start than it saves. */
+/** Many short passes: starting a thread would take longer than it saves. */
 const reading = { workers: 0 };
-/** Changes with anything that makes what was kept mean something else. */
+/** Increase it when a change invalidates stored results. */
 const version = 1;
 
 interface SetResult {
@@ -92,10 +93,11 @@ interface SetResult {
 }
 
 /**
- * Measures every backbone on every set. Of each set the support images come from `train`, the images to name from `test`;
- * the classifier is the ridge of the few-shot protocol (papers.md 6).
+ * Measures every backbone on every dataset. The support images come from `train` and the test images from `test`; the
+ * classifier is the ridge regression of the few-shot protocol (papers.md 6).
  *
- * Throws when the folder has no such set, when `output` exists and may not be replaced, and what opening a backbone or reading images throws.
+ * Throws when the folder lacks one of the datasets, when `output` exists and may not be replaced, and what opening a
+ * backbone or reading images throws.
  */
 export async function benchBackbones(options: BackbonesBenchOptions): Promise<BackbonesBench> {
   const { output, overwrite = false } = options;
@@ -153,21 +155,22 @@ async function measureBackbones(options: BackbonesBenchOptions): Promise<Backbon
   }
 }
 
-/** An ONNX file whose spec has no size; a file with a fixed size has it when it is opened. */
+/** Whether a spec is an ONNX file without a size; a file with a fixed size uses that when it is opened. */
 const opensAtAnySize = (spec: string): boolean => /\.onnx(\?|$)/.test(spec) && !/[?&]size=/.test(spec);
 
-/** The sets of a folder. Throws for a folder without any and for a name that it has not. */
+/** The datasets of a folder. Throws for a folder without any and for an unknown name. */
 async function setsIn(folder: string, wanted: readonly string[] | undefined): Promise<readonly string[]> {
   const files = existsSync(folder) ? await readdir(folder) : [];
   const names = files.filter((name) => name.endsWith(".tar")).map((name) => name.slice(0, -".tar".length));
   if (names.length === 0)
-    throw new Error(`${folder} holds no .tar file; give a folder of sets, each a tar of split/class/file`);
+    throw new Error(`${folder} has no .tar file; expected a folder of datasets, each a tar of split/class/file`);
   const unknown = wanted?.filter((name) => !names.includes(name)) ?? [];
-  if (unknown.length > 0) throw new Error(`${folder} has no set ${unknown.join(", ")}; there are ${names.join(", ")}`);
+  if (unknown.length > 0)
+    throw new Error(`${folder} has no dataset ${unknown.join(", ")}; available: ${names.join(", ")}`);
   return wanted ?? names.sort();
 }
 
-/** What is kept of a backbone on a set, or is measured now. */
+/** Reads the stored result of a backbone on a dataset, or measures it. */
 async function measured(backbone: Network, name: string, options: BackbonesBenchOptions): Promise<SetResult> {
   const path = join(options.data, `${name}.tar`);
   const { shots, seeds, testImages } = options;
@@ -220,7 +223,7 @@ async function rowOf(
   const sets = Object.fromEntries(Object.entries(results).map(([name, { accuracies }]) => [name, accuracies]));
   const all = Object.values(sets);
   const parameters = details["parameters"];
-  // a run's checkpoint holds the optimiser's state too
+  // a run's checkpoint also holds the optimiser's state
   const isWeights = existsSync(path) && details["step"] === undefined;
   return {
     spec,

@@ -1,4 +1,4 @@
-/** Benchmarks of what a network has learnt: backbones beside each other. */
+/** Benchmarks of pre-trained networks: comparisons of backbones, VTAB, robustness and near-duplicate detection. */
 export {
   type BackboneRow,
   type BackbonesBench,

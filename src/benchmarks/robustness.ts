@@ -1,4 +1,4 @@
-/** Robustness of a network given by its spec: opens it, with its own head or one fitted to clean images, and measures it. */
+/** Measures the robustness of a network given by its spec, with its own head or one fitted to clean images. */
 
 import { type ImageSource, openTrainAndTest, stratifiedSample } from "../data/index.js";
 import { closeOnError } from "../files/closable.js";
@@ -40,7 +40,7 @@ import {
 
 /** How a network under test is opened. */
 interface OpenOptions extends ComputeOptions, Hooks {
-  /** Side of the images of frozen features, or [height, width]. Default: the network's own. */
+  /** Side of the images for frozen features, or [height, width]. Default: the network's own. */
   readonly imageSize?: number | readonly [number, number] | undefined;
 }
 
@@ -49,17 +49,20 @@ export interface NetworkCorruptionOptions extends OpenOptions {
   readonly corruptions?: readonly CorruptionName[] | undefined;
   /** Default: 1 to 5. */
   readonly severities?: readonly Severity[] | undefined;
-  /** Whose constants the severities are. Default: those for the size of the network's images. */
+  /** The source of the severity constants. Default: the table for the size of the network's images. */
   readonly table?: SeverityTable | undefined;
-  /** `own`, or the evaluator that fits a head to clean images. Default: own where the network has the classes, else ridge. */
+  /**
+   * `own`, or the evaluator that fits a head to clean images. Default: own if the network has the classes, otherwise
+   * ridge.
+   */
   readonly head?: string | undefined;
   /** Split that a head is fitted to. Default: train. */
   readonly split?: string | undefined;
   /** Default: test. */
   readonly testSplit?: string | undefined;
-  /** Images to fit to, about; the same share of each class. Default: all. */
+  /** Approximate number of images to fit to, the same fraction of each class. Default: all. */
   readonly trainImages?: number | undefined;
-  /** Images to test on, about; the same share of each class. Default: all. */
+  /** Approximate number of images to test on, the same fraction of each class. Default: all. */
   readonly testImages?: number | undefined;
 }
 
@@ -82,7 +85,7 @@ interface OpenedClassifier {
 
 type ClassifierOptions = OpenOptions & Pick<NetworkCorruptionOptions, "head">;
 
-/** A network that was opened for logits as a classifier with its own head. */
+/** A network that was opened for logits, as a classifier with its own head. */
 const withItsHead = (network: Network): ImageClassifier => ({
   head: "own",
   classNames: network.classNames ?? [],
@@ -91,7 +94,7 @@ const withItsHead = (network: Network): ImageClassifier => ({
   scores: (source, pass) => imageLogits(network, source, pass),
 });
 
-/** A network with its own head, where it has one for these classes; undefined where it lacks one of them. */
+/** A network with its own head; undefined if it lacks one of these classes. */
 async function withOwnHead(
   network: string,
   classNames: readonly string[],
@@ -117,7 +120,9 @@ async function withOwnHead(
   };
 }
 
-/** Could it have a head of its own? ONNX files and pixels are backbones unless `head` is own. */
+/**
+ * Whether the network may have its own head. ONNX files and raw pixels are treated as backbones unless `head` is own.
+ */
 const mayHaveHead = (network: string, head: string | undefined): boolean =>
   head === "own" || (head === undefined && !["pixels", "onnx"].includes(networkKind(network)));
 
@@ -128,7 +133,7 @@ async function openImageClassifier(
 ): Promise<OpenedClassifier> {
   const { head, imageSize, device, threads, note, progress, signal } = options;
   if (imageSize !== undefined && head === "own") {
-    throw new Error("an image size is for frozen features; a network with its own head has its size");
+    throw new Error("the image size applies to frozen features only; remove it, or fit a head (--head ridge)");
   }
   if (mayHaveHead(network, head) && imageSize === undefined) {
     // a backbone without a head reports that when it is opened to classify
@@ -139,7 +144,9 @@ async function openImageClassifier(
     if (own) return own;
   }
   if (isClassifierFolder(network)) {
-    throw new Error(`${network} is a fitted classifier of other classes than ${train.name}; give its backbone`);
+    throw new Error(
+      `${network} is a classifier fitted on other classes than those of ${train.name}; give its backbone`,
+    );
   }
   const backbone = await open(network, { device, threads, imageSize, note });
   return await closeOnError(backbone, async () => {
@@ -197,15 +204,15 @@ export interface NetworkImagenetSet extends ImagenetSetReport {
   readonly checkpoint: string;
   readonly folder: string;
   readonly title: string;
-  /** Accuracies that others published on the set. */
+  /** Published accuracies on the set. */
   readonly published: readonly PublishedAccuracy[];
   readonly model: NetworkDescription;
   readonly seconds: number;
 }
 
 /**
- * Measures a network of the 1,000 classes of ImageNet on ObjectNet, ImageNet-v2 or ImageNet with ReaL labels, in the form that they are
- * distributed. `boxes` is a file of boxes for ObjectNet.
+ * Measures a network for the 1,000 classes of ImageNet on ObjectNet, ImageNet-v2 or ImageNet with ReaL labels, in their
+ * published layouts. `boxes` is a file of boxes for ObjectNet.
  *
  * Throws what opening the network throws, and an Error that says where to get a set that is not in the folder.
  */
@@ -242,7 +249,7 @@ export async function networkImagenetSet(
   }
 }
 
-/** The side of the patches of a network that cuts its image into them; undefined for any other. */
+/** The patch size of a network that divides its input into patches; undefined for any other. */
 function ownPatchSize({ details }: Network): number | undefined {
   const { patchSize, stem } = (details["config"] ?? {}) as { patchSize?: unknown; stem?: { kind?: unknown } };
   return typeof patchSize === "number" && (stem === undefined || stem.kind === "patch") ? patchSize : undefined;
@@ -256,10 +263,10 @@ export interface NetworkPatchGrid extends PatchGridReport {
 }
 
 /**
- * Measures whether an object on the border between patches costs accuracy: generated objects at every offset to the grid of patches, classified
- * by a head that is fitted to frozen features.
+ * Measures whether an object on a patch border costs accuracy: generated objects at every offset to the patch grid,
+ * classified by a head that is fitted to frozen features.
  *
- * Throws what opening the backbone throws, and an Error for one without a patch size where none is given.
+ * Throws what opening the backbone throws, and an Error for a backbone without a patch size if none is given.
  */
 export async function networkPatchGrid(
   network: string,
@@ -278,7 +285,7 @@ export async function networkPatchGrid(
   try {
     const patchSize = given ?? ownPatchSize(backbone);
     if (patchSize === undefined) {
-      throw new Error(`${network} does not state the size of its patches; give it with --patch-size`);
+      throw new Error(`${network} does not state its patch size; give it with --patch-size`);
     }
     const grid: PatchGridOptions = { patchSize, objects, threads, signal };
     const report = await withProgress(progress, patchGridImages(grid), (onProgress) =>

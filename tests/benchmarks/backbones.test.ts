@@ -97,7 +97,7 @@ test("another protocol is measured anew; another set or backbone is asked for by
   const fewer = await fovea(...words("--sets", "fruit", "--seeds", "1", "--json"));
   expect((JSON.parse(fewer.stdout) as BackbonesBench).sets.map(({ name }) => name)).toEqual(["fruit"]);
   expect(kept().size).toBe(9);
-  expect((await fovea(...words("--sets", "snow"))).stderr).toMatch(/has no set snow; there are fruit, weather/);
+  expect((await fovea(...words("--sets", "snow"))).stderr).toMatch(/has no dataset snow; available: fruit, weather/);
   expect((await fovea(...words(network))).stderr).toContain(`${network} is given twice`);
-  expect((await fovea("compare", network, "--data", network)).stderr).toMatch(/holds no \.tar file/);
+  expect((await fovea("compare", network, "--data", network)).stderr).toMatch(/has no \.tar file/);
 });

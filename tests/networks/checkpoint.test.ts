@@ -94,7 +94,7 @@ describe("saving and loading", () => {
 
   test("bad settings are refused", async () => {
     await expect(saveCheckpoint(dir, at(1), { keepLast: 0 })).rejects.toThrow(/keepLast is 0/);
-    await expect(saveCheckpoint(dir, { ...at(1), step: 1.5 })).rejects.toThrow(/step 1\.5 is not a whole number/);
+    await expect(saveCheckpoint(dir, { ...at(1), step: 1.5 })).rejects.toThrow(/step 1\.5; expected a whole number/);
     expect(files()).toEqual([]);
   });
 });

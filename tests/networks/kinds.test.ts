@@ -144,7 +144,7 @@ describe("a backbone", () => {
     expect(features.columns).toBe(16);
     expect([...features.data]).not.toEqual([...usual.features.data]);
     await expect(open(channelsLast, { imageSize: 10 })).rejects.toThrow(
-      /takes images of 8 x 12, not 10 x 10; remove the image size/,
+      /takes images of 8 x 12; given 10 x 10; remove the image size/,
     );
   });
 

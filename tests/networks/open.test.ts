@@ -124,7 +124,7 @@ describe("what cannot be opened", () => {
   });
 
   test("a folder that is no run, and a checkpoint under another name; one that was taken out of its run opens", async () => {
-    await expect(open(root)).rejects.toThrow(/is not the folder of a run: it has no recipe\.json/);
+    await expect(open(root)).rejects.toThrow(/is not the folder of a run: it has neither recipe\.json/);
     const [first] = await checkpointsOf(run);
     const alone = join(root, "step-000000001.safetensors");
     copyFileSync(first!.path, alone);

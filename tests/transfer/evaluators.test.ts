@@ -153,7 +153,7 @@ describe.each(evaluators.map((one) => [one.name, one] as const))("%s", (name, ev
     ).rejects.toThrow(/no examples/);
     const { scores } = await fitted();
     await expect(scores({ data: new Float32Array(5), rows: 1, columns: 5 })).rejects.toThrow(
-      /fitted on 12 features was given features of width 5/,
+      /fitted on features of width 12; given features of width 5/,
     );
   });
 

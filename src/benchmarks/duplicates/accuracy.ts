@@ -4,11 +4,11 @@ import { benchEdited, type EditedBench } from "./edited.js";
 import { benchJudged, type JudgedBench, precisionRecallChart } from "./judged.js";
 import { benchLadder, type LadderBench } from "./ladder.js";
 
-/** Options of `dedupAccuracy`. What has no folder is not measured. */
+/** Options of `dedupAccuracy`. Parts without a folder are not measured. */
 export interface DedupAccuracyOptions {
   /** Measure edited copies of the images of the datasets. */
   readonly edited: boolean;
-  /** Number of images among which the copies are searched, and of copies of each edit and strength. */
+  /** Number of images among which the copies are searched, and number of copies for each edit and strength. */
   readonly originals: number;
   readonly copies: number;
   readonly seed: number;
@@ -23,7 +23,7 @@ export interface DedupAccuracyOptions {
   readonly onProgress?: (what: string) => void;
 }
 
-/** Results of `dedupAccuracy`; undefined where nothing was measured. */
+/** Results of `dedupAccuracy`; undefined for parts that were not measured. */
 export interface DedupAccuracy {
   readonly judged?: JudgedBench | undefined;
   readonly ladders?: readonly LadderBench[] | undefined;
@@ -31,7 +31,10 @@ export interface DedupAccuracy {
   readonly edited?: readonly EditedBench[] | undefined;
 }
 
-/** Measures the search on edited copies of the images of `datasets`, on pairs that people labelled, and on ladders of edits among `datasets`. */
+/**
+ * Measures the search on edited copies of the images of `datasets`, on human-labelled pairs, and on ladders of edits
+ * among `datasets`.
+ */
 export async function dedupAccuracy(
   datasets: readonly string[],
   options: DedupAccuracyOptions,

@@ -1,4 +1,7 @@
-/** How many edited copies the search finds among other pictures of the same set, edit by edit, and how many pairs it finds that are none. */
+/**
+ * Measures how many edited copies the search finds among other images of the same dataset, edit by edit, and how many
+ * false pairs it finds.
+ */
 import { type Example, type ImageSource, openSource, takeBalanced } from "../../data/index.js";
 import { describeSet, findDuplicates, type Match } from "../../dedup/index.js";
 import { closable } from "../../files/closable.js";
@@ -10,23 +13,23 @@ export interface EditResult {
   readonly strength: string;
   readonly copies: number;
   readonly found: number;
-  /** Pairs of different pictures, one of them edited, that were held to be one. */
+  /** Pairs of different images, one of them edited, that the search reported. */
   readonly falsePairs: number;
 }
 
 export interface EditedBench {
   readonly source: string;
-  /** Pictures the copies are sought among; those that the search finds twice before any edit are left out. */
+  /** Images among which the copies are searched; images with duplicates before any edit are excluded. */
   readonly originals: number;
   readonly alreadyTwice: number;
   readonly results: readonly EditResult[];
-  /** Over all edits. */
+  /** Recall over all edits. */
   readonly recall: number;
   readonly precision: number;
   readonly seconds: number;
 }
 
-/** A set of pictures in memory. */
+/** A source of images in memory. */
 function inMemory(name: string, images: readonly RawImage[]): ImageSource {
   return closable<ImageSource>({
     name,
@@ -40,7 +43,7 @@ function inMemory(name: string, images: readonly RawImage[]): ImageSource {
   });
 }
 
-/** The matches between and within sets of pictures in memory. */
+/** The matches between and within sources in memory. */
 async function matchesOf(
   threshold: number | undefined,
   ...sets: readonly (readonly RawImage[])[]
@@ -56,8 +59,8 @@ async function matchesOf(
 }
 
 /**
- * Searches, for every edit and strength, edited copies of `copies` pictures among `originals` of a source.
- * @param threshold least score; default: that of `fovea dedup`
+ * For every edit and strength, searches edited copies of `copies` images among `originals` images of a source.
+ * @param threshold minimum score; default: that of `fovea dedup`
  */
 export async function benchEdited(
   spec: string,

@@ -1,4 +1,7 @@
-/** What is done to pictures that are published again: the edits a search for near-duplicates is measured by, each at stated strengths. */
+/**
+ * Defines the edits that measure a search for near-duplicates, as they occur in republished images, each at several
+ * strengths.
+ */
 
 import {
   crop,
@@ -13,7 +16,7 @@ import {
 import { createRandom, type Random } from "../../random/keyed.js";
 import { percent } from "../../text/format.js";
 
-/** A kind of edit and the strengths it is tried at, weakest first. */
+/** A kind of edit and its strengths, weakest first. */
 export interface Edit {
   readonly name: string;
   readonly strengths: readonly {
@@ -47,7 +50,7 @@ const scaled = (image: RawImage, factor: number): RawImage => {
   return factor < 1 ? resizeArea(image, height, width) : resizeBilinear(image, height, width);
 };
 
-/** A part of the image with this share of both sides, placed at random. */
+/** A randomly placed crop with this fraction of both sides. */
 function cropped(image: RawImage, share: number, random: Random): RawImage {
   const height = Math.round(image.height * share);
   const width = Math.round(image.width * share);
@@ -56,7 +59,9 @@ function cropped(image: RawImage, share: number, random: Random): RawImage {
   return crop(image, { top, left, height, width });
 }
 
-/** Moves the picture by a share of its sides in one of four directions; what is uncovered repeats the border. */
+/**
+ * Shifts the image by a fraction of its sides in one of four directions and repeats the border in the uncovered part.
+ */
 function shifted(image: RawImage, share: number, random: Random): RawImage {
   const dy = Math.round(image.height * share) * (random.integer(2) * 2 - 1);
   const dx = Math.round(image.width * share) * (random.integer(2) * 2 - 1);
@@ -115,13 +120,13 @@ function sharpened(image: RawImage, amount: number): RawImage {
   );
 }
 
-/** Normal noise by Box and Muller's rule. */
+/** Adds Gaussian noise by the Box-Muller transform. */
 function noisy(image: RawImage, deviation: number, random: Random): RawImage {
   const noise = () => Math.sqrt(-2 * Math.log(1 - random.uniform())) * Math.cos(2 * Math.PI * random.uniform());
   return eachLevel(image, (level) => level + deviation * noise());
 }
 
-/** A frame of one colour around the picture, taking this share of both sides. */
+/** A frame of one colour around the image, taking this fraction of both sides. */
 function framed(image: RawImage, share: number): RawImage {
   const inner = scaled(image, 1 - share);
   const out = new Uint8Array(image.data.length).fill(255);
@@ -148,7 +153,7 @@ async function recompressed(image: RawImage, quality: number): Promise<RawImage>
   return (await decodeImage({ kind: "encoded", bytes }, `JPEG of quality ${quality}`)) as RawImage;
 }
 
-/** Every edit; images have three channels. */
+/** Every edit. Images have three channels. */
 export const edits: readonly Edit[] = [
   {
     name: "scale",
@@ -220,7 +225,7 @@ export const edits: readonly Edit[] = [
   },
 ];
 
-/** Applies an edit to an RGB image; what is random in it follows from the keys. */
+/** Applies an edit to an RGB image; its random choices depend only on the keys. */
 export async function applyEdit(
   image: RawImage,
   edit: Edit,

@@ -1,4 +1,4 @@
-/** The search for near-duplicates, measured: pairs judged by people, edited copies. */
+/** Benchmarks of the search for near-duplicates: human-labelled pairs and edited copies. */
 
 export { type DedupAccuracy, type DedupAccuracyOptions, dedupAccuracy } from "./accuracy.js";
 export { benchEdited, type EditedBench, type EditResult } from "./edited.js";

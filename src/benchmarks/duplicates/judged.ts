@@ -1,4 +1,7 @@
-/** Near-duplicates that people judged (ciFAIR's lists for CIFAR-10): how often the right image comes first, and precision and recall. */
+/**
+ * Measures the search on human-labelled near-duplicates (ciFAIR's lists for CIFAR-10): how often the correct image
+ * ranks first, and precision and recall.
+ */
 import { existsSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
@@ -21,7 +24,7 @@ import {
 import { lineChart } from "../../report/index.js";
 import { largest } from "../../text/arrays.js";
 
-/** How two images were judged: 1 the same shot, processed otherwise; 2 very similar. */
+/** The label of a pair: 1: the same photo, processed differently; 2: very similar. */
 type Judgement = 1 | 2;
 
 export interface CurvePoint {
@@ -33,7 +36,9 @@ export interface CurvePoint {
 export interface JudgedBench {
   readonly queries: number;
   readonly candidates: number;
-  /** How often the judged image comes first of all candidates, by `similarity` (src/dedup/compare/similarity.ts). */
+  /**
+   * How often the labelled image ranks first among all candidates, by `similarity` (src/dedup/compare/similarity.ts).
+   */
   readonly rankOne: {
     readonly nearDuplicates: { readonly found: number; readonly all: number };
     readonly verySimilar: { readonly found: number; readonly all: number };
@@ -42,12 +47,12 @@ export interface JudgedBench {
   };
   /** At the threshold of `fovea dedup`. */
   readonly atThreshold: CurvePoint & { readonly falsePairs: number };
-  /** Near-duplicates found among all pairs found; very similar images count for neither. */
+  /** Precision-recall curve of near-duplicates among all pairs found; very similar images count as neither. */
   readonly curve: readonly CurvePoint[];
   readonly seconds: number;
 }
 
-/** Candidates by each view that are laid over each query. */
+/** Candidates of each view that are aligned with each query. */
 const compared = 48;
 
 interface Scored {
@@ -58,8 +63,9 @@ interface Scored {
 }
 
 /**
- * Runs the search on a folder with `pairs.json` ([test file, train file, distance, judgement] each) and `subset.tar` (or a folder `subset`) of the images.
- * @throws where one of them is missing.
+ * Runs the search on a folder with `pairs.json` ([test file, train file, distance, judgement] each) and `subset.tar`
+ * (or a folder `subset`) of the images.
+ * @throws when one of them is missing.
  */
 export async function benchJudged(folder: string): Promise<JudgedBench> {
   const started = performance.now();
@@ -70,7 +76,7 @@ export async function benchJudged(folder: string): Promise<JudgedBench> {
     Judgement,
   ][];
   const images = [join(folder, "subset.tar"), join(folder, "subset")].find((path) => existsSync(path));
-  if (!images) throw new Error(`"${folder}" has no subset.tar of the images that pairs.json names`);
+  if (!images) throw new Error(`"${folder}" has no subset.tar; expected the images that pairs.json lists`);
   const opened = await Promise.all(["test", "train"].map((split) => openSource(images, { split })));
   const [queries, candidates] = (await Promise.all(
     opened.map((source) => describeSet(source, { remember: false })),
@@ -95,7 +101,7 @@ export async function benchJudged(folder: string): Promise<JudgedBench> {
   }
 }
 
-/** For every query, the candidate that was judged and how. */
+/** For every query, the labelled candidate and its label. */
 type Truth = ReadonlyMap<number, { readonly candidate: number; readonly judgement: Judgement }>;
 
 function matchTruth(
@@ -103,7 +109,7 @@ function matchTruth(
   queries: DescribedSet,
   candidates: DescribedSet,
 ): Truth {
-  // Ids begin with where the images lie: a folder, or a tar and a colon.
+  // Ids begin with the location of the images: a folder, or a tar and a colon.
   const numbers = (set: DescribedSet) =>
     new Map(
       set.ids.map((id, i) => [
@@ -119,7 +125,7 @@ function matchTruth(
     listed.map(([a, b, , judgement]) => {
       const [query, candidate] = [left.get(a), right.get(b)];
       if (query === undefined || candidate === undefined)
-        throw new Error(`pairs.json names ${query === undefined ? a : b}, which is not among the images`);
+        throw new Error(`pairs.json lists ${query === undefined ? a : b}, which is not among the images`);
       return [query, { candidate, judgement }] as const;
     }),
   );
@@ -170,7 +176,7 @@ function rankOne(scored: readonly Scored[], truth: Truth) {
   return { nearDuplicates: found(1), verySimilar: found(2) };
 }
 
-/** How often the candidate of the largest cosine of 8 x 8 luminances is the judged one. */
+/** How often the candidate with the largest cosine of 8 x 8 luminances is the labelled one. */
 async function baseline(queries: DescribedSet, candidates: DescribedSet, truth: Truth) {
   const rows = async (set: DescribedSet) =>
     Promise.all(set.ids.map(async (_, i) => eightByEight((await set.descriptor(i)).luminance)));
@@ -185,7 +191,7 @@ async function baseline(queries: DescribedSet, candidates: DescribedSet, truth: 
   return { nearDuplicates, verySimilar };
 }
 
-/** A 32 x 32 luminance averaged to 8 x 8, less its mean, of unit length. */
+/** A 32 x 32 luminance averaged to 8 x 8, with its mean subtracted, normalised to length 1. */
 function eightByEight(luminance: Uint8Array): Float64Array {
   const small = new Float64Array(64);
   for (let i = 0; i < luminance.length; i++) small[(i >> 7) * 8 + ((i & 31) >> 2)]! += luminance[i]!;
@@ -215,7 +221,7 @@ function curveOf(scored: readonly Scored[], truth: Truth) {
     const point = { threshold: one.score, precision: right / (i + 1), recall: right / all };
     if (one.score >= nearDuplicateScore)
       atThreshold = { ...point, threshold: nearDuplicateScore, falsePairs: i + 1 - right };
-    // One point wherever recall grows is all there is to a curve.
+    // One point per increase of recall defines the whole curve.
     if (judged(one) === 1) curve.push(point);
   }
   return { curve, atThreshold };
@@ -224,8 +230,8 @@ function curveOf(scored: readonly Scored[], truth: Truth) {
 /** The curve as an SVG document. */
 export function precisionRecallChart({ curve, atThreshold, candidates }: JudgedBench, width = 720): string {
   return lineChart({
-    title: "Near-duplicates judged by people (CIFAR-10)",
-    description: `Precision over recall among ${candidates} candidates; at the threshold ${atThreshold.threshold} a precision of ${atThreshold.precision.toFixed(3)} and a recall of ${atThreshold.recall.toFixed(3)}`,
+    title: "Human-labelled near-duplicates (CIFAR-10)",
+    description: `Precision over recall among ${candidates} candidates; at the threshold ${atThreshold.threshold}, a precision of ${atThreshold.precision.toFixed(3)} and a recall of ${atThreshold.recall.toFixed(3)}`,
     width,
     series: [
       {

@@ -1,11 +1,11 @@
-/** One picture and its edits in a folder: which of them the search finds, among pictures of an embedded set. */
+/** Measures which edits of one image, all in a folder, the search finds among images of an embedded dataset. */
 import { openSource } from "../../data/index.js";
 import { describeSet, findDuplicates, turns } from "../../dedup/index.js";
 
 export interface LadderBench {
   readonly folder: string;
   readonly groups: readonly {
-    /** The files that count as near-duplicates. */
+    /** The files of the group. */
     readonly files: readonly string[];
     readonly matches: readonly {
       readonly a: string;
@@ -19,7 +19,7 @@ export interface LadderBench {
   readonly alone: readonly string[];
   readonly broken: readonly string[];
   readonly distractors: number;
-  /** Pairs with a picture of the embedded set, which are all wrong. */
+  /** Pairs with an image of the embedded dataset, all of which are wrong. */
   readonly falsePairs: number;
 }
 

@@ -1,9 +1,10 @@
 /**
- * Accuracy under common corruptions (Hendrycks and Dietterich 2019): every family at every severity, beside the clean images.
+ * Measures accuracy under common corruptions (Hendrycks and Dietterich 2019): every family at every severity, compared
+ * with the clean images.
  *
- * As the published sets were made, an image is corrupted at the size at which the network sees it. Unlike them it is not
- * written as JPEG of quality 85 afterwards. Errors are plain means; the paper's mCE divides each by AlexNet's on ImageNet,
- * which says nothing of other images.
+ * As in the published sets, an image is corrupted at the network's input size. Unlike in them, it is not encoded as
+ * JPEG of quality 85 afterwards. Errors are plain means. The paper's mCE divides each by AlexNet's error on ImageNet,
+ * which has no meaning for other images.
  */
 
 import { wilsonInterval } from "../../algebra/statistics.js";
@@ -20,7 +21,7 @@ import {
 } from "../../images/index.js";
 import { answers, type ImageClassifier } from "./image-classifier.js";
 
-/** A share of images that were named right. */
+/** A fraction of images that were classified correctly. */
 export interface Share {
   readonly right: number;
   readonly images: number;
@@ -39,18 +40,18 @@ export interface CorruptedShare extends Share {
 }
 
 export interface CorruptionReport {
-  /** Whose constants the severities are. */
+  /** The source of the severity constants. */
   readonly table: SeverityTable;
   readonly clean: Share;
-  /** Family by family, severity by severity. */
+  /** Results by family, then severity. */
   readonly results: readonly CorruptedShare[];
-  /** Means over the severities that were measured. */
+  /** Means over the measured severities. */
   readonly families: readonly {
     readonly corruption: CorruptionName;
     readonly accuracy: number;
     readonly error: number;
   }[];
-  /** Means over the families. */
+  /** Mean over the families. */
   readonly meanAccuracy: number;
   readonly meanError: number;
 }
@@ -60,12 +61,15 @@ export interface CorruptionOptions {
   readonly severities: readonly Severity[];
   /** Default: the table for the size of the network's images. */
   readonly table?: SeverityTable;
-  /** Told how many images of all passes are behind. */
+  /** Called with the number of images that are done, over all passes. */
   readonly onProgress?: (done: number) => void;
   readonly signal?: AbortSignal;
 }
 
-/** A preprocessing with an op on 8-bit pixels added where the image has its final size: before values are scaled. */
+/**
+ * Adds an op on 8-bit pixels to a preprocessing, at the point where the image has its final size and before values are
+ * scaled.
+ */
 export function withOp(pipeline: string, op: PreprocessingOp): string {
   const ops = preprocessing(pipeline);
   const found = ops.findIndex(({ name }) => ["value_range", "standardise", "hsvnoise"].includes(name));
@@ -73,7 +77,7 @@ export function withOp(pipeline: string, op: PreprocessingOp): string {
   return describePreprocessing([...ops.slice(0, at), op, ...ops.slice(at)]);
 }
 
-/** Measures a classifier on a source, clean and corrupted. What is drawn for an image follows from its index alone. */
+/** Measures a classifier on a source, clean and corrupted. The random draws for an image depend only on its index. */
 export async function measureCorruptions(
   classifier: ImageClassifier,
   source: ImageSource,

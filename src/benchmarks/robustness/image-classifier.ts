@@ -1,4 +1,7 @@
-/** The classifier whose robustness is measured: a network with its own head, or with a head fitted to its frozen features. */
+/**
+ * Builds the classifier whose robustness is measured: a network with its own head, or with a head fitted to its frozen
+ * features.
+ */
 
 import { argmax } from "../../algebra/argmax.js";
 import { rowOf } from "../../algebra/features.js";
@@ -55,8 +58,8 @@ export async function fitImageClassifier(
 }
 
 /**
- * The label, numbered by `classNames`, of the class with the highest score in each row: -1 where the classifier predicts a class
- * that `classNames` does not contain.
+ * Predicted labels, numbered by `classNames`: the class with the highest score in each row, or -1 if `classNames` does
+ * not contain it.
  */
 export function answers(
   classifier: Pick<ImageClassifier, "classNames">,

@@ -1,4 +1,7 @@
-/** Robustness: common corruptions, objects on the borders of patches, other test sets of ImageNet's classes, other backgrounds. */
+/**
+ * Robustness benchmarks: common corruptions, objects on patch borders, and further test sets for the classes of
+ * ImageNet.
+ */
 export {
   type CorruptedShare,
   type CorruptionOptions,

@@ -1,8 +1,11 @@
-/** The patch-grid study as a chart: answers over the distance from the object's centre to the nearest border of a patch. */
+/**
+ * Draws the results of the patch-grid study: accuracy over the distance from the object's centre to the nearest patch
+ * border.
+ */
 import { lineChart } from "../../report/index.js";
 import type { ObjectMean, PatchGridReport } from "./patch-grid.js";
 
-/** Draws it as an SVG document. */
+/** Returns the chart as an SVG document. */
 export function patchGridChart(report: PatchGridReport, width = 720): string {
   const { distances, patchSize, chance, wholePatch, objects } = report;
   const points = (of: (one: PatchGridReport["distances"][number]) => ObjectMean) =>
@@ -16,13 +19,17 @@ export function patchGridChart(report: PatchGridReport, width = 720): string {
     description: `Accuracy over the distance of an object's centre to the nearest border of a patch, with 95 % intervals over ${objects} objects`,
     series: [
       { name: "named right", points: points(({ accuracy }) => accuracy), uncertainty: "bars" },
-      { name: "named as in the middle of a patch", points: points(({ agreement }) => agreement), uncertainty: "band" },
+      {
+        name: "same prediction as at a patch centre",
+        points: points(({ agreement }) => agreement),
+        uncertainty: "band",
+      },
     ],
     x: { label: "pixels from the object's centre to the nearest border", include: [0, patchSize / 2] },
-    y: { label: "share of images", format: "percent", include: [0, 1] },
+    y: { label: "fraction of images", format: "percent", include: [0, 1] },
     references: [
       { value: chance, label: "chance" },
-      { value: wholePatch.agreement.mean, label: "as in the middle, moved by a whole patch" },
+      { value: wholePatch.agreement.mean, label: "same prediction after a shift by a whole patch" },
     ],
   });
 }

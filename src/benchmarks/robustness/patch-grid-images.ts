@@ -1,4 +1,4 @@
-/** The images of the patch-grid study: where an object stands in each, and the training and test source made of them. */
+/** Generates the images of the patch-grid study: the positions of the object, and the training and test sources. */
 
 import type { ImageSource } from "../../data/index.js";
 import type { RawImage } from "../../images/index.js";
@@ -7,11 +7,14 @@ import { smallest } from "../../text/arrays.js";
 import { generatedSource } from "../vtab/embedded/source.js";
 import { type Mask, objectClasses, objectMask, paintScene } from "./patch-grid-scene.js";
 
-/** What the images follow from. */
+/** The options that determine the images. */
 export interface PatchGridImageOptions {
   /** Side of the patches in pixels of the network's input. */
   readonly patchSize: number;
-  /** Side of the objects; default: three quarters of a patch, at least 5 pixels, so that an object in the middle lies within one patch. */
+  /**
+   * Side of the objects in pixels; default: three quarters of a patch, at least 5, so that a centred object lies within
+   * one patch.
+   */
   readonly objectSide?: number;
   /** Pixels between offsets; default: an eighth of a patch. */
   readonly stride?: number;
@@ -22,47 +25,47 @@ export interface PatchGridImageOptions {
   readonly seed?: number;
 }
 
-/** The options with their defaults, and what follows from them. */
+/** The options with their defaults, and derived values. */
 export interface PatchGridSettings {
   readonly patchSize: number;
-  /** Side of the objects. */
+  /** Side of the objects in pixels. */
   readonly side: number;
   /** Offsets of the top left pixel within a patch, along each axis. */
   readonly offsets: readonly number[];
-  /** The offset at which an object is in the middle of a patch. */
+  /** The offset at which an object is centred in a patch. */
   readonly middle: number;
   readonly objects: number;
   readonly trained: number;
   readonly seed: number;
 }
 
-/** Where an object stands: the patch that its offsets count from, and the offset of its top left pixel. */
+/** The position of an object: the patch that its offsets count from, and the offset of its top left pixel. */
 export interface Placement {
   readonly cell: readonly [y: number, x: number];
   readonly offset: readonly [y: number, x: number];
 }
 
-/** Every placement of a test object: at each offset in the home cell, then in the middle of its four neighbours. */
+/** Every placement of a test object: at each offset in the home cell, then centred in its four neighbours. */
 export interface Placements {
   readonly all: readonly Placement[];
   isHome(placement: Placement): boolean;
-  /** The index of the placement in the middle of the home cell. */
+  /** The index of the centred placement in the home cell. */
   readonly middle: number;
 }
 
-/** Distance in pixels of a centre at `offset + side / 2` to the nearest multiple of the patch size. */
+/** Distance in pixels from a centre at `offset + side / 2` to the nearest multiple of the patch size. */
 export function borderDistance(offset: number, side: number, patchSize: number): number {
   const centre = (((offset + side / 2) % patchSize) + patchSize) % patchSize;
   return Math.min(centre, patchSize - centre);
 }
 
-/** The number of images that `measurePatchGrid` shows the network. */
+/** The number of images that `measurePatchGrid` classifies. */
 export function patchGridImages(options: PatchGridImageOptions): number {
   const { trained, objects, offsets } = patchGridSettings(options);
   return objectClasses.length * (trained + objects * (offsets.length ** 2 + 4));
 }
 
-/** Fills in defaults. Throws for sizes and counts that cannot be. */
+/** Fills in defaults. Throws for invalid sizes and counts. */
 export function patchGridSettings(options: PatchGridImageOptions): PatchGridSettings {
   const { patchSize, objectSide, stride, objects = 8, trained = 50, seed = 0 } = options;
   const side = objectSide ?? Math.max(5, Math.round(0.75 * patchSize));
@@ -70,18 +73,19 @@ export function patchGridSettings(options: PatchGridImageOptions): PatchGridSett
   for (const [name, value] of Object.entries({ patchSize, objectSide: side, stride: step, objects, trained }))
     if (!(Number.isInteger(value) && value >= 1))
       throw new Error(`patch grid: ${name} is ${value}; give a whole number from 1`);
-  if (patchSize < 2) throw new Error("patch grid: patches of one pixel have no inside to compare their borders with");
-  if (side < 5) throw new Error(`patch grid: objects of ${side} pixels cannot be distinguished; give 5 or more`);
-  if (objects * objectClasses.length < 2) throw new Error("patch grid: give two objects or more");
+  if (patchSize < 2)
+    throw new Error("patch grid: the patch size is 1 pixel; expected at least 2, so that a patch has an interior");
+  if (side < 5) throw new Error(`patch grid: objects of ${side} pixels cannot be distinguished; give at least 5`);
+  if (objects * objectClasses.length < 2) throw new Error("patch grid: too few objects; give at least two");
   const middle = ((Math.floor((patchSize - side) / 2) % patchSize) + patchSize) % patchSize;
   const offsets = Array.from({ length: Math.ceil(patchSize / step) }, (_, i) => (middle + i * step) % patchSize);
   return { patchSize, side, offsets, middle, objects, trained, seed };
 }
 
-/** The rows and columns of cells that an object may stand in, so that it stays inside the image at every offset. */
+/** The numbers of rows and columns of cells in which an object stays inside the image at every offset. */
 type Cells = readonly [rows: number, columns: number];
 
-/** The cells of an image. Throws when it holds less than two of them along an axis. */
+/** The cells of an image. Throws when there are fewer than two along an axis. */
 function cellsOf(height: number, width: number, { side, patchSize }: PatchGridSettings): Cells {
   const count = (length: number) => Math.floor((length - side - patchSize) / patchSize);
   const cells = [count(height), count(width)] as const;
@@ -93,7 +97,7 @@ function cellsOf(height: number, width: number, { side, patchSize }: PatchGridSe
 }
 
 function placementsOf([rows, columns]: Cells, { offsets, middle }: PatchGridSettings): Placements {
-  // The middle cell, so that a move of a whole patch stays inside.
+  // The central cell, so that a shift by a whole patch stays inside.
   const home: readonly [number, number] = [Math.floor(rows / 2), Math.floor(columns / 2)];
   const moves = [
     [-1, 0],
@@ -114,8 +118,9 @@ function placementsOf([rows, columns]: Cells, { offsets, middle }: PatchGridSett
 }
 
 /**
- * The training source (objects at random places) and the test source (each object at every placement, one after the other) for
- * images of [height, width] pixels. Throws when they do not hold two patches and an object more in each direction.
+ * The training source (objects at random positions) and the test source (each object at every placement, consecutively)
+ * for images of [height, width] pixels. Throws when the images are smaller than two patches and an object in a
+ * direction.
  */
 export function patchGridSources([height, width]: readonly [number, number, ...number[]], settings: PatchGridSettings) {
   const { patchSize, side, objects, trained, seed } = settings;

@@ -1,19 +1,22 @@
-/** The pictures of the patch-grid study: one small object of six shapes on a background of soft blots. */
+/**
+ * Draws the images of the patch-grid study: one small object of one of six shapes on a background of smooth colour
+ * blobs.
+ */
 
 import { type RawImage, rawImage } from "../../images/index.js";
 import type { Random } from "../../random/keyed.js";
 
-/** Which pixels of a square are the object's. */
+/** The pixels of a square that belong to the object. */
 export interface Mask {
   readonly side: number;
   readonly inside: Uint8Array;
 }
 
-/** The classes, all about as large. */
+/** The classes; all shapes have about the same area. */
 export const objectClasses = ["disk", "ring", "frame", "plus", "saltire", "triangle"] as const;
 export type ObjectClass = (typeof objectClasses)[number];
 
-/** u and v from -1 to 1 across the square. */
+/** u and v range from -1 to 1 across the square. */
 const shapes: Readonly<Record<ObjectClass, (u: number, v: number) => boolean>> = {
   disk: (u, v) => u * u + v * v <= 0.72,
   ring: (u, v) => u * u + v * v <= 1 && u * u + v * v >= 0.36,
@@ -39,22 +42,22 @@ export interface Scene {
   readonly height: number;
   readonly width: number;
   readonly mask: Mask;
-  /** Where the square's first pixel lies. */
+  /** Position of the square's first pixel. */
   readonly top: number;
   readonly left: number;
-  /** Colours and blots follow from it: the same generator gives the same object and background at any place. */
+  /** Determines colours and blobs: the same generator gives the same object and background at any position. */
   readonly random: Random;
 }
 
-/** The background has so many colours in each direction, blended linearly between. */
+/** The background has this many colours in each direction, with linear interpolation in between. */
 const blots = 5;
-/** Least distance of the object's colour from the middle of the background's, of 255 in each of three channels. */
+/** Minimum distance of the object's colour from the mean background colour, of 255 in each of three channels. */
 const apart = 70;
 
 export function paintScene({ height, width, mask, top, left, random }: Scene): RawImage {
   const base = [0, 1, 2].map(() => random.range(80, 176));
   const colours = Array.from({ length: blots * blots * 3 }, (_, i) => base[i % 3]! + random.range(-45, 45));
-  // lighter or darker in each channel, by chance, never near the background
+  // lighter or darker at random in each channel, but never close to the background
   const object = base.map((value) => {
     const shift = random.range(apart, 2 * apart) * (random.uniform() < 0.5 ? -1 : 1);
     return value + shift < 0 || value + shift > 255 ? value - shift : value + shift;

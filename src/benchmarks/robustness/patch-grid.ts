@@ -1,12 +1,12 @@
 /**
- * Does an object on the border between patches cost accuracy? A generated set in which only the offset of an object to the
- * patch grid varies.
+ * Measures whether an object on a patch border costs accuracy, on generated images in which only the offset of an
+ * object to the patch grid varies.
  *
- * A small object (the same pixels) stands on a background (fixed for each object) at every offset within one patch. A head is
- * fitted to frozen features of other objects at random places. Then the objects are classified at each offset, and the accuracy
- * is reported by the distance of the object's centre from the nearest border of a patch. The objects, not the images, are the
- * independent trials, so intervals are over objects. Moves of a whole patch, which keep an object's place on the grid, show
- * what a move by itself changes (position embeddings, borders of the image).
+ * A small object (the same pixels) is placed on a background (fixed for each object) at every offset within one patch.
+ * A head is fitted to frozen features of other objects at random positions. The objects are then classified at each
+ * offset, and the accuracy is reported by the distance of the object's centre from the nearest patch border. The
+ * objects, not the images, are the independent trials, so intervals are over objects. Shifts by a whole patch keep an
+ * object's position on the grid and show the effect of a shift as such (position embeddings, image borders).
  */
 
 import type { Features } from "../../algebra/features.js";
@@ -31,21 +31,21 @@ export interface PatchGridOptions extends PatchGridImageOptions {
   readonly signal?: AbortSignal;
 }
 
-/** A mean over objects and Student's 95 % interval of it. */
+/** A mean over objects and its 95 % interval by Student's t. */
 export interface ObjectMean {
   readonly mean: number;
   readonly confidence95: readonly [number, number];
 }
 
 export interface DistanceResult {
-  /** Pixels from the object's centre to the nearest border of a patch. */
+  /** Pixels from the object's centre to the nearest patch border. */
   readonly distance: number;
   /** Offsets of each object at this distance. */
   readonly offsets: number;
   readonly accuracy: ObjectMean;
-  /** The share of predictions that equal that for the object in the middle of the patch. */
+  /** The fraction of predictions that equal the one for the object at the patch centre. */
   readonly agreement: ObjectMean;
-  /** Cosine of the features, less the training features' mean, with those in the middle of the patch. */
+  /** Cosine similarity to the features at the patch centre, after subtracting the mean of the training features. */
   readonly cosine: ObjectMean;
 }
 
@@ -57,15 +57,18 @@ export interface PatchGridReport {
   readonly trained: number;
   readonly images: number;
   readonly chance: number;
-  /** From the border to the middle of a patch. */
+  /** From the border to the centre of a patch. */
   readonly distances: readonly DistanceResult[];
-  /** Accuracy at the least distance less accuracy at the greatest, object by object. */
+  /** Accuracy at the smallest distance minus accuracy at the largest, object by object. */
   readonly borderCost: ObjectMean;
-  /** Moved by a whole patch in each of four directions, in the middle of a patch as before. */
+  /** Results after shifts by a whole patch in each of four directions, at the patch centre as before. */
   readonly wholePatch: Pick<DistanceResult, "accuracy" | "agreement" | "cosine">;
 }
 
-/** The ops of a pipeline that change values and channels but move no pixel: the generated images have the network's size. */
+/**
+ * The ops of a pipeline that change values and channels, without those that move pixels: the generated images already
+ * have the network's size.
+ */
 function withoutGeometry(pipeline: string, channels: number): string {
   const kept = preprocessing(pipeline).filter(({ name }) =>
     ["grey", "to_rgb", "value_range", "standardise"].includes(name),
@@ -75,8 +78,8 @@ function withoutGeometry(pipeline: string, channels: number): string {
 }
 
 /**
- * Measures a backbone with a head of `evaluator`. Throws when the network's image has not two patches and an object more in
- * each direction.
+ * Measures a backbone with a head of `evaluator`. Throws when the network's input is smaller than two patches and an
+ * object in a direction.
  */
 export async function measurePatchGrid(
   backbone: Network,
@@ -140,7 +143,10 @@ interface PerObject {
   readonly cosine: readonly number[];
 }
 
-/** Compares, for each object, the placements that a condition holds for with the label and with the middle placement. */
+/**
+ * For each object, compares the predictions at the placements that satisfy a condition with the label and with the
+ * prediction at the centre.
+ */
 function comparisons(
   placements: Placements,
   objects: number,
@@ -171,7 +177,7 @@ const objectMeans = ({ accuracy, agreement, cosine }: PerObject) => ({
   cosine: objectMean(cosine, [-1, 1]),
 });
 
-/** Mean and Student interval over two values or more, cut to where such means can lie. */
+/** Mean and Student's t interval of at least two values, clipped to the possible range of such means. */
 export function objectMean(values: readonly number[], [low, high]: readonly [number, number]): ObjectMean {
   const n = values.length;
   const mean = values.reduce((sum, x) => sum + x, 0) / n;
@@ -192,7 +198,7 @@ const centred = ({ data, rows, columns }: Features, mean: Float64Array): Feature
   columns,
 });
 
-/** Cosine of two rows; 1 where both are zeros. */
+/** Cosine similarity of two rows; 1 if both are zeros. */
 function cosineOf({ data, columns }: Features, a: number, b: number): number {
   let [product, squaresA, squaresB] = [0, 0, 0];
   for (let j = 0; j < columns; j++) {

@@ -9,32 +9,32 @@ export interface ForwardConfig {
   readonly model: ModelConfig;
   /** [height, width, channels] of the images. */
   readonly image: readonly [number, number, number];
-  /** Images a run takes. */
+  /** Images per run. */
   readonly batchSize: number;
 }
 
 export type Representation = ProgramFunction & { readonly outputs: { readonly preLogits: Tensor } };
 
-/** image; gives the representation preLogits [N, width], of the scope's parameters or of new ones. */
+/** Maps image to the representation preLogits [N, width], with the scope's parameters or new ones. */
 export function representation(config: ForwardConfig, scope: Scope): Representation {
   const image = input("image", "float32", [config.batchSize, ...config.image]);
   const { preLogits } = network(scope, image, config.model);
   return { inputs: [image], outputs: { preLogits } };
 }
 
-/** Inference functions over parameters of their own. */
+/** Inference functions with their parameters. */
 export interface Forward<F> {
   readonly parameters: readonly Parameter[];
   readonly functions: F;
 }
 
 export interface ClassifierFunctions {
-  /** image, of `sidesOfViews` where there are views; gives logits [N, classes]. */
+  /** Maps image (of `sidesOfViews` with test-time augmentation) to logits [N, classes]. */
   readonly classify: ProgramFunction & { readonly outputs: { readonly logits: Tensor } };
   readonly represent: Representation;
 }
 
-/** Traces a network of any kind for its representation alone. Throws ShapeError when the model does not fit the images. */
+/** Traces the representation of a network of any family. Throws ShapeError when the model does not fit the images. */
 export function onlyRepresentation(config: ForwardConfig): Forward<{ readonly represent: Representation }> {
   const scope = Scope.root();
   const represent = representation(config, scope);
@@ -42,8 +42,8 @@ export function onlyRepresentation(config: ForwardConfig): Forward<{ readonly re
 }
 
 /**
- * Traces a classifier without dropout or other draws. Throws RangeError when it has no head or does not pool, ShapeError
- * when the model does not fit the images.
+ * Traces a classifier without dropout or other random draws. Throws RangeError when it has no head or does not pool,
+ * ShapeError when the model does not fit the images.
  */
 export function forwardFunctions(
   config: ForwardConfig & { readonly views?: TestViews | undefined },

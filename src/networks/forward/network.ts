@@ -1,4 +1,4 @@
-/** A network that is open, whatever it was opened from: images in, rows of numbers out. */
+/** Defines an open network, whatever it was opened from: images in, rows of numbers out. */
 import { type Closable, closable } from "../../files/closable.js";
 import type { ValueRange } from "../../images/index.js";
 import type { LossName } from "../../nn/index.js";
@@ -9,7 +9,7 @@ import type { TestViews } from "./test-views.js";
 /** The output of a network: its features (pre-logits), or the logits of its head. */
 export type NetworkOutput = "features" | "logits";
 
-/** Where and with how many threads a network runs. */
+/** The device and threads that run a network. */
 export interface ComputeOptions {
   /** Default: the CPU. */
   readonly device?: Device | undefined;
@@ -20,50 +20,55 @@ export interface ComputeOptions {
 export interface OpenOptions extends ComputeOptions {
   /** Default: "features". */
   readonly output?: NetworkOutput | undefined;
-  /** Images in a run. Default: 32. */
+  /** Images per run. Default: 32. */
   readonly batchSize?: number | undefined;
-  /** Side of the images, or [height, width], where the network takes any size or can be resized to it. Default: its own. */
+  /** Side of the images, or [height, width], if the network takes any size or can be resized. Default: its own. */
   readonly imageSize?: number | readonly [number, number] | undefined;
-  /** [height, width] where an ONNX file has dynamic dimensions and neither the spec nor `imageSize` states them. Default: 224 x 224. */
+  /**
+   * [height, width] for an ONNX file with dynamic dimensions if neither the spec nor `imageSize` states them. Default:
+   * 224 x 224.
+   */
   readonly openSize?: readonly [number, number] | undefined;
-  /** Channels of the images, where an ONNX file has a dynamic dimension. Default: 3. */
+  /** Channels of the images for an ONNX file with a dynamic dimension. Default: 3. */
   readonly channels?: number | undefined;
-  /** Average the logits over several crops and rotations of an image; for networks of this package only. */
+  /** Average the logits over several crops and rotations of an image; for Fovea's own networks only. */
   readonly views?: TestViews | undefined;
-  /** Receives what is assumed or changed, such as which checkpoint is used. */
+  /** Called with messages about assumptions and changes, such as which checkpoint is used. */
   readonly note?: ((text: string) => void) | undefined;
 }
 
 export interface Network extends Closable {
-  /** What it was opened from, as it was given. */
+  /** The spec that it was opened from. */
   readonly spec: string;
   readonly kind: string;
-  /** The file of its weights; the spec where there is none. */
+  /** The file of its weights; the spec if there is none. */
   readonly path: string;
   readonly output: NetworkOutput;
   /** [height, width, channels] of its input. */
   readonly imageShape: readonly [number, number, number];
-  /** The preprocessing that gives this shape for images of any source, in its string form. */
+  /** The preprocessing to this shape for images of any source, in its string form. */
   readonly preprocessing: string;
-  /** The values of black and white in its input; every other preprocessing must give the same range. */
+  /** The values of black and white in its input; any other preprocessing must have the same range. */
   readonly valueRange: ValueRange;
-  /** Are these published weights, measured by the preprocessing of a protocol rather than by one that they bring along? */
+  /**
+   * Whether these are published weights, which are evaluated with the preprocessing of a protocol instead of their own.
+   */
   readonly published: boolean;
-  /** Numbers in a row of the output. */
+  /** Width of the output: numbers per row. */
   readonly width: number;
-  /** Class names in the order of its logits; undefined where they are not known. */
+  /** Class names in the order of its logits; undefined if unknown. */
   readonly classNames: readonly string[] | undefined;
   /** How its logits become probabilities. */
   readonly loss: LossName;
-  /** Images in a run. */
+  /** Images per run. */
   readonly batchSize: number;
-  /** What else is known of it, for JSON documents. */
+  /** Further properties, for JSON documents. */
   readonly details: Readonly<Record<string, unknown>>;
-  /** Images [batchSize, H, W, C] to rows [batchSize, width], in evaluation mode (no dropout, no noise). */
+  /** Maps images [batchSize, H, W, C] to rows [batchSize, width], in evaluation mode (no dropout, no noise). */
   readonly run: RowsOfImages;
-  /** Hexadecimal; the same as long as the weights, and what of them is used, are the same. */
+  /** A hexadecimal digest of the weights and the way they are used; it changes with either. */
   identity(): Promise<string>;
-  /** An ONNX model of its features alone: one input of images in any batch, one output [batch, features]. */
+  /** An ONNX model of its features alone: one input of images with any batch size, one output [batch, features]. */
   toOnnx(): Promise<NetworkOnnx>;
 }
 
@@ -78,12 +83,12 @@ export interface NetworkOnnx {
   readonly dtype: "float32" | "uint8";
 }
 
-/** Large enough for efficient matrix products; more images would only take more memory. */
+/** Large enough for efficient matrix products; larger batches only take more memory. */
 export const defaultBatchSize = 32;
 
 /** The description of a network in JSON documents. */
 export interface NetworkDescription {
-  /** Where it was opened from. */
+  /** The spec it was opened from. */
   readonly checkpoint: string;
   readonly kind: string;
   readonly imageShape: readonly [number, number, number];
@@ -103,7 +108,7 @@ export const opened = (
   parts: Omit<Network, Defaulted | typeof Symbol.asyncDispose> & Partial<Pick<Network, Defaulted>>,
 ): Network => closable<Network>({ published: false, classNames: undefined, loss: "softmax", ...parts });
 
-/** [height, width] as the spec or the caller states it. Throws an Error where they disagree. */
+/** [height, width] from the spec or the caller. Throws an Error if they disagree. */
 export function wantedSize(
   spec: string,
   size: readonly [number, number] | undefined,

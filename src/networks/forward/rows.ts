@@ -1,18 +1,18 @@
-/** A network over every image of a source: rows of features or of logits. */
+/** Runs a network over every image of a source, to rows of features or of logits. */
 import { type Features, rowOf } from "../../algebra/features.js";
 import { type BadExample, type Batch, createLoader, type ImageSource } from "../../data/index.js";
 import type { Network } from "./network.js";
 
 export interface PassOptions {
-  /** Images of a batch; among several ranks, of all their parts together. */
+  /** Images per batch; with several ranks, of all their parts together. */
   readonly batchSize: number;
   readonly preprocessing: string;
   readonly workers?: number;
 }
 
-/** What a network gives for each image. */
+/** The outputs of a network for the images of a source. */
 export interface Representations {
-  /** Features or logits, one row an image. */
+  /** Features or logits, one row per image. */
   readonly features: Features<Float32Array>;
   readonly labels: Int32Array;
   /** Index in the source of each row. */
@@ -22,24 +22,27 @@ export interface Representations {
 }
 
 export interface RepresentOptions extends PassOptions {
-  /** The share of unreadable images that ends the pass (see LoaderOptions). */
+  /** The fraction of unreadable images above which the pass fails (see LoaderOptions). */
   readonly maxBadFraction?: number;
   /** Ends the pass between two batches, which then throws the signal's reason. */
   readonly signal?: AbortSignal;
-  /** Receives the number of images processed, unreadable ones included. */
+  /** Called with the number of images processed, including unreadable ones. */
   readonly onProgress?: (done: number, total: number) => void;
-  /** Receives every batch with a readable image before it runs; its arrays are reused afterwards and must not be kept. */
+  /**
+   * Called with every batch that has a readable image, before it runs. Its arrays are reused afterwards; do not keep
+   * them.
+   */
   readonly onBatch?: (batch: Batch) => void;
 }
 
 /**
- * Brings a batch of images [N, H, W, C] to rows [N, width]. The array of `feeds` may be taken over until the promise
- * settles; the one in its place then is the caller's again.
+ * Maps a batch of images [N, H, W, C] to rows [N, width]. The array of `feeds` may be taken over until the promise
+ * settles; then `feeds` holds an array that belongs to the caller again.
  */
 export type RowsOfImages = (feeds: { image: Float32Array }) => Promise<Float32Array>;
 
 /**
- * The logits of every readable image of a source, in the source's order, by a network that was opened for them.
+ * The logits of every readable image of a source, in the source's order, by a network that was opened for logits.
  *
  * Throws when no image can be read or more than `maxBadFraction` of them cannot, and when logits are NaN or infinite.
  */
@@ -54,7 +57,7 @@ export async function imageLogits(
   return rows;
 }
 
-/** What `run` gives for every readable image of a source, in the source's order. Throws when there is none. */
+/** The output of `run` for every readable image of a source, in the source's order. Throws when there is none. */
 export async function imageRows(
   run: RowsOfImages,
   source: ImageSource,
@@ -65,7 +68,7 @@ export async function imageRows(
     batchSize,
     preprocessing,
     evaluation: true,
-    // each image is seen once
+    // each image is used once
     cacheBytes: 0,
     workers,
     maxBadFraction,
@@ -112,7 +115,7 @@ export async function imageRows(
 }
 
 /**
- * Throws an Error naming the first image whose row holds NaN or an infinity. `what` is how the message calls the rows
+ * Throws an Error with the first image whose row contains NaN or an infinity. `what` describes the rows in the message
  * ("features").
  */
 export async function requireFiniteRows(
@@ -125,7 +128,7 @@ export async function requireFiniteRows(
   if (first === undefined) return;
   const { id } = await source.get(indices[first] ?? 0);
   throw new Error(
-    `the ${what} of ${wrong.length} of ${indices.length} images of ${source.name} hold NaN or infinities, the first those of ${id}: the network has diverged, or its weights or the range of its input (range=LOW,HIGH) are wrong`,
+    `the ${what} of ${wrong.length} of ${indices.length} images of ${source.name} contain NaN or infinities (the first: ${id}): the network has diverged, or its weights or the range of its input (range=LOW,HIGH) are wrong`,
   );
 }
 

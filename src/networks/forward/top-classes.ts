@@ -1,17 +1,19 @@
-/** From logits to the most probable classes of each image. */
+/** Selects the most probable classes of each image from its logits. */
 import type { LossName } from "../../nn/index.js";
 
 export interface Guess {
-  /** Index of the class, and its name where the network knows one. */
+  /** Index of the class, and its name if the network has class names. */
   readonly class: number;
   readonly name: string | undefined;
-  /** 0 to 1; over all classes they add up to 1 after a softmax loss, each stands alone after a sigmoid loss. */
+  /**
+   * 0 to 1. After a softmax loss, probabilities sum to 1 over all classes; after a sigmoid loss, they are independent.
+   */
   readonly probability: number;
 }
 
 /**
  * The `top` most probable classes of one row of logits [classes], most probable first; of equals the lower index.
- * `loss` is what the network was trained with: it decides how logits become probabilities.
+ * `loss` is the network's training loss, which determines how logits become probabilities.
  */
 export function topClasses(
   logits: Float32Array,
@@ -21,7 +23,7 @@ export function topClasses(
 ): readonly Guess[] {
   const order = Array.from(logits, (_, i) => i).sort((a, b) => logits[b]! - logits[a]! || a - b);
   const highest = logits[order[0]!]!;
-  // shifted by the highest, so that no exponential overflows
+  // shifted by the maximum, so that no exponential overflows
   const total = logits.reduce((sum, logit) => sum + Math.exp(logit - highest), 0);
   const probability = (logit: number) =>
     loss === "sigmoid" ? 1 / (1 + Math.exp(-logit)) : Math.exp(logit - highest) / total;

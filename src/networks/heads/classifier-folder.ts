@@ -1,4 +1,4 @@
-/** The folder of a fitted classifier as it is read: what it is, and where its parts lie. `fovea fit` writes it. */
+/** Reads the folder of a fitted classifier, which `fovea fit` writes: its description and the paths of its files. */
 import { existsSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
@@ -20,7 +20,7 @@ const description = z.object({
     imageShape: z.tuple([z.number(), z.number(), z.number()]),
     identity: z.string(),
   }),
-  /** The expected accuracy, where it was measured. */
+  /** The expected accuracy, if it was measured. */
   expected: z
     .object({
       accuracy: z.number(),
@@ -35,7 +35,7 @@ const description = z.object({
 
 export type ClassifierDescription = z.infer<typeof description>;
 
-/** Does a path hold the folder of a classifier? */
+/** Whether a path is the folder of a classifier. */
 export const isClassifierFolder = (path: string): boolean => existsSync(join(path, classifierFile));
 
 /** Reads the description of a classifier's folder. Throws when it is damaged. */

@@ -1,10 +1,10 @@
-/** Heads on disk: a safetensors file of a head's numbers. */
+/** Saves and loads heads as safetensors files. */
 
 import { WeightsError } from "../../formats/error.js";
 import { readSafetensors, writeSafetensors } from "../../formats/safetensors.js";
 import type { Head } from "./head.js";
 
-/** Writes a head; in float32, as a linear head that was trained is, and bank and labels of neighbours. */
+/** Writes a head: kernel and bias rounded to float32, or the bank (float32) and labels of neighbours. */
 export async function saveHead(file: string, head: Head): Promise<void> {
   const { width, classes } = head;
   if (head.kind === "linear") {
@@ -35,7 +35,7 @@ export async function saveHead(file: string, head: Head): Promise<void> {
   );
 }
 
-/** Reads what `saveHead` wrote. Throws WeightsError when the file is something else. */
+/** Reads a file that `saveHead` wrote. Throws WeightsError for any other file. */
 export async function loadHead(file: string): Promise<Head> {
   const { tensors, metadata } = await readSafetensors(file);
   const [kernel, bias, bank, labels] = ["kernel", "bias", "bank", "labels"].map((name) => tensors.get(name));

@@ -1,10 +1,10 @@
-/** A fitted classifier as plain numbers over raw features: what is saved, exported and run. */
+/** Defines the head of a fitted classifier as numbers over raw features, to be saved, exported and run. */
 import type { Features } from "../../algebra/features.js";
 
 /** logits = features kernel + bias. */
 export interface LinearHead {
   readonly kind: "linear";
-  /** Features it takes. */
+  /** Width of the features. */
   readonly width: number;
   readonly classes: number;
   /** [width, classes], row-major. */
@@ -14,8 +14,9 @@ export interface LinearHead {
 }
 
 /**
- * Votes of the k most similar of stored features, by cosine: logits are `sharpness` times the logarithms of each class's share
- * of sum exp(similarity / temperature), so that with a sharpness of 1 their softmax is that share.
+ * Weighted votes of the k nearest stored features, by cosine similarity. A class's share of the votes is its share of
+ * sum exp(similarity / temperature). Logits are `sharpness` times the logarithms of the shares, so that with a
+ * sharpness of 1 their softmax is the shares.
  */
 export interface NeighbourHead {
   readonly kind: "neighbours";
@@ -35,10 +36,10 @@ export type Head = LinearHead | NeighbourHead;
 /** Values of a method's settings, by name, such as `{ k: 10 }` or `{ learningRate: 0.01, steps: 2500 }`. */
 export type Setting = Readonly<Record<string, number>>;
 
-/** Throws unless the features have the width that a head takes. */
+/** Throws unless the features have the width of a head. */
 export function requireWidth(width: number, features: Features): void {
   if (features.columns === width) return;
   throw new Error(
-    `a classifier fitted on ${width} features was given features of width ${features.columns}; use the backbone it was fitted on`,
+    `the classifier was fitted on features of width ${width}; given features of width ${features.columns}; use the backbone it was fitted on`,
   );
 }

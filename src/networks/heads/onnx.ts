@@ -1,4 +1,4 @@
-/** A backbone and a head as one ONNX model, from pixels to logits, whoever wrote the backbone's file. */
+/** Joins a backbone and a head to one ONNX model, from pixels to logits, for backbone files from any exporter. */
 import {
   bytesOf,
   freeSide,
@@ -12,7 +12,7 @@ import type { Network } from "../forward/network.js";
 import type { Head, LinearHead, NeighbourHead } from "./head.js";
 import { smallestShare } from "./scores.js";
 
-/** TopK takes k as a value since version 11; nothing else here is younger. */
+/** TopK takes k as an input since version 11; no other operator here needs a later version. */
 const leastOpset = 11;
 
 /** Input and output names of a classifier's file, as transformers.js expects them. */
@@ -20,7 +20,7 @@ export const classifierPorts = { input: "pixel_values", output: "logits" } as co
 
 /**
  * The bytes of a model from `pixel_values` [batch, channels, H, W], in the backbone's value range, to `logits` [batch,
- * classes]. Throws an Error when the backbone's file cannot be added to.
+ * classes]. Throws an Error when the backbone's file cannot be extended.
  */
 export async function classifierOnnx(
   backbone: Network,
@@ -50,7 +50,10 @@ export async function classifierOnnx(
   }
 }
 
-/** From `pixel_values` to the backbone's own input: transposed to NHWC and rounded to bytes where that is what it takes. */
+/**
+ * Nodes from `pixel_values` to the backbone's own input: transposed to NHWC and rounded to bytes if the input requires
+ * it.
+ */
 function inputNodes(input: string, layout: "NHWC" | "NCHW", dtype: "float32" | "uint8"): OnnxNode[] {
   const given = classifierPorts.input;
   const rounds = dtype === "uint8";
@@ -84,7 +87,7 @@ const sides = (name: string, values: readonly number[]): Initializer => ({
   bytes: bytesOf(BigInt64Array.from(values, BigInt)),
 });
 
-/** Features may come with sides of 1 behind them, [batch, width, 1, 1]. */
+/** Features may have trailing dimensions of 1: [batch, width, 1, 1]. */
 const flat = (features: string) => onnxNode("Reshape", [features, named("rows")], [named("features")]);
 
 function linearNodes({ kernel, bias, width, classes }: LinearHead, features: string): HeadNodes {
@@ -139,7 +142,7 @@ function neighbourNodes(head: NeighbourHead, features: string): HeadNodes {
       sides("asClasses", [-1, classes]),
       floats("ones", [width, 1], new Float32Array(width).fill(1)),
       floats("onesOfVotes", [k, 1], new Float32Array(k).fill(1)),
-      // far below the square of any feature, so that a row of zeros is divided by a small number and stays one
+      // far below the square of any feature, so that a row of zeros is not divided by zero and remains zero
       floats("tiny", [1], [1e-30]),
       floats("bank", [width, rows], columns),
       floats("temperature", [1], [temperature]),

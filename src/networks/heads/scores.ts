@@ -1,15 +1,15 @@
-/** The logits of a head for features, in plain numbers. */
+/** Computes the logits of a head for features on the host. */
 import type { Features } from "../../algebra/features.js";
 import { type ProductOptions, product, productTransposed } from "../../algebra/products.js";
 import { type Head, type LinearHead, type NeighbourHead, requireWidth } from "./head.js";
 
-/** Added to the shares of votes, so that the logarithm of none is a number; the exported graph adds the same. */
+/** Added to the shares of votes, so that the logarithm of a zero share is finite; the exported graph adds the same. */
 export const smallestShare = 1e-12;
 
-/** Rows of similarities held at once: 1,024 of them to 100,000 stored features take 0.8 GB less than all. */
+/** Rows of similarities in memory at a time: 1,024 of them to 100,000 stored features take 0.8 GB less than all. */
 const rowsAtOnce = 1024;
 
-/** Logits [rows, classes] of features [rows, width]. Throws when the width is another. */
+/** Logits [rows, classes] of features [rows, width]. Throws for features of another width. */
 export async function headScores(head: Head, features: Features, options: ProductOptions = {}): Promise<Features> {
   requireWidth(head.width, features);
   return head.kind === "linear"
@@ -60,7 +60,7 @@ async function neighbourScores(head: NeighbourHead, features: Features, options:
   return { data: scores, rows: features.rows, columns: classes };
 }
 
-/** Rows divided by their length; a row of zeros stays one. */
+/** Rows normalised to length 1; a row of zeros is unchanged. */
 export function normalised({ data, rows, columns }: Features): {
   data: Float64Array;
   rows: number;

@@ -1,4 +1,4 @@
-/** Features of every image of a source by a network, in one pass, with an optional cache on disk. */
+/** Computes the features of every image of a source with a network in one pass, with an optional cache on disk. */
 
 import { createHash } from "node:crypto";
 import { existsSync } from "node:fs";
@@ -11,31 +11,30 @@ import type { Network } from "../forward/network.js";
 import { imageRows, type Representations, type RepresentOptions, requireFiniteRows } from "../forward/rows.js";
 
 export interface ImageFeatures extends Representations {
-  /** Were the features read from the cache? */
+  /** Whether the features were read from the cache. */
   readonly cached: boolean;
 }
 
 export interface ImageFeaturesOptions
   extends Partial<Pick<RepresentOptions, "workers" | "maxBadFraction" | "onProgress" | "onBatch" | "signal">> {
-  /** Preprocessing that gives the backbone's size, channels and value range. Default: the backbone's own. */
+  /** Preprocessing to the backbone's size, channels and value range. Default: the backbone's own. */
   readonly preprocessing?: string;
   /**
-   * Folder of the cache. Cached features are used again while backbone, preprocessing and images are the same: files are
-   * compared by name, size and modification time. Sources that cannot be identified so (made by hand, or on a server) are not
-   * cached, and neither is a pass with `onBatch`, which needs the images. Default: no cache.
+   * Folder of the cache. Cached features are reused while backbone, preprocessing and images are the same: files are
+   * compared by name, size and modification time. Sources that cannot be identified in this way (in memory, or on a
+   * server) are not cached, and neither is a pass with `onBatch`, which needs the images. Default: no cache.
    */
   readonly cache?: string;
 }
 
 /**
- * The features of every readable image of a source, in the source's order.
+ * Computes the features of every readable image of a source, in the source's order.
  *
- * Throws when no image can be read or more than `maxBadFraction` of them cannot, when features are NaN or infinite, and what
- * the disk says.
+ * Throws when no image can be read or more than `maxBadFraction` of them cannot, when features are NaN or infinite, and
+ * the errors of the file system.
  *
- * @example
- * const backbone = await open("embedded:bit");
- * const { features, labels } = await imageFeatures(backbone, await openSource("embedded:clothing"));
+ * @example const backbone = await open("embedded:bit"); const { features, labels } = await imageFeatures(backbone,
+ * await openSource("embedded:clothing"));
  */
 export async function imageFeatures(
   network: Network,
@@ -55,7 +54,7 @@ export async function imageFeatures(
     onBatch,
     batchSize: network.batchSize,
     preprocessing,
-    // a source made by hand stays on its thread
+    // a source in memory cannot be read by other threads
     workers: source.recipe ? pass.workers : 0,
   });
   await requireFiniteRows(rows, source, "features");
@@ -76,7 +75,7 @@ async function writeCached(file: string, { features, indices, bad }: ImageFeatur
   );
 }
 
-/** The contents of a cache file; undefined where there is none, or where it is damaged and must be written again. */
+/** The contents of a cache file; undefined if there is none, or it is damaged and must be written again. */
 async function readCached(file: string, source: ImageSource): Promise<ImageFeatures | undefined> {
   if (!existsSync(file)) return undefined;
   try {
@@ -96,7 +95,10 @@ async function readCached(file: string, source: ImageSource): Promise<ImageFeatu
   }
 }
 
-/** The cache key: changes with everything that determines the features; undefined where images cannot be identified without reading them. */
+/**
+ * The cache key, which changes with everything that determines the features; undefined if images cannot be identified
+ * without reading them.
+ */
 async function cacheKey(network: Network, source: ImageSource, preprocessing: string): Promise<string | undefined> {
   const images = source.recipe && (await recipeStamp(source.recipe));
   if (images === undefined) return undefined;
@@ -106,7 +108,7 @@ async function cacheKey(network: Network, source: ImageSource, preprocessing: st
   return hash.digest("hex").slice(0, 40);
 }
 
-/** What identifies the images of a recipe: the files that hold them; undefined where that is not enough. */
+/** Identifies the images of a recipe by the files that hold them; undefined if that is not enough. */
 async function recipeStamp(recipe: SourceRecipe): Promise<string | undefined> {
   if (recipe.kind === "concat") {
     const parts = await Promise.all(recipe.of.map(recipeStamp));
@@ -114,7 +116,7 @@ async function recipeStamp(recipe: SourceRecipe): Promise<string | undefined> {
   }
   if (recipe.kind !== "open") return await recipeStamp(recipe.of);
   const { path, kindName } = parseSpec(recipe.spec);
-  // what these hold is fixed by their name and options
+  // their contents are determined by name and options
   if (kindName === "embedded" || kindName === "generated") return recipe.spec;
   if (!existsSync(path)) return undefined;
   const lines: string[] = [];

@@ -1,4 +1,4 @@
-/** The folder of a fitted classifier as a network: its logits. */
+/** Opens the folder of a fitted classifier as a network for its logits. */
 
 import { existsSync } from "node:fs";
 import { join } from "node:path";
@@ -11,10 +11,11 @@ import { digest, fileDigest } from "../stored/digest.js";
 import { openOnnx } from "./onnx.js";
 
 /**
- * Opens the folder that `fovea fit` wrote: its ONNX file or, where that was deleted, its head on the backbone it names. For
- * features, it is that backbone.
+ * Opens the folder that `fovea fit` wrote: its ONNX file or, if that was deleted, its head on its backbone. For
+ * features, it opens the backbone.
  *
- * `open` opens the backbone. Throws an Error for a damaged folder, or a backbone that has changed since the head was fitted.
+ * `open` opens the backbone. Throws an Error for a damaged folder, or a backbone that has changed since the head was
+ * fitted.
  */
 export async function openFitted(
   path: string,

@@ -1,18 +1,19 @@
 /**
- * Networks as ONNX files of any maker: which input takes images and how, which output is wanted, a program that runs it.
+ * Opens ONNX files from any exporter as networks: finds the input for images and the requested output, and runs the
+ * file.
  */
 import { type Closable, closable } from "../../files/closable.js";
 import { compileOnnx, type Device, type OnnxFile, OnnxFileError } from "../../runtime/index.js";
 import type { NetworkOutput } from "../forward/network.js";
 
 export interface OnnxNetworkOptions {
-  /** Images in a run, where the file has a dynamic dimension. */
+  /** Images per run, if the file's batch dimension is dynamic. */
   readonly batchSize: number;
-  /** [height, width] of the images, where the file has dynamic dimensions. */
+  /** [height, width] of the images, if the file's dimensions are dynamic. */
   readonly image: readonly [number, number];
-  /** Channels, where the file has a dynamic dimension. Default: 3. */
+  /** Channels, if the file's dimension is dynamic. Default: 3. */
   readonly channels?: number | undefined;
-  /** The kind of output to read, or the name of one. */
+  /** The kind of output to return, or the name of one. */
   readonly output: NetworkOutput | { readonly name: string };
   readonly device?: Device | undefined;
   readonly threads?: number | undefined;
@@ -22,28 +23,28 @@ export interface OnnxNetworkOptions {
 export interface OnnxNetwork extends Closable {
   /** Name of the input. */
   readonly input: string;
-  /** Name of the output that is read. */
+  /** Name of the output that is returned. */
   readonly output: string;
   readonly layout: "NHWC" | "NCHW";
-  /** What its input takes: numbers, or 8-bit pixels, to which what is given is rounded. */
+  /** Type of its input: float32, or 8-bit pixels, to which values are rounded. */
   readonly dtype: "float32" | "uint8";
   readonly batchSize: number;
   /** [height, width, channels] of an image. */
   readonly imageShape: readonly [number, number, number];
-  /** Width of the output, where the file states it. */
+  /** Width of the output, if the file states it. */
   readonly width: number | undefined;
-  /** Images in its layout to rows of its output; the array is in `feeds` again afterwards. */
+  /** Maps images in its layout to rows of its output. The array is in `feeds` again afterwards. */
   run(feeds: { image: Float32Array }): Promise<Float32Array>;
 }
 
-/** Names of the features (pre-logits) output in our files and in those of other writers. */
+/** Names of the features (pre-logits) output in files of Fovea and of other exporters. */
 const featureNames = ["features", "pooler_output", "pre_logits", "preLogits", "image_embeds"];
 
 /**
- * Opens a file that takes one input of images, [N, 3, H, W] or [N, H, W, 3], float32 or 8-bit pixels (as our exports with
+ * Opens a file with one input of images, [N, 3, H, W] or [N, H, W, 3], float32 or 8-bit pixels (as Fovea's exports with
  * `input: "uint8"`). `purpose` completes the error message "FILE cannot ...".
  *
- * Throws OnnxFileError when it takes something else, or has no output that is wanted.
+ * Throws OnnxFileError for other inputs, or when the requested output is missing.
  */
 export async function openOnnxNetwork(
   file: OnnxFile,
@@ -93,7 +94,7 @@ export async function openOnnxNetwork(
       sides.length > 0 && sides.every((one) => typeof one === "number") ? sides.reduce((a, b) => a * b, 1) : undefined,
     run: async (feeds) => {
       if (dtype === "uint8") {
-        // a clamped array rounds, and keeps to 0 .. 255
+        // a clamped array rounds and clips to 0 .. 255
         const pixels = new Uint8Array(Uint8ClampedArray.from(feeds.image).buffer);
         return (await program.run("run", { [port.name]: pixels }))[output] as Float32Array;
       }
@@ -108,7 +109,7 @@ export async function openOnnxNetwork(
 
 const isImageType = (dtype: string): dtype is "float32" | "uint8" => dtype === "float32" || dtype === "uint8";
 
-/** The output to read: by its name, by a known name of its kind, or the only one. */
+/** Chooses the output: by its name, by a known name of its kind, or the only one. */
 function outputOf({ path, outputs }: OnnxFile, purpose: string, wanted: OnnxNetworkOptions["output"]): string {
   const named = typeof wanted === "string" ? (wanted === "features" ? featureNames : ["logits"]) : [wanted.name];
   const byName = named.flatMap((name) => outputs.find((output) => output.name === name) ?? [])[0];

@@ -1,4 +1,4 @@
-/** An ONNX file of any maker as a network: its features, or its logits. */
+/** Opens an ONNX file, from any exporter, as a network for its features or its logits. */
 import { closeOnError } from "../../files/closable.js";
 import { requirePath } from "../../files/paths.js";
 import { valueRangeOf } from "../../images/index.js";
@@ -13,7 +13,7 @@ import { openOnnxNetwork } from "./onnx-network.js";
 /** Default image side for files with dynamic height and width: that of ImageNet's evaluation (papers.md 6). */
 const defaultSide = 224;
 
-/** What may follow the path of an ONNX file. */
+/** The options after the path of an ONNX file. */
 const fileOptions = {
   size: networkOptions.size,
   range: { expected: "LOW,HIGH, such as -1,1 or 0,255", read: readRange } as SpecOption<readonly [number, number]>,
@@ -28,10 +28,10 @@ function readRange(value: string): readonly [number, number] | undefined {
 type FileSettings = ReturnType<typeof readOptions<typeof fileOptions>>["given"];
 
 /**
- * Opens an ONNX file with one input of images, [N, 3, H, W] or [N, H, W, 3]. The features are its output `features` (or another
- * common name, or its only output), the logits its output `logits` or its only one.
+ * Opens an ONNX file with one input of images, [N, 3, H, W] or [N, H, W, 3]. The features are its output `features` (or
+ * another common name, or its only output), the logits its output `logits` or its only one.
  *
- * Throws OnnxFileError for a file that takes something else or has no such output.
+ * Throws OnnxFileError for a file with other inputs or without such an output.
  */
 export async function openOnnx(spec: string, options: OpenOptions = {}): Promise<Network> {
   const { name: path, given: settings } = readOptions(spec, fileOptions);
@@ -59,7 +59,7 @@ export async function openOnnx(spec: string, options: OpenOptions = {}): Promise
     }
     if (image && (imageShape[0] !== image[0] || imageShape[1] !== image[1])) {
       throw new OnnxFileError(
-        `${path} takes images of ${imageShape[0]} x ${imageShape[1]}, not ${image.join(" x ")}; remove the image size`,
+        `${path} takes images of ${imageShape[0]} x ${imageShape[1]}; given ${image.join(" x ")}; remove the image size`,
       );
     }
     if (settings.output === undefined && output === "features" && network.output === "logits") {
@@ -67,7 +67,7 @@ export async function openOnnx(spec: string, options: OpenOptions = {}): Promise
     }
     const run = layout === "NHWC" ? network.run : fromNHWC(network.run, imageShape);
     const values = network.batchSize * imageShape[0] * imageShape[1] * imageShape[2];
-    // Where the file does not state the width of its output, one run shows it.
+    // If the file does not state the width of its output, one run determines it.
     const width = network.width ?? (await run({ image: new Float32Array(values) })).length / network.batchSize;
     const preprocessing = preprocessingOfFile(file.metadata["preprocessing"], settings, imageShape, dtype);
     return opened({
@@ -100,14 +100,14 @@ export async function openOnnx(spec: string, options: OpenOptions = {}): Promise
   });
 }
 
-/** The names in a file's metadata, where they are as many as there are logits. */
+/** The class names in a file's metadata, if there are as many as logits. */
 function classNamesOf({ metadata }: OnnxFile, classes: number): readonly string[] | undefined {
   try {
     const names: unknown = JSON.parse(metadata["classNames"] ?? "null");
     if (Array.isArray(names) && names.length === classes && names.every((name) => typeof name === "string"))
       return names;
   } catch {
-    // metadata of another writer: not an error
+    // metadata of another exporter: not an error
   }
   return undefined;
 }
@@ -115,7 +115,10 @@ function classNamesOf({ metadata }: OnnxFile, classes: number): readonly string[
 /** Unscaled pixels. */
 const wholePixels = "value_range(0,255)";
 
-/** The file's own preprocessing (our exports state it), else resize and central crop; in the requested range, else the file's, else -1 to 1. */
+/**
+ * The file's own preprocessing (stated in Fovea's exports), otherwise resize and central crop. Values are in the
+ * requested range, otherwise in the file's, otherwise in -1 to 1.
+ */
 function preprocessingOfFile(
   said: string | undefined,
   { range }: FileSettings,
@@ -125,7 +128,7 @@ function preprocessingOfFile(
   const [height, width, channels] = imageShape;
   if (said !== undefined && !range) {
     const fitted = fittedPreprocessing(said, imageShape);
-    // the model scales by itself
+    // the model scales values itself
     return dtype === "uint8" ? `${fitted.replace(/\|value_range\([^|]*\)$/, "")}|${wholePixels}` : fitted;
   }
   const size = height === width ? `${height}` : `${height},${width}`;
@@ -134,7 +137,7 @@ function preprocessingOfFile(
   return `decode_resize(${size}${channels === 1 ? ",channels=1" : ""})|value_range(${low},${high})`;
 }
 
-/** The same run, from images [N, H, W, C] to a network that takes [N, C, H, W]. */
+/** Wraps `run`, which takes [N, C, H, W], to take images [N, H, W, C]. */
 function fromNHWC(run: RowsOfImages, [height, width, channels]: readonly [number, number, number]): RowsOfImages {
   const plane = height * width;
   let spare: Float32Array | undefined;

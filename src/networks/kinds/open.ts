@@ -1,4 +1,4 @@
-/** Opens a network by its spec: one table of kinds. */
+/** Opens a network by its spec, with a table of all kinds of networks. */
 import { existsSync } from "node:fs";
 import { splitSpec } from "../../weights/index.js";
 import type { Network, OpenOptions } from "../forward/network.js";
@@ -17,7 +17,7 @@ export interface NetworkKind {
   open(spec: string, options: OpenOptions): Promise<Network>;
 }
 
-/** Every kind of network, in the order in which a spec is compared with them: the first that matches opens it. */
+/** Every kind of network. A spec is compared with them in this order, and the first match opens it. */
 export const networkKinds = {
   pixels: {
     form: "pixels:SIDE",
@@ -69,21 +69,21 @@ export function networkKind(spec: string): keyof typeof networkKinds {
 /**
  * Opens a network for its features or, with `output: "logits"`, for its logits. `spec` is one of
  *
- * - the folder of a run, of which the best-scored checkpoint is taken (the newest where none is scored), or one of its checkpoints;
- * - published weights: a file, a folder, `embedded:NAME`, `augreg:NAME`, `hf:OWNER/NAME`, with settings that the files do not state
- *   (`?heads=4&layerNormEpsilon=1e-5`) and another image size (`?size=96`);
+ * - the folder of a run, whose best-scored checkpoint is used (the newest if none is scored), or one of its
+ *   checkpoints;
+ * - published weights: a file, a folder, `embedded:NAME`, `augreg:NAME`, `hf:OWNER/NAME`, with settings that the files
+ *   do not state (`?heads=4&layerNormEpsilon=1e-5`) and another image size (`?size=96`);
  * - the folder that `fovea fit` wrote;
- * - an ONNX file that takes images [N, 3, H, W] or [N, H, W, 3]; `?size=128` where it leaves the size open, `?range=0,1` for its
- *   value range (default: what the file states, else -1 to 1), `?output=NAME`;
+ * - an ONNX file that takes images [N, 3, H, W] or [N, H, W, 3]; `?size=128` if its size is dynamic, `?range=0,1` for
+ *   its value range (default: the one in the file, otherwise -1 to 1), `?output=NAME`;
  * - `pixels:16`: the pixels of the image at 16 x 16, 768 numbers;
  * - `random:NETWORK`: a run or published weights before training.
  *
- * Throws CheckpointError, WeightsError or OnnxFileError for what is damaged or gives no such output, and an Error that names the
- * nearest path where there is nothing.
+ * Throws CheckpointError, WeightsError or OnnxFileError for damaged files and missing outputs, and an Error with the
+ * nearest existing path if there is no such file.
  *
- * @example
- * await using network = await open("embedded:bit");
- * const { features, labels } = await imageFeatures(network, await openSource("embedded:clothing"));
+ * @example await using network = await open("embedded:bit"); const { features, labels } = await imageFeatures(network,
+ * await openSource("embedded:clothing"));
  */
 export function open(spec: string, options: OpenOptions = {}): Promise<Network> {
   return networkKinds[networkKind(spec)].open(spec, options);

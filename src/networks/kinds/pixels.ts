@@ -1,9 +1,12 @@
-/** The pixels of an image as its features. */
+/** Opens raw pixels as a network: the features of an image are its pixels. */
 import { bytesOf, encodeOnnx, freeSide, onnxNode } from "../../graph/index.js";
 import { defaultBatchSize, type Network, type OpenOptions, opened } from "../forward/network.js";
 import { digest } from "../stored/digest.js";
 
-/** Opens `pixels:SIDE`: the image at SIDE x SIDE. Throws an Error for a spec without a side, and where logits are requested. */
+/**
+ * Opens `pixels:SIDE`: the image at SIDE x SIDE. Throws an Error for a spec without a side, and when logits are
+ * requested.
+ */
 export async function openPixels(
   spec: string,
   { batchSize = defaultBatchSize, output = "features" }: OpenOptions = {},
@@ -40,7 +43,9 @@ export async function openPixels(
   });
 }
 
-/** From images [batch, 3, side, side] to their numbers in the order that `run` gives, [batch, side * side * 3]. */
+/**
+ * An ONNX model from images [batch, 3, side, side] to their numbers in the order of `run`, [batch, side * side * 3].
+ */
 function pixelsOnnx(side: number): Uint8Array {
   const width = side * side * 3;
   return encodeOnnx({

@@ -1,4 +1,4 @@
-/** A run or published weights as a network: its parameters in a program that only goes forward. */
+/** Opens a run or published weights as a network: its parameters in an inference program. */
 
 import { existsSync } from "node:fs";
 import { exportOnnx } from "../../export/index.js";
@@ -16,10 +16,10 @@ import { asWeights, readNetwork } from "../stored/read.js";
 import { restoredState } from "../stored/restore.js";
 
 /**
- * Opens the network that `readNetwork` reads (whose errors it throws too).
+ * Opens the network that `readNetwork` reads (and throws its errors).
  *
- * Throws CheckpointError when the parameters do not fit the model, naming every tensor that is missing, extra or mis-shaped, and
- * when logits are asked of a network without a head.
+ * Throws CheckpointError when the parameters do not fit the model (the error lists every missing, extra or mis-shaped
+ * tensor), and when logits are requested of a network without a head.
  */
 export async function openTrained(spec: string, options: OpenOptions = {}): Promise<Network> {
   const { output = "features", device = "cpu", threads, batchSize = defaultBatchSize, views, note } = options;
@@ -31,7 +31,7 @@ export async function openTrained(spec: string, options: OpenOptions = {}): Prom
   const { path, config, imageShape, step, published, classNames, loss } = network;
   if (image && (imageShape[0] !== image[0] || imageShape[1] !== image[1])) {
     throw new Error(
-      `${spec} takes images of ${imageShape[0]} x ${imageShape[1]}, not ${image.join(" x ")}; remove the image size`,
+      `${spec} takes images of ${imageShape[0]} x ${imageShape[1]}; given ${image.join(" x ")}; remove the image size`,
     );
   }
   const isHeadless = config.classes === 0;

@@ -1,4 +1,7 @@
-/** The checkpoints of a run: one safetensors file each, written atomically, checked when read, the last few and the best kept. */
+/**
+ * Saves and loads the checkpoints of a run: one safetensors file each, written atomically and verified when read. The
+ * last few and the best are kept.
+ */
 import { createHash } from "node:crypto";
 import { readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
@@ -8,12 +11,12 @@ import { SafetensorsFile, type SafetensorsHeader, writeSafetensors } from "../..
 import { type StoredTensor, tensorBytes } from "../../formats/stored.js";
 import { printable } from "../../text/printable.js";
 
-/** Anything JSON can hold. */
+/** Any JSON value. */
 export type Json = string | number | boolean | null | readonly Json[] | { readonly [key: string]: Json };
 
-/** Everything a run needs to continue as if it had never stopped. */
+/** Everything a run needs to continue exactly where it stopped. */
 export interface Checkpoint {
-  /** Finished updates. */
+  /** Finished steps. */
   step: number;
   /** Parameters and optimiser state, by name. */
   tensors: ReadonlyMap<string, StoredTensor>;
@@ -21,7 +24,7 @@ export interface Checkpoint {
   meta: { readonly [key: string]: Json };
 }
 
-/** How good a checkpoint is, for keeping the best. */
+/** The score of a checkpoint, by which the best is kept. */
 export interface Score {
   metric: string;
   mode: "max" | "min";
@@ -31,18 +34,18 @@ export interface Score {
 export interface SaveOptions {
   /** Newest checkpoints to keep. Default: all. */
   keepLast?: number;
-  /** This checkpoint's score; with it, the best of all scored ones is kept whatever its age. */
+  /** This checkpoint's score. The best of all scored checkpoints is kept regardless of its age. */
   score?: Score;
 }
 
-/** A checkpoint on disk, as its header describes it. */
+/** The description of a stored checkpoint, from its header. */
 export interface CheckpointInfo {
   path: string;
   step: number;
   score: Score | undefined;
 }
 
-/** A loaded checkpoint and where it came from. */
+/** A loaded checkpoint and its file. */
 export interface LoadedCheckpoint extends Checkpoint {
   path: string;
   score: Score | undefined;
@@ -53,15 +56,15 @@ export class CheckpointError extends Error {
   override name = "CheckpointError";
 }
 
-/** Is this the name of an objective's parameter, which is no part of the network? */
+/** Whether this is the name of an objective's own parameter, which is not part of the network. */
 export const isObjectiveParameter = (name: string): boolean => name.startsWith("objective/");
 
 const fileName = (step: number) => `step-${String(step).padStart(9, "0")}.safetensors`;
 const filePattern = /^step-(\d{9,})\.safetensors$/;
 
-/** Does a file have the name of a run's checkpoint? */
+/** Whether a file name is that of a run's checkpoint. */
 export const isCheckpointName = (name: string): boolean => filePattern.test(name);
-/** The metadata keys of the file, prefixed so that other readers see whose they are. */
+/** The metadata keys of the file, with a prefix so that other readers recognise their origin. */
 const stateKey = "fovea.checkpoint";
 const checksumKey = "fovea.sha256";
 
@@ -71,7 +74,10 @@ interface State {
   meta: { readonly [key: string]: Json };
 }
 
-/** Feeds what identifies a tensor, then its bytes, by name: no two different sets of tensors give one digest. */
+/**
+ * Digests the identity of every tensor and its bytes, by name, so that different sets of tensors have different
+ * digests.
+ */
 function checksum(state: string, tensors: ReadonlyMap<string, StoredTensor>): string {
   const hash = createHash("sha256").update(state);
   for (const name of [...tensors.keys()].sort()) {
@@ -84,18 +90,18 @@ function checksum(state: string, tensors: ReadonlyMap<string, StoredTensor>): st
 /**
  * Saves a checkpoint as `DIR/step-NNNNNNNNN.safetensors` and then removes those no longer kept. Returns the file.
  *
- * The file appears whole or not at all, and nothing older is removed before it is safely on disk.
- * The tensors must not change until it is done. Numbers in `meta` that JSON does not have (NaN, infinities) become null.
- * Throws with the space missing when the disk is full; every earlier checkpoint is then as it was.
+ * The file is written atomically, and older checkpoints are removed only when it is safely on disk. The tensors must
+ * not change until the promise settles. Numbers in `meta` that JSON cannot represent (NaN, infinities) become null.
+ * When the disk is full, the error states the missing space, and all earlier checkpoints are unchanged.
  *
- * @example
- * await saveCheckpoint("runs/one/checkpoints", { step: 100, tensors, meta: { loader } }, { keepLast: 2 });
+ * @example await saveCheckpoint("runs/one/checkpoints", { step: 100, tensors, meta: { loader } }, { keepLast: 2 });
  */
 export async function saveCheckpoint(dir: string, checkpoint: Checkpoint, options: SaveOptions = {}): Promise<string> {
   const { step, tensors, meta } = checkpoint;
-  if (!Number.isSafeInteger(step) || step < 0) throw new CheckpointError(`step ${step} is not a whole number from 0`);
+  if (!Number.isSafeInteger(step) || step < 0)
+    throw new CheckpointError(`step ${step}; expected a whole number from 0`);
   if (options.keepLast !== undefined && !(options.keepLast >= 1)) {
-    throw new CheckpointError(`keepLast is ${options.keepLast}; keep at least the newest checkpoint`);
+    throw new CheckpointError(`keepLast is ${options.keepLast}; expected at least 1`);
   }
   makeFolder(dir);
   await removeLeftovers(dir);
@@ -111,8 +117,9 @@ export async function saveCheckpoint(dir: string, checkpoint: Checkpoint, option
 }
 
 /**
- * Removes what is older than the last few up to the step just saved, the best excepted. Later steps are left alone: they stem from
- * a run that went further and was taken up again from before, perhaps because its newest checkpoint is damaged.
+ * Removes old checkpoints, except the last few up to the step just saved and the best. Later steps are not removed:
+ * they stem from a run that went further and was resumed from an earlier step, perhaps because its newest checkpoint is
+ * damaged.
  */
 async function prune(dir: string, step: number, keepLast: number): Promise<void> {
   const { checkpoints } = await listCheckpoints(dir);
@@ -125,7 +132,10 @@ async function prune(dir: string, step: number, keepLast: number): Promise<void>
   if (removed.length > 0) await syncFolder(dir);
 }
 
-/** The scored checkpoints, best first; of equal scores the earlier. What counts is the metric the newest of them was scored by. */
+/**
+ * The scored checkpoints, best first; of equal scores the earlier. They are compared by the metric of the newest scored
+ * one.
+ */
 function bestOf(checkpoints: readonly CheckpointInfo[]): CheckpointInfo[] {
   const scored = checkpoints.flatMap((one) => (one.score && Number.isFinite(one.score.value) ? [one as Scored] : []));
   const newest = scored.at(-1);
@@ -140,8 +150,8 @@ function bestOf(checkpoints: readonly CheckpointInfo[]): CheckpointInfo[] {
 type Scored = CheckpointInfo & { score: Score };
 
 /**
- * The checkpoints of a folder by ascending step, and those whose header cannot be read, with the reason.
- * Only headers are read. A folder that does not exist has none.
+ * The checkpoints of a folder by ascending step, and those whose header cannot be read, with the reason. Only headers
+ * are read. A missing folder has no checkpoints.
  */
 export async function listCheckpoints(
   dir: string,
@@ -171,7 +181,7 @@ function readState(path: string, header: SafetensorsHeader): { state: State; tex
   const text = header.metadata.get(stateKey);
   const digest = header.metadata.get(checksumKey);
   if (text === undefined || digest === undefined) {
-    throw new CheckpointError(`${path}: a safetensors file, but not a checkpoint of a run`);
+    throw new CheckpointError(`${path}: this safetensors file is not a checkpoint of a run`);
   }
   try {
     const state = JSON.parse(text) as State;
@@ -182,19 +192,19 @@ function readState(path: string, header: SafetensorsHeader): { state: State; tex
   }
 }
 
-/** Loads one checkpoint and verifies every byte of it. Throws CheckpointError or SafetensorsError saying what is wrong. */
+/** Loads one checkpoint and verifies its checksum. Throws CheckpointError or SafetensorsError with the reason. */
 export async function loadCheckpoint(path: string): Promise<LoadedCheckpoint> {
   await using file = await SafetensorsFile.open(path);
   const { state, text, digest } = readState(path, file);
   const tensors = new Map<string, StoredTensor>();
   for (const name of file.entries.keys()) tensors.set(name, await file.read(name));
   if (checksum(text, tensors) !== digest) {
-    throw new CheckpointError(`${path}: its contents do not match their checksum; the file was damaged on disk`);
+    throw new CheckpointError(`${path}: its contents do not match their checksum; the file is damaged`);
   }
   return { path, step: state.step, tensors, meta: state.meta, score: state.score ?? undefined };
 }
 
-/** Receives a warning about every checkpoint that was skipped. */
+/** Called with a warning about every skipped checkpoint. */
 export type Warn = (message: string) => void;
 
 const warnOnStderr: Warn = (message) => console.error(printable(message));
@@ -211,8 +221,8 @@ async function firstSound(candidates: readonly CheckpointInfo[], warn: Warn): Pr
 }
 
 /**
- * Loads the newest checkpoint that is whole; a damaged one is reported to `warn`, and the next older one is used.
- * Undefined when the folder has none that is whole.
+ * Loads the newest intact checkpoint. A damaged one is reported to `warn`, and the next older one is used. Undefined if
+ * the folder has no intact one.
  */
 export async function latestCheckpoint(dir: string, warn: Warn = warnOnStderr): Promise<LoadedCheckpoint | undefined> {
   const { checkpoints, damaged } = await listCheckpoints(dir);
@@ -220,7 +230,9 @@ export async function latestCheckpoint(dir: string, warn: Warn = warnOnStderr): 
   return firstSound(checkpoints.reverse(), warn);
 }
 
-/** Loads the checkpoint of the best score that is whole, as `latestCheckpoint` does. Undefined when none was scored. */
+/**
+ * Loads the intact checkpoint with the best score, in the same way as `latestCheckpoint`. Undefined if none is scored.
+ */
 export async function bestCheckpoint(dir: string, warn: Warn = warnOnStderr): Promise<LoadedCheckpoint | undefined> {
   const { checkpoints, damaged } = await listCheckpoints(dir);
   for (const { reason } of damaged) warn(`skipped a damaged checkpoint: ${reason}`);

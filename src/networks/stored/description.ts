@@ -1,4 +1,7 @@
-/** The description of the network in a checkpoint, so that opening one does not need the recipe that trained it. */
+/**
+ * Reads and writes the description of the network in a checkpoint, so that opening one does not need its training
+ * recipe.
+ */
 import type { ModelConfig } from "../../models/index.js";
 import type { LossName } from "../../nn/index.js";
 import { CheckpointError, type Json, type LoadedCheckpoint } from "./checkpoint.js";
@@ -7,20 +10,23 @@ export interface StoredDescription {
   readonly config: ModelConfig;
   /** [height, width, channels] of its images. */
   readonly imageShape: readonly [number, number, number];
-  /** The preprocessing that gives this shape for images of any source, in its string form. */
+  /** The preprocessing to this shape for images of any source, in its string form. */
   readonly preprocessing: string;
   /** How its logits become probabilities. */
   readonly loss: LossName;
 }
 
-/** The key of a checkpoint's metadata under which it stands. */
+/** The key of the description in a checkpoint's metadata. */
 export const descriptionKey = "network";
 
-/** The description as a checkpoint holds it. */
+/** The description in the form that a checkpoint stores. */
 export const storedDescription = ({ config, imageShape, preprocessing, loss }: StoredDescription): Json =>
   JSON.parse(JSON.stringify({ config, image: imageShape, preprocessing, loss })) as Json;
 
-/** What a checkpoint states; undefined for checkpoints from before they stated it. Throws CheckpointError where it is damaged. */
+/**
+ * Reads the description from a checkpoint; undefined for old checkpoints without one. Throws CheckpointError when it is
+ * damaged.
+ */
 export function readDescription({ meta, path }: LoadedCheckpoint): StoredDescription | undefined {
   const value = meta[descriptionKey] as
     | { config?: Json; image?: Json; preprocessing?: Json; loss?: Json }
@@ -43,7 +49,7 @@ export function readDescription({ meta, path }: LoadedCheckpoint): StoredDescrip
   };
 }
 
-/** The names of its classes in the order of its logits; undefined where they are not known. */
+/** The names of its classes in the order of its logits; undefined if unknown. */
 export function readClassNames({ meta }: LoadedCheckpoint): readonly string[] | undefined {
   const names = meta["classNames"];
   if (!Array.isArray(names) || !names.every((name) => typeof name === "string")) return undefined;

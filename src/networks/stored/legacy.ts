@@ -1,4 +1,4 @@
-/** Checkpoints from before they described their network: the recipe of their run does. */
+/** Describes the network of old checkpoints, which do not contain a description, by the recipe of their run. */
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { imageShape, type ModelSettings, modelConfig } from "../../models/index.js";
@@ -13,14 +13,17 @@ interface RecipePart {
   readonly preprocessing: string;
 }
 
-/** What is read of a recipe. */
+/** The parts of a recipe that are read. */
 interface OldRecipe {
   readonly model: ModelSettings;
   readonly data: { readonly train: RecipePart | readonly RecipePart[]; readonly evaluation?: Partial<RecipePart> };
   readonly objective?: { readonly name?: string };
 }
 
-/** Describes the network of a checkpoint by the recipe of its run. Throws CheckpointError where that cannot be read. */
+/**
+ * Describes the network of a checkpoint by the recipe of its run. Throws CheckpointError when the recipe cannot be
+ * read.
+ */
 export async function describeByRecipe(folder: string, { tensors }: LoadedCheckpoint): Promise<StoredDescription> {
   const path = join(folder, resolvedRecipeFile);
   try {
@@ -30,7 +33,7 @@ export async function describeByRecipe(folder: string, { tensors }: LoadedCheckp
     const training = first?.preprocessing;
     if (training === undefined) throw new Error("data.train states no preprocessing");
     return {
-      // the number of classes is that of the data, which stands in no recipe
+      // the number of classes comes from the data and is not in the recipe
       config: modelConfig(model, tensors.get("head/kernel")?.shape.at(-1) ?? 0),
       imageShape: image,
       preprocessing: evaluationPreprocessing({ training, evaluation: data.evaluation?.preprocessing }, image),

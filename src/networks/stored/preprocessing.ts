@@ -1,30 +1,30 @@
-/** The evaluation preprocessing of a trained network for images of any source, from the recipe it was trained with. */
+/** Derives the evaluation preprocessing of a trained network, for images of any source, from its training recipe. */
 import { describePreprocessing, type Preprocessing, type PreprocessingOp, preprocessing } from "../../images/index.js";
 import { defaultPreprocessing } from "../../weights/index.js";
 
 /**
- * The preprocessing in its string form that gives a trained network images of its own size and channels, whatever the
- * source. It is that of evaluation, or else that of (the first part of) training without its
- * random ops:
+ * The preprocessing, in its string form, that produces images of a trained network's size and channels from any source.
+ * It is that of evaluation or, without one, that of (the first part of) training without its random ops:
  *
- * - `flip_lr` is left out, and an `inception_crop` without a size too;
+ * - `flip_lr` is removed, and so is an `inception_crop` without a size;
  * - `random_crop(h,w)` becomes `central_crop(h,w)`;
- * - `inception_crop(s)` becomes `resize_small(256/224 s)|central_crop(s)`, the evaluation that goes with it (papers.md 5.6);
- * - `patch_grid` takes the patches in the middle of their cells, and `views` becomes one view, by these same rules;
- * - other random ops are left out.
+ * - `inception_crop(s)` becomes `resize_small(256/224 s)|central_crop(s)`, its usual counterpart in evaluation
+ *   (papers.md 5.6);
+ * - `patch_grid` takes the patches in the centres of their cells, and `views` becomes one view, by the same rules;
+ * - other random ops are removed.
  *
- * Then it is made to fit any image:
+ * It is then adapted to any image:
  *
- * - ops on labels (`onehot`, `keep`) are left out, because the classes of the source are others;
- * - without `decode`, it is put first;
- * - where it does not fix the size of the image, `decode` becomes `decode_resize`, which covers the model's size, cuts the
- *   middle out and leaves an image of that size as it is; where it fixes the smaller side, `central_crop` is added;
- * - `to_rgb` or `grey` is added where the channels may not be the model's.
+ * - ops on labels (`onehot`, `keep`) are removed, because the source has other classes;
+ * - `decode` is prepended if it is missing;
+ * - if the size of the image is not fixed, `decode` becomes `decode_resize`, which covers the model's size, crops the
+ *   centre and leaves an image of that size unchanged; if only the smaller side is fixed, `central_crop` is added;
+ * - `to_rgb` or `grey` is added if the channels may differ from the model's.
  *
- * Where a stack of views, branches or patches is not what fits the model, the network was trained on its elements one by one: the image itself, without
- * cropping or doubling, is resized to the model's size.
+ * If a stack of views, branches or patches does not have the model's input shape, the network was trained on its
+ * elements one by one. The image itself, without cropping or stacking, is then resized to the model's size.
  *
- * Throws RangeError for a model of other than 1 or 3 channels.
+ * Throws RangeError for a model with other than 1 or 3 channels.
  */
 export function evaluationPreprocessing(
   { training, evaluation }: { readonly training: string; readonly evaluation?: string | undefined },
@@ -35,8 +35,8 @@ export function evaluationPreprocessing(
 }
 
 /**
- * A preprocessing in its string form made to fit images of any source, as `evaluationPreprocessing` makes a recipe's; for
- * weights that say how they were trained. Default: the preprocessing of published weights.
+ * Adapts a preprocessing in its string form to images of any source, as `evaluationPreprocessing` does with a recipe's;
+ * for weights that state their training preprocessing. Default: the preprocessing of published weights.
  */
 export function fittedPreprocessing(
   given: string | undefined,
@@ -46,7 +46,7 @@ export function fittedPreprocessing(
   return describePreprocessing(fitted(ops, height, width, channels));
 }
 
-/** 256 to 224 pixels: how much larger the image is than what is cut out of it in evaluation (papers.md 5.6). */
+/** 256 to 224 pixels: the ratio of the resized image to the crop in evaluation (papers.md 5.6). */
 const evaluationMargin = 256 / 224;
 
 function withoutRandomOps(pipeline: Preprocessing): Preprocessing {
@@ -77,11 +77,11 @@ function unstacked(pipeline: Preprocessing): Preprocessing {
   });
 }
 
-/** What is known of every image after an op, whatever came in. */
+/** The properties that every image has after an op, whatever the input. */
 interface Known {
   readonly height?: number;
   readonly width?: number;
-  /** The smaller side, where only that is known. */
+  /** The smaller side, if only that is known. */
   readonly smaller?: number;
   readonly channels?: number;
 }
@@ -131,7 +131,9 @@ function after(known: Known, { name, args }: PreprocessingOp): Known {
 
 function fitted(given: Preprocessing, height: number, width: number, channels: number): Preprocessing {
   if (channels !== 1 && channels !== 3) {
-    throw new RangeError(`the model takes images of ${channels} channels; files of images give 1 (grey) or 3 (colour)`);
+    throw new RangeError(
+      `the model takes images of ${channels} channels; expected 1 (grey) or 3 (colour), as image files have`,
+    );
   }
   const decodes = (op: PreprocessingOp) => op.name === "decode" || op.name === "decode_resize";
   const whole = given.filter((op) => op.changesImage);
@@ -159,7 +161,10 @@ function decodedTo({ args }: PreprocessingOp, height: number, width: number, cha
 
 const sides = (height: number, width: number): string => (height === width ? `${height}` : `${height},${width}`);
 
-/** Puts an op before a `value_range` or `standardise` that comes last, so that it works on 8-bit pixels; at the end without one. */
+/**
+ * Inserts an op before a trailing `value_range` or `standardise`, so that it works on 8-bit pixels; at the end if there
+ * is none.
+ */
 function beforeScaling(ops: Preprocessing, text: string): Preprocessing {
   const last = ops.at(-1)?.name;
   const at = last === "value_range" || last === "standardise" ? ops.length - 1 : ops.length;

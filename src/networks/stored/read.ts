@@ -28,24 +28,27 @@ export interface TrainedNetwork {
   readonly config: ModelConfig;
   /** [height, width, channels] */
   readonly imageShape: readonly [number, number, number];
-  /** The preprocessing that makes images of any source fit, in its string form. */
+  /** The preprocessing to its input shape for images of any source, in its string form. */
   readonly preprocessing: string;
-  /** The classes it was trained on, in the order of its logits; undefined where they are not known. */
+  /** The classes it was trained on, in the order of its logits; undefined if unknown. */
   readonly classNames: readonly string[] | undefined;
-  /** The loss its head was trained with, which decides how logits become probabilities. */
+  /** The loss its head was trained with, which determines how logits become probabilities. */
   readonly loss: LossName;
-  /** By name; other tensors may be beside the parameters. */
+  /** Tensors by name: the parameters, and possibly others. */
   readonly tensors: ReadonlyMap<string, StoredTensor>;
-  /** Finished training steps, where they are known. */
+  /** Finished training steps, if known. */
   readonly step: number | undefined;
-  /** Are these weights in a layout that others publish (AugReg, BiT, timm, Hugging Face), not a run or a file of ours? */
+  /**
+   * Whether these are weights in a published layout (AugReg, BiT, timm, Hugging Face) rather than a run or a Fovea
+   * file.
+   */
   readonly published: boolean;
-  /** What else is known of published weights: licence, source, accuracies. */
+  /** Further properties of published weights: licence, source, accuracies. */
   readonly metadata: WeightsMetadata;
 }
 
 export interface ReadNetworkOptions {
-  /** Receives which checkpoint of a folder is used, and which damaged ones were skipped. */
+  /** Called with messages about which checkpoint of a folder is used, and which damaged ones were skipped. */
   readonly note?: (text: string) => void;
   /** Image size to open the network for; learned positions are resized to it. Default: the network's own. */
   readonly image?: number | readonly [number, number];
@@ -54,16 +57,18 @@ export interface ReadNetworkOptions {
 /**
  * Reads a trained network. `path` is
  *
- * - the folder of a run, of which the best-scored checkpoint is taken (the newest where none is scored), or one of its
- *   checkpoint files; where a checkpoint holds averages of the weights, they are the parameters;
- * - published weights in any layout that `loadWeights` reads: a file, a folder, `embedded:NAME`, `hf:OWNER/NAME`, `augreg:NAME`;
- *   settings may follow that the files do not state: `?heads=4&layerNormEpsilon=1e-5`;
- * - `random:NETWORK`: any of these with the weights that training from nothing would start with, by seed 0; not for ONNX files and raw pixels.
+ * - the folder of a run, whose best-scored checkpoint is used (the newest if none is scored), or one of its checkpoint
+ *   files; if a checkpoint holds averages of the weights, they are the parameters;
+ * - published weights in any layout that `loadWeights` reads: a file, a folder, `embedded:NAME`, `hf:OWNER/NAME`,
+ *   `augreg:NAME`, optionally with settings that the files do not state: `?heads=4&layerNormEpsilon=1e-5`;
+ * - `random:NETWORK`: any of these with the random initial weights of training with seed 0; not for ONNX files and raw
+ *   pixels.
  *
  * `?size=HEIGHT,WIDTH` after any of them is the image size; it takes precedence over that of the options.
  *
- * Throws CheckpointError when there is no checkpoint or it is damaged; RecipeError when the recipe is not valid; WeightsError
- * when weights are damaged or in no known layout; an Error naming the nearest path when there is nothing at `path`.
+ * Throws CheckpointError when there is no checkpoint or it is damaged; RecipeError when the recipe is not valid;
+ * WeightsError when weights are damaged or in an unknown layout; an Error with the nearest existing path when there is
+ * nothing at `path`.
  */
 export async function readNetwork(path: string, options: ReadNetworkOptions = {}): Promise<TrainedNetwork> {
   if (path.startsWith(randomPrefix)) {
@@ -83,7 +88,7 @@ export async function readNetwork(path: string, options: ReadNetworkOptions = {}
   return forImages(await readRun(run, wanted), wanted);
 }
 
-/** Throws an Error naming the nearest path, and the hub's form of a name, when there is nothing at a path. */
+/** Throws an Error with the nearest path, and the hub's form of a name, when there is nothing at a path. */
 function requireNetwork(path: string): void {
   try {
     requirePath(path);
@@ -97,7 +102,9 @@ function requireNetwork(path: string): void {
 
 export const randomPrefix = "random:";
 
-/** Throws an Error for a spec `random:NETWORK` whose network is not a run or weights, so that it cannot be initialised. */
+/**
+ * Throws an Error for a spec `random:NETWORK` whose network is not a run or weights, so that it cannot be initialised.
+ */
 export function requireInitialisable(randomSpec: string): void {
   const spec = randomSpec.slice(randomPrefix.length);
   const { name } = splitSpec(spec);
@@ -108,7 +115,7 @@ export function requireInitialisable(randomSpec: string): void {
   );
 }
 
-/** The same network before any training: what its shape alone gives. */
+/** The same network before training: its initial values follow from its configuration. */
 function untrained(network: TrainedNetwork): TrainedNetwork {
   const scope = Scope.root();
   model(scope, input("image", "float32", [1, ...network.imageShape]), network.config);
@@ -127,7 +134,7 @@ function untrained(network: TrainedNetwork): TrainedNetwork {
   };
 }
 
-/** A network for images of another size, if requested. Throws WeightsError when it cannot be. */
+/** Adapts a network to another image size, if requested. Throws WeightsError when it cannot be adapted. */
 function forImages(network: TrainedNetwork, { image, note }: ReadNetworkOptions): TrainedNetwork {
   const [height, width] = typeof image === "number" ? [image, image] : (image ?? network.imageShape);
   if (height === network.imageShape[0] && width === network.imageShape[1]) return network;
@@ -180,7 +187,8 @@ async function readWeights(spec: string, options: ReadNetworkOptions): Promise<T
     imageShape,
     preprocessing: fittedPreprocessing(metadata.preprocessing, imageShape),
     classNames: metadata.classNames,
-    // the many labels of ImageNet-21k are trained each on its own (papers.md 2.4); where less is known, one is looked for
+    // ImageNet-21k's many labels are trained with independent sigmoids (papers.md 2.4); softmax is assumed for all
+    // others
     loss: config.classes === imageNet21kClasses ? "sigmoid" : "softmax",
     tensors: stored(tensors),
     step: undefined,
@@ -191,12 +199,12 @@ async function readWeights(spec: string, options: ReadNetworkOptions): Promise<T
 
 const imageNet21kClasses = 21_843;
 
-/** Throws CheckpointError for a folder without weights and for a checkpoint that was taken out of its run. */
+/** Throws CheckpointError for a folder without weights and for a checkpoint that was moved out of its run. */
 function requireWeights(path: string): void {
   if (statSync(path).isDirectory()) {
     if (readdirSync(path).some((name) => /\.(safetensors|npz|index\.json)$/.test(name))) return;
     throw new CheckpointError(
-      `${path} is not the folder of a run: it has no ${resolvedRecipeFile}, nor weights (.safetensors, .npz). Give the folder that \`fovea train\` wrote (runs/NAME), a checkpoint file in it, or published weights.`,
+      `${path} is not the folder of a run: it has neither ${resolvedRecipeFile} nor weights (.safetensors, .npz); give the folder that \`fovea train\` wrote (runs/NAME), a checkpoint file in it, or published weights`,
     );
   }
 }
@@ -215,7 +223,7 @@ async function readRun({ folder, file }: StoredRun, options: ReadNetworkOptions)
   };
 }
 
-/** The network's parameters in a checkpoint: their averages over training where those were kept. */
+/** The network's parameters in a checkpoint: their averages over training if those were stored. */
 function trainedParameters({ tensors }: LoadedCheckpoint, note: (text: string) => void = () => {}) {
   const names = [...tensors.keys()].filter((name) => !isOptimizerState(name) && !isObjectiveParameter(name));
   const averaged = names.filter((name) => tensors.has(averageName(name)));
@@ -223,7 +231,7 @@ function trainedParameters({ tensors }: LoadedCheckpoint, note: (text: string) =
   return new Map(names.map((name) => [name, tensors.get(averageName(name)) ?? tensors.get(name)!]));
 }
 
-/** Is something at the path of a network spec that belongs to a run: its folder, or a checkpoint in it? */
+/** Whether the path of a network spec belongs to a run: its folder, or a checkpoint in it. */
 export function isRunPath(spec: string): boolean {
   const { name } = splitSpec(spec);
   return existsSync(name) && findRun(name) !== undefined;

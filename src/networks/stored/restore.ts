@@ -1,4 +1,4 @@
-/** From a checkpoint to the values of a program's state; an error lists every tensor that does not fit. */
+/** Converts a checkpoint to the values of a program's state; an error lists every tensor that does not fit. */
 import type { DType, NumericArray } from "../../graph/index.js";
 import { CheckpointError, type LoadedCheckpoint } from "./checkpoint.js";
 
@@ -11,8 +11,8 @@ export interface WantedTensor {
 }
 
 /**
- * The values of the expected tensors, float16 as its bits. Tensors whose names `ignored` accepts may be there too.
- * Throws CheckpointError listing every name that is missing, extra, of another shape or of another type.
+ * The values of the expected tensors, with float16 as its bits. Additional tensors are allowed if `ignored` accepts
+ * their names. Throws CheckpointError that lists every tensor that is missing, extra, or of another shape or type.
  */
 export function restoredState(
   wanted: readonly WantedTensor[],

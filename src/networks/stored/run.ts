@@ -1,4 +1,4 @@
-/** The folder of a run: where its checkpoints lie, and which of them stands for it. */
+/** Finds the checkpoints in the folder of a run, and chooses the one to use. */
 import { existsSync, statSync } from "node:fs";
 import { basename, dirname, join, resolve } from "node:path";
 import {
@@ -13,7 +13,7 @@ import { resolvedRecipeFile } from "./legacy.js";
 
 export interface StoredRun {
   readonly folder: string;
-  /** The checkpoint file, where one was named. */
+  /** The checkpoint file, if the path names one. */
   readonly file: string | undefined;
 }
 
@@ -26,11 +26,11 @@ export function findRun(path: string): StoredRun | undefined {
     if (basename(full) === "checkpoints" && isRun(dirname(full))) return { folder: dirname(full), file: undefined };
     return undefined;
   }
-  // a checkpoint describes itself wherever it lies
+  // a checkpoint describes itself in any folder
   return isCheckpointName(basename(full)) ? { folder: dirname(dirname(full)), file: path } : undefined;
 }
 
-/** The best checkpoint of a run that is whole, else the newest. */
+/** The best intact checkpoint of a run, otherwise the newest intact one. */
 export async function chooseCheckpoint(
   folder: string,
   note: (text: string) => void = () => {},

@@ -16,15 +16,21 @@ import { asWeights, readNetwork, type TrainedNetwork } from "../stored/read.js";
 
 /** Changes of a network before it is written. */
 export interface NetworkChanges {
-  /** Side of the images, or [height, width]: learned positions of published weights are resized to it. Default: the network's own. */
+  /**
+   * Side of the images, or [height, width]; learned positions of published weights are resized to it. Default: the
+   * network's own.
+   */
   readonly imageSize?: number | readonly [number, number] | undefined;
-  /** Replaces the head by one of zeros for so many classes; 0 removes it. Default: its own head. */
+  /** Replaces the head by a zero-initialised one for this many classes; 0 removes it. Default: its own head. */
   readonly classes?: number | undefined;
-  /** Receives what was assumed or changed. */
+  /** Called with messages about assumptions and changes. */
   readonly note?: ((text: string) => void) | undefined;
 }
 
-/** Reads a network with its changes. Throws what `readNetwork` throws, and an Error where both the spec and the changes state a size. */
+/**
+ * Reads a network and applies changes. Throws what `readNetwork` throws, and an Error when both the spec and the
+ * changes state a size.
+ */
 export async function readChanged(
   spec: string,
   { imageSize, classes, note }: NetworkChanges,
@@ -40,12 +46,12 @@ export async function readChanged(
 export interface ConvertOptions extends NetworkChanges {
   /** Default: fovea for a .safetensors file, the .npz layout of the family for a .npz file. */
   readonly layout?: LayoutName | undefined;
-  /** How numbers are stored. Default: float32. */
+  /** Number type in the file. Default: float32. */
   readonly dtype?: SaveOptions["dtype"];
   readonly overwrite?: boolean | undefined;
 }
 
-/** What was written. */
+/** Describes the written file. */
 export interface ConvertedNetwork {
   readonly network: string;
   readonly output: string;
@@ -54,23 +60,24 @@ export interface ConvertedNetwork {
   readonly bytes: number;
   readonly image: Weights["image"];
   readonly config: ModelConfig;
-  /** What the layout cannot hold. */
+  /** Properties that the layout cannot store. */
   readonly lost: readonly string[];
 }
 
-/** The default layout of a file's ending. */
+/** The default layout for a file extension. */
 function layoutOf(output: string, family: ModelFamily): LayoutName {
   const format = output.endsWith(".npz") ? "npz" : "safetensors";
   return layouts.find((layout) => layout.format === format && layout.families.includes(family))?.name ?? "fovea";
 }
 
 /**
- * Writes the weights of a network (a run, a checkpoint, published weights) to a .safetensors or .npz file in a published layout.
+ * Writes the weights of a network (a run, a checkpoint, published weights) to a .safetensors or .npz file in a
+ * published layout.
  *
- * Throws what reading the network throws, WeightsError for a network that the layout cannot hold, and an Error for a file that exists.
+ * Throws what reading the network throws, WeightsError for a network that the layout cannot store, and an Error for an
+ * existing file.
  *
- * @example
- * await convert("runs/one", "one.safetensors", { layout: "timm" });
+ * @example await convert("runs/one", "one.safetensors", { layout: "timm" });
  */
 export async function convert(spec: string, output: string, options: ConvertOptions = {}): Promise<ConvertedNetwork> {
   const { dtype = "float32", note } = options;

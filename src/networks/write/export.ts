@@ -18,23 +18,25 @@ import { type NetworkChanges, readChanged } from "./convert.js";
 export interface ExportNetworkOptions
   extends NetworkChanges,
     Pick<ExportOptions, "input" | "operators" | "opset" | "batch"> {
-  /** How weights are stored; a folder holds several. Default: float32. */
+  /** How weights are stored; a folder may hold several forms. Default: float32. */
   readonly weights?: readonly WeightFormat[] | undefined;
-  /** What the model returns. Default: logits where the network has a head, else features. */
+  /** The outputs of the model. Default: logits if the network has a head, otherwise features. */
   readonly outputs?: "logits" | "features" | "both" | undefined;
-  /** Images by which int8 convolutions get their ranges. Default: none; convolutions are then only stored in 8 bits. */
+  /**
+   * Images from which int8 convolutions get their ranges. Default: none; convolutions then only have weights in 8 bits.
+   */
   readonly calibration?: string | undefined;
   readonly overwrite?: boolean | undefined;
 }
 
-/** What was written. */
+/** Describes the written files. */
 export interface ExportedNetwork {
   readonly network: string;
   readonly output: string;
   readonly files: readonly string[];
-  /** Of an ONNX file with its data. */
+  /** Size of an ONNX file with its external data. */
   readonly bytes: number | undefined;
-  /** Of the weights in a folder. */
+  /** Layout of the weights in a folder. */
   readonly layout: "huggingface" | "fovea" | undefined;
   /** Properties of the network that a folder cannot store. */
   readonly notes: readonly string[] | undefined;
@@ -42,10 +44,10 @@ export interface ExportedNetwork {
   readonly config: ModelConfig;
 }
 
-/** Enough to find the range of the activations; more only take longer. */
+/** Enough to estimate the range of the activations; more only take longer. */
 const calibrationImages = 48;
 
-/** Images of a source as the exported model takes them: [n, 3 or the network's channels, height, width]. */
+/** Images of a source in the input shape of the exported model: [n, 3 or the network's channels, height, width]. */
 async function calibrationFrom(spec: string, network: TrainedNetwork, channels: number): Promise<Float32Array> {
   const whole = await openSource(spec, { unlabelled: true });
   try {
@@ -80,10 +82,10 @@ async function calibrationFrom(spec: string, network: TrainedNetwork, channels: 
 /**
  * Writes a network (a run, a checkpoint, published weights) to an .onnx file, or to a folder for transformers.js.
  *
- * Throws what reading the network throws, ExportError for what cannot be exported so, and an Error for a file that exists.
+ * Throws what reading the network throws, ExportError for a network that cannot be exported with these options, and an
+ * Error for an existing file.
  *
- * @example
- * await exportNetwork("runs/one", "model.onnx", { input: "uint8" });
+ * @example await exportNetwork("runs/one", "model.onnx", { input: "uint8" });
  */
 export async function exportNetwork(
   spec: string,

@@ -1,12 +1,12 @@
-/** Reads what is in a file of weights or a run, without computing with it. */
+/** Describes the contents of a file of weights or a run, without running the network. */
 import { elementCount } from "../../graph/index.js";
 import { type InspectedWeights, inspectWeights } from "../../weights/index.js";
 import { asWeights, isRunPath, readNetwork } from "../stored/read.js";
 
-/** What a file of weights, or the checkpoint of a run (layout `run`), holds. */
+/** The contents of a file of weights, or of the checkpoint of a run (layout `run`). */
 export interface InspectedNetwork extends Omit<InspectedWeights, "format" | "layout"> {
   readonly layout: InspectedWeights["layout"] | "run";
-  /** Of a file of weights. */
+  /** Only for a file of weights. */
   readonly format?: InspectedWeights["format"];
 }
 

@@ -80,7 +80,7 @@ test.each([0, 1])("ObjectNet by its mapping files, whose lines count from %d", a
   expect(set.source.classNames).toEqual(["Chair", "T-shirt"]);
   expect([...set.source.labels]).toEqual([0, 0, 1]);
   expect([0, 2].map((i) => set.accepted(i))).toEqual([[423, 559], [608]]);
-  expect(set.notes[0]).toMatch(/2 classes shared with ImageNet, not the published 113/);
+  expect(set.notes[0]).toMatch(/2 classes shared with ImageNet; published: 113/);
   // without the border
   const { image } = await set.source.get(0);
   expect(image).toMatchObject({ kind: "raw", height: 6, width: 8 });
@@ -105,7 +105,7 @@ test("ObjectNet's boxes, BiT's resize and crop in proportion", async () => {
   );
   expect(objectNetPreprocessing({ ...classifier, imageShape: [224, 224, 3] }, false)).toContain("resize_small(239,");
   expect(objectNetPreprocessing(classifier, true)).toBe("decode|resize(480,480,antialias=true)|value_range(-1,1)");
-  expect(() => withoutBorder(rawImage(new Uint8Array(12), 2, 2, 3))).toThrow(/nothing is left/);
+  expect(() => withoutBorder(rawImage(new Uint8Array(12), 2, 2, 3))).toThrow(/is empty without the border/);
 });
 
 test("ImageNet-v2's folders are read by number", async () => {
@@ -114,7 +114,7 @@ test("ImageNet-v2's folders are read by number", async () => {
   const set = await openImagenetSet("imagenet-v2", folder);
   expect([...set.source.labels]).toEqual([0, 2, 10, 999]);
   expect(await results(set, [[0], [10, 11, 12, 13, 14], [10], [1, 999]])).toEqual([2, 3, 4, 0]);
-  expect(set.notes[0]).toMatch(/4 images of 4 classes, not the published 10,000/);
+  expect(set.notes[0]).toMatch(/4 images of 4 classes; published: 10,000/);
   await picture(join(folder, "1000", "x.jpeg"));
   await expect(openImagenetSet("imagenet-v2", folder)).rejects.toThrow(/no folder from 0 to 999/);
 });
@@ -129,7 +129,7 @@ test("ReaL's lists go with the numbers of the files; empty ones count for nothin
   expect([0, 1, 2].map((i) => set.accepted(i))).toEqual([[5, 7], [], [9]]);
   expect(await results(set, [[7], [1], [7, 9]])).toEqual([1, 2, 2, 1]);
   writeFileSync(join(folder, "real.json"), "[[5, 7]]");
-  await expect(openImagenetSet("real", folder)).rejects.toThrow(/has 1 lists and none for/);
+  await expect(openImagenetSet("real", folder)).rejects.toThrow(/has 1 lists, and none for/);
   writeFileSync(join(folder, "real.json"), '[[5], ["cat"], [9]]');
   await expect(openImagenetSet("real", folder)).rejects.toThrow(/entry 1 is not a list of classes/);
 });
@@ -159,7 +159,7 @@ test("a mapping that names no class of ImageNet is refused, and a network of oth
   };
   await expect(measureImagenetSet(other, set)).rejects.toThrow(/this one has 10/);
   writeFileSync(join(folder, "objectnet-1.0", "mappings", "objectnet_to_imagenet_1k.json"), '{"Chair": "throne"}');
-  await expect(openImagenetSet("objectnet", folder)).rejects.toThrow(/"throne" of Chair is no class of ImageNet/);
+  await expect(openImagenetSet("objectnet", folder)).rejects.toThrow(/"throne" of Chair is not a class of ImageNet/);
 });
 
 test("published figures are those of the papers, without the misprint", () => {

@@ -101,7 +101,7 @@ test("a backbone blind to the grid has hardly a cost at the border", async () =>
 test("an image with too few patches is refused", async () => {
   const backbone = patchBackbone(() => [0], 1);
   await expect(measurePatchGrid(backbone, ridge, { patchSize: 16 })).rejects.toThrow(/too few patches of 16/);
-  await expect(measurePatchGrid(backbone, ridge, { patchSize: 1 })).rejects.toThrow(/one pixel/);
+  await expect(measurePatchGrid(backbone, ridge, { patchSize: 1 })).rejects.toThrow(/the patch size is 1 pixel/);
 });
 
 test("the interval of a mean over objects is Student's", () => {

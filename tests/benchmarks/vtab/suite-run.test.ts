@@ -175,8 +175,8 @@ describe("fovea vtab", () => {
   it("says what is wrong with its words", async () => {
     for (const [words, message] of [
       [["--suite", "vtap"], /--suite: expected vtab or embedded, given "vtap"/],
-      [["--suite", "embedded", "--tasks", "sign-digit"], /no task "sign-digit"; did you mean "sign-digits"/],
-      [["--method", "rigde"], /no method "rigde"/],
+      [["--suite", "embedded", "--tasks", "sign-digit"], /unknown task "sign-digit"; did you mean "sign-digits"/],
+      [["--method", "rigde"], /unknown method "rigde"/],
       [["--seeds", "1,1"], /--seeds: expected different seeds, given 1,1/],
       [["--data", join(root, "nowhere")], /there is no folder/],
     ] as const) {

@@ -1,4 +1,4 @@
-/** Image files of a set as a source, in an order and with labels that the set's reader decides. */
+/** Opens the image files of a test set as a source, with the order and labels that the set's reader determines. */
 import { readFile } from "node:fs/promises";
 import type { ImageSource } from "../../../data/index.js";
 import { checkIndex } from "../../../data/source/index.js";
@@ -10,7 +10,7 @@ export interface SetFiles {
   readonly classNames: readonly string[];
   readonly paths: readonly string[];
   readonly labels: Int32Array;
-  /** A change of the file before it is an example, such as a crop; default: none. */
+  /** A transformation of the decoded file, such as a crop; default: none. */
   readonly change?: (index: number, bytes: Uint8Array) => Promise<RawImage>;
 }
 

@@ -1,6 +1,6 @@
 /**
- * ImageNet-v2 (Recht et al. 2019): new photographs for ImageNet's classes, in folders named after the logit, 0 to 999. Read by
- * number: in alphabetical order, as general readers of folders have it, 10 comes before 2.
+ * Reads ImageNet-v2 (Recht et al. 2019): new photographs for ImageNet's classes, in folders named after the logit, 0 to
+ * 999. The folders are sorted by number: general folder readers sort alphabetically, with 10 before 2.
  */
 import { existsSync, statSync } from "node:fs";
 import { join } from "node:path";
@@ -12,7 +12,7 @@ import { type ImagenetSet, imagenetClasses, missingSet } from "./set.js";
 /** Images of each class in every variant. */
 const perClass = 10;
 
-/** Opens one variant's folder. Throws SourceError where it is not one. */
+/** Opens the folder of one variant. Throws SourceError for another folder. */
 export async function openImagenetV2(folder: string): Promise<ImagenetSet> {
   if (!existsSync(folder) || !statSync(folder).isDirectory())
     throw new SourceError(missingSet("imagenet-v2", folder, "there is no such folder"));
@@ -44,6 +44,6 @@ export async function openImagenetV2(folder: string): Promise<ImagenetSet> {
     notes:
       found.length === perClass * imagenetClasses && classes === imagenetClasses
         ? []
-        : [`${found.length} images of ${classes} classes, not the published 10,000 of 1,000`],
+        : [`${found.length} images of ${classes} classes; published: 10,000 of 1,000`],
   };
 }

@@ -1,4 +1,4 @@
-/** Other test sets of ImageNet's classes, each read from the files its publishers distribute. */
+/** Further test sets for the classes of ImageNet, each read from the files that its publishers distribute. */
 import { openImagenetV2 } from "./imagenet-v2.js";
 import { type ObjectNetOptions, openObjectNet } from "./objectnet.js";
 import { openReal } from "./real.js";
@@ -19,7 +19,7 @@ export {
 
 export { openImagenetV2, openObjectNet, openReal };
 
-/** Opens a set by name. */
+/** Opens a test set by name. */
 export async function openImagenetSet(
   name: ImagenetSetName,
   folder: string,

@@ -1,13 +1,14 @@
 /**
- * ObjectNet (Barbu et al. 2019): everyday objects in odd places and turns, of 313 classes, of which those shared with ImageNet
- * (113) are named. An answer is right if its ImageNet class is one of those that the distributed mapping gives for the class.
+ * Reads ObjectNet (Barbu et al. 2019): everyday objects in unusual places and poses, in 313 classes. Only the 113
+ * classes shared with ImageNet are evaluated. A prediction is correct if its ImageNet class is one of those to which
+ * the distributed mapping assigns the object's class.
  *
- * Read from the layout of objectnet-1.0: `images/FOLDER/*.png`, and in `mappings/` folder_to_objectnet_label.json (folder to
- * class), objectnet_to_imagenet_1k.json (class to ImageNet's names, joined by "; "), imagenet_to_label_2012_v2 (a name a line)
- * and pytorch_to_imagenet_2012_id.json (logit to line). Every image has a red border of 1 pixel that is cut off. Then BiT's
- * protocol (papers.md 10.9): the shorter side to 512 and the middle 480, for networks of other sizes in proportion; or, given
- * boxes, the box. How pixels were averaged, and how a box was brought to the network's size (here it is stretched), is not
- * established.
+ * The layout is that of objectnet-1.0: `images/FOLDER/*.png`, and in `mappings/` folder_to_objectnet_label.json (folder
+ * to class), objectnet_to_imagenet_1k.json (class to ImageNet's names, joined by "; "), imagenet_to_label_2012_v2 (one
+ * name per line) and pytorch_to_imagenet_2012_id.json (logit to line). Every image has a red border of 1 pixel, which
+ * is removed. BiT's protocol follows (papers.md 10.9): the shorter side is resized to 512 and the central 480 is
+ * cropped, in proportion for networks of other sizes; with boxes, the box is used instead. The published interpolation
+ * of pixels, and the way a box was resized to the network's size (here it is stretched), are not known.
  */
 import { existsSync, readFileSync } from "node:fs";
 import { basename, join } from "node:path";
@@ -22,20 +23,20 @@ import { type ImagenetSet, imagenetClasses, missingSet } from "./set.js";
 /** Classes shared with ImageNet-1k in the published mapping. */
 const sharedClasses = 113;
 const border = 1;
-/** BiT's sides: resized to, and cut out of that. */
+/** BiT's sides in pixels: of the resized image, and of the crop. */
 const [resized, cut] = [512, 480];
 
 type Box = readonly [left: number, top: number, right: number, bottom: number];
 
 export interface ObjectNetOptions {
   /**
-   * CSV lines `FOLDER/FILE.png,left,top,right,bottom` in pixels of the files as distributed, right and bottom exclusive;
-   * images without a line are left out. The layout in which boxes were published is not established.
+   * CSV lines `FOLDER/FILE.png,left,top,right,bottom` in pixels of the distributed files, right and bottom exclusive;
+   * images without a line are skipped. The layout in which boxes were published is not known.
    */
   readonly boxes?: string;
 }
 
-/** Opens the set below a folder. Throws SourceError where files are missing or are not what is distributed. */
+/** Opens the set below a folder. Throws SourceError when files are missing or differ from the distributed ones. */
 export async function openObjectNet(folder: string, { boxes }: ObjectNetOptions = {}): Promise<ImagenetSet> {
   const root = [folder, join(folder, "objectnet-1.0")].find((one) => existsSync(join(one, "mappings")));
   if (root === undefined) throw new SourceError(missingSet("objectnet", folder, "there is no folder mappings"));
@@ -75,11 +76,11 @@ export async function openObjectNet(folder: string, { boxes }: ObjectNetOptions 
     notes:
       acceptedOf.size === sharedClasses
         ? []
-        : [`the mapping has ${acceptedOf.size} classes shared with ImageNet, not the published ${sharedClasses}`],
+        : [`the mapping has ${acceptedOf.size} classes shared with ImageNet; published: ${sharedClasses}`],
   };
 }
 
-/** The image without its border, or of that the part within a box. */
+/** The image without its border, or the part of it within a box. */
 export function withoutBorder(image: RawImage, box?: Box): RawImage {
   const { height, width } = image;
   const [left, top, right, bottom] = box ?? [0, 0, width, height];
@@ -90,12 +91,14 @@ export function withoutBorder(image: RawImage, box?: Box): RawImage {
   };
   if (size.height < 1 || size.width < 1)
     throw new Error(
-      `nothing is left of ${height}x${width} pixels without the border${box ? ` in the box ${box.join(", ")}` : ""}`,
+      `the image of ${height}x${width} pixels is empty without the border${box ? ` in the box ${box.join(", ")}` : ""}`,
     );
   return crop(image, { ...from, ...size });
 }
 
-/** BiT's resize and crop in proportion to the network's size, or the whole box; then what the network does to values. */
+/**
+ * BiT's resize and crop in proportion to the network's size, or the whole box; then the network's own pixel scaling.
+ */
 export function objectNetPreprocessing(
   { imageShape: [height, width], preprocessing: own }: Pick<ImageClassifier, "imageShape" | "preprocessing">,
   boxes: boolean,
@@ -120,7 +123,7 @@ function readMappings(root: string, folder: string) {
     .split("\n")
     .map((line) => line.trim());
   while (lines.at(-1) === "") lines.pop();
-  // Lines count from 0, unless the ids run from 1 to the number of lines.
+  // Lines are counted from 0, unless the ids run from 1 to the number of lines.
   const ids = Object.values(logits).map(Number);
   const base = !ids.includes(0) && ids.includes(lines.length) ? 1 : 0;
   const logitOf = new Map(Object.entries(logits).map(([logit, id]) => [lines[Number(id) - base], Number(logit)]));
@@ -133,7 +136,7 @@ function readMappings(root: string, folder: string) {
           const logit = logitOf.get(name.trim());
           if (logit === undefined || !(Number.isInteger(logit) && logit >= 0 && logit < imagenetClasses)) {
             throw new SourceError(
-              `${path(names[1]!)}: "${name}" of ${label} is no class of ImageNet in imagenet_to_label_2012_v2 and ${names[2]}`,
+              `${path(names[1]!)}: "${name}" of ${label} is not a class of ImageNet in imagenet_to_label_2012_v2 and ${names[2]}`,
             );
           }
           return logit;

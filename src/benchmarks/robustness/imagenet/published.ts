@@ -1,4 +1,7 @@
-/** Published accuracies on other test sets of ImageNet's classes, per cent (papers.md 8, 9.7, 10.9), to print beside one's own. */
+/**
+ * Published accuracies on further test sets for the classes of ImageNet, in per cent (papers.md 8, 9.7, 10.9), for
+ * comparison.
+ */
 
 export interface PublishedAccuracy {
   readonly set: "objectnet" | "objectnet-boxes" | "imagenet-v2" | "real";
@@ -26,7 +29,7 @@ function bit(
 export const publishedAccuracies: readonly PublishedAccuracy[] = [
   ...bit("objectnet", {
     R50x1: [30.8, 35.0, 37.6, 51.8, 56.4, 59.5],
-    // the cells of BiT-L repeat those of R101x3, a misprint by all appearance, and are left out
+    // the published cells of BiT-L repeat those of R101x3, apparently a misprint, and are omitted
     R101x1: [32.2, 39.2, undefined, 54.2, 61.3, undefined],
     R50x3: [33.7, 40.3, 49.1, 54.7, 62.4, 71.1],
     R101x3: [34.6, 44.3, 54.6, 56.4, 66.4, 75.6],

@@ -1,6 +1,6 @@
 /**
- * ReaL (Beyer et al. 2020): ImageNet's validation images with labels looked over again. real.json is a list of 50,000 lists of
- * classes, that of ILSVRC2012_val_00000001.JPEG first; images with an empty list count for nothing.
+ * Reads ReaL (Beyer et al. 2020): ImageNet's validation images with reassessed labels. real.json is a list of 50,000
+ * lists of classes, starting with that of ILSVRC2012_val_00000001.JPEG; images with an empty list do not count.
  */
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
@@ -11,7 +11,7 @@ import { type ImagenetSet, imagenetClasses, missingSet } from "./set.js";
 
 const published = 50_000;
 
-/** Opens the labels and the images below a folder. Throws SourceError where either is missing or is something else. */
+/** Opens the labels and the images below a folder. Throws SourceError when either is missing or invalid. */
 export async function openReal(folder: string): Promise<ImagenetSet> {
   const file = join(folder, "real.json");
   if (!existsSync(file)) throw new SourceError(missingSet("real", folder, "there is no real.json"));
@@ -24,9 +24,10 @@ export async function openReal(folder: string): Promise<ImagenetSet> {
   if (images.length === 0) throw new SourceError(missingSet("real", folder, "there is no ILSVRC2012_val_*.JPEG"));
   images.sort((a, b) => a.number - b.number);
   const duplicate = images.find(({ number }, i) => images[i + 1]?.number === number);
-  if (duplicate) throw new SourceError(`${duplicate.path} is there more than once below ${folder}; leave one copy`);
+  if (duplicate)
+    throw new SourceError(`${duplicate.path} exists more than once below ${folder}; remove the other copies`);
   const beyond = images.find(({ number }) => number < 1 || number > lists.length);
-  if (beyond) throw new SourceError(`${file} has ${lists.length} lists and none for ${beyond.path}`);
+  if (beyond) throw new SourceError(`${file} has ${lists.length} lists, and none for ${beyond.path}; fetch it again`);
   return {
     name: "real",
     title: "ReaL",
@@ -38,7 +39,7 @@ export async function openReal(folder: string): Promise<ImagenetSet> {
     }),
     accepted: (index) => lists[images[index]!.number - 1]!,
     preprocessing: ({ preprocessing }) => preprocessing,
-    notes: images.length === published ? [] : [`${images.length} images, not the published ${published}`],
+    notes: images.length === published ? [] : [`${images.length} images; published: ${published}`],
   };
 }
 

@@ -1,4 +1,4 @@
-/** Test sets of ImageNet's classes that a network with its 1,000 logits is measured on as it is, and how it is scored. */
+/** Defines test sets for the classes of ImageNet, which evaluate a network's own 1,000 logits, and their scores. */
 import { rowOf } from "../../../algebra/features.js";
 import type { ImageSource } from "../../../data/index.js";
 import { type Share, shareOf } from "../corruptions.js";
@@ -11,20 +11,20 @@ export interface ImagenetSet {
   readonly name: string;
   readonly title: string;
   readonly source: ImageSource;
-  /** The ImageNet classes that are right for an image; none: the image does not count. */
+  /** The correct ImageNet classes of an image; empty: the image does not count. */
   accepted(index: number): readonly number[];
-  /** What brings its images to a network, given what the network's own preprocessing is. */
+  /** The preprocessing of its images for a network, given the network's own preprocessing. */
   preprocessing(classifier: Pick<ImageClassifier, "imageShape" | "preprocessing">): string;
-  /** What a reader of the figures must know. */
+  /** Remarks for readers of the results. */
   readonly notes: readonly string[];
 }
 
-/** Where a set comes from, for whoever lacks it. */
+/** Where to download a set. */
 export interface SetOrigin {
   readonly title: string;
   readonly where: string;
   readonly licence: string;
-  /** What must lie in the folder. */
+  /** The expected contents of the folder. */
   readonly layout: string;
 }
 
@@ -33,7 +33,7 @@ export const setOrigins = {
     title: "ObjectNet",
     where: "https://objectnet.dev (objectnet-1.0.zip, 50,000 images)",
     licence:
-      "derived from CC BY 4.0 with two clauses more: no parameters of any model may be tuned on it, and images may be shown with their red border only",
+      "derived from CC BY 4.0 with two more clauses: no parameters of any model may be tuned on it, and images may be shown with their red border only",
     layout: "images/FOLDER/*.png and mappings/*.json beside each other",
   },
   "imagenet-v2": {
@@ -54,23 +54,26 @@ export const setOrigins = {
 
 export type ImagenetSetName = keyof typeof setOrigins;
 
-/** Says that a set is not there, and where to get it. */
+/** The message that a set is missing, and where to download it. */
 export function missingSet(name: ImagenetSetName, folder: string, what: string): string {
   const { title, where, licence, layout } = setOrigins[name];
-  return `${title} is not in ${folder}: ${what}. Expected: ${layout}. Get it from ${where}; licence: ${licence}.`;
+  return `${title} is not in ${folder}: ${what}; expected ${layout}; get it from ${where} (licence: ${licence})`;
 }
 
 export interface ImagenetSetReport {
   readonly set: string;
   readonly top1: Share;
   readonly top5: Share;
-  /** Images that could be read and count for nothing, because no class is right for them. */
+  /** Readable images that do not count because they have no correct class. */
   readonly ignored: number;
   readonly bad: number;
   readonly notes: readonly string[];
 }
 
-/** Measures a network with 1,000 logits: right is a class that the set accepts, first or among the five highest. */
+/**
+ * Measures a network with 1,000 logits: the top-1 and top-5 predictions are correct if the set accepts one of their
+ * classes.
+ */
 export async function measureImagenetSet(
   classifier: ImageClassifier,
   set: ImagenetSet,
@@ -82,7 +85,7 @@ export async function measureImagenetSet(
   });
   if (features.columns !== imagenetClasses) {
     throw new Error(
-      `${set.title} is for networks with the ${imagenetClasses} classes of ImageNet-1k; this one has ${features.columns}. Fine-tune it on ImageNet-1k, or give one that is`,
+      `${set.title} is for networks with the ${imagenetClasses} classes of ImageNet-1k; this one has ${features.columns}; fine-tune it on ImageNet-1k, or give a network for it`,
     );
   }
   let [first, amongFive, counted] = [0, 0, 0];
@@ -91,7 +94,7 @@ export async function measureImagenetSet(
     if (accepted.length === 0) continue;
     counted++;
     const logits = rowOf(features, row);
-    // so many classes are above the best of the accepted ones; of equals the lower number comes first, as in argmax
+    // rank = number of classes above the best accepted one; among equals the lower index comes first, as in argmax
     const best = accepted.reduce((a, b) => (logits[b]! > logits[a]! || (logits[b] === logits[a] && b < a) ? b : a));
     let above = 0;
     for (let c = 0; c < logits.length; c++)
@@ -99,7 +102,7 @@ export async function measureImagenetSet(
     if (above === 0) first++;
     if (above < 5) amongFive++;
   }
-  if (counted === 0) throw new Error(`${set.title}: no image counts; none has a class that is right for it`);
+  if (counted === 0) throw new Error(`${set.title}: no image counts: none has a correct class`);
   return {
     set: set.name,
     top1: shareOf(first, counted),
