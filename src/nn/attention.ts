@@ -17,13 +17,13 @@ import { xavierUniform, zeros } from "./initializers.js";
 import type { Scope } from "./scope.js";
 
 /**
- * Queries [N, t, d] attend to keys and values made from `memory` [N, s, d] (default: the queries' own tokens) with
- * `heads` heads of d / heads channels; gives [N, t, d]. Parameters `query`, `key`, `value` (kernel [d, h, d/h], bias
- * [h, d/h]) and `out` (kernel [h, d/h, d]), kernels Xavier uniform over d by d (papers.md 1.1, 1.3).
- * Records the attention weights [N, h, t, s] as `attentionWeights`.
+ * Queries [N, t, d] attend to keys and values computed from `memory` [N, s, d] (default: the queries' own tokens) with `heads` heads of
+ * d / heads channels; returns [N, t, d]. Parameters: `query`, `key`, `value` (kernel [d, h, d/h], bias [h, d/h]) and `out` (kernel
+ * [h, d/h, d]), with Xavier uniform kernels over d by d (papers.md 1.1, 1.3). Records the attention weights [N, h, t, s] as
+ * `attentionWeights`.
  *
- * `bias`, where given, makes of the queries [N, h, t, d/h] what is added to their scaled scores [N, h, t, s] before the
- * softmax (see `relativeScores`). Throws ShapeError when the heads do not divide the width.
+ * `bias` computes from the queries [N, h, t, d/h] a term that is added to the scaled scores [N, h, t, s] before the softmax (see
+ * `relativeScores`). Throws ShapeError if the width is not divisible by the number of heads.
  */
 export function multiHeadAttention(
   scope: Scope,

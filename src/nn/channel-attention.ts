@@ -1,6 +1,6 @@
 /**
- * Attention sprinkled into convolutional networks: squeeze-and-excitation (Hu et al., 2018) and the non-local block
- * (Wang et al., 2018). Facts: papers.md 10.10.
+ * Attention in convolutional networks: squeeze-and-excitation (Hu et al., 2018) and the non-local block (Wang et al., 2018). Facts:
+ * papers.md 10.10.
  */
 import {
   add,
@@ -23,8 +23,8 @@ import { dense } from "./layers.js";
 import type { Scope } from "./scope.js";
 
 /**
- * Weighs the channels of [N, C, H, W] by a gate made of their means: `squeeze` C to C / reduction (at least 1), ReLU,
- * `excite` back to C, sigmoid. Both are dense layers with bias; records the gate [N, C] as `gate`. Throws ShapeError.
+ * Multiplies the channels of [N, C, H, W] by a gate computed from their means: `squeeze` C to C / reduction (at least 1), ReLU, `excite` back
+ * to C, sigmoid. Both are dense layers with bias. Records the gate [N, C] as `gate`. Throws ShapeError.
  */
 export function squeezeExcitation(scope: Scope, x: Tensor, reduction = 16): Tensor {
   const [n, channels] = imageSides("squeezeExcitation", x);
@@ -34,21 +34,21 @@ export function squeezeExcitation(scope: Scope, x: Tensor, reduction = 16): Tens
 }
 
 export interface NonLocalOptions {
-  /** Channels of queries, keys and values; default: half of the image's, as in the paper. */
+  /** Channels of queries, keys and values. Default: half of the image's, as in the paper. */
   readonly width?: number;
-  /** Scores are multiplied by this; default: 1, as in the paper. */
+  /** Factor of the scores. Default: 1, as in the paper. */
   readonly scoreScale?: number;
-  /** Take keys and values from a 2 x 2 max-pooled image (the paper's subsampling). */
+  /** Compute keys and values from a 2 x 2 max-pooled image (the paper's subsampling). */
   readonly subsample?: boolean;
   readonly groups: number;
   readonly epsilon: number;
 }
 
 /**
- * x + norm(out(softmax(theta(x)^T phi(x)) g(x))) of [N, C, H, W], every position attending to every other (embedded
- * Gaussian). `theta`, `phi`, `g` and `out` are 1x1 convolutions with bias. The paper's batch norm with scale zero is a
- * group norm with scale zero here, as in the rest of the network: the block still starts as the identity.
- * Records the weights [N, positions, positions] as `attentionWeights`. Throws ShapeError.
+ * x + norm(out(softmax(theta(x)^T phi(x)) g(x))) of [N, C, H, W]; every position attends to all others (embedded Gaussian). `theta`, `phi`,
+ * `g` and `out` are 1x1 convolutions with bias. The paper's batch norm with zero scale is replaced by a group norm with zero scale, as in the
+ * rest of the network, so the block still starts as the identity. Records the weights [N, positions, positions] as `attentionWeights`.
+ * Throws ShapeError.
  */
 export function nonLocalBlock(scope: Scope, x: Tensor, options: NonLocalOptions): Tensor {
   const [n, channels, height, side] = imageSides("nonLocalBlock", x);

@@ -1,8 +1,8 @@
 /**
  * Convolutions on NCHW images, weight-standardised or plain, their norm, and TensorFlow's SAME padding.
  *
- * Kernels are stored OIHW, [channels out, channels in, height, width]: an output channel is then one row, which is what
- * weight standardisation works on and what the convolution reads. Published HWIO kernels are transposed on loading.
+ * Kernels are stored as OIHW, [channels out, channels in, height, width]. An output channel is then one row, which both weight
+ * standardisation and the convolution operate on. Published HWIO kernels are transposed when they are loaded.
  */
 import {
   add,
@@ -23,26 +23,26 @@ import { type Initializer, lecunNormal, ones, zeros } from "./initializers.js";
 import type { Scope } from "./scope.js";
 
 export interface ConvolutionLayerOptions {
-  /** Output channels. */
+  /** Number of output channels. */
   readonly channels: number;
-  /** Sides of the kernel, [height, width] or one for both. */
+  /** Kernel size, [height, width] or one for both. */
   readonly kernel: number | readonly [number, number];
   readonly stride?: number | readonly [number, number];
-  /** Zeros around the image, [top, left, bottom, right] or one for all; "same" as TensorFlow pads; default: 0. */
+  /** Zero padding, [top, left, bottom, right] or one for all; "same" pads like TensorFlow. Default: 0. */
   readonly padding?: ConvolutionOptions["padding"] | "same";
-  /** Default: truncated normal of variance 1 / fan-in, as in flax (papers.md 1.3), as BiT and hybrids use. */
+  /** Default: truncated normal with variance 1 / fan-in, as in flax (papers.md 1.3), BiT and the hybrids. */
   readonly kernelInitializer?: Initializer;
 }
 
-/** NHWC images as the NCHW images convolutions take. Throws ShapeError. */
+/** Transposes NHWC images to NCHW, the layout of convolutions. Throws ShapeError. */
 export function toNCHW(image: Tensor): Tensor {
   if (image.shape.length !== 4) throw new ShapeError(`toNCHW: images ${describe(image)} must be [N, H, W, C]`);
   return transpose(image, [0, 3, 1, 2]);
 }
 
 /**
- * Zeros before and after a side of `size` pixels so that windows of `kernel` at `stride` give ceil(size / stride)
- * outputs, as TensorFlow's SAME: an odd zero goes after (an even size at stride 2: 7 gives [2, 3], 3 gives [0, 1];
+ * Zero padding before and after a side of `size` pixels for TensorFlow's SAME, so that windows of `kernel` at `stride` give
+ * ceil(size / stride) outputs. An odd total pads more after (an even size at stride 2: kernel 7 gives [2, 3], kernel 3 gives [0, 1];
  * papers.md 3.1).
  */
 export function samePadding(size: number, kernel: number, stride: number): [before: number, after: number] {
@@ -82,9 +82,9 @@ function kernelOf(
 }
 
 /**
- * Convolution of [N, C, H, W] with `kernel` [channels, C, h, w], each output channel of which is first brought to mean 0
- * and deviation 1 over (C, h, w); no bias. `form`: "bit" divides by sqrt(variance + 1e-10) (papers.md 2.1), "flax" by
- * deviation + 1e-5 (papers.md 3.1), "none" leaves the kernel as it is. Throws ShapeError.
+ * Convolution of [N, C, H, W] with `kernel` [channels, C, h, w], each output channel of which is first standardised to mean 0 and deviation 1
+ * over (C, h, w); no bias. `form`: "bit" divides by sqrt(variance + 1e-10) (papers.md 2.1), "flax" by deviation + 1e-5 (papers.md 3.1),
+ * "none" does not standardise. Throws ShapeError.
  */
 export function standardisedConvolution(
   scope: Scope,
@@ -116,7 +116,7 @@ export interface GroupNormOptions {
   readonly scaleInitializer?: Initializer;
 }
 
-/** Group norm of [N, C, ...] with `scale` [C] (default: ones) and `bias` [C] zeros. Throws ShapeError. */
+/** Group norm of [N, C, ...] with `scale` [C] (initially ones by default) and `bias` [C] (initially zeros). Throws ShapeError. */
 export function groupNormLayer(scope: Scope, x: Tensor, options: GroupNormOptions): Tensor {
   const channels = x.shape[1]!;
   return groupNorm(

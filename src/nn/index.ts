@@ -1,4 +1,4 @@
-/** Layers and what they are made of. */
+/** Layers, their building blocks, and losses. */
 
 export { multiHeadAttention } from "./attention.js";
 export { type NonLocalOptions, nonLocalBlock, squeezeExcitation } from "./channel-attention.js";

@@ -1,11 +1,11 @@
 /**
- * First values of parameters, as the reference code draws them (papers.md 1.3). A parameter's draws depend only on the
- * seed and its own path, so adding one parameter changes no other.
+ * Initialisers of parameters, with the distributions of the reference code (papers.md 1.3). The values depend only on the seed and the
+ * parameter's path, so adding a parameter does not change the others.
  */
 import { elementCount, type Shape } from "../graph/index.js";
 import type { Uniform } from "../random/distributions.js";
 
-/** Draws the first values of a parameter. */
+/** Draws the initial values of a parameter. */
 export type Initializer = (shape: Shape, random: Uniform) => Float32Array;
 
 const filled = (shape: Shape, draw: () => number): Float32Array => {
@@ -14,7 +14,7 @@ const filled = (shape: Shape, draw: () => number): Float32Array => {
   return values;
 };
 
-/** A standard normal number (Box-Muller). */
+/** Draws a standard normal number (Box-Muller). */
 const gaussian = (random: Uniform): number => Math.sqrt(-2 * Math.log(1 - random())) * Math.cos(2 * Math.PI * random());
 
 export const zeros: Initializer = (shape) => new Float32Array(elementCount(shape));
@@ -37,7 +37,7 @@ export const xavierUniform =
     return filled(shape, () => bound * (2 * random() - 1));
   };
 
-/** Normal numbers of a standard deviation, drawn again beyond two of them (the deviation is that before the cut). */
+/** Normal distribution truncated at two standard deviations (the given deviation is that before truncation). */
 export const truncatedNormal =
   (standardDeviation: number): Initializer =>
   (shape, random) =>
@@ -47,8 +47,8 @@ export const truncatedNormal =
       return standardDeviation * value;
     });
 
-// standard deviation of a standard normal truncated at two deviations, as flax divides by it (papers.md 1.3)
+// Standard deviation of a standard normal truncated at two deviations; flax divides by it (papers.md 1.3).
 const truncatedDeviation = 0.87962566103423978;
 
-/** Truncated normal (at two deviations) of variance 1 / fanIn. */
+/** Normal distribution truncated at two deviations, with variance 1 / fanIn. */
 export const lecunNormal = (fanIn: number): Initializer => truncatedNormal(Math.sqrt(1 / fanIn) / truncatedDeviation);

@@ -20,7 +20,7 @@ export interface DenseOptions {
   readonly biasInitializer?: Initializer;
 }
 
-/** x W + b over the last axis, in the type of x: [..., in] to [..., width]; `kernel` [in, width] lecun normal, `bias` zeros by default. */
+/** x W + b over the last axis, in the type of x: [..., in] to [..., width]; by default `kernel` [in, width] is LeCun normal, `bias` zero. */
 export function dense(scope: Scope, x: Tensor, width: number, options: DenseOptions = {}): Tensor {
   const fanIn = x.shape.at(-1)!;
   const kernel = scope.parameter("kernel", [fanIn, width], options.kernelInitializer ?? lecunNormal(fanIn));
@@ -28,7 +28,7 @@ export function dense(scope: Scope, x: Tensor, width: number, options: DenseOpti
   return linear(x, cast(kernel, x.dtype), cast(bias, x.dtype));
 }
 
-/** Layer norm over the last axis with `scale` ones and `bias` zeros. */
+/** Layer norm over the last axis with `scale` (initially ones) and `bias` (initially zeros). */
 export function layerNorm(scope: Scope, x: Tensor, epsilon: number): Tensor {
   const width = x.shape.at(-1)!;
   return layerNormOperation(
@@ -39,13 +39,13 @@ export function layerNorm(scope: Scope, x: Tensor, epsilon: number): Tensor {
   );
 }
 
-/** The factor of what is kept; at rate 1 nothing is, and zeros stay zeros as in Flax and timm. Throws RangeError outside 0 to 1. */
+/** Factor of the kept entries; 1 at rate 1, where all are dropped, as in Flax and timm. Throws RangeError for a rate outside 0 to 1. */
 function keptFactor(what: string, rate: number): number {
-  if (!(rate >= 0 && rate <= 1)) throw new RangeError(`${what} has a probability of ${rate}; give one from 0 to 1`);
+  if (!(rate >= 0 && rate <= 1)) throw new RangeError(`${what} has a probability of ${rate}; expected 0 to 1`);
   return rate === 1 ? 1 : 1 / (1 - rate);
 }
 
-/** In training, zeroes entries with probability `rate` and divides the rest by 1 - rate. Throws RangeError outside 0 to 1. */
+/** In training, zeroes entries with probability `rate` and divides the rest by 1 - rate. Throws RangeError for a rate outside 0 to 1. */
 export function dropout(scope: Scope, x: Tensor, rate: number): Tensor {
   const factor = keptFactor("dropout", rate);
   if (rate === 0 || !scope.training) return x;
@@ -54,9 +54,8 @@ export function dropout(scope: Scope, x: Tensor, rate: number): Tensor {
 }
 
 /**
- * In training, drops the whole branch of an example with probability `rate`. Kept branches are divided by 1 - rate when
- * `rescale` is set (timm) and left as they are otherwise (big_vision; papers.md 10.10). At rate 1 every branch is dropped.
- * Throws RangeError outside 0 to 1.
+ * In training, drops the whole branch of an example with probability `rate`. With `rescale`, kept branches are divided by 1 - rate (timm);
+ * otherwise they are unchanged (big_vision; papers.md 10.10). At rate 1 every branch is dropped. Throws RangeError for a rate outside 0 to 1.
  */
 export function stochasticDepth(scope: Scope, branch: Tensor, rate: number, rescale: boolean): Tensor {
   const factor = keptFactor("stochastic depth", rate);
@@ -67,11 +66,11 @@ export function stochasticDepth(scope: Scope, branch: Tensor, rate: number, resc
   return rescale ? scale(kept, factor) : kept;
 }
 
-/** The drop probability of block `index` of `count`: it rises linearly from 0 at the first to `last` at the last. */
+/** Drop probability of block `index` of `count`; it rises linearly from 0 at the first block to `last` at the last. */
 export const stochasticDepthRate = (last: number, index: number, count: number): number =>
   (last * index) / Math.max(count - 1, 1);
 
-/** Dense, GELU, dropout, dense: [..., d] through [..., hidden] (papers.md 1.1; biases normal with deviation 1e-6). */
+/** Dense, GELU, dropout, dense: [..., d] through [..., hidden] (papers.md 1.1; biases are normal with deviation 1e-6). */
 export function mlpBlock(
   scope: Scope,
   x: Tensor,

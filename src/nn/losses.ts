@@ -1,4 +1,4 @@
-/** Classification losses, as the reference defines them (papers.md 5.4). Each gives one number an example: [N]. */
+/** Classification losses, as the reference defines them (papers.md 5.4). Each returns one number for each example, [N]. */
 import {
   add,
   describe,
@@ -16,18 +16,18 @@ import {
 
 export type LossName = "softmax" | "sigmoid";
 
-/** Targets [N, K] of integer labels [N]: 1 for the class and 0 elsewhere. */
+/** One-hot targets [N, K] of integer labels [N]. */
 export const targetsOf = (labels: Tensor, classes: number): Tensor => oneHot(labels, classes);
 
 /**
- * What label smoothing e is shared among. "others": every class but the label's gets e / (K - 1), and the label keeps 1 - e, as in big_vision's
- * `weighted_softmax_xent`. "all": every class gets e / K, and the label keeps 1 - e + e / K, as in Szegedy et al. (arXiv:1512.00567, section 7),
- * PyTorch's `cross_entropy`, timm and Keras. "all" with e equals "others" with e (K - 1) / K.
+ * Distribution of label smoothing e. "others": every class except the label gets e / (K - 1), and the label keeps 1 - e, as in big_vision's
+ * `weighted_softmax_xent`. "all": every class gets e / K, and the label keeps 1 - e + e / K, as in Szegedy et al. (arXiv:1512.00567, section
+ * 7), PyTorch's `cross_entropy`, timm and Keras. "all" with e equals "others" with e (K - 1) / K.
  */
 export const smoothingKinds = ["others", "all"] as const;
 export type SmoothingKind = (typeof smoothingKinds)[number];
 
-/** Targets [N, K] whose rows sum to 1, smoothed by e (`SmoothingKind`); rows of several labels are smoothed likewise. */
+/** Smooths targets [N, K], whose rows sum to 1, by e (`SmoothingKind`); rows with several labels are smoothed likewise. */
 export function smoothTargets(targets: Tensor, smoothing: number, over: SmoothingKind = "others"): Tensor {
   if (smoothing === 0) return targets;
   const classes = targets.shape.at(-1)!;
@@ -44,8 +44,8 @@ export function softmaxCrossEntropy(logits: Tensor, targets: Tensor): Tensor {
 /** -sum over classes of y log sigmoid(z) + (1 - y) log sigmoid(-z): summed, not averaged, over classes. */
 export function sigmoidCrossEntropy(logits: Tensor, targets: Tensor): Tensor {
   requireMatching("sigmoidCrossEntropy", logits, targets);
-  // -log sigmoid(-z) = softplus(z), and log sigmoid(z) - log sigmoid(-z) = z. Summed apart: beside one class's large
-  // term the thousands of small ones would be rounded away.
+  // -log sigmoid(-z) = softplus(z), and log sigmoid(z) - log sigmoid(-z) = z. The two terms are summed separately: added to one class's
+  // large term, the thousands of small terms would be lost to rounding.
   return subtract(reduceSum(softplus(logits), 1), reduceSum(multiply(targets, logits), 1));
 }
 

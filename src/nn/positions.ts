@@ -1,4 +1,4 @@
-/** Position embeddings of a grid of patches: fixed, learned by axis, and relative. */
+/** Position embeddings of a grid of patches: fixed, learned for each axis, and relative. */
 import {
   cast,
   concat,
@@ -16,8 +16,8 @@ import { normal } from "./initializers.js";
 import type { Scope } from "./scope.js";
 
 /**
- * The fixed 2-D sine/cosine embedding [1, height * width, d], row-major: [sin(x w), cos(x w), sin(y w), cos(y w)] with
- * w_k = 10000^(-k / (d/4 - 1)) (papers.md 1.7). Throws RangeError unless d is a multiple of 4, at least 8.
+ * Fixed 2-D sine/cosine embedding [1, height * width, d], row-major: [sin(x w), cos(x w), sin(y w), cos(y w)] with
+ * w_k = 10000^(-k / (d/4 - 1)) (papers.md 1.7). Throws RangeError unless d is a multiple of 4 and at least 8.
  */
 export function sincos2d(height: number, width: number, d: number): Float32Array {
   if (d % 4 !== 0 || d < 8)
@@ -44,9 +44,9 @@ export const sincos2dTensor = (height: number, width: number, d: number, dtype: 
   constant(sincos2d(height, width, d), [1, height * width, d], dtype);
 
 /**
- * Learned embeddings of the columns and of the rows, each of half the width, joined for every cell: [1, rows * columns, d],
- * row-major (ViT paper, appendix D.4; papers.md 9.5). Parameters `pos_embedding_x` [1, columns, d/2] and `pos_embedding_y`
- * [1, rows, d/2], normal with deviation 1 / sqrt(d) as the 1-D table. Throws RangeError when d is odd.
+ * Learned embeddings of columns and rows, each of half the width, concatenated for every cell: [1, rows * columns, d], row-major (ViT paper,
+ * appendix D.4; papers.md 9.5). Parameters: `pos_embedding_x` [1, columns, d/2] and `pos_embedding_y` [1, rows, d/2], normal with deviation
+ * 1 / sqrt(d) like the 1-D table. Throws RangeError if d is odd.
  */
 export function learned2d(scope: Scope, rows: number, columns: number, d: number): Tensor {
   if (d % 2 !== 0) throw new RangeError(`a position embedding by axis needs an even width, got ${d}`);
@@ -62,15 +62,15 @@ export function learned2d(scope: Scope, rows: number, columns: number, d: number
 }
 
 /**
- * What relative positions add to the attention scores: every query attends, beside the keys, to an embedding of its
- * offset from each patch in the 1-D order of the patches (ViT paper, appendix D.4; papers.md 9.5). For queries
- * [N, h, t, side] gives q_i . r(i - j) / sqrt(side), [N, h, t, t].
+ * Term of relative positions in the attention scores: besides the keys, every query attends to an embedding of its offset from each patch in
+ * the 1-D order of the patches (ViT paper, appendix D.4; papers.md 9.5). For queries [N, h, t, side] it returns
+ * q_i . r(i - j) / sqrt(side), [N, h, t, t].
  *
- * The paper leaves open: the scale (as for the keys, Shaw et al., 2018, arXiv:1803.02155), the width (a key's: `side` for
- * each head), and the class token, which has no place among the patches: with `classToken` the first token's row and
- * column are zero.
+ * The paper does not specify the scale, the width and the class token. Here the scale is that of the keys (Shaw et al., 2018,
+ * arXiv:1803.02155), and the width is that of a key, `side` for each head. The class token has no position among the patches, so with
+ * `classToken` the first token's row and column are zero.
  *
- * Parameter `relative_embedding` [h, 2n - 1, side] over n patches; row k is for the offset i - j = n - 1 - k.
+ * Parameter: `relative_embedding` [h, 2n - 1, side] for n patches; row k is for the offset i - j = n - 1 - k.
  */
 export function relativeScores(scope: Scope, query: Tensor, { classToken }: { readonly classToken: boolean }): Tensor {
   if (query.shape.length !== 4) throw new ShapeError(`relativeScores: ${describe(query)} must be [N, h, t, side]`);
@@ -87,8 +87,8 @@ export function relativeScores(scope: Scope, query: Tensor, { classToken }: { re
 }
 
 /**
- * [.., i, j] = x[.., i, j - i + n - 1] of x [.., n, 2n - 1]. Read row by row, that entry lies at i (2n - 2) + j + n - 1:
- * without its first n - 1 numbers x has rows of 2n - 2, and each begins with the n that are wanted.
+ * [.., i, j] = x[.., i, j - i + n - 1] of x [.., n, 2n - 1]. In row-major order this entry is at i (2n - 2) + j + n - 1: without its first
+ * n - 1 numbers, x consists of rows of 2n - 2, each of which begins with the n needed entries.
  */
 function aligned(x: Tensor, n: number): Tensor {
   if (n === 1) return x;

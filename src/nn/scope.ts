@@ -1,6 +1,6 @@
 /**
- * Scopes: a parameter is named, shaped and initialised where it is used, so its path in code, in checkpoints and in
- * logs is one string.
+ * Scopes name, shape and initialise parameters where they are used, so that the path of a parameter in code, in checkpoints and in logs is
+ * the same string.
  */
 
 import { describe, input, rematerialise, type Shape, ShapeError, sameShape, type Tensor } from "../graph/index.js";
@@ -13,14 +13,14 @@ export interface Parameter {
   readonly initializer: Initializer;
 }
 
-/** A parameter's first value; it follows from the seed and the parameter's name alone. */
+/** Initial value of a parameter; it depends only on the seed and the parameter's name. */
 export const initialValue = ({ name, tensor, initializer }: Parameter, seed: number): Float32Array =>
   initializer(tensor.shape, keyedRandom(seed, name));
 
-/** Types a network can work in. */
+/** Element types in which a network can compute. */
 export type ComputeType = "float32" | "float16";
 
-/** What a whole model shares while it is traced. */
+/** State shared by a whole model while it is traced. */
 interface Trace {
   readonly parameters: Map<string, Parameter>;
   readonly intermediates: Map<string, Tensor>;
@@ -31,24 +31,24 @@ interface Trace {
 }
 
 export interface ScopeOptions {
-  /** One int32 input, given anew at every step. With it the model is in training mode: dropout and the like draw. */
+  /** An int32 scalar input that changes in each step. With it the model is in training mode and draws random numbers, as for dropout. */
   readonly seed?: Tensor;
-  /** The type networks work in; default: float32. Parameters are float32 in any, and cast where they meet what they work on. */
+  /** Type in which the network computes. Default: float32. Parameters are always float32 and are cast where they are used. */
   readonly compute?: ComputeType;
-  /** Parameters become constants of the graph, as in a file that is exported: what a runtime lays out in advance is left to it. */
+  /** Write parameters as constants of the graph, as in exported files, so that the runtime can optimise their layout. */
   readonly fixedWeights?: boolean;
   /** Parameters of another trace to share. */
   readonly parameters?: readonly Parameter[];
 }
 
-/** A place in the tree of a model's names. */
+/** A prefix in the tree of a model's parameter names. */
 export class Scope {
   private constructor(
     readonly path: string,
     private readonly trace: Trace,
   ) {}
 
-  /** The root of a new model. Trace a model again in the same root to share its parameters. */
+  /** Creates the root of a new model. Tracing a model again in the same root shares its parameters. */
   static root(options: ScopeOptions = {}): Scope {
     return new Scope("", {
       parameters: new Map(options.parameters?.map((parameter) => [parameter.name, parameter])),
@@ -64,22 +64,22 @@ export class Scope {
     return new Scope(this.join(name), this.trace);
   }
 
-  /** The type a network casts its images to. */
+  /** Type to which a network casts its images. */
   get compute(): ComputeType {
     return this.trace.compute;
   }
 
-  /** Are parameters going to be constants of the graph? */
+  /** Whether parameters are written as constants of the graph. */
   get fixedWeights(): boolean {
     return this.trace.fixedWeights;
   }
 
-  /** True when dropout and stochastic depth draw. */
+  /** Whether dropout and stochastic depth are active. */
   get training(): boolean {
     return this.trace.seed !== undefined;
   }
 
-  /** The float32 parameter of that name here; made at first use. Throws ShapeError when used again in another shape. */
+  /** Returns the float32 parameter of this name; the first call creates it. Throws ShapeError if it exists with another shape. */
   parameter(name: string, shape: Shape, initializer: Initializer): Tensor {
     const path = this.join(name);
     const known = this.trace.parameters.get(path);
@@ -94,15 +94,15 @@ export class Scope {
     return tensor;
   }
 
-  /** Gives a tensor a name by which few-shot, analyses and tests find it; returns the tensor. */
+  /** Records a tensor under a name for few-shot evaluation, analyses and tests; returns the tensor. */
   name(name: string, tensor: Tensor): Tensor {
     this.trace.intermediates.set(this.join(name), tensor);
     return tensor;
   }
 
   /**
-   * One block of a network: what `body` computes from `x` in the scope of that name, recorded there as `output`. With
-   * `recompute` the block's intermediates are not kept for the backward pass but computed again there from `x` (`rematerialise`).
+   * Applies one block of a network: computes `body` of `x` in the scope `name` and records the result as `output`. With `recompute`, the
+   * block's intermediates are recomputed from `x` in the backward pass instead of kept (`rematerialise`).
    */
   block(name: string, x: Tensor, recompute: boolean, body: (scope: Scope, x: Tensor) => Tensor): Tensor {
     const scope = this.at(name);
@@ -110,15 +110,15 @@ export class Scope {
     return scope.name("output", output);
   }
 
-  /** The seed of this step and a number no other draw of the model has. Throws outside training. */
+  /** Returns the seed of this step and a number that no other draw of the model has. Throws outside of training. */
   random(): { seed: Tensor; stream: number } {
     if (!this.trace.seed) throw new Error(`${this.path}: random numbers are drawn in training only`);
     return { seed: this.trace.seed, stream: ++this.trace.streams };
   }
 
   /**
-   * The same place in a trace of its own that shares the parameters and draws from here on what this one is going to draw:
-   * for passes that are to differ from another in their images and not in their dropout.
+   * Returns the same scope in a second trace that shares the parameters and repeats the random draws from here on. It is used for passes that
+   * differ in their images but not in their dropout.
    */
   again(): Scope {
     return new Scope(this.path, { ...this.trace, intermediates: new Map() });
@@ -129,7 +129,7 @@ export class Scope {
     return [...this.trace.parameters.values()];
   }
 
-  /** Every named intermediate of the model; of several traces the last. */
+  /** Every recorded intermediate of the model; if a name was traced repeatedly, the last one. */
   get intermediates(): Readonly<Record<string, Tensor>> {
     return Object.fromEntries(this.trace.intermediates);
   }

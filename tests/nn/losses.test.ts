@@ -181,6 +181,6 @@ test("a dry run counts parameters, steps and FLOPs, and writes nothing", async (
 
 test("a single class is refused by name before anything is traced", async () => {
   await expect(prepareTraining(resolveRecipe(tinyRecipe("unused")), 24, 1)).rejects.toThrow(
-    /generated:shapes.* has one class only; a classifier needs two or more/,
+    /generated:shapes.* has only one class; a classifier needs at least two/,
   );
 });
