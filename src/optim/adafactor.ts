@@ -1,4 +1,4 @@
-/** Adafactor as "Scaling Vision Transformers" trains with it: big_vision's scale_by_adafactor (papers.md 5.3). */
+/** Adafactor as used in "Scaling Vision Transformers": big_vision's scale_by_adafactor (papers.md 5.3). */
 import {
   add,
   divide,
@@ -19,25 +19,25 @@ import { squareSum } from "./norms.js";
 import type { OptimizerContext, Transformation, Update } from "./transformation.js";
 
 export interface AdafactorOptions {
-  /** The second moment is factored where the second largest side is at least this; default: 32. */
+  /** Minimum of the second largest side for which the second moment is factored. Default: 32. */
   readonly minDimSizeToFactor?: number;
-  /** c in beta2 = 1 - t^-c; default: 0.8. */
+  /** c in beta2 = 1 - t^-c. Default: 0.8. */
   readonly decayRate?: number;
-  /** Steps that t starts late by: t = step + 1 - offset, at least 1 (negative: as if so many steps had been taken). */
+  /** Offset of t in steps: t = step + 1 - offset, at least 1 (negative values start with a larger t). */
   readonly decayOffset?: number;
-  /** The largest beta2; default: 0.999. */
+  /** Upper bound of beta2. Default: 0.999. */
   readonly beta2Cap?: number;
-  /** Updates of a tensor are scaled down to this root mean square; default: not scaled. */
+  /** Root mean square to which the update of a tensor is clipped. Default: no clipping. */
   readonly clippingThreshold?: number;
-  /** m = momentum m + (1 - momentum) update; 0 for none; default: 0.9. */
+  /** m = momentum m + (1 - momentum) update; 0 disables momentum. Default: 0.9. */
   readonly momentum?: number;
-  /** Default: "float16". */
+  /** Storage type of the momentum. Default: "float16". */
   readonly momentumDtype?: MomentumDType;
-  /** Added to squared gradients; default: 1e-30. */
+  /** Added to squared gradients. Default: 1e-30. */
   readonly epsilon?: number;
 }
 
-/** The decay of the second moment at a step (0 before the first update): 0 at first, then 1 - t^-0.8 up to 0.999. */
+/** Decay of the second moment at a step (0 is the first update): 0 at first, then 1 - t^-0.8 up to 0.999. */
 export function adafactorBeta2(
   step: number,
   { decayRate = 0.8, decayOffset = 0, beta2Cap = 0.999 }: AdafactorOptions = {},
@@ -46,9 +46,9 @@ export function adafactorBeta2(
 }
 
 /**
- * The axes over which the second moment of a tensor is factored: [second largest, largest] side, of equal sides the later
- * counting as larger; undefined where it is kept whole. Kernels of any rank: those of convolutions are factored over their
- * channels, once for each position.
+ * Axes over which the second moment of a tensor is factored, [second largest, largest]; of equal sides the later one counts as larger.
+ * Returns undefined if the moment is not factored. Kernels may have any rank: those of convolutions are factored over their channels,
+ * separately for each position.
  */
 export function factoredAxes(shape: Shape, minDimSizeToFactor = 32): readonly [number, number] | undefined {
   const bySide = shape.map((_, axis) => axis).sort((a, b) => shape[a]! - shape[b]! || a - b);
@@ -58,8 +58,8 @@ export function factoredAxes(shape: Shape, minDimSizeToFactor = 32): readonly [n
 }
 
 /**
- * Adafactor without relative steps and without scaling by the parameters: gradients over the root of their second moment,
- * which for large kernels is kept as the means of its rows and columns, then momentum without bias correction.
+ * Adafactor without relative step sizes and without scaling by the parameters. Gradients are divided by the root of their second moment,
+ * which is stored for large kernels as the means of its rows and columns. Momentum without bias correction follows.
  */
 export const scaleByAdafactor =
   (options: AdafactorOptions = {}): Transformation =>
@@ -67,7 +67,7 @@ export const scaleByAdafactor =
     const { minDimSizeToFactor, clippingThreshold, momentum = 0.9, momentumDtype = "float16" } = options;
     return updates.map((update) => {
       const { name, value } = update;
-      // Sides of 1 (kernels of 1x1 convolutions) go: the runtime is slow on tensors that end in one.
+      // Sides of 1 (kernels of 1x1 convolutions) are removed: the runtime is slow for tensors whose last side is 1.
       const shape = value.shape.filter((side) => side !== 1);
       const axes = factoredAxes(shape, minDimSizeToFactor);
       const flat = { ...update, value: reshape(value, axes ? shape : value.shape) };
@@ -81,12 +81,12 @@ export const scaleByAdafactor =
     });
   };
 
-/** Keeps a mean of squared gradients: given those of this step (without epsilon), returns the mean up to now. */
+/** Updates a running mean of squared gradients with those of this step (without epsilon), and returns it. */
 type Moment = (name: string, squares: Tensor) => Tensor;
 
 function secondMoment(context: OptimizerContext, options: AdafactorOptions): Moment {
   const { epsilon = 1e-30 } = options;
-  // Both from the host: 1 - beta2 in float32 would be off in the fifth digit.
+  // Both come from the host: 1 - beta2 computed in float32 would be wrong in the fifth digit.
   const kept = context.scalar("adafactor/kept", (step) => adafactorBeta2(step, options));
   const added = context.scalar("adafactor/added", (step) => 1 - adafactorBeta2(step, options));
   return (name, squares) =>
@@ -95,20 +95,20 @@ function secondMoment(context: OptimizerContext, options: AdafactorOptions): Mom
     );
 }
 
-/** g over the root of its own second moment, without the update's factor. */
+/** g divided by the root of its full second moment, without the update's factor. */
 function whole({ name, value, factor }: Update, moment: Moment): Tensor {
   const squares = multiply(multiply(value, value), multiply(factor, factor));
   return divide(value, sqrt(moment(`adafactor/v/${name}`, squares)));
 }
 
 /**
- * g (row / mean(row))^-1/2 column^-1/2, without the update's factor: row is the mean of squares over the largest axis,
- * column that over the second largest. The mean of g^2 + epsilon is taken as the mean of g^2, plus epsilon.
+ * g (row / mean(row))^-1/2 column^-1/2, without the update's factor. `row` is the mean of squares over the largest axis, `column` over the
+ * second largest. The mean of g^2 + epsilon is computed as the mean of g^2, plus epsilon.
  */
 function factored({ name, value, factor }: Update, [second, largest]: readonly [number, number], moment: Moment) {
   const squares = multiply(value, value);
   const squaredFactor = multiply(factor, factor);
-  // As sums: those over the first axis are fast (see ops/reduce.ts).
+  // Means are computed as sums, because sums over the first axis are fast (see ops/reduce.ts).
   const mean = (axis: number) =>
     multiply(multiply(reduceSum(squares, axis, true), 1 / value.shape[axis]!), squaredFactor);
   const row = moment(`adafactor/row/${name}`, mean(largest));
@@ -117,7 +117,7 @@ function factored({ name, value, factor }: Update, [second, largest]: readonly [
   return multiply(multiply(value, rows), reciprocal(sqrt(column)));
 }
 
-/** The factor that also scales an update down to the given root mean square (optax.clip_by_block_rms). */
+/** Factor that also clips an update to the given root mean square (optax.clip_by_block_rms). */
 function clippedFactor(value: Tensor, factor: Tensor, threshold: number | undefined): Tensor {
   if (threshold === undefined) return factor;
   const rms = multiply(sqrt(multiply(squareSum(value), 1 / elementCount(value.shape))), factor);

@@ -21,23 +21,23 @@ import {
 
 interface Common {
   readonly learningRate: number;
-  /** Decoupled: applied beside the update, multiplied by the schedule and, of `adamw`, by the learning rate. */
+  /** Decoupled: added to the update, multiplied by the schedule and, for `adamw`, by the learning rate. */
   readonly weightDecay?: number;
-  /** Coupled: l2Penalty * parameter is added to the gradient and goes through momentum, as `weight_decay` of PyTorch's SGD does. */
+  /** Coupled: l2Penalty * parameter is added to the gradient before momentum, like `weight_decay` of PyTorch's SGD. */
   readonly l2Penalty?: number;
-  /** The same towards the values a run starts from in place of zero (L2-SP), for fine-tuning. */
+  /** L2 penalty towards the initial values of a run instead of zero (L2-SP), for fine-tuning. */
   readonly l2PenaltyToInitial?: number;
   readonly clipNorm?: number;
-  /** Which parameters weightDecay and the L2 penalties apply to, and how much; default: kernels only. */
+  /** Multipliers of weightDecay and the L2 penalties by parameter path. Default: kernels only. */
   readonly weightDecayPatterns?: Patterns;
   readonly learningRatePatterns?: Patterns;
-  /** Schedules of parameters that do not follow the common one; null leaves them frozen. */
+  /** Schedules of parameters that do not follow the main one; null freezes them. */
   readonly schedulePatterns?: SchedulePatterns;
-  /** What momentum (of Adam, the first moment) is stored in; default: "float32", for adafactor "float16". */
+  /** Storage type of momentum (for Adam, of the first moment). Default: "float32", for adafactor "float16". */
   readonly momentumDtype?: MomentumDType;
 }
 
-/** Without momentum (0) it keeps no state. */
+/** Stochastic gradient descent; without momentum (0) it has no state. */
 export interface SgdConfig extends Common {
   readonly name: "sgd";
   readonly momentum?: number;
@@ -45,9 +45,9 @@ export interface SgdConfig extends Common {
 }
 
 /**
- * `adam` counts weight decay as the reference chain does: absolute, not multiplied by the learning rate. `adamw` counts
- * it as Loshchilov and Hutter's implementations, PyTorch and timm do: in units of the learning rate. Otherwise alike:
- * decay 0.1 of `adamw` at learning rate 0.001 is decay 0.0001 of `adam` (papers.md 5.2).
+ * `adam` defines weight decay as the reference chain does: absolute, not multiplied by the learning rate. `adamw` defines it like Loshchilov
+ * and Hutter's implementations, PyTorch and timm: in units of the learning rate. Otherwise they are the same: decay 0.1 of `adamw` at
+ * learning rate 0.001 is decay 0.0001 of `adam` (papers.md 5.2).
  */
 export interface AdamConfig extends Common {
   readonly name: "adam" | "adamw";
@@ -57,9 +57,9 @@ export interface AdamConfig extends Common {
 }
 
 /**
- * big_vision's variant (papers.md 5.3): about half of the parameters' memory where Adam takes twice. Weight decay is
- * absolute, as that of `adam`: Scaling ViT's 3.0 for the head and 0.03 for the body, in units of its learning rate 8e-4,
- * are weightDecay 2.4e-5 with a multiplier of 100 for `head/kernel` and 1 for the other kernels (papers.md 5.2).
+ * big_vision's variant (papers.md 5.3): its state takes about half of the parameters' memory, that of Adam twice. Weight decay is absolute,
+ * as in `adam`: Scaling ViT's 3.0 for the head and 0.03 for the body, in units of its learning rate 8e-4, are weightDecay 2.4e-5 with a
+ * multiplier of 100 for `head/kernel` and 1 for the other kernels (papers.md 5.2).
  */
 export interface AdafactorConfig extends Common, AdafactorOptions {
   readonly name: "adafactor";
@@ -68,8 +68,8 @@ export interface AdafactorConfig extends Common, AdafactorOptions {
 export type OptimizerConfig = SgdConfig | AdamConfig | AdafactorConfig;
 
 /**
- * Frozen parameters left out, then clip, L2 penalty, scale, learning rate, per-pattern rates, decay, schedule: the chain a configuration
- * names. Throws RangeError when momentum cannot be stored in the given type.
+ * Creates the chain of a configuration: freeze, clip, L2 penalty, scale, learning rate, rates by pattern, decay, schedule. Throws RangeError
+ * if momentum cannot be stored in the given type.
  */
 export function createOptimizer(config: OptimizerConfig, schedule: Schedule): Transformation {
   const { learningRate, weightDecay = 0, l2Penalty = 0, l2PenaltyToInitial = 0, clipNorm } = config;
@@ -103,11 +103,11 @@ function scaling(config: OptimizerConfig): readonly Transformation[] {
   }
 }
 
-/** Is a parameter left as it is (its rate multiplied by 0, or its schedule null)? Frozen parameters keep no optimiser state. */
+/** Whether a parameter is frozen: its rate is multiplied by 0, or its schedule is null. Frozen parameters have no optimiser state. */
 export const isFrozen = (config: OptimizerConfig, path: string): boolean =>
   patternValue(config.learningRatePatterns ?? [], path, 1) === 0 ||
   patternValue<Schedule | null | undefined>(config.schedulePatterns ?? [], path, undefined) === null;
 
-/** Is this a name that something beside the parameters is kept under: optimiser state, the average or the first value of a parameter? */
+/** Whether a state name is not a parameter's: optimiser state, or the average or initial value of a parameter. */
 export const isOptimizerState = (name: string): boolean =>
   /^(adam\/(m|mScale|v)|momentum|momentumScale|adafactor\/(row|column|v|m|mScale)|average|initial)\//.test(name);

@@ -1,18 +1,18 @@
-/** Learning-rate schedules: functions from the step (counted before the update, first update 0) to the factor the rate is multiplied by. */
+/** Learning-rate schedules: functions from the step (0 is the first update) to a factor of the learning rate. */
 
-/** What every schedule understands; durations are in steps (train/durations converts epochs, examples and per cent to steps). */
+/** Settings of every schedule; durations are in steps (train/durations converts epochs, examples and per cent to steps). */
 interface ScheduleCommon {
-  /** Peak factor, 1 unless given; `end` below is in the same units. */
+  /** Peak factor; `end` below has the same units. Default: 1. */
   base?: number;
-  /** Steps of linear growth from 0 to the schedule's own value; 0 for none. */
+  /** Number of warm-up steps, in which the factor grows linearly from 0; 0 disables warm-up. */
   warmupSteps?: number;
-  /** Last steps of the run, over which the factor shrinks linearly to 0 on top of the decay; 0 for none. */
+  /** Number of cool-down steps at the end, in which the factor additionally decreases linearly to 0; 0 disables cool-down. */
   cooldownSteps?: number;
-  /** Multiplies the base by batchSize / 256, the linear scaling rule (Goyal et al., arXiv:1706.02677). */
+  /** Multiply the base by batchSize / 256, the linear scaling rule (Goyal et al., arXiv:1706.02677). */
   scaleWithBatchSize?: boolean;
 }
 
-/** No decay: only warm-up and cool-down shape the factor. */
+/** No decay: only warm-up and cool-down change the factor. */
 export interface ConstantSchedule extends ScheduleCommon {
   decayType: "constant";
 }
@@ -22,34 +22,34 @@ export interface CosineSchedule extends ScheduleCommon {
   decayType: "cosine";
 }
 
-/** (1 - progress)^power from the base down to `end`; "linear" is power 1, "polynomial" names the power. */
+/** (1 - progress)^power from the base down to `end`; "linear" has power 1, "polynomial" has `power`. */
 export interface PolynomialSchedule extends ScheduleCommon {
   decayType: "linear" | "polynomial";
-  /** Factor at the last step, 0 unless given. */
+  /** Factor at the last step. Default: 0. */
   end?: number;
-  /** Exponent, 1 unless given. */
+  /** Exponent. Default: 1. */
   power?: number;
 }
 
-/** 1 / sqrt(1 + (step - warm-up + shift) / timescale): training may be stopped anywhere by a cool-down (arXiv:2106.04560, section 3). */
+/** 1 / sqrt(1 + (step - warm-up + shift) / timescale): a cool-down can end training at any step (arXiv:2106.04560, section 3). */
 export interface ReciprocalSquareRootSchedule extends ScheduleCommon {
   decayType: "rsqrt";
-  /** Steps after which the factor has fallen to 1/sqrt(2); 10,000 unless given. */
+  /** Number of steps after which the factor is 1/sqrt(2). Default: 10,000. */
   timescale?: number;
-  /** Steps by which the decay is already advanced when warm-up ends; 0 unless given. */
+  /** Number of steps by which the decay is advanced when warm-up ends. Default: 0. */
   shift?: number;
 }
 
-/** Constant between boundaries: from `steps[i]` on the factor is `mults[i]` (absolute, not cumulative), before the first it is 1. */
+/** Piecewise constant: from `steps[i]` on the factor is `mults[i]` (absolute, not cumulative); before the first boundary it is 1. */
 export interface StairSchedule extends ScheduleCommon {
   decayType: "stair" | "staircase";
   /** Ascending steps at which the factor changes. */
   steps: readonly number[];
-  /** The factor from each of those steps on; as many as `steps`. */
+  /** Factor from each of those steps on; as many as `steps`. */
   mults: readonly number[];
 }
 
-/** A schedule as data, the form recipes hold. */
+/** A schedule as plain data, as in recipes. */
 export type ScheduleConfig =
   | ConstantSchedule
   | CosineSchedule
@@ -57,22 +57,22 @@ export type ScheduleConfig =
   | ReciprocalSquareRootSchedule
   | StairSchedule;
 
-/** The run a schedule is laid over. */
+/** The run to which a schedule is applied. */
 export interface ScheduleContext {
   /** Number of updates of the run. */
   total: number;
-  /** Images per update; needed by `scaleWithBatchSize` only. */
+  /** Images per update; needed only by `scaleWithBatchSize`. */
   batchSize?: number;
 }
 
-/** Factor by which the learning rate is multiplied at a step. */
+/** Returns the factor of the learning rate at a step. */
 export type Schedule = (step: number) => number;
 
 type Decay = (step: number, progress: number) => number;
 
 function requireDuration(name: string, value: number): number {
   if (!Number.isFinite(value) || value < 0) {
-    throw new Error(`schedule: ${name} is ${value}; give a number of steps that is 0 or more`);
+    throw new Error(`schedule: ${name} is ${value}; expected a number of steps of at least 0`);
   }
   return value;
 }
@@ -80,15 +80,16 @@ function requireDuration(name: string, value: number): number {
 function polynomialDecay(config: PolynomialSchedule, peak: number): Decay {
   const end = config.end ?? 0;
   const power = config.power ?? 1;
-  if (!(power > 0)) throw new Error(`schedule "${config.decayType}": power is ${power}; give a number above 0`);
+  if (!(power > 0)) throw new Error(`schedule "${config.decayType}": power is ${power}; expected a number above 0`);
   return (_step, progress) => end + (peak - end) * (1 - progress) ** power;
 }
 
 function reciprocalSquareRootDecay(config: ReciprocalSquareRootSchedule, peak: number, warmup: number): Decay {
   const timescale = config.timescale ?? 10_000;
   const shift = requireDuration("shift", config.shift ?? 0);
-  if (!(timescale > 0)) throw new Error(`schedule "rsqrt": timescale is ${timescale}; give a number of steps above 0`);
-  // Held at the value it has when warm-up ends, so that the ramp leads to it without a jump.
+  if (!(timescale > 0))
+    throw new Error(`schedule "rsqrt": timescale is ${timescale}; expected a number of steps above 0`);
+  // During warm-up it keeps its value at the end of warm-up, so that the factor has no jump there.
   return (step) => peak / Math.sqrt(1 + (Math.max(step - warmup, 0) + shift) / timescale);
 }
 
@@ -101,7 +102,7 @@ function stairDecay(config: StairSchedule, peak: number): Decay {
   }
   for (let i = 1; i < steps.length; i++) {
     if (!(steps[i]! > steps[i - 1]!)) {
-      throw new Error(`schedule "${config.decayType}": steps [${steps.join(", ")}] must ascend`);
+      throw new Error(`schedule "${config.decayType}": steps are [${steps.join(", ")}]; expected ascending steps`);
     }
   }
   return (step) => {
@@ -135,11 +136,11 @@ function decayOf(config: ScheduleConfig, peak: number, warmup: number): Decay {
 }
 
 /**
- * Builds the factor of a run's learning rate as a function of the step (papers.md 5.1, big_vision `create_learning_rate_schedule`).
+ * Creates the learning-rate factor of a run as a function of the step (papers.md 5.1, big_vision `create_learning_rate_schedule`).
  *
- * Warm-up and cool-down multiply whatever the decay gives. Past `total` the factor never turns negative (the reference's cool-down does).
- * Throws when warm-up is as long as the run (unless the run has at most one step, as debugging runs do), when the config
- * contradicts itself, or when `scaleWithBatchSize` is set and no batch size is known.
+ * Warm-up and cool-down multiply the decay's factor. After `total` the factor never becomes negative (that of the reference's cool-down
+ * does). Throws if warm-up is as long as the run (except for runs of at most one step, for debugging), if the configuration is
+ * contradictory, or if `scaleWithBatchSize` is set without a batch size.
  *
  * @example
  * const factor = createSchedule({ decayType: "cosine", warmupSteps: 10 }, { total: 100 });
@@ -155,7 +156,7 @@ export function createSchedule(config: ScheduleConfig, context: ScheduleContext)
     );
   }
   let peak = config.base ?? 1;
-  if (!Number.isFinite(peak)) throw new Error(`schedule: base is ${peak}; give a finite number`);
+  if (!Number.isFinite(peak)) throw new Error(`schedule: base is ${peak}; expected a finite number`);
   if (config.scaleWithBatchSize) {
     const { batchSize } = context;
     if (batchSize === undefined || !(batchSize > 0)) {
@@ -169,7 +170,7 @@ export function createSchedule(config: ScheduleConfig, context: ScheduleContext)
   const span = total - warmup;
 
   return (step) => {
-    // A one-step debugging run may be all warm-up: there is no span to progress through.
+    // A run of one step may be warm-up only; then the span is empty.
     const progress = span > 0 ? Math.min(Math.max((step - warmup) / span, 0), 1) : 0;
     let factor = decay(step, progress);
     if (warmup > 0) factor *= Math.min(1, step / warmup);

@@ -1,9 +1,8 @@
 /**
- * Optimisers as chains of transformations of gradients, written into the graph.
+ * Optimisers as chains of gradient transformations, which are written into the graph.
  *
- * Between transformations an update is kept as `value * factor + parameter * decay` with scalar factor and decay:
- * every elementwise node is a pass over all parameters, a scalar product is none, so scalars are multiplied together
- * and applied once, at the end.
+ * Between transformations, an update has the form `value * factor + parameter * decay` with scalar factor and decay. Every elementwise node
+ * is a pass over all parameters, but a product of scalars is not, so scalars are multiplied together and applied once at the end.
  */
 import {
   add,
@@ -20,23 +19,23 @@ import {
 } from "../graph/index.js";
 import { type AverageConfig, averaged, averageName } from "./average.js";
 
-/** What will be subtracted from one parameter. */
+/** The update of one parameter, which is subtracted from it. */
 export interface Update {
-  /** The parameter's path. */
+  /** Path of the parameter. */
   readonly name: string;
   readonly parameter: Tensor;
-  /** The parameter's first value. */
+  /** Initial value of the parameter. */
   readonly initial: () => NumericArray;
   readonly value: Tensor;
-  /** Scalar. */
+  /** A scalar. */
   readonly factor: Tensor;
-  /** Scalar; undefined for none. */
+  /** A scalar, or undefined without decay. */
   readonly decay: Tensor | undefined;
 }
 
 /**
- * A value that lives from step to step: read as `input`, replaced by `next`, of the same type (float16 as its bits); it stays as
- * it is where `next` is `input` itself.
+ * A state tensor of the optimiser: `input` is its current value, `next` the next one, of the same type (float16 as bits). It is constant if
+ * `next` is `input` itself.
  */
 export interface StateSlot {
   readonly name: string;
@@ -45,24 +44,24 @@ export interface StateSlot {
   readonly initial: () => NumericArray;
 }
 
-/** A number given anew at each step, worked out in float64 on the host from the step (0 before the first update). */
+/** A number that the host computes in float64 from the step (0 is the first update) and passes in each step. */
 export interface HostScalar {
   readonly name: string;
   readonly input: Tensor;
   readonly at: (step: number) => number;
 }
 
-/** Collects what the transformations of a chain need from step to step. */
+/** Collects the state and host scalars of a chain's transformations. */
 export class OptimizerContext {
   readonly slots: StateSlot[] = [];
   readonly scalars = new Map<string, HostScalar>();
 
-  /** A float32 state tensor that starts at zero and becomes `next(current)`; returns the next value. */
+  /** Adds a float32 state tensor with initial value zero and update `next(current)`; returns the next value. */
   state(name: string, shape: Shape, next: (current: Tensor) => Tensor): Tensor {
     return this.slot(name, shape, "float32", next).next;
   }
 
-  /** A state tensor of any type that starts at zero and becomes `next(current)`. */
+  /** Adds a state tensor of any type with initial value zero and update `next(current)`. */
   slot(name: string, shape: Shape, dtype: DType, next: (current: Tensor) => Tensor): StateSlot {
     const current = input(name, dtype, shape);
     const made = { name, input: current, next: next(current), initial: () => allocate(dtype, elementCount(shape)) };
@@ -70,14 +69,14 @@ export class OptimizerContext {
     return made;
   }
 
-  /** The value a parameter had before the first step, kept as state `initial/{parameter}` that no step changes. */
+  /** Initial value of a parameter, stored as constant state `initial/{parameter}`. */
   initialOf({ name, parameter, initial }: Update): Tensor {
     const kept = input(initialName(name), parameter.dtype, parameter.shape);
     this.slots.push({ name: initialName(name), input: kept, next: kept, initial });
     return kept;
   }
 
-  /** The scalar of that name; made at first use. */
+  /** Returns the host scalar of this name; the first call creates it. */
   scalar(name: string, at: (step: number) => number): Tensor {
     const known = this.scalars.get(name);
     if (known) return known.input;
@@ -87,12 +86,12 @@ export class OptimizerContext {
   }
 }
 
-/** Where the first value of a parameter is kept. */
+/** State name of the initial value of a parameter. */
 export const initialName = (parameter: string): string => `initial/${parameter}`;
 
 export type Transformation = (updates: readonly Update[], context: OptimizerContext) => readonly Update[];
 
-/** Transformations applied left to right. */
+/** Applies transformations from left to right. */
 export const chain =
   (...transformations: readonly Transformation[]): Transformation =>
   (updates, context) =>
@@ -105,13 +104,13 @@ export interface OptimizerGraph {
 }
 
 export interface ApplyOptions {
-  /** Keep an average of every parameter that is trained, as state `average/{parameter}`. */
+  /** Keep an average of every trainable parameter, as state `average/{parameter}`. */
   readonly average?: AverageConfig;
 }
 
 /**
- * The next value of every parameter: p - (value * factor + p * decay) after the chain. `initial` gives the first value
- * of a parameter, and of its average; optimiser state starts at zero.
+ * Computes the next value of every parameter, p - (value * factor + p * decay) after the chain. `initial` returns the initial value of a
+ * parameter and of its average; optimiser state starts at zero.
  */
 export function applyOptimizer(
   optimizer: Transformation,
@@ -149,6 +148,6 @@ function subtracted({ parameter, value, factor, decay }: Update): Tensor {
   return subtract(kept, multiply(value, factor));
 }
 
-/** value * factor as one tensor, for a transformation that needs the update itself. */
+/** value * factor as one tensor, for transformations that need the update itself. */
 export const materialised = ({ value, factor, parameter, decay }: Update): Tensor =>
   decay ? add(multiply(value, factor), multiply(parameter, decay)) : multiply(value, factor);

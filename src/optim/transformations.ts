@@ -1,18 +1,18 @@
-/** The transformations optimisers are made of, each as the reference chain has it (papers.md 5.2). */
+/** Gradient transformations of the reference's optimiser chains (papers.md 5.2). */
 import { add, divide, maximum, multiply, scalar, sqrt, subtract } from "../graph/index.js";
 import { accumulated, type MomentumDType } from "./momentum.js";
 import { globalNorm } from "./norms.js";
 import type { Schedule } from "./schedules.js";
 import { materialised, type Transformation } from "./transformation.js";
 
-/** Leaves parameters out of what follows: they stay as they are, keep no state, and clipping does not count them. */
+/** Excludes parameters from the following transformations: they do not change, have no state, and do not contribute to clipping norms. */
 export const freeze =
   (isFrozen: (path: string) => boolean): Transformation =>
   (updates) =>
     updates.filter(({ name }) => !isFrozen(name));
 
 /**
- * Scales all gradients by min(1, maxNorm / norm), norm the root of the sum of squares over every gradient
+ * Scales all gradients by min(1, maxNorm / norm), where norm is the Euclidean norm over all gradients
  * (papers.md 5.2).
  */
 export const clipByGlobalNorm =
@@ -23,8 +23,9 @@ export const clipByGlobalNorm =
   };
 
 /**
- * Adam (Kingma and Ba, 2015, algorithm 1): m / (1 - b1^t) over sqrt(v / (1 - b2^t)) + epsilon, t = step + 1.
- * Written as a m / (sqrt(v) + epsilon c) with c = sqrt(1 - b2^t), a = c / (1 - b1^t) from the host. `momentumDtype` is that of m; v stays in float32, for half of it is too little (papers.md 8).
+ * Adam (Kingma and Ba, 2015, algorithm 1): m / (1 - b1^t) over sqrt(v / (1 - b2^t)) + epsilon, t = step + 1. Written as
+ * a m / (sqrt(v) + epsilon c) with c = sqrt(1 - b2^t) and a = c / (1 - b1^t) from the host. `momentumDtype` is the type of m; v is always
+ * float32, because half precision is not sufficient for it (papers.md 8).
  */
 export const scaleByAdam =
   ({ beta1 = 0.9, beta2 = 0.999, epsilon = 1e-8, momentumDtype = "float32" as MomentumDType } = {}): Transformation =>
@@ -44,7 +45,7 @@ export const scaleByAdam =
     });
   };
 
-/** SGD momentum as optax.trace: m = g + momentum m; with nesterov the update is g + momentum m (papers.md 5.3). */
+/** SGD momentum like optax.trace: m = g + momentum m; with Nesterov momentum the update is g + momentum m (papers.md 5.3). */
 export const trace =
   (momentum: number, nesterov = false, dtype: MomentumDType = "float32"): Transformation =>
   (updates, context) =>
@@ -61,10 +62,10 @@ export const scaleBy =
   (updates) =>
     updates.map((update) => ({ ...update, factor: multiply(update.factor, factor) }));
 
-/** [regular expression matched against the whole path, multiplier]; the first that matches decides. */
+/** Pairs of a regular expression, matched against the whole path, and a multiplier; the first match applies. */
 export type Patterns<T = number> = readonly (readonly [string, T])[];
 
-/** What the patterns say of a path; `otherwise` when none matches. */
+/** Value of the first pattern that matches a path; `otherwise` if none matches. */
 export function patternValue<T>(patterns: Patterns<T>, path: string, otherwise: T): T {
   const found = patterns.find(([pattern]) => new RegExp(`^(?:${pattern})$`).test(path));
   return found ? found[1] : otherwise;
@@ -79,7 +80,7 @@ export const scaleByPattern =
       factor: multiply(update.factor, patternValue(patterns, update.name, 1)),
     }));
 
-/** Decayed by default: kernels, but not biases, scales, embeddings or probes (papers.md 5.2). */
+/** Parameters with weight decay by default: kernels, but not biases, scales, embeddings or probes (papers.md 5.2). */
 export const defaultDecayPatterns: Patterns = [[".*/kernel", 1]];
 
 /** Adds weightDecay * multiplier * parameter: decoupled, after the learning rate (papers.md 5.2). */
@@ -92,9 +93,9 @@ export const addDecayedWeights =
     });
 
 /**
- * Adds l2Penalty * multiplier * parameter to the gradient, before momentum and learning rate: the gradient of
- * l2Penalty / 2 * |parameter|^2. PyTorch's `weight_decay` of SGD and Adam is this, and so is TensorFlow's `l2_regularizer`.
- * Momentum m multiplies its effect by 1 / (1 - m). As in PyTorch, clipping comes before and does not count it.
+ * Adds l2Penalty * multiplier * parameter to the gradient before momentum and learning rate, the gradient of l2Penalty / 2 * |parameter|^2.
+ * This is `weight_decay` of PyTorch's SGD and Adam, and TensorFlow's `l2_regularizer`. Momentum m multiplies its effect by 1 / (1 - m). As
+ * in PyTorch, gradient clipping comes before and does not include it.
  */
 export const addL2Penalty =
   (l2Penalty: number, patterns: Patterns = defaultDecayPatterns): Transformation =>
@@ -106,9 +107,9 @@ export const addL2Penalty =
     });
 
 /**
- * Adds l2Penalty * multiplier * (parameter - its first value) to the gradient, as `addL2Penalty` does towards zero: L2-SP of Li et al.,
- * "Explicit Inductive Bias for Transfer Learning", 2018 (arXiv:1802.01483), the weight decay to the initial weights of BiT's
- * search (arXiv:1912.11370, appendix). Keeps the first values, as much memory as the parameters take.
+ * Adds l2Penalty * multiplier * (parameter - its initial value) to the gradient, as `addL2Penalty` does towards zero. This is L2-SP of Li et
+ * al., "Explicit Inductive Bias for Transfer Learning", 2018 (arXiv:1802.01483), the weight decay to the initial weights of BiT's search
+ * (arXiv:1912.11370, appendix). Storing the initial values takes as much memory as the parameters.
  */
 export const addL2PenaltyToInitial =
   (l2Penalty: number, patterns: Patterns = defaultDecayPatterns): Transformation =>
@@ -120,10 +121,10 @@ export const addL2PenaltyToInitial =
       return { ...update, value: add(multiply(update.value, update.factor), away), factor: scalar(1) };
     });
 
-/** Schedules of parameters that do not follow the common one; null leaves them frozen (papers.md 5.2, step 6). */
+/** Schedules of parameters that do not follow the main one; null freezes them (papers.md 5.2, step 6). */
 export type SchedulePatterns = Patterns<Schedule | null>;
 
-/** Multiplies updates, decay included, by the schedule's factor at this step, or by that of the first pattern that matches. */
+/** Multiplies updates, including decay, by the schedule's factor at this step, or by that of the first matching pattern. */
 export const scaleBySchedule =
   (schedule: Schedule, patterns: SchedulePatterns = []): Transformation =>
   (updates, context) =>

@@ -45,7 +45,7 @@ test("after a half-life half of the average is younger (S4L takes an epoch's ste
       old *= 1 - averageRate({ kind: "ema", decay: decayOfHalfLife(steps) })(step);
     expect(old).toBeCloseTo(0.5, 12);
   }
-  expect(() => decayOfHalfLife(0)).toThrow("a half-life of 0 steps: give a number above 0");
+  expect(() => decayOfHalfLife(0)).toThrow("invalid half-life of 0 steps; expected a number above 0");
 });
 
 test("the decay warms up to its value and stays there", () => {
@@ -57,9 +57,9 @@ test("the decay warms up to its value and stays there", () => {
 });
 
 test.each<[AverageConfig, string]>([
-  [{ kind: "ema", decay: 1 }, "average.decay is 1; give a number from 0 to below 1"],
+  [{ kind: "ema", decay: 1 }, "average.decay is 1; expected a number from 0 to below 1"],
   [{ kind: "ema", decay: Number.NaN }, "average.decay is NaN"],
-  [{ kind: "polyak", from: -1 }, "average.from is -1; give the step to average from, a whole number from 0"],
+  [{ kind: "polyak", from: -1 }, "average.from is -1; expected an integer of at least 0, the first step to average"],
 ])("refuses %j", (average, message) => {
   expect(() => averageRate(average)).toThrow(message);
 });

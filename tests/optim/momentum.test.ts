@@ -76,10 +76,10 @@ describe("training hardly changes", () => {
 test("bfloat16 is refused with the reason", () => {
   const config = { name: "sgd", learningRate: 1, momentumDtype: "bfloat16" } as unknown as OptimizerConfig;
   expect(() => createOptimizer(config, constant)).toThrow(
-    /kept in "bfloat16", which ONNX Runtime does not pass to JavaScript; use "float16"/,
+    /stored in "bfloat16", which ONNX Runtime does not pass to JavaScript; use "float16"/,
   );
   const other = { ...config, momentumDtype: "float8" } as unknown as OptimizerConfig;
   expect(() => createOptimizer(other, constant)).toThrow(
-    'momentum cannot be kept in "float8"; expected "float32" or "float16"',
+    'momentum cannot be stored in "float8"; expected "float32" or "float16"',
   );
 });

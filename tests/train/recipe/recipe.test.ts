@@ -103,7 +103,7 @@ describe("checking", () => {
     [
       "half precision of another kind",
       { ...small, optimizer: { name: "adafactor", learningRate: 1, momentumDtype: "bfloat16" } },
-      ['optimizer.momentumDtype: momentum cannot be kept in "bfloat16", which ONNX Runtime does not pass'],
+      ['optimizer.momentumDtype: momentum cannot be stored in "bfloat16", which ONNX Runtime does not pass'],
     ],
     [
       "an unknown optimiser",
