@@ -1,10 +1,10 @@
-/** The linear head that every family ends in. */
+/** Linear classification head of all model families. */
 import type { Tensor } from "../graph/index.js";
 import { dense, dropout, filledWith, type Scope, zeros } from "../nn/index.js";
 
 /**
- * The logits [..., classes] of a representation [..., width], recorded as `logits`; undefined for 0 classes. The kernel starts
- * at zero, the bias at `headBiasInit` (papers.md 1.3). In training `headDropout` of the representation is dropped.
+ * Computes logits [..., classes] from features [..., width], recorded as `logits`; returns undefined for 0 classes. The kernel is initialised
+ * to zero, the bias to `headBiasInit` (papers.md 1.3). In training, dropout of rate `headDropout` is applied to the features.
  */
 export function classifierHead(
   scope: Scope,

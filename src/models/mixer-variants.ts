@@ -1,4 +1,4 @@
-/** The published MLP-Mixers (papers.md 3.2) and how a name such as "Mixer-B/16" is read. */
+/** The published MLP-Mixers (papers.md 3.2), and a parser of names such as "Mixer-B/16". */
 import { type MixerConfig, mixerDefaults } from "./mixer.js";
 
 export interface MixerShape {
@@ -33,7 +33,7 @@ export const publishedMixers: readonly string[] = [
   "Mixer-H/14",
 ];
 
-/** The configuration a name such as "Mixer-B/16" stands for, of any patch size, with the given changes. Throws RangeError. */
+/** Configuration of a name such as "Mixer-B/16" with any patch size, with the given changes. Throws RangeError. */
 export function mixerConfig(variant: string, changes: Partial<MixerConfig> = {}): MixerConfig {
   const [, name = "", patch] = /^Mixer-([A-Z])\/([1-9]\d*)$/.exec(variant) ?? [];
   const found = Object.hasOwn(mixerVariants, name) ? mixerVariants[name] : undefined;

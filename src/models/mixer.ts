@@ -1,4 +1,4 @@
-/** MLP-Mixer (Tolstikhin et al., 2021): MLPs over patches and over channels in turn. Facts: papers.md 3.2. */
+/** MLP-Mixer (Tolstikhin et al., 2021): alternating MLPs over patches and over channels. Facts: papers.md 3.2. */
 import { add, cast, type GeluForm, gelu, matmul, reduceMean, reshape, type Tensor, transpose } from "../graph/index.js";
 import {
   dense,
@@ -14,28 +14,28 @@ import { classifierHead } from "./head.js";
 import { patchEmbedding } from "./stems.js";
 
 export interface MixerConfig {
-  /** Side of the square patches, in pixels; trailing pixels that fill no patch are ignored. */
+  /** Side of the square patches in pixels; trailing pixels that do not fill a patch are ignored. */
   readonly patchSize: number;
   readonly width: number;
   readonly depth: number;
-  /** Hidden width of the MLP over patches; its outer width is the number of patches of the images it is built for. */
+  /** Hidden width of the MLP over patches; its input and output width is the number of patches of an image. */
   readonly tokensMlpDim: number;
   /** Hidden width of the MLP over channels. */
   readonly channelsMlpDim: number;
-  /** Classes of the head; 0 leaves the head away. */
+  /** Number of classes of the head; 0 removes the head. */
   readonly classes: number;
-  /** After each GELU and on each branch; 0 in every published Mixer. */
+  /** Dropout rate after each GELU and on each branch; 0 in every published Mixer. */
   readonly dropout: number;
-  /** On the representation, before the head (timm's `drop_rate`); default: 0. */
+  /** Dropout rate on the features before the head (timm's `drop_rate`). Default: 0. */
   readonly headDropout?: number;
-  /** Drop probability of the last block's branches; it rises linearly from 0 at the first. */
+  /** Drop probability of the last block's branches; it rises linearly from 0 at the first block. */
   readonly stochasticDepth: number;
-  /** Divide kept branches by their probability; not done by the published ones. */
+  /** Divide kept branches by their probability; false in the published models. */
   readonly stochasticDepthRescale: boolean;
   readonly gelu: GeluForm;
   readonly layerNormEpsilon: number;
   readonly headBiasInit: number;
-  /** Compute each block again in the backward pass instead of keeping its intermediates. */
+  /** Recompute each block in the backward pass instead of keeping its intermediates. */
   readonly rematerialise: boolean;
 }
 
@@ -52,17 +52,17 @@ export const mixerDefaults = {
 } as const satisfies Partial<MixerConfig>;
 
 export interface MixerOutput {
-  /** The representation: the mean over patches [N, width]. */
+  /** Features: the mean over patches [N, width]. */
   readonly preLogits: Tensor;
   /** [N, classes]; undefined without a head. */
   readonly logits: Tensor | undefined;
-  /** Patches after the last norm, row by row of the grid: [N, rows * columns, width]. */
+  /** Patch tokens after the last norm, row-major: [N, rows * columns, width]. */
   readonly patches: Tensor;
   readonly grid: { readonly rows: number; readonly columns: number };
   /**
-   * Every intermediate by name (s: patches):
+   * All intermediates by name (s: number of patches):
    * - `stem` [N, s, width];
-   * - below `MixerBlock_{i}/`: `tokenMixing` and `channelMixing` [N, s, width] (the branches before they are added),
+   * - in `MixerBlock_{i}/`: `tokenMixing` and `channelMixing` [N, s, width] (the branches before the addition),
    *   `afterTokenMixing` and `output` [N, s, width];
    * - `encoded` [N, s, width] (after the last norm), `headInput` and `preLogits` [N, width], `logits`.
    */
@@ -70,9 +70,8 @@ export interface MixerOutput {
 }
 
 /**
- * The logits and intermediates of images [N, H, W, C] scaled to [-1, 1]. The parameters belong to images of that many
- * patches. Throws ShapeError when the image is smaller than a patch, or holds another number of patches than the
- * parameters of the scope.
+ * Applies the network to images [N, H, W, C] scaled to [-1, 1]. The parameters depend on the number of patches. Throws ShapeError if the
+ * image is smaller than a patch, or has another number of patches than the parameters of the scope.
  */
 export function mixer(scope: Scope, image: Tensor, config: MixerConfig): MixerOutput {
   const { tokens, rows, columns } = patchEmbedding(scope.at("stem"), image, config);
@@ -88,7 +87,7 @@ export function mixer(scope: Scope, image: Tensor, config: MixerConfig): MixerOu
   return { preLogits: pooled, logits, patches, grid: { rows, columns }, intermediates: scope.intermediates };
 }
 
-/** x + tokenMixing(norm x), then x + channelMixing(norm x); each branch draws its own stochastic depth. */
+/** x + tokenMixing(norm x), then x + channelMixing(norm x), with independent stochastic depth for each branch. */
 function mixerBlock(scope: Scope, x: Tensor, config: MixerConfig, drop: number): Tensor {
   const residual = (branch: Tensor) =>
     stochasticDepth(scope, dropout(scope, branch, config.dropout), drop, config.stochasticDepthRescale);
@@ -101,9 +100,9 @@ function mixerBlock(scope: Scope, x: Tensor, config: MixerConfig, drop: number):
 }
 
 /**
- * The MLP over the axis of patches of [N, s, C]: W1^T x, GELU, W2^T h. The products use that axis where it is, without
- * the transposes of the paper. Transposing the small kernels once is a tenth faster on the CPU than matrix products with
- * transposed kernels (Mixer-B/16, batch 8, forward and backward on two busy cores: 182 against 210 ms; with x swapped 229).
+ * MLP over the patch axis of [N, s, C]: W1^T x, GELU, W2^T h. The products contract that axis directly, without the transposes of the paper.
+ * Transposing the small kernels once is a tenth faster on the CPU than matrix products with transposed kernels (Mixer-B/16, batch 8, forward
+ * and backward on two busy cores: 182 against 210 ms; with x transposed 229).
  */
 function tokenMixing(scope: Scope, x: Tensor, config: MixerConfig): Tensor {
   const along = (name: string, from: Tensor, count: number): Tensor => {

@@ -1,11 +1,11 @@
-/** One type for every family of models, and the one place where a configuration becomes a network. */
+/** The common type of all model families, and the function that builds a network from a configuration. */
 import { cast, type Tensor } from "../graph/index.js";
 import type { Scope } from "../nn/index.js";
 import { type MixerConfig, mixer } from "./mixer.js";
 import { type ResNetConfig, resnet, resnetWidth } from "./resnet.js";
 import { type ViTConfig, vit } from "./vit.js";
 
-/** What describes a network whole but for the size of its images: the family and the family's configuration. */
+/** Complete description of a network except for its image size: the family and the family's configuration. */
 export type ModelConfig =
   | ({ readonly family: "vit" } & ViTConfig)
   | ({ readonly family: "resnet" } & ResNetConfig)
@@ -13,20 +13,19 @@ export type ModelConfig =
 
 export type ModelFamily = ModelConfig["family"];
 
-/** What every family gives. */
+/** Common outputs of all families. */
 export interface ModelOutput {
-  /** The features (pre-logits): [N, width]; [N, tokens, width] of a model that does not pool. */
+  /** The features (pre-logits): [N, width]; [N, tokens, width] for a model without pooling. */
   readonly preLogits: Tensor;
   /** [N, classes], or [N, tokens, classes] without pooling; undefined without a head. */
   readonly logits: Tensor | undefined;
-  /** Every intermediate by name; the family's file lists them. */
+  /** All intermediates by name; the family's file lists them. */
   readonly intermediates: Readonly<Record<string, Tensor>>;
 }
 
 /**
- * Traces a network on images [N, H, W, C] (for published weights scaled to [-1, 1]). It works in the scope's `compute` type;
- * `preLogits` and `logits` are float32 whatever that is, so that losses are worked out in float32. Throws ShapeError when the
- * images do not fit it.
+ * Traces a network on images [N, H, W, C] (for published weights scaled to [-1, 1]). It computes in the scope's `compute` type; `preLogits`
+ * and `logits` are always float32, so that losses are computed in float32. Throws ShapeError if the images do not fit the network.
  */
 export function model(scope: Scope, image: Tensor, config: ModelConfig): ModelOutput {
   const output = traced(scope, cast(image, scope.compute), config);
@@ -48,21 +47,21 @@ function traced(scope: Scope, image: Tensor, config: ModelConfig): ModelOutput {
   }
 }
 
-/** Width of the features (pre-logits), per token where the network does not pool. */
+/** Width of the features (pre-logits), for each token if the network does not pool. */
 export function representationWidth(config: ModelConfig): number {
   if (config.family === "resnet") return resnetWidth(config);
   if (config.family === "vit" && typeof config.preLogits === "number") return config.preLogits;
   return config.width;
 }
 
-/** Throws RangeError unless the network gives one row of logits an image. */
+/** Throws RangeError unless the network returns one row of logits for each image. */
 export function requireClassifier(config: ModelConfig): void {
   if (config.classes < 1 || (config.family === "vit" && config.pooling === "none")) {
     throw new RangeError("a classifier needs a head and pooled tokens: classes of at least 1, pooling tok, gap or map");
   }
 }
 
-/** Does the network draw random numbers in training? */
+/** Whether the network draws random numbers in training. */
 export function drawsInTraining(config: ModelConfig): boolean {
   const headDropout = config.family === "resnet" ? 0 : (config.headDropout ?? 0);
   return config.dropout > 0 || headDropout > 0 || config.stochasticDepth > 0;

@@ -1,11 +1,11 @@
-/** Every published model by its name, with what it takes in, and how any name becomes a configuration. */
+/** Registers all published models with their input formats, and parses model names. */
 import { didYouMean } from "../text/nearest.js";
 import { mixerConfig, publishedMixers } from "./mixer-variants.js";
 import type { ModelConfig, ModelFamily } from "./model.js";
 import { publishedResNets, resnetConfig } from "./resnet-variants.js";
 import { publishedEarlyConvolutions, publishedHybrids, publishedViTs, vitConfig } from "./variants.js";
 
-/** The series models were published in: what they are called and the papers they are from. */
+/** The series of published models: their titles and papers. */
 export const modelSeries = {
   vit: {
     title: "Vision Transformer",
@@ -27,21 +27,21 @@ export const modelSeries = {
 export type ModelSeries = keyof typeof modelSeries;
 
 export interface PublishedModel {
-  /** What `parseModelName` reads: "S/16", "R50+B/16", "C-4GF", "Mixer-B/16", "R50x1", "ResNet-50". */
+  /** Name that `parseModelName` accepts: "S/16", "R50+B/16", "C-4GF", "Mixer-B/16", "R50x1", "ResNet-50". */
   readonly name: string;
   readonly family: ModelFamily;
   readonly series: ModelSeries;
-  /** With a head of 1000 classes. */
+  /** Configuration with a head of 1000 classes. */
   readonly config: ModelConfig;
-  /** Side of the images it was pre-trained on, in pixels. */
+  /** Side of the pre-training images, in pixels. */
   readonly imageSize: number;
-  /** How images are scaled for it, a stage of a preprocessing string. */
+  /** Scaling of the images, as a stage of a preprocessing string. */
   readonly preprocessing: string;
   /** The papers. */
   readonly source: string;
 }
 
-/** What every family's configuration has and a name may be changed by. */
+/** Settings common to all families, which can be changed for a name. */
 export type ModelChanges = Partial<
   Pick<ModelConfig, "classes" | "dropout" | "stochasticDepth" | "rematerialise" | "headBiasInit">
 >;
@@ -49,15 +49,15 @@ export type ModelChanges = Partial<
 function configOf(name: string): ModelConfig {
   if (name.startsWith("Mixer-")) return { family: "mixer", ...mixerConfig(name) };
   if (/^(ResNet-|R\d+x)/.test(name)) return { family: "resnet", ...resnetConfig(name) };
-  // as papers write them: ViT-B/16, R50+ViT-B/16
+  // Also accept the papers' spelling: ViT-B/16, R50+ViT-B/16.
   return { family: "vit", ...vitConfig(name.replace(/^ViT-|(?<=\+)ViT-/, "")) };
 }
 
 const series = (key: ModelSeries, names: readonly string[]): PublishedModel[] =>
   names.map((name) => {
     const config = configOf(name);
-    // every one of them takes [-1, 1] at 224 pixels (papers.md 1.1, 2.1, 3.1, 3.2); the early convolutions were trained on
-    // ImageNet's mean and deviation, but with another norm, so that there are no weights to keep to
+    // All take images in [-1, 1] at 224 pixels (papers.md 1.1, 2.1, 3.1, 3.2). The early convolutions were trained on images normalised by
+    // ImageNet's mean and deviation, but with another norm, so there are no published weights to be compatible with.
     return {
       name,
       family: config.family,
@@ -69,7 +69,7 @@ const series = (key: ModelSeries, names: readonly string[]): PublishedModel[] =>
     };
   });
 
-/** Every published model, series by series. */
+/** All published models, series by series. */
 export const publishedModels: readonly PublishedModel[] = [
   ...series("vit", publishedViTs),
   ...series("hybrid", publishedHybrids),
@@ -86,9 +86,9 @@ export const publishedModels: readonly PublishedModel[] = [
 ];
 
 /**
- * The configuration of any family that a name stands for, with the given changes: the names of `publishedModels`, and those
- * like them of any patch size ("S/8", "Mixer-B/8"), width or depth ("R26x2", "ResNet-101"). Vision Transformers pool as
- * `vitConfig` has it: by the mean, hybrids and early convolutions by the class token. Throws RangeError with the nearest name.
+ * Configuration of a model name of any family, with the given changes: the names of `publishedModels`, and similar names with any patch size
+ * ("S/8", "Mixer-B/8"), width or depth ("R26x2", "ResNet-101"). The pooling of Vision Transformers is that of `vitConfig`: the mean, and for
+ * hybrids and early convolutions the class token. Throws RangeError with the nearest name.
  *
  *     parseModelName("R50x1", { classes: 10 });
  */

@@ -1,55 +1,55 @@
-/** What the ResNets of both versions share: stages of units, and what a unit may have besides its convolutions. */
+/** Stages of residual units shared by both ResNet versions, and optional parts of a unit besides its convolutions. */
 import type { Tensor } from "../graph/index.js";
 import { nonLocalBlock, type Scope, squeezeExcitation, stochasticDepth, stochasticDepthRate } from "../nn/index.js";
 
-/** Attention within a ResNet (papers.md 10.10); `stages` are counted from 1, default: all. */
+/** Attention in a ResNet (papers.md 10.10); `stages` are numbered from 1. Default: all. */
 export type ResNetAttention =
   | {
-      /** A gate on the channels of every unit's branch, before it is added. */
+      /** Gates the channels of every unit's branch before the addition. */
       readonly kind: "squeezeExcitation";
       readonly stages?: readonly number[];
-      /** Channels divided by the hidden channels of the gate; default: 16. */
+      /** Ratio of the channels to the hidden channels of the gate. Default: 16. */
       readonly reduction?: number;
     }
   | {
-      /** A non-local block after units. In the paper: stages 2 and 3, every second unit, width half of the channels. */
+      /** Inserts non-local blocks after units. In the paper: stages 2 and 3, every second unit, width half of the channels. */
       readonly kind: "nonLocal";
       readonly stages?: readonly number[];
-      /** The block follows every `every`-th unit of a stage; default: 2. */
+      /** The block follows every `every`-th unit of a stage. Default: 2. */
       readonly every?: number;
-      /** Channels of queries, keys and values divided by those of the image; default: 0.5. */
+      /** Ratio of the channels of queries, keys and values to those of the image. Default: 0.5. */
       readonly widthRatio?: number;
       readonly subsample?: boolean;
     };
 
-/** A unit of a network, both counted from 0. */
+/** Stage and unit indices, both from 0. */
 export interface Place {
   readonly stage: number;
   readonly unit: number;
 }
 
-/** What a unit may have besides its convolutions; default: nothing. */
+/** Optional parts of a unit besides its convolutions. Default: none. */
 export interface UnitExtras {
   readonly attention?: ResNetAttention | undefined;
-  /** Drop probability of the last unit's branch; it rises linearly from 0 at the first. */
+  /** Drop probability of the last unit's branch; it rises linearly from 0 at the first unit. */
   readonly stochasticDepth?: number;
   readonly stochasticDepthRescale?: boolean;
 }
 
 export interface StageOptions extends UnitExtras {
-  /** Units in each stage. */
+  /** Number of units in each stage. */
   readonly blocks: readonly number[];
-  /** Compute each unit again in the backward pass instead of keeping its intermediates. */
+  /** Recompute each unit in the backward pass instead of keeping its intermediates. */
   readonly rematerialise?: boolean;
 }
 
-/** The norms of a non-local block. */
+/** Settings of the norm of a non-local block. */
 interface NormOptions {
   readonly groups: number;
   readonly epsilon: number;
 }
 
-/** Stages of units in scopes `block{i}/unit{j}`, counted from 1; returns the output of every stage, [N, C, h, w]. */
+/** Applies stages of units in scopes `block{i}/unit{j}`, numbered from 1; returns the output of every stage, [N, C, h, w]. */
 export function residualStages(
   scope: Scope,
   image: Tensor,
@@ -67,7 +67,7 @@ export function residualStages(
   });
 }
 
-/** The branch of a unit as it is added to the shortcut: gated by squeeze-and-excitation, dropped by stochastic depth. */
+/** Branch of a unit before it is added to the shortcut, with squeeze-and-excitation and stochastic depth. */
 export function residualBranch(scope: Scope, y: Tensor, { stage, unit }: Place, options: StageOptions): Tensor {
   const { blocks, attention, stochasticDepth: last = 0, stochasticDepthRescale = true } = options;
   const sum = (counts: readonly number[]) => counts.reduce((total, count) => total + count, 0);
@@ -77,7 +77,7 @@ export function residualBranch(scope: Scope, y: Tensor, { stage, unit }: Place, 
   return stochasticDepth(scope, gated, drop, stochasticDepthRescale);
 }
 
-/** The output of a unit, through a non-local block where `attention` places one after this unit. */
+/** Applies a non-local block to the output of a unit, if `attention` places one there. */
 export function withNonLocal(
   scope: Scope,
   x: Tensor,

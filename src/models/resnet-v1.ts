@@ -1,30 +1,30 @@
 /**
- * The post-activation ResNet with group norm and standardised weights (He et al., 2016, with the norms of BiT): the stem of
- * the hybrids (stems.ts) and, with a head, the plain ResNets of resnet.ts. Facts: papers.md 3.1.
+ * Post-activation ResNet with group norm and standardised weights (He et al., 2016, with the norms of BiT). It is the stem of the hybrids
+ * (stems.ts) and, with a head, the plain ResNets of resnet.ts. Facts: papers.md 3.1.
  */
 import { add, maxPool2d, relu, type Tensor, type WeightStandardisation } from "../graph/index.js";
 import { groupNormLayer, type Scope, samePadding, standardisedConvolution, zeros } from "../nn/index.js";
 import { type Place, residualBranch, residualStages, type StageOptions, withNonLocal } from "./resnet-stages.js";
 
-/** The settings of the reference: flax's epsilon, and the standardisation that adds 1e-5 to the deviation (papers.md 3.1). */
+/** Settings of the reference: flax's epsilon, and the standardisation that adds 1e-5 to the deviation (papers.md 3.1). */
 const reference = { epsilon: 1e-6, form: "flax" } as const;
 
 export interface ResNetV1Options extends StageOptions {
-  /** The root has 64 times this many channels, the 3x3 convolutions of stage i (from 0) 2^i times as many as the root. */
+  /** The root has 64 times this many channels; the 3x3 convolutions of stage i (from 0) have 2^i times the channels of the root. */
   readonly widthFactor: number;
-  /** Of the group norms. */
+  /** Number of groups of the group norms. */
   readonly groups: number;
-  /** Of the group norms; default: 1e-6. */
+  /** Epsilon of the group norms. Default: 1e-6. */
   readonly epsilon?: number;
-  /** Standardisation of the kernels; default: "flax". */
+  /** Standardisation of the kernels. Default: "flax". */
   readonly form?: WeightStandardisation | "none";
 }
 
 /**
- * Root and stages over images [N, C, H, W]: a 7x7 convolution at stride 2, norm, ReLU, 3x3 max-pool at stride 2, then the
- * stages, each but the first at stride 2; TensorFlow's SAME padding throughout (the pool's padding never wins). Returns the
- * output of the root, then of every stage, [N, C', h, w]. Parameters: `conv_root`, `gn_root` and `block{i}/unit{j}/...`,
- * counted from 1. Records `root` and the `output` of every unit. Throws ShapeError when the groups do not divide the channels.
+ * Applies root and stages to images [N, C, H, W]: a 7x7 convolution with stride 2, norm, ReLU, 3x3 max pooling with stride 2, then the
+ * stages, each except the first with stride 2. Padding is TensorFlow's SAME (the padding of the pooling is never the maximum). Returns the
+ * output of the root, then of every stage, [N, C', h, w]. Parameters: `conv_root`, `gn_root` and `block{i}/unit{j}/...`, numbered from 1.
+ * Records `root` and the `output` of every unit. Throws ShapeError if the channels are not divisible by the groups.
  */
 export function resnetV1Stages(scope: Scope, image: Tensor, options: ResNetV1Options): Tensor[] {
   const settings = { ...reference, ...options };
@@ -47,10 +47,9 @@ export function resnetV1Stages(scope: Scope, image: Tensor, options: ResNetV1Opt
 }
 
 /**
- * relu(shortcut(x) + branch(x)) of [N, C, H, W], the branch 1x1, 3x3 (with the stride) and 1x1 convolutions, each with its
- * norm, to four times `channels`. The shortcut is a 1x1 convolution with its norm where the shape changes. The last norm's
- * scale starts at zero, so that the unit starts as its shortcut. Parameters: `conv1..3/kernel`, `gn1..3/{scale,bias}`,
- * `conv_proj`, `gn_proj`.
+ * relu(shortcut(x) + branch(x)) of [N, C, H, W]. The branch has 1x1, 3x3 (with the stride) and 1x1 convolutions, each with a norm, and four
+ * times `channels` outputs. The shortcut is a 1x1 convolution with a norm if the shape changes. The last norm's scale is initialised to zero,
+ * so that the unit starts as its shortcut. Parameters: `conv1..3/kernel`, `gn1..3/{scale,bias}`, `conv_proj`, `gn_proj`.
  */
 function bottleneckV1(
   scope: Scope,

@@ -1,7 +1,7 @@
-/** The published ResNets and how names such as "R50x1" (BiT, papers.md 2.1) and "ResNet-50" (version 1) are read. */
+/** The published ResNets, and a parser of names such as "R50x1" (BiT, papers.md 2.1) and "ResNet-50" (version 1). */
 import { type ResNetConfig, resnetDefaults } from "./resnet.js";
 
-/** Units of the four stages by the number of layers (papers.md 2.1). */
+/** Number of units in the four stages, by the number of layers (papers.md 2.1). */
 export const resnetBlocks: Readonly<Record<string, readonly number[]>> = {
   26: [2, 2, 2, 2],
   50: [3, 4, 6, 3],
@@ -23,12 +23,12 @@ export const publishedResNets: readonly string[] = [
   "ResNet-50",
 ];
 
-/** What version 1 has otherwise: the standardisation of its code, flax's epsilon (papers.md 3.1). */
+/** Settings in which version 1 differs: the standardisation of its code and flax's epsilon (papers.md 3.1). */
 const versionOne = { version: 1, weightStandardisation: "flax", groupNormEpsilon: 1e-6 } as const;
 
 /**
- * The configuration a name stands for, with the given changes: `R{layers}x{width}` is BiT's ResNet-v2, `ResNet-{layers}` (or
- * `ResNet-{layers}x{width}`) the one of version 1; layers 26, 50, 101, 152, 200. Throws RangeError.
+ * Configuration of a name, with the given changes: `R{layers}x{width}` is BiT's ResNet-v2, `ResNet-{layers}` (or `ResNet-{layers}x{width}`)
+ * is version 1; the number of layers is 26, 50, 101, 152 or 200. Throws RangeError.
  *
  *     resnetConfig("R50x1", { classes: 10 });
  */

@@ -1,6 +1,6 @@
 /**
- * The ResNet of Big Transfer (Kolesnikov et al., 2020): pre-activation, group norm, standardised weights; and, as version 1,
- * the post-activation ResNet with the same norms (resnet-v1.ts) under a head. Facts: papers.md 2.1, 3.1, 10.10.
+ * The ResNet of Big Transfer (Kolesnikov et al., 2020): pre-activation, group norm, standardised weights. Version 1 is the post-activation
+ * ResNet with the same norms (resnet-v1.ts) and a head. Facts: papers.md 2.1, 3.1, 10.10.
  */
 import {
   add,
@@ -28,39 +28,39 @@ import { resnetV1Stages } from "./resnet-v1.js";
 export interface ResNetConfig {
   /** 2: norm and ReLU before each convolution (BiT). 1: after each (hybrids, "better baselines"). */
   readonly version: 1 | 2;
-  /** Units in each stage; 50 layers are 3, 4, 6, 3. */
+  /** Number of units in each stage; 3, 4, 6, 3 for 50 layers. */
   readonly blocks: readonly number[];
-  /** The root has 64 times this many channels; a unit of stage i (from 0) gives 256 times this times 2^i. */
+  /** The root has 64 times this many channels; a unit of stage i (from 0) outputs 256 times this times 2^i. */
   readonly widthFactor: number;
-  /** Classes of the head; 0 leaves the head away. */
+  /** Number of classes of the head; 0 removes the head. */
   readonly classes: number;
   readonly groups: number;
   readonly groupNormEpsilon: number;
   readonly weightStandardisation: WeightStandardisation | "none";
   /**
-   * What surrounds the image that the root pools: zeros (the released models) or nothing (big_vision). The pool of version
-   * 2 follows no ReLU, so that zeros can win; with version 1 the two are the same.
+   * Padding of the root's max pooling: zeros (the released models) or none (big_vision). In version 2 the pooling does not follow a ReLU, so
+   * a zero can be the maximum; in version 1 both are the same.
    */
   readonly rootPoolPadding: "zeros" | "none";
   readonly attention: ResNetAttention | undefined;
   /**
-   * Stages before the last, counted from 1 and rising, whose activations are averaged over positions and put behind the last
-   * stage's in the representation; default: none. What images have in common is often plain earlier than in the last stage
+   * Stages before the last, numbered from 1 in ascending order, whose spatially averaged activations are appended to the last stage's in the
+   * features. Default: none. Low-level properties of images are often easier to separate in earlier stages than in the last one
    * (Evci et al., "Head2Toe", 2022, arXiv:2201.03529).
    */
   readonly pooledStages?: readonly number[] | undefined;
-  /** On the representation, before the head. */
+  /** Dropout rate on the features before the head. */
   readonly dropout: number;
-  /** Drop probability of the last unit's branch; it rises linearly from 0 at the first. */
+  /** Drop probability of the last unit's branch; it rises linearly from 0 at the first unit. */
   readonly stochasticDepth: number;
   /** Divide kept branches by their probability (timm) or not (big_vision). */
   readonly stochasticDepthRescale: boolean;
   readonly headBiasInit: number;
-  /** Compute each unit again in the backward pass instead of keeping its intermediates. */
+  /** Recompute each unit in the backward pass instead of keeping its intermediates. */
   readonly rematerialise: boolean;
 }
 
-/** BiT's own settings (papers.md 2.1). */
+/** BiT's settings (papers.md 2.1). */
 export const resnetDefaults = {
   version: 2,
   widthFactor: 1,
@@ -79,16 +79,16 @@ export const resnetDefaults = {
 
 export interface ResNetOutput {
   /**
-   * The representation: the mean over positions [N, 2048 widthFactor] (of four stages), and behind it those of `pooledStages`,
-   * 256 widthFactor 2^(i - 1) numbers of stage i.
+   * Features: the spatial mean [N, 2048 widthFactor] (of four stages), followed by those of `pooledStages`, 256 widthFactor 2^(i - 1) numbers
+   * for stage i.
    */
   readonly preLogits: Tensor;
   /** [N, classes]; undefined without a head. */
   readonly logits: Tensor | undefined;
-  /** The last stage's part of what is averaged into the representation, [N, C, h, w]. */
+  /** Activations of the last stage, whose spatial mean is part of the features, [N, C, h, w]. */
   readonly features: Tensor;
   /**
-   * Every intermediate by name, images as [N, C, h, w]:
+   * All intermediates by name, images as [N, C, h, w]:
    * - `root`; `block{i}/unit{j}/output` of every unit, `block{i}/output` of every stage, i and j from 1;
    * - `features` (version 2: after the last norm and ReLU), `preLogits`, `logits`;
    * - with squeeze-and-excitation `block{i}/unit{j}/se/gate` [N, C]; with non-local blocks
@@ -98,10 +98,10 @@ export interface ResNetOutput {
 }
 
 /**
- * The logits and intermediates of images [N, H, W, C] of any size, scaled to [-1, 1]. Parameters: `conv_root/kernel`,
+ * Applies the network to images [N, H, W, C] of any size, scaled to [-1, 1]. Parameters: `conv_root/kernel`,
  * `block{i}/unit{j}/{conv1,conv2,conv3,conv_proj}/kernel` and `.../{gn1,gn2,gn3}/{scale,bias}`, `norm/{scale,bias}`,
- * `head/{kernel,bias}`; version 1 has `gn_root` and `gn_proj` and no `norm`. Throws ShapeError when the images are none or
- * the groups do not divide the channels, RangeError when `pooledStages` names what is no stage before the last.
+ * `head/{kernel,bias}`; version 1 has `gn_root` and `gn_proj` and no `norm`. Throws ShapeError if the images do not have four axes or the
+ * channels are not divisible by the groups, and RangeError for an invalid `pooledStages`.
  */
 export function resnet(scope: Scope, image: Tensor, config: ResNetConfig): ResNetOutput {
   if (image.shape.length !== 4) throw new ShapeError(`resnet: images ${describe(image)} must be [N, H, W, C]`);
@@ -109,8 +109,8 @@ export function resnet(scope: Scope, image: Tensor, config: ResNetConfig): ResNe
   const outputs = (config.version === 1 ? resnetV1Stages : resnetV2Stages)(scope, toNCHW(image), options);
   const last = config.blocks.length;
   for (let stage = 1; stage <= last; stage++) scope.at(`block${stage}`).name("output", outputs[stage]!);
-  // Version 2 puts norm and ReLU before convolutions, so what is pooled still needs them: the last stage has its own norm, an
-  // earlier one that of the next unit.
+  // Version 2 applies norm and ReLU before convolutions, so pooled activations still need them: the last stage has its own norm, an
+  // earlier stage uses that of the next unit.
   const active = (stage: number): Tensor => {
     if (config.version === 1) return outputs[stage]!;
     const norm = stage === last ? "norm" : `block${stage + 1}/unit1/gn1`;
@@ -124,18 +124,18 @@ export function resnet(scope: Scope, image: Tensor, config: ResNetConfig): ResNe
   return { preLogits, logits, features, intermediates: scope.intermediates };
 }
 
-/** Numbers in the representation. */
+/** Width of the features. */
 export function resnetWidth(config: ResNetConfig): number {
   const channels = (stage: number) => 4 * Math.floor(64 * config.widthFactor) * 2 ** (stage - 1);
   return [config.blocks.length, ...pooledStages(config)].reduce((total, stage) => total + channels(stage), 0);
 }
 
-/** `pooledStages`, default: none. Throws RangeError as `resnet` says. */
+/** Validates `pooledStages` (default: none). Throws RangeError as described for `resnet`. */
 function pooledStages({ pooledStages: stages = [], blocks }: ResNetConfig): readonly number[] {
   const isRising = stages.every((stage, i) => Number.isInteger(stage) && stage > (stages[i - 1] ?? 0));
   if (isRising && (stages.at(-1) ?? 0) < blocks.length) return stages;
   throw new RangeError(
-    `pooledStages [${stages.join(", ")}] must be rising numbers from 1 to ${blocks.length - 1}: the last of ${blocks.length} stages is always pooled`,
+    `invalid pooledStages [${stages.join(", ")}]; expected ascending numbers from 1 to ${blocks.length - 1}, because the last of ${blocks.length} stages is always pooled`,
   );
 }
 
@@ -147,7 +147,7 @@ interface ResNetV2Options extends StageOptions {
   readonly rootPoolPadding: "zeros" | "none";
 }
 
-/** Root and stages of version 2 over images [N, C, H, W]; returns the output of the root, then of every stage, [N, C', h, w]. */
+/** Applies root and stages of version 2 to images [N, C, H, W]; returns the output of the root, then of every stage, [N, C', h, w]. */
 function resnetV2Stages(scope: Scope, image: Tensor, options: ResNetV2Options): Tensor[] {
   const width = Math.floor(64 * options.widthFactor);
   const convolved = standardisedConvolution(scope.at("conv_root"), image, {
@@ -169,8 +169,8 @@ function resnetV2Stages(scope: Scope, image: Tensor, options: ResNetV2Options): 
 }
 
 /**
- * shortcut + branch: with a = relu(gn1(x)) the shortcut is x, or a 1x1 convolution of a where the shape changes; the branch
- * is 1x1, 3x3 (with the stride) and 1x1 convolutions of a, a norm and a ReLU before the second and the third.
+ * shortcut + branch. With a = relu(gn1(x)), the shortcut is x, or a 1x1 convolution of a if the shape changes. The branch has 1x1, 3x3 (with
+ * the stride) and 1x1 convolutions of a, with a norm and a ReLU before the second and the third.
  */
 function bottleneckV2(scope: Scope, x: Tensor, channels: number, place: Place, options: ResNetV2Options): Tensor {
   const stride = place.stage > 0 && place.unit === 0 ? 2 : 1;

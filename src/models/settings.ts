@@ -1,14 +1,14 @@
-/** A model described by settings, as recipes and checkpoints state it: a family or a published variant, and what differs from it. */
+/** Describes a model by settings, as in recipes and checkpoints: a family or a published variant, and changes to it. */
 import { type MixerConfig, mixerDefaults } from "./mixer.js";
 import type { ModelConfig } from "./model.js";
 import { parseModelName } from "./registry.js";
 import { type ResNetConfig, resnetDefaults } from "./resnet.js";
 import { type ViTConfig, vitDefaults } from "./vit.js";
 
-/** The settings of a model; `name` is its family, and other settings are those of the family's configuration. */
+/** Settings of a model; `name` is its family, and other settings belong to the family's configuration. */
 export type ModelSettings = {
   readonly name: ModelConfig["family"];
-  /** A published variant such as "S/16"; other settings change single ones of it. */
+  /** A published variant such as "S/16"; other settings override its values. */
   readonly variant?: string | undefined;
   /** Side of the images in pixels, or [height, width]. */
   readonly imageSize: number | readonly [number, number];
@@ -16,7 +16,7 @@ export type ModelSettings = {
   readonly width?: number | undefined;
 } & Readonly<Record<string, unknown>>;
 
-/** The model that settings describe, for a number of classes. Throws RangeError when the variant is unknown or of another family. */
+/** Configuration of the model for a number of classes. Throws RangeError if the variant is unknown or of another family. */
 export function modelConfig(model: ModelSettings, classes: number): ModelConfig {
   const { name, variant, imageSize: _, channels: __, ...rest } = model;
   const given = Object.fromEntries(Object.entries(rest).filter(([, value]) => value !== undefined));
@@ -28,13 +28,13 @@ function named(family: ModelConfig["family"], variant: string): ModelConfig {
   const config = parseModelName(variant);
   if (config.family !== family) {
     throw new RangeError(
-      `"${variant}" is a model of the family ${config.family}, not ${family}: set model.name to "${config.family}"`,
+      `"${variant}" is a model of the family ${config.family}, not ${family}; set model.name to "${config.family}"`,
     );
   }
   return config;
 }
 
-/** The defaults of a model without a variant, before what is given. */
+/** Defaults of a model without a variant; the given settings override them. */
 function described(family: ModelConfig["family"], given: { readonly width?: number }): Partial<ModelConfig> {
   const width = given.width ?? 0;
   const defaults = {
@@ -49,7 +49,7 @@ function described(family: ModelConfig["family"], given: { readonly width?: numb
   return { family, ...defaults[family] };
 }
 
-/** [height, width, channels] of its images. */
+/** Shape [height, width, channels] of the images. */
 export function imageShape({
   imageSize,
   channels,

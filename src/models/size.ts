@@ -1,4 +1,4 @@
-/** How large a model is: parameters and matrix FLOPs, counted on its traced graph; no weight is allocated. */
+/** Counts parameters and matrix FLOPs of a model on its traced graph, without allocating weights. */
 import { costOf, elementCount, input } from "../graph/index.js";
 import { Scope } from "../nn/index.js";
 import { type ModelConfig, model as network } from "./model.js";
@@ -6,12 +6,12 @@ import { parseModelName } from "./registry.js";
 
 export interface ModelSize {
   readonly parameters: number;
-  /** Twice the multiply-adds of one image's forward pass, the head included. */
+  /** FLOPs of one image's forward pass including the head: two for each multiply-add. */
   readonly flops: number;
 }
 
 /**
- * Parameters and FLOPs of a model, given by its name or configuration, for square images (default: 224 pixels and 3
+ * Number of parameters and FLOPs of a model, given by its name or configuration, for square images (default: 224 pixels and 3
  * channels). Throws RangeError for an unknown name, ShapeError for an image that is too small.
  *
  *     modelSize("R50x1").parameters; // 25549352

@@ -1,7 +1,7 @@
 /**
- * What makes tokens of an image: patches alone, or patches of what a small convolutional network sees first.
+ * Stems convert images to tokens: patches of the image itself, or patches of the output of a small convolutional network.
  *
- * Vision Transformers take any of the three, MLP-Mixers take patches. Facts: papers.md 1.1, 3.1, 10.8.
+ * Vision Transformers support all three stems, MLP-Mixers only patches. Facts: papers.md 1.1, 3.1, 10.8.
  */
 import { cast, describe, linear, relu, reshape, ShapeError, slice, type Tensor, transpose } from "../graph/index.js";
 import { convolution, groupNormLayer, lecunNormal, type Scope, toNCHW, zeros } from "../nn/index.js";
@@ -10,34 +10,34 @@ import { resnetV1Stages } from "./resnet-v1.js";
 /** A post-activation ResNet before the patches: the hybrids of the ViT and AugReg papers (papers.md 3.1). */
 export interface ResNetStem {
   readonly kind: "resnet";
-  /** Units in each stage; none leaves the root alone, which divides the image's sides by 4. */
+  /** Number of units in each stage; an empty list leaves only the root, which divides the image's sides by 4. */
   readonly blocks: readonly number[];
   /** The root has 64 times this many channels; 1 in every published hybrid. */
   readonly widthFactor: number;
-  /** Groups of the group norms; 32 in every published hybrid (flax's default). */
+  /** Number of groups of the group norms; 32 in every published hybrid (flax's default). */
   readonly groups: number;
 }
 
 /**
- * A stack of 3x3 convolutions before the patches (Xiao et al., 2021, arXiv:2106.14881; papers.md 10.8), each followed by
- * norm and ReLU; with a patch size of 1 what follows is the paper's 1x1 convolution with bias.
+ * A stack of 3x3 convolutions before the patches (Xiao et al., 2021, arXiv:2106.14881; papers.md 10.8), each followed by norm and ReLU. With
+ * a patch size of 1, the patch embedding is the paper's final 1x1 convolution with bias.
  *
- * The paper normalises by batch; a network here gives an image the same answer in any batch, so the norm is a group norm,
- * which has the same parameters. (The paper's own replacement by layer norm errs on 21.1 % instead of 20.9 %.)
+ * The paper uses batch norm. Here the output for an image must not depend on its batch, so the norm is a group norm, which has the same
+ * parameters. (The paper's own variant with layer norm has an error of 21.1 % instead of 20.9 %.)
  */
 export interface ConvolutionStem {
   readonly kind: "convolutions";
   readonly channels: readonly number[];
-  /** One for each of `channels`. */
+  /** One stride for each of `channels`. */
   readonly strides: readonly number[];
-  /** Groups of the group norms. */
+  /** Number of groups of the group norms. */
   readonly groups: number;
 }
 
-/** What comes before the patches; `patch` is nothing. */
+/** The network before the patches; `patch` means none. */
 export type Stem = { readonly kind: "patch" } | ResNetStem | ConvolutionStem;
 
-/** The stem of the published hybrids but for their blocks. */
+/** The stem of the published hybrids, for given blocks. */
 export const resnetStem = (blocks: readonly number[]): ResNetStem => ({
   kind: "resnet",
   blocks,
@@ -45,7 +45,7 @@ export const resnetStem = (blocks: readonly number[]): ResNetStem => ({
   groups: 32,
 });
 
-/** A stem of 3x3 convolutions whose strides double with the channels, the first included; 8 groups divide all of them. */
+/** A stem of 3x3 convolutions; the stride is 2 in the first one and where the number of channels changes. 8 groups divide all of them. */
 export const convolutionStem = (channels: readonly number[]): ConvolutionStem => ({
   kind: "convolutions",
   channels,
@@ -54,17 +54,16 @@ export const convolutionStem = (channels: readonly number[]): ConvolutionStem =>
 });
 
 export interface Patches {
-  /** [N, rows * columns, width], row by row of the grid. */
+  /** [N, rows * columns, width], row-major. */
   readonly tokens: Tensor;
   readonly rows: number;
   readonly columns: number;
 }
 
 /**
- * Patches of an image [N, H, W, C] as tokens: a convolution whose kernel and stride are the patch's side, without
- * padding, written as one product over flattened patches. Trailing pixels that fill no patch are ignored. Parameters
- * `kernel` [p, p, C, width] and `bias` [width] (papers.md 1.1, 1.3). Throws ShapeError when the image is smaller than a
- * patch.
+ * Converts an image [N, H, W, C] to patch tokens: a convolution whose kernel and stride are the patch size, without padding, written as one
+ * product over flattened patches. Trailing pixels that do not fill a patch are ignored. Parameters: `kernel` [p, p, C, width] and `bias`
+ * [width] (papers.md 1.1, 1.3). Throws ShapeError if the image is smaller than a patch.
  */
 export function patchEmbedding(
   scope: Scope,
@@ -88,8 +87,8 @@ export function patchEmbedding(
 }
 
 /**
- * The feature map [N, h, w, C] of images [N, H, W, C] that patches are then cut from; the image itself without a stem.
- * Names of parameters: those of `resnetV1Stages`, or `stem/conv{i}/kernel` and `stem/norm{i}/{scale,bias}`, i from 1.
+ * Feature map [N, h, w, C] of images [N, H, W, C] from which patches are cut; the image itself without a stem network. Parameters: those of
+ * `resnetV1Stages`, or `stem/conv{i}/kernel` and `stem/norm{i}/{scale,bias}`, i from 1.
  */
 export function stemFeatures(scope: Scope, image: Tensor, stem: Stem, rematerialise = false): Tensor {
   if (stem.kind === "patch") return image;
@@ -103,7 +102,9 @@ export function stemFeatures(scope: Scope, image: Tensor, stem: Stem, rematerial
 
 function convolutions(scope: Scope, image: Tensor, { channels, strides, groups }: ConvolutionStem): Tensor {
   if (channels.length !== strides.length) {
-    throw new ShapeError(`a stem of ${channels.length} convolutions needs as many strides, got ${strides.length}`);
+    throw new ShapeError(
+      `a stem of ${channels.length} convolutions has ${strides.length} strides; expected one for each`,
+    );
   }
   let x = image;
   channels.forEach((count, i) => {
@@ -113,7 +114,7 @@ function convolutions(scope: Scope, image: Tensor, { channels, strides, groups }
       stride: strides[i]!,
       padding: 1,
     });
-    // epsilon as in the paper's batch norm
+    // Epsilon of the paper's batch norm.
     x = relu(groupNormLayer(scope.at(`norm${i + 1}`), y, { groups, epsilon: 1e-5 }));
     scope.at(`conv${i + 1}`).name("output", x);
   });

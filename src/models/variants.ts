@@ -1,6 +1,6 @@
 /**
- * The published Vision Transformers, hybrids and early convolutions among them, and how names such as "S/16", "R50+B/16"
- * and "C-4GF" are read (papers.md 1.4, 3.1, 10.8).
+ * The published Vision Transformers including hybrids and early convolutions, and a parser of names such as "S/16", "R50+B/16" and "C-4GF"
+ * (papers.md 1.4, 3.1, 10.8).
  */
 import { convolutionStem, resnetStem } from "./stems.js";
 import { type ViTConfig, vitDefaults } from "./vit.js";
@@ -36,10 +36,10 @@ export const vitVariants: Readonly<Record<string, ViTShape>> = {
   e: shape(1792, 56, 15360, 16),
 };
 
-/** Patch sizes in published use (papers.md 1.4); any other whole number works too. */
+/** Patch sizes of published models (papers.md 1.4); any other integer works too. */
 export const patchSizes: readonly number[] = [64, 48, 32, 28, 24, 16, 14, 8];
 
-/** Variants at the patch sizes they were published with (papers.md 1.4; the -opt shapes with that of g and G). */
+/** Variants with their published patch sizes (papers.md 1.4; the -opt shapes with that of g and G). */
 export const publishedViTs: readonly string[] = [
   "mu/16",
   "s/28",
@@ -63,7 +63,7 @@ export const publishedViTs: readonly string[] = [
   "e/14",
 ];
 
-/** A name's configuration but for the defaults. */
+/** Configuration of a name without the defaults. */
 type Variant = ViTShape & Pick<ViTConfig, "stem" | "patchSize" | "pooling">;
 
 const hybrid = (name: string, blocks: readonly number[], patchSize: number): Variant => ({
@@ -74,8 +74,8 @@ const hybrid = (name: string, blocks: readonly number[], patchSize: number): Var
 });
 
 /**
- * The hybrids of the ViT and AugReg papers (papers.md 3.1), patches counted on the ResNet's map. R+Ti/16 is called /16, but
- * the root of the released code divides by 4 and the patches by 8, so its tokens are 32 pixels apart.
+ * The hybrids of the ViT and AugReg papers (papers.md 3.1); patch sizes refer to the ResNet's feature map. R+Ti/16 is called /16, but the
+ * root of the released code downsamples by 4 and the patches by 8, so its tokens are 32 pixels apart.
  */
 const hybrids: Readonly<Record<string, Variant>> = {
   "R+Ti/16": hybrid("Ti", [], 8),
@@ -85,7 +85,7 @@ const hybrids: Readonly<Record<string, Variant>> = {
   "R50+L/32": hybrid("L", [3, 4, 6, 3], 1),
 };
 
-/** Both models of a size: `P` cuts 16-pixel patches, `C` has convolutions instead and one block fewer (papers.md 10.8). */
+/** Both models of a size: `P` has 16-pixel patches, `C` has convolutions instead and one block fewer (papers.md 10.8). */
 function earlyConvolutions(size: string, dimensions: ViTShape, channels: readonly number[]): Record<string, Variant> {
   const { depth } = dimensions;
   return {
@@ -106,15 +106,15 @@ export const publishedHybrids: readonly string[] = Object.keys(hybrids);
 export const publishedEarlyConvolutions: readonly string[] = Object.keys(earlyConvolutionVariants);
 
 function variantOf(name: string): Partial<ViTConfig> | undefined {
-  // own names only: "constructor/16" names no variant
+  // Own properties only: "constructor/16" is not a variant.
   for (const table of [hybrids, earlyConvolutionVariants]) if (Object.hasOwn(table, name)) return table[name];
   const [, plain = "", patch] = /^([A-Za-z0-9-]+)\/([1-9]\d*)$/.exec(name) ?? [];
   return Object.hasOwn(vitVariants, plain) ? { ...vitVariants[plain], patchSize: Number(patch) } : undefined;
 }
 
 /**
- * The configuration a name stands for, with the defaults and the given changes: a variant with any patch size ("B/16"), a
- * hybrid ("R50+B/16") or one of the early convolutions and their twins ("C-4GF", "P-4GF"). Throws RangeError.
+ * Configuration of a name, with the defaults and the given changes: a variant with any patch size ("B/16"), a hybrid ("R50+B/16"), or an
+ * early-convolution model or its patch counterpart ("C-4GF", "P-4GF"). Throws RangeError.
  */
 export function vitConfig(name: string, changes: Partial<ViTConfig> = {}): ViTConfig {
   const found = variantOf(name);

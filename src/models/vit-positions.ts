@@ -1,23 +1,22 @@
 /**
- * Where the patches of a Vision Transformer lie: the position embeddings of the ViT paper's appendix D.4 (papers.md 1.1,
- * 1.7, 9.5) and the class token among them.
+ * Position embeddings of a Vision Transformer, from appendix D.4 of the ViT paper (papers.md 1.1, 1.7, 9.5), and the position of the class
+ * token.
  */
 import { add, cast, concat, constant, expand, type Tensor } from "../graph/index.js";
 import { learned2d, normal, relativeScores, type Scope, sincos2dTensor, zeros } from "../nn/index.js";
 
 /**
- * - `learn`: a learned table, one row a token;
+ * - `learn`: a learned table with one row for each token;
  * - `learn2d`: learned tables of rows and columns, each of half the width;
- * - `relative`: in the attention of every block, by the offset of the patches (`relativeScores`), nothing on the tokens;
+ * - `relative`: a term in the attention of every block by the offset of the patches (`relativeScores`), nothing added to the tokens;
  * - `sincos2d`: fixed;
  * - `none`.
  */
 export type PositionEmbedding = "learn" | "learn2d" | "relative" | "sincos2d" | "none";
 
 /**
- * Where it is added: to the `input` of the first block, or to the input of every block, each with its own table
- * (`everyLayer`) or all with the same (`everyLayerShared`). Relative embeddings are in every block anyway: each has its own
- * table unless they are shared.
+ * Where the embedding is added: to the `input` of the first block, or to the input of every block, with one table for each (`everyLayer`) or
+ * a shared one (`everyLayerShared`). Relative embeddings are always in every block: each has its own table unless they are shared.
  */
 export type PositionLayers = "input" | "everyLayer" | "everyLayerShared";
 
@@ -34,11 +33,11 @@ export interface Grid {
   readonly columns: number;
 }
 
-/** Only in the 1-D table of the original order has the class token a row; by axis it has no place, so it gets nothing. */
+/** Whether the class token has a row in the table. This is so only in the 1-D table of the original order; otherwise it gets no embedding. */
 const classTokenHasRow = ({ pooling, posEmbedding, classTokenOrder }: PositionConfig): boolean =>
   pooling === "tok" && posEmbedding === "learn" && classTokenOrder === "before";
 
-/** Tokens [N, rows * columns, d] with the class token, where there is one, in front and the embedding of the input added. */
+/** Tokens [N, rows * columns, d] with the class token, if any, prepended and the input's position embedding added. */
 export function withPositions(scope: Scope, tokens: Tensor, grid: Grid, config: PositionConfig): Tensor {
   const [n, , width] = tokens.shape as [number, number, number];
   const classToken = (x: Tensor) => cast(scope.parameter("cls", [1, 1, width], zeros), x.dtype);
@@ -50,10 +49,10 @@ export function withPositions(scope: Scope, tokens: Tensor, grid: Grid, config: 
   return classTokenHasRow(config) ? added(joined(tokens), originalName) : joined(added(tokens, "pos_embedding"));
 }
 
-/** The name of the table in the original layout (papers.md 1.9), in which the class token has a row. */
+/** Name of the table in the original layout (papers.md 1.9), in which the class token has a row. */
 const originalName = "Transformer/posembed_input/pos_embedding";
 
-/** The input [N, t, d] of block `layer` with what is added there; nothing at the first, which `withPositions` served. */
+/** Adds the position embedding of block `layer` to its input [N, t, d]; the first block is handled by `withPositions`. */
 export function withLayerPositions(
   scope: Scope,
   block: Scope,
@@ -73,7 +72,7 @@ export function withLayerPositions(
   return block.name("withPositions", add(x, whole));
 }
 
-/** The embedding [1, tokens, d] that is added to tokens; undefined where none is. */
+/** The embedding [1, tokens, d] to add to tokens; undefined if there is none. */
 function tableOf(
   scope: Scope,
   name: string,
@@ -89,7 +88,7 @@ function tableOf(
   return cast(scope.parameter(name, [1, count, width], normal(1 / Math.sqrt(width))), like.dtype);
 }
 
-/** What the attention of a block adds to its scores; undefined where nothing is. `scope` is the root, `attention` the block's. */
+/** Term added to the attention scores of a block; undefined if there is none. `scope` is the root, `attention` the block's scope. */
 export function attentionBias(
   scope: Scope,
   attention: Scope,

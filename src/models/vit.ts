@@ -1,4 +1,4 @@
-/** The Vision Transformer (Dosovitskiy et al., 2021; Zhai et al., 2022), read like its paper. Facts: papers.md 1. */
+/** The Vision Transformer (Dosovitskiy et al., 2021; Zhai et al., 2022), written like its paper. Facts: papers.md 1. */
 import { add, cast, expand, type GeluForm, reduceMean, reshape, sliceAxis, type Tensor, tanh } from "../graph/index.js";
 import {
   dense,
@@ -25,43 +25,43 @@ import {
 export type Pooling = "tok" | "gap" | "map" | "none";
 
 export interface ViTConfig {
-  /** What sees the image before it is cut into patches. */
+  /** The network applied to the image before it is cut into patches. */
   readonly stem: Stem;
-  /** Side of the square patches, in pixels of the image or of the stem's map; trailing ones that fill no patch are ignored. */
+  /** Side of the square patches, in pixels of the image or of the stem's map; trailing pixels that do not fill a patch are ignored. */
   readonly patchSize: number;
   readonly width: number;
   readonly depth: number;
   readonly heads: number;
   readonly mlpDim: number;
-  /** Classes of the head; 0 leaves the head away. */
+  /** Number of classes of the head; 0 removes the head. */
   readonly classes: number;
   readonly pooling: Pooling;
   /**
-   * Is the last norm applied to every token before they are pooled (the original), or to their mean (timm's `fc_norm`;
-   * pooling `gap` only)? These are different functions (papers.md 1.5).
+   * Apply the last norm to every token before pooling (the original), or to their mean (timm's `fc_norm`; pooling `gap` only). These are
+   * different functions (papers.md 1.5).
    */
   readonly poolNorm: "before" | "after";
   readonly posEmbedding: PositionEmbedding;
   readonly posEmbeddingLayers: PositionLayers;
-  /** Is the class token joined before (original, AugReg) or after (big_vision today) the position embedding is added? */
+  /** Prepend the class token before (original, AugReg) or after (big_vision today) the position embedding is added. */
   readonly classTokenOrder: "before" | "after";
   /** Width of the tanh layer before the head; `true` for the model's width, `false` for none. */
   readonly preLogits: boolean | number;
   readonly dropout: number;
-  /** On the representation, before the head (timm's `drop_rate`); default: 0. */
+  /** Dropout rate on the features before the head (timm's `drop_rate`). Default: 0. */
   readonly headDropout?: number;
-  /** Drop probability of the last block's branches; it rises linearly from 0 at the first. */
+  /** Drop probability of the last block's branches; it rises linearly from 0 at the first block. */
   readonly stochasticDepth: number;
   /** Divide kept branches by their probability (timm) or not (big_vision). */
   readonly stochasticDepthRescale: boolean;
   readonly gelu: GeluForm;
   readonly layerNormEpsilon: number;
   readonly headBiasInit: number;
-  /** Compute each encoder block again in the backward pass instead of keeping its intermediates. */
+  /** Recompute each encoder block in the backward pass instead of keeping its intermediates. */
   readonly rematerialise: boolean;
 }
 
-/** The published defaults: gap pooling and a learned embedding as big_vision has them, tanh GELU, epsilon 1e-6. */
+/** The published defaults: gap pooling and a learned embedding as in big_vision, tanh GELU, epsilon 1e-6. */
 export const vitDefaults = {
   stem: { kind: "patch" },
   classes: 1000,
@@ -81,18 +81,18 @@ export const vitDefaults = {
 } as const satisfies Partial<ViTConfig>;
 
 export interface ViTOutput {
-  /** The representation: [N, d], as wide as the pre-logits layer where there is one; [N, tokens, d] without pooling. */
+  /** Features: [N, d], with the width of the pre-logits layer if there is one; [N, tokens, d] without pooling. */
   readonly preLogits: Tensor;
   /** [N, classes], or [N, tokens, classes] without pooling; undefined without a head. */
   readonly logits: Tensor | undefined;
-  /** Tokens after the final norm (before one after the mean), without the class token, row by row: [N, rows * columns, d]. */
+  /** Patch tokens after the final norm (before it, if it follows the mean), without the class token, row-major: [N, rows * columns, d]. */
   readonly patches: Tensor;
   readonly grid: Grid;
   /**
-   * Every intermediate by name (t: tokens, the class token included):
-   * - `stem` [N, rows * columns, d] (and what the stem's own networks record), `withPositions` [N, t, d];
-   * - below `Transformer/encoderblock_{l}/`: `attention` and `mlp` [N, t, d] (the branches before they are added),
-   *   `afterAttention` and `output` [N, t, d], `withPositions` where positions are added there, `MultiHeadDotProductAttention_0/attentionWeights` [N, heads, t, t];
+   * All intermediates by name (t: number of tokens including the class token):
+   * - `stem` [N, rows * columns, d] (and the records of the stem's own networks), `withPositions` [N, t, d];
+   * - in `Transformer/encoderblock_{l}/`: `attention` and `mlp` [N, t, d] (the branches before the addition),
+   *   `afterAttention` and `output` [N, t, d], `withPositions` if positions are added there, `MultiHeadDotProductAttention_0/attentionWeights` [N, heads, t, t];
    * - `encoded` [N, t, d] (after the final norm, unless that follows the mean), `headInput` (pooled), `preLogits`, `logits`;
    * - with attention pooling `MAPHead_0/MultiHeadDotProductAttention_0/attentionWeights` [N, heads, 1, t].
    */
@@ -100,10 +100,9 @@ export interface ViTOutput {
 }
 
 /**
- * The logits and intermediates of images [N, H, W, C] scaled to [-1, 1]. Throws ShapeError when the image is smaller
- * than a patch or the width does not divide into heads, RangeError when it does not divide by the position embedding or the
- * norm shall follow another pooling than the mean. `corrupt` changes the tokens [N, rows * columns, d] before positions are
- * added (masked patch prediction).
+ * Applies the network to images [N, H, W, C] scaled to [-1, 1]. Throws ShapeError if the image is smaller than a patch or the width is not
+ * divisible by the heads. Throws RangeError if the width does not suit the position embedding, or if the norm follows another pooling than
+ * the mean. `corrupt` changes the tokens [N, rows * columns, d] before positions are added (masked patch prediction).
  */
 export function vit(
   scope: Scope,
@@ -113,7 +112,7 @@ export function vit(
 ): ViTOutput {
   const normLast = config.poolNorm === "after";
   if (normLast && config.pooling !== "gap") {
-    throw new RangeError(`poolNorm "after" is for pooling "gap" (timm's fc_norm); this pools by "${config.pooling}"`);
+    throw new RangeError(`poolNorm "after" needs pooling "gap" (timm's fc_norm); got "${config.pooling}"`);
   }
   const features = stemFeatures(scope, image, config.stem, config.rematerialise);
   const { tokens, rows, columns } = patchEmbedding(scope.at("embedding"), features, config);
@@ -173,7 +172,7 @@ function encoderBlock(
   return add(afterAttention, residual(hidden));
 }
 
-/** [N, t, d] tokens to [N, d] (or unchanged for `none`). */
+/** Pools tokens [N, t, d] to [N, d] (unchanged for `none`). */
 function pool(scope: Scope, x: Tensor, config: ViTConfig): Tensor {
   const [n, , width] = x.shape as [number, number, number];
   if (config.pooling === "none") return x;
@@ -182,7 +181,7 @@ function pool(scope: Scope, x: Tensor, config: ViTConfig): Tensor {
   return mapHead(scope.at("MAPHead_0"), x, config);
 }
 
-/** Multi-head attention pooling: a learned probe attends to the tokens; a residual MLP follows (papers.md 1.5). */
+/** Multi-head attention pooling: a learned probe attends to the tokens, and a residual MLP follows (papers.md 1.5). */
 function mapHead(scope: Scope, x: Tensor, config: ViTConfig): Tensor {
   const [n, , width] = x.shape as [number, number, number];
   const learned = cast(scope.parameter("probe", [1, 1, width], xavierUniform(1, width)), x.dtype);

@@ -173,7 +173,7 @@ describe("early convolutions (papers.md 10.8)", () => {
     );
     expect(() =>
       model(Scope.root(), input("image", "float32", [1, 32, 32, 3]), { ...config, stem: { ...stem, strides: [2] } }),
-    ).toThrow(/2 convolutions needs as many strides, got 1/);
+    ).toThrow(/2 convolutions has 1 strides; expected one for each/);
   });
 });
 

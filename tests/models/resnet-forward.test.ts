@@ -83,7 +83,7 @@ test.each([[[2]], [[0]], [[1, 1]], [[0.5]]])(
   "pooled stages %j are refused: there are two, and the last is pooled anyway",
   (pooledStages) => {
     expect(() => traceTinyResNet({ pooledStages }, plain)).toThrow(
-      /pooledStages \[.*\] must be rising numbers from 1 to 1: the last of 2 stages is always pooled/,
+      /pooledStages \[.*\]; expected ascending numbers from 1 to 1, because the last of 2 stages is always pooled/,
     );
   },
 );

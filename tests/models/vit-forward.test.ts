@@ -96,9 +96,7 @@ for (const { device, missing } of testDevices) {
 }
 
 test("the norm after another pooling than the mean is refused", () => {
-  expect(() => traceTiny({ pooling: "tok", poolNorm: "after" }, plain)).toThrow(
-    /poolNorm "after" is for pooling "gap"/,
-  );
+  expect(() => traceTiny({ pooling: "tok", poolNorm: "after" }, plain)).toThrow(/poolNorm "after" needs pooling "gap"/);
 });
 
 test("the comparison sees a wrong model: other GELU, epsilon, or pooling", () => {
