@@ -48,6 +48,11 @@ export const distillationSchema = z.strictObject({
   teachers: z.array(teacherSchema).min(1, "name at least one teacher"),
   /** Temperature: divides the logits of student and teachers. */
   temperature: z.number().positive().default(1),
+  /**
+   * What the teacher sees. `consistent`: the student's image, with the same crop, flip and mixup. `independent`: another
+   * augmentation of the image, made anew every time; `fixed`: another augmentation, made once per image. The last two need
+   * a preprocessing that stacks two views.
+   */
   views: z.enum(["consistent", "independent", "fixed"]).default("consistent"),
   /** Number of the teachers' logits, if they are not the classes of the training source. */
   classes: count.optional(),

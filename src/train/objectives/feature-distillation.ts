@@ -43,8 +43,8 @@ export const featureDistillationSchema = z.strictObject({
     )
     .min(1, "name at least one teacher"),
   /**
-   * Mirror half of the student's images, but none of the teachers': a teacher's features of an image also serve for its
-   * mirror image. This doubles the images that cached teacher features cover.
+   * Flip half of the student's images horizontally, but none of the teachers': the output of a teacher for an image is also
+   * the target of the flipped image. One cached output then serves for two images.
    */
   mirror: z.boolean().default(false),
 });

@@ -10,9 +10,9 @@ import type { ObjectiveKind } from "./objective.js";
 
 export const softmaxSchema = z.strictObject({
   name: z.literal("softmax"),
-  /** Fraction of each target that is spread over classes. */
+  /** Fraction e of each target that is moved from the label to other classes. */
   labelSmoothing: z.number().min(0).lt(1).default(0),
-  /** The classes it is spread over. Default: "others". */
+  /** The classes it is moved to. `others`: e / (K - 1) to each of the others; `all`: e / K to each of the K classes. Default: "others". */
   labelSmoothingOver: z
     .enum(smoothingKinds, { error: 'expected "others", e / (K - 1) each, or "all", e / K each' })
     .optional(),

@@ -26,8 +26,9 @@ const publishedEpsilon = 40;
 
 export const vatSchema = z.strictObject({
   name: z.literal("vat"),
+  /** Weight of the virtual adversarial loss. */
   weight: weightSetting.default(0.5),
-  /** Weight of the entropy of the predictions; 1 in the published variant with it. Default: 0. */
+  /** Weight of the entropy of the predictions; 0 omits it, 1 is the published value of the variant with it. */
   entropyMinimisation: weightSetting.default(0),
   ...perturbationSettings,
   ...unlabelledSettings,

@@ -68,7 +68,7 @@ const vitSchema = z
     name: z.literal("vit"),
     /** A published variant such as "S/16", "R50+B/16" or "C-4GF"; the settings below replace single ones of it. */
     variant: z.string().optional(),
-    /** What precedes the blocks. Default: patches. */
+    /** The layers before the blocks: `patch` embeds patches of the pixels, `resnet` and `convolutions` embed patches of their output. Default: patch. */
     stem: stemSchema.optional(),
     /** Side of the patches in pixels. */
     patchSize: count.optional(),
@@ -80,7 +80,10 @@ const vitSchema = z
     heads: count.optional(),
     /** Width of the hidden layer of the MLPs. */
     mlpDim: count.optional(),
-    /** Pooling. It does not depend on the variant: set it if the network pools by the class token, as hybrids did. */
+    /**
+     * How tokens are pooled: `gap` takes their mean, `tok` the class token, `map` pools by attention, `none` returns
+     * all tokens. A variant does not set it; the published hybrids need `tok`.
+     */
     pooling: z.enum(["gap", "tok", "map", "none"]).default("gap"),
     /** Whether the last norm is before or after the mean over tokens; "after" is timm's `fc_norm`, for pooling gap. */
     poolNorm: z.enum(["before", "after"]).optional(),
@@ -88,7 +91,10 @@ const vitSchema = z
     posEmbedding: z.enum(["learn", "learn2d", "relative", "sincos2d", "none"]).default("learn"),
     /** Where position embeddings are added. */
     posEmbeddingLayers: z.enum(["input", "everyLayer", "everyLayerShared"]).default("input"),
-    /** Whether the class token is prepended before or after the position embeddings are added. */
+    /**
+     * `before`: the class token is prepended before the position embeddings are added, and has one of its own; `after`:
+     * it is prepended afterwards.
+     */
     classTokenOrder: z.enum(["before", "after"]).optional(),
     /** A hidden tanh layer before the head: true for the model's width, or another width. */
     preLogits: z.union([z.boolean(), count]).default(false),

@@ -4,17 +4,12 @@ import { z } from "zod";
 import { didYouMean } from "../../text/nearest.js";
 import { objectiveKind, objectiveSchema } from "../objectives/index.js";
 import { mixupKinds } from "../objectives/mixup.js";
-import { durationSchema } from "./duration.js";
-import type { Duration } from "./durations.js";
+import { durationSchema, totalSchema } from "./duration.js";
 import { modelSchema } from "./model.js";
 import { averageSchema, optimizerSchema, schedulePatternsSchema, scheduleSchema } from "./optimizer.js";
 import { keysAt } from "./schema.js";
 
 const count = z.number().int().positive();
-
-const totalSchema = durationSchema.refine((total: Duration) => (total.percent ?? -1) < 0, {
-  error: "cannot be a percentage of the run; give steps, examples or epochs",
-});
 
 const partSchema = z.strictObject({
   /** The dataset, as for `fovea data`. */
@@ -47,7 +42,7 @@ const dataSchema = z.strictObject({
   ]),
   /** Whether classes of the same name in several parts of `train` are one class (the default) or separate classes. */
   mergeClasses: z.enum(["by-name", "disjoint"]).optional(),
-  /** Images without labels (or whose labels are ignored), for semi-supervised objectives. */
+  /** Images for semi-supervised objectives, in addition to `train`. Their labels, if any, are ignored. */
   unlabelled: partSchema.optional(),
   /** Images to evaluate on during training. Default: no evaluation. */
   evaluation: partSchema.optional(),
@@ -72,11 +67,11 @@ export const recipeSchema = z
       .optional(),
     /** Seed of the initial weights, the order of the images and all other random draws. */
     seed: z.number().int().min(0).max(0xffff_ffff).default(0),
-    /** The network: a published variant, or its family with all sizes. */
+    /** The network: `name` is its family, `variant` a published variant; without a variant its sizes are given. */
     model: modelSchema,
     /**
-     * A trained network to start from, anything that `fovea predict` takes (see initial-weights.ts). `model` must be
-     * its model, but may take larger images. `fovea finetune` writes such recipes.
+     * A trained network to start from: a run folder, a checkpoint or weights (embedded:NAME, a file, hf:OWNER/NAME,
+     * augreg:NAME). `model` must have its architecture, but may take larger images. The head is initialised with zeros.
      */
     initialWeights: z.string().min(1).optional(),
     /** The data to train on and to evaluate on. */
@@ -93,22 +88,26 @@ export const recipeSchema = z
      * stay float32 and the loss is scaled. It needs a WebGPU device with half precision, and is slow on the CPU.
      */
     compute: z.enum(["float32", "float16"]).default("float32"),
-    /** Steps in one run of the program, between which nothing leaves the runtime. Not on WebGPU. */
+    /** Steps in one call of ONNX Runtime, between which tensors are not copied to the host. Not on WebGPU. */
     stepsPerRun: count.default(1),
-    /** Length of the run, in one unit. */
+    /** Length of the run: one of steps, examples and epochs. */
     total: totalSchema,
-    /** The loss that is minimised. */
+    /** The loss that is minimised; docs/training.md lists the objectives. */
     objective: objectiveSchema.prefault({ name: "softmax" }),
     /** Mixup of pairs of images and their targets; alpha 0 disables it. */
     mixup: z
       .strictObject({
         /** Parameter of the beta distribution of the mixing weight; 0: no mixup. */
         alpha: z.number().min(0),
-        /** How mixing weights and pairs are drawn. */
+        /**
+         * How the mixing weight and the pairs of a batch are drawn. `big_vision`: the greater of the drawn weight and 1
+         * minus it, each image with the one before. `timm` and `bit_reversed` (the same): the drawn weight, each image
+         * with that of the reversed batch. `bit`: the drawn weight, a random permutation.
+         */
         kind: z.enum(mixupKinds).default("big_vision"),
       })
       .default({ alpha: 0, kind: "big_vision" }),
-    /** The optimiser, selected by its name. */
+    /** The optimiser and its settings; `name` selects it. */
     optimizer: optimizerSchema,
     /** The learning rate over the steps, as a factor of `optimizer.learningRate`. */
     schedule: scheduleSchema.default({ name: "cosine" }),
@@ -135,7 +134,7 @@ export const recipeSchema = z
           .strictObject({
             /** The metric that is compared. */
             metric: z.enum(["accuracy", "loss"]).default("accuracy"),
-            /** Whether its highest or its lowest value is best. */
+            /** `max`: the highest value of the metric is best (accuracy); `min`: the lowest (loss). */
             mode: z.enum(["max", "min"]).default("max"),
           })
           .optional(),

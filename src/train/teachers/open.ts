@@ -8,13 +8,13 @@ import type { Teacher, TeacherSettings } from "./teacher.js";
 
 /** The settings of a teacher network. */
 export const teacherSettings = {
-  /** A run, published weights, or the path of an ONNX file. */
+  /** A run folder, weights, the folder of a classifier that `fovea fit` wrote, or an ONNX file. */
   network: z.string().min(1),
   /** Side of its input images. Default: the student's. */
   imageSize: z.number().int().positive().optional(),
-  /** For ONNX files: the value range of the input. Default: [-1, 1]. */
+  /** For ONNX files: the value range of the input. Default: what the file states, else [-1, 1]. */
   valueRange: z.tuple([z.number(), z.number()]).optional(),
-  /** Folder of a cache of its outputs, which are then computed once per image, in this run or another. */
+  /** Folder of a cache of its outputs: each image is computed once, in this run or another. Use it together with `data.views`. */
   remember: z.string().min(1).optional(),
 };
 
