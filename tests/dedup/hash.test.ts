@@ -157,6 +157,6 @@ describe("Hamming joins", () => {
     const signal = AbortSignal.abort(new Error("enough"));
     await expect(hammingSelfJoin(hashes, { distance: 3, signal }, () => {})).rejects.toThrow("enough");
     await expect(hammingSelfJoin(hashes, { distance: 64 }, () => {})).rejects.toThrow(/integer from 0 to 63/);
-    await expect(hammingSelfJoin(new Uint32Array(3), { distance: 1 }, () => {})).rejects.toThrow(/two words/);
+    await expect(hammingSelfJoin(new Uint32Array(3), { distance: 1 }, () => {})).rejects.toThrow(/two 32-bit words/);
   });
 });
