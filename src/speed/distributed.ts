@@ -1,5 +1,6 @@
 /**
- * Training divided over ranks beside training in one process, with as many threads in all, each in processes of its own.
+ * Compares training divided over ranks with training in one process with the same total number of threads, each in
+ * separate processes.
  */
 import { spawn } from "node:child_process";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
@@ -15,15 +16,15 @@ export interface DistributedBenchOptions {
   /** A Vision Transformer by its name. */
   readonly model: string;
   readonly imageSize: number;
-  /** Images of a step, over all ranks. */
+  /** Images per step, over all ranks. */
   readonly batchSize: number;
   readonly steps: number;
   readonly ranks: number;
-  /** Threads in all, divided over the ranks; default: the cores. */
+  /** Total number of threads, divided over the ranks; default: the number of cores. */
   readonly threads?: number;
-  /** Images to train on, with labels. */
+  /** Labelled images to train on. */
   readonly source: string;
-  /** The command that starts ranks, and its words before `-n`. */
+  /** The command that starts ranks, and its arguments before `-n`. */
   readonly launcher: readonly string[];
   readonly onProgress?: (what: string) => void;
 }
@@ -35,29 +36,29 @@ export interface DistributedBench {
   readonly steps: number;
   readonly ranks: number;
   readonly threads: number;
-  /** The largest difference of a step's losses, relative to that of one rank. */
+  /** The largest difference of a step's losses, relative to those of one rank. */
   readonly lossDifference: number;
-  /** Of the median step, the first ones left out. */
+  /** At the median step, without the first ones. */
   readonly imagesPerSecond: { readonly one: number; readonly several: number };
-  /** Throughput of the ranks together over that of one process. */
+  /** Throughput of the ranks together divided by that of one process. */
   readonly ratio: number;
   readonly losses: { readonly one: readonly number[]; readonly several: readonly number[] };
 }
 
-// The first steps decode images for the first time and warm the caches.
+// The first steps decode images for the first time and warm up the caches.
 const warmUp = 3;
 
 /**
- * Trains the same recipe in one process and divided over ranks, one after the other. Throws when the threads or the batch do
- * not divide over the ranks, when there is no launcher, and with what a run that fails printed.
+ * Trains the same recipe in one process and divided over ranks, one after the other. Throws when the ranks do not
+ * divide the threads or the batch, when there is no launcher, and with the output of a failed run.
  */
 export async function benchDistributed(options: DistributedBenchOptions): Promise<DistributedBench> {
   const { model, imageSize, batchSize, steps, ranks, onProgress } = options;
   const threads = options.threads ?? availableThreads();
   if (launchOf()) throw new Error("this command starts the ranks itself; run it without mpiexec");
-  if (steps < warmUp + 2) throw new RangeError(`give at least ${warmUp + 2} steps, not ${steps}`);
+  if (steps < warmUp + 2) throw new RangeError(`steps is ${steps}; give at least ${warmUp + 2}`);
   if (threads % ranks !== 0) {
-    throw new RangeError(`${threads} threads do not divide over ${ranks} ranks; give --threads or --ranks`);
+    throw new RangeError(`${threads} threads cannot be divided over ${ranks} ranks; give --threads or --ranks`);
   }
   const folder = await mkdtemp(join(tmpdir(), "fovea-distributed-"));
   try {
@@ -91,7 +92,7 @@ export async function benchDistributed(options: DistributedBenchOptions): Promis
   }
 }
 
-/** A recipe as a user has it, but for evaluation and checkpoints: AdamW, clipping, warmup, random crops and flips. */
+/** A typical recipe without evaluation and checkpoints: AdamW, clipping, warmup, random crops and flips. */
 function recipeOf(options: DistributedBenchOptions, threads: number, output: string): RecipeInput {
   const { model, imageSize, batchSize, steps, source } = options;
   const { family } = parseModelName(model);
@@ -112,7 +113,7 @@ function recipeOf(options: DistributedBenchOptions, threads: number, output: str
   };
 }
 
-/** Runs a command to its end. Throws naming what is missing, or with the last it printed. */
+/** Runs a command to its end. Throws for a missing command, or with the last output of a failed one. */
 async function run([command, ...words]: readonly string[]): Promise<void> {
   const child = spawn(command!, words, { stdio: ["ignore", "ignore", "pipe"] });
   let printed = "";

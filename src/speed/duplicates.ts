@@ -1,4 +1,4 @@
-/** How long the two all-pairs searches take, on numbers drawn for the purpose with known pairs among them. */
+/** Measures the two all-pairs searches on random data with known pairs. */
 
 import { hammingSelfJoin, nearestRows, nearPairs, rowsInMemory } from "../dedup/index.js";
 import { createRandom, type Random } from "../random/keyed.js";
@@ -7,16 +7,16 @@ export interface HammingSpeed {
   readonly hashes: number;
   readonly distance: number;
   readonly seconds: number;
-  /** Seconds of all threads together: what two quiet cores do in half the time. */
+  /** CPU seconds of all threads together; two idle cores take half as long. */
   readonly processorSeconds: number;
   readonly pairs: number;
-  /** Of pairs made on purpose, how many were found and how many there are. */
+  /** Number of planted pairs, and how many of them were found. */
   readonly planted: { readonly found: number; readonly all: number };
-  /** Largest resident memory of the process until then, in bytes. */
+  /** Peak resident memory of the process so far, in bytes. */
   readonly peakMemory: number;
 }
 
-/** Seconds that the threads of this process have worked. */
+/** CPU seconds of the threads of this process. */
 function processorSeconds(): number {
   const { user, system } = process.cpuUsage();
   return (user + system) / 1e6;
@@ -24,10 +24,13 @@ function processorSeconds(): number {
 
 const peakMemory = (): number => process.resourceUsage().maxRSS * 1024;
 
-/** One hash in so many is a near copy of another. */
+/** One in this many hashes is a near copy of another. */
 const plantedEvery = 100;
 
-/** Joins uniformly drawn 64-bit hashes with themselves; one in a hundred is a copy of another with up to `distance` bits changed. */
+/**
+ * Joins uniformly random 64-bit hashes with themselves; one in a hundred is a copy of another with up to `distance`
+ * bits changed.
+ */
 export async function benchHamming(count: number, distance: number, seed: number): Promise<HammingSpeed> {
   const random = createRandom("bench hashes", seed);
   const hashes = Uint32Array.from({ length: 2 * count }, () => random.next());
@@ -62,11 +65,14 @@ export async function benchHamming(count: number, distance: number, seed: number
 export interface EmbeddingSpeed {
   readonly rows: number;
   readonly columns: number;
-  /** `spread`: nothing in common, no bound helps but by the threshold; `clustered`: 1,000 classes, as a network's are. */
+  /**
+   * `spread`: unrelated rows, for which only the threshold's bound helps; `clustered`: 1,000 classes, as in a network's
+   * features.
+   */
   readonly kind: "spread" | "clustered";
   readonly search: string;
   readonly seconds: number;
-  /** Seconds of all threads together: what two quiet cores do in half the time. */
+  /** CPU seconds of all threads together; two idle cores take half as long. */
   readonly processorSeconds: number;
   readonly pairs: number;
   readonly planted: { readonly found: number; readonly all: number };
@@ -77,11 +83,12 @@ function normal(random: Random): number {
   return Math.sqrt(-2 * Math.log(1 - random.uniform())) * Math.cos(2 * Math.PI * random.uniform());
 }
 
-/** Rows as a search meets them, one in a hundred a near copy (cosine about 0.97) of the one before. */
+/** Random rows of one kind. One in a hundred is a near copy (cosine about 0.97) of the previous row. */
 function drawRows(rows: number, columns: number, kind: EmbeddingSpeed["kind"], seed: number): Float32Array {
   const random = createRandom("bench features", kind, seed);
   const data = new Float32Array(rows * columns);
-  // Classes lie in a part of the space that is smaller than their number, and examples vary most along a few directions.
+  // The classes lie in a space of fewer dimensions than there are classes, and examples vary most along a few
+  // directions.
   const classes = kind === "spread" ? 0 : 1000;
   const centres = Float32Array.from(
     { length: classes * columns },
@@ -105,7 +112,10 @@ function drawRows(rows: number, columns: number, kind: EmbeddingSpeed["kind"], s
 
 const scaleAt = (column: number, classes: number): number => (classes === 0 ? 1 : 1 / Math.sqrt(1 + column / 16));
 
-/** Times the search for pairs from a cosine of 0.9 on, and that for the nearest row of each (from a cosine of `floor` on). */
+/**
+ * Measures the search for pairs with a cosine of at least 0.9, and the search for the nearest row of each (with a
+ * cosine of at least `floor`).
+ */
 export async function benchEmbeddings(
   rows: number,
   columns: number,

@@ -1,6 +1,6 @@
 /**
- * One measurement of the engine, alone in its process so that peak memory is its own: steps of a model and the machine's
- * matrix product in turn.
+ * Runs one measurement of the engine, alone in its process so that peak memory is its own: steps of a model alternate
+ * with the machine's matrix product.
  */
 
 import { exportedGraph } from "../export/index.js";
@@ -25,8 +25,8 @@ import { append } from "../text/arrays.js";
 import { buildTraining, classification, median, openMatmulMeter } from "../train/index.js";
 
 /**
- * What is measured: forward and backward pass to every gradient; a whole training step with its optimiser; the network as it is
- * exported, to logits.
+ * The work to measure: forward and backward pass to all gradients; a whole training step with its optimiser; the
+ * exported network, to logits.
  */
 export type EngineWork = "gradients" | "training" | "inference";
 
@@ -37,9 +37,9 @@ export interface EngineMeasureOptions {
   readonly imageSize: number;
   readonly microbatches: number;
   readonly rematerialise: boolean;
-  /** Forward and backward with convolutions image by image, also where those of a batch fit one product. */
+  /** Run convolutions image by image in forward and backward, even if those of a batch fit one product. */
   readonly imageByImage?: boolean;
-  /** Measured rounds: matrix products, a step to warm up, and the step that counts. */
+  /** Number of rounds; each has matrix products, a warm-up step, and the measured step. */
   readonly rounds: number;
   readonly threads?: number;
   readonly work: EngineWork;
@@ -50,17 +50,17 @@ export interface EngineMeasureOptions {
 export interface EngineMeasure {
   /** Median rate of the 1024 x 1024 x 1024 products between the steps. */
   readonly matmulGflops: number;
-  /** Matrix FLOPs of a step over the median time of one. */
+  /** Matrix FLOPs of a step divided by its median time. */
   readonly stepGflops: number;
   /** Threads of the step and of the products. */
   readonly threads: number;
-  /** Median over rounds of the step's rate over that of the products just before and after it. */
+  /** Median over rounds of the step's rate divided by that of the products just before and after it. */
   readonly ratio: number;
-  /** By the median time. */
+  /** At the median time. */
   readonly imagesPerSecond: number;
-  /** By the shortest time. */
+  /** At the shortest time. */
   readonly bestImagesPerSecond: number;
-  /** Largest resident memory of this process, Node and all, before the first product was measured. */
+  /** Peak resident memory of this process, including Node, before the first product was measured. */
   readonly peakBytes: number;
   readonly buildSeconds: number;
   readonly compileSeconds: number;
@@ -70,13 +70,13 @@ export interface EngineMeasure {
 
 interface Built {
   readonly source: ProgramSource;
-  /** First values of the state; drawing them is no part of building. */
+  /** Initial values of the state; drawing them is not part of building. */
   initial(): Results;
   readonly flops: number;
   feeds(): Record<string, Float32Array | Int32Array>;
 }
 
-/** Something that runs again and again. */
+/** Something that can be run repeatedly. */
 interface Opened extends AsyncDisposable {
   step(): Promise<unknown>;
   readonly flops: number;
@@ -87,13 +87,15 @@ interface Opened extends AsyncDisposable {
 
 const classes = 1000;
 
-/** The network measured; Vision Transformers with a class token, as published. */
+/** The configuration of the network; Vision Transformers have a class token, as published. */
 function configOf({ model, rematerialise }: EngineMeasureOptions): ModelConfig {
   const config = parseModelName(model, { classes, rematerialise });
   return config.family === "vit" ? { ...config, pooling: "tok" } : config;
 }
 
-/** Forward and backward; one entry of every gradient is returned, which makes the runtime compute all of them whole. */
+/**
+ * Forward and backward. One entry of every gradient is returned, which makes the runtime compute the whole gradients.
+ */
 function forwardBackward(options: EngineMeasureOptions): Built {
   const { batchSize, imageSize, microbatches, imageByImage = false } = options;
   const model = configOf(options);
@@ -108,7 +110,8 @@ function forwardBackward(options: EngineMeasureOptions): Built {
     return { loss: reduceMean(softmaxCrossEntropy(logits!, targetsOf(part["label"]!, classes))) };
   };
   const { metrics, gradients } = accumulateGradients({ image, label }, microbatches, parameters, lossOf);
-  // The last layer's first, as the backward pass makes them: the runtime schedules in the order of the requested outputs.
+  // The last layer's first, in the order of the backward pass: the runtime schedules in the order of the requested
+  // outputs.
   const entries = [...gradients].reverse().map((one) => slice(reshape(one, [elementCount(one.shape)]), [0], [1]));
   const outputs = { loss: metrics.loss, entries: concat(entries, 0) };
   return {
@@ -119,7 +122,7 @@ function forwardBackward(options: EngineMeasureOptions): Built {
   };
 }
 
-/** AdamW with clipping; of ResNets SGD with momentum, as BiT is trained. */
+/** AdamW with clipping; for ResNets SGD with momentum, as in BiT's training. */
 const optimizerOf = (model: ModelConfig): OptimizerConfig =>
   model.family === "resnet"
     ? { name: "sgd", learningRate: 0.03, momentum: 0.9 }
@@ -184,7 +187,7 @@ async function openTraining(options: EngineMeasureOptions, threads: number): Pro
   };
 }
 
-/** The network as `fovea export` writes it, with drawn weights; images are [N, 3, H, W] then. */
+/** The network as `fovea export` writes it, with random weights; images are [N, 3, H, W] then. */
 async function openInference(options: EngineMeasureOptions, threads: number): Promise<Opened> {
   const { batchSize, imageSize } = options;
   const started = performance.now();
@@ -209,7 +212,7 @@ async function openInference(options: EngineMeasureOptions, threads: number): Pr
   };
 }
 
-/** Measures in this process and thread; call it in a process of its own. */
+/** Measures in this process and thread; call it in a separate process. */
 export async function measureEngine(options: EngineMeasureOptions): Promise<EngineMeasure> {
   const { threads = availableThreads() } = options;
   await using opened = await (options.work === "inference" ? openInference : openTraining)(options, threads);
@@ -226,7 +229,7 @@ export async function measureEngine(options: EngineMeasureOptions): Promise<Engi
   let before = await products();
   let peakBytes = 0;
   for (let round = 0; round < options.rounds; round++) {
-    // the step that is timed comes after another, as in training: the products leave the caches cold
+    // the timed step follows another one, as in training, because the products leave the caches cold
     await opened.step();
     const at = performance.now();
     await opened.step();

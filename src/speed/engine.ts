@@ -1,4 +1,4 @@
-/** The engine's benchmark: each measurement in a process of its own, one after the other. */
+/** Benchmarks the engine, with each measurement in a separate process, one after the other. */
 import { execFile } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
@@ -13,28 +13,31 @@ export interface EngineBench {
   readonly imageSize: number;
   /** Microbatches that gradients are accumulated over. */
   readonly microbatches: number;
-  /** Of the step and of the products beside it. */
+  /** Threads of the step and of the matrix products. */
   readonly threads: number;
   readonly matmulGflops: number;
   readonly stepGflops: number;
-  /** Rate of forward and backward over the machine's matmul rate. */
+  /** Rate of forward and backward divided by the machine's matmul rate. */
   readonly ratio: number;
-  /** The same of a whole training step, with AdamW and clipping by global norm; of ResNets with SGD and momentum. */
+  /** The same ratio for a whole training step: AdamW with clipping by global norm; for ResNets SGD with momentum. */
   readonly ratioWithUpdate: number;
-  /** The same of the exported network, forward only. */
+  /** The same ratio for the exported network, forward only. */
   readonly ratioInference: number;
   /** Peak resident bytes of the process that runs forward and backward. */
   readonly peakBytes: number;
   readonly peakBytesRematerialised: number;
   readonly peakBytesWithUpdate: number;
   readonly ratioRematerialised: number;
-  /** Time of forward and backward rematerialised over the time without, each counted in products of the machine. */
+  /**
+   * Time of forward and backward with rematerialisation divided by the time without, both relative to the machine's
+   * matrix product.
+   */
   readonly timeRematerialised: number;
-  /** The same of convolutions image by image, where the network has convolutions. */
+  /** The same ratio with convolutions image by image, for networks with convolutions. */
   readonly timeImageByImage: number | undefined;
   readonly buildSeconds: number;
   readonly compileSeconds: number;
-  /** Of forward and backward, of the whole step, of the exported network. */
+  /** Speed of forward and backward; below, of the whole step and of the exported network. */
   readonly imagesPerSecond: number;
   readonly imagesPerSecondWithUpdate: number;
   readonly imagesPerSecondInference: number;
@@ -52,14 +55,17 @@ export type EngineBenchOptions = Pick<
 
 const run = promisify(execFile);
 
-/** One measurement in a process of its own. */
+/** Runs one measurement in a separate process. */
 export async function measureInProcess(options: EngineMeasureOptions): Promise<EngineMeasure> {
   const child = fileURLToPath(builtModule(import.meta.url, "./engine-child.js"));
   const { stdout } = await run(process.execPath, [child, JSON.stringify(options)], { maxBuffer: 1 << 20 });
   return JSON.parse(stdout) as EngineMeasure;
 }
 
-/** Forward and backward, the same rematerialised, and the whole step with AdamW, each beside the machine's matmul rate. */
+/**
+ * Measures forward and backward, the same with rematerialisation, and the whole step with AdamW, each relative to the
+ * machine's matmul rate.
+ */
 export async function benchEngine({ onProgress, ...options }: EngineBenchOptions): Promise<EngineBench> {
   const base = { ...options, rematerialise: false, work: "gradients" as const };
   const measure = async (what: string, changes: Partial<EngineMeasureOptions>) => {
@@ -72,7 +78,7 @@ export async function benchEngine({ onProgress, ...options }: EngineBenchOptions
   const rematerialised = await measure("rematerialised", { rematerialise: true, rounds: 3 });
   const { family } = parseModelName(options.model);
   const apart = family === "resnet" ? await measure("image by image", { imageByImage: true }) : undefined;
-  // Of one measurement over that of the plain one, each counted in products of the machine.
+  // Time relative to the plain measurement, both relative to the machine's matrix product.
   const timeOf = (one: EngineMeasure) => one.gflopsPerStep / one.ratio / (plain.gflopsPerStep / plain.ratio);
   return {
     model: options.model,
@@ -102,14 +108,14 @@ export async function benchEngine({ onProgress, ...options }: EngineBenchOptions
 export interface MemoryBench {
   readonly model: string;
   readonly imageSize: number;
-  /** Peak resident bytes of training steps with AdamW, of a batch and of one four times as large. */
+  /** Peak resident bytes of training steps with AdamW, for a batch and for one four times as large. */
   readonly plain: { readonly batchSize: number; readonly peakBytes: number };
   readonly saving: { readonly batchSize: number; readonly microbatches: number; readonly peakBytes: number };
-  /** Does the large batch run within what the small one took? */
+  /** Whether the large batch runs within the memory of the small one. */
   readonly fits: boolean;
 }
 
-/** Steps with AdamW of a batch as they are, and of four times the batch, rematerialised and in two microbatches. */
+/** Measures steps with AdamW of a batch, and of one four times as large with rematerialisation and two microbatches. */
 export async function benchMemory({ onProgress, ...options }: EngineBenchOptions): Promise<MemoryBench> {
   const { model, imageSize, batchSize } = options;
   const base = {
@@ -120,7 +126,7 @@ export async function benchMemory({ onProgress, ...options }: EngineBenchOptions
     microbatches: 1,
     rematerialise: false,
   };
-  onProgress?.(`${model}, batch ${batchSize}: as it is`);
+  onProgress?.(`${model}, batch ${batchSize}: unchanged`);
   const plain = await measureInProcess(base);
   const saving = { batchSize: 4 * batchSize, microbatches: 2 };
   onProgress?.(`${model}, batch ${saving.batchSize}: rematerialised, in ${saving.microbatches} microbatches`);
@@ -134,7 +140,7 @@ export async function benchMemory({ onProgress, ...options }: EngineBenchOptions
   };
 }
 
-/** Options of `speedEngine` and `speedMemory`: without a model, the models and batch sizes of the documentation are measured. */
+/** Options of `speedEngine` and `speedMemory`. Default: the models and batch sizes of the documentation. */
 export type SpeedEngineOptions = Omit<EngineBenchOptions, "model" | "microbatches"> & {
   readonly model?: string | undefined;
   /** Default: as in training. */

@@ -1,4 +1,4 @@
-/** How long the closed-form ridge takes on a large support set, beside the same algebra in plain loops. */
+/** Measures the closed-form ridge on a large support set, compared with the same algebra in plain loops. */
 import { numpyGenerator } from "../random/numpy-generator.js";
 import { median } from "../train/index.js";
 import { fitRidges, ridgeClassifiers } from "../transfer/index.js";
@@ -6,9 +6,9 @@ import { fitRidges, ridgeClassifiers } from "../transfer/index.js";
 export interface FewShotBenchOptions {
   readonly classes: number;
   readonly shots: number;
-  /** Features of an image. */
+  /** Number of features per image. */
   readonly width: number;
-  /** Fits measured of each, in turn. */
+  /** Fits of each kind, measured in alternation. */
   readonly rounds: number;
   readonly threads?: number;
   readonly onProgress?: (text: string) => void;
@@ -20,15 +20,15 @@ export interface FewShotBench {
   readonly width: number;
   /** Median time of a fit (standardisation, normal equations, Cholesky factorisation, weights of all classes). */
   readonly seconds: number;
-  /** The same, products in plain loops. */
+  /** The same with products in plain loops. */
   readonly plainSeconds: number;
   /** plainSeconds / seconds. */
   readonly ratio: number;
-  /** Of a weight, relative to the largest weight. */
+  /** Largest difference of a weight, relative to the largest weight. */
   readonly largestDifference: number;
 }
 
-/** Times the fit on drawn features. */
+/** Measures the fit on random features. */
 export async function benchFewShot(options: FewShotBenchOptions): Promise<FewShotBench> {
   const { classes, shots, width, rounds, threads, onProgress } = options;
   const rows = classes * shots;

@@ -1,16 +1,16 @@
-/** Real images for the inference benchmark, and a head that classifies them. */
+/** Provides real images for the inference benchmark, and a head that classifies them. */
 import { openSource } from "../data/index.js";
 import { preprocessImage } from "../images/index.js";
 import type { Weights } from "../weights/index.js";
 
-/** Images as networks take them, [count, C, H, W], and what they show. */
+/** Images as networks take them, [count, C, H, W], and their labels. */
 export interface RealImages {
   readonly pixels: Float32Array;
   readonly labels: readonly number[];
   readonly classNames: readonly string[];
 }
 
-/** The first images of a split, evenly over its length. Throws what opening, decoding and preprocessing throw. */
+/** Images of a split, evenly spaced over its length. Throws what opening, decoding and preprocessing throw. */
 export async function realImages(
   spec: string,
   split: string,
@@ -28,7 +28,7 @@ export async function realImages(
     const { data, ...size } = await preprocessImage(preprocessing, image, { id });
     if (size.height !== height || size.width !== width || size.channels !== channels) {
       throw new Error(
-        `${id}: "${preprocessing}" gives ${size.height}x${size.width}x${size.channels}, the network takes ${height}x${width}x${channels}`,
+        `${id}: "${preprocessing}" gives ${size.height}x${size.width}x${size.channels}; expected ${height}x${width}x${channels}, the network's input`,
       );
     }
     for (let i = 0; i < data.length; i++) {
@@ -40,10 +40,11 @@ export async function realImages(
 }
 
 /**
- * A linear head [width, classes] that names the class whose mean is nearest, each feature divided by its deviation: with it
- * a network of random weights classifies real images better than chance, so that the agreement of two forms of it means
- * something. With m the means and s the deviations, -|(x - m) / s|^2 / 2 is x . (m / s^2) - |m / s|^2 / 2 and a term that
- * all classes share; features are taken from the mean of all images.
+ * A linear head [width, classes] that predicts the class with the nearest mean, with each feature divided by its
+ * standard deviation. With it, a network of random weights classifies real images better than chance, so that the
+ * agreement between two forms of it is meaningful. With m the means and s the deviations, -|(x - m) / s|^2 / 2 is x .
+ * (m / s^2) - |m / s|^2 / 2 plus a term that is the same for all classes. Features are centred by the mean of all
+ * images.
  */
 export function nearestMeanHead(features: Float32Array, labels: readonly number[], classes: number) {
   const width = features.length / labels.length;
@@ -63,13 +64,13 @@ export function nearestMeanHead(features: Float32Array, labels: readonly number[
       bias[k]! -= ((offset * offset) / 2 + offset * mean) / variance;
     }
   }
-  // a class without an image is not named
+  // a class without an image is never predicted
   const least = bias.reduce((most, value) => Math.min(most, value), 0) - 100;
   for (let k = 0; k < classes; k++) if (counts[k] === 0) bias[k] = least;
   return { kernel, bias };
 }
 
-/** The index of the largest of each row. */
+/** The index of the largest value in each row. */
 export function largestOfRows(values: Float32Array, rows: number): number[] {
   const width = values.length / rows;
   return Array.from({ length: rows }, (_, n) => {

@@ -1,5 +1,6 @@
 /**
- * The inference benchmark: our exports beside the graph that converters usually write, in one process, turn by turn.
+ * Benchmarks inference: Fovea's exports compared with the graph that converters usually write, in one process, in
+ * alternation.
  */
 
 import { type ExportOptions, exportedGraph } from "../export/index.js";
@@ -14,19 +15,19 @@ import { largestOfRows, nearestMeanHead, type RealImages, realImages } from "./i
 import { integerRate } from "./integer-rate.js";
 import { plainResNet, plainViT } from "./plain-graph.js";
 
-/** Images a second of each form, at one batch size. */
+/** Images per second of each form, at one batch size. */
 export interface InferenceRates {
-  /** The converter's graph; undefined where none is written for the network. */
+  /** The converter's graph; undefined for networks without one. */
   readonly plain: number | undefined;
-  /** Our export, as by default. */
+  /** Fovea's default export. */
   readonly float32: number;
-  /** Our export in operators of ONNX alone. */
+  /** Fovea's export with standard ONNX operators only. */
   readonly plainOperators: number;
   readonly float16: number;
   readonly int8: number;
-  /** Ours over the converter's; above 1 ours is faster. */
+  /** Fovea's speed divided by the converter's; above 1, Fovea is faster. */
   readonly ratio: number | undefined;
-  /** Our 8-bit export over our float32 one; above 1 it is faster. */
+  /** Speed of Fovea's 8-bit export divided by its float32 export's; above 1, 8 bits are faster. */
   readonly ratioInt8: number;
   readonly ratioFloat16: number;
 }
@@ -37,15 +38,15 @@ export interface InferenceBench {
   readonly parameters: number;
   readonly threads: number;
   readonly rounds: number;
-  /** Largest difference of our logits from the converter's graph, over the largest logit. */
+  /** Largest difference between Fovea's logits and those of the converter's graph, divided by the largest logit. */
   readonly difference: number | undefined;
-  /** Share of real images given the same first class as by our float32 export, and how many there were. */
+  /** Fraction of real images with the same top-1 class as in the float32 export, and their number. */
   readonly agreement: {
     readonly images: number;
     readonly source: string;
     readonly float16: number;
     readonly int8: number;
-    /** Shares of the images named right; the head of drawn weights names the nearest class mean of as many other images. */
+    /** Top-1 accuracies. With random weights, the head classifies by the nearest class mean of as many other images. */
     readonly accuracy: { readonly float32: number; readonly float16: number; readonly int8: number };
   };
   /** By batch size. */
@@ -53,27 +54,27 @@ export interface InferenceBench {
 }
 
 export interface InferenceBenchOptions {
-  /** A model's name, whose weights are drawn; or with `trained`, where trained weights are. */
+  /** A model's name, initialised with random weights; or, with `trained`, its trained weights. */
   readonly model: string;
   readonly trained?: boolean;
   readonly imageSize: number;
   readonly batches: readonly number[];
   readonly rounds: number;
-  /** Real images for the agreement, and as many others for the head and the ranges of convolutions. */
+  /** Number of real images for the agreement; as many others are used for the head and the ranges of convolutions. */
   readonly images: number;
   readonly source: string;
   readonly threads?: number;
   readonly onProgress?: (what: string) => void;
 }
 
-/** Images whose ranges the convolutions of an 8-bit export get. */
+/** Images from which the convolutions of an 8-bit export get their ranges. */
 const calibrationImages = 16;
-/** Images in a run of the passes that are not timed. */
+/** Images per run of the passes that are not timed. */
 const passBatch = 8;
 
 /**
- * Measures one model: each form runs once a round, in turn, and the fastest of the rounds counts. The forms are compared
- * within one process because the machine's speed changes from one minute to the next.
+ * Measures one model. Each form runs once per round, in alternation, and the fastest round counts. The forms are
+ * compared within one process because the machine's speed varies from minute to minute.
  */
 export async function benchInference(options: InferenceBenchOptions): Promise<InferenceBench> {
   const { rounds, threads, source, onProgress = () => {} } = options;
@@ -98,8 +99,8 @@ export async function benchInference(options: InferenceBenchOptions): Promise<In
   const sessions: Record<string, Session> = {};
   try {
     for (const [name, graph] of Object.entries(graphs)) {
-      // The runtime's Pad_Fusion makes zero padding before a max pool part of the pool, which pads with minus infinity:
-      // BiT's plain graph would compute something else.
+      // The runtime's Pad_Fusion merges zero padding into a following max pool, which pads with minus infinity: BiT's
+      // plain graph would compute something else.
       const settings: Record<string, string> =
         name === "plain" ? { "optimization.disable_specified_optimizers": "Pad_Fusion" } : {};
       sessions[name] = await openSession(encodeOnnx(graph), { threads, settings });
@@ -124,7 +125,7 @@ export async function benchInference(options: InferenceBenchOptions): Promise<In
   }
 }
 
-/** The erf form of GELU and a class token are what converters meet, in timm and Hugging Face. */
+/** Converters usually see the erf form of GELU and a class token, in timm and Hugging Face. */
 const asConverted = { pooling: "tok", gelu: "erf" } as const;
 
 function drawnNetwork({ model: name, imageSize }: InferenceBenchOptions) {
@@ -163,7 +164,7 @@ async function withHead(weights: Weights, images: RealImages, threads: number | 
   return { ...weights, tensors };
 }
 
-/** The converter's graph of a network; undefined for one it is not written for. */
+/** The converter's graph of a network; undefined if there is none. */
 function plainGraph({ config, image, tensors }: Weights): OnnxGraph | undefined {
   const size = [image.height, image.width, image.channels] as const;
   try {
@@ -175,7 +176,7 @@ function plainGraph({ config, image, tensors }: Weights): OnnxGraph | undefined 
   return undefined;
 }
 
-/** So many images, from the first again when they run out. */
+/** `count` images; they are repeated from the first if there are fewer. */
 function repeated(pixels: Float32Array, size: number, count: number): Float32Array {
   return Float32Array.from({ length: count * size }, (_, i) => pixels[i % pixels.length]!);
 }
@@ -192,7 +193,7 @@ async function rates(
   const least = new Map<string, number>();
   for (let round = 0; round < rounds; round++) {
     for (let i = 0; i < entries.length; i++) {
-      // who comes first changes from round to round: none always follows the same one
+      // the order changes from round to round, so that no form always follows the same other form
       const [name, session] = entries[(i + round) % entries.length]!;
       const started = performance.now();
       await session.run(feeds);
@@ -266,19 +267,19 @@ async function agreementOf(
 
 /** Options of `speedInference`. */
 export interface SpeedInferenceOptions extends Omit<InferenceBenchOptions, "model" | "trained"> {
-  /** Names of models, whose weights are drawn. */
+  /** Names of models, which are initialised with random weights. */
   readonly models: readonly string[];
   /** A trained network, which is measured instead of `models`. */
   readonly network?: string | undefined;
 }
 
 /**
- * Measures the exports of several models, or of one trained network, and how fast this processor multiplies 8-bit integers relative to float32.
- * Throws for an unknown model before anything is measured.
+ * Measures the exports of several models, or of one trained network, and how fast this processor multiplies 8-bit
+ * integers relative to float32. Throws for an unknown model before anything is measured.
  */
 export async function speedInference(options: SpeedInferenceOptions): Promise<{
   readonly machine: { readonly integerRate: number };
-  /** By the name of the model or network. */
+  /** Results by the name of the model or network. */
   readonly models: Readonly<Record<string, InferenceBench>>;
 }> {
   const { models, network, ...common } = options;

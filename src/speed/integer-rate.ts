@@ -1,15 +1,18 @@
-/** How fast this processor multiplies 8-bit integers, beside float32: what 8-bit weights can gain at most. */
+/**
+ * Measures how fast this processor multiplies 8-bit integers relative to float32: the upper limit of the gain from
+ * 8-bit weights.
+ */
 import { bytesOf, encodeOnnx, type OnnxGraph, onnxNode } from "../graph/index.js";
 import { openSession, type Session } from "../runtime/index.js";
 import { median } from "../train/index.js";
 
 const side = 1024;
-/** Products of one run, by matrices of their own, of which one number is returned each: what is timed is the product. */
+/** Products of different matrices per run. One number of each is returned, so that the time is that of the products. */
 const products = 4;
 
 /**
- * The rate of 1024 x 1024 x 1024 products of unsigned by signed bytes (`MatMulInteger`, what 8-bit exports multiply with)
- * over that of float32 products, turn by turn; the median of `rounds`.
+ * The rate of 1024 x 1024 x 1024 products of unsigned by signed bytes (`MatMulInteger`, which 8-bit exports use)
+ * divided by that of float32 products, measured in alternation; the median of `rounds`.
  */
 export async function integerRate(threads?: number, rounds = 7): Promise<number> {
   const options = { threads };

@@ -1,11 +1,11 @@
 /**
- * The graph that converters usually write of a network, to compare our exports with: as PyTorch's exporter writes timm's
- * and Hugging Face's models, every layer in small steps. The runtime then fuses of it what it can, as it does for anybody.
+ * Builds the graph that converters usually write of a network, to compare with Fovea's exports. As in PyTorch's exports
+ * of timm's and Hugging Face's models, every layer consists of small operations; the runtime fuses what it can.
  */
 import { encodeNumbers, freeSide, type Initializer, type OnnxGraph, type OnnxNode } from "../graph/index.js";
 import type { ResNetConfig, ViTConfig } from "../models/index.js";
 
-/** Parameters by our names, row-major. */
+/** Parameters by Fovea's names, row-major. */
 export type Parameters = ReadonlyMap<string, { readonly shape: readonly number[]; readonly data: Float32Array }>;
 
 class Builder {
@@ -55,16 +55,16 @@ class Builder {
   }
 }
 
-/** Values of a parameter. Throws when there is none of that name. */
+/** Values of a parameter. Throws for an unknown name. */
 function values(parameters: Parameters, name: string): Float32Array {
   const found = parameters.get(name);
-  if (!found) throw new Error(`no parameter ${name}`);
+  if (!found) throw new Error(`no parameter "${name}" in the weights`);
   return found.data;
 }
 
 /**
- * A Vision Transformer with a class token and erf GELU, images [batch, C, H, W] to logits. Throws RangeError for another
- * pooling, embedding or GELU: what is compared is the same function.
+ * A Vision Transformer with a class token and erf GELU, images [batch, C, H, W] to logits. Throws RangeError for
+ * another pooling, embedding or GELU, since the compared functions must be the same.
  */
 export function plainViT(
   config: ViTConfig,
@@ -140,7 +140,7 @@ export function plainViT(
 
 /**
  * A BiT ResNet-v2, images [batch, C, H, W] to logits; its standardised kernels are constants, which a converter folds.
- * Throws RangeError for version 1, sprinkled attention and pooled stages.
+ * Throws RangeError for version 1, attention and pooled stages.
  */
 export function plainResNet(
   config: ResNetConfig,
@@ -202,7 +202,7 @@ export function plainResNet(
   return b.graph("plain ResNet", image, logits, config.classes);
 }
 
-/** Kernels with each output channel at mean 0 and deviation 1: sqrt(variance + 1e-10), papers.md 2.1. */
+/** Kernels standardised per output channel to mean 0 and deviation 1: sqrt(variance + 1e-10), papers.md 2.1. */
 function standardised(kernel: Float32Array, channels: number): Float32Array {
   const size = kernel.length / channels;
   const out = new Float32Array(kernel.length);

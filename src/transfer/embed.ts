@@ -16,7 +16,7 @@ import { type Hooks, withProgress } from "../text/progress.js";
 import { backboneOrDefault } from "../weights/index.js";
 
 export interface EmbedImagesOptions extends ComputeOptions, Hooks {
-  /** Any network that gives features (see `open`). Default: `defaultBackbone`. */
+  /** Any network with features (see `open`). Default: `defaultBackbone`. */
   readonly backbone?: string | undefined;
   /** Side of the images, or [height, width]. Default: the backbone's own. */
   readonly imageSize?: number | readonly [number, number] | undefined;
@@ -26,7 +26,7 @@ export interface EmbedImagesOptions extends ComputeOptions, Hooks {
   readonly output?: string | undefined;
 }
 
-/** What was written. */
+/** Describes the written file. */
 export interface Embeddings {
   readonly output: string;
   readonly checkpoint: string;
@@ -34,7 +34,7 @@ export interface Embeddings {
   readonly split: string;
   /** Rows of the file. */
   readonly images: number;
-  /** Features of an image. */
+  /** Number of features per image. */
   readonly width: number;
   readonly classNames: readonly string[];
   /** The images that could not be read and have no row. */
@@ -44,13 +44,13 @@ export interface Embeddings {
 }
 
 /**
- * Writes `features` [images, width] (float32) and `labels` [images] (int32) of the images of a dataset; the metadata of the file has the ids
- * of the images and the names of the classes as JSON.
+ * Writes `features` [images, width] (float32) and `labels` [images] (int32) of the images of a dataset; the metadata of
+ * the file has the ids of the images and the names of the classes as JSON.
  *
- * Throws what opening the images or the backbone throws, what the disk says, and an Error where the output is a folder.
+ * Throws what opening the images or the backbone throws, the errors of the file system, and an Error when the output is
+ * a folder.
  *
- * @example
- * await embed("photos/", { backbone: "runs/one", output: "photos.safetensors" });
+ * @example await embed("photos/", { backbone: "runs/one", output: "photos.safetensors" });
  */
 export async function embed(images: string, options: EmbedImagesOptions = {}): Promise<Embeddings> {
   const started = performance.now();

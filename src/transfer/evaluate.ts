@@ -1,4 +1,4 @@
-/** Measures the accuracy of a network that classifies on labelled images. */
+/** Measures the accuracy of a classifier on labelled images. */
 
 import { dirname } from "node:path";
 import { type BadExample, noteUnreadable, openTestImages } from "../data/index.js";
@@ -12,19 +12,19 @@ import { evaluationReport, imagesOfClasses } from "./evaluation/report.js";
 import { confusedPairs } from "./mistakes/confusion.js";
 
 export interface EvaluateOptions extends ComputeOptions, Hooks {
-  /** Split of the images. Default: test, else validation, else the only one. */
+  /** Split of the images. Default: test, otherwise validation, otherwise the only one. */
   readonly split?: string | undefined;
   /** How the classes of the images are matched with those of the network. Default: by name. */
   readonly match?: MatchBy | undefined;
-  /** Predict only classes of the dataset, not all that the network has. Default: false. */
+  /** Predict only classes of the dataset, not all classes of the network. Default: false. */
   readonly amongSet?: boolean | undefined;
   /** Also write an HTML page with the most confident mistakes. */
   readonly report?: string | undefined;
-  /** Replace a report that is there already. */
+  /** Replace an existing report. */
   readonly overwrite?: boolean | undefined;
 }
 
-/** What a network that classifies reaches on labelled images. */
+/** The accuracy of a classifier on labelled images. */
 export interface ImageEvaluation {
   readonly network: string;
   readonly source: string;
@@ -36,9 +36,9 @@ export interface ImageEvaluation {
   /** Numbers of classes. */
   readonly classes: { readonly set: number; readonly network: number };
   readonly top1: Share;
-  /** The true class is among the five most probable; undefined where there are five classes or fewer. */
+  /** Accuracy of the five most probable classes; undefined for five classes or fewer. */
   readonly top5: Share | undefined;
-  /** Mean over the classes of the accuracy of each. */
+  /** Mean of the per-class accuracies. */
   readonly meanOfClasses: number;
   readonly perClass: readonly ClassAccuracy[];
   readonly confusion: readonly { readonly is: string; readonly named: string; readonly images: number }[];
@@ -62,7 +62,7 @@ export interface ImageEvaluation {
   readonly seconds: number;
 }
 
-/** Reports classes that are matched by similar names only. */
+/** Reports classes that were matched by similar names only. */
 function noteAlike(
   alike: readonly (readonly [string, string])[],
   classes: number,
@@ -76,15 +76,13 @@ function noteAlike(
 }
 
 /**
- * Classifies labelled images and counts: top-1 and top-5 accuracy with 95 % Wilson intervals, recall and precision of every class, confused
- * classes. Classes are matched with those of the network by name or by their order.
+ * Evaluates a classifier on labelled images: top-1 and top-5 accuracy with 95 % Wilson intervals, recall and precision
+ * of every class, confused classes. Classes are matched with those of the network by name or by their order.
  *
- * Throws what opening the network or the images throws, an Error for a dataset without images, and one that lists the classes that match
- * nothing.
+ * Throws what opening the network or the images throws, and an Error for a dataset without images or with classes that
+ * match none of the network's; the error lists them.
  *
- * @example
- * const { top1 } = await evaluate("models/photos", "new-photos/");
- * top1.accuracy; // 0.91
+ * @example const { top1 } = await evaluate("models/photos", "new-photos/"); top1.accuracy; // 0.91
  */
 export async function evaluate(
   network: string,
@@ -96,7 +94,7 @@ export async function evaluate(
   if (report !== undefined) refuseExisting(report, options.overwrite);
   await using source = await openTestImages(images, split, note);
   for (const text of source.notes ?? []) note?.(text);
-  if (source.length === 0) throw new Error(`${images} has no images to measure on`);
+  if (source.length === 0) throw new Error(`${images} has no images; expected a labelled dataset`);
   const batchSize = Math.min(source.length, 32);
   await using classifier = await open(network, { output: "logits", device, threads, note, batchSize });
   const { classNames } = source;

@@ -34,15 +34,18 @@ import {
 import { fewShotPreprocessing } from "./fewshot/preprocessing.js";
 
 export interface FewShotImagesOptions extends ComputeOptions, Hooks {
-  /** Any network that gives features (see `open`). Default: `defaultBackbone`. */
+  /** Any network with features (see `open`). Default: `defaultBackbone`. */
   readonly backbone?: string | undefined;
   /** Side of the images, or [height, width]. Default: the backbone's own. */
   readonly imageSize?: number | readonly [number, number] | undefined;
   /** Classifier on the features. Default: ridge. */
   readonly method?: string | undefined;
-  /** Its settings, such as k=10 or c=0.1. Default: as published. */
+  /** Settings of the classifier, such as k=10 or c=0.1. Default: as published. */
   readonly setting?: string | undefined;
-  /** `protocol` (resize(256)|central_crop(224)), `network` (its own) or ops. Default: protocol for published weights, else network. */
+  /**
+   * `protocol` (resize(256)|central_crop(224)), `network` (the network's own) or ops. Default: protocol for published
+   * weights, otherwise network.
+   */
   readonly preprocessing?: string | undefined;
   /** Examples per class. Default: 1, 5 and 10. */
   readonly shots?: readonly number[] | undefined;
@@ -54,9 +57,12 @@ export interface FewShotImagesOptions extends ComputeOptions, Hooks {
   readonly split?: string | undefined;
   /** Split of the test images. Default: test. */
   readonly testSplit?: string | undefined;
-  /** Number of test images, about; the same share of each class. Default: all. */
+  /** Approximate number of test images, the same fraction of each class. Default: all. */
   readonly testImages?: number | undefined;
-  /** File of the ids of test images that the backbone was trained on: accuracies are also given without them. */
+  /**
+   * File with the ids of test images that are in the backbone's training data: accuracies are also computed without
+   * them.
+   */
   readonly leaked?: string | undefined;
 }
 
@@ -93,24 +99,28 @@ export interface FewShotMeasurement {
   readonly seconds: number;
 }
 
-/** Checks the dataset before any image is read; returns warnings for a reader of the figures. */
+/** Checks the dataset before any image is read; returns warnings for a reader of the results. */
 function checkParts(train: ImageSource, test: ImageSource): string[] {
   const { classNames } = train;
   if (classNames.length < 2) {
-    throw new Error(`${train.name} has only one class (${classNames.join()}); give a dataset with two classes or more`);
+    throw new Error(
+      `${train.name} has only one class (${classNames.join()}); give a dataset with at least two classes`,
+    );
   }
   const without = (source: ImageSource) => classNames.filter((_, label) => !source.labels.includes(label));
   const missing = without(train);
   if (missing.length > 0) {
     throw new Error(
-      `there is no example of ${missing.join(", ")} in the split ${train.split} of ${train.name}; add some, or choose the other classes`,
+      `the split ${train.split} of ${train.name} has no example of ${missing.join(", ")}; add some, or select the other classes`,
     );
   }
-  if (test.length === 0) throw new Error(`there is no test image in ${test.name}; give each class two images or more`);
-  return without(test).map((name) => `there is no test image of ${name}`);
+  if (test.length === 0) throw new Error(`${test.name} has no test images; give each class at least two images`);
+  return without(test).map((name) => `no test image of ${name}`);
 }
 
-/** The rows of images that a list does not name. Throws when it names all of them; notes when none. */
+/**
+ * The rows of images that a list does not contain. Throws when it contains all of them; warns when it contains none.
+ */
 async function withoutListed(
   tested: EmbeddedSource,
   test: ImageSource,
@@ -119,7 +129,8 @@ async function withoutListed(
 ): Promise<number[]> {
   const [listed, ids] = [await readIds(file), await idsOf(test)];
   const rows = [...tested.indices.keys()].filter((row) => !listed.has(ids[tested.indices[row] ?? -1] ?? ""));
-  if (rows.length === 0) throw new Error(`${file} lists every test image; no image is left to measure on`);
+  if (rows.length === 0)
+    throw new Error(`${file} lists every test image; expected a list that leaves some to measure on`);
   if (rows.length === tested.indices.length) {
     note?.(
       `${file} lists none of the test images, whose ids are like "${ids[0]}"; give the dataset to fovea dedup --against by the same path as here`,
@@ -128,7 +139,7 @@ async function withoutListed(
   return rows;
 }
 
-/** What brings images to the backbone: that of the published protocol, the backbone's own, or the ops that are given. */
+/** The preprocessing for the backbone: that of the published protocol, the backbone's own, or the given ops. */
 function preprocessingOf(backbone: Network, given: string | undefined): string {
   const chosen = given ?? (backbone.published ? "protocol" : "network");
   if (chosen === "protocol") return fewShotPreprocessing(backbone);
@@ -136,14 +147,15 @@ function preprocessingOf(backbone: Network, given: string | undefined): string {
 }
 
 /**
- * Measures a backbone on a labelled dataset: for each number of shots and each draw of the examples, a classifier is fitted to the features of
- * the examples and tested on the test images; the same on raw pixels. Where the dataset has no test split, half of each class is held out.
+ * Measures a backbone on a labelled dataset. For each number of shots and each draw of the examples, a classifier is
+ * fitted to the features of the examples and evaluated on the test images; the same is done with raw pixels. If the
+ * dataset has no test split, half of each class is held out.
  *
- * Throws what opening the images or the backbone throws, and an Error for a dataset with fewer than two classes or a class without examples.
+ * Throws what opening the images or the backbone throws, and an Error for a dataset with fewer than two classes or a
+ * class without examples.
  *
- * @example
- * const { summary } = await fewshot("photos/", { backbone: "embedded:bit", shots: [5] });
- * summary[0]; // { shots: 5, mean: 0.62, confidence95: [0.52, 0.72], ... }
+ * @example const { summary } = await fewshot("photos/", { backbone: "embedded:bit", shots: [5] }); summary[0]; // {
+ * shots: 5, mean: 0.62, confidence95: [0.52, 0.72], ... }
  */
 export async function fewshot(images: string, options: FewShotImagesOptions = {}): Promise<FewShotMeasurement> {
   const started = performance.now();
@@ -192,7 +204,7 @@ export async function fewshot(images: string, options: FewShotImagesOptions = {}
     });
   const report = await measure("features");
   const rawPixels = (await measure("pixels")).summary;
-  // The same examples, classifiers and images but for those of the list: the difference is what they contributed.
+  // The same examples, classifiers and images except the listed ones, so that the difference shows their effect.
   const clean = leaked === undefined ? undefined : await withoutListed(tested, test, leaked, note);
   const withoutLeaked = clean && {
     list: leaked ?? "",

@@ -1,4 +1,4 @@
-/** Trains a classifier on a folder of labelled images and writes it, with the accuracy to expect of it. */
+/** Trains a classifier on a folder of labelled images, estimates its accuracy, and writes it. */
 
 import { basename, join } from "node:path";
 import {
@@ -32,17 +32,17 @@ import type { Candidate } from "./fit/selection.js";
 import { confusedPairs, confusionEntries } from "./mistakes/confusion.js";
 
 export interface FitImagesOptions extends ComputeOptions, Hooks {
-  /** Any network that gives features (see `open`). Default: `defaultBackbone`. */
+  /** Any network with features (see `open`). Default: `defaultBackbone`. */
   readonly backbone?: string | undefined;
   /** Side of the images, or [height, width]. Default: the backbone's own. */
   readonly imageSize?: number | readonly [number, number] | undefined;
-  /** The folder to write. Default: models/NAME, after the last part of the path of the images. */
+  /** The folder to write. Default: models/NAME, where NAME is the last part of the path of the images. */
   readonly output?: string | undefined;
-  /** Replace a classifier that is there already. */
+  /** Replace an existing classifier. */
   readonly overwrite?: boolean | undefined;
   /** Names of the candidate classifiers. Default: those in closed form (ridge, ridge-loo, knn, prototypes). */
   readonly methods?: readonly string[] | undefined;
-  /** Folds of the cross-validation, from 2. Default: 5. */
+  /** Folds of the cross-validation, at least 2. Default: 5. */
   readonly folds?: number | undefined;
   /** Split of the images. Default: train. */
   readonly split?: string | undefined;
@@ -59,7 +59,7 @@ export interface FittedCandidate {
   readonly accuracy: number;
 }
 
-/** A classifier that was fitted and written. */
+/** A fitted and written classifier. */
 export interface Fitted {
   /** The folder of the classifier; `predict` and `evaluate` open it. */
   readonly output: string;
@@ -76,13 +76,13 @@ export interface Fitted {
     readonly setting: Setting;
     readonly accuracy: number;
   };
-  /** All that were tried, best first. */
+  /** All candidates, best first. */
   readonly candidates: readonly FittedCandidate[];
-  /** The accuracy to expect on new images like these, and that of guessing. */
+  /** The expected accuracy on new images of the same kind, and that of guessing. */
   readonly expected: Expectation & { readonly chance: number };
   /** How that accuracy was measured, in a sentence. */
   readonly measured: string;
-  /** [classes, classes]: images of a class (row) by the class they were classified as (column). */
+  /** [classes, classes]: the confusion matrix (rows: true class, columns: predicted class). */
   readonly confusion: readonly (readonly number[])[];
   readonly confusedPairs: readonly {
     readonly classes: readonly string[];
@@ -93,14 +93,14 @@ export interface Fitted {
   readonly seconds: number;
 }
 
-/** models/NAME after the last part of the path of the (first) images. */
+/** models/NAME, where NAME is the last part of the path of the (first) images. */
 function defaultOutput(spec: string): string {
   const { path } = parseSpec(splitSpecs(spec)[0] ?? spec);
   const name = basename(path.replace(/[\\/]+$/, "")).replace(/\.(tar|parquet|tar\.gz)$/i, "");
   return join("models", /^[\w][\w .-]*$/.test(name) ? name : "classifier");
 }
 
-/** The images that could be read, and of the classes only those that have one. */
+/** The images that could be read, and the classes that have one. */
 function readable(source: ImageSource, found: ImageFeatures): { source: ImageSource; labels: Int32Array } {
   const kept = select(source, [...found.indices], source.name);
   const present = source.classNames.filter((_, label) => found.labels.includes(label));
@@ -112,7 +112,7 @@ function readable(source: ImageSource, found: ImageFeatures): { source: ImageSou
 const titleOf = ({ evaluator, setting }: Candidate): string =>
   [evaluator.title, ...Object.entries(setting).map(([name, value]) => `${name} ${value}`)].join(", ");
 
-/** What a reader of the figures must know of the images. */
+/** Warnings about the images for a reader of the results. */
 function warningsOf(source: ImageSource, all: ImageSource, { copies }: FittedClassifier): string[] {
   const counts = source.classNames.map((_, label) => source.labels.filter((one) => one === label).length);
   const named = (test: (count: number) => boolean) => source.classNames.filter((_, label) => test(counts[label] ?? 0));
@@ -122,24 +122,28 @@ function warningsOf(source: ImageSource, all: ImageSource, { copies }: FittedCla
   const id = (row: number) => source.idOf?.(row) ?? `image ${row}`;
   const pair = ([copy, first]: readonly [number, number], between: string) => `${id(copy)} ${between} ${id(first)}`;
   return [
-    ...(lost.length > 0 ? [`no image of ${lost.join(", ")} could be read; it is not among the classes`] : []),
+    ...(lost.length > 0
+      ? [`no image of ${lost.join(", ")} could be read; the classifier does not have this class`]
+      : []),
     ...(single.length > 0
-      ? [`only one image of ${single.join(", ")}: it is trained on, but its accuracy could not be measured`]
+      ? [`only one image of ${single.join(", ")}: it is used for training, but its accuracy could not be measured`]
       : []),
     ...(few.length > 0 ? [`fewer than five images of ${few.join(", ")}: expect a low accuracy on them`] : []),
     ...copies
       .slice(0, 1)
       .map(
         (first) =>
-          `${plural(copies.length, "image")} ${copies.length === 1 ? "looks" : "look"} exactly like another (${pair(first, "like")}); copies were kept together when measuring`,
+          `${plural(copies.length, "image")} ${copies.length === 1 ? "looks" : "look"} exactly like another (${pair(first, "like")}); duplicates were kept in the same fold`,
       ),
     ...contrary
       .slice(0, 1)
-      .map((first) => `${contrary.length} of these under another class than its copy, such as ${pair(first, "and")}`),
+      .map(
+        (first) => `${contrary.length} of these with another class than its duplicate, such as ${pair(first, "and")}`,
+      ),
   ];
 }
 
-/** Runs fits with a progress display of how many of how many are done. */
+/** Runs fits with a progress display, in fits. */
 async function withFits<T>(
   start: Hooks["progress"],
   run: (onProgress: (done: number, total: number) => void) => Promise<T>,
@@ -155,11 +159,11 @@ async function withFits<T>(
   }
 }
 
-/** Throws an Error for images of one class. */
+/** Throws an Error for images of a single class. */
 function requireTwoClasses(images: string, { classNames }: ImageSource): void {
   if (classNames.length >= 2) return;
   throw new Error(
-    `${images} has only one class (${classNames.join()}), which is not enough for a classifier; put the images of each class into a folder of their own: CLASS/photo.jpg`,
+    `${images} has only one class (${classNames.join()}); a classifier needs at least two; put the images of each class into a separate folder: CLASS/photo.jpg`,
   );
 }
 
@@ -189,7 +193,7 @@ async function written(
     width: backbone.width,
   });
   signal?.throwIfAborted();
-  // Once more: another process may have written there meanwhile.
+  // Checked again: another process may have written there meanwhile.
   requireClassifierFolder(output, overwrite);
   const { head, expected } = fitted;
   return await writeClassifier(output, {
@@ -209,7 +213,7 @@ function methodOf({ chosen, chosenByItself }: FittedClassifier): { name: string;
   return { name, title, setting: { ...chosen.setting, ...chosenByItself } };
 }
 
-/** What was selected, what accuracy is expected, and which classes are confused. */
+/** Describes the selection, the expected accuracy, and the confused classes. */
 function describeFitted(fitted: FittedClassifier, classNames: readonly string[]) {
   const { chosen, candidates, expected, confusion } = fitted;
   const classes = classNames.length;
@@ -234,15 +238,14 @@ function describeFitted(fitted: FittedClassifier, classNames: readonly string[])
 }
 
 /**
- * Trains a classifier on the features of labelled images (one folder a class) and writes it to a folder: an ONNX file from pixels to
- * classes, the head, and a report with the mistakes. The method is chosen by cross-validation, and the expected accuracy is measured on images
- * that choice and fit have not seen.
+ * Trains a classifier on the features of labelled images (one folder per class) and writes it to a folder: an ONNX file
+ * from pixels to classes, the head, and a report with the mistakes. The method is selected by cross-validation, and the
+ * expected accuracy is measured on images that neither the selection nor the fit has seen.
  *
- * Throws what opening the images or the backbone throws; an Error for images of one class only, a folder that holds a classifier already,
- * and when `signal` aborts, in which case nothing is written.
+ * Throws what opening the images or the backbone throws; also an Error for images of a single class, for a folder that
+ * already holds a classifier, and when `signal` aborts. Nothing is written in these cases.
  *
- * @example
- * const shoes = await fit("photos/", { backbone: "embedded:bit", output: "models/shoes" });
+ * @example const shoes = await fit("photos/", { backbone: "embedded:bit", output: "models/shoes" });
  * shoes.expected.accuracy; // 0.93
  */
 export async function fit(images: string, options: FitImagesOptions = {}): Promise<Fitted> {

@@ -1,4 +1,4 @@
-/** Classifies images: the most probable classes of each. */
+/** Classifies images and returns the most probable classes of each. */
 
 import { existsSync } from "node:fs";
 import { rowOf } from "../algebra/features.js";
@@ -24,7 +24,7 @@ import {
 import { type Hooks, withProgress } from "../text/progress.js";
 
 export interface PredictOptions extends ComputeOptions, Hooks {
-  /** Classes of each image, the most probable first. Default: 1. */
+  /** Number of classes per image, most probable first. Default: 1. */
   readonly top?: number | undefined;
 }
 
@@ -42,7 +42,10 @@ export interface Predictions {
   readonly model: NetworkDescription;
 }
 
-/** Is a place a dataset (an archive, IDX files, embedded:NAME, photos/?take=9) rather than a file or a folder of images? */
+/**
+ * Whether an argument is a dataset (an archive, IDX files, embedded:NAME, photos/?take=9) rather than a file or a
+ * folder of images.
+ */
 export function isDataset(place: string): boolean {
   if (!existsSync(place))
     return /^[a-z]+:./.test(place) || existsSync(place.slice(0, Math.max(0, place.lastIndexOf("?"))));
@@ -56,21 +59,20 @@ async function openImages(places: readonly (string | NamedImage)[]): Promise<Ima
   return await openSource(dataset, { unlabelled: true });
 }
 
-/** Up to so many images no progress is shown. */
+/** Up to this many images, no progress is shown. */
 const fewImages = 32;
-// Only files that are read in this thread: images in memory cannot be opened by another.
+// Reads files in this thread only: images in memory cannot be read by another.
 const pass = { workers: 0, maxBadFraction: 1 } as const;
 
 /**
  * Classifies images with a network: a run, published weights, a classifier of `fit` or an ONNX file with logits.
  *
- * `images` are paths of files and folders and images in memory, or one dataset (a .tar, IDX files, `embedded:NAME`). Images that cannot be
- * read are reported and left out.
+ * `images` are paths of files and folders and images in memory, or one dataset (a .tar, IDX files, `embedded:NAME`).
+ * Images that cannot be read are reported and skipped.
  *
  * Throws what opening the network or the images throws.
  *
- * @example
- * const { predictions } = await predict("models/photos", ["photo.jpg"], { top: 5 });
+ * @example const { predictions } = await predict("models/photos", ["photo.jpg"], { top: 5 });
  * predictions[0].guesses[0]; // { class: 2, name: "boots", probability: 0.93 }
  */
 export async function predict(

@@ -1,4 +1,4 @@
-/** Labels images by a trained network and writes the labels to a file that training reads. */
+/** Labels images with a trained network and writes the labels to a file for training. */
 
 import { dirname } from "node:path";
 import { rowOf } from "../algebra/features.js";
@@ -30,9 +30,9 @@ export interface PseudoLabelOptions extends ComputeOptions, Hooks {
   readonly overwrite?: boolean | undefined;
   /** Split of the images. Default: train. */
   readonly split?: string | undefined;
-  /** Write the probability of every class, not the most probable class. Default: false. */
+  /** Write the probability of every class instead of the most probable class. Default: false. */
   readonly soft?: boolean | undefined;
-  /** Leave out images whose most probable class is less probable. Default: 0. */
+  /** Skip images whose most probable class has a lower probability. Default: 0. */
   readonly confidence?: number | undefined;
   /** Test-time augmentation: crops and rotations whose logits are averaged. Default: 5 crops, 4 rotations. */
   readonly views?: TestViews | undefined;
@@ -43,28 +43,29 @@ export interface PseudoLabels {
   readonly source: string;
   readonly split: string;
   readonly images: number;
-  /** Images that have a label. */
+  /** Number of images with a label. */
   readonly labelled: number;
-  /** The share of them whose label is that of the dataset, where the dataset has the classes of the network. */
+  /** The fraction of them whose label equals that of the dataset, if the dataset has the classes of the network. */
   readonly agreement: number | undefined;
-  /** Views of each image. */
+  /** Number of views of each image. */
   readonly views: number;
   readonly classes: readonly { readonly name: string; readonly images: number }[];
   readonly bad: readonly BadExample[];
   readonly model: NetworkDescription;
 }
 
-/** Images of a run; each has up to 20 views. */
+/** Images per batch; each has up to 20 views. */
 const batchSize = 8;
 
 const sameNames = (a: readonly string[], b: readonly string[]) =>
   a.length === b.length && a.every((name, i) => name === b[i]);
 
 /**
- * Labels the images of a dataset by the most probable class of a network and writes them to a file for `?labels=FILE`.
+ * Labels the images of a dataset with the most probable class of a network and writes them to a file for
+ * `?labels=FILE`.
  *
- * Throws what opening the network or the images throws; an Error where no image has a class of that probability, and for a .csv file where
- * the dataset has other classes than the network.
+ * Throws what opening the network or the images throws; also an Error when no image has a class of the required
+ * probability, and for a .csv file when the dataset has other classes than the network.
  */
 export async function pseudoLabel(
   network: string,
@@ -84,7 +85,8 @@ export async function pseudoLabel(
   } = options;
   const { views = { crops: 5, rotations: 4 } } = options;
   const csv = output.endsWith(".csv");
-  if (!csv && !output.endsWith(".jsonl")) throw new Error(`${output} ends in neither .jsonl nor .csv`);
+  if (!csv && !output.endsWith(".jsonl"))
+    throw new Error(`${output} ends in neither .jsonl nor .csv; expected one of them`);
   refuseExisting(output, options.overwrite);
   await using opened = await openSource(images, { unlabelled: true, split });
   await using model = await open(network, { output: "logits", device, threads, batchSize, views, note });

@@ -255,20 +255,20 @@ describe("one clear message", () => {
 
   test("for one class only", async () => {
     const single = await imageFolder(join(root, "single"), { apple: 4 });
-    await refused([network, single], 1, /has only one class \(apple\); give a dataset with two/);
+    await refused([network, single], 1, /has only one class \(apple\); give a dataset with at least two/);
     await refused([network, photos, "--classes", "sky"], 1, /has only one class \(sky\)/);
   });
 
   test("for classes of one image, of which none can be held out", async () => {
     const few = await imageFolder(join(root, "few"), { apple: 1, leaf: 1 });
-    await refused([network, few], 1, /no test image in .*two images or more/);
+    await refused([network, few], 1, /has no test images; give each class at least two/);
   });
 
   test("for a class without examples", async () => {
     const uneven = join(root, "uneven");
     await imageFolder(join(uneven, "train"), { apple: 2, leaf: 2 });
     await imageFolder(join(uneven, "test"), { apple: 2, sky: 2 });
-    await refused([network, uneven], 1, /no example of sky in the split train/);
+    await refused([network, uneven], 1, /the split train of .* has no example of sky/);
   });
 
   test("for wrong paths", async () => {
@@ -317,8 +317,8 @@ test("every evaluator by its name, at a setting", async () => {
   expect(fixed.summary[0].setting).toEqual({ c: 0.1 });
   for (const [words, message] of [
     [["--method", "rigde"], /--method: expected ridge, .* given "rigde"; did you mean "ridge"/],
-    [["--method", "knn", "--setting", "n=3"], /knn has no setting "n"; there are k/],
-    [["--method", "knn", "--setting", "k=many"], /knn: "k=many" is no setting; expected k=NUMBER/],
+    [["--method", "knn", "--setting", "n=3"], /knn has no setting "n"; available: k/],
+    [["--method", "knn", "--setting", "k=many"], /knn: "k=many" is not a setting; expected k=NUMBER/],
     [["--method", "prototypes", "--setting", "k=3"], /prototypes has no setting "k"; it has none/],
   ] as const) {
     const run = await fovea("fewshot", photos, "--backbone", "pixels:2", ...words);

@@ -51,7 +51,7 @@ test("a folder of photos becomes a classifier with an expected accuracy, which p
   expect(readFileSync(join(model, "README.md"), "utf8")).toMatch(
     /expected accuracy .* 100\.0 % \(95 % interval 87\.5 %/,
   );
-  expect(readFileSync(join(model, "report.html"), "utf8")).toMatch(/It made none/);
+  expect(readFileSync(join(model, "report.html"), "utf8")).toMatch(/There are no mistakes/);
 
   const named = await fovea("predict", model, join(photos, "leaf/3.png"), join(photos, "sky/1.png"), ...common);
   expect(named.status).toBe(0);
@@ -111,7 +111,7 @@ test("a network of ours as the backbone, one JSON document, what is odd about th
   expect(warnings).toMatch(/no image of broken could be read/);
   expect(warnings).toMatch(/only one image of night/);
   expect(warnings).toMatch(/1 image looks exactly like another .*sky\/2\.png like .*leaf\/copy\.png/);
-  expect(warnings).toMatch(/1 of these under another class than its copy/);
+  expect(warnings).toMatch(/1 of these with another class than its duplicate/);
   expect(readFileSync(join(output, "report.html"), "utf8")).toMatch(/<img src="data:image\/png/);
   const named = await fovea("predict", output, join(photos, "sky/1.png"), "--json", ...common);
   expect(JSON.parse(named.stdout)).toMatchObject({ bad: [], model: { method: { name: document.chosen.name } } });
@@ -138,11 +138,7 @@ describe("one clear message, and nothing written,", () => {
       /are not in class folders \(0\.png\); expected class\/file.jpg/,
     );
     const single = await imageFolder(join(root, "single"), { apple: 3 });
-    await refused(
-      [single, "--output", none()],
-      1,
-      /has only one class \(apple\), which is not enough for a classifier/,
-    );
+    await refused([single, "--output", none()], 1, /has only one class \(apple\); a classifier needs at least two/);
     expect(existsSync(none())).toBe(false);
   });
 
@@ -158,7 +154,7 @@ describe("one clear message, and nothing written,", () => {
       /no image of .* could be read; the first, .*0\.jpg/,
     );
     const lone = await imageFolder(join(root, "lone"), { a: 1, b: 1 });
-    await refused([lone, "--backbone", "pixels:4", "--output", none()], 1, /give each class two images or more/);
+    await refused([lone, "--backbone", "pixels:4", "--output", none()], 1, /give each class at least two images/);
     expect(existsSync(none())).toBe(false);
   });
 

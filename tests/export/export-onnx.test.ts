@@ -124,7 +124,9 @@ describe("the file", () => {
   test("a fixed batch takes that one", async () => {
     const model = await exportOnnx(weights, { batch: 2 });
     expect(model.inputs[0]!.type.shape).toEqual([2, 3, 32, 32]);
-    await expect(run(model, { pixel_values: new Float32Array(3 * 32 * 32) })).rejects.toThrow(/has type float32 \[2, 3/);
+    await expect(run(model, { pixel_values: new Float32Array(3 * 32 * 32) })).rejects.toThrow(
+      /has type float32 \[2, 3/,
+    );
   });
 
   test("heavy weights go into a file beside it", async () => {

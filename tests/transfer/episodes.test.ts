@@ -114,7 +114,7 @@ describe("few-shot episodes", () => {
     expect(() => runEpisodes({ features, labels })).toThrow(
       /expected 3 classes with more than 5 images each; found 2 \(class 1 has 2\)/,
     );
-    expect(() => runEpisodes({ features, labels, classes: 1 })).toThrow(/classes is 1; give 2 or more/);
+    expect(() => runEpisodes({ features, labels, classes: 1 })).toThrow(/classes is 1; give at least 2/);
     expect(() => runEpisodes({ features, labels, shots: 0 })).toThrow(/shots is 0/);
     expect(() => runEpisodes({ features, labels: labels.slice(1) })).toThrow(/14 rows of features but 13 labels/);
   });

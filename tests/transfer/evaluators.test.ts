@@ -225,5 +225,5 @@ it("products and solutions by the runtime are those of plain loops", async () =>
 });
 
 it("an unknown evaluator is refused with the nearest name", () => {
-  expect(() => evaluatorNamed("rigde")).toThrow(/no evaluator "rigde"; did you mean "ridge"\?/);
+  expect(() => evaluatorNamed("rigde")).toThrow(/unknown evaluator "rigde"; did you mean "ridge"\?/);
 });

@@ -258,7 +258,7 @@ describe("ridge", () => {
     const broken = { ...features, data: Float32Array.of(0, 1, Number.NaN, 0) };
     expect(() => ridgeClassifier({ features: broken, labels: [0, 1], classes: 2 })).toThrow(/row 1 holds NaN/);
     const { predict } = ridgeClassifier({ features: noise(2, 2, 0), labels: [0, 1], classes: 2 });
-    expect(() => predict(noise(2, 3, 0))).toThrow(/fitted on 2 features, asked about 3/);
+    expect(() => predict(noise(2, 3, 0))).toThrow(/fitted on 2 features; given 3/);
     expect(() =>
       ridgeClassifier({ features: { data: new Float64Array(0), rows: 0, columns: 2 }, labels: [], classes: 2 }),
     ).toThrow(/no examples/);
@@ -380,8 +380,8 @@ describe("few-shot protocol", () => {
 
   it("names bad input", async () => {
     const options = base();
-    await expect(fewShotOnFeatures({ ...options, classes: 1 })).rejects.toThrow(/one class only/);
-    await expect(fewShotOnFeatures({ ...options, shots: [0] })).rejects.toThrow(/shots holds 0/);
+    await expect(fewShotOnFeatures({ ...options, classes: 1 })).rejects.toThrow(/only one class/);
+    await expect(fewShotOnFeatures({ ...options, shots: [0] })).rejects.toThrow(/shots contains 0/);
     await expect(fewShotOnFeatures({ ...options, shots: [] })).rejects.toThrow(/shots is empty/);
     await expect(fewShotOnFeatures({ ...options, seeds: [] })).rejects.toThrow(/at least one seed/);
     await expect(fewShotOnFeatures({ ...options, testLabels: options.testLabels.slice(1) })).rejects.toThrow(

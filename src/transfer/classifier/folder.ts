@@ -1,8 +1,8 @@
 /**
- * The folder of a classifier: a head on a backbone, for `fovea predict`, any ONNX runtime and transformers.js.
+ * Writes the folder of a classifier, a head on a backbone, for `fovea predict`, any ONNX runtime and transformers.js.
  *
- * `classifier.json` describes it, `head.safetensors` holds the head alone, `onnx/model.onnx` is backbone and head from pixels
- * to logits, `config.json` and `preprocessor_config.json` are what transformers.js reads, `README.md` is its card.
+ * `classifier.json` describes it; `head.safetensors` holds the head alone; `onnx/model.onnx` is backbone and head from
+ * pixels to logits; `config.json` and `preprocessor_config.json` are for transformers.js; `README.md` is its card.
  */
 
 import { existsSync, readdirSync } from "node:fs";
@@ -29,7 +29,7 @@ import type { Expectation } from "../fit/fit.js";
 
 const reportFile = "report.html";
 
-/** Every file that `writeClassifier` writes, as a path in the folder; what else is there belongs to the user. */
+/** Every file that `writeClassifier` writes, as a path in the folder; other files belong to the user. */
 const ownFiles: readonly string[] = [
   classifierFile,
   headFile,
@@ -46,13 +46,16 @@ export interface ClassifierContents {
   readonly classNames: readonly string[];
   readonly method: { readonly name: string; readonly title: string; readonly setting: Setting };
   readonly expected?: Expectation;
-  /** Lines of the card beside what is known from here, such as where the images are from. */
+  /** Additional lines of the card, such as where the images are from. */
   readonly facts?: readonly string[];
-  /** An HTML page to write too. */
+  /** An HTML page to write in addition. */
   readonly report?: string;
 }
 
-/** Throws unless a classifier can be written there: to a new or empty folder, or, with `overwrite`, in place of an earlier one. */
+/**
+ * Throws unless a classifier can be written there: to a new or empty folder, or, with `overwrite`, in place of an
+ * earlier one.
+ */
 export function requireClassifierFolder(folder: string, overwrite = false): void {
   requireWritableFolder(dirname(resolve(folder)));
   if (!existsSync(folder)) return;
@@ -66,8 +69,8 @@ export function requireClassifierFolder(folder: string, overwrite = false): void
 }
 
 /**
- * Writes the folder, whole or not at all; gives its files. An earlier classifier there is replaced, files of others stay.
- * Throws what the disk says, and when the backbone cannot be exported.
+ * Writes the folder atomically; returns its files. An earlier classifier there is replaced; other files stay. Throws
+ * the errors of the file system, and when the backbone cannot be exported.
  */
 export async function writeClassifier(folder: string, contents: ClassifierContents): Promise<readonly string[]> {
   const { backbone, head, classNames, method, expected } = contents;
@@ -112,7 +115,10 @@ export async function writeClassifier(folder: string, contents: ClassifierConten
 
 const json = (value: unknown): string => `${JSON.stringify(value, undefined, 2)}\n`;
 
-/** transformers.js runs the ONNX file, whatever it computes; the type only has to be one whose classifiers give logits. */
+/**
+ * transformers.js runs the ONNX file, whatever it computes; the model type only has to be one whose classifiers return
+ * logits.
+ */
 function hubConfig(classNames: readonly string[], [height, width, channels]: Network["imageShape"]) {
   return {
     architectures: ["ResNetForImageClassification"],
@@ -143,7 +149,7 @@ function card(folder: string, described: ClassifierDescription, facts: readonly 
           `- expected accuracy on images like its training images: ${percent(expected.accuracy)} (95 % interval ${percent(expected.confidence95[0])} to ${percent(expected.confidence95[1])}, ${howMeasured(expected)})`,
         ]
       : []),
-    `- backbone: ${backbone.spec}, ${backbone.width} features; its licence is that of whoever made it`,
+    `- backbone: ${backbone.spec}, ${backbone.width} features; its own licence applies`,
     `- classifier: ${method.title}${setting.length > 0 ? ` (${setting.join(", ")})` : ""}`,
     `- images: ${backbone.imageShape[0]} x ${backbone.imageShape[1]} pixels, \`${preprocessing}\``,
     ...facts.map((fact) => `- ${fact}`),

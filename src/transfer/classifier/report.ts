@@ -1,4 +1,4 @@
-/** The report of a fitted classifier: expected accuracy, confusions, and images of its mistakes. */
+/** Writes the report of a fitted classifier: expected accuracy, confusions, and images of its mistakes. */
 
 import type { ImageSource } from "../../data/index.js";
 import { accuracyTable, facts, htmlReport, paragraph, tiles } from "../../report/index.js";
@@ -21,7 +21,7 @@ export interface ReportContents {
   readonly width: number;
 }
 
-/** The page, as one HTML document. Images that can no longer be read are omitted. */
+/** The report as one HTML document. Images that can no longer be read are omitted. */
 export async function classifierReport(contents: ReportContents): Promise<string> {
   const { fitted, classNames, labels } = contents;
   const { expected, candidates, confusion, named, chosen } = fitted;

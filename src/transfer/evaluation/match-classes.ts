@@ -34,11 +34,11 @@ function index(names: readonly string[], forms: (name: string) => readonly strin
 }
 
 /**
- * Matches the classes of a dataset with those of a network. By name: equal names, else names that differ in case, underscores,
- * hyphens and spaces only, else one of the synonyms that a name lists between commas ("tench, Tinca tinca", as ImageNet's).
- * By order: the first with the first, which needs as many classes.
+ * Matches the classes of a dataset with those of a network. By name, a class matches an equal name; otherwise one that
+ * only differs in case, underscores, hyphens and spaces; otherwise one of the comma-separated synonyms of a name
+ * ("tench, Tinca tinca", as in ImageNet). By order, class i matches class i, which requires equal numbers of classes.
  *
- * Throws an Error that says what to do where a class has no match or several.
+ * Throws an Error that says what to do when a class has no match or several.
  */
 export function matchClasses(
   set: { readonly name: string; readonly classNames: readonly string[] },
@@ -49,7 +49,7 @@ export function matchClasses(
   if (by === "order") {
     if (wanted.length !== network.classes) {
       throw new Error(
-        `${set.name} has ${wanted.length} classes and ${network.name} has ${network.classes}: they cannot be matched by order; expected equal numbers`,
+        `${set.name} has ${wanted.length} classes and ${network.name} has ${network.classes}: matching by order requires equal numbers`,
       );
     }
     return { columns: Int32Array.from(wanted.keys()), alike: [] };
@@ -87,7 +87,7 @@ export function matchClasses(
     const reasons = [
       ...(unknown.length > 0
         ? [
-            `${network.name} does not have ${unknown.length} of the ${wanted.length} classes of ${set.name}: ${list(unknown)}${didYouMean(one, known) || "."} It has ${list(known)}.`,
+            `${network.name} does not have ${unknown.length} of the ${wanted.length} classes of ${set.name}: ${list(unknown)}${didYouMean(one, known) || ";"} it has ${list(known)}`,
           ]
         : []),
       ...(ambiguous.length > 0 ? [`Several classes of ${network.name} have the name ${list(ambiguous)}.`] : []),

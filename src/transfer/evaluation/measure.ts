@@ -1,4 +1,4 @@
-/** Accuracy of logits on labelled images: top-1, top-5, per class, confusion matrix. */
+/** Measures the accuracy of logits on labelled images: top-1, top-5, per class, confusion matrix. */
 
 import { type Features, rowOf } from "../../algebra/features.js";
 import { wilsonInterval } from "../../algebra/statistics.js";
@@ -16,7 +16,7 @@ export interface ClassAccuracy extends Share {
   readonly name: string;
   /** Images that were predicted as this class, correctly or not. */
   readonly named: number;
-  /** Precision: the fraction of those that are of this class; undefined where none was predicted so. */
+  /** Precision: the fraction of those that belong to this class; undefined if there are none. */
   readonly precision: number | undefined;
 }
 
@@ -32,7 +32,7 @@ export interface NamedImageRow {
 
 export interface Accuracy {
   readonly top1: Share;
-  /** The true class is among the five most probable; undefined for five classes or fewer. */
+  /** Accuracy of the five most probable classes; undefined for five classes or fewer. */
   readonly top5: Share | undefined;
   /** Mean of the per-class accuracies, over classes with images. */
   readonly meanOfClasses: number;
@@ -68,9 +68,10 @@ export interface MeasureInput {
 }
 
 /**
- * Measures. Of equal logits the lower column is predicted. Throws an Error when there are no rows.
+ * Computes the accuracies. Of equal logits, the lower column is predicted. Throws an Error when there are no rows.
  *
- * The interval of top-1 and top-5 is for the sampling of the images: another draw of as many images from the same distribution.
+ * The interval of top-1 and top-5 describes the sampling of the images: another draw of as many images from the same
+ * distribution.
  */
 export function measureAccuracy(input: MeasureInput): Accuracy {
   const { logits, labels, classNames, columns, loss, amongSet = false } = input;
@@ -81,7 +82,7 @@ export function measureAccuracy(input: MeasureInput): Accuracy {
   const candidates = amongSet
     ? [...columns].sort((a, b) => a - b)
     : Array.from({ length: logits.columns }, (_, i) => i);
-  // kept sparse: 21,843 classes squared would be 2 GB
+  // stored sparsely: a matrix of 21,843 x 21,843 classes would take 2 GB
   const confusion = new Map<number, number>();
   const namedSo = new Int32Array(count);
   const images = new Int32Array(count);

@@ -1,4 +1,4 @@
-/** The report of an evaluation: accuracies, per-class table, confusions, images of mistakes. */
+/** Writes the report of an evaluation: accuracies, per-class table, confusions, images of mistakes. */
 
 import type { ImageSource } from "../../data/index.js";
 import { facts, htmlReport, tiles } from "../../report/index.js";
@@ -33,7 +33,7 @@ export function imagesOfClasses(labels: ArrayLike<number>, classes: number): Int
   return counts;
 }
 
-/** The page, as one HTML document. */
+/** The report as one HTML document. */
 export async function evaluationReport(contents: EvaluationReport, labels: ArrayLike<number>): Promise<string> {
   const { accuracy, source, indices, columns, nameOf } = contents;
   const { classNames } = source;

@@ -14,17 +14,20 @@ import {
 } from "../../algebra/matrix.js";
 import { gram, type ProductOptions, solveManySides } from "../../algebra/products.js";
 
-/** The constant feature appended for the bias: large, so that its effective l2 is 1e-4 of the others (BIAS_CONSTANT). */
+/**
+ * The constant feature appended for the bias. It is large, so that its effective l2 is 1e-4 of the others'
+ * (BIAS_CONSTANT).
+ */
 export const biasConstant = 100;
 /** Added to the standard deviation, so that a constant feature does not divide by zero. */
 const deviationFloor = 1e-5;
-/** Strength of the regularisation in every published figure of the evaluator: 2^10, not tuned per task. */
+/** Strength of the regularisation in all published results of the evaluator: 2^10, not tuned per task. */
 export const defaultL2 = 1024;
 
-/** Which normal equations to solve: primal [D, D], dual [N, N]; both give the same weights. */
+/** The normal equations to solve: primal [D, D] or dual [N, N]; both have the same solution. */
 export type RidgeForm = "primal" | "dual";
 
-/** A linear classifier with the standardisation it was fitted under. */
+/** A linear classifier with the standardisation it was fitted with. */
 export interface RidgeClassifier {
   classes: number;
   l2: number;
@@ -36,11 +39,11 @@ export interface RidgeClassifier {
   weights: Matrix;
   /** Scores [rows, classes]; the targets they were fitted to are -1 and 1. */
   scores(features: Features): Matrix;
-  /** The class of the highest score of each row, the lowest such class in a tie. */
+  /** The class with the highest score in each row; in a tie the lowest such class. */
   predict(features: Features): Int32Array;
 }
 
-/** What a ridge classifier is fitted to. */
+/** The data and settings of a ridge classifier. */
 export interface RidgeOptions {
   features: Features;
   /** One class, 0 … classes - 1, for each row of features. */
@@ -50,7 +53,7 @@ export interface RidgeOptions {
   form?: RidgeForm;
 }
 
-/** What makes features comparable: (feature - mean) / deviation. */
+/** The standardisation of features: (feature - mean) / deviation. */
 export interface Standardisation {
   mean: Float64Array;
   deviation: Float64Array;
@@ -89,7 +92,7 @@ export function targetMatrix(labels: ArrayLike<number>, classes: number): Matrix
   return targets;
 }
 
-/** X^T Y for these targets: twice the sum of each class's rows less the sum of all, without a product. */
+/** X^T Y for these targets: twice the sum of each class's rows minus the sum of all rows, without a matrix product. */
 export function classSums(x: Matrix, labels: ArrayLike<number>, classes: number): Matrix {
   const { data, rows, columns } = x;
   const sums = zeros(classes, columns);
@@ -112,7 +115,7 @@ function requireL2(l2: number): void {
   if (!(l2 > 0) || !Number.isFinite(l2)) throw new Error(`ridge: l2 is ${l2}; give a number above 0, such as 1024`);
 }
 
-/** A support set made ready for the normal equations (system + l2 I) S = right, and how the weights follow from S. */
+/** The normal equations of a support set, (system + l2 I) S = right, and the conversion of S to weights. */
 export interface RidgeSystem {
   readonly scale: Standardisation;
   /** Standardised features with the bias column, [rows, features + 1]. */
@@ -123,8 +126,8 @@ export interface RidgeSystem {
 }
 
 /**
- * Prepares W = (X^T X + l2 I)^-1 X^T Y, or its equal X^T (X X^T + l2 I)^-1 Y; by default the smaller system, as the reference
- * chooses it. Throws when sizes disagree, a label is outside the classes, or a feature is not finite.
+ * Prepares W = (X^T X + l2 I)^-1 X^T Y, or the equal X^T (X X^T + l2 I)^-1 Y. Default: the smaller system, as in the
+ * reference. Throws when sizes disagree, a label is outside the classes, or a feature is not finite.
  */
 export function ridgeSystem({ features, labels, classes, form }: Omit<RidgeOptions, "l2">): RidgeSystem {
   checkSupport(features, labels, classes);
@@ -141,10 +144,10 @@ export function ridgeSystem({ features, labels, classes, form }: Omit<RidgeOptio
   };
 }
 
-/** X^T X in the primal, X X^T in the dual form. */
+/** X^T X in the primal form, X X^T in the dual form. */
 const gramOf = ({ design, form }: RidgeSystem): Matrix => rowProducts(form === "primal" ? transpose(design) : design);
 
-/** The weights as a function of l2, from one eigen-decomposition: Q diag(1 / (e + l2)) Q^T in place of the inverse. */
+/** The weights as a function of l2, from one eigen-decomposition: Q diag(1 / (e + l2)) Q^T replaces the inverse. */
 export function ridgePath({ right, weights }: RidgeSystem, eigen: SymmetricEigen): (l2: number) => Matrix {
   const { values, vectors } = eigen;
   const projected = multiply(vectors, right);
@@ -162,13 +165,13 @@ export function ridgePath({ right, weights }: RidgeSystem, eigen: SymmetricEigen
   };
 }
 
-/** The classifier of weights that solve a system. */
+/** The classifier with weights that solve a system. */
 export function ridgeOf({ scale }: RidgeSystem, weights: Matrix, l2: number): RidgeClassifier {
   const classes = weights.columns;
   const byClass = transpose(weights);
   const scores = (features: Features): Matrix => {
     if (features.columns !== scale.mean.length) {
-      throw new Error(`ridge: fitted on ${scale.mean.length} features, asked about ${features.columns}`);
+      throw new Error(`ridge: fitted on ${scale.mean.length} features; given ${features.columns}`);
     }
     return multiplyTransposed(designMatrix(features, scale), byClass);
   };
@@ -182,13 +185,12 @@ export function ridgeOf({ scale }: RidgeSystem, weights: Matrix, l2: number): Ri
 }
 
 /**
- * Fits the ridge classifier of the few-shot evaluator to a support set: features [N, D] standardised by their own mean and
- * population deviation, a bias feature of 100, targets ±1, l2 = 1024 unless given, solved in closed form.
+ * Fits the ridge classifier of the few-shot protocol to a support set: features [N, D] standardised by their own mean
+ * and population deviation, a bias feature of 100, targets ±1, default l2 = 1024, solved in closed form.
  *
  * Throws when sizes disagree, a label is outside the classes, a feature is not finite, or l2 is not positive.
  *
- * @example
- * const { predict } = ridgeClassifier({ features: support, labels: [0, 0, 1, 1], classes: 2 });
+ * @example const { predict } = ridgeClassifier({ features: support, labels: [0, 0, 1, 1], classes: 2 });
  * predict(queries); // Int32Array of classes
  */
 export function ridgeClassifier(options: RidgeOptions): RidgeClassifier {
@@ -196,12 +198,14 @@ export function ridgeClassifier(options: RidgeOptions): RidgeClassifier {
 }
 
 /**
- * From this many strengths on, one eigen-decomposition is cheaper than a Cholesky factorisation for each: about 6 n^3
+ * Number of strengths from which one eigen-decomposition is cheaper than a Cholesky factorisation for each: about 6 n^3
  * multiplications (tridiagonal form, its basis, QL with vectors) against n^3 / 6.
  */
 const eigenFrom = 36;
 
-/** Ridge classifiers of one support set for several l2, which share the normal equations. Throws as `ridgeClassifier`. */
+/**
+ * Ridge classifiers of one support set for several l2, which share the normal equations. Throws as `ridgeClassifier`.
+ */
 export function ridgeClassifiers(options: Omit<RidgeOptions, "l2">, strengths: readonly number[]): RidgeClassifier[] {
   const system = ridgeSystem(options);
   const { right, weights } = system;
@@ -212,7 +216,7 @@ export function ridgeClassifiers(options: Omit<RidgeOptions, "l2">, strengths: r
   return strengths.map((l2) => ridgeOf(system, solve(l2), l2));
 }
 
-/** The same for large support sets, its products the runtime's, in double precision too. */
+/** The same for large support sets, with matrix products by the runtime, also in double precision. */
 export async function fitRidges(
   options: Omit<RidgeOptions, "l2"> & ProductOptions,
   strengths: readonly number[],
@@ -231,5 +235,5 @@ export async function fitRidges(
 
 function checkSupport(features: Features, labels: ArrayLike<number>, classes: number): void {
   checkFeatures("support set", features, labels, classes);
-  if (features.rows === 0) throw new Error("support set: no examples; give at least one of each class");
+  if (features.rows === 0) throw new Error("the support set has no examples; give at least one of each class");
 }

@@ -1,25 +1,28 @@
-/** The interface of evaluators, which fit classifiers to frozen features. */
+/** Defines the interface of evaluators, which fit classifiers to frozen features. */
 
 import type { Features, LabelledFeatures } from "../../algebra/features.js";
 import type { Head, Setting } from "../../networks/index.js";
 
-/** The settings of a fit beside its data. */
+/** The settings of a fit besides its data. */
 export interface FitContext {
-  /** Seed of everything that is drawn at random. */
+  /** Seed of all random draws. */
   readonly seed: number;
   /** Stops a long fit, which then throws the signal's reason. */
   readonly signal?: AbortSignal;
-  /** Threads of the runtime. Default: its own choice. */
+  /** Threads of the runtime. Default: the runtime's. */
   readonly threads?: number;
 }
 
 /** A classifier that was fitted to frozen features. */
 export interface FittedHead {
-  /** Scores [rows, classes] of features [rows, width]: the highest is the prediction. Throws when the width is another. */
+  /**
+   * Scores [rows, classes] of features [rows, width]; the highest is the prediction. Throws for features of another
+   * width.
+   */
   scores(features: Features): Promise<Features>;
   /** The classifier as numbers, to be saved and exported. */
   readonly head: Head;
-  /** What the fit chose by itself, such as the l2 of leave-one-out ridge. */
+  /** Settings that the fit chose itself, such as the l2 of leave-one-out ridge. */
   readonly chosen?: Setting;
 }
 
@@ -31,16 +34,17 @@ export interface Evaluator {
   readonly title: string;
   /** Settings to choose among on validation images, the default first; at least one. */
   readonly settings: readonly Setting[];
-  /** Every number that a setting may have; default: those of `settings`. */
+  /** The names of all settings; default: those in `settings`. */
   readonly settingNames?: readonly string[];
   /**
-   * Fits to a training set with one row or more of two classes or more; `classes` counts those that the scores have, which
-   * may be more than there are labels. Throws when sizes disagree, a label is outside the classes, or a feature is not finite.
+   * Fits to a training set with at least one row each of at least two classes. `classes` is the number of scores, which
+   * may be larger than the number of labels. Throws when sizes disagree, a label is outside the classes, or a feature
+   * is not finite.
    */
   fit(train: LabelledFeatures, classes: number, setting: Setting, context: FitContext): Promise<FittedHead>;
 }
 
-/** The class of the highest score of each row, the lowest such class in a tie. */
+/** The class with the highest score in each row; in a tie the lowest such class. */
 export function highestScores({ data, rows, columns }: Features): Int32Array {
   const guesses = new Int32Array(rows);
   for (let row = 0; row < rows; row++) {
@@ -51,7 +55,7 @@ export function highestScores({ data, rows, columns }: Features): Int32Array {
   return guesses;
 }
 
-/** The share of rows whose highest score is their class. */
+/** The fraction of rows whose highest score is at their class. */
 export function accuracyOf(scores: Features, labels: ArrayLike<number>): number {
   const guesses = highestScores(scores);
   let right = 0;

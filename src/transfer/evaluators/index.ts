@@ -1,4 +1,4 @@
-/** Evaluators: ways to fit a classifier to frozen features, behind one interface. */
+/** Lists the evaluators, which fit classifiers to frozen features. */
 import type { Setting } from "../../networks/index.js";
 import { didYouMean } from "../../text/nearest.js";
 import type { Evaluator } from "./evaluator.js";
@@ -19,7 +19,7 @@ export {
 
 export { leaveOneOutRidge, linearProbe, logistic, nearestNeighbours, prototypes, ridge };
 
-/** All of them, the published few-shot evaluator first. */
+/** All evaluators, the published few-shot evaluator first. */
 export const evaluators: readonly Evaluator[] = [
   ridge,
   leaveOneOutRidge,
@@ -30,22 +30,23 @@ export const evaluators: readonly Evaluator[] = [
 ];
 
 /**
- * Those that fit in closed form: cheap enough to be fitted dozens of times for cross-validation. The ridge that finds its own
- * l2 comes first: with the published one, a few images of classes of different sizes are all given to the largest class.
+ * The evaluators in closed form, which are cheap enough to be fitted dozens of times for cross-validation. The ridge
+ * that selects its own l2 comes first: with the published l2, a few images of unequal classes are all predicted as the
+ * largest class.
  */
 export const closedFormEvaluators: readonly Evaluator[] = [leaveOneOutRidge, ridge, nearestNeighbours, prototypes];
 
-/** The evaluator of a name. Throws for an unknown one, naming those there are. */
+/** Finds an evaluator by name. Throws for an unknown name; the error lists the evaluators. */
 export function evaluatorNamed(name: string): Evaluator {
   const found = evaluators.find((one) => one.name === name);
   if (found) return found;
   const names = evaluators.map((one) => one.name);
-  throw new Error(`there is no evaluator "${name}"${didYouMean(name, names) || ";"} there are ${names.join(", ")}`);
+  throw new Error(`unknown evaluator "${name}"${didYouMean(name, names) || ";"} available: ${names.join(", ")}`);
 }
 
 /**
- * A setting of an evaluator from its written form, `k=10`, or numbers joined by commas: the evaluator's first setting with these in
- * place. Throws for other names, naming those there are, and for what is no number.
+ * Parses a setting of an evaluator, `k=10`, or several joined by commas; the others have the values of the evaluator's
+ * first setting. Throws for unknown names, listing the known ones, and for values that are not numbers.
  */
 export function parseSetting({ name, settings, settingNames }: Evaluator, text: string): Setting {
   const first = settings[0] ?? {};
@@ -54,16 +55,16 @@ export function parseSetting({ name, settings, settingNames }: Evaluator, text: 
     const [key = "", value = "", ...more] = part.split("=").map((word) => word.trim());
     const number = value === "" || more.length > 0 ? Number.NaN : Number(value);
     if (!names.includes(key)) {
-      const known = names.length === 0 ? "it has none" : `there are ${names.join(", ")}`;
+      const known = names.length === 0 ? "it has none" : `available: ${names.join(", ")}`;
       throw new Error(`${name} has no setting "${key}"${didYouMean(key, names) || `; ${known}`}`);
     }
-    if (!Number.isFinite(number)) throw new Error(`${name}: "${part}" is no setting; expected ${key}=NUMBER`);
+    if (!Number.isFinite(number)) throw new Error(`${name}: "${part}" is not a setting; expected ${key}=NUMBER`);
     return [key, number];
   });
   return { ...first, ...Object.fromEntries(given) };
 }
 
-/** A setting as it is written: `k=10`. */
+/** Formats a setting: `k=10`. */
 export const formatSetting = (setting: Setting): string =>
   Object.entries(setting)
     .map(([key, value]) => `${key}=${value}`)

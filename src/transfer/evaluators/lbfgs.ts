@@ -10,11 +10,11 @@ export interface Evaluated {
 }
 
 export interface LbfgsOptions {
-  /** Pairs of steps and changes of the gradient that are kept; default: 10. */
+  /** Number of stored pairs of steps and gradient changes; default: 10. */
   readonly memory?: number;
   /** Default: 1,000. */
   readonly maxIterations?: number;
-  /** Stops when no entry of the gradient is larger; default: 1e-8. */
+  /** Stops when no entry of the gradient has a larger magnitude; default: 1e-8. */
   readonly gradientTolerance?: number;
   readonly signal?: AbortSignal;
 }
@@ -22,7 +22,10 @@ export interface LbfgsOptions {
 export interface Minimum extends Evaluated {
   readonly point: Float64Array;
   readonly iterations: number;
-  /** Was the tolerance reached, rather than the last iteration, or a step too small to change the value? */
+  /**
+   * Whether it stopped because the tolerance was reached, and not after the last iteration or a step too small to
+   * change the value.
+   */
   readonly converged: boolean;
 }
 
@@ -47,7 +50,10 @@ const largestMagnitude = (a: Float64Array): number => {
 const along = (point: Float64Array, direction: Float64Array, length: number): Float64Array =>
   point.map((value, i) => value + length * direction[i]!);
 
-/** Armijo's and Wolfe's constants, and the most trials of a line search (Nocedal and Wright, chapter 3; 50 as DINOv2 allows). */
+/**
+ * Armijo's and Wolfe's constants, and the maximum number of line search evaluations (Nocedal and Wright, chapter 3; 50
+ * as in DINOv2).
+ */
 const sufficientDecrease = 1e-4;
 const curvature = 0.9;
 const maxTrials = 50;
@@ -79,7 +85,7 @@ export async function minimise(
   }
 }
 
-/** Minus the gradient, multiplied by the approximate inverse of the Hessian that the pairs give. */
+/** The negative gradient, multiplied by the approximate inverse Hessian that the pairs define. */
 function descent(gradient: Float64Array, pairs: readonly Pair[]): Float64Array {
   const direction = gradient.map((value) => -value);
   const add = (to: Float64Array, from: Float64Array, factor: number) => {
@@ -102,8 +108,8 @@ function descent(gradient: Float64Array, pairs: readonly Pair[]): Float64Array {
 }
 
 /**
- * A step that decreases the value enough and flattens the slope enough (weak Wolfe conditions), by bisection (Lewis and Overton,
- * Mathematical Programming 141, 2013). Undefined when rounding leaves none.
+ * Finds a step that satisfies the weak Wolfe conditions, by bisection (Lewis and Overton, Mathematical Programming 141,
+ * 2013). Undefined when rounding errors leave none.
  */
 async function lineSearch(
   evaluate: (point: Float64Array) => Promise<Evaluated>,

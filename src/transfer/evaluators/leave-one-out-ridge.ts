@@ -1,9 +1,9 @@
 /**
- * Ridge regression whose l2 is chosen by leave-one-out cross-validation, in closed form.
+ * Ridge regression whose l2 is selected by leave-one-out cross-validation, in closed form.
  *
- * With the smoother H(l2) = X (X^T X + l2 I)^-1 X^T, the prediction for row i of a ridge fitted without row i is
- * y_i - (y_i - (H Y)_i) / (1 - H_ii) (Allen's PRESS; Golub, Heath and Wahba, Technometrics 21, 1979). One
- * eigen-decomposition gives H Y and the diagonal of H for every l2. The standardisation is that of all rows.
+ * With the smoother H(l2) = X (X^T X + l2 I)^-1 X^T, the prediction for row i of a ridge fitted without row i is y_i -
+ * (y_i - (H Y)_i) / (1 - H_ii) (Allen's PRESS; Golub, Heath and Wahba, Technometrics 21, 1979). One eigen-decomposition
+ * gives H Y and the diagonal of H for every l2. All rows are used for the standardisation.
  */
 
 import { symmetricEigen } from "../../algebra/eigen.js";
@@ -32,7 +32,7 @@ export interface LeaveOneOut {
   readonly scores: Matrix;
   /** Accuracy over the rows. */
   readonly accuracy: number;
-  /** Mean square of target less score, over rows and classes. */
+  /** Mean squared difference of target and score, over rows and classes. */
   readonly error: number;
 }
 
@@ -48,7 +48,10 @@ export const leaveOneOutRidge: Evaluator = {
   },
 };
 
-/** The leave-one-out result of every strength, the best of them, and the weights for any. Throws as `ridgeClassifier`. */
+/**
+ * The leave-one-out result of every strength, the best of them, and the weights for any l2. Throws as
+ * `ridgeClassifier`.
+ */
 export async function leaveOneOut(
   support: Pick<RidgeOptions, "features" | "labels" | "classes" | "form">,
   candidates: readonly number[],

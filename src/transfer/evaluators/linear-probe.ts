@@ -1,7 +1,7 @@
 /**
- * Linear probe: a zero-initialised linear layer trained by SGD with momentum 0.9 on softmax cross-entropy, its rate a
- * staircase of x 0.1 at 30, 60 and 90 % of the steps (VTAB's protocol, papers.md 4.3 and 4.4). The training step is
- * an ONNX graph. Features are standardised by the training set, as the ridge's are.
+ * Linear probe: a zero-initialised linear layer trained by SGD with momentum 0.9 on softmax cross-entropy. The learning
+ * rate is multiplied by 0.1 at 30, 60 and 90 % of the steps (VTAB's protocol, papers.md 4.3 and 4.4). The training step
+ * is an ONNX graph. Features are standardised by the training set, as for the ridge.
  */
 import { checkFeatures, type Features } from "../../algebra/features.js";
 import { gatherRows, grad, input, linear, type NumericArray, reduceMean } from "../../graph/index.js";
@@ -13,10 +13,10 @@ import { compile } from "../../runtime/index.js";
 import { standardisation } from "./closed-form-ridge.js";
 import type { Evaluator, FitContext } from "./evaluator.js";
 
-/** VTAB's batch (reference 4.3); a smaller training set is one batch. */
+/** VTAB's batch size (papers.md 4.3); a smaller training set is one batch. */
 const largestBatch = 512;
 const momentum = 0.9;
-/** Shares of the steps after which the rate falls, and to what. */
+/** Fractions of the steps after which the learning rate drops, and its factors. */
 const falls = { at: [0.3, 0.6, 0.9], to: [0.1, 0.01, 0.001] };
 
 /** The settings of one probe. */
@@ -26,8 +26,8 @@ export interface ProbeSetting {
 }
 
 /**
- * The two rates of VTAB's light sweep (reference 4.4). Its schedules of 2,500 and 10,000 steps are those of whole networks;
- * on frozen features the loss is convex and the first is enough.
+ * The two learning rates of VTAB's light sweep (papers.md 4.4). Its schedules of 2,500 and 10,000 steps are for whole
+ * networks. On frozen features the loss is convex, and the first is enough.
  */
 const probeSettings: readonly ProbeSetting[] = [
   { learningRate: 0.1, steps: 500 },
@@ -42,7 +42,7 @@ export const linearProbe: Evaluator = {
   settings: probeSettings.map((setting) => ({ ...setting })),
   fit: async ({ features, labels }, classes, setting, context) => {
     checkFeatures("training set", features, labels, classes);
-    if (features.rows === 0) throw new Error("training set: no examples; give at least one of each class");
+    if (features.rows === 0) throw new Error("the training set has no examples; give at least one of each class");
     const { learningRate = 0.1, steps = 500 } = setting;
     if (!(learningRate > 0)) throw new Error(`probe: learningRate is ${learningRate}; give a number above 0`);
     if (!Number.isInteger(steps) || steps < 1) throw new Error(`probe: steps is ${steps}; give a whole number from 1`);
@@ -96,7 +96,7 @@ async function trainProbe(
         },
       },
     },
-    // Steps are so short that a thread of its own would spend more time on messages.
+    // Steps are so short that a separate thread would spend more time on messages.
     { inThread: true, threads },
   );
   const state = Object.fromEntries(slots.map((slot) => [slot.name, slot.initial()]));
@@ -112,7 +112,10 @@ async function trainProbe(
   return overRawFeatures(found[kernel.name]!, found[bias.name]!, mean, deviation);
 }
 
-/** Row numbers of one batch after another: permutations by `seed`, without the incomplete last batch. */
+/**
+ * Returns a function that yields the row numbers of successive batches: permutations by `seed`, without the incomplete
+ * last batch.
+ */
 function batches(rows: number, batchSize: number, seed: number): () => Int32Array {
   const random = numpyGenerator(seed);
   let order: number[] = [];
@@ -122,7 +125,7 @@ function batches(rows: number, batchSize: number, seed: number): () => Int32Arra
   };
 }
 
-/** A layer over standardised features as one over raw features. */
+/** Converts a layer over standardised features to one over raw features. */
 function overRawFeatures(
   kernel: NumericArray,
   bias: NumericArray,

@@ -1,22 +1,23 @@
-/** The loss of a multinomial logistic regression on frozen features, and its gradient, in float64. */
+/** Computes the loss of a multinomial logistic regression on frozen features, and its gradient, in float64. */
 import { type Matrix, multiply, transpose } from "../../algebra/matrix.js";
 import { type Closable, closable } from "../../files/closable.js";
 import { gemm, input } from "../../graph/index.js";
 import { compile } from "../../runtime/index.js";
 import type { Evaluated } from "./lbfgs.js";
 
-/** From this many multiplications on, the runtime computes a product; a call takes some 0.2 ms. */
+/** Number of multiplications from which the runtime computes a product; a call takes about 0.2 ms. */
 const largeProduct = 2e5;
 
 export interface LogisticLoss extends Closable {
   /**
-   * mean over rows of -log softmax(x W + b)[label], plus |W|^2 / (2 C rows): scikit-learn's objective with inverse strength C, over C times the
-   * rows. The point is W [width, classes], row by row, then b [classes]; the bias is not penalised.
+   * mean over rows of -log softmax(x W + b)[label], plus |W|^2 / (2 C rows). This is scikit-learn's objective with
+   * inverse strength C, divided by C times the rows. The point is W [width, classes], row by row, followed by b
+   * [classes]; the bias is not penalised.
    */
   at(point: Float64Array, c: number): Promise<Evaluated>;
 }
 
-/** Opens the loss of a design [rows, width] and its labels. */
+/** Opens the loss of a design matrix [rows, width] and its labels. */
 export async function openLogisticLoss(
   design: Matrix,
   labels: ArrayLike<number>,
@@ -46,7 +47,7 @@ export async function openLogisticLoss(
   });
 }
 
-/** The summed loss, and softmax less target of every row. */
+/** The summed loss, and softmax minus target of every row. */
 function softmaxErrors(logits: Float64Array, bias: Float64Array, labels: ArrayLike<number>, classes: number) {
   const errors = new Float64Array(logits.length);
   let loss = 0;

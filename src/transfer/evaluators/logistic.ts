@@ -1,11 +1,13 @@
 /**
- * Multinomial logistic regression with an L2 penalty, minimised by L-BFGS: the linear evaluation of Kornblith et al. (arXiv:1805.08974),
- * SimCLR (arXiv:2002.05709, appendix B.8) and DINOv2 (arXiv:2304.07193). C, the inverse of the penalty's strength as scikit-learn has it,
- * is one of 45 values from 1e-6 to 1e5, evenly spaced in the logarithm, chosen on a tenth of the examples that is held out; then all of
- * them are fitted (facebookresearch/dinov2, dinov2/eval/log_regression.py: at most 1,000 iterations, in float64).
+ * Multinomial logistic regression with an L2 penalty, minimised by L-BFGS: the linear evaluation of Kornblith et al.
+ * (arXiv:1805.08974), SimCLR (arXiv:2002.05709, appendix B.8) and DINOv2 (arXiv:2304.07193). C is the inverse strength
+ * of the penalty, as in scikit-learn. It is one of 45 values from 1e-6 to 1e5, evenly spaced in the logarithm, and is
+ * selected on a held-out tenth of the examples; the final fit uses all examples (facebookresearch/dinov2,
+ * dinov2/eval/log_regression.py: at most 1,000 iterations, in float64).
  *
- * Differences, for few-shot sets: the tenth is drawn class by class and has one example at least of a class that has two; where it has fewer
- * than 100 examples, other tenths are held out in turn until so many have been, or all; where no class has two, C is 1.
+ * Differences, for few-shot sets: the tenth is drawn class by class and contains at least one example of every class
+ * that has two. If it has fewer than 100 examples, further tenths are held out in turn until 100 or all examples have
+ * been. If no class has two examples, C is 1.
  */
 import { symmetricEigen } from "../../algebra/eigen.js";
 import { checkFeatures, type Features, type LabelledFeatures } from "../../algebra/features.js";
@@ -21,10 +23,10 @@ import { openLogisticLoss } from "./logistic-loss.js";
 /** The 45 values of C: 10 to the power of -6, -5.75, ..., 5. */
 export const inverseStrengths: readonly number[] = Array.from({ length: 45 }, (_, i) => 10 ** (-6 + (11 * i) / 44));
 
-/** Without examples to choose by: the middle of the values, and scikit-learn's default. */
+/** C without examples for selection: the middle of the values, and scikit-learn's default. */
 const defaultC = 1;
 const heldOutShare = 0.1;
-/** Held-out examples from which one tenth is enough to choose by. */
+/** Number of held-out examples from which one tenth is enough for the selection. */
 const enoughHeldOut = 100;
 
 export const logistic: Evaluator = {
@@ -34,7 +36,7 @@ export const logistic: Evaluator = {
   settingNames: ["c"],
   fit: async (train, classes, { c: given }, context) => {
     checkFeatures("training set", train.features, train.labels, classes);
-    if (train.features.rows === 0) throw new Error("training set: no examples; give at least one of each class");
+    if (train.features.rows === 0) throw new Error("the training set has no examples; give at least one of each class");
     if (given !== undefined && !(given > 0 && Number.isFinite(given)))
       throw new Error(`logistic: c is ${given}; give a number above 0`);
     const c = given ?? (await chooseC(train, classes, context)) ?? defaultC;
@@ -44,7 +46,10 @@ export const logistic: Evaluator = {
   },
 };
 
-/** The C whose fits classify most of the held-out rows correctly, the smallest of equals; undefined where nothing can be held out. */
+/**
+ * The C whose fits classify most of the held-out rows correctly, the smallest of equals; undefined if nothing can be
+ * held out.
+ */
 async function chooseC(
   { features, labels }: LabelledFeatures,
   classes: number,
@@ -68,14 +73,15 @@ async function chooseC(
       right[i]! += held.length * accuracyOf(scores, validation.labels);
     }
   }
-  // rounded, because shares of images are not exact
+  // rounded, because fractions of images are not exact
   const counts = right.map(Math.round);
   return inverseStrengths[counts.indexOf(largest(counts))];
 }
 
 /**
- * The rows that are held out to choose by, ascending, a list for each fit: a tenth of each class, at least one of a class that has two,
- * drawn by the seed; the next tenths too while fewer than 100 rows have been held out. None where no class has two rows.
+ * The rows held out for the selection, ascending, as one list for each fit: a tenth of each class, at least one row of
+ * a class that has two, drawn by the seed; further tenths while fewer than 100 rows have been held out. Empty if no
+ * class has two rows.
  */
 export function heldOutParts(labels: ArrayLike<number>, classes: number, seed: number): number[][] {
   const random = numpyGenerator(seed);
@@ -106,10 +112,10 @@ function rowsOf({ data, columns }: Features, rows: readonly number[]): Features 
   return { data: out, rows: rows.length, columns };
 }
 
-/** Largest entry of the gradient at which a fit ends: to choose by, and of the one that is kept. */
+/** Largest entry of the gradient at which a fit stops: during the selection, and for the final fit. */
 const tolerance = { choosing: 1e-6, kept: 1e-8 };
 
-/** The fits for ascending values of C, each started where the one before ended. */
+/** The fits for ascending values of C, each initialised with the result of the previous one. */
 async function fitPath(
   { features, labels }: LabelledFeatures,
   classes: number,
@@ -134,12 +140,13 @@ async function fitPath(
   return heads;
 }
 
-/** Eigenvalues below this share of the largest are rounding. */
+/** Eigenvalues below this fraction of the largest are rounding errors. */
 const smallestEigenvalue = 1e-13;
 
 /**
- * Features less their mean, which only moves the bias; with fewer rows than features in coordinates of the rows' own space, where the
- * minimum lies: X - mean = U sqrt(S) V^T, and the weights are V times those over U sqrt(S), with the same norm.
+ * Centred features; the mean only shifts the bias. With fewer rows than features, the minimum lies in the space spanned
+ * by the rows, so coordinates of that space are used: X - mean = U sqrt(S) V^T, and the weights are V times those over
+ * U sqrt(S), with the same norm.
  */
 async function reducedDesign(
   { data, rows, columns }: Features,
@@ -157,7 +164,7 @@ async function reducedDesign(
   const { values, vectors } = symmetricEigen(await gram(centred, "rows", { threads }));
   const most = largest(values);
   const kept = [...values.keys()].filter((i) => values[i]! > smallestEigenvalue * most);
-  // one direction at least, of zeros, so that there is a matrix
+  // at least one direction, of zeros, so that the matrix is not empty
   const used = kept.length > 0 ? kept : [0];
   const design = zeros(rows, used.length);
   const scaled = zeros(used.length, rows);

@@ -1,7 +1,7 @@
 /**
- * k nearest neighbours by cosine, each voting exp(similarity / 0.07): the weighting of Wu et al. (arXiv:1805.01978, section
- * 3.4), which DINO kept with k of 10, 20, 100 and 200, of which 20 is usually best (arXiv:2104.14294, appendix F; facebookresearch/dino,
- * eval_knn.py). Of fewer examples than k all vote.
+ * k nearest neighbours by cosine similarity, with votes weighted by exp(similarity / 0.07) as in Wu et al.
+ * (arXiv:1805.01978, section 3.4). DINO uses the same weights with k of 10, 20, 100 and 200, of which 20 is usually
+ * best (arXiv:2104.14294, appendix F; facebookresearch/dino, eval_knn.py). With fewer than k examples, all vote.
  */
 
 import { checkFeatures } from "../../algebra/features.js";
@@ -14,11 +14,12 @@ const voteTemperature = 0.07;
 export const nearestNeighbours: Evaluator = {
   name: "knn",
   title: "k nearest neighbours, weighted by cosine",
-  // Below DINO's range too: a few examples of each class have no hundred neighbours. Larger values may be given.
+  // Also smaller than DINO's values: a few examples of each class do not have a hundred neighbours. Larger values are
+  // allowed.
   settings: [{ k: 20 }, { k: 10 }, { k: 5 }, { k: 1 }],
   fit: async ({ features, labels }, classes, { k = 20 }, { threads }) => {
     checkFeatures("training set", features, labels, classes);
-    if (features.rows === 0) throw new Error("training set: no examples; give at least one of each class");
+    if (features.rows === 0) throw new Error("the training set has no examples; give at least one of each class");
     if (!Number.isInteger(k) || k < 1) throw new Error(`knn: k is ${k}; give a whole number from 1`);
     const head: NeighbourHead = {
       kind: "neighbours",

@@ -1,14 +1,14 @@
 /**
- * Nearest class mean: the answer is the class whose mean feature is closest by Euclidean distance (prototypical networks,
- * Snell et al., arXiv:1703.05175, equation 1). -|x - c|^2 is linear in x but for |x|^2, which all classes share: kernel 2 c and
- * bias -|c|^2 (their equation 8).
+ * Nearest class mean: predicts the class whose mean feature is closest by Euclidean distance (prototypical networks,
+ * Snell et al., arXiv:1703.05175, equation 1). -|x - c|^2 is linear in x except for |x|^2, which is the same for all
+ * classes: kernel 2 c and bias -|c|^2 (their equation 8).
  */
 
 import { checkFeatures } from "../../algebra/features.js";
 import { headScores, type LinearHead } from "../../networks/index.js";
 import type { Evaluator } from "./evaluator.js";
 
-/** Bias of a class without examples: lower than any other's can be, and a float32. */
+/** Bias of a class without examples: lower than any other bias can be, and a float32. */
 const absent = -1e30;
 
 export const prototypes: Evaluator = {
@@ -18,7 +18,7 @@ export const prototypes: Evaluator = {
   fit: async ({ features, labels }, classes, _, { threads }) => {
     checkFeatures("training set", features, labels, classes);
     const { data, rows, columns: width } = features;
-    if (rows === 0) throw new Error("training set: no examples; give at least one of each class");
+    if (rows === 0) throw new Error("the training set has no examples; give at least one of each class");
     const kernel = new Float64Array(width * classes);
     const counts = new Float64Array(classes);
     for (let i = 0; i < rows; i++) {

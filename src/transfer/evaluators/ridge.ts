@@ -1,4 +1,6 @@
-/** Ridge regression on standardised features, the few-shot evaluator's classifier (papers.md 6), l2 fixed as published. */
+/**
+ * Ridge regression on standardised features, the few-shot protocol's classifier (papers.md 6), with the published l2.
+ */
 
 import { headScores, type LinearHead } from "../../networks/index.js";
 import { biasConstant, defaultL2, fitRidges, type RidgeClassifier } from "./closed-form-ridge.js";

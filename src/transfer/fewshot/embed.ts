@@ -1,4 +1,4 @@
-/** Features and raw pixels of the images that a few-shot evaluation needs, and of no others. */
+/** Computes features and raw pixels of only those images that a few-shot evaluation needs. */
 
 import { type Features, rawPixelFeatures, rowOf } from "../../algebra/features.js";
 import { type BadExample, type ImageSource, select } from "../../data/index.js";
@@ -20,15 +20,15 @@ export interface EmbeddedSource extends EmbeddedImages {
 }
 
 export interface EmbedOptions {
-  /** Brings images to the backbone; default: its own. */
+  /** The preprocessing for the backbone; default: its own. */
   readonly preprocessing?: string;
-  /** Told how many of the images are done. */
+  /** Called with the number of images that are done. */
   readonly onProgress?: (done: number) => void;
   /** Threads that read images; 0 reads them in the calling thread. Default: the loader's choice. */
   readonly workers?: number;
 }
 
-/** Every readable image of a source. The raw pixels are those of the backbone's input. */
+/** Features and raw pixels of every readable image of a source. The raw pixels are those of the backbone's input. */
 export async function embedSource(
   backbone: Network,
   source: ImageSource,
@@ -52,7 +52,7 @@ export async function embedSource(
   return { features, pixels: matrix(labels.length, columns, pixelRows.entries()), labels, indices, bad };
 }
 
-/** The examples that any of the seeds draws for up to `most` shots, ascending; without those to leave out. */
+/** The examples that any of the seeds draws for up to `most` shots, ascending, without the excluded ones. */
 export function drawnExamples(
   source: ImageSource,
   seeds: readonly number[],
@@ -68,8 +68,8 @@ export function drawnExamples(
 }
 
 /**
- * All images of a source, of which only those that are drawn are read: the rows of the others are zeros, which the
- * evaluator does not use. A drawn image that cannot be read is removed from the source, and the draw is repeated.
+ * Features and raw pixels of the drawn images of a source; the rows of the others are zeros, which the evaluator does
+ * not use. An unreadable drawn image is removed from the source, and the draw is repeated.
  */
 export async function embedDrawn(
   backbone: Network,

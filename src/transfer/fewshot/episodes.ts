@@ -10,7 +10,7 @@ import { indicesByClass, selectRows } from "./evaluate.js";
 /** Features of images of unseen classes, and the settings of the episodes. */
 export interface EpisodeOptions {
   features: Features;
-  /** Class of each row; any whole numbers of 0 or more, gaps allowed. */
+  /** Class of each row: whole numbers from 0, not necessarily contiguous. */
   labels: ArrayLike<number>;
   /** Support images per class. Default: 5. */
   shots?: number;
@@ -34,7 +34,7 @@ export interface EpisodeQuery {
   scores: number[];
 }
 
-/** One episode: everything needed to show it. */
+/** One episode, with everything needed to display it. */
 export interface Episode {
   /** Labels of the classes, ascending. */
   classes: number[];
@@ -48,7 +48,10 @@ export interface Episode {
 export interface EpisodesResult extends Summary {
   /** Mean over episodes of the accuracy on the query images; the same as `mean`. */
   accuracy: number;
-  /** Mean over episodes of the mean per-class accuracy: 1 / classes for a constant prediction, however uneven the classes. */
+  /**
+   * Mean over episodes of the mean per-class accuracy: 1 / classes for a constant prediction, even with unequal
+   * classes.
+   */
   balancedAccuracy: number;
   chance: number;
   /** Query images of all episodes together. */
@@ -63,14 +66,16 @@ function positive(name: string, value: number): number {
 }
 
 /**
- * Runs few-shot episodes: draws the classes and `shots` support images of each, fits the ridge to those alone, and classifies the others.
+ * Runs few-shot episodes: draws the classes and `shots` support images of each, fits the ridge to those alone, and
+ * classifies the others.
  *
- * The draw depends on the labels and the seed only, so features of two networks for the same images get identical episodes and can
- * be compared episode by episode. The interval is Student's over episodes: it is for new draws from these images.
- * Throws when fewer than `classes` classes have an image left as a query, listing those that are too small.
+ * The draw depends on the labels and the seed only, so features of two networks for the same images get identical
+ * episodes and can be compared episode by episode. The interval is Student's t over episodes: it is for new draws from
+ * these images. Throws when fewer than `classes` classes have an image left as a query; the error lists the classes
+ * that are too small.
  *
- * @example
- * const { accuracy, chance } = runEpisodes({ features, labels, shots: 5, classes: 3, queries: 20, episodes: 50, seed: 0 });
+ * @example const { accuracy, chance } = runEpisodes({ features, labels, shots: 5, classes: 3, queries: 20, episodes:
+ * 50, seed: 0 });
  */
 export function runEpisodes(options: EpisodeOptions): EpisodesResult {
   const { features, labels, l2 = defaultL2 } = options;
@@ -78,7 +83,7 @@ export function runEpisodes(options: EpisodeOptions): EpisodesResult {
   const classes = positive("classes", options.classes ?? 3);
   const episodes = positive("episodes", options.episodes ?? 20);
   const queries = options.queries === undefined ? Number.POSITIVE_INFINITY : positive("queries", options.queries);
-  if (classes < 2) throw new Error("few-shot episodes: classes is 1; give 2 or more");
+  if (classes < 2) throw new Error("few-shot episodes: classes is 1; give at least 2");
   let highest = 0;
   for (let i = 0; i < labels.length; i++) highest = Math.max(highest, labels[i]!);
   checkFeatures("few-shot episodes", features, labels, highest + 1);

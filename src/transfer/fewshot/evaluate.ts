@@ -1,4 +1,7 @@
-/** The few-shot protocol: draw k examples a class, fit a classifier, measure on the whole test set, repeat over seeds. */
+/**
+ * Implements the few-shot protocol: draws k examples per class, fits a classifier, measures it on the whole test set,
+ * repeats over seeds.
+ */
 
 import { checkFeatures, type Features } from "../../algebra/features.js";
 import { type AccuracySummary, summariseAccuracies } from "../../algebra/statistics.js";
@@ -37,23 +40,23 @@ export interface FewShotResult {
   seed: number;
   setting: Setting;
   accuracy: number;
-  /** What the fit chose by itself, such as the C of a logistic regression. */
+  /** Settings that the fit chose itself, such as the C of a logistic regression. */
   chosen?: Setting;
 }
 
-/** Accuracy for one number of shots and one setting; the interval is that of new examples and new images. */
+/** Accuracy for one number of shots and one setting; the interval is for new examples and new images. */
 export interface FewShotSummary extends AccuracySummary {
   shots: number;
   setting: Setting;
 }
 
-/** Everything the evaluator measured, in the order shots, setting, seed. */
+/** All results, in the order shots, setting, seed. */
 export interface FewShotReport {
   results: FewShotResult[];
   summary: FewShotSummary[];
   /** Chance accuracy, 1 / classes. */
   chance: number;
-  /** Warnings for a reader of the figures, such as classes with fewer examples than shots. */
+  /** Warnings for a reader of the results, such as classes with fewer examples than shots. */
   warnings: string[];
 }
 
@@ -65,7 +68,7 @@ export function indicesByClass(labels: ArrayLike<number>, classes: number): numb
 }
 
 /**
- * Draws the order in which each class gives its examples to the support set: the first k of every list are the k-shot
+ * Draws the order in which each class contributes examples to the support set. The first k of every list are the k-shot
  * support, so larger supports contain the smaller ones (papers.md 6; the same draws as numpy's `default_rng(seed)`).
  */
 export function supportOrder(labels: ArrayLike<number>, classes: number, seed: number): number[][] {
@@ -90,20 +93,21 @@ function positiveIntegers(name: string, values: readonly number[]): void {
   if (values.length === 0) throw new Error(`few-shot: ${name} is empty; give at least one`);
   for (const value of values) {
     if (!Number.isInteger(value) || value < 1)
-      throw new Error(`few-shot: ${name} holds ${value}; give whole numbers from 1`);
+      throw new Error(`few-shot: ${name} contains ${value}; give whole numbers from 1`);
   }
 }
 
 /**
- * Measures frozen features by few-shot classification. Default evaluator: the ridge of the ViT, BiT and Scaling ViT papers
- * (papers.md 6).
+ * Evaluates frozen features by few-shot classification. Default evaluator: the ridge of the ViT, BiT and Scaling ViT
+ * papers (papers.md 6).
  *
- * Features are [images, width]; accuracies are fractions of the test set. A class with fewer examples than shots gives all
- * it has and is listed in `warnings`; a class with none, a label outside the classes or a feature that is not finite throws.
+ * Features are [images, width]; accuracies are fractions of the test set. A class with fewer examples than shots uses
+ * all of them and is listed in `warnings`. Throws for a class without examples, a label outside the classes and a
+ * feature that is not finite.
  *
- * @example
- * const { summary } = await fewShotOnFeatures({ trainFeatures, trainLabels, testFeatures, testLabels, classes: 10, shots: [5, 10] });
- * summary[0]; // { shots: 5, setting: { l2: 1024 }, mean: 0.62, standardDeviation: 0.04, confidence95: [0.52, 0.72], ... }
+ * @example const { summary } = await fewShotOnFeatures({ trainFeatures, trainLabels, testFeatures, testLabels, classes:
+ * 10, shots: [5, 10] }); summary[0]; // { shots: 5, setting: { l2: 1024 }, mean: 0.62, standardDeviation: 0.04,
+ * confidence95: [0.52, 0.72], ... }
  */
 export async function fewShotOnFeatures(options: FewShotOptions): Promise<FewShotReport> {
   const { trainFeatures, trainLabels, testFeatures, testLabels, classes } = options;
@@ -114,10 +118,10 @@ export async function fewShotOnFeatures(options: FewShotOptions): Promise<FewSho
   positiveIntegers("classes", [classes]);
   positiveIntegers("shots", shots);
   if (seeds.length === 0 || settings.length === 0) throw new Error("few-shot: give at least one seed and one setting");
-  if (classes < 2) throw new Error("few-shot: there is one class only; give a dataset with two or more");
+  if (classes < 2) throw new Error("few-shot: there is only one class; give a dataset with at least two");
   checkFeatures("train split", trainFeatures, trainLabels, classes);
   checkFeatures("test split", testFeatures, testLabels, classes);
-  if (testFeatures.rows === 0) throw new Error("few-shot: the test split is empty");
+  if (testFeatures.rows === 0) throw new Error("few-shot: the test split is empty; expected at least one image");
   const warnings = supportWarnings(indicesByClass(trainLabels, classes), shots, options.classNames);
 
   const results: FewShotResult[] = [];
@@ -145,13 +149,13 @@ export async function fewShotOnFeatures(options: FewShotOptions): Promise<FewSho
   return { results, summary, chance: 1 / classes, warnings };
 }
 
-/** A line for each class with fewer examples than the largest number of shots; throws for a class with none. */
+/** A warning for each class with fewer examples than the largest number of shots; throws for a class with none. */
 function supportWarnings(byClass: number[][], shots: readonly number[], names?: readonly string[]): string[] {
   const title = (index: number) =>
     names?.[index] === undefined ? `class ${index}` : `class ${index} (${names[index]})`;
   const empty = byClass.flatMap((indices, index) => (indices.length === 0 ? [title(index)] : []));
   if (empty.length > 0) {
-    throw new Error(`few-shot: no training example of ${empty.join(", ")}; add some or leave the class out`);
+    throw new Error(`few-shot: no training example of ${empty.join(", ")}; add some or remove the class`);
   }
   const most = largest(shots);
   return byClass.flatMap((indices, index) =>

@@ -1,12 +1,15 @@
-/** How images reach a backbone in the few-shot protocol. */
+/** The preprocessing of images in the few-shot protocol. */
 import type { Network } from "../../networks/index.js";
 
-/** Sides of big_vision's few-shot evaluator: resized to 256 whatever the aspect ratio, then cropped to the central 224. */
+/**
+ * Sides in big_vision's few-shot evaluator: resized to 256 ignoring the aspect ratio, then cropped to the central 224.
+ */
 const protocol = { resize: 256, crop: 224 };
 
 /**
- * The preprocessing of the published few-shot figures, `decode|resize(256)|central_crop(224)|value_range(-1,1)` (big_vision,
- * configs/common_fewshot.py; papers.md 6), scaled in proportion for backbones of other input sizes, with the backbone's own value range.
+ * The preprocessing of the published few-shot results, `decode|resize(256)|central_crop(224)|value_range(-1,1)`
+ * (big_vision, configs/common_fewshot.py; papers.md 6). It is scaled in proportion for backbones with other input
+ * sizes, and has the backbone's own value range.
  */
 export function fewShotPreprocessing({
   imageShape: [height, width, channels],

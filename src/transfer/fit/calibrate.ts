@@ -1,15 +1,18 @@
-/** Temperature scaling: one factor that makes the softmax of a classifier's scores match its accuracy. */
+/** Temperature scaling: finds one factor with which the softmax of a classifier's scores matches its accuracy. */
 
 import type { Features } from "../../algebra/features.js";
 import type { Head } from "../../networks/index.js";
 
-/** Ends of the search, as powers of e: from scores a hundred thousand times too small to as many times too large. */
+/**
+ * Bounds of the search, as the natural logarithm of the factor: scores may be up to a hundred thousand times too small
+ * or too large.
+ */
 const widest = Math.log(1e5);
 
 /**
- * The factor by which to multiply scores so that the negative log likelihood of labels is least (Guo et al.,
- * arXiv:1706.04599, section 4.2, whose temperature is its inverse), by golden sections. Scores must be of images that the
- * classifier was not fitted to.
+ * The factor on scores that minimises the negative log likelihood of the labels (Guo et al., arXiv:1706.04599, section
+ * 4.2, whose temperature is its inverse), by golden-section search. Scores must be of images that the classifier was
+ * not fitted to.
  */
 export function calibration({ data, rows, columns }: Features, labels: ArrayLike<number>): number {
   const loss = (logFactor: number): number => {
@@ -29,7 +32,7 @@ export function calibration({ data, rows, columns }: Features, labels: ArrayLike
   let [low, high] = [-widest, widest];
   let [left, right] = [high - golden * (high - low), low + golden * (high - low)];
   let [atLeft, atRight] = [loss(left), loss(right)];
-  // 60 sections leave a part in 10^12 of the interval
+  // 60 iterations shrink the interval by a factor of about 10^12
   for (let i = 0; i < 60; i++) {
     if (atLeft <= atRight) {
       [high, right, atRight] = [right, left, atLeft];
@@ -44,7 +47,7 @@ export function calibration({ data, rows, columns }: Features, labels: ArrayLike
   return Math.exp((low + high) / 2);
 }
 
-/** The head with its scores multiplied. */
+/** The head with its scores multiplied by a factor. */
 export function scaledHead(head: Head, factor: number): Head {
   if (head.kind === "neighbours") return { ...head, sharpness: head.sharpness * factor };
   return { ...head, kernel: head.kernel.map((x) => x * factor), bias: head.bias.map((x) => x * factor) };

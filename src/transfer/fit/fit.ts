@@ -1,6 +1,6 @@
 /**
- * Fits a classifier to labelled features: selects an evaluator by cross-validation, and estimates the accuracy on images
- * that neither the selection nor the fit has seen.
+ * Fits a classifier to labelled features: selects an evaluator by cross-validation, and estimates the accuracy on
+ * images that neither the selection nor the fit has seen.
  */
 
 import { checkFeatures, type LabelledFeatures } from "../../algebra/features.js";
@@ -12,16 +12,16 @@ import { copiesOf, type Fold, foldsOf, selected } from "./folds.js";
 import { type Candidate, type Selected, Selection } from "./selection.js";
 
 export interface FitOptions {
-  /** Candidates. Default: those in closed form. */
+  /** Candidates. Default: the evaluators in closed form. */
   readonly evaluators?: readonly Evaluator[];
   /** Folds of the cross-validation. Default: 5. */
   readonly folds?: number;
-  /** Seed of the folds and of whatever an evaluator draws. Default: 0. */
+  /** Seed of the folds and of the evaluators' random draws. Default: 0. */
   readonly seed?: number;
   readonly threads?: number;
-  /** Stops between two fits, and then throws the signal's reason. */
+  /** Stops between two fits, which then throws the signal's reason. */
   readonly signal?: AbortSignal;
-  /** Receives the number of finished fits. */
+  /** Called with the number of finished fits. */
   readonly onProgress?: (done: number, total: number) => void;
 }
 
@@ -31,7 +31,7 @@ export interface Expectation {
   /** Wilson's interval of `right` of `images`. */
   readonly confidence95: readonly [number, number];
   readonly right: number;
-  /** Images that were classified by a classifier selected and fitted without them. */
+  /** Number of images in the measurement, each classified by a classifier selected and fitted without it. */
   readonly images: number;
   readonly method: "nested cross-validation" | "held out";
   readonly folds: number;
@@ -47,10 +47,10 @@ export interface Named {
 }
 
 export interface FittedClassifier {
-  /** Fitted to all images; the softmax of its scores is its probabilities. */
+  /** Fitted to all images; the softmax of its scores are the probabilities. */
   readonly head: Head;
   readonly chosen: Candidate;
-  /** What the selected evaluator chose by itself, such as an l2. */
+  /** Settings that the selected evaluator chose itself, such as an l2. */
   readonly chosenByItself: Setting | undefined;
   /** All candidates, best first. */
   readonly candidates: readonly Candidate[];
@@ -60,25 +60,24 @@ export interface FittedClassifier {
   readonly named: readonly Named[];
   /** Rows that duplicate another: [duplicate, first]. */
   readonly copies: readonly (readonly [number, number])[];
-  /** The factor of the scores: the inverse of the temperature. */
+  /** The factor on the scores: the inverse of the temperature. */
   readonly calibration: number;
 }
 
 /**
- * Up to so many images the whole choice is repeated in every fold (nested cross-validation), so that every image counts;
- * above it a fifth of them says enough: 200 images have an interval of about plus and minus 6 points.
+ * Up to this many images, the whole selection is repeated in every fold (nested cross-validation), so that every image
+ * is measured. Above it, a fifth of the images is enough: 200 images have an interval of about plus and minus 6 points.
  */
 const nestedUpTo = 1000;
 
 /**
- * Chooses, fits and measures. `classes` counts the classes of the labels.
+ * Selects, fits and measures a classifier. `classes` is the number of classes of the labels.
  *
- * Throws when there are fewer than two classes, when no class has two different images (nothing could be measured), and what
- * the evaluators throw.
+ * Throws when there are fewer than two classes, when no class has two different images (so that nothing can be
+ * measured), and what the evaluators throw.
  *
- * @example
- * const { features, labels } = await backboneFeatures(backbone, source);
- * const { head, expected } = await fitClassifier({ features, labels }, source.classNames.length);
+ * @example const { features, labels } = await backboneFeatures(backbone, source); const { head, expected } = await
+ * fitClassifier({ features, labels }, source.classNames.length);
  */
 export async function fitClassifier(
   data: LabelledFeatures,
@@ -89,15 +88,15 @@ export async function fitClassifier(
   const { features, labels } = data;
   checkFeatures("training set", features, labels, classes);
   const present = new Set(Array.from(labels));
-  if (present.size < 2) throw new Error("there is one class only; give images of two classes or more");
-  if (!Number.isInteger(folds) || folds < 2) throw new Error(`${folds} folds: give a whole number from 2`);
-  if (evaluators.length === 0) throw new Error("no evaluator to choose among; give at least one");
+  if (present.size < 2) throw new Error("there is only one class; give images of at least two classes");
+  if (!Number.isInteger(folds) || folds < 2) throw new Error(`folds is ${folds}; give a whole number from 2`);
+  if (evaluators.length === 0) throw new Error("no evaluators; expected at least one");
   const groups = copiesOf(features);
   const all = Array.from({ length: features.rows }, (_, row) => row);
   const outer = foldsOf(labels, groups, all, folds, seed);
   if (outer.length === 0) {
     throw new Error(
-      "no class has two different images, so nothing could be measured; give each class two images or more",
+      "no class has two different images, so accuracy cannot be measured; give each class at least two images",
     );
   }
   const nested = features.rows <= nestedUpTo;
@@ -142,8 +141,8 @@ export async function fitClassifier(
 }
 
 /**
- * Scores of the test rows of each fold, by a candidate selected and fitted without them, and the last selection. With too few images to
- * hold any out within a fold, the candidate is the default.
+ * Scores of the test rows of each fold, by a candidate selected and fitted without them, and the last selection. If
+ * there are too few images to hold any out within a fold, the candidate is the default.
  */
 async function scoresOf(
   selection: Selection,
@@ -168,7 +167,7 @@ async function scoresOf(
 const labelsOf = (labels: ArrayLike<number>, rows: readonly number[]): Int32Array =>
   Int32Array.from(rows, (row) => labels[row] ?? 0);
 
-/** The most probable class of every measured row, and how often each class was predicted for each. */
+/** The most probable class of every measured row, and the confusion matrix of true and predicted classes. */
 function confusionOf(
   measured: ReadonlyMap<number, Float64Array>,
   labels: ArrayLike<number>,

@@ -1,4 +1,4 @@
-/** Stratified folds of a labelled dataset; duplicates of an image stay in one fold. */
+/** Divides a labelled dataset into stratified folds; duplicates of an image stay in the same fold. */
 import { createHash } from "node:crypto";
 import type { Features, LabelledFeatures } from "../../algebra/features.js";
 import { numpyGenerator } from "../../random/numpy-generator.js";
@@ -10,7 +10,7 @@ export interface Fold {
   readonly test: readonly number[];
 }
 
-/** For each row the first row with identical features, as duplicates of an image have. */
+/** For each row, the first row with identical features, as duplicates of an image have. */
 export function copiesOf({ data, rows, columns }: Features): Int32Array {
   const first = new Map<string, number>();
   return Int32Array.from({ length: rows }, (_, row) => {
@@ -24,9 +24,9 @@ export function copiesOf({ data, rows, columns }: Features): Int32Array {
 }
 
 /**
- * `count` stratified folds of the given rows. Images of a class are distributed in an order drawn by `seed`, duplicates (rows
- * of equal `group`) together, so that none is in the training and the test rows of one fold. The only image of a class is
- * always a training row. Folds without test rows are omitted.
+ * `count` stratified folds of the given rows. Images of a class are distributed in an order drawn by `seed`. Duplicates
+ * (rows with equal `group`) are distributed together, so that none is in both the training and the test rows of a fold.
+ * The only image of a class is always a training row. Folds without test rows are omitted.
  */
 export function foldsOf(
   labels: ArrayLike<number>,
@@ -42,7 +42,8 @@ export function foldsOf(
     if (list) list.push(row);
     else members.set(groups[row]!, [row]);
   }
-  // A group counts as the class of its first row; duplicates with different labels are rare, and an error of the dataset.
+  // A group counts as the class of its first row; duplicates with different labels are rare, and an error of the
+  // dataset.
   const byClass = new Map<number, number[]>();
   for (const [group, list] of members) {
     const label = labels[list[0]!]!;
@@ -55,7 +56,7 @@ export function foldsOf(
   for (const label of [...byClass.keys()].sort((a, b) => a - b)) {
     const list = byClass.get(label)!;
     if (list.length < 2) continue;
-    // classes continue where the one before ended, so that folds have equal sizes however small the classes are
+    // each class continues where the previous one ended, so that folds have equal sizes even if classes are small
     for (const group of random.permutation(list)) foldOf.set(group, next++ % count);
   }
   return Array.from({ length: count }, (_, fold) => {

@@ -8,7 +8,10 @@ import { type Fold, selected } from "./folds.js";
 export interface Candidate {
   readonly evaluator: Evaluator;
   readonly setting: Setting;
-  /** Cross-validation accuracy; for the selected candidate it is slightly optimistic, because it was selected by it. */
+  /**
+   * Cross-validation accuracy. It is slightly optimistic for the selected candidate, because the selection maximised
+   * it.
+   */
   readonly accuracy: number;
 }
 
@@ -33,25 +36,27 @@ export class Selection {
     this.tried = evaluators.flatMap((evaluator) => evaluator.settings.map((setting) => ({ evaluator, setting })));
   }
 
-  /** Fits that a selection among all candidates takes for each fold. */
+  /** Number of fits for each fold when selecting among all candidates. */
   get candidateCount(): number {
     return this.tried.length;
   }
 
-  /** One candidate on some rows. */
+  /** Fits one candidate to some rows. */
   async fit(
     { evaluator, setting }: Pick<Candidate, "evaluator" | "setting">,
     rows: readonly number[],
   ): Promise<FittedHead> {
     this.context.signal?.throwIfAborted();
     const fitted = await evaluator.fit(selected(this.data, rows), this.classes, setting, this.context);
-    // the thread is free for a progress line and for Ctrl-C between two fits
+    // yields to the event loop between two fits, for the progress line and Ctrl-C
     await new Promise((resolve) => setImmediate(resolve));
     this.onFit();
     return fitted;
   }
 
-  /** The candidate of the highest accuracy over the test rows of the folds; of equals the first, which is the default. */
+  /**
+   * The candidate with the highest accuracy over the test rows of the folds; of equals the first, which is the default.
+   */
   async select(folds: readonly Fold[]): Promise<Selected> {
     const rows = folds.flatMap(({ test }) => test);
     let selectedOne: Selected | undefined;
@@ -66,7 +71,7 @@ export class Selection {
         selectedOne = { best: candidate, candidates, scores, rows };
       }
     }
-    if (!selectedOne) throw new Error("no evaluator to choose among; give at least one");
+    if (!selectedOne) throw new Error("no evaluators; expected at least one");
     return selectedOne;
   }
 

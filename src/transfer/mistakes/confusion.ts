@@ -1,4 +1,4 @@
-/** Confusions between classes. */
+/** Finds the pairs of classes that a classifier confuses. */
 
 /** Two classes that are confused. */
 export interface ConfusedPair {
@@ -9,10 +9,10 @@ export interface ConfusedPair {
   readonly images: number;
 }
 
-/** The entries of a confusion matrix that are not zero: [true class, predicted class, images]. */
+/** A non-zero entry of a confusion matrix: [true class, predicted class, images]. */
 export type ConfusionEntry = readonly [truth: number, guess: number, images: number];
 
-/** The entries of a matrix [classes, classes] that are not zero, row by row. */
+/** The non-zero entries of a matrix [classes, classes], row by row. */
 export function confusionEntries(confusion: Int32Array, classes: number): ConfusionEntry[] {
   return [...confusion.entries()].flatMap(([at, images]) =>
     images === 0 ? [] : [[Math.floor(at / classes), at % classes, images] as const],
@@ -20,8 +20,8 @@ export function confusionEntries(confusion: Int32Array, classes: number): Confus
 }
 
 /**
- * Pairs of classes by the fraction of their images that were confused, most confused first; pairs without confusions are
- * omitted. `images` has the number of images of each class. Default: the sums of the entries.
+ * Pairs of classes by the fraction of their images that were confused, most confused first; pairs without confusions
+ * are omitted. `images`: the number of images of each class. Default: the sums of the entries.
  */
 export function confusedPairs(entries: readonly ConfusionEntry[], images?: ArrayLike<number>): ConfusedPair[] {
   const counted = new Map<number, number>();

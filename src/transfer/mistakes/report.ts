@@ -1,4 +1,4 @@
-/** Report sections on a classifier's mistakes: per-class table, confusions, images. */
+/** Writes report sections on a classifier's mistakes: per-class table, confusions, images. */
 
 import type { ImageSource } from "../../data/index.js";
 import { decodeResize } from "../../images/index.js";
@@ -19,7 +19,7 @@ const shownMistakes = 24;
 /** Side of a shown image, in pixels. */
 const side = 96;
 const shownPairs = 10;
-/** A confusion matrix of more classes is too wide to be read. */
+/** The largest number of classes for which a confusion matrix is readable. */
 const largestMatrix = 20;
 
 /** A class and the predictions for its images. */
@@ -29,7 +29,7 @@ export interface ClassRow {
   readonly right: number;
 }
 
-/** The section "Class by class": a table of the classes, the confused pairs, the matrix where it is small. */
+/** The section "Class by class": a table of the classes, the confused pairs, and the matrix if it is small. */
 export function classSection(
   classes: readonly ClassRow[],
   classNames: readonly string[],
@@ -42,7 +42,7 @@ export function classSection(
       classes.map(({ name, images, right }) => [name, `${images}`, images === 0 ? "-" : percent(right / images)]),
     ),
   ];
-  if (pairs.length === 0) content.push(paragraph("No two classes were taken for one another."));
+  if (pairs.length === 0) content.push(paragraph("No two classes were confused."));
   else {
     content.push(
       table(
@@ -69,14 +69,14 @@ export function classSection(
             return found ? `${found[2]}` : "";
           }),
         ]),
-        "Confusion matrix: images of each class (row) by what they were named (column)",
+        "Confusion matrix: images of each class (row) by predicted class (column)",
       ),
     );
   }
   return { title: "Class by class", content };
 }
 
-/** A mistake: index of the image in its source, the confidence of the classifier, and both names. */
+/** A mistake: index of the image in its source, the confidence of the classifier, and both class names. */
 export interface Mistake {
   readonly index: number;
   readonly probability: number;
@@ -92,10 +92,10 @@ export async function mistakesSection(source: ImageSource, mistakes: readonly Mi
     const picture = await pictureOf(source, mistake);
     if (picture) pictures.push(picture);
   }
-  const shown = paragraph("Each as it was named, and as it is labelled. Wrong labels show up here.");
+  const shown = paragraph("Each image with its predicted class and its label. Wrong labels show up here.");
   return {
-    title: "Mistakes it was surest of",
-    content: pictures.length === 0 ? [paragraph("It made none.")] : [shown, pictureGrid(pictures)],
+    title: "Most confident mistakes",
+    content: pictures.length === 0 ? [paragraph("There are no mistakes.")] : [shown, pictureGrid(pictures)],
   };
 }
 
