@@ -33,7 +33,8 @@ const KNOWS = {
   analysis: ["networks", "report"],
   benchmarks: ["train", "transfer", "dedup"],
   speed: ["train", "transfer", "dedup"],
-  commands: ["analysis", "benchmarks", "speed"],
+  studies: ["benchmarks", "analysis", "speed"],
+  commands: ["studies", "analysis", "benchmarks", "speed"],
   cli: ["commands"],
 };
 
@@ -79,6 +80,7 @@ const TABLES = {
   "src/train/objectives": "objectives",
   "src/benchmarks/vtab/sets": "datasets",
   "src/commands": "commands",
+  "src/studies/list": "studies",
 };
 
 /** Files that may still say `export *`, and why. */

@@ -27,6 +27,7 @@ import speedDistributed from "./speed-distributed.js";
 import speedEngine from "./speed-engine.js";
 import speedInference from "./speed-inference.js";
 import speedRidge from "./speed-ridge.js";
+import study from "./study.js";
 import train from "./train.js";
 import vtab from "./vtab.js";
 
@@ -59,6 +60,7 @@ export const commands: readonly Command[] = [
   imagenetSets,
   patchGrid,
   dedupAccuracy,
+  study,
   speedEngine,
   speedInference,
   speedDistributed,

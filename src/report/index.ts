@@ -18,6 +18,7 @@ export {
 } from "./components.js";
 export { type ContactSheetOptions, contactSheet, type SheetPicture } from "./contact-sheet.js";
 export { type LossChartOptions, lossChart, type StepValue, smooth, thin } from "./curves.js";
+export { type DotChartOptions, type DotRow, dotChart } from "./dot-chart.js";
 export { type Episode, type EpisodeQuery, episodeGallery } from "./episode.js";
 export type { ChartOptions } from "./frame.js";
 export { type HtmlReportOptions, htmlReport, type Section } from "./html.js";

@@ -28,6 +28,8 @@ export interface Point {
 export interface LineSeries {
   name: string;
   points: readonly Point[];
+  /** Single values beside the line, such as one for each seed; drawn as small dots. */
+  samples?: readonly Point[];
   /** How `low` and `high` are drawn: a band (default) or a bar at each point. */
   uncertainty?: "band" | "bars";
   /** A thin pale line in the colour of the next series, such as raw values beneath their smoothed form. */
@@ -153,6 +155,11 @@ function drawSeries(series: LineSeries, style: SeriesStyle, x: Scale, y: Scale):
         "stroke-linecap": "round",
       }),
     ),
+    (series.samples ?? [])
+      .filter(isDrawn)
+      .map((p) =>
+        element("circle", { cx: x.map(p.x), cy: y.map(p.y), r: 2.4, fill: style.colour, "fill-opacity": 0.55 }),
+      ),
     markers
       ? runs.flat().map((p) => {
           const value = `${series.name}: ${shortNumber(p.y)} at ${shortNumber(p.x)}`;
@@ -189,7 +196,7 @@ function legendEntry({ name, background }: LineSeries, style: SeriesStyle): Lege
  */
 export function lineChart(options: LineChartOptions): string {
   const { series, x: xAxis, y: yAxis, references = [] } = options;
-  const drawn = series.flatMap(({ points }) => points.filter(isDrawn));
+  const drawn = series.flatMap(({ points, samples = [] }) => [...points, ...samples].filter(isDrawn));
   const bounds = drawn.flatMap(({ y, low, high }) =>
     [y, low, high].filter((v) => v !== undefined && Number.isFinite(v)),
   );

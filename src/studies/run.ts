@@ -1,0 +1,147 @@
+/** Runs a study: its jobs, its table, its figures and its verdict. */
+import { existsSync } from "node:fs";
+import { writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { makeFolder } from "../files/folder.js";
+import { availableThreads } from "../runtime/index.js";
+import type { Hooks } from "../text/progress.js";
+import { defaultDownstream, studyData } from "./framework/data.js";
+import { type JobResult, JobStore, runJobs, withNeeds } from "./framework/job.js";
+import { type ScaleName, scales } from "./framework/scale.js";
+import type { Measured, Run, Study, StudyContext } from "./framework/study.js";
+import { type Row, readTable, writeTable } from "./framework/table.js";
+import { startProcesses } from "./processes.js";
+import { type Reported, studyHtml } from "./report.js";
+
+/** Options of `runStudy` and `planStudy`. */
+export interface StudyOptions extends Hooks {
+  readonly scale: ScaleName;
+  /** Number of seeds. Default: that of the study or of the scale. */
+  readonly seeds?: number | undefined;
+  /** Spec of the labelled dataset to pre-train on. Default: `defaultUpstream`. */
+  readonly upstream?: string | undefined;
+  /** Specs of the datasets to transfer to. Default: three datasets of the package. */
+  readonly downstream?: readonly string[] | undefined;
+  /** Folder of jobs, tables and figures. Default: `runs/studies`. */
+  readonly folder?: string | undefined;
+  /** Processes that share the jobs. Default: 1. */
+  readonly processes?: number | undefined;
+  /** Threads of a job. Default: the cores divided among the processes. */
+  readonly threads?: number | undefined;
+}
+
+/** Results of a study. */
+export interface StudyReport extends Reported {
+  /** Files that were written, the report first. */
+  readonly files: readonly string[];
+}
+
+export const defaultFolder = "runs/studies";
+
+/** Width of the figures that are written as files, in CSS pixels. */
+const figureWidth = 720;
+
+async function contextOf(study: Study, options: StudyOptions): Promise<StudyContext> {
+  const scale = scales[options.scale];
+  const count = options.seeds ?? study.seeds ?? scale.seeds;
+  return {
+    scale,
+    seeds: Array.from({ length: count }, (_, seed) => seed),
+    data: await studyData(options.upstream, options.downstream ?? defaultDownstream),
+  };
+}
+
+/** Runs the open jobs of a study and nothing else: what each further process does. */
+export async function runStudyJobs(study: Study, options: StudyOptions): Promise<void> {
+  const jobs = study.runs(await contextOf(study, options)).map(({ job }) => job);
+  await runJobs(new JobStore(options.folder ?? defaultFolder), jobs, { threads: options.threads });
+}
+
+/** What a study will cost. */
+export interface StudyPlan {
+  readonly jobs: number;
+  /** Jobs without a result. */
+  readonly open: number;
+  /** Matrix FLOPs of the open jobs. */
+  readonly flops: number;
+}
+
+/** Counts the jobs and FLOPs of a study; trains nothing. */
+export async function planStudy(study: Study, options: StudyOptions): Promise<StudyPlan> {
+  const jobs = withNeeds(study.runs(await contextOf(study, options)).map(({ job }) => job));
+  const store = new JobStore(options.folder ?? defaultFolder);
+  const open = jobs.filter((job) => !store.isDone(job));
+  return { jobs: jobs.length, open: open.length, flops: open.reduce((sum, job) => sum + job.flops(), 0) };
+}
+
+/** The last few-shot accuracy of a run: 10 examples per class, mean over datasets and draws. */
+export function lastFewShot({ series, x, seed: _ }: Run, { measurements }: JobResult): Measured[] {
+  const last = measurements.at(-1);
+  if (!last) throw new Error(`the job of ${series} has measured nothing`);
+  const { images, flops, seconds, values } = last;
+  return [{ series, x: x ?? images, y: values["fewshot10"] ?? Number.NaN, images, flops, seconds }];
+}
+
+/** The table of a study from the stored results. Throws for a run whose job has none. */
+async function tableOf(study: Study, runs: readonly Run[], store: JobStore): Promise<Row[]> {
+  const rows: Row[] = [];
+  for (const run of runs) {
+    const result = await store.read(run.job);
+    if (!result) throw new Error(`${run.job.title} has no result; run the study again`);
+    for (const point of (study.rows ?? lastFewShot)(run, result)) {
+      const { series = run.series, x = run.x ?? point.images, y, images, flops, seconds } = point;
+      rows.push({ job: run.job.id, seed: run.seed, series, x, y, images, flops, seconds });
+    }
+  }
+  return rows;
+}
+
+const tableFile = (folder: string, study: Study, scale: ScaleName) => join(folder, scale, study.name);
+
+/**
+ * Runs what is missing of a study and writes `SCALE/NAME.csv`, `.jsonl` and `.svg` into its folder. The same call continues an interrupted study;
+ * several processes may run it at the same time. Throws what its jobs throw.
+ */
+export async function runStudy(study: Study, options: StudyOptions): Promise<StudyReport> {
+  const { folder = defaultFolder, processes = 1, note, progress, signal } = options;
+  const threads = options.threads ?? Math.max(1, Math.floor(availableThreads() / processes));
+  const context = await contextOf(study, options);
+  const store = new JobStore(folder);
+  const runs = study.runs(context);
+  const jobs = withNeeds(runs.map(({ job }) => job));
+  const start = jobs.filter((job) => store.isDone(job)).length;
+  const shown = progress?.({ total: jobs.length, start, unit: "job" });
+  const helpers = start < jobs.length ? startProcesses(study.name, { ...options, threads }, processes - 1) : [];
+  try {
+    await runJobs(store, jobs, { threads, signal, note, onJob: (_, done) => shown?.update(done) });
+  } finally {
+    for (const one of helpers) one.kill("SIGKILL");
+    shown?.finish();
+  }
+  const rows = await tableOf(study, runs, store);
+  const file = tableFile(folder, study, options.scale);
+  makeFolder(join(folder, options.scale));
+  await writeTable(file, rows);
+  return await reportOf(study, options.scale, rows, file);
+}
+
+/** Draws the figures and judges a study from its stored table alone. Throws when there is no table. */
+export async function redrawStudy(study: Study, { folder = defaultFolder, scale }: StudyOptions): Promise<StudyReport> {
+  const file = tableFile(folder, study, scale);
+  const table = `${file}.jsonl`;
+  if (!existsSync(table)) throw new Error(`there is no table ${table}; run the study without --figure-only first`);
+  return await reportOf(study, scale, await readTable(table), file);
+}
+
+async function reportOf(study: Study, scale: ScaleName, rows: Row[], file: string): Promise<StudyReport> {
+  const figures = study.figures(rows);
+  const verdict = study.judge(rows);
+  const files = [`${file}.html`, `${file}.csv`, `${file}.jsonl`];
+  await writeFile(`${file}.html`, studyHtml({ study, scale, rows, verdict, figures }));
+  for (const [i, { draw }] of figures.entries()) {
+    const path = `${file}${i === 0 ? "" : `-${i + 1}`}.svg`;
+    await writeFile(path, draw(figureWidth));
+    files.push(path);
+  }
+  return { study, scale, rows, verdict, figures, files };
+}

@@ -1,0 +1,122 @@
+/** Jobs of studies: names, sharing among processes, the table. */
+import { mkdir, mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { lockFolder } from "../../src/files/lock.js";
+import {
+  defineJob,
+  type Job,
+  JobStore,
+  type Row,
+  readTable,
+  runJobs,
+  tableCsv,
+  writeTable,
+} from "../../src/studies/index.js";
+
+let folder: string;
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), "fovea-jobs-"));
+});
+afterEach(() => rm(folder, { recursive: true, force: true }));
+
+/** A job that counts how often it ran. */
+function counted(settings: unknown, needs: readonly Job[] = []) {
+  const runs: string[] = [];
+  const job = defineJob({
+    title: JSON.stringify(settings),
+    settings,
+    needs,
+    flops: () => 1,
+    run: async ({ folder: own }) => {
+      runs.push(own);
+      return { measurements: [{ images: 1, flops: 1, seconds: 1, values: { y: 2 } }], details: {} };
+    },
+  });
+  return { job, runs };
+}
+
+describe("a job", () => {
+  test("has the same id for equal settings, whatever the order of their keys", () => {
+    expect(counted({ a: 1, b: [2] }).job.id).toBe(counted({ b: [2], a: 1 }).job.id);
+    expect(counted({ a: 1 }).job.id).not.toBe(counted({ a: 2 }).job.id);
+    expect(counted({ a: 1 }, [counted(1).job]).job.id).not.toBe(counted({ a: 1 }, [counted(2).job]).job.id);
+  });
+
+  test("runs once, and its result appears whole", async () => {
+    const { job, runs } = counted("once");
+    const store = new JobStore(folder);
+    await runJobs(store, [job, job]);
+    await runJobs(new JobStore(folder), [job]);
+    expect(runs).toHaveLength(1);
+    expect(await readdir(join(folder, "jobs"))).toEqual([`${job.id}.json`]);
+    expect((await store.read(job))?.measurements[0]?.values).toEqual({ y: 2 });
+  });
+
+  test("runs after those that it needs, which nobody has to list", async () => {
+    const first = counted("first");
+    const second = counted("second", [first.job]);
+    const order: string[] = [];
+    await runJobs(new JobStore(folder), [second.job], { onJob: ({ title }) => void order.push(title) });
+    expect(order).toEqual(['"first"', '"second"']);
+  });
+
+  test("waits while another process runs it", async () => {
+    const { job, runs } = counted("shared");
+    const store = new JobStore(folder);
+    await mkdir(store.folderOf(job), { recursive: true });
+    const lock = await lockFolder(store.folderOf(job));
+    expect(await store.run(job, {})).toBe(false);
+    await lock.release();
+    expect(await store.run(job, {})).toBe(true);
+    expect(runs).toHaveLength(1);
+  });
+
+  test("that fails leaves no result, and its error is thrown", async () => {
+    const job = defineJob({
+      title: "fails",
+      settings: "fails",
+      flops: () => 0,
+      run: () => Promise.reject(new Error("no")),
+    });
+    await expect(runJobs(new JobStore(folder), [job])).rejects.toThrow("no");
+    expect(await readdir(join(folder, "jobs"))).toEqual([]);
+  });
+
+  test("tidies up after its result is stored", async () => {
+    const store = new JobStore(folder);
+    const seen: boolean[] = [];
+    const job: Job = defineJob({
+      title: "tidy",
+      settings: "tidy",
+      flops: () => 0,
+      run: async () => ({ measurements: [], details: {}, tidy: async () => void seen.push(store.isDone(job)) }),
+    });
+    await runJobs(store, [job]);
+    expect(seen).toEqual([true]);
+  });
+});
+
+describe("the table", () => {
+  const rows: Row[] = [
+    { job: "a1", seed: 0, series: 'ViT "small", new', x: 1e3, y: 0.1 + 0.2, images: 1, flops: 1e12, seconds: 0.5 },
+    { job: "b2", seed: 1, series: "plain", x: 2, y: -1e-9, images: 2, flops: 0, seconds: 3 },
+  ];
+
+  test("is read as it was written, to the last digit", async () => {
+    await writeTable(join(folder, "t"), rows);
+    expect(await readTable(join(folder, "t.jsonl"))).toEqual(rows);
+  });
+
+  test("is CSV with quoted names", () => {
+    const [head, first] = tableCsv(rows).split("\n");
+    expect(head).toBe("job,seed,series,x,y,images,flops,seconds");
+    expect(first).toBe('a1,0,"ViT ""small"", new",1000,0.30000000000000004,1,1000000000000,0.5');
+  });
+
+  test("names the line that is no row", async () => {
+    await writeFile(join(folder, "t.jsonl"), `${JSON.stringify(rows[0])}\n{"job":1}\n`);
+    await expect(readTable(join(folder, "t.jsonl"))).rejects.toThrow(/t\.jsonl, line 2: expected a row with job/);
+  });
+});
