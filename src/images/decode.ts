@@ -1,4 +1,4 @@
-/** Decoding of image files by sharp: every colour space, depth and orientation comes out as upright 8-bit RGB or grey. */
+/** Decodes image files with sharp: every colour space, depth and orientation becomes upright 8-bit RGB or grey. */
 import sharp, { type Sharp } from "sharp";
 import {
   type AnyImage,
@@ -12,22 +12,22 @@ import {
 } from "./image.js";
 import { crop, resizeArea, resizeBilinear } from "./resize.js";
 
-// One thread an image: the loader reads many images at once, which uses the cores better than splitting one image over them.
+// One thread for each image: the loader reads many images concurrently, which uses the cores better than splitting one image.
 sharp.concurrency(1);
-// Every image is read once an epoch, so caching operations would only hold memory.
+// Every image is read once in an epoch, so a cache of operations would only waste memory.
 sharp.cache(false);
 
 /** The largest image that `decodeResize` opens, in pixels: 20,000 x 20,000. It shrinks while reading, so memory stays small. */
 export const maxPixels = 20_000 * 20_000;
 
 /**
- * The most memory that one image may take while it is decoded, in bytes. Formats that are read line by line shrink while reading;
- * interlaced and rotated images, and all but PNG and JPEG, are held whole, 16-bit ones with two bytes a channel.
+ * Maximum memory for decoding one image, in bytes. Formats that are read line by line shrink while reading. Interlaced and rotated images, and
+ * all formats except PNG and JPEG, are held in memory completely, with two bytes for each channel if they have 16 bits.
  */
 export const maxHeldBytes = 2 ** 30;
-/** Images of fewer pixels are opened without a look at their header: even of four 16-bit channels they take half of that. */
+/** Images with fewer pixels are opened without checking the header: even with four 16-bit channels they take half of that. */
 const alwaysDecoded = 2 ** 26;
-/** The largest image that is decoded whole, in pixels: sharp's own limit. */
+/** The largest image that is decoded completely, in pixels: sharp's own limit. */
 const maxWholePixels = 0x3fff ** 2;
 
 /** How `decodeResize` fits an image into the given size: cover it and crop the centre, or stretch. */
@@ -36,14 +36,14 @@ export type Fit = "cover" | "fill";
 /**
  * Decodes an image file to upright pixels with 3 channels (RGB) or 1 (grey), 8 bits each.
  *
- * JPEG, PNG, WebP, GIF, TIFF and AVIF are read, whatever the file is called. Grey, palette, CMYK and 16-bit images become 8-bit
- * RGB; transparent pixels are laid on white; the EXIF orientation is applied; of an animation the first frame is taken. Grey is the
- * BT.601 luminance of the RGB pixels. Embedded colour profiles of RGB and grey images are ignored, as Pillow and TensorFlow
- * ignore them, with which published networks were trained and measured.
- * A truncated or damaged file is an error (sharp's `failOn: "error"`); mere warnings, such as odd metadata, are not.
- * Raw images only have their channels changed; `channels` 0 leaves a raw image's channels as they are.
+ * JPEG, PNG, WebP, GIF, TIFF and AVIF are supported, whatever the file name is. Grey, palette, CMYK and 16-bit images become 8-bit RGB.
+ * Transparent pixels are composited on white, the EXIF orientation is applied, and of an animation the first frame is used. Grey is the BT.601
+ * luminance of the RGB pixels. Embedded colour profiles of RGB and grey images are ignored, as in Pillow and TensorFlow, with which published
+ * networks were trained and evaluated.
+ * A truncated or damaged file is an error (sharp's `failOn: "error"`); warnings, such as invalid metadata, are not.
+ * Of raw images, only the channels are converted; with `channels` 0 these are unchanged too.
  *
- * @throws ExampleError naming `id` if the bytes are not such an image, are truncated, hold more than 268 million pixels, or would
+ * @throws ExampleError with `id` if the bytes are not such an image, are truncated, have more than 268 million pixels, or would
  *   take more than {@link maxHeldBytes} of memory.
  */
 export async function decodeImage(image: AnyImage, id: string, channels: 0 | 1 | 3 = 3): Promise<PixelImage> {
@@ -52,14 +52,14 @@ export async function decodeImage(image: AnyImage, id: string, channels: 0 | 1 |
 }
 
 /**
- * Decodes and resizes an image file to height x width in one go, by sharp's antialiased triangle filter; large JPEG files
- * are shrunk while they are decoded, which is several times faster than decoding them whole.
+ * Decodes an image file and resizes it to height x width in one step, with sharp's antialiased triangle filter. Large JPEG files are shrunk
+ * while they are decoded, which is several times faster than decoding them at full size.
  *
- * `cover` (the default) scales the smaller side and cuts the middle out; `fill` stretches. Unlike `decode|resize`, small
- * detail is averaged rather than skipped, so pixels differ by a few levels: do not mix the two between training and use.
- * Raw images are averaged over areas when they shrink and interpolated when they grow.
+ * `cover` (the default) scales the smaller side and crops the centre; `fill` stretches. Unlike `decode|resize`, small details are averaged
+ * rather than skipped, so pixels differ by a few levels: do not mix the two between training and use. Raw images are resized by area averaging
+ * when they shrink, and interpolated when they grow.
  *
- * @throws ExampleError naming `id` as {@link decodeImage} does; the limit is {@link maxPixels}.
+ * @throws ExampleError with `id` as {@link decodeImage} does; the limit is {@link maxPixels}.
  */
 export async function decodeResize(
   image: AnyImage,
@@ -76,7 +76,7 @@ export async function decodeResize(
   return withChannels(pixels, channels);
 }
 
-/** What an image file's header says: size (before the EXIF orientation is applied), channels, format. */
+/** Reads an image file's header: size (before the EXIF orientation is applied), channels, format. */
 export async function imageHeader(
   image: AnyImage,
   id: string,
@@ -93,7 +93,7 @@ export async function imageHeader(
 }
 
 /**
- * Decodes an image file to upright 8-bit pixels of 4 channels: red, green, blue and opacity, 255 where the file has none.
+ * Decodes an image file to upright 8-bit pixels of 4 channels: red, green, blue and opacity, 255 if the file has none.
  *
  * @throws ExampleError as {@link decodeImage} does.
  */
@@ -101,7 +101,7 @@ export function decodeWithAlpha(image: EncodedImage, id: string): Promise<RawIma
   return readPixels(id, image, maxWholePixels, (pipeline) => pipeline.ensureAlpha(), false);
 }
 
-/** The formats that are read, by how their files begin; libvips would also draw SVG, which is a program of its own. */
+/** Supported formats by their first bytes; libvips would also render SVG, which is a program rather than pixels. */
 const signatures: readonly RegExp[] = [
   /^\xff\xd8\xff/, // JPEG
   /^\x89PNG\r\n/,
@@ -111,7 +111,7 @@ const signatures: readonly RegExp[] = [
   /^[\s\S]{4}ftyp/, // AVIF, in HEIF's container
 ];
 
-/** Throws ExampleError for bytes that do not begin as a format that is read. */
+/** Throws ExampleError unless the bytes begin like a supported format. */
 function requireKnownFormat(id: string, bytes: Uint8Array): void {
   if (bytes.length === 0) throw new ExampleError(id, "the file is empty");
   const start = Buffer.from(bytes.buffer, bytes.byteOffset, Math.min(bytes.length, 16)).toString("latin1");
@@ -125,7 +125,7 @@ const notRead = (id: string, bytes: Uint8Array, cause?: unknown): ExampleError =
     cause,
   );
 
-/** Reads pixels; `most` is the largest image there may be, in pixels: `maxWholePixels` where all of them come out. */
+/** Reads pixels; `most` is the maximum number of pixels: `maxWholePixels` if all of them are returned. */
 async function readPixels(
   id: string,
   image: EncodedImage,
@@ -158,7 +158,7 @@ async function readPixels(
 
 const isPixelLimit = (error: unknown): boolean => error instanceof Error && /pixel limit/i.test(error.message);
 
-/** Throws ExampleError where decoding an image would take more than `maxHeldBytes`; `whole` is whether all its pixels come out. */
+/** Throws ExampleError if decoding an image would take more than `maxHeldBytes`; with `whole`, all its pixels are returned. */
 async function requireHeldBytes(id: string, image: EncodedImage, whole: boolean): Promise<void> {
   const found = await sharp(image.bytes, { limitInputPixels: false }).metadata();
   const { width, height, channels, depth, format, isProgressive = false, orientation = 1 } = found;
@@ -179,8 +179,8 @@ async function requireHeldBytes(id: string, image: EncodedImage, whole: boolean)
 }
 
 /**
- * Says what is wrong with an image. "Unsupported format" and "pixel limit" are sharp's own words; other messages come from a
- * buffer that libvips shares between threads, so a neighbour's may stand there or none: they are shown, but decide nothing.
+ * Describes why an image cannot be decoded. "Unsupported format" and "pixel limit" are messages of sharp. Other messages come from a buffer
+ * that libvips shares between threads, so they may belong to another image: they are shown, but no decision depends on them.
  */
 function decodeError(id: string, { bytes }: EncodedImage, error: unknown): ExampleError {
   if (error instanceof ExampleError) return error;

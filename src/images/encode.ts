@@ -1,4 +1,4 @@
-/** Encoding of pixels as image files by sharp: for pictures in reports, and for what compression does to an image. */
+/** Encodes pixels as image files with sharp, for images in reports and for JPEG compression as a corruption. */
 import sharp from "sharp";
 import type { RawImage } from "./image.js";
 

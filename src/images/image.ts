@@ -1,4 +1,4 @@
-/** The three forms of an image between file and batch, and errors that say which image cannot be used. */
+/** Defines the three forms of an image between file and batch, and errors for images that cannot be used. */
 
 /** An image file's bytes, not yet decoded. */
 export interface EncodedImage {
@@ -6,7 +6,7 @@ export interface EncodedImage {
   readonly bytes: Uint8Array;
 }
 
-/** Decoded pixels, 0 to 255, interleaved row by row: `data` has height * width * channels values. */
+/** Decoded pixels, 0 to 255, interleaved in row-major order: `data` has height * width * channels values. */
 export interface RawImage {
   readonly kind: "raw";
   readonly data: Uint8Array;
@@ -30,12 +30,12 @@ export type PixelImage = RawImage | FloatImage;
 /** Any form of image. */
 export type AnyImage = EncodedImage | PixelImage;
 
-/** A failure that belongs to one example: its file is missing, broken, or does not fit the preprocessing. */
+/** An error of one example: its file is missing, damaged, or does not fit the preprocessing. */
 export class ExampleError extends Error {
   override readonly name = "ExampleError";
-  /** The file or record at fault. */
+  /** The file or record with the error. */
   readonly id: string;
-  /** What is wrong with it, without its name. */
+  /** The error without the id. */
   readonly reason: string;
 
   constructor(id: string, reason: string, cause?: unknown) {
@@ -45,28 +45,28 @@ export class ExampleError extends Error {
   }
 }
 
-/** Makes a raw image; throws if the data does not have height * width * channels values. */
+/** Creates a raw image; throws if the data does not have height * width * channels values. */
 export function rawImage(data: Uint8Array, height: number, width: number, channels: number): RawImage {
   if (data.length !== height * width * channels) {
     throw new Error(
-      `a ${height}x${width}x${channels} image has ${height * width * channels} values, but ${data.length} were given`,
+      `a ${height}x${width}x${channels} image needs ${height * width * channels} values; got ${data.length}`,
     );
   }
   return { kind: "raw", data, height, width, channels };
 }
 
-/** Makes an empty image of the same kind as `like`. */
+/** Creates an empty image of the same kind as `like`. */
 export function blankLike<T extends PixelImage>(like: T, height: number, width: number, channels = like.channels): T {
   const size = height * width * channels;
   const data = like.kind === "raw" ? new Uint8Array(size) : new Float32Array(size);
   return { kind: like.kind, data, height, width, channels } as T;
 }
 
-/** Returns a one-channel image as three equal channels, drops the fourth channel of a four-channel one; three stay as they are. */
+/** Converts to three channels: one channel is repeated, the fourth of four is dropped, three are unchanged. */
 export function toRgb<T extends PixelImage>(image: T): T {
   if (image.channels === 3) return image;
   if (image.channels !== 1 && image.channels !== 4)
-    throw new Error(`cannot turn ${image.channels} channels into RGB; expected 1, 3 or 4`);
+    throw new Error(`cannot convert ${image.channels} channels to RGB; expected 1, 3 or 4`);
   const out = blankLike(image, image.height, image.width, 3);
   const stride = image.channels;
   const green = stride === 1 ? 0 : 1;
@@ -79,11 +79,11 @@ export function toRgb<T extends PixelImage>(image: T): T {
   return out;
 }
 
-/** Returns the luminance of an RGB image as one channel: 0.299 R + 0.587 G + 0.114 B (ITU-R BT.601, as JPEG's Y), rounded for raw images. */
+/** Luminance of an RGB image as one channel: 0.299 R + 0.587 G + 0.114 B (ITU-R BT.601, like JPEG's Y), rounded for raw images. */
 export function toGrey<T extends PixelImage>(image: T): T {
   if (image.channels === 1) return image;
   if (image.channels !== 3 && image.channels !== 4)
-    throw new Error(`cannot turn ${image.channels} channels into grey; expected 1, 3 or 4`);
+    throw new Error(`cannot convert ${image.channels} channels to grey; expected 1, 3 or 4`);
   const out = blankLike(image, image.height, image.width, 1);
   const half = image.kind === "raw" ? 0.5 : 0;
   for (let i = 0, from = 0; i < out.data.length; i++, from += image.channels) {

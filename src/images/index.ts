@@ -1,4 +1,4 @@
-/** Images: decoding, encoding, resizing, preprocessing, augmentations, corruptions, generated pictures. */
+/** Decoding, encoding, resizing, preprocessing, augmentation, corruption and generation of images. */
 export type { Arguments, Literal } from "./augment/arguments.js";
 export { type AugregName, type AugregSetting, augregSettings } from "./augment/augreg.js";
 export type { DataRecord, Transform } from "./augment/op.js";

@@ -1,10 +1,10 @@
-/** Resizing by a kernel that is widened to cover what it averages, as Pillow does it; what torchvision and timm evaluate with. */
+/** Resizes with a kernel that is widened for downsampling, like Pillow; torchvision and timm use it for evaluation. */
 import { blankLike, type PixelImage } from "./image.js";
 
-/** The kernels: a box, a triangle, and Keys's cubic with a = -0.5. */
+/** The kernels: box, triangle, and Keys's cubic with a = -0.5. */
 export type ResampleKernel = "box" | "bilinear" | "bicubic";
 
-/** Keys (1981) with a = -0.5, as Pillow's BICUBIC and TensorFlow's bicubic; PyTorch's without antialiasing has a = -0.75. */
+/** Keys (1981) with a = -0.5, as in Pillow's BICUBIC and TensorFlow's bicubic; PyTorch's without antialiasing has a = -0.75. */
 function cubic(x: number): number {
   const t = Math.abs(x);
   if (t < 1) return (1.5 * t - 2.5) * t * t + 1;
@@ -13,17 +13,17 @@ function cubic(x: number): number {
 }
 
 const kernels: Readonly<Record<ResampleKernel, { readonly support: number; readonly at: (x: number) => number }>> = {
-  // half open, so that a pixel half way between two new ones counts once
+  // Half open, so that a pixel half way between two new ones counts once.
   box: { support: 0.5, at: (x) => (x > -0.5 && x <= 0.5 ? 1 : 0) },
   bilinear: { support: 1, at: (x) => Math.max(1 - Math.abs(x), 0) },
   bicubic: { support: 2, at: cubic },
 };
 
 /**
- * Resizes an image to height x width with half-pixel centres: first along x, then along y. What of the kernel lies outside
- * the image is left out and made up for. With `antialias` (Pillow's and timm's way) the kernel is widened when the image
- * shrinks; without, it always spans one pixel (box), two (bilinear) or four (bicubic, TensorFlow's `antialias=False`). Raw images are
- * rounded and clipped to 8 bits after each of the two steps, as Pillow does.
+ * Resizes an image to height x width with half-pixel centres, first along x, then along y. Parts of the kernel outside the image are cut and
+ * the rest is renormalised. With `antialias` (as in Pillow and timm) the kernel is widened when the image shrinks. Without it, it always spans
+ * one pixel (box), two (bilinear) or four (bicubic, TensorFlow's `antialias=False`). Raw images are rounded and clipped to 8 bits after each of
+ * the two steps, as in Pillow.
  */
 export function resample<T extends PixelImage>(
   image: T,
@@ -45,7 +45,7 @@ function resampleAxis<T extends PixelImage>(
 ): T {
   if (image[axis] === size) return image;
   const out = axis === "width" ? blankLike(image, image.height, size) : blankLike(image, size, image.width);
-  // [outer, axis, inner]: columns are apart by a pixel, rows by a line
+  // [outer, axis, inner]: the stride of columns is a pixel, that of rows a line.
   const inner = axis === "width" ? image.channels : image.width * image.channels;
   const outer = axis === "width" ? image.height : 1;
   const line = new Float64Array(inner);
@@ -60,7 +60,7 @@ function resampleAxis<T extends PixelImage>(
         const weight = weights[k]!;
         for (let c = 0; c < inner; c++) line[c]! += weight * image.data[from + c]!;
       }
-      // an assignment to a byte wraps around, and cubic kernels overshoot
+      // An assignment to a byte wraps around, and cubic kernels overshoot.
       if (raw) for (let c = 0; c < inner; c++) line[c] = Math.min(Math.max(line[c]!, 0), 255);
       out.data.set(line, (o * size + i) * inner);
     }
@@ -68,7 +68,7 @@ function resampleAxis<T extends PixelImage>(
   return out;
 }
 
-/** The pixels every new one is made of, and how much of each (they sum to 1). */
+/** The pixels that contribute to each new one, and their weights (which sum to 1). */
 function tapsOf(from: number, to: number, kernel: ResampleKernel, antialias: boolean) {
   const scale = from / to;
   const widening = antialias ? Math.max(scale, 1) : 1;

@@ -1,4 +1,4 @@
-/** Resizing, cropping and flipping of pixels in plain TypeScript, with the semantics of TensorFlow's image ops. */
+/** Resizes, crops and flips pixels in plain TypeScript, with the semantics of TensorFlow's image ops. */
 import { blankLike, type PixelImage } from "./image.js";
 
 /** A rectangle of pixels inside an image. */
@@ -10,10 +10,10 @@ export interface Rectangle {
 }
 
 /**
- * Resizes (a rectangle of) an image to height x width by bilinear interpolation without antialiasing, edges repeated. With half-pixel
- * centres it is TensorFlow 2's `tf.image.resize(image, size, method="bilinear", antialias=False)`; without, TensorFlow 1's
- * `tf.image.resize`, where output pixel i lies at i * input / output. Raw images are cut back to whole numbers towards zero, as
- * TensorFlow's cast to uint8 does (papers.md 5.6).
+ * Resizes (a rectangle of) an image to height x width by bilinear interpolation without antialiasing, with repeated edges. With half-pixel
+ * centres it equals TensorFlow 2's `tf.image.resize(image, size, method="bilinear", antialias=False)`. Without them it equals TensorFlow 1's
+ * `tf.image.resize`, where output pixel i is at i * input / output. Raw images are truncated to integers, like TensorFlow's cast to uint8
+ * (papers.md 5.6).
  */
 export function resizeBilinear<T extends PixelImage>(
   image: T,
@@ -28,7 +28,7 @@ export function resizeBilinear<T extends PixelImage>(
   const rows = bilinearTable(from.height, height, 1, halfPixelCenters);
   const columns = bilinearTable(from.width, width, image.channels, halfPixelCenters);
   const length = width * image.channels;
-  // Rows are interpolated along x first and kept while they are needed: neighbours share them when an image grows.
+  // Rows are first interpolated along x and kept while they are needed: when an image grows, neighbours share them.
   let upper = { row: -1, values: new Float64Array(length) };
   let lower = { row: -1, values: new Float64Array(length) };
   const fill = (line: { row: number; values: Float64Array }, row: number): void => {
@@ -47,7 +47,7 @@ export function resizeBilinear<T extends PixelImage>(
   return out;
 }
 
-/** One row resized along x: between the values at `low` and `high`, `fraction` of the way. */
+/** Interpolates one row along x between the values at `low` and `high` by `fraction`. */
 function interpolateRow(
   source: Uint8Array | Float32Array,
   start: number,
@@ -74,8 +74,8 @@ function blendRows(
 }
 
 /**
- * Resizes an image to height x width by averaging the area each new pixel covers: `tf.image.resize(..., method="area")`.
- * Raw images are cut back to whole numbers towards zero, after 1e-6 is added so that an even area keeps its exact value.
+ * Resizes an image to height x width by averaging the area that each new pixel covers: `tf.image.resize(..., method="area")`.
+ * Raw images are truncated to integers, after 1e-6 is added so that a uniform area keeps its exact value.
  */
 export function resizeArea<T extends PixelImage>(image: T, height: number, width: number): T {
   if (height === image.height && width === image.width) return image;
@@ -111,7 +111,7 @@ export function resizeArea<T extends PixelImage>(image: T, height: number, width
   return out;
 }
 
-/** Cuts a rectangle out of an image; throws if it does not lie inside. The whole image is returned as it is. */
+/** Crops a rectangle of an image; throws unless it is inside. The whole image is returned without a copy. */
 export function crop<T extends PixelImage>(image: T, rectangle: Rectangle): T {
   checkInside(image, rectangle);
   if (rectangle.height === image.height && rectangle.width === image.width) return image;
@@ -154,7 +154,7 @@ function checkInside(image: PixelImage, r: Rectangle): void {
     r.left + r.width > image.width
   ) {
     throw new Error(
-      `the crop ${r.height}x${r.width} at row ${r.top}, column ${r.left} does not lie inside the ${image.height}x${image.width} image`,
+      `the crop ${r.height}x${r.width} at row ${r.top}, column ${r.left} is not inside the ${image.height}x${image.width} image`,
     );
   }
 }
@@ -165,7 +165,7 @@ interface BilinearTable {
   readonly fraction: Float64Array;
 }
 
-/** For every value of an output row, the two input values it lies between and how far it is from the first. */
+/** For every value of an output row, its two neighbouring input values and the fraction from the first. */
 function bilinearTable(input: number, output: number, channels: number, halfPixelCenters: boolean): BilinearTable {
   const scale = input / output;
   const centre = halfPixelCenters ? 0.5 : 0;
@@ -188,7 +188,7 @@ interface AreaTable {
   readonly weights: readonly Float64Array[];
 }
 
-/** For every output position, the first input position it covers and the share of each covered one (they sum to 1). */
+/** For every output position, the first input position that it covers and the weight of each covered one (they sum to 1). */
 function areaTable(input: number, output: number): AreaTable {
   const scale = input / output;
   const first = new Int32Array(output);

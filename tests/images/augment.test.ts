@@ -189,7 +189,9 @@ test("views stacks draws of the inner ops, and its errors name them", async () =
   await expect(preprocessImage('views(2,"random_crop(40)")', image)).rejects.toThrow(
     /in views\(2,"random_crop\(40\)"\): random_crop of 40x40 does not fit/,
   );
-  await expect(preprocessImage('views(9,"inception_crop")', image)).rejects.toThrow(/views of one image must have one/);
+  await expect(preprocessImage('views(9,"inception_crop")', image)).rejects.toThrow(
+    /views of one image must have the same/,
+  );
 });
 
 test("patch_grid takes a patch of every cell in row-major order, in the middle for evaluation", async () => {
@@ -227,7 +229,9 @@ test("standardise works on the image or on every block of rows", async () => {
   // The floor of the deviation: 1 / sqrt(4) where the deviation of (0, 0, 0, 0.1) is 0.0433.
   const faint = { kind: "float", data: Float32Array.from([0, 0, 0, 0.1]), height: 2, width: 2, channels: 1 } as const;
   expect((await preprocessImage("standardise", faint)).data[3]).toBeCloseTo(0.075 * 2, 6);
-  await expect(preprocessImage("standardise(3)", image)).rejects.toThrow(/4 rows are no whole number of patches of 3/);
+  await expect(preprocessImage("standardise(3)", image)).rejects.toThrow(
+    /height 4 is not divisible by the patch height 3/,
+  );
 });
 
 test("randaug says where it belongs", async () => {

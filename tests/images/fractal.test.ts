@@ -297,7 +297,7 @@ describe("the set", () => {
   test("a wrong file of categories is refused by its line", () => {
     write(root, { "short.csv": "a,1,2,3\n", "sum.csv": "a,1,0,0,1,0,0,0.5\n", "empty.csv": "\n" });
     expect(() => readCategories(join(root, "short.csv"))).toThrow(/short.csv, line 1: expected name,a,b,c,d,e,f,p/);
-    expect(() => readCategories(join(root, "sum.csv"))).toThrow(/category a .* add up to 0.5/);
+    expect(() => readCategories(join(root, "sum.csv"))).toThrow(/category a .* have the sum 0.5/);
     expect(() => readCategories(join(root, "empty.csv"))).toThrow(/no categories/);
     expect(() => readCategories(join(root, "nothing.csv"))).toThrow(/fovea data fractals FILE/);
   });

@@ -268,6 +268,6 @@ test("flipping twice gives the image back, and crops are cut where they are said
   expect([...flipLeftRight(raw).data]).toEqual([3, 2, 1, 6, 5, 4]);
   expect([...crop(raw, { top: 1, left: 1, height: 1, width: 2 }).data]).toEqual([5, 6]);
   expect(() => crop(raw, { top: 1, left: 1, height: 2, width: 2 })).toThrow(
-    /crop 2x2 at row 1, column 1 does not lie inside the 2x3/,
+    /crop 2x2 at row 1, column 1 is not inside the 2x3/,
   );
 });

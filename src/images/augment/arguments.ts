@@ -1,31 +1,31 @@
-/** The arguments of preprocessing ops: how they are written in the string form, checked, and written back. */
+/** Parses, checks and formats the arguments of preprocessing ops. */
 import { append } from "../../text/arrays.js";
 import { didYouMean } from "../../text/nearest.js";
 
-/** A value as it can stand in the string form. */
+/** A value in the string form. */
 export type Literal = number | string | boolean | null | readonly Literal[];
 
-/** The arguments of one op by name, defaults filled in. */
+/** The arguments of one op by name, including defaults. */
 export type Arguments = Readonly<Record<string, Literal>>;
 
 /** One parameter of an op. */
 export interface Parameter {
   readonly name: string;
   /**
-   * `integer` and `number` within the limits; `numbers` one, or a tuple of one for each channel; `size` a whole number of
-   * pixels or null; `choice` one of `choices`; `text` words in quotes; `names` the rest of the arguments.
+   * `integer` and `number` within the limits; `numbers`: one number, or a tuple of one for each channel; `size`: an integer number of pixels or
+   * null; `choice`: one of `choices`; `text`: a quoted string; `names`: all remaining arguments.
    */
   readonly type: "integer" | "number" | "numbers" | "size" | "choice" | "text" | "names";
-  /** Left out: the argument must be given. */
+  /** Without a default, the argument is required. */
   readonly default?: Literal;
   readonly minimum?: number;
   readonly maximum?: number;
   readonly choices?: readonly Literal[];
-  /** How the string form is written: `always` even where it is the default, `byPlace` without its name although it has a default. */
+  /** Format in the string form: `always` even if it equals the default, `byPlace` by position although it has a default. */
   readonly written?: "always" | "byPlace";
 }
 
-/** One op as it was written: positional arguments first, then named ones. */
+/** A parsed call of an op: positional arguments first, then named ones. */
 export interface Call {
   readonly name: string;
   readonly positional: readonly Literal[];
@@ -36,7 +36,7 @@ export interface Call {
  * Parses the string form of a pipeline, `op|op(1, key=2)|...`, into calls.
  *
  * Values are numbers, `true`, `false`, `None`, words (quoted or bare) and tuples such as `(48, 64)`.
- * @throws an error that shows the place where the text stops making sense.
+ * @throws a syntax error with its position in the text.
  */
 export function parseCalls(text: string): Call[] {
   let at = 0;
@@ -128,16 +128,16 @@ export function bindArguments(call: Call, parameters: readonly Parameter[]): Arg
         throw new Error(`${call.name} needs the argument "${parameter.name}"; it is ${signature}`);
       bound[parameter.name] = parameter.default;
     }
-    // A bare none is the word where that is a choice.
+    // The bare word none is a string if it is one of the choices.
     if (bound[parameter.name] === null && parameter.choices?.includes("none")) bound[parameter.name] = "none";
     check(call.name, parameter, bound[parameter.name]!);
-    // Minus zero would be written as "0" and read back as another number.
+    // Normalise minus zero, which would be written as "0" and parsed as another number.
     if (bound[parameter.name] === 0) bound[parameter.name] = 0;
   }
   return bound;
 }
 
-/** Writes a call in its shortest string form: required arguments by position, others by name where they differ from the default. */
+/** Formats a call in its shortest string form: required arguments by position, others by name if they differ from the default. */
 export function showCall(name: string, parameters: readonly Parameter[], args: Arguments): string {
   const parts: string[] = [];
   let byPlace = true;

@@ -1,13 +1,13 @@
-/** The seven augmentations of "How to train your ViT?" (AugReg, Steiner et al. 2021; papers.md 5.8) by name. */
+/** The seven augmentation settings of "How to train your ViT?" (AugReg, Steiner et al. 2021; papers.md 5.8) by name. */
 
-/** What an AugReg name stands for: RandAugment's layers and magnitude, and the alpha of mixup's Beta(alpha, alpha). */
+/** An AugReg setting: RandAugment's layers and magnitude, and the alpha of mixup's Beta(alpha, alpha). */
 export interface AugregSetting {
   readonly layers: number;
   readonly magnitude: number;
   readonly mixup: number;
 }
 
-/** The settings by name; light1's magnitude 0 still augments (papers.md 5.7). */
+/** The settings by name; magnitude 0 of light1 still augments (papers.md 5.7). */
 export const augregSettings = {
   none: { layers: 0, magnitude: 0, mixup: 0 },
   light1: { layers: 2, magnitude: 0, mixup: 0 },

@@ -1,4 +1,4 @@
-/** Random changes of colour for self-supervised tasks: noise in HSV, and grey with a probability (papers.md 10.2). */
+/** Random colour changes for self-supervised tasks: HSV noise and random greyscale (papers.md 10.2). */
 
 import type { Random } from "../../random/keyed.js";
 import { blankLike, type FloatImage, type PixelImage } from "../image.js";
@@ -7,7 +7,7 @@ function requireColour(name: string, { channels }: PixelImage): void {
   if (channels !== 3) throw new Error(`${name} takes images of 3 channels, not ${channels}; put to_rgb before it`);
 }
 
-/** The draws of {@link hsvNoise}: x becomes x^power * factor + shift, and the hue moves by `hue`. */
+/** Random parameters of {@link hsvNoise}: x becomes x^power * factor + shift, and the hue is shifted by `hue`. */
 export interface HsvChange {
   readonly hue: number;
   /** For saturation, then value. */
@@ -29,12 +29,12 @@ export function drawHsvChange(random: Random): HsvChange {
 
 const clip = (x: number): number => (x < 0 ? 0 : x > 1 ? 1 : x);
 
-/** One change of hue, saturation and value for the whole image; the result is in 0..255 and not rounded, as in S4L. */
+/** Changes hue, saturation and value of the whole image; the result is in 0..255 and not rounded, as in S4L. */
 export function hsvNoise(image: PixelImage, { hue, power, factor, shift }: HsvChange): FloatImage {
   requireColour("hsvnoise", image);
   const { data } = image;
   const out = new Float32Array(data.length);
-  // A raw image has 256 values, and logarithms of them turn the power of a quotient into one exponential.
+  // A raw image has 256 values; a table of their logarithms turns the power of a quotient into one exponential.
   const table = (f: (x: number) => number) => Float64Array.from({ length: 256 }, (_, x) => f(x));
   const values = table((x) => clip((x / 255) ** power[1] * factor[1] + shift[1]));
   const logs = table((x) => Math.log(x));
@@ -51,7 +51,7 @@ export function hsvNoise(image: PixelImage, { hue, power, factor, shift }: HsvCh
     }
     h += 1 + hue;
     h -= Math.floor(h);
-    // 0^power is 0: a grey pixel's saturation is the shift alone.
+    // 0^power is 0, so the saturation of a grey pixel is only the shift.
     let s = 0;
     if (range > 0) s = raw ? Math.exp(power[0] * (logs[range]! - logs[most]!)) : (range / most) ** power[0];
     s = clip(s * factor[0] + shift[0]);
@@ -64,7 +64,7 @@ export function hsvNoise(image: PixelImage, { hue, power, factor, shift }: HsvCh
   return { kind: "float", data: out, height: image.height, width: image.width, channels: 3 };
 }
 
-/** Puts the mean of red, green and blue into all three (the self-supervised code's grey; luminance is `grey`), rounded for raw images. */
+/** Replaces red, green and blue by their mean (the greyscale of the self-supervised code; `grey` is luminance), rounded for raw images. */
 export function meanGrey<T extends PixelImage>(image: T): T {
   requireColour("grey_random", image);
   const out = blankLike(image, image.height, image.width);

@@ -1,4 +1,4 @@
-/** The augmentations as preprocessing ops: names, parameters and what each does to a record. */
+/** Defines the augmentations as preprocessing ops: names, parameters and transforms. */
 
 import type { Random } from "../../random/keyed.js";
 import {
@@ -36,7 +36,7 @@ const contrastParameter = {
   default: "pixel_count",
 } as const;
 
-/** Every augmentation by name. */
+/** All augmentations by name. */
 export const augmentDefinitions: Readonly<Record<string, OpDefinition>> = {
   randaug: {
     summary: "RandAugment: `layers` times one of sixteen ops, at `magnitude` (10 is nominally the greatest, 20 in use)",
@@ -164,7 +164,7 @@ export const augmentDefinitions: Readonly<Record<string, OpDefinition>> = {
   },
 };
 
-/** The results of several inner pipelines, one below the other; errors say that they come from within `written`. */
+/** Stacks the results of several inner pipelines vertically; error messages refer to `written`. */
 function stacked(written: string, texts: readonly string[], pipeline: InnerPipeline): Transform {
   const within = `in ${written}`;
   const parsed = new Map<string, ReturnType<InnerPipeline>>();

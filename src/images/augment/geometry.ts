@@ -1,12 +1,12 @@
 /**
- * Affine maps of 8-bit images as TensorFlow's image transform does them, under RandAugment's rotate, shear and translate.
+ * Affine transforms of 8-bit images with the semantics of TensorFlow's image transform, for RandAugment's rotate, shear and translate.
  *
- * Established from TensorFlow's kernel (core/kernels/image/image_ops.h) and TensorFlow Addons' transform, rotate and translate:
- * the matrix maps an output pixel (x, y) to a place in the input; the default is nearest neighbour, std::round of it, which
- * takes halves away from zero; all of it in float32; a place outside the image gives the fill value. Coordinates are those of
- * pixel centres with the first pixel at (0, 0), so shear, which has no offset, is about the top left pixel, and rotation is
- * about ((W-1)/2, (H-1)/2). Not established: whether the compiler fused the products and sums of a coordinate, which decides
- * places that fall within a float32 step of half way between two pixels.
+ * Sources: TensorFlow's kernel (core/kernels/image/image_ops.h) and TensorFlow Addons' transform, rotate and translate. The matrix maps an
+ * output pixel (x, y) to an input position. The default interpolation is nearest neighbour by std::round, which rounds halves away from
+ * zero. All arithmetic is float32, and positions outside the image get the fill value. Coordinates are those of pixel centres with the first
+ * pixel at (0, 0). Shear has no offset and is therefore about the top left pixel; rotation is about ((W-1)/2, (H-1)/2). It is not known
+ * whether the compiler fused the products and sums of a coordinate, which affects positions within a float32 step of half way between two
+ * pixels.
  */
 import { blankLike, type RawImage } from "../image.js";
 
@@ -16,14 +16,14 @@ export type Affine = readonly [number, number, number, number, number, number];
 /** RandAugment fills with mid-grey (papers.md 5.7). */
 export const fillValue = 128;
 
-/** Applies an inverse map: the output pixel (x, y) is the input pixel nearest to (x', y'), or 128 where there is none. */
+/** Applies an inverse map: the output pixel (x, y) is the input pixel nearest to (x', y'), or 128 outside the image. */
 export function affine(image: RawImage, [a, b, c, d, e, f]: Affine): RawImage {
   const { height, width, channels, data } = image;
   const out = blankLike(image, height, width);
   const filled = out.data;
   filled.fill(fillValue);
   const round = Math.fround;
-  // The products of one coordinate only are the same in every row or column.
+  // The products of one coordinate are the same in every row or column.
   const byColumn = (factor: number) => Float32Array.from({ length: width }, (_, x) => round(factor) * x);
   const [ax, dx] = [byColumn(a), byColumn(d)];
   const [right, bottom] = [width - 0.5, height - 0.5];
@@ -34,7 +34,7 @@ export function affine(image: RawImage, [a, b, c, d, e, f]: Affine): RawImage {
     for (let x = 0; x < width; x++, to += channels) {
       const column = round(round(ax[x]! + by) + round(c));
       const row = round(round(dx[x]! + ey) + round(f));
-      // Rounded away from zero, -0.5 is outside, and so is W - 0.5.
+      // With rounding away from zero, -0.5 and W - 0.5 are outside.
       if (!(column > -0.5 && column < right && row > -0.5 && row < bottom)) continue;
       const from = (Math.floor(row + 0.5) * width + Math.floor(column + 0.5)) * channels;
       for (let channel = 0; channel < channels; channel++) filled[to + channel] = data[from + channel]!;
@@ -43,7 +43,7 @@ export function affine(image: RawImage, [a, b, c, d, e, f]: Affine): RawImage {
   return out;
 }
 
-/** Rotates about the middle, counter-clockwise for positive degrees (which a comment of the reference calls clockwise). */
+/** Rotates about the centre, counter-clockwise for positive degrees (a comment of the reference says clockwise). */
 export function rotate(image: RawImage, degrees: number): RawImage {
   const angle = Math.fround((degrees * Math.PI) / 180);
   const [cos, sin] = [Math.fround(Math.cos(angle)), Math.fround(Math.sin(angle))];
@@ -60,11 +60,11 @@ export function rotate(image: RawImage, degrees: number): RawImage {
   ]);
 }
 
-/** Row y is taken from `factor * y` pixels further right. */
+/** Samples row y `factor * y` pixels further right. */
 export const shearX = (image: RawImage, factor: number): RawImage => affine(image, [1, factor, 0, 0, 1, 0]);
-/** Column x is taken from `factor * x` pixels further down. */
+/** Samples column x `factor * x` pixels further down. */
 export const shearY = (image: RawImage, factor: number): RawImage => affine(image, [1, 0, 0, factor, 1, 0]);
-/** The image moves `pixels` to the left (the reference negates its shift, and the transform inverts it). */
+/** Moves the image `pixels` to the left (the reference negates its shift, and the transform inverts it). */
 export const translateX = (image: RawImage, pixels: number): RawImage => affine(image, [1, 0, pixels, 0, 1, 0]);
-/** The image moves `pixels` up. */
+/** Moves the image `pixels` up. */
 export const translateY = (image: RawImage, pixels: number): RawImage => affine(image, [1, 0, 0, 0, 1, pixels]);

@@ -1,24 +1,24 @@
-/** What a preprocessing op is: the record it changes, its definition, and the wrapper of ops on pixels. */
+/** Defines preprocessing ops, the records that they change, and a wrapper for ops on pixels. */
 
 import type { Random } from "../../random/keyed.js";
 import { type AnyImage, ExampleError, type PixelImage } from "../image.js";
 import type { Arguments, Parameter } from "./arguments.js";
 
-/** What flows through preprocessing: one example. Ops return a changed copy and leave what they were given alone. */
+/** One example in preprocessing. Ops return a changed copy and do not modify their input. */
 export interface DataRecord {
-  /** The file or record it comes from, for messages. */
+  /** Its file or record, for messages. */
   readonly id: string;
   readonly image: AnyImage;
   /** The class, or the classes of a multi-label example. */
   readonly label: number | readonly number[];
-  /** The target vector: the source's, or made by `onehot`. */
+  /** The target vector, from the source or from `onehot`. */
   readonly labels?: Float32Array;
 }
 
 /** Changes a record; random ops draw from `random`. */
 export type Transform = (record: DataRecord, random: Random) => DataRecord | Promise<DataRecord>;
 
-/** Reads the string form of a pipeline, for ops that take one: the names of its ops, and all of it as one change. */
+/** Parses an inner pipeline for ops that have one: returns the names of its ops and a transform that applies all of them. */
 export type InnerPipeline = (text: string) => {
   readonly ops: readonly { readonly name: string; readonly changesImage: boolean }[];
   readonly apply: Transform;
@@ -27,7 +27,7 @@ export type InnerPipeline = (text: string) => {
 /** One op of the registry. */
 export interface OpDefinition {
   readonly summary: string;
-  /** Whether it draws random numbers: what comes before the first such op is the same every epoch and can be kept. */
+  /** Whether it draws random numbers: results before the first random op are the same in every epoch and can be cached. */
   readonly random: boolean;
   /** Whether it changes the image. */
   readonly changesImage: boolean;
@@ -35,7 +35,7 @@ export interface OpDefinition {
   create(args: Arguments, pipeline: InnerPipeline): Transform;
 }
 
-/** A change of pixels, at once or after a while, as a change of a record. */
+/** Converts a synchronous or asynchronous function of pixels to a transform of a record. */
 export function onPixels(
   name: string,
   change: (image: PixelImage, random: Random) => PixelImage | Promise<PixelImage>,
@@ -44,7 +44,7 @@ export function onPixels(
     const { image } = record;
     if (image.kind === "encoded")
       throw new Error(`${name} needs pixels, but the image is still an encoded file; put decode before it`);
-    // What a pixel op refuses is this one image, so the failure carries its name and counts as a bad example.
+    // An error of a pixel op concerns only this image, so it becomes an ExampleError with its id and counts as a bad example.
     const refuse = (error: unknown): never => {
       throw new ExampleError(record.id, error instanceof Error ? error.message : String(error), error);
     };

@@ -1,13 +1,13 @@
 /**
- * Images made of images: views and patches stacked one below the other, so that a batch [N, count * H, W, C] is also
- * [N, count, H, W, C]; exact quarter turns; and standardisation of every part of a stack.
+ * Stacks views and patches vertically, so that a batch [N, count * H, W, C] is also [N, count, H, W, C]; exact quarter turns; and
+ * standardisation of every part of a stack.
  */
 
 import type { Random } from "../../random/keyed.js";
 import { blankLike, type FloatImage, type PixelImage } from "../image.js";
 import { crop } from "../resize.js";
 
-/** Stacks images of one size and kind vertically. Throws when they differ. */
+/** Stacks images of the same size and kind vertically. Throws if they differ. */
 export function stackRows(images: readonly PixelImage[]): PixelImage {
   const first = images[0]!;
   const out = blankLike(first, first.height * images.length, first.width);
@@ -15,7 +15,7 @@ export function stackRows(images: readonly PixelImage[]): PixelImage {
     const { kind, height, width, channels } = image;
     if (kind !== first.kind || height !== first.height || width !== first.width || channels !== first.channels) {
       throw new Error(
-        `views of one image must have one size, but number ${i} is ${height}x${width}x${channels} and the first ${first.height}x${first.width}x${first.channels}; end them with resize(size) or a crop of fixed size`,
+        `views of one image must have the same size, but number ${i} is ${height}x${width}x${channels} and the first ${first.height}x${first.width}x${first.channels}; end them with resize(size) or a crop of fixed size`,
       );
     }
     out.data.set(image.data, i * first.data.length);
@@ -24,9 +24,9 @@ export function stackRows(images: readonly PixelImage[]): PixelImage {
 }
 
 /**
- * Cuts a square of `cells * cell` pixels, then a patch x patch piece out of each of its cells, stacked in row-major order: the
- * patches of jigsaw and relative patch location (papers.md 10.3). With `random` the square and every piece lie anywhere they
- * fit; without, in the middle.
+ * Crops a square of `cells * cell` pixels, then a patch x patch crop of each of its cells, stacked in row-major order: the patches of jigsaw
+ * and relative patch location (papers.md 10.3). With `random`, the positions of the square and of every patch are random; without it, they
+ * are centred.
  */
 export function patchGrid(image: PixelImage, cells: number, cell: number, patch: number, random?: Random): PixelImage {
   const side = cells * cell;
@@ -51,13 +51,13 @@ export function patchGrid(image: PixelImage, cells: number, cell: number, patch:
 }
 
 /**
- * (x - mean) / max(deviation, 1 / sqrt(n)) over the n values of the whole image, or of every `patch` rows of it, as
- * tf.image.per_image_standardization. Throws when `patch` does not divide the height.
+ * (x - mean) / max(deviation, 1 / sqrt(n)) over the n values of the whole image, or of every `patch` rows of it, like
+ * tf.image.per_image_standardization. Throws if the height is not divisible by `patch`.
  */
 export function standardise(image: PixelImage, patch: number = image.height): FloatImage {
   const { height, width, channels, data } = image;
   if (height % patch !== 0) {
-    throw new Error(`standardise: the image's ${height} rows are no whole number of patches of ${patch} rows`);
+    throw new Error(`standardise: the height ${height} is not divisible by the patch height ${patch}`);
   }
   const out = new Float32Array(data.length);
   const size = patch * width * channels;
@@ -74,7 +74,7 @@ export function standardise(image: PixelImage, patch: number = image.height): Fl
 }
 
 /**
- * Turns an image by k quarter turns counter-clockwise, as the rotation task numbers its copies (papers.md 10.1, in rows and
+ * Rotates an image by k quarter turns counter-clockwise, in the numbering of the rotation task (papers.md 10.1, in rows and
  * columns): 1 is transpose(reverse columns), 2 reverses rows and columns, 3 is reverse columns(transpose).
  */
 export function rotate90(image: PixelImage, k: number): PixelImage {

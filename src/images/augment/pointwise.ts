@@ -1,12 +1,12 @@
 /**
- * RandAugment's ops on pixel values (papers.md 5.7), each a table of 256 results a channel where the reference computes a
- * function of one value; float32 where the reference computes in float32, cut off (not rounded) where it casts to uint8.
+ * RandAugment's ops on pixel values (papers.md 5.7). Functions of one value are tables of 256 results for each channel. Arithmetic is float32
+ * where the reference uses float32, and results are truncated (not rounded) where it casts to uint8.
  */
 import { blankLike, type RawImage } from "../image.js";
 
 const round = Math.fround;
 
-/** Applies one table of 256 values, or one for each channel in turn. */
+/** Applies one table of 256 values, or one for each channel. */
 export function applyTables(image: RawImage, tables: readonly Uint8Array[]): RawImage {
   const out = blankLike(image, image.height, image.width);
   const { channels, data } = image;
@@ -29,26 +29,26 @@ function tableOf(f: (x: number) => number): Uint8Array {
 
 const clip = (x: number): number => Math.min(255, Math.max(0, x));
 
-/** blend(degenerate, image, factor): 0 gives the degenerate, 1 the image, more goes beyond it and is clipped. */
+/** blend(degenerate, image, factor): factor 0 gives the degenerate image, 1 the image; larger factors extrapolate and are clipped. */
 const blended = (degenerate: number, x: number, factor: number): number =>
   Math.trunc(clip(round(degenerate + round(factor * (x - degenerate)))));
 
 export const invert = (image: RawImage): RawImage => applyTables(image, [tableOf((x) => 255 - x)]);
 
 /**
- * Keeps the upper `bits`. With 0 the reference shifts 8-bit numbers by 8; TensorFlow's shift (core/kernels/cwise_ops.h) stops
- * at 7, so the highest bit stays. More than 8 bits, at which the reference would fail, change nothing.
+ * Keeps the upper `bits`. For 0 the reference shifts 8-bit numbers by 8, but TensorFlow's shift (core/kernels/cwise_ops.h) is limited to 7, so
+ * the highest bit remains. With more than 8 bits, for which the reference would fail, the image is unchanged.
  */
 export function posterize(image: RawImage, bits: number): RawImage {
   const shift = Math.min(7, Math.max(0, 8 - bits));
   return applyTables(image, [tableOf((x) => (x >> shift) << shift)]);
 }
 
-/** Inverts values from `threshold` on: 0 inverts all, 256 and more none. */
+/** Inverts values from `threshold` on: 0 inverts all, 256 and above none. */
 export const solarize = (image: RawImage, threshold: number): RawImage =>
   applyTables(image, [tableOf((x) => (x < threshold ? x : 255 - x))]);
 
-/** Adds to values below 128 and clips; values from 128 on stay. */
+/** Adds to values below 128 and clips; values from 128 on are unchanged. */
 export const solarizeAdd = (image: RawImage, addition: number): RawImage =>
   applyTables(image, [tableOf((x) => (x < 128 ? clip(x + addition) : x))]);
 
@@ -56,12 +56,12 @@ export const solarizeAdd = (image: RawImage, addition: number): RawImage =>
 export const brightness = (image: RawImage, factor: number): RawImage =>
   factor === 1 ? image : applyTables(image, [tableOf((x) => blended(0, x, round(factor)))]);
 
-// tf.image.rgb_to_grayscale: weights 0.2989, 0.587, 0.114 on x / 255, then times 255.5 cut off (convert_image_dtype).
+// tf.image.rgb_to_grayscale: weights 0.2989, 0.587, 0.114 on x / 255, then times 255.5 and truncation (convert_image_dtype).
 const weighted = [0.2989, 0.587, 0.114].map((weight) =>
   Float32Array.from({ length: 256 }, (_, x) => round(weight) * round(x * round(1 / 255))),
 );
 
-/** tf.image.rgb_to_grayscale of 8-bit pixels, a value a pixel; a one-channel image is its own. */
+/** tf.image.rgb_to_grayscale of 8-bit pixels, one value for each pixel; a one-channel image is returned unchanged. */
 function grey({ data, channels }: RawImage): Uint8Array {
   if (channels === 1) return data;
   const [red, green, blue] = weighted as [Float32Array, Float32Array, Float32Array];
@@ -90,12 +90,12 @@ export function color(image: RawImage, factor: number): RawImage {
   return out;
 }
 
-/** What contrast blends with. */
+/** The grey that contrast blends with. */
 export type ContrastTarget = "pixel_count" | "mean";
 
 /**
- * Blends with one grey. In the AugReg runs that grey is not the mean but the number of pixels over 256, clipped to 255: white
- * for every image of 65 280 pixels or more. Later big_vision code divides the sum of luminances by the number of pixels: `mean`.
+ * Blends with a constant grey. In the AugReg runs this grey is not the mean but the number of pixels over 256, clipped to 255: white for every
+ * image of at least 65 280 pixels. Later big_vision code divides the sum of luminances by the number of pixels: `mean`.
  */
 export function contrast(image: RawImage, factor: number, target: ContrastTarget = "pixel_count"): RawImage {
   if (factor === 1) return image;
@@ -106,13 +106,12 @@ export function contrast(image: RawImage, factor: number, target: ContrastTarget
   return applyTables(image, [tableOf((x) => blended(light, x, round(factor)))]);
 }
 
-/** x / 13, cut off, for every weighted sum of nine pixels. */
+/** x / 13, truncated, for every weighted sum of nine pixels. */
 const thirteenths = Uint8Array.from({ length: 13 * 255 + 1 }, (_, x) => x / 13);
 
 /**
- * Blends with the image smoothed by [[1,1,1],[1,5,1],[1,1,1]] / 13. The outermost pixels stay as they are. The smoothed value
- * is the sum in whole numbers over 13, cut off; the reference sums in float32 in an order that is not established, and may be
- * one lower where 13 divides the sum.
+ * Blends with the image smoothed by [[1,1,1],[1,5,1],[1,1,1]] / 13. Pixels at the border are unchanged. The smoothed value is the integer sum
+ * over 13, truncated. The reference sums in float32 in an unknown order, and may be one lower if the sum is divisible by 13.
  */
 export function sharpness(image: RawImage, factor: number): RawImage {
   if (factor === 1) return image;
@@ -142,7 +141,7 @@ function histograms({ data, channels }: RawImage): Int32Array[] {
   return counts;
 }
 
-/** Stretches every channel so that its least value is 0 and its greatest 255; a channel of one value stays. */
+/** Stretches every channel to the range 0 to 255; a constant channel is unchanged. */
 export function autoContrast(image: RawImage): RawImage {
   return applyTables(
     image,
@@ -158,8 +157,8 @@ export function autoContrast(image: RawImage): RawImage {
 }
 
 /**
- * Spreads every channel's histogram as Pillow does: the table is the running count shifted by one value, and a channel whose
- * pixels, without those of its greatest value, are fewer than 255 stays.
+ * Equalises the histogram of every channel like Pillow: the table is the cumulative count shifted by one value. A channel is unchanged if it
+ * has fewer than 255 pixels without those of its greatest value.
  */
 export function equalize(image: RawImage): RawImage {
   return applyTables(

@@ -1,10 +1,10 @@
 /**
- * RandAugment (Cubuk et al. 2019, arXiv:1909.13719) with the sixteen ops of TensorFlow's autoaugment.py, as big_vision and the
- * AugReg runs used it (papers.md 5.7): every layer applies one op drawn uniformly, always, at the same level; the level is
- * the magnitude, of which 10 is the nominal greatest. timm's RandAugment is another.
+ * RandAugment (Cubuk et al. 2019, arXiv:1909.13719) with the sixteen ops of TensorFlow's autoaugment.py, as used by big_vision and the AugReg
+ * runs (papers.md 5.7). Every layer applies one op, drawn uniformly, with probability 1 and at the same level. The level is the magnitude,
+ * whose nominal maximum is 10. timm's RandAugment is different.
  *
- * Levels may exceed 10: Solarize's threshold then exceeds 255 and it changes nothing. What TensorFlow made of a threshold of
- * 256 against 8-bit pixels is not established.
+ * Levels may exceed 10: Solarize's threshold then exceeds 255 and it changes nothing. TensorFlow's behaviour for a threshold of 256 and 8-bit
+ * pixels is not known.
  */
 
 import type { Random } from "../../random/keyed.js";
@@ -40,7 +40,7 @@ const signed = (unit: number) => (level: number, random: Random) => {
 const enhancement = (level: number): number => (level / 10) * 1.8 + 0.1;
 const whole = (unit: number) => (level: number) => Math.trunc((level / 10) * unit);
 
-/** Fills a square of side `2 * half` round a random pixel with 128; what lies outside the image is lost. */
+/** Fills a square of side `2 * half` around a random pixel with 128; parts outside the image are ignored. */
 export function cutout(image: RawImage, half: number, random: Random): RawImage {
   const { height, width, channels } = image;
   const row = random.integer(height);
@@ -54,7 +54,7 @@ export function cutout(image: RawImage, half: number, random: Random): RawImage 
   return out;
 }
 
-/** The sixteen ops under their published names, in the order in which the reference numbers them. */
+/** The sixteen ops under their published names, in the order of the reference. */
 export const randaugOps: Readonly<Record<string, RandaugOp>> = {
   AutoContrast: { argument: none, apply: autoContrast },
   Equalize: { argument: none, apply: equalize },
@@ -75,8 +75,8 @@ export const randaugOps: Readonly<Record<string, RandaugOp>> = {
 };
 
 /**
- * Returns RandAugment of `layers` ops at `magnitude` (0 or more; 0 still changes images). The image must be 8-bit with 1 or 3
- * channels; it throws otherwise.
+ * Returns RandAugment of `layers` ops at `magnitude` (at least 0; 0 still changes images). Throws unless the image is 8-bit with 1 or 3
+ * channels.
  */
 export function randaug(
   layers: number,

@@ -1,10 +1,10 @@
-/** The blurs among the common corruptions: out of focus, behind glass, of motion, of zooming. */
+/** The blurs of the common corruptions: defocus, glass, motion and zoom. */
 import type { Random } from "../../random/keyed.js";
 import { blankUnit, clippedZoom, filter, gaussianBlur, motionBlur, type UnitImage } from "./unit.js";
 
 /**
- * A disk of a radius on a grid of 17 or more pixels, its edge smoothed by a Gaussian of 3 x 3 (above radius 8: 5 x 5) pixels. Where the
- * disk touches the grid's edge (radius 8, 10), the mirrored tips make it sum to 1.01, as the authors' filter does.
+ * A disk kernel on a grid of 17 or more pixels, its edge smoothed by a Gaussian of 3 x 3 (above radius 8: 5 x 5) pixels. If the disk touches
+ * the grid's edge (radius 8, 10), the mirrored tips make it sum to 1.01, as in the authors' filter.
  */
 export function diskKernel(radius: number, alias: number): { dy: number; dx: number; weight: number }[] {
   const reach = radius <= 8 ? 8 : radius;
@@ -27,7 +27,7 @@ export function diskKernel(radius: number, alias: number): { dy: number; dx: num
   const smooth = filter(disk, smoothing, "mirror");
   const kernel: { dy: number; dx: number; weight: number }[] = [];
   for (const [i, value] of smooth.data.entries()) {
-    // the tails of the smoothing, far below what a float32 filter would notice
+    // Skip the tails of the smoothing, which are far below the precision of a float32 filter.
     if (value / inDisk < 1e-12) continue;
     kernel.push({ dy: Math.floor(i / side) - reach, dx: (i % side) - reach, weight: value / inDisk });
   }
@@ -38,8 +38,8 @@ export const defocusBlur = (image: UnitImage, [radius, alias]: readonly [number,
   filter(image, diskKernel(radius, alias), "mirror");
 
 /**
- * Blurs, then replaces pixels, from the bottom right to the top left, by one that is up to `distance` away, and blurs again.
- * The authors mean to exchange the two pixels; as their code runs, the second keeps its colour, and so it does here.
+ * Blurs, then replaces pixels, from the bottom right to the top left, by one at a distance of at most `distance`, and blurs again. The authors
+ * intend to swap the two pixels. Their code leaves the second unchanged, and so does this function.
  */
 export function glassBlur(
   image: UnitImage,
@@ -62,19 +62,19 @@ export function glassBlur(
   return gaussianBlur({ ...image, data }, sigma);
 }
 
-/** In a direction within 45 degrees of the horizontal. */
+/** Motion blur in a direction within 45 degrees of the horizontal. */
 export const motionBlurred = (
   image: UnitImage,
   [radius, sigma]: readonly [number, number],
   random: Random,
 ): UnitImage => motionBlur(image, radius, sigma, random.range(-45, 45));
 
-/** The zoom factors, numbered as numpy's arange does, whose rounding decides whether the end is among them. */
+/** The zoom factors, computed like numpy's arange, whose rounding decides whether the end is included. */
 export function zoomFactors([end, step]: readonly [number, number]): number[] {
   return Array.from({ length: Math.ceil((end - 1) / step) }, (_, i) => 1 + i * (1 + step - 1));
 }
 
-/** The mean of the image and of the image at several zooms. */
+/** The mean of the image and its zoomed versions. */
 export function zoomBlur(image: UnitImage, range: readonly [number, number]): UnitImage {
   const factors = zoomFactors(range);
   const sum = image.data.slice();

@@ -1,4 +1,4 @@
-/** The common corruptions of light and storage: brightness, contrast, elastic maps, large pixels, JPEG. */
+/** The brightness and digital families of the common corruptions: brightness, contrast, elastic transform, pixelation, JPEG. */
 
 import type { Random } from "../../random/keyed.js";
 import { decodeImage } from "../decode.js";
@@ -8,8 +8,8 @@ import { resample } from "../resample.js";
 import { between, blankUnit, clip01, gaussianBlur, type UnitImage } from "./unit.js";
 
 /**
- * Adds to the value (the greatest of red, green and blue) with hue and saturation kept, which scales the three alike; black,
- * which has none, becomes grey.
+ * Adds to the value (the maximum of red, green and blue) with constant hue and saturation, which scales the three equally. Black has no hue
+ * and becomes grey.
  */
 export function brighter(image: UnitImage, addition: number): UnitImage {
   const { channels, data } = image;
@@ -23,7 +23,7 @@ export function brighter(image: UnitImage, addition: number): UnitImage {
   return { ...image, data: out };
 }
 
-/** Keeps a share of the difference from each channel's mean. */
+/** Scales the difference from each channel's mean by `share`. */
 export function lessContrast(image: UnitImage, share: number): UnitImage {
   const { channels, data } = image;
   const means = new Float64Array(channels);
@@ -32,9 +32,8 @@ export function lessContrast(image: UnitImage, share: number): UnitImage {
 }
 
 /**
- * A random affine map, then displacements that are smoothed uniform noise (Simard 2003). The affine map is the one that moves
- * three points of the middle square by up to `reach`; OpenCV, which the authors use, rounds its coordinates to 1/32 pixel,
- * which is not done here.
+ * Applies a random affine map, then displacements by smoothed uniform noise (Simard 2003). The affine map moves three points of a central
+ * square by up to `reach`. OpenCV, which the authors use, rounds its coordinates to 1/32 pixel; this function does not.
  */
 export function elastic(
   image: UnitImage,
@@ -53,7 +52,7 @@ export function elastic(
   ] as const;
   const shift = (): number => random.range(-reach * unit, reach * unit);
   const to = from.map(([x, y]) => [x + shift(), y + shift()] as const);
-  // places in the result to places in the image: the map that takes the moved points back
+  // Maps positions in the result to positions in the image, by the inverse of the movement.
   const back = affineThrough(to, from);
   const moved = blankUnit(height, width, channels);
   for (let y = 0, i = 0; y < height; y++) {
@@ -81,7 +80,7 @@ export function elastic(
 
 type Place = readonly [x: number, y: number];
 
-/** The affine map that takes three points to three others; the identity where the three lie on a line. */
+/** The affine map from three points to three others; the identity if the points are collinear. */
 function affineThrough(from: readonly Place[], to: readonly Place[]): (x: number, y: number) => Place {
   const [[x0, y0], [x1, y1], [x2, y2]] = from as readonly [Place, Place, Place];
   const determinant = (x1 - x0) * (y2 - y0) - (x2 - x0) * (y1 - y0);
@@ -94,14 +93,14 @@ function affineThrough(from: readonly Place[], to: readonly Place[]): (x: number
   };
 }
 
-/** Down to a share of its sides and back, both by Pillow's box filter. */
+/** Downscales to a fraction of the sides and upscales again, both with Pillow's box filter. */
 export function pixelated(image: RawImage, share: number): RawImage {
   const { height, width } = image;
   const small = (side: number): number => Math.max(1, Math.trunc(side * share));
   return resample(resample(image, small(height), small(width), "box", true), height, width, "box", true);
 }
 
-/** Written as JPEG of a quality, read again. */
+/** Encodes as JPEG of a quality and decodes again. */
 export async function recompressed(image: RawImage, quality: number): Promise<RawImage> {
   const bytes = await encodeJpeg(image, quality);
   return (await decodeImage(

@@ -1,4 +1,4 @@
-/** The fifteen common corruptions by name, as changes of 8-bit images; what severities mean stands in severities.ts. */
+/** The fifteen common corruptions by name, as transforms of 8-bit images; severities.ts has their constants. */
 
 import type { Random } from "../../random/keyed.js";
 import type { RawImage } from "../image.js";
@@ -35,8 +35,8 @@ export const severities = [1, 2, 3, 4, 5] as const;
 export type Severity = (typeof severities)[number];
 
 /**
- * The change that one corruption at one severity makes to an image of 1 or 3 channels. Noise and directions follow from
- * `random`; the same draws at two severities give the same noise, weaker and stronger, where the family is of that kind.
+ * Returns the transform of one corruption at one severity, for images of 1 or 3 channels. Noise and directions are drawn from `random`. For
+ * suitable families, the same draws at two severities give the same noise with different strength.
  */
 export function corruption(
   name: CorruptionName,

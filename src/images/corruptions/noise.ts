@@ -1,4 +1,4 @@
-/** The noises among the common corruptions: Gaussian, of photons, and of values that are lost. */
+/** The noises of the common corruptions: Gaussian, shot and impulse noise. */
 import type { Random } from "../../random/keyed.js";
 import { normal, poisson, type UnitImage } from "./unit.js";
 
@@ -12,7 +12,7 @@ export const shotNoise = (image: UnitImage, photons: number, random: Random): Un
   data: image.data.map((x) => poisson(x * photons, random) / photons),
 });
 
-/** Every value by itself, not every pixel, becomes 0 or 1 with `amount`, either half of the time. */
+/** Replaces every value (not every pixel) independently with probability `amount` by 0 or 1, with equal probability. */
 export const impulseNoise = (image: UnitImage, amount: number, random: Random): UnitImage => ({
   ...image,
   data: image.data.map((x) => (random.uniform() < amount ? (random.uniform() < 0.5 ? 0 : 1) : x)),

@@ -1,31 +1,30 @@
 /**
- * The strengths of the common corruptions: the constants of their authors at five severities, for three sizes of images.
+ * The authors' constants of the common corruptions at five severities, for three image sizes.
  *
- * Hendrycks and Dietterich 2019, "Benchmarking Neural Network Robustness to Common Corruptions and Perturbations"; the paper
- * prints none of the constants, they are those of the scripts that made the published sets (repository hendrycks/robustness,
- * ImageNet-C/create_c: make_imagenet_c.py, make_tinyimagenet_c.py, make_cifar_c.py). All of them were found; what could not be
- * had are the photographs of frost (see weather.ts).
+ * Hendrycks and Dietterich 2019, "Benchmarking Neural Network Robustness to Common Corruptions and Perturbations". The paper does not list
+ * the constants. They come from the scripts that created the published datasets (repository hendrycks/robustness, ImageNet-C/create_c:
+ * make_imagenet_c.py, make_tinyimagenet_c.py, make_cifar_c.py). Everything is available except the photographs of frost (see weather.ts).
  */
 
 /** A value for each severity, 1 to 5. */
 export type Five<T> = readonly [T, T, T, T, T];
 
-/** The constants of every family at one size of images. */
+/** The constants of every family for one image size. */
 export interface Severities {
-  /** Standard deviation of what is added, of values 0 to 1. */
+  /** Standard deviation of the added noise, for values from 0 to 1. */
   readonly gaussian_noise: Five<number>;
-  /** Photons that white stands for. */
+  /** Number of photons of white. */
   readonly shot_noise: Five<number>;
-  /** Share of values replaced by 0 or 1. */
+  /** Fraction of values replaced by 0 or 1. */
   readonly impulse_noise: Five<number>;
-  /** Radius of the disk, deviation of the Gaussian that smooths its edge. */
+  /** Radius of the disk, and deviation of the Gaussian that smooths its edge. */
   readonly defocus_blur: Five<readonly [radius: number, alias: number]>;
-  /** Deviation of the blur before and after, farthest pixel taken, how often. */
+  /** Deviation of the blur before and after, maximum distance of the other pixel, number of iterations. */
   readonly glass_blur: Five<readonly [sigma: number, distance: number, times: number]>;
   readonly motion_blur: Five<readonly [radius: number, sigma: number]>;
   /** Zoom factors from 1 to below an end. */
   readonly zoom_blur: Five<readonly [end: number, step: number]>;
-  /** Mean and deviation of the flakes, their zoom, the least value that stays, motion blur, share of the image that stays. */
+  /** Mean and deviation of the flakes, their zoom, the minimum value that remains, motion blur, weight of the image. */
   readonly snow: Five<
     readonly [
       mean: number,
@@ -39,23 +38,23 @@ export interface Severities {
   >;
   /** Weights of the image and of the frost. */
   readonly frost: Five<readonly [image: number, frost: number]>;
-  /** How much fog, and what its roughness is divided by from scale to scale. */
+  /** Amount of fog, and the factor by which its roughness decreases from scale to scale. */
   readonly fog: Five<readonly [amount: number, decay: number]>;
-  /** Added to the value of hue, saturation, value. */
+  /** Added to the value in HSV. */
   readonly brightness: Five<number>;
-  /** What is left of the difference from the mean. */
+  /** Factor of the difference from the mean. */
   readonly contrast: Five<number>;
-  /** Amplitude and deviation of the displacements, reach of the affine map: shares of `elasticSide`. */
+  /** Amplitude and deviation of the displacements, reach of the affine map, as fractions of `elasticSide`. */
   readonly elastic_transform: Five<readonly [amplitude: number, sigma: number, reach: number]>;
-  /** The share of the sides that is kept. */
+  /** Factor of the sides. */
   readonly pixelate: Five<number>;
-  /** Quality. */
+  /** JPEG quality. */
   readonly jpeg_compression: Five<number>;
-  /** The length that elastic's shares are of, as a share of the image's smaller side. */
+  /** Reference length of the elastic transform, as a fraction of the image's smaller side. */
   readonly elasticSide: number;
 }
 
-/** By the set they made: 224, 64 and 32 pixels. */
+/** By the dataset created with them: 224, 64 and 32 pixels. */
 export const severityTables = {
   imagenet: {
     gaussian_noise: [0.08, 0.12, 0.18, 0.26, 0.38],
@@ -121,7 +120,7 @@ export const severityTables = {
     ],
     pixelate: [0.6, 0.5, 0.4, 0.3, 0.25],
     jpeg_compression: [25, 18, 15, 10, 7],
-    // the authors' 244 for 224 pixels, which they note as a slip that stayed
+    // The authors' 244 for 224 pixels, which they describe as a mistake that was kept.
     elasticSide: 244 / 224,
   },
   "tiny-imagenet": {
@@ -260,7 +259,7 @@ export const severityTables = {
 
 export type SeverityTable = keyof typeof severityTables;
 
-/** The table whose images are nearest in size (on a logarithmic scale) to a smaller side in pixels. */
+/** The table for the image size nearest (on a logarithmic scale) to a smaller side in pixels. */
 export function severityTableFor(side: number): SeverityTable {
   if (side < Math.sqrt(32 * 64)) return "cifar";
   return side < Math.sqrt(64 * 224) ? "tiny-imagenet" : "imagenet";

@@ -1,9 +1,9 @@
-/** What corruptions are made of: images of numbers from 0 to 1, their filters, and normal and Poisson draws. */
+/** Helpers of the corruptions: images with values from 0 to 1, their filters, and normal and Poisson draws. */
 
 import type { Random } from "../../random/keyed.js";
 import { type RawImage, rawImage } from "../image.js";
 
-/** Pixels from 0 to 1, interleaved row by row. */
+/** Pixels from 0 to 1, interleaved, in row-major order. */
 export interface UnitImage {
   readonly data: Float64Array;
   readonly height: number;
@@ -24,7 +24,7 @@ export function toUnit({ data, height, width, channels }: RawImage): UnitImage {
 
 export const clip01 = (x: number): number => (x < 0 ? 0 : x > 1 ? 1 : x);
 
-/** Clipped to 0 .. 1, times 255, cut off as the authors' cast to bytes does, but for a rounding of float64. */
+/** Clips to 0 .. 1, multiplies by 255 and truncates like the authors' cast to bytes, up to float64 rounding. */
 export function toRaw({ data, height, width, channels }: UnitImage): RawImage {
   return rawImage(
     Uint8Array.from(data, (x) => clip01(x) * 255 + 1e-9),
@@ -34,16 +34,16 @@ export function toRaw({ data, height, width, channels }: UnitImage): RawImage {
   );
 }
 
-/** A draw of the normal distribution (Box and Muller 1958). */
+/** Draws from the normal distribution (Box and Muller 1958). */
 export function normal(random: Random): number {
   const radius = Math.sqrt(-2 * Math.log(1 - random.uniform()));
   return radius * Math.cos(2 * Math.PI * random.uniform());
 }
 
-/** A draw of the Poisson distribution by inversion, from one uniform number; `mean` up to 700, where exp(-mean) is still a number. */
+/** Draws from the Poisson distribution by inversion of one uniform number; `mean` up to 700, above which exp(-mean) underflows. */
 export function poisson(mean: number, random: Random): number {
   const wanted = random.uniform();
-  // the sum of the probabilities stays a rounding below 1, so that a number just below 1 might never be passed
+  // Rounding leaves the sum of the probabilities slightly below 1, which a uniform number close to 1 might never reach.
   const most = mean + 20 * Math.sqrt(mean) + 40;
   let probability = Math.exp(-mean);
   let sum = probability;
@@ -56,10 +56,10 @@ export function poisson(mean: number, random: Random): number {
   return count;
 }
 
-/** What lies outside an image: the nearest pixel; or the image mirrored with its last pixel twice (`reflect`) or once (`mirror`). */
+/** Values outside an image: the nearest pixel, or the image mirrored with its last pixel repeated (`reflect`) or not (`mirror`). */
 export type Border = "nearest" | "reflect" | "mirror";
 
-/** The pixel of 0 .. n-1 that stands for place `i`. */
+/** The pixel of 0 .. n-1 used for position `i`. */
 export function inside(i: number, n: number, border: Border): number {
   if (i >= 0 && i < n) return i;
   if (border === "nearest" || n === 1) return i < 0 ? 0 : n - 1;
@@ -69,7 +69,7 @@ export function inside(i: number, n: number, border: Border): number {
   return border === "reflect" ? period - 1 - at : period - at;
 }
 
-/** For each place along a line of n, the weight of every pixel it is made of, what lies outside folded in. */
+/** For each position along a line of n, the weights of its pixels; weights outside the image are added to their border pixels. */
 interface Taps {
   readonly first: number;
   readonly weights: Float64Array;
@@ -77,7 +77,7 @@ interface Taps {
 
 const remembered = new Map<string, Taps[]>();
 
-/** Rows of a Gaussian filter as scipy's: radius int(truncate sigma + 0.5), weights that sum to 1. */
+/** Weights of a Gaussian filter like scipy's: radius int(truncate sigma + 0.5), normalised to sum 1. */
 function gaussianTaps(n: number, sigma: number, truncate: number, border: Border): Taps[] {
   const key = `${n} ${sigma} ${truncate} ${border}`;
   const known = remembered.get(key);
@@ -91,7 +91,7 @@ function gaussianTaps(n: number, sigma: number, truncate: number, border: Border
     const row = new Float64Array(n);
     for (let k = -radius; k <= radius; k++) row[inside(at + k, n, border)]! += kernel[k + radius]! / total;
     const first = Math.max(0, at - radius);
-    // beyond the radius a mirrored pixel may lie too, never farther than the radius
+    // Mirrored pixels are never farther away than the radius.
     return { first, weights: row.slice(first, Math.min(n, at + radius + 1)) };
   });
   if (remembered.size > 64) remembered.clear();
@@ -126,7 +126,7 @@ export function gaussianBlur(image: UnitImage, sigma: number, truncate = 4, bord
   return out;
 }
 
-/** A filter by a kernel of weights at offsets: out(y, x) = sum of weight * in(y + dy, x + dx). */
+/** Filters with weights at offsets: out(y, x) = sum of weight * in(y + dy, x + dx). */
 export function filter(
   image: UnitImage,
   kernel: readonly { readonly dy: number; readonly dx: number; readonly weight: number }[],
@@ -149,8 +149,8 @@ export function filter(
 }
 
 /**
- * Motion blur as ImageMagick's: a one-sided Gaussian of 2 radius + 1 samples along a line in the direction `degrees`, each the
- * pixel nearest to its place, edges repeated; the result rounded to bytes.
+ * Motion blur like ImageMagick's: a one-sided Gaussian of 2 radius + 1 samples along a line in the direction `degrees`. Each sample is the
+ * nearest pixel, edges are repeated, and the result is rounded to bytes.
  */
 export function motionBlur(image: UnitImage, radius: number, sigma: number, degrees: number): UnitImage {
   const weights = Float64Array.from({ length: 2 * radius + 1 }, (_, i) => Math.exp(-(i * i) / (2 * sigma * sigma)));
@@ -165,7 +165,7 @@ export function motionBlur(image: UnitImage, radius: number, sigma: number, degr
   return { ...blurred, data: blurred.data.map((x) => Math.round(x * 255) / 255) };
 }
 
-/** The value between pixels at (y, x), linear in both. */
+/** Bilinear interpolation at (y, x). */
 export function between(
   { data, height, width, channels }: UnitImage,
   y: number,
@@ -184,9 +184,9 @@ export function between(
 }
 
 /**
- * The middle of an image enlarged by `zoom` to the size of the image: ceil(side / zoom) pixels of each side, brought to
- * round(zoom * that) with the corners on the corners (scipy's zoom of order 1), of which the middle is cut out. The authors'
- * code is for squares; here each side goes by itself.
+ * Enlarges the centre of an image by `zoom` to the size of the image: ceil(side / zoom) pixels of each side are resized to round(zoom * that)
+ * with aligned corners (scipy's zoom of order 1), and the centre is cropped. The authors' code expects squares; here each side is computed
+ * separately.
  */
 export function clippedZoom(image: UnitImage, zoom: number): UnitImage {
   const { height, width, channels } = image;
@@ -209,7 +209,7 @@ export function clippedZoom(image: UnitImage, zoom: number): UnitImage {
   return out;
 }
 
-/** Python's round. */
+/** Rounds like Python's round. */
 function roundHalfToEven(x: number): number {
   const low = Math.floor(x);
   if (x - low !== 0.5) return Math.round(x);

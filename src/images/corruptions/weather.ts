@@ -1,8 +1,8 @@
-/** The weather among the common corruptions: snow, frost, fog. */
+/** The weather of the common corruptions: snow, frost and fog. */
 import type { Random } from "../../random/keyed.js";
 import { blankUnit, clip01, clippedZoom, gaussianBlur, motionBlur, normal, type UnitImage } from "./unit.js";
 
-/** Flakes that fall within 45 degrees of straight down, over an image that is whitened. */
+/** Adds flakes that fall within 45 degrees of the vertical to a whitened image. */
 export function snow(
   image: UnitImage,
   [mean, deviation, zoom, least, radius, sigma, keeps]: readonly number[] & { readonly length: 7 },
@@ -18,7 +18,7 @@ export function snow(
   for (let pixel = 0; pixel < layer.length; pixel++) {
     const i = pixel * channels;
     const white = 1.5 * luminance(image, i) + 0.5;
-    // the layer and the layer rotated by half a turn
+    // The layer and the layer rotated by 180 degrees.
     const flake = layer[pixel]! + layer[layer.length - 1 - pixel]!;
     for (let c = 0; c < channels; c++) {
       const x = image.data[i + c]!;
@@ -28,11 +28,11 @@ export function snow(
   return { ...image, data };
 }
 
-/** ITU-R BT.601's, as OpenCV's. */
+/** Luminance of ITU-R BT.601, as in OpenCV. */
 const luminance = ({ data, channels }: UnitImage, i: number): number =>
   channels === 1 ? data[i]! : 0.299 * data[i]! + 0.587 * data[i + 1]! + 0.114 * data[i + 2]!;
 
-/** Fog as thick as a plasma fractal says, darkened so that the brightest pixel is as bright as before. */
+/** Adds fog with the density of a plasma fractal, and darkens so that the maximum brightness is unchanged. */
 export function fog(image: UnitImage, [amount, decay]: readonly [number, number], random: Random): UnitImage {
   const { height, width, channels } = image;
   const side = 2 ** Math.ceil(Math.log2(Math.max(2, height, width)));
@@ -47,9 +47,9 @@ export function fog(image: UnitImage, [amount, decay]: readonly [number, number]
 }
 
 /**
- * Heights from 0 to 1 over a square whose edges meet, by the diamond-square algorithm (Fournier, Fussell and Carpenter 1982):
- * each midpoint is the mean of its four neighbours plus noise, which gets `decay` times smaller (in the authors' code its
- * square does) from scale to scale. `side` is a power of two.
+ * Heights from 0 to 1 over a periodic square, by the diamond-square algorithm (Fournier, Fussell and Carpenter 1982). Each midpoint is the mean
+ * of its four neighbours plus noise, which becomes `decay` times smaller from scale to scale (in the authors' code its square does). `side`
+ * is a power of two.
  */
 export function plasmaFractal(side: number, decay: number, random: Random): Float64Array {
   const heights = new Float64Array(side * side);
@@ -69,7 +69,7 @@ export function plasmaFractal(side: number, decay: number, random: Random): Floa
         );
       }
     }
-    // beside the middles: first those on their rows' borders, then those on their columns'
+    // Edge midpoints: first those on the borders of rows, then those on the borders of columns.
     for (const [firstY, firstX] of [
       [0, half],
       [half, 0],
@@ -87,9 +87,9 @@ export function plasmaFractal(side: number, decay: number, random: Random): Floa
 }
 
 /**
- * The image and frost, added with weights. The authors lay one of six photographs of frosted glass over the image; those do
- * not come with Fovea. The frost here is drawn: ferns of ice that branch at 60 degrees over a haze. The weights are theirs, so
- * severities are in order; figures are not comparable with published ones for this family.
+ * Adds the image and frost with weights. The authors overlay one of six photographs of frosted glass, which are not part of Fovea. Here the
+ * frost is drawn: ferns of ice that branch at 60 degrees over a haze. The weights are the authors', so severities have the right order, but
+ * results of this family are not comparable with published ones.
  */
 export function frost(
   image: UnitImage,
@@ -98,7 +98,7 @@ export function frost(
 ): UnitImage {
   const { height, width, channels } = image;
   const ice = iceFerns(height, width, random);
-  // whitish, the blue a little ahead
+  // Whitish with slightly more blue.
   const tint = channels === 1 ? [0.95] : [0.88, 0.95, 1];
   const data = image.data.map(
     (x, i) => imageWeight * x + frostWeight * tint[i % channels]! * ice[Math.floor(i / channels)]!,

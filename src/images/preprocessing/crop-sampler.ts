@@ -1,8 +1,8 @@
-/** The crop that TensorFlow's sample_distorted_bounding_box draws, on which "inception crop" rests. */
+/** Samples crops like TensorFlow's sample_distorted_bounding_box, which "inception crop" is based on. */
 import type { Random } from "../../random/keyed.js";
 import type { Rectangle } from "../resize.js";
 
-/** Limits of a random crop: its share of the image's area, and its width over its height. */
+/** Limits of a random crop: its fraction of the image's area, and its aspect ratio (width over height). */
 export interface CropLimits {
   readonly areaMin: number;
   readonly areaMax: number;
@@ -10,21 +10,21 @@ export interface CropLimits {
   readonly ratioMax: number;
 }
 
-/** How often a crop is tried before the whole image is taken (the op's max_attempts default). */
+/** Number of attempts before the whole image is used (the op's max_attempts default). */
 const maxAttempts = 100;
 
 /**
- * Draws a crop of a height x width image as TensorFlow's kernel does for a box that covers the whole image: an aspect ratio
- * uniform in its limits, then a height uniform between the least and greatest that meet the area limits, width =
- * round(height * ratio), and a uniform place. After 100 failures, the whole image.
+ * Samples a crop of a height x width image like TensorFlow's kernel for a box that covers the whole image: an aspect ratio uniform in its
+ * limits, then a height uniform between the minimum and maximum that satisfy the area limits, width = round(height * ratio), and a uniform
+ * position. After 100 failed attempts, the whole image is returned.
  *
- * This is not torchvision's rule (area uniform, ratio log-uniform), and it matters by tenths of a per cent (papers.md 5.6).
+ * torchvision's rule differs (area uniform, ratio log-uniform), which changes accuracy by tenths of a per cent (papers.md 5.6).
  */
 export function sampleCrop(height: number, width: number, limits: CropLimits, random: Random): Rectangle {
   for (let attempt = 0; attempt < maxAttempts; attempt++) {
     const size = sampleSize(height, width, limits, random.range(limits.ratioMin, limits.ratioMax), random);
     if (size === undefined) continue;
-    // The kernel draws from [0, slack), so the last place is never taken; kept for equal distributions.
+    // The kernel draws from [0, slack), so the last position is never used; this is kept for an equal distribution.
     const top = size.height < height ? random.integer(height - size.height) : 0;
     const left = size.width < width ? random.integer(width - size.width) : 0;
     return { top, left, ...size };
@@ -50,7 +50,7 @@ function sampleSize(
   greatest = Math.min(greatest, height);
   let cropHeight = least < greatest ? least + random.integer(greatest - least + 1) : greatest;
   let cropWidth = roundToEven(cropHeight * ratio);
-  // Rounding may have stepped over an area limit; the kernel tries the neighbouring heights before it gives up.
+  // Rounding may violate an area limit; the kernel tries the neighbouring heights before it gives up.
   if (cropWidth * cropHeight < minArea) {
     cropHeight += 1;
     cropWidth = roundToEven(cropHeight * ratio);
@@ -65,7 +65,7 @@ function sampleSize(
   return { height: cropHeight, width: cropWidth };
 }
 
-/** Rounds halves to the even neighbour, as C's lrint and TensorFlow's round do. */
+/** Rounds halves to the even neighbour, like C's lrint and TensorFlow's round. */
 export function roundToEven(x: number): number {
   const floor = Math.floor(x);
   const rest = x - floor;

@@ -1,4 +1,4 @@
-/** The preprocessing ops: what each is called, takes and does to a record; the names and defaults are big_vision's. */
+/** Defines the preprocessing ops: names, parameters and transforms; names and defaults are big_vision's. */
 
 import type { Arguments, Parameter } from "../augment/arguments.js";
 import { augmentDefinitions } from "../augment/definitions.js";
@@ -14,7 +14,7 @@ const width: Parameter = { name: "width", type: "size", default: null, written: 
 const areaMin: Parameter = { name: "area_min", type: "number", default: 5, minimum: 0, maximum: 100 };
 const areaMax: Parameter = { name: "area_max", type: "number", default: 100, minimum: 0, maximum: 100 };
 const ratioMin: Parameter = { name: "ratio_min", type: "number", default: 0.75, minimum: 0.01, maximum: 100 };
-// 1.33, not 4/3: the default of the TensorFlow op.
+// 1.33, not 4/3, is the default of the TensorFlow op.
 const ratioMax: Parameter = { name: "ratio_max", type: "number", default: 1.33, minimum: 0.01, maximum: 100 };
 const method: Parameter = {
   name: "method",
@@ -30,7 +30,7 @@ const halfPixelCenters: Parameter = {
   default: true,
 };
 
-/** Every op by name. */
+/** All ops by name. */
 export const opDefinitions: Readonly<Record<string, OpDefinition>> = {
   decode: {
     summary: "decode the file to upright 8-bit pixels with 3 channels (1 for grey, 0 to keep a raw image's own)",
@@ -92,7 +92,7 @@ export const opDefinitions: Readonly<Record<string, OpDefinition>> = {
       return onPixels("resize_small", (image) => {
         const short = Math.min(image.height, image.width);
         const factor = small / short;
-        // torchvision: int(size * long / short)
+        // torchvision: int(size * long / short).
         const side = (from: number) =>
           args["rounding"] === "floor" ? Math.floor((small * from) / short) : Math.max(1, roundToEven(from * factor));
         return resize(image, side(image.height), side(image.width));
@@ -114,7 +114,7 @@ export const opDefinitions: Readonly<Record<string, OpDefinition>> = {
         const square = Math.min(image.height, image.width);
         const [h, w] = args["size"] === null ? [square, square] : heightAndWidth(args);
         fits("central_crop", image, h, w);
-        // papers.md 5.6: offset = (H - h) // 2; torchvision: int(round((H - h) / 2.0)), which rounds halves to even
+        // papers.md 5.6: offset = (H - h) // 2; torchvision: int(round((H - h) / 2.0)), which rounds halves to even.
         const half = args["rounding"] === "even" ? roundToEven : Math.floor;
         return crop(image, {
           top: half((image.height - h) / 2),
@@ -151,8 +151,8 @@ export const opDefinitions: Readonly<Record<string, OpDefinition>> = {
         ratioMin: number("ratio_min"),
         ratioMax: number("ratio_max"),
       };
-      if (limits.areaMin > limits.areaMax) throw new Error("inception_crop: area_min is above area_max");
-      if (limits.ratioMin > limits.ratioMax) throw new Error("inception_crop: ratio_min is above ratio_max");
+      if (limits.areaMin > limits.areaMax) throw new Error("inception_crop: area_min is above area_max; swap them");
+      if (limits.ratioMin > limits.ratioMax) throw new Error("inception_crop: ratio_min is above ratio_max; swap them");
       const target = args["size"] as number | null;
       return onPixels("inception_crop", (image, random) => {
         const box: Rectangle = sampleCrop(image.height, image.width, limits, random);
@@ -269,7 +269,7 @@ export const opDefinitions: Readonly<Record<string, OpDefinition>> = {
 };
 
 /**
- * The functions of `value_range`, one for all channels or one each, in the float32 steps of the reference:
+ * The functions of `value_range`, one for all channels or one each, with the float32 steps of the reference:
  * (x - in_min) / (in_max - in_min) * (vmax - vmin) + vmin.
  */
 export function valueScales(args: Arguments): ((x: number) => number)[] {
@@ -289,7 +289,7 @@ export function valueScales(args: Arguments): ((x: number) => number)[] {
   });
 }
 
-/** What is wrong where a `value_range` by channel meets an image of other channels; undefined where they fit. */
+/** Error message if the channels of a `value_range` and of an image differ; undefined if they match. */
 export const scalesProblem = (scales: number, channels: number): string | undefined =>
   scales === 1 || scales === channels
     ? undefined
@@ -297,7 +297,7 @@ export const scalesProblem = (scales: number, channels: number): string | undefi
 
 type Resize = (image: PixelImage, height: number, width: number) => PixelImage;
 
-/** Bilinear without antialias and area are TensorFlow's (resize.ts); bicubic, and either with antialias, Pillow's (resample.ts). */
+/** Bilinear without antialias and area are TensorFlow's (resize.ts); bicubic, and all methods with antialias, are Pillow's (resample.ts). */
 function resizing(name: string, args: Arguments): Resize {
   const kernel = args["method"] as "bilinear" | "bicubic" | "area";
   const smooth = args["antialias"] as boolean;

@@ -1,4 +1,4 @@
-/** Preprocessing pipelines: made of ops by function calls or from the string form, and written back to it. */
+/** Builds preprocessing pipelines from ops or from the string form, and converts them back to it. */
 
 import { createRandom, type Random } from "../../random/keyed.js";
 import { didYouMean } from "../../text/nearest.js";
@@ -17,17 +17,17 @@ export interface PreprocessingOp {
   readonly random: boolean;
   readonly changesImage: boolean;
   readonly apply: Transform;
-  /** True for ops of the registry, which the string form can carry to another thread. */
+  /** True for ops of the registry, whose string form can be sent to another thread. */
   readonly registered: boolean;
 }
 
-/** A pipeline is a list of ops, applied first to last. */
+/** A pipeline: a list of ops, applied in order. */
 export type Preprocessing = readonly PreprocessingOp[];
 
 /**
- * Makes a pipeline from big_vision's string form or from ops.
+ * Creates a pipeline from big_vision's string form or from ops.
  *
- * @throws for an unknown op (naming the known ones and the nearest), a wrong argument, or text that does not parse.
+ * @throws for an unknown op (with the nearest and all known ones), a wrong argument, or a syntax error.
  * @example preprocessing("decode|inception_crop(64)|flip_lr|value_range(-1,1)")
  */
 export function preprocessing(...parts: readonly (string | PreprocessingOp | Preprocessing)[]): Preprocessing {
@@ -37,12 +37,12 @@ export function preprocessing(...parts: readonly (string | PreprocessingOp | Pre
   });
 }
 
-/** Returns the string form of a pipeline: `preprocessing(describePreprocessing(p))` does the same as `p`. */
+/** Returns the string form of a pipeline: `preprocessing(describePreprocessing(p))` is equivalent to `p`. */
 export function describePreprocessing(pipeline: string | Preprocessing): string {
   return (typeof pipeline === "string" ? preprocessing(pipeline) : pipeline).map((op) => op.text).join("|");
 }
 
-/** Applies a pipeline to one record with the given random numbers. */
+/** Applies a pipeline to one record with the given random generator. */
 export async function applyPreprocessing(
   pipeline: Preprocessing,
   record: DataRecord,
@@ -51,13 +51,13 @@ export async function applyPreprocessing(
   let current = record;
   for (const op of pipeline) {
     const result = op.apply(current, random);
-    // Only decoding is asynchronous; waiting for nothing would cost a turn of the event loop for every op.
+    // Only decoding is asynchronous; awaiting other ops would cost a turn of the event loop each.
     current = result instanceof Promise ? await result : result;
   }
   return current;
 }
 
-/** Applies a pipeline to one image outside a loader: for evaluation, embedding and single pictures; random ops draw from `seed`. */
+/** Applies a pipeline to one image outside a loader: for evaluation, embedding and single images; random ops draw from `seed`. */
 export async function preprocessImage(
   pipeline: string | Preprocessing,
   image: EncodedImage | PixelImage,
@@ -70,12 +70,12 @@ export async function preprocessImage(
   return record.image;
 }
 
-/** The generator that preprocessing draws from for one example of one epoch; `attempt` counts the bad examples it stands in for. */
+/** Random generator for the preprocessing of one example in one epoch; `attempt` counts the bad examples it replaces. */
 export function exampleRandom(seed: number, epoch: number, index: number, attempt = 0): Random {
   return createRandom("example", seed, epoch, index, attempt);
 }
 
-/** Makes an op of your own from a function; pipelines with one run on the calling thread only (loader option `workers: 0`). */
+/** Creates a custom op from a function; pipelines with one run only in the calling thread (loader option `workers: 0`). */
 export function customOp(
   name: string,
   apply: Transform,
@@ -84,7 +84,7 @@ export function customOp(
   return { name, text: name, args: {}, random, changesImage: true, apply, registered: false };
 }
 
-/** Lists the known ops: name, signature and what each does. */
+/** Lists the known ops: name, signature and summary. */
 export function listOps(): { name: string; signature: string; summary: string }[] {
   return Object.entries(opDefinitions).map(([name, { parameters, summary }]) => ({
     name,
@@ -93,20 +93,20 @@ export function listOps(): { name: string; signature: string; summary: string }[
   }));
 }
 
-/** A pipeline split for the loader: what can be kept from epoch to epoch, what runs each time, and the value range left to the batch writer. */
+/** A pipeline split for the loader: a fixed part to cache across epochs, the rest, and the value range left to the batch writer. */
 export interface SplitPreprocessing {
   readonly fixed: Preprocessing;
   readonly rest: Preprocessing;
   /**
-   * Set when the last change to the image is `value_range`: its 256 results, or those of each channel in turn, applied while
-   * the batch is written.
+   * Set if the last change of the image is `value_range`: a table of its 256 results, or of those of each channel in turn, which is applied
+   * while the batch is written.
    */
   readonly lookup?: Float32Array;
-  /** The functions that `lookup` is a table of, for images that are already floating-point. */
+  /** The functions tabulated in `lookup`, for floating-point images. */
   readonly scales?: readonly ((x: number) => number)[];
 }
 
-/** Splits a pipeline before its first random op, and takes out a final `value_range`, which a table of 256 values does faster. */
+/** Splits a pipeline before its first random op, and extracts a final `value_range`, which a table of 256 values computes faster. */
 export function splitPreprocessing(pipeline: Preprocessing): SplitPreprocessing {
   const last = pipeline.findLastIndex((op) => op.changesImage);
   const scaled = pipeline[last];
@@ -162,16 +162,16 @@ function op(
   return makeOp({ name, positional: positional.filter((x): x is Literal => x !== undefined), named: given }, name);
 }
 
-/** `decode`: the file to upright 8-bit pixels. */
+/** `decode`: decodes the file to upright 8-bit pixels. */
 export const decode = (channels?: 0 | 1 | 3): PreprocessingOp => op("decode", [channels]);
-/** `decode_resize`: decode and resize in one go, antialiased. */
+/** `decode_resize`: decodes and resizes in one step, antialiased. */
 export const decodeAndResize = (
   size: number,
   options: { width?: number; fit?: "cover" | "fill"; channels?: 1 | 3 } = {},
 ): PreprocessingOp => op("decode_resize", [size], { ...options });
-/** How pixels are resized: TensorFlow's bilinear and area; bicubic, and anything with antialias, as Pillow (and so timm). */
+/** Resize methods: TensorFlow's bilinear and area; bicubic, and all methods with antialias, are Pillow's (and timm's). */
 export type ResizeMethod = "bilinear" | "area" | "bicubic";
-/** `resize`: to height x width, bilinear without antialias; without half-pixel centres as TensorFlow 1. */
+/** `resize`: resizes to height x width, bilinear without antialias; without half-pixel centres like TensorFlow 1. */
 export const resize = (
   height: number,
   width?: number,
@@ -179,14 +179,14 @@ export const resize = (
   antialias?: boolean,
   halfPixelCenters?: boolean,
 ): PreprocessingOp => op("resize", [height, width], { method, antialias, half_pixel_centers: halfPixelCenters });
-/** `resize_small`: the smaller side to `size`, by the area method. */
+/** `resize_small`: resizes the smaller side to `size` by the area method. */
 export const resizeSmall = (size: number, method?: ResizeMethod, antialias?: boolean): PreprocessingOp =>
   op("resize_small", [size], { method, antialias });
-/** `central_crop`: the middle. */
+/** `central_crop`: crops the centre. */
 export const centralCrop = (height?: number, width?: number): PreprocessingOp => op("central_crop", [height, width]);
-/** `random_crop`: a random place. */
+/** `random_crop`: crops at a random position. */
 export const randomCrop = (height: number, width?: number): PreprocessingOp => op("random_crop", [height, width]);
-/** `inception_crop`: a random area and aspect ratio, resized to size x size. */
+/** `inception_crop`: crops a random area and aspect ratio, and resizes to size x size. */
 export const inceptionCrop = (
   size?: number,
   options: { areaMin?: number; areaMax?: number; ratioMin?: number; ratioMax?: number } = {},
@@ -197,42 +197,42 @@ export const inceptionCrop = (
     ratio_min: options.ratioMin,
     ratio_max: options.ratioMax,
   });
-/** `flip_lr`: mirrored half of the time, or with another probability. */
+/** `flip_lr`: mirrors horizontally with probability one half, or another one. */
 export const flipLr = (probability?: number): PreprocessingOp => op("flip_lr", [probability]);
-/** `value_range`: 0..255 to vmin..vmax, each one number or one a channel. */
+/** `value_range`: scales 0..255 to vmin..vmax, each one number or one for each channel. */
 export const valueRange = (vmin?: number | readonly number[], vmax?: number | readonly number[]): PreprocessingOp =>
   op("value_range", [vmin, vmax]);
-/** `onehot`: the label to a vector. */
+/** `onehot`: converts the label to a vector. */
 export const onehot = (depth: number, on?: number, off?: number): PreprocessingOp => op("onehot", [depth], { on, off });
-/** `to_rgb`: three channels. */
+/** `to_rgb`: converts to three channels. */
 export const toRgbOp = (): PreprocessingOp => op("to_rgb", []);
-/** `grey`: one channel. */
+/** `grey`: converts to one channel. */
 export const greyOp = (): PreprocessingOp => op("grey", []);
 /** `randaug`: RandAugment of `layers` ops at `magnitude`. */
 export const randaugOp = (layers: number, magnitude: number, contrast?: "pixel_count" | "mean"): PreprocessingOp =>
   op("randaug", [layers, magnitude], { contrast });
 /** `augreg`: the RandAugment of an AugReg setting. */
 export const augreg = (name: AugregName): PreprocessingOp => op("augreg", [name]);
-/** `hsvnoise`: random hue, saturation and value. */
+/** `hsvnoise`: changes hue, saturation and value randomly. */
 export const hsvnoise = (): PreprocessingOp => op("hsvnoise", []);
-/** `grey_random`: grey in three channels with a probability. */
+/** `grey_random`: converts to grey in three channels with a probability. */
 export const greyRandom = (probability?: number): PreprocessingOp => op("grey_random", [probability]);
-/** `corrupt`: one of the common corruptions at a severity. */
+/** `corrupt`: applies a common corruption at a severity. */
 export const corrupt = (name: CorruptionName, severity: Severity, table?: SeverityTable): PreprocessingOp =>
   op("corrupt", [name, severity], { table });
-/** `rotate90`: exact quarter turns counter-clockwise. */
+/** `rotate90`: rotates by exact quarter turns counter-clockwise. */
 export const quarterTurns = (k: 0 | 1 | 2 | 3): PreprocessingOp => op("rotate90", [k]);
-/** `patch_grid`: a patch out of each cell of a square grid, stacked. */
+/** `patch_grid`: stacks one patch from each cell of a square grid. */
 export const patchGridOp = (
   cells?: number,
   cell?: number,
   patch?: number,
   place?: "random" | "centre",
 ): PreprocessingOp => op("patch_grid", [cells, cell, patch], { place });
-/** `standardise`: mean 0 and deviation 1 of the image, or of every `patch` rows. */
+/** `standardise`: standardises the image, or every `patch` rows of it, to mean 0 and deviation 1. */
 export const standardiseOp = (patch?: number): PreprocessingOp => op("standardise", [patch]);
-/** `views`: several draws of the same ops, stacked. */
+/** `views`: stacks several random results of the same ops. */
 export const views = (count: number, ops: string | Preprocessing): PreprocessingOp =>
   op("views", [count, describePreprocessing(ops)]);
-/** `keep`: only the named fields. */
+/** `keep`: keeps only the named fields. */
 export const keep = (...names: string[]): PreprocessingOp => op("keep", names);

@@ -1,19 +1,19 @@
 /**
- * Found categories as text, so that they need not be searched for again: lines of `a,b,c,d,e,f,p`, one a map, as FractalDB's
- * own files have them (one file a category, its name the category's), or all categories in one file with the category's name
- * before each line.
+ * Reads and writes fractal categories as text, so that they need not be searched for again. Each map is a line of `a,b,c,d,e,f,p`, as in
+ * FractalDB's files (one file for each category, named after it), or all categories are in one file with the category's name at the start of
+ * each line.
  */
 import { readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { FractalSystem } from "./system.js";
 
-/** A category by its name. */
+/** A category and its name. */
 export interface NamedSystem {
   readonly name: string;
   readonly system: FractalSystem;
 }
 
-/** The name of a category that was found by its number: five digits, as FractalDB's folders are called. */
+/** Name of a category by its number: five digits, as FractalDB's folders are named. */
 export const categoryName = (category: number): string => String(category).padStart(5, "0");
 
 /** Writes categories into one file. */
@@ -25,8 +25,8 @@ export function writeCategories(path: string, categories: readonly NamedSystem[]
 }
 
 /**
- * Reads categories from one file, or from a folder of files of one category each, in the order of their names.
- * @throws for a line that is not six coefficients and a probability, naming it, and where there is none at all.
+ * Reads categories from one file, or from a folder with one file for each category, sorted by name.
+ * @throws for a line that is not six coefficients and a probability, with the line, and if there are no categories.
  */
 export function readCategories(path: string): NamedSystem[] {
   const rows = new Map<string, number[][]>();
@@ -52,12 +52,12 @@ export function readCategories(path: string): NamedSystem[] {
       else rows.set(name, [numbers]);
     }
   }
-  if (rows.size === 0) throw new Error(`there are no categories of fractals in "${path}"`);
+  if (rows.size === 0) throw new Error(`there are no categories of fractals in "${path}"; expected at least one`);
   return [...rows].map(([name, maps]) => {
     const probabilities = Float64Array.from(maps, (row) => row[6]!);
     const sum = probabilities.reduce((total, p) => total + p, 0);
     if (Math.abs(sum - 1) > 1e-6)
-      throw new Error(`the probabilities of category ${name} in "${path}" add up to ${sum}, not 1`);
+      throw new Error(`the probabilities of category ${name} in "${path}" have the sum ${sum}; expected 1`);
     return { name, system: { coefficients: Float64Array.from(maps.flatMap((row) => row.slice(0, 6))), probabilities } };
   });
 }
@@ -67,7 +67,7 @@ function readText(file: string): string {
     return readFileSync(file, "utf8");
   } catch (error) {
     throw new Error(
-      `the categories cannot be read from "${file}": ${error instanceof Error ? error.message : error}. "fovea data fractals FILE" writes such a file`,
+      `the categories cannot be read from "${file}": ${error instanceof Error ? error.message : error}; "fovea data fractals FILE" writes such a file`,
       { cause: error },
     );
   }

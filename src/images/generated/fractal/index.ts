@@ -1,4 +1,4 @@
-/** Fractals by iterated function systems: categories found by search, instances of them, pictures. */
+/** Fractals by iterated function systems: search for categories, their instances, and rendering. */
 export { categoryName, type NamedSystem, readCategories, writeCategories } from "./categories-file.js";
 export { defaultWeightStep, type FractalInstance, fractalInstance, instanceRandoms, weightings } from "./instances.js";
 export { type Flip, type FractalRandoms, type FractalStyle, flips, renderFractal } from "./render.js";

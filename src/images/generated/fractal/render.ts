@@ -1,20 +1,20 @@
-/** Draws fractals: the points of a chaos game, each a pixel or a patch of 3 x 3, grey on black or in changing hues. */
+/** Renders fractals: the points of a chaos game, each as a pixel or a patch of 3 x 3, grey on black or in changing hues. */
 
 import type { Random } from "../../../random/keyed.js";
 import { type RawImage, rawImage } from "../../image.js";
 import { chaosGame, createOrbit, type FractalSystem, type Orbit, toPixels } from "./system.js";
 
-/** How a fractal is drawn. */
+/** Rendering settings of a fractal. */
 export interface FractalStyle {
-  /** Side of the picture in pixels. */
+  /** Side of the image in pixels. */
   readonly size: number;
-  /** Points of the chaos game. */
+  /** Number of points of the chaos game. */
   readonly points: number;
-  /** Pixels left free at every side. */
+  /** Margin at every side, in pixels. */
   readonly padding: number;
-  /** One pixel a point, or a patch of 3 x 3 pixels that are on or off by a pattern of nine bits, one of 1 to 511. */
+  /** One pixel for each point, or a patch of 3 x 3 pixels that are on or off by a nine-bit pattern from 1 to 511. */
   readonly draw: "point" | "patch";
-  /** A new pattern for every point (as FractalDB's published code) or one for the picture (as its paper). */
+  /** A new pattern for every point (as in FractalDB's published code) or one for the image (as in its paper). */
   readonly pattern: "point" | "image";
   /** Grey 127 on black, or hues that change from point to point. */
   readonly colour: "grey" | "color";
@@ -27,8 +27,8 @@ export type Flip = (typeof flips)[number];
 const grey = 127;
 
 /**
- * The 128 colours that points take in turn: hues once around at saturation and intensity 0.75. [128, 3].
- * As published, the three values of blue, green and red are stored as red, green and blue.
+ * The 128 colours that points use in turn: all hues at saturation and intensity 0.75. [128, 3].
+ * As published, the values of blue, green and red are stored as red, green and blue.
  */
 export function huePalette(): Uint8Array {
   const steps = 128;
@@ -55,14 +55,14 @@ export function huePalette(): Uint8Array {
   );
 }
 
-/** Patches reach three pixels beyond their point, and without padding the greatest coordinate is `size` itself. */
+/** Patches extend three pixels beyond their point, and without padding the largest coordinate is `size` itself. */
 const reach = 4;
 
 interface Scratch {
   readonly orbit: Orbit;
   readonly column: Uint16Array;
   readonly row: Uint16Array;
-  /** Square of `size + reach`: 0 for black, else 1 + the number of a colour. */
+  /** Square of `size + reach`: 0 for black, else 1 + the index of a colour. */
   readonly canvas: Uint8Array;
   readonly size: number;
 }
@@ -81,15 +81,15 @@ function scratchFor({ points, size }: FractalStyle): Scratch {
   return scratch;
 }
 
-/** The generators a picture is drawn from: one for the points, one for the patterns of the patches. */
+/** Random generators of an image: one for the points, one for the patterns of the patches. */
 export interface FractalRandoms {
   readonly points: Random;
   readonly patterns: Random;
 }
 
 /**
- * Draws a system: [size, size, 1] in grey, [size, size, 3] in colour. y goes upwards. Later points cover earlier ones, and
- * the pixels of a patch that are off are black and cover too.
+ * Renders a system: [size, size, 1] in grey, [size, size, 3] in colour. y points upwards. Later points cover earlier ones; the pixels of a
+ * patch that are off are black and cover too.
  */
 export function renderFractal(
   system: FractalSystem,
@@ -104,7 +104,7 @@ export function renderFractal(
   toPixels(orbit.y, count, size, padding, row);
   canvas.fill(0);
   const stride = size + reach;
-  // Colour 1 + i % 128 in colour, 1 in grey.
+  // The colour is 1 + i % 128 in colour, 1 in grey.
   const colourMask = style.colour === "color" ? 127 : 0;
   if (style.draw === "point") {
     for (let i = 0; i < count; i++) canvas[row[i]! * stride + column[i]!] = 1 + (i & colourMask);
@@ -112,7 +112,7 @@ export function renderFractal(
   return develop(canvas, stride, style, flip);
 }
 
-/** A whole number uniform on 1 .. 511. */
+/** A uniform integer from 1 to 511. */
 function drawPattern(random: Random): number {
   let pattern = random.next() >>> 23;
   while (pattern === 0) pattern = random.next() >>> 23;
@@ -133,7 +133,7 @@ function drawPatches(
   for (let i = 0; i < count; i++) {
     if (change === "point") pattern = drawPattern(random);
     const colour = 1 + (i & colourMask);
-    // The patch's corner lies one pixel beyond the point; the first bit is the highest.
+    // The patch's corner is one pixel beyond the point; the first bit is the highest.
     let at = (row[i]! + 1) * stride + column[i]! + 1;
     canvas[at] = (pattern >>> 8) * colour;
     canvas[at + 1] = ((pattern >>> 7) & 1) * colour;
@@ -151,7 +151,7 @@ function drawPatches(
 
 const palette = huePalette();
 
-/** The picture of a canvas of colour numbers, whose rows lie from the bottom to the top. */
+/** Converts a canvas of colour indices, whose rows go from the bottom to the top, to an image. */
 function develop(canvas: Uint8Array, stride: number, { size, colour }: FractalStyle, flip: Flip): RawImage {
   const upsideDown = flip === "up-down" || flip === "both";
   const mirrored = flip === "left-right" || flip === "both";

@@ -1,18 +1,18 @@
-/** Searches for many categories, one after the other. */
+/** Searches for many categories sequentially. */
 import { categoryName, type NamedSystem } from "./categories-file.js";
 import { findCategory, mostFillRate } from "./search.js";
 
 export interface CategorySearch {
-  /** Categories to find, numbered from 0. */
+  /** Number of categories, numbered from 0. */
   readonly count: number;
   readonly seed: number;
-  /** Least share of the pixels that a system must touch, up to `mostFillRate`. */
+  /** Minimum fraction of the pixels that a system must touch, up to `mostFillRate`. */
   readonly fill: number;
   readonly onProgress?: ((done: number) => void) | undefined;
 }
 
 /**
- * Finds the first `count` categories of a seed, and how many systems were drawn for them.
+ * Finds the first `count` categories of a seed, and the number of systems drawn for them.
  *
  * @throws RangeError for a fill rate that hardly any system reaches.
  */
@@ -23,7 +23,7 @@ export async function searchCategories({
   onProgress,
 }: CategorySearch): Promise<{ readonly systems: readonly NamedSystem[]; readonly candidates: number }> {
   if (!(fill >= 0 && fill <= mostFillRate)) {
-    throw new RangeError(`expected a fill rate from 0 to ${mostFillRate}, given ${fill}`);
+    throw new RangeError(`invalid fill rate ${fill}; expected a number from 0 to ${mostFillRate}`);
   }
   const systems: NamedSystem[] = [];
   let candidates = 0;
@@ -32,7 +32,7 @@ export async function searchCategories({
     candidates += found.candidates;
     systems.push({ name: categoryName(category), system: found.system });
     onProgress?.(category + 1);
-    // The search leaves this thread no time of its own; signals are handled in between.
+    // The search blocks this thread; signals are handled between categories.
     await new Promise(setImmediate);
   }
   return { systems, candidates };

@@ -1,13 +1,13 @@
-/** Finds the categories of a fractal set: systems drawn at random until one fills enough of its picture. */
+/** Finds the categories of a fractal dataset: systems are drawn at random until one fills enough of its image. */
 import { createRandom, type Random } from "../../../random/keyed.js";
 import { chaosGame, createOrbit, drawSystem, type FractalSystem, type Orbit, toPixels } from "./system.js";
 
-/** Points and picture that a candidate is judged by (papers.md 10.5). */
+/** Number of points and image side for the evaluation of a candidate (papers.md 10.5). */
 const points = 100_000;
 const side = 512;
 const padding = 6;
 
-/** The least share of pixels with a point on them. */
+/** Minimum fraction of pixels with a point. */
 export const defaultFillRate = 0.2;
 
 interface Scratch {
@@ -19,7 +19,7 @@ interface Scratch {
 
 let scratch: Scratch | undefined;
 
-/** Pixels that the first `count` points touch; counting stops when the rest could not bring it to `needed`. */
+/** Number of pixels that the first `count` points touch; counting stops when `needed` can no longer be reached. */
 function touchedPixels({ orbit, column, row, filled }: Scratch, count: number, needed: number): number {
   toPixels(orbit.x, count, side, padding, column);
   toPixels(orbit.y, count, side, padding, row);
@@ -33,14 +33,14 @@ function touchedPixels({ orbit, column, row, filled }: Scratch, count: number, n
   return touched;
 }
 
-/** Where a game is interrupted to see whether it is worth playing on, and the share of what is then expected that it must reach. */
+/** Points at which a game is checked and possibly abandoned, and the fraction of the expected pixels that it must reach. */
 const glances = [5000, 10_000, 20_000, 40_000] as const;
 const glanceShare = 0.9;
 
-/** How many pixels so many points touch that fall evenly on `area` pixels. */
+/** Expected number of pixels touched by `count` points distributed uniformly over `area` pixels. */
 const evenlyTouched = (area: number, count: number): number => area * (1 - Math.exp(-count / area));
 
-/** The area on which 100,000 evenly falling points touch `needed` pixels, by bisection. */
+/** The area on which 100,000 uniform points touch `needed` pixels, by bisection. */
 function areaTouching(needed: number): number {
   let [low, high] = [1, 1e9];
   for (let i = 0; i < 60; i++) {
@@ -52,10 +52,9 @@ function areaTouching(needed: number): number {
 }
 
 /**
- * The share of the 512 x 512 pixels that 100,000 points of a system touch. Where it is below `least` it may be any smaller
- * number: a game is given up when its first points touch less than nine tenths of what they would on an attractor that
- * reaches `least` evenly. (Of 57 systems among 2,500 that reach 0.2, none had less than 98 % of that; more than nine in ten
- * of the others are given up by 20,000 points.)
+ * The fraction of the 512 x 512 pixels that 100,000 points of a system touch. If it is below `least`, the result may be any smaller number: a
+ * game is abandoned when its first points touch less than nine tenths of what they would on an attractor that reaches `least` uniformly. (Of
+ * 57 systems among 2,500 that reach 0.2, none had less than 98 % of that; more than nine in ten of the others are abandoned by 20,000 points.)
  */
 export function fillRate(system: FractalSystem, random: Random, least = 0): number {
   scratch ??= {
@@ -71,27 +70,27 @@ export function fillRate(system: FractalSystem, random: Random, least = 0): numb
     const count = chaosGame(system, random, scratch.orbit, played, to);
     const enough = to === points ? needed : glanceShare * evenlyTouched(area, to);
     const touched = touchedPixels(scratch, count, enough);
-    // A game that left the numbers is over.
+    // A game whose coordinates overflowed is over.
     if (to === points || touched < enough || count < to) return touched / (side * side);
     played = to;
   }
   throw new Error("the last game goes to its end");
 }
 
-/** A category and what finding it took. */
+/** A category and the cost of finding it. */
 export interface FoundCategory {
   readonly system: FractalSystem;
-  /** Systems that were drawn, this one included. */
+  /** Number of systems drawn, including this one. */
   readonly candidates: number;
 }
 
-/** 100,000 points touch at most 0.38 of 512 x 512 pixels, and systems that come near it are rare. */
+/** 100,000 points touch at most 0.38 of 512 x 512 pixels, and systems close to this are rare. */
 export const mostFillRate = 0.3;
 const mostCandidates = 100_000;
 
 /**
- * Finds category number `category` of the sequence `seed`: a pure function of its arguments, so that any category can be found
- * alone and in any thread. At the default rate about one system in 44 is kept.
+ * Finds category number `category` of the sequence `seed`. It is a pure function of its arguments, so that any category can be found
+ * independently and in any thread. At the default rate about one system in 44 is accepted.
  * @throws if no system reaches `least`.
  */
 export function findCategory(seed: number, category: number, least = defaultFillRate): FoundCategory {
@@ -101,7 +100,7 @@ export function findCategory(seed: number, category: number, least = defaultFill
     if (fillRate(system, random, least) >= least) return { system, candidates };
   }
   throw new Error(
-    `none of ${mostCandidates} systems filled ${least} of its picture; the default rate is ${defaultFillRate}`,
+    `none of ${mostCandidates} systems filled ${least} of its image; expected a lower rate, such as the default ${defaultFillRate}`,
   );
 }
 

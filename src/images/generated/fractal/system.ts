@@ -1,5 +1,5 @@
 /**
- * Iterated function systems: a few affine maps of the plane, each taken with a probability, whose attractor is a fractal.
+ * Iterated function systems: a few affine maps of the plane, each applied with a probability, whose attractor is a fractal.
  *
  * All constants are those of FractalDB (Kataoka et al. 2020, "Pre-training without Natural Images", and its published code;
  * papers.md 10.5).
@@ -8,16 +8,16 @@ import type { Random } from "../../../random/keyed.js";
 
 /** Maps (x, y) -> (a x + b y + e, c x + d y + f). */
 export interface FractalSystem {
-  /** [maps, 6], row by row: a, b, c, d, e, f of every map. */
+  /** [maps, 6], row-major: a, b, c, d, e, f of every map. */
   readonly coefficients: Float64Array;
-  /** [maps]: how often each map is taken; they add up to 1. */
+  /** [maps]: probability of each map; they sum to 1. */
   readonly probabilities: Float64Array;
 }
 
 /** A system has from 2 to 7 maps. */
 const mapCounts = [2, 7] as const;
 
-/** Shares of the maps by how much area they keep, |a d - b c|: the points then spread evenly over the attractor. */
+/** Probabilities of the maps in proportion to their area factor |a d - b c|: the points are then spread evenly over the attractor. */
 export function areaProbabilities(coefficients: Float64Array): Float64Array {
   const areas = Float64Array.from({ length: coefficients.length / 6 }, (_, map) => {
     const [a, b, c, d] = coefficients.subarray(6 * map) as unknown as [number, number, number, number];
@@ -27,19 +27,19 @@ export function areaProbabilities(coefficients: Float64Array): Float64Array {
   return areas.map((area) => area / sum);
 }
 
-/** Draws a system as FractalDB's search does: 2 to 7 maps, every coefficient uniform on [-1, 1). */
+/** Draws a system like FractalDB's search: 2 to 7 maps, every coefficient uniform on [-1, 1). */
 export function drawSystem(random: Random): FractalSystem {
   const maps = mapCounts[0] + random.integer(mapCounts[1] - mapCounts[0] + 1);
   const coefficients = Float64Array.from({ length: 6 * maps }, () => random.range(-1, 1));
   return { coefficients, probabilities: areaProbabilities(coefficients) };
 }
 
-/** The same system with a, b, c, d, e, f of all its maps multiplied by six factors; the probabilities stay. */
+/** Multiplies a, b, c, d, e, f of all maps by six factors; the probabilities are unchanged. */
 export function weighted(system: FractalSystem, factors: readonly number[]): FractalSystem {
   return { ...system, coefficients: system.coefficients.map((value, i) => value * factors[i % 6]!) };
 }
 
-/** Where the points of a chaos game are kept; `createOrbit` makes one, which serves any number of games. */
+/** Buffer for the points of a chaos game; one created by `createOrbit` can be reused for any number of games. */
 export interface Orbit {
   readonly x: Float64Array;
   readonly y: Float64Array;
@@ -49,17 +49,17 @@ export function createOrbit(points: number): Orbit {
   return { x: new Float64Array(points), y: new Float64Array(points) };
 }
 
-/** Points that are dropped before the one that has left the numbers: they are on their way to infinity. */
+/** Number of points dropped before the first one that overflowed, because they diverge already. */
 const droppedBeforeOverflow = 100;
 
-/** Entry of the table of maps whose part of the drawn numbers belongs to more than one map. */
+/** Entry of the table of maps for numbers that belong to more than one map. */
 const several = 255;
 
 /**
- * Plays the chaos game: from (0, 0) on, every next point is the last one under a map drawn by its probability. Fills `orbit`
- * up to point `to` (the origin is the first point) and returns how many points count: all of them, or, where the system grows
- * without end, those up to 100 before the first that is no finite number. (The reference waits for the NaN that follows an
- * infinity within a step or two.) A game that was played up to point `from` is played on.
+ * Plays the chaos game: starting at (0, 0), every point is the image of the previous one under a map drawn by its probability. Fills `orbit`
+ * up to point `to` (the origin is the first point) and returns the number of valid points: all of them or, if the system diverges, those up to
+ * 100 before the first that is not finite. (The reference waits for the NaN that follows an infinity within a step or two.) A game that was
+ * played up to point `from` is continued.
  */
 export function chaosGame(
   { coefficients, probabilities }: FractalSystem,
@@ -69,8 +69,8 @@ export function chaosGame(
   to = x.length,
 ): number {
   const last = probabilities.length - 1;
-  // The map of a drawn 32-bit number: by its highest byte where that is enough, as branches on random numbers are slow; the
-  // last map takes whatever rounding leaves.
+  // Selects the map of a drawn 32-bit number by its highest byte if that is sufficient, because branches on random numbers are slow. The
+  // last map takes the remainder due to rounding.
   const bounds = new Float64Array(last);
   let sum = 0;
   for (let map = 0; map < last; map++) {
@@ -115,8 +115,8 @@ export function chaosGame(
 }
 
 /**
- * Brings the first `count` coordinates of one axis to pixels 0 .. size - 1 of a picture with `padding` pixels of margin: the
- * least coordinate comes to `padding`, the greatest to `size - padding`, fractions are cut off.
+ * Scales the first `count` coordinates of one axis to pixels 0 .. size - 1 of an image with a margin of `padding` pixels. The smallest
+ * coordinate is mapped to `padding`, the largest to `size - padding`, and fractions are truncated.
  */
 export function toPixels(
   values: Float64Array,
@@ -134,7 +134,7 @@ export function toPixels(
   }
   const range = high - low;
   const room = size - 2 * padding;
-  // A system whose points all have one coordinate has no range to scale by.
+  // If all points have the same coordinate, there is no range to scale by.
   if (range === 0) pixels.fill(padding, 0, count);
   else for (let i = 0; i < count; i++) pixels[i] = ((values[i]! - low) / range) * room + padding;
 }

@@ -1,7 +1,7 @@
-/** Where rays meet the four shapes of generated scenes. */
+/** Intersects rays with the four shapes of generated scenes. */
 import type { SceneObject } from "./types.js";
 
-/** Where a ray meets a surface, and the surface's outward direction there; written in place, since millions are found. */
+/** Intersection of a ray with a surface, and the surface normal there; updated in place, since millions are computed. */
 export interface Hit {
   distance: number;
   nx: number;
@@ -9,11 +9,11 @@ export interface Hit {
   nz: number;
 }
 
-/** Hits nearer than this are the surface the ray starts from. */
+/** Nearer hits are the surface on which the ray starts. */
 const epsilon = 1e-6;
 
 /**
- * Finds the first meeting of a ray (origin o, unit direction d) with an object that stands on the ground.
+ * Finds the first intersection of a ray (origin o, unit direction d) with an object on the ground.
  * Returns false, with `hit` in an undefined state, if there is none.
  */
 export function intersect(
@@ -54,7 +54,7 @@ function sphere(r: number, x: number, y: number, z: number, dx: number, dy: numb
   return true;
 }
 
-/** The ray enters a box where it has entered all three pairs of parallel planes, unless it has left one by then. */
+/** A ray enters a box when it has entered all three pairs of parallel planes, unless it has left one by then. */
 function box(
   object: SceneObject,
   x: number,
@@ -72,7 +72,7 @@ function box(
   const v = x * sin + z * cos;
   const du = dx * cos - dz * sin;
   const dv = dx * sin + dz * cos;
-  // A direction of exactly 0 gives infinities of the right sign here, and the comparisons still hold.
+  // A direction of exactly 0 gives infinities with the right sign, and the comparisons still hold.
   const u1 = (-Math.sign(du) * r - u) / du;
   const y1 = (-Math.sign(dy) * r - y) / dy;
   const v1 = (-Math.sign(dv) * r - v) / dv;
@@ -88,7 +88,7 @@ function box(
   return true;
 }
 
-/** The side x^2 + z^2 = r^2 for heights 0 to 2r, and the disc on top; the bottom stands on the ground and is never seen. */
+/** The side x^2 + z^2 = r^2 for heights 0 to 2r, and the disc on top; the bottom is on the ground and never visible. */
 function cylinder(r: number, x: number, y: number, z: number, dx: number, dy: number, dz: number, hit: Hit): boolean {
   const height = 2 * r;
   const a = dx * dx + dz * dz;
@@ -115,7 +115,7 @@ function cylinder(r: number, x: number, y: number, z: number, dx: number, dy: nu
   return true;
 }
 
-/** The side x^2 + z^2 = (r (1 - y / h))^2 with h = 2r, for heights 0 to h; of its two solutions the mirrored cone above h is left out. */
+/** The side x^2 + z^2 = (r (1 - y / h))^2 with h = 2r, for heights 0 to h; the solution on the mirrored cone above h is ignored. */
 function cone(r: number, x: number, y: number, z: number, dx: number, dy: number, dz: number, hit: Hit): boolean {
   const height = 2 * r;
   const k = r / height;

@@ -1,29 +1,29 @@
-/** Lays out generated scenes: where the camera and the light are, and objects that stand apart and can each be seen. */
+/** Lays out generated scenes: camera, light, and objects that do not touch and are all visible. */
 import { createRandom, type Random } from "../../../random/keyed.js";
 import { type Colour, colours, type Scene, type SceneObject, type Shape, shapes } from "./types.js";
 
 export type Vector = readonly [x: number, y: number, z: number];
 
-/** Where the picture is taken from: `right`, `up` and `forward` are unit vectors at right angles. */
+/** The camera; `right`, `up` and `forward` are orthonormal. */
 export interface Camera {
   readonly position: Vector;
   readonly right: Vector;
   readonly up: Vector;
   readonly forward: Vector;
-  /** Distance of the picture plane in units of half the picture's smaller side. */
+  /** Distance of the image plane in units of half the image's smaller side. */
   readonly focal: number;
 }
 
-/** Everything a picture is rendered from. */
+/** Everything that is needed to render an image. */
 export interface SceneLayout {
   readonly scene: Scene;
   readonly camera: Camera;
-  /** Towards the light (unit length), and the ground's colour in linear light. */
+  /** Unit vector towards the light, and the ground's colour in linear light. */
   readonly light: Vector;
   readonly ground: Vector;
 }
 
-/** What scenes are drawn from. */
+/** Image size and range of object counts of scenes. */
 export interface SceneOptions {
   readonly height: number;
   readonly width: number;
@@ -33,24 +33,24 @@ export interface SceneOptions {
   readonly colours?: readonly Colour[];
 }
 
-/** The square that objects stand in reaches this far from its middle, in scene units. */
+/** Half side of the square in which objects are placed, in scene units. */
 export const reach = 2.35;
 const radii = { small: 0.42, large: 0.68 } as const;
-/** Boxes look larger than round things of equal radius; their half side is this share of it. */
+/** Boxes look larger than round shapes of equal radius; their half side is this fraction of the radius. */
 const boxShare = 0.84;
-/** Least free ground between two objects. */
+/** Minimum distance on the ground between two objects. */
 const gap = 0.2;
-/** The most of an object's bounding rectangle in the picture that another one's may cover. */
+/** Maximum fraction of an object's bounding box in the image that another one's may cover. */
 const maxOverlap = 0.2;
 const triesPerObject = 60;
 const layoutsPerScale = 12;
 
 /**
- * Draws the scene number `index` of the sequence `seed`: equal arguments give equal scenes, and the pictures of one scene at
- * different sizes show the same objects.
+ * Draws scene number `index` of the sequence `seed`: equal arguments give equal scenes, and images of one scene at different sizes show the
+ * same objects.
  *
- * Objects stand on the ground with free ground between them, wholly inside the picture, and overlap little in it, so that
- * each one can be seen and counted. If a crowd does not fit after many tries, all its objects are made a little smaller.
+ * Objects are on the ground with space between them, completely inside the image, and overlap little in it, so that each one can be seen and
+ * counted. If many objects do not fit after many attempts, all of them are made slightly smaller.
  */
 export function layOutScene(seed: number, index: number, options: SceneOptions): SceneLayout {
   const { minCount, maxCount } = options;
@@ -63,12 +63,12 @@ export function layOutScene(seed: number, index: number, options: SceneOptions):
       maxCount <= 12
     )
   ) {
-    throw new Error(`a scene holds from 1 to 12 objects; given counts from ${minCount} to ${maxCount}`);
+    throw new Error(`invalid object counts from ${minCount} to ${maxCount}; expected 1 to 12 in ascending order`);
   }
   const random = createRandom("scene", seed, index);
   const count = minCount + random.integer(maxCount - minCount + 1);
   const camera = drawCamera(random);
-  // From above and to one side, so that shadows fall beside objects rather than behind them.
+  // The light comes from above and from one side, so that shadows fall beside objects rather than behind them.
   const side = random.uniform() < 0.5 ? -1 : 1;
   const light = normalise([side * random.range(0.35, 0.75), 1, random.range(0.1, 0.6)]);
   const brightness = random.range(0.22, 0.62);
@@ -98,7 +98,7 @@ interface Placed {
   readonly box: PictureBox;
 }
 
-/** A rectangle in the picture, in units of half its smaller side from its middle. */
+/** A rectangle in the image, in units of half its smaller side from its centre. */
 export interface PictureBox {
   readonly left: number;
   readonly right: number;
@@ -128,7 +128,7 @@ function placeObjects(
       const x = random.range(-reach, reach);
       const z = random.range(-reach, reach);
       const rotation = random.range(0, Math.PI / 2);
-      // The cheap test first: in a crowd most places fail it.
+      // Check the cheap condition first: in a crowded scene most positions fail it.
       if (placed.some((other) => tooClose(x, z, footprint, other))) continue;
       const object = standObject(camera, { ...kind, radius, position: [x, radius, z], rotation }, options);
       const box = pictureBox(camera, object);
@@ -174,7 +174,7 @@ function area(box: PictureBox): number {
   return (box.right - box.left) * (box.top - box.bottom);
 }
 
-/** The rectangle around an object in the picture. */
+/** Bounding box of an object in the image. */
 export function pictureBox(camera: Camera, object: SceneObject): PictureBox {
   const [x, , z] = object.position;
   const r = object.radius;
@@ -193,7 +193,7 @@ export function pictureBox(camera: Camera, object: SceneObject): PictureBox {
   return { left, right, top, bottom };
 }
 
-/** Where a point appears in the picture, in units of half its smaller side from its middle, y upwards. */
+/** Position of a point in the image, in units of half its smaller side from its centre, y upwards. */
 export function project(camera: Camera, point: Vector): readonly [number, number] {
   const p: Vector = [point[0] - camera.position[0], point[1] - camera.position[1], point[2] - camera.position[2]];
   const depth = dot(p, camera.forward);

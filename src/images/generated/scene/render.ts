@@ -1,4 +1,4 @@
-/** Renders generated scenes by casting rays: perspective, diffuse and specular light, soft shadows, four samples a pixel. */
+/** Renders generated scenes by ray casting: perspective, diffuse and specular light, soft shadows, four samples for each pixel. */
 
 import { createRandom } from "../../../random/keyed.js";
 import { largest, smallest } from "../../../text/arrays.js";
@@ -7,7 +7,7 @@ import { type Hit, intersect } from "./intersect.js";
 import { layOutScene, pictureBox, type SceneLayout, type SceneOptions, type Vector } from "./layout.js";
 import type { Colour, Scene, SceneObject } from "./types.js";
 
-/** Samples a pixel along each side. */
+/** Number of samples along each side of a pixel. */
 const samples = 2;
 
 /** Colours in linear light. */
@@ -22,12 +22,12 @@ const albedo: Readonly<Record<Colour, Vector>> = {
   yellow: [0.78, 0.6, 0.03],
 };
 
-/** Strengths of the light from all around (its even part, and the part from above) and of the lamp. */
+/** Intensities of the ambient light (its uniform part, and the part from above) and of the lamp. */
 const ambientLight = 0.26;
 const ambientFromAbove = 0.12;
 const lampLight = 0.85;
 
-/** Where the four samples of a pixel look for the light, beside its middle: four points of a lamp give soft shadow edges. */
+/** Offsets of the lamp position for the four samples of a pixel: four points of a lamp give soft shadow edges. */
 const lampOffsets: readonly (readonly [number, number])[] = [
   [-0.09, -0.04],
   [0.05, -0.09],
@@ -36,9 +36,9 @@ const lampOffsets: readonly (readonly [number, number])[] = [
 ];
 
 /**
- * Makes picture number `index` of the sequence `seed`, with the facts of what is in it.
+ * Generates image number `index` of the sequence `seed`, with a description of its content.
  *
- * The same arguments give the same bytes: all that is random comes from the seed, and the arithmetic has one order.
+ * The same arguments give the same bytes: all randomness comes from the seed, and the order of arithmetic is fixed.
  * @example const { image, scene } = generateScene(1, 0, { height: 64, width: 64, minCount: 1, maxCount: 9 })
  */
 export function generateScene(seed: number, index: number, options: SceneOptions): { image: RawImage; scene: Scene } {
@@ -65,7 +65,7 @@ export function renderScene(layout: SceneLayout, height: number, width: number):
       }
       const to = (y * width + x) * 3;
       for (let c = 0; c < 3; c++) {
-        // Square root as the display curve: near sRGB's, and exact on every machine, which a power is not.
+        // The display curve is a square root: close to sRGB's, and exact on every machine, unlike a power.
         image[to + c] = Math.sqrt(Math.min(1, sum[c]! / (samples * samples))) * 255 + 0.5;
       }
     }
@@ -73,7 +73,7 @@ export function renderScene(layout: SceneLayout, height: number, width: number):
   return rawImage(image, height, width, 3);
 }
 
-/** What every sample's ray meets: the nearest object (-1 for the ground), how far away, and the surface's direction there. */
+/** Results of every sample's ray: the nearest object (-1 for the ground), its distance, and the surface normal. */
 interface Rays {
   readonly direction: Float64Array;
   readonly hit: Int16Array;
@@ -107,7 +107,7 @@ function castRays({ camera, scene }: SceneLayout, rows: number, columns: number)
   const found: Hit = { distance: 0, nx: 0, ny: 0, nz: 0 };
   const [ox, oy, oz] = camera.position;
   for (const [i, object] of scene.objects.entries()) {
-    // Only the samples in the object's rectangle can meet it.
+    // Only the samples in the object's bounding box can hit it.
     const box = pictureBox(camera, object);
     const left = Math.max(0, Math.floor(columns / 2 + box.left * half));
     const last = Math.min(columns - 1, Math.ceil(columns / 2 + box.right * half));
@@ -130,14 +130,14 @@ function castRays({ camera, scene }: SceneLayout, rows: number, columns: number)
   return rays;
 }
 
-/** The objects as flat lists, which the inner loops read faster, and how far each one darkens the ground. */
+/** The objects as flat arrays, which are faster in the inner loops, and the region that each one darkens. */
 interface Prepared {
   readonly objects: readonly SceneObject[];
   readonly x: Float64Array;
   readonly y: Float64Array;
   readonly z: Float64Array;
   readonly radius: Float64Array;
-  /** The rectangle of ground that an object's shadow or contact can reach: least and greatest x, then z. */
+  /** The rectangle of ground that an object's shadow or contact shadow can reach: minimum and maximum x, then z. */
   readonly reach: Float64Array;
 }
 
@@ -145,7 +145,7 @@ function prepare({ scene: { objects }, light }: SceneLayout): Prepared {
   const list = (value: (object: SceneObject) => number): Float64Array => Float64Array.from(objects, value);
   const reach = new Float64Array(objects.length * 4);
   for (const [i, { position, radius }] of objects.entries()) {
-    // The lamp's points lie at most 0.1 beside its middle; a shadow ends where light over the top (height 2r) comes down.
+    // The lamp's points are at most 0.1 beside its centre; a shadow ends where light over the top (height 2r) reaches the ground.
     const around = 2.2 * radius;
     for (const [axis, at] of [
       [0, position[0]],
@@ -174,7 +174,7 @@ function shadeGround(
   lamp: Vector,
   sum: Float64Array,
 ): void {
-  // The camera always looks down, so a ray that meets no object meets the ground.
+  // The camera always looks down, so a ray that hits no object hits the ground.
   const t = -camera.position[1] / rays.direction[at * 3 + 1]!;
   const px = camera.position[0] + rays.direction[at * 3]! * t;
   const pz = camera.position[2] + rays.direction[at * 3 + 2]! * t;
@@ -185,12 +185,12 @@ function shadeGround(
     if (px < reach[i * 4]! || px > reach[i * 4 + 1]! || pz < reach[i * 4 + 2]! || pz > reach[i * 4 + 3]!) continue;
     const dx = x[i]! - px;
     const dz = z[i]! - pz;
-    // Less of the light from all around reaches the ground close to an object.
+    // Less ambient light reaches the ground close to an object.
     const near = 1 - Math.sqrt(dx * dx + dz * dz) / (2.2 * radius[i]!);
     if (near > 0) open *= 1 - 0.9 * near * near;
     if (lit > 0 && intersect(objects[i]!, px, 0, pz, lamp[0], lamp[1], lamp[2], shadowHit)) lit = 0;
   }
-  // The lamp's pool of light fades away from the middle of the scene.
+  // The lamp's light decreases with the distance from the centre of the scene.
   const diffuse = ((ambientLight + ambientFromAbove) * open + lampLight * lit) / (1 + 0.018 * (px * px + pz * pz));
   for (let c = 0; c < 3; c++) sum[c]! += ground[c]! * diffuse;
 }
@@ -230,7 +230,7 @@ function shadeObject(
   const towards = -(dx * nx + dy * ny + dz * nz);
   let extra = 0;
   if (lit > 0) {
-    // Blinn's highlight: how nearly the surface faces halfway between the lamp and the camera.
+    // Blinn's specular highlight: the angle between the surface normal and the half vector of lamp and camera.
     const hx = lamp[0] - dx;
     const hy = lamp[1] - dy;
     const hz = lamp[2] - dz;
@@ -240,13 +240,13 @@ function shadeObject(
     const h16 = h8 * h8;
     extra = shiny ? 0.75 * h16 * h16 * h16 * h16 : 0.05 * h8;
   }
-  // What a shiny surface mirrors of a bright sky, more at grazing angles.
+  // Reflection of a bright sky by a shiny surface, stronger at grazing angles.
   if (shiny) extra += Math.max(0, dy + 2 * towards * ny) * (0.06 + 0.3 * (1 - towards) * (1 - towards));
   const base = albedo[object.colour];
   for (let c = 0; c < 3; c++) sum[c]! += base[c]! * diffuse + extra;
 }
 
-/** Whether another object stands between a point of object `self` and the lamp. */
+/** Whether another object is between a point of object `self` and the lamp. */
 function inShadow(
   { objects, x, y, z, radius }: Prepared,
   self: number,
@@ -256,14 +256,14 @@ function inShadow(
   lamp: Vector,
 ): boolean {
   for (let i = 0; i < objects.length; i++) {
-    // Every shape is convex, so it does not throw a shadow on the side of it that faces the lamp.
+    // Every shape is convex, so it casts no shadow on its own side that faces the lamp.
     if (i === self) continue;
     const cx = x[i]! - px;
     const cy = y[i]! - py;
     const cz = z[i]! - pz;
     const along = cx * lamp[0] + cy * lamp[1] + cz * lamp[2];
     const square = cx * cx + cy * cy + cz * cz;
-    // The sphere around a box reaches sqrt(3) radii, around the other shapes at most sqrt(2).
+    // The circumscribed sphere of a box has sqrt(3) radii, that of the other shapes at most sqrt(2).
     const bound = 3 * radius[i]! * radius[i]!;
     if (square - along * along > bound || (along < 0 && square > bound)) continue;
     if (intersect(objects[i]!, px, py, pz, lamp[0], lamp[1], lamp[2], shadowHit)) return true;
@@ -278,7 +278,7 @@ function unit(x: number, y: number, z: number): Vector {
   return [x * n, y * n, z * n];
 }
 
-/** A seed for one split of a set, so that its pictures are not those of another split. */
+/** Derives a seed for one split of a dataset, so that its images differ from those of other splits. */
 export function splitSeed(seed: number, split: string): number {
   return createRandom("split", seed, split).next();
 }

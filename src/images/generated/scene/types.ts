@@ -1,4 +1,4 @@
-/** The facts of a generated scene: what stands where, how far from the camera. */
+/** Describes the content of generated scenes: objects, their positions, and their distances from the camera. */
 
 export const shapes = ["sphere", "box", "cylinder", "cone"] as const;
 export type Shape = (typeof shapes)[number];
@@ -6,21 +6,21 @@ export type Shape = (typeof shapes)[number];
 export const colours = ["grey", "red", "blue", "green", "brown", "purple", "cyan", "yellow"] as const;
 export type Colour = (typeof colours)[number];
 
-/** One object of a scene. Lengths are in scene units; the ground is the plane y = 0, the camera looks roughly along -z. */
+/** One object of a scene. Lengths are in scene units; the ground is the plane y = 0, and the camera looks roughly along -z. */
 export interface SceneObject {
   readonly shape: Shape;
   readonly colour: Colour;
   readonly size: "small" | "large";
   readonly material: "matte" | "shiny";
-  /** Radius of a sphere, cylinder or cone; half the side of a box. All are twice as high as this. */
+  /** Radius of a sphere, cylinder or cone; half the side of a box. The height is always twice this. */
   readonly radius: number;
-  /** The object's centre. */
+  /** Centre of the object. */
   readonly position: readonly [x: number, y: number, z: number];
-  /** Turn about the vertical axis, in radians. */
+  /** Rotation about the vertical axis, in radians. */
   readonly rotation: number;
-  /** From the camera to the centre. */
+  /** Distance from the camera to the centre. */
   readonly distance: number;
-  /** The centre in the picture, in pixels from its top left corner. */
+  /** Position of the centre in the image, in pixels from its top left corner. */
   readonly pixel: readonly [x: number, y: number];
 }
 
