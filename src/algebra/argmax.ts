@@ -1,4 +1,4 @@
-/** Index of the largest value, the first in a tie. */
+/** Returns the index of the largest value; the first one in a tie. */
 export function argmax(values: ArrayLike<number>): number {
   let best = 0;
   for (let i = 1; i < values.length; i++) if (values[i]! > values[best]!) best = i;

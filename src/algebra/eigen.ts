@@ -16,7 +16,7 @@ interface Tridiagonal {
   basis: Matrix;
 }
 
-/** Largest number of QL sweeps for one eigenvalue; two are typical, thirty the classic limit (Wilkinson and Reinsch, 1971). */
+/** Maximum number of QL sweeps for one eigenvalue; two are typical, thirty is the classic limit (Wilkinson and Reinsch, 1971). */
 const MAXIMUM_SWEEPS = 60;
 
 /** Reduces a symmetric matrix to tridiagonal form (Golub and Van Loan, Matrix Computations, 8.3.1). */
@@ -29,7 +29,7 @@ function tridiagonalise(matrix: Matrix): Tridiagonal {
 
   for (let k = 0; k + 2 < n; k++) {
     const size = n - k - 1;
-    // The column below the diagonal is also the row beside it.
+    // By symmetry, the column below the diagonal is also the row to its right.
     const v = a.slice(k * n + k + 1, k * n + n);
     let scale = 0;
     for (const value of v) scale = Math.max(scale, Math.abs(value));
@@ -40,7 +40,7 @@ function tridiagonalise(matrix: Matrix): Tridiagonal {
     let norm = 0;
     for (const value of v) norm += (value / scale) ** 2;
     norm = scale * Math.sqrt(norm);
-    // Away from the first entry, so that nothing cancels: H x = -sign(x0) |x| e0.
+    // The sign is opposite to that of the first entry, which avoids cancellation: H x = -sign(x0) |x| e0.
     const target = v[0]! > 0 ? -norm : norm;
     v[0]! -= target;
     let squared = 0;
@@ -71,7 +71,7 @@ function tridiagonalise(matrix: Matrix): Tridiagonal {
   for (let i = 0; i < n; i++) diagonal[i] = a[i * n + i]!;
   if (n >= 2) offDiagonal[n - 2] = a[(n - 2) * n + n - 1]!;
 
-  // Q = H_0 H_1 …, built from the last reflector so that each one touches only its own trailing block.
+  // Q = H_0 H_1 …, accumulated from the last reflector, so that each one affects only its own trailing block.
   const basis = zeros(n, n);
   for (let i = 0; i < n; i++) basis.data[i * n + i] = 1;
   for (let k = reflectors.length - 1; k >= 0; k--) {
@@ -91,7 +91,7 @@ function tridiagonalise(matrix: Matrix): Tridiagonal {
   return { diagonal, offDiagonal, basis };
 }
 
-/** Turns rows i and i + 1 of the eigenvector matrix in their plane. */
+/** Applies a Givens rotation to rows i and i + 1 of the eigenvector matrix. */
 function rotateRows(vectors: Matrix, i: number, cosine: number, sine: number): void {
   const { data, columns } = vectors;
   const first = i * columns;
@@ -118,7 +118,7 @@ function sweep(d: Float64Array, e: Float64Array, start: number, end: number, vec
     const length = Math.hypot(bulge, g);
     e[i + 1] = length;
     if (length === 0) {
-      // The block splits here by itself: keep what is done and let the caller look again.
+      // The block splits here: store the progress and let the caller determine the new block.
       d[i + 1]! -= carried;
       e[end] = 0;
       return;
@@ -138,8 +138,8 @@ function sweep(d: Float64Array, e: Float64Array, start: number, end: number, vec
 }
 
 /**
- * All eigenvalues and eigenvectors of a symmetric matrix [n, n], to a backward error of the order of the machine epsilon times its norm.
- * Throws when the matrix is not square or holds a value that is not finite.
+ * Computes all eigenvalues and eigenvectors of a symmetric matrix [n, n], with a backward error of the order of the machine epsilon times its
+ * norm. Throws if the matrix is not square or has a value that is not finite.
  */
 export function symmetricEigen(matrix: Matrix): SymmetricEigen {
   const n = matrix.rows;
@@ -150,7 +150,7 @@ export function symmetricEigen(matrix: Matrix): SymmetricEigen {
   const vectors = transpose(basis);
   let norm = 0;
   for (let i = 0; i < n; i++) norm = Math.max(norm, Math.abs(diagonal[i]!) + Math.abs(offDiagonal[i]!));
-  // Couplings below the rounding of the whole matrix count as none: a rank-deficient Gram matrix has many tiny eigenvalues.
+  // Off-diagonal entries below the rounding error of the whole matrix are treated as zero: a rank-deficient Gram matrix has many tiny eigenvalues.
   const negligible = Number.EPSILON * norm;
 
   for (let start = 0; start < n; start++) {

@@ -1,6 +1,6 @@
-/** Feature matrices: the plain form in which representations reach every evaluator, and the raw-pixel baseline. */
+/** Feature matrices, the common input of every evaluator, and the raw-pixel baseline. */
 
-/** Numbers in rows and columns, row by row: representations, logits or scores with one row an image, and matrices ({@link Matrix}). */
+/** A row-major matrix: features, logits or scores with one row for each image, and general matrices ({@link Matrix}). */
 export interface Features<Data extends Float32Array | Float64Array = Float32Array | Float64Array> {
   /** [rows * columns] */
   readonly data: Data;
@@ -14,18 +14,18 @@ export interface LabelledFeatures {
   readonly labels: ArrayLike<number>;
 }
 
-/** A batch of images as the loader gives them: NHWC, values in [-1, 1]. */
+/** A batch of images from the loader: NHWC, values in [-1, 1]. */
 export interface ImageBatch {
   data: Float32Array;
   /** [images, height, width, channels] */
   shape: readonly [number, number, number, number];
 }
 
-/** The numbers of one row, sharing memory with all of them. */
+/** View of one row, which shares memory with the matrix. */
 export const rowOf = <Data extends Float32Array | Float64Array>({ data, columns }: Features<Data>, row: number): Data =>
   data.subarray(row * columns, (row + 1) * columns) as Data;
 
-/** Joins feature rows (or batches of rows of one width) into one matrix; throws when their widths differ. */
+/** Concatenates feature rows (or batches of rows of equal width) into one matrix; throws if their widths differ. */
 export function joinFeatures(parts: readonly Features[]): Features<Float32Array> {
   const columns = parts[0]?.columns ?? 0;
   const rows = parts.reduce((sum, part) => sum + part.rows, 0);
@@ -41,7 +41,7 @@ export function joinFeatures(parts: readonly Features[]): Features<Float32Array>
   return { data, rows, columns };
 }
 
-/** Throws unless the matrix has the size it claims, matches `labels` and holds finite numbers only. */
+/** Throws unless the matrix has its stated size, matches `labels` and has only finite numbers. */
 export function checkFeatures(name: string, features: Features, labels: ArrayLike<number>, classes: number): void {
   const { data, rows, columns } = features;
   if (data.length !== rows * columns || columns < 1) {
@@ -65,7 +65,7 @@ export function checkFeatures(name: string, features: Features, labels: ArrayLik
   }
 }
 
-/** For each output cell of an area resize from `from` to `to` cells: the source cells it covers and the share of each. */
+/** For each output cell of an area resize from `from` to `to` cells: the source cells it covers and the weight of each. */
 function coverage(from: number, to: number): { index: number; weight: number }[][] {
   return Array.from({ length: to }, (_, cell) => {
     const start = (cell * from) / to;
@@ -80,10 +80,10 @@ function coverage(from: number, to: number): { index: number; weight: number }[]
 }
 
 /**
- * The raw-pixel baseline: each image averaged down to size x size cells (area resize, aspect not kept) and flattened.
+ * The raw-pixel baseline: each image is averaged to size x size cells (area resize without keeping the aspect ratio) and flattened.
  *
- * `images` are NHWC floats in [-1, 1]; returns [images, size * size * channels]. Throws when the data does not fill the shape.
- * Every learned representation should beat the same ridge on these features (size 16 is the project's baseline).
+ * `images` are NHWC floats in [-1, 1]; returns [images, size * size * channels]. Throws if the data does not match the shape.
+ * Every learned representation should be more accurate than the same ridge regression on these features (the project's baseline has size 16).
  *
  * @example
  * const features = rawPixelFeatures({ data, shape: [32, 64, 64, 3] }); // [32, 768]

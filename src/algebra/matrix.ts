@@ -1,15 +1,15 @@
-/** Dense double-precision matrices and the three factorisation steps the closed-form ridge needs. */
+/** Dense double-precision matrices and the factorisations for closed-form ridge regression. */
 import type { Features } from "./features.js";
 
-/** Row-major matrix of doubles. */
+/** A row-major matrix of doubles. */
 export type Matrix = Features<Float64Array>;
 
-/** Zero matrix of the given size. */
+/** Creates a zero matrix. */
 export function zeros(rows: number, columns: number): Matrix {
   return { data: new Float64Array(rows * columns), rows, columns };
 }
 
-/** Transposed copy. */
+/** Returns a transposed copy. */
 export function transpose(a: Matrix): Matrix {
   const { rows, columns, data } = a;
   const result = zeros(columns, rows);
@@ -19,7 +19,7 @@ export function transpose(a: Matrix): Matrix {
   return result;
 }
 
-/** Writes dot products of row i of A with rows 0 … count - 1 of B, four at a time so that each value of A is loaded once for four. */
+/** Computes dot products of row i of A with rows 0 … count - 1 of B, four at a time so that each value of A is loaded once for four. */
 function dotRows(a: Matrix, i: number, b: Matrix, count: number, out: Float64Array, at: number): void {
   const width = a.columns;
   const x = a.data.subarray(i * width, (i + 1) * width);
@@ -63,7 +63,7 @@ export function multiplyTransposed(a: Matrix, b: Matrix): Matrix {
   return result;
 }
 
-/** A A^T for A [n, k]: half the work of the general product. */
+/** A A^T for A [n, k], with half the work of the general product. */
 export function rowProducts(a: Matrix): Matrix {
   const n = a.rows;
   const result = zeros(n, n);
@@ -82,7 +82,7 @@ export function multiply(a: Matrix, b: Matrix): Matrix {
   return multiplyTransposed(a, transpose(b));
 }
 
-/** The lower triangular L of A + shift I = L L^T (Cholesky) for symmetric A. Throws when A + shift I is not positive definite. */
+/** Cholesky factorisation: the lower triangular L of A + shift I = L L^T for symmetric A. Throws if A + shift I is not positive definite. */
 export function cholesky(a: Matrix, shift: number): Matrix {
   const n = a.rows;
   const factor = Float64Array.from(a.data);
@@ -106,9 +106,9 @@ export function cholesky(a: Matrix, shift: number): Matrix {
   return { data: factor, rows: n, columns: n };
 }
 
-/** The sum of products of two rows from one place to before another. */
+/** Dot product of two rows over the range from `from` to before `to`. */
 function dotPart(x: Float64Array, y: Float64Array, from: number, to: number): number {
-  // Two sums: one alone would wait for each addition to finish.
+  // Two accumulators: with one, each addition would wait for the previous one.
   let even = 0;
   let odd = 0;
   let k = from;
@@ -119,7 +119,7 @@ function dotPart(x: Float64Array, y: Float64Array, from: number, to: number): nu
   return k < to ? even + odd + x[k]! * y[k]! : even + odd;
 }
 
-/** The transposed inverse L^-T of a lower triangular matrix: row j holds column j of the inverse. */
+/** Computes the transposed inverse L^-T of a lower triangular matrix: row j has column j of the inverse. */
 export function transposedInverse({ data, rows: n }: Matrix): Matrix {
   const inverse = zeros(n, n);
   for (let j = 0; j < n; j++) {
@@ -134,13 +134,13 @@ export function transposedInverse({ data, rows: n }: Matrix): Matrix {
 
 /**
  * Solves (A + shift I) X = B for symmetric A [n, n] and B [n, m] by Cholesky factorisation; returns X.
- * Throws when A + shift I is not positive definite.
+ * Throws if A + shift I is not positive definite.
  */
 export function solvePositiveDefinite(a: Matrix, shift: number, b: Matrix): Matrix {
   const n = a.rows;
   const m = b.columns;
   const { data: factor } = cholesky(a, shift);
-  // L Y = B, then L^T X = Y, both walking along rows: of L, then of its transpose.
+  // L Y = B, then L^T X = Y, both with row-wise access: to L, then to its transpose.
   const transposed = transpose({ data: factor, rows: n, columns: n }).data;
   const x = zeros(n, m);
   const group = new Float64Array(n * 4);
@@ -158,7 +158,7 @@ export function solvePositiveDefinite(a: Matrix, shift: number, b: Matrix): Matr
   return x;
 }
 
-/** Row i of four right sides at once, [n, 4]: less the products with the rows `from` to `to`, over the pivot. */
+/** Row i of four right-hand sides together, [n, 4]: subtracts the products with the rows `from` to `to` and divides by the pivot. */
 function substitute(sides: Float64Array, factor: Float64Array, i: number, n: number, from: number, to: number): void {
   const row = i * n;
   let s0 = sides[i * 4]!;

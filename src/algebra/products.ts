@@ -1,4 +1,4 @@
-/** Products of matrices of doubles: in plain loops where they are small, by the runtime where they pay for a session. */
+/** Products of matrices of doubles: plain loops for small ones, ONNX Runtime for large ones. */
 import { gemm, input } from "../graph/index.js";
 import { evaluate } from "../runtime/index.js";
 import {
@@ -12,12 +12,12 @@ import {
   transposedInverse,
 } from "./matrix.js";
 
-/** Multiplications from which a session of the runtime (some 20 ms to open) is cheaper than a loop of about 1e9 a second. */
+/** Number of multiplications above which a session of the runtime (about 20 ms to open) is faster than a loop of about 1e9 per second. */
 const largeProduct = 1e8;
 
 export interface ProductOptions {
   readonly threads?: number;
-  /** Multiplications from which the runtime does it; default: `largeProduct`. */
+  /** Number of multiplications above which the runtime is used. Default: `largeProduct`. */
   readonly runtimeFrom?: number;
 }
 
@@ -41,7 +41,7 @@ export async function productOfColumns(a: Matrix, b: Matrix, options: ProductOpt
   return await byRuntime(a, b, { transposeA: true }, options);
 }
 
-/** A A^T of the rows of A [n, k], [n, n], or A^T A of its columns, [k, k]. */
+/** Gram matrix of A [n, k]: A A^T of its rows, [n, n], or A^T A of its columns, [k, k]. */
 export async function gram(a: Matrix, of: "rows" | "columns", options: ProductOptions = {}): Promise<Matrix> {
   const side = of === "rows" ? a.rows : a.columns;
   if (small((side * a.data.length) / 2, options)) return rowProducts(of === "rows" ? a : transpose(a));
@@ -49,8 +49,8 @@ export async function gram(a: Matrix, of: "rows" | "columns", options: ProductOp
 }
 
 /**
- * Solves (A + shift I) X = B for symmetric A [n, n] and B [n, m] as `solvePositiveDefinite` does; with many right sides through
- * the inverse of the triangular factor, so that what is left are products. Throws when A + shift I is not positive definite.
+ * Solves (A + shift I) X = B for symmetric A [n, n] and B [n, m] like `solvePositiveDefinite`. For many right-hand sides, it inverts the
+ * triangular factor, so that only matrix products remain. Throws if A + shift I is not positive definite.
  */
 export async function solveManySides(
   a: Matrix,

@@ -1,6 +1,6 @@
-/** Means with confidence intervals over a handful of repetitions. */
+/** Means with confidence intervals over a few repetitions. */
 
-/** Summary of repeated measurements; the interval is null for a single one, which says nothing about spread. */
+/** Summary of repeated measurements; the interval is null for a single measurement. */
 export interface Summary {
   mean: number;
   /** Sample standard deviation (n - 1); 0 for a single measurement. */
@@ -8,7 +8,7 @@ export interface Summary {
   confidence95: [number, number] | null;
 }
 
-/** P(|T| <= t) for Student's t with a whole number of degrees of freedom (Abramowitz and Stegun 26.7.3 and 26.7.4). */
+/** P(|T| <= t) for Student's t with an integer number of degrees of freedom (Abramowitz and Stegun 26.7.3 and 26.7.4). */
 function studentCentralProbability(t: number, freedom: number): number {
   const angle = Math.atan(t / Math.sqrt(freedom));
   const cosineSquared = Math.cos(angle) ** 2;
@@ -22,7 +22,7 @@ function studentCentralProbability(t: number, freedom: number): number {
   return odd ? (2 / Math.PI) * (angle + Math.sin(angle) * sum) : Math.sin(angle) * sum;
 }
 
-/** The t for which a Student variable with `freedom` degrees of freedom lies within ±t with the given probability. */
+/** The t for which a Student variable with `freedom` degrees of freedom is within ±t with the given probability. */
 export function studentQuantile(freedom: number, probability = 0.95): number {
   if (!Number.isInteger(freedom) || freedom < 1)
     throw new Error(`Student t: ${freedom} degrees of freedom; give 1 or more`);
@@ -40,8 +40,8 @@ export function studentQuantile(freedom: number, probability = 0.95): number {
 }
 
 /**
- * Mean, spread and 95 % Student interval of the mean of measurements such as accuracies over seeds, the interval cut to [0, 1].
- * Throws when there is nothing to summarise.
+ * Mean, standard deviation and 95 % Student interval of the mean of measurements such as accuracies over seeds; the interval is clipped to
+ * [0, 1]. Throws if there are no measurements.
  */
 export function summarise(measurements: readonly number[]): Summary {
   const count = measurements.length;
@@ -54,13 +54,13 @@ export function summarise(measurements: readonly number[]): Summary {
   return { mean, standardDeviation, confidence95: [Math.max(0, mean - half), Math.min(1, mean + half)] };
 }
 
-/** The normal variable that lies within plus and minus this in 95 of 100 draws. */
+/** A normal variable is within plus and minus this value with a probability of 95 %. */
 const normal95 = 1.959963984540054;
 
 /**
- * Wilson's score interval (95 %) of a probability of which `right` of `total` independent trials came out right (E. B. Wilson,
- * Journal of the American Statistical Association 22, 1927). Unlike the normal approximation it stays within 0 and 1.
- * Throws when nothing was tried.
+ * Wilson's score interval (95 %) of a probability, for `right` successes in `total` independent trials (E. B. Wilson, Journal of the American
+ * Statistical Association 22, 1927). Unlike the normal approximation it is always within 0 and 1.
+ * Throws if there are no trials.
  */
 export function wilsonInterval(right: number, total: number): [number, number] {
   if (!(total > 0 && right >= 0 && right <= total))
@@ -69,24 +69,24 @@ export function wilsonInterval(right: number, total: number): [number, number] {
   const z = normal95 ** 2 / total;
   const middle = (share + z / 2) / (1 + z);
   const half = (normal95 * Math.sqrt((share * (1 - share)) / total + z / (4 * total))) / (1 + z);
-  // rounding may leave the ends a hair outside
+  // Rounding may move the ends slightly outside.
   return [right === 0 ? 0 : Math.max(0, middle - half), right === total ? 1 : Math.min(1, middle + half)];
 }
 
-/** What repeated measurements on the same test images say of the accuracy on new images, from new training examples. */
+/** Accuracy on new images, from new training examples, estimated from repeated measurements on the same test images. */
 export interface AccuracySummary extends Summary {
   confidence95: [number, number];
-  /** Standard errors of the mean that come from which examples were drawn and from which images were tested. */
+  /** Standard errors of the mean due to the drawn examples and due to the tested images. */
   standardErrors: { draws: number; images: number };
 }
 
 /**
- * Summarises which test images were classified rightly (1) or wrongly (0), a row of all images for each draw of the examples.
+ * Summarises which test images were classified correctly (1) or incorrectly (0), with a row over all images for each draw of the examples.
  *
- * The interval holds for other draws and other images: accuracy is a table of draws by images with random rows and columns, whose mean has
- * the variance (MS_draws + MS_images - MS_rest) / (draws * images) of the two-way analysis of variance with random effects (Searle, Casella
- * and McCulloch, Variance Components, 1992, chapter 4), with Satterthwaite's degrees of freedom (Biometrics Bulletin 2, 1946). With one draw,
- * or where all answers are alike, it is Wilson's interval of the images. Throws when nothing was measured.
+ * The interval is valid for other draws and other images. Accuracy is modelled as a table of draws by images with random rows and columns. Its
+ * mean has the variance (MS_draws + MS_images - MS_rest) / (draws * images) of the two-way analysis of variance with random effects (Searle,
+ * Casella and McCulloch, Variance Components, 1992, chapter 4), with Satterthwaite's degrees of freedom (Biometrics Bulletin 2, 1946). With one
+ * draw, or if all answers are equal, it is Wilson's interval over the images. Throws if there are no measurements.
  */
 export function summariseAccuracies(right: readonly ArrayLike<number>[]): AccuracySummary {
   const draws = right.length;
@@ -98,7 +98,7 @@ export function summariseAccuracies(right: readonly ArrayLike<number>[]): Accura
   const squares = (values: readonly number[]) => values.reduce((sum, value) => sum + (value - mean) ** 2, 0);
   const ofDraws = images * squares(byDraw);
   const ofImages = draws * squares(byImage);
-  // of zeros and ones the sum of squares is the sum
+  // For zeros and ones, the sum of squares equals the sum.
   const rest = draws * images * mean * (1 - mean) - ofDraws - ofImages;
   const wilson = () => wilsonInterval(mean * images, images);
   if (draws === 1 || images === 1 || mean === 0 || mean === 1) {
