@@ -1,9 +1,9 @@
 /**
- * Random numbers as a pure function of a seed, a stream and an index: the definition, on the host, of what the graph's random operations
+ * Random numbers as a pure function of a seed, a stream and an index. This is the host's definition of what the graph's random operations
  * compute (src/graph/ops/random.ts).
  */
 
-/** By what the counter is multiplied: 2^32 over the golden ratio, made odd, so that counters in a row are far apart. */
+/** Multiplier of the counter: 2^32 over the golden ratio, made odd, so that consecutive counters are far apart. */
 export const counterFactor = 0x9e3779b1;
 
 /**

@@ -1,28 +1,28 @@
 /**
- * Seeded random numbers for data: a generator is derived from keys such as (seed, epoch, example index), so that what is
- * drawn for an example does not depend on the order in which examples are read or on the number of workers.
+ * Seeded random numbers for data. A generator is derived from keys such as (seed, epoch, example index), so that the draws for an example do
+ * not depend on the order in which examples are read or on the number of workers.
  *
- * The keys are hashed to four 32-bit words (the 32-bit finaliser of MurmurHash3, Appleby 2011) that start xoshiro128**
- * (Blackman and Vigna 2018, "Scrambled linear pseudorandom number generators"). All arithmetic is 32-bit integer, so the
+ * The keys are hashed to four 32-bit words (the 32-bit finaliser of MurmurHash3, Appleby 2011), which initialise xoshiro128**
+ * (Blackman and Vigna 2018, "Scrambled linear pseudorandom number generators"). All arithmetic is on 32-bit integers, so the
  * numbers are the same on every machine.
  */
 
-/** A source of random numbers; every call moves it on. */
+/** A random number generator; every call advances its state. */
 export interface Random {
-  /** A whole number uniform on [0, 2^32). */
+  /** A uniform integer on [0, 2^32). */
   next(): number;
-  /** A number uniform on [0, 1), a multiple of 2^-32. */
+  /** A uniform number on [0, 1), a multiple of 2^-32. */
   uniform(): number;
-  /** A number uniform on [low, high). */
+  /** A uniform number on [low, high). */
   range(low: number, high: number): number;
-  /** A whole number uniform on [0, n), without bias; n from 1 to 2^32. */
+  /** A uniform integer on [0, n), without bias; n from 1 to 2^32. */
   integer(n: number): number;
 }
 
-/** What a generator is derived from: safe integers and strings. */
+/** Key of a generator: a safe integer or a string. */
 export type RandomKey = number | string;
 
-/** Hashes keys to an unsigned 32-bit number; `salt` gives independent hashes of the same keys. */
+/** Hashes keys to an unsigned 32-bit number; different values of `salt` give independent hashes of the same keys. */
 export function hashKeys(keys: readonly RandomKey[], salt = 0): number {
   let h = finalise(salt ^ 0x9e3779b9);
   for (const key of keys) {
@@ -40,11 +40,11 @@ export function hashKeys(keys: readonly RandomKey[], salt = 0): number {
 
 /** Derives a generator from keys: equal keys give equal sequences. */
 export function createRandom(...keys: RandomKey[]): Random {
-  // The all-zero state is the one state xoshiro never leaves; setting one bit of the last word rules it out.
+  // The all-zero state is a fixed point of xoshiro; setting one bit of the last word rules it out.
   return randomFrom([hashKeys(keys, 1), hashKeys(keys, 2), hashKeys(keys, 3), hashKeys(keys, 4) | 1]);
 }
 
-/** xoshiro128** from a state of four 32-bit words that are not all zero. */
+/** xoshiro128** with a state of four 32-bit words that are not all zero. */
 export function randomFrom(state: readonly [number, number, number, number]): Random {
   let [a, b, c, d] = state;
   const next = (): number => {
@@ -62,7 +62,7 @@ export function randomFrom(state: readonly [number, number, number, number]): Ra
   const integer = (n: number): number => {
     if (!(Number.isInteger(n) && n >= 1 && n <= 4294967296))
       throw new Error(`integer(n) needs a whole n from 1 to 2^32, not ${n}`);
-    // Numbers from the last, incomplete run of n are drawn again, so that every remainder is equally likely.
+    // Numbers in the last, incomplete multiple of n are rejected, so that every remainder is equally likely.
     const limit = 4294967296 - (4294967296 % n);
     let value = next();
     while (value >= limit) value = next();
@@ -71,7 +71,7 @@ export function randomFrom(state: readonly [number, number, number, number]): Ra
   return { next, uniform, integer, range: (low, high) => low + (high - low) * uniform() };
 }
 
-/** Returns a uniformly random order of 0 .. n-1 (Fisher-Yates) drawn from the generator of `keys`. */
+/** Returns a uniformly random permutation of 0 .. n-1 (Fisher-Yates) drawn from the generator of `keys`. */
 export function permutation(n: number, ...keys: RandomKey[]): Int32Array {
   const order = Int32Array.from({ length: n }, (_, i) => i);
   const random = createRandom("permutation", ...keys);

@@ -1,11 +1,11 @@
-/** Random numbers of a seed and a name, such as the path of a parameter: what one name draws depends on no other. */
+/** Random numbers of a seed and a name, such as the path of a parameter; the draws of one name do not depend on others. */
 import { hashCounter } from "./counter.js";
 import type { Uniform } from "./distributions.js";
 
 /**
- * Uniform numbers on [0, 1), 53 bits each, of a 32-bit seed and a name: sfc32, Chris Doty-Humphrey's small fast counting generator of PractRand
- * (128 bits of state, so that no two parameters run through the same stretch of one sequence, as two hashed counters of
- * 32 bits would for every few million draws).
+ * Uniform numbers on [0, 1), 53 bits each, of a 32-bit seed and a name. The generator is sfc32, Chris Doty-Humphrey's small fast counting
+ * generator of PractRand. Its state has 128 bits, so that no two parameters use overlapping parts of one sequence. Two hashed 32-bit counters
+ * would overlap once in every few million draws.
  */
 export function keyedRandom(seed: number, name: string): Uniform {
   const start = hashCounter(seed ^ 0x5bd1e995);
@@ -26,6 +26,6 @@ export function keyedRandom(seed: number, name: string): Uniform {
     c = (((c << 21) | (c >>> 11)) + drawn) | 0;
     return drawn >>> 0;
   };
-  for (let i = 0; i < 15; i++) next(); // until every bit of the key has reached every bit of the state
+  for (let i = 0; i < 15; i++) next(); // Mix until every bit of the key affects every bit of the state.
   return () => ((next() >>> 5) * 67108864 + (next() >>> 6)) / 9007199254740992;
 }

@@ -1,4 +1,4 @@
-/** numpy's `default_rng(seed)`, bit for bit, so that a seed draws the same support images here as in the reference evaluator. */
+/** Reproduces NumPy's `default_rng(seed)` bit for bit, so that a seed draws the same support images as the reference evaluator. */
 
 // SeedSequence constants: numpy/random/bit_generator.pyx, after O'Neill's "Developing a seed_seq alternative".
 const INITIAL_A = 0x43b0d7e5;
@@ -14,15 +14,15 @@ const PCG_MULTIPLIER = 0x2360ed051fc65da44385df649fccf645n;
 const MASK_128 = (1n << 128n) - 1n;
 const MASK_64 = (1n << 64n) - 1n;
 
-/** A random stream equal to numpy's `default_rng(seed)`; the order of calls matters, as it does there. */
+/** A random stream equal to NumPy's `default_rng(seed)`; as there, results depend on the order of calls. */
 export interface NumpyGenerator {
   /** Uniform 64-bit integer. */
   nextUint64(): bigint;
   /** Uniform 32-bit integer: the low, then the high half of one 64-bit draw. */
   nextUint32(): number;
-  /** Uniform double in [0, 1), numpy's `random()`. */
+  /** Uniform double in [0, 1), NumPy's `random()`. */
   random(): number;
-  /** Shuffled copy of `values`, or of 0 … n - 1 for a number, numpy's `permutation`. */
+  /** Shuffled copy of `values`, or of 0 … n - 1 for a number, NumPy's `permutation`. */
   permutation(values: number | ArrayLike<number>): number[];
 }
 
@@ -41,7 +41,7 @@ function seedWords(seed: number | bigint): number[] {
   return words;
 }
 
-/** The four 64-bit words numpy's `SeedSequence(seed).generate_state(4, uint64)` returns. */
+/** The four 64-bit words that NumPy's `SeedSequence(seed).generate_state(4, uint64)` returns. */
 export function seedSequence(seed: number | bigint): bigint[] {
   const entropy = seedWords(seed);
   let constant = INITIAL_A;
@@ -76,7 +76,7 @@ export function seedSequence(seed: number | bigint): bigint[] {
   return Array.from({ length: POOL_SIZE }, (_, i) => (BigInt(words[2 * i + 1]!) << 32n) | BigInt(words[2 * i]!));
 }
 
-/** Output function XSL-RR of PCG64: the halves xored, rotated right by the top six bits. */
+/** Output function XSL-RR of PCG64: the XOR of the halves, rotated right by the top six bits. */
 function xorShiftRotate(state: bigint): bigint {
   const value = (state >> 64n) ^ (state & MASK_64);
   const rotation = state >> 122n;
@@ -84,9 +84,9 @@ function xorShiftRotate(state: bigint): bigint {
 }
 
 /**
- * Starts the random stream of numpy's `default_rng(seed)`: SeedSequence, PCG64, and the shuffle of `Generator.permutation`.
+ * Creates the random stream of NumPy's `default_rng(seed)`: SeedSequence, PCG64, and the shuffle of `Generator.permutation`.
  *
- * Throws when the seed is negative or not an integer. Checked against numpy 2.4 (tests/random/numpy-generator.test.ts): seed states,
+ * Throws if the seed is negative or not an integer. Checked against NumPy 2.4 (tests/random/numpy-generator.test.ts): seed states,
  * doubles, 32- and 64-bit integers, and permutations for seeds of one to four words.
  *
  * @example
@@ -95,7 +95,7 @@ function xorShiftRotate(state: bigint): bigint {
 export function numpyGenerator(seed: number | bigint): NumpyGenerator {
   const [stateHigh, stateLow, streamHigh, streamLow] = seedSequence(seed) as [bigint, bigint, bigint, bigint];
   const increment = ((((streamHigh << 64n) | streamLow) << 1n) & MASK_128) | 1n;
-  // PCG seeding: one step from state 0 leaves the increment, then the seed is added and a second step taken.
+  // PCG seeding: one step from state 0 gives the increment; then the seed is added and a second step is made.
   let state = ((increment + ((stateHigh << 64n) | stateLow)) * PCG_MULTIPLIER + increment) & MASK_128;
   let spare: number | undefined;
 
@@ -115,7 +115,7 @@ export function numpyGenerator(seed: number | bigint): NumpyGenerator {
     return Number(value & 0xffffffffn);
   };
 
-  // What numpy's shuffle uses (random_interval): draw as many bits as `maximum` has, until one fits.
+  // NumPy's random_interval, which its shuffle uses: draws as many bits as `maximum` has until the number is in range.
   const upTo = (maximum: number): number => {
     const mask = 2 ** (32 - Math.clz32(maximum)) - 1;
     for (;;) {

@@ -1,10 +1,10 @@
-/** The random choices of numpy's RandomState, by which TensorFlow Datasets splits two of the sets: a Mersenne Twister and its shuffle. */
+/** Reproduces the random choices of NumPy's RandomState, with which TensorFlow Datasets splits two datasets: a Mersenne Twister and its shuffle. */
 
 const size = 624;
 const middle = 397;
 
 /**
- * MT19937 (Matsumoto and Nishimura 1998), seeded by one number as `numpy.random.seed` does; returns its 32-bit outputs.
+ * MT19937 (Matsumoto and Nishimura 1998), seeded by one number like `numpy.random.seed`; returns its 32-bit outputs.
  */
 function mersenneTwister(seed: number): () => number {
   const state = new Uint32Array(size);
@@ -30,10 +30,10 @@ function mersenneTwister(seed: number): () => number {
   };
 }
 
-/** `numpy.random.seed(seed)`, then as many calls as one likes of `numpy.random.choice(items, count, replace=False)`. */
+/** `numpy.random.seed(seed)`, followed by any number of calls of `numpy.random.choice(items, count, replace=False)`. */
 export function createNumpyChoice(seed: number): <T>(items: readonly T[], count: number) => T[] {
   const next = mersenneTwister(seed);
-  // A number from 0 to `most`: masked to as many bits, drawn again while it is above.
+  // Draws an integer from 0 to `most`: masked to as many bits, and drawn again while it is larger.
   const interval = (most: number): number => {
     const mask = 2 ** (32 - Math.clz32(most)) - 1;
     for (;;) {
