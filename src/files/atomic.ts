@@ -1,15 +1,15 @@
-/** Writes a file so that at every moment, power cut and `kill -9` included, either the old file or the whole new one is there. */
+/** Writes a file atomically: at every moment, even after a power failure or `kill -9`, either the old or the complete new file exists. */
 import { type FileHandle, open, readdir, rename, rm, statfs } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { formatBytes } from "../text/format.js";
 
-/** Files being written carry this prefix, and never look like anything that could be loaded. */
+/** Prefix of files that are being written; loaders never match it. */
 const temporaryPrefix = ".writing-";
 
-/** Is a file called as one that is being written, or was when its process was killed? */
+/** Whether a file name is that of a file being written, or of one whose process was killed. */
 export const isTemporary = (name: string): boolean => name.startsWith(temporaryPrefix);
 
-/** One write call takes at most this much: the system's own limit is 2 GiB. */
+/** Maximum size of one write call in bytes; the operating system's limit is 2 GiB. */
 const maxWrite = 1 << 28;
 
 async function writeAll(handle: FileHandle, bytes: Uint8Array): Promise<void> {
@@ -20,14 +20,14 @@ async function writeAll(handle: FileHandle, bytes: Uint8Array): Promise<void> {
   }
 }
 
-/** Makes a rename or removal in a folder last through a power cut. Windows cannot open folders, and needs not. */
+/** Makes a rename or removal in a folder durable. Windows cannot open folders, and does not need this. */
 export async function syncFolder(folder: string): Promise<void> {
   if (process.platform === "win32") return;
   await using handle = await open(folder, "r");
   await handle.sync();
 }
 
-/** Says what can be done about a folder that may not be written to, and about a full disk: how much is missing where. */
+/** Extends an error of a folder that is not writable, or of a full disk, by what to do and how much space is missing. */
 async function explain(error: unknown, file: string, size: number): Promise<unknown> {
   const code = (error as NodeJS.ErrnoException).code;
   if (code === "EROFS" || code === "EACCES") {
@@ -53,7 +53,7 @@ async function explain(error: unknown, file: string, size: number): Promise<unkn
 /**
  * Writes chunks to a file through a temporary one in the same folder: write, fsync, rename, fsync the folder.
  *
- * On failure the temporary file is removed and the old file, if any, is as it was; a full disk is reported with the space missing.
+ * On failure the temporary file is removed and the old file, if any, is unchanged; the error for a full disk reports the missing space.
  */
 export async function writeFileAtomically(file: string, chunks: Iterable<Uint8Array>): Promise<void> {
   const temporary = join(dirname(file), `${temporaryPrefix}${process.pid}-${basename(file)}`);
@@ -77,7 +77,7 @@ export async function writeFileAtomically(file: string, chunks: Iterable<Uint8Ar
   }
 }
 
-/** Removes what interrupted writes of other processes left in a folder. A run's folder belongs to one process at a time. */
+/** Removes temporary files of interrupted writes from a folder. A run's folder belongs to one process at a time. */
 export async function removeLeftovers(folder: string): Promise<void> {
   for (const name of await readdir(folder)) {
     if (isTemporary(name) && !name.startsWith(`${temporaryPrefix}${process.pid}-`)) {

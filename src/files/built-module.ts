@@ -1,19 +1,19 @@
-/** Finds the built JavaScript beside a module, so that worker threads start the same way from `dist/` and from a test runner. */
+/** Finds the built JavaScript of a module, so that worker threads start the same way from `dist/` and from a test runner. */
 import { existsSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 
 /**
  * Returns the URL of the built module `relative` (such as `"./worker.js"`) to the module whose `import.meta.url` is `callerUrl`.
  *
- * A caller in `src/x/y.ts` is mapped to `dist/x/y.js`; a caller in `dist/` is left where it is.
- * Worker threads need this: Node starts them without the TypeScript loader of a test runner.
+ * A caller in `src/x/y.ts` is mapped to `dist/x/y.js`; a caller in `dist/` is unchanged.
+ * Worker threads need this because Node starts them without the TypeScript loader of a test runner.
  *
- * @throws if the built file is not there, naming it and the command that makes it.
+ * @throws if the built file does not exist, with its path and the command that builds it.
  * @example new Worker(builtModule(import.meta.url, "./worker.js"))
  */
 export function builtModule(callerUrl: string, relative: string): URL {
   const built = new URL(relative, callerUrl);
-  // The last "/src/" is the one of this package: a checkout may itself lie in a folder called "src".
+  // The last "/src/" is that of this package: a checkout may itself be in a folder named "src".
   if (callerUrl.endsWith(".ts")) {
     const at = built.pathname.lastIndexOf("/src/");
     if (at >= 0) built.pathname = `${built.pathname.slice(0, at)}/dist/${built.pathname.slice(at + "/src/".length)}`;

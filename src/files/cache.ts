@@ -1,4 +1,4 @@
-/** A folder of fetched files with their checksums: what is in it whole is used without the network. */
+/** A folder of downloaded files with their checksums; complete files are used without the network. */
 
 import { createHash } from "node:crypto";
 import { createReadStream } from "node:fs";
@@ -8,28 +8,28 @@ import { dirname, join } from "node:path";
 import { syncFolder, writeFileAtomically } from "./atomic.js";
 import { makeFolder } from "./folder.js";
 
-/** A download that was cut short or is not what it should be; nothing of it is kept. */
+/** A download that is incomplete or does not match its checksum; nothing of it is stored. */
 export class DownloadError extends Error {
   override name = "DownloadError";
 }
 
-/** What is known of a fetched file. */
+/** Size and checksum of a downloaded file. */
 export interface CachedFile {
   readonly bytes: number;
   /** Hexadecimal. */
   readonly sha256: string;
 }
 
-/** What one folder of the cache holds; `record.json` in it. */
+/** Contents of a folder in the cache; stored in it as `record.json`. */
 export interface CacheRecord {
-  /** Where it came from. */
+  /** Address of the download. */
   readonly source: string;
-  /** The commit, where the source has commits. */
+  /** The commit, if the source has commits. */
   readonly revision?: string;
   readonly files: Readonly<Record<string, CachedFile>>;
 }
 
-/** The cache folder: `FOVEA_CACHE`, or the one of the system for this user's caches. */
+/** The cache folder: `FOVEA_CACHE`, or the user's cache folder of the operating system. */
 export function cacheFolder(): string {
   const given = process.env["FOVEA_CACHE"];
   if (given) return given;
@@ -41,7 +41,7 @@ export function cacheFolder(): string {
 
 const recordName = "record.json";
 
-/** The record of a folder of the cache; undefined where there is none or it is not readable as one. */
+/** Reads the record of a folder in the cache; undefined if there is none or it is invalid. */
 export async function readRecord(folder: string): Promise<CacheRecord | undefined> {
   try {
     const value = JSON.parse(await readFile(join(folder, recordName), "utf8")) as CacheRecord;
@@ -53,14 +53,14 @@ export async function readRecord(folder: string): Promise<CacheRecord | undefine
   }
 }
 
-/** Puts a record in place: the last thing that is written, so that a folder with one is whole. */
+/** Writes a record. It is written last, so that a folder with a record is complete. */
 export async function writeRecord(folder: string, record: CacheRecord): Promise<void> {
   await writeFileAtomically(join(folder, recordName), [
     new TextEncoder().encode(`${JSON.stringify(record, null, 2)}\n`),
   ]);
 }
 
-/** What is wrong with the files of a record; undefined when all match their checksums. Reads them whole. */
+/** Describes damage of the files of a record; undefined if all match their checksums. Reads all files. */
 export async function findDamage(folder: string, record: CacheRecord): Promise<string | undefined> {
   for (const [name, { bytes, sha256 }] of Object.entries(record.files)) {
     const path = join(folder, name);
@@ -74,19 +74,19 @@ export async function findDamage(folder: string, record: CacheRecord): Promise<s
   return undefined;
 }
 
-/** What must be true of a download; a part that is left out is not checked. */
+/** Expected properties of a download; undefined properties are not checked. */
 export interface Expected {
   readonly bytes?: number;
   readonly sha256?: string;
-  /** Hexadecimal; some stores give nothing else. */
+  /** Hexadecimal; some stores provide only this checksum. */
   readonly md5?: string;
-  /** The name git has for the content. */
+  /** Git's object name of the contents. */
   readonly gitSha1?: string;
 }
 
 /**
- * Writes a download to a file through a temporary one beside it, whole and checked or not at all. `progress` hears of the
- * bytes that have come. Throws DownloadError when it is cut short or does not match, the system's error for a full disk.
+ * Downloads to a file through a temporary one beside it; the file is complete and checked, or not written. `progress` is called with the
+ * number of bytes received. Throws DownloadError if the download is incomplete or does not match, and the system's error for a full disk.
  */
 export async function saveDownload(
   path: string,
@@ -129,7 +129,7 @@ export async function saveDownload(
     await syncFolder(dirname(path));
     return { bytes, sha256: sum };
   } catch (error) {
-    // an error of the disk is the system's own and says so; any other is the connection's
+    // Errors of the disk are system errors and are rethrown; others are errors of the connection.
     if (error instanceof DownloadError || (error as NodeJS.ErrnoException).syscall !== undefined) throw error;
     const { message, cause } = error as Error;
     const reason = cause instanceof Error ? `${message}: ${cause.message}` : message;

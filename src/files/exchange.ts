@@ -1,17 +1,17 @@
-/** Exchanges two folders in one step of the system, so that a reader of either name finds one whole folder at every moment. */
+/** Exchanges two folders in one system call, so that a reader of either name always finds a complete folder. */
 import { configured } from "./koffi.js";
 
-/** What the system says where it, or the file system, has no such call (errno.h of Linux and macOS). */
+/** Error codes if the system or the file system does not support the call (errno.h of Linux and macOS). */
 const unsupported: readonly string[] = ["ENOSYS", "EINVAL", "ENOTSUP", "EOPNOTSUPP", "EPERM"];
 
 interface SystemCall {
-  /** 0 on success. */
+  /** Returns 0 on success. */
   readonly call: (first: string, second: string) => number;
-  /** The name of the last error. */
+  /** Returns the name of the last error. */
   readonly failure: () => string;
 }
 
-/** The system's call, prepared once; undefined where there is none, or koffi has no binary for this platform. */
+/** The system call, prepared once; undefined if it does not exist or koffi has no binary for this platform. */
 let prepared: Promise<SystemCall | undefined> | undefined;
 
 async function prepare(): Promise<SystemCall | undefined> {
@@ -37,10 +37,10 @@ async function prepare(): Promise<SystemCall | undefined> {
 }
 
 /**
- * Exchanges what two paths of one file system name, in one step. Returns false, with nothing changed, where the system or
- * the file system cannot do that (Windows, some network file systems).
+ * Exchanges two paths of the same file system in one step. Returns false, with nothing changed, if the system or the file system does not
+ * support it (Windows, some network file systems).
  *
- * @throws what the system says, such as that one of them is missing.
+ * @throws the system's error, such as a missing path.
  */
 export async function exchange(first: string, second: string): Promise<boolean> {
   prepared ??= prepare();

@@ -1,13 +1,12 @@
-/** Makes folders and protects files from being replaced; says what stands in the way where that fails. */
+/** Creates folders and protects files from being overwritten; errors report the reason and what to do. */
 import { accessSync, constants, existsSync, mkdirSync, statSync } from "node:fs";
 import { dirname, resolve } from "node:path";
 
 /**
- * Makes a folder and those above it that are missing; one that is there stays as it is. Messages call it `shown`, by default its
- * own name.
+ * Creates a folder and its missing parents; an existing one is unchanged. Messages use the name `shown`, by default the folder's path.
  *
- * @throws naming the folder above that is on a read-only disk, may not be written to, or is a file. Node itself reports ENOENT for
- *   a read-only disk, as if something was missing.
+ * @throws with the parent that is on a read-only disk, not writable, or a file. Node itself reports ENOENT for a read-only disk, as if
+ *   something was missing.
  */
 export function makeFolder(folder: string, shown = folder): void {
   try {
@@ -24,9 +23,9 @@ export function makeFolder(folder: string, shown = folder): void {
 }
 
 /**
- * Checks that a folder may be made or written to, before work whose result goes there. Makes nothing.
+ * Checks that a folder can be created or written to, before work whose result is written there. Creates nothing.
  *
- * @throws naming the nearest folder that exists and why nothing can be written there.
+ * @throws with the nearest existing folder and the reason.
  */
 export function requireWritableFolder(folder: string): void {
   const code = codeOf(() => accessSync(nearestExisting(folder), constants.W_OK));
@@ -36,12 +35,12 @@ export function requireWritableFolder(folder: string): void {
 
 function nearestExisting(folder: string): string {
   let above = resolve(folder);
-  // A path below a file is no missing entry but an error.
+  // A path below a file is an error rather than a missing entry.
   while (!tried(() => statSync(above, { throwIfNoEntry: false })) && dirname(above) !== above) above = dirname(above);
   return above;
 }
 
-/** What stands in the way of a folder: something about the nearest path above it that is there. */
+/** Reason why a folder cannot be created, from its nearest existing parent. */
 function obstacle(folder: string, code: string | undefined): string | undefined {
   const above = nearestExisting(folder);
   const found = tried(() => statSync(above, { throwIfNoEntry: false }));
@@ -72,7 +71,7 @@ function codeOf(action: () => void): string | undefined {
   }
 }
 
-/** Throws when the file is there already and may not be replaced. */
+/** Throws if the file exists and may not be overwritten. */
 export function refuseExisting(file: string, overwrite: boolean | undefined): void {
   if (!existsSync(file) || overwrite) return;
   throw new Error(`${file} exists already; choose another name, or replace it with --overwrite`);

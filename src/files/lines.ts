@@ -1,14 +1,14 @@
-/** Reads text files line by line, of any size, and hashes what was read. */
+/** Reads text files of any size line by line, and hashes their contents. */
 import { createHash } from "node:crypto";
 import { createReadStream } from "node:fs";
 import { requirePath } from "./paths.js";
 
-/** No line of a list of examples is longer: 21,843 classes with 24 characters each are half a megabyte. */
+/** Maximum length of a line: 21,843 classes with 24 characters each are half a megabyte. */
 const maxLine = 16 * 2 ** 20;
 
 /**
- * Calls `each` with every line (without its end, numbered from 1) and returns the sha256 (hexadecimal) of the file.
- * @throws for a missing file, a line of more than 16 MiB, and whatever `each` throws.
+ * Calls `each` with every line (without its line break, numbered from 1) and returns the sha256 (hexadecimal) of the file.
+ * @throws for a missing file, a line of more than 16 MiB, and the errors of `each`.
  */
 export async function readLines(path: string, each: (line: string, number: number) => void): Promise<string> {
   requirePath(path);

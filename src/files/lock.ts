@@ -1,4 +1,4 @@
-/** A lock on a folder, for one process at a time, on any machine that sees the folder; that of a dead process does not count. */
+/** Locks a folder for one process at a time, on any machine that mounts the folder; locks of dead processes are ignored. */
 
 import { randomUUID } from "node:crypto";
 import { readFileSync, readlinkSync } from "node:fs";
@@ -8,36 +8,36 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { closeOnError } from "./closable.js";
 
-/** A lock that another process holds. */
+/** The lock is held by another process. */
 export class LockError extends Error {
   override name = "LockError";
 }
 
 export interface FolderLock {
-  /** Throws LockError where another process has taken the lock over, as it may from a process that was suspended for long. */
+  /** Throws LockError if another process has taken the lock over, which may happen to a process that was suspended for long. */
   check(): Promise<void>;
   release(): Promise<void>;
 }
 
 /** Times in milliseconds. */
 export interface LockTimes {
-  /** The holder touches its file this often. */
+  /** Interval at which the holder updates its file. */
   readonly heartbeat: number;
-  /** A holder on another machine that has not touched its file for so long is dead. */
+  /** A holder on another machine is considered dead if it has not updated its file for this long. */
   readonly staleAfter: number;
 }
 
 const defaultTimes: LockTimes = { heartbeat: 5_000, staleAfter: 60_000 };
 const lockName = "run.lock";
 
-/** Who holds a lock. */
+/** The process that holds a lock. */
 interface Holder {
   readonly token: string;
   readonly pid: number;
   readonly host: string;
-  /** What process ids are counted in: a boot of a machine, a container. */
+  /** Namespace of its process ids: a boot of a machine, or a container. */
   readonly processes: string;
-  /** Tells the process from a later one with its id. */
+  /** Distinguishes the process from a later one with the same id. */
   readonly started: string;
 }
 
@@ -49,10 +49,10 @@ const tried = <T>(read: () => T): T | undefined => {
   }
 };
 
-/** When a process was started, in ticks after the boot (proc(5), field 22); "" where the system does not say. */
+/** Start time of a process, in ticks after the boot (proc(5), field 22); "" if the system does not provide it. */
 function startOf(pid: number): string {
   const text = tried(() => readFileSync(`/proc/${pid}/stat`, "utf8"));
-  // The second field is the name of the program in parentheses, which may hold spaces.
+  // The second field is the name of the program in parentheses, which may contain spaces.
   return text?.slice(text.lastIndexOf(")") + 2).split(" ")[19] ?? "";
 }
 
@@ -71,7 +71,7 @@ function isRunning({ pid, started }: Holder): boolean {
   return startOf(pid) === started;
 }
 
-/** Who holds the lock; undefined where nobody does. A file that cannot be read as one is nobody's. */
+/** Reads the holder of the lock; undefined if there is none. An invalid file has no holder. */
 async function holderOf(file: string): Promise<Holder | undefined> {
   const text = await readFile(file, "utf8").catch(() => undefined);
   if (text === undefined) return undefined;
@@ -85,7 +85,7 @@ async function holderOf(file: string): Promise<Holder | undefined> {
   return { token, pid, host, processes, started };
 }
 
-/** The time at which the file was last touched, by the clock of its file system; undefined where it is gone. */
+/** Modification time of the file, by the clock of its file system; undefined if it does not exist. */
 const touched = (file: string): Promise<number | undefined> =>
   stat(file).then(
     ({ mtimeMs }) => mtimeMs,
@@ -93,7 +93,7 @@ const touched = (file: string): Promise<number | undefined> =>
   );
 
 /**
- * Does the holder live? One whose process ids are ours is looked up; any other shows it by touching the file, for which this
+ * Whether the holder is alive. If its process ids are in our namespace, it is looked up. Otherwise it must update the file, for which this
  * waits at most `staleAfter`.
  */
 async function isAlive(holder: Holder, file: string, own: string, times: LockTimes): Promise<boolean> {
@@ -112,7 +112,7 @@ async function isAlive(holder: Holder, file: string, own: string, times: LockTim
   return false;
 }
 
-/** Gives a file another name unless there is a file of that name already. */
+/** Renames a file unless the new name exists. */
 async function linked(from: string, to: string): Promise<boolean> {
   try {
     await link(from, to);
@@ -120,7 +120,7 @@ async function linked(from: string, to: string): Promise<boolean> {
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
     if (code === "EEXIST") return false;
-    // A file system without hard links: two processes that start in the same millisecond may both get here.
+    // On a file system without hard links, two processes that start in the same millisecond may both reach this line.
     if ((await touched(to)) !== undefined) return false;
     await rename(from, to);
     return true;
@@ -128,10 +128,10 @@ async function linked(from: string, to: string): Promise<boolean> {
 }
 
 /**
- * Takes the lock of a folder that exists. Locks of processes that are dead are taken over: at once where the process was of
- * this machine, after a minute without a sign of life where it was of another.
+ * Locks an existing folder. Locks of dead processes are taken over: immediately if the process was on this machine, after a minute without
+ * an update if it was on another.
  *
- * @throws LockError naming the process that holds it; and what the disk says.
+ * @throws LockError with the process that holds it, and the errors of the disk.
  */
 export async function lockFolder(folder: string, times: LockTimes = defaultTimes): Promise<FolderLock> {
   const file = join(folder, lockName);
@@ -148,7 +148,7 @@ export async function lockFolder(folder: string, times: LockTimes = defaultTimes
       `${folder} is in use by process ${other.pid} on ${other.host}; wait until it ends or stop it, or choose another folder`,
     );
   const own = join(folder, `.writing-${process.pid}-${holder.token}`);
-  // Stays open: what is written through it reaches this process's lock, and never one that took its place.
+  // The handle stays open: writes to it reach this process's lock, and never one that replaced it.
   const handle = await open(own, "wx");
   try {
     await closeOnError(handle, async () => {
@@ -156,7 +156,7 @@ export async function lockFolder(folder: string, times: LockTimes = defaultTimes
       if (!(await linked(own, file))) {
         const other = await holderOf(file);
         if (other && (await isAlive(other, file, own, times))) throw refuse(other);
-        // Of several processes that take over at once, the last one to get here has the lock.
+        // If several processes take over concurrently, the last one to rename its file has the lock.
         await rename(own, file);
         await sleep(100);
       }
@@ -171,7 +171,7 @@ export async function lockFolder(folder: string, times: LockTimes = defaultTimes
     }
   };
   const beat = setInterval(() => {
-    // Not `utimes`: the time is to be that of the file system's clock, as all machines see it.
+    // Not `utimes`: the time must come from the file system's clock, which all machines share.
     handle.write(text, 0).catch(() => undefined);
   }, times.heartbeat);
   beat.unref();

@@ -1,4 +1,4 @@
-/** Paths of sources: clear errors for wrong ones, a listing of files, and the order in which class names are sorted. */
+/** Paths of datasets: clear errors for wrong paths, file listings, and the order of class names. */
 
 import { type Dirent, existsSync, readdirSync } from "node:fs";
 import { readdir, realpath, stat } from "node:fs/promises";
@@ -6,7 +6,7 @@ import { basename, dirname, join, resolve } from "node:path";
 import { append } from "../text/arrays.js";
 import { didYouMean } from "../text/nearest.js";
 
-/** Throws if nothing is at `path`, naming the nearest existing folder and the entry in it that was perhaps meant. */
+/** Throws if `path` does not exist, with the nearest existing folder and the most similar entry in it. */
 export function requirePath(path: string): void {
   if (existsSync(path)) return;
   let missing = resolve(path);
@@ -23,10 +23,10 @@ export function requirePath(path: string): void {
   );
 }
 
-/** How deep folders are followed. */
+/** Maximum depth of folders. */
 const maxDepth = 12;
 
-/** A link that is still to be followed: its path, how deep it lies. */
+/** A link that has not been followed yet: its path and depth. */
 interface Link {
   readonly path: string;
   readonly depth: number;
@@ -35,24 +35,23 @@ interface Link {
 export interface FileList {
   readonly files: string[];
   readonly problems: readonly string[];
-  /** Those of the problems for which images are missing. */
+  /** The problems due to which images are missing. */
   readonly unreadable: readonly string[];
 }
 
 /**
- * Lists the files under a folder as paths relative to it with "/" between the parts, sorted; hidden ones are left out. Links are
- * followed after all that lies there itself, and every file and folder counts once: a link to one that was listed already (a loop,
- * a second name) is left out and listed in `problems`. So are folders that cannot be read, which `unreadable` lists too: images
- * are missing then.
+ * Lists the files under a folder as sorted paths relative to it, with "/" between the parts; hidden files are skipped. Links are followed after
+ * all regular entries, and every file and folder is listed once: a link to one that is listed already (a loop, a second name) is skipped and
+ * reported in `problems`. Folders that cannot be read are reported there and in `unreadable`, because images are missing then.
  *
- * @throws where the folder itself cannot be read.
+ * @throws if the folder itself cannot be read.
  */
 export async function listFiles(root: string): Promise<FileList> {
   const files: string[] = [];
   const problems: string[] = [];
   const unreadable: string[] = [];
   const repeated: string[] = [];
-  // Real paths of what was listed.
+  // Real paths of the listed entries.
   const seen = new Set<string>();
   let links: Link[] = [];
 
@@ -90,7 +89,7 @@ export async function listFiles(root: string): Promise<FileList> {
   await walk("", realRoot, 0);
   while (links.length > 0) {
     const found = links.sort((a, b) => naturalOrder(a.path, b.path));
-    // links within linked folders come after these
+    // Links within linked folders are followed after these.
     links = [];
     for (const { path, depth } of found) {
       const real = await realpath(join(root, path)).catch(() => undefined);
@@ -112,7 +111,7 @@ export async function listFiles(root: string): Promise<FileList> {
   return { files, problems, unreadable };
 }
 
-/** What is in a folder; nothing where it cannot be read: to recognise what a folder is, before it is read for good. */
+/** Entries of a folder; empty if it cannot be read. Used to recognise the kind of a folder before it is read completely. */
 export function entriesIfReadable(folder: string): readonly Dirent[] {
   try {
     return readdirSync(folder, { withFileTypes: true });
@@ -132,7 +131,7 @@ export function licenceFilesIn(folder: string): string[] {
   }
 }
 
-/** Compares names so that runs of digits count as numbers: "2" before "10", "IMG_9" before "IMG_10". */
+/** Compares names with runs of digits as numbers: "2" before "10", "IMG_9" before "IMG_10". */
 export function naturalOrder(a: string, b: string): number {
   const left = a.match(/\d+|\D+/g) ?? [];
   const right = b.match(/\d+|\D+/g) ?? [];

@@ -1,30 +1,30 @@
-/** Files behind http(s) addresses: sizes, ranges, whole downloads; retried a bounded number of times, never waited for endlessly. */
+/** Files at http(s) addresses: sizes, ranges, whole downloads, with a limited number of retries and a timeout. */
 import { defined } from "../text/defined.js";
 
-/** How patient reading over the network is. */
+/** Timeout and number of attempts of network requests. */
 export interface RetryPolicy {
-  /** Seconds without a byte after which a request is given up. */
+  /** Seconds without data after which a request is aborted. */
   readonly timeoutSeconds: number;
-  /** How often a request is tried. */
+  /** Maximum number of attempts. */
   readonly attempts: number;
 }
 
-/** A file as its server describes it. */
+/** A file as described by its server. */
 export interface RemoteFile {
   readonly url: string;
   readonly bytes: number;
-  /** The ETag, or else the time of the last change: another one is another file. */
+  /** The ETag, or else the modification time: if it differs, the file has changed. */
   readonly tag: string;
   /** Whether byte ranges can be requested. */
   readonly ranges: boolean;
 }
 
-/** An answer that trying again will not change. */
+/** An error that a retry cannot resolve. */
 class FinalError extends Error {}
 
 export const isRemote = (path: string): boolean => /^https?:\/\//i.test(path);
 
-/** An address without what may be secret in it. */
+/** An address without parts that may be secret. */
 export function shownUrl(url: string): string {
   try {
     const { protocol, host, pathname } = new URL(url);
@@ -36,7 +36,7 @@ export function shownUrl(url: string): string {
 
 const pause = (milliseconds: number) => new Promise((resolve) => setTimeout(resolve, milliseconds));
 
-/** Runs a request until it succeeds, at most `attempts` times, waiting 0.2 s, 0.4 s, ... between. Throws an error that names the address. */
+/** Runs a request until it succeeds, at most `attempts` times, waiting 0.2 s, 0.4 s, ... between. Throws an error with the address. */
 async function persist<T>(
   url: string,
   retries: RetryPolicy,
@@ -60,7 +60,7 @@ async function persist<T>(
       if (error instanceof FinalError) break;
     } finally {
       clearTimeout(timer);
-      // What was not read of an answer is not waited for.
+      // Do not wait for the unread rest of a response.
       controller.abort();
     }
   }
@@ -68,26 +68,26 @@ async function persist<T>(
   throw new Error(`${shownUrl(url)} cannot be read: ${reasonOf(failure)}${tries}`, { cause: failure });
 }
 
-/** What a network error is underneath: fetch wraps the reason. */
+/** The cause of a network error, which fetch wraps. */
 function reasonOf(error: unknown): string {
   const { message, cause } = error as Error;
   const inner = cause as NodeJS.ErrnoException | undefined;
   return inner ? `${message} (${inner.code ?? inner.message})` : message;
 }
 
-/** The response to a GET. Throws for anything but 2xx, finally where trying again is of no use. */
+/** Sends a GET request and returns the response. Throws for other statuses than 2xx, with FinalError if a retry cannot help. */
 async function get(url: string, signal: AbortSignal, range?: string): Promise<Response> {
   const response = await fetch(url, { signal, headers: defined({ "accept-encoding": "identity", range }) });
   if (response.ok && response.body) return response;
   const text = `the server answered ${response.status}${response.statusText === "" ? "" : ` ${response.statusText}`}`;
-  // 408, 425, 429 and the server's own errors pass (RFC 9110, RFC 6585).
+  // 408, 425, 429 and server errors are transient (RFC 9110, RFC 6585).
   if (response.status >= 500 || [408, 425, 429].includes(response.status)) throw new Error(text);
   throw new FinalError(text);
 }
 
 const tagOf = ({ headers }: Response): string => headers.get("etag") ?? headers.get("last-modified") ?? "";
 
-/** Asks a server for the first byte of a file, and so what it is. Throws naming the address. */
+/** Requests the first byte of a file to determine its properties. Throws an error with the address. */
 export function probe(url: string, retries: RetryPolicy): Promise<RemoteFile> {
   return persist(url, retries, async (alive) => {
     const response = await get(url, alive(), "bytes=0-0");
@@ -100,7 +100,7 @@ export function probe(url: string, retries: RetryPolicy): Promise<RemoteFile> {
   });
 }
 
-/** A part of a file. Throws naming the address, also where the file is no longer the one that was described. */
+/** Reads a part of a file. Throws an error with the address, also if the file has changed since it was described. */
 export function readRange(
   file: RemoteFile,
   offset: number,
@@ -125,7 +125,7 @@ export function readRange(
   });
 }
 
-/** Hands a whole file to `use`, piece by piece; from the start again when the connection breaks. Throws naming the address. */
+/** Passes a whole file to `use` in pieces, and starts again if the connection breaks. Throws an error with the address. */
 export function readWhole<T>(
   file: RemoteFile,
   retries: RetryPolicy,

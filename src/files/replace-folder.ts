@@ -1,4 +1,4 @@
-/** Replaces a folder with a new one, whole or not at all: a process that is killed anywhere leaves the old one or the new one. */
+/** Replaces a folder by a new one atomically: if the process is killed, either the old or the new one remains. */
 
 import { randomUUID } from "node:crypto";
 import { mkdir, readdir, rename, rm, stat } from "node:fs/promises";
@@ -10,11 +10,11 @@ import { makeFolder } from "./folder.js";
 
 export interface ReplaceOptions {
   /**
-   * Which files of the old folder, as paths in it with `/`, are ours and replaced. Any other goes over to the new folder, and
-   * is never deleted. Default: all are ours.
+   * Selects the files of the old folder, as paths in it with `/`, that belong to us and are replaced. All others are moved to the new folder and
+   * never deleted. Default: all files are ours.
    */
   readonly isOurs?: (path: string) => boolean;
-  /** Exchanges two folders in one step, or returns false where that cannot be done. */
+  /** Exchanges two folders in one step, or returns false if this is not supported. */
   readonly exchange?: (first: string, second: string) => Promise<boolean>;
 }
 
@@ -25,10 +25,10 @@ const exists = (path: string): Promise<boolean> =>
   );
 
 /**
- * Puts a folder in place once `fill` has filled it. Until then whatever stood there stays, and on failure still stands.
+ * Replaces a folder after `fill` has filled the new one. Until then the old folder stays in place, and on failure it remains.
  *
- * The two folders are exchanged in one step. Where the system cannot do that, the old folder is renamed before the new one
- * takes its name; a process that is killed between the two leaves it as `FOLDER.replaced-...`, which the next call puts back.
+ * The two folders are exchanged in one step. If the system does not support this, the old folder is renamed before the new one takes its name.
+ * A process that is killed in between leaves it as `FOLDER.replaced-...`, which the next call restores.
  */
 export async function replaceFolder(
   folder: string,
@@ -58,7 +58,7 @@ export async function replaceFolder(
   if (old !== undefined) await rm(old, { recursive: true, force: true });
 }
 
-/** Gives the name of the folder to the new one; returns where the old one is now, undefined where there was none. */
+/** Moves the new folder to its final name; returns the path of the old one, or undefined if there was none. */
 async function putInPlace(
   incoming: string,
   folder: string,
@@ -80,7 +80,7 @@ async function putInPlace(
   return aside;
 }
 
-/** Moves what is not ours from one folder into another. What has a file of its name there stays behind, and is kept beside it. */
+/** Moves files that are not ours from one folder to another. If a file with the same name exists there, it is kept beside it. */
 async function moveOthers(from: string, to: string, isOurs: (path: string) => boolean, below = ""): Promise<void> {
   for (const entry of await readdir(join(from, below), { withFileTypes: true })) {
     const path = below === "" ? entry.name : `${below}/${entry.name}`;
@@ -105,7 +105,7 @@ async function holdsOurs(from: string, folder: string, isOurs: (path: string) =>
   return false;
 }
 
-/** `FILE.1`, or with the first number that no file has. */
+/** `FILE.1`, or the same with the first unused number. */
 async function freeName(path: string): Promise<string> {
   for (let n = 1; ; n++) if (!(await exists(`${path}.${n}`))) return `${path}.${n}`;
 }
@@ -119,7 +119,7 @@ function isRunning(pid: number): boolean {
   }
 }
 
-/** Folders that processes of this machine left when they were killed: not filled yet, or replaced and not removed yet. */
+/** Folders left by killed processes of this machine: not filled completely, or replaced and not removed yet. */
 async function leftovers(folder: string, kind = "(?:writing|replaced)"): Promise<readonly string[]> {
   const start = `${basename(folder)}.`;
   const pattern = new RegExp(`^${kind}-(.*)-(\\d+)-[0-9a-f]{8}$`);
@@ -131,7 +131,7 @@ async function leftovers(folder: string, kind = "(?:writing|replaced)"): Promise
   return left.map((name) => join(dirname(folder), name));
 }
 
-/** Gives an old folder its name again where a process was killed before the new one had it. */
+/** Restores the name of an old folder if a process was killed before the new one took it. */
 async function putBack(folder: string): Promise<void> {
   if (await exists(folder)) return;
   const [old] = await leftovers(folder, "replaced");

@@ -1,4 +1,4 @@
-/** Files made of others once and kept in the user's cache folder: compressed ones decompressed, arrays repacked. */
+/** Files derived from others once and stored in the user's cache folder: decompressed files, repacked arrays. */
 import { createHash } from "node:crypto";
 import { createReadStream } from "node:fs";
 import { stat } from "node:fs/promises";
@@ -8,10 +8,10 @@ import { cacheFolder, DownloadError, readRecord, saveDownload, writeRecord } fro
 import { replaceFolder } from "./replace-folder.js";
 
 /**
- * The path of what a gzip file holds, decompressed in the cache; done again when the file has changed.
+ * Returns the path of the decompressed contents of a gzip file in the cache; decompresses again if the file has changed.
  *
- * @param most bytes that may come out of it
- * @throws for a file that is no gzip, is cut off, or holds more.
+ * @param most maximum size of the contents in bytes
+ * @throws for a file that is not gzip, is truncated, or has larger contents.
  */
 export async function gunzipped(path: string, most: number): Promise<string> {
   async function* content(): AsyncGenerator<Uint8Array> {
@@ -29,11 +29,11 @@ export async function gunzipped(path: string, most: number): Promise<string> {
 }
 
 /**
- * The path of a file in the cache that is made of another; made again when that one has changed.
+ * Returns the path of a file in the cache that is derived from another; derives it again if the other has changed.
  *
- * @param kind the folder of the cache; another content of the same file has another one
- * @param made what is done to it, for messages: "decompressed"
- * @throws naming the file and the reason when it cannot be made.
+ * @param kind folder in the cache; different derivations of the same file have different ones
+ * @param made verb of the derivation, for messages: "decompressed"
+ * @throws with the file and the reason if the derivation fails.
  */
 export async function derivedFile(
   path: string,
