@@ -1,6 +1,6 @@
-/** Writes durations, byte counts and large counts the way people read them. */
+/** Formats durations, byte counts and large counts for people. */
 
-/** `0.4 s`, `12 s`, `3 min 05 s`, `2 h 07 min`, `3 d 04 h`: two units at most. Takes seconds; `?` for anything that is not a duration. */
+/** `0.4 s`, `12 s`, `3 min 05 s`, `2 h 07 min`, `3 d 04 h`: at most two units. Takes seconds; returns `?` for invalid durations. */
 export function formatDuration(seconds: number): string {
   if (!Number.isFinite(seconds) || seconds < 0) return "?";
   if (seconds < 1) return `${Math.round(seconds * 1000)} ms`;
@@ -19,7 +19,7 @@ function scaled(value: number, base: number, units: readonly string[], separator
   if (!Number.isFinite(value)) return String(value);
   if (value < 0) return `-${scaled(-value, base, units, separator)}`;
   let unit = 0;
-  // 999.5 rather than 1000: what would be printed as "1000 kB" belongs to the next unit.
+  // 999.5 rather than 1000, so that a value that would be printed as "1000 kB" uses the next unit.
   while (unit < units.length - 1 && value >= base * 0.9995) {
     value /= base;
     unit++;
@@ -29,20 +29,20 @@ function scaled(value: number, base: number, units: readonly string[], separator
   return name === "" ? value.toFixed(digits) : `${value.toFixed(digits)}${separator}${name}`;
 }
 
-/** Bytes in decimal units (1 kB = 1000 bytes), three digits: `512 B`, `1.30 GB`. */
+/** Formats bytes in decimal units (1 kB = 1000 bytes) with three digits: `512 B`, `1.30 GB`. */
 export function formatBytes(bytes: number): string {
   return scaled(bytes, 1000, ["B", "kB", "MB", "GB", "TB", "PB"], " ");
 }
 
-/** A count with three digits: `950`, `22.1M`, `4.60G`. The letters are those of published parameter and FLOP counts. */
+/** Formats a count with three digits: `950`, `22.1M`, `4.60G`, with the unit letters of published parameter and FLOP counts. */
 export function formatCount(count: number): string {
   return scaled(count, 1000, ["", "k", "M", "G", "T", "P", "E"], "");
 }
 
-/** A whole number with its thousands apart: `12,345`. */
+/** Formats an integer with thousands separators: `12,345`. */
 export const groupDigits = (count: number): string => count.toLocaleString("en-US");
 
-/** A count with its noun: `1 image`, `3 images`, `2 classes` (of `class` and `classes`); `write` writes the count. */
+/** Formats a count with its noun: `1 image`, `3 images`, `2 classes` (from `class` and `classes`); `write` formats the count. */
 export const plural = (
   count: number,
   one: string,
@@ -50,9 +50,9 @@ export const plural = (
   write: (count: number) => string = String,
 ): string => `${write(count)} ${count === 1 ? one : many}`;
 
-/** A share in per cent without its sign, for columns whose heading has it: `87.5`; "-" where there is none. */
+/** Formats a fraction as per cent without the sign, for columns whose heading has it: `87.5`; "-" if it is undefined. */
 export const inPercent = (share: number | undefined, decimals = 1): string =>
   share === undefined ? "-" : (100 * share).toFixed(decimals);
 
-/** A share in per cent: `87.5 %`. */
+/** Formats a fraction as per cent: `87.5 %`. */
 export const percent = (share: number, decimals = 1): string => `${inPercent(share, decimals)} %`;

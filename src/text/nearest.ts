@@ -1,6 +1,6 @@
-/** Finds the name a person most likely meant, for "did you mean" in error messages. */
+/** Finds the most similar known name, for "did you mean" in error messages. */
 
-/** Edits (insert, delete, replace, swap of neighbours) between two strings: the optimal string alignment distance. */
+/** Number of edits (insertion, deletion, substitution, transposition) between two strings: the optimal string alignment distance. */
 export function editDistance(a: string, b: string): number {
   let beforePrevious: number[] = [];
   let previous = Array.from({ length: b.length + 1 }, (_, j) => j);
@@ -21,8 +21,8 @@ export function editDistance(a: string, b: string): number {
 }
 
 /**
- * The known name nearest to what was given, or undefined when none is near enough to be meant
- * (more than two edits and more than a third of the longer name). Case does not count.
+ * The known name nearest to `given`, ignoring case; undefined if none is similar enough
+ * (more than two edits and more than a third of the longer name).
  */
 export function nearest(given: string, known: Iterable<string>): string | undefined {
   const wanted = given.toLowerCase();
@@ -39,13 +39,13 @@ export function nearest(given: string, known: Iterable<string>): string | undefi
   return best;
 }
 
-/** `; did you mean "name"?` for the nearest known name, or nothing: to end the sentence of an error with. */
+/** Returns `; did you mean "name"?` with the nearest known name, or an empty string; appended to error messages. */
 export function didYouMean(given: string, known: Iterable<string>): string {
   const name = nearest(given, known);
   return name === undefined ? "" : `; did you mean "${name}"?`;
 }
 
-/** An error message of zod for a value whose `key` is none of a table's names; undefined for what is no object. */
+/** Error message for zod if the `key` of a value is not one of a table's names; undefined for values that are not objects. */
 export function unknownName(
   what: string,
   names: readonly string[],

@@ -1,4 +1,4 @@
-/** Reads sizes of memory the way people write them. */
+/** Parses sizes of memory. */
 
 const units: Readonly<Record<string, number>> = {
   "": 1,
@@ -14,8 +14,8 @@ const units: Readonly<Record<string, number>> = {
 };
 
 /**
- * Bytes of `2GB`, `512MiB`, `1.5 GiB`, `800000000`: decimal units (kB, MB, GB, TB), binary ones (KiB, MiB, GiB, TiB), or none for bytes;
- * upper or lower case. Throws RangeError for anything else.
+ * Parses `2GB`, `512MiB`, `1.5 GiB` or `800000000` to bytes: decimal units (kB, MB, GB, TB), binary units (KiB, MiB, GiB, TiB), or none for
+ * bytes, in upper or lower case. Throws RangeError for other text.
  */
 export function parseBytes(text: string): number {
   const found = /^\s*(\d+(?:\.\d+)?)\s*([a-z]*)\s*$/i.exec(text);

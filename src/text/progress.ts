@@ -1,10 +1,10 @@
-/** The progress of a long run on the terminal: speed, loss, position and time left; rewritten in place, or as plain lines in a log. */
+/** Displays the progress of a long run: speed, loss, position and remaining time; rewritten in place on a terminal, or as plain lines in a log. */
 import { formatCount, formatDuration } from "./format.js";
 import { printable } from "./printable.js";
 
 export { formatBytes, formatCount, formatDuration } from "./format.js";
 
-/** What a progress line needs of a stream; `process.stderr` fits. */
+/** The interface of an output stream that a progress line needs; `process.stderr` implements it. */
 export interface ProgressStream {
   write(text: string): unknown;
   isTTY?: boolean;
@@ -12,47 +12,47 @@ export interface ProgressStream {
 }
 
 export interface ProgressOptions {
-  /** Steps of the whole run. */
+  /** Number of steps of the whole run. */
   total: number;
-  /** Steps finished before this process began, when resumed. */
+  /** Number of steps finished before this process started, if the run was resumed. */
   start?: number;
-  /** What a step is called; default: "step". */
+  /** Unit of a step. Default: "step". */
   unit?: string;
-  /** Images per step; without it no images/s are shown. */
+  /** Images per step; without it, images/s are not shown. */
   batchSize?: number;
-  /** Prints nothing, as with `--json`. */
+  /** Print nothing, as with `--json`. */
   silent?: boolean;
   stream?: ProgressStream;
-  /** Milliseconds of some clock. */
+  /** Clock in milliseconds. */
   now?: () => number;
 }
 
 export interface Progress {
-  /** Tells the finished steps and any numbers to show (`{ loss: 2.31 }`). Cheap: draws a few times a second at most. */
+  /** Reports the finished steps and numbers to show (`{ loss: 2.31 }`). It is cheap: the display is updated at most a few times a second. */
   update(step: number, values?: Readonly<Record<string, number>>): void;
-  /** Prints a line of its own above the progress line. */
+  /** Prints a separate line above the progress line. */
   note(text: string): void;
-  /** Draws the last state and ends the line. Safe to call twice. */
+  /** Shows the last state and ends the line. It may be called twice. */
   finish(): void;
 }
 
-/** Starts a progress display; `startProgress` is one. */
+/** Starts a progress display, like `startProgress`. */
 export type StartProgress = (options: ProgressOptions) => Progress;
 
 /** A progress display that shows nothing. */
 export const noProgress: StartProgress = () => ({ update() {}, note() {}, finish() {} });
 
-/** What a function that takes long reports to its caller, and how the caller stops it. */
+/** How a long-running function reports to its caller, and how the caller stops it. */
 export interface Hooks {
   /** Stops the function when it aborts. */
   readonly signal?: AbortSignal | undefined;
-  /** Receives single lines that are not the result, such as warnings. Default: nothing is reported. */
+  /** Receives single lines besides the result, such as warnings. Default: nothing is reported. */
   readonly note?: ((text: string) => void) | undefined;
   /** Starts the display of a part of the work. Default: nothing is shown. */
   readonly progress?: StartProgress | undefined;
 }
 
-/** Runs a pass over images with a progress display: images done and in all, images a second, time left. */
+/** Runs a pass over images with a progress display: images done, total, images per second, remaining time. */
 export async function withProgress<T>(
   start: StartProgress | undefined,
   total: number,
@@ -66,15 +66,15 @@ export async function withProgress<T>(
   }
 }
 
-/** A terminal is redrawn this often, in milliseconds. */
+/** Interval in milliseconds between updates on a terminal. */
 const redrawInterval = 100;
-/** A log gets a line this often, in milliseconds. */
+/** Interval in milliseconds between lines in a log. */
 const lineInterval = 10_000;
-/** Speed is measured over this many milliseconds, so that it follows the run but does not jitter. */
+/** Window in milliseconds over which the speed is measured, so that it follows the run without jitter. */
 const speedWindow = 20_000;
 
 /**
- * Starts the progress of a run, by default on stderr.
+ * Starts the progress display of a run, by default on stderr.
  *
  * @example
  * const progress = startProgress({ total: 1000, batchSize: 128 });
@@ -123,7 +123,7 @@ export function startProgress(options: ProgressOptions): Progress {
     const text = line();
     if (text === drawn) return;
     drawn = text;
-    // One row only: a wrapped line could not be rewritten.
+    // Limited to one row, because a wrapped line could not be rewritten.
     if (live) stream.write(`\r\x1b[2K${text.slice(0, Math.max(10, (stream.columns ?? 80) - 1))}`);
     else stream.write(`${text}\n`);
   };
@@ -134,7 +134,7 @@ export function startProgress(options: ProgressOptions): Progress {
       step = finishedSteps;
       if (newValues) values = newValues;
       samples.push({ time, step });
-      // The oldest sample kept is the last one before the window, so that the window is always full.
+      // The oldest sample is the last one before the window, so that the window is always full.
       while (samples.length > 2 && time - samples[1]!.time >= speedWindow) samples.shift();
       if (time - drawnAt >= (live ? redrawInterval : lineInterval)) draw();
     },
@@ -155,7 +155,7 @@ export function startProgress(options: ProgressOptions): Progress {
   };
 }
 
-/** Four digits for a metric, whatever its size: `2.310`, `0.0314`, `1.2e-5`. */
+/** Formats a metric with four characters, whatever its magnitude: `2.310`, `0.0314`, `1.2e-5`. */
 function formatMetric(value: number): string {
   if (!Number.isFinite(value)) return String(value);
   const size = Math.abs(value);

@@ -1,9 +1,9 @@
-/** Tables as text: columns for a terminal, and Markdown. */
+/** Formats tables as text: columns for a terminal, and Markdown. */
 import { largest } from "./arrays.js";
 
 /**
- * Rows of cells as lines of columns, each as wide as its widest cell and two spaces apart. A row has as many cells as the first.
- * `isText` selects left-aligned columns by index (default: the first); the others, of numbers, are right-aligned.
+ * Formats rows of cells as aligned columns, each as wide as its widest cell and separated by two spaces. All rows have as many cells as the
+ * first. `isText` selects left-aligned columns by index (default: the first); the others, of numbers, are right-aligned.
  */
 export function columns(
   rows: readonly (readonly string[])[],
@@ -18,7 +18,7 @@ export function columns(
   );
 }
 
-/** A table in Markdown: a line of headings, and as many cells in every row. */
+/** Formats a Markdown table: a heading row, and rows with as many cells. */
 export function markdownTable(head: readonly string[], rows: readonly (readonly string[])[]): string {
   return [head, head.map(() => "---"), ...rows].map((cells) => `| ${cells.join(" | ")} |`).join("\n");
 }

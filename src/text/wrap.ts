@@ -1,6 +1,6 @@
-/** Breaks text into lines. */
+/** Wraps text. */
 
-/** The text in lines of at most `width` characters, broken at spaces; a word that is longer is divided. */
+/** Wraps text at spaces into lines of at most `width` characters; longer words are divided. */
 export function wrap(text: string, width: number): string[] {
   const lines: string[] = [];
   let line = "";
