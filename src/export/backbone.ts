@@ -1,12 +1,12 @@
-/** The ONNX file of a backbone that comes with the package. */
+/** Writes the ONNX file of a backbone of the package. */
 import { join } from "node:path";
 import { loadWeights } from "../weights/index.js";
 import { exportOnnx } from "./export-onnx.js";
 import { writeExport } from "./write.js";
 
 /**
- * Writes model.onnx of a folder from the model.safetensors in it: its features, with weights in float16. The same weights give
- * the same file. Throws WeightsError, and what the disk says.
+ * Writes the features of a folder's model.safetensors as model.onnx with float16 weights. The same weights give the same file. Throws
+ * WeightsError, and the errors of the disk.
  */
 export async function writeBackboneOnnx(folder: string): Promise<void> {
   const weights = await loadWeights(join(folder, "model.safetensors"));

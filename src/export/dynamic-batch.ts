@@ -1,8 +1,8 @@
 /**
- * Makes one graph for any batch of two that were traced with different batches.
+ * Merges two graphs traced with different batch sizes into one with a dynamic batch.
  *
- * Shapes are static in a traced graph, so the batch stands in it as numbers: in the shapes that Reshape and Expand take.
- * The same network traced with two batches gives the same nodes, and what differs between the constants is the batch.
+ * Shapes are static in a traced graph, so the batch size occurs as numbers in the shapes of Reshape and Expand. The same network traced with
+ * two batch sizes has the same nodes, and constants differ only by the batch size.
  */
 import {
   freeSide,
@@ -15,15 +15,15 @@ import {
 } from "../graph/index.js";
 import { ExportError } from "./error.js";
 
-/** A graph and the batch it was traced with. */
+/** A graph and the batch size it was traced with. */
 export interface TracedBatch {
   readonly graph: OnnxGraph;
   readonly batch: number;
 }
 
 /**
- * The graph in which the batch is free. Throws ExportError, naming the node, when something else than the sizes of shapes
- * changes with the batch, or a size is no multiple of it.
+ * Returns the graph with a dynamic batch. Throws ExportError with the node if something else than the sizes of shapes depends on the batch, or
+ * if a size is not a multiple of it.
  */
 export function withFreeBatch(a: TracedBatch, b: TracedBatch): OnnxGraph {
   const left = new Rewriter(a.graph);
@@ -32,7 +32,7 @@ export function withFreeBatch(a: TracedBatch, b: TracedBatch): OnnxGraph {
   const pixels = a.graph.inputs[0]!.name;
   const sizes = new Map<string, string>();
 
-  // A shape as it is made at run time: batch times factor where the batch stands.
+  // Computes a shape at run time: the batch size times a factor where it depends on the batch.
   const runtimeShape = (first: readonly number[], factors: readonly (number | undefined)[]): string => {
     const key = factors.map((factor, i) => (factor === undefined ? first[i] : `${factor}n`)).join();
     const known = sizes.get(key);
@@ -101,7 +101,7 @@ function freedTypes(a: OnnxGraph, b: OnnxGraph): Map<string, TensorType> {
   return types;
 }
 
-/** The type with the batch free: the side that differs. */
+/** The type with a symbolic batch: the side that differs. */
 const freedType = (a: TensorType, b: TensorType): TensorType => ({
   dtype: a.dtype,
   shape: a.shape.map((side, axis) => (side === b.shape[axis] ? side : freeSide)),
@@ -116,7 +116,7 @@ const sameKind = (a: OnnxNode, b: OnnxNode): boolean =>
   a.outputs.length === b.outputs.length &&
   JSON.stringify(a.attributes) === JSON.stringify(b.attributes);
 
-/** Do two names stand for the same value? Each trace numbers its values anew. */
+/** Returns a function that tests whether two names are the same value; each trace has its own numbering of values. */
 function sameNames(a: OnnxGraph, b: OnnxGraph): (left: string, right: string) => boolean {
   const pairs = new Map<string, string>();
   a.inputs.forEach(({ name }, i) => {
@@ -132,9 +132,9 @@ function sameNames(a: OnnxGraph, b: OnnxGraph): (left: string, right: string) =>
 
 type Changed =
   | "same"
-  /** No constant: names have to be compared. */
+  /** Not a constant: the names must be compared. */
   | "value"
-  /** Sizes, and for each the factor of the batch, undefined where it does not depend on it. */
+  /** Sizes, and for each the factor of the batch size; undefined if it does not depend on it. */
   | { readonly values: readonly number[]; readonly factors: readonly (number | undefined)[] };
 
 function changedSizes(

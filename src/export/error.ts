@@ -1,6 +1,6 @@
-/** The one error of exports. */
+/** The error of exports. */
 
-/** An export cannot be made: the message says which node or setting stands in the way, and what to do. */
+/** An export is not possible; the message has the node or setting that prevents it, and what to do. */
 export class ExportError extends Error {
   override name = "ExportError";
 }

@@ -1,4 +1,4 @@
-/** Exports a network as ONNX: any batch, constants worked out, in the form that runs best going forward. */
+/** Exports a network as ONNX with a dynamic batch, folded constants, and the operators that are fastest in inference. */
 import {
   encodeOnnx,
   type NumericArray,
@@ -30,49 +30,48 @@ export type WeightFormat = "float32" | "float16" | "int8";
 
 export interface ExportOptions {
   /**
-   * Outputs of the model: `logits` [batch, classes], `features` [batch, width] (pre-logits), or both, under these names; or
-   * each under a name of its own, `tokens` being the sequence after the last norm. Default: logits where there is a head,
-   * else features.
+   * Outputs of the model: `logits` [batch, classes], `features` [batch, width] (pre-logits), or both, under these names; or a custom name for
+   * each, where `tokens` is the sequence after the last norm. Default: logits if there is a head, else features.
    */
   readonly outputs?: "logits" | "features" | "both" | Readonly<Partial<Record<OutputKind, string>>>;
-  /** How the weights are stored; see `withFloat16Weights` and `withInt8Weights`. Default: float32. */
+  /** Storage type of the weights; see `withFloat16Weights` and `withInt8Weights`. Default: float32. */
   readonly weights?: WeightFormat;
   /**
-   * For int8 weights of networks with convolutions: some dozens of images in the form the model takes, of the kind it will
-   * see. The ranges found on them let convolutions be computed in integers; without them they are only stored so.
+   * For int8 weights of networks with convolutions: some dozens of images of the intended kind, in the model's input format. The ranges measured
+   * on them allow convolutions in integers; without them, weights are only stored as int8.
    */
   readonly calibration?: NumericArray;
   /**
-   * What comes in (see `TraceOptions.input`), or `photo`: 8-bit RGB [batch, height, width, 3] of any size, which the model brings
-   * to its own size by the weights' preprocessing (see `withPhotoInput`). Default: `pixel_values`.
+   * Input format (see `TraceOptions.input`), or `photo`: 8-bit RGB [batch, height, width, 3] of any size, which the model resizes to its own size
+   * by the weights' preprocessing (see `withPhotoInput`). Default: `pixel_values`.
    */
   readonly input?: TraceOptions["input"] | "photo";
-  /** Told what of the preprocessing is computed otherwise in the model. */
+  /** Called with the preprocessing steps that the model computes differently. */
   readonly note?: (text: string) => void;
-  /** For 8-bit pixels; default: the value range of the weights' preprocessing, or -1 to 1 where it has none. */
+  /** For 8-bit pixels. Default: the value range of the weights' preprocessing, or -1 to 1 if they have none. */
   readonly scaling?: PixelScaling;
   /**
-   * `fused`: with ONNX Runtime's own operators where they were measured faster (attention, GELU with its bias). `plain`:
-   * operators of ONNX alone, for other runtimes. Default: `fused`.
+   * `fused`: use ONNX Runtime's own operators where they were measured to be faster (attention, GELU with its bias). `plain`: use only standard
+   * ONNX operators, for other runtimes. Default: `fused`.
    */
   readonly operators?: "fused" | "plain";
-  /** The version of ONNX's operators, from 17 (IR 8) to 21 (IR 10); default: 21 (see `withOpset`). */
+  /** Opset version, from 17 (IR 8) to 21 (IR 10). Default: 21 (see `withOpset`). */
   readonly opset?: number;
-  /** Batch size; default: any. */
+  /** Batch size. Default: dynamic. */
   readonly batch?: number;
-  /** Entries of the model's metadata, beside the configuration and what is known of the weights. */
+  /** Metadata entries of the model, besides the configuration and the metadata of the weights. */
   readonly metadata?: Readonly<Record<string, string>>;
-  /** Weights of more bytes go into a file of their own (a protobuf cannot pass 2 GB), of this name. */
+  /** Size in bytes above which weights are stored in a separate file with this name (a protobuf is limited to 2 GB). */
   readonly externalAbove?: number;
   readonly externalPath?: string;
 }
 
-/** Two batches that no other size of a network is likely to follow from. */
+/** Two batch sizes that are unlikely to be factors of other sizes of a network. */
 const tracedBatches = [2, 3] as const;
 
 /**
- * The ONNX model of a network. Throws ExportError when parameters are missing or mis-shaped, an output is requested that
- * there is not, or the network cannot be exported so; WeightsError when a weight is not finite.
+ * Exports a network as an ONNX model. Throws ExportError if parameters are missing or have wrong shapes, a requested output does not exist, or
+ * the network does not support the options; WeightsError if a weight is not finite.
  *
  * @example
  * const model = await exportOnnx(await loadWeights("b16.safetensors"), { weights: "int8" });
@@ -96,7 +95,7 @@ export async function exportOnnx(weights: Weights, options: ExportOptions = {}):
   });
 }
 
-/** The same before it is encoded. Throws as `exportOnnx`. */
+/** Builds the same model before it is encoded. Throws the same errors as `exportOnnx`. */
 export async function exportedGraph(weights: Weights, options: ExportOptions = {}): Promise<OnnxGraph> {
   const { operators = "fused", batch } = options;
   const { config, image } = weights;
@@ -137,7 +136,7 @@ function outputNames(outputs: NonNullable<ExportOptions["outputs"]>): Readonly<P
   return { [outputs]: outputs };
 }
 
-/** What the file says of itself: readers of ONNX show these entries. */
+/** Metadata of the file, which ONNX viewers show. */
 function describing({ config, image, metadata }: Weights, input: string | undefined): Record<string, string> {
   const { preprocessing, classNames, licence, source } = metadata;
   return defined({

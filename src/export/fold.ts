@@ -1,4 +1,4 @@
-/** Works out once, at export, what depends on constants alone: reshaped kernels, standardised kernels, tables. */
+/** Folds constants at export: evaluates what depends only on constants, such as reshaped kernels, standardised kernels and tables. */
 import {
   bytesOf,
   encodeOnnx,
@@ -13,7 +13,7 @@ import {
 } from "../graph/index.js";
 import { openSession } from "../runtime/index.js";
 
-/** The graph with constants in place of what can be worked out of constants; by the runtime itself, node by node. */
+/** Replaces nodes whose inputs are constants by constants, evaluated by the runtime. */
 export async function withConstantsFolded(given: OnnxGraph): Promise<OnnxGraph> {
   const graph = withReshapedTypes(given);
   const constant = new Set(graph.initializers.map(({ name }) => name));
@@ -23,7 +23,7 @@ export async function withConstantsFolded(given: OnnxGraph): Promise<OnnxGraph> 
     folded.add(node);
     for (const name of node.outputs) constant.add(name);
   }
-  // A value whose type is not known (an operation's own intermediate) cannot become a constant; what makes it stays.
+  // A value of unknown type (an operation's own intermediate) cannot become a constant; the node that computes it remains.
   for (const node of [...folded].reverse()) {
     const unknown = node.outputs.filter((name) => !graph.types?.has(name));
     if (unknown.length === 0) continue;
@@ -38,7 +38,7 @@ export async function withConstantsFolded(given: OnnxGraph): Promise<OnnxGraph> 
   return withoutUnread({ ...graph, nodes: rest, initializers: [...graph.initializers, ...results] });
 }
 
-/** An operation's own intermediates have no known type; those that only reshape a constant get one here. */
+/** Adds types to intermediates that only reshape a constant; other intermediates of operations have no known type. */
 function withReshapedTypes(graph: OnnxGraph): OnnxGraph {
   const rewriter = new Rewriter(graph);
   for (const { type, inputs, outputs } of graph.nodes) {
@@ -58,7 +58,7 @@ function readBy(graph: OnnxGraph, which: (node: OnnxNode) => boolean): Set<strin
 
 async function evaluated(graph: OnnxGraph, wanted: readonly string[]): Promise<Initializer[]> {
   const types = wanted.map((name): TensorType => graph.types!.get(name)!);
-  // Outputs need names of their own: an output may not be a constant of the graph, and here nothing else is.
+  // Outputs need other names, because an output may not be a constant of the graph.
   const outputs = wanted.map((name, i) => ({ name: `folded:${name}`, type: types[i]! }));
   const identities = wanted.map((name, i) => onnxNode("Identity", [name], [outputs[i]!.name]));
   await using session = await openSession(

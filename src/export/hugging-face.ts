@@ -1,5 +1,5 @@
 /**
- * Writes a network as a folder in the form of Hugging Face's hub, which transformers.js and (Vision Transformers) transformers load.
+ * Writes a network as a folder in the format of the Hugging Face Hub, for transformers.js and (Vision Transformers) transformers.
  */
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { mkdir } from "node:fs/promises";
@@ -17,25 +17,25 @@ import { type PixelPreparation, pixelPreparation } from "./pixels.js";
 import { writeExport } from "./write.js";
 
 export interface HuggingFaceOptions {
-  /** ONNX files to write, by how their weights are stored; default: float32. */
+  /** ONNX files to write, by the storage type of their weights. Default: float32. */
   readonly weights?: readonly WeightFormat[];
   readonly operators?: ExportOptions["operators"];
   readonly opset?: ExportOptions["opset"];
   /** Images for int8 weights of networks with convolutions (see `ExportOptions.calibration`). */
   readonly calibration?: NumericArray;
-  /** Title of the model card; default: the folder's name. */
+  /** Title of the model card. Default: the folder's name. */
   readonly title?: string;
   readonly externalAbove?: number;
 }
 
-/** Names that transformers.js gives the files of its dtypes: fp32, fp16 and q8. */
+/** File names in transformers.js for its dtypes fp32, fp16 and q8. */
 const fileNames: Readonly<Record<WeightFormat, { readonly file: string; readonly dtype: string }>> = {
   float32: { file: "model.onnx", dtype: "fp32" },
   float16: { file: "model_fp16.onnx", dtype: "fp16" },
   int8: { file: "model_quantized.onnx", dtype: "q8" },
 };
 
-/** What was written, and what of the network the folder cannot say. */
+/** The written files, and the properties of the network that the folder cannot represent. */
 export interface HuggingFaceFolder {
   readonly files: readonly string[];
   /** Layout of model.safetensors. */
@@ -44,14 +44,14 @@ export interface HuggingFaceFolder {
 }
 
 /**
- * Writes config.json, preprocessor_config.json, model.safetensors, onnx/model.onnx and README.md into a folder, all or
- * nothing. An earlier export there is replaced; a folder of anything else is refused.
+ * Writes config.json, preprocessor_config.json, model.safetensors, onnx/model.onnx and README.md into a folder, all or nothing. An earlier
+ * export there is replaced; a folder with other files is rejected.
  *
- * transformers.js loads every family: Vision Transformers and Mixers as `vit`, ResNets as `resnet` (it runs the ONNX file,
- * whatever it computes). transformers (Python) loads model.safetensors of Vision Transformers with a class token; of other
- * networks that file is in our own layout.
+ * transformers.js loads every family: Vision Transformers and Mixers as `vit`, ResNets as `resnet` (it runs the ONNX file whatever the network
+ * is). transformers (Python) loads model.safetensors of Vision Transformers with a class token; for other networks that file has Fovea's own
+ * layout.
  *
- * Throws ExportError and what `exportOnnx` and `saveWeights` throw.
+ * Throws ExportError and the errors of `exportOnnx` and `saveWeights`.
  */
 export async function writeHuggingFaceFolder(
   folder: string,
@@ -113,7 +113,7 @@ export async function writeHuggingFaceFolder(
 
 const json = (value: unknown): string => `${JSON.stringify(value, undefined, 2)}\n`;
 
-/** Every file that an export may consist of; what else is in the folder belongs to the user. */
+/** All files that an export may have; other files in the folder belong to the user. */
 const ownFiles: readonly string[] = [
   "config.json",
   "preprocessor_config.json",
@@ -132,7 +132,7 @@ function refuseOtherFolders(folder: string): void {
   }
 }
 
-/** Is there an earlier export in a folder? Its config.json describes the network as we do; those of others do not. */
+/** Whether a folder has an earlier export: its config.json has a `fovea` entry, which those of other programs do not. */
 function isExport(folder: string): boolean {
   try {
     const config = JSON.parse(readFileSync(join(folder, "config.json"), "utf8")) as { fovea?: unknown } | null;
@@ -142,7 +142,7 @@ function isExport(folder: string): boolean {
   }
 }
 
-/** Does transformers' own ViTForImageClassification compute the same from these parameters (papers.md 1.10)? */
+/** Whether transformers' ViTForImageClassification computes the same from these parameters (papers.md 1.10). */
 function isTheirs(config: ModelConfig): boolean {
   return (
     config.family === "vit" &&
@@ -154,7 +154,7 @@ function isTheirs(config: ModelConfig): boolean {
   );
 }
 
-/** The names under which transformers.js looks for outputs. */
+/** Output names that transformers.js expects. */
 function outputsOf(config: ModelConfig): ExportOptions["outputs"] {
   if (config.classes > 0) return { logits: "logits", features: "pooler_output" };
   return config.family === "resnet"
@@ -178,7 +178,7 @@ function configOf({ config, image, metadata }: Weights, dtype: string, external:
       num_attention_heads: config.heads,
       intermediate_size: config.mlpDim,
       patch_size: config.patchSize,
-      // tanh GELU is exactly transformers' gelu_pytorch_tanh
+      // Tanh GELU is exactly transformers' gelu_pytorch_tanh.
       hidden_act: config.gelu === "tanh" ? "gelu_pytorch_tanh" : "gelu",
       layer_norm_eps: config.layerNormEpsilon,
       qkv_bias: true,
@@ -190,7 +190,7 @@ function configOf({ config, image, metadata }: Weights, dtype: string, external:
       label2id: Object.fromEntries(names.map((name, i) => [name, i])),
     }),
     license: metadata.licence,
-    // the network as we describe it, whatever the type above says
+    // Fovea's description of the network, which is independent of the type above.
     fovea: config,
     "transformers.js_config": {
       dtype,
@@ -199,12 +199,12 @@ function configOf({ config, image, metadata }: Weights, dtype: string, external:
   };
 }
 
-/** The preprocessor_config.json of a preparation. The processor's three channels get one mean and deviation each. */
+/** Converts a preparation to preprocessor_config.json. The processor has one mean and deviation for each of three channels. */
 export function preprocessorOf({ scaling, resize, kernel, crop }: PixelPreparation) {
   const three = (values: readonly number[]): number[] => [0, 1, 2].map((i) => values[values.length === 1 ? 0 : i]!);
   const exact = resize !== undefined && "height" in resize && crop === undefined;
   return {
-    // ViTImageProcessor stretches to one size; BitImageProcessor is the one that cuts the middle out
+    // ViTImageProcessor stretches to a fixed size; BitImageProcessor crops the centre.
     image_processor_type: exact ? "ViTImageProcessor" : "BitImageProcessor",
     do_convert_rgb: true,
     do_resize: resize !== undefined,

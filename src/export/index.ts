@@ -1,4 +1,4 @@
-/** Networks out: ONNX models for any runtime, Hugging Face folders. */
+/** Exports networks: ONNX models for any runtime, and Hugging Face folders. */
 
 export { writeBackboneOnnx } from "./backbone.js";
 export { ExportError } from "./error.js";

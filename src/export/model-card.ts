@@ -1,4 +1,4 @@
-/** The README of an exported folder: what the network is, how to use it, what it came from. */
+/** Writes the README of an exported folder: a description of the network, its use and its origin. */
 import { elementCount } from "../graph/index.js";
 import type { Weights } from "../weights/index.js";
 
@@ -11,11 +11,11 @@ export interface CardContents {
 }
 
 /**
- * What a card must say of images that are larger than the network's, a line each; nothing where its own resize does not antialias. Measured: of 186 photographs of clothes at 480 x
- * 640 pixels, named by a ridge on `embedded:bit`, 176 got the answer from transformers.js that they got from Fovea.
+ * Lines of a card about images that are larger than the network's input; empty if the network's own resize does not antialias. Measured: of 186
+ * photographs of clothes at 480 x 640 pixels, classified by ridge regression on `embedded:bit`, transformers.js and Fovea agree on 176.
  */
 export function resizingLines(height: number, width: number, preprocessing: string | undefined): string[] {
-  // TensorFlow's bilinear resize does not antialias either
+  // TensorFlow's bilinear resize does not antialias either.
   if (preprocessing !== undefined && !/decode_resize|resize_small|antialias=true/.test(preprocessing)) return [];
   return [
     "",
@@ -25,7 +25,7 @@ export function resizingLines(height: number, width: number, preprocessing: stri
   ];
 }
 
-/** A model card in Markdown, with the header the hub reads. */
+/** Writes a model card in Markdown, with the header that the Hub expects. */
 export function modelCard({ config, image, tensors, metadata }: Weights, contents: CardContents): string {
   const { title, layout, variants, hasHead, notes } = contents;
   const task = hasHead ? "image-classification" : "image-feature-extraction";

@@ -1,10 +1,10 @@
-/** Writes an exported graph in an older version of ONNX's operators, where those it uses were there already. */
+/** Converts an exported graph to an older opset version, if it has the operators used. */
 import { bytesOf, type Initializer, type OnnxGraph, type OnnxNode, onnxNode, onnxOpsets } from "../graph/index.js";
 import { ExportError } from "./error.js";
 
 /**
- * The version of ONNX since which an operator has been what exports use of it (onnx/docs/Changelog.md). Later versions of these
- * only take more types, or attributes that are not used. Exports are written for 21.
+ * First opset version in which an operator supports what exports use of it (onnx/docs/Changelog.md). Later versions of these only add types, or
+ * attributes that are not used. Exports are written for 21.
  */
 const since: Readonly<Record<string, number>> = {
   Abs: 13,
@@ -58,16 +58,16 @@ const since: Readonly<Record<string, number>> = {
   Transpose: 13,
   Where: 16,
 };
-/** Reductions took their axes as an attribute until version 17, and take them as an input since 18. */
+/** Reductions have their axes as an attribute until version 17, and as an input since 18. */
 const axesByInput = ["ReduceMax", "ReduceMean", "ReduceMin"];
 const axesByInputSince = 18;
-/** GELU is an operator since 20; before, it is written out. */
+/** GELU is an operator since 20; for older versions it is decomposed. */
 const geluSince = 20;
 
 /**
- * The graph in a version of the operators from 17 on. Operators of the runtime's own have no such version and stay.
+ * Converts a graph to an opset version from 17 on. The runtime's own operators do not depend on this version and are unchanged.
  *
- * Throws ExportError for a version that is not written, and for operators that the version does not have, by name.
+ * Throws ExportError for an unsupported version, and for operators that the version does not have, with their names.
  */
 export function withOpset(graph: OnnxGraph, opset: number): OnnxGraph {
   const versions = Object.keys(onnxOpsets).map(Number);
@@ -134,7 +134,7 @@ function geluNodes({ inputs: [x = ""], outputs: [y = ""], attributes }: OnnxNode
   return nodes;
 }
 
-/** A reduction with the axes of its second input as an attribute. */
+/** Converts a reduction with axes as second input to one with an attribute. */
 function withAxes(node: OnnxNode, initializers: ReadonlyMap<string, Initializer>): OnnxNode {
   const [data = "", axes] = node.inputs;
   if (axes === undefined) return node;

@@ -1,5 +1,5 @@
 /**
- * Puts the preprocessing of images into an exported graph: from decoded photos of any size to the pixels the network sees.
+ * Adds the preprocessing of images to an exported graph: from decoded photos of any size to the network's input pixels.
  */
 import {
   bytesOf,
@@ -18,12 +18,12 @@ import { defined } from "../text/defined.js";
 import { ExportError } from "./error.js";
 import { brightness } from "./trace.js";
 
-/** Name of the input: 8-bit RGB [batch, height, width, 3], height and width as they come, the same within a batch. */
+/** Name of the input: 8-bit RGB [batch, height, width, 3] of any height and width, the same within a batch. */
 export const photoInput = "photo";
 
 type Attributes = OnnxNode["attributes"];
 
-/** Nodes and constants, each under a name of its own. */
+/** Collects nodes and constants, each with a unique name. */
 class Nodes {
   readonly nodes: OnnxNode[] = [];
   readonly initializers: Initializer[] = [];
@@ -61,14 +61,14 @@ class Nodes {
   }
 }
 
-/** How an image is resized; the kernels are those of src/data, which ONNX Runtime's Resize computes alike. */
+/** Settings of a resize; ONNX Runtime's Resize has the same kernels as src/images. */
 interface Resizing {
   readonly method: "bilinear" | "bicubic";
   readonly antialias: boolean;
   readonly halfPixelCenters: boolean;
 }
 
-/** A photo on its way through the ops of a preprocessing string: nodes that change its values and its sides. */
+/** Applies the ops of a preprocessing string to a photo: adds nodes that change its values and its sides. */
 class PhotoNodes {
   readonly out = new Nodes();
   /** The photo [batch, height, width, channels], float32. */
@@ -79,7 +79,7 @@ class PhotoNodes {
 
   constructor(private readonly note: (text: string) => void) {}
 
-  /** Adds the nodes of one op. Throws ExportError where there are none for it. */
+  /** Adds the nodes of one op. Throws ExportError if the op is not supported. */
   apply({ name, args, text }: Preprocessing[number]): void {
     const { out } = this;
     const size = args["size"] as number;
@@ -94,7 +94,7 @@ class PhotoNodes {
         const how = { method: "bilinear", antialias: true, halfPixelCenters: true } as const;
         if (args["fit"] === "cover") {
           this.resize(this.shortest(Math.max(size, width), "even"), how);
-          // sharp's middle: (side - size + 1) / 2 in whole numbers
+          // sharp's centre: (side - size + 1) / 2 in integers.
           this.centralCrop(size, width, "ceil");
         } else this.resize(out.whole(size, width), how);
         break;
@@ -150,13 +150,13 @@ class PhotoNodes {
       exclude_outside: cubic ? { int: 1 } : undefined,
     });
     const resized = out.node("Resize", [this.value, "", "", to], attributes);
-    // without antialiasing it is TensorFlow's, which cuts where Pillow rounds
+    // Without antialiasing the resize is TensorFlow's, which truncates where Pillow rounds.
     const whole = out.node(cubic || antialias ? "Round" : "Floor", [resized]);
     this.value = out.node("Clip", [whole, scalar(out, 0), scalar(out, 255)]);
     this.sides = to;
   }
 
-  /** Sides so that the smaller one is `size`. */
+  /** Computes sides such that the smaller one is `size`. */
   private shortest(size: number, rounding: unknown): string {
     const { out, sides } = this;
     const short = out.node("ReduceMin", [sides, out.whole(0)], { keepdims: { int: 1 } });
@@ -179,11 +179,11 @@ class PhotoNodes {
 }
 
 /**
- * The graph with `photo` in place of its 8-bit input `image`, which nodes compute from it as a preprocessing string says.
- * Resizing is ONNX's (version 18 on): antialiased where the string says so. The area method becomes an antialiased triangle,
- * which `note` reports; what our own resizing rounds between its two passes is rounded once.
+ * Replaces the 8-bit input `image` of a graph by `photo`, from which added nodes compute it according to a preprocessing string. Resizing is
+ * ONNX's (from version 18 on), antialiased if the string requests it. The area method becomes an antialiased triangle filter, which `note`
+ * reports. Values that our own resize rounds between its two passes are rounded once.
  *
- * Throws ExportError for ops that have no counterpart (random ones, corruptions).
+ * Throws ExportError for ops without a counterpart (random ones, corruptions).
  */
 export function withPhotoInput(
   graph: OnnxGraph,

@@ -1,29 +1,29 @@
 /**
- * What a preprocessing string says about pixels, in the terms of other software: a mean and deviation, a size, a crop.
+ * Translates a preprocessing string to the terms of other software: mean and deviation, size, crop.
  */
 import { preprocessing } from "../images/index.js";
 import { largest } from "../text/arrays.js";
 import type { PixelScaling } from "./trace.js";
 
-/** How an image is brought to the network's size and scale. */
+/** Scaling, resize and crop of an image for a network. */
 export interface PixelPreparation {
   readonly scaling: PixelScaling;
-  /** Resize to exactly this, or so that the shorter side is this; undefined: not at all. */
+  /** Resize to exactly this size, or so that the shorter side is this; undefined: no resize. */
   readonly resize: { readonly height: number; readonly width: number } | { readonly shortestEdge: number } | undefined;
-  /** How it is resized: other software has no area method, bilinear stands for it. */
+  /** Resize method; other software has no area method, which is replaced by bilinear. */
   readonly kernel: "bilinear" | "bicubic";
-  /** Cut the middle out. */
+  /** Crop the centre. */
   readonly crop: { readonly height: number; readonly width: number } | undefined;
-  /** Ops that other software has no words for. */
+  /** Ops that other software does not have. */
   readonly untold: readonly string[];
 }
 
-/** The range -1 to 1, in which published Vision Transformers, Mixers and BiT see images (papers.md 1.1, 2.1). */
+/** The range -1 to 1, in which published Vision Transformers, Mixers and BiT expect images (papers.md 1.1, 2.1). */
 export const defaultScaling: PixelScaling = { mean: [0.5], deviation: [0.5] };
 
 /**
- * Reads a preprocessing string; without one, images are resized to the network's size and scaled to -1 to 1. Throws what
- * reading the string throws.
+ * Translates a preprocessing string; without one, images are resized to the network's size and scaled to -1 to 1. Throws the errors of parsing
+ * the string.
  */
 export function pixelPreparation(
   text: string | undefined,
@@ -33,7 +33,7 @@ export function pixelPreparation(
   if (text === undefined) {
     return { scaling: defaultScaling, resize: whole, kernel: "bilinear", crop: undefined, untold: [] };
   }
-  // Without a value_range the network sees pixels as they are, 0 to 255.
+  // Without a value_range, the network's input is unscaled pixels, 0 to 255.
   let scaling: PixelScaling = { mean: [0], deviation: [1 / 255] };
   let resize: PixelPreparation["resize"];
   let kernel: PixelPreparation["kernel"] = "bilinear";
@@ -65,7 +65,7 @@ export function pixelPreparation(
         crop = sides;
         break;
       case "value_range": {
-        // y = (x - in_min) k + vmin with k = (vmax - vmin) / (in_max - in_min), and x = 255 p: y = (p - mean) / deviation
+        // y = (x - in_min) k + vmin with k = (vmax - vmin) / (in_max - in_min), and x = 255 p: y = (p - mean) / deviation.
         const ends = ["vmin", "vmax"].map((key) => [args[key] as number | number[]].flat()) as [number[], number[]];
         const count = largest(ends.map(({ length }) => length));
         const channels = Array.from({ length: count }, (_, c) => {
@@ -82,7 +82,7 @@ export function pixelPreparation(
         untold.push(written);
     }
   }
-  // What is neither resized nor cut has to be brought to size somehow.
+  // An image that is neither resized nor cropped must still be brought to the network's size.
   if (!resize && !crop) resize = whole;
   return { scaling, resize, kernel, crop, untold };
 }

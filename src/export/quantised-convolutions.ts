@@ -1,4 +1,4 @@
-/** Convolutions in 8-bit integers, for which the ranges of what goes in and comes out must be known beforehand. */
+/** Quantises convolutions to 8-bit integers, which requires the ranges of their inputs and outputs. */
 import {
   bytesOf,
   encodeNumbers,
@@ -14,25 +14,25 @@ import { openSession } from "../runtime/index.js";
 import { ExportError } from "./error.js";
 import { largestMultiplied, quantised } from "./small-weights.js";
 
-/** The least and the greatest number of a value. */
+/** Minimum and maximum of each value, by name. */
 export type Ranges = ReadonlyMap<string, readonly [number, number]>;
 
-/** Fewer input channels (the pixels) cost little and need their digits; so do kernels of one channel each. */
+/** With fewer input channels (the pixels) a convolution is cheap and needs its precision; so do depthwise kernels. */
 const fewestChannels = 16;
 
-/** Convolutions worth computing in integers: dense ones with constant kernels, no bias. */
+/** Whether quantising a convolution pays off: dense, with a constant kernel and without bias. */
 function isWorthIt(node: OnnxNode, rewriter: Rewriter): boolean {
   if (node.type !== "Conv" || node.inputs.length !== 2) return false;
   const kernel = rewriter.constants.get(node.inputs[1]!);
   return kernel?.type.dtype === "float32" && kernel.type.shape[1]! >= fewestChannels && !("group" in node.attributes);
 }
 
-/** How many images of the calibration run at once. */
+/** Number of calibration images per run. */
 const imagesAtOnce = 8;
 
 /**
- * What goes into and comes out of each such convolution on images in the form the graph takes. Throws ExportError when they
- * are not whole images.
+ * Measures the input and output ranges of each such convolution on images in the graph's input format. Throws ExportError if the array does not
+ * contain whole images.
  */
 export async function convolutionRanges(graph: OnnxGraph, images: NumericArray): Promise<Ranges> {
   const rewriter = new Rewriter(graph);
@@ -71,15 +71,14 @@ export async function convolutionRanges(graph: OnnxGraph, images: NumericArray):
 }
 
 /**
- * The graph with convolutions in integers where the ranges are known, written with `QuantizeLinear` and `DequantizeLinear`
- * around them (the form every runtime reads; this one makes one integer convolution of it). Values beyond their range are
- * cut off at it.
+ * Quantises convolutions whose ranges are known, by `QuantizeLinear` and `DequantizeLinear` around them. All runtimes support this form, and ONNX
+ * Runtime converts it to one integer convolution. Values outside their range are clipped.
  */
 export function withQuantisedConvolutions(graph: OnnxGraph, ranges: Ranges): OnnxGraph {
   const rewriter = new Rewriter(graph);
   const bytes = new Map<string, string>();
   const nodes: OnnxNode[] = [];
-  // The value as bytes and back: what runtimes recognise.
+  // Quantises and dequantises a value, the pattern that runtimes recognise.
   const throughBytes = (name: string, output?: string): string => {
     const known = bytes.get(name);
     if (known !== undefined && output === undefined) return known;

@@ -1,4 +1,4 @@
-/** Weights stored in fewer bits: as float16, or as 8-bit integers that the large products also compute with. */
+/** Stores weights in fewer bits: as float16, or as 8-bit integers, which the large products also compute with. */
 import {
   bytesOf,
   encodeNumbers,
@@ -10,16 +10,15 @@ import {
 } from "../graph/index.js";
 import { append } from "../text/arrays.js";
 
-/** Constants of fewer numbers stay float32: they are small, and norms and biases need their digits. */
+/** Constants with fewer elements stay float32: they are small, and norms and biases need the precision. */
 const smallest = 1024;
 const largestFloat16 = 65_504;
-/** ONNX's number for float32 (TensorProto.DataType). */
+/** ONNX's code of float32 (TensorProto.DataType). */
 const toFloat32 = { to: { int: 1 } } as const;
 
 /**
- * The graph with its large weights stored as float16 and computed with as float32: the file is half as large, and it runs
- * wherever the float32 one runs, as fast (the runtime undoes it once, when it opens the file). Tensors with numbers too
- * large for float16 stay float32.
+ * Stores large weights as float16 and casts them to float32. The file is half as large, and it runs wherever the float32 one runs, at the same
+ * speed (the runtime folds the cast once, when it opens the file). Tensors with numbers too large for float16 stay float32.
  */
 export function withFloat16Weights(graph: OnnxGraph): OnnxGraph {
   const rewriter = new Rewriter(graph);
@@ -41,11 +40,11 @@ export function withFloat16Weights(graph: OnnxGraph): OnnxGraph {
 }
 
 /**
- * Largest magnitude of weights that are multiplied as integers. Processors without VNNI add two products of an unsigned and
- * a signed byte in 16 bits: 2 * 255 * 64 = 32,640 fits, 2 * 255 * 127 does not (measured: errors of 18 % instead of 0.9 %).
+ * Maximum magnitude of weights in integer products. Processors without VNNI add two products of an unsigned and a signed byte in 16 bits:
+ * 2 * 255 * 64 = 32,640 fits, 2 * 255 * 127 does not (measured: errors of 18 % instead of 0.9 %).
  */
 export const largestMultiplied = 64;
-/** Weights that are only stored as integers use all of them. */
+/** Maximum magnitude of weights that are only stored as integers. */
 const largestStored = 127;
 
 /** Integers with a scale for each channel: value = integer * scale[channel]. */
@@ -54,7 +53,7 @@ export interface Quantised {
   readonly scales: Float32Array;
 }
 
-/** Quantises [before, channels, after], symmetrically, each channel by its largest magnitude. */
+/** Quantises [before, channels, after] symmetrically, with the scale of each channel given by its maximum magnitude. */
 export function quantised(values: Float32Array, channels: number, after: number, limit: number): Quantised {
   const largest = new Float32Array(channels);
   const channelOf = (i: number): number => Math.floor(i / after) % channels;
@@ -68,12 +67,12 @@ export function quantised(values: Float32Array, channels: number, after: number,
 }
 
 /**
- * The graph with its kernels as 8-bit integers, a scale for each output channel.
+ * Stores kernels as 8-bit integers with a scale for each output channel.
  *
- * Products of whole sequences of tokens are computed in integers too, the activations quantised as they come
- * (`DynamicQuantizeLinear`, `MatMulInteger`: operators of ONNX, which the runtime fuses). Other kernels (patches, the head,
- * token mixing, convolutions without known ranges) are stored so and computed with in float32: a product of one row an image
- * costs nothing, and the runtime's ConvInteger is no faster than its float32 convolution.
+ * Products of whole sequences of tokens are also computed in integers, with dynamically quantised activations (`DynamicQuantizeLinear`,
+ * `MatMulInteger`: standard ONNX operators, which the runtime fuses). Other kernels (patches, the head, token mixing, convolutions without known
+ * ranges) are only stored as integers and computed in float32: a product of one row for each image is cheap, and the runtime's ConvInteger is no
+ * faster than its float32 convolution.
  */
 export function withInt8Weights(graph: OnnxGraph): OnnxGraph {
   const rewriter = new Rewriter(graph);
@@ -110,16 +109,16 @@ export function withInt8Weights(graph: OnnxGraph): OnnxGraph {
 }
 
 interface KernelPlace {
-  /** Which input the kernel is. */
+  /** Index of the input that is the kernel. */
   readonly position: number;
-  /** Which of its axes the output channels are, how many, and how many numbers there are of each in a row. */
+  /** The axis of the output channels, their number, and the number of consecutive elements of each. */
   readonly axis: number;
   readonly channels: number;
   readonly after: number;
   readonly multiplied: boolean;
 }
 
-/** Where a node has a large constant kernel; undefined where it has none. */
+/** Finds a large constant kernel of a node; undefined if it has none. */
 function kernelPlace(node: OnnxNode, rewriter: Rewriter): KernelPlace | undefined {
   const large = (position: number): readonly number[] | undefined => {
     const found = rewriter.constants.get(node.inputs[position] ?? "");
@@ -145,7 +144,7 @@ function kernelPlace(node: OnnxNode, rewriter: Rewriter): KernelPlace | undefine
   return { position: 0, axis, channels: left[axis]!, after: axis === 0 ? left[1]! : 1, multiplied: false };
 }
 
-/** A value as unsigned bytes, with its scale and zero; made once for all who multiply it. */
+/** A value as unsigned bytes, with its scale and zero point; shared by all products that use it. */
 interface QuantisedInput {
   readonly integers: string;
   readonly scale: string;
@@ -168,7 +167,7 @@ function quantisedInput(
   return found;
 }
 
-/** Integers times a kernel [in, out] and back to float32, in the form that the runtime fuses into one node. */
+/** Product of integers with a kernel [in, out], converted back to float32, in the form that the runtime fuses into one node. */
 function integerProduct(
   { integers, scale, zero }: QuantisedInput,
   kernelName: string,

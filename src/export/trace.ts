@@ -1,5 +1,5 @@
 /**
- * Traces a network for an export: the pixels as they come in, the network's own input made of them, the outputs by name.
+ * Traces a network for an export: input pixels, their conversion to the network's own input, and outputs by name.
  */
 import {
   add,
@@ -21,8 +21,8 @@ import { requireFinite, type WeightTensor } from "../weights/index.js";
 import { ExportError } from "./error.js";
 
 /**
- * How 8-bit pixels become what the network takes: (pixel / 255 - mean) / deviation in each channel. Published Vision
- * Transformers and BiT have 0.5 and 0.5, which is the range -1 to 1 (papers.md 1.1, 2.1).
+ * Scaling of 8-bit pixels to the network's input: (pixel / 255 - mean) / deviation for each channel. Published Vision Transformers and BiT have
+ * 0.5 and 0.5, the range -1 to 1 (papers.md 1.1, 2.1).
  */
 export interface PixelScaling {
   readonly mean: readonly number[];
@@ -34,21 +34,21 @@ export interface TraceOptions {
   /** [height, width, channels] */
   readonly image: readonly [number, number, number];
   /**
-   * What comes in. `pixel_values`: scaled float32 [batch, channels, height, width]; `uint8`: pixels `image` [batch, height,
-   * width, channels]; `colour`: as `pixel_values`, but always of 3 channels, which a network of one channel sees as grey.
+   * Input format. `pixel_values`: scaled float32 [batch, channels, height, width]. `uint8`: pixels `image` [batch, height, width, channels].
+   * `colour`: like `pixel_values`, but always with 3 channels, which a network of one channel converts to grey.
    */
   readonly input: "pixel_values" | "uint8" | "colour";
-  /** For 8-bit pixels; one number a channel, or one for all. */
+  /** For 8-bit pixels; one number for each channel, or one for all. */
   readonly scaling: PixelScaling;
-  /** Names of the outputs, by what they are; `tokens` is the whole sequence after the last norm, where there is one. */
+  /** Names of the outputs by kind; `tokens` is the whole sequence after the last norm, if there is one. */
   readonly outputs: Readonly<Partial<Record<OutputKind, string>>>;
-  /** Node types not to use. */
+  /** Node types to avoid. */
   readonly lacking: readonly string[];
 }
 
 export type OutputKind = "logits" | "features" | "tokens";
 
-/** The graph for a batch of one size, its parameters still inputs after the pixels. Throws ExportError and ShapeError. */
+/** Builds the graph for one batch size, with the parameters as inputs after the pixels. Throws ExportError and ShapeError. */
 export function traceNetwork(options: TraceOptions, batch: number): OnnxGraph {
   const { config, image, outputs } = options;
   const scope = Scope.root({ fixedWeights: true });
@@ -76,7 +76,7 @@ export function traceNetwork(options: TraceOptions, batch: number): OnnxGraph {
   return onnxGraph(wanted, [pixels, ...parameters], { name: config.family, lacking: options.lacking });
 }
 
-/** Brightness of red, green and blue, ITU-R BT.601, as image libraries make grey of colour. */
+/** Luminance weights of red, green and blue, ITU-R BT.601, with which image libraries convert colour to grey. */
 export const brightness = [0.299, 0.587, 0.114];
 
 function floatPixels([height, width, channels]: TraceOptions["image"], batch: number, colour: boolean) {
@@ -85,7 +85,7 @@ function floatPixels([height, width, channels]: TraceOptions["image"], batch: nu
   }
   const pixels = input("pixel_values", "float32", [batch, colour ? 3 : channels, height, width]);
   const scaled = transpose(pixels, [0, 2, 3, 1]);
-  // The three weigh 1 together, so that grey of scaled colours is the scaled grey.
+  // The three weights sum to 1, so that the grey of scaled colours is the scaled grey.
   const grey = colour && channels === 1;
   return { pixels, scaled: grey ? reduceSum(multiply(scaled, constant(brightness, [3])), -1, true) : scaled };
 }
@@ -106,7 +106,7 @@ function bytePixels({ image: [height, width, channels], scaling }: TraceOptions,
   return { pixels, scaled };
 }
 
-/** The graph with its parameters written in. Throws ExportError naming every one that is missing or has another shape. */
+/** Replaces parameter inputs by constants. Throws ExportError with every parameter that is missing or has another shape. */
 export function withParameters(graph: OnnxGraph, parameters: ReadonlyMap<string, WeightTensor>): OnnxGraph {
   const [pixels, ...taken] = graph.inputs;
   const wrong: string[] = [];

@@ -4,8 +4,8 @@ import { writeFileAtomically } from "../files/atomic.js";
 import type { OnnxModel } from "../graph/index.js";
 
 /**
- * Writes a model to a file, and beside it the weights that are too large to be in it, each whole or not at all; gives the
- * files. The weights come first: a model that is there finds them.
+ * Writes a model to a file, and external weights beside it, each atomically; returns the files. The weights are written first, so that an
+ * existing model always finds them.
  */
 export async function writeExport(model: OnnxModel, file: string): Promise<readonly string[]> {
   const { external } = model;
