@@ -1,4 +1,4 @@
-/** Grouped bar charts with confidence intervals and chance lines, each bar labelled with its value. */
+/** Draws grouped bar charts with confidence intervals and chance lines; each bar is labelled with its value. */
 
 import { largest, smallest } from "../text/arrays.js";
 import {
@@ -19,19 +19,19 @@ import { createScale, type NumberFormat, percent, type Scale, shortNumber } from
 /** One bar in each group. */
 export interface BarSeries {
   name: string;
-  /** A value for each group, null where there is none. */
+  /** A value for each group, null for a missing one. */
   values: readonly (number | null)[];
-  /** Low and high end of the confidence interval of each value. */
+  /** Lower and upper end of the confidence interval of each value. */
   intervals?: readonly (readonly [number, number] | null)[];
-  /** Hollow bars, for baselines: distinct without colour. */
+  /** Draw hollow bars, for baselines: they are distinct without colour. */
   hollow?: boolean;
 }
 
-/** What a bar chart shows. */
+/** Data and options of a bar chart. */
 export interface BarChartOptions extends ChartOptions {
   groups: readonly string[];
   series: readonly BarSeries[];
-  /** A dashed line across each group, such as chance: one value for all groups or one a group. */
+  /** A dashed line across each group, such as chance: one value for all groups or one for each group. */
   reference?: { label: string; values: number | readonly number[] };
   yLabel?: string;
   format?: NumberFormat;
@@ -39,7 +39,7 @@ export interface BarChartOptions extends ChartOptions {
   include?: readonly number[];
 }
 
-/** Breaks text into lines of at most `width` pixels at spaces; a word that is longer keeps a line of its own. */
+/** Wraps text at spaces into lines of at most `width` pixels; a longer word has its own line. */
 function wrap(text: string, width: number): string[] {
   const lines: string[] = [];
   for (const word of text.split(/\s+/)) {
@@ -120,11 +120,11 @@ function legendOf({ series, reference }: BarChartOptions) {
   return legend;
 }
 
-/** The level of the reference in a group, if there is one. */
+/** Value of the reference in a group, if there is one. */
 const referenceAt = ({ reference }: BarChartOptions, group: number): number | undefined =>
   typeof reference?.values === "number" ? reference.values : reference?.values[group];
 
-/** The value axis: from 0, or the least value below it, to the largest of all values, interval ends and reference levels. */
+/** Range of the value axis: from 0, or the minimum if it is negative, to the maximum of all values, interval ends and references. */
 function valueDomain(options: BarChartOptions): readonly [number, number] {
   const shown = options.series.flatMap(({ values, intervals }) => [
     ...values,
@@ -136,14 +136,14 @@ function valueDomain(options: BarChartOptions): readonly [number, number] {
   return [smallest([0, ...all]), largest([0, ...all])];
 }
 
-/** Where a group and its bars are, in pixels. */
+/** Position of a group and its bars, in pixels. */
 interface GroupPlace {
   readonly width: number;
   readonly centre: number;
   readonly y: Scale;
 }
 
-/** The bars of one group, side by side, and the dashed line of the reference across them. */
+/** Draws the bars of one group side by side, and the dashed line of the reference across them. */
 function drawGroup(options: BarChartOptions, group: number, { width, centre, y }: GroupPlace) {
   const { groups, series, format } = options;
   const gap = Math.min(width * 0.26, 60);
@@ -172,7 +172,7 @@ function drawGroup(options: BarChartOptions, group: number, { width, centre, y }
 
 /**
  * Draws a grouped bar chart as an SVG document; the value axis starts at 0.
- * Throws when a series has not one value a group, or no value is finite.
+ * Throws if a series does not have one value for each group, or if no value is finite.
  *
  * @example
  * barChart({ description: "Accuracy", groups: ["clothes"], series: [{ name: "ours", values: [0.7], intervals: [[0.66, 0.74]] }] });

@@ -1,4 +1,4 @@
-/** The pieces HTML reports are made of: text, figures of merit, tables, charts and picture grids. */
+/** Components of HTML reports: text, key figures, tables, charts and image grids. */
 
 import { type Picture, requireEmbedded } from "./images.js";
 import { type Child, element, fragment, type Markup, trusted } from "./markup.js";
@@ -15,24 +15,24 @@ export function heading(text: string): Markup {
   return element("h3", {}, text);
 }
 
-/** Something the reader must know before believing the figures. */
+/** A note that the reader must take into account when interpreting the figures. */
 export function warning(text: string): Markup {
   return element("p", { class: "note", role: "note" }, element("strong", {}, "Note: "), text);
 }
 
-/** Content behind a line the reader may open. */
+/** Collapsed content with a summary line. */
 export function collapsible(summary: string, ...content: Child[]): Markup {
   return element("details", {}, element("summary", {}, summary), ...content);
 }
 
-/** A figure of merit. */
+/** A key figure. */
 export interface Tile {
   label: string;
   value: string;
   detail?: string;
 }
 
-/** A row of figures of merit. */
+/** A row of key figures. */
 export function tiles(items: readonly Tile[]): Markup {
   return element(
     "ul",
@@ -49,7 +49,7 @@ export function tiles(items: readonly Tile[]): Markup {
   );
 }
 
-/** Names and values one below the other, such as the settings of a run. */
+/** Names and values below each other, such as the settings of a run. */
 export function facts(items: readonly (readonly [string, Child])[]): Markup {
   return element(
     "dl",
@@ -58,7 +58,7 @@ export function facts(items: readonly (readonly [string, Child])[]): Markup {
   );
 }
 
-/** A plain table; numeric columns align right. Throws when a row has another number of cells than there are columns. */
+/** A plain table; numeric columns are right-aligned. Throws if a row does not have one cell for each column. */
 export function table(
   columns: readonly { title: string; numeric?: boolean }[],
   rows: readonly (readonly Child[])[],
@@ -102,7 +102,7 @@ export function table(
   );
 }
 
-/** Accuracy on one set beside what it must be compared with; all are fractions. */
+/** Accuracy on one dataset together with its reference values; all are fractions. */
 export interface AccuracyRow {
   set: string;
   detail?: string;
@@ -110,7 +110,7 @@ export interface AccuracyRow {
   /** 95 % confidence interval of the accuracy. */
   interval?: readonly [number, number] | null;
   chance: number;
-  /** The same classifier on raw pixels. */
+  /** Accuracy of the same classifier on raw pixels. */
   rawPixels?: number;
 }
 
@@ -218,7 +218,7 @@ function stripKey(withRawPixels: boolean, withInterval: boolean): Markup {
   );
 }
 
-/** The summary table: each set's accuracy with its interval, chance and the raw-pixel baseline, in figures and on a strip from 0 to 100 %. */
+/** The summary table: each dataset's accuracy with its interval, chance and the raw-pixel baseline, as numbers and on a strip from 0 to 100 %. */
 export function accuracyTable(rows: readonly AccuracyRow[], caption?: string): Markup {
   const withRawPixels = rows.some(({ rawPixels }) => rawPixels !== undefined);
   const withInterval = rows.some(({ interval }) => interval);
@@ -273,7 +273,7 @@ export function accuracyTable(rows: readonly AccuracyRow[], caption?: string): M
   );
 }
 
-/** A chart at two widths, of which the page shows the one that fits the screen: text stays readable on a phone. */
+/** A chart at two widths; the page shows the one that fits the screen, so that text stays readable on a phone. */
 export function chartFigure(draw: (width: number) => string, caption?: string): Markup {
   return element(
     "figure",
@@ -284,7 +284,7 @@ export function chartFigure(draw: (width: number) => string, caption?: string): 
   );
 }
 
-/** Small pictures in a grid, each with an optional line beneath. */
+/** A grid of small images, each with an optional caption. */
 export function pictureGrid(pictures: readonly (Picture & { caption?: string })[], pixelated = false): Markup {
   return element(
     "ul",

@@ -1,22 +1,22 @@
-/** Contact sheets: grids of labelled pictures as one SVG, for filters, position embeddings and samples. */
+/** Draws contact sheets: grids of labelled images as one SVG, for filters, position embeddings and samples. */
 
 import { type ChartOptions, createFrame, label, svgDocument, textWidth } from "./frame.js";
 import { type Picture, requireEmbedded } from "./images.js";
 import { element, fragment } from "./markup.js";
 
-/** A picture and the line beneath it. */
+/** An image and its caption. */
 export interface SheetPicture extends Picture {
   caption?: string;
 }
 
-/** What a contact sheet shows. */
+/** Data and options of a contact sheet. */
 export interface ContactSheetOptions extends Omit<ChartOptions, "height"> {
   pictures: readonly SheetPicture[];
-  /** Pictures in a row; as many cells of `cell` pixels as fit unless given. */
+  /** Number of images in a row. Default: as many cells of `cell` pixels as fit. */
   columns?: number;
-  /** Side of a cell in CSS pixels, 96 unless given; shrinks where `columns` asks for it. */
+  /** Side of a cell in CSS pixels; it shrinks if `columns` requires it. Default: 96. */
   cell?: number;
-  /** Shows each pixel as a square instead of smoothing: for filters and other tiny pictures. */
+  /** Show each pixel as a square instead of smoothing, for filters and other tiny images. */
   pixelated?: boolean;
 }
 
@@ -30,7 +30,7 @@ function shorten(text: string, width: number): string {
   return `${letters.join("")}…`;
 }
 
-/** Draws pictures in a grid as an SVG document. Throws when there is none, or one is not embedded. */
+/** Draws images in a grid as an SVG document. Throws if there are none, or if one is not embedded. */
 export function contactSheet(options: ContactSheetOptions): string {
   const { pictures, pixelated = false, width = 720 } = options;
   if (pictures.length === 0) throw new Error("contact sheet: no picture to show");

@@ -1,4 +1,4 @@
-/** Training curves: smoothing, thinning, and the loss chart of a run. */
+/** Draws training curves: smoothing, downsampling, and the loss chart of a run. */
 
 import { lineChart, type Point } from "./line-chart.js";
 
@@ -8,7 +8,7 @@ export interface StepValue {
   value: number;
 }
 
-/** Sums over all values up to each one, those k places back weighted by decay^k. */
+/** Sums over all values up to each one, with weight decay^k for a distance of k. */
 function decayingSums(values: readonly number[], decay: number): number[] {
   let sum = 0;
   return values.map((value) => {
@@ -18,8 +18,8 @@ function decayingSums(values: readonly number[], decay: number): number[] {
 }
 
 /**
- * Smooths a curve without delay: each value becomes the mean of all, those k places away to either side weighted by decay^k.
- * Values that are not finite are left out.
+ * Smooths a curve without delay: each value becomes the mean of all, with weight decay^k for a distance of k in both directions.
+ * Values that are not finite are skipped.
  */
 export function smooth(values: readonly StepValue[], decay: number): StepValue[] {
   const finite = values.filter(({ value }) => Number.isFinite(value));
@@ -33,7 +33,7 @@ export function smooth(values: readonly StepValue[], decay: number): StepValue[]
   return finite.map(({ step }, i) => ({ step, value: sums[i]! / weights[i]! }));
 }
 
-/** At most about `count` of the values, keeping the smallest and largest of each stretch, so that spikes stay visible. */
+/** Downsamples to about `count` values; keeps the minimum and maximum of each interval, so that spikes stay visible. */
 export function thin(values: readonly StepValue[], count: number): StepValue[] {
   if (values.length <= count) return [...values];
   const stretch = Math.ceil((2 * values.length) / count);
@@ -51,23 +51,23 @@ export function thin(values: readonly StepValue[], count: number): StepValue[] {
   return kept;
 }
 
-/** What a loss chart shows. */
+/** Data and options of a loss chart. */
 export interface LossChartOptions {
   loss: readonly StepValue[];
-  /** Loss on data the model does not train on. */
+  /** Loss on data that the model is not trained on. */
   validation?: readonly StepValue[];
   width?: number;
   title?: string;
-  /** Loss of a model that knows nothing, ln(classes) for softmax; drawn as a reference line. */
+  /** Loss of chance predictions, ln(classes) for softmax; drawn as a reference line. */
   chance?: number;
 }
 
-/** Draws a training loss as an SVG document: each step pale, the smoothed course above it. Throws when no loss is finite. */
+/** Draws a training loss as an SVG document: each step pale, and the smoothed curve above. Throws if no loss is finite. */
 export function lossChart(options: LossChartOptions): string {
   const { loss, validation, width = 720, title, chance } = options;
   const points = (values: readonly StepValue[]): Point[] =>
     thin(values, width).map(({ step, value }) => ({ x: step, y: value }));
-  // Windows of about a fortieth of the run to either side: short enough to follow the fall, long enough to quiet the batches.
+  // The smoothing window is about a fortieth of the run in both directions: short enough to follow the decrease, long enough to average batches.
   const decay = Math.max(0, 1 - 40 / Math.max(loss.length, 1));
   const course = smooth(loss, decay);
   const last = course.at(-1);

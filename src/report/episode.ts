@@ -1,4 +1,4 @@
-/** One few-shot episode as a page shows it: support images, query images and predictions. */
+/** Shows one few-shot episode: support images, query images and predictions. */
 
 import { largest, smallest } from "../text/arrays.js";
 import { collapsible } from "./components.js";
@@ -6,27 +6,27 @@ import { type Picture, requireEmbedded } from "./images.js";
 import { element, fragment, type Markup } from "./markup.js";
 import { seriesColours } from "./palette.js";
 
-/** One picture to name; classes are positions in the episode's list. */
+/** One query image; classes are indices into the episode's list. */
 export interface EpisodeQuery {
   picture: Picture;
   truth: number;
   guess: number;
-  /** One score a class, any scale: bars are drawn from the lowest to the highest of the whole episode. */
+  /** One score for each class, on any scale: bars range from the minimum to the maximum of the whole episode. */
   scores: readonly number[];
 }
 
-/** A round with its pictures. */
+/** An episode with its images. */
 export interface Episode {
-  /** The classes in play with the pictures that were shown of each. */
+  /** The classes of the episode with their support images. */
   classes: readonly { name: string; pictures: readonly Picture[] }[];
   queries: readonly EpisodeQuery[];
-  /** Queries shown at once, the rest behind a line to open; 12 unless given. */
+  /** Number of queries that are visible initially; the others are collapsed. Default: 12. */
   visible?: number;
-  /** Shows pixels as squares: for pictures of about 32 pixels and fewer. */
+  /** Show pixels as squares, for images of about 32 pixels or fewer. */
   pixelated?: boolean;
 }
 
-/** A, B, C … as spreadsheets count: AA follows Z. */
+/** A, B, C … as in spreadsheets: AA follows Z. */
 function letter(index: number): string {
   const last = String.fromCharCode(65 + (index % 26));
   return index < 26 ? last : letter(Math.floor(index / 26) - 1) + last;
@@ -106,8 +106,9 @@ function queryCard(query: EpisodeQuery, episode: Episode, low: number, high: num
 }
 
 /**
- * Shows a round: each class with its support pictures, then each query with guess, truth and score bars. Right and wrong
- * differ by sign, border and the text for screen readers as well as by colour. Throws when a query names a class the episode has not, or lacks a score.
+ * Shows an episode: each class with its support images, then each query with prediction, label and score bars. Correct and wrong predictions
+ * differ by sign, border and the text for screen readers as well as by colour. Throws if a query has a class that the episode does not have, or
+ * lacks a score.
  */
 export function episodeGallery(episode: Episode): Markup {
   const { classes, queries, visible = 12 } = episode;

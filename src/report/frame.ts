@@ -1,23 +1,23 @@
-/** What every chart shares: the SVG root, title, legend, axes and grid around a plotting area. */
+/** Shared parts of all charts: the SVG root, title, legend, axes and grid around a plotting area. */
 
 import { largest } from "../text/arrays.js";
 import { type Child, element, fragment, type Markup } from "./markup.js";
 import { neutral } from "./palette.js";
 import type { Scale } from "./scales.js";
 
-/** Options every chart takes. */
+/** Options of every chart. */
 export interface ChartOptions {
-  /** Heading inside the drawing; leave it out where the page already says it. */
+  /** Title inside the drawing; omit it if the page has one already. */
   title?: string;
   /** The description for screen readers. */
   description: string;
-  /** Width in CSS pixels, 720 unless given; text keeps its size, so ask for 360 on a phone instead of scaling. */
+  /** Width in CSS pixels. The text size is fixed, so use 360 on a phone instead of scaling. Default: 720. */
   width?: number;
-  /** Height in CSS pixels, a little under half the width but at least 280 unless given. */
+  /** Height in CSS pixels. Default: slightly less than half the width, but at least 280. */
   height?: number;
 }
 
-/** An entry of the legend: its text and a 22 x 12 drawing of how the series looks. */
+/** An entry of the legend: its text and a 22 x 12 drawing of the series style. */
 export interface LegendEntry {
   label: string;
   swatch: Markup;
@@ -28,12 +28,12 @@ export const fontSize = 12;
 
 const fontFamily = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', Arial, sans-serif";
 
-/** Width of a line of sans-serif text at the axis size: 0.6 em a character, so that wide fonts fit too. */
+/** Estimated width of a line of sans-serif text at the axis size: 0.6 em for each character, so that wide fonts fit too. */
 export function textWidth(text: string, size = fontSize): number {
   return text.length * size * 0.6;
 }
 
-/** A line of text; muted text is the second voice of a chart. */
+/** A line of text; muted text is for secondary information. */
 export function label(
   text: string,
   x: number,
@@ -47,7 +47,7 @@ export function label(
       x,
       y,
       "text-anchor": anchor === "start" ? undefined : anchor,
-      // A class, not an opacity: alone, the neutral grey has no contrast to give away.
+      // A class instead of an opacity, because the neutral grey has no contrast to spare.
       class: muted ? "quiet" : undefined,
       "font-size": size,
       "font-weight": weight,
@@ -56,7 +56,7 @@ export function label(
   );
 }
 
-/** The plotting area and what surrounds it so far. */
+/** The plotting area and the parts drawn so far. */
 export interface Frame {
   width: number;
   height: number;
@@ -64,16 +64,16 @@ export interface Frame {
   right: number;
   top: number;
   bottom: number;
-  /** Title and legend, already placed. */
+  /** Title and legend, already positioned. */
   head: Markup;
 }
 
-/** The height of a chart that names none. */
+/** Height of a chart, or its default. */
 export function heightOf({ width = 720, height }: ChartOptions): number {
   return height ?? Math.max(280, Math.round(width * 0.46));
 }
 
-/** Places title and legend and leaves the rest of the drawing to the plot; margins are what the axes need. */
+/** Positions title and legend and leaves the rest of the drawing to the plot; `margins` is the space for the axes. */
 export function createFrame(
   options: ChartOptions,
   legend: readonly LegendEntry[],
@@ -121,12 +121,12 @@ export function createFrame(
   };
 }
 
-/** Space the tick labels of a vertical axis need. */
+/** Space for the tick labels of a vertical axis. */
 export function axisWidth(scale: Scale): number {
   return Math.ceil(largest(scale.ticks.map((tick) => textWidth(scale.label(tick)))) + 10);
 }
 
-/** Horizontal grid lines with their values at the left. */
+/** Horizontal grid lines with their values on the left. */
 export function verticalAxis(frame: Frame, scale: Scale): Markup {
   return fragment(
     scale.ticks.map((tick) => {
@@ -146,7 +146,7 @@ export function verticalAxis(frame: Frame, scale: Scale): Markup {
   );
 }
 
-/** Ticks and values under the plot, and the name of the axis. */
+/** Ticks and values below the plot, and the name of the axis. */
 export function horizontalAxis(frame: Frame, scale: Scale, name?: string): Markup {
   return fragment(
     element("line", {
@@ -175,7 +175,7 @@ export function horizontalAxis(frame: Frame, scale: Scale, name?: string): Marku
   );
 }
 
-/** The finished drawing: a standalone SVG document that also stands inline in a page, where CSS may set its colour. */
+/** Creates a standalone SVG document, which can also be inlined in a page whose CSS sets its colour. */
 export function svgDocument(width: number, height: number, description: string, ...children: Child[]): string {
   return element(
     "svg",

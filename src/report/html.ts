@@ -1,4 +1,4 @@
-/** Self-contained HTML reports: one file that opens offline, on a phone and on paper. */
+/** Writes self-contained HTML reports: one file that can be opened offline, on a phone and printed. */
 
 import { type Child, element, escapeText, fragment } from "./markup.js";
 import { styleSheet } from "./styles.js";
@@ -9,21 +9,21 @@ export interface Section {
   content: readonly Child[];
 }
 
-/** A report: what stands at its head, then its sections. */
+/** Data and options of a report. */
 export interface HtmlReportOptions {
   title: string;
-  /** One or two sentences that say what came out. */
+  /** One or two sentences with the main result. */
   lead?: string;
-  /** What stands between the lead and the first section, such as tiles. */
+  /** Content between the lead and the first section, such as tiles. */
   summary?: readonly Child[];
   sections: readonly Section[];
-  /** Small print: command, versions, licences of the pictures. */
+  /** Footer: command, versions, licences of the images. */
   footer?: readonly Child[];
-  /** Language of the text, "en" unless given. */
+  /** Language of the text. Default: "en". */
   language?: string;
 }
 
-/** A name for a section that can stand in a link. */
+/** Anchor of a section for links. */
 function anchor(title: string, index: number): string {
   const words = title
     .toLowerCase()
@@ -33,8 +33,8 @@ function anchor(title: string, index: number): string {
 }
 
 /**
- * Builds a report as one HTML page (also well-formed XML) with its style and pictures inside. A content security policy
- * in the page forbids loading anything, so it shows the same offline and never tells anyone that it was opened.
+ * Builds a report as one HTML page (also well-formed XML) with embedded style and images. A content security policy in the page forbids loading
+ * anything, so it looks the same offline and sends no requests when it is opened.
  *
  * @example
  * await writeFile("report.html", htmlReport({ title: "First light", sections: [{ title: "Loss", content: [chartFigure(draw)] }] }));

@@ -1,10 +1,10 @@
-/** Pictures as data URIs: from encoded bytes, from raw pixels, or from the floats a model sees. */
+/** Converts images to data URIs: from encoded bytes, from raw pixels, or from a model's input floats. */
 
 import { encodePng, type PngPixels } from "../formats/png.js";
 
-/** A picture a report can show: a data URI, and what to say where it cannot be seen. */
+/** An image of a report: a data URI and its alternative text. */
 export interface Picture {
-  /** A `data:` URI; reports are self-contained and take no other. */
+  /** A `data:` URI; other addresses are not allowed, because reports are self-contained. */
   source: string;
   alt: string;
 }
@@ -22,7 +22,7 @@ function starts(bytes: Uint8Array, offset: number, text: string): boolean {
   return true;
 }
 
-/** Data URI of an encoded PNG, JPEG, GIF, WebP or AVIF file, recognised by its first bytes. Throws for anything else. */
+/** Data URI of an encoded PNG, JPEG, GIF, WebP or AVIF file, recognised by its first bytes. Throws for other formats. */
 export function encodedUri(bytes: Uint8Array): string {
   const format = formats.find(({ matches }) => matches(bytes));
   if (!format) {
@@ -34,14 +34,14 @@ export function encodedUri(bytes: Uint8Array): string {
   return `data:${format.mime};base64,${Buffer.from(bytes).toString("base64")}`;
 }
 
-/** Data URI (PNG) of 8-bit pixels. Throws when they do not fill the stated size. */
+/** Data URI (PNG) of 8-bit pixels. Throws if their number does not match the size. */
 export function pixelUri(image: PngPixels): string {
   return encodedUri(encodePng(image));
 }
 
 /**
- * Data URI (PNG) of an image as a model sees it: row-major floats with interleaved channels, `range` mapped to black … white.
- * `shape` is [height, width, channels] with 1, 3 or 4 channels; values outside the range are cut. Throws when sizes disagree.
+ * Data URI (PNG) of a model's input image: row-major floats with interleaved channels, `range` mapped to black … white.
+ * `shape` is [height, width, channels] with 1, 3 or 4 channels; values outside the range are clipped. Throws if the sizes do not match.
  */
 export function floatUri(
   data: ArrayLike<number>,
@@ -57,7 +57,7 @@ export function floatUri(
   return pixelUri({ data: pixels, width, height, channels });
 }
 
-/** The source of a picture, or an error when it would have to be fetched from elsewhere. */
+/** Returns the source of an image; throws if it would have to be loaded from elsewhere. */
 export function requireEmbedded({ source, alt }: Picture): string {
   if (!source.startsWith("data:image/")) {
     throw new Error(

@@ -1,4 +1,4 @@
-/** Plots to SVG and self-contained HTML reports. */
+/** SVG charts and self-contained HTML reports. */
 
 export { encodePng, type PngPixels } from "../formats/png.js";
 export { type BarChartOptions, type BarSeries, barChart } from "./bar-chart.js";

@@ -1,4 +1,4 @@
-/** Line charts: several series over a linear or logarithmic axis, with bands, error bars and reference lines. */
+/** Draws line charts: several series on a linear or logarithmic axis, with bands, error bars and reference lines. */
 
 import {
   axisWidth,
@@ -16,7 +16,7 @@ import { element, fragment, type Markup } from "./markup.js";
 import { paper, type SeriesStyle, seriesStyle } from "./palette.js";
 import { createScale, type NumberFormat, type Scale, shortNumber } from "./scales.js";
 
-/** One point of a series; `low` and `high` bound its uncertainty. */
+/** One point of a series; `low` and `high` are the bounds of its uncertainty. */
 export interface Point {
   x: number;
   y: number;
@@ -24,25 +24,25 @@ export interface Point {
   high?: number;
 }
 
-/** One line. Points that are not finite break it. */
+/** One line. Points that are not finite interrupt it. */
 export interface LineSeries {
   name: string;
   points: readonly Point[];
-  /** Single values beside the line, such as one for each seed; drawn as small dots. */
+  /** Individual values beside the line, such as one for each seed; drawn as small dots. */
   samples?: readonly Point[];
-  /** How `low` and `high` are drawn: a band (default) or a bar at each point. */
+  /** Style of `low` and `high`: a band (default) or a bar at each point. */
   uncertainty?: "band" | "bars";
-  /** A thin pale line in the colour of the next series, such as raw values beneath their smoothed form. */
+  /** Draw a thin pale line in the colour of the next series, such as raw values below their smoothed form. */
   background?: boolean;
-  /** Draws a marker at each point; by default where there are at most 30. */
+  /** Draw a marker at each point. Default: if there are at most 30. */
   markers?: boolean;
 }
 
-/** One axis of a line chart. */
+/** Options of one axis of a line chart. */
 export interface AxisOptions {
   label?: string;
   scale?: "linear" | "log";
-  /** Extends the axis to these values at least. */
+  /** Extends the axis to include at least these values. */
   include?: readonly number[];
   format?: NumberFormat;
 }
@@ -53,7 +53,7 @@ export interface ReferenceLine {
   label: string;
 }
 
-/** What a line chart shows. */
+/** Data and options of a line chart. */
 export interface LineChartOptions extends ChartOptions {
   series: readonly LineSeries[];
   x?: AxisOptions;
@@ -66,7 +66,7 @@ const isDrawn = ({ x, y }: Point) => Number.isFinite(x) && Number.isFinite(y);
 function extent(values: readonly number[], axis: AxisOptions | undefined, name: string): [number, number] {
   const all = [...values, ...(axis?.include ?? [])];
   if (all.length === 0) throw new Error(`line chart: no finite ${name} value to show; every series is empty`);
-  // Not Math.min(...all): a long run has more points than a call may have arguments.
+  // Not Math.min(...all): a long run has more points than the maximum number of arguments of a call.
   return all.reduce<[number, number]>(([low, high], v) => [Math.min(low, v), Math.max(high, v)], [all[0]!, all[0]!]);
 }
 
@@ -112,7 +112,7 @@ export function markerAt(shape: SeriesStyle["marker"], x: number, y: number, col
 /** A vertical bar from low to high with caps. */
 export function errorBar(x: number, low: number, high: number, cap: number, colour: string): Markup {
   const d = `M${x.toFixed(1)} ${low.toFixed(1)}V${high.toFixed(1)}M${(x - cap).toFixed(1)} ${low.toFixed(1)}h${2 * cap}M${(x - cap).toFixed(1)} ${high.toFixed(1)}h${2 * cap}`;
-  // A rim in the colour of the paper (white where no page says otherwise) parts it from a bar it is drawn upon.
+  // An outline in the background colour (white by default) separates it from a bar below.
   return fragment(
     element("path", {
       d,
@@ -151,7 +151,7 @@ function drawSeries(series: LineSeries, style: SeriesStyle, x: Scale, y: Scale):
         "stroke-opacity": series.background ? 0.38 : undefined,
         "stroke-dasharray": series.background ? undefined : style.dash,
         "stroke-linejoin": "round",
-        // A run of one point is a path of no length: round caps make it a dot.
+        // A run of one point is a path of zero length: round caps draw it as a dot.
         "stroke-linecap": "round",
       }),
     ),
@@ -189,7 +189,7 @@ function legendEntry({ name, background }: LineSeries, style: SeriesStyle): Lege
 }
 
 /**
- * Draws a line chart as an SVG document. Throws when nothing finite is to be shown, or a logarithmic axis meets 0 or less.
+ * Draws a line chart as an SVG document. Throws if there is no finite value, or if a logarithmic axis has a value of 0 or less.
  *
  * @example
  * lineChart({ description: "Loss over steps", series: [{ name: "loss", points: [{ x: 0, y: 2.3 }, { x: 100, y: 0.7 }] }] });
@@ -207,7 +207,7 @@ export function lineChart(options: LineChartOptions): string {
   );
   const yDomain = extent([...(bounds as number[]), ...references.map(({ value }) => value)], yAxis, "y");
 
-  // A background series borrows the colour of the one it lies beneath.
+  // A background series has the colour of the one that it belongs to.
   let styles = 0;
   const styled = series.map((one) => ({ one, style: one.background ? seriesStyle(styles) : seriesStyle(styles++) }));
   const legend = series.length > 1 ? styled.map(({ one, style }) => legendEntry(one, style)) : [];

@@ -1,24 +1,24 @@
-/** Well-formed SVG and XHTML by construction: elements are values, and every string that is not one is escaped. */
+/** Builds well-formed SVG and XHTML: elements are values, and all strings are escaped. */
 
-/** A finished piece of markup. */
+/** A piece of finished markup. */
 export interface Markup {
   readonly markup: string;
 }
 
-/** What an element may hold; strings and numbers become escaped text, empty values nothing. */
+/** Children of an element; strings and numbers become escaped text, empty values are omitted. */
 export type Child = Markup | string | number | null | undefined | false | readonly Child[];
 
-/** Attribute values; numbers are written with at most two decimals, absent ones not at all. */
+/** Attribute values; numbers are written with at most two decimals, empty values are omitted. */
 export type Attributes = Record<string, string | number | null | undefined | false>;
 
-/** Elements HTML allows to stand without an end tag; all others get one, which both HTML and XML parsers read alike. */
+/** HTML elements without an end tag; all others get one, which HTML and XML parsers treat alike. */
 const voidElements = new Set(["br", "hr", "img", "meta"]);
 
-// XML 1.0 has no place for these, even escaped: control characters, lone surrogates, two non-characters.
+// Characters that XML 1.0 does not allow, even escaped: control characters, lone surrogates, two non-characters.
 // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is removed
 const notInXml = /[\u0000-\u0008\u000b\u000c\u000e-\u001f\ufffe\uffff]|\p{Surrogate}/gu;
 
-/** Escapes text for element content and quoted attributes; characters XML cannot hold become U+FFFD. */
+/** Escapes text for element content and quoted attributes; characters that XML does not allow become U+FFFD. */
 export function escapeText(text: string): string {
   return text
     .replace(notInXml, "\ufffd")
@@ -29,7 +29,7 @@ export function escapeText(text: string): string {
     .replaceAll("'", "&#39;");
 }
 
-/** Marks text that already is markup, such as a finished chart; never give it text from outside. */
+/** Marks text as finished markup, such as a chart; do not use it for untrusted text. */
 export function trusted(markup: string): Markup {
   return { markup };
 }
@@ -47,7 +47,7 @@ function childText(child: Child): string {
   return escapeText(String(child));
 }
 
-/** One element with its attributes and children. Throws when a number among the attributes is not finite. */
+/** An element with its attributes and children. Throws if a numeric attribute is not finite. */
 export function element(name: string, attributes: Attributes = {}, ...children: Child[]): Markup {
   let head = name;
   for (const [key, value] of Object.entries(attributes)) {
@@ -57,7 +57,7 @@ export function element(name: string, attributes: Attributes = {}, ...children: 
   return { markup: `<${head}>${childText(children)}</${name}>` };
 }
 
-/** Several pieces one after another. */
+/** Concatenates several pieces. */
 export function fragment(...children: Child[]): Markup {
   return { markup: childText(children) };
 }

@@ -1,6 +1,6 @@
-/** Colours and strokes that distinguish series on white and dark backgrounds, and without colour. */
+/** Colours and strokes that distinguish series on light and dark backgrounds, and without colour. */
 
-/** How a series is drawn. */
+/** Style of a series. */
 export interface SeriesStyle {
   colour: string;
   /** SVG dash pattern; undefined is a solid line. */
@@ -14,16 +14,16 @@ export interface SeriesStyle {
  */
 export const seriesColours = ["#2f7fd1", "#c8631b", "#17906a", "#8d6bd1", "#d1497f", "#8f7a17"] as const;
 
-/** The two papers a chart must be readable on. */
+/** The two background colours on which a chart must be readable. */
 export const paper = { light: "#ffffff", dark: "#14171c" } as const;
 
-/** Text and axes of a chart that no style sheet recolours: the grey between both papers. */
+/** Colour of text and axes in a chart without a style sheet: a grey between both backgrounds. */
 export const neutral = "#767b84";
 
 const dashes = [undefined, "7 4", "2 3", "10 3 2 3"] as const;
 const markers = ["circle", "square", "triangle", "diamond"] as const;
 
-/** Style of the series at `index`; colour, dash and marker repeat after different counts, so that no two of 12 are alike. */
+/** Style of the series at `index`; colour, dash and marker have different periods, so that no two of 12 styles are the same. */
 export function seriesStyle(index: number): SeriesStyle {
   return {
     colour: seriesColours[index % seriesColours.length]!,

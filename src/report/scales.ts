@@ -1,7 +1,7 @@
-/** Axes: nice ticks, linear and logarithmic scales, and short readable numbers. */
+/** Axes: rounded ticks, linear and logarithmic scales, and short number formats. */
 import { inPercent } from "../text/format.js";
 
-/** How a number is written on an axis or beside a bar. */
+/** Format of a number on an axis or beside a bar. */
 export type NumberFormat = "number" | "percent";
 
 /** Maps data to drawing coordinates. */
@@ -12,40 +12,40 @@ export interface Scale {
   label(tick: number): string;
 }
 
-/** How to build a scale. */
+/** Options of a scale. */
 export interface ScaleOptions {
-  /** Smallest and largest value to show. */
+  /** Minimum and maximum to show. */
   domain: readonly [number, number];
-  /** Drawing coordinates of the two ends. */
+  /** Drawing coordinates of both ends. */
   range: readonly [number, number];
   type?: "linear" | "log";
-  /** About how many ticks to place, 5 unless given. */
+  /** Approximate number of ticks. Default: 5. */
   ticks?: number;
-  /** Widens the domain to whole ticks; on unless given. */
+  /** Extend the domain to whole ticks. Default: true. */
   nice?: boolean;
   format?: NumberFormat;
 }
 
-/** The number among 1, 2 and 5 times powers of ten that is nearest above `rough`. */
+/** The smallest number of the form 1, 2 or 5 times a power of ten that is at least `rough`. */
 function niceStep(rough: number): number {
   const power = 10 ** Math.floor(Math.log10(rough));
   const multiple = [1, 2, 5, 10].find((candidate) => candidate * power >= rough * (1 - 1e-9))!;
   return multiple * power;
 }
 
-/** Removes the rounding noise of repeated addition, such as 0.30000000000000004. */
+/** Removes rounding errors of repeated addition, such as 0.30000000000000004. */
 function clean(value: number): number {
   return Number(value.toPrecision(12));
 }
 
 const superscripts = "⁰¹²³⁴⁵⁶⁷⁸⁹";
 
-/** Decimals needed to distinguish multiples of `step`. */
+/** Number of decimals that distinguishes multiples of `step`. */
 function decimalsOf(step: number): number {
   return Math.max(0, -Math.floor(Math.log10(step) + 1e-9));
 }
 
-/** A small number as a power of ten with a mantissa where it is not 1: 10⁻⁴, 3·10⁻⁵. */
+/** Formats a small number as a power of ten with a mantissa unless it is 1: 10⁻⁴, 3·10⁻⁵. */
 function powerOfTen(value: number): string {
   const exponent = Math.floor(Math.log10(Math.abs(value)) + 1e-9);
   const mantissa = clean(value / 10 ** exponent);
@@ -54,7 +54,7 @@ function powerOfTen(value: number): string {
   return mantissa === 1 ? power : `${Number(mantissa.toPrecision(3))}·${power}`;
 }
 
-/** A short form of a number: 12k, 3.5M, 0.002, 10⁻⁶; `step` is the distance to the next one, which sets the decimals. */
+/** Short format of a number: 12k, 3.5M, 0.002, 10⁻⁶; `step` is the distance to the next tick, which determines the decimals. */
 export function shortNumber(value: number, step = 0): string {
   const size = Math.abs(value);
   if (size === 0) return "0";
@@ -74,7 +74,7 @@ function shortFixed(value: number, step: number): string {
   return String(Number(value.toPrecision(3)));
 }
 
-/** A fraction as per cent, one decimal unless given: 0.623 is "62.3 %" with a no-break space. */
+/** Formats a fraction as per cent, by default with one decimal: 0.623 is "62.3 %" with a no-break space. */
 export function percent(fraction: number, decimals = 1): string {
   return `${inPercent(fraction, decimals)}\u00a0%`;
 }
@@ -85,7 +85,7 @@ function labelOf(value: number, step: number, format: NumberFormat): string {
 
 function linearScale({ domain, range, ticks: count = 5, nice = true, format = "number" }: ScaleOptions): Scale {
   let [low, high] = domain;
-  // A constant, up to rounding, gets room on both sides.
+  // A constant, up to rounding, gets space on both sides.
   const size = Math.max(Math.abs(low), Math.abs(high));
   if (high - low <= 1e-9 * size || size < 1e-12) {
     const margin = size < 1e-12 ? 1 : 0.1 * size;
@@ -115,7 +115,7 @@ function logScale({ domain, range, nice = true, format = "number", ticks: count 
     low /= 2;
     high *= 2;
   }
-  // Whole decades where there are several; else 1, 2 and 5 of each.
+  // Several decades have ticks at powers of ten; otherwise at 1, 2 and 5 times these.
   const decades = Math.log10(high / low);
   const multiples = decades > 2.5 ? [1] : [1, 2, 5];
   const candidates: number[] = [];
@@ -130,7 +130,7 @@ function logScale({ domain, range, nice = true, format = "number", ticks: count 
   const every = Math.max(1, Math.ceil(inside.length / (2 * Math.max(count, 1))));
   const [start, end] = range;
   const span = Math.log(high / low);
-  // One notation for a whole axis: 10⁻³ beside 10⁻⁴, not 0.001.
+  // An axis has one notation: 10⁻³ beside 10⁻⁴, not 0.001.
   const small = format === "number" && inside.some((tick) => tick < 1e-3);
   return {
     domain: [low, high],
@@ -140,7 +140,7 @@ function logScale({ domain, range, nice = true, format = "number", ticks: count 
   };
 }
 
-/** Builds an axis scale. Throws when the domain is not finite, is reversed, or is not positive on a logarithmic axis. */
+/** Creates an axis scale. Throws if the domain is not finite, is reversed, or is not positive on a logarithmic axis. */
 export function createScale(options: ScaleOptions): Scale {
   const [low, high] = options.domain;
   if (!Number.isFinite(low) || !Number.isFinite(high) || low > high) {

@@ -1,8 +1,8 @@
-/** The style sheet of HTML reports: light and dark, wide and narrow, screen and paper; it names no outside resource. */
+/** The style sheet of HTML reports: light and dark, wide and narrow, screen and print; it uses no external resources. */
 
 import { paper } from "./palette.js";
 
-/** Inline CSS of every report. It must hold no "<" or "&": the page is XML as well as HTML. */
+/** Inline CSS of all reports. It must not contain "<" or "&", because the page is XML as well as HTML. */
 export const styleSheet = `
 :root {
   color-scheme: light dark;
