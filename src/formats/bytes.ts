@@ -1,16 +1,16 @@
-/** Where bytes come from: an open file, or memory; read by position, never past the end. */
+/** Random access to bytes of an open file or in memory, with checked bounds. */
 import { type FileHandle, open } from "node:fs/promises";
 import { type Closable, closable, closeOnError } from "../files/closable.js";
 import { WeightsError } from "./error.js";
 
-/** Bytes that are read by position. */
+/** Bytes with random access. */
 export interface ByteSource extends Closable {
   readonly size: number;
-  /** Exactly `length` bytes from `position`, in a buffer of their own. Throws WeightsError when there are fewer. */
+  /** Reads exactly `length` bytes from `position` into a new buffer. Throws WeightsError if there are fewer. */
   read(position: number, length: number): Promise<Uint8Array<ArrayBuffer>>;
 }
 
-/** One read call takes at most this much: the system's own limit is 2 GiB. */
+/** Maximum size of one read call in bytes; the operating system's limit is 2 GiB. */
 const maxRead = 1 << 28;
 
 function requireInside(position: number, length: number, size: number): void {
@@ -31,7 +31,7 @@ async function readFully(handle: FileHandle, into: Uint8Array, position: number)
   }
 }
 
-/** Opens a file. Throws the system's error. Close it. */
+/** Opens a file, which the caller must close. Throws the system's error. */
 export async function openBytes(path: string): Promise<ByteSource> {
   const handle = await open(path, "r");
   return await closeOnError(handle, async () => {
@@ -49,7 +49,7 @@ export async function openBytes(path: string): Promise<ByteSource> {
   });
 }
 
-/** Bytes that are in memory already. */
+/** Wraps bytes in memory. */
 export function bytesInMemory(bytes: Uint8Array): ByteSource {
   return closable<ByteSource>({
     size: bytes.byteLength,

@@ -1,4 +1,4 @@
-/** CRC-32 (ISO 3309, as zip uses it): polynomial 0xEDB88320, four bytes a step. */
+/** CRC-32 (ISO 3309, as in zip): polynomial 0xEDB88320, four bytes per step. */
 
 const tables: readonly Uint32Array[] = (() => {
   const first = Uint32Array.from({ length: 256 }, (_, byte) => {
@@ -13,7 +13,7 @@ const tables: readonly Uint32Array[] = (() => {
   return all;
 })();
 
-/** The CRC-32 of some bytes, or of what came before (`crc`) followed by them. */
+/** CRC-32 of bytes; `crc` is that of preceding bytes. */
 export function crc32(bytes: Uint8Array, crc = 0): number {
   const [one, two, three, four] = tables as [Uint32Array, Uint32Array, Uint32Array, Uint32Array];
   let value = ~crc;

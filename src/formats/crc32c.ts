@@ -1,6 +1,6 @@
 /** CRC-32C, the checksum of TFRecord files and TensorBoard events. */
 
-// Castagnoli's polynomial, reflected (RFC 3720, appendix B.4); table k is for a byte that k others follow.
+// Castagnoli's polynomial, reflected (RFC 3720, appendix B.4); table k is for a byte followed by k others.
 const tables: readonly Uint32Array[] = (() => {
   const first = Uint32Array.from({ length: 256 }, (_, byte) => {
     let crc = byte;
@@ -12,7 +12,7 @@ const tables: readonly Uint32Array[] = (() => {
   return all;
 })();
 
-/** CRC-32C (RFC 3720, appendix B.4) of some bytes, as an unsigned 32-bit number. */
+/** CRC-32C (RFC 3720, appendix B.4) of bytes, as an unsigned 32-bit number. */
 export function crc32c(bytes: Uint8Array): number {
   const [one, two, three, four] = tables as [Uint32Array, Uint32Array, Uint32Array, Uint32Array];
   let crc = 0xffff_ffff;
@@ -25,7 +25,7 @@ export function crc32c(bytes: Uint8Array): number {
   return (crc ^ 0xffff_ffff) >>> 0;
 }
 
-/** The masked form TFRecord stores, so that a CRC of data that holds CRCs stays sound (tensorflow/core/lib/hash/crc32c.h). */
+/** The masked form stored in TFRecord files, so that a CRC of data that contains CRCs is reliable (tensorflow/core/lib/hash/crc32c.h). */
 export function maskedCrc32c(bytes: Uint8Array): number {
   const crc = crc32c(bytes);
   return (((crc >>> 15) | (crc << 17)) + 0xa282_ead8) >>> 0;

@@ -1,4 +1,4 @@
-/** HDF5 files, read in slices by the HDF5 library as WebAssembly (h5wasm): files larger than memory are no trouble. */
+/** Reads HDF5 files in slices with the HDF5 library as WebAssembly (h5wasm), also files larger than memory. */
 import { open, stat } from "node:fs/promises";
 
 export type Hdf5Numbers =
@@ -13,21 +13,21 @@ export type Hdf5Numbers =
   | Float32Array
   | Float64Array;
 
-/** An array of numbers in a file. */
+/** A numeric array in a file. */
 export interface Hdf5Array {
   readonly shape: readonly number[];
-  /** The elements of the rows `from` to `to` (exclusive) of the first axis, row-major. */
+  /** Reads rows `from` to `to` (exclusive) of the first axis, row-major. */
   read(from: number, to: number): Hdf5Numbers;
 }
 
-/** An open file. Reading blocks the thread. */
+/** An open file. Reads block the thread. */
 export interface Hdf5File extends Disposable {
-  /** Throws when there is none of that name (listing the names there are) or it holds something else than numbers. */
+  /** Opens an array. Throws if there is none of this name (with the available names) or if it is not numeric. */
   array(name: string): Hdf5Array;
   close(): void;
 }
 
-/** Rows are read in pieces of at most this many bytes: what is read passes through the library's 32-bit memory. */
+/** Maximum bytes of one read: the data passes through the library's 32-bit memory. */
 const maxRead = 2 ** 28;
 
 /** The first bytes of every HDF5 file ("HDF5 File Format Specification", level 0). */
@@ -36,14 +36,14 @@ const magic = [0x89, 0x48, 0x44, 0x46, 0x0d, 0x0a, 0x1a, 0x0a];
 /**
  * Opens a file.
  *
- * @throws for one that is compressed by gzip (saying how to unpack it), is no HDF5 file, or is cut off.
+ * @throws for a file that is gzip-compressed (with the command to unpack it), is not HDF5, or is truncated.
  */
 export async function openHdf5(path: string): Promise<Hdf5File> {
   await checkMagic(path);
-  // The library is four megabytes of WebAssembly: it is loaded when the first file is opened.
+  // The library is four megabytes of WebAssembly, so it is loaded only when the first file is opened.
   const { default: library } = await import("h5wasm/node");
   const module = await library.ready;
-  // Else every error is printed to the terminal and a value that is none is returned.
+  // Without this, errors are printed to the terminal and an invalid value is returned.
   module.activate_throwing_error_handler();
   const damaged = (what: string, error: unknown): Error => {
     const reasons = [...String((error as Error)?.message ?? error).matchAll(/^\s*#\d+: .*?: (.*)$/gm)];
@@ -74,7 +74,7 @@ export async function openHdf5(path: string): Promise<Hdf5File> {
         throw new Error(`"${path}" has no array "${name}"; it has ${names.slice(0, 20).join(", ") || "nothing"}`);
       }
       const { shape, size, type } = found.metadata;
-      // Types 0 and 1 are whole numbers and floating point (H5T_class_t).
+      // Types 0 and 1 are integers and floating point (H5T_class_t).
       if (!shape || shape.length === 0 || (type !== 0 && type !== 1))
         throw new Error(`"${path}" holds "${name}", but not as an array of numbers`);
       const rows = shape[0]!;

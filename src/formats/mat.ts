@@ -1,6 +1,6 @@
 /**
- * MATLAB's files of version 5 ("MAT-File Format", MathWorks): matrices of numbers, plain or compressed by zlib. No size in one
- * is believed before there are as many bytes.
+ * Reads MATLAB files of version 5 ("MAT-File Format", MathWorks): numeric matrices, plain or compressed by zlib. Sizes in a file are checked
+ * against the available bytes before they are used.
  */
 import { readFile, stat } from "node:fs/promises";
 import { constants, inflateSync } from "node:zlib";
@@ -15,20 +15,20 @@ export type MatData =
   | Float32Array
   | Float64Array;
 
-/** A matrix of numbers. */
+/** A numeric matrix. */
 export interface MatMatrix {
   readonly dimensions: readonly number[];
-  /** Column-major: the first index runs fastest. In the type it is stored in, which may be smaller than its class. */
+  /** Column-major: the first index varies fastest. The type is the storage type, which may be smaller than the matrix class. */
   readonly data: MatData;
 }
 
-/** The largest published file of our sets (SVHN's training digits) has 182 MB, its matrix 225 MB. */
+/** Limits: the largest published file of a supported dataset (SVHN's training digits) has 182 MB, its matrix 225 MB. */
 const maxFile = 2 ** 31;
 const maxMatrix = 2 ** 30;
 const headerBytes = 128;
 const maxDimensions = 32;
 const maxName = 1024;
-/** Tag, flags, dimensions and name of a matrix fit in this many bytes. */
+/** Maximum size of the tag, flags, dimensions and name of a matrix. */
 const prefixBytes = 8 + 16 + 8 + 4 * maxDimensions + 8 + maxName + 16;
 
 const types = { matrix: 14, compressed: 15, int8: 1, uint8: 2, int32: 5, uint32: 6 } as const;
@@ -38,7 +38,7 @@ interface NumberType {
   new (buffer: ArrayBuffer): MatData;
 }
 
-/** How numbers are stored. */
+/** Storage types of numbers. */
 const numbers: Readonly<Record<number, NumberType>> = {
   1: Int8Array,
   2: Uint8Array,
@@ -50,30 +50,30 @@ const numbers: Readonly<Record<number, NumberType>> = {
   9: Float64Array,
 };
 
-/** The classes whose elements are numbers: double, single, and whole numbers of 8 to 32 bits. */
+/** Matrix classes with numeric elements: double, single, and integers of 8 to 32 bits. */
 const firstNumericClass = 6;
 const lastNumericClass = 13;
 
 interface Element {
   readonly type: number;
-  /** Where its content begins, and how many bytes it has. */
+  /** Offset and size of its content in bytes. */
   readonly start: number;
   readonly bytes: number;
-  /** Where the next element begins. */
+  /** Offset of the next element. */
   readonly next: number;
 }
 
-/** Bytes with the order of the file's numbers. */
+/** Bytes and their byte order. */
 interface Part {
   readonly view: DataView;
   readonly little: boolean;
 }
 
 /**
- * The named matrices of a file; others in it are passed over.
+ * Reads the named matrices of a file; others are skipped.
  *
- * @throws for a file that is not MAT version 5, is cut off or damaged, lacks a matrix (listing those there are), or holds
- *   one of those as something else than real numbers.
+ * @throws for a file that is not MAT version 5, is truncated or damaged, lacks a matrix (with the available names), or has one that is not
+ *   real and numeric.
  */
 export async function readMat(path: string, names: readonly string[]): Promise<Map<string, MatMatrix>> {
   const { size } = await stat(path);
@@ -81,7 +81,7 @@ export async function readMat(path: string, names: readonly string[]): Promise<M
   return parseMat(await readFile(path), path, names);
 }
 
-/** {@link readMat} for bytes in memory; `where` stands for the file in messages. */
+/** Like {@link readMat} for bytes in memory; `where` is the name of the file in messages. */
 export function parseMat(bytes: Uint8Array, where: string, names: readonly string[]): Map<string, MatMatrix> {
   const fail = (problem: string): Error => new Error(`"${where}" ${problem}`);
   const little = checkHeader(bytes, fail);
@@ -115,7 +115,7 @@ const viewOf = (bytes: Uint8Array): DataView => new DataView(bytes.buffer, bytes
 
 type Fail = (problem: string) => Error;
 
-/** Whether numbers have their least byte first. */
+/** Whether numbers are little-endian. */
 function checkHeader(bytes: Uint8Array, fail: Fail): boolean {
   const text = Buffer.from(bytes.subarray(0, 116)).toString("latin1");
   if (/^MATLAB 7\.3/.test(text)) throw fail("is a MATLAB file of version 7.3, which is HDF5; version 5 is read here");
@@ -128,7 +128,7 @@ function checkHeader(bytes: Uint8Array, fail: Fail): boolean {
   return little;
 }
 
-/** The element at a place; its content is checked to lie within the bytes. */
+/** The element at an offset; its content is checked to be within the bytes. */
 function elementAt({ view, little }: Part, at: number, fail: Fail): Element {
   const left = view.byteLength - at;
   const cutOff = (needed: number): Error =>
@@ -137,7 +137,7 @@ function elementAt({ view, little }: Part, at: number, fail: Fail): Element {
   const first = view.getUint32(at, little);
   const small = first >>> 16;
   if (small > 0) {
-    // The small form: type and length in two bytes each, at most four bytes of content.
+    // The short form: type and length in two bytes each, at most four bytes of content.
     if (small > 4) throw fail(`is damaged at byte ${at}: a short element has ${small} bytes instead of at most 4`);
     return { type: first & 0xffff, start: at + 4, bytes: small, next: at + 8 };
   }
@@ -147,7 +147,7 @@ function elementAt({ view, little }: Part, at: number, fail: Fail): Element {
   return { type: first, start: at + 8, bytes, next: Math.min(at + 8 + padded, view.byteLength) };
 }
 
-/** A compressed element: its beginning inflated, and a way to all of it. */
+/** A compressed element: its beginning is inflated, and the rest on request. */
 function inflatedMatrix(
   compressed: Uint8Array,
   little: boolean,
@@ -163,7 +163,7 @@ function inflatedMatrix(
       throw fail(`holds a compressed matrix that does not inflate (${(error as Error).message}). Fetch it again`);
     }
   };
-  // Deflate makes at most 1032 bytes of one (zlib, "Maximum Compression Factor").
+  // Deflate expands a byte to at most 1032 (zlib, "Maximum Compression Factor").
   const taken = Math.min(compressed.length, prefixBytes + 64);
   const start = inflate(compressed.subarray(0, taken), taken * 1032 + 1024, true);
   if (start.length < 8) throw fail("holds a compressed element of fewer than 8 bytes. Fetch it again");
@@ -185,11 +185,11 @@ interface MatrixHeader {
   readonly numeric: boolean;
   readonly complex: boolean;
   readonly dimensions: readonly number[];
-  /** Where the elements begin. */
+  /** Offset of the elements. */
   readonly dataAt: number;
 }
 
-/** What a matrix says of itself; undefined for one without a name or content (a subsystem's). */
+/** Parses the header of a matrix; undefined for one without a name or content (a subsystem's). */
 function matrixHeader(part: Part, fail: Fail): MatrixHeader | undefined {
   const { view, little } = part;
   if (view.byteLength === 0) return undefined;

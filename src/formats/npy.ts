@@ -1,20 +1,20 @@
-/** The .npy format of NumPy (NEP 1): a header that names dtype, order and shape, then the numbers. */
+/** Reads and writes the .npy format of NumPy (NEP 1): a header with dtype, order and shape, then the numbers. */
 import { WeightsError } from "./error.js";
 import type { StoredDType, TypedArray } from "./stored.js";
 
-/** What a .npy file says of itself. */
+/** The header of a .npy file. */
 export interface NpyHeader {
   readonly dtype: StoredDType;
   readonly shape: readonly number[];
-  /** Numbers in column-major order: the first index runs fastest. */
+  /** Column-major order: the first index varies fastest. */
   readonly fortranOrder: boolean;
-  /** The most significant byte of a number comes first. */
+  /** Big-endian numbers: the most significant byte comes first. */
   readonly bigEndian: boolean;
-  /** Bytes before the numbers. */
+  /** Size of the header in bytes. */
   readonly headerBytes: number;
 }
 
-/** Enough for any shape; NumPy itself refuses more than 10,000. */
+/** Sufficient for any shape; NumPy itself rejects more than 10,000. */
 export const maxNpyHeaderBytes = 1 << 16;
 /** Magic string, version and length of the longest form. */
 export const npyPrefixBytes = 12;
@@ -25,7 +25,7 @@ interface Kind {
   readonly dtype: StoredDType;
   readonly bytes: number;
 }
-// bfloat16 has no code in NumPy: JAX writes it as two bytes of void (papers.md 1.9)
+// NumPy has no code for bfloat16: JAX writes it as two bytes of void (papers.md 1.9).
 const kinds: Readonly<Record<string, Kind>> = {
   f8: { dtype: "float64", bytes: 8 },
   f4: { dtype: "float32", bytes: 4 },
@@ -42,7 +42,7 @@ const kinds: Readonly<Record<string, Kind>> = {
   b1: { dtype: "bool", bytes: 1 },
 };
 
-/** The length of the whole header from a file's first bytes (`npyPrefixBytes` of them). Throws WeightsError. */
+/** Length of the whole header, from a file's first bytes (`npyPrefixBytes` of them). Throws WeightsError. */
 export function npyHeaderLength(start: Uint8Array): number {
   const magic =
     start.byteLength >= 10 && start[0] === 0x93 && [..."NUMPY"].every((one, i) => one.charCodeAt(0) === start[i + 1]);
@@ -57,7 +57,7 @@ export function npyHeaderLength(start: Uint8Array): number {
   return length;
 }
 
-/** Reads the header in a file's first bytes; `totalBytes` is the length of the whole. Throws WeightsError. */
+/** Parses the header in a file's first bytes; `totalBytes` is the size of the file. Throws WeightsError. */
 export function parseNpyHeader(start: Uint8Array, totalBytes: number): NpyHeader {
   const headerBytes = npyHeaderLength(start);
   if (headerBytes > start.byteLength) throw new WeightsError("its header is cut short");
@@ -71,7 +71,7 @@ export function parseNpyHeader(start: Uint8Array, totalBytes: number): NpyHeader
   const refuse = (problem: string): never => {
     throw new WeightsError(`its header ${JSON.stringify(text.slice(0, 200))} ${problem}`);
   };
-  // A Python literal with exactly these three keys; NumPy writes them in this order, others may not.
+  // A Python literal with exactly these three keys; NumPy writes them in this order, other writers may not.
   const fields = new Map<string, string>();
   const field = /\s*'(descr|fortran_order|shape)'\s*:\s*('[^']*'|True|False|\([\dL,\s]*\))\s*(,|$)/y;
   const body = /^\{(.*)\}$/s.exec(text)?.[1] ?? refuse("is not a dictionary of descr, fortran_order and shape");
@@ -103,7 +103,7 @@ export function parseNpyHeader(start: Uint8Array, totalBytes: number): NpyHeader
   return { dtype: kind.dtype, shape, fortranOrder: order === "True", bigEndian, headerBytes };
 }
 
-/** Turns big-endian numbers of so many bytes into little-endian ones, in place. */
+/** Converts big-endian numbers of `size` bytes to little-endian, in place. */
 export function swapBytes(bytes: Uint8Array, size: number): void {
   const view = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   if (size === 2) view.swap16();
@@ -111,7 +111,7 @@ export function swapBytes(bytes: Uint8Array, size: number): void {
   else if (size === 8) view.swap64();
 }
 
-/** Numbers in column-major order as row-major ones. */
+/** Converts numbers from column-major to row-major order. */
 export function fromFortranOrder<T extends TypedArray>(data: T, shape: readonly number[]): T {
   const rank = shape.length;
   if (rank < 2) return data;
@@ -134,7 +134,7 @@ export function fromFortranOrder<T extends TypedArray>(data: T, shape: readonly 
   return out;
 }
 
-/** The header of a row-major array: version 1.0, padded so that the numbers begin at a multiple of 64 bytes. */
+/** Encodes the header of a row-major array: version 1.0, padded so that the numbers begin at a multiple of 64 bytes. */
 export function encodeNpyHeader(dtype: StoredDType, shape: readonly number[]): Uint8Array {
   const code = Object.keys(kinds).find((key) => kinds[key]!.dtype === dtype)!;
   const order = kinds[code]!.bytes === 1 || code === "V2" ? "|" : "<";

@@ -1,4 +1,4 @@
-/** Reads and writes .npz files: zip archives with one NumPy array a tensor. */
+/** Reads and writes .npz files: zip archives with one NumPy array for each tensor. */
 import { writeFileAtomically } from "../files/atomic.js";
 import { type ByteSource, bytesInMemory, openBytes } from "./bytes.js";
 import { inFile, WeightsError } from "./error.js";
@@ -19,7 +19,7 @@ interface Member extends NpyHeader {
   readonly entry: ZipEntry;
 }
 
-/** Long enough for most headers; a longer one takes a second read. */
+/** Sufficient for most headers; a longer one needs a second read. */
 const typicalHeaderBytes = 256;
 const suffix = ".npy";
 
@@ -35,7 +35,7 @@ async function readMember(source: ByteSource, entry: ZipEntry): Promise<Member> 
   }
 }
 
-/** An open .npz file whose list of contents and headers are checked and whose arrays are read one by one. Close it. */
+/** An open .npz file, whose directory and headers are checked and whose arrays are read one by one. The caller must close it. */
 export class NpzFile implements TensorFile {
   readonly format = "npz";
   readonly metadata: ReadonlyMap<string, string> = new Map();
@@ -50,12 +50,12 @@ export class NpzFile implements TensorFile {
     return this.members;
   }
 
-  /** Opens a file and checks it. Throws WeightsError naming the file and what is wrong, or the system's error. */
+  /** Opens a file and checks it. Throws WeightsError with the file and the problem, or the system's error. */
   static async open(path: string): Promise<NpzFile> {
     return await NpzFile.from(await openBytes(path), path);
   }
 
-  /** Checks what is in memory or in an open file, which is closed on failure. Throws WeightsError. */
+  /** Checks bytes in memory or an open file, which is closed on failure. Throws WeightsError. */
   static async from(source: ByteSource, path: string): Promise<NpzFile> {
     try {
       const members = new Map<string, Member>();
@@ -71,7 +71,7 @@ export class NpzFile implements TensorFile {
     }
   }
 
-  /** Reads one array, row-major whatever its order in the file. Throws WeightsError when there is none or it is damaged. */
+  /** Reads one array, row-major whatever its order in the file. Throws WeightsError if it does not exist or is damaged. */
   async read(name: string): Promise<StoredTensor> {
     const member = this.members.get(name);
     if (!member) throw new WeightsError(`${this.path}: no array "${name}"`);
@@ -102,20 +102,20 @@ async function readAll(given: NpzFile): Promise<Map<string, StoredTensor>> {
   return tensors;
 }
 
-/** Reads all arrays of a file. Throws as `NpzFile.open` does. */
+/** Reads all arrays of a file. Throws the same errors as `NpzFile.open`. */
 export async function readNpz(path: string): Promise<Map<string, StoredTensor>> {
   return await readAll(await NpzFile.open(path));
 }
 
-/** Reads all arrays of a file that is in memory. Throws WeightsError. */
+/** Reads all arrays of a file in memory. Throws WeightsError. */
 export async function decodeNpz(bytes: Uint8Array): Promise<Map<string, StoredTensor>> {
   return await readAll(await NpzFile.from(bytesInMemory(bytes), "npz"));
 }
 
 /**
- * The parts of a .npz file in order, its arrays stored and not deflated: float32 weights shrink by a tenth at most, and
- * stored ones can be mapped. bfloat16 is written as two bytes of void, as JAX does. Throws WeightsError when a tensor's
- * data does not fit its shape.
+ * Encodes a .npz file as consecutive parts. Arrays are stored and not deflated: float32 weights would shrink by a tenth at most, and stored
+ * arrays can be memory-mapped. bfloat16 is written as two bytes of void, as in JAX. Throws WeightsError if a tensor's data does not match its
+ * shape.
  */
 export function encodeNpz(tensors: ReadonlyMap<string, StoredTensor>, options: { zip64?: boolean } = {}): Uint8Array[] {
   const files = [...tensors].map(([name, tensor]) => {
@@ -130,7 +130,7 @@ export function encodeNpz(tensors: ReadonlyMap<string, StoredTensor>, options: {
   return zipChunks(files, options.zip64 ?? false);
 }
 
-/** Writes arrays to a .npz file, whole or not at all (see `writeFileAtomically`). */
+/** Writes arrays to a .npz file atomically (see `writeFileAtomically`). */
 export async function writeNpz(path: string, tensors: ReadonlyMap<string, StoredTensor>): Promise<void> {
   await writeFileAtomically(path, encodeNpz(tensors));
 }

@@ -1,16 +1,16 @@
-/** What a Parquet file claims of its pages, checked before it is decoded: a small file must not take gigabytes. */
+/** Checks the stated sizes of a Parquet file's pages before they are decoded, so that a small file cannot use gigabytes. */
 import * as zlib from "node:zlib";
 import type { AsyncBuffer, Compressors, FileMetaData } from "hyparquet";
 import { parquetHeader } from "hyparquet/src/column.js";
 
-/** Zstandard is in Node from 22.15, and not in the types of Node 20. */
+/** Node has Zstandard from 22.15 on; the types of Node 20 do not have it. */
 const { zstdDecompressSync } = zlib as {
   zstdDecompressSync?: (input: Uint8Array, options: { maxOutputLength: number }) => Uint8Array;
 };
 
 const atMost = (bytes: number) => ({ maxOutputLength: Math.max(1, bytes) });
 
-/** What hyparquet does not bring itself, from Node, by the keys that there are. No page becomes larger than its header says. */
+/** Decompressors of Node that hyparquet does not have, by codec. No page may become larger than its header states. */
 export const compressors: Compressors = {
   GZIP: (input, bytes) => zlib.gunzipSync(input, atMost(bytes)),
   BROTLI: (input, bytes) => zlib.brotliDecompressSync(input, atMost(bytes)),
@@ -19,16 +19,16 @@ export const compressors: Compressors = {
 
 const codecs: readonly string[] = ["UNCOMPRESSED", "SNAPPY", ...Object.keys(compressors)];
 
-/** Pages and columns may decompress to this many bytes, or to `growth` times theirs: images hardly shrink. */
+/** Limits of decompressed pages and columns: this many bytes, or `growth` times their size. Images hardly compress. */
 const freeBytes = 256 * 2 ** 20;
 const growth = 4;
 
-/** A page header is some dozens of bytes; statistics of long values make it longer. */
+/** A page header has some dozens of bytes; statistics of long values make it longer. */
 const headerBytes = [2 ** 12, 2 ** 20];
 
 type Group = FileMetaData["row_groups"][number];
 
-/** Rows that a file can have: each takes a byte at least. Throws an Error for one that claims more. */
+/** Checks the number of rows: each needs at least one byte. Throws an Error if a file claims more. */
 export function checkRows(path: string, file: AsyncBuffer, { num_rows, row_groups }: FileMetaData): void {
   const rows = Number(num_rows);
   const grouped = row_groups.reduce((sum, group) => sum + Number(group.num_rows), 0);
@@ -45,10 +45,10 @@ export function checkRows(path: string, file: AsyncBuffer, { num_rows, row_group
 }
 
 /**
- * Walks the pages of a column (all parts of it) of a row group.
+ * Checks the pages of a column (all parts of it) in a row group.
  *
- * @throws an Error for a compression that is not read (saying what to do), and for pages that lead out of the file, have more
- *   values than the group has rows, or become far larger than they are.
+ * @throws an Error for an unsupported compression (with what to do), and for pages that are outside of the file, have more values than the group
+ *   has rows, or would become far larger than their size.
  */
 export async function checkColumn(path: string, file: AsyncBuffer, group: Group, column: string): Promise<void> {
   for (const { meta_data: chunk } of group.columns) {
@@ -86,7 +86,7 @@ export async function checkColumn(path: string, file: AsyncBuffer, group: Group,
       if (becomes > Math.max(freeBytes, growth * size) || total > Math.max(freeBytes, growth * compressed)) {
         throw damaged(`has ${size} bytes that become ${Math.max(becomes, total)}, more than images do`);
       }
-      // without compression a page cannot become anything else
+      // Without compression, both sizes of a page must be equal.
       if (chunk.codec === "UNCOMPRESSED" && becomes !== size) throw damaged("has a page of two sizes");
       if (!isDictionary) values += count;
       at += length + size;
@@ -94,7 +94,7 @@ export async function checkColumn(path: string, file: AsyncBuffer, group: Group,
   }
 }
 
-/** The page header at a byte, and its length. */
+/** Reads the page header at an offset, and its length. */
 async function headerAt(file: AsyncBuffer, at: number, end: number) {
   let failure: unknown;
   for (const bytes of headerBytes) {

@@ -1,4 +1,4 @@
-/** A small PNG writer for raw pixels, so that reports need no image library (PNG specification, W3C, third edition). */
+/** Encodes raw pixels as PNG, so that reports need no image library (PNG specification, W3C, third edition). */
 
 import { deflateSync } from "node:zlib";
 
@@ -14,7 +14,7 @@ const signature = Uint8Array.of(0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a);
 /** PNG colour type of each channel count (table 11.1 of the specification). */
 const colourTypes = { 1: 0, 2: 4, 3: 2, 4: 6 } as const;
 
-/** CRC-32 of the specification's annex D, one table entry a byte value. */
+/** CRC-32 of the specification's annex D, one table entry for each byte value. */
 const crcTable = Uint32Array.from({ length: 256 }, (_, byte) => {
   let value = byte;
   for (let bit = 0; bit < 8; bit++) value = value & 1 ? 0xedb88320 ^ (value >>> 1) : value >>> 1;
@@ -46,7 +46,7 @@ function paeth(left: number, above: number, corner: number): number {
   return toAbove <= toCorner ? above : corner;
 }
 
-/** The rows, each led by the filter whose residuals are smallest in sum: the specification's own heuristic (12.7). */
+/** Filters the rows; each starts with the filter whose residuals have the smallest sum, the specification's heuristic (12.7). */
 function filterRows({ data, width, height, channels }: PngPixels): Uint8Array {
   const stride = width * channels;
   const filtered = new Uint8Array(height * (stride + 1));
@@ -75,7 +75,7 @@ function filterRows({ data, width, height, channels }: PngPixels): Uint8Array {
   return filtered;
 }
 
-/** Encodes 8-bit pixels as PNG, losslessly. Throws when the data does not fill width x height x channels. */
+/** Encodes 8-bit pixels as PNG, losslessly. Throws if the data does not match width x height x channels. */
 export function encodePng(image: PngPixels): Uint8Array {
   const { data, width, height, channels } = image;
   const expected = width * height * channels;

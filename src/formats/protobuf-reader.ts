@@ -1,4 +1,4 @@
-/** Takes protocol buffer messages apart, field by field, believing no length it is given (protobuf.dev, "Encoding"). */
+/** Parses protocol buffer messages field by field, with all lengths checked (protobuf.dev, "Encoding"). */
 
 export interface ProtobufField {
   readonly number: number;
@@ -7,13 +7,13 @@ export interface ProtobufField {
   readonly value: number;
   /** The content of a length-delimited or fixed-size field. */
   readonly bytes: Uint8Array;
-  /** The whole field, its key included, as it can be copied into another message. */
+  /** The whole field including its key, which can be copied into another message. */
   readonly raw: Uint8Array;
 }
 
 const nothing = new Uint8Array(0);
 
-/** Reads a varint of at most ten bytes; negative 64-bit numbers come out negative. Throws at the end of the bytes. */
+/** Reads a varint of at most ten bytes; negative 64-bit numbers are returned as negative. Throws at the end of the bytes. */
 export function readVarint(bytes: Uint8Array, start: number): { value: number; end: number } {
   let low = 0;
   let high = 0;
@@ -33,7 +33,7 @@ export function readVarint(bytes: Uint8Array, start: number): { value: number; e
   throw new Error("a number has more than ten bytes");
 }
 
-/** The fields of a message one after the other; their bytes are views of it. Throws where a length leads out of it. */
+/** Iterates over the fields of a message; their bytes are views of it. Throws if a length exceeds the message. */
 export function* protobufFields(bytes: Uint8Array): Generator<ProtobufField> {
   let at = 0;
   while (at < bytes.length) {

@@ -1,9 +1,9 @@
 /**
- * The few protobuf encodings ONNX needs: varints, length-delimited fields, floats.
+ * Writes the protobuf encodings that ONNX needs: varints, length-delimited fields, floats.
  * Wire format: https://protobuf.dev/programming-guides/encoding/
  */
 
-/** Collects pieces; large byte arrays are kept by reference and copied once, at the end. */
+/** Collects pieces; large byte arrays are kept by reference and copied once at the end. */
 export class ProtobufWriter {
   private readonly pieces: Uint8Array[] = [];
   private current: number[] = [];
@@ -33,7 +33,7 @@ export class ProtobufWriter {
     this.varint((field << 3) | wireType);
   }
 
-  /** A varint field; negative numbers take ten bytes, as protobuf's int64 does. */
+  /** Writes a varint field; negative numbers take ten bytes, like protobuf's int64. */
   integer(field: number, value: number | bigint): void {
     this.key(field, 0);
     this.varint(value);
@@ -54,7 +54,7 @@ export class ProtobufWriter {
     this.bytes(field, new TextEncoder().encode(value));
   }
 
-  /** Whole fields as they stand in another message. */
+  /** Appends whole encoded fields of another message. */
   raw(fields: Uint8Array): void {
     this.append(fields);
   }

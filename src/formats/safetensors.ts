@@ -8,19 +8,19 @@ const byCode = new Map<string, StoredDType>(
   (Object.keys(dtypes) as StoredDType[]).map((dtype) => [dtypes[dtype].code, dtype]),
 );
 
-/** The format's own limit on the header (safetensors `MAX_HEADER_SIZE`): more is a damaged or hostile file. */
+/** The format's own limit on the header (safetensors `MAX_HEADER_SIZE`); a larger header means a damaged or malicious file. */
 const maxHeaderBytes = 100_000_000;
-/** Bytes of the little-endian header length a file starts with. */
+/** Size of the little-endian header length at the start of a file. */
 const prefixBytes = 8;
-/** One read call takes at most this much: the system's own limit is 2 GiB. */
+/** Maximum size of one read call in bytes; the operating system's limit is 2 GiB. */
 const maxRead = 1 << 28;
 
-/** A file that is not valid safetensors: says what is wrong with it. */
+/** A file is not valid safetensors; the message has the problem. */
 export class SafetensorsError extends WeightsError {
   override name = "SafetensorsError";
 }
 
-/** Where a tensor lies: byte range from the end of the header. */
+/** Position of a tensor: its byte range from the end of the header. */
 export interface SafetensorsEntry {
   readonly dtype: StoredDType;
   readonly shape: readonly number[];
@@ -28,7 +28,7 @@ export interface SafetensorsEntry {
   readonly end: number;
 }
 
-/** What a file says of itself before any tensor is read. */
+/** The parsed header of a file. */
 export interface SafetensorsHeader {
   readonly entries: ReadonlyMap<string, SafetensorsEntry>;
   readonly metadata: ReadonlyMap<string, string>;
@@ -42,7 +42,7 @@ function elementCount(shape: readonly unknown[], name: string): number {
     }
     count *= side;
   }
-  // A zero side makes an empty tensor whatever the others are; otherwise every product up to here was exact.
+  // If one side is zero the tensor is empty whatever the others are; otherwise every product up to here was exact.
   if (!Number.isSafeInteger(count)) {
     throw new SafetensorsError(`tensor "${name}": shape ${JSON.stringify(shape)} is larger than any file`);
   }
@@ -50,7 +50,7 @@ function elementCount(shape: readonly unknown[], name: string): number {
 }
 
 /**
- * Names every key that stands twice in one object of a JSON text. JSON.parse would keep the last and say nothing.
+ * Finds a key that occurs twice in one object of a JSON text. JSON.parse would silently keep the last one.
  * The text must be valid JSON.
  */
 function duplicateKey(json: string): string | undefined {
@@ -132,7 +132,7 @@ function parseHeader(bytes: Uint8Array, dataBytes: number): SafetensorsHeader {
     }
   }
 
-  // The format allows neither overlaps nor holes: ranges in order must join up and cover the data.
+  // The format allows neither overlaps nor holes: the sorted ranges must be contiguous and cover the data.
   let position = 0;
   for (const [name, { begin, end }] of [...entries].sort(([, a], [, b]) => a.begin - b.begin || a.end - b.end)) {
     if (begin !== position) {
@@ -147,7 +147,7 @@ function parseHeader(bytes: Uint8Array, dataBytes: number): SafetensorsHeader {
   return { entries, metadata };
 }
 
-/** The length of the header from a file's first eight bytes, checked against the file. */
+/** Reads the length of the header from a file's first eight bytes and checks it against the size of the file. */
 function headerLength(prefix: Uint8Array, fileBytes: number): number {
   if (fileBytes < prefixBytes) {
     throw new SafetensorsError(`${fileBytes} bytes are too few; the file is empty or cut short`);
@@ -164,7 +164,7 @@ function headerLength(prefix: Uint8Array, fileBytes: number): number {
   return Number(length);
 }
 
-/** An open file whose header is checked and whose tensors are read one by one, each once. Close it. */
+/** An open file whose header is checked and whose tensors are read one by one. The caller must close it. */
 export class SafetensorsFile implements SafetensorsHeader, TensorFile {
   readonly format = "safetensors";
   readonly entries: ReadonlyMap<string, SafetensorsEntry>;
@@ -180,7 +180,7 @@ export class SafetensorsFile implements SafetensorsHeader, TensorFile {
     this.metadata = header.metadata;
   }
 
-  /** Opens a file and checks its header. Throws SafetensorsError naming the file and what is wrong, or the system's error. */
+  /** Opens a file and checks its header. Throws SafetensorsError with the file and the problem, or the system's error. */
   static async open(path: string): Promise<SafetensorsFile> {
     const handle = await open(path, "r");
     try {
@@ -197,7 +197,7 @@ export class SafetensorsFile implements SafetensorsHeader, TensorFile {
     }
   }
 
-  /** Reads one tensor. Throws when the file has none of that name. */
+  /** Reads one tensor. Throws if the file has none of this name. */
   async read(name: string): Promise<StoredTensor> {
     const entry = this.entries.get(name);
     if (!entry) throw new SafetensorsError(`${this.path}: no tensor "${name}"`);
@@ -235,13 +235,13 @@ async function readFully(handle: FileHandle, into: Uint8Array, position: number)
   }
 }
 
-/** A whole file in memory. */
+/** The contents of a file in memory. */
 export interface Safetensors {
   tensors: Map<string, StoredTensor>;
   metadata: Map<string, string>;
 }
 
-/** Reads all tensors of a file, in the order of its header. Throws as `SafetensorsFile.open` does. */
+/** Reads all tensors of a file, in the order of its header. Throws the same errors as `SafetensorsFile.open`. */
 export async function readSafetensors(path: string): Promise<Safetensors> {
   await using file = await SafetensorsFile.open(path);
   const tensors = new Map<string, StoredTensor>();
@@ -249,7 +249,7 @@ export async function readSafetensors(path: string): Promise<Safetensors> {
   return { tensors, metadata: new Map(file.metadata) };
 }
 
-/** Reads a file that is in memory already. The tensors are copies: ranges in a file need not be aligned. Throws SafetensorsError. */
+/** Decodes a file in memory. The tensors are copies, because ranges in a file need not be aligned. Throws SafetensorsError. */
 export function decodeSafetensors(bytes: Uint8Array): Safetensors {
   const dataStart = prefixBytes + headerLength(bytes, bytes.byteLength);
   const header = parseHeader(bytes.subarray(prefixBytes, dataStart), bytes.byteLength - dataStart);
@@ -262,10 +262,10 @@ export function decodeSafetensors(bytes: Uint8Array): Safetensors {
 }
 
 /**
- * The parts of a file, in order: the header, then the bytes of each tensor (views, not copies).
+ * Encodes a file as consecutive parts: the header, then the bytes of each tensor (views, not copies).
  *
- * Wider dtypes come first, so that every range is aligned to its dtype; names order the rest, so that equal tensors make equal files.
- * Throws SafetensorsError when a tensor's data does not fit its dtype and shape.
+ * Wider dtypes come first, so that every range is aligned to its dtype; then tensors are sorted by name, so that equal tensors give equal files.
+ * Throws SafetensorsError if a tensor's data does not match its dtype and shape.
  */
 export function encodeSafetensors(
   tensors: ReadonlyMap<string, StoredTensor>,
@@ -280,7 +280,7 @@ export function encodeSafetensors(
     offsets.set(name, [position, position + tensor.data.byteLength]);
     position += tensor.data.byteLength;
   }
-  // Built as text: names such as "1" would be reordered, and "__proto__" lost, as keys of an object.
+  // Built as text, because as keys of an object, names such as "1" would be reordered and "__proto__" lost.
   const fields = [...tensors].map(
     ([name, { dtype, shape }]) =>
       `${JSON.stringify(name)}:${JSON.stringify({ dtype: dtypes[dtype].code, shape, data_offsets: offsets.get(name) })}`,
@@ -319,7 +319,7 @@ function checkTensor(name: string, tensor: StoredTensor): void {
 }
 
 /**
- * Writes tensors and metadata to a file, whole or not at all (see `writeFileAtomically`).
+ * Writes tensors and metadata to a file atomically (see `writeFileAtomically`).
  *
  * @example
  * await writeSafetensors("head.safetensors", new Map([["head/bias", { dtype: "float32", shape: [10], data: bias }]]));

@@ -1,10 +1,10 @@
-/** Tensors as files hold them: dtypes by the names the rest of the project uses, and the arrays their numbers stand in. */
+/** Defines stored tensors: dtypes by the names used in the project, and the typed arrays of their elements. */
 import type { Closable } from "../files/closable.js";
 
-/** A dtype that a file can hold, by the name the rest of the project uses. */
+/** A dtype that a file can have, by its name in the project. */
 export type StoredDType = keyof typeof dtypes;
 
-/** A tensor in memory, as it is stored: row-major; float16 and bfloat16 as their bits, bool as bytes 0 and 1. */
+/** A stored tensor in memory: row-major; float16 and bfloat16 as bits, bool as bytes 0 and 1. */
 export interface StoredTensor {
   readonly dtype: StoredDType;
   readonly shape: readonly number[];
@@ -45,31 +45,31 @@ export const dtypes = {
   bool: { code: "BOOL", array: Uint8Array as TypedArrayConstructor },
 } as const;
 
-/** Bytes of one number. */
+/** Size of one element in bytes. */
 export const bytesOf = (dtype: StoredDType): number => dtypes[dtype].array.BYTES_PER_ELEMENT;
 
-/** The numbers in a buffer, not copied. */
+/** Views a buffer as a typed array, without a copy. */
 export function numbersIn(dtype: StoredDType, buffer: ArrayBuffer): TypedArray {
   return new dtypes[dtype].array(buffer);
 }
 
-/** The bytes of a tensor, not copied. */
+/** Views a tensor as bytes, without a copy. */
 export function tensorBytes({ data }: StoredTensor): Uint8Array {
   return new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
 }
 
-/** What a file says of a tensor before it is read. */
+/** Type and shape of a tensor in a file. */
 export interface TensorEntry {
   readonly dtype: StoredDType;
   readonly shape: readonly number[];
 }
 
-/** A file of named tensors that are read one by one. Close it. */
+/** A file of named tensors that are read one by one. The caller must close it. */
 export interface TensorFile extends Closable {
   readonly path: string;
   readonly format: "safetensors" | "npz";
   readonly entries: ReadonlyMap<string, TensorEntry>;
   readonly metadata: ReadonlyMap<string, string>;
-  /** Throws WeightsError when there is none of that name or it is damaged. */
+  /** Reads a tensor. Throws WeightsError if it does not exist or is damaged. */
   read(name: string): Promise<StoredTensor>;
 }

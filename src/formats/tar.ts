@@ -1,32 +1,32 @@
-/** Walks through a tar archive (ustar, with the GNU and pax ways of storing long names and sizes), wherever its bytes come from. */
+/** Parses tar archives (ustar, with the GNU and pax extensions for long names and sizes) from any source of bytes. */
 import { closeSync, openSync, readSync, statSync } from "node:fs";
 
 /** One member of an archive. */
 export interface TarEntry {
   readonly name: string;
-  /** A plain file; folders, links and special files are not. */
+  /** Whether it is a regular file; folders, links and special files are not. */
   readonly isFile: boolean;
   readonly isFolder: boolean;
-  /** Where its content begins, in bytes from the start of the archive. */
+  /** Offset of its content, in bytes from the start of the archive. */
   readonly offset: number;
   readonly size: number;
 }
 
-/** Bytes that the walk needs next; offsets only grow. It is given fewer where the archive ends before. */
+/** Bytes that the parser needs next; offsets only increase. It receives fewer if the archive ends before. */
 export interface TarRequest {
   readonly offset: number;
   readonly length: number;
 }
 
-/** Names and labels are short: a member that is read whole has at most this many bytes. */
+/** Maximum size of a member that is read completely: names and labels are short. */
 const maxContent = 2 ** 20;
 
 /**
- * Visits every member in order. A visit may return a function to be given the content (at most 1 MiB).
+ * Visits every member in order. A visit may return a function that receives the content (at most 1 MiB).
  *
- * @param total bytes of the archive, where they are known: a member that does not fit is refused at once
- * @returns whether it ends as archives do, with a block of zeros: one cut off between two members does not
- * @throws if it is not a tar archive, is cut off, or holds a path that leads out of it ("../x", "/x").
+ * @param total size of the archive in bytes, if it is known: a member that does not fit is rejected immediately
+ * @returns whether the archive ends with a block of zeros; one truncated between two members does not
+ * @throws if it is not a tar archive, is truncated, or has a path that leads out of it ("../x", "/x").
  */
 export function* walkTar(
   where: string,
@@ -90,7 +90,7 @@ export function* walkTar(
   }
 }
 
-/** Walks through an archive on disk; `where` stands for it in messages. Returns and throws what `walkTar` does. */
+/** Visits an archive on disk; `where` is its name in messages. Returns and throws the same as `walkTar`. */
 export function walkTarFile(path: string, where: string, visit: Parameters<typeof walkTar>[2]): boolean {
   const file = openSync(path, "r");
   try {
@@ -121,7 +121,7 @@ function textIn(block: Buffer, start: number, length: number): string {
   return block.toString("utf8", start, end < 0 || end > start + length ? start + length : end);
 }
 
-/** An octal field, or (first bit set) a big-endian binary one as GNU tar writes for sizes from 8 GB. */
+/** Parses an octal field, or (first bit set) a big-endian binary one, which GNU tar writes for sizes from 8 GB. */
 function numberIn(block: Buffer, start: number, length: number): number {
   if (block[start]! & 0x80) {
     let value = block[start]! & 0x7f;
@@ -138,7 +138,7 @@ function checksumFits(block: Buffer): boolean {
   return sum === numberIn(block, 148, 8);
 }
 
-/** A record of a pax header: lines of "length key=value\n". */
+/** Reads a record of a pax header, which has lines of "length key=value\n". */
 function paxRecord(text: string, key: "path" | "size"): string | undefined {
   return new RegExp(`(?:^|\\n)\\d+ ${key}=([^\\n]*)\\n`).exec(text)?.[1];
 }

@@ -1,20 +1,20 @@
-/** Reads tf.train.Example messages. */
+/** Parses tf.train.Example messages. */
 import { protobufFields as fields, readVarint } from "./protobuf-reader.js";
 
-/** What a feature holds: strings of bytes, floats, or whole numbers. */
+/** Value of a feature: byte strings, floats, or integers. */
 export type Feature = readonly Uint8Array[] | Float32Array | readonly number[];
 
-/** More features than any data set has; a message of thousands of empty ones is no example. */
+/** Maximum number of features; no dataset has more, and a message of thousands of empty ones is not an example. */
 const maxFeatures = 4096;
 
 const nothing = new Uint8Array(0);
 
 /**
- * The features of a serialized tf.train.Example (tensorflow/core/example/example.proto: Example.features = 1,
+ * Parses the features of a serialized tf.train.Example (tensorflow/core/example/example.proto: Example.features = 1,
  * Features.feature = 1, a map from key = 1 to value = 2; Feature.bytes_list = 1, float_list = 2, int64_list = 3, each with
- * value = 1, numbers packed or not). Bytes are views of the message. Of a feature that stands twice the last one counts.
+ * value = 1, numbers packed or not). Bytes are views of the message. If a feature occurs twice, the last one is used.
  *
- * @param wanted only features of these names are read; default: all
+ * @param wanted names of the features to read; default: all
  * @throws for anything that is not such a message.
  */
 export function parseExample(message: Uint8Array, wanted?: readonly string[]): Map<string, Feature> {

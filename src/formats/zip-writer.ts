@@ -1,9 +1,9 @@
-/** Writes zip archives whose entries are stored, with zip64 fields where a size or place needs them (APPNOTE.TXT 6.3). */
+/** Writes zip archives with stored entries, and zip64 fields where a size or offset needs them (APPNOTE.TXT 6.3). */
 import { append } from "../text/arrays.js";
 import { crc32 } from "./crc32.js";
 import { WeightsError } from "./error.js";
 
-/** A file to be put in an archive: its bytes in pieces. */
+/** A file to add to an archive: its bytes in pieces. */
 export interface ZipInput {
   readonly name: string;
   readonly chunks: readonly Uint8Array[];
@@ -11,14 +11,14 @@ export interface ZipInput {
 
 const limit32 = 0xffffffff;
 const limit16 = 0xffff;
-/** 1 January 1980, the first day a zip can name: equal weights make equal files. */
+/** 1 January 1980, the first date that zip can represent: a fixed date gives equal files for equal weights. */
 const dosDate = 0x0021;
-/** Entries with zip64 fields need version 4.5 to be read, others 2.0. */
+/** Version needed to extract: 4.5 for entries with zip64 fields, 2.0 for others. */
 const versions = { plain: 20, zip64: 45 } as const;
 /** Names are UTF-8. */
 const utf8Flag = 0x0800;
 
-/** Little-endian fields one after another: [bytes, value]. */
+/** Encodes consecutive little-endian fields: [bytes, value]. */
 function record(fields: readonly (readonly [2 | 4 | 8, number])[]): Uint8Array {
   const bytes = new Uint8Array(fields.reduce((sum, [width]) => sum + width, 0));
   const view = new DataView(bytes.buffer);
@@ -41,7 +41,7 @@ interface Place {
   readonly offset: number;
 }
 
-/** What the header before a file and its entry in the directory both say, in this order. */
+/** Fields shared by the header before a file and its entry in the directory, in this order. */
 const describing = ({ name, crc }: Place, version: number, stored: number, extra: Uint8Array): [2 | 4, number][] => [
   [2, version],
   [2, utf8Flag],
@@ -95,7 +95,7 @@ function centralHeader(place: Place, zip64: boolean): Uint8Array {
   return joined(fixed, name, extra);
 }
 
-/** The parts of an archive in order; `zip64` uses the wide fields everywhere. Throws WeightsError for a name twice. */
+/** Encodes an archive as consecutive parts; `zip64` uses the wide fields everywhere. Throws WeightsError for a repeated name. */
 export function zipChunks(files: readonly ZipInput[], zip64: boolean): Uint8Array[] {
   const chunks: Uint8Array[] = [];
   const places: Place[] = [];

@@ -1,6 +1,6 @@
 /**
- * Reads zip archives (APPNOTE.TXT 6.3, zip64 included) whose entries are stored or deflated, and trusts nothing in them:
- * every size is checked against the file before memory is taken for it.
+ * Reads zip archives (APPNOTE.TXT 6.3, including zip64) with stored or deflated entries. Archives are not trusted: every size is checked against
+ * the file before memory is allocated.
  */
 import { Readable } from "node:stream";
 import { constants, createInflateRaw, inflateRawSync } from "node:zlib";
@@ -12,36 +12,36 @@ import { WeightsError } from "./error.js";
 export interface ZipEntry {
   readonly name: string;
   readonly deflated: boolean;
-  /** Bytes in the archive. */
+  /** Size in the archive in bytes. */
   readonly storedBytes: number;
-  /** Bytes once inflated. */
+  /** Size after inflation in bytes. */
   readonly bytes: number;
   readonly crc: number;
-  /** Where its bytes begin in the archive. */
+  /** Offset of its data in the archive. */
   readonly dataStart: number;
 }
 
-/** What an archive may claim before it is refused. */
+/** Limits above which an archive is rejected. */
 export interface ZipLimits {
   readonly maxEntries: number;
-  /** Bytes of the list of contents. */
+  /** Maximum size of the directory in bytes. */
   readonly maxDirectoryBytes: number;
-  /** How many times its size an archive may inflate to. */
+  /** Maximum ratio of the inflated size to the size of the archive. */
   readonly maxRatio: number;
-  /** Whether entries that are folders, without content, are passed over; else their names are refused. */
+  /** Whether folder entries, which have no content, are skipped; otherwise their names are rejected. */
   readonly folders: boolean;
 }
 
-/** More entries than any model has tensors; float32 weights deflate to about 0.9 of their size, and a hundredth is no model. */
+/** No model has as many tensors; float32 weights deflate to about 0.9 of their size, and a ratio of a hundred is not a model. */
 const weightsLimits: ZipLimits = {
   maxEntries: 100_000,
   maxDirectoryBytes: 64 * 2 ** 20,
   maxRatio: 100,
   folders: false,
 };
-/** A deflated byte yields at most 1032 (zlib, "Maximum Compression Factor"); the format cannot do more. */
+/** Maximum expansion of a deflated byte (zlib, "Maximum Compression Factor"), which is a limit of the format. */
 const maxDeflateRatio = 1032;
-/** An archive that claims to inflate to more than this and more than `maxRatio` times its size is a bomb. */
+/** An archive that would inflate to more than this and more than `maxRatio` times its size is rejected as a zip bomb. */
 const freeInflatedBytes = 256 * 2 ** 20;
 
 const signatures = {
@@ -73,7 +73,7 @@ interface Directory {
   readonly bytes: number;
 }
 
-/** Finds the list of contents from the end of the archive. */
+/** Finds the directory from the end of the archive. */
 async function findDirectory(source: ByteSource, { maxDirectoryBytes, maxEntries }: ZipLimits): Promise<Directory> {
   const tailBytes = Math.min(source.size, endBytes + maxCommentBytes);
   const tail = await source.read(source.size - tailBytes, tailBytes);
@@ -114,7 +114,7 @@ async function findDirectory(source: ByteSource, { maxDirectoryBytes, maxEntries
   return directory;
 }
 
-/** A name that names a file below the archive's root and nothing else. */
+/** Throws unless a name is that of a file below the archive's root. */
 function requireTameName(name: string): void {
   const parts = name.split("/");
   const hostile =
@@ -132,7 +132,7 @@ interface CentralEntry extends Omit<ZipEntry, "dataStart"> {
   readonly nameBytes: Uint8Array;
 }
 
-/** Sizes that do not fit in 32 bits stand in an extra field with the number 1, in a fixed order. */
+/** Reads sizes that do not fit in 32 bits, which are in an extra field with the id 1 in a fixed order. */
 function extra64(extra: Uint8Array, values: readonly number[], name: string): number[] {
   const view = viewOf(extra);
   let at = 0;
@@ -216,7 +216,7 @@ function parseDirectory(bytes: Uint8Array, count: number, { folders }: ZipLimits
   return entries;
 }
 
-/** Checks each entry's own header and that no two share bytes. */
+/** Checks each entry's own header, and that no two entries overlap. */
 async function locate(source: ByteSource, entries: readonly CentralEntry[], directoryStart: number) {
   const located = new Map<string, ZipEntry>();
   const ordered = [...entries].sort((a, b) => a.headerAt - b.headerAt);
@@ -244,9 +244,9 @@ async function locate(source: ByteSource, entries: readonly CentralEntry[], dire
 }
 
 /**
- * The entries of an archive by name, in the order of its list. Throws WeightsError saying what is wrong.
+ * Reads the entries of an archive by name, in the order of its directory. Throws WeightsError with the problem.
  *
- * @param limits what it may claim; default: those of weights
+ * @param limits limits of the archive; default: those of weights
  */
 export async function readZipEntries(
   source: ByteSource,
@@ -268,7 +268,7 @@ export async function readZipEntries(
   return located;
 }
 
-/** A step of 1 MiB keeps the number of pieces small; node's own 16 KiB is for streams. */
+/** A step of 1 MiB keeps the number of pieces small; Node's default of 16 KiB is for streams. */
 const inflateStep = 1 << 20;
 
 function inflate(bytes: Uint8Array, maxBytes: number, name: string, partial: boolean): Uint8Array {
@@ -288,16 +288,16 @@ function inflate(bytes: Uint8Array, maxBytes: number, name: string, partial: boo
   }
 }
 
-/** The first bytes of an entry, at least `length` where it has as many. Throws WeightsError. */
+/** Reads the first bytes of an entry, at least `length` if it has as many. Throws WeightsError. */
 export async function readZipStart(source: ByteSource, entry: ZipEntry, length: number): Promise<Uint8Array> {
   if (!entry.deflated) return await source.read(entry.dataStart, Math.min(length, entry.storedBytes));
-  // a byte yields at least 0.99 of one: deflate stores what it cannot shrink, at 5 bytes a block of 65535
+  // A stored byte yields at least 0.99: deflate stores data that it cannot compress, with 5 bytes for each block of 65535.
   const taken = Math.min(entry.storedBytes, length + 1024);
   const start = inflate(await source.read(entry.dataStart, taken), taken * maxDeflateRatio, entry.name, true);
   return start.subarray(0, length);
 }
 
-/** All bytes of an entry from `skip` on, in a buffer of their own, checked against its CRC-32. Throws WeightsError. */
+/** Reads all bytes of an entry from `skip` on into a new buffer and checks the CRC-32. Throws WeightsError. */
 export async function readZipEntry(source: ByteSource, entry: ZipEntry, skip = 0): Promise<Uint8Array<ArrayBuffer>> {
   let rest: Uint8Array<ArrayBuffer>;
   let crc: number;
@@ -319,8 +319,7 @@ export async function readZipEntry(source: ByteSource, entry: ZipEntry, skip = 0
 }
 
 /**
- * The bytes of an entry one piece after the other, for those that are larger than memory; checked against size and CRC-32 at
- * the end. Throws WeightsError.
+ * Reads an entry in consecutive pieces, for entries larger than memory; size and CRC-32 are checked at the end. Throws WeightsError.
  */
 export async function* zipEntryChunks(source: ByteSource, entry: ZipEntry): AsyncGenerator<Uint8Array> {
   async function* stored(): AsyncGenerator<Uint8Array> {
