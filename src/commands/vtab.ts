@@ -139,13 +139,16 @@ export default command({
       run: "fovea vtab --suite embedded",
       does: "nine bundled tasks, with raw pixels as a baseline; 5 to 11 minutes on two cores",
     },
-    { run: "fovea vtab --data sets/ --backbone B_16.npz --report vtab.html", does: "those of the 19 that are there" },
     {
-      run: "fovea vtab --data sets/ --backbone B_16.npz --method probe --sweep light --processes 4",
+      run: "fovea vtab --data datasets/ --backbone B_16.npz --report vtab.html",
+      does: "those of the 19 that are there",
+    },
+    {
+      run: "fovea vtab --data datasets/ --backbone B_16.npz --method probe --sweep light --processes 4",
       does: "with settings chosen on the validation images, in four processes",
     },
     {
-      run: "fovea vtab --data sets/ --dry-run",
+      run: "fovea vtab --data datasets/ --dry-run",
       does: "the tasks that are there, where to get the others, what it would cost",
     },
   ],
