@@ -1,4 +1,4 @@
-/** What a network is, from the names and shapes of its weights and what is known beside them. */
+/** Derives the configuration of a network from the names and shapes of its weights and from hints. */
 
 import { WeightsError } from "../formats/error.js";
 import { elementCount, input } from "../graph/index.js";
@@ -21,33 +21,38 @@ import type { Hints, Reading } from "./layouts/index.js";
 import { type Named, type View, viewOf } from "./layouts/table.js";
 import type { PatchGrid } from "./positions.js";
 
-/** The size of the images weights are for, in pixels, and their channels. */
+/** The size in pixels of the images that weights are for, and their channels. */
 export interface ImageSize {
   readonly height: number;
   readonly width: number;
   readonly channels: number;
 }
 
-/** A network and its images, as a file describes them. */
+/** A network and its images, as described by a file. */
 export interface Described {
   readonly config: ModelConfig;
   readonly image: ImageSize;
   readonly notes: readonly string[];
 }
 
-/** Any larger is a damaged description; published images have 1024 pixels a side at most. */
+/**
+ * The largest accepted image side; a larger one is a damaged description. Published images have at most 1024 pixels per
+ * side.
+ */
 const maxImageSide = 1 << 14;
-/** Images of a network that takes any size, where nothing says which it was trained on (papers.md 2.1). */
+/** The image size of a network that takes any size, if its training size is unknown (papers.md 2.1). */
 const defaultImageSide = 224;
 
 const missing = (name: string): never => {
-  throw new WeightsError(`it lacks ${name} in our names, without which the network cannot be told`);
+  throw new WeightsError(`it has no ${name} (our name), which identifies the network`);
 };
 
 function shapeOf(view: View, name: string, rank: number): readonly number[] {
   const shape = view.get(name) ?? missing(name);
   if (shape.length !== rank) {
-    throw new WeightsError(`the shape [${shape.join(", ")}] of ${name} (our name) should have ${rank} sides`);
+    throw new WeightsError(
+      `the shape [${shape.join(", ")}] of ${name} (our name) is invalid; expected ${rank} dimensions`,
+    );
   }
   return shape;
 }
@@ -57,7 +62,7 @@ const sizeOf = (view: View, name: string): number | undefined => {
   return shape && elementCount(shape);
 };
 
-/** How many different numbers stand in the first group of names that match. */
+/** The number of different numbers in the first group of matching names. */
 function countOf(view: View, expression: RegExp): number {
   const found = new Set<string>();
   for (const name of view.keys()) {
@@ -67,7 +72,7 @@ function countOf(view: View, expression: RegExp): number {
   return found.size;
 }
 
-/** More stages than any network has. */
+/** The largest accepted number of stages. */
 const maxStages = 64;
 
 function blocksOf(view: View): number[] {
@@ -78,11 +83,14 @@ function blocksOf(view: View): number[] {
     const found = units.get(Number(stage)) ?? new Set();
     units.set(Number(stage), found.add(unit));
   }
-  if (units.size > maxStages) throw new WeightsError(`it has ${units.size} stages, more than any network`);
+  if (units.size > maxStages) throw new WeightsError(`it has ${units.size} stages, more than any network has`);
   return Array.from({ length: units.size }, (_, i) => units.get(i + 1)?.size ?? 0);
 }
 
-/** The shape of a part of the first block that has it: a block that lacks it is reported later, with everything that is missing. */
+/**
+ * The shape of a part of the first block that has it. A block that lacks it is reported later, with everything that is
+ * missing.
+ */
 function inAnyBlock(view: View, part: string): readonly number[] | undefined {
   for (const [name, shape] of view) {
     if (name.endsWith(part) && /^(Transformer\/encoderblock|MixerBlock)_\d+\//.test(name)) return shape;
@@ -96,8 +104,9 @@ const sizeInAnyBlock = (view: View, part: string): number => {
 };
 
 /**
- * How many heads the attention has: what its tensors show, else what is stated beside them, else what the published model of the
- * same width, depth and MLP has (papers.md 1.4). Throws WeightsError where nothing says it: any number would compute something.
+ * The number of attention heads: as the tensors show; otherwise as stated in the hints; otherwise as in the published
+ * model with the same width, depth and MLP (papers.md 1.4). Throws WeightsError if it is unknown, because the network
+ * runs with any number and would silently compute something else.
  */
 function headsOf(view: View, shape: Omit<ViTShape, "heads">, hints: Hints, notes: string[]): number {
   const query = inAnyBlock(view, "/MultiHeadDotProductAttention_0/query/kernel");
@@ -110,11 +119,11 @@ function headsOf(view: View, shape: Omit<ViTShape, "heads">, hints: Hints, notes
   const described = `width ${width}, depth ${depth}, MLP ${mlpDim}`;
   if (!published) {
     throw new WeightsError(
-      `nothing says how many heads its attention has, and no published model has its shape (${described}). Put the model's config.json beside it, or state them after its name: ?heads=NUMBER`,
+      `the number of attention heads is unknown, and no published model has its shape (${described}); put the model's config.json beside it, or state the number after its name: ?heads=NUMBER`,
     );
   }
   const [name, { heads }] = published;
-  notes.push(`the file does not say how many heads there are: ${heads}, as ViT-${name} has (${described})`);
+  notes.push(`the file does not state the number of attention heads; using ${heads}, as in ViT-${name} (${described})`);
   return heads;
 }
 
@@ -129,8 +138,7 @@ function vitOf(view: View, hints: Hints, notes: string[]): ViTConfig {
   const [patchSize, , , width] = shapeOf(view, "embedding/kernel", 4) as [number, number, number, number];
   const preLogits = sizeOf(view, "pre_logits/bias");
   const hasTable = ["Transformer/posembed_input/pos_embedding", "pos_embedding"].some((name) => view.has(name));
-  if (!hasTable)
-    notes.push("there is no learned position embedding: taken for the fixed sine/cosine one (papers.md 1.7)");
+  if (!hasTable) notes.push("there is no learned position embedding; using the fixed sine/cosine one (papers.md 1.7)");
   const shape = {
     width,
     depth: countOf(view, /^Transformer\/encoderblock_(\d+)\/LayerNorm_0\/scale$/),
@@ -172,7 +180,7 @@ function resnetOf(view: View): ResNetConfig {
   };
 }
 
-/** Patches that a learned table or a token MLP fixes; undefined where any image fits. */
+/** The number of patches that a learned table or a token MLP requires; undefined if any image fits. */
 function fixedPatches(view: View, config: ModelConfig): { readonly count: number; readonly what: string } | undefined {
   if (config.family === "mixer") {
     const count = sizeOf(view, "MixerBlock_0/token_mixing/Dense_1/bias");
@@ -185,7 +193,7 @@ function fixedPatches(view: View, config: ModelConfig): { readonly count: number
   return count > 0 ? { count, what: "its position embedding" } : undefined;
 }
 
-/** The grid of patches that a network cuts an image into; undefined for one that cuts none. */
+/** The grid of patches that a network divides an image into; undefined for one without patches. */
 export function patchGrid(config: ModelConfig, image: { height: number; width: number }): PatchGrid | undefined {
   if (config.family === "resnet") return undefined;
   const strides = config.family === "vit" ? stridesOf(config.stem) : [];
@@ -194,7 +202,7 @@ export function patchGrid(config: ModelConfig, image: { height: number; width: n
   return { rows: side(image.height), columns: side(image.width) };
 }
 
-/** What the stem divides the sides by, rounding up each time: all of them pad. */
+/** The factors by which the stem divides the sides, rounding up each time: all its layers pad. */
 function stridesOf(stem: Stem): readonly number[] {
   if (stem.kind === "patch") return [];
   return stem.kind === "convolutions" ? stem.strides : [2, 2, ...stem.blocks.slice(1).map(() => 2)];
@@ -218,20 +226,22 @@ function imageOf(view: View, config: ModelConfig, hints: Hints, channels: number
   if (side > 0 && side <= maxImageSide && fits({ height: side, width: side }))
     return { height: side, width: side, channels };
   throw new WeightsError(
-    `${patches.what} has ${patches.count} patches, which are no square${hints.image ? ` and not those of ${hints.image.height} x ${hints.image.width} pixels` : ""}; give sourceImage: [height, width] they were trained on`,
+    `${patches.what} has ${patches.count} patches, which do not form a square${hints.image ? ` and are not those of ${hints.image.height} x ${hints.image.width} pixels` : ""}; give sourceImage: [height, width] they were trained on`,
   );
 }
 
-/** No part of a network may claim more of something than this, or building its graph would not end. */
+/** The largest accepted value of a setting; larger ones would make building the graph endless. */
 const maxSetting = 1 << 20;
-/** The deepest published network has 56 blocks, the deepest ResNet here 66 units. */
+/**
+ * The largest accepted number of blocks; the deepest published network has 56 blocks, the deepest ResNet here 66 units.
+ */
 const maxBlocks = 1024;
 
-/** Throws where what a file carries of settings is that of no network. */
+/** Throws when the settings in a file are not those of a network. */
 function requireSane(config: ModelConfig): void {
   for (const [name, value] of Object.entries(config)) {
     if (typeof value === "number" && !(Math.abs(value) <= maxSetting)) {
-      throw new WeightsError(`its setting ${name} of ${value} is that of no network`);
+      throw new WeightsError(`its setting ${name} is ${value}; expected at most ${maxSetting}`);
     }
   }
   const counts = config.family === "mixer" ? [] : config.family === "resnet" ? config.blocks : stemCounts(config.stem);
@@ -240,16 +250,19 @@ function requireSane(config: ModelConfig): void {
   const strides = config.family === "vit" && config.stem.kind === "convolutions" ? config.stem.strides : [];
   const whole = [depth, config.classes, ...counts, ...sides].every((value) => Number.isInteger(value) && value >= 0);
   if (!whole || [...sides, ...strides].some((side) => side < 1) || counts.length > maxStages) {
-    throw new WeightsError("its settings are those of no network: sides, strides and counts must be whole numbers");
+    throw new WeightsError("its settings are invalid: sides, strides and counts must be whole numbers");
   }
   const blocks = counts.reduce((sum, count) => sum + count, depth);
-  if (blocks > maxBlocks) throw new WeightsError(`it claims ${blocks} blocks, more than any network has`);
+  if (blocks > maxBlocks) throw new WeightsError(`it has ${blocks} blocks, more than any network has`);
 }
 
 const stemCounts = (stem: Stem): readonly number[] =>
   stem.kind === "resnet" ? stem.blocks : stem.kind === "convolutions" ? stem.strides : [];
 
-/** The network a file holds. `changes` are settings that go before what the file says. Throws WeightsError. */
+/**
+ * Describes the network in a file. `changes` are settings that take precedence over those in the file. Throws
+ * WeightsError.
+ */
 export function describeNetwork(
   reading: Reading,
   hints: Hints,
@@ -271,7 +284,7 @@ export function describeNetwork(
       notes.push(`${name} is ${value}, as requested; its description says ${other}`);
   }
   const config = { ...settings, ...changes, family } as ModelConfig;
-  // settings that a file carries may have any type
+  // settings in a file may have any type
   sensibly(() => requireSane(config));
   const first =
     family === "mixer" ? "stem/kernel" : view.has("conv_root/kernel") ? "conv_root/kernel" : "embedding/kernel";
@@ -282,20 +295,22 @@ export function describeNetwork(
   return { config, image: sensibly(() => imageOf(view, config, hints, channels)), notes };
 }
 
-/** Sides of the images that a network of any size is traced on: enough for every stage to keep a pixel. */
+/** Sides of the images with which a network of any size is traced: enough for at least one pixel in every stage. */
 const traceSide = 64;
 
-/** What `make` gives; whatever goes wrong in it is the fault of the settings. */
+/** Returns the result of `make`; attributes its errors to the settings. */
 function sensibly<T>(make: () => T): T {
   try {
     return make();
   } catch (error) {
     if (error instanceof WeightsError) throw error;
-    throw new WeightsError(`what it says of its network makes none: ${(error as Error).message}`, { cause: error });
+    throw new WeightsError(`its description is not that of a network: ${(error as Error).message}`, { cause: error });
   }
 }
 
-/** The parameters of a network for images of a size, in order of first use. Throws WeightsError when it cannot be built. */
+/**
+ * The parameters of a network for images of a size, in order of first use. Throws WeightsError when it cannot be built.
+ */
 export function parametersOf(config: ModelConfig, image: ImageSize): Named[] {
   return sensibly(() => {
     const fixed = config.family === "vit" && ["sincos2d", "none"].includes(config.posEmbedding);

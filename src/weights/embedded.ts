@@ -1,42 +1,45 @@
-/** The trained backbones that come with the package (models/), so that everything has features to start from without a download. */
+/** Lists the trained backbones in the package (models/), which provide features without a download. */
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { WeightsError } from "../formats/error.js";
 import { didYouMean } from "../text/nearest.js";
 
-/** A backbone of the package. Its weights, ONNX file and card lie in models/NAME. */
+/** A backbone of the package. Its weights, ONNX file and card are in models/NAME. */
 export interface EmbeddedBackbone {
   readonly name: string;
-  /** What it is, in a line. */
+  /** A description in one line. */
   readonly summary: string;
 }
 
-/** The embedded backbones, the smallest first; what they were trained on, their figures and licences are in their cards. */
+/** The embedded backbones, the smallest first. Their cards state their training data, results and licences. */
 export const embeddedBackbones: readonly EmbeddedBackbone[] = [
   { name: "tiny", summary: "a BiT ResNet with units 1, 1, 2, 1, taught by MobileNetV1 and V2" },
   { name: "bit", summary: "the same with 1.6 times the channels, the best of them" },
   { name: "small", summary: "a Vision Transformer of four blocks on a ResNet, taught by the same" },
 ];
 
-/** What comes before the name of an embedded backbone, wherever a network is taken. */
+/** The prefix of the name of an embedded backbone, wherever a network is accepted. */
 export const embeddedPrefix = "embedded:";
 
-/** The backbone that is meant where none is named. */
+/** The default backbone. */
 export const defaultBackbone = `${embeddedPrefix}bit`;
 
-/** The backbone that is given, else the default one, which is reported. */
+/** The given backbone, otherwise the default one, which is reported. */
 export function backboneOrDefault(given: string | undefined, note: (text: string) => void = () => {}): string {
   if (given !== undefined) return given;
   note(`using the default backbone ${defaultBackbone}; --backbone takes another`);
   return defaultBackbone;
 }
 
-/** The folder of an embedded backbone, by its name without `embedded:`. Throws WeightsError naming those that exist. */
+/**
+ * The folder of an embedded backbone, by its name without `embedded:`. Throws WeightsError for an unknown name; the
+ * error lists the names.
+ */
 export function embeddedFolder(name: string): string {
   const names = embeddedBackbones.map((one) => one.name);
   if (!names.includes(name)) {
     throw new WeightsError(
-      `there is no embedded backbone "${name}"${didYouMean(name, names) || ";"} there are ${names.join(", ")}`,
+      `unknown embedded backbone "${name}"${didYouMean(name, names) || ";"} available: ${names.join(", ")}`,
     );
   }
   // Both src/weights and dist/weights lie two folders below the package.

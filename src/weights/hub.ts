@@ -1,9 +1,10 @@
 /**
- * Fetches published weights into the cache: models of the Hugging Face hub, and AugReg checkpoints from their public bucket.
+ * Downloads published weights into the cache: models of the Hugging Face hub, and AugReg checkpoints from their public
+ * bucket.
  *
- * What is in the cache whole is used without asking anyone, so that it works offline and stays the same; `refresh` asks.
- * The tests play hub and bucket with a local server that answers as both are documented to (`endpoint`); the real ones are
- * not asked by any test.
+ * A complete copy in the cache is used without any request, so that it works offline and stays the same; `refresh`
+ * checks for updates. The tests run a local server that answers as hub and bucket are documented to (`endpoint`); no
+ * test contacts the real ones.
  */
 import { join } from "node:path";
 import type { ListFileEntry } from "@huggingface/hub";
@@ -24,17 +25,17 @@ import { augRegFile } from "./published-augreg.js";
 import { insideFolder, shardNames } from "./tensor-files.js";
 
 export interface HubOptions {
-  /** The cache folder; default: `FOVEA_CACHE`, else the user's (see `cacheFolder`). */
+  /** The cache folder; default: `FOVEA_CACHE`, otherwise the user's (see `cacheFolder`). */
   readonly cache?: string;
-  /** The address that stands for the hub or the bucket: a mirror. */
+  /** The address of a mirror to use instead of the hub or the bucket. */
   readonly endpoint?: string;
-  /** For models that are not public. */
+  /** Access token for models that are not public. */
   readonly accessToken?: string;
-  /** Never ask the network. */
+  /** Never use the network. */
   readonly offline?: boolean;
-  /** Ask whether there is something newer, and fetch it. */
+  /** Check for a newer version, and download it. */
   readonly refresh?: boolean;
-  /** Told what is fetched and from where. */
+  /** Called with messages about downloads and their addresses. */
   readonly note?: (text: string) => void;
 }
 
@@ -49,38 +50,38 @@ export interface HubName {
 const part = "[A-Za-z0-9][A-Za-z0-9._-]{0,95}";
 const hubName = new RegExp(`^hf:(${part}/${part})(?:@([A-Za-z0-9][A-Za-z0-9._/-]{0,95}))?$`);
 
-/** Reads `hf:owner/name` or `hf:owner/name@revision`; undefined for anything else: without `hf:` a name is a path. */
+/** Parses `hf:owner/name` or `hf:owner/name@revision`; undefined for anything else: without `hf:` a name is a path. */
 export function parseHubName(name: string): HubName | undefined {
   const match = hubName.exec(name);
   if (!match || match[1]!.includes("..") || match[2]?.includes("..")) return undefined;
   return { repository: match[1]!, revision: match[2] ?? "main" };
 }
 
-/** What a network error is underneath: fetch wraps the reason. */
+/** The reason of a network error, which fetch wraps. */
 function reasonOf(error: unknown): string {
   const { message, cause } = error as Error;
   const { code, message: inner } = (cause ?? {}) as NodeJS.ErrnoException;
   return code ?? inner ?? message;
 }
 
-/** The record of a folder that is whole, or undefined: damage is reported. */
+/** The record of a complete folder; undefined if it is incomplete. Damage is reported. */
 async function wholeFolder(folder: string, note: (text: string) => void): Promise<CacheRecord | undefined> {
   const record = await readRecord(folder);
   if (!record) return undefined;
   const damage = await findDamage(folder, record);
   if (damage === undefined) return record;
-  note(`the cache is damaged: ${damage}; it is fetched again`);
+  note(`the cache is damaged: ${damage}; fetching it again`);
   return undefined;
 }
 
 function requireNetwork(what: string, { offline }: HubOptions): void {
   if (!offline) return;
   throw new WeightsError(
-    `${what} is not in the cache (${cacheFolder()}), and nothing is fetched offline. Fetch it once with the network, or set FOVEA_CACHE to a cache that has it`,
+    `${what} is not in the cache (${cacheFolder()}), and nothing is fetched offline; fetch it once with the network, or set FOVEA_CACHE to a cache that has it`,
   );
 }
 
-/** `saveDownload`, failing as all of weights does. */
+/** `saveDownload`, with its errors as WeightsError. */
 async function saved(...args: Parameters<typeof saveDownload>): Promise<CachedFile> {
   try {
     return await saveDownload(...args);
@@ -89,12 +90,12 @@ async function saved(...args: Parameters<typeof saveDownload>): Promise<CachedFi
   }
 }
 
-/** One half of a name that is safe as a folder's. */
+/** Escapes a part of a name for use as a folder name. */
 const folderName = (name: string) => name.replace(/[^A-Za-z0-9._-]/g, "--");
 
 /**
- * The folder of the cache that holds a model's safetensors files and descriptions, fetched if need be. Throws WeightsError
- * when there is no such model, it has no safetensors or .npz file, or it is not in the cache and the hub cannot be reached.
+ * The cache folder with a model's weights and descriptions, which are downloaded if necessary. Throws WeightsError when
+ * there is no such model, it has no safetensors or .npz file, or it is not in the cache and the hub cannot be reached.
  */
 export async function fetchHubModel(name: HubName, options: HubOptions = {}): Promise<string> {
   const { note = () => {} } = options;
@@ -115,21 +116,21 @@ function hubError(what: string, error: unknown): unknown {
   if (error instanceof WeightsError) return error;
   const { statusCode } = error as { statusCode?: number };
   if (statusCode === 401 || statusCode === 403 || statusCode === 404) {
-    const text = `${what}: the hub has no such model, or not for you (${statusCode}). Check the name; a model that is not public needs accessToken`;
+    const text = `${what}: the hub has no such model, or you have no access to it (${statusCode}); check the name; a model that is not public needs accessToken`;
     return new WeightsError(text, { cause: error });
   }
   if (statusCode !== undefined)
-    return new WeightsError(`${what}: the hub answered ${statusCode}. Try again`, { cause: error });
+    return new WeightsError(`${what}: the hub answered ${statusCode}; try again`, { cause: error });
   if ((error as NodeJS.ErrnoException).code === undefined && error instanceof TypeError) {
     return new WeightsError(
-      `${what} is not in the cache (${cacheFolder()}) and the hub cannot be reached: ${reasonOf(error)}. Fetch it once with the network; afterwards it works offline`,
+      `${what} is not in the cache (${cacheFolder()}) and the hub cannot be reached: ${reasonOf(error)}; fetch it once with the network; afterwards it works offline`,
       { cause: error },
     );
   }
   return error;
 }
 
-/** Files of descriptions that are taken along where there are any. */
+/** Description files that are downloaded too if they exist. */
 const descriptions = ["config.json", "preprocessor_config.json"];
 
 async function download(
@@ -143,7 +144,7 @@ async function download(
     hubUrl: options.endpoint?.replace(/\/$/, ""),
     accessToken: options.accessToken,
   };
-  // loaded when it is needed: it takes longer to load than most commands take to run
+  // loaded on demand: it takes longer to load than most commands take to run
   const { downloadFile, listFiles, modelInfo } = await import("@huggingface/hub");
   const { sha } = await modelInfo({ name: repository, revision, additionalFields: ["sha"], ...access });
   if (known?.revision === sha) return folder;
@@ -154,11 +155,11 @@ async function download(
   const files: Record<string, { bytes: number; sha256: string }> = {};
   const fetchOne = async (path: string, incoming: string) => {
     const entry = listed.get(path);
-    if (!entry) throw new WeightsError(`hf:${repository} has no ${path}, which its index names`);
+    if (!entry) throw new WeightsError(`hf:${repository} has no ${path}, which its index lists`);
     const size = entry.lfs?.size ?? entry.size;
     note(`fetching ${repository}/${path} (${formatBytes(size)})`);
     const blob = await downloadFile({ repo: repository, path, revision: sha, ...access });
-    if (!blob) throw new WeightsError(`hf:${repository} lists ${path} but does not give it`);
+    if (!blob) throw new WeightsError(`hf:${repository} lists ${path} but does not return it`);
     files[path] = await saved(insideFolder(incoming, path), blob.stream() as AsyncIterable<Uint8Array>, {
       bytes: size,
       sha256: entry.lfs?.oid,
@@ -177,7 +178,7 @@ async function download(
   return folder;
 }
 
-/** The file or index that holds a model's weights. Throws WeightsError. */
+/** The files with a model's weights, or their index. Throws WeightsError. */
 function weightFiles(repository: string, names: readonly string[]): readonly string[] {
   for (const name of ["model.safetensors", "model.safetensors.index.json"]) if (names.includes(name)) return [name];
   const arrays = names.filter((name) => /^[^/]+\.(npz|safetensors)$/.test(name));
@@ -189,12 +190,12 @@ function weightFiles(repository: string, names: readonly string[]): readonly str
   throw new WeightsError(`hf:${repository} has ${what}; fetch the file you mean and give its path`);
 }
 
-/** Where the AugReg checkpoints are public (papers.md 1.10). */
+/** The public address of the AugReg checkpoints (papers.md 1.10). */
 export const augRegAddress = "https://storage.googleapis.com/vit_models/augreg";
 
 /**
- * The path in the cache of an AugReg checkpoint (see `augRegFile` for names), fetched if need be. Throws WeightsError when
- * there is no such checkpoint, or it is not in the cache and the bucket cannot be reached.
+ * The path in the cache of an AugReg checkpoint (see `augRegFile` for names), which is downloaded if necessary. Throws
+ * WeightsError when there is no such checkpoint, or it is not in the cache and the bucket cannot be reached.
  */
 export async function fetchAugReg(name: string, options: HubOptions = {}): Promise<string> {
   const { note = () => {} } = options;
@@ -210,7 +211,7 @@ export async function fetchAugReg(name: string, options: HubOptions = {}): Promi
     response = await fetch(address);
   } catch (error) {
     throw new WeightsError(
-      `${what} is not in the cache (${cacheFolder()}) and ${address} cannot be reached: ${reasonOf(error)}. Fetch it once with the network; afterwards it works offline`,
+      `${what} is not in the cache (${cacheFolder()}) and ${address} cannot be reached: ${reasonOf(error)}; fetch it once with the network; afterwards it works offline`,
       { cause: error },
     );
   }

@@ -1,5 +1,6 @@
 /**
- * Loads weights from wherever they are, in whatever published layout, as our parameters; and says what is in a file.
+ * Loads weights from files, folders or downloads, in any published layout, as our parameters; and describes the
+ * contents of a file.
  *
  *     const { config, tensors, image, metadata } = await loadWeights("augreg:B/16", { image: 224, classes: 10 });
  *     const program = ...; // a network of `config` for images of `image`; its parameters are `tensors`, by name
@@ -10,7 +11,7 @@
  *     await loadWeights("embedded:bit");             // comes with the package
  *     (await inspectWeights("checkpoint.npz")).config; // without reading the numbers
  *
- * `saveWeights` (save.ts) is the way back.
+ * `saveWeights` (save.ts) is the inverse.
  */
 
 import { inFile, WeightsError } from "../formats/error.js";
@@ -37,7 +38,7 @@ export interface WeightTensor {
 /** A network with its weights. */
 export interface Weights {
   readonly config: ModelConfig;
-  /** The images the parameters are for. Networks without learned positions or token mixing take any. */
+  /** The image size that the parameters are for. Networks without learned positions or token mixing take any. */
   readonly image: ImageSize;
   /** Every parameter of the network by its name, in order of first use. */
   readonly tensors: ReadonlyMap<string, WeightTensor>;
@@ -49,31 +50,37 @@ export interface LoadedWeights extends Weights {
   /** The file, or the index of several. */
   readonly path: string;
   readonly layout: LayoutName;
-  /** What was assumed, changed or left out on the way. */
+  /** Messages about what was assumed, changed or ignored. */
   readonly notes: readonly string[];
 }
 
 export interface LoadOptions {
-  /** Size of the images the network is wanted for, in pixels, [height, width] or one for both: positions are resized, a Mixer's mixing repeated. */
+  /**
+   * Size of the images to use the network with, in pixels, [height, width] or one for both: positions are resized, a
+   * Mixer's token mixing is repeated.
+   */
   readonly image?: number | readonly [number, number];
-  /** How position embeddings are resized; default: as in the code the weights come from. */
+  /** How position embeddings are resized; default: as in the code that the weights come from. */
   readonly positionResize?: PositionResize;
   /**
-   * Classes wanted: another number than the file's puts a zero head in its place (and leaves a pre-logits layer away with
-   * the head it belonged to, as the ViT paper does); 0 leaves the head away.
+   * Number of classes. If it differs from the file's, the head is replaced by a zero-initialised one, and a pre-logits
+   * layer of the old head is removed, as in the ViT paper. 0 removes the head.
    */
   readonly classes?: number;
-  /** Settings that go before what the file and its layout say, e.g. `{ gelu: "tanh" }`, `{ heads: 6 }`. */
+  /** Settings that take precedence over those of the file and its layout, e.g. `{ gelu: "tanh" }`, `{ heads: 6 }`. */
   readonly config?: Readonly<Record<string, unknown>>;
-  /** Size of the images the weights were trained on, needed where the file does not contain it: for grids that are not square. */
+  /**
+   * Size of the images the weights were trained on, needed if the file does not contain it: for grids that are not
+   * square.
+   */
   readonly sourceImage?: readonly [number, number];
   /** Cache, mirror and network (see `HubOptions`). */
   readonly hub?: Omit<HubOptions, "note">;
-  /** Told every note as it comes up. */
+  /** Called with every message immediately. */
   readonly note?: (text: string) => void;
 }
 
-/** What a file of weights holds. */
+/** The contents of a file of weights. */
 export interface InspectedWeights {
   readonly path: string;
   readonly format: "safetensors" | "npz";
@@ -97,13 +104,15 @@ interface Opened extends Described {
 }
 
 /**
- * Loads the weights that `name` stands for: a .safetensors or .npz file in any layout of `layouts`; a folder with
+ * Loads the weights with a name: a .safetensors or .npz file in any layout of `layouts`; a folder with
  * `model.safetensors` (or its index) and config.json; `hf:OWNER/NAME[@REVISION]`; `augreg:NAME` (see `augRegFile`);
- * `embedded:NAME`, a backbone of the package. Settings may follow that files do not state (`?heads=4&layerNormEpsilon=1e-5`,
- * see `networkOptions`); `options` go before them. All numbers come as float32.
+ * `embedded:NAME`, a backbone of the package. Settings that files do not state may follow
+ * (`?heads=4&layerNormEpsilon=1e-5`, see `networkOptions`); `options` take precedence over them. All numbers are
+ * returned as float32.
  *
- * Throws WeightsError when there is nothing of that name, it is damaged or in no known layout, holds NaN or infinities,
- * does not fit the network (naming every missing, extra and mis-shaped tensor), or cannot be brought to the wanted images.
+ * Throws WeightsError when there is nothing with that name, when it is damaged or in an unknown layout, contains NaN or
+ * infinities, does not fit the network (the error lists every missing, extra and mis-shaped tensor), or cannot be
+ * adapted to the requested image size.
  */
 export async function loadWeights(name: string, options: LoadOptions = {}): Promise<LoadedWeights> {
   const opened = await openWeights(name, options);
@@ -131,7 +140,10 @@ export async function loadWeights(name: string, options: LoadOptions = {}): Prom
   }
 }
 
-/** What is in a file of weights, without reading its numbers. `name` and what is thrown are those of `loadWeights`. */
+/**
+ * Describes the contents of a file of weights, without reading its numbers. `name` and the errors are those of
+ * `loadWeights`.
+ */
 export async function inspectWeights(
   name: string,
   options: Pick<LoadOptions, "config" | "sourceImage" | "hub" | "note"> = {},
@@ -182,26 +194,29 @@ async function openWeights(spec: string, options: LoadOptions): Promise<Opened> 
   }
 }
 
-/** Separates weights from the scalars that training leaves beside them in an .npz file, such as a step; no layout has scalars. */
+/**
+ * Separates weights from the scalars that training stores beside them in an .npz file, such as a step; no layout has
+ * scalars.
+ */
 function withoutScalars({ format, entries }: TensorFile): { contents: FileContents; scalars: readonly string[] } {
   const [kept, scalars] = [new Map<string, TensorEntry>(), [] as string[]];
   for (const [name, entry] of entries) {
     if (format === "npz" && entry.shape.length === 0) scalars.push(name);
     else kept.set(name, entry);
   }
-  // the error for an unknown layout lists what a file of scalars alone holds
+  // the error for an unknown layout lists the names of a file with scalars only
   return kept.size === 0
     ? { contents: { format, entries }, scalars: [] }
     : { contents: { format, entries: kept }, scalars };
 }
 
-/** How many names of scalars a note lists. */
+/** How many names of scalars a message lists. */
 const listedScalars = 8;
 
 function scalarNotes(scalars: readonly string[]): string[] {
   if (scalars.length === 0) return [];
   const more = scalars.length > listedScalars ? ` and ${scalars.length - listedScalars} more` : "";
-  return [`ignored scalars, which are no weights: ${scalars.slice(0, listedScalars).join(", ")}${more}`];
+  return [`ignored scalars, which are not weights: ${scalars.slice(0, listedScalars).join(", ")}${more}`];
 }
 
 /** Class names, if there is one for each class; otherwise they are reported and dropped. */
@@ -210,14 +225,17 @@ function withFittingNames(metadata: WeightsMetadata, classes: number, notes: str
   if (!classNames || classNames.length === classes) return metadata;
   if (classes > 0) {
     notes.push(
-      `${classNames.length} class names came with weights of ${classes} classes; they belong to others and are left out`,
+      `${classNames.length} class names came with weights of ${classes} classes; they do not match and are ignored`,
     );
   }
   return rest;
 }
 
 const withoutOnes = (shape: Shape) => shape.filter((side) => side !== 1);
-/** Sides of 1 move no number: old files have group norms of [1, 1, 1, C] and biases of [1, 1, C] (papers.md 1.9, 3.2). */
+/**
+ * Compares shapes without dimensions of 1: old files have group norms of [1, 1, 1, C] and biases of [1, 1, C]
+ * (papers.md 1.9, 3.2).
+ */
 const sameButOnes = (a: Shape, b: Shape) => {
   const [left, right] = [withoutOnes(a), withoutOnes(b)];
   return left.length === right.length && left.every((side, axis) => side === right[axis]);
@@ -251,7 +269,7 @@ function requireMatch(
   const list = (title: string, items: readonly string[]) =>
     items.length === 0 ? "" : `\n  ${title} (${items.length}): ${items.join("; ")}`;
   throw new WeightsError(
-    `its tensors (layout "${layout}") are not those of the ${config.family} they look like (${summary(config)}):${list("missing", missing)}${list("extra", extra)}${list("mis-shaped", wrong)}`,
+    `its tensors (layout "${layout}") do not match the recognised ${config.family} (${summary(config)}):${list("missing", missing)}${list("extra", extra)}${list("mis-shaped", wrong)}`,
   );
 }
 
@@ -280,9 +298,9 @@ function defaultResize(layout: LayoutName, format: "safetensors" | "npz"): Posit
 }
 
 /**
- * Weights for images of another size: learned positions are resized to the new grid, an MLP-Mixer's token mixing is repeated
- * for K times its size (see `enlargeMixer`); `note` reports both. Throws WeightsError for an MLP-Mixer at any other
- * size, for relative positions and for images too small.
+ * Adapts weights to images of another size: learned positions are resized to the new grid, and an MLP-Mixer's token
+ * mixing is repeated for K times its size (see `enlargeMixer`); `note` reports both. Throws WeightsError for an
+ * MLP-Mixer at any other size, for relative positions and for images that are too small.
  */
 export function resizeImages(
   weights: Weights,
@@ -307,12 +325,12 @@ export function resizeImages(
     if (from.rows * from.columns === to.rows * to.columns) return { ...weights, metadata, image: wanted };
     const larger = enlargeMixer(config, tensors, from, to);
     note(
-      `token mixing repeated ${larger.factor}^2 times for ${grids} patches: block-diagonal, each copy sees every ${larger.factor}th patch along both sides (papers.md 3.2)`,
+      `token mixing repeated ${larger.factor}^2 times for ${grids} patches: block-diagonal, each copy processes every ${larger.factor}th patch along both sides (papers.md 3.2)`,
     );
     return { ...weights, config: larger.config, metadata, image: wanted, tensors: larger.tensors };
   }
   if (config.family === "vit" && config.posEmbedding === "relative") {
-    throw new WeightsError(`relative position embeddings belong to their grid; they are not resized from ${grids}`);
+    throw new WeightsError(`relative position embeddings cannot be resized (from ${grids})`);
   }
   const resized = new Map<string, WeightTensor>();
   let changed = 0;
@@ -328,7 +346,7 @@ export function resizeImages(
     resized.set(name, data ? { shape: [1, data.length / width, width], data } : tensor);
   }
   if (changed > 0)
-    note(`position embedding resized from ${grids} patches as "${method}" does (${positionResizes[method]})`);
+    note(`position embedding resized from ${grids} patches with the method "${method}" (${positionResizes[method]})`);
   return { ...weights, metadata, image: wanted, tensors: resized };
 }
 
@@ -338,25 +356,26 @@ function metadataFor({ metadata, image }: Weights, wanted: ImageSize, note: (tex
   if (preprocessing === undefined || (image.height === wanted.height && image.width === wanted.width)) return metadata;
   const resized = resizedPreprocessing(preprocessing, image, wanted);
   if (resized !== undefined) return { ...rest, preprocessing: resized };
-  note(`the preprocessing ${preprocessing} is not for images of ${image.height} x ${image.width} and is left out`);
+  note(`the preprocessing ${preprocessing} is not for images of ${image.height} x ${image.width} and is ignored`);
   return rest;
 }
 
-/** Weights with another number of classes (see `LoadOptions.classes`). Throws WeightsError for a number that is none. */
+/** Weights with another number of classes (see `LoadOptions.classes`). Throws WeightsError for an invalid number. */
 export function withClasses(weights: Weights, classes: number, note: (text: string) => void = () => {}): Weights {
   const { config } = weights;
-  if (!Number.isInteger(classes) || classes < 0) throw new WeightsError(`${classes} is no number of classes`);
+  if (!Number.isInteger(classes) || classes < 0)
+    throw new WeightsError(`classes is ${classes}; expected a whole number from 0`);
   if (classes === config.classes) return weights;
   const { classNames: _names, accuracies: _accuracies, ...metadata } = weights.metadata;
   const tensors = new Map([...weights.tensors].filter(([name]) => !name.startsWith("head/")));
   if (classes === 0) {
-    note(`the head of ${config.classes} classes is left away`);
+    note(`the head of ${config.classes} classes is removed`);
     return { ...weights, config: { ...config, classes }, tensors, metadata };
   }
   let changed = { ...config, classes } as ModelConfig;
   const hadPreLogits = changed.family === "vit" && changed.preLogits !== false;
   if (changed.family === "vit" && hadPreLogits) {
-    // the ViT paper takes the whole two-layer head away and puts one linear layer of zeros there (papers.md 1.6)
+    // the ViT paper replaces the whole two-layer head by one zero-initialised linear layer (papers.md 1.6)
     for (const name of ["pre_logits/kernel", "pre_logits/bias"]) tensors.delete(name);
     changed = { ...changed, preLogits: false };
   }

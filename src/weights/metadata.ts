@@ -1,21 +1,24 @@
-/** What travels with weights: preprocessing, class names, licence, source, accuracies; and how each ecosystem writes it. */
+/**
+ * Reads and writes the metadata of weights (preprocessing, class names, licence, source, accuracies) in the forms of
+ * each ecosystem.
+ */
 import { readFile, stat } from "node:fs/promises";
 import { WeightsError } from "../formats/error.js";
 import { defined } from "../text/defined.js";
 import type { Hints } from "./layouts/index.js";
 import { timmArguments } from "./timm-arguments.js";
 
-/** What is known of weights besides their numbers. Everything may be unknown. */
+/** Metadata of weights. Every property may be unknown. */
 export interface WeightsMetadata {
-  /** How images are prepared, in the string form of preprocessing: `decode|resize(224)|value_range(-1,1)`. */
+  /** The preprocessing of images in its string form: `decode|resize(224)|value_range(-1,1)`. */
   readonly preprocessing?: string;
-  /** One for each class, in the order of the logits. */
+  /** One name per class, in the order of the logits. */
   readonly classNames?: readonly string[];
-  /** An SPDX name where there is one. */
+  /** An SPDX identifier if there is one. */
   readonly licence?: string;
-  /** Where the weights come from: a name, an address, a paper. */
+  /** The origin of the weights: a name, an address, a paper. */
   readonly source?: string;
-  /** What they are published to reach, in per cent, on images of `resolution` pixels a side. */
+  /** Published accuracies in per cent, on images of `resolution` pixels per side. */
   readonly accuracies?: readonly PublishedAccuracy[];
 }
 
@@ -25,14 +28,14 @@ export interface PublishedAccuracy {
   readonly resolution: number;
 }
 
-/** What a description says: metadata, what helps to read the weights, and what is worth telling. */
+/** The contents of a description: metadata, hints for reading the weights, and messages. */
 export interface Description {
   readonly metadata: WeightsMetadata;
   readonly hints: Hints;
   readonly notes: readonly string[];
 }
 
-/** A description of 21,843 classes has 2 MB; much more is none. */
+/** The largest accepted description, in bytes; one of 21,843 classes has 2 MB. */
 const maxJsonBytes = 16 * 2 ** 20;
 
 type Json = Readonly<Record<string, unknown>>;
@@ -47,11 +50,14 @@ const positive = (value: unknown): number | undefined =>
 const numbers = (value: unknown): readonly number[] | undefined =>
   Array.isArray(value) && value.every((entry) => typeof entry === "number") ? value : undefined;
 
-/** A JSON object in a file; undefined where there is none. Throws WeightsError when it is too large or not an object. */
+/**
+ * The JSON object in a file; undefined if there is no file. Throws WeightsError when it is too large or not an object.
+ */
 export async function readJson(path: string): Promise<Json | undefined> {
   try {
     const { size } = await stat(path);
-    if (size > maxJsonBytes) throw new WeightsError(`${path}: ${size} bytes are too many for a description`);
+    if (size > maxJsonBytes)
+      throw new WeightsError(`${path}: the description has ${size} bytes; expected at most ${maxJsonBytes}`);
     const value: unknown = JSON.parse(await readFile(path, "utf8"));
     if (!isObject(value)) throw new WeightsError(`${path}: not a JSON object`);
     return value;
@@ -75,8 +81,8 @@ const sized = ({ height, width }: { height: number; width: number }) =>
   height === width ? `${height}` : `${height},${width}`;
 
 /**
- * `value_range` for a mean and deviation of pixels in 0..1: one pair of numbers where all channels have the same, else a tuple
- * of one for each; undefined where they scale nothing.
+ * `value_range` for a mean and deviation of pixels in 0..1: one pair of numbers if all channels have the same,
+ * otherwise a tuple for each; undefined if they do not scale.
  */
 function valueRange(mean: readonly number[], deviation: readonly number[]): string | undefined {
   const count = Math.max(mean.length, deviation.length);
@@ -92,7 +98,7 @@ function valueRange(mean: readonly number[], deviation: readonly number[]): stri
 }
 
 const noRange = (mean: readonly number[], deviation: readonly number[]) =>
-  `its images are scaled by a mean of ${mean.join(", ")} and a deviation of ${deviation.join(", ")}, which fit no channels: no preprocessing is given`;
+  `its images are scaled by a mean of ${mean.join(", ")} and a deviation of ${deviation.join(", ")}, which do not match any number of channels; its preprocessing is ignored`;
 
 /** An image's two sides, in pixels. */
 interface Sides {
@@ -100,12 +106,15 @@ interface Sides {
   readonly width: number;
 }
 
-/** The preprocessing of the original codes: straight to the model's size, scaled to [-1, 1] (papers.md 1.1, 2.1). */
+/**
+ * The preprocessing of the original code bases: resized directly to the model's size, scaled to [-1, 1] (papers.md 1.1,
+ * 2.1).
+ */
 export const defaultPreprocessing = (image: Sides): string => `decode|resize(${sized(image)})|value_range(-1,1)`;
 
 /**
- * A preprocessing for images of another size: its sizes become the new ones, the margin of `resize_small` stays in
- * proportion. Undefined where it has a size that is not the old image's.
+ * Adapts a preprocessing to images of another size: its sizes become the new ones, and the margin of `resize_small`
+ * scales in proportion. Undefined if it contains a size that is not the old image's.
  */
 export function resizedPreprocessing(given: string, from: Sides, to: Sides): string | undefined {
   const factor = Math.min(to.height, to.width) / Math.min(from.height, from.width);
@@ -119,10 +128,10 @@ export function resizedPreprocessing(given: string, from: Sides, to: Sides): str
   return ops.includes(undefined) ? undefined : ops.join("|");
 }
 
-/** The arguments of a resize that give Pillow's filters, with which torchvision and so timm evaluate. */
+/** The resize arguments for Pillow's filters, which torchvision and therefore timm use for evaluation. */
 const pillow = (method: string) => `method=${method},antialias=true`;
 
-/** The hidden_act of a config.json as our form of GELU; undefined where it is another function. */
+/** The hidden_act of a config.json as our form of GELU; undefined for another function. */
 const activations: Readonly<Record<string, "erf" | "tanh">> = {
   gelu: "erf",
   gelu_new: "tanh",
@@ -133,14 +142,14 @@ const activations: Readonly<Record<string, "erf" | "tanh">> = {
 /** Reads config.json and preprocessor_config.json of a Hugging Face `vit`. Throws WeightsError for another model. */
 export function describeHuggingFace(config: Json, preprocessor: Json | undefined): Description {
   const type = text(own(config, "model_type"));
-  // An export of ours is a type that transformers.js runs; its weights say themselves what they are.
+  // A Fovea export declares a model type that transformers.js runs; its weights describe themselves.
   if (type !== undefined && type !== "vit" && !isObject(own(config, "fovea"))) {
-    throw new WeightsError(`config.json: model_type "${type}" is not read; only "vit" is`);
+    throw new WeightsError(`config.json: unsupported model_type "${type}"; expected "vit"`);
   }
   const activation = text(own(config, "hidden_act")) ?? "gelu";
   if (!Object.hasOwn(activations, activation)) {
     throw new WeightsError(
-      `config.json: hidden_act "${activation}" is not known; ${Object.keys(activations).join(", ")} are`,
+      `config.json: unsupported hidden_act "${activation}"; expected ${Object.keys(activations).join(", ")}`,
     );
   }
   const notes: string[] = [];
@@ -156,7 +165,7 @@ export function describeHuggingFace(config: Json, preprocessor: Json | undefined
     const mean = normalises ? (numbers(own(preprocessor, "image_mean")) ?? [0.5]) : [0];
     const deviation = normalises ? (numbers(own(preprocessor, "image_std")) ?? [0.5]) : [1];
     const range = valueRange(mean, deviation);
-    // Pillow's number of its bicubic filter; its bilinear one antialiases, as decoding to a size does
+    // Pillow's number of its bicubic filter; its bilinear filter antialiases, as decoding to a size does
     const resize =
       own(preprocessor, "resample") === 3
         ? `decode|resize(${sized(size)},${pillow("bicubic")})`
@@ -183,7 +192,9 @@ export function describeHuggingFace(config: Json, preprocessor: Json | undefined
   };
 }
 
-/** Reads the config.json that timm puts beside its weights. Throws WeightsError for arguments of the network that are not known. */
+/**
+ * Reads the config.json that timm stores beside its weights. Throws WeightsError for unknown arguments of the network.
+ */
 export function describeTimm(config: Json): Description {
   const pretrained = own(config, "pretrained_cfg");
   const from = (key: string): unknown => own(isObject(pretrained) ? pretrained : undefined, key) ?? own(config, key);
@@ -200,8 +211,8 @@ export function describeTimm(config: Json): Description {
     const resized = Math.floor(image.height / crop);
     const named = text(from("interpolation")) ?? "bicubic";
     const method = ["bicubic", "bilinear"].includes(named) ? named : "bicubic";
-    if (method !== named) notes.push(`timm resizes its images by the method "${named}"; here bicubic stands for it`);
-    // to the pixel as torchvision, with which timm evaluates
+    if (method !== named) notes.push(`timm resizes its images by the method "${named}"; bicubic is used instead`);
+    // to the pixel as in torchvision, which timm uses for evaluation
     preprocessing = `decode|resize_small(${resized},${pillow(method)},rounding=floor)|central_crop(${image.height},rounding=even)|${range}`;
   } else if (!range) notes.push(noRange(mean, deviation));
   const names = from("label_names");
@@ -220,25 +231,26 @@ export function describeTimm(config: Json): Description {
   };
 }
 
-/** Is a config.json one of Hugging Face's or timm's, by what it says of itself? */
+/** Whether a config.json is Hugging Face's or timm's, by its contents. */
 export const isModelConfig = (config: Json): boolean =>
   ["architecture", "model_type"].some((key) => Object.hasOwn(config, key));
 
-/** Reads the descriptions that lie in a folder beside weights: those of Hugging Face or of timm. */
+/** Reads the descriptions in a folder beside weights: those of Hugging Face or of timm. */
 export function describeFolder(config: Json | undefined, preprocessor: Json | undefined): Description {
   if (!config) return { metadata: {}, hints: {}, notes: [] };
   const isTimm = own(config, "architecture") !== undefined && own(config, "model_type") === undefined;
   return isTimm ? describeTimm(config) : describeHuggingFace(config, preprocessor);
 }
 
-/** The key of a safetensors file's own metadata under which ours stands. */
+/** The key of Fovea's entry in a safetensors file's metadata. */
 export const metadataKey = "fovea";
 
-/** Reads what `writtenMetadata` wrote. Throws WeightsError when it is not understood. */
+/** Reads what `writtenMetadata` wrote. Throws WeightsError for invalid contents. */
 export function describeOwn(metadata: ReadonlyMap<string, string>): Description & { readonly family?: string } {
   const written = metadata.get(metadataKey);
   if (written === undefined) return { metadata: {}, hints: {}, notes: [] };
-  if (written.length > maxJsonBytes) throw new WeightsError("its metadata is too long");
+  if (written.length > maxJsonBytes)
+    throw new WeightsError(`its metadata has ${written.length} characters; expected at most ${maxJsonBytes}`);
   let value: unknown;
   try {
     value = JSON.parse(written);
@@ -277,12 +289,15 @@ function checkedMetadata(given: Json): WeightsMetadata {
 const stringsOf = (value: unknown): string[] | undefined =>
   Array.isArray(value) && value.every((one) => typeof one === "string") ? value : undefined;
 
-/** Settings as plain values: nothing of them is a function of the file, and what the graph makes of them is checked later. */
+/** Settings as plain values. They contain no functions; building the graph validates them later. */
 function checkedSettings(config: Json): Json {
   return Object.fromEntries(Object.entries(config).filter(([key]) => key !== "family" && key !== "__proto__"));
 }
 
-/** The metadata of a safetensors file that describes a network whole; `format` is what readers of the layout expect. */
+/**
+ * The metadata of a safetensors file that describes a network completely; `format` is what readers of the layout
+ * expect.
+ */
 export function writtenMetadata(
   config: Json,
   image: { readonly height: number; readonly width: number },

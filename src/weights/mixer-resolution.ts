@@ -1,4 +1,7 @@
-/** Brings an MLP-Mixer to images of K times its resolution: token mixing in blocks, one a sub-sequence of patches (papers.md 3.2). */
+/**
+ * Adapts an MLP-Mixer to images of K times its resolution: token mixing becomes block-diagonal, with one block per
+ * sub-sequence of patches (papers.md 3.2).
+ */
 
 import { WeightsError } from "../formats/error.js";
 import type { ModelConfig } from "../models/index.js";
@@ -14,24 +17,24 @@ interface Tensor {
 export interface LargerMixer {
   readonly config: MixerModelConfig;
   readonly tensors: ReadonlyMap<string, Tensor>;
-  /** Times the grid's rows and columns. */
+  /** Factor of the grid's rows and columns. */
   readonly factor: number;
 }
 
 const mixing = /^MixerBlock_\d+\/token_mixing\/Dense_([01])\/(kernel|bias)$/;
 
 /**
- * Token-mixing weights for a grid K times as large on each side: block-diagonal with K^2 copies of the old ones, so that the
- * hidden width and the number of patches both become K^2 times themselves, and each copy sees one of K^2 sub-sequences of the
- * patches (MLP-Mixer paper; papers.md 3.2).
+ * Token-mixing weights for a grid that is K times as large on each side. They are block-diagonal with K^2 copies of the
+ * old weights, so that the hidden width and the number of patches are both multiplied by K^2. Each copy processes one
+ * of K^2 sub-sequences of the patches (MLP-Mixer paper; papers.md 3.2).
  *
- * The paper says that the sequence is split into K^2 equal parts; which patches make a part is not in our reference, nor did
- * we find it established elsewhere. Here part (a, b) has the patches of the rows a, a + K, a + 2K, ... and the columns
- * b, b + K, ...: every part then is the whole picture on the old grid, and each old weight goes on relating the same two places
- * of the picture. It is the choice that keeps the network's function on a picture that only became larger: where the K x K
- * patches in place of an old one are all alike, every part sees what the old network saw, and the answer is the same to the
- * last bit but for rounding. Neighbouring tiles would each see a K-th of the picture as though it were the whole; equal pieces
- * of the row-by-row sequence would not even keep what is below what.
+ * The paper says that the sequence is split into K^2 equal parts. Which patches form a part is neither in our reference
+ * nor known from another source. Here part (a, b) has the patches of rows a, a + K, a + 2K, ... and columns b, b + K,
+ * ... Every part is then the whole image on the old grid, and each old weight still relates the same two positions of
+ * the image. This choice preserves the network's function on an image that is only enlarged: if the K x K patches that
+ * replace an old one are equal, every part equals the old network's input, and the output is the same except for
+ * rounding. Adjacent tiles would each process a part of the image as if it were the whole. Equal pieces of the
+ * row-by-row sequence would not even keep the vertical neighbours of a patch.
  *
  * Throws WeightsError unless both sides of the grid grow by the same whole number.
  */
@@ -44,13 +47,13 @@ export function enlargeMixer(
   const factor = to.rows / from.rows;
   if (!Number.isInteger(factor) || to.columns !== from.columns * factor) {
     throw new WeightsError(
-      `an MLP-Mixer mixes a fixed number of patches: one of ${from.rows} x ${from.columns} takes images of K times as many on both sides, K a whole number (its token mixing is then repeated K^2 times); ${to.rows} x ${to.columns} are not. Resize its images, or ask for 2 or 3 times its own size`,
+      `an MLP-Mixer mixes a fixed number of patches: one of ${from.rows} x ${from.columns} can be adapted to K times as many on both sides, where K is a whole number (its token mixing is then repeated K^2 times); given ${to.rows} x ${to.columns}; resize the images, or give 2 or 3 times its own size`,
     );
   }
   const hidden = config.tokensMlpDim;
   const patches = from.rows * from.columns;
   const copies = factor * factor;
-  // Where patch s of the old grid lies on the new one in each of the sub-sequences.
+  // The position on the new grid of patch s of the old grid, in each of the sub-sequences.
   const place = (copy: number, s: number): number => {
     const row = Math.floor(s / from.columns) * factor + Math.floor(copy / factor);
     return row * to.columns + (s % from.columns) * factor + (copy % factor);
@@ -63,7 +66,7 @@ export function enlargeMixer(
       enlarged.set(name, tensor);
       continue;
     }
-    // Dense_0 goes from patches to hidden units, Dense_1 back
+    // Dense_0 maps patches to hidden units, Dense_1 maps them back
     const [inputs, outputs] = layer === "0" ? [patches, hidden] : [hidden, patches];
     const [input, output] = layer === "0" ? [place, unit] : [unit, place];
     const shape = part === "bias" ? [copies * outputs] : [copies * inputs, copies * outputs];

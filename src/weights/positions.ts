@@ -1,4 +1,4 @@
-/** Brings learned position embeddings to another grid, by each of the conventions in use (papers.md 1.8). */
+/** Resizes learned position embeddings to another grid, by each of the conventions in use (papers.md 1.8). */
 import { WeightsError } from "../formats/error.js";
 
 /** A grid of patches. */
@@ -8,15 +8,15 @@ export interface PatchGrid {
 }
 
 /**
- * How a position embedding is resized, by who does it so (papers.md 1.8):
- * - `original`: bilinear, corners on corners; vision_transformer and big_vision (scipy's zoom of order 1);
+ * How a position embedding is resized, by the code base that does so (papers.md 1.8):
+ * - `original`: bilinear, aligned corners; vision_transformer and big_vision (scipy's zoom of order 1);
  * - `timm-npz`: bilinear, half-pixel centres; timm when it reads .npz files;
  * - `timm`: bicubic (a = -0.5), half-pixel centres, antialiased; timm for its own weights;
  * - `huggingface`: bicubic (a = -0.75), half-pixel centres; transformers with interpolate_pos_encoding.
  */
 export type PositionResize = "original" | "timm-npz" | "timm" | "huggingface";
 
-/** What each convention does, in words. */
+/** A description of each convention, for messages. */
 export const positionResizes: Readonly<Record<PositionResize, string>> = {
   original: "bilinear, corners aligned",
   "timm-npz": "bilinear, half-pixel centres",
@@ -24,13 +24,13 @@ export const positionResizes: Readonly<Record<PositionResize, string>> = {
   huggingface: "bicubic, half-pixel centres",
 };
 
-/** Which entries a number of the result is made of, and how much of each. */
+/** The input indices and weights of one output number. */
 interface Taps {
   readonly from: readonly number[];
   readonly weights: readonly number[];
 }
 
-/** Keys's cubic kernel (1981). PyTorch has a = -0.75, and -0.5 where it antialiases. */
+/** Keys's cubic kernel (1981). PyTorch has a = -0.75, and -0.5 with antialiasing. */
 function cubic(x: number, a: number): number {
   const t = Math.abs(x);
   if (t < 1) return ((a + 2) * t - (a + 3)) * t * t + 1;
@@ -58,7 +58,8 @@ function tapsOf(method: PositionResize, from: number, to: number): Taps[] {
       const around = [low - 1, low, low + 1, low + 2];
       return { from: around.map((k) => clamped(k, from)), weights: around.map((k) => cubic(at - k, -0.75)) };
     }
-    // shrinking widens the kernel to cover what it averages; what lies outside the grid is left out and made up for
+    // shrinking widens the kernel to the averaged range; indices outside the grid are dropped and the weights
+    // renormalised
     const widening = Math.max(scale, 1);
     const first = Math.max(Math.trunc(centre - 2 * widening + 0.5), 0);
     const last = Math.min(Math.trunc(centre + 2 * widening + 0.5), from);
@@ -69,7 +70,7 @@ function tapsOf(method: PositionResize, from: number, to: number): Taps[] {
   });
 }
 
-/** Resizes one axis of numbers laid out [outer, size, inner]. */
+/** Resizes one axis of numbers with the layout [outer, size, inner]. */
 function resizedAxis(
   data: Float64Array,
   outer: number,
@@ -91,15 +92,15 @@ function resizedAxis(
   return out;
 }
 
-/** An embedding along one line, [from, width], for `to` places. */
+/** Resizes an embedding along one axis, [from, width], to `to` positions. */
 export function resizeLine(line: Float32Array, from: number, to: number, method: PositionResize): Float32Array {
   const width = line.length / from;
   return Float32Array.from(resizedAxis(Float64Array.from(line), 1, width, from, tapsOf(method, from, to)));
 }
 
 /**
- * A table [1, tokens, width] of a grid for another grid, row by row; a first row beyond those of the grid is the class
- * token's and stays as it is. Grids need not be square. Throws WeightsError when the table is of another grid.
+ * Resizes a table [1, tokens, width] of one grid to another grid, row by row. An additional first row is the class
+ * token's and is unchanged. Grids need not be square. Throws WeightsError when the table belongs to another grid.
  */
 export function resizePositions(
   table: Float32Array,
@@ -111,7 +112,7 @@ export function resizePositions(
   const patches = from.rows * from.columns;
   if (tokens !== patches && tokens !== patches + 1) {
     throw new WeightsError(
-      `a position embedding of ${tokens} rows does not belong to a grid of ${from.rows} x ${from.columns} (${patches}, or one more for a class token)`,
+      `the position embedding has ${tokens} rows; expected ${patches} for a grid of ${from.rows} x ${from.columns}, or one more for a class token`,
     );
   }
   const width = table.length / tokens;

@@ -1,4 +1,4 @@
-/** The recommended AugReg checkpoints as data, and how the names of the 50,000 others are read (papers.md 1.10). */
+/** The recommended AugReg checkpoints as data, and a parser for the names of the 50,000 others (papers.md 1.10). */
 
 import { WeightsError } from "../formats/error.js";
 import { didYouMean } from "../text/nearest.js";
@@ -11,12 +11,12 @@ export interface PublishedAugReg {
   /** The checkpoint pre-trained on ImageNet-21k, and the one fine-tuned from it; without `.npz`. */
   readonly upstream: string;
   readonly fineTuned: string;
-  /** ImageNet top-1 of the fine-tuned one, in per cent, on images of `resolution` pixels a side. */
+  /** ImageNet top-1 of the fine-tuned checkpoint in per cent, on images of `resolution` pixels per side. */
   readonly top1: number;
   readonly resolution: number;
-  /** Images a second on one V100 at that resolution, as published. */
+  /** Images per second on one V100 at that resolution, as published. */
   readonly imagesPerSecond: number;
-  /** Of the pre-trained checkpoint. */
+  /** Size of the pre-trained checkpoint. */
   readonly mebibytes: number;
 }
 
@@ -33,7 +33,7 @@ const recommended = (
   return { name, upstream, fineTuned, top1, resolution: 384, imagesPerSecond, mebibytes };
 };
 
-/** The table of the README of vision_transformer: best first by what a model of its size reaches. */
+/** The table in vision_transformer's README, sorted by accuracy among models of the same size. */
 export const publishedAugReg: readonly PublishedAugReg[] = [
   recommended("L/16", "aug_strong1-wd_0.1-do_0.0-sd_0.0", "0.01", 85.59, 50, 1243),
   recommended("B/16", "aug_medium1-wd_0.1-do_0.0-sd_0.0", "0.03", 85.49, 138, 391),
@@ -46,7 +46,7 @@ export const publishedAugReg: readonly PublishedAugReg[] = [
   recommended("R+Ti/16", "aug_none-wd_0.03-do_0.0-sd_0.0", "0.03", 75.4, 2426, 40),
 ];
 
-/** How a checkpoint was trained, as its name says. */
+/** The training settings of a checkpoint, from its name. */
 export interface AugRegSettings {
   /** As in the paper: `B/16`, `R26+S/32`. */
   readonly model: string;
@@ -58,7 +58,7 @@ export interface AugRegSettings {
   readonly weightDecay: number;
   readonly dropout: number;
   readonly stochasticDepth: number;
-  /** Of the fine-tuning; undefined for a checkpoint that is only pre-trained. */
+  /** Settings of the fine-tuning; undefined for a checkpoint that is only pre-trained. */
   readonly fineTuning?: {
     readonly dataset: string;
     readonly steps: string;
@@ -70,12 +70,12 @@ export interface AugRegSettings {
 const grammar =
   /^(?<model>(?:R\d*_)?(?:Ti|S|B|L)_\d+)-(?<dataset>[a-z0-9]+)-(?<epochs>\d+)ep-lr_(?<lr>[\d.]+)-aug_(?<aug>[a-z0-9]+)-wd_(?<wd>[\d.]+)-do_(?<dropout>[\d.]+)-sd_(?<sd>[\d.]+)(?:--(?<to>[a-z0-9_]+)-steps_(?<steps>[\dk_]+)-lr_(?<toLr>[\d.]+)-res_(?<res>\d+))?$/;
 
-/** Reads the name of a checkpoint, with or without `.npz`. Throws WeightsError when it is none of AugReg's. */
+/** Parses the name of a checkpoint, with or without `.npz`. Throws WeightsError when it is not an AugReg name. */
 export function parseAugRegName(name: string): AugRegSettings {
   const groups = grammar.exec(name.replace(/\.npz$/, ""))?.groups;
   if (!groups) {
     throw new WeightsError(
-      `"${name}" is no name of an AugReg checkpoint; they read NAME-DATASET-EPOCHSep-lr_LR-aug_AUG-wd_WD-do_DO-sd_SD[--DATASET-steps_N-lr_LR-res_RES], e.g. ${publishedAugReg[5]!.upstream}`,
+      `"${name}" is not the name of an AugReg checkpoint; expected NAME-DATASET-EPOCHSep-lr_LR-aug_AUG-wd_WD-do_DO-sd_SD[--DATASET-steps_N-lr_LR-res_RES], e.g. ${publishedAugReg[5]!.upstream}`,
     );
   }
   const { model = "", dataset = "", epochs, lr, aug = "", wd, dropout, sd, to, steps = "", toLr, res } = groups;
@@ -93,10 +93,10 @@ export function parseAugRegName(name: string): AugRegSettings {
   };
 }
 
-/** `R26_S_32` as the paper writes it: `R26+S/32`. */
+/** `R26_S_32` as in the paper: `R26+S/32`. */
 const paperName = (name: string) => name.replace(/_(\d+)$/, "/$1").replace("_", "+");
 
-/** What a checkpoint is for and reaches; undefined for a name that is none of AugReg's. `name` has no `.npz`. */
+/** The file and metadata of a checkpoint; undefined for a name that is not AugReg's. `name` has no `.npz`. */
 export function findAugReg(name: string): { readonly file: string; readonly metadata: WeightsMetadata } | undefined {
   if (!grammar.test(name)) return undefined;
   const { fineTuning } = parseAugRegName(name);
@@ -105,7 +105,7 @@ export function findAugReg(name: string): { readonly file: string; readonly meta
   return {
     file: name,
     metadata: {
-      // the evaluation of vision_transformer: resized straight to the square, scaled to [-1, 1] (papers.md 1.1)
+      // the evaluation of vision_transformer: resized directly to the square, scaled to [-1, 1] (papers.md 1.1)
       preprocessing: `decode|resize(${resolution})|value_range(-1,1)`,
       licence: "Apache-2.0",
       source: `augreg:${name}`,
@@ -115,7 +115,7 @@ export function findAugReg(name: string): { readonly file: string; readonly meta
 }
 
 /**
- * The file a name stands for: the whole name of a checkpoint, a model's name in the paper (`B/16`: the fine-tuned one), or
+ * The file with a name: the whole name of a checkpoint, a model's name in the paper (`B/16`: the fine-tuned one), or
  * that with `-i21k` (the pre-trained one). Throws WeightsError.
  */
 export function augRegFile(name: string): string {
@@ -126,6 +126,6 @@ export function augRegFile(name: string): string {
   if (grammar.test(plain)) return plain;
   const names = publishedAugReg.map((candidate) => candidate.name);
   throw new WeightsError(
-    `no AugReg checkpoint is called "${name}"${didYouMean(plain, names) || ";"} The recommended ones are ${names.join(", ")} (fine-tuned at 384 pixels; with -i21k the pre-trained ones), or give the whole name of one`,
+    `unknown AugReg checkpoint "${name}"${didYouMean(plain, names) || ";"} recommended: ${names.join(", ")} (fine-tuned at 384 pixels; with -i21k the pre-trained ones), or give the whole name of one`,
   );
 }

@@ -21,9 +21,9 @@ import { requireFinite, toFloat16Tensor } from "./numbers.js";
 const originalName = "Transformer/posembed_input/pos_embedding";
 
 /**
- * The same network with its class token joined before, or after, the position embedding is added; exact both ways
- * (papers.md 1.1): the row of the class token is added to it, or is zero. Others than Vision Transformers with a class
- * token and a learned table come back as they are.
+ * The same network with its class token concatenated before, or after, the position embedding is added. Both
+ * conversions are exact (papers.md 1.1): the class token's row of the table is added to the token, or is zero. Networks
+ * other than Vision Transformers with a class token and a learned table are returned unchanged.
  */
 export function withClassTokenOrder<W extends Pick<Weights, "config" | "tensors">>(
   weights: W,
@@ -50,14 +50,16 @@ export function withClassTokenOrder<W extends Pick<Weights, "config" | "tensors"
   return { ...weights, config: { ...config, classTokenOrder: order }, tensors: changed };
 }
 
-/** Layouts whose own code always adds a table of positions from the file: what is fixed must be written as one. */
+/**
+ * Layouts whose own code always adds a table of positions from the file: fixed embeddings must be written as a table.
+ */
 const tableLayouts: readonly LayoutName[] = ["timm", "huggingface"];
 
-/** Of a fixed embedding, or of none; with another the network has parameters for it. */
+/** Whether the position embedding is fixed, or there is none; otherwise the network has parameters for it. */
 const isFixed = (config: ModelConfig): boolean =>
   config.family === "vit" && (config.posEmbedding === "sincos2d" || config.posEmbedding === "none");
 
-/** The config that the network has in a layout; what it computes is the same. */
+/** The configuration of the network in a layout; the network's function is the same. */
 function configIn(config: ModelConfig, layout: LayoutName): ModelConfig {
   if (config.family !== "vit" || layout === "fovea") return config;
   if (tableLayouts.includes(layout) && isFixed(config)) {
@@ -66,7 +68,7 @@ function configIn(config: ModelConfig, layout: LayoutName): ModelConfig {
   return config.pooling === "tok" ? { ...config, classTokenOrder: "before" } : config;
 }
 
-/** The weights with their fixed position embedding as a table [1, patches, width], where the layout needs one. */
+/** The weights with their fixed position embedding as a table [1, patches, width], if the layout needs one. */
 function withPositionTable<W extends Pick<Weights, "config" | "image" | "tensors">>(weights: W, layout: LayoutName): W {
   const { config, image, tensors } = weights;
   if (config.family !== "vit" || !tableLayouts.includes(layout) || !isFixed(config)) return weights;
@@ -85,7 +87,10 @@ function withPositionTable<W extends Pick<Weights, "config" | "image" | "tensors
   };
 }
 
-/** The names and shapes a layout has, in the order in which they are written; no numbers are needed. Throws WeightsError. */
+/**
+ * The names and shapes in a layout, in the order in which they are written, without reading numbers. Throws
+ * WeightsError.
+ */
 export function layoutShapes(
   weights: Pick<Weights, "config" | "image">,
   layout: LayoutName,
@@ -99,7 +104,7 @@ function placed(config: ModelConfig, { image }: Pick<Weights, "image">, name: La
   const { assignments, unplaced } = assign(parametersOf(written, image), rows);
   if (unplaced.length > 0) {
     throw new WeightsError(
-      `the layout "${name}" has no place for ${unplaced.join(", ")}; write "fovea", which holds every network, or ONNX`,
+      `the layout "${name}" cannot store ${unplaced.join(", ")}; write "fovea", which can store every network, or ONNX`,
     );
   }
   return assignments;
@@ -124,16 +129,16 @@ export function layoutTensors(weights: Weights, layout: LayoutName): Map<string,
 }
 
 export interface SaveOptions {
-  /** How numbers are stored: float16 halves the file and keeps three digits of each; default: float32. */
+  /** Number type in the file: float16 halves its size and keeps three digits of each number; default: float32. */
   readonly dtype?: "float32" | "float16";
 }
 
 /**
- * Writes weights to a file, whole or not at all; gives what the layout cannot say of them. Safetensors files also carry the
- * whole description in their metadata, which `loadWeights` reads and others pass over.
+ * Writes weights to a file atomically; returns the properties that the layout cannot store. Safetensors files also
+ * contain the whole description in their metadata, which `loadWeights` reads and others ignore.
  *
- * Throws WeightsError when the layout holds no such network, the file's ending is not that of its format, a parameter is
- * missing, or a number is NaN, infinite or too large for the dtype.
+ * Throws WeightsError when the layout cannot store the network, the file's extension is not that of its format, a
+ * parameter is missing, or a number is NaN, infinite or too large for the dtype.
  */
 export async function saveWeights(
   path: string,
@@ -151,7 +156,7 @@ export async function saveWeights(
   if (layout.format === "npz") {
     await writeNpz(path, tensors);
     const described = Object.keys(weights.metadata);
-    const lost = described.length > 0 ? [`its description (${described.join(", ")}): .npz files hold none`] : [];
+    const lost = described.length > 0 ? [`its description (${described.join(", ")}): .npz files cannot store it`] : [];
     return { lost: [...layout.lost(weights.config), ...lost] };
   }
   const config = configIn(weights.config, layoutName);

@@ -1,4 +1,7 @@
-/** Finds the weights a name stands for: a file, a folder, a backbone of the package, a model of the hub, a published AugReg checkpoint. */
+/**
+ * Finds the weights with a name: a file, a folder, a backbone of the package, a model of the hub, a published AugReg
+ * checkpoint.
+ */
 import { readdir, stat } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { WeightsError } from "../formats/error.js";
@@ -10,7 +13,7 @@ import { type Description, describeFolder, isModelConfig, readJson } from "./met
 import { findAugReg } from "./published-augreg.js";
 import { openShards, openTensorFile } from "./tensor-files.js";
 
-/** Weights that are open, and what lies beside them. */
+/** Opened weights, and the descriptions beside them. */
 export interface OpenSource {
   readonly file: TensorFile;
   readonly description: Description;
@@ -26,7 +29,7 @@ const isThere = async (path: string) =>
 const describeIn = async (folder: string): Promise<Description> =>
   describeFolder(await readJson(join(folder, "config.json")), await readJson(join(folder, "preprocessor_config.json")));
 
-/** The weights of a folder: `model.safetensors`, its index, or the one file of weights that lies there. Throws WeightsError. */
+/** The weights of a folder: `model.safetensors`, its index, or the only file of weights in it. Throws WeightsError. */
 async function openFolder(folder: string): Promise<TensorFile> {
   const names = await readdir(folder);
   const named = names.find((name) => name === "model.safetensors");
@@ -39,19 +42,19 @@ async function openFolder(folder: string): Promise<TensorFile> {
   const what =
     weights.length > 1
       ? `${weights.length} files of weights (${weights.join(", ")}); name one of them`
-      : `no .safetensors or .npz file${pickles.length > 0 ? `, only ${pickles.join(", ")}, which are not read: convert them to safetensors` : ""}`;
+      : `no .safetensors or .npz file${pickles.length > 0 ? `, only ${pickles.join(", ")}, which are not supported: convert them to safetensors` : ""}`;
   throw new WeightsError(`${folder} holds ${what}`);
 }
 
-/** What a published AugReg checkpoint is known to reach, by the name of its file. */
+/** The known metadata of a published AugReg checkpoint, by the name of its file. */
 function describeAugReg(path: string): Description {
   const published = findAugReg(basename(path).replace(/\.npz$/, ""));
   return published ? { metadata: published.metadata, hints: {}, notes: [] } : nothing;
 }
 
 /**
- * Opens what a name stands for (see `loadWeights`). Close its file. Throws WeightsError when there is nothing of that
- * name, it cannot be fetched, or it is damaged.
+ * Opens the weights with a name (see `loadWeights`). The caller closes the file. Throws WeightsError when there is
+ * nothing with that name, it cannot be downloaded, or it is damaged.
  */
 export async function openSource(name: string, options: HubOptions): Promise<OpenSource> {
   if (name.startsWith(embeddedPrefix)) {
@@ -84,12 +87,12 @@ export async function openSource(name: string, options: HubOptions): Promise<Ope
   return { file: await openFolder(folder), description: { ...description, metadata } };
 }
 
-/** Does a name stand for weights of the package, the hub or the AugReg bucket, rather than for a path? */
+/** Whether a name refers to weights of the package, the hub or the AugReg bucket, rather than to a path. */
 export const isWeightsName = (name: string): boolean => /^(embedded|hf|augreg):/.test(name);
 
 /**
- * A config.json describes `model.safetensors` and its parts, and the only file of weights in its folder where it says that it is
- * Hugging Face's or timm's; one of something else is not read.
+ * Reads the descriptions beside weights. A config.json describes `model.safetensors` and its parts, and the only file
+ * of weights in its folder if it is Hugging Face's or timm's by its contents; any other is ignored.
  */
 async function describeBeside(path: string): Promise<Description> {
   const folder = dirname(path);
@@ -101,14 +104,14 @@ async function describeBeside(path: string): Promise<Description> {
 }
 
 const isClassifier = (folder: string): string =>
-  `${folder} is a classifier that fovea fit wrote, and holds no weights of a network. Use ${join(folder, "onnx", "model.onnx")} as its ONNX file, or open the folder with fovea predict or fovea evaluate`;
+  `${folder} is a classifier that fovea fit wrote, without the weights of a network; use ${join(folder, "onnx", "model.onnx")} as its ONNX file, or open the folder with fovea predict or fovea evaluate`;
 
-/** Two names with a slash between them, as the hub's are. */
+/** Two names with a slash between them, as on the hub. */
 const likeHubName = /^[\w.-]+\/[\w.-]+(@[\w./-]+)?$/;
 
 async function whatIsMissing(name: string): Promise<string> {
   const beside = await readdir(dirname(name)).catch(() => []);
   const meant = didYouMean(basename(name), beside);
-  const hub = likeHubName.test(name) ? ` A model of the hub is named hf:${name}.` : "";
-  return `there is no such file or folder${meant || ";"} Give a .safetensors or .npz file, a folder with model.safetensors, embedded:NAME, hf:OWNER/NAME, or augreg:NAME.${hub}`;
+  const hub = likeHubName.test(name) ? ` (a model of the hub is named hf:${name})` : "";
+  return `there is no such file or folder${meant || ";"} give a .safetensors or .npz file, a folder with model.safetensors, embedded:NAME, hf:OWNER/NAME, or augreg:NAME${hub}`;
 }

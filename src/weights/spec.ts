@@ -1,12 +1,12 @@
 /**
- * Network specs: a name or path and, after "?", settings joined by "&": `model.safetensors?heads=4&layerNormEpsilon=1e-5`.
- * Every place that takes a network takes them.
+ * Parses network specs: a name or path and, after "?", settings joined by "&":
+ * `model.safetensors?heads=4&layerNormEpsilon=1e-5`. Specs are accepted wherever a network is.
  */
 import { existsSync } from "node:fs";
 import { WeightsError } from "../formats/error.js";
 import { didYouMean } from "../text/nearest.js";
 
-/** How the value of an option is read; `read` gives undefined for one that is none. */
+/** An option and how its value is parsed; `read` returns undefined for an invalid value. */
 export interface SpecOption<T> {
   readonly expected: string;
   read(value: string): T | undefined;
@@ -14,7 +14,9 @@ export interface SpecOption<T> {
 
 type Values<T> = { readonly [K in keyof T]?: T[K] extends SpecOption<infer V> ? V : never };
 
-/** Takes a spec apart into its name and the options as text. A file or folder whose name has a "?" is meant as it stands. */
+/**
+ * Splits a spec into its name and the options as text. An existing file or folder with a "?" in its name is not split.
+ */
 export function splitSpec(spec: string): {
   readonly name: string;
   readonly options: readonly (readonly [string, string])[];
@@ -24,7 +26,10 @@ export function splitSpec(spec: string): {
   return { name: spec.slice(0, at), options: [...new URLSearchParams(spec.slice(at + 1))] };
 }
 
-/** The same with the options read by a table of those that are known. Throws WeightsError for any other and for wrong values. */
+/**
+ * The same with the options parsed by a table of known ones. Throws WeightsError for unknown options and invalid
+ * values.
+ */
 export function readOptions<T extends Readonly<Record<string, SpecOption<unknown>>>>(
   spec: string,
   known: T,
@@ -61,7 +66,7 @@ const sides: SpecOption<readonly [number, number]> = {
   read: readSides,
 };
 
-/** What may follow the name of a network with weights of its own. */
+/** Options after the name of a network with its own weights. */
 export const networkOptions = {
   heads: {
     expected: "a whole number of attention heads",
@@ -75,24 +80,24 @@ export const networkOptions = {
     expected: "erf or tanh",
     read: (value) => (value === "erf" || value === "tanh" ? value : undefined),
   } as SpecOption<"erf" | "tanh">,
-  /** The images it was trained on, where its grid of patches is no square. */
+  /** Size of the images it was trained on, if its grid of patches is not square. */
   sourceImage: sides,
-  /** The images it is wanted for: learned positions are resized. */
+  /** Size of the images to use it with; learned positions are resized. */
   size: sides,
 } as const;
 
-/** What a spec says of a network. */
+/** The parsed spec of a network. */
 export interface NetworkSpec {
   /** The name or path alone. */
   readonly name: string;
-  /** Settings that go before what the file says. */
+  /** Settings that take precedence over those in the file. */
   readonly config: Readonly<Record<string, unknown>>;
   readonly sourceImage: readonly [number, number] | undefined;
   /** [height, width] in pixels */
   readonly size: readonly [number, number] | undefined;
 }
 
-/** Reads the spec of a network with weights of its own. Throws WeightsError for an unknown option or a value that is none. */
+/** Parses the spec of a network with its own weights. Throws WeightsError for an unknown option or an invalid value. */
 export function parseNetworkSpec(spec: string): NetworkSpec {
   const { name, given } = readOptions(spec, networkOptions);
   const { sourceImage, size, ...config } = given;

@@ -1,4 +1,4 @@
-/** Opens files of tensors by what they are, whatever they are called, and several safetensors files as one. */
+/** Opens files of tensors by their contents rather than their names, and several safetensors files as one. */
 import { open } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { closable } from "../files/closable.js";
@@ -11,8 +11,8 @@ import { readJson } from "./metadata.js";
 const magicBytes = 8;
 
 /**
- * Opens a .safetensors or .npz file; its first bytes say which it is. Throws WeightsError for anything else, the system's
- * error where there is no such file.
+ * Opens a .safetensors or .npz file, recognised by its first bytes. Throws WeightsError for any other file, and the
+ * system's error for a missing one.
  */
 export async function openTensorFile(path: string): Promise<TensorFile> {
   const handle = await open(path, "r");
@@ -31,11 +31,11 @@ export async function openTensorFile(path: string): Promise<TensorFile> {
       : start[0] === 0x80 && start[1]! >= 2 && start[1]! <= 5
         ? "a Python pickle, which can run any program when it is read"
         : undefined;
-  if (other) throw new WeightsError(`${path}: this is ${other}. Only .safetensors and .npz files are read`);
+  if (other) throw new WeightsError(`${path}: this is ${other}; expected a .safetensors or .npz file`);
   return await SafetensorsFile.open(path);
 }
 
-/** A file of a folder by its plain name. Throws WeightsError for a name that leads elsewhere. */
+/** Joins a folder and a plain file name. Throws WeightsError for a name that leads out of the folder. */
 export function insideFolder(folder: string, name: string): string {
   if (
     name === "" ||
@@ -50,19 +50,19 @@ export function insideFolder(folder: string, name: string): string {
   return join(folder, name);
 }
 
-/** More files than any model is cut into. */
+/** The largest accepted number of files of one model. */
 const maxShards = 1000;
 
-/** The names of the files that a `*.safetensors.index.json` cuts a model into. Throws WeightsError. */
+/** The names of a model's files in a `*.safetensors.index.json`. Throws WeightsError. */
 export async function shardNames(folder: string, indexName: string): Promise<string[]> {
   const index = await readJson(insideFolder(folder, indexName));
   const map = index?.["weight_map"];
   if (typeof map !== "object" || map === null || Array.isArray(map)) {
-    throw new WeightsError(`${join(folder, indexName)}: it has no weight_map`);
+    throw new WeightsError(`${join(folder, indexName)}: expected a weight_map`);
   }
   const files = new Set<unknown>(Object.values(map));
   if (files.size === 0 || files.size > maxShards) {
-    throw new WeightsError(`${join(folder, indexName)}: it names ${files.size} files`);
+    throw new WeightsError(`${join(folder, indexName)}: it lists ${files.size} files; expected 1 to ${maxShards}`);
   }
   return [...files].map((name) => {
     if (typeof name !== "string") throw new WeightsError(`${join(folder, indexName)}: a file name is not a string`);
@@ -71,7 +71,7 @@ export async function shardNames(folder: string, indexName: string): Promise<str
   });
 }
 
-/** Opens the files of an index as one. Throws WeightsError, also where two of them hold the same name. */
+/** Opens the files of an index as one. Throws WeightsError, also when two of them contain the same name. */
 export async function openShards(folder: string, indexName: string): Promise<TensorFile> {
   const files: TensorFile[] = [];
   const entries = new Map<string, TensorEntry>();
@@ -105,7 +105,7 @@ export async function openShards(folder: string, indexName: string): Promise<Ten
     close,
     async read(name): Promise<StoredTensor> {
       const home = homes.get(name);
-      if (!home) throw new WeightsError(`${path}: no tensor "${name}"`);
+      if (!home) throw new WeightsError(`${path}: the file has no tensor "${name}"`);
       return await home.read(name);
     },
   });

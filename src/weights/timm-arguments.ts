@@ -1,11 +1,14 @@
-/** What timm's config.json states of a network beside its weights: the architecture and `model_args`, the arguments it was built with. */
+/**
+ * Reads the configuration of a network from timm's config.json: the architecture and `model_args`, the arguments it was
+ * built with.
+ */
 import { WeightsError } from "../formats/error.js";
 import { defined } from "../text/defined.js";
 import type { Hints } from "./layouts/index.js";
 
 type Json = Readonly<Record<string, unknown>>;
 
-/** Arguments that timm's VisionTransformer takes and whose effect shows in the tensors, or that act in training only. */
+/** Arguments of timm's VisionTransformer whose effect shows in the tensors, or that only affect training. */
 const shownByTensors = [
   "attn_drop_rate",
   "class_token",
@@ -35,37 +38,37 @@ const shownByTensors = [
 
 /** timm's names of activations as our form of GELU. */
 const activations: Readonly<Record<string, "erf" | "tanh">> = { gelu: "erf", gelu_tanh: "tanh" };
-/** timm's names of the layer norms whose epsilon is the 1e-6 of its Vision Transformers. */
+/** timm's names of the layer norms with the epsilon of its Vision Transformers, 1e-6. */
 const layerNorms = ["layernorm", "layernormfp32"];
 /** timm's `global_pool` as our pooling. */
 const poolings: Readonly<Record<string, "tok" | "gap" | "map">> = { token: "tok", avg: "gap", map: "map" };
 
 /**
- * Architectures of timm's vision_transformer.py that set `act_layer="gelu_tanh"`; its other SigLIP models run the erf form.
+ * Architectures of timm's vision_transformer.py with `act_layer="gelu_tanh"`; its other SigLIP models use the erf form.
  * The two forms differ by up to 5e-4.
  */
 const tanhArchitectures =
   /^vit_(base_patch32_siglip(_gap)?_256|large_patch16_siglip(_gap)?_512|so400m_patch16_siglip(_gap)?_\d+|giantopt_patch16_siglip(_gap)?_\d+)$/;
-/** The one architecture of timm whose heads differ from those of the published models of its shape. */
+/** The only architecture of timm whose number of heads differs from that of the published models of its shape. */
 const architectureHeads: Readonly<Record<string, number>> = { vit_base_patch16_gap_224: 16 };
 
-/** One of the values of a table, by a name that must be in it. */
+/** A value of a table by name. Throws WeightsError for an unknown name. */
 function named<T>(table: Readonly<Record<string, T>>, name: string, value: unknown): T {
   if (typeof value === "string" && Object.hasOwn(table, value)) return table[value] as T;
   throw new WeightsError(
-    `config.json: model_args.${name} ${JSON.stringify(value)} is not known; ${Object.keys(table).join(", ")} are`,
+    `config.json: model_args.${name} ${JSON.stringify(value)} is unknown; expected ${Object.keys(table).join(", ")}`,
   );
 }
 
 /**
- * The settings that an architecture of timm and its `model_args` state. Arguments that are null take timm's default.
+ * The settings that an architecture of timm and its `model_args` state. Arguments that are null have timm's default.
  *
- * Throws WeightsError for an argument whose effect is not known here, and for a value that is none.
+ * Throws WeightsError for an argument with an unknown effect, and for an invalid value.
  */
 export function timmArguments(architecture: string, given: Json): Pick<Hints, "heads" | "config"> {
   const isViT = /^(vit|flexivit|deit|eva_large)_?/.test(architecture);
   const isMixer = architecture.startsWith("mixer_");
-  // the shapes of a ResNet's tensors say all that matters of it
+  // the shapes of a ResNet's tensors determine all relevant settings
   if (!isViT && !isMixer) return {};
   const config: Record<string, unknown> = {};
   if (tanhArchitectures.test(architecture)) config["gelu"] = "tanh";
@@ -76,19 +79,21 @@ export function timmArguments(architecture: string, given: Json): Pick<Hints, "h
     else if (name === "global_pool") config["pooling"] = named(poolings, name, value);
     else if (name === "num_heads") {
       if (!(Number.isInteger(value) && (value as number) > 0)) {
-        throw new WeightsError(`config.json: model_args.num_heads ${JSON.stringify(value)} is no number of heads`);
+        throw new WeightsError(
+          `config.json: model_args.num_heads is ${JSON.stringify(value)}; expected a whole number from 1`,
+        );
       }
       heads = value as number;
     } else if (name === "norm_layer") {
       const plain = String(value).replaceAll("_", "").toLowerCase();
       if (!layerNorms.includes(plain)) {
         throw new WeightsError(
-          `config.json: model_args.norm_layer ${JSON.stringify(value)} is not known; ${layerNorms.join(", ")} are`,
+          `config.json: model_args.norm_layer ${JSON.stringify(value)} is unknown; expected ${layerNorms.join(", ")}`,
         );
       }
     } else if (name !== "img_size" && !shownByTensors.includes(name) && value !== false) {
       throw new WeightsError(
-        `config.json: model_args.${name} is not known, so that the network cannot be computed as timm computes it`,
+        `config.json: model_args.${name} is unknown, so the network cannot be computed as in timm`,
       );
     }
   }

@@ -139,7 +139,10 @@ describe("fovea models", () => {
     [["X/16"], /unknown model "X\/16"/],
     [["Tj"], /unknown model "Tj".*did you mean "Ti"/],
     [["Mixr-B/16"], /unknown model "Mixr-B\/16"; did you mean "Mixer-B\/16"/],
-    [["zzzzzzzzzzz"], /unknown model "zzzzzzzzzzz"; series are vit, hybrid, earlyConvolutions, mixer, bit, resnet/],
+    [
+      ["zzzzzzzzzzz"],
+      /unknown model "zzzzzzzzzzz"; available series: vit, hybrid, earlyConvolutions, mixer, bit, resnet/,
+    ],
     [["constructor"], /unknown model "constructor"/],
     [["B/16/2", "--json"], /unknown model "B\/16\/2"/],
     [["B/0"], /unknown model "B\/0"/],

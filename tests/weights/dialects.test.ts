@@ -78,7 +78,7 @@ describe("AugReg and big_vision", () => {
 
   test("what is left out of two towers is told", async () => {
     const loaded = await load(dialects["two towers"]!());
-    expect(loaded.notes).toContain('2 arrays outside "params/img/" are not the network\'s and are left out');
+    expect(loaded.notes).toContain('2 arrays outside "params/img/" are not part of the network and are ignored');
   });
 
   test("a pre-logits layer, as in the original ImageNet-21k checkpoints", async () => {
@@ -124,7 +124,7 @@ describe("AugReg and big_vision", () => {
     const tensors: Tensors = new Map([...weights.tensors].map(([name, t]) => [name, { dtype: "float32", ...t }]));
     const loaded = await load(tensors);
     expect(loaded.config).toMatchObject({ posEmbedding: "sincos2d", pooling: "gap" });
-    expect(loaded.notes.join()).toMatch(/taken for the fixed sine\/cosine one/);
+    expect(loaded.notes.join()).toMatch(/using the fixed sine\/cosine one/);
   });
 });
 
@@ -149,7 +149,7 @@ describe("where the class token joins", () => {
     await writeNpz(path, tensors);
     const loaded = await loadWeights(path);
     expect(await models.forward(loaded)).toEqual(await models.forward(vit));
-    expect(loaded.notes).toContain("ignored scalars, which are no weights: step, opt/count");
+    expect(loaded.notes).toContain("ignored scalars, which are not weights: step, opt/count");
     // other arrays that are not the network's are still refused by name
     tensors.set("opt/momentum", { dtype: "float32", shape: [2], data: new Float32Array(2) });
     await writeNpz(path, tensors);
@@ -179,8 +179,8 @@ describe("where the class token joins", () => {
     };
     const path = join(folder, "wide.npz");
     await writeNpz(path, tables.theirTensors(wide, weights));
-    await expect(loadWeights(path)).rejects.toThrow(/6 patches, which are no square.*give sourceImage/);
-    await expect(loadWeights(path, { sourceImage: [4, 4] })).rejects.toThrow(/not those of 4 x 4 pixels/);
+    await expect(loadWeights(path)).rejects.toThrow(/6 patches, which do not form a square.*give sourceImage/);
+    await expect(loadWeights(path, { sourceImage: [4, 4] })).rejects.toThrow(/are not those of 4 x 4 pixels/);
     const loaded = await loadWeights(path, { sourceImage: [8, 12] });
     expect(loaded.image).toEqual({ height: 8, width: 12, channels: 3 });
     expect(plainly(loaded)).toEqual(plainly(weights));
@@ -273,7 +273,7 @@ describe("Hugging Face", () => {
     tensors.set("vit.pooler.dense.bias", { dtype: "float32", shape: [8], data: new Float32Array(8) });
     const loaded = await loadWeights(await save(tensors), { config: { heads: 2 } });
     expect(plainly(loaded)).toEqual(plainly(vit));
-    expect(loaded.notes.join()).toMatch(/pooler is left out/);
+    expect(loaded.notes.join()).toMatch(/pooler is ignored/);
   });
 
   test("the last norm without its prefix, as in very old uploads", async () => {

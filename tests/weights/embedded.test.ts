@@ -138,8 +138,11 @@ test("the usual backbone is one of them, all come with the package, and none is 
 test("another name is answered with those that exist", async () => {
   const names = embeddedBackbones.map(({ name }) => name).join(", ");
   await expect(loadWeights("embedded:tinny")).rejects.toThrow(
-    new RegExp(`no embedded backbone "tinny"; did you mean "tiny"\\?? there are ${names}`),
+    new RegExp(`unknown embedded backbone "tinny"; did you mean "tiny"\\?? available: ${names}`),
   );
   const { status, stderr } = await fovea("inspect", "embedded:huge");
-  expect([status, stderr]).toEqual([1, expect.stringContaining(`no embedded backbone "huge"; there are ${names}`)]);
+  expect([status, stderr]).toEqual([
+    1,
+    expect.stringContaining(`unknown embedded backbone "huge"; there are ${names}`),
+  ]);
 });

@@ -137,9 +137,9 @@ describe("folders", () => {
 
   test.each<[string, Record<string, object | string>, RegExp]>([
     ["empty", {}, /holds no \.safetensors or \.npz file$/],
-    ["pickles", { "pytorch_model.bin": {} }, /only pytorch_model\.bin, which are not read: convert them/],
+    ["pickles", { "pytorch_model.bin": {} }, /only pytorch_model\.bin, which are not supported: convert them/],
     ["two", { "a.npz": {}, "b.safetensors": {} }, /2 files of weights \(a\.npz, b\.safetensors\); name one/],
-    ["another", { "config.json": { model_type: "clip" }, "model.safetensors": {} }, /model_type "clip" is not read/],
+    ["another", { "config.json": { model_type: "clip" }, "model.safetensors": {} }, /unsupported model_type "clip"/],
   ])("%s", async (name, files, message) => {
     await expect(loadWeights(make(`bad-${name}`, files as Record<string, object>))).rejects.toThrow(message);
   });

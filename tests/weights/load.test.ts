@@ -38,7 +38,7 @@ describe("images of another size", () => {
     const expected = resizePositions(table.data, 5, { rows: 2, columns: 2 }, { rows: 3, columns: 5 }, "original");
     expect(loaded.tensors.get(position)).toEqual({ shape: [1, 16, 8], data: expected });
     const note =
-      'position embedding resized from 2 x 2 to 3 x 5 patches as "original" does (bilinear, corners aligned)';
+      'position embedding resized from 2 x 2 to 3 x 5 patches with the method "original" (bilinear, corners aligned)';
     expect(told).toEqual([note]);
     expect(loaded.notes).toEqual([note]);
     await models.forward(loaded);
@@ -85,15 +85,15 @@ describe("images of another size", () => {
     const mixer = join(folder, "mixer.safetensors");
     await saveWeights(mixer, models.weightsOf(models.mixer), "fovea");
     await expect(loadWeights(mixer, { image: 12 })).rejects.toThrow(
-      /a fixed number of patches: one of 2 x 2 takes images of K times as many on both sides.*3 x 3 are not/,
+      /a fixed number of patches: one of 2 x 2 can be adapted to K times as many on both sides.*given 3 x 3;/,
     );
-    await expect(loadWeights(mixer, { image: [16, 8] })).rejects.toThrow(/4 x 2 are not/);
-    await expect(loadWeights(mixer, { image: 4 })).rejects.toThrow(/1 x 1 are not/);
+    await expect(loadWeights(mixer, { image: [16, 8] })).rejects.toThrow(/given 4 x 2;/);
+    await expect(loadWeights(mixer, { image: 4 })).rejects.toThrow(/given 1 x 1;/);
     expect((await loadWeights(mixer, { image: [4, 16] })).image).toMatchObject({ height: 4, width: 16 });
     const relative = join(folder, "relative.safetensors");
     await saveWeights(relative, models.weightsOf({ ...models.vit, posEmbedding: "relative" } as ModelConfig), "fovea");
     await expect(loadWeights(relative, { image: 16 })).rejects.toThrow(
-      /relative position embeddings belong to their grid/,
+      /relative position embeddings cannot be resized/,
     );
   });
 
@@ -112,7 +112,7 @@ describe("images of another size", () => {
     expect(await prepared("decode|resize(9)|value_range(-1,1)", 12)).toMatch(
       /resize\(9\).* is not for images of 8 x 8/,
     );
-    expect(await prepared("decode|inception_crop(8)", 12)).toMatch(/is left out/);
+    expect(await prepared("decode|inception_crop(8)", 12)).toMatch(/is ignored/);
     expect((await loadWeights(await npz(augreg()), { image: 12 })).metadata).toEqual({
       preprocessing: "decode|resize(12)|value_range(-1,1)",
     });
@@ -170,7 +170,9 @@ describe("other classes", () => {
   });
 
   test.each([-1, 1.5, Number.NaN])("%d is no number of classes", async (classes) => {
-    await expect(loadWeights(await npz(augreg()), { classes })).rejects.toThrow(/is no number of classes/);
+    await expect(loadWeights(await npz(augreg()), { classes })).rejects.toThrow(
+      /classes is .*; expected a whole number from 0/,
+    );
   });
 });
 
@@ -187,7 +189,7 @@ describe("what does not fit is listed whole", () => {
     const error = await loadWeights(await npz(tensors)).catch((reason: unknown) => reason);
     expect(error).toBeInstanceOf(WeightsError);
     const { message } = error as WeightsError;
-    expect(message).toMatch(/weights\.npz: its tensors \(layout "augreg"\) are not those of the vit/);
+    expect(message).toMatch(/weights\.npz: its tensors \(layout "augreg"\) do not match the recognised vit/);
     expect(message).toMatch(/missing \(2\): .*head\/kernel/);
     expect(message).toMatch(/missing .*Transformer\/encoderblock_1\/LayerNorm_2\/bias/);
     expect(message).toMatch(/extra \(2\): adapter\/kernel; __proto/);
@@ -208,13 +210,13 @@ describe("what does not fit is listed whole", () => {
     (tensors.get("head/bias")!.data as Float32Array)[3] = value;
     const path = await npz(tensors);
     await expect(loadWeights(path)).rejects.toThrow(
-      `"head/bias" holds ${value} at 3 (1 of its 5 numbers are not finite)`,
+      `"head/bias" contains ${value} at 3 (1 of its 5 numbers are not finite)`,
     );
     const broken = {
       ...vit,
       tensors: new Map(vit.tensors).set("head/bias", { shape: [5], data: new Float32Array(5).fill(value) }),
     };
-    await expect(saveWeights(join(folder, "no.npz"), broken, "augreg")).rejects.toThrow(/"head\/bias" holds/);
+    await expect(saveWeights(join(folder, "no.npz"), broken, "augreg")).rejects.toThrow(/"head\/bias" contains/);
   });
 
   test("files in no layout, and files of no tensors", async () => {
@@ -310,7 +312,7 @@ describe("saving", () => {
   });
 
   test.each<[string, Partial<ModelConfig>, "huggingface" | "timm" | "augreg" | "bit", RegExp]>([
-    ["pooling by mean", { pooling: "gap" }, "huggingface", /it cannot hold pooling "gap"/],
+    ["pooling by mean", { pooling: "gap" }, "huggingface", /it cannot store pooling "gap"/],
     [
       "a stem",
       { stem: models.hybrid.family === "vit" && models.hybrid.stem } as Partial<ModelConfig>,
@@ -318,8 +320,13 @@ describe("saving", () => {
       /a convolutional stem/,
     ],
     ["pre-logits under a head", { preLogits: true }, "huggingface", /a pre-logits layer under a head/],
-    ["relative positions", { posEmbedding: "relative" }, "timm", /has no place for .*rel/],
-    ["another family", {}, "bit", /"bit" holds no network of the family vit; fovea, augreg, huggingface, timm do/],
+    ["relative positions", { posEmbedding: "relative" }, "timm", /cannot store .*rel/],
+    [
+      "another family",
+      {},
+      "bit",
+      /"bit" cannot store networks of the family vit; expected fovea, augreg, huggingface, timm/,
+    ],
   ])("refuses %s", async (_name, changes, layout, message) => {
     const config = { ...models.vit, ...changes } as ModelConfig;
     const size =
@@ -341,7 +348,7 @@ describe("saving", () => {
       ["refused.safetensors", "timm"],
     ] as const) {
       await expect(saveWeights(join(folder, file), models.weightsOf(config), layout)).rejects.toThrow(
-        /that pool their last stage only/,
+        /that only pool their last stage/,
       );
     }
   });
@@ -381,6 +388,6 @@ describe("float16", () => {
     });
     await expect(
       saveWeights(join(folder, "no.safetensors"), { ...weights, tensors: broken }, "fovea", { dtype: "float16" }),
-    ).rejects.toThrow(/"head\/bias" holds -70000, too large for float16; store it as float32/);
+    ).rejects.toThrow(/"head\/bias" contains -70000, too large for float16; store it as float32/);
   });
 });

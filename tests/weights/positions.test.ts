@@ -91,5 +91,5 @@ describe.each(conventions)("%s", (method) => {
 test("a table of another grid is refused", () => {
   const resize = () =>
     resizePositions(new Float32Array(20), 10, { rows: 2, columns: 4 }, { rows: 3, columns: 3 }, "timm");
-  expect(resize).toThrow(/10 rows does not belong to a grid of 2 x 4 \(8, or one more/);
+  expect(resize).toThrow(/has 10 rows; expected 8 for a grid of 2 x 4, or one more/);
 });

@@ -1,8 +1,8 @@
-/** The recommended AugReg checkpoints of a model, variant or series. */
+/** Lists the recommended AugReg checkpoints of a model, variant or series. */
 import { didYouMean } from "../../text/nearest.js";
 import { type PublishedAugReg, publishedAugReg } from "../published-augreg.js";
 
-/** The variant a name belongs to: "S" of "S/16", "Mixer-B" of "Mixer-B/16", "R50" of "R50x1" and "R50+B/16". */
+/** The variant of a name: "S" of "S/16", "Mixer-B" of "Mixer-B/16", "R50" of "R50x1" and "R50+B/16". */
 export const variantOf = (name: string): string => /^(?:R\d+(?=[x+])|[^/]+)/.exec(name)?.[0] ?? name;
 
 const seriesOf = (name: string): string => (name.includes("+") ? "hybrid" : "vit");
@@ -18,7 +18,7 @@ function selected(filter: string | undefined): readonly PublishedAugReg[] {
   );
 }
 
-/** The checkpoints of a model, variant or series; all without one. Throws RangeError for an unknown name. */
+/** The checkpoints of a model, variant or series; default: all. Throws RangeError for an unknown name. */
 export function publishedCheckpoints(filter: string | undefined) {
   return selected(filter).map((entry) => ({
     ...entry,

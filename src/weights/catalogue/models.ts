@@ -1,4 +1,4 @@
-/** The published models, counted for an image size and a number of classes. */
+/** Lists the published models, with parameters and FLOPs for an image size and a number of classes. */
 import { ShapeError } from "../../graph/index.js";
 import {
   type ModelConfig,
@@ -15,17 +15,23 @@ import { embeddedBackbones } from "../embedded.js";
 import { inspectWeights } from "../load.js";
 import { variantOf } from "./checkpoints.js";
 
-/** A model with what it costs. */
+/** A model with its cost. */
 export interface ModelRow extends PublishedModel {
-  /** At the first image size: learned position embeddings and the Mixer's MLPs over patches grow with the image. */
+  /**
+   * Parameters at the first image size: learned position embeddings and the Mixer's MLPs over patches grow with the
+   * image.
+   */
   readonly parameters: number;
-  /** Of one image's forward pass at each size. */
+  /** Cost of one image's forward pass at each size. */
   readonly cost: readonly { readonly imageSize: number; readonly flops: number }[];
 }
 
 const seriesNames = Object.keys(modelSeries) as ModelSeries[];
 
-/** The models that a filter selects: all, those of a series or variant, or one, of any patch size ("S/4"), width or depth. */
+/**
+ * The models that a filter selects: all, those of a series or variant, or one, with any patch size ("S/4"), width or
+ * depth.
+ */
 function selected(filter: string | undefined): readonly PublishedModel[] {
   if (filter === undefined) return publishedModels;
   const series = seriesNames.find((name) => name.toLowerCase() === filter.toLowerCase());
@@ -36,7 +42,7 @@ function selected(filter: string | undefined): readonly PublishedModel[] {
   return ofVariant.length > 0 ? ofVariant : [unpublished(filter)];
 }
 
-/** A model that was not published but is written like one of a series. */
+/** A model that was not published but whose name follows the pattern of a series. */
 function unpublished(name: string): PublishedModel {
   let config: ModelConfig;
   try {
@@ -44,11 +50,11 @@ function unpublished(name: string): PublishedModel {
   } catch {
     const known = [...seriesNames, ...publishedModels.flatMap((one) => [one.name, variantOf(one.name)])];
     const meant = didYouMean(name, known);
-    const otherwise = `; series are ${seriesNames.join(", ")}, and \`fovea models\` lists every name`;
+    const otherwise = `; available series: ${seriesNames.join(", ")}; \`fovea models\` lists every name`;
     throw new RangeError(`unknown model "${name}"${meant === "" ? otherwise : meant}`);
   }
   const alike = publishedModels.find((one) => one.series === seriesOf(config));
-  if (!alike) throw new Error(`no model of the series ${seriesOf(config)} is published`);
+  if (!alike) throw new Error(`the series ${seriesOf(config)} has no published model`);
   return { ...alike, name, config };
 }
 
@@ -82,19 +88,20 @@ function rowOf(model: PublishedModel, { sizes, classes, pooling }: Counted): Mod
 /**
  * The models that a filter selects, with their cost at each of the sizes.
  *
- * @throws RangeError for an unknown name, sizes that are too small, and a pooling of models that do not choose it.
+ * @throws RangeError for an unknown name, for sizes that are too small, and for a pooling with models that have only
+ * one.
  */
 export function modelRows(filter: string | undefined, counted: Counted): readonly ModelRow[] {
   const chosen = selected(filter);
   if (counted.pooling && !chosen.some(({ family }) => family === "vit")) {
     throw new RangeError(
-      `pooling "${counted.pooling}": ${filter} is not a Vision Transformer; other models have one pooling`,
+      `pooling "${counted.pooling}": ${filter} is not a Vision Transformer, and other models have only one pooling`,
     );
   }
   return chosen.map((model) => rowOf(model, counted));
 }
 
-/** What the table shows of each series and each model beside its numbers: title and papers, width and depth. */
+/** The headings of each series and each model in the table: title and papers, width and depth. */
 export function headings(rows: readonly ModelRow[]): ReadonlyMap<string, string> {
   const series = seriesNames.map((name) => [name, `${modelSeries[name].title} (${modelSeries[name].source})`] as const);
   return new Map([...series, ...rows.map(({ name, config }) => [name, dimensions(config)] as const)]);

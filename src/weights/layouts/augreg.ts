@@ -1,6 +1,6 @@
 /**
  * The .npz files of "An image is worth 16x16 words" and "How to train your ViT" (AugReg), their hybrids, and those of
- * big_vision, under every name they have had (papers.md 1.9, 3.1).
+ * big_vision, with all naming variants (papers.md 1.9, 3.1).
  */
 
 import { WeightsError } from "../../formats/error.js";
@@ -18,17 +18,19 @@ import {
 } from "./layout.js";
 import { type Row, turns } from "./table.js";
 
-/** How the names of a file differ from the newest ones. */
+/** The naming variant of a file. */
 export interface AugRegNames {
-  /** Counters of the attention, MLP and second norm in a block: 1, 3, 2 in the published files, 0, 0, 1 in newer ones. */
+  /**
+   * Counters of the attention, MLP and second norm in a block: 1, 3, 2 in the published files, 0, 0, 1 in newer ones.
+   */
   readonly attention: number;
   readonly mlp: number;
   readonly secondNorm: number;
-  /** All blocks in one array, along a first axis. */
+  /** Whether all blocks are stacked in one array, along a first axis. */
   readonly stacked: boolean;
-  /** Below which the attention pooling lies. */
+  /** Prefix of the attention pooling's names. */
   readonly pool: string;
-  /** Where positions lie, and what our name for them is. */
+  /** The name of the position embedding in the file, and ours. */
   readonly position: string;
   readonly ourPosition: string;
 }
@@ -37,7 +39,7 @@ const published = { attention: 1, mlp: 3, secondNorm: 2, stacked: false, pool: "
 const newest = { attention: 0, mlp: 0, secondNorm: 1, stacked: false, pool: "MAPHead_0/" } as const;
 const originalPosition = "Transformer/posembed_input/pos_embedding";
 const positionNames = [originalPosition, "Transformer/pos_embedding", "pos_embedding"];
-/** Very old trainer states, big_vision, big_vision's two towers (papers.md 1.9); the longest first. */
+/** Prefixes of very old trainer states, big_vision, and big_vision's two towers (papers.md 1.9); the longest first. */
 const prefixes = ["opt/target/", "params/img/", "params/", ""];
 
 /** The convolutional stem of hybrids. */
@@ -82,7 +84,7 @@ function rowsOf(names: AugRegNames): Row[] {
   ];
 }
 
-/** The counters of a block's parts: a layer norm that is not the first is the second. */
+/** The counters of a block's parts. The layer norm that is not the first is the second. */
 function countersOf(names: Iterable<string>): Pick<AugRegNames, "attention" | "mlp" | "secondNorm" | "stacked"> {
   const seen = { attention: 0, mlp: 0, secondNorm: 1, stacked: false };
   for (const name of names) {
@@ -114,7 +116,7 @@ function recognise({ format, entries }: FileContents, hints: Hints): Reading | u
   const names = { ...countersOf(inside.entries.keys()), pool, position, ourPosition: positionName(order) };
   const notes =
     inside.left.length > 0
-      ? [`${inside.left.length} arrays outside "${prefix}" are not the network's and are left out`]
+      ? [`${inside.left.length} arrays outside "${prefix}" are not part of the network and are ignored`]
       : [];
   return {
     family: "vit",
@@ -138,7 +140,7 @@ export const augreg: Layout = {
     if (config.pooling === "tok") {
       return rowsOf({ ...published, position: originalPosition, ourPosition: originalPosition });
     }
-    // without a class token only big_vision has it, whose files have this prefix
+    // without a class token the file is big_vision's, which uses this prefix
     return rowsOf({ ...newest, position: "pos_embedding", ourPosition: "pos_embedding" }).map((row) => ({
       ...row,
       theirs: `params/${row.theirs}`,
@@ -147,9 +149,9 @@ export const augreg: Layout = {
   lost(config) {
     if (config.family !== "vit") return [];
     const lost: string[] = [];
-    if (config.gelu !== "tanh") lost.push("its erf GELU (readers of this layout use the tanh form)");
+    if (config.gelu !== "tanh") lost.push("its erf GELU (this layout implies the tanh form)");
     if (config.layerNormEpsilon !== 1e-6)
-      lost.push(`its layer-norm epsilon of ${config.layerNormEpsilon} (readers use 1e-6)`);
+      lost.push(`its layer-norm epsilon of ${config.layerNormEpsilon} (this layout implies 1e-6)`);
     return lost;
   },
 };

@@ -41,7 +41,10 @@ const bigVisionRows: readonly Row[] = [
   { ours: "head/bias", theirs: "head/bias" },
 ];
 
-/** TensorFlow counts variables of the same name in some files: `standardized_conv2d_17` (papers.md 2.2). */
+/**
+ * Removes TensorFlow's counters of variables with the same name, which some files have: `standardized_conv2d_17`
+ * (papers.md 2.2).
+ */
 const withoutCounters = (name: string) => name.replace(/(standardized_conv2d|group_norm|conv2d)_\d+(?=\/)/g, "$1");
 
 function recognise({ format, entries }: FileContents): Reading | undefined {
@@ -53,7 +56,7 @@ function recognise({ format, entries }: FileContents): Reading | undefined {
   const prefix = ["params/", ""].find((candidate) => entries.has(`${candidate}root_block/conv_root/kernel`));
   if (prefix === undefined) return undefined;
   const inside = renamed(entries, (name) => (name.startsWith(prefix) ? name.slice(prefix.length) : undefined));
-  // big_vision's root pool has nothing around the image rather than zeros (papers.md 2.1)
+  // big_vision's root pool does not pad the image with zeros (papers.md 2.1)
   return {
     family: "resnet",
     rows: bigVisionRows,
@@ -71,13 +74,13 @@ export const bit: Layout = {
   rowsFor(config) {
     if (config.family !== "resnet" || config.version !== 2 || config.pooledStages) {
       throw new WeightsError(
-        "the BiT layout holds ResNets of version 2 (pre-activation) that pool their last stage only",
+        "the BiT layout can only store ResNets of version 2 (pre-activation) that only pool their last stage",
       );
     }
     return publishedRows;
   },
   lost: (config) =>
     config.family === "resnet" && config.rootPoolPadding === "none"
-      ? ["that its root pool has no zeros around the image (readers of this layout put them there)"]
+      ? ["that its root pool has no zero padding (this layout implies it)"]
       : [],
 };

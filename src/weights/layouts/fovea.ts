@@ -1,10 +1,10 @@
-/** Our own safetensors files: our names as they are, any network, and all that describes it in the metadata. */
+/** Fovea's own safetensors files: our names for any network, with its full description in the metadata. */
 import { type FileContents, type Layout, type Reading, renamed } from "./layout.js";
 import type { Row } from "./table.js";
 
 const rows: readonly Row[] = [{ ours: "{name...}", theirs: "{name...}" }];
 
-/** What each family has and no other layout in safetensors does. */
+/** Names that identify each family and occur in no other safetensors layout. */
 const marks = {
   vit: "Transformer/encoder_norm/scale",
   mixer: "pre_head_layer_norm/scale",

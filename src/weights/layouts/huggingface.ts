@@ -53,7 +53,7 @@ function rowsOf(prefix: string, ourPosition: string): Row[] {
 function recognise({ entries }: FileContents, hints: Hints): Reading | undefined {
   const prefix = ["vit.", ""].find((candidate) => entries.has(`${candidate}embeddings.cls_token`));
   if (prefix === undefined || !entries.has(`${prefix}embeddings.patch_embeddings.projection.weight`)) return undefined;
-  // the classifier reads the class token itself; only the bare model passes it through the pooler
+  // the classifier takes the class token directly; only the bare model passes it through the pooler
   const spare = entries.has("classifier.weight") ? [`${prefix}pooler.dense.weight`, `${prefix}pooler.dense.bias`] : [];
   // very old uploads have the last norm without the prefix (papers.md 1.10)
   const inside = renamed(entries, (name) => {
@@ -68,9 +68,9 @@ function recognise({ entries }: FileContents, hints: Hints): Reading | undefined
     rows: rowsOf(prefix, positionName(order)),
     entries: inside.entries,
     names: inside.names,
-    // papers.md 1.2; a config.json says otherwise where it is otherwise
+    // papers.md 1.2; a config.json overrides these defaults
     config: { gelu: "erf", layerNormEpsilon: 1e-12, classTokenOrder: order, pooling: "tok" },
-    notes: inside.left.length > 0 ? ["the pooler is left out: the classifier does not read it"] : [],
+    notes: inside.left.length > 0 ? ["the pooler is ignored: the classifier does not use it"] : [],
   };
 }
 
@@ -92,11 +92,11 @@ export const huggingface: Layout = {
               : undefined;
     if (problem) {
       throw new WeightsError(
-        `Hugging Face's vit has a class token, patches alone and one linear head; it cannot hold ${problem}. Write the layout "fovea" or "timm", or ONNX`,
+        `Hugging Face's vit has a class token, a plain patch embedding and one linear head; it cannot store ${problem}; write the layout "fovea" or "timm", or ONNX`,
       );
     }
     return rowsOf(config.classes > 0 ? "vit." : "", positionName("before"));
   },
-  // config.json, which goes with it, says all
+  // the config.json beside it stores everything
   lost: () => [],
 };

@@ -1,4 +1,4 @@
-/** The table of published layouts: which one a file is in, and which one holds a network. */
+/** Lists the published layouts; finds the layout of a file, and the layout that can store a network. */
 
 import { WeightsError } from "../../formats/error.js";
 import type { ModelFamily } from "../../models/index.js";
@@ -14,13 +14,13 @@ import { timmViT } from "./timm-vit.js";
 
 export type { FileContents, Hints, Layout, LayoutName, Reading } from "./layout.js";
 
-/** Every layout; of one name there is one for each family. */
+/** Every layout; layouts of the same name are for different families. */
 export const layouts: readonly Layout[] = [fovea, augreg, bit, mixer, huggingface, timmViT, timmResNet, timmMixer];
 
-/** How many names of a file that is in no layout are shown. */
+/** How many names of a file in an unknown layout are shown. */
 const shownNames = 8;
 
-/** The layout a file is in and how it reads it. Throws WeightsError when it is in none. */
+/** Recognises the layout of a file, and returns how to read it. Throws WeightsError for an unknown layout. */
 export function recogniseLayout(file: FileContents, hints: Hints): { layout: Layout; reading: Reading } {
   for (const layout of layouts) {
     const reading = layout.recognise(file, hints);
@@ -33,10 +33,12 @@ export function recogniseLayout(file: FileContents, hints: Hints): { layout: Lay
   );
 }
 
-/** The layout of a name that holds networks of a family. Throws WeightsError naming those that do. */
+/** The layout with this name that can store networks of a family. Throws WeightsError that lists those that can. */
 export function layoutFor(name: LayoutName, family: ModelFamily): Layout {
   const found = layouts.find((layout) => layout.name === name && layout.families.includes(family));
   if (found) return found;
   const holding = layouts.filter((layout) => layout.families.includes(family)).map((layout) => layout.name);
-  throw new WeightsError(`the layout "${name}" holds no network of the family ${family}; ${holding.join(", ")} do`);
+  throw new WeightsError(
+    `the layout "${name}" cannot store networks of the family ${family}; expected ${holding.join(", ")}`,
+  );
 }

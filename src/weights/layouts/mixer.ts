@@ -31,7 +31,7 @@ const olderRows: readonly Row[] = [
   same("head/bias"),
 ];
 
-/** Before Linen a counter ran over all parts of a block; the norms are the first and the second by it. */
+/** The counter of a block's second norm. Before Linen, one counter ran over all parts of a block. */
 function secondNorm(names: Iterable<string>): number {
   let largest = 1;
   for (const name of names) {
@@ -64,11 +64,10 @@ export const mixer: Layout = {
   families: ["mixer"],
   recognise,
   rowsFor(config) {
-    if (config.family !== "mixer") throw new WeightsError(`the Mixer layout holds MLP-Mixers, not a ${config.family}`);
+    if (config.family !== "mixer")
+      throw new WeightsError(`the Mixer layout can only store MLP-Mixers; given the family ${config.family}`);
     return releasedRows;
   },
   lost: (config) =>
-    config.family === "mixer" && config.gelu !== "tanh"
-      ? ["its erf GELU (readers of this layout use the tanh form)"]
-      : [],
+    config.family === "mixer" && config.gelu !== "tanh" ? ["its erf GELU (this layout implies the tanh form)"] : [],
 };

@@ -1,28 +1,28 @@
 /**
- * What a layout is made of: rows that pair our names with those of a published file and say how the numbers are transposed.
- * One table serves reading and writing.
+ * Defines layouts as tables: each row pairs our names with those of a published file and says how the numbers are
+ * transposed. The same table serves reading and writing.
  */
 import { WeightsError } from "../../formats/error.js";
 
 export type Shape = readonly number[];
 
-/** One turn of a tensor on its way from ours to theirs; each can be undone. */
+/** One step of the conversion of a tensor from our form to theirs; each step is invertible. */
 export type Step = { readonly permute: readonly number[] } | { readonly reshape: (shape: Shape) => Shape };
 
 /**
- * A pair of names. `{l}` stands for a whole number; in `theirs` also `{l-1}` (counted from 0 where ours counts from 1) and
- * `{l:2}` (at least two digits); `{rest...}` stands for anything.
+ * A pair of names. `{l}` stands for a whole number; in `theirs` also `{l-1}` (counted from 0 where ours counts from 1)
+ * and `{l:2}` (at least two digits). `{rest...}` stands for anything.
  */
 export interface Row {
-  /** Several of ours lie in one of theirs, joined along its first axis. */
+  /** Several tensors of ours are concatenated in one of theirs, along its first axis. */
   readonly ours: string | readonly string[];
   readonly theirs: string;
   readonly steps?: readonly Step[];
-  /** All of ours, by rising number, lie in one of theirs along a new first axis. */
+  /** All tensors of ours, in ascending order of their number, are stacked in one of theirs along a new first axis. */
   readonly stacked?: boolean;
 }
 
-/** Both ways between names and the values of their placeholders. */
+/** Converts between names and the values of their placeholders. */
 interface Pattern {
   match(name: string): Readonly<Record<string, string>> | undefined;
   write(values: Readonly<Record<string, string>>): string;
@@ -85,7 +85,7 @@ export interface Named {
   readonly shape: Shape;
 }
 
-/** One tensor of theirs and the parameters of ours that lie in it, in order. */
+/** One tensor of theirs and the parameters of ours that it contains, in order. */
 export interface Assignment {
   readonly theirs: string;
   readonly shape: Shape;
@@ -95,7 +95,7 @@ export interface Assignment {
 
 const productOf = (shape: Shape) => shape.reduce((product, side) => product * side, 1);
 
-/** The shapes a tensor goes through on its way to theirs, its own first. */
+/** The shapes of a tensor after each step of the conversion to theirs, starting with its own. */
 function shapesAlong(shape: Shape, steps: readonly Step[]): Shape[] {
   const shapes = [shape];
   for (const step of steps) {
@@ -105,7 +105,7 @@ function shapesAlong(shape: Shape, steps: readonly Step[]): Shape[] {
   return shapes;
 }
 
-/** Where every parameter of ours lies in theirs; `unplaced` are those no row names. */
+/** Finds the tensor of theirs that contains each parameter of ours; `unplaced` are those without a row. */
 export function assign(
   parameters: readonly Named[],
   rows: readonly Row[],
@@ -141,13 +141,13 @@ export function assign(
   return { assignments, unplaced };
 }
 
-/** What a file says of a parameter of ours: its shape, or its size in one axis where a step hides the shape. */
+/** The known shape of each parameter of ours in a file, or its size along one axis if a step hides the shape. */
 export type View = ReadonlyMap<string, Shape>;
 
 /** More parameters than any network has: a stacked file that claims more is damaged. */
 const maxNames = 100_000;
 
-/** Our names for what a file holds, with the shapes ours would have. */
+/** Our names for the contents of a file, with the shapes they have in our form. */
 export function viewOf(entries: ReadonlyMap<string, { readonly shape: Shape }>, rows: readonly Row[]): View {
   const compiled = compile(rows);
   const view = new Map<string, Shape>();
@@ -157,7 +157,7 @@ export function viewOf(entries: ReadonlyMap<string, { readonly shape: Shape }>, 
       if (!values) continue;
       const count = row.stacked ? (shape[0] ?? 0) : 1;
       if (view.size + count > maxNames)
-        throw new WeightsError(`"${name}" claims ${count} blocks, more than any network has`);
+        throw new WeightsError(`"${name}" has ${count} blocks, more than any network has`);
       const own = row.stacked ? shape.slice(1) : shape;
       for (let l = 0; l < count; l++) {
         for (const one of ours) {
@@ -184,7 +184,7 @@ function ourShape(theirs: Shape, { steps = [] }: Row, parts: number): Shape {
   return shape;
 }
 
-/** Numbers with their axes in another order: axis i of the result is axis `order[i]` of what is given. */
+/** Transposes an array: axis i of the result is axis `order[i]` of the input. */
 export function permuted(data: Float32Array, shape: Shape, order: readonly number[]): Float32Array {
   const rank = shape.length;
   const strides = new Array<number>(rank).fill(1);
@@ -217,7 +217,7 @@ const inverse = (order: readonly number[]): number[] => {
   return back;
 };
 
-/** The parameters of ours that lie in a tensor of theirs; views of it where nothing is transposed. */
+/** The parameters of ours in a tensor of theirs; views of it if nothing is transposed. */
 export function toOurs({ steps, parts }: Assignment, data: Float32Array): Map<string, Float32Array> {
   const result = new Map<string, Float32Array>();
   let offset = 0;
@@ -235,14 +235,14 @@ export function toOurs({ steps, parts }: Assignment, data: Float32Array): Map<st
   return result;
 }
 
-/** A tensor of theirs from the parameters of ours that lie in it. */
+/** A tensor of theirs from the parameters of ours that it contains. */
 export function toTheirs({ steps, parts }: Assignment, get: (name: string) => Float32Array): Float32Array {
   const pieces = parts.map(({ name, shape }) => {
     const shapes = shapesAlong(shape, steps);
     let data = get(name);
     if (data.length !== productOf(shape)) {
       throw new WeightsError(
-        `${name} has ${data.length} numbers; its shape [${shape.join(", ")}] has ${productOf(shape)}`,
+        `${name} has ${data.length} numbers; expected ${productOf(shape)} for its shape [${shape.join(", ")}]`,
       );
     }
     for (const [i, step] of steps.entries()) {
@@ -260,18 +260,18 @@ export function toTheirs({ steps, parts }: Assignment, get: (name: string) => Fl
   return whole;
 }
 
-/** The last axes `from` and on as one. */
+/** Merges the axes from `from` on into one. */
 const mergedFrom = (from: number): Step => ({ reshape: (s) => [...s.slice(0, from), productOf(s.slice(from))] });
-/** The first `count` axes as one. */
+/** Merges the first `count` axes into one. */
 const mergedFirst = (count: number): Step => ({ reshape: (s) => [productOf(s.slice(0, count)), ...s.slice(count)] });
 
-/** The turns that published layouts need. */
+/** The conversions that published layouts need. */
 export const turns = {
   /** Dense kernel [in, out] to PyTorch's [out, in]. */
   dense: [{ permute: [1, 0] }],
   /** Query, key and value kernels [d, h, dh] to [h dh, d]. */
   intoHeads: [mergedFrom(1), { permute: [1, 0] }],
-  /** Their biases [h, dh] to [h dh]. */
+  /** The biases of query, key and value, [h, dh] to [h dh]. */
   headBias: [mergedFrom(0)],
   /** Output kernel [h, dh, d] to [d, h dh]. */
   outOfHeads: [mergedFirst(2), { permute: [1, 0] }],

@@ -35,7 +35,7 @@ export const timmMixer: Layout = {
   recognise,
   rowsFor(config) {
     if (config.family !== "mixer")
-      throw new WeightsError(`this is the layout of MLP-Mixers, not of a ${config.family}`);
+      throw new WeightsError(`this layout can only store MLP-Mixers; given the family ${config.family}`);
     return rows;
   },
   lost: (config) =>

@@ -27,7 +27,7 @@ function recognise({ entries }: FileContents): Reading | undefined {
     ...renamed(entries, (name) => name),
     config: { version: 2 },
     notes: [
-      "weights are standardised with 1e-10 under the root as the original does (papers.md 2.1); timm has 1e-8, which is below the rounding of float32 for trained kernels",
+      "weights are standardised with 1e-10 under the root as in the original (papers.md 2.1); timm has 1e-8, which is below the rounding of float32 for trained kernels",
     ],
   };
 }
@@ -40,7 +40,7 @@ export const timmResNet: Layout = {
   rowsFor(config) {
     if (config.family !== "resnet" || config.version !== 2 || config.pooledStages) {
       throw new WeightsError(
-        "timm's resnetv2_*_bit are ResNets of version 2 (pre-activation) that pool their last stage only",
+        "timm's resnetv2_*_bit store ResNets of version 2 (pre-activation) that only pool their last stage",
       );
     }
     return rows;

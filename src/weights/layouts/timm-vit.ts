@@ -16,7 +16,7 @@ import {
 import { type Row, turns } from "./table.js";
 import { torchDense, torchNorm } from "./torch.js";
 
-/** Several projections of an attention in one tensor, their rows one after another. */
+/** Several projections of an attention layer in one tensor, concatenated along its rows. */
 const projections = (attention: string, names: readonly string[], theirs: string): Row[] => [
   { ours: names.map((name) => `${attention}/${name}/kernel`), theirs: `${theirs}.weight`, steps: turns.intoHeads },
   { ours: names.map((name) => `${attention}/${name}/bias`), theirs: `${theirs}.bias`, steps: turns.headBias },
@@ -26,7 +26,7 @@ const output = (attention: string, theirs: string): Row[] => [
   { ours: `${attention}/out/bias`, theirs: `${theirs}.bias` },
 ];
 
-/** The convolutional stem: a root alone (R+Ti/16) is the backbone itself, one with stages has it as `stem`. */
+/** The convolutional stem. A root without stages (R+Ti/16) is the backbone itself; one with stages is its `stem`. */
 function stemRows(rootAlone: boolean): Row[] {
   const backbone = "patch_embed.backbone";
   const root = rootAlone ? backbone : `${backbone}.stem`;
@@ -57,7 +57,7 @@ function rowsOf(ourPosition: string, rootAlone: boolean): Row[] {
     ...torchDense(`${block}/MlpBlock_0/Dense_0`, "blocks.{l}.mlp.fc1"),
     ...torchDense(`${block}/MlpBlock_0/Dense_1`, "blocks.{l}.mlp.fc2"),
     ...torchNorm("Transformer/encoder_norm", "norm"),
-    // instead of the one before where the mean over tokens is normalised (papers.md 1.5)
+    // replaces the previous norm if the mean over tokens is normalised (papers.md 1.5)
     ...torchNorm("fc_norm", "fc_norm"),
     ...torchDense("pre_logits", "pre_logits.fc"),
     ...torchDense("head", "head"),
@@ -76,7 +76,7 @@ function recognise({ entries }: FileContents, hints: Hints): Reading | undefined
   if (!entries.has("patch_embed.proj.weight") || !entries.has("pos_embed")) return undefined;
   if (entries.has("fc_norm.weight") && entries.has("cls_token")) {
     throw new WeightsError(
-      'it has fc_norm and a class token: timm then averages the patches beside the class token, which no pooling here does. Use weights with global_pool "token" or "map", or with class_token=False',
+      'it has fc_norm and a class token: timm then averages the patches beside the class token, which is not supported; use weights with global_pool "token" or "map", or with class_token=False',
     );
   }
   const rootAlone = entries.has("patch_embed.backbone.conv.weight");
@@ -92,7 +92,7 @@ function recognise({ entries }: FileContents, hints: Hints): Reading | undefined
     config: defined({ gelu: "erf", layerNormEpsilon: 1e-6, classTokenOrder: order }),
     notes: isHybrid
       ? [
-          "the stem computes as the original does (papers.md 3.1); timm's own differs by its epsilons (1e-8 under the root, 1e-5 in the norms)",
+          "the stem computes as in the original (papers.md 3.1); timm's own differs in its epsilons (1e-8 under the root, 1e-5 in the norms)",
         ]
       : [],
   };
@@ -105,7 +105,7 @@ export const timmViT: Layout = {
   recognise,
   rowsFor(config: ModelConfig) {
     if (config.family !== "vit")
-      throw new WeightsError(`this is the layout of Vision Transformers, not of a ${config.family}`);
+      throw new WeightsError(`this layout can only store Vision Transformers; given the family ${config.family}`);
     const rootAlone = config.stem.kind === "resnet" && config.stem.blocks.length === 0;
     return rowsOf(positionName(config.pooling === "tok" ? "before" : undefined), rootAlone);
   },

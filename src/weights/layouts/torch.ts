@@ -1,4 +1,6 @@
-/** Rows that every layout of PyTorch's shares: norms and dense layers are called `weight` and `bias`, kernels are transposed. */
+/**
+ * Rows shared by all of PyTorch's layouts: norms and dense layers have `weight` and `bias`, and kernels are transposed.
+ */
 import { type Row, turns } from "./table.js";
 
 export const torchNorm = (our: string, their: string): Row[] => [

@@ -89,7 +89,7 @@ test("positions are resized to larger images, and it is said", async () => {
   const [name, { data, shape }] = [...weights.tensors].find(([name]) => name.endsWith("pos_embedding"))!;
   const grid = (side: number) => ({ rows: side, columns: side });
   expect(first[name]).toEqual(resizePositions(data, shape[1]!, grid(2), grid(4), "original"));
-  expect(notes.join("\n")).toMatch(/position embedding resized from 2 x 2 to 4 x 4 patches as "original" does/);
+  expect(notes.join("\n")).toMatch(/position embedding resized from 2 x 2 to 4 x 4 patches with the method "original"/);
 });
 
 test("an MLP-Mixer is brought to twice the size", async () => {
