@@ -43,7 +43,7 @@ async function explain(error: unknown, file: string, size: number): Promise<unkn
   const full = code === "ENOSPC" ? "the disk is full" : "the disk quota is used up";
   return Object.assign(
     new Error(
-      `${full}: ${basename(file)} needs ${formatBytes(size)} in ${dirname(file)}${free}; nothing that was there is touched. Free space and try again`,
+      `${full}: ${basename(file)} needs ${formatBytes(size)} in ${dirname(file)}${free}; nothing that was there is touched; free space and try again`,
       { cause: error },
     ),
     { code },

@@ -24,6 +24,6 @@ export function builtModule(callerUrl: string, relative: string): URL {
 
 function missing(url: URL): Error {
   return new Error(
-    `the built module ${fileURLToPath(url)} is missing: worker threads run built code. Run "npm run build" first`,
+    `the built module ${fileURLToPath(url)} is missing, which worker threads need; run "npm run build" first`,
   );
 }

@@ -124,7 +124,7 @@ export async function saveDownload(
             (git && expected.gitSha1 !== git.digest("hex"))
           ? "what came does not match the checksum of its source"
           : undefined;
-    if (wrong) throw new DownloadError(`${path}: ${wrong}; nothing is kept. Try again`);
+    if (wrong) throw new DownloadError(`${path}: ${wrong}; nothing is kept; try again`);
     await rename(temporary, path);
     await syncFolder(dirname(path));
     return { bytes, sha256: sum };
@@ -134,7 +134,7 @@ export async function saveDownload(
     const { message, cause } = error as Error;
     const reason = cause instanceof Error ? `${message}: ${cause.message}` : message;
     throw new DownloadError(
-      `${path}: the connection broke after ${bytes} bytes (${reason}); nothing is kept. Try again`,
+      `${path}: the connection broke after ${bytes} bytes (${reason}); nothing is kept; try again`,
       {
         cause: error,
       },

@@ -49,7 +49,7 @@ export async function openHdf5(path: string): Promise<Hdf5File> {
     const reasons = [...String((error as Error)?.message ?? error).matchAll(/^\s*#\d+: .*?: (.*)$/gm)];
     const reason = reasons.at(-1)?.[1] ?? String(error);
     return new Error(
-      `"${path}" ${what} (${reason.replace(/\s*name = .*$/, "")}). It is damaged or cut off; fetch it again`,
+      `"${path}" ${what} (${reason.replace(/\s*name = .*$/, "")}); it is damaged or truncated, fetch it again`,
       { cause: error },
     );
   };
@@ -112,5 +112,5 @@ async function checkMagic(path: string): Promise<void> {
   if (start[0] === 0x1f && start[1] === 0x8b)
     throw new Error(`"${path}" is compressed; unpack it first: gunzip -k "${path}"`);
   if (!magic.every((byte, i) => start[i] === byte))
-    throw new Error(`"${path}" (${size} bytes) is not an HDF5 file. Fetch it again`);
+    throw new Error(`"${path}" (${size} bytes) is not an HDF5 file; fetch it again`);
 }

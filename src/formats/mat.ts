@@ -105,7 +105,7 @@ export function parseMat(bytes: Uint8Array, where: string, names: readonly strin
   const missing = names.filter((name) => !found.has(name));
   if (missing.length > 0) {
     throw fail(
-      `has no matrix ${missing.join(", ")}; it has ${seen.length === 0 ? "none" : seen.slice(0, 20).join(", ")}. Fetch the file again`,
+      `has no matrix ${missing.join(", ")}; it has ${seen.length === 0 ? "none" : seen.slice(0, 20).join(", ")}; fetch the file again`,
     );
   }
   return found;
@@ -121,7 +121,7 @@ function checkHeader(bytes: Uint8Array, fail: Fail): boolean {
   if (/^MATLAB 7\.3/.test(text)) throw fail("is a MATLAB file of version 7.3, which is HDF5; version 5 is read here");
   const mark = String.fromCharCode(bytes[126] ?? 0, bytes[127] ?? 0);
   if (bytes.length < headerBytes || (mark !== "IM" && mark !== "MI"))
-    throw fail("is not a MATLAB file of version 5, or is cut off. Fetch it again");
+    throw fail("is not a MATLAB file of version 5, or is cut off; fetch it again");
   const little = mark === "IM";
   const version = viewOf(bytes).getUint16(124, little);
   if (version !== 0x0100) throw fail(`is a MATLAB file of version 0x${version.toString(16)}; 0x100 was expected`);
@@ -132,7 +132,7 @@ function checkHeader(bytes: Uint8Array, fail: Fail): boolean {
 function elementAt({ view, little }: Part, at: number, fail: Fail): Element {
   const left = view.byteLength - at;
   const cutOff = (needed: number): Error =>
-    fail(`is cut off or damaged: an element at byte ${at} needs ${needed} bytes, ${left} are left. Fetch it again`);
+    fail(`is cut off or damaged: an element at byte ${at} needs ${needed} bytes, ${left} are left; fetch it again`);
   if (left < 8) throw cutOff(8);
   const first = view.getUint32(at, little);
   const small = first >>> 16;
@@ -160,13 +160,13 @@ function inflatedMatrix(
         finishFlush: partial ? constants.Z_SYNC_FLUSH : constants.Z_FINISH,
       });
     } catch (error) {
-      throw fail(`holds a compressed matrix that does not inflate (${(error as Error).message}). Fetch it again`);
+      throw fail(`holds a compressed matrix that does not inflate (${(error as Error).message}); fetch it again`);
     }
   };
   // Deflate expands a byte to at most 1032 (zlib, "Maximum Compression Factor").
   const taken = Math.min(compressed.length, prefixBytes + 64);
   const start = inflate(compressed.subarray(0, taken), taken * 1032 + 1024, true);
-  if (start.length < 8) throw fail("holds a compressed element of fewer than 8 bytes. Fetch it again");
+  if (start.length < 8) throw fail("holds a compressed element of fewer than 8 bytes; fetch it again");
   const view = viewOf(start);
   const type = view.getUint32(0, little);
   const bytes = view.getUint32(4, little);
@@ -174,7 +174,7 @@ function inflatedMatrix(
     if (bytes > maxMatrix) throw fail(`claims a matrix of ${bytes} bytes, more than any read here (${maxMatrix})`);
     const all = inflate(compressed, 8 + bytes, false);
     if (all.length !== 8 + bytes)
-      throw fail(`holds a matrix of ${all.length - 8} bytes where it claims ${bytes}. Fetch it again`);
+      throw fail(`holds a matrix of ${all.length - 8} bytes where it claims ${bytes}; fetch it again`);
     return all.subarray(8);
   };
   return { element: { type }, content: start.subarray(8, 8 + Math.min(bytes, start.length - 8)), whole };
@@ -194,16 +194,16 @@ function matrixHeader(part: Part, fail: Fail): MatrixHeader | undefined {
   const { view, little } = part;
   if (view.byteLength === 0) return undefined;
   const flags = elementAt(part, 0, fail);
-  if (flags.type !== types.uint32 || flags.bytes < 8) throw fail("is damaged: a matrix has no flags. Fetch it again");
+  if (flags.type !== types.uint32 || flags.bytes < 8) throw fail("is damaged: a matrix has no flags; fetch it again");
   const kind = view.getUint32(flags.start, little);
   const sizes = elementAt(part, flags.next, fail);
   const count = sizes.bytes / 4;
   if (sizes.type !== types.int32 || !Number.isInteger(count) || count < 2 || count > maxDimensions)
-    throw fail("is damaged: a matrix has no dimensions. Fetch it again");
+    throw fail("is damaged: a matrix has no dimensions; fetch it again");
   const dimensions = Array.from({ length: count }, (_, i) => view.getInt32(sizes.start + 4 * i, little));
   const name = elementAt(part, sizes.next, fail);
   if ((name.type !== types.int8 && name.type !== types.uint8) || name.bytes > maxName)
-    throw fail("is damaged: a matrix has no name. Fetch it again");
+    throw fail("is damaged: a matrix has no name; fetch it again");
   const own = new Uint8Array(view.buffer, view.byteOffset + name.start, name.bytes);
   const classNumber = kind & 0xff;
   return {
@@ -217,7 +217,7 @@ function matrixHeader(part: Part, fail: Fail): MatrixHeader | undefined {
 
 function matrixData(part: Part, header: MatrixHeader, fail: Fail): MatMatrix {
   const { name, numeric, complex, dimensions, dataAt } = header;
-  if (!numeric || complex) throw fail(`holds "${name}", but not as a matrix of real numbers. Fetch the file again`);
+  if (!numeric || complex) throw fail(`holds "${name}", but not as a matrix of real numbers; fetch the file again`);
   const { view, little } = part;
   const { type, start, bytes } = elementAt(part, dataAt, fail);
   const Kind = numbers[type];
@@ -225,7 +225,7 @@ function matrixData(part: Part, header: MatrixHeader, fail: Fail): MatMatrix {
   const count = dimensions.reduce((product, side) => product * side, 1);
   if (dimensions.some((side) => side < 0) || count * Kind.BYTES_PER_ELEMENT !== bytes) {
     throw fail(
-      `is damaged: "${name}" of ${dimensions.join(" x ")} numbers has ${bytes} bytes instead of ${count * Kind.BYTES_PER_ELEMENT}. Fetch it again`,
+      `is damaged: "${name}" of ${dimensions.join(" x ")} numbers has ${bytes} bytes instead of ${count * Kind.BYTES_PER_ELEMENT}; fetch it again`,
     );
   }
   const own = new Uint8Array(bytes);

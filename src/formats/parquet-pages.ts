@@ -57,7 +57,7 @@ export async function checkColumn(path: string, file: AsyncBuffer, group: Group,
     if (!codecs.includes(chunk.codec)) {
       const zstd = chunk.codec === "ZSTD" ? ` (Node ${process.versions.node}; from 22.15 on it is)` : "";
       throw new Error(
-        `"${path}" compresses its column "${column}" with ${chunk.codec}, which is not read here${zstd}; ${codecs.join(", ")} are. Write it again with another compression, in Python: pandas.read_parquet(a).to_parquet(b, compression="snappy")`,
+        `"${path}" compresses its column "${column}" with ${chunk.codec}, which is not read here${zstd}; ${codecs.join(", ")} are; write it again with another compression, in Python: pandas.read_parquet(a).to_parquet(b, compression="snappy")`,
       );
     }
     const first = Number(chunk.dictionary_page_offset ?? 0n) || Number(chunk.data_page_offset);

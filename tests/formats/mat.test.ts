@@ -22,7 +22,7 @@ describe("MATLAB files of version 5", () => {
 
   test("a file of another kind or version, and a missing matrix, are named", () => {
     const file = mat([small]);
-    expect(() => parseMat(file, "a.mat", ["x"])).toThrow('"a.mat" has no matrix x; it has ids. Fetch the file again');
+    expect(() => parseMat(file, "a.mat", ["x"])).toThrow('"a.mat" has no matrix x; it has ids; fetch the file again');
     expect(() => parseMat(Buffer.alloc(200), "a.mat", ["x"])).toThrow(/is not a MATLAB file of version 5/);
     expect(() => parseMat(mat([small], { version: 0x200 }), "a.mat", ["ids"])).toThrow(
       /of version 0x200; 0x100 was expected/,

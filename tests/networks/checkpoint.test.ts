@@ -212,7 +212,7 @@ describe("failing writes", () => {
       await saveCheckpoint(mounted, at(1, 50_000), { keepLast: 1 });
       await saveCheckpoint(mounted, at(2, 50_000), { keepLast: 1 });
       await expect(saveCheckpoint(mounted, at(3, 500_000), { keepLast: 1 })).rejects.toThrow(
-        /^the disk is full: step-000000003\.safetensors needs 2\.00 MB in .*, \d+.* free; .* Free space and try again$/,
+        /^the disk is full: step-000000003\.safetensors needs 2\.00 MB in .*, \d+.* free; .* free space and try again$/,
       );
       expect(readdirSync(mounted)).toEqual([file(2)]);
       expect((await latestCheckpoint(mounted, noWarning))!.tensors).toEqual(at(2, 50_000).tensors);

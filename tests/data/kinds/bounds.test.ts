@@ -46,7 +46,7 @@ describe("Parquet", () => {
     const more = codec === "ZSTD" ? ` \\(Node ${process.versions.node}; from 22\\.15 on it is\\)` : "";
     await expect(readAll(codec, file)).rejects.toThrow(
       new RegExp(
-        `compresses its column "label" with ${codec}, which is not read here${more}; UNCOMPRESSED, .* Write it again`,
+        `compresses its column "label" with ${codec}, which is not read here${more}; UNCOMPRESSED, .* write it again`,
       ),
     );
   });
