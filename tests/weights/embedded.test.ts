@@ -143,6 +143,6 @@ test("another name is answered with those that exist", async () => {
   const { status, stderr } = await fovea("inspect", "embedded:huge");
   expect([status, stderr]).toEqual([
     1,
-    expect.stringContaining(`unknown embedded backbone "huge"; there are ${names}`),
+    expect.stringContaining(`unknown embedded backbone "huge"; available: ${names}`),
   ]);
 });
