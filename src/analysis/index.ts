@@ -1,2 +1,20 @@
 /** Looks into networks and data: each analysis computes arrays and draws them. */
 export { augmentationSheet, writeAugmentations } from "./augmentations.js";
+export type { Analysis, AnalysisChart, AnalysisResult } from "./framework/analysis.js";
+export { type AttentionLayout, attentionLayout } from "./framework/attention.js";
+export {
+  openSubject,
+  type Subject,
+  type SubjectImages,
+  type SubjectOptions,
+  type Traced,
+} from "./framework/subject.js";
+export {
+  attentionDistance,
+  type ClassTokenConvention,
+  type DistanceGrid,
+  type HeadDistance,
+  headDistance,
+} from "./list/attention-distance.js";
+export { analyses } from "./list/index.js";
+export { type AnalyseOptions, analyse, analysesNamed, type NetworkAnalysis } from "./report.js";

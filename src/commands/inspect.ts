@@ -1,9 +1,9 @@
-/** `fovea inspect`: what is in a file of weights or a run. */
+/** `fovea inspect`: describes a file of weights or a run, and looks into the network by analyses. */
 import { z } from "zod";
 import { groupDigits } from "../text/format.js";
 import { columns } from "../text/table.js";
 import { command } from "./command.js";
-import { flag, option, storedNetwork } from "./options.js";
+import { argument, count, flag, folder, list, option, sides, storedNetwork, text, threads } from "./options.js";
 import * as json from "./results.js";
 
 /** Number of tensors that are shown by default. */
@@ -25,6 +25,16 @@ const result = z.object({
   parameterCount: json.number,
   notes: json.list(json.text),
   tensors: json.list(z.object({ name: json.text, dtype: json.text, shape: json.list(json.number) })),
+  analyses: z
+    .object({
+      images: z.object({ name: json.text, count: json.number }),
+      results: json.list(z.object({ name: json.text, title: json.text, text: json.text })),
+      unavailable: json.list(z.object({ name: json.text, reason: json.text })),
+      files: json.list(json.text).describe("the report, the numbers as JSON, then every chart"),
+      seconds: json.number,
+    })
+    .optional()
+    .describe("where images or --report are given"),
 });
 
 /** Settings of a network that are worth a line: plain values. */
@@ -35,24 +45,68 @@ function settingsOf(config: object): string {
     .join(", ");
 }
 
+/** The findings of the analyses, and where the report is. */
+function analysesText({
+  results,
+  unavailable,
+  files,
+  seconds,
+}: NonNullable<z.output<typeof result>["analyses"]>): string[] {
+  return [
+    "",
+    ...results.map(({ title, text }) => `${title}: ${text}`),
+    ...unavailable.map(({ name, reason }) => `${name}: not available: ${reason}`),
+    "",
+    `report: ${files[0]} (${seconds.toFixed(1)} s)`,
+  ];
+}
+
 export default command({
   name: "inspect",
-  summary: "Describe a file of weights: layout, model, images, classes, licence, tensors",
+  summary: "Describe a network and look into it: attention, positions, filters, features",
+  details:
+    "Without images, prints layout, model, preprocessing, classes, licence and tensors. With images, or with --report, also runs analyses and writes a report.",
   options: {
     network: storedNetwork,
+    images: argument(
+      text.optional(),
+      "Images that the analyses look at: a dataset (default with --report: bundled photos of clothes)",
+    ),
+    report: option(folder.optional(), "Folder for report.html, analysis.json and the charts (default: runs/inspect)", {
+      group: "output",
+    }),
+    only: option(list(text).optional(), "Names of analyses; an unknown name lists them (default: all that apply)"),
+    count: option(count.default(16), "Number of images, drawn evenly over classes"),
+    imageSize: option(sides.optional(), "Input image size of the analyses (default: the network's own)"),
     tensors: option(flag, "List every tensor, not only the first few"),
+    threads,
   },
   examples: [
     { run: "fovea inspect model.safetensors", does: "the model and its preprocessing" },
+    { run: "fovea inspect runs/one photos/", does: "every analysis on your own images, as runs/inspect/report.html" },
+    {
+      run: "fovea inspect augreg:S/16 --report s16/ --only attention-distance",
+      does: "one analysis of a downloaded network on bundled images",
+    },
     { run: "fovea inspect BiT-M-R50x1.npz --tensors --json", does: "every tensor, as JSON" },
   ],
   result,
-  async run({ network }, { note }) {
+  async run({ network, images, report, only, tensors: _, ...rest }, { note, signal }) {
     const { inspect } = await import("../networks/index.js");
     const { entries, ...found } = await inspect(network, note);
-    return { ...found, tensors: [...entries].map(([name, { dtype, shape }]) => ({ name, dtype, shape })) };
+    const description = {
+      ...found,
+      tensors: [...entries].map(([name, { dtype, shape }]) => ({ name, dtype, shape })),
+    };
+    if (images === undefined && report === undefined && only === undefined) return description;
+    const { analyse } = await import("../analysis/index.js");
+    const analysed = await analyse(network, { ...rest, images, only, output: report, note, signal });
+    const results = analysed.results.map(({ name, title, text }) => ({ name, title, text }));
+    const { images: used, unavailable, files, seconds } = analysed;
+    const analyses = { images: used, results, unavailable: [...unavailable], files: [...files], seconds };
+    return { ...description, analyses };
   },
-  text: ({ path, layout, config, image, metadata, parameterCount, tensors, notes }, { tensors: all }) => {
+  text: ({ path, layout, config, image, metadata, parameterCount, tensors, notes, analyses }, { tensors: all }) => {
     const { preprocessing, classNames, licence, source, accuracies } = metadata;
     const some =
       classNames && classNames.length > 6 ? `${classNames.slice(0, 6).join(", ")}, ...` : classNames?.join(", ");
@@ -80,6 +134,7 @@ export default command({
       `${tensors.length} tensors`,
       ...lines.map((line) => `  ${line}`),
       ...(more > 0 ? [`  and ${more} more (--tensors shows all)`] : []),
+      ...(analyses === undefined ? [] : analysesText(analyses)),
     ];
   },
 });

@@ -9,3 +9,9 @@ export async function encodeJpeg({ data, height, width, channels }: RawImage, qu
     .toBuffer();
   return new Uint8Array(encoded.buffer, encoded.byteOffset, encoded.length);
 }
+
+/** Draws an SVG document as a PNG file on white paper, at twice its size in CSS pixels. */
+export async function svgToPng(svg: string): Promise<Uint8Array> {
+  const encoded = await sharp(Buffer.from(svg), { density: 144 }).flatten({ background: "#ffffff" }).png().toBuffer();
+  return new Uint8Array(encoded.buffer, encoded.byteOffset, encoded.length);
+}
