@@ -1,10 +1,11 @@
 /**
- * The small sibling of recipes/published/augreg-i1k.ts and augreg-i21k.ts: a class token, a sigmoid loss of many labels and one
- * of AugReg's 28 settings ("How to train your ViT?", arXiv:2106.10270; papers.md 5.8).
+ * A small version of recipes/published/augreg-i1k.ts and augreg-i21k.ts: a class token, a sigmoid loss of many labels
+ * and one of AugReg's 28 settings ("How to train your ViT?", arXiv:2106.10270; papers.md 5.8).
  *
- * Published: about 79 % top-1 for B/16 on ImageNet-1k; after 300 epochs of ImageNet-21k and fine-tuning at 384 px 85.49 %.
+ * Published: about 79 % top-1 for B/16 on ImageNet-1k; after 300 epochs of ImageNet-21k and fine-tuning at 384 px 85.49
+ * %.
  *
- * Figures of this small sibling: not yet run.
+ * This small version has not been run yet.
  *
  *   fovea train recipes/augreg.ts --data.train.source=photos/ --data.evaluation.source=photos/
  */
@@ -26,7 +27,7 @@ export default defineRecipe({
     pooling: "tok",
     posEmbedding: "learn",
     preLogits: false,
-    // a sigmoid of it is about one in ten, the share of each class
+    // its sigmoid is about 0.1, the frequency of each class
     headBiasInit: -2.3,
     ...setting.model,
   },

@@ -1,10 +1,11 @@
 /**
- * The small sibling of recipes/published/bit-m.ts: a ResNet with group norm and standardised weights, SGD with a rate of 0.03 for
- * 256 images, a staircase at a third, two thirds and eight ninths ("Big Transfer", arXiv:1912.11370; papers.md 2.4).
+ * A small version of recipes/published/bit-m.ts: a ResNet with group norm and standardised weights, SGD with a learning
+ * rate of 0.03 per 256 images that drops at one third, two thirds and eight ninths of the run ("Big Transfer",
+ * arXiv:1912.11370; papers.md 2.4).
  *
  * Published: BiT-M R50x1 fine-tuned by the public code reaches 80.68 % top-1 on ImageNet-1k.
  *
- * Figures of this small sibling: not yet run.
+ * This small version has not been run yet.
  *
  *   fovea train recipes/bit.ts --data.train.source=photos/ --data.evaluation.source=photos/
  */

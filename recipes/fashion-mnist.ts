@@ -3,8 +3,8 @@
  * dataset-fashion-mnist): the short recipe.
  *
  * Reaches 88.6 % test accuracy (79.7, 84.2, 86.8, 87.8 and 88.6 after each epoch; one run, seed 0) in 25 minutes on two
- * cores of an AMD EPYC (7003 series): 305 seconds an epoch with its evaluation, counted over the last three epochs; the
- * first two shared the machine with other work.
+ * cores of an AMD EPYC (7003 series): 305 seconds per epoch with its evaluation, measured over the last three epochs;
+ * the first two shared the machine with other work.
  */
 import { defineRecipe } from "fovea/train";
 

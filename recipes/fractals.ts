@@ -1,17 +1,18 @@
 /**
- * FractalDB's idea at a small scale: a small ViT learns which of 50 iterated function systems it is shown, at 64 px, without
- * one natural image, to be transferred afterwards (`fovea fewshot runs/fractals embedded:sign-digits`).
+ * FractalDB's idea at a small scale: a small ViT learns to classify images of 50 iterated function systems at 64 px,
+ * without natural images, and is transferred afterwards (`fovea fewshot runs/fractals embedded:sign-digits`).
  *
- * Not run yet: there is no accuracy to state. Sized for some minutes on two cores.
+ * It has not been run yet, so there is no accuracy to report. It is sized for a few minutes on two cores.
  *
- * Published, at full scale: DeiT-Ti pre-trained on FractalDB reaches 97.6 % on CIFAR-10 when fine-tuned, ImageNet pre-training
- * 98.0 % (Nakashima et al. 2021, "Can Vision Transformers Learn without Natural Images?", abstract). For FractalDB-1k 96.8 % is
- * remembered and not checked against the paper. Neither is comparable with a run of this recipe, which differs in everything
- * but the idea: 50 systems for 1,000 or 10,000, 100 instances for 1,000, 64 px for 224, 96 px renderings for 362.
+ * Published, at full scale: DeiT-Ti pre-trained on FractalDB reaches 97.6 % on CIFAR-10 when fine-tuned, ImageNet
+ * pre-training 98.0 % (Nakashima et al. 2021, "Can Vision Transformers Learn without Natural Images?", abstract). For
+ * FractalDB-1k 96.8 % is from memory and not checked against the paper. Neither is comparable with a run of this
+ * recipe, which differs in everything but the idea: 50 systems instead of 1,000 or 10,000, 100 instances instead of
+ * 1,000, 64 px instead of 224, 96 px renderings instead of 362.
  */
 import { defineRecipe } from "fovea/train";
 
-// Points in proportion to the area, as 200,000 are to 362 x 362.
+// The number of points is proportional to the area: 200,000 for 362 x 362.
 const fractals = (instances: number) =>
   `generated:fractals?categories=50&instances=${instances}&size=96&points=14000&padding=4`;
 

@@ -1,14 +1,14 @@
 /**
- * Jigsaw: in which order were the patches put? Learnt without labels (papers.md 10.3), the small sibling of Kolesnikov et
- * al., arXiv:1901.09005.
+ * Jigsaw: a network learns, without labels, to classify the order of shuffled patches (papers.md 10.3), a small version
+ * of Kolesnikov et al., arXiv:1901.09005.
  *
- * Published, ResNet-50 on ImageNet without labels, transferred to VTAB with 1,000 examples a task: 52.5 % on average over 19
- * tasks (natural 44.0, specialised 76.5, structured 47.9; from scratch 43.1, supervised 66.4). A linear layer on the frozen
- * features of the best network names 44.6 % of ImageNet's test images (from memory of the paper, not checked).
- * Reference settings: images of 292, random crop of 255, grey with probability 0.66, patches of 64 in cells of 85,
- * standardised each; an embedding of 1,000, a hidden layer of 4,096, 8 of 100 orders a step.
+ * Published, ResNet-50 on ImageNet without labels, transferred to VTAB with 1,000 examples per task: 52.5 % on average
+ * over 19 tasks (natural 44.0, specialised 76.5, structured 47.9; from scratch 43.1, supervised 66.4). A linear layer
+ * on the frozen features of the best network classifies 44.6 % of ImageNet's test images correctly (from memory of the
+ * paper, not checked). Reference settings: images of 292, random crop of 255, grey with probability 0.66, patches of 64
+ * in cells of 85, standardised each; an embedding of 1,000, a hidden layer of 4,096, 8 of 100 orders per step.
  *
- * Figures of this small sibling: not yet run.
+ * This small version has not been run yet.
  *
  *   fovea train recipes/jigsaw.ts --data.train.source=photos/ --data.evaluation.source=photos/
  *   fovea fewshot runs/jigsaw embedded:clothing
@@ -30,7 +30,7 @@ export default defineRecipe({
       [".*/kernel", 1],
     ],
   },
-  // of patches of 24 pixels three stages leave 2 x 2 positions
+  // three stages reduce patches of 24 pixels to 2 x 2 positions
   model: { name: "resnet", blocks: [1, 1, 1], widthFactor: 0.5, groups: 16, imageSize: 24 },
   data: {
     train: {

@@ -1,12 +1,12 @@
 /**
- * Masked patch prediction: what colour is under the mask? Learnt without labels (papers.md 9.11), the small sibling of
- * Dosovitskiy et al., arXiv:2010.11929, section 4.6.
+ * Masked patch prediction: a network learns, without labels, to predict the mean colour of masked patches (papers.md
+ * 9.11), a small version of Dosovitskiy et al., arXiv:2010.11929, section 4.6.
  *
- * Published, ViT-B/16 pre-trained so on JFT-300M and fine-tuned on ImageNet: 79.9 % top-1, 2 points above training from
- * scratch and 4 below supervised pre-training. Reference settings: images of 224, batch 4096, Adam, rate 2e-4, 10,000 steps
- * of warmup, cosine, 1M steps.
+ * Published, ViT-B/16 pre-trained in this way on JFT-300M and fine-tuned on ImageNet: 79.9 % top-1, 2 points above
+ * training from scratch and 4 below supervised pre-training. Reference settings: images of 224, batch 4096, Adam,
+ * learning rate 2e-4, 10,000 steps of warmup, cosine, 1M steps.
  *
- * Figures of this small sibling: not yet run.
+ * This small version has not been run yet.
  *
  *   fovea train recipes/masked-patch.ts --data.train.source=photos/ --data.evaluation.source=photos/
  *   fovea fewshot runs/masked-patch embedded:clothing

@@ -1,10 +1,10 @@
 /**
- * The small sibling of recipes/published/mixer-i1k.ts: an MLP-Mixer with stochastic depth, RandAugment and strong mixup, a rate that
- * falls in a straight line (arXiv:2105.01601; papers.md 3.2).
+ * A small version of recipes/published/mixer-i1k.ts: an MLP-Mixer with stochastic depth, RandAugment and strong mixup,
+ * a linear learning rate decay (arXiv:2105.01601; papers.md 3.2).
  *
  * Published, Mixer-B/16 on ImageNet-1k: 76.44 % top-1 after 300 epochs; ViT-B/16 by the same recipe 79.67.
  *
- * Figures of this small sibling: not yet run.
+ * This small version has not been run yet.
  *
  *   fovea train recipes/mixer.ts --data.train.source=photos/ --data.evaluation.source=photos/
  */

@@ -1,13 +1,15 @@
 /**
- * A tenth of the labels and nothing else: what semi-supervised learning is measured against (papers.md 10.4). The small
- * sibling of the supervised baseline of Zhai et al., "S4L", arXiv:1905.03670; s4l-rotation.ts, s4l-exemplar.ts and vat.ts learn
- * from the same 300 labelled photos and from all 3,068 without labels.
+ * A tenth of the labels and nothing else: what semi-supervised learning is measured against (papers.md 10.4). A small
+ * version of the supervised baseline of Zhai et al., "S4L", arXiv:1905.03670; s4l-rotation.ts, s4l-exemplar.ts and
+ * vat.ts learn from the same 300 labelled photos and from all 3,068 without labels.
  *
- * Published, ResNet50v2, 10 % of ImageNet's labels (128,000 images, as many of each class): top-1 56.36 %, top-5 80.42 %; 1 %
- * of them: top-5 48.31 %, top-1 25.09 %. Reference settings: inception crops of 224, flips, batch 256, SGD with momentum, rate
- * 0.1 a 256 images, an L2 penalty of 1e-3 on kernels (google-research/s4l, config/, trainer.py), 200 epochs, a tenth after 140, 160 and 180, 5 of warmup.
+ * Published, ResNet50v2, 10 % of ImageNet's labels (128,000 images, as many of each class): top-1 56.36 %, top-5 80.42
+ * %; 1 % of them: top-5 48.31 %, top-1 25.09 %. Reference settings: inception crops of 224, flips, batch 256, SGD with
+ * momentum, learning rate 0.1 per 256 images, an L2 penalty of 1e-3 on kernels (google-research/s4l, config/,
+ * trainer.py), 200 epochs, learning rate x 0.1 after 140, 160 and 180, 5 epochs of warmup.
  *
- * Figures of this small sibling: 26.8 % on 20 classes of Tiny-ImageNet; s4l-rotation.ts has the setting, the seeds and the cost.
+ * Results of this small version: 26.8 % on 20 classes of Tiny-ImageNet; s4l-rotation.ts has the setting, the seeds and
+ * the cost.
  *
  *   fovea train recipes/supervised-10-percent.ts --data.train.source="photos/?take=300&balanced=true" --data.evaluation.source=photos/
  */

@@ -1,10 +1,10 @@
 /**
- * The small sibling of recipes/published/vit-s16-i1k.ts: a plain ViT with averaged tokens, fixed position embeddings and a hidden
- * layer in the head, RandAugment and mixup ("Better plain ViT baselines", arXiv:2205.01580; papers.md 5.9).
+ * A small version of recipes/published/vit-s16-i1k.ts: a plain ViT with averaged tokens, fixed position embeddings and
+ * a hidden layer in the head, RandAugment and mixup ("Better plain ViT baselines", arXiv:2205.01580; papers.md 5.9).
  *
  * Published, ViT-S/16 on ImageNet-1k: 76.5 % top-1 after 90 epochs, 78.5 after 150, 80.0 after 300.
  *
- * Figures of this small sibling: not yet run. From a clone it takes minutes on the embedded photos.
+ * This small version has not been run yet. From a clone it takes minutes on the embedded photos.
  *
  *   fovea train recipes/vit-baseline.ts --data.train.source=photos/ --data.evaluation.source=photos/
  */

@@ -1,10 +1,11 @@
 /**
- * The small sibling of recipes/published/vit-g.ts: attention pooling, the Adafactor variant, a reciprocal square root with cool-down, and a
- * head that decays a hundred times as fast as the body ("Scaling Vision Transformers", arXiv:2106.04560; papers.md 8).
+ * A small version of recipes/published/vit-g.ts: attention pooling, the Adafactor variant, a reciprocal square root
+ * with cool-down, and a head that decays a hundred times as fast as the body ("Scaling Vision Transformers",
+ * arXiv:2106.04560; papers.md 8).
  *
  * Published for G/14 on JFT-3B: 90.45 % top-1 on ImageNet-1k after fine-tuning.
  *
- * Figures of this small sibling: not yet run.
+ * This small version has not been run yet.
  *
  *   fovea train recipes/vit-g.ts --data.train.source=photos/ --data.evaluation.source=photos/
  */

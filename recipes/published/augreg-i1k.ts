@@ -1,7 +1,7 @@
 /**
- * AugReg on ImageNet-1k (Steiner et al., "How to train your ViT?", arXiv:2106.10270; papers.md 5.8): ViT-B/16 with the augmentation
- * that big_vision recommends for it. Of the 28 settings another is one word away: `augregRecipe({ augmentation: "light1", ... })`. Field by
- * field beside big_vision's configs/vit_i1k.py (2025-05-19):
+ * AugReg on ImageNet-1k (Steiner et al., "How to train your ViT?", arXiv:2106.10270; papers.md 5.8): ViT-B/16 with the
+ * augmentation that big_vision recommends for it. To use another of the 28 settings, change one word: `augregRecipe({
+ * augmentation: "light1", ... })`. Compared field by field with big_vision's configs/vit_i1k.py (2025-05-19):
  *
  *   field           original                                   here
  *   images          imagenet2012 train[:99%]                   all of train: there is no minival
@@ -16,8 +16,8 @@
  *   decay           wd 1e-4, absolute, on kernels              0.1, which AdamW multiplies by the rate 1e-3
  *   schedule        cosine, 10,000 warm-up                     the same
  *
- * The paper's own networks have a linear head (no rep_size). Published for this configuration: about 79 % top-1 for B/16 at 224 px
- * (papers.md 11, an issue of big_vision). Not run here.
+ * The paper's own networks have a linear head (no rep_size). Published for this configuration: about 79 % top-1 for
+ * B/16 at 224 px (papers.md 11, an issue of big_vision). Not run here.
  */
 import { augregRecipe, augregRecommended, defineRecipe } from "fovea/train";
 

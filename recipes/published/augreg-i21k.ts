@@ -1,6 +1,6 @@
 /**
- * AugReg on ImageNet-21k (Steiner et al., arXiv:2106.10270; papers.md 5.8), as big_vision trains it today. Field by field beside its
- * configs/vit_i21k.py (2025-05-19):
+ * AugReg on ImageNet-21k (Steiner et al., arXiv:2106.10270; papers.md 5.8), as big_vision trains it today. Compared
+ * field by field with its configs/vit_i21k.py (2025-05-19):
  *
  *   field           original                                   here
  *   images          imagenet21k full[51200:]                   all of the folder
@@ -15,8 +15,9 @@
  *   decay           wd 1e-4, absolute, on kernels              0.1, which AdamW multiplies by the rate 1e-3
  *   schedule        cosine, 10,000 warm-up                     the same
  *
- * No accuracy is published for this configuration. The published checkpoints pool by a class token and differ in augmentation and
- * decay; after fine-tuning at 384 px the recommended ones reach, top-1 on ImageNet-1k (papers.md 1.10):
+ * No accuracy is published for this configuration. The published checkpoints pool by a class token and differ in
+ * augmentation and decay; after fine-tuning at 384 px the recommended ones reach, top-1 on ImageNet-1k (papers.md
+ * 1.10):
  *
  *   L/16    strong1   decay 0.1    85.59 %
  *   B/16    medium1   decay 0.1    85.49      here: augmentation "medium1", pooling "tok"

@@ -1,6 +1,7 @@
 /**
- * BiT-M: ResNet-50x1 on ImageNet-21k (Kolesnikov et al., "Big Transfer", arXiv:1912.11370; papers.md 2.4). The upstream code is not
- * public; field by field beside the paper, and beside big_vision's configs/bit_i21k.py (2025-05-19), which is not the paper's schedule:
+ * BiT-M: ResNet-50x1 on ImageNet-21k (Kolesnikov et al., "Big Transfer", arXiv:1912.11370; papers.md 2.4). The upstream
+ * code is not public; it is compared field by field with the paper and with big_vision's configs/bit_i21k.py
+ * (2025-05-19), which is not the paper's schedule:
  *
  *   field           paper                          big_vision                      here
  *   preprocessing   inception crop 224, flip       the same                        the same
@@ -13,10 +14,12 @@
  *   schedule        5,000 warm-up, a tenth from    cosine, 5,000 warm-up           as the paper
  *                   30, 60 and 80 epochs on
  *
- * The paper's weight decay of SGD is taken as an L2 penalty, which is what SGD's weight decay is in TensorFlow and PyTorch.
+ * The paper's weight decay of SGD is taken as an L2 penalty, which is what SGD's weight decay is in TensorFlow and
+ * PyTorch.
  *
- * Published: BiT-M R50x1 fine-tuned by the public code reaches 80.68 % top-1 on ImageNet-1k, R152x2 85.15; R152x4 in the paper 85.39. With
- * the budget of ImageNet-1k the larger set is worse than the smaller; three and ten times as long gives the gain. Not run here.
+ * Published: BiT-M R50x1 fine-tuned by the public code reaches 80.68 % top-1 on ImageNet-1k, R152x2 85.15; R152x4 in
+ * the paper 85.39. With the training budget of ImageNet-1k, the larger dataset gives worse results than the smaller
+ * one; training three and ten times as long brings the gain. Not run here.
  */
 import { defineRecipe } from "fovea/train";
 

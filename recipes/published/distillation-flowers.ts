@@ -1,6 +1,6 @@
 /**
- * Distillation on small sets (papers.md 7): Flowers at 128 px, the fast variant. Field by field beside big_vision's
- * configs/proj/distill/bigsweep_flowers_pet.py:data=flowers,variant=fast (2025-05-19):
+ * Distillation on small datasets (papers.md 7): Flowers at 128 px, the fast variant. Compared field by field with
+ * big_vision's configs/proj/distill/bigsweep_flowers_pet.py:data=flowers,variant=fast (2025-05-19):
  *
  *   field           original                                   here
  *   images          oxford_flowers102 train                    the same
@@ -16,7 +16,7 @@
  *   decay           wd 3e-4, absolute, on kernels              the same
  *   schedule        cosine, 1,500 warm-up                      the same
  *
- * The other sets and variants differ in these numbers alone:
+ * The other datasets and variants differ only in these numbers:
  *
  *   set      variant              epochs               temperature   rate                decay
  *   flowers  fast / medium / long 10k / 100k / 1M      10 / 1 / 1    3e-3 / 1e-3 / 3e-4  3e-4 / 1e-4 / 1e-5
@@ -24,7 +24,7 @@
  *   food     fast / medium / long 100 / 1k / 3k        10 / 10 / 5   1e-2 / 1e-3 / 1e-2  1e-3 / 3e-4 / 1e-4
  *   sun      fast / medium / long 100 / 1k / 3k        10 / 10 / 10  1e-2 / 1e-3 / 1e-2  1e-3 / 1e-4 / 3e-5
  *
- * A student does not overfit in a million epochs, and goes on getting better. Not run here.
+ * A student does not overfit in a million epochs, and keeps improving. Not run here.
  */
 import { defineRecipe } from "fovea/train";
 

@@ -1,7 +1,7 @@
 /**
- * Patient and consistent distillation on ImageNet-1k (Beyer et al., arXiv:2106.05237; papers.md 7): R50x1 learns the function of R152x2,
- * teacher and student see the same crop and the same mixture, no labels. Field by field beside big_vision's
- * configs/proj/distill/bit_i1k.py (2025-05-19):
+ * Patient and consistent distillation on ImageNet-1k (Beyer et al., arXiv:2106.05237; papers.md 7): R50x1 learns the
+ * function of R152x2 without labels; teacher and student take the same crop and the same mixture as input. Compared
+ * field by field with big_vision's configs/proj/distill/bit_i1k.py (2025-05-19):
  *
  *   field           original                                   here
  *   images          imagenet2012 train[:98%]                   all of train
@@ -17,8 +17,8 @@
  *   decay           wd 3e-4, absolute, on kernels              the same
  *   schedule        cosine, 5,000 warm-up                      the same
  *
- * Published: 82.8 % top-1 at 224 px, 80.5 at 160 (the teachers: 83.0 at 224 px, 84.3 at 384). 1,200 epochs is the configuration's
- * default, the longest run took 9,600. Not run here.
+ * Published: 82.8 % top-1 at 224 px, 80.5 at 160 (the teachers: 83.0 at 224 px, 84.3 at 384). The configuration's
+ * default is 1,200 epochs; the longest run had 9,600. Not run here.
  */
 import { defineRecipe } from "fovea/train";
 

@@ -1,6 +1,6 @@
 /**
- * MLP-Mixer B/16 on ImageNet-1k (Tolstikhin et al., arXiv:2105.01601; papers.md 3.2). Field by field beside big_vision's
- * configs/mlp_mixer_i1k.py (2025-05-19):
+ * MLP-Mixer B/16 on ImageNet-1k (Tolstikhin et al., arXiv:2105.01601; papers.md 3.2). Compared field by field with
+ * big_vision's configs/mlp_mixer_i1k.py (2025-05-19):
  *
  *   field           original                                   here
  *   images          imagenet2012 train[:99%]                   all of train: there is no minival
@@ -13,7 +13,8 @@
  *   decay           wd 1e-4, absolute, on kernels              0.1, which AdamW multiplies by the rate 1e-3
  *   schedule        linear to linear_end 1e-5, 10,000 warm-up  the same; 1e-5 is a factor: the rate ends at 1e-8
  *
- * Published: 76.44 % top-1 after 300 epochs (big_vision: 76.3; 70.5 after 60). ViT-B/16 by the same recipe: 79.67. Not run here.
+ * Published: 76.44 % top-1 after 300 epochs (big_vision: 76.3; 70.5 after 60). ViT-B/16 by the same recipe: 79.67. Not
+ * run here.
  */
 import { defineRecipe } from "fovea/train";
 

@@ -1,6 +1,6 @@
 /**
- * ViT-g/14 upstream (Zhai et al., "Scaling Vision Transformers", arXiv:2106.04560; papers.md 8); G/14 is the same with `variant: "G/14"`.
- * Field by field beside big_vision's configs/proj/scaling_laws/train_vit_g.py (2025-05-19):
+ * ViT-g/14 upstream (Zhai et al., "Scaling Vision Transformers", arXiv:2106.04560; papers.md 8); G/14 is the same with
+ * `variant: "G/14"`. Compared field by field with big_vision's configs/proj/scaling_laws/train_vit_g.py (2025-05-19):
  *
  *   field           original                                   here
  *   images          JFT-3B, 29,593 classes                     ImageNet-21k: JFT is not public
@@ -15,8 +15,8 @@
  *   schedule        rsqrt, timescale 10,000, 10,000 warm-up,   the same
  *                   50,000 cool-down
  *
- * Published for G/14 on JFT-3B: 90.45 % top-1 on ImageNet-1k after fine-tuning, 84.86 % from ten images a class. Not run here: JFT is not
- * public, and the model takes four gigabytes of weights (G/14 eight).
+ * Published for G/14 on JFT-3B: 90.45 % top-1 on ImageNet-1k after fine-tuning, 84.86 % from ten images per class. Not
+ * run here: JFT is not public, and the model takes four gigabytes of weights (G/14 eight).
  */
 import { defineRecipe } from "fovea/train";
 
@@ -29,7 +29,7 @@ export default defineRecipe({
   optimizer: {
     name: "adafactor",
     learningRate: 8e-4,
-    // 0.03 of the rate for the body and 3.0 of it for the head
+    // 0.03 of the learning rate for the body and 3.0 for the head
     weightDecay: 0.03 * 8e-4,
     weightDecayPatterns: [
       [".*head/kernel", 100],

@@ -1,6 +1,6 @@
 /**
- * The plain ViT-S/16 baseline on ImageNet-1k (Beyer et al., "Better plain ViT baselines", arXiv:2205.01580; papers.md 5.9). Field by
- * field beside big_vision's configs/vit_s16_i1k.py (2025-05-19):
+ * The plain ViT-S/16 baseline on ImageNet-1k (Beyer et al., "Better plain ViT baselines", arXiv:2205.01580; papers.md
+ * 5.9). Compared field by field with big_vision's configs/vit_s16_i1k.py (2025-05-19):
  *
  *   field           original                                   here
  *   images          imagenet2012 train[:99%]                   all of train: there is no minival
@@ -14,9 +14,9 @@
  *   decay           wd 1e-4, absolute, on kernels              0.1, which AdamW multiplies by the rate 1e-3
  *   schedule        cosine, 10,000 warm-up                     the same
  *
- * Published: 76.5 % top-1 after 90 epochs, 78.5 after 150, 80.0 after 300; 6 to 7 hours on a TPUv3-8. An independent reproduction
- * with another crop reached 76.8. Without RandAugment and mixup 73.6, with a learned position embedding 75.0, with a linear head 76.7.
- * Not run here: two cores would need months.
+ * Published: 76.5 % top-1 after 90 epochs, 78.5 after 150, 80.0 after 300; 6 to 7 hours on a TPUv3-8. An independent
+ * reproduction with another crop reached 76.8. Without RandAugment and mixup 73.6, with a learned position embedding
+ * 75.0, with a linear head 76.7. Not run here: two cores would need months.
  */
 import { defineRecipe } from "fovea/train";
 
