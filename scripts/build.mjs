@@ -1,9 +1,9 @@
 /**
- * Builds dist/ and models/NAME/model.onnx. The new dist/ is made in a folder beside it and exchanged with the old one when it is
- * whole, so that a command or a test that runs meanwhile always finds one.
+ * Builds dist/ and models/NAME/model.onnx. The new dist/ is built in a folder beside the old one and swapped with it
+ * when it is complete, so that commands and tests that run meanwhile always find one.
  *
  * usage: node scripts/build.mjs               type-checks and builds
- *        node scripts/build.mjs --if-changed  builds without type checks, and only where dist/ was made of other files than
+ *        node scripts/build.mjs --if-changed  builds without type checks, and only if dist/ was built from other files than
  *                                             the present ones (the script `prepare`, which npm runs often)
  */
 import { spawnSync } from "node:child_process";
@@ -15,7 +15,7 @@ import { fileURLToPath, pathToFileURL } from "node:url";
 const root = fileURLToPath(new URL("..", import.meta.url));
 const dist = join(root, "dist");
 const temporaryPrefix = "dist.building-";
-/** In dist/: the fingerprint of the files that it was made of. */
+/** The file in dist/ with the fingerprint of the files that it was built from. */
 const stampName = "made-of.txt";
 
 function* filesBelow(path) {
@@ -29,7 +29,7 @@ function* filesBelow(path) {
 const backbones = () =>
   readdirSync(join(root, "models")).filter((name) => existsSync(join(root, "models", name, "model.safetensors")));
 
-/** SHA-256 of the names and contents of everything that a build reads. */
+/** SHA-256 of the names and contents of all files that a build reads. */
 function fingerprint() {
   const hash = createHash("sha256");
   const read = [
@@ -63,7 +63,7 @@ function isRunning(pid) {
   }
 }
 
-/** Removes what builds left that were killed. */
+/** Removes what killed builds left behind. */
 function removeLeftovers() {
   for (const name of readdirSync(root)) {
     if (!name.startsWith(temporaryPrefix)) continue;
@@ -73,11 +73,11 @@ function removeLeftovers() {
   }
 }
 
-/** Puts the new folder in the place of dist/; what stood there is then in `incoming`, and removed. */
+/** Swaps the new folder with dist/; the old one is then in `incoming`, and is removed. */
 async function putInPlace(incoming) {
   const { exchange } = await import(pathToFileURL(join(incoming, "files", "exchange.js")).href);
   if (existsSync(dist) && !(await exchange(incoming, dist))) {
-    // A system without that call: for a moment there is no dist/.
+    // On a system without that call, dist/ is missing for a moment.
     const replaced = `${incoming}-replaced`;
     renameSync(dist, replaced);
     renameSync(incoming, dist);

@@ -48,7 +48,7 @@ function offencesOf(file, text) {
   return offences;
 }
 
-/** Checks one tree; returns one readable line for each offence. */
+/** Checks one tree; returns one line of text for each offence. */
 export function checkComments(root) {
   return FOLDERS.flatMap((folder) =>
     [...filesBelow(join(root, folder), /\.[cm]?[jt]s$/)].flatMap((file) =>

@@ -1,6 +1,6 @@
 /**
- * Checks the subjects of commits: at most 72 characters, imperative, a capital first and no full stop last. Commits from before the rule
- * are left alone.
+ * Checks the subjects of commits: at most 72 characters, imperative, starting with a capital and without a full stop at
+ * the end. Commits from before the rule are not checked.
  *
  * usage: node scripts/check-commits.mjs      prints every offence, exits 1 when there is one
  */
@@ -10,7 +10,7 @@ import { runAsCommand } from "./check.mjs";
 /** The last commit before the rule. */
 const START = "42d968dd960eb5629a89ae2a4e44f5080acd6ca7";
 
-/** What is wrong with a subject; undefined where nothing is. */
+/** Describes what is wrong with a subject; undefined if nothing is. */
 export function offenceOf(subject) {
   if (subject.length > 72) return `${subject.length} characters; expected at most 72`;
   if (!/^[A-Z]/.test(subject)) return "expected a capital first";
@@ -25,10 +25,10 @@ export function offenceOf(subject) {
 
 const git = (root, ...words) => spawnSync("git", ["-C", root, ...words], { encoding: "utf8" });
 
-/** One readable line for each offence among the commits of a repository since the rule; none where there is no history to read. */
+/** One line of text for each offence among the commits of a repository since the rule; empty if there is no history. */
 export function checkCommits(root, start = START) {
   const isKnown = git(root, "cat-file", "-e", `${start}^{commit}`).status === 0;
-  // a shallow clone has a few of the newest
+  // a shallow clone only has the newest commits
   const { status, stdout } = git(
     root,
     "log",

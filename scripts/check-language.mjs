@@ -1,5 +1,6 @@
 /**
- * Refuses home-made words where the field has a term: the left column of the glossary, as far as it can be searched for.
+ * Rejects home-made words for which the field has a term: the left column of the glossary, as far as it can be
+ * searched.
  *
  * usage: node scripts/check-language.mjs [root]      prints every offence, exits 1 when there is one
  */
@@ -7,7 +8,7 @@ import { existsSync, readFileSync } from "node:fs";
 import { join, relative, sep } from "node:path";
 import { filesBelow, runAsCommand } from "./check.mjs";
 
-/** What is refused, and what to write instead. */
+/** The rejected phrases, and what to write instead. */
 const BANNED = [
   [/\b(?:when|if|where it is) left out\b/i, "default: X, or optional"],
   [/\busual[A-Z]\w*/, "defaultX"],
@@ -29,21 +30,26 @@ const BANNED = [
   [/\b(?:asked for|unless told|(?:as|when) told)\b/i, "requested, by default"],
 ];
 
-/** What is checked. */
+/** The folders and files that are checked. */
 const PLACES = ["src", "scripts", "recipes", "docs", "README.md", "ARCHITECTURE.md", "CONTRIBUTING.md"];
 
-/** What is not checked, with the reason. Remove a line when its folder is done; a line that is not needed is an offence too. */
+/**
+ * What is not checked, with the reason. Remove a line when its folder is done; an unnecessary line is an offence too.
+ */
 const EXCEPTIONS = [
   ["scripts/check-language.mjs", "holds the list"],
   ["scripts/backbone-card.ts", "its text is in the published cards of models/"],
   ["CONTRIBUTING.md", "holds the glossary"],
 ];
 
-/** Comments of several lines as one text of the same length, so that a phrase across a line break is found where it begins. */
+/**
+ * Joins comments of several lines to one text of the same length, so that a phrase across a line break is found at its
+ * start.
+ */
 const joined = (text) =>
   text.replace(/\n( *)(\*|\/\/)(?= )/g, (_, indent, mark) => ` ${" ".repeat(indent.length + mark.length)}`);
 
-/** Every banned phrase in one text: its line, itself, what to write instead. */
+/** Every rejected phrase in a text: its line, the phrase, and what to write instead. */
 function offencesOf(text) {
   const flat = joined(text);
   return BANNED.flatMap(([pattern, instead]) =>
@@ -57,7 +63,7 @@ function offencesOf(text) {
   ).sort((a, b) => a.line - b.line);
 }
 
-/** Checks one tree; returns one readable line for each offence. */
+/** Checks one tree; returns one line of text for each offence. */
 export function checkLanguage(root, exceptions = EXCEPTIONS) {
   const needed = new Set();
   const found = [];

@@ -9,7 +9,10 @@ import { basename, dirname, join, relative, resolve, sep } from "node:path";
 import ts from "typescript";
 import { filesBelow, runAsCommand } from "./check.mjs";
 
-/** What each folder of src/ may know directly; what those know comes with them. Lowest first (ARCHITECTURE.md, "Modules"). */
+/**
+ * The modules that each folder of src/ may import directly, which includes what those may import. Lowest first
+ * (ARCHITECTURE.md, "Modules").
+ */
 const KNOWS = {
   text: [],
   random: [],
@@ -38,7 +41,7 @@ const KNOWS = {
   cli: ["commands"],
 };
 
-/** Libraries that only these folders of src/ may import, so that they can be replaced, left out or run in a worker. */
+/** Libraries that only these folders of src/ may import, so that they can be replaced, omitted or run in a worker. */
 const DOORS = [
   {
     library: /^onnxruntime-(common|node|web)(\/|$)/,
@@ -62,7 +65,7 @@ const DOORS = [
   },
 ];
 
-/** Files of a module with an index.ts that others may import past it, and why. */
+/** Files of a module with an index.ts that others may import directly, with the reason. */
 const PAST_INDEX = {
   "src/weights/embedded.ts": "help states the default backbone; the index would load the models",
   "src/runtime/devices.ts": "help lists the devices; the index would load the engine",
@@ -70,10 +73,10 @@ const PAST_INDEX = {
     "the command line asks for the launcher's variables; the index would load the engine",
 };
 
-/** Imports from one folder to another that belong to a circle and cannot be mended yet: "FROM -> TO" and the reason. */
+/** Imports between folders that belong to a circle and cannot be removed yet: "FROM -> TO" and the reason. */
 const CIRCLES = {};
 
-/** Folders of like things, one file each, which may hold any number of them. */
+/** Folders of similar files, one per item, which may contain any number of them. */
 const TABLES = {
   "src/formats": "file formats",
   "src/graph/ops": "operations",
@@ -83,7 +86,7 @@ const TABLES = {
   "src/studies/list": "studies",
 };
 
-/** Files that may still say `export *`, and why. */
+/** Files that may contain `export *`, with the reason. */
 const STARS = {};
 
 const MAX_LINES = 400;
@@ -104,13 +107,16 @@ function reachable(folder) {
   return seen;
 }
 
-/** TypeScript, but no declarations alone. */
+/** TypeScript files except declaration files. */
 const sourceFile = /(?<!\.d)\.(?:ts|tsx|mts|cts)$/;
 
 const lineOf = (text, position) => text.slice(0, position).split("\n").length;
 const isBelow = (path, folder) => path.startsWith(`${folder}/`);
 
-/** The shortest way from one folder to another along imports between folders, as the folders in between and the last; or undefined. */
+/**
+ * The shortest path from one folder to another along imports between folders: the folders in between and the last; or
+ * undefined.
+ */
 function wayBetween(edges, from, to) {
   const before = new Map([[from, undefined]]);
   const queue = [from];
@@ -130,13 +136,15 @@ function wayBetween(edges, from, to) {
   return undefined;
 }
 
-/** One line for each circle of folders, with an import for every step of it. `imports` are { from, to, line } of files. */
+/**
+ * One line for each circle of folders, with an import for every step of it. `imports` are { from, to, line } of files.
+ */
 function circlesOf(imports) {
   const edges = new Map();
   const exempt = new Set();
   for (const { from, to, line } of imports) {
     const [a, b] = [dirname(from), dirname(to)];
-    // An index.ts is the face of its folder: what it re-exports from below is no dependence of the folder.
+    // An index.ts is the interface of its folder: its re-exports from below are not dependencies of the folder.
     if (a === b || (basename(from) === "index.ts" && isBelow(to, a))) continue;
     const name = `${a} -> ${b}`;
     if (name in CIRCLES) {
@@ -153,7 +161,8 @@ function circlesOf(imports) {
       if (back) circles.push([a, ...back]);
     }
   }
-  // The shortest circles first; a longer one that shares a step with one of them is mended with it, or reported then.
+  // Shortest circles first; a longer one that shares a step with one of them is removed with it, or reported
+  // afterwards.
   const offences = [];
   const reported = new Set();
   for (const circle of circles.sort((one, other) => one.length - other.length)) {
@@ -166,7 +175,7 @@ function circlesOf(imports) {
   return { offences, exempt };
 }
 
-/** Checks one tree; returns one readable line for each offence. */
+/** Checks one tree; returns one line of text for each offence. */
 export function checkLayers(root) {
   const offences = [];
   const source = join(root, "src");
@@ -189,7 +198,7 @@ export function checkLayers(root) {
 
     for (const door of DOORS) if (door.library.test(target) && !door.folders.includes(from)) offend(door.why);
 
-    // A package importing itself by name goes around the layers (and, before the first build, to nowhere).
+    // A package that imports itself by name bypasses the layers (and fails before the first build).
     if (target === "fovea" || target.startsWith("fovea/")) return offend("inside src/ use a relative import");
     if (!target.startsWith(".")) return;
     const imported = resolve(dirname(file), target).replace(/\.js$/, ".ts");
@@ -243,7 +252,7 @@ export function checkLayers(root) {
           offences.push(`${path}: "export *" hides what a module offers; name what it exports`);
         }
       }
-      // preProcessFile finds static, dynamic, type-only and re-exporting imports, and none in comments or strings.
+      // preProcessFile finds static, dynamic, type-only and re-exporting imports, but none in comments or strings.
       for (const found of ts.preProcessFile(text, true, true).importedFiles) checkImport(file, text, found);
     }
   }
@@ -262,7 +271,7 @@ export function checkLayers(root) {
   }
   const circles = circlesOf(imports);
   for (const offence of circles.offences) offences.push(offence);
-  // An exception that nothing needs any more would let the next offence pass. Only the repository itself is held to that.
+  // An unnecessary exception would let the next offence pass. Only the repository itself is checked for that.
   if (existsSync(join(root, "scripts", "check-layers.mjs"))) {
     const unused = [
       ...Object.keys(CIRCLES).filter((name) => !circles.exempt.has(name)),

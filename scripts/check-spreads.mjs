@@ -1,6 +1,6 @@
 /**
- * Refuses calls that give every element of an array as an argument to a function that takes any number of them, such as
- * Math.max(...array) and list.push(...array): a large array overflows the stack. src/text/arrays.ts has what to write instead.
+ * Rejects calls that pass every element of an array as an argument to a variadic function, such as Math.max(...array)
+ * and list.push(...array): a large array overflows the stack. src/text/arrays.ts has replacements.
  *
  * usage: node scripts/check-spreads.mjs [root]      prints every offence, exits 1 when there is one
  */
@@ -9,7 +9,7 @@ import { join, relative } from "node:path";
 import ts from "typescript";
 import { filesBelow, runAsCommand } from "./check.mjs";
 
-/** Functions that take any number of arguments, by the name after the dot, and what to write instead of spreading into them. */
+/** Variadic functions, by the name after the dot, and what to write instead of spreading into them. */
 const INSTEAD = {
   max: "largest(array)",
   min: "smallest(array)",
@@ -27,7 +27,7 @@ const FOLDERS = ["src", "scripts", "recipes"];
 
 const bare = (node) => (ts.isParenthesizedExpression(node) ? bare(node.expression) : node);
 
-/** Has the array as many elements as are written there, as in `...(wanted ? [one] : [])`? */
+/** Whether the array has a fixed number of written elements, as in `...(wanted ? [one] : [])`. */
 function isWritten(given) {
   const node = bare(given);
   if (ts.isConditionalExpression(node)) return isWritten(node.whenTrue) && isWritten(node.whenFalse);
@@ -50,7 +50,7 @@ function offenceOf(node) {
   return spread && { name, instead: INSTEAD[name] };
 }
 
-/** Checks one tree; returns one readable line for each offence. */
+/** Checks one tree; returns one line of text for each offence. */
 export function checkSpreads(root) {
   const offences = [];
   for (const folder of FOLDERS) {

@@ -1,9 +1,9 @@
-/** What the checks in this folder share: the files of a tree, and how a check reports its offences. */
+/** Shared parts of the checks in this folder: listing the files of a tree, and reporting offences. */
 import { existsSync, readdirSync, statSync } from "node:fs";
 import { basename, dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 
-/** The files below a path (or the file itself) whose names match a pattern; none where there is nothing. */
+/** The files below a path (or the file itself) whose names match a pattern; empty if the path does not exist. */
 export function* filesBelow(path, pattern) {
   if (!existsSync(path)) return;
   if (!statSync(path).isDirectory()) {
@@ -16,7 +16,7 @@ export function* filesBelow(path, pattern) {
 }
 
 /**
- * Where a script is run as a command, checks the tree that is given or the repository: prints every offence that `check(root)`
+ * If a script is run as a command, checks the given tree or the repository: prints every offence that `check(root)`
  * returns, and exits 1 when there is one.
  */
 export function runAsCommand(url, check) {

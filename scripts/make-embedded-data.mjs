@@ -1,11 +1,11 @@
 /**
- * Makes assets/data, the small real sets that come with the package, from the full sets they are taken from:
+ * Makes assets/data, the small real datasets in the package, from the full datasets:
  *
  *   npm run build
  *   node scripts/make-embedded-data.mjs CLOTHING_128.tar SIGN_DIGITS_64.tar FASHION_MNIST_FOLDER
  *
- * Every step is fixed (order, seed, encoder settings), so the same inputs and the same sharp give the same files.
- * assets/data/README.md says where the inputs come from.
+ * Every step is fixed (order, seed, encoder settings), so the same inputs and the same version of sharp give the same
+ * files. assets/data/README.md says where the inputs come from.
  */
 import { mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -17,7 +17,7 @@ import { createRandom, openSource } from "../dist/data/index.js";
 
 const assets = fileURLToPath(new URL("../assets/data/", import.meta.url));
 const side = 64;
-/** High enough that no blocks can be seen at 64x64, at about 1.7 KB an image. */
+/** High enough that no blocks are visible at 64x64, with about 1.7 KB per image. */
 const jpeg = { quality: 90, mozjpeg: true };
 const rowGroupSize = 500;
 const fashionPerClass = { train: 600, test: 100 };
@@ -43,7 +43,7 @@ await writePhotos("clothing", clothing, { train: "train", validation: "val", tes
 await writePhotos("sign-digits", signDigits, { train: "train", test: "test" });
 await writeFashion(fashion);
 
-/** Photos as shards in Hugging Face's layout, shuffled so that any run of rows holds all classes. */
+/** Writes photos as shards in Hugging Face's layout, shuffled so that any range of rows has all classes. */
 async function writePhotos(name, path, splits) {
   for (const [split, from] of Object.entries(splits)) {
     const source = await openSource(path, { split: from });
@@ -53,7 +53,7 @@ async function writePhotos(name, path, splits) {
     for (const index of order) {
       const example = await source.get(index);
       const { width, height } = await sharp(example.image.bytes).metadata();
-      // Images that have the right size already are kept to the byte: encoding again would only lose.
+      // Images that already have the right size are copied unchanged: encoding again would only lose quality.
       const bytes =
         width === side && height === side
           ? example.image.bytes
@@ -84,7 +84,7 @@ async function writePhotos(name, path, splits) {
   }
 }
 
-/** Fashion-MNIST as IDX files like the original's, with equally many images of each class. */
+/** Writes Fashion-MNIST as IDX files like the original's, with equally many images of each class. */
 async function writeFashion(path) {
   for (const [split, perClass] of Object.entries(fashionPerClass)) {
     const source = await openSource(`idx:${path}`, { split });

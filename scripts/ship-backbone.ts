@@ -1,15 +1,16 @@
 /**
- * Makes the folder of a backbone that comes with the package from a finished run: its weights as float16 safetensors and
- * ONNX, without the training head, and its card.
+ * Makes the folder of a backbone of the package from a finished run: its weights as float16 safetensors and ONNX,
+ * without the training head, and its card.
  *
  *   npm run build && npx jiti scripts/ship-backbone.ts RUN NAME [--recipe FILE] [--figures FILE.json [--remark TEXT]] [--robustness FILE.json]
  *     [--bad-at FILE.md] [--image-size N] [--pooled-stages 3] [--output FOLDER]
  *
- * The same run gives the same files. It is called twice, the second time with what was measured of the first: --figures is what
- * `fovea compare embedded:NAME ... --output FILE.json` wrote, --robustness what `fovea corruptions embedded:NAME ... --json`
- * printed, and --bad-at (default: NAME.md beside the recipe) what a person found it to be bad at. --image-size is the side of
- * the images it is opened for, where it is better at another than it was trained at; --pooled-stages puts earlier stages of a ResNet
- * into its representation. A new NAME must also be put into the table in src/weights/embedded.ts.
+ * The same run gives the same files. Run it twice, the second time with measurements of the first result: --figures is
+ * what `fovea compare embedded:NAME ... --output FILE.json` wrote, --robustness what `fovea corruptions embedded:NAME
+ * ... --json` printed, and --bad-at (default: NAME.md beside the recipe) its known limitations. --image-size is the
+ * side of the images it is opened for, if it performs best at another size than in training; --pooled-stages adds
+ * earlier stages of a ResNet to its representation. A new NAME must also be added to the table in
+ * src/weights/embedded.ts.
  */
 
 import { existsSync } from "node:fs";
@@ -32,24 +33,24 @@ export interface ShipOptions {
   /** Folder of the run. */
   readonly run: string;
   readonly name: string;
-  /** The recipe file as the card names it. */
+  /** The path of the recipe file for the card. */
   readonly recipe: string;
   /** Folder of the backbone. */
   readonly folder: string;
   readonly figures?: BackbonesBench;
-  /** A sentence for the card on how the figures were measured. */
+  /** A sentence for the card on how the results were measured. */
   readonly remark?: string;
   readonly robustness?: RobustnessFigures;
-  /** What it is bad at, in Markdown. */
+  /** Its limitations, in Markdown. */
   readonly badAt?: string;
-  /** Side of the images it is opened for, in pixels; default: as it was trained. */
+  /** Side of the images it is opened for, in pixels; default: as in training. */
   readonly imageSize?: number;
-  /** Of a ResNet: what of it else is the representation (`ResNetConfig`). */
+  /** For a ResNet: the other stages in the representation (`ResNetConfig`). */
   readonly pooledStages?: readonly number[];
   readonly note?: (text: string) => void;
 }
 
-/** Writes model.safetensors, model.onnx and README.md; gives the bytes of each. */
+/** Writes model.safetensors, model.onnx and README.md; returns the size of each in bytes. */
 export async function shipBackbone(options: ShipOptions): Promise<Readonly<Record<string, number>>> {
   const { run, name, recipe, folder, figures, remark, robustness, badAt, note = () => {} } = options;
   const { imageSize, pooledStages } = options;
@@ -61,7 +62,7 @@ export async function shipBackbone(options: ShipOptions): Promise<Readonly<Recor
   await mkdir(folder, { recursive: true });
   const [weightsFile, onnxFile] = [join(folder, "model.safetensors"), join(folder, "model.onnx")];
   await saveWeights(weightsFile, backbone, "fovea", { dtype: "float16" });
-  // read back: both files hold the same rounded numbers
+  // read back, so that both files have the same rounded numbers
   const weights = await loadWeights(weightsFile);
   await writeBackboneOnnx(folder);
   const files = {
@@ -93,7 +94,7 @@ function withPooledStages(weights: Weights, pooledStages: readonly number[] | un
   return { ...weights, config: { ...weights.config, pooledStages } };
 }
 
-/** What a run was: from its resolved recipe, and its metrics up to the step of the checkpoint that is used. */
+/** Describes a run from its resolved recipe, and its metrics up to the step of the checkpoint that is used. */
 async function trainedFrom(run: string, recipe: string, step: number): Promise<TrainedFrom> {
   const written = JSON.parse(await readFile(join(run, "recipe.json"), "utf8")) as {
     readonly model: { readonly imageSize: number | readonly number[] };

@@ -1,24 +1,27 @@
-/** Standardised kernels stored as what they are standardised to, so that rounding them once is enough. */
+/** Stores standardised kernels in their standardised form, so that rounding them once is enough. */
 import { elementCount, fromFloat16, toFloat16 } from "../src/graph/index.js";
 import type { ModelConfig } from "../src/models/index.js";
 import type { Weights, WeightTensor } from "../src/weights/index.js";
 
-/** The parameters of a network that it standardises row by row before it convolves with them. */
+/** Whether a network standardises a parameter row by row before the convolution. */
 function isStandardised(name: string, { shape }: WeightTensor, config: ModelConfig): boolean {
   if (shape.length !== 4 || !name.endsWith("/kernel")) return false;
   if (config.family === "resnet") return config.weightStandardisation !== "none";
-  // of a hybrid the stem's, but not the patch embedding behind it
+  // in a hybrid those of the stem, but not the patch embedding after it
   return config.family === "vit" && config.stem.kind === "resnet" && !name.startsWith("embedding/");
 }
 
-/** Deviations below this are too near to what standardisation adds to them (1e-5; papers.md 3.1) to stand for 1. */
+/**
+ * A kernel with a smaller deviation is left unchanged: the epsilon of the standardisation (1e-5; papers.md 3.1) would
+ * not be negligible.
+ */
 const leastDeviation = 1e-3;
 
 /**
- * The same network with each standardised kernel replaced by a power of two times its standardised form in half precision:
- * standardising and rounding that again gives the same numbers. An export works out standardised kernels and rounds them; from
- * any other kernel in half precision they would be rounded twice, and its features would differ by that.
- * The power of two is near the kernel's own deviation, so that fine-tuning moves it as before.
+ * The same network with each standardised kernel replaced by a power of two times its standardised form in half
+ * precision; standardising and rounding it again gives the same numbers. An export standardises kernels and rounds
+ * them. Any other kernel in half precision would be rounded twice, and its features would differ by that. The power of
+ * two is close to the kernel's own deviation, so that fine-tuning changes it as before.
  */
 export function withStandardisedKernels(weights: Weights): Weights {
   const tensors = new Map(weights.tensors);
@@ -29,12 +32,13 @@ export function withStandardisedKernels(weights: Weights): Weights {
   return { ...weights, tensors };
 }
 
-/** Undefined where a row has no deviation to speak of. */
+/** Undefined if the deviation of a row is too small. */
 function standardised({ shape, data }: WeightTensor): WeightTensor | undefined {
   const size = elementCount(shape) / shape[0]!;
   const first = rowsStandardised(data, size);
   if (!first) return undefined;
-  // Rounding moves means and deviations a little, and so the numbers next to a border of rounding, until none is left.
+  // Rounding slightly changes means and deviations, and therefore numbers next to a rounding boundary; repeat until
+  // none changes.
   let rounded = first.values.map(half);
   for (let pass = 0; pass < mostPasses; pass++) {
     const next = rowsStandardised(rounded, size)!.values.map(half);
@@ -49,7 +53,7 @@ const mostPasses = 20;
 
 const half = (value: number): number => fromFloat16(toFloat16(value));
 
-/** Rows of so many numbers at mean 0 and deviation 1, and the deviation that they had over all. */
+/** Rows of `size` numbers standardised to mean 0 and deviation 1, and their original deviation over all rows. */
 function rowsStandardised(data: Float32Array, size: number): { values: Float32Array; deviation: number } | undefined {
   const values = new Float32Array(data.length);
   let total = 0;

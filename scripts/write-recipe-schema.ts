@@ -1,6 +1,7 @@
 /**
- * Writes assets/recipe.schema.json, the JSON schema of a recipe. Types, choices and defaults come from the zod schema, descriptions from the
- * comments on its settings, which an editor shows too: a setting is described in one place.
+ * Writes assets/recipe.schema.json, the JSON schema of a recipe. Types, choices and defaults come from the zod schema,
+ * descriptions from the comments on its settings, which editors also show. Each setting is therefore described in one
+ * place.
  *
  * usage: npx jiti scripts/write-recipe-schema.ts
  */
@@ -24,7 +25,7 @@ function collect(checker: ts.TypeChecker, type: ts.Type, path: string, found: De
     const element = checker.isArrayType(one) ? checker.getTypeArguments(one as ts.TypeReference)[0] : undefined;
     if (element) collect(checker, element, path, found, depth + 1);
     if (element || !isObject(one)) continue;
-    // A variant of a union is told apart by its name.
+    // A variant of a union is identified by its name.
     const tag = one.getProperty("name");
     const tagType = tag && checker.getTypeOfSymbol(tag);
     const variant = tagType?.isStringLiteral() ? `${path}[${tagType.value}]` : path;

@@ -1,12 +1,14 @@
 /**
- * The engine beside PyTorch on the same networks, in one sitting: processes of both in turn, PyTorch with the best of its settings.
+ * Compares the engine with PyTorch on the same networks in one session: processes of both alternate, PyTorch with its
+ * best settings.
  *
  * usage: npx jiti scripts/speed/beside-pytorch.ts [--python python3] [--rounds 3] [--threads n] [--models S/16:8,R26x0.5:32:64] [--output FILE.json]
  *        a model is NAME:BATCH[:PIXELS]; PyTorch is that of scripts/speed/torch-step.py; threads are all cores by default
  *
- * Of each of the three things measured (forward and backward pass, whole training step, inference) every process takes 2 runs to warm up and 5
- * that count. A figure is the best run of all rounds, of either: what else a machine does only ever slows a run down. Peak memory is that of the
- * training step, the median over rounds. The output file has every round.
+ * For each of the three measurements (forward and backward pass, whole training step, inference), every process does 2
+ * warm-up runs and 5 measured runs. A result is the best run of all rounds, for both, because other load on a machine
+ * only ever slows a run down. Peak memory is that of the training step, the median over rounds. The output file has
+ * every round.
  */
 import { execFile } from "node:child_process";
 import { writeFile } from "node:fs/promises";
@@ -65,7 +67,7 @@ async function ours({ model, batchSize, imageSize }: Case, work: EngineWork): Pr
   return { imagesPerSecond: found.bestImagesPerSecond, peakBytes: found.peakBytes };
 }
 
-/** Threads of PyTorch's own operations and of OpenBLAS; both at once get in each other's way. */
+/** Threads of PyTorch's own operations and of OpenBLAS; the two interfere when both use several. */
 const settings = [
   { TORCH_THREADS: String(threads), OPENBLAS_NUM_THREADS: "1" },
   { TORCH_THREADS: "1", OPENBLAS_NUM_THREADS: String(threads) },
@@ -73,7 +75,7 @@ const settings = [
 
 async function pytorch({ model, batchSize, imageSize }: Case, work: EngineWork, setting: object): Promise<Figure> {
   const script = fileURLToPath(new URL("torch-step.py", import.meta.url));
-  // these two would name kernels of an older processor
+  // these two would select kernels of an older processor
   const { OPENBLAS_CORETYPE: _, OPENBLAS_L2_SIZE: __, ...env } = process.env;
   const { stdout } = await run(values.python, [script, model, String(batchSize), String(imageSize), work], {
     env: { ...env, ...setting },

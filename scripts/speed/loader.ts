@@ -23,7 +23,7 @@ import { createRandom } from "../../src/random/keyed.js";
 interface Case {
   readonly name: string;
   readonly preprocessing: string;
-  /** What sharp does to one file, given its bytes and (measured beforehand, for the crop) its size. */
+  /** Processes one file with sharp, given its bytes and (measured beforehand, for the crop) its size. */
   alone(bytes: Uint8Array, width: number, height: number): Promise<unknown>;
 }
 
@@ -71,7 +71,7 @@ interface File {
   readonly height: number;
 }
 
-/** Images a second of `lanes` loops of sharp over the files. */
+/** Images per second of `lanes` loops of sharp over the files. */
 async function sharpRate(files: readonly File[], lanes: number, { alone }: Case): Promise<number> {
   let images = 0;
   const since = performance.now();
@@ -86,14 +86,14 @@ async function sharpRate(files: readonly File[], lanes: number, { alone }: Case)
   return (images / (performance.now() - since)) * 1000;
 }
 
-/** Images a second that come out of a loader with one thread and `lanes` images in flight, after its first batches. */
+/** Images per second of a loader with one thread and `lanes` images in flight, after its first batches. */
 async function loaderRate(
   source: ImageSource,
   lanes: number,
   { preprocessing }: Pick<Case, "preprocessing">,
 ): Promise<number> {
   await using loader = createLoader(source, { batchSize: 32, preprocessing, concurrency: lanes, cacheBytes: 0 });
-  // The thread's start is not the loader's rate.
+  // Excludes the start of the thread from the loader's rate.
   for (let i = 0; i < 3; i++) loader.recycle((await loader.next())!);
   let images = 0;
   const since = performance.now();
@@ -118,7 +118,7 @@ async function writeFiles(folder: string): Promise<void> {
 
 const median = (list: readonly number[]): number => [...list].sort((a, b) => a - b)[Math.floor(list.length / 2)]!;
 
-/** The loader's images a second without and with RandAugment, and what the second is of the first. */
+/** The loader's images per second without and with RandAugment, and the ratio of the second to the first. */
 async function measureAugmentation(source: ImageSource): Promise<void> {
   const plain = `decode|inception_crop(${size})|flip_lr`;
   const augmented = `${plain}|randaug(2,15)`;

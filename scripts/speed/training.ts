@@ -1,11 +1,12 @@
 /**
- * Measures what the loader costs training: steps on fresh batches against steps on one fixed batch, in one run, in turn.
+ * Measures how much the loader slows training: steps on fresh batches compared with steps on one fixed batch, in one
+ * run, in alternation.
  *
  *   npm run build && npx jiti scripts/speed/training.ts [RECIPE] [--steps 20] [--rounds 5] [--json] [--data.train.source=...]
  *
- * Both feed the same program in its worker thread. A figure is the median over rounds of the ratio of times; rounds in which
- * the loader reads images for the first time and rounds that find them decoded (where the set fits the loader's cache) are
- * reported apart.
+ * Both feed the same program in its worker thread. A result is the median over rounds of the ratio of times. Rounds in
+ * which the loader reads images for the first time and rounds with decoded images in its cache (if the dataset fits)
+ * are reported separately.
  */
 import { parseArgs } from "node:util";
 import { createLoader } from "../../src/data/index.js";
