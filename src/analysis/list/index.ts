@@ -1,5 +1,6 @@
 /** The analyses, in the order of the report. */
 import type { Analysis } from "../framework/analysis.js";
 import { attentionDistance } from "./attention-distance.js";
+import { filters } from "./filters.js";
 
-export const analyses: readonly Analysis[] = [attentionDistance];
+export const analyses: readonly Analysis[] = [filters, attentionDistance];
