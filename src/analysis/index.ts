@@ -2,6 +2,7 @@
 export { augmentationSheet, writeAugmentations } from "./augmentations.js";
 export type { Analysis, AnalysisChart, AnalysisResult } from "./framework/analysis.js";
 export { type AttentionLayout, attentionLayout } from "./framework/attention.js";
+export { cellAt, type SpatialLayer, spatialLayers, vectorsOf } from "./framework/layers.js";
 export { type PrincipalComponents, principalComponents, project } from "./framework/principal-components.js";
 export {
   openSubject,
@@ -17,6 +18,7 @@ export {
   type HeadDistance,
   headDistance,
 } from "./list/attention-distance.js";
+export { type ColouredMaps, colouredMaps, evenly, featureMaps } from "./list/feature-maps.js";
 export { type FilterRows, type FirstLayer, filterRows, filters, firstLayer, minMaxScaled } from "./list/filters.js";
 export { analyses } from "./list/index.js";
 export { type AnalyseOptions, analyse, analysesNamed, type NetworkAnalysis } from "./report.js";

@@ -1,6 +1,7 @@
 /** The analyses, in the order of the report. */
 import type { Analysis } from "../framework/analysis.js";
 import { attentionDistance } from "./attention-distance.js";
+import { featureMaps } from "./feature-maps.js";
 import { filters } from "./filters.js";
 
-export const analyses: readonly Analysis[] = [filters, attentionDistance];
+export const analyses: readonly Analysis[] = [filters, attentionDistance, featureMaps];
