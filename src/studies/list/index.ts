@@ -1,12 +1,37 @@
 /** The studies, in the order of their numbers. */
 import { didYouMean } from "../../text/nearest.js";
 import type { Study } from "../framework/study.js";
+import { augmentation } from "./augmentation.js";
+import { channelAttention } from "./channel-attention.js";
 import { familiesOverData } from "./families.js";
+import { labelNoise } from "./label-noise.js";
 import { lateDecay } from "./late-decay.js";
+import { leakedDuplicates } from "./leaked-duplicates.js";
+import { mixerOverData } from "./mixer.js";
 import { modelAndData } from "./model-and-data.js";
+import { pooling } from "./pooling.js";
 import { positionEmbeddings } from "./positions.js";
+import { sampleEfficiency } from "./sample-efficiency.js";
+import { schedulesOfUnknownLength } from "./schedules.js";
+import { shape } from "./shape.js";
+import { upstreamTasks } from "./upstream.js";
 
-export const studies: readonly Study[] = [modelAndData, lateDecay, familiesOverData, positionEmbeddings];
+export const studies: readonly Study[] = [
+  upstreamTasks,
+  modelAndData,
+  lateDecay,
+  familiesOverData,
+  mixerOverData,
+  shape,
+  sampleEfficiency,
+  positionEmbeddings,
+  channelAttention,
+  augmentation,
+  leakedDuplicates,
+  labelNoise,
+  schedulesOfUnknownLength,
+  pooling,
+];
 
 /** The study of a name or number. Throws RangeError for an unknown one, naming the nearest. */
 export function studyNamed(name: string): Study {

@@ -1,0 +1,94 @@
+/** Every study of the list: its declaration, its plan at every scale, and its figures and verdict from a table. */
+import { describe, expect, test } from "vitest";
+import {
+  type JobResult,
+  type Row,
+  type Study,
+  type StudyContext,
+  scaleNames,
+  scales,
+  studies,
+  studyNamed,
+} from "../../src/studies/index.js";
+import { lastFewShot } from "../../src/studies/run.js";
+
+const data = {
+  upstream: "photos",
+  identity: "abc",
+  images: 60_000,
+  classes: 200,
+  heldSplit: "validation",
+  downstream: ["embedded:sign-digits"],
+};
+
+const context = (name: (typeof scaleNames)[number]): StudyContext => ({ scale: scales[name], seeds: [0, 1, 2], data });
+
+/** A result as a job would give it, with values that differ between jobs and fall with the seed. */
+function invented(id: string, y: number): JobResult {
+  const values = { fewshot5: y, fewshot10: y, fewshot25: y, upstream: y, loss: 1 };
+  const measurements = [0.25, 0.5, 1].map((part) => ({
+    images: 1000 * part,
+    flops: 1e9 * part,
+    seconds: part,
+    values,
+  }));
+  return { id, title: id, settings: {}, measurements, details: { parameters: 1000 } };
+}
+
+function tableOf(study: Study): Row[] {
+  return study.runs(context("minutes")).flatMap((run, i) =>
+    (study.rows ?? lastFewShot)(run, invented(run.job.id, 0.3 + 0.01 * (i % 17) + 0.001 * run.seed)).map((point) => ({
+      job: run.job.id,
+      seed: run.seed,
+      ...point,
+      series: point.series ?? run.series,
+      x: point.x ?? run.x ?? point.images,
+    })),
+  );
+}
+
+test("numbers and names are unique, and numbers ascend", () => {
+  const numbers = studies.map(({ number }) => number);
+  expect(numbers).toEqual([...new Set(numbers)].sort((a, b) => a - b));
+  expect(new Set(studies.map(({ name }) => name)).size).toBe(studies.length);
+  expect(studyNamed("positions")).toBe(studyNamed("10"));
+  expect(() => studyNamed("postions")).toThrow(/did you mean "positions"/);
+});
+
+describe.each(studies.map((study) => [study.name, study] as const))("%s", (_, study) => {
+  test("declares everything before it runs", () => {
+    const { question, claim, prediction, measure, varies, fixed, rule, smallestEffect } = study;
+    expect(question).toMatch(/\?$/);
+    for (const text of [claim.text, claim.source, prediction, measure, varies, fixed, rule]) {
+      expect(text.length).toBeGreaterThan(5);
+    }
+    expect(smallestEffect).toBeGreaterThan(0);
+  });
+
+  test.each(scaleNames)("plans its runs at the scale %s, different settings as different jobs", (name) => {
+    const runs = study.runs(context(name));
+    expect(runs.length).toBeGreaterThan(1);
+    const places = new Map<string, string>();
+    for (const { series, x, seed, job } of runs) {
+      expect(job.id).toMatch(/^[0-9a-f]{16}$/);
+      const place = `${series} ${x} ${seed} ${job.title}`;
+      expect(places.get(place) ?? job.id).toBe(job.id);
+      places.set(place, job.id);
+    }
+    expect(runs.some(({ seed }) => seed === 2)).toBe(true);
+  });
+
+  test("draws its figures and judges from the table alone", () => {
+    const rows = tableOf(study);
+    for (const { draw, title } of study.figures(rows)) {
+      expect(title.length).toBeGreaterThan(5);
+      for (const width of [350, 920]) expect(draw(width)).toMatch(/^<svg /);
+    }
+    const { decision, effect, n, text, next } = study.judge(rows);
+    expect(["supports", "contradicts", "cannot tell"]).toContain(decision);
+    expect(Number.isFinite(effect)).toBe(true);
+    expect(n).toBe(3);
+    expect(text.length).toBeGreaterThan(20);
+    expect(next.length).toBeGreaterThan(5);
+  });
+});
