@@ -9,7 +9,7 @@ type ResNetModel = Extract<Model, { name: "resnet" }>;
 const kinds: Readonly<Record<string, ResNetModel["attention"]>> = {
   plain: undefined,
   "squeeze-and-excitation": { kind: "squeezeExcitation" },
-  "non-local": { kind: "nonLocal" },
+  "non-local": { kind: "nonLocal", stages: [2, 3], every: 1 },
 };
 
 export const channelAttention = variantStudy({
