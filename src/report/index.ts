@@ -2,6 +2,7 @@
 
 export { encodePng, type PngPixels } from "../formats/png.js";
 export { type BarChartOptions, type BarSeries, barChart } from "./bar-chart.js";
+export { type ColourScale, colourBar, colourOf, mapUri } from "./colour-scale.js";
 export {
   type AccuracyRow,
   accuracyTable,
