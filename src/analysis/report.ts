@@ -5,12 +5,13 @@ import { makeFolder } from "../files/folder.js";
 import { svgToPng } from "../images/index.js";
 import { chartFigure, heading, htmlReport, paragraph, type Section } from "../report/index.js";
 import { didYouMean } from "../text/nearest.js";
-import type { Analysis, AnalysisResult } from "./framework/analysis.js";
+import type { Analysis, AnalysisOptions, AnalysisResult } from "./framework/analysis.js";
+import { checkChoice } from "./framework/choice.js";
 import { openSubject, type Subject, type SubjectOptions } from "./framework/subject.js";
 import { analyses } from "./list/index.js";
 
 /** Options of `analyse`. */
-export interface AnalyseOptions extends SubjectOptions {
+export interface AnalyseOptions extends SubjectOptions, AnalysisOptions {
   /** Names of analyses. Default: all. */
   readonly only?: readonly string[] | undefined;
   /** Folder of the report. Default: `runs/inspect`. */
@@ -44,7 +45,8 @@ export function analysesNamed(names: readonly string[] | undefined): readonly An
 const chartWidth = 720;
 
 /**
- * Analyses a network: `report.html`, `analysis.json` and every chart as SVG and PNG in a folder. Throws what `openSubject` and the disk throw.
+ * Analyses a network: `report.html`, `analysis.json` and every chart as SVG and PNG in a folder. Throws what
+ * `openSubject` and the disk throw, and RangeError for a layer or a patch that the network does not have.
  *
  * @example const { results } = await analyse("runs/one", { images: "photos/", only: ["attention-distance"] });
  */
@@ -53,6 +55,7 @@ export async function analyse(spec: string, options: AnalyseOptions = {}): Promi
   const { output = "runs/inspect", note, signal } = options;
   const chosen = analysesNamed(options.only);
   await using subject = await openSubject(spec, options);
+  checkChoice(subject, options);
   makeFolder(output);
   const results: NetworkAnalysis["results"][number][] = [];
   const unavailable: { name: string; reason: string }[] = [];
@@ -66,7 +69,7 @@ export async function analyse(spec: string, options: AnalyseOptions = {}): Promi
       continue;
     }
     note?.(title);
-    const result = await analysis.run(subject);
+    const result = await analysis.run(subject, options);
     results.push({ name, title, ...result });
     for (const [i, { draw }] of result.charts.entries()) {
       const path = join(output, `${name}${i === 0 ? "" : `-${i + 1}`}`);

@@ -3,7 +3,19 @@ import { z } from "zod";
 import { groupDigits } from "../text/format.js";
 import { columns } from "../text/table.js";
 import { command } from "./command.js";
-import { argument, count, flag, folder, list, option, sides, storedNetwork, text, threads } from "./options.js";
+import {
+  argument,
+  count,
+  flag,
+  folder,
+  list,
+  natural,
+  option,
+  sides,
+  storedNetwork,
+  text,
+  threads,
+} from "./options.js";
 import * as json from "./results.js";
 
 /** Number of tensors that are shown by default. */
@@ -76,6 +88,11 @@ export default command({
       group: "output",
     }),
     only: option(list(text).optional(), "Names of analyses; an unknown name lists them (default: all that apply)"),
+    layer: option(natural.optional(), "Block that analyses of one layer look at, from 0 (default: the last)"),
+    patch: option(
+      z.tuple([natural, natural]).optional().meta({ hint: "ROW,COLUMN" }),
+      "Patch that analyses of one patch look at, from 0,0 (default: the middle)",
+    ),
     count: option(count.default(16), "Number of images, drawn evenly over classes"),
     imageSize: option(sides.optional(), "Input image size of the analyses (default: the network's own)"),
     tensors: option(flag, "List every tensor, not only the first few"),
@@ -98,7 +115,8 @@ export default command({
       ...found,
       tensors: [...entries].map(([name, { dtype, shape }]) => ({ name, dtype, shape })),
     };
-    if (images === undefined && report === undefined && only === undefined) return description;
+    const asks = [images, report, only, rest.layer, rest.patch];
+    if (asks.every((one) => one === undefined)) return description;
     const { analyse } = await import("../analysis/index.js");
     const analysed = await analyse(network, { ...rest, images, only, output: report, note, signal });
     const results = analysed.results.map(({ name, title, text }) => ({ name, title, text }));

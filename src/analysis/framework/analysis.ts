@@ -19,6 +19,14 @@ export interface AnalysisResult {
   readonly charts: readonly AnalysisChart[];
 }
 
+/** What a user may choose. */
+export interface AnalysisOptions {
+  /** Encoder block to look at, from 0. Default: the last, for position embeddings the first. */
+  readonly layer?: number | undefined;
+  /** Patch to look at, from 0. Default: the middle of the grid, or the class token of an attention that has one. */
+  readonly patch?: readonly [row: number, column: number] | undefined;
+}
+
 /** An analysis of one network. */
 export interface Analysis {
   /** Its name on the command line. */
@@ -28,5 +36,5 @@ export interface Analysis {
   readonly summary: string;
   /** Why it does not apply to a network, and what that network has instead; undefined where it applies. */
   unavailable(subject: Subject): string | undefined;
-  run(subject: Subject): Promise<AnalysisResult>;
+  run(subject: Subject, options?: AnalysisOptions): Promise<AnalysisResult>;
 }

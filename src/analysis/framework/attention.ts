@@ -1,4 +1,5 @@
 /** Attention weights of a Vision Transformer: where they are recorded, and what is a class token. */
+import { patchGrid } from "../../weights/index.js";
 import type { Subject } from "./subject.js";
 
 /** Attention of the encoder blocks of a network. */
@@ -24,11 +25,10 @@ export function attentionLayout({ config, intermediates, imageShape }: Subject):
   );
   const [heads = 0, tokens = 0] = intermediates.get(names[0] ?? "") ?? [];
   const hasClassToken = config.pooling === "tok";
-  const patches = tokens - (hasClassToken ? 1 : 0);
   const [height, width] = imageShape;
-  const rows = Math.round(Math.sqrt((patches * height) / width));
-  const columns = patches / Math.max(1, rows);
-  if (heads === 0 || !Number.isInteger(columns)) return undefined;
+  const grid = patchGrid(config, { height, width });
+  if (heads === 0 || !grid || grid.rows * grid.columns + (hasClassToken ? 1 : 0) !== tokens) return undefined;
+  const { rows, columns } = grid;
   return { names, heads, rows, columns, hasClassToken, step: [height / rows, width / columns] };
 }
 
