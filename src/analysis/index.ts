@@ -1,8 +1,10 @@
 /** Looks into networks and data: each analysis computes arrays and draws them. */
 export { augmentationSheet, writeAugmentations } from "./augmentations.js";
-export type { Analysis, AnalysisChart, AnalysisResult } from "./framework/analysis.js";
+export type { Analysis, AnalysisChart, AnalysisOptions, AnalysisResult } from "./framework/analysis.js";
 export { type AttentionLayout, attentionLayout } from "./framework/attention.js";
+export { cosines } from "./framework/cosines.js";
 export { cellAt, type SpatialLayer, spatialLayers, vectorsOf } from "./framework/layers.js";
+export { type Positions, positionsOf } from "./framework/positions.js";
 export { type PrincipalComponents, principalComponents, project } from "./framework/principal-components.js";
 export {
   openSubject,
@@ -21,4 +23,11 @@ export {
 export { type ColouredMaps, colouredMaps, evenly, featureMaps } from "./list/feature-maps.js";
 export { type FilterRows, type FirstLayer, filterRows, filters, firstLayer, minMaxScaled } from "./list/filters.js";
 export { analyses } from "./list/index.js";
+export {
+  type PositionStructure,
+  positionSimilarity,
+  positionStructure,
+  type ResizedPositions,
+  resizedByEach,
+} from "./list/position-similarity.js";
 export { type AnalyseOptions, analyse, analysesNamed, type NetworkAnalysis } from "./report.js";

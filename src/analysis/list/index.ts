@@ -3,5 +3,6 @@ import type { Analysis } from "../framework/analysis.js";
 import { attentionDistance } from "./attention-distance.js";
 import { featureMaps } from "./feature-maps.js";
 import { filters } from "./filters.js";
+import { positionSimilarity } from "./position-similarity.js";
 
-export const analyses: readonly Analysis[] = [filters, attentionDistance, featureMaps];
+export const analyses: readonly Analysis[] = [filters, positionSimilarity, attentionDistance, featureMaps];
