@@ -1,4 +1,4 @@
-/** Reads the arguments of a command line by the options of a command. */
+/** Parses the arguments of a command line by the options of a command. */
 import { z } from "zod";
 import {
   bare,
@@ -15,12 +15,12 @@ type Schema = z.core.$ZodType;
 
 /** The arguments of one command line. */
 export interface Arguments {
-  /** As `command.run` takes them, checked. */
+  /** The validated options, as `command.run` takes them. */
   readonly options: Readonly<Record<string, unknown>>;
   readonly json: boolean;
 }
 
-/** A value that the type takes, where the text is one; else the text itself, which the type then refuses. */
+/** Converts text to the type of an option; returns the text if that fails, and validation then reports it. */
 function read(type: Schema, text: string): unknown {
   if (type instanceof z.ZodNumber) {
     const written = type.isInt ? /^\s*[-+]?\d+\s*$/ : /^\s*[-+]?(\d+\.?\d*|\.\d+)(e[-+]?\d+)?\s*$/i;
@@ -44,14 +44,14 @@ function read(type: Schema, text: string): unknown {
   return text;
 }
 
-/** The whole numbers of "1-5", where the type takes numbers. */
+/** Expands "1-5" to whole numbers, for a type that takes numbers. */
 function rangeOf(type: Schema, text: string): number[] | undefined {
   const [, first, last] = /^\s*(\d{1,4})\s*-\s*(\d{1,4})\s*$/.exec(text) ?? [];
   if (first === undefined || !z.safeParse(type, Number(first)).success) return undefined;
   return Array.from({ length: Math.max(0, Number(last) - Number(first) + 1) }, (_, i) => Number(first) + i);
 }
 
-/** What is given on a command line, sorted but not checked. */
+/** The arguments by kind, before validation. */
 interface Sorted {
   /** Texts by the keys of the options; true and false for flags. */
   readonly given: Map<string, string | boolean>;
@@ -120,7 +120,7 @@ function sort(words: readonly string[], command: Command, options: readonly Opti
     const flag = table.get(name);
     const [next] = queue;
     if (!flag) {
-      // A slip in an option of the command is reported as one, not as a setting that no recipe has.
+      // a misspelt option of the command is reported as such, not as an unknown setting of a recipe
       const slip = !name.includes(".") && long.some((one) => editDistance(name, one) <= 2);
       const old = command.renamed[name.replace(/^--/, "")] !== undefined;
       if (!takesSettings || !name.startsWith("--") || slip || old) throw unknownOption(name, long, command.renamed);
@@ -141,12 +141,12 @@ function sort(words: readonly string[], command: Command, options: readonly Opti
   return { given, places, settings };
 }
 
-/** What an argument is called in messages: `--folds`, or IMAGES. */
+/** The name of an option in messages: `--folds`, or IMAGES. */
 const nameOf = ({ positional, flag }: OptionDescription): string => (positional ? flag.toUpperCase() : `--${flag}`);
 
 /**
- * Gives each place its option: the ones that must be given first, then the optional ones from the left. A list takes what is left over, and
- * so does a list with `rest` that is given by name.
+ * Assigns positional arguments to options: first to required ones, then to optional ones from the left. A list takes the
+ * remaining arguments, and so does a list with `rest` that is given by name.
  */
 function placed(
   places: readonly string[],
@@ -180,7 +180,7 @@ function placed(
   return found;
 }
 
-/** One line on a value that is refused. */
+/** The error message for an invalid value. */
 function issueText(issue: z.core.$ZodIssue, one: OptionDescription, given: unknown, shown: string): string {
   if (issue.code === "custom") return `${nameOf(one)}: ${issue.message}`;
   const choices = one.type instanceof z.ZodArray ? bare(one.type.element) : one.type;
@@ -190,10 +190,10 @@ function issueText(issue: z.core.$ZodIssue, one: OptionDescription, given: unkno
 }
 
 /**
- * Reads the words after the name of a command.
+ * Parses the arguments after the name of a command.
  *
- * Throws UsageError for an unknown option (naming the nearest), an option without its value, a missing or unexpected argument, and values that
- * the options do not take (all of them).
+ * Throws UsageError for an unknown option (with the nearest name), an option without its value, a missing or unexpected
+ * argument, and invalid values (all of them in one message).
  */
 export function parseArguments(words: readonly string[], command: Command): Arguments {
   const options = describeOptions(command);

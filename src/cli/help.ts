@@ -8,7 +8,7 @@ import { commonOptions } from "./args.js";
 
 /** No line of help is wider, in characters. */
 export const widestLine = 100;
-/** A left column that is wider stands on a line of its own. */
+/** Maximum width of the left column; a longer entry gets its own line. */
 const widestLeft = 28;
 
 /** The version in package.json. */
@@ -41,7 +41,7 @@ export function defaultText({ default: value }: OptionDescription): string | und
   return String(value);
 }
 
-/** The description with its default, which is stated once. */
+/** The description of an option, with its default unless the description states it. */
 export function descriptionText(one: OptionDescription): string {
   const standard = defaultText(one);
   return standard === undefined ? one.description : `${one.description} (default: ${standard})`;
@@ -53,7 +53,7 @@ export function optionText({ flag, placeholder, default: value, positional, rest
   return `--${flag} ${positional ? "VALUE" : placeholder}${rest ? "..." : ""}`;
 }
 
-/** A heading and its rows; nothing where there are none. */
+/** A heading with its rows; empty without rows. */
 function section(title: string, table: readonly Row[], width: number, left?: number): string[] {
   return table.length === 0 ? [] : ["", title, ...rows(table, width, left)];
 }

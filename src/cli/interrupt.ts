@@ -1,6 +1,6 @@
 /** Ctrl-C and SIGTERM for long commands: the first asks to stop and save, the second ends the process as usual. */
 
-/** A signal that fires at the first interruption, saying so; call `release` when the command is done. */
+/** Returns a signal that aborts at the first interruption, which is also printed; call `release` when the command is done. */
 export function interruption(
   note: (text: string) => void,
   words = "stopping after this step",

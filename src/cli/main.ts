@@ -17,11 +17,11 @@ import { exitFailure, guardStdout, note, printFailure, printResult } from "./out
 
 interface Found {
   readonly command: Command;
-  /** The words after the command's own. */
+  /** The arguments after the name of the command. */
   readonly rest: readonly string[];
 }
 
-/** What answers an old name: `"bench engine" is now "speed engine"`. */
+/** The error for an old name: `"bench engine" is now "speed engine"`. */
 function renamed(old: string): UsageError {
   const now = (renamedCommands[old] ?? []).map((name) => `"${name}"`);
   return new UsageError(`"${old}" is now ${alternatives(now)}`);
@@ -30,7 +30,7 @@ function renamed(old: string): UsageError {
 function findCommand(words: readonly string[], commands: readonly Command[]): Found {
   const [word, , third] = words;
   const both = words.slice(0, 2).join(" ");
-  // "inspect weights x" is an old name, "inspect weights" a network in the folder weights
+  // "inspect weights x" uses an old name; "inspect weights" inspects the folder weights
   const isOld = third !== undefined && !third.startsWith("-");
   if (isOld && renamedCommands[both] !== undefined && commands.some(({ name }) => name === word)) {
     throw renamed(both);
@@ -58,8 +58,8 @@ function findCommand(words: readonly string[], commands: readonly Command[]): Fo
 }
 
 /**
- * What the words after `fovea` mean, without running it: the command, and its arguments where there are words beside its name.
- * Throws UsageError where they mean nothing.
+ * Parses a command line without running it: the command, and its options if there are arguments. Throws UsageError for an
+ * invalid command line.
  */
 export function parseCommandLine(words: readonly string[]): {
   readonly name: string;
@@ -69,7 +69,7 @@ export function parseCommandLine(words: readonly string[]): {
   return { name: command.name, options: rest.length === 0 ? undefined : parseArguments(rest, command).options };
 }
 
-/** The first rank of an MPI job speaks for all; the others run what is distributed, and print nothing. */
+/** Runs a command. Of the ranks of an MPI job only rank 0 prints; the others run distributed commands alone. */
 async function runCommand({ command, rest }: Found): Promise<number> {
   const { options, json } = parseArguments(rest, command);
   const first = (launchOf()?.rank ?? 0) === 0;
@@ -95,13 +95,12 @@ async function runCommand({ command, rest }: Found): Promise<number> {
   }
 }
 
-/** The width of the terminal, where there is one. */
+/** The width of the terminal, if there is one. */
 const terminalWidth = (): number => (process.stdout.isTTY ? Math.max(60, process.stdout.columns) : widestLine);
 
 /**
- * Runs the program with the words after `fovea`. Prints to stdout and stderr and returns the exit status:
- * 0, 1 for a failure, 2 for a command line that means nothing. Never throws.
- * `commands` are the program's own unless a test gives others.
+ * Runs the program with the arguments after `fovea`. Prints to stdout and stderr and returns the exit status: 0, 1 for a
+ * failure, 2 for an invalid command line. Never throws. `commands` can be replaced in tests.
  */
 export async function run(words: readonly string[], commands: readonly Command[] = allCommands): Promise<number> {
   let name = "";

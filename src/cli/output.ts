@@ -1,9 +1,9 @@
-/** What every command does alike: one result on stdout, the rest on stderr, one clear message when it fails. */
+/** Output of all commands: the result on stdout, everything else on stderr, one message for a failure. */
 
 import { type Outcome, UsageError } from "../commands/index.js";
 import { printable, printableJson } from "../text/printable.js";
 
-/** Exit statuses: a failure, and a command line that could not be understood. */
+/** Exit statuses: 1 for a failure, 2 for an invalid command line. */
 export const exitFailure = 1;
 export const exitUsage = 2;
 
@@ -13,12 +13,12 @@ export function printResult(result: Outcome, json: boolean): void {
   process.stdout.write(`${text}\n`);
 }
 
-/** Prints one line for the person who runs the command, leaving stdout to the result. */
+/** Prints a line to stderr. */
 export function note(text: string): void {
   process.stderr.write(`${printable(text)}\n`);
 }
 
-/** Prints what went wrong, and the stack only where FOVEA_DEBUG=1 asks for it. Returns the exit status. */
+/** Prints the error message, with the stack if FOVEA_DEBUG=1. Returns the exit status. */
 export function printFailure(error: unknown, command: string): number {
   const debug = process.env["FOVEA_DEBUG"] === "1";
   if (error instanceof UsageError) {
@@ -28,7 +28,7 @@ export function printFailure(error: unknown, command: string): number {
   // the first rank reports what failed on all
   if (error instanceof Error && error.name === "OtherRankError") return exitFailure;
   const message = error instanceof Error ? error.message : String(error);
-  // These are slips of the program, not of the person: say how to see more.
+  // programming errors: the message says how to show the stack
   const slip = error instanceof TypeError || error instanceof ReferenceError || message === "";
   if (debug && error instanceof Error) {
     note(`fovea: ${error.stack ?? message}`);
@@ -41,8 +41,8 @@ export function printFailure(error: unknown, command: string): number {
 }
 
 /**
- * Lets nothing but the result reach stdout while a command runs: whatever a library prints with console.log goes to stderr.
- * Returns a function that undoes it.
+ * Redirects to stderr what libraries print to stdout while a command runs, so that stdout has only the result. Returns a
+ * function that restores stdout.
  */
 export function guardStdout(): () => void {
   const { log, info, debug } = console;

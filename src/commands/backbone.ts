@@ -1,7 +1,7 @@
-/** Commands that take a backbone before the images, or leave it out. */
+/** Arguments of commands that take an optional backbone before the images. */
 import { UsageError } from "./command.js";
 
-/** Is a word the name of a backbone that cannot be a dataset: a bundled one, an ONNX file, a run? */
+/** Whether an argument names a backbone and not a dataset: a bundled backbone, an ONNX file or a run. */
 async function isBackbone(word: string): Promise<boolean> {
   const [{ isRunPath }, { embeddedBackbones, embeddedPrefix }] = await Promise.all([
     import("../networks/index.js"),

@@ -1,35 +1,35 @@
 /**
- * What a command is: its options as a zod schema, its body (a library function), its text and its examples. The terminal, `docs/cli.md` and
- * the tests read the same table; no command knows which of them calls it.
+ * Defines commands: options as a zod schema, a body that calls a library function, the text of the result, and examples. The terminal,
+ * `docs/cli.md` and the tests use the same table; a command does not depend on its caller.
  */
 import type { Readable } from "node:stream";
 import { z } from "zod";
 import type { Progress, ProgressOptions } from "../text/progress.js";
 
-/** What the caller of a command gives it beside its options. */
+/** Callbacks and streams that the caller passes to a command. */
 export interface Io {
   /** Aborts when the command should stop. */
   readonly signal: AbortSignal;
-  /** Reports one line that is not the result. */
+  /** Reports a message that is not part of the result. */
   note(text: string): void;
   /** Starts a progress display. */
   progress(options: ProgressOptions): Progress;
-  /** The bytes that are piped into the command. */
+  /** Standard input. */
   readonly stdin: Readable;
 }
 
-/** Options that a command cannot run with, although each of them is valid. The message says what to give instead. */
+/** Thrown for options that are valid on their own but not together. The message states what to give instead. */
 export class UsageError extends Error {
   override name = "UsageError";
 }
 
-/** What a command returns to its caller. */
+/** The outcome of a command. */
 export interface Outcome {
   /** The result as a JSON value. */
   readonly document: unknown;
   /** The result as text. */
   readonly text: string;
-  /** Is the result a failure, such as images that could not be read? The exit status is then 1. */
+  /** Whether the result is a failure, such as unreadable images; the exit status is then 1. */
   readonly failed: boolean;
 }
 
@@ -39,24 +39,24 @@ export interface Example {
   readonly does: string;
 }
 
-/** A command as its callers see it. */
+/** A command. */
 export interface Command {
   /** One or two words, `fit` or `speed engine`. */
   readonly name: string;
-  /** What it does, in one line of at most 80 characters. */
+  /** One line of at most 80 characters that starts with a verb. */
   readonly summary: string;
   /** Further sentences below the summary. */
   readonly details: string | undefined;
   readonly options: z.ZodObject;
-  /** What `document` holds. */
+  /** Schema of `document`. */
   readonly result: z.ZodType;
   /** At least one. */
   readonly examples: readonly Example[];
   /** Old names of options and what replaced them. */
   readonly renamed: Readonly<Record<string, string>>;
-  /** What a caller reports when it aborts `signal`; undefined for a command that does not read the signal. */
+  /** Message to show when `signal` aborts; undefined for a command that ignores the signal. */
   readonly stopping: string | undefined;
-  /** Does every MPI rank run it with these options, with one result? Otherwise the first one alone does. */
+  /** Whether all MPI ranks run the command together; otherwise only rank 0 runs it. */
   distributed(options: unknown): boolean;
   /** Runs it. Throws ZodError for invalid options, UsageError for options that exclude each other, and what its library function throws. */
   run(options: unknown, io: Io): Promise<Outcome>;
@@ -73,7 +73,7 @@ interface Definition<Shape extends z.ZodRawShape, Result, Document> {
   readonly renamed?: Readonly<Record<string, string>>;
   readonly stopping?: string;
   distributed?(options: Options<Shape>): boolean;
-  /** Loads the engine with `import()`, so that help does without. */
+  /** Imports the library with `import()`, so that help does not load the engine. */
   run(options: Options<Shape>, io: Io): Promise<Result>;
   text(result: Result, options: Options<Shape>): string | readonly string[];
   failed?(result: Result): boolean;
@@ -83,8 +83,8 @@ interface Definition<Shape extends z.ZodRawShape, Result, Document> {
 export type Options<Shape extends z.ZodRawShape> = z.output<z.ZodObject<Shape>>;
 
 /**
- * Makes a command of its definition. `document` turns what `run` returns into the JSON document that `result` describes; without it the two
- * are the same.
+ * Builds a command from its definition. `document` converts the return value of `run` into the JSON document; by default the return value is
+ * the document.
  */
 export function command<const Shape extends z.ZodRawShape, Result, Document>(
   definition: Definition<Shape, Result, Document> & { document(result: Result): NoInfer<Document> },

@@ -18,7 +18,7 @@ import {
 } from "./options.js";
 import * as json from "./results.js";
 
-/** Always measured too: what any trained network should beat. */
+/** The baseline, which is always measured as well. */
 const baseline = "pixels:16";
 
 const row = z.object({
@@ -46,7 +46,7 @@ const comparison = z.object({
   backbones: json.list(row),
 });
 
-/** A Markdown table: a row a backbone, accuracies as "5 shots / 10 shots". */
+/** A Markdown table with a row for each backbone; accuracies are written as "5 shots / 10 shots". */
 function table({ sets, backbones }: z.output<typeof comparison>): string {
   const joined = (accuracies: readonly { readonly mean: number }[] = []) =>
     accuracies.map(({ mean }) => inPercent(mean)).join(" / ");

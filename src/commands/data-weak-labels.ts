@@ -1,4 +1,4 @@
-/** `fovea data weak-labels`: several labels an image from the text around it, written as a file of labels. */
+/** `fovea data weak-labels`: derives labels of images from the text beside them and writes a file of labels. */
 
 import { z } from "zod";
 import { columns } from "../text/table.js";

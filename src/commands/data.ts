@@ -32,7 +32,7 @@ const description = z.object({
   augmentations: json.text.optional().describe("the page of augmentations"),
 });
 
-/** Lists stop here in the text; the JSON document has everything. */
+/** Maximum number of lines of a list in the text; the JSON document has all. */
 const listed = 20;
 
 const indented = (rows: readonly (readonly [string, string])[]) => columns(rows).map((line) => `  ${line}`);

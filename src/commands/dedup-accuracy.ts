@@ -64,7 +64,7 @@ const document = z.object({
 
 function editedText({ source, originals, alreadyTwice, results, recall, precision, seconds }: z.output<typeof edited>) {
   return [
-    `edited copies among ${originals} images of ${source} (${alreadyTwice} left out as duplicates already), ${formatDuration(seconds)}`,
+    `edited copies among ${originals} images of ${source} (${alreadyTwice} skipped: already duplicates), ${formatDuration(seconds)}`,
     ...results.map(
       ({ edit, strength, copies, found, falsePairs }) =>
         `  ${`${edit} ${strength}`.padEnd(28)} ${String(found).padStart(4)} of ${copies}${falsePairs > 0 ? `, ${falsePairs} false pairs` : ""}`,

@@ -1,4 +1,4 @@
-/** `fovea dedup`: near-duplicates within a dataset and between it and test sets. */
+/** `fovea dedup`: finds near-duplicates within a dataset and between it and test datasets. */
 import { existsSync, statSync } from "node:fs";
 import { z } from "zod";
 import { largest } from "../text/arrays.js";
@@ -51,7 +51,7 @@ const result = z.object({
 });
 type Found = z.output<typeof result>;
 
-/** Groups shown in the text; the report has the images of more, the JSON document all. */
+/** Number of groups in the text; the report shows more, the JSON document has all. */
 const shownGroups = 5;
 
 function groupLine(sets: Found["sets"], { members, matches, classes }: Found["groups"][number]): string {

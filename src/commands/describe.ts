@@ -1,11 +1,11 @@
-/** The options of a command as data: what help, the command line and `docs/cli.md` are derived from. */
+/** Describes the options of a command as data, from which help, parsing and `docs/cli.md` are derived. */
 import { z } from "zod";
 import type { Command } from "./command.js";
 import { metaOf, type OptionMeta } from "./options.js";
 
 type Schema = z.core.$ZodType;
 
-/** An option as its readers see it. */
+/** The description of an option. */
 export interface OptionDescription extends OptionMeta {
   /** Its name in the options of the command, `imageSize`. */
   readonly key: string;
@@ -16,7 +16,7 @@ export interface OptionDescription extends OptionMeta {
   /** Placeholder of its value, `FOLDER` or `cpu|webgpu`; the name of an argument in capitals; undefined for a flag. */
   readonly placeholder: string | undefined;
   readonly required: boolean;
-  /** Undefined where there is none, or where the command works it out. */
+  /** Undefined if there is none or the command computes it. */
   readonly default: unknown;
   readonly description: string;
 }
@@ -40,7 +40,7 @@ function placeholderOf(type: Schema): string {
   return "NAME";
 }
 
-/** What a value must be, as an error says it: `a whole number of at least 1`. */
+/** Describes the expected value for an error message: `a whole number of at least 1`. */
 export function expectationOf(type: Schema): string {
   if (type instanceof z.ZodEnum) return alternatives(type.options.map(String));
   if (type instanceof z.ZodLiteral) return alternatives([...type.values].map(String));

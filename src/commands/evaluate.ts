@@ -7,7 +7,7 @@ import { command } from "./command.js";
 import { classifier, device, file, flag, imagesWith, option, overwrite, text, threads } from "./options.js";
 import * as json from "./results.js";
 
-/** Classes and pairs that the text shows; the document has all. */
+/** Number of classes and pairs in the text; the JSON document has all. */
 const shownClasses = 30;
 const shownPairs = 5;
 

@@ -82,7 +82,7 @@ function summaryText(network: z.output<typeof summaries>, pixels: z.output<typeo
   return columns([head, ...rows], () => false);
 }
 
-/** What the method chose by itself in each draw, a line for each number of shots. */
+/** Settings that the method selected in each draw; a line for each number of shots. */
 function chosenText({ results, summary }: z.output<typeof result>): string[] {
   return summary.flatMap(({ shots }) => {
     const chosen = results.flatMap((one) => (one.shots === shots && one.chosen ? [one.chosen] : []));

@@ -1,4 +1,4 @@
-/** `fovea finetune`: trains a whole network on other classes by a published rule, or prints what it would cost. */
+/** `fovea finetune`: fine-tunes a network on other classes by a published rule, or estimates the cost. */
 import { z } from "zod";
 import { parseBytes } from "../text/parse-bytes.js";
 import type { FineTuningRule } from "../train/index.js";

@@ -1,4 +1,4 @@
-/** The table of commands, in the order of the help. Loading it loads no engine: a command imports its library when it runs. */
+/** The table of commands, in the order of the help. Loading it does not load the engine: a command imports its library when it runs. */
 import type { Command } from "./command.js";
 import compare from "./compare.js";
 import convert from "./convert.js";

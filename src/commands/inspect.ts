@@ -49,7 +49,7 @@ const result = z.object({
     .describe("where images or --report are given"),
 });
 
-/** Settings of a network that are worth a line: plain values. */
+/** Formats the settings of a network, without those that are off. */
 function settingsOf(config: object): string {
   return Object.entries(config)
     .filter(([key, value]) => key !== "family" && value !== undefined && value !== false && value !== 0)

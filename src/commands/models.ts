@@ -61,7 +61,7 @@ function publishedText(checkpoints: readonly z.output<typeof published>[]): stri
   ];
 }
 
-/** One row a model, one heading a series. */
+/** A table with a row for each model and a heading for each series. */
 function variantsText({ classes, models, embedded }: z.output<typeof variants>, headings: ReadonlyMap<string, string>) {
   const sizes = models[0]?.cost.map(({ imageSize }) => imageSize) ?? [];
   const head = ["name", "parameters", ...sizes.map((size) => `GFLOPs ${size}`), "input", "preprocessing", "dimensions"];
@@ -101,7 +101,7 @@ const result = z.union([z.object({ checkpoints: json.list(published) }), variant
 
 interface Listed {
   readonly document: z.output<typeof result>;
-  /** What the table shows of each series and each model beside its numbers. */
+  /** Titles of the series and dimensions of the models, by name. */
   readonly headings: ReadonlyMap<string, string>;
 }
 

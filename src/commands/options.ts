@@ -1,25 +1,25 @@
-/** The kinds of options, and the options that several commands take. */
+/** Types of options, and options that several commands share. */
 import { z } from "zod";
 import { devices } from "../runtime/devices.js";
 import { parseBytes } from "../text/parse-bytes.js";
 import { defaultBackbone } from "../weights/embedded.js";
 
-/** What help and the command line know of an option beside its type. */
+/** Metadata of an option for help and for parsing. */
 export interface OptionMeta {
   readonly description?: string;
   /** Placeholder of the value in help, such as FOLDER. */
   readonly hint?: string;
-  /** Is it an argument by its place? It may also be given by its name. */
+  /** Whether it is a positional argument. It can also be given by name. */
   readonly positional?: boolean;
-  /** Does a list take the arguments that are left over, once it is given by name? */
+  /** Whether a list that is given by name also takes the remaining arguments. */
   readonly rest?: boolean;
-  /** Does it hold the settings of a recipe, `--path.to.setting=value`? */
+  /** Whether it holds settings of a recipe, `--path.to.setting=value`. */
   readonly settings?: boolean;
   /** Heading in help. */
   readonly group?: "output" | "compute";
 }
 
-/** The metadata of a schema and of what it wraps (optional, default); that of the outer one comes first. */
+/** Returns the metadata of a schema and of the schema within optional and default; the outer metadata takes precedence. */
 export function metaOf(schema: z.core.$ZodType): OptionMeta {
   const own = z.globalRegistry.get(schema) ?? {};
   const wraps = schema instanceof z.ZodOptional || schema instanceof z.ZodDefault;
@@ -31,12 +31,12 @@ export function option<T extends z.ZodType>(schema: T, description: string, meta
   return schema.meta({ ...metaOf(schema), description, ...meta });
 }
 
-/** An argument by its place. */
+/** A positional argument. */
 export function argument<T extends z.ZodType>(schema: T, description: string, meta: OptionMeta = {}): T {
   return option(schema, description, { positional: true, ...meta });
 }
 
-/** An option that is there or not. */
+/** A flag; default: false. */
 export const flag = z.boolean().default(false);
 /** A whole number from 0. */
 export const natural = z.int().min(0);
@@ -44,13 +44,13 @@ export const natural = z.int().min(0);
 export const count = z.int().min(1);
 /** A number from 0 to 1. */
 export const share = z.number().min(0).max(1);
-/** A path or a name of something. */
+/** A path or a name. */
 export const text = z.string();
 export const folder = z.string().meta({ hint: "FOLDER" });
 export const file = z.string().meta({ hint: "FILE" });
 /** A list, on the command line separated by commas. */
 export const list = <T extends z.ZodType>(element: T) => z.array(element).min(1);
-/** Sizes of memory as text, such as 2GB. */
+/** An amount of memory, such as 2GB. */
 export const bytes = z
   .string()
   .check((context) => {
@@ -75,7 +75,7 @@ const filesText = "file or folder of weights";
 const namesText = "hf:OWNER/NAME; augreg:NAME";
 const onnxText = "ONNX file (x.onnx, x.onnx?range=0,1)";
 const randomText = "random:NETWORK (the architecture of a run or of weights, with random weights)";
-/** What follows a list of networks that may be weights. */
+/** Text that follows a list of networks which includes weights. */
 const settingsText = "?heads=4 and other settings may follow (docs/weights.md)";
 const weightsText = `${runText}; ${filesText}; embedded:NAME; ${namesText}`;
 const networkText = `One of: ${weightsText}; ${randomText}. ${settingsText}`;
@@ -87,7 +87,7 @@ export const imagesWith = (remark: string) => argument(text, `${imagesText}; ${r
 export const network = argument(text, networkText);
 /** The networks whose weights are stored. */
 export const storedNetwork = argument(text, `One of: ${weightsText}. ${settingsText}`);
-/** A trained network with a head, of those that `fovea train` and others write as weights. */
+/** A trained network with a head, stored as weights. */
 export const trainedClassifier = argument(
   text,
   `A network with a head. One of: ${runText}; ${filesText}; ${namesText}. ${settingsText}. The bundled backbones have no head`,
@@ -105,7 +105,7 @@ export const imagenetClassifier = argument(
 );
 /** Any network, ONNX file or raw pixels. */
 export const anyNetwork = argument(text, backboneText);
-/** A backbone that may be left out. */
+/** An optional backbone. */
 export const backbone = option(
   text.optional().meta({ hint: "NETWORK" }),
   `Network that computes the features (default: ${defaultBackbone}). ${backboneText}`,
@@ -127,7 +127,7 @@ export const split = option(
   text.optional().meta({ hint: "NAME" }),
   "Split of the images (default: train, else the only one)",
 );
-export const overwrite = option(flag, "Replace what is there already", { group: "output" });
+export const overwrite = option(flag, "Replace existing output", { group: "output" });
 /** Settings of a recipe as `{ path, value }`; on the command line every unknown option. */
 export const settings = option(
   z.array(z.object({ path: z.string(), value: z.string() })).default([]),

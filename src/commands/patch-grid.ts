@@ -1,4 +1,4 @@
-/** `fovea patch-grid`: does an object on the border between patches cost accuracy? */
+/** `fovea patch-grid`: measures the accuracy of objects inside patches and on the border between patches. */
 
 import { z } from "zod";
 import { formatDuration, inPercent } from "../text/format.js";

@@ -19,7 +19,7 @@ const prediction = z.object({
 
 const nameOf = ({ name, class: index }: z.output<typeof guess>) => name ?? `class ${index}`;
 
-/** Predictions as text: one line an image; several guesses stand below it. */
+/** Formats predictions: a line for each image, with further classes on the lines below it. */
 export function listing(predictions: readonly z.output<typeof prediction>[]): string {
   const width = largest(predictions.flatMap(({ guesses }) => guesses.map((one) => nameOf(one).length)));
   const line = (one: z.output<typeof guess>) => `${nameOf(one).padEnd(width)}  ${percent(one.probability).padStart(7)}`;

@@ -19,17 +19,17 @@ export const accuracy = z.object({
   right: number.describe("images classified correctly"),
   images: number,
 });
-/** An object with these keys and others that depend on its kind. */
+/** An object with these keys and further ones that depend on its kind. */
 const open = <Shape extends z.ZodRawShape>(shape: Shape): z.ZodType<z.output<z.ZodObject<Shape>>> =>
   z.looseObject(shape) as unknown as z.ZodType<z.output<z.ZodObject<Shape>>>;
-/** A network: where it was opened from, and what its kind adds. */
+/** A network: its spec, and what its kind adds. */
 export const model = open({ checkpoint: text, imageShape, preprocessing: text });
 /** The images that weights are for. */
 export const imageConfig = open({ height: number, width: number, channels: number });
 /** The configuration of a model, by its family. */
 export const modelConfig = open({ family: text });
 
-/** What a run of training came to. */
+/** The result of a training run. */
 export const trainResult = z.object({
   folder: text,
   step: number,

@@ -40,7 +40,7 @@ function typeOf(schema: JsonSchema): string {
   return type === undefined ? "any" : String(type).replace("string", "text");
 }
 
-/** The settings below a schema, in its order; those of variants with their names. */
+/** Lists the settings below a schema in its order; settings of a variant carry the name of the variant. */
 function* settingsOf(schema: JsonSchema, path: string, variants: readonly string[]): Generator<Setting> {
   for (const one of [...(schema.anyOf ?? []), ...(schema.oneOf ?? [])]) {
     const tag = one.properties?.["name"]?.const ?? one.properties?.["kind"]?.const;
@@ -54,7 +54,7 @@ function* settingsOf(schema: JsonSchema, path: string, variants: readonly string
   }
 }
 
-/** Joins the settings of variants that are alike; a name that selects a variant has all of them as its type. */
+/** Merges equal settings of several variants; a setting that selects a variant has all names as its type. */
 function joined(settings: Iterable<Setting>): Setting[] {
   const found = new Map<string, Setting>();
   for (const one of settings) {
@@ -73,7 +73,7 @@ function joined(settings: Iterable<Setting>): Setting[] {
 
 const isSelector = (path: string): boolean => /(^|\.)(name|kind)$/.test(path);
 
-/** The variants of a setting, without those that together are all variants of the object it is in. */
+/** Lists the variants that a setting belongs to; empty when it belongs to all variants of its object. */
 function someOf({ path, variants }: Setting, selectors: readonly Setting[]): readonly string[] {
   const complete = selectors
     .filter((selector) => path.startsWith(selector.path.replace(/(name|kind)$/, "")))
@@ -101,7 +101,7 @@ export default command({
   },
   examples: [
     { run: "fovea settings", does: "every setting" },
-    { run: "fovea settings optimizer", does: "those of the optimisers" },
+    { run: "fovea settings optimizer", does: "the settings of the optimisers" },
     { run: "fovea settings schedule.warmup --json", does: "one setting and those below it, as JSON" },
   ],
   result: z.object({ settings: json.list(setting) }),

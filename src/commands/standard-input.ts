@@ -1,10 +1,10 @@
-/** Standard input as images: the bytes of one, or paths, one a line. */
+/** Reads images from standard input: the bytes of one image, or one path on each line. */
 
 import type { Readable } from "node:stream";
 import type { NamedImage } from "../data/index.js";
 import { imageHeader } from "../images/index.js";
 
-/** More than any photograph takes; what comes after is not read. */
+/** Maximum number of bytes; larger than any photograph. */
 const maxBytes = 256 * 2 ** 20;
 
 /** Reads a stream to its end. Throws when it holds nothing, or more than 256 MiB. */
@@ -23,7 +23,7 @@ export async function imagesFromStream(stream: Readable): Promise<(string | Name
     .map((line) => line.trim())
     .filter((line) => line !== "");
   if (lines.length === 0) throw new Error("standard input is empty; pipe an image or paths, one a line, into it");
-  // every image format has a zero byte or bytes that are no UTF-8 near its beginning; no path has
+  // image files have a zero byte or invalid UTF-8 near the start; paths have neither
   if (!/\0|\ufffd/.test(text.slice(0, 1000))) return lines;
   const image = { id: "standard input", bytes: new Uint8Array(bytes) };
   await imageHeader({ kind: "encoded", bytes: image.bytes }, image.id);

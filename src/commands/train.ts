@@ -1,4 +1,4 @@
-/** `fovea train`: trains by a recipe, or prints what it would cost. */
+/** `fovea train`: trains by a recipe, or estimates the cost. */
 import { parseBytes } from "../text/parse-bytes.js";
 import { command } from "./command.js";
 import { argument, file, folder, option, settings } from "./options.js";

@@ -1,10 +1,10 @@
-/** The options and the texts of the commands that train: `train` and `finetune`. */
+/** Options and texts that `train` and `finetune` share. */
 import { z } from "zod";
 import { formatBytes, formatDuration, groupDigits, percent, plural } from "../text/format.js";
 import { bytes, flag, option } from "./options.js";
 import * as json from "./results.js";
 
-/** What a run would cost. */
+/** The estimated cost of a run. */
 export const dryRunResult = z.object({
   trainingImages: json.number,
   classes: json.number,
@@ -33,7 +33,7 @@ export const dryRunResult = z.object({
   ),
 });
 
-/** What `train` and `finetune` return: the run, or what it would cost. */
+/** Result of `train` and `finetune`: the run, or its estimated cost. */
 export const trainingResult = z.union([json.trainResult, dryRunResult]);
 
 /** Options of both. */
@@ -42,10 +42,7 @@ export const trainingOptions = {
     bytes.optional(),
     "Memory limit, such as 2GB or 1.5GiB: the fastest combination of gradient accumulation (microbatches) and activation checkpointing (rematerialisation) that fits is chosen (default: the settings of the recipe)",
   ),
-  resume: option(
-    flag,
-    "Resume from the newest checkpoint in the folder, as if never stopped; start where there is no run",
-  ),
+  resume: option(flag, "Resume from the newest checkpoint in the folder; start a new run if there is none"),
   overwrite: option(flag, "Replace the run that is in the folder"),
   dryRun: option(flag, "Print parameters, FLOPs, memory, steps and expected time, and stop"),
 } as const;
@@ -83,6 +80,6 @@ export function trainingLines(found: z.output<typeof trainingResult>): string[] 
   ];
 }
 
-/** Did it stop before its end? */
+/** Whether the run was interrupted. */
 export const wasInterrupted = (found: z.output<typeof trainingResult>): boolean =>
   "interrupted" in found && found.interrupted;

@@ -1,4 +1,4 @@
-/** `fovea vtab`: a backbone on the 19 tasks of VTAB or on the embedded suite. */
+/** `fovea vtab`: evaluates a backbone on the 19 tasks of VTAB or on the embedded suite. */
 
 import { z } from "zod";
 import { backboneOrDefault } from "../weights/embedded.js";
@@ -141,7 +141,7 @@ export default command({
     },
     {
       run: "fovea vtab --data datasets/ --backbone B_16.npz --report vtab.html",
-      does: "those of the 19 that are there",
+      does: "the tasks of the 19 whose files are there",
     },
     {
       run: "fovea vtab --data datasets/ --backbone B_16.npz --method probe --sweep light --processes 4",

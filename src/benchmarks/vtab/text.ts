@@ -15,7 +15,7 @@ function missingLines({ missing }: Pick<SuiteReport, "missing">): string[] {
 export function planLines(plan: SuitePlan, { backbone, seeds }: Pick<SuiteOptions, "backbone" | "seeds">): string[] {
   const { tasks, settings, images, fits, rate, seconds } = plan;
   return [
-    `${tasks.length} tasks, ${plural(seeds.length, "seed")}, ${plural(settings, "setting")}`,
+    `${plural(tasks.length, "task")}, ${plural(seeds.length, "seed")}, ${plural(settings, "setting")}`,
     ...tasks.map(
       ({ title, train, test, order }) => `  ${title}: ${train} training images, ${test} test images; order: ${order}`,
     ),

@@ -1,6 +1,6 @@
 /**
- * The main job in seconds: few-shot classification with the bundled backbone, on classes that are named
- * from five pictures of each, and write a report. Asked to, it trains a small network first and plays with that.
+ * Runs few-shot classification with the bundled backbone, from five images of each class, and writes a report. On request
+ * it first trains a small network and uses that instead.
  */
 
 import { join } from "node:path";
@@ -16,10 +16,10 @@ import { episodeSets } from "./sets.js";
 import { trainQuickstart } from "./train.js";
 
 export interface QuickstartOptions {
-  /** Folder of the report, and of the run where one is trained. */
+  /** Folder of the report and, with training, of the run. */
   readonly output: string;
   readonly seed?: number;
-  /** Train a network from nothing and play with it; no longer than so many minutes, its schedule shortened to fit. */
+  /** Train a network from random weights first, for at most this many minutes; the schedule is shortened to fit. */
   readonly train?: { readonly minutes?: number; readonly overrides?: readonly Override[] };
   readonly silent?: boolean;
   /** Starts the display of the training steps. Default: `startProgress`, on stderr. */
@@ -39,7 +39,7 @@ export interface QuickstartSet {
 
 export interface QuickstartResult {
   readonly sets: readonly QuickstartSet[];
-  /** What gave the pictures their features. */
+  /** The backbone that computed the features. */
   readonly backbone: string;
   readonly trained: TrainResult | undefined;
   readonly report: string;
@@ -47,10 +47,10 @@ export interface QuickstartResult {
   readonly interrupted: boolean;
 }
 
-/** The default backbone with smaller images than its own: half the time, and as accurate on these datasets. */
+/** The default backbone at a smaller image size: half the time, and as accurate on these datasets. */
 export const quickBackbone = `${defaultBackbone}?size=80`;
 
-/** Pictures in a run. */
+/** Batch size. */
 const batchSize = 50;
 
 /** Runs few-shot episodes on three datasets and writes the report; trains first where that is requested (see `trainQuickstart`). */

@@ -1,5 +1,5 @@
 /**
- * The quickstart's report: one page with the accuracies, an episode of each dataset in images, and the course of training where there was one.
+ * Writes the report of the quickstart: accuracies, an episode of each dataset, and the training curves if a network was trained.
  */
 
 import type { Example } from "../../data/index.js";
@@ -24,7 +24,7 @@ import type { TrainedQuickstart } from "./train.js";
 export interface ReportParts {
   readonly played: readonly PlayedSet[];
   readonly backbone: Network;
-  /** The run that the backbone is of, where it was trained now. */
+  /** The run of the backbone, if it was trained. */
   readonly training: TrainedQuickstart | undefined;
   readonly seconds: number;
 }
@@ -38,7 +38,7 @@ function pictureOf(example: Example, alt: string): Picture {
   };
 }
 
-/** The episode nearest to the mean accuracy: a typical one, not the best. */
+/** Selects the episode whose accuracy is nearest to the mean. */
 function typicalEpisode({ learned }: PlayedSet) {
   const distance = (accuracy: number) => Math.abs(accuracy - learned.accuracy);
   return learned.episodes.reduce((best, one) => (distance(one.accuracy) < distance(best.accuracy) ? one : best));
@@ -55,7 +55,7 @@ async function gallery(played: PlayedSet) {
     classes.push({ name: nameOf(label), pictures });
   }
   const queries = [];
-  // every fourth question: an even share of each class, few enough to take in
+  // every fourth query image, which gives each class the same number
   for (const query of round.queries.filter((_, i) => i % 4 === 0)) {
     queries.push({
       picture: await show(query.index, `to name: ${nameOf(query.truth)}`),
@@ -67,7 +67,7 @@ async function gallery(played: PlayedSet) {
   return episodeGallery({ classes, queries, visible: queries.length });
 }
 
-/** The course of training, as a section. */
+/** The section with the training curves. */
 function learning({ metrics, classes }: TrainedQuickstart) {
   const loss = metrics.flatMap(({ step, loss }) => (typeof loss === "number" ? { step, value: loss } : []));
   const validation = metrics.flatMap(({ step, "evaluation/loss": value }) =>
@@ -78,13 +78,13 @@ function learning({ metrics, classes }: TrainedQuickstart) {
     content: [
       chartFigure(
         (width) => lossChart({ loss, validation, width, chance: Math.log(classes) }),
-        `Cross-entropy over ${classes} classes; the dashed line is a model that knows nothing.`,
+        `Cross-entropy over ${classes} classes; the dashed line is a uniform prediction.`,
       ),
     ],
   };
 }
 
-/** What was run, as facts. */
+/** The settings of the run as a list. */
 function factsOf({ backbone, training, seconds }: ReportParts): [string, string][] {
   const parameters = backbone.details["parameters"];
   const counted = typeof parameters === "number" ? `${groupDigits(parameters)} parameters` : "";

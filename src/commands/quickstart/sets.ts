@@ -3,11 +3,11 @@ import { concat, type ImageSource, openSource } from "../../data/index.js";
 
 export interface EpisodeSet {
   readonly name: string;
-  /** What the pictures are, in a few words. */
+  /** A short description of the images. */
   readonly about: string;
-  /** Specs of the pools the pictures are drawn from; their classes are merged by name. */
+  /** Specs of the datasets that images are drawn from; their classes are merged by name. */
   readonly pools: readonly { readonly source: string; readonly split: string }[];
-  /** Where the pictures come from and their licence. */
+  /** Source and licence of the images. */
   readonly origin: string;
 }
 
@@ -40,7 +40,7 @@ export const episodeSets: readonly EpisodeSet[] = [
   },
 ];
 
-/** All pictures of a set as one source. */
+/** Opens all images of a dataset as one source. */
 export async function openPool(set: EpisodeSet): Promise<ImageSource> {
   const parts: ImageSource[] = [];
   for (const { source, split } of set.pools) parts.push(await openSource(source, { split }));

@@ -1,4 +1,4 @@
-/** The part of the quickstart that trains: a small Vision Transformer from nothing on the embedded pictures. */
+/** Trains the network of the quickstart: a small Vision Transformer from random weights on the embedded images. */
 
 import { existsSync } from "node:fs";
 import { join } from "node:path";
@@ -42,7 +42,7 @@ export interface TrainedQuickstart {
 
 const recipePath = fileURLToPath(new URL("../../../recipes/quickstart.ts", import.meta.url));
 
-/** Trains. A run of the same settings in the folder is gone on with, or found finished. */
+/** Trains the network. A run with the same settings in the folder is resumed, or used if it is complete. */
 export async function trainQuickstart(options: QuickstartTraining): Promise<TrainedQuickstart> {
   const { output, note } = options;
   const settings = [
@@ -62,11 +62,11 @@ export async function trainQuickstart(options: QuickstartTraining): Promise<Trai
     recipe = await loadRecipe(recipePath, [...settings, { path: "total.steps", value: String(totalSteps) }]);
   }
   note(
-    `a Vision Transformer of ${groupDigits(expected.parameters)} parameters learns ${expected.classes} classes from ${groupDigits(expected.trainingImages)} pictures`,
+    `a Vision Transformer of ${groupDigits(expected.parameters)} parameters is trained on ${groupDigits(expected.trainingImages)} images of ${expected.classes} classes`,
   );
   const already = await stepsDone(recipe, output);
   if (already !== undefined) {
-    note(`${output} holds step ${already} of ${totalSteps} of this run; delete the folder to start anew`);
+    note(`${output} holds step ${already} of ${totalSteps} of this run; delete the folder to start a new run`);
   }
   const result = await train(recipe, {
     overwrite: already === undefined,
@@ -79,7 +79,7 @@ export async function trainQuickstart(options: QuickstartTraining): Promise<Trai
   return { result, metrics, classes: expected.classes, images: expected.trainingImages };
 }
 
-/** How far a run of these very settings in the folder has come; undefined where there is none. */
+/** Returns the last step of a run with the same settings in the folder; undefined if there is none. */
 async function stepsDone(recipe: Recipe, folder: string): Promise<number | undefined> {
   const path = join(folder, resolvedRecipeFile);
   if (!existsSync(path)) return undefined;
