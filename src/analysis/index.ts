@@ -1,7 +1,7 @@
 /** Looks into networks and data: each analysis computes arrays and draws them. */
 export { augmentationSheet, writeAugmentations } from "./augmentations.js";
 export type { Analysis, AnalysisChart, AnalysisOptions, AnalysisResult } from "./framework/analysis.js";
-export { type AttentionLayout, attentionLayout } from "./framework/attention.js";
+export { type AttentionLayout, attentionLayout, shareOfHalf } from "./framework/attention.js";
 export { cosines } from "./framework/cosines.js";
 export { cellAt, type SpatialLayer, spatialLayers, vectorsOf } from "./framework/layers.js";
 export { type Positions, positionsOf } from "./framework/positions.js";
@@ -20,6 +20,13 @@ export {
   type HeadDistance,
   headDistance,
 } from "./list/attention-distance.js";
+export { attentionMaps, attentionOfQuery } from "./list/attention-maps.js";
+export {
+  attentionRollout,
+  attentionRolloutAnalysis,
+  meanOfHeads,
+  type RolloutOptions,
+} from "./list/attention-rollout.js";
 export { type ColouredMaps, colouredMaps, evenly, featureMaps } from "./list/feature-maps.js";
 export { type FilterRows, type FirstLayer, filterRows, filters, firstLayer, minMaxScaled } from "./list/filters.js";
 export { analyses } from "./list/index.js";

@@ -38,3 +38,23 @@ export function withoutAttention({ config }: Subject): string {
     ? "a ResNet has no attention over patches: see its filters, feature maps and layers"
     : "an MLP-Mixer has no attention: its token-mixing layers have fixed weights; see its filters, feature maps and layers";
 }
+
+/** The intermediate with the attention [heads, 1, tokens] that pools the tokens; undefined for another pooling (papers.md 1.5). */
+export function poolingAttention({ intermediates }: Subject): string | undefined {
+  const name = "MAPHead_0/MultiHeadDotProductAttention_0/attentionWeights";
+  return intermediates.has(name) ? name : undefined;
+}
+
+/** The smallest share of the cells of a map, from 0 to 1, that holds half of its sum: 0.5 for a uniform map. */
+export function shareOfHalf(map: ArrayLike<number>): number {
+  const sorted = Float64Array.from(map).sort().reverse();
+  const half = sorted.reduce((sum, value) => sum + value, 0) / 2;
+  let [sum, count] = [0, 0];
+  // the last cell counts as far as it is needed
+  for (const value of sorted) {
+    if (sum + value >= half) return (count + (value > 0 ? (half - sum) / value : 0)) / sorted.length;
+    sum += value;
+    count++;
+  }
+  return 1;
+}

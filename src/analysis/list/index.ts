@@ -1,8 +1,17 @@
 /** The analyses, in the order of the report. */
 import type { Analysis } from "../framework/analysis.js";
 import { attentionDistance } from "./attention-distance.js";
+import { attentionMaps } from "./attention-maps.js";
+import { attentionRolloutAnalysis } from "./attention-rollout.js";
 import { featureMaps } from "./feature-maps.js";
 import { filters } from "./filters.js";
 import { positionSimilarity } from "./position-similarity.js";
 
-export const analyses: readonly Analysis[] = [filters, positionSimilarity, attentionDistance, featureMaps];
+export const analyses: readonly Analysis[] = [
+  filters,
+  positionSimilarity,
+  attentionDistance,
+  attentionMaps,
+  attentionRolloutAnalysis,
+  featureMaps,
+];
