@@ -22,6 +22,7 @@ export { type LossChartOptions, lossChart, type StepValue, smooth, thin } from "
 export { type DotChartOptions, type DotRow, dotChart } from "./dot-chart.js";
 export { type Episode, type EpisodeQuery, episodeGallery } from "./episode.js";
 export type { ChartOptions } from "./frame.js";
+export { type HeatMapOptions, heatMap } from "./heat-map.js";
 export { type HtmlReportOptions, htmlReport, type Section } from "./html.js";
 export { encodedUri, floatUri, type Picture, pixelUri } from "./images.js";
 export {
