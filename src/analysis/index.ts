@@ -1,8 +1,24 @@
 /** Looks into networks and data: each analysis computes arrays and draws them. */
 export { augmentationSheet, writeAugmentations } from "./augmentations.js";
-export type { Analysis, AnalysisChart, AnalysisOptions, AnalysisResult } from "./framework/analysis.js";
+export type {
+  Analysis,
+  AnalysisChart,
+  AnalysisContext,
+  AnalysisOptions,
+  AnalysisResult,
+} from "./framework/analysis.js";
 export { type AttentionLayout, attentionLayout, shareOfHalf } from "./framework/attention.js";
+export {
+  type CentredGram,
+  centredGram,
+  ckaMatrix,
+  gramOf,
+  type HsicEstimator,
+  hsic,
+  linearCka,
+} from "./framework/cka.js";
 export { cosines } from "./framework/cosines.js";
+export { forwardLayers, type Layer } from "./framework/forward-layers.js";
 export { cellAt, type SpatialLayer, spatialLayers, vectorsOf } from "./framework/layers.js";
 export { type Positions, positionsOf } from "./framework/positions.js";
 export { type PrincipalComponents, principalComponents, project } from "./framework/principal-components.js";
@@ -37,4 +53,5 @@ export {
   type ResizedPositions,
   resizedByEach,
 } from "./list/position-similarity.js";
+export { batchSizes, type LayerSimilarity, similarity } from "./list/similarity.js";
 export { type AnalyseOptions, analyse, analysesNamed, type NetworkAnalysis } from "./report.js";

@@ -14,6 +14,8 @@ import { analyses } from "./list/index.js";
 export interface AnalyseOptions extends SubjectOptions, AnalysisOptions {
   /** Names of analyses. Default: all. */
   readonly only?: readonly string[] | undefined;
+  /** Another network, whose layers are compared with those of the first on the same images, each at its own image size. */
+  readonly compare?: string | undefined;
   /** Folder of the report. Default: `runs/inspect`. */
   readonly output?: string | undefined;
 }
@@ -56,6 +58,7 @@ export async function analyse(spec: string, options: AnalyseOptions = {}): Promi
   const chosen = analysesNamed(options.only);
   await using subject = await openSubject(spec, options);
   checkChoice(subject, options);
+  await using other = await openCompared(chosen, options);
   makeFolder(output);
   const results: NetworkAnalysis["results"][number][] = [];
   const unavailable: { name: string; reason: string }[] = [];
@@ -69,7 +72,7 @@ export async function analyse(spec: string, options: AnalyseOptions = {}): Promi
       continue;
     }
     note?.(title);
-    const result = await analysis.run(subject, options);
+    const result = await analysis.run(subject, { ...options, compared: other.subject });
     results.push({ name, title, ...result });
     for (const [i, { draw }] of result.charts.entries()) {
       const path = join(output, `${name}${i === 0 ? "" : `-${i + 1}`}`);
@@ -86,6 +89,19 @@ export async function analyse(spec: string, options: AnalyseOptions = {}): Promi
   await writeFile(page, analysisHtml(subject, found));
   await writeFile(numbers, `${JSON.stringify(toJson(found))}\n`);
   return { ...found, files: [page, numbers, ...files] };
+}
+
+/** Opens the network to compare with, if there is one. Throws RangeError if no chosen analysis compares. */
+async function openCompared(chosen: readonly Analysis[], { compare, imageSize: _, ...options }: AnalyseOptions) {
+  if (compare === undefined) return { subject: undefined, [Symbol.asyncDispose]: async () => {} };
+  if (!chosen.some(({ compares }) => compares)) {
+    const names = analyses.filter(({ compares }) => compares).map(({ name }) => name);
+    throw new RangeError(
+      `compare is used by the analysis ${names.join(", ")}, which is not chosen; add it, or omit compare`,
+    );
+  }
+  const subject = await openSubject(compare, options);
+  return { subject, [Symbol.asyncDispose]: () => subject.close() };
 }
 
 /** The findings as JSON values, without the functions that draw. */

@@ -46,7 +46,7 @@ const result = z.object({
       seconds: json.number,
     })
     .optional()
-    .describe("where images or --report are given"),
+    .describe("where images, --report or another option of analyses is given"),
 });
 
 /** Formats the settings of a network, without those that are off. */
@@ -93,6 +93,7 @@ export default command({
       z.tuple([natural, natural]).optional().meta({ hint: "ROW,COLUMN" }),
       "Patch that analyses of one patch look at, from 0,0 (default: the middle)",
     ),
+    compare: option(text.optional(), "Another network, whose layers the analysis similarity compares with this one's"),
     count: option(count.default(16), "Number of images, drawn evenly over classes"),
     imageSize: option(sides.optional(), "Input image size of the analyses (default: the network's own)"),
     tensors: option(flag, "List every tensor, not only the first few"),
@@ -105,6 +106,10 @@ export default command({
       run: "fovea inspect augreg:S/16 --report s16/ --only attention-distance",
       does: "one analysis of a downloaded network on bundled images",
     },
+    {
+      run: "fovea inspect embedded:bit --compare embedded:tiny --only similarity",
+      does: "similarity of all layers of two networks on bundled images",
+    },
     { run: "fovea inspect BiT-M-R50x1.npz --tensors --json", does: "every tensor, as JSON" },
   ],
   result,
@@ -115,7 +120,7 @@ export default command({
       ...found,
       tensors: [...entries].map(([name, { dtype, shape }]) => ({ name, dtype, shape })),
     };
-    const asks = [images, report, only, rest.layer, rest.patch];
+    const asks = [images, report, only, rest.layer, rest.patch, rest.compare];
     if (asks.every((one) => one === undefined)) return description;
     const { analyse } = await import("../analysis/index.js");
     const analysed = await analyse(network, { ...rest, images, only, output: report, note, signal });

@@ -27,6 +27,12 @@ export interface AnalysisOptions {
   readonly patch?: readonly [row: number, column: number] | undefined;
 }
 
+/** What an analysis is given besides the network. */
+export interface AnalysisContext extends AnalysisOptions {
+  /** Another network that is opened with the same images, for analyses with `compares`. */
+  readonly compared?: Subject | undefined;
+}
+
 /** An analysis of one network. */
 export interface Analysis {
   /** Its name on the command line. */
@@ -36,5 +42,7 @@ export interface Analysis {
   readonly summary: string;
   /** Why it does not apply to a network, and what that network has instead; undefined where it applies. */
   unavailable(subject: Subject): string | undefined;
-  run(subject: Subject, options?: AnalysisOptions): Promise<AnalysisResult>;
+  /** Does it use the other network? */
+  readonly compares?: boolean;
+  run(subject: Subject, options?: AnalysisContext): Promise<AnalysisResult>;
 }

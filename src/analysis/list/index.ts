@@ -6,6 +6,7 @@ import { attentionRolloutAnalysis } from "./attention-rollout.js";
 import { featureMaps } from "./feature-maps.js";
 import { filters } from "./filters.js";
 import { positionSimilarity } from "./position-similarity.js";
+import { similarity } from "./similarity.js";
 
 export const analyses: readonly Analysis[] = [
   filters,
@@ -14,4 +15,5 @@ export const analyses: readonly Analysis[] = [
   attentionMaps,
   attentionRolloutAnalysis,
   featureMaps,
+  similarity,
 ];
