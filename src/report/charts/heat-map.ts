@@ -1,8 +1,8 @@
 /** Draws heat maps: a matrix as coloured cells, with labels of rows and columns and a bar of the colours. */
-import { largest } from "../text/arrays.js";
-import { type ColourScale, colourBar, colourOf, mapUri } from "./colour-scale.js";
-import { type ChartOptions, createFrame, fontSize, label, svgDocument, textWidth } from "./frame.js";
-import { element, type Markup } from "./markup.js";
+import { largest } from "../../text/arrays.js";
+import { type ColourScale, colourBar, colourOf, mapUri } from "../colour-scale.js";
+import { type ChartOptions, createFrame, fontSize, label, svgDocument, textWidth } from "../frame.js";
+import { element, type Markup } from "../markup.js";
 
 /** Data and options of a heat map. */
 export interface HeatMapOptions extends Omit<ChartOptions, "height"> {

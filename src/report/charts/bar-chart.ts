@@ -1,6 +1,6 @@
 /** Draws grouped bar charts with confidence intervals and chance lines; each bar is labelled with its value. */
 
-import { largest, smallest } from "../text/arrays.js";
+import { largest, smallest } from "../../text/arrays.js";
 import {
   axisWidth,
   type ChartOptions,
@@ -10,11 +10,11 @@ import {
   svgDocument,
   textWidth,
   verticalAxis,
-} from "./frame.js";
+} from "../frame.js";
+import { element, fragment, type Markup } from "../markup.js";
+import { seriesStyle } from "../palette.js";
+import { createScale, type NumberFormat, percent, type Scale, shortNumber } from "../scales.js";
 import { errorBar } from "./line-chart.js";
-import { element, fragment, type Markup } from "./markup.js";
-import { seriesStyle } from "./palette.js";
-import { createScale, type NumberFormat, percent, type Scale, shortNumber } from "./scales.js";
 
 /** One bar in each group. */
 export interface BarSeries {

@@ -1,9 +1,9 @@
 /** Draws contact sheets: grids of labelled images as one SVG, for filters, position embeddings and samples. */
 
-import { type ColourScale, colourBar } from "./colour-scale.js";
-import { type ChartOptions, createFrame, label, svgDocument, textWidth } from "./frame.js";
-import { type Picture, requireEmbedded } from "./images.js";
-import { element, fragment } from "./markup.js";
+import { type ColourScale, colourBar } from "../colour-scale.js";
+import { type ChartOptions, createFrame, label, svgDocument, textWidth } from "../frame.js";
+import { type Picture, requireEmbedded } from "../images.js";
+import { element, fragment } from "../markup.js";
 
 /** An image and its caption. */
 export interface SheetPicture extends Picture {

@@ -1,10 +1,10 @@
 /** Dot charts: one row for each category with the mean, its interval and every single value. */
-import { largest, smallest } from "../text/arrays.js";
-import { type ChartOptions, createFrame, horizontalAxis, label, svgDocument, textWidth } from "./frame.js";
+import { largest, smallest } from "../../text/arrays.js";
+import { type ChartOptions, createFrame, horizontalAxis, label, svgDocument, textWidth } from "../frame.js";
+import { element, fragment, type Markup } from "../markup.js";
+import { seriesColours } from "../palette.js";
+import { createScale, type NumberFormat, percent, type Scale, shortNumber } from "../scales.js";
 import { markerAt } from "./line-chart.js";
-import { element, fragment, type Markup } from "./markup.js";
-import { seriesColours } from "./palette.js";
-import { createScale, type NumberFormat, percent, type Scale, shortNumber } from "./scales.js";
 
 /** One row. */
 export interface DotRow {

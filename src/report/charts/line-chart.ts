@@ -11,10 +11,10 @@ import {
   svgDocument,
   textWidth,
   verticalAxis,
-} from "./frame.js";
-import { element, fragment, type Markup } from "./markup.js";
-import { paper, type SeriesStyle, seriesStyle } from "./palette.js";
-import { createScale, type NumberFormat, type Scale, shortNumber } from "./scales.js";
+} from "../frame.js";
+import { element, fragment, type Markup } from "../markup.js";
+import { paper, type SeriesStyle, seriesStyle } from "../palette.js";
+import { createScale, type NumberFormat, type Scale, shortNumber } from "../scales.js";
 
 /** One point of a series; `low` and `high` are the bounds of its uncertainty. */
 export interface Point {
