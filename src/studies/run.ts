@@ -134,8 +134,8 @@ export async function redrawStudy(study: Study, { folder = defaultFolder, scale 
 }
 
 async function reportOf(study: Study, scale: ScaleName, rows: Row[], file: string): Promise<StudyReport> {
-  const figures = study.figures(rows);
-  const verdict = study.judge(rows);
+  const figures = await study.figures(rows);
+  const verdict = await study.judge(rows);
   const files = [`${file}.html`, `${file}.csv`, `${file}.jsonl`];
   await writeFile(`${file}.html`, studyHtml({ study, scale, rows, verdict, figures }));
   for (const [i, { draw }] of figures.entries()) {

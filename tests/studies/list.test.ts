@@ -24,11 +24,11 @@ const data = {
 const context = (name: (typeof scaleNames)[number]): StudyContext => ({ scale: scales[name], seeds: [0, 1, 2], data });
 
 /** A result as a job would give it, with values that differ between jobs and fall with the seed. */
-function invented(id: string, y: number): JobResult {
+function invented(id: string, y: number, i: number): JobResult {
   const values = { fewshot5: y, fewshot10: y, fewshot25: y, upstream: y, loss: 1 };
   const measurements = [0.25, 0.5, 1].map((part) => ({
     images: 1000 * part,
-    flops: 1e9 * part,
+    flops: 1e9 * part * 10 ** (i % 4),
     seconds: part,
     values,
   }));
@@ -37,13 +37,15 @@ function invented(id: string, y: number): JobResult {
 
 function tableOf(study: Study): Row[] {
   return study.runs(context("minutes")).flatMap((run, i) =>
-    (study.rows ?? lastFewShot)(run, invented(run.job.id, 0.3 + 0.01 * (i % 17) + 0.001 * run.seed)).map((point) => ({
-      job: run.job.id,
-      seed: run.seed,
-      ...point,
-      series: point.series ?? run.series,
-      x: point.x ?? run.x ?? point.images,
-    })),
+    (study.rows ?? lastFewShot)(run, invented(run.job.id, 0.3 + 0.01 * (i % 17) + 0.001 * run.seed, i)).map(
+      (point) => ({
+        job: run.job.id,
+        seed: run.seed,
+        ...point,
+        series: point.series ?? run.series,
+        x: point.x ?? run.x ?? point.images,
+      }),
+    ),
   );
 }
 
@@ -78,13 +80,13 @@ describe.each(studies.map((study) => [study.name, study] as const))("%s", (_, st
     expect(runs.some(({ seed }) => seed === 2)).toBe(true);
   });
 
-  test("draws its figures and judges from the table alone", () => {
+  test("draws its figures and judges from the table alone", async () => {
     const rows = tableOf(study);
-    for (const { draw, title } of study.figures(rows)) {
+    for (const { draw, title } of await study.figures(rows)) {
       expect(title.length).toBeGreaterThan(5);
       for (const width of [350, 920]) expect(draw(width)).toMatch(/^<svg /);
     }
-    const { decision, effect, n, text, next } = study.judge(rows);
+    const { decision, effect, n, text, next } = await study.judge(rows);
     expect(["supports", "contradicts", "cannot tell"]).toContain(decision);
     expect(Number.isFinite(effect)).toBe(true);
     expect(n).toBe(3);

@@ -1,8 +1,8 @@
 /** Evaluators against the code they are published with: logistic regression by L-BFGS (PyTorch, DINOv2), k nearest neighbours (DINO). */
 import { expect, test } from "vitest";
 import type { Features } from "../../src/algebra/features.js";
+import { minimise } from "../../src/algebra/lbfgs.js";
 import { numpyGenerator } from "../../src/random/numpy-generator.js";
-import { minimise } from "../../src/transfer/evaluators/lbfgs.js";
 import { heldOutParts, inverseStrengths } from "../../src/transfer/evaluators/logistic.js";
 import { accuracyOf, evaluatorNamed } from "../../src/transfer/index.js";
 

@@ -68,9 +68,9 @@ export interface Study {
   /** Reads the rows of one run from the result of its job. Default: the last measurement of few-shot accuracy. */
   rows?(run: Run, result: JobResult): readonly Measured[];
   /** Draws the figures from the table alone. */
-  figures(rows: readonly Row[]): readonly StudyFigure[];
+  figures(rows: readonly Row[]): readonly StudyFigure[] | Promise<readonly StudyFigure[]>;
   /** Judges the claim from the table alone. */
-  judge(rows: readonly Row[]): Verdict;
+  judge(rows: readonly Row[]): Verdict | Promise<Verdict>;
 }
 
 /** One measured point of a run. */

@@ -12,6 +12,7 @@ import { modelAndData } from "./model-and-data.js";
 import { pooling } from "./pooling.js";
 import { positionEmbeddings } from "./positions.js";
 import { sampleEfficiency } from "./sample-efficiency.js";
+import { scalingLaw } from "./scaling-law.js";
 import { schedulesOfUnknownLength } from "./schedules.js";
 import { shape } from "./shape.js";
 import { upstreamTasks } from "./upstream.js";
@@ -24,6 +25,7 @@ export const studies: readonly Study[] = [
   mixerOverData,
   shape,
   sampleEfficiency,
+  scalingLaw,
   positionEmbeddings,
   channelAttention,
   augmentation,

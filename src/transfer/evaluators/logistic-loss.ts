@@ -1,9 +1,10 @@
 /** Computes the loss of a multinomial logistic regression on frozen features, and its gradient, in float64. */
+
+import type { Evaluated } from "../../algebra/lbfgs.js";
 import { type Matrix, multiply, transpose } from "../../algebra/matrix.js";
 import { type Closable, closable } from "../../files/closable.js";
 import { gemm, input } from "../../graph/index.js";
 import { compile } from "../../runtime/index.js";
-import type { Evaluated } from "./lbfgs.js";
 
 /** Number of multiplications from which the runtime computes a product; a call takes about 0.2 ms. */
 const largeProduct = 2e5;

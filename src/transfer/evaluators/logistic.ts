@@ -11,13 +11,13 @@
  */
 import { symmetricEigen } from "../../algebra/eigen.js";
 import { checkFeatures, type Features, type LabelledFeatures } from "../../algebra/features.js";
+import { minimise } from "../../algebra/lbfgs.js";
 import { type Matrix, multiply, transpose, zeros } from "../../algebra/matrix.js";
 import { gram, product } from "../../algebra/products.js";
 import { headScores, type LinearHead } from "../../networks/index.js";
 import { numpyGenerator } from "../../random/numpy-generator.js";
 import { largest } from "../../text/arrays.js";
 import { accuracyOf, type Evaluator, type FitContext } from "./evaluator.js";
-import { minimise } from "./lbfgs.js";
 import { openLogisticLoss } from "./logistic-loss.js";
 
 /** The 45 values of C: 10 to the power of -6, -5.75, ..., 5. */
