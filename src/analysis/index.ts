@@ -46,6 +46,7 @@ export {
 export { type ColouredMaps, colouredMaps, evenly, featureMaps } from "./list/feature-maps.js";
 export { type FilterRows, type FirstLayer, filterRows, filters, firstLayer, minMaxScaled } from "./list/filters.js";
 export { analyses } from "./list/index.js";
+export { meanPairCosine, patchSimilarity } from "./list/patch-similarity.js";
 export {
   type PositionStructure,
   positionSimilarity,

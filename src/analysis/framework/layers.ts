@@ -33,7 +33,7 @@ export function spatialLayers({ config, intermediates, imageShape }: Subject): S
   if (config.family === "resnet") {
     add("root", "root");
     for (const [i, units] of config.blocks.entries()) {
-      for (let j = 1; j <= units; j++) add(`block${i + 1}/unit${j}/output`, `stage ${i + 1}, unit ${j}`);
+      for (let j = 1; j <= units; j++) add(`block${i + 1}/unit${j}/output`, `block${i + 1}/unit${j}`);
     }
     add("features", "features");
     return layers;
