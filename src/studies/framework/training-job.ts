@@ -21,8 +21,10 @@ export interface TrainingJobOptions {
   readonly seed: number;
   /** Fractions of the run at which checkpoints are measured. Default: an eighth, a quarter, a half, all. */
   readonly milestones?: readonly number[];
-  /** A job whose last checkpoint the weights start from. */
+  /** A job whose last checkpoint, or whose weights, the weights start from. */
   readonly start?: Job;
+  /** Datasets that few-shot accuracy is measured on. Default: those of the study. */
+  readonly downstream?: readonly string[];
   /** Jobs whose last checkpoint is a teacher: the recipe refers to it by `jobReference`. */
   readonly needs?: readonly Job[];
 }
@@ -68,6 +70,19 @@ export function upstreamData({ scale, data }: StudyContext, images: number, seed
   };
 }
 
+/**
+ * The data of training on a downstream dataset itself, images of `side` pixels that are neither cropped at random nor flipped: its training split,
+ * evaluated on its test split.
+ */
+export function downstreamTask(spec: string, side: number): RecipeInput["data"] {
+  const preprocessing = `decode|resize(${side})|value_range(-1,1)`;
+  return {
+    train: { source: spec, split: "train", preprocessing },
+    evaluation: { source: spec, split: "test", preprocessing },
+    workers: 1,
+  };
+}
+
 /** Matrix FLOPs of training on an image: forward, and backward at twice the forward. */
 export function trainingFlops(recipe: Recipe, { images, classes }: Pick<StudyData, "images" | "classes">): number {
   const { model, image } = planRun(recipe, images, classes).training;
@@ -75,12 +90,12 @@ export function trainingFlops(recipe: Recipe, { images, classes }: Pick<StudyDat
 }
 
 /**
- * Makes the job. Its measurements have the values `loss` and those of `fewShotAccuracy`; the last one also has `upstream`, the accuracy on
- * held-out images, where the dataset has such.
+ * Makes the job. Its measurements have the values `loss` and those of `fewShotAccuracy`; the last one also has `upstream`, the accuracy on the
+ * evaluation images of the recipe (default: held-out upstream images), where there are such.
  */
 export function trainingJob(context: StudyContext, options: TrainingJobOptions): Job {
   const { scale, data } = context;
-  const { title, seed, start, milestones = defaultMilestones, needs = [] } = options;
+  const { title, seed, start, milestones = defaultMilestones, needs = [], downstream = data.downstream } = options;
   const images = options.images ?? scale.subsets.at(-1) ?? data.images;
   const examples = options.examples ?? scale.examples;
   const written: RecipeInput = {
@@ -96,7 +111,7 @@ export function trainingJob(context: StudyContext, options: TrainingJobOptions):
     recipe: withIdentity(recipe, data),
     milestones,
     protocol: fewShotProtocol,
-    downstream: data.downstream,
+    downstream,
   };
   let perImage: number | undefined;
   const flopsPerImage = (): number => {
@@ -108,7 +123,7 @@ export function trainingJob(context: StudyContext, options: TrainingJobOptions):
     settings,
     needs: start ? [start, ...needs] : needs,
     flops: () => flopsPerImage() * examples,
-    run: (job) => runTraining(recipe, { milestones, flopsPerImage: flopsPerImage(), downstream: data.downstream }, job),
+    run: (job) => runTraining(recipe, { milestones, flopsPerImage: flopsPerImage(), downstream }, job),
   });
 }
 

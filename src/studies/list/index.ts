@@ -4,6 +4,7 @@ import type { Study } from "../framework/study.js";
 import { augmentation } from "./augmentation.js";
 import { channelAttention } from "./channel-attention.js";
 import { familiesOverData } from "./families.js";
+import { initialisation } from "./initialisation.js";
 import { labelNoise } from "./label-noise.js";
 import { lateDecay } from "./late-decay.js";
 import { leakedDuplicates } from "./leaked-duplicates.js";
@@ -31,6 +32,7 @@ export const studies: readonly Study[] = [
   augmentation,
   leakedDuplicates,
   labelNoise,
+  initialisation,
   schedulesOfUnknownLength,
   pooling,
 ];
