@@ -16,11 +16,21 @@ export {
   type Verdict,
 } from "./framework/verdict.js";
 export { studies, studyNamed } from "./list/index.js";
-export { commandOf, declaration, type Reported, studyHtml, studyMarkdown, verdictText } from "./report.js";
+export {
+  commandOf,
+  declaration,
+  figureFile,
+  type Reported,
+  studiesIndex,
+  studyHtml,
+  studyMarkdown,
+  verdictText,
+} from "./report.js";
 export {
   defaultFolder,
   planStudy,
   redrawStudy,
+  reportFrom,
   runStudy,
   type StudyOptions,
   type StudyPlan,

@@ -77,15 +77,43 @@ export function studyHtml({ study, scale, rows, verdict, figures }: Reported): s
   });
 }
 
-/** The page of a study in the documentation, beside its table and figures. */
-export function studyMarkdown({ study, scale, rows, verdict, figures }: Reported, files: readonly string[]): string {
+/** The page of a study in the documentation, beside its table (`NAME.csv`) and its figures (`NAME.svg`, `NAME-2.svg`, ...). */
+export function studyMarkdown({ study, scale, rows, verdict, figures }: Reported): string {
   return [
     `# ${study.number}. ${study.title}`,
-    `**Verdict at scale \`${scale}\`: ${verdict.decision}.** ${verdict.text} To settle or change it: ${verdict.next}.`,
-    ...figures.map(({ title }, i) => `![${title}](${files[i]})`),
+    `**Verdict at the scale \`${scale}\`: ${verdict.decision}.** ${verdict.text} Next: ${verdict.next}.`,
+    ...figures.map(({ title }, i) => `![${title}](${figureFile(study.name, i)})`),
     ...declaration(study).map(([name, text]) => `**${name}.** ${text}`),
     markdownTable(["series", "last value (mean)", "runs", "training FLOPs"], summaryRows(rows)),
-    `Made by \`${commandOf(study, scale)}\`; \`--figure-only\` draws it again from [the table](${study.name}.csv).`,
+    `Command: \`${commandOf(study, scale)}\`. Table: [${study.name}.csv](${study.name}.csv).`,
+    "",
+  ].join("\n\n");
+}
+
+/** Name of the file of a figure: `NAME.svg` for the first, then `NAME-2.svg`. */
+export const figureFile = (name: string, i: number): string => `${name}${i === 0 ? "" : `-${i + 1}`}.svg`;
+
+/** The index of all studies: claims, verdicts by scale, pages and commands. Studies without a stored table are listed as not run. */
+export function studiesIndex(all: readonly Study[], reports: readonly Reported[]): string {
+  const rows = all.map((study) => {
+    const own = reports.filter((one) => one.study.name === study.name);
+    const verdicts = own.map(({ scale, verdict }) => `[${scale}](${scale}/${study.name}.md): **${verdict.decision}**`);
+    const effects = own.map(({ verdict }) => verdict.text.replaceAll("|", "/"));
+    const found = own.length === 0 ? "not run here yet" : verdicts.join("; ");
+    return [
+      String(study.number),
+      study.title,
+      study.claim.text,
+      found,
+      effects.join(" "),
+      `\`fovea study ${study.name}\``,
+    ];
+  });
+  return [
+    "# Studies",
+    "Each study tests a claim of the field. It declares the claim, the prediction and the decision rule before it runs, trains what it needs (runs are shared among studies), and ends in a verdict: supports, contradicts, or cannot tell at this scale. A verdict holds for the scale that it was run at: small images, small models, minutes or hours of two cores.",
+    "This page and the pages of the studies are generated from the tables beside them by `scripts/write-studies.ts`. The tables were made with Tiny-ImageNet as the upstream dataset (`--upstream`), and transfer is measured on the bundled datasets.",
+    markdownTable(["", "study", "claim", "verdict", "effect", "command"], rows),
     "",
   ].join("\n\n");
 }

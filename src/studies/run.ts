@@ -1,7 +1,7 @@
 /** Runs a study: its jobs, its table, its figures and its verdict. */
 import { existsSync } from "node:fs";
 import { writeFile } from "node:fs/promises";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { makeFolder } from "../files/folder.js";
 import { availableThreads } from "../runtime/index.js";
 import type { Hooks } from "../text/progress.js";
@@ -11,7 +11,7 @@ import { type ScaleName, scales } from "./framework/scale.js";
 import type { Measured, Run, Study, StudyContext } from "./framework/study.js";
 import { type Row, readTable, writeTable } from "./framework/table.js";
 import { startProcesses } from "./processes.js";
-import { type Reported, studyHtml } from "./report.js";
+import { figureFile, type Reported, studyHtml } from "./report.js";
 
 /** Options of `runStudy` and `planStudy`. */
 export interface StudyOptions extends Hooks {
@@ -133,15 +133,20 @@ export async function redrawStudy(study: Study, { folder = defaultFolder, scale 
   return await reportOf(study, scale, await readTable(table), file);
 }
 
+/** Draws the figures of a study and judges it, from its table alone. */
+export async function reportFrom(study: Study, scale: ScaleName, rows: readonly Row[]): Promise<Reported> {
+  return { study, scale, rows, figures: await study.figures(rows), verdict: await study.judge(rows) };
+}
+
 async function reportOf(study: Study, scale: ScaleName, rows: Row[], file: string): Promise<StudyReport> {
-  const figures = await study.figures(rows);
-  const verdict = await study.judge(rows);
+  const report = await reportFrom(study, scale, rows);
+  const { figures } = report;
   const files = [`${file}.html`, `${file}.csv`, `${file}.jsonl`];
-  await writeFile(`${file}.html`, studyHtml({ study, scale, rows, verdict, figures }));
+  await writeFile(`${file}.html`, studyHtml(report));
   for (const [i, { draw }] of figures.entries()) {
-    const path = `${file}${i === 0 ? "" : `-${i + 1}`}.svg`;
+    const path = join(dirname(file), figureFile(study.name, i));
     await writeFile(path, draw(figureWidth));
     files.push(path);
   }
-  return { study, scale, rows, verdict, figures, files };
+  return { ...report, files };
 }

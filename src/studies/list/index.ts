@@ -3,6 +3,8 @@ import { didYouMean } from "../../text/nearest.js";
 import type { Study } from "../framework/study.js";
 import { augmentation } from "./augmentation.js";
 import { channelAttention } from "./channel-attention.js";
+import { distillation } from "./distillation.js";
+import { earlyConvolutions } from "./early-convolutions.js";
 import { familiesOverData } from "./families.js";
 import { initialisation } from "./initialisation.js";
 import { labelNoise } from "./label-noise.js";
@@ -16,6 +18,7 @@ import { sampleEfficiency } from "./sample-efficiency.js";
 import { scalingLaw } from "./scaling-law.js";
 import { schedulesOfUnknownLength } from "./schedules.js";
 import { shape } from "./shape.js";
+import { synthetic } from "./synthetic.js";
 import { upstreamTasks } from "./upstream.js";
 
 export const studies: readonly Study[] = [
@@ -28,8 +31,11 @@ export const studies: readonly Study[] = [
   sampleEfficiency,
   scalingLaw,
   positionEmbeddings,
+  earlyConvolutions,
   channelAttention,
   augmentation,
+  distillation,
+  synthetic,
   leakedDuplicates,
   labelNoise,
   initialisation,
