@@ -208,6 +208,7 @@ describe("ours", () => {
     mixer: models.mixer,
     resnet: models.resnet,
     "pooling by attention": { ...models.vit, pooling: "map" } as ModelConfig,
+    "norm after the mean": { ...models.vit, pooling: "gap", poolNorm: "after" } as ModelConfig,
     "no pooling": { ...models.vit, pooling: "none" } as ModelConfig,
     "fixed positions": { ...models.vit, posEmbedding: "sincos2d" } as ModelConfig,
     "relative positions": { ...models.vit, posEmbedding: "relative" } as ModelConfig,

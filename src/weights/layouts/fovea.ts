@@ -6,7 +6,8 @@ const rows: readonly Row[] = [{ ours: "{name...}", theirs: "{name...}" }];
 
 /** Names that identify each family and occur in no other safetensors layout. */
 const marks = {
-  vit: "Transformer/encoder_norm/scale",
+  // the last norm has another name where it follows the mean
+  vit: "Transformer/encoderblock_0/LayerNorm_0/scale",
   mixer: "pre_head_layer_norm/scale",
   resnet: "block1/unit1/conv1/kernel",
 } as const;
