@@ -17,6 +17,12 @@ export {
   hsic,
   linearCka,
 } from "./framework/cka.js";
+export {
+  gradientTimesInput,
+  type LayerNormParameters,
+  meanContributions,
+  throughNorm,
+} from "./framework/contributions.js";
 export { cosines } from "./framework/cosines.js";
 export { forwardLayers, type Layer } from "./framework/forward-layers.js";
 export { cellAt, type SpatialLayer, spatialLayers, vectorsOf } from "./framework/layers.js";
@@ -46,6 +52,14 @@ export {
 export { type ColouredMaps, colouredMaps, evenly, featureMaps } from "./list/feature-maps.js";
 export { type FilterRows, type FirstLayer, filterRows, filters, firstLayer, minMaxScaled } from "./list/filters.js";
 export { analyses } from "./list/index.js";
+export {
+  type ContributionMap,
+  contributionsOf,
+  type ExactParts,
+  type ImageContributions,
+  patchContributions,
+  pooledLayers,
+} from "./list/patch-contributions.js";
 export { meanPairCosine, patchSimilarity } from "./list/patch-similarity.js";
 export {
   type PositionStructure,

@@ -91,6 +91,7 @@ export interface ResNetOutput {
    * All intermediates by name, images as [N, C, h, w]:
    * - `root`; `block{i}/unit{j}/output` of every unit, `block{i}/output` of every stage, i and j from 1;
    * - `features` (version 2: after the last norm and ReLU), `preLogits`, `logits`;
+   * - with `pooledStages`, `block{i}/pooled` of each of them: the activations that are averaged;
    * - with squeeze-and-excitation `block{i}/unit{j}/se/gate` [N, C]; with non-local blocks
    *   `block{i}/unit{j}/nonLocal/attentionWeights` [N, h w, positions of the keys].
    */
@@ -117,7 +118,8 @@ export function resnet(scope: Scope, image: Tensor, config: ResNetConfig): ResNe
     return relu(groupNormLayer(scope.at(norm), outputs[stage]!, options));
   };
   const features = scope.name("features", active(last));
-  const pooled = [features, ...pooledStages(config).map(active)];
+  const earlier = pooledStages(config).map((stage) => scope.at(`block${stage}`).name("pooled", active(stage)));
+  const pooled = [features, ...earlier];
   const means = pooled.map((one) => reduceMean(one, [2, 3]));
   const preLogits = scope.name("preLogits", means.length === 1 ? means[0]! : concat(means, 1));
   const logits = classifierHead(scope, dropout(scope, preLogits, config.dropout), config);

@@ -247,7 +247,9 @@ function one(
     }
     note(`block${stage + 1}/output`, x.data);
     if (config.pooledStages?.includes(stage + 1)) {
-      earlier.push(...channelMeans(version === 1 ? x : relu(norm(`block${stage + 2}/unit1/gn1`, x))));
+      const active = version === 1 ? x : relu(norm(`block${stage + 2}/unit1/gn1`, x));
+      note(`block${stage + 1}/pooled`, active.data);
+      earlier.push(...channelMeans(active));
     }
   });
   if (version === 2) x = relu(norm("norm", x));

@@ -1,7 +1,7 @@
 /** Opens a network for analysis: its weights, its images, and any of its intermediates on any image. */
 import { openSource, stratifiedSample } from "../../data/index.js";
 import { type Closable, closable } from "../../files/closable.js";
-import { grad, input, multiply, type NumericArray, oneHot, reduceSum, type Tensor } from "../../graph/index.js";
+import { grad, input, multiply, type NumericArray, reduceSum, type Tensor } from "../../graph/index.js";
 import { type ValueRange, valueRangeOf } from "../../images/index.js";
 import { type ModelConfig, model } from "../../models/index.js";
 import { imageRows, readNetwork, restoredState, type TrainedNetwork } from "../../networks/index.js";
@@ -49,13 +49,15 @@ export interface Subject extends Closable {
   /** A parameter as float32, with its shape. Throws RangeError when the network has none of this name. */
   parameter(name: string): Traced;
   /**
-   * Gradient of one logit (or, without a head, of the sum of the features) with respect to one image: [height, width, channels].
+   * Gradient with respect to one image, [height, width, channels], of one logit, or of the sum of all logits (without a head: features) times
+   * given weights.
    *
-   * @param target class whose logit is differentiated; default: the class with the largest logit
+   * @param target class whose logit is differentiated, or a weight for each logit or feature; default: the class with the largest logit,
+   * without a head a weight of 1 for every feature
    */
   gradient(
     image: number,
-    target?: number,
+    target?: number | Float32Array,
   ): Promise<{ readonly gradient: Float32Array; readonly target: number | undefined }>;
 }
 
@@ -133,16 +135,15 @@ export async function openSubject(spec: string, options: SubjectOptions = {}): P
 
   const differentiated = output.logits ?? output.preLogits;
   const classes = differentiated.shape.at(-1) ?? 1;
-  const target = input("target", "int32", [1]);
-  const gradient = async (image: number, wanted?: number) => {
-    const chosen = output.logits === undefined ? undefined : (wanted ?? (await largestLogit(image)));
-    const selected = output.logits ? multiply(differentiated, oneHot(target, classes)) : differentiated;
-    const [slope] = grad(reduceSum(selected), [imageTensor]);
-    const inputs = output.logits ? [imageTensor, target] : [imageTensor];
-    const run = await program("gradient", inputs, { slope: slope as Tensor });
-    const feeds: Record<string, NumericArray> = { image: pixels(image) };
-    if (output.logits) feeds["target"] = Int32Array.of(chosen ?? 0);
-    const found = await run.run("run", feeds);
+  const weights = input("weights", "float32", [1, classes]);
+  const gradient = async (image: number, wanted?: number | Float32Array) => {
+    const chosen =
+      typeof wanted === "number" ? wanted : wanted || !output.logits ? undefined : await largestLogit(image);
+    const [slope] = grad(reduceSum(multiply(differentiated, weights)), [imageTensor]);
+    const run = await program("gradient", [imageTensor, weights], { slope: slope as Tensor });
+    const one = chosen === undefined ? () => 1 : (i: number) => Number(i === chosen);
+    const fed = wanted instanceof Float32Array ? wanted : Float32Array.from({ length: classes }, (_, i) => one(i));
+    const found = await run.run("run", { image: pixels(image), weights: fed });
     return { gradient: Float32Array.from(found["slope"] as Float32Array), target: chosen };
   };
   async function largestLogit(image: number): Promise<number> {

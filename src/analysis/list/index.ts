@@ -5,6 +5,7 @@ import { attentionMaps } from "./attention-maps.js";
 import { attentionRolloutAnalysis } from "./attention-rollout.js";
 import { featureMaps } from "./feature-maps.js";
 import { filters } from "./filters.js";
+import { patchContributions } from "./patch-contributions.js";
 import { patchSimilarity } from "./patch-similarity.js";
 import { positionSimilarity } from "./position-similarity.js";
 import { similarity } from "./similarity.js";
@@ -15,6 +16,7 @@ export const analyses: readonly Analysis[] = [
   attentionDistance,
   attentionMaps,
   attentionRolloutAnalysis,
+  patchContributions,
   patchSimilarity,
   featureMaps,
   similarity,
