@@ -52,6 +52,7 @@ export {
 export { type ColouredMaps, colouredMaps, evenly, featureMaps } from "./list/feature-maps.js";
 export { type FilterRows, type FirstLayer, filterRows, filters, firstLayer, minMaxScaled } from "./list/filters.js";
 export { analyses } from "./list/index.js";
+export { type LayerCost, layerCost, layerFunctions, layerParts } from "./list/layer-cost.js";
 export {
   type ContributionMap,
   contributionsOf,

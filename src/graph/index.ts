@@ -1,6 +1,6 @@
 /** Symbolic tensors, operations, automatic differentiation, and the ONNX writer. */
 
-export { costOf, type GraphCost } from "./cost.js";
+export { attentionFlops, costByPart, costOf, type GraphCost, type GraphPart, type PartCost } from "./cost.js";
 export { onnxTypeCodes, type StoredType } from "./element-types.js";
 export { grad } from "./gradients/grad.js";
 export { accumulateGradients, rematerialise } from "./gradients/rematerialise.js";
@@ -120,6 +120,7 @@ export {
   where,
   zerosOf,
 } from "./ops/index.js";
+export { substituted } from "./substitute.js";
 export {
   byteSize,
   bytesPerElement,

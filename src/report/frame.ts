@@ -33,6 +33,14 @@ export function textWidth(text: string, size = fontSize): number {
   return text.length * size * 0.6;
 }
 
+/** Shortens text to a width in pixels, with an ellipsis. */
+export function shortened(text: string, width: number): string {
+  if (textWidth(text) <= width) return text;
+  const letters = [...text];
+  while (letters.length > 1 && textWidth(`${letters.join("")}…`) > width) letters.pop();
+  return `${letters.join("")}…`;
+}
+
 /** A line of text; muted text is for secondary information. */
 export function label(
   text: string,

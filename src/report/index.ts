@@ -2,6 +2,7 @@
 
 export { encodePng, type PngPixels } from "../formats/png.js";
 export { type BarChartOptions, type BarSeries, barChart } from "./charts/bar-chart.js";
+export { type BarTableColumn, type BarTableOptions, barTable } from "./charts/bar-table.js";
 export { type ContactSheetOptions, contactSheet, type SheetPicture } from "./charts/contact-sheet.js";
 export { type LossChartOptions, lossChart, type StepValue, smooth, thin } from "./charts/curves.js";
 export { type DotChartOptions, type DotRow, dotChart } from "./charts/dot-chart.js";

@@ -5,6 +5,7 @@ import { attentionMaps } from "./attention-maps.js";
 import { attentionRolloutAnalysis } from "./attention-rollout.js";
 import { featureMaps } from "./feature-maps.js";
 import { filters } from "./filters.js";
+import { layerCost } from "./layer-cost.js";
 import { patchContributions } from "./patch-contributions.js";
 import { patchSimilarity } from "./patch-similarity.js";
 import { positionSimilarity } from "./position-similarity.js";
@@ -20,4 +21,5 @@ export const analyses: readonly Analysis[] = [
   patchSimilarity,
   featureMaps,
   similarity,
+  layerCost,
 ];

@@ -1,7 +1,7 @@
 /** Draws contact sheets: grids of labelled images as one SVG, for filters, position embeddings and samples. */
 
 import { type ColourScale, colourBar } from "../colour-scale.js";
-import { type ChartOptions, createFrame, label, svgDocument, textWidth } from "../frame.js";
+import { type ChartOptions, createFrame, label, shortened, svgDocument } from "../frame.js";
 import { type Picture, requireEmbedded } from "../images.js";
 import { element, fragment } from "../markup.js";
 
@@ -33,14 +33,6 @@ const gap = 8;
 /** Space of the bar of colours above the images, and its largest width. */
 const barSpace = 36;
 const widestBar = 420;
-
-/** Shortens text to a width in pixels. */
-function shorten(text: string, width: number): string {
-  if (textWidth(text) <= width) return text;
-  const letters = [...text];
-  while (letters.length > 1 && textWidth(`${letters.join("")}…`) > width) letters.pop();
-  return `${letters.join("")}…`;
-}
 
 /** Draws images in a grid as an SVG document. Throws if there are none, or if one is not embedded. */
 export function contactSheet(options: ContactSheetOptions): string {
@@ -82,7 +74,7 @@ export function contactSheet(options: ContactSheetOptions): string {
           element("title", {}, picture.alt),
         ),
         picture.caption
-          ? label(shorten(picture.caption, cell), x + cell / 2, y + tall + 13, { anchor: "middle" })
+          ? label(shortened(picture.caption, cell), x + cell / 2, y + tall + 13, { anchor: "middle" })
           : null,
       );
     }),

@@ -1,6 +1,6 @@
 /** Dot charts: one row for each category with the mean, its interval and every single value. */
 import { largest, smallest } from "../../text/arrays.js";
-import { type ChartOptions, createFrame, horizontalAxis, label, svgDocument, textWidth } from "../frame.js";
+import { type ChartOptions, createFrame, horizontalAxis, label, shortened, svgDocument, textWidth } from "../frame.js";
 import { element, fragment, type Markup } from "../markup.js";
 import { seriesColours } from "../palette.js";
 import { createScale, type NumberFormat, percent, type Scale, shortNumber } from "../scales.js";
@@ -106,7 +106,7 @@ function drawRow(
     "g",
     {},
     element("title", {}, `${name}: ${text}`),
-    label(fitted(name, left - 14), left - 10, y + 4, { anchor: "end" }),
+    label(shortened(name, left - 14), left - 10, y + 4, { anchor: "end" }),
     interval
       ? element("line", {
           x1: x.map(interval[0]),
@@ -123,10 +123,4 @@ function drawRow(
     reference === undefined ? null : hollow(x.map(reference), y),
     label(text, right + 8, y + 4, { muted: true }),
   );
-}
-
-/** Shortens text to a width in pixels. */
-function fitted(text: string, width: number): string {
-  if (textWidth(text) <= width) return text;
-  return `${text.slice(0, Math.max(1, Math.floor(width / textWidth("x")) - 1))}…`;
 }

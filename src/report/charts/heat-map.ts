@@ -1,7 +1,7 @@
 /** Draws heat maps: a matrix as coloured cells, with labels of rows and columns and a bar of the colours. */
 import { largest } from "../../text/arrays.js";
 import { type ColourScale, colourBar, colourOf, mapUri } from "../colour-scale.js";
-import { type ChartOptions, createFrame, fontSize, label, svgDocument, textWidth } from "../frame.js";
+import { type ChartOptions, createFrame, fontSize, label, shortened, svgDocument, textWidth } from "../frame.js";
 import { element, type Markup } from "../markup.js";
 
 /** Data and options of a heat map. */
@@ -113,10 +113,4 @@ function written(value: number | null, x: number, y: number, scale: ColourScale)
   // luma of ITU-R BT.601: enough to choose between black and white
   const fill = 0.299 * red + 0.587 * green + 0.114 * blue > 140 ? "#000000" : "#ffffff";
   return element("text", { x, y: y + 4, "text-anchor": "middle", "font-size": 11, fill }, value.toFixed(2));
-}
-
-/** Shortens text to a width in pixels. */
-function shortened(text: string, width: number): string {
-  if (textWidth(text) <= width) return text;
-  return `${text.slice(0, Math.max(1, Math.floor(width / textWidth("x")) - 1))}…`;
 }
