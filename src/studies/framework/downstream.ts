@@ -74,6 +74,38 @@ async function featuresOf(network: Network, { pixels, rows, all }: PreparedImage
   return { data, rows: all, columns: width };
 }
 
+/** Features of one downstream dataset: the training images that few-shot classifiers draw, and the test images. */
+export interface DownstreamFeatures {
+  /** The name of the dataset without its kind and folder. */
+  readonly name: string;
+  readonly classes: number;
+  /** One row for each training image; rows of images that no draw needs are zeros. */
+  readonly trainFeatures: Features<Float32Array>;
+  readonly trainLabels: Int32Array;
+  readonly testFeatures: Features<Float32Array>;
+  readonly testLabels: Int32Array;
+}
+
+/** Features of the downstream datasets. Throws for images that cannot be read. */
+export async function downstreamFeatures(
+  network: Network,
+  datasets: readonly string[],
+): Promise<readonly DownstreamFeatures[]> {
+  const found: DownstreamFeatures[] = [];
+  for (const spec of datasets) {
+    const { name, classes, train, test } = await preparedDataset(spec, network.preprocessing);
+    found.push({
+      name,
+      classes,
+      trainFeatures: await featuresOf(network, train),
+      trainLabels: train.labels,
+      testFeatures: await featuresOf(network, test),
+      testLabels: test.labels,
+    });
+  }
+  return found;
+}
+
 /**
  * Mean few-shot accuracy over the draws: `fewshot5`, `fewshot10` and `fewshot25`, means over the datasets, and `fewshot10:NAME` of each.
  * Throws for features that are not finite and for images that cannot be read.
@@ -84,18 +116,8 @@ export async function fewShotAccuracy(
   threads?: number,
 ): Promise<Record<string, number>> {
   const values: Record<string, number> = {};
-  for (const spec of datasets) {
-    const { name, classes, train, test } = await preparedDataset(spec, network.preprocessing);
-    const { summary } = await fewShotOnFeatures({
-      trainFeatures: await featuresOf(network, train),
-      trainLabels: train.labels,
-      testFeatures: await featuresOf(network, test),
-      testLabels: test.labels,
-      classes,
-      shots: fewShotProtocol.shots,
-      seeds,
-      threads,
-    });
+  for (const { name, ...features } of await downstreamFeatures(network, datasets)) {
+    const { summary } = await fewShotOnFeatures({ ...features, shots: fewShotProtocol.shots, seeds, threads });
     for (const { shots, mean } of summary) {
       values[`fewshot${shots}`] = (values[`fewshot${shots}`] ?? 0) + mean / datasets.length;
       values[`fewshot${shots}:${name}`] = mean;

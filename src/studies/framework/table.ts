@@ -77,3 +77,16 @@ export function bySeries(rows: readonly Row[]): Map<string, Row[]> {
 
 /** The different values of x, ascending. */
 export const positions = (rows: readonly Row[]): number[] => [...new Set(rows.map(({ x }) => x))].sort((a, b) => a - b);
+
+/** One row for each series, x and seed, with the mean of y: the other values are those of the first such row. */
+export function meanRows(rows: readonly Row[]): Row[] {
+  const groups = new Map<string, Row[]>();
+  for (const row of rows) {
+    const key = JSON.stringify([row.series, row.x, row.seed]);
+    groups.set(key, [...(groups.get(key) ?? []), row]);
+  }
+  return [...groups.values()].flatMap((own) => {
+    const [first] = own;
+    return first ? [{ ...first, y: own.reduce((sum, { y }) => sum + y, 0) / own.length }] : [];
+  });
+}

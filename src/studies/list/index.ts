@@ -19,6 +19,7 @@ import { scalingLaw } from "./scaling-law.js";
 import { schedulesOfUnknownLength } from "./schedules.js";
 import { shape } from "./shape.js";
 import { synthetic } from "./synthetic.js";
+import { transferMethods } from "./transfer-methods.js";
 import { upstreamTasks } from "./upstream.js";
 
 export const studies: readonly Study[] = [
@@ -37,6 +38,7 @@ export const studies: readonly Study[] = [
   distillation,
   synthetic,
   leakedDuplicates,
+  transferMethods,
   labelNoise,
   initialisation,
   schedulesOfUnknownLength,

@@ -2,10 +2,10 @@
 import { dotFigure } from "../framework/figures.js";
 import { gridJob } from "../framework/grid.js";
 import type { Run, Study, StudyContext } from "../framework/study.js";
-import type { Row } from "../framework/table.js";
+import { meanRows, type Row } from "../framework/table.js";
 import { pairedRule } from "../framework/texts.js";
 import { commonRecipe, downstreamTask, trainingJob } from "../framework/training-job.js";
-import { bySeed, decide, difference, points } from "../framework/verdict.js";
+import { decide, difference, points } from "../framework/verdict.js";
 import type { KeptPart } from "../framework/weights-change.js";
 import { weightsJob } from "../framework/weights-job.js";
 
@@ -39,7 +39,7 @@ function runsOf(context: StudyContext, seed: number): Run[] {
         milestones: [1],
         downstream: [],
       });
-      return { series, x: data.downstream.indexOf(spec), seed, job };
+      return { series, x: 0, seed, job };
     }),
   );
 }
@@ -73,7 +73,7 @@ export const initialisation: Study = {
   rows: ({ series, x = 0 }, { measurements }) =>
     measurements.map(({ values, ...at }) => ({ ...at, series, x, y: values["upstream"] ?? Number.NaN })),
   figures: (rows) => [
-    dotFigure(meanOverDatasets(rows), {
+    dotFigure(meanRows(rows), {
       title: "Accuracy after a short training, by start weights",
       description:
         "A row for each kind of start weights: accuracy, mean over the downstream datasets, a dot for each seed.",
@@ -92,14 +92,3 @@ export const initialisation: Study = {
     return { ...verdict, text };
   },
 };
-
-/** One row for each series and seed. */
-function meanOverDatasets(rows: readonly Row[]): Row[] {
-  return Object.keys(starts).flatMap((series) => {
-    const own = rows.filter((row) => row.series === series);
-    return [...bySeed(own, () => true)].flatMap(([seed, y]) => {
-      const row = own.find((one) => one.seed === seed);
-      return row ? [{ ...row, x: 0, y }] : [];
-    });
-  });
-}
