@@ -1,7 +1,7 @@
 /** Maps over images, and frames around patches. */
 import { rm } from "node:fs/promises";
 import { expect, test } from "vitest";
-import { notShown, shownPixels, underMap, withMark } from "../../src/analysis/framework/overlays.js";
+import { narrowColumns, notShown, shownPixels, underMap, withMark } from "../../src/analysis/framework/overlays.js";
 import { rawImage } from "../../src/images/index.js";
 import * as models from "../support/seeded-models.js";
 import { seededSubject } from "../support/seeded-subject.js";
@@ -59,4 +59,8 @@ test("shownPixels keeps the shape of an image and its range of values", async ()
   expect(notShown({ ...subject, imageShape: [8, 12, 2] })).toMatch(/2 channels/);
   await subject.close();
   await rm(folder, { recursive: true });
+});
+
+test("narrowColumns leaves no image by itself where two columns avoid it", () => {
+  expect([2, 3, 4, 5, 6, 7, 10].map(narrowColumns)).toEqual([3, 3, 2, 3, 3, 3, 2]);
 });

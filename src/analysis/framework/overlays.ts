@@ -15,6 +15,9 @@ const quality = 80;
 export const firstImages = ({ images }: Subject, most = shownImages): number[] =>
   Array.from({ length: Math.min(most, images.count) }, (_, i) => i);
 
+/** Columns of a narrow contact sheet whose images come in groups: three, or two where three would leave one image by itself. */
+export const narrowColumns = (group: number): number => (group % 3 === 1 && group % 2 === 0 ? 2 : 3);
+
 /** Why images cannot be shown as pictures; undefined where they can. */
 export function notShown({ imageShape: [, , channels] }: Subject): string | undefined {
   return channels === 1 || channels === 3

@@ -3,7 +3,15 @@ import { contactSheet, type SheetPicture } from "../../report/index.js";
 import type { Analysis, AnalysisChart } from "../framework/analysis.js";
 import { attentionLayout, poolingAttention, shareOfHalf, withoutAttention } from "../framework/attention.js";
 import { chosenPatch } from "../framework/choice.js";
-import { firstImages, notShown, photoUri, shownPixels, underMap, withMark } from "../framework/overlays.js";
+import {
+  firstImages,
+  narrowColumns,
+  notShown,
+  photoUri,
+  shownPixels,
+  underMap,
+  withMark,
+} from "../framework/overlays.js";
 import { imageName } from "../framework/pictures.js";
 import type { Subject } from "../framework/subject.js";
 
@@ -124,7 +132,7 @@ function chartOf({ imageShape }: Subject, { title, caption, pictures }: Maps, he
         description: `Attention of every head over images. ${title}.`,
         pictures,
         group: heads + 1,
-        columns: width < 600 ? 3 : Math.min(heads + 1, 7),
+        columns: width < 600 ? narrowColumns(heads + 1) : Math.min(heads + 1, 7),
         cell: 168,
         aspect: imageShape[0] / imageShape[1],
         scale: { kind: "sequential", range: [0, 1], name: "share of the largest weight of each map" },

@@ -10,7 +10,7 @@ import {
   throughNorm,
 } from "../framework/contributions.js";
 import { type SpatialLayer, spatialLayers, vectorsOf } from "../framework/layers.js";
-import { firstImages, notShown, photoUri, shownPixels, underMap } from "../framework/overlays.js";
+import { firstImages, narrowColumns, notShown, photoUri, shownPixels, underMap } from "../framework/overlays.js";
 import { imageName } from "../framework/pictures.js";
 import type { Subject, Traced } from "../framework/subject.js";
 
@@ -228,14 +228,14 @@ async function chartOf(subject: Subject, found: readonly ImageContributions[]): 
       const scale = { kind: "diverging", range: [-most, most] } as const;
       const source = await photoUri(underMap(pixels, values, { rows, columns }, scale));
       const sum = values.reduce((total, part) => total + part, 0);
-      const caption = `${name} ${shortSum(sum)}`;
+      const caption = `${name} ${shortSum(sum, most)}`;
       pictures.push({ source, alt: `${image}, ${about}: ${caption}, largest part ${most.toPrecision(2)}`, caption });
     }
   }
   const group = pictures.length / found.length;
   const exactLayers = found[0]?.exact?.maps.map(({ layer }) => layer) ?? [];
   // two images share a row where there is space for both
-  const perRow = (width: number) => (2 * group <= (width < 600 ? 3 : 6) ? 2 * group : group);
+  const perRow = (width: number) => (2 * group <= 6 && width >= 600 ? 2 * group : group);
   return {
     title:
       subject.config.classes > 0 ? "Parts of the logit of the predicted class" : "Parts of the feature vector's length",
@@ -246,7 +246,7 @@ async function chartOf(subject: Subject, found: readonly ImageContributions[]): 
         description: "Contribution of each patch, over the images.",
         pictures,
         group: perRow(width),
-        columns: Math.min(perRow(width), width < 600 ? 3 : 6),
+        columns: width < 600 ? narrowColumns(group) : Math.min(perRow(width), 6),
         cell: 168,
         aspect: subject.imageShape[0] / subject.imageShape[1],
         scale: { kind: "diverging", range: [-1, 1], name: "share of the largest part" },
@@ -254,10 +254,13 @@ async function chartOf(subject: Subject, found: readonly ImageContributions[]): 
   };
 }
 
-const shortSum = (sum: number): string => String(Number(sum.toPrecision(3)));
+/** A sum with three digits; 0 where it is rounding of parts that cancel. */
+const shortSum = (sum: number, largestPart: number): string =>
+  Math.abs(sum) < 1e-3 * largestPart ? "0" : String(Number(sum.toPrecision(3)));
 
 function captionOf({ config }: Subject, layers: readonly string[]): string {
-  const gradient = "gradient: gradient times input of the pixels, where an input of 0 counts as nothing.";
+  const gradient =
+    "gradient: gradient times input of the pixels, where an input of 0 counts as nothing; its sum is 0 where a norm right after the first convolution makes the scale of an image irrelevant.";
   if (layers.length === 0) {
     return `Not exact, because the features are not a mean of tokens with a linear head; ${gradient}`;
   }
