@@ -26,7 +26,17 @@ const context = (name: (typeof scaleNames)[number]): StudyContext => ({ scale: s
 /** A result as a job would give it, with values that differ between jobs and fall with the seed. */
 function invented(id: string, y: number, i: number): JobResult {
   const transferred = { "ridge@1": y, "fine-tuning@1": y - 0.1, "ridge@25": 1.2 * y, "fine-tuning@25": 1.3 * y };
-  const values = { fewshot5: y, fewshot10: y, fewshot25: y, upstream: y, loss: 1, ...transferred };
+  const values = {
+    fewshot5: y,
+    fewshot10: y,
+    fewshot25: y,
+    upstream: y,
+    loss: 1,
+    agreement: y,
+    agreementOfMistakes: y,
+    similarity: y,
+    ...transferred,
+  };
   const measurements = [0.25, 0.5, 1].map((part) => ({
     images: 1000 * part,
     flops: 1e9 * part * 10 ** (i % 4),

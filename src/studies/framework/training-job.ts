@@ -56,15 +56,24 @@ export const preprocessingOf = (side: number) => ({
 export const withOptions = (spec: string, options: string): string =>
   options === "" ? spec : `${spec}${spec.includes("?") ? "&" : "?"}${options}`;
 
-/** The upstream data of a recipe: `images` training images, each class alike, drawn by `seed`; evaluated on the held-out images. */
-export function upstreamData({ scale, data }: StudyContext, images: number, seed: number): RecipeInput["data"] {
-  const { train, evaluation } = preprocessingOf(scale.imageSize);
-  const part = images >= data.images ? "" : `take=${images}&balanced=true&seed=${seed}`;
-  const { heldSplit } = data;
-  const held = withOptions(data.upstream, `take=${scale.heldImages}&balanced=true`);
+/** Spec of `images` upstream training images, each class alike, drawn by `seed`: all where there are no more. */
+export const upstreamImages = ({ data }: StudyContext, images: number, seed: number): string =>
+  withOptions(data.upstream, images >= data.images ? "" : `take=${images}&balanced=true&seed=${seed}`);
+
+/** Spec and split of the held-out upstream images. Throws where the dataset has none. */
+export function heldImages({ scale, data }: StudyContext): { readonly spec: string; readonly split: string } {
+  const { heldSplit: split, upstream } = data;
+  if (split === undefined) throw new Error(`${upstream} has no split to hold out; this study needs one`);
+  return { spec: withOptions(upstream, `take=${scale.heldImages}&balanced=true`), split };
+}
+
+/** The upstream data of a recipe: `upstreamImages`, evaluated on the held-out images where there are such. */
+export function upstreamData(context: StudyContext, images: number, seed: number): RecipeInput["data"] {
+  const { train, evaluation } = preprocessingOf(context.scale.imageSize);
+  const held = context.data.heldSplit === undefined ? undefined : heldImages(context);
   return {
-    train: { source: withOptions(data.upstream, part), split: "train", preprocessing: train },
-    evaluation: heldSplit === undefined ? undefined : { source: held, split: heldSplit, preprocessing: evaluation },
+    train: { source: upstreamImages(context, images, seed), split: "train", preprocessing: train },
+    evaluation: held && { source: held.spec, split: held.split, preprocessing: evaluation },
     // one thread decodes: several jobs run side by side
     workers: 1,
   };

@@ -10,6 +10,7 @@ import { initialisation } from "./initialisation.js";
 import { labelNoise } from "./label-noise.js";
 import { lateDecay } from "./late-decay.js";
 import { leakedDuplicates } from "./leaked-duplicates.js";
+import { memorisation } from "./memorisation.js";
 import { mixerOverData } from "./mixer.js";
 import { modelAndData } from "./model-and-data.js";
 import { pooling } from "./pooling.js";
@@ -41,6 +42,7 @@ export const studies: readonly Study[] = [
   transferMethods,
   labelNoise,
   initialisation,
+  memorisation,
   schedulesOfUnknownLength,
   pooling,
 ];

@@ -1,6 +1,6 @@
 /** Study 17: how much do near-duplicates of test images in the training data inflate a score? */
 import { pairedRule } from "../framework/texts.js";
-import { commonRecipe, preprocessingOf, upstreamData, withOptions } from "../framework/training-job.js";
+import { commonRecipe, heldImages, preprocessingOf, upstreamData, withOptions } from "../framework/training-job.js";
 import { variantStudy } from "../framework/variants.js";
 
 /** Fractions of the test images that are planted among the training images. */
@@ -25,9 +25,7 @@ export const leakedDuplicates = variantStudy({
   value: "upstream",
   variants: (context, seed) => {
     const { scale, data } = context;
-    if (data.heldSplit === undefined)
-      throw new Error(`${data.upstream} has no split to hold out; this study needs one`);
-    const split = data.heldSplit;
+    const { split } = heldImages(context);
     const [images = 0] = scale.subsets;
     const own = upstreamData(context, images, seed);
     const preprocessing = preprocessingOf(scale.imageSize).train;
