@@ -96,6 +96,47 @@ test("a judge that is right on clean images and blind under noise is scored as s
   expect(report.meanError).toBe(0.5);
 });
 
+test("top-2 accuracy counts the second highest score, and of equal scores the first", async () => {
+  const source = await openSource("generated:shapes?label=size&size=16&length=20", { split: "test" });
+  // scores of the class, relative to those of two others: highest, second, equal to the second but later, lowest
+  const rows = [
+    [2, 1, 0],
+    [1, 2, 0],
+    [1, 2, 1],
+    [0, 2, 1],
+  ];
+  const right = [1, 1, 0, 0];
+  const labels = source.labels;
+  const names = [...new Set(source.classNames)];
+  const classNames = ["before", names[0] ?? "", ...names.slice(1), "after"];
+  const data = new Float32Array(20 * classNames.length).fill(-1);
+  const wanted = Array.from(labels, (label, row) => {
+    const [own = 0, other = 0, first = 0] = rows[row % 4] ?? [];
+    data.set([first], row * classNames.length);
+    data[row * classNames.length + classNames.length - 1] = other;
+    data[row * classNames.length + 1 + label] = own;
+    return right[row % 4] ?? 0;
+  });
+  const { clean } = await measureCorruptions(
+    {
+      head: "test",
+      classNames,
+      imageShape: [16, 16, 3],
+      preprocessing: "decode|value_range(-1,1)",
+      scores: async () => ({
+        features: { data, rows: 20, columns: classNames.length },
+        labels,
+        indices: Int32Array.from({ length: 20 }, (_, i) => i),
+        bad: [],
+      }),
+    },
+    source,
+    { corruptions: ["fog"], severities: [1], top: 2 },
+  );
+  expect(clean.right).toBe(wanted.reduce((sum, one) => sum + one, 0));
+  expect(clean.right).toBe(10);
+});
+
 test("the grid of patches, whose size the network says", async () => {
   const chart = join(root, "grid.svg");
   const grid = ["--patch-size", "8", "--objects", "1", "--threads", "1"];

@@ -27,6 +27,9 @@ const context = (name: (typeof scaleNames)[number]): StudyContext => ({ scale: s
 function invented(id: string, y: number, i: number): JobResult {
   const transferred = { "ridge@1": y, "fine-tuning@1": y - 0.1, "ridge@25": 1.2 * y, "fine-tuning@25": 1.3 * y };
   const values = {
+    kept: y,
+    clean: y,
+    corrupted: 0.7 * y,
     fewshot5: y,
     fewshot10: y,
     fewshot25: y,

@@ -7,6 +7,7 @@
  * which has no meaning for other images.
  */
 
+import { rowOf } from "../../algebra/features.js";
 import { wilsonInterval } from "../../algebra/statistics.js";
 import type { ImageSource } from "../../data/index.js";
 import {
@@ -19,6 +20,7 @@ import {
   type SeverityTable,
   severityTableFor,
 } from "../../images/index.js";
+import type { Representations } from "../../networks/index.js";
 import { answers, type ImageClassifier } from "./image-classifier.js";
 
 /** A fraction of images that were classified correctly. */
@@ -61,6 +63,8 @@ export interface CorruptionOptions {
   readonly severities: readonly Severity[];
   /** Default: the table for the size of the network's images. */
   readonly table?: SeverityTable;
+  /** An image counts as right when its class is among this many with the highest scores. Default: 1. */
+  readonly top?: number;
   /** Called with the number of images that are done, over all passes. */
   readonly onProgress?: (done: number) => void;
   readonly signal?: AbortSignal;
@@ -81,7 +85,7 @@ export function withOp(pipeline: string, op: PreprocessingOp): string {
 export async function measureCorruptions(
   classifier: ImageClassifier,
   source: ImageSource,
-  { corruptions, severities, onProgress, signal, ...options }: CorruptionOptions,
+  { corruptions, severities, top = 1, onProgress, signal, ...options }: CorruptionOptions,
 ): Promise<CorruptionReport> {
   const table = options.table ?? severityTableFor(Math.min(classifier.imageShape[0], classifier.imageShape[1]));
   let passes = 0;
@@ -92,9 +96,7 @@ export async function measureCorruptions(
       signal,
     });
     passes++;
-    const guesses = answers(classifier, scores, source.classNames);
-    const right = guesses.reduce((sum, guess, row) => sum + (guess === scores.labels[row] ? 1 : 0), 0);
-    return shareOf(right, guesses.length);
+    return shareOf(countRight(classifier, scores, source.classNames, top), scores.labels.length);
   };
   const clean = await measure(classifier.preprocessing);
   const results: CorruptedShare[] = [];
@@ -111,4 +113,30 @@ export async function measureCorruptions(
   });
   const meanAccuracy = mean(families.map(({ accuracy }) => accuracy));
   return { table, clean, results, families, meanAccuracy, meanError: 1 - meanAccuracy };
+}
+
+/** Images whose class is among the `top` with the highest scores; of equal scores the first classes count as higher. */
+function countRight(
+  classifier: ImageClassifier,
+  scores: Representations,
+  classNames: readonly string[],
+  top: number,
+): number {
+  const { labels, features } = scores;
+  if (top === 1) {
+    const guesses = answers(classifier, scores, classNames);
+    return guesses.reduce((sum, guess, row) => sum + (guess === labels[row] ? 1 : 0), 0);
+  }
+  const columns = classNames.map((name) => classifier.classNames.indexOf(name));
+  return labels.reduce((sum, label, row) => {
+    const own = columns[label] ?? -1;
+    const values = rowOf(features, row);
+    const value = values[own];
+    if (value === undefined) return sum;
+    const higher = values.reduce(
+      (count, other, at) => count + (other > value || (other === value && at < own) ? 1 : 0),
+      0,
+    );
+    return sum + (higher < top ? 1 : 0);
+  }, 0);
 }

@@ -15,6 +15,7 @@ import { mixerOverData } from "./mixer.js";
 import { modelAndData } from "./model-and-data.js";
 import { pooling } from "./pooling.js";
 import { positionEmbeddings } from "./positions.js";
+import { robustness } from "./robustness.js";
 import { sampleEfficiency } from "./sample-efficiency.js";
 import { scalingLaw } from "./scaling-law.js";
 import { schedulesOfUnknownLength } from "./schedules.js";
@@ -39,6 +40,7 @@ export const studies: readonly Study[] = [
   distillation,
   synthetic,
   leakedDuplicates,
+  robustness,
   transferMethods,
   labelNoise,
   initialisation,
