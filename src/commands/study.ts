@@ -1,6 +1,6 @@
 /** `fovea study`: tests a claim of the field by runs, draws its figure, and gives a verdict. */
 import { z } from "zod";
-import { formatCount } from "../text/format.js";
+import { formatCount, formatDuration } from "../text/format.js";
 import { columns } from "../text/table.js";
 import { command, UsageError } from "./command.js";
 import { argument, count, flag, folder, list, option, text, threads } from "./options.js";
@@ -23,7 +23,12 @@ const result = z.object({
     .optional()
     .describe("all studies, where none was given"),
   plan: z
-    .object({ jobs: json.number, open: json.number.describe("jobs without a result"), flops: json.number })
+    .object({
+      jobs: json.number,
+      open: json.number.describe("jobs without a result"),
+      flops: json.number,
+      seconds: json.number.describe("estimate"),
+    })
     .optional()
     .describe("with --dry-run"),
   study: json.text.optional(),
@@ -41,7 +46,9 @@ function resultText({ studies, plan, verdict, files = [] }: Result): string[] {
     );
   }
   if (plan) {
-    return [`${plan.jobs} jobs, ${plan.open} of them without a result; ${formatCount(plan.flops)} FLOPs to go`];
+    return [
+      `${plan.jobs} jobs, ${plan.open} of them without a result; ${formatCount(plan.flops)} FLOPs to go, about ${formatDuration(plan.seconds)} here`,
+    ];
   }
   if (!verdict) return [];
   const decision = verdict.decision === "cannot tell" ? "cannot tell at this scale" : `${verdict.decision} the claim`;

@@ -5,6 +5,7 @@ import { dirname, join } from "node:path";
 import { makeFolder } from "../files/folder.js";
 import { availableThreads } from "../runtime/index.js";
 import type { Hooks } from "../text/progress.js";
+import { evaluateMatmulRate } from "../train/index.js";
 import { defaultDownstream, studyData } from "./framework/data.js";
 import { type JobResult, JobStore, runJobs, withNeeds } from "./framework/job.js";
 import { type ScaleName, scales } from "./framework/scale.js";
@@ -41,6 +42,9 @@ export const defaultFolder = "runs/studies";
 /** Width of the figures that are written as files, in CSS pixels. */
 const figureWidth = 720;
 
+const threadsOf = ({ threads, processes = 1 }: StudyOptions): number =>
+  threads ?? Math.max(1, Math.floor(availableThreads() / processes));
+
 async function contextOf(study: Study, options: StudyOptions): Promise<StudyContext> {
   const scale = scales[options.scale];
   const count = options.seeds ?? study.seeds ?? scale.seeds;
@@ -64,14 +68,22 @@ export interface StudyPlan {
   readonly open: number;
   /** Matrix FLOPs of the open jobs. */
   readonly flops: number;
+  /** Estimated seconds of the open jobs on this machine, with the given processes and threads. */
+  readonly seconds: number;
 }
 
-/** Counts the jobs and FLOPs of a study; trains nothing. */
+/** Share of the rate of a large matrix multiplication that the small models of studies reach, measuring and evaluation included. */
+const assumedRatio = 0.25;
+
+/** Counts the jobs and FLOPs of a study and estimates their time; trains nothing. */
 export async function planStudy(study: Study, options: StudyOptions): Promise<StudyPlan> {
   const jobs = withNeeds(study.runs(await contextOf(study, options)).map(({ job }) => job));
   const store = new JobStore(options.folder ?? defaultFolder);
   const open = jobs.filter((job) => !store.isDone(job));
-  return { jobs: jobs.length, open: open.length, flops: open.reduce((sum, job) => sum + job.flops(), 0) };
+  const flops = open.reduce((sum, job) => sum + job.flops(), 0);
+  // processes and threads divide the same cores
+  const gflops = open.length === 0 ? 1 : await evaluateMatmulRate(threadsOf(options) * (options.processes ?? 1));
+  return { jobs: jobs.length, open: open.length, flops, seconds: flops / (gflops * 1e9 * assumedRatio) };
 }
 
 /** The last few-shot accuracy of a run: 10 examples per class, mean over datasets and draws. */
@@ -104,7 +116,7 @@ const tableFile = (folder: string, study: Study, scale: ScaleName) => join(folde
  */
 export async function runStudy(study: Study, options: StudyOptions): Promise<StudyReport> {
   const { folder = defaultFolder, processes = 1, note, progress, signal } = options;
-  const threads = options.threads ?? Math.max(1, Math.floor(availableThreads() / processes));
+  const threads = threadsOf(options);
   const context = await contextOf(study, options);
   const store = new JobStore(folder);
   const runs = study.runs(context);
@@ -114,6 +126,11 @@ export async function runStudy(study: Study, options: StudyOptions): Promise<Stu
   const helpers = start < jobs.length ? startProcesses(study.name, { ...options, threads }, processes - 1) : [];
   try {
     await runJobs(store, jobs, { threads, signal, note, onJob: (_, done) => shown?.update(done) });
+  } catch (error) {
+    if (!signal?.aborted) throw error;
+    const done = jobs.filter((job) => store.isDone(job)).length;
+    const text = `interrupted with ${done} of ${jobs.length} jobs done; run the same command again to continue`;
+    throw new Error(text, { cause: error });
   } finally {
     for (const one of helpers) one.kill("SIGKILL");
     shown?.finish();

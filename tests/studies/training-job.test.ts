@@ -1,6 +1,6 @@
 /** A training run as a job: what it measures, what its name depends on, and how it continues. */
 import { existsSync } from "node:fs";
-import { mkdtemp, readdir, rm } from "node:fs/promises";
+import { mkdir, mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
@@ -77,5 +77,18 @@ describe("a training job", () => {
     const cells = gridCells(context, { families: ["ViT"], sizes: ["small"] });
     expect(cells).toEqual([{ family: "ViT", size: "small", images: 64, seed: 0 }]);
     expect(gridJob(context, cells[0]!).id).toBe(gridJob(context, { ...cells[0]! }).id);
+  });
+});
+
+describe("a dataset", () => {
+  test("that features cannot be transferred to is refused before anything is trained", async () => {
+    for (const name of ["cat", "dog"]) {
+      await mkdir(join(folder, "photos", name), { recursive: true });
+      await writeFile(join(folder, "photos", name, "1.png"), "");
+    }
+    const photos = join(folder, "photos");
+    await expect(studyData("embedded:sign-digits", [photos])).rejects.toThrow(
+      /has the splits all; a downstream dataset needs "train" and "test"/,
+    );
   });
 });

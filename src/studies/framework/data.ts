@@ -15,13 +15,24 @@ const heldSplits = ["validation", "test"];
 /** Number of examples whose ids and labels are part of the identity. */
 const sampled = 64;
 
+/** Throws for a dataset that features cannot be transferred to: without the splits "train" and "test". */
+async function requireTransferable(spec: string): Promise<void> {
+  const { splits } = await readSpec(spec);
+  if (splits.includes("train") && splits.includes("test")) return;
+  throw new Error(
+    `${spec} has the splits ${splits.join(", ")}; a downstream dataset needs "train" and "test": put the images into folders of these names`,
+  );
+}
+
 /**
- * Reads what identifies an upstream dataset. Throws for a dataset without a split "train", and what opening it throws.
+ * Reads what identifies an upstream dataset. Throws for a dataset without a split "train", for a downstream
+ * dataset without "train" and "test", and what opening them throws.
  */
 export async function studyData(
   upstream: string = defaultUpstream,
   downstream: readonly string[] = defaultDownstream,
 ): Promise<StudyData> {
+  for (const spec of downstream) await requireTransferable(spec);
   const { splits } = await readSpec(upstream);
   if (!splits.includes("train")) {
     throw new Error(
