@@ -25,6 +25,14 @@ export {
 } from "./framework/contributions.js";
 export { cosines } from "./framework/cosines.js";
 export { forwardLayers, type Layer } from "./framework/forward-layers.js";
+export {
+  costAtSize,
+  imagesPerSecond,
+  largestBatch,
+  type RateOptions,
+  type SizeCost,
+  sizeOfShare,
+} from "./framework/input-size.js";
 export { cellAt, type SpatialLayer, spatialLayers, vectorsOf } from "./framework/layers.js";
 export { type Positions, positionsOf } from "./framework/positions.js";
 export { type PrincipalComponents, principalComponents, project } from "./framework/principal-components.js";
@@ -70,4 +78,5 @@ export {
   resizedByEach,
 } from "./list/position-similarity.js";
 export { batchSizes, type LayerSimilarity, similarity } from "./list/similarity.js";
+export { type SizeSpeed, sizesToMeasure, sizeUnit, speed } from "./list/speed.js";
 export { type AnalyseOptions, analyse, analysesNamed, type NetworkAnalysis } from "./report.js";

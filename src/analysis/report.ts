@@ -12,7 +12,7 @@ import { analyses } from "./list/index.js";
 
 /** Options of `analyse`. */
 export interface AnalyseOptions extends SubjectOptions, AnalysisOptions {
-  /** Names of analyses. Default: all. */
+  /** Names of analyses. Default: all but those that take long (`onlyByName`). */
   readonly only?: readonly string[] | undefined;
   /** Another network, whose layers are compared with those of the first on the same images, each at its own image size. */
   readonly compare?: string | undefined;
@@ -32,9 +32,9 @@ export interface NetworkAnalysis {
   readonly seconds: number;
 }
 
-/** The analyses of the names. Throws RangeError for an unknown one, naming the nearest. */
+/** The analyses of the names; without names, all but those that run only by name. Throws RangeError for an unknown one, naming the nearest. */
 export function analysesNamed(names: readonly string[] | undefined): readonly Analysis[] {
-  if (names === undefined) return analyses;
+  if (names === undefined) return analyses.filter(({ onlyByName = false }) => !onlyByName);
   return names.map((name) => {
     const found = analyses.find((one) => one.name === name);
     const known = analyses.map((one) => one.name);

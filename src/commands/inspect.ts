@@ -87,7 +87,10 @@ export default command({
     report: option(folder.optional(), "Folder for report.html, analysis.json and the charts (default: runs/inspect)", {
       group: "output",
     }),
-    only: option(list(text).optional(), "Names of analyses; an unknown name lists them (default: all that apply)"),
+    only: option(
+      list(text).optional(),
+      "Names of analyses; an unknown name lists them (default: all that apply but speed, which takes long)",
+    ),
     layer: option(natural.optional(), "Block that analyses of one layer look at, from 0 (default: the last)"),
     patch: option(
       z.tuple([natural, natural]).optional().meta({ hint: "ROW,COLUMN" }),

@@ -42,6 +42,8 @@ export interface Analysis {
   readonly summary: string;
   /** Why it does not apply to a network, and what that network has instead; undefined where it applies. */
   unavailable(subject: Subject): string | undefined;
+  /** Does it take so long that it runs only when its name is given? */
+  readonly onlyByName?: boolean;
   /** Does it use the other network? */
   readonly compares?: boolean;
   run(subject: Subject, options?: AnalysisContext): Promise<AnalysisResult>;

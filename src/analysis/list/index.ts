@@ -10,6 +10,7 @@ import { patchContributions } from "./patch-contributions.js";
 import { patchSimilarity } from "./patch-similarity.js";
 import { positionSimilarity } from "./position-similarity.js";
 import { similarity } from "./similarity.js";
+import { speed } from "./speed.js";
 
 export const analyses: readonly Analysis[] = [
   filters,
@@ -22,4 +23,5 @@ export const analyses: readonly Analysis[] = [
   featureMaps,
   similarity,
   layerCost,
+  speed,
 ];
