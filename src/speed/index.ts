@@ -35,5 +35,12 @@ export {
   type SpeedInferenceOptions,
   speedInference,
 } from "./inference.js";
+export {
+  attentionShare,
+  type InferenceSecondsOptions,
+  inferenceSeconds,
+  initialWeights,
+  largestBatch,
+} from "./input-size.js";
 export { integerRate } from "./integer-rate.js";
 export { plainResNet, plainViT } from "./plain-graph.js";

@@ -4,14 +4,14 @@
  */
 
 import { type ExportOptions, exportedGraph } from "../export/index.js";
-import { encodeOnnx, input, type OnnxGraph } from "../graph/index.js";
-import { type ModelConfig, model, parseModelName } from "../models/index.js";
+import { encodeOnnx, type OnnxGraph } from "../graph/index.js";
+import { parseModelName } from "../models/index.js";
 import { asWeights, readNetwork } from "../networks/index.js";
-import { initialValue, Scope } from "../nn/index.js";
 import { availableThreads, openSession, type Session } from "../runtime/index.js";
 import { defined } from "../text/defined.js";
 import { defaultPreprocessing, type Weights } from "../weights/index.js";
 import { largestOfRows, nearestMeanHead, type RealImages, realImages } from "./inference-images.js";
+import { initialWeights } from "./input-size.js";
 import { integerRate } from "./integer-rate.js";
 import { plainResNet, plainViT } from "./plain-graph.js";
 
@@ -132,7 +132,7 @@ function drawnNetwork({ model: name, imageSize }: InferenceBenchOptions) {
   const parsed = parseModelName(name);
   const config = parsed.family === "vit" ? { ...parsed, ...asConverted } : parsed;
   return {
-    weights: drawn(config, imageSize),
+    weights: initialWeights(config, imageSize),
     preprocessing: defaultPreprocessing({ height: imageSize, width: imageSize }),
   };
 }
@@ -140,15 +140,6 @@ function drawnNetwork({ model: name, imageSize }: InferenceBenchOptions) {
 async function trainedWeights({ model: path }: InferenceBenchOptions) {
   const network = await readNetwork(path);
   return { weights: asWeights(network), preprocessing: network.preprocessing };
-}
-
-function drawn(config: ModelConfig, side: number): Weights {
-  const scope = Scope.root();
-  model(scope, input("image", "float32", [1, side, side, 3]), config);
-  const tensors = scope.parameters.map(
-    (one) => [one.name, { shape: one.tensor.shape, data: initialValue(one, 0) }] as const,
-  );
-  return { config, image: { height: side, width: side, channels: 3 }, tensors: new Map(tensors), metadata: {} };
 }
 
 /** The network with a head for the classes of the images. */

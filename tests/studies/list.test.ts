@@ -25,8 +25,19 @@ const context = (name: (typeof scaleNames)[number]): StudyContext => ({ scale: s
 
 /** A result as a job would give it, with values that differ between jobs and fall with the seed. */
 function invented(id: string, y: number, i: number): JobResult {
+  const speeds = Object.fromEntries(
+    [64, 256, 512].flatMap((side) => [
+      [`S/16 at ${side} px`, y / side ** 2.2],
+      [`R50x1 at ${side} px`, 0.5 / side ** 2],
+      [`S/16, GFLOPs at ${side} px`, side ** 2.1],
+      [`R50x1, GFLOPs at ${side} px`, side ** 2],
+      [`S/16, attention share at ${side} px`, side / 1000],
+      [`S/16, largest batch at ${side} px`, 1e6 / side],
+    ]),
+  );
   const transferred = { "ridge@1": y, "fine-tuning@1": y - 0.1, "ridge@25": 1.2 * y, "fine-tuning@25": 1.3 * y };
   const values = {
+    ...speeds,
     kept: y,
     clean: y,
     corrupted: 0.7 * y,

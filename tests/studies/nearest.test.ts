@@ -1,8 +1,8 @@
 /** Nearest training images and agreement, against plain loops and counts by hand. */
 import { expect, test } from "vitest";
 import { createRandom } from "../../src/random/keyed.js";
-import { agreementOf, nearestRows } from "../../src/studies/framework/nearest.js";
 import { type Row, studyNamed } from "../../src/studies/index.js";
+import { agreementOf, nearestRows } from "../../src/studies/jobs/nearest.js";
 
 function features(rows: number, columns: number, seed: number) {
   const random = createRandom("nearest", seed);

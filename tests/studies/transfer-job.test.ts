@@ -4,7 +4,6 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { commonRecipe } from "../../src/studies/framework/training-job.js";
-import { fineTuningJob, frozenJob } from "../../src/studies/framework/transfer-job.js";
 import {
   type Job,
   JobStore,
@@ -16,6 +15,7 @@ import {
   studyNamed,
   trainingJob,
 } from "../../src/studies/index.js";
+import { fineTuningJob, frozenJob } from "../../src/studies/jobs/transfer-job.js";
 import { fewshot } from "../../src/transfer/index.js";
 
 let folder: string;

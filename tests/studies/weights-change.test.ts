@@ -6,9 +6,9 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { ModelConfig } from "../../src/models/index.js";
 import { open, readNetwork } from "../../src/networks/index.js";
 import { commonRecipe, downstreamTask } from "../../src/studies/framework/training-job.js";
-import { changedWeights, depthOf, type KeptPart } from "../../src/studies/framework/weights-change.js";
-import { weightsJob } from "../../src/studies/framework/weights-job.js";
 import { JobStore, runJobs, type StudyContext, scales, studyData, trainingJob } from "../../src/studies/index.js";
+import { changedWeights, depthOf, type KeptPart } from "../../src/studies/jobs/weights-change.js";
+import { weightsJob } from "../../src/studies/jobs/weights-job.js";
 import type { Weights } from "../../src/weights/index.js";
 import { mixer, resnet, vit, weightsOf } from "../support/seeded-models.js";
 

@@ -6,6 +6,7 @@ import { channelAttention } from "./channel-attention.js";
 import { distillation } from "./distillation.js";
 import { earlyConvolutions } from "./early-convolutions.js";
 import { familiesOverData } from "./families.js";
+import { inferenceSpeed } from "./inference-speed.js";
 import { initialisation } from "./initialisation.js";
 import { labelNoise } from "./label-noise.js";
 import { lateDecay } from "./late-decay.js";
@@ -33,6 +34,7 @@ export const studies: readonly Study[] = [
   shape,
   sampleEfficiency,
   scalingLaw,
+  inferenceSpeed,
   positionEmbeddings,
   earlyConvolutions,
   channelAttention,

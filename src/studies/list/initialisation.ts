@@ -6,8 +6,8 @@ import { meanRows, type Row } from "../framework/table.js";
 import { pairedRule } from "../framework/texts.js";
 import { commonRecipe, downstreamTask, trainingJob } from "../framework/training-job.js";
 import { decide, difference, points } from "../framework/verdict.js";
-import type { KeptPart } from "../framework/weights-change.js";
-import { weightsJob } from "../framework/weights-job.js";
+import type { KeptPart } from "../jobs/weights-change.js";
+import { weightsJob } from "../jobs/weights-job.js";
 
 const starts = {
   "default initialisation": "nothing",

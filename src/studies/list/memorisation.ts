@@ -6,12 +6,12 @@ import { highestScores } from "../../transfer/index.js";
 import { lineFigure } from "../framework/figures.js";
 import { type Cell, gridCells, gridJob } from "../framework/grid.js";
 import { defineJob, type Job } from "../framework/job.js";
-import { agreementOf, nearestRows } from "../framework/nearest.js";
 import type { Study, StudyContext } from "../framework/study.js";
 import type { Row } from "../framework/table.js";
 import { pairedRule } from "../framework/texts.js";
 import { heldImages, upstreamImages } from "../framework/training-job.js";
 import { compareSeries } from "../framework/variants.js";
+import { agreementOf, nearestRows } from "../jobs/nearest.js";
 
 /** Finds the nearest training image of every held-out image, among those that the network was trained on. */
 function nearestJob(context: StudyContext, cell: Cell): Job {

@@ -5,8 +5,8 @@ import { type Family, families } from "../framework/scale.js";
 import type { Run, Study, StudyContext } from "../framework/study.js";
 import { meanRows, type Row } from "../framework/table.js";
 import { pairedRule } from "../framework/texts.js";
-import { fineTuningJob, frozenJob, frozenMethods } from "../framework/transfer-job.js";
 import { compareSeries } from "../framework/variants.js";
+import { fineTuningJob, frozenJob, frozenMethods } from "../jobs/transfer-job.js";
 
 const compared = ["ViT", "ResNet"] as const satisfies readonly Family[];
 

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { makeFolder } from "../../files/folder.js";
 import { asWeights, readNetwork } from "../../networks/index.js";
 import { saveWeights } from "../../weights/index.js";
-import { defineJob, type Job } from "./job.js";
+import { defineJob, type Job } from "../framework/job.js";
 import { changedWeights, type WeightsChange } from "./weights-change.js";
 
 /**

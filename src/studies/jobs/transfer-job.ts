@@ -4,10 +4,10 @@ import { openSource, select, stratifiedSample } from "../../data/index.js";
 import { open } from "../../networks/index.js";
 import { fineTuneSources } from "../../train/index.js";
 import { evaluatorNamed, fewShotOnFeatures, supportOrder } from "../../transfer/index.js";
-import { downstreamFeatures, fewShotProtocol } from "./downstream.js";
-import { defineJob, type Job, type Measurement } from "./job.js";
-import type { Family } from "./scale.js";
-import type { StudyContext } from "./study.js";
+import { downstreamFeatures, fewShotProtocol } from "../framework/downstream.js";
+import { defineJob, type Job, type Measurement } from "../framework/job.js";
+import type { Family } from "../framework/scale.js";
+import type { StudyContext } from "../framework/study.js";
 
 /** Examples of each class. */
 export const transferShots = [1, 5, 10, 25] as const;
