@@ -23,7 +23,7 @@ body {
 }
 main, header, footer { max-width: 60rem; margin: 0 auto; padding: 0 1.25rem; }
 header { padding-top: 2.75rem; }
-h1 { font-size: clamp(1.6rem, 1.2rem + 1.8vw, 2.3rem); line-height: 1.15; letter-spacing: -0.015em; margin: 0 0 0.6rem; text-wrap: balance; }
+h1 { font-size: clamp(1.6rem, 1.2rem + 1.8vw, 2.3rem); line-height: 1.15; letter-spacing: -0.015em; margin: 0 0 0.6rem; text-wrap: balance; overflow-wrap: anywhere; }
 h2 { font-size: 1.35rem; line-height: 1.25; letter-spacing: -0.01em; margin: 0 0 0.5rem; }
 h3 { font-size: 1.02rem; line-height: 1.3; margin: 1.75rem 0 0.5rem; }
 p { margin: 0 0 0.9rem; max-width: 44rem; }

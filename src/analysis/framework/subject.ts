@@ -11,7 +11,7 @@ import type { Hooks } from "../../text/progress.js";
 
 /** Images as the network takes them. */
 export interface SubjectImages {
-  /** Name of the dataset. */
+  /** Spec of the dataset. */
   readonly name: string;
   readonly count: number;
   /** [count, height, width, channels], in the value range of the network. */
@@ -210,5 +210,12 @@ async function readImages(network: TrainedNetwork, options: SubjectOptions): Pro
   });
   const ids: string[] = [];
   for (const index of indices) ids.push((await source.get(index)).id);
-  return { name: whole.name, count: features.rows, data: features.data, labels, classNames: whole.classNames, ids };
+  return {
+    name: spec ?? defaultImages,
+    count: features.rows,
+    data: features.data,
+    labels,
+    classNames: whole.classNames,
+    ids,
+  };
 }
