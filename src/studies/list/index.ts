@@ -6,6 +6,7 @@ import { channelAttention } from "./channel-attention.js";
 import { distillation } from "./distillation.js";
 import { earlyConvolutions } from "./early-convolutions.js";
 import { familiesOverData } from "./families.js";
+import { higherResolution } from "./higher-resolution.js";
 import { inferenceSpeed } from "./inference-speed.js";
 import { initialisation } from "./initialisation.js";
 import { labelNoise } from "./label-noise.js";
@@ -36,6 +37,7 @@ export const studies: readonly Study[] = [
   scalingLaw,
   inferenceSpeed,
   positionEmbeddings,
+  higherResolution,
   earlyConvolutions,
   channelAttention,
   augmentation,
