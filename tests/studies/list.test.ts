@@ -38,6 +38,10 @@ function invented(id: string, y: number, i: number): JobResult {
   const transferred = { "ridge@1": y, "fine-tuning@1": y - 0.1, "ridge@25": 1.2 * y, "fine-tuning@25": 1.3 * y };
   const values = {
     ...speeds,
+    "accuracy, 0.5 px from a border": y,
+    "accuracy, 1.5 px from a border": 1.1 * y,
+    "similarity, 0.5 px from a border": 0.8,
+    "similarity, 1.5 px from a border": 1,
     kept: y,
     clean: y,
     corrupted: 0.7 * y,

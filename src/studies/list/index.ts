@@ -15,6 +15,7 @@ import { leakedDuplicates } from "./leaked-duplicates.js";
 import { memorisation } from "./memorisation.js";
 import { mixerOverData } from "./mixer.js";
 import { modelAndData } from "./model-and-data.js";
+import { patchBorders } from "./patch-borders.js";
 import { pooling } from "./pooling.js";
 import { positionEmbeddings } from "./positions.js";
 import { robustness } from "./robustness.js";
@@ -45,6 +46,7 @@ export const studies: readonly Study[] = [
   synthetic,
   leakedDuplicates,
   robustness,
+  patchBorders,
   transferMethods,
   labelNoise,
   initialisation,
