@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { lockFolder } from "../../src/files/lock.js";
+import { meanRows, rowsOfMeasure } from "../../src/studies/framework/table.js";
 import {
   defineJob,
   type Job,
@@ -113,6 +114,27 @@ describe("the table", () => {
     const [head, first] = tableCsv(rows).split("\n");
     expect(head).toBe("job,seed,series,x,y,images,flops,seconds");
     expect(first).toBe('a1,0,"ViT ""small"", new",1000,0.30000000000000004,1,1000000000000,0.5');
+  });
+
+  test("is averaged over rows of the same series, x and seed alone", () => {
+    const [first] = rows;
+    if (!first) throw new Error("no row");
+    const of = (series: string, x: number, seed: number, y: number): Row => ({ ...first, series, x, seed, y });
+    const means = meanRows([of("a", 1, 0, 2), of("a", 1, 1, 5), of("a", 1, 0, 4), of("a", 2, 0, 7), of("b", 1, 0, 9)]);
+    expect(means.map(({ series, x, seed, y }) => [series, x, seed, y])).toEqual([
+      ["a", 1, 0, 3],
+      ["a", 1, 1, 5],
+      ["a", 2, 0, 7],
+      ["b", 1, 0, 9],
+    ]);
+  });
+
+  test("is divided by what was measured", () => {
+    const [first] = rows;
+    if (!first) throw new Error("no row");
+    const all = ["ViT", "ViT, loss", "Mixer, loss", "Mixer, final loss"].map((series) => ({ ...first, series }));
+    expect(rowsOfMeasure(all, "loss").map(({ series }) => series)).toEqual(["ViT", "Mixer"]);
+    expect(rowsOfMeasure(all).map(({ series }) => series)).toEqual(["ViT"]);
   });
 
   test("names the line that is no row", async () => {

@@ -35,6 +35,8 @@ test("a network that cannot classify the objects tells nothing of borders", asyn
   const { decision, text } = await studyNamed("patch-borders").judge(rowsOf(0.2, 0.2));
   expect(decision).toBe("cannot tell");
   expect(text).toContain("only 20.1 %");
+  // a cost is a cost, however few objects are classified
+  expect((await studyNamed("patch-borders").judge(rowsOf(0.21, 0.17))).decision).toBe("supports");
 });
 
 test("a job agrees with the benchmark of patch grids at half a patch of stride", async () => {

@@ -90,3 +90,15 @@ export function meanRows(rows: readonly Row[]): Row[] {
     return first ? [{ ...first, y: own.reduce((sum, { y }) => sum + y, 0) / own.length }] : [];
   });
 }
+
+/**
+ * Rows of the series `NAME, MEASURE` as series `NAME`, where one run measures several things; without a measure those of the series without
+ * one.
+ */
+export function rowsOfMeasure(rows: readonly Row[], measure?: string): Row[] {
+  if (measure === undefined) return rows.filter(({ series }) => !series.includes(", "));
+  const end = `, ${measure}`;
+  return rows
+    .filter(({ series }) => series.endsWith(end))
+    .map((row) => ({ ...row, series: row.series.slice(0, -end.length) }));
+}

@@ -5,7 +5,7 @@ import { lineFigure } from "../framework/figures.js";
 import { defineJob, type Job } from "../framework/job.js";
 import type { ScaleName } from "../framework/scale.js";
 import type { Study } from "../framework/study.js";
-import type { Row } from "../framework/table.js";
+import { type Row, rowsOfMeasure } from "../framework/table.js";
 import { bySeed, decideEqual, pairedEffect } from "../framework/verdict.js";
 
 /** Published networks, Vision Transformers first; the verdict compares the last of each kind. */
@@ -62,12 +62,6 @@ function roundJob(names: readonly string[], round: number): Job {
 
 const smallest = 0.5;
 
-const isRate = ({ series }: Row): boolean => !series.includes(", ");
-const ofSuffix = (rows: readonly Row[], suffix: string): Row[] =>
-  rows
-    .filter(({ series }) => series.endsWith(`, ${suffix}`))
-    .map((row) => ({ ...row, series: row.series.slice(0, -suffix.length - 2) }));
-
 const isViT = (name: string): boolean => name.includes("/");
 
 /**
@@ -89,7 +83,7 @@ const exponent = (value: number): string => `${value >= 0 ? "+" : ""}${value.toF
 
 /** The first side at which attention takes half of the FLOPs, among those that were counted. */
 function halfSide(rows: readonly Row[], name: string): number | undefined {
-  const shares = ofSuffix(rows, suffixes.share).filter(({ series, y }) => series === name && y >= 0.5);
+  const shares = rowsOfMeasure(rows, suffixes.share).filter(({ series, y }) => series === name && y >= 0.5);
   return shares.length === 0
     ? undefined
     : shares.reduce((least, { x }) => Math.min(least, x), Number.POSITIVE_INFINITY);
@@ -131,10 +125,10 @@ export const inferenceSpeed: Study = {
         x: { label: "side of the images in pixels", scale: "log" },
         y: { label, scale: "log", format: "number" },
       });
-    const shares = ofSuffix(rows, suffixes.share).filter(({ y }) => y > 0);
+    const shares = rowsOfMeasure(rows, suffixes.share).filter(({ y }) => y > 0);
     return [
-      figure("Images per second over the image size", "images per second", rows.filter(isRate)),
-      figure("Largest batch in 16 GiB", "images", ofSuffix(rows, suffixes.batch)),
+      figure("Images per second over the image size", "images per second", rowsOfMeasure(rows)),
+      figure("Largest batch in 16 GiB", "images", rowsOfMeasure(rows, suffixes.batch)),
       lineFigure(shares, {
         title: "Fraction of the FLOPs that is quadratic in tokens",
         description: "A line for each ViT: attention's fraction of the FLOPs over the side of the images.",
@@ -144,7 +138,7 @@ export const inferenceSpeed: Study = {
     ];
   },
   judge: (rows) => {
-    const names = [...new Set(rows.filter(isRate).map(({ series }) => series))];
+    const names = [...new Set(rowsOfMeasure(rows).map(({ series }) => series))];
     const vit = names.filter(isViT).at(-1) ?? "";
     const resnet = names.filter((name) => !isViT(name)).at(-1) ?? "";
     const gap = (from: readonly Row[], cost: (y: number) => number) =>
@@ -152,7 +146,7 @@ export const inferenceSpeed: Study = {
         { weight: 1, values: exponents(from, vit, cost) },
         { weight: -1, values: exponents(from, resnet, cost) },
       ]);
-    const counted = gap(ofSuffix(rows, suffixes.flops), (gigaflops) => gigaflops).mean;
+    const counted = gap(rowsOfMeasure(rows, suffixes.flops), (gigaflops) => gigaflops).mean;
     const half = halfSide(rows, vit);
     const reach =
       half === undefined ? "" : `; attention takes half of the FLOPs of ${vit} between ${half / 2} and ${half} pixels`;

@@ -7,7 +7,7 @@ import { lineFigure } from "../framework/figures.js";
 import { type Cell, gridCells, gridJob } from "../framework/grid.js";
 import { defineJob, type Job } from "../framework/job.js";
 import type { Study, StudyContext } from "../framework/study.js";
-import type { Row } from "../framework/table.js";
+import { type Row, rowsOfMeasure } from "../framework/table.js";
 import { pairedRule } from "../framework/texts.js";
 import { heldImages, upstreamImages } from "../framework/training-job.js";
 import { compareSeries } from "../framework/variants.js";
@@ -58,9 +58,7 @@ const smallest = 0.02;
 
 /** Rows of one value, of all families, by size. */
 const bySize = (rows: readonly Row[]): Row[] =>
-  rows
-    .filter(({ series }) => !series.includes(", "))
-    .map((row) => ({ ...row, series: row.series.replace(/^\S+ /, "") }));
+  rowsOfMeasure(rows).map((row) => ({ ...row, series: row.series.replace(/^\S+ /, "") }));
 
 export const memorisation: Study = {
   number: 23,
@@ -96,20 +94,15 @@ export const memorisation: Study = {
       }),
     ]),
   figures: (rows) => {
-    const figure = (title: string, yLabel: string, suffix: string) =>
-      lineFigure(
-        rows
-          .filter(({ series }) => (suffix === "" ? !series.includes(", ") : series.endsWith(`, ${suffix}`)))
-          .map((row) => ({ ...row, series: row.series.replace(/, .*$/, "") })),
-        {
-          title,
-          description: `A line for each network: ${title} over the number of upstream images.`,
-          x: { label: "upstream images", scale: "log" },
-          y: { label: yLabel, format: suffix === others.similarity ? "number" : "percent" },
-        },
-      );
+    const figure = (title: string, label: string, measure?: string) =>
+      lineFigure(rowsOfMeasure(rows, measure), {
+        title,
+        description: `A line for each network: ${label} over the number of upstream images.`,
+        x: { label: "upstream images", scale: "log" },
+        y: { label, format: measure === others.similarity ? "number" : "percent" },
+      });
     return [
-      figure("Predictions that are the label of the nearest training image", "agreement", ""),
+      figure("Predictions that are the label of the nearest training image", "agreement"),
       figure("The same among wrong predictions", "agreement", others.agreementOfMistakes),
       figure("Cosine similarity to the nearest training image", "similarity", others.similarity),
     ];

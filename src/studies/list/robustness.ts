@@ -8,7 +8,7 @@ import { lineFigure } from "../framework/figures.js";
 import { type Cell, gridCells, gridJob } from "../framework/grid.js";
 import { defineJob, type Job } from "../framework/job.js";
 import type { Study, StudyContext } from "../framework/study.js";
-import { positions } from "../framework/table.js";
+import { positions, rowsOfMeasure } from "../framework/table.js";
 import { pairedRule } from "../framework/texts.js";
 import { heldImages } from "../framework/training-job.js";
 import { bySeed, decide, pairedEffect } from "../framework/verdict.js";
@@ -95,21 +95,16 @@ export const robustness: Study = {
       { ...at, series: `${series}, corrupted`, y: values["corrupted"] ?? Number.NaN },
     ]),
   figures: (rows) => {
-    const figure = (title: string, label: string, suffix: string) =>
-      lineFigure(
-        rows
-          .filter(({ series }) => (suffix === "" ? !series.includes(", ") : series.endsWith(suffix)))
-          .map((row) => ({ ...row, series: row.series.replace(/, .*$/, "") })),
-        {
-          title,
-          description: `A line for each network: ${label} over the number of upstream images.`,
-          x: { label: "upstream images", scale: "log" },
-          y: { label },
-        },
-      );
+    const figure = (title: string, label: string, measure?: string) =>
+      lineFigure(rowsOfMeasure(rows, measure), {
+        title,
+        description: `A line for each network: ${label} over the number of upstream images.`,
+        x: { label: "upstream images", scale: "log" },
+        y: { label },
+      });
     return [
-      figure("Accuracy above chance that is kept under corruption", "kept accuracy", ""),
-      figure("Accuracy on corrupted images", "accuracy", ", corrupted"),
+      figure("Accuracy above chance that is kept under corruption", "kept accuracy"),
+      figure("Accuracy on corrupted images", "accuracy", "corrupted"),
     ];
   },
   judge: (rows) => {
