@@ -60,7 +60,7 @@ export const initialisation: Study = {
   question: "How much of the gain of pre-training do the mean and variance of each layer give, without its features?",
   claim: {
     text: "Drawing every layer with the mean and variance of the trained one speeds up fine-tuning without any features; the first blocks give most of the rest.",
-    source: "Raghu et al., 2019 (Transfusion, arXiv:1902.07208), for ResNet-50 and small convolutional networks",
+    source: "papers.md 10.11 (Raghu et al., 2019), for convolutional networks",
   },
   prediction:
     "accuracy from the trained mean and variance - accuracy from the default initialisation is at least 2 points",

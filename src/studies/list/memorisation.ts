@@ -66,9 +66,9 @@ export const memorisation: Study = {
   title: "Predictions and the nearest training images",
   question: "Is a test image classified as its nearest training image is, and more often so in larger networks?",
   claim: {
-    text: "Networks decide test images by few similar training images that they memorise, and larger networks memorise more.",
+    text: "Networks memorise the labels of single training images, and classify similar test images by them; larger networks memorise more.",
     source:
-      "Feldman and Zhang, 2020 (arXiv:2008.03703), by training without single images; here by distance in feature space",
+      "papers.md 10.11 (Feldman and Zhang, 2020), without distances in feature space; the size of the network is our addition",
   },
   prediction: "agreement of the large networks - agreement of the small ones is at least 2 points",
   smallestEffect: smallest,
