@@ -47,7 +47,7 @@ test("a file that NumPy wrote", async () => {
   expect(numbers("half")).toEqual([1.5, -2]);
   expect(numbers("bf")).toEqual([1.5, -2]);
   expect(tensors.get("scalar")!.data).toEqual(new BigInt64Array([7n]));
-  expect(() => numbers("scalar")).toThrow(/"scalar" holds int64; weights are float32/);
+  expect(() => numbers("scalar")).toThrow(/tensor "scalar" has the type int64; expected float32/);
 });
 
 /** Written by NumPy 1.24: big-endian "big" float32 [[1.5, -2.25], [3e10, 0.1]], "ints" int64 [1, -2, 300], "half" float16 [1.5, -2]. */

@@ -115,7 +115,7 @@ describe("outputs", () => {
     const backbone = await open(`${path}?range=0,1`, { threads: 1 });
     const source = await import("../../src/data/index.js").then(({ openSource }) => openSource(photos));
     await expect(imageFeatures(backbone, source, { workers: 0 })).rejects.toThrow(
-      /features of 5 of 5 images of .* hold NaN or infinities, the first those of .*apple/,
+      /features of 5 of 5 images of .* contain NaN or infinities \(the first: .*apple/,
     );
     await backbone.close();
     await source.close();

@@ -277,7 +277,7 @@ test("the recipe is the network at the plan's size, without dropout and pre-logi
   });
   // an MLP-Mixer for twice the size mixes four times the patches
   expect(recipeFor(mixer, 16).model).toMatchObject({ tokensMlpDim: 24, imageSize: 16 });
-  expect(() => recipeFor(mixer, 12)).toThrow(/one of 2 x 2 .*3 x 3 are not/);
+  expect(() => recipeFor(mixer, 12)).toThrow(/one of 2 x 2 .*given 3 x 3/);
 });
 
 test.each<[string, Partial<BitHyperRuleOptions>, RegExp]>([

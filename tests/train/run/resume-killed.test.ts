@@ -81,7 +81,7 @@ describe("the command line", () => {
     child.kill("SIGINT");
     const [status, signal] = await ended;
     expect([status, signal], output()).toEqual([1, null]);
-    const [, at] = /stopped after step (\d+) of 100; the state is saved in .*; go on with --resume/.exec(output())!;
+    const [, at] = /stopped after step (\d+) of 100; the state is saved in .*; continue with --resume/.exec(output())!;
     expect((await latestCheckpoint(join(folderOf("interrupted"), "checkpoints")))!.step).toBe(Number(at));
 
     const again = start("interrupted", length);
