@@ -122,7 +122,7 @@ describe("outputs", () => {
     const output = join(folder, "nan.safetensors");
     const embedded = await fovea("embed", `${path}?range=0,1`, photos, "--output", output);
     expect(embedded.status).not.toBe(0);
-    expect(embedded.stderr).toMatch(/hold NaN or infinities/);
+    expect(embedded.stderr).toMatch(/contain NaN or infinities/);
     const predicted = await fovea("predict", `${path}?range=0,1`, photos);
     expect(predicted.stderr).toMatch(/logits of 5 of 5 images/);
   });
