@@ -37,6 +37,7 @@ export {
 } from "./inference.js";
 export {
   attentionShare,
+  type InferenceCase,
   type InferenceSecondsOptions,
   inferenceSeconds,
   initialWeights,

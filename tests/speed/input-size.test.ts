@@ -40,10 +40,17 @@ describe("over the size of images", () => {
     expect(largestBatch(config, 64, 1e6)).toBe(0);
   });
 
-  test("a tiny network is measured", async () => {
+  test("every case is measured, and an abort ends it", async () => {
     const config = parseModelName("Ti/16", { classes: 10 });
-    const seconds = await inferenceSeconds({ config, side: 32, batchSize: 2, runs: 2, threads: 1 });
-    expect(seconds).toBeGreaterThan(0);
+    const cases = [16, 32].map((side) => ({ config, side, batchSize: 2 }));
+    const seconds = await inferenceSeconds(cases, { runs: 2, threads: 1 });
+    expect(seconds).toHaveLength(2);
+    for (const one of seconds) {
+      expect(one).toBeGreaterThan(0);
+      expect(one).toBeLessThan(Number.POSITIVE_INFINITY);
+    }
+    const signal = AbortSignal.abort(new Error("stopped"));
+    await expect(inferenceSeconds(cases, { runs: 1, threads: 1, signal })).rejects.toThrow("stopped");
   });
 });
 

@@ -36,24 +36,26 @@ function roundJob(names: readonly string[], round: number): Job {
   const flopsOf = (name: string, side: number) => modelSize(parseModelName(name), { size: side }).flops;
   return defineJob({
     title: `images per second of ${names.join(", ")}, round ${round}`,
-    settings: { kind: "inference speed", names, sides, countedSides, runsPerRound, memoryBytes, round },
+    settings: { kind: "inference speed in alternation", names, sides, countedSides, runsPerRound, memoryBytes, round },
     flops: () =>
       names.flatMap((name) => sides.map((side) => batchOf(side) * flopsOf(name, side))).reduce((a, b) => a + b, 0) *
       (runsPerRound + 1),
     run: async ({ threads, signal }) => {
       const values: Record<string, number> = {};
-      for (const side of [...sides, ...countedSides]) {
-        for (const name of names) {
-          signal?.throwIfAborted();
-          const config = parseModelName(name);
-          values[`${name}, ${suffixes.flops} at ${side} px`] = flopsOf(name, side) / 1e9;
-          values[`${name}, ${suffixes.share} at ${side} px`] = attentionShare(config, side);
-          if (!sides.includes(side)) continue;
-          values[`${name}, ${suffixes.batch} at ${side} px`] = largestBatch(config, side, memoryBytes);
-          const batchSize = batchOf(side);
-          const seconds = await inferenceSeconds({ config, side, batchSize, runs: runsPerRound, threads });
-          values[`${name} at ${side} px`] = 1 / seconds;
-        }
+      const all = [...sides, ...countedSides].flatMap((side) =>
+        names.map((name) => ({ name, side, config: parseModelName(name) })),
+      );
+      for (const { name, side, config } of all) {
+        values[`${name}, ${suffixes.flops} at ${side} px`] = flopsOf(name, side) / 1e9;
+        values[`${name}, ${suffixes.share} at ${side} px`] = attentionShare(config, side);
+      }
+      const measured = all
+        .filter(({ side }) => sides.includes(side))
+        .map((one) => ({ ...one, batchSize: batchOf(one.side) }));
+      const seconds = await inferenceSeconds(measured, { runs: runsPerRound, threads, signal });
+      for (const [i, { name, side, config }] of measured.entries()) {
+        values[`${name}, ${suffixes.batch} at ${side} px`] = largestBatch(config, side, memoryBytes);
+        values[`${name} at ${side} px`] = 1 / (seconds[i] ?? Number.NaN);
       }
       return { measurements: [{ images: 0, flops: 0, seconds: 0, values }], details: { threads: threads ?? 0 } };
     },
@@ -102,7 +104,7 @@ export const inferenceSpeed: Study = {
   smallestEffect: smallest,
   measure: "images per second of exports with random weights; FLOPs and memory are counted on the graph",
   varies: "network, side of the images",
-  fixed: "pixels in a batch, threads, machine; networks of a round are measured side by side",
+  fixed: "pixels in a batch, threads, machine; networks and sizes of a round are measured in alternation",
   rule: "the 95 % Student interval over rounds (the seeds) of the paired difference of exponents",
   seeds: 5,
   runs: ({ scale, seeds }) => {
