@@ -127,7 +127,7 @@ export function cliDocument(): string {
       ["FOVEA_MPI_TIMEOUT", "Seconds after which a rank that does not answer ends the job (default: 600)"],
     ]),
     "",
-    "The tables of `--json` list the fields of the document and, by their paths, the fields within them whose meaning their names do not state.",
+    "The tables of `--json` list the fields of the document, and explain nested fields whose names are not self-explanatory.",
     ...commands.flatMap(commandLines),
     "",
   ].join("\n");

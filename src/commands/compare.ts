@@ -92,7 +92,7 @@ export default command({
   examples: [
     {
       run: "fovea compare embedded:bit random:embedded:bit 'net.onnx?size=96' --data tars/",
-      does: "a table in Markdown, with raw pixels and the untrained network",
+      does: "a table in Markdown with the untrained network; raw pixels are always added",
     },
     {
       run: "fovea compare runs/one 'embedded:tiny?size=96' --data tars/ --sets clothing --output figures.json",

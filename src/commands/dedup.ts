@@ -96,7 +96,7 @@ export default command({
     ),
     crops: option(
       z.boolean().default(true),
-      "Skip the search for cropped copies, which compares parts of the thumbnails; with that search, the search for neighbours takes six times as long",
+      "Skip the search for cropped copies, which compares parts of the thumbnails; without it, the search for neighbours is six times faster",
     ),
     threshold: option(
       positiveShare.meta({ hint: "SCORE" }),

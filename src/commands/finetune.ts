@@ -61,11 +61,11 @@ export default command({
       does: "BiT-HyperRule on ten images of each class",
     },
     {
-      run: "fovea finetune embedded:bit photos/ --optimizer.learningRate=0.003",
+      run: "fovea finetune embedded:bit photos/ --optimizer.learningRate=0.001",
       does: "with a setting changed",
     },
     {
-      run: "fovea finetune embedded:bit photos/ --optimizer.learningRate=0.003 --resume",
+      run: "fovea finetune embedded:bit photos/ --optimizer.learningRate=0.001 --resume",
       does: "resume after an interruption, with the same settings",
     },
   ],

@@ -61,7 +61,9 @@ export default command({
     folds: option(z.int().min(2).default(5), "Folds of the cross-validation"),
     split,
     seed,
-    output: option(folder.optional(), "Folder to write (default: models/NAME)", { group: "output" }),
+    output: option(folder.optional(), "Folder to write (default: models/ and the name of the images' folder)", {
+      group: "output",
+    }),
     overwrite,
     device,
     threads,

@@ -77,7 +77,7 @@ export default command({
   name: "inspect",
   summary: "Describe a network and look into it: attention, positions, filters, features",
   details:
-    "Without images, prints layout, model, preprocessing, classes, licence and tensors. With images, or with --report, also runs analyses and writes a report.",
+    "Without images, prints layout, model, preprocessing, classes, licence and tensors. With images, --report or another option of the analyses, also runs analyses and writes a report.",
   options: {
     network: storedNetwork,
     images: argument(

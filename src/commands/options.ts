@@ -76,7 +76,8 @@ const namesText = "hf:OWNER/NAME; augreg:NAME";
 const onnxText = "ONNX file (x.onnx, x.onnx?range=0,1)";
 const randomText = "random:NETWORK (the architecture of a run or of weights, with random weights)";
 /** Text that follows a list of networks which includes weights. */
-const settingsText = "?heads=4 and other settings may follow (docs/weights.md)";
+const settingsText =
+  "Settings that the file does not state may follow, such as ?heads=4 (attention heads; docs/weights.md)";
 const weightsText = `${runText}; ${filesText}; embedded:NAME; ${namesText}`;
 const networkText = `One of: ${weightsText}; ${randomText}. ${settingsText}`;
 const backboneText = `One of: ${weightsText}; ${onnxText}; pixels:16 (the raw pixels); ${randomText}. ${settingsText}`;

@@ -33,7 +33,7 @@ export default command({
   },
   renamed: { patch: "--patch-size" },
   examples: [
-    { run: "fovea patch-grid runs/one --chart grid.svg", does: "accuracy by the distance to the border" },
+    { run: "fovea patch-grid runs/vit --chart grid.svg", does: "accuracy by the distance to the border" },
     { run: "fovea patch-grid embedded:small --patch-size 16 --json", does: "a hybrid, whose patch size must be given" },
   ],
   result: z.object({
@@ -56,7 +56,9 @@ export default command({
         }),
       )
       .describe("by the distance to the border"),
-    borderCost: mean.describe("accuracy on the border less accuracy in the middle of a patch"),
+    borderCost: mean.describe(
+      "accuracy on the border minus accuracy in the middle of a patch: negative where the border costs accuracy",
+    ),
     wholePatch: z.object(measures).describe("in the middle, moved by a whole patch"),
     seconds: json.number,
   }),

@@ -79,7 +79,7 @@ export default command({
     ),
     stepsPerRun: option(
       count.default(4),
-      "Steps with AdamW in one run of ONNX Runtime; the state is copied out once a run",
+      "AdamW steps per call of the ONNX Runtime session; the state is copied out once per call",
     ),
     memory: option(
       flag,

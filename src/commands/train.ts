@@ -9,7 +9,7 @@ export default command({
   summary: "Train by a recipe; any setting can be changed as --path.to.setting=value",
   options: {
     recipe: argument(file, "Recipe file (recipes/*.ts, or recipe.json of an earlier run)"),
-    output: option(folder.optional(), "Folder of the run (default: runs/NAME)"),
+    output: option(folder.optional(), "Folder of the run (default: runs/ and the name of the recipe)"),
     ...trainingOptions,
     settings,
   },

@@ -112,7 +112,7 @@ export function studiesIndex(all: readonly Study[], reports: readonly Reported[]
   return [
     "# Studies",
     "Each study tests a claim of the field. It declares the claim, the prediction and the decision rule before it runs, trains what it needs (runs are shared among studies), and ends in a verdict: supports, contradicts, or cannot tell at this scale. A verdict holds for the scale that it was run at: small images, small models, minutes or hours of two cores.",
-    "This page and the pages of the studies are generated from the tables beside them by `scripts/write-studies.ts`. The tables were made with Tiny-ImageNet as the upstream dataset (`--upstream`), and transfer is measured on the bundled datasets.",
+    "This page and the pages of the studies are generated from the tables beside them by `scripts/write-studies.ts`. Studies without a verdict have not been run here. The upstream dataset of the tables is Tiny-ImageNet (`--upstream tiny-imagenet/`); transfer is measured on three bundled datasets (clothing, fashion, sign-digits). An effect is in the direction of the claim.",
     markdownTable(["", "study", "claim", "verdict", "effect", "command"], rows),
     "",
   ].join("\n\n");

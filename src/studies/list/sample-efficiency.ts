@@ -30,7 +30,7 @@ export const sampleEfficiency: Study = {
       title: "10-shot error over images seen",
       description: "A line for each size of the ViT: few-shot error over training images seen.",
       x: { label: "training images seen", scale: "log" },
-      y: { label: "10-shot error", scale: "log" },
+      y: { label: "10-shot error" },
     }),
   ],
   judge: (rows) => compareSeries(rows, { more: "ViT small", less: "ViT large", at: "largest" }, 0.01),
