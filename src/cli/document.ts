@@ -56,10 +56,16 @@ function fieldsIn(schema: z.core.$ZodType, path: string, listed: Set<z.core.$Zod
   });
 }
 
+/** Introduces another form of the document; the description of its schema says when it is printed. */
+function otherwise(schema: z.core.$ZodType): string {
+  const about = z.globalRegistry.get(schema)?.description;
+  return about === undefined ? "or" : `or, ${about}:`;
+}
+
 /** The fields of the document that `--json` prints, one list for each form that it may have. */
 function resultLines(result: z.core.$ZodType): string[] {
   if (result instanceof z.ZodUnion) {
-    return result.options.flatMap((one, i) => [...(i > 0 ? ["", "or"] : []), ...resultLines(one)]);
+    return result.options.flatMap((one, i) => [...(i > 0 ? ["", otherwise(one)] : []), ...resultLines(one)]);
   }
   if (!(result instanceof z.ZodObject)) return [];
   const listed = new Set<z.core.$ZodType>(Object.values(result.shape));

@@ -26,7 +26,9 @@ const summary = z.object({
   mean: json.number,
   standardDeviation: json.number,
   confidence95: json.interval,
-  standardErrors: z.object({ draws: json.number, images: json.number }),
+  standardErrors: z
+    .object({ draws: json.number, images: json.number })
+    .describe("parts of the standard error of the mean: from the draw of the examples and from the test images"),
 });
 const summaries = z.array(summary).readonly();
 
@@ -102,7 +104,7 @@ export default command({
     imageSize,
     method: option(
       evaluator.default("ridge"),
-      "Classifier on the features: ridge, ridge-loo, knn, prototypes, probe, logistic",
+      "Classifier on the features: ridge, ridge-loo, knn, prototypes, probe, logistic (docs/photos.md explains them)",
     ),
     setting: option(
       text.optional().meta({ hint: "NAME=NUMBER" }),

@@ -15,8 +15,8 @@ const published = z.object({
   resolution: json.number,
   imagesPerSecond: json.number,
   mebibytes: json.number,
-  load: json.text,
-  loadPretrained: json.text,
+  load: json.text.describe("name that loads the fine-tuned checkpoint"),
+  loadPretrained: json.text.describe("name that loads the pre-trained one"),
 });
 
 const row = z.object({
@@ -97,7 +97,7 @@ function variantsText({ classes, models, embedded }: z.output<typeof variants>, 
   return [lines[0] ?? "", ...text, "", settings, ...bundle];
 }
 
-const result = z.union([z.object({ checkpoints: json.list(published) }), variants]);
+const result = z.union([variants, z.object({ checkpoints: json.list(published) }).describe("with `--published`")]);
 
 interface Listed {
   readonly document: z.output<typeof result>;

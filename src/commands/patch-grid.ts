@@ -8,7 +8,11 @@ import { anyNetwork, count, device, evaluator, file, imageSize, option, threads 
 import * as json from "./results.js";
 
 const mean = z.object({ mean: json.number, confidence95: json.interval });
-const measures = { accuracy: mean, agreement: mean, cosine: mean };
+const measures = {
+  accuracy: mean,
+  agreement: mean.describe("share of objects classified as in the middle of a patch"),
+  cosine: mean.describe("cosine of the features with those in the middle of a patch"),
+};
 
 const share = (one: z.output<typeof mean>): string =>
   `${inPercent(one.mean)} (${one.confidence95.map((share) => inPercent(share)).join(" to ")})`;

@@ -91,7 +91,7 @@ export default command({
     { run: "fovea speed engine --json", does: "rates, their ratio, memory and build time, as JSON" },
     { run: "fovea speed engine --model R50x1 --rounds 5", does: "another model, a ResNet" },
   ],
-  result: z.union([engine.extend({ tiny: engine.optional() }), memory]),
+  result: z.union([engine.extend({ tiny: engine.optional() }), memory.describe("with `--memory`")]),
   async run({ batch, memory, ...options }, { note }) {
     const { speedEngine, speedMemory } = await import("../speed/index.js");
     const measure = memory ? speedMemory : speedEngine;

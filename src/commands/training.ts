@@ -34,7 +34,7 @@ export const dryRunResult = z.object({
 });
 
 /** Result of `train` and `finetune`: the run, or its estimated cost. */
-export const trainingResult = z.union([json.trainResult, dryRunResult]);
+export const trainingResult = z.union([json.trainResult, dryRunResult.describe("with `--dry-run`")]);
 
 /** Options of both. */
 export const trainingOptions = {

@@ -85,8 +85,8 @@ const plan = z.object({
 
 const result = z.union([
   report.extend({ baseline: report.optional().describe("the same of the baseline") }),
-  plan,
-  z.object({ tasks: z.tuple([]), missing }),
+  plan.describe("with `--dry-run`"),
+  z.object({ tasks: z.tuple([]), missing }).describe("where the files of no task are found"),
 ]);
 
 export default command({
@@ -109,7 +109,7 @@ export default command({
     ),
     method: option(
       text.default("ridge"),
-      "How the backbone is adapted: an evaluator (ridge, knn, probe, ...) or a fine-tuning rule; an unknown name lists them",
+      "How the backbone is adapted: a classifier on its features (ridge, knn, probe, ...; docs/photos.md) or a fine-tuning rule; an unknown name lists them",
     ),
     sweep: option(
       z.enum(sweeps).default("none"),
