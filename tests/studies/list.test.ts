@@ -61,7 +61,7 @@ function invented(id: string, y: number, i: number): JobResult {
     seconds: part,
     values,
   }));
-  return { id, title: id, settings: {}, measurements, details: { parameters: 1000 } };
+  return { id, title: id, settings: {}, measurements, details: { parameters: 1000 * (1 + (i % 5)) } };
 }
 
 function tableOf(study: Study): Row[] {

@@ -55,7 +55,7 @@ export const distillation = variantStudy({
   title: "A good teacher is consistent, and the student trains long",
   question: "Must teacher and student see the same image, and does long training pay?",
   claim: {
-    text: "Function matching (the same crops for teacher and student, with mixup) is best in long training; a fixed teacher overfits.",
+    text: "Function matching (the same crops for teacher and student, with mixup) is best in long training; with precomputed outputs of the teacher the student overfits.",
     source: "papers.md 7 (Beyer et al., 2022)",
   },
   prediction: "accuracy of function matching - accuracy of the fixed teacher after long training is at least 1 point",

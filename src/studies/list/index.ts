@@ -3,6 +3,7 @@ import { didYouMean } from "../../text/nearest.js";
 import type { Study } from "../framework/study.js";
 import { augmentation } from "./augmentation.js";
 import { channelAttention } from "./channel-attention.js";
+import { costPredictors } from "./cost-predictors.js";
 import { distillation } from "./distillation.js";
 import { earlyConvolutions } from "./early-convolutions.js";
 import { familiesOverData } from "./families.js";
@@ -53,6 +54,7 @@ export const studies: readonly Study[] = [
   memorisation,
   schedulesOfUnknownLength,
   pooling,
+  costPredictors,
 ];
 
 /** The study of a name or number. Throws RangeError for an unknown one, naming the nearest. */

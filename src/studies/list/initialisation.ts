@@ -59,7 +59,7 @@ export const initialisation: Study = {
   title: "What a good initialisation keeps of pre-training",
   question: "How much of the gain of pre-training do the mean and variance of each layer give, without its features?",
   claim: {
-    text: "Drawing every layer with the mean and variance of the trained one speeds up fine-tuning without any features; the first blocks give most of the rest.",
+    text: "Drawing every layer with the mean and variance of the trained one already speeds up fine-tuning, without any transferred features; of the remaining gain, most comes from the first blocks.",
     source: "papers.md 10.11 (Raghu et al., 2019), for convolutional networks",
   },
   prediction:
