@@ -1,15 +1,7 @@
 /** The study of fine-tuning at a higher resolution: its plan and its verdict. */
 import { expect, test } from "vitest";
 import { type Row, scales, studyNamed } from "../../src/studies/index.js";
-
-const data = {
-  upstream: "photos",
-  identity: "abc",
-  images: 60_000,
-  classes: 200,
-  heldSplit: "validation",
-  downstream: ["embedded:sign-digits"],
-};
+import { plannedData as data } from "../support/study-data.js";
 
 interface Planned {
   readonly recipe: {

@@ -11,15 +11,7 @@ import {
   studyNamed,
 } from "../../src/studies/index.js";
 import { lastFewShot } from "../../src/studies/run.js";
-
-const data = {
-  upstream: "photos",
-  identity: "abc",
-  images: 60_000,
-  classes: 200,
-  heldSplit: "validation",
-  downstream: ["embedded:sign-digits"],
-};
+import { plannedData as data } from "../support/study-data.js";
 
 const context = (name: (typeof scaleNames)[number]): StudyContext => ({ scale: scales[name], seeds: [0, 1, 2], data });
 

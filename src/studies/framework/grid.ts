@@ -41,11 +41,19 @@ export function gridCells(context: StudyContext, part: GridPart = {}): Cell[] {
   );
 }
 
-/** Runs of a part of the grid. */
+/**
+ * Runs of a part of the grid: a job for each cell, by default the one that trains it.
+ *
+ * @param place the series and the x of a cell
+ */
 export function gridRuns(
   context: StudyContext,
   part: GridPart,
   place: (cell: Cell) => { readonly series: string; readonly x?: number },
+  jobOf: (context: StudyContext, cell: Cell) => Job = gridJob,
 ): Run[] {
-  return gridCells(context, part).map((cell) => ({ job: gridJob(context, cell), seed: cell.seed, ...place(cell) }));
+  return gridCells(context, part).map((cell) => ({ job: jobOf(context, cell), seed: cell.seed, ...place(cell) }));
 }
+
+/** Places a cell by the number of its upstream images, a series for each family and size. */
+export const placeByImages = ({ family, size, images }: Cell) => ({ series: `${family} ${size}`, x: images });

@@ -1,6 +1,6 @@
 /** Study 4: on how much data does a ViT pass a ResNet? */
 import { lineFigure } from "../framework/figures.js";
-import { gridRuns } from "../framework/grid.js";
+import { gridRuns, placeByImages } from "../framework/grid.js";
 import { type Family, sizes } from "../framework/scale.js";
 import type { Study } from "../framework/study.js";
 import { positions, type Row } from "../framework/table.js";
@@ -27,11 +27,7 @@ export const familiesOverData: Study = {
   varies: "family, size, number of upstream images",
   fixed: "training images seen, recipe, image size",
   rule: "the 95 % interval over seeds of the difference of differences, each a mean over three sizes",
-  runs: (context) =>
-    gridRuns(context, { families: compared }, ({ family, size, images }) => ({
-      series: `${family} ${size}`,
-      x: images,
-    })),
+  runs: (context) => gridRuns(context, { families: compared }, placeByImages),
   figures: (rows) => {
     const byFamily = compared.flatMap((family) =>
       rows.filter((row) => row.series.startsWith(`${family} `)).map((row) => ({ ...row, series: family })),

@@ -4,7 +4,7 @@ import { openSource } from "../../data/index.js";
 import { imageFeatures, imageLogits, open } from "../../networks/index.js";
 import { highestScores } from "../../transfer/index.js";
 import { lineFigure } from "../framework/figures.js";
-import { type Cell, gridCells, gridJob } from "../framework/grid.js";
+import { type Cell, gridJob, gridRuns, placeByImages } from "../framework/grid.js";
 import { defineJob, type Job } from "../framework/job.js";
 import type { Study, StudyContext } from "../framework/study.js";
 import { type Row, rowsOfMeasure } from "../framework/table.js";
@@ -77,13 +77,7 @@ export const memorisation: Study = {
   varies: "family, size, number of upstream images",
   fixed: "training images seen, recipe; the nearest image is searched among those that the network was trained on",
   rule: `${pairedRule}, mean over ViT and ResNet and over all numbers of images`,
-  runs: (context) =>
-    gridCells(context, { families: ["ViT", "ResNet"] }).map((cell) => ({
-      job: nearestJob(context, cell),
-      series: `${cell.family} ${cell.size}`,
-      x: cell.images,
-      seed: cell.seed,
-    })),
+  runs: (context) => gridRuns(context, { families: ["ViT", "ResNet"] }, placeByImages, nearestJob),
   rows: ({ series }, { measurements }) =>
     measurements.flatMap(({ values, ...at }) => [
       { ...at, y: values["agreement"] ?? Number.NaN },

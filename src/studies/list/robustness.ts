@@ -5,7 +5,7 @@ import { openSource } from "../../data/index.js";
 import { corruptionNames } from "../../images/index.js";
 import { imageLogits, open } from "../../networks/index.js";
 import { lineFigure } from "../framework/figures.js";
-import { type Cell, gridCells, gridJob } from "../framework/grid.js";
+import { type Cell, gridJob, gridRuns, placeByImages } from "../framework/grid.js";
 import { defineJob, type Job } from "../framework/job.js";
 import type { Study, StudyContext } from "../framework/study.js";
 import { positions, rowsOfMeasure } from "../framework/table.js";
@@ -82,12 +82,12 @@ export const robustness: Study = {
   fixed: "training images seen, recipe, held-out images, random draws of the corruptions",
   rule: `${pairedRule}, mean over ViT and ResNet`,
   runs: (context) =>
-    gridCells(context, { families: ["ViT", "ResNet"], subsets: ends(context.scale.subsets) }).map((cell) => ({
-      job: corruptionJob(context, cell),
-      series: `${cell.family} ${cell.size}`,
-      x: cell.images,
-      seed: cell.seed,
-    })),
+    gridRuns(
+      context,
+      { families: ["ViT", "ResNet"], subsets: ends(context.scale.subsets) },
+      placeByImages,
+      corruptionJob,
+    ),
   rows: ({ series }, { measurements }) =>
     measurements.flatMap(({ values, ...at }) => [
       { ...at, y: values["kept"] ?? Number.NaN },
