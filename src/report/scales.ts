@@ -60,6 +60,9 @@ export function shortNumber(value: number, step = 0): string {
   if (size === 0) return "0";
   if (size < 1e-3 && step < 1e-3) return powerOfTen(value);
   for (const [unit, suffix] of [
+    [1e18, "E"],
+    [1e15, "P"],
+    [1e12, "T"],
     [1e9, "G"],
     [1e6, "M"],
     [1e3, "k"],

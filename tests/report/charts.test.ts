@@ -121,6 +121,7 @@ describe("scales", () => {
   });
 
   it("writes numbers shortly", () => {
+    expect([2.5e9, 2e12, 6.4e15, 1e18].map((v) => shortNumber(v))).toEqual(["2.5G", "2T", "6.4P", "1E"]);
     expect([0, 5, 1234, 12_000, 3_500_000, 0.25, 0.002, 0.00001, 3e-5, -0.5].map((v) => shortNumber(v))).toEqual([
       "0",
       "5",
