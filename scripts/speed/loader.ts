@@ -23,7 +23,7 @@ import { createRandom } from "../../src/random/keyed.js";
 interface Case {
   readonly name: string;
   readonly preprocessing: string;
-  /** Processes one file with sharp, given its bytes and (measured beforehand, for the crop) its size. */
+  /** Processes one file with sharp, given its bytes and, for the crop, its size. */
   alone(bytes: Uint8Array, width: number, height: number): Promise<unknown>;
 }
 

@@ -1,4 +1,5 @@
 /** Writes what a study found: an HTML report, a Markdown page, and the index of all studies. */
+import { meanOf } from "../algebra/statistics.js";
 import { chartFigure, facts, htmlReport, paragraph, table } from "../report/index.js";
 import { percent } from "../text/format.js";
 import { markdownTable } from "../text/table.js";
@@ -41,9 +42,8 @@ function summaryRows(rows: readonly Row[]): [string, string, string, string][] {
   return [...bySeries(rows)].map(([series, own]) => {
     const last = own.reduce((most, { x }) => Math.max(most, x), Number.NEGATIVE_INFINITY);
     const values = own.filter(({ x }) => x === last).map(({ y }) => y);
-    const mean = values.reduce((sum, y) => sum + y, 0) / values.length;
     const flops = own.reduce((most, row) => Math.max(most, row.flops), 0);
-    return [series, percent(mean), String(values.length), flops.toExponential(1)];
+    return [series, percent(meanOf(values)), String(values.length), flops.toExponential(1)];
   });
 }
 
@@ -106,7 +106,7 @@ export function studiesIndex(all: readonly Study[], reports: readonly Reported[]
       study.claim.text,
       found,
       effects.join(" "),
-      `\`fovea study ${study.name}\``,
+      `\`fovea study ${study.name} --upstream tiny-imagenet/\``,
     ];
   });
   return [

@@ -12,7 +12,7 @@ export const defaultUpstream = "generated:fractals?categories=200&instances=300"
 /** The split that upstream accuracy is measured on is the first of these that the dataset has. */
 const heldSplits = ["validation", "test"];
 
-/** Number of examples whose ids and labels are part of the identity. */
+/** Number of examples whose positions and labels are part of the identity. */
 const sampled = 64;
 
 /** Throws for a dataset that features cannot be transferred to: without the splits "train" and "test". */
