@@ -39,19 +39,29 @@ export function studentQuantile(freedom: number, probability = 0.95): number {
   return (low + high) / 2;
 }
 
+/** Arithmetic mean; NaN of no value. */
+export const meanOf = (values: readonly number[]): number =>
+  values.reduce((sum, value) => sum + value, 0) / values.length;
+
+/** Mean, sample standard deviation and 95 % Student interval of the mean, not cut to any range. Throws when there is no value. */
+export function meanInterval(values: readonly number[]): Summary {
+  const count = values.length;
+  if (count === 0) throw new Error("nothing to summarise: no measurement was made");
+  const mean = meanOf(values);
+  if (count === 1) return { mean, standardDeviation: 0, confidence95: null };
+  const variance = values.reduce((sum, value) => sum + (value - mean) ** 2, 0) / (count - 1);
+  const standardDeviation = Math.sqrt(variance);
+  const half = (studentQuantile(count - 1) * standardDeviation) / Math.sqrt(count);
+  return { mean, standardDeviation, confidence95: [mean - half, mean + half] };
+}
+
 /**
  * Mean, standard deviation and 95 % Student interval of the mean of measurements such as accuracies over seeds; the interval is clipped to
  * [0, 1]. Throws if there are no measurements.
  */
 export function summarise(measurements: readonly number[]): Summary {
-  const count = measurements.length;
-  if (count === 0) throw new Error("nothing to summarise: no measurement was made");
-  const mean = measurements.reduce((sum, value) => sum + value, 0) / count;
-  if (count === 1) return { mean, standardDeviation: 0, confidence95: null };
-  const variance = measurements.reduce((sum, value) => sum + (value - mean) ** 2, 0) / (count - 1);
-  const standardDeviation = Math.sqrt(variance);
-  const half = (studentQuantile(count - 1) * standardDeviation) / Math.sqrt(count);
-  return { mean, standardDeviation, confidence95: [Math.max(0, mean - half), Math.min(1, mean + half)] };
+  const { confidence95, ...rest } = meanInterval(measurements);
+  return { ...rest, confidence95: confidence95 && [Math.max(0, confidence95[0]), Math.min(1, confidence95[1])] };
 }
 
 /** A normal variable is within plus and minus this value with a probability of 95 %. */

@@ -15,6 +15,7 @@ export {
   imageRows,
   noneReadable,
   type PassOptions,
+  pixelRows,
   type Representations,
   type RepresentOptions,
   type RowsOfImages,

@@ -7,9 +7,9 @@ import { availableThreads } from "../runtime/index.js";
 import type { Hooks } from "../text/progress.js";
 import { evaluateMatmulRate } from "../train/index.js";
 import { defaultDownstream, studyData } from "./framework/data.js";
-import { type JobResult, JobStore, runJobs, withNeeds } from "./framework/job.js";
+import { JobStore, runJobs, withNeeds } from "./framework/job.js";
 import { type ScaleName, scales } from "./framework/scale.js";
-import type { Measured, Run, Study, StudyContext } from "./framework/study.js";
+import { lastValue, type Run, type Study, type StudyContext } from "./framework/study.js";
 import { type Row, readTable, writeTable } from "./framework/table.js";
 import { startProcesses } from "./processes.js";
 import { figureFile, type Reported, studyHtml } from "./report.js";
@@ -86,21 +86,13 @@ export async function planStudy(study: Study, options: StudyOptions): Promise<St
   return { jobs: jobs.length, open: open.length, flops, seconds: flops / (gflops * 1e9 * assumedRatio) };
 }
 
-/** The last few-shot accuracy of a run: 10 examples per class, mean over datasets and draws. */
-export function lastFewShot({ series, x, seed: _ }: Run, { measurements }: JobResult): Measured[] {
-  const last = measurements.at(-1);
-  if (!last) throw new Error(`the job of ${series} has measured nothing`);
-  const { images, flops, seconds, values } = last;
-  return [{ series, x: x ?? images, y: values["fewshot10"] ?? Number.NaN, images, flops, seconds }];
-}
-
 /** The table of a study from the stored results. Throws for a run whose job has none. */
 async function tableOf(study: Study, runs: readonly Run[], store: JobStore): Promise<Row[]> {
   const rows: Row[] = [];
   for (const run of runs) {
     const result = await store.read(run.job);
     if (!result) throw new Error(`${run.job.title} has no result; run the study again`);
-    for (const point of (study.rows ?? lastFewShot)(run, result)) {
+    for (const point of study.rows?.(run, result) ?? lastValue(run, result)) {
       const { series = run.series, x = run.x ?? point.images, y, images, flops, seconds } = point;
       rows.push({ job: run.job.id, seed: run.seed, series, x, y, images, flops, seconds });
     }

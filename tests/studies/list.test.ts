@@ -1,5 +1,6 @@
 /** Every study of the list: its declaration, its plan at every scale, and its figures and verdict from a table. */
 import { describe, expect, test } from "vitest";
+import { lastValue } from "../../src/studies/framework/study.js";
 import {
   type JobResult,
   type Row,
@@ -10,7 +11,6 @@ import {
   studies,
   studyNamed,
 } from "../../src/studies/index.js";
-import { lastFewShot } from "../../src/studies/run.js";
 import { plannedData as data } from "../support/study-data.js";
 
 const context = (name: (typeof scaleNames)[number]): StudyContext => ({ scale: scales[name], seeds: [0, 1, 2], data });
@@ -58,15 +58,13 @@ function invented(id: string, y: number, i: number): JobResult {
 
 function tableOf(study: Study): Row[] {
   return study.runs(context("minutes")).flatMap((run, i) =>
-    (study.rows ?? lastFewShot)(run, invented(run.job.id, 0.3 + 0.01 * (i % 17) + 0.001 * run.seed, i)).map(
-      (point) => ({
-        job: run.job.id,
-        seed: run.seed,
-        ...point,
-        series: point.series ?? run.series,
-        x: point.x ?? run.x ?? point.images,
-      }),
-    ),
+    (study.rows ?? lastValue)(run, invented(run.job.id, 0.3 + 0.01 * (i % 17) + 0.001 * run.seed, i)).map((point) => ({
+      job: run.job.id,
+      seed: run.seed,
+      ...point,
+      series: point.series ?? run.series,
+      x: point.x ?? run.x ?? point.images,
+    })),
   );
 }
 

@@ -1,10 +1,11 @@
 /** Opens a network for analysis: its weights, its images, and any of its intermediates on any image. */
+import { argmax } from "../../algebra/argmax.js";
 import { openSource, stratifiedSample } from "../../data/index.js";
 import { type Closable, closable } from "../../files/closable.js";
 import { grad, input, multiply, type NumericArray, reduceSum, type Tensor } from "../../graph/index.js";
 import { type ValueRange, valueRangeOf } from "../../images/index.js";
 import { type ModelConfig, model } from "../../models/index.js";
-import { imageRows, readNetwork, restoredState, type TrainedNetwork } from "../../networks/index.js";
+import { imageRows, pixelRows, readNetwork, restoredState, type TrainedNetwork } from "../../networks/index.js";
 import { Scope } from "../../nn/index.js";
 import { compile, type Program } from "../../runtime/index.js";
 import type { Hooks } from "../../text/progress.js";
@@ -148,8 +149,7 @@ export async function openSubject(spec: string, options: SubjectOptions = {}): P
   };
   async function largestLogit(image: number): Promise<number> {
     for await (const { logits } of trace(["logits"], [image])) {
-      const row = logits?.data ?? new Float32Array(1);
-      return row.indexOf(row.reduce((most, value) => Math.max(most, value), Number.NEGATIVE_INFINITY));
+      if (logits) return argmax(logits.data);
     }
     return 0;
   }
@@ -200,9 +200,7 @@ async function readImages(network: TrainedNetwork, options: SubjectOptions): Pro
     ...(spec === undefined && { split: "test" }),
   });
   const source = stratifiedSample(whole, count);
-  // the loader reuses the array of a batch
-  const copy = async ({ image }: { image: Float32Array }) => image.slice();
-  const { features, labels, indices } = await imageRows(copy, source, {
+  const { features, labels, indices } = await imageRows(pixelRows, source, {
     batchSize: 8,
     preprocessing: network.preprocessing,
     workers: 0,

@@ -41,6 +41,9 @@ export interface RepresentOptions extends PassOptions {
  */
 export type RowsOfImages = (feeds: { image: Float32Array }) => Promise<Float32Array>;
 
+/** The pixels of each image as its row; copied, since the loader reuses the array of a batch. */
+export const pixelRows: RowsOfImages = async ({ image }) => image.slice();
+
 /**
  * The logits of every readable image of a source, in the source's order, by a network that was opened for logits.
  *

@@ -1,6 +1,7 @@
 /** Opens raw pixels as a network: the features of an image are its pixels. */
 import { bytesOf, encodeOnnx, freeSide, onnxNode } from "../../graph/index.js";
 import { defaultBatchSize, type Network, type OpenOptions, opened } from "../forward/network.js";
+import { pixelRows } from "../forward/rows.js";
 import { digest } from "../stored/digest.js";
 
 /**
@@ -30,7 +31,7 @@ export async function openPixels(
     width: side * side * 3,
     batchSize,
     details: { name: "pixels" },
-    run: async ({ image }) => image.slice(),
+    run: pixelRows,
     identity: async () => digest("pixels", side),
     toOnnx: async () => ({
       bytes: pixelsOnnx(side),

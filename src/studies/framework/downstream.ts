@@ -1,6 +1,6 @@
 /** Measures the few-shot accuracy of networks on images that are decoded once for all networks of one input. */
 import { type ImageSource, openSource, select, stratifiedSample } from "../../data/index.js";
-import { imageRows, type Network } from "../../networks/index.js";
+import { imageRows, type Network, pixelRows } from "../../networks/index.js";
 import { largest } from "../../text/arrays.js";
 import { drawnExamples, type Features, fewShotOnFeatures } from "../../transfer/index.js";
 
@@ -28,9 +28,7 @@ interface PreparedDataset {
 
 async function prepareImages(source: ImageSource, rows: readonly number[], preprocessing: string) {
   const chosen = select(source, rows, "drawn");
-  // the loader reuses the array of a batch
-  const copy = async ({ image }: { image: Float32Array }) => image.slice();
-  const { features, bad } = await imageRows(copy, chosen, { batchSize: 32, preprocessing, workers: 0 });
+  const { features, bad } = await imageRows(pixelRows, chosen, { batchSize: 32, preprocessing, workers: 0 });
   const [first] = bad;
   if (first) throw new Error(`${first.id} of ${source.name} cannot be read: ${first.reason}; repair or remove it`);
   return { pixels: features, labels: Int32Array.from(source.labels), rows, all: source.length };

@@ -1,4 +1,5 @@
 /** Figures that several studies share: means over seeds with every seed as a point. */
+import { meanOf } from "../../algebra/statistics.js";
 import { dotChart, type LineSeries, lineChart, type NumberFormat, type Point } from "../../report/index.js";
 import type { StudyFigure } from "./study.js";
 import { bySeries, positions, type Row } from "./table.js";
@@ -16,8 +17,6 @@ export interface FigureOptions {
   /** Further lines, such as a fitted law. */
   readonly more?: readonly LineSeries[];
 }
-
-const meanOf = (values: readonly number[]): number => values.reduce((sum, value) => sum + value, 0) / values.length;
 
 /** One line for each series: the mean over seeds at each x, with every seed as a dot. */
 export function lineFigure(

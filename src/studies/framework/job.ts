@@ -153,8 +153,7 @@ export async function runJobs(store: JobStore, jobs: readonly Job[], options: Ru
     for (const job of open) {
       signal?.throwIfAborted();
       const isReady = job.needs.every((one) => store.isDone(one));
-      const wasDone = store.isDone(job);
-      if (isReady && (wasDone || (await store.run(job, options)))) {
+      if (isReady && (await store.run(job, options))) {
         ran = true;
         onJob?.(job, all.filter((one) => store.isDone(one)).length, all.length);
       } else left.push(job);

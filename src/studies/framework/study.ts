@@ -73,6 +73,14 @@ export interface Study {
   judge(rows: readonly Row[]): Verdict | Promise<Verdict>;
 }
 
+/** The last measured value of a run. Throws for a job that has measured nothing. */
+export function lastValue({ series, x }: Run, { measurements }: JobResult, name = "fewshot10"): Measured[] {
+  const last = measurements.at(-1);
+  if (!last) throw new Error(`the job of ${series} has measured nothing`);
+  const { values, ...at } = last;
+  return [{ ...at, series, x: x ?? at.images, y: values[name] ?? Number.NaN }];
+}
+
 /** One measured point of a run. */
 export interface Measured {
   /** Default: the series and the x of the run. */

@@ -1,7 +1,7 @@
 /** Studies that train variants of one recipe and compare two of them: most studies of a design choice. */
+import { meanOf } from "../../algebra/statistics.js";
 import { dotFigure, lineFigure } from "./figures.js";
-import type { JobResult } from "./job.js";
-import type { Measured, Run, Study, StudyContext } from "./study.js";
+import { lastValue, type Run, type Study, type StudyContext } from "./study.js";
 import { positions, type Row } from "./table.js";
 import { type TrainingJobOptions, trainingJob } from "./training-job.js";
 import { bySeed, type DecideOptions, decide, decideEqual, pairedEffect, type Verdict } from "./verdict.js";
@@ -52,7 +52,7 @@ export function variantStudy(definition: VariantStudy): Study {
   return {
     ...declared,
     runs: (context) => context.seeds.flatMap((seed) => variants(context, seed).map((one) => runOf(context, one, seed))),
-    rows: (run, result) => lastOf(run, result, value),
+    rows: (run, result) => lastValue(run, result, value),
     figures: (rows) => {
       const label = declared.measure.split(",")[0] ?? "";
       const description = `${declared.title}: ${label} of every variant.`;
@@ -77,16 +77,9 @@ function runOf(context: StudyContext, { series, x = 0, ...options }: Variant, se
   return { series, x, seed, job: trainingJob(context, { ...options, seed, title: `${series}${at}, seed ${seed}` }) };
 }
 
-function lastOf({ series, x = 0 }: Run, { measurements }: JobResult, value: string): Measured[] {
-  const last = measurements.at(-1);
-  if (!last) throw new Error(`the job of ${series} has measured nothing`);
-  const { values, ...at } = last;
-  return [{ series, x, y: values[value] ?? Number.NaN, ...at }];
-}
-
 function shapeOf(rows: readonly Row[], { anchor, values }: PublishedShape): Record<string, number> {
   const own = rows.filter(({ series }) => series === anchor).map(({ y }) => y);
-  const mean = own.reduce((sum, y) => sum + y, 0) / Math.max(1, own.length);
+  const mean = own.length === 0 ? 0 : meanOf(own);
   const base = values[anchor] ?? 0;
   return Object.fromEntries(Object.entries(values).map(([name, value]) => [name, mean + value - base]));
 }

@@ -1,5 +1,5 @@
 /** Decides what a table says of a claim: the effect, its interval over seeds, and the decision rule. */
-import { studentQuantile } from "../../algebra/statistics.js";
+import { meanInterval, studentQuantile } from "../../algebra/statistics.js";
 import { plural } from "../../text/format.js";
 import type { Row } from "./table.js";
 
@@ -30,13 +30,9 @@ export interface Effect {
 
 /** Mean and Student interval of independent values. Throws when there is none. */
 export function effectOf(values: readonly number[]): Effect {
-  const n = values.length;
-  if (n === 0) throw new Error("no pair of runs to compare; run the study first");
-  const mean = values.reduce((sum, value) => sum + value, 0) / n;
-  if (n === 1) return { mean, standardDeviation: 0, interval: undefined, n };
-  const standardDeviation = Math.sqrt(values.reduce((sum, value) => sum + (value - mean) ** 2, 0) / (n - 1));
-  const half = (studentQuantile(n - 1) * standardDeviation) / Math.sqrt(n);
-  return { mean, standardDeviation, interval: [mean - half, mean + half], n };
+  if (values.length === 0) throw new Error("no pair of runs to compare; run the study first");
+  const { mean, standardDeviation, confidence95 } = meanInterval(values);
+  return { mean, standardDeviation, interval: confidence95 ?? undefined, n: values.length };
 }
 
 /** Mean of y by seed, over the rows that `selects`. */

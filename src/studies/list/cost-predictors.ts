@@ -2,7 +2,7 @@
 import { lineFigure } from "../framework/figures.js";
 import { gridRuns } from "../framework/grid.js";
 import type { JobResult } from "../framework/job.js";
-import type { Measured, Run, Study } from "../framework/study.js";
+import { lastValue, type Measured, type Run, type Study } from "../framework/study.js";
 import type { Row } from "../framework/table.js";
 import { fewShotMeasure } from "../framework/texts.js";
 import { decide, effectOf } from "../framework/verdict.js";
@@ -56,17 +56,11 @@ export const costPredictors: Study = {
   rule: "the 95 % Student interval over seeds of the difference of Spearman's rank correlations over 12 networks",
   runs: (context) =>
     gridRuns(context, { subsets: context.scale.subsets.slice(-1) }, ({ family }) => ({ series: family })),
-  rows: ({ series }: Run, { measurements, details }: JobResult): Measured[] => {
-    const last = measurements.at(-1);
-    if (!last) throw new Error(`the job of ${series} has measured nothing`);
-    const { values, ...at } = last;
-    const y = values["fewshot10"] ?? Number.NaN;
-    const parameters = Number(details["parameters"]);
-    return [
-      { ...at, series: seriesOf(series, "FLOPs"), x: at.flops, y },
-      { ...at, series: seriesOf(series, "parameters"), x: parameters, y },
-    ];
-  },
+  rows: (run: Run, result: JobResult): Measured[] =>
+    lastValue(run, result).flatMap((at) => [
+      { ...at, series: seriesOf(run.series, "FLOPs"), x: at.flops },
+      { ...at, series: seriesOf(run.series, "parameters"), x: Number(result.details["parameters"]) },
+    ]),
   figures: (rows) =>
     costs.map((cost) => {
       const own = rows

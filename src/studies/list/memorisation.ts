@@ -1,5 +1,7 @@
 /** Study 23: is a test image classified as its nearest training image is? */
+
 import { join } from "node:path";
+import { meanOf } from "../../algebra/statistics.js";
 import { openSource } from "../../data/index.js";
 import { imageFeatures, imageLogits, open } from "../../networks/index.js";
 import { highestScores } from "../../transfer/index.js";
@@ -40,7 +42,7 @@ function nearestJob(context: StudyContext, cell: Cell): Job {
         nearest: Int32Array.from(rows, (row) => bank.labels[row] ?? -1),
         labels: queries.labels,
       });
-      const similarity = similarities.reduce((sum, value) => sum + value, 0) / similarities.length;
+      const similarity = meanOf([...similarities]);
       return { measurements: [{ images: 0, flops: 0, seconds: 0, values: { ...values, similarity } }], details: {} };
     },
   });

@@ -1,6 +1,7 @@
 /** Study 8: does few-shot error follow a saturating power law in compute? */
 import { readFile } from "node:fs/promises";
 import { fitPowerLaw, type LawPoint, lawAt, type PowerLaw } from "../../algebra/power-law.js";
+import { meanOf } from "../../algebra/statistics.js";
 import { type LineSeries, lineChart } from "../../report/index.js";
 import { largest, smallest } from "../../text/arrays.js";
 import { gridRuns } from "../framework/grid.js";
@@ -98,7 +99,7 @@ async function publishedFigure(rows: readonly Row[]): Promise<StudyFigure | unde
       { shifted: false },
     );
     const squares = held.map(({ x, y }) => Math.log(lawAt(law, x) / y) ** 2);
-    const error = Math.sqrt(squares.reduce((sum, value) => sum + value, 0) / squares.length);
+    const error = Math.sqrt(meanOf(squares));
     const short = name.slice(publishedPrefix.length);
     errors.push(`${short} ${(100 * error).toFixed(1)} %`);
     const points = [...fitted, ...held].map(({ x, y }) => ({ x, y })).sort((a, b) => a.x - b.x);
