@@ -76,7 +76,7 @@ export default command({
       "Labelled datasets to transfer to (default: three bundled datasets)",
     ),
     figureOnly: option(flag, "Draw the figures and judge from the stored table, without any run"),
-    dryRun: option(flag, "Print the number of jobs and their FLOPs, and stop"),
+    dryRun: option(flag, "Print the number of jobs, their FLOPs and the expected time, and stop"),
     output: option(folder.default("runs/studies"), "Folder of runs, tables and figures", { group: "output" }),
     processes: option(count.default(1), "Processes that share the jobs", { group: "compute" }),
     threads: option(threads, "Threads of a job (default: the cores divided among the processes)"),

@@ -34,8 +34,12 @@ export function declaration(study: Study): readonly (readonly [string, string])[
 export const verdictText = ({ decision, text, next }: Verdict): string =>
   `${decision === "cannot tell" ? "cannot tell at this scale" : `${decision} the claim`}. ${text} Next: ${next}.`;
 
-/** The command that runs a study. */
-export const commandOf = (study: Study, scale: ScaleName): string => `fovea study ${study.name} --scale ${scale}`;
+/** The upstream dataset of the tables in docs/studies. */
+const documentedUpstream = "tiny-imagenet/";
+
+/** The command that runs a study as its table in docs/studies was made. */
+export const commandOf = (study: Study, scale: ScaleName): string =>
+  `fovea study ${study.name} --scale ${scale} --upstream ${documentedUpstream}`;
 
 /** Final rows of each series, as text: the mean of the last x over seeds. */
 function summaryRows(rows: readonly Row[]): [string, string, string, string][] {
@@ -73,7 +77,11 @@ export function studyHtml({ study, scale, rows, verdict, figures }: Reported): s
         ],
       },
     ],
-    footer: [paragraph(`${commandOf(study, scale)}; every value is in the table beside this page (.csv, .jsonl).`)],
+    footer: [
+      paragraph(
+        `Every value is in the table beside this page (.csv, .jsonl). fovea study ${study.name} --scale ${scale} --figure-only draws the page again from it.`,
+      ),
+    ],
   });
 }
 
@@ -106,13 +114,24 @@ export function studiesIndex(all: readonly Study[], reports: readonly Reported[]
       study.claim.text,
       found,
       effects.join(" "),
-      `\`fovea study ${study.name} --upstream tiny-imagenet/\``,
+      `\`fovea study ${study.name} --upstream ${documentedUpstream}\``,
     ];
   });
   return [
     "# Studies",
-    "Each study tests a claim of the field. It declares the claim, the prediction and the decision rule before it runs, trains what it needs (runs are shared among studies), and ends in a verdict: supports, contradicts, or cannot tell at this scale. A verdict holds for the scale that it was run at: small images, small models, minutes or hours of two cores.",
-    "This page and the pages of the studies are generated from the tables beside them by `scripts/write-studies.ts`. Studies without a verdict have not been run here. The upstream dataset of the tables is Tiny-ImageNet (`--upstream tiny-imagenet/`); transfer is measured on three bundled datasets (clothing, fashion, sign-digits). An effect is in the direction of the claim.",
+    "Each study tests a claim of the field. It declares the claim, the prediction and the decision rule before it runs, trains what it needs (runs are shared among studies), and ends in a verdict: supports, contradicts, or cannot tell at this scale. A verdict holds for the scale that it was run at. `--scale` chooses it: `minutes` (the default), `hours` or `paper`. `minutes` and `hours` train small models on images of 32 pixels; `paper` has the published sizes, for large machines and data.",
+    "This page and the pages of the studies are generated from the tables beside them by `scripts/write-studies.ts`. Studies without a verdict have not been run here. Features are transferred to three bundled datasets (clothing, fashion, sign-digits).",
+    "## The upstream dataset",
+    "The tables were made with 60,000 training images of Tiny-ImageNet (200 classes, 64 x 64 pixels; the [model card of `bit`](../../models/bit/README.md) states their origin and terms). Fovea does not download them. `--upstream` takes any labelled dataset with a split `train` ([data.md](../data.md)); without it a study pre-trains on generated fractals.",
+    "The zip file of the publisher (`tiny-imagenet-200.zip`, 100,000 training images) has `train/CLASS/images/FILE.JPEG`, which can be used as it is. Delete its folders `val/` and `test/`: their images are not sorted into classes and would count as one more class named `images`. With other images than those of the tables the numbers differ.",
+    "## How to read a verdict",
+    [
+      "- An effect is a difference in the direction of the claim: positive where it agrees with the claim. Two runs are compared as a pair if they have the same seed; the 95 % interval is Student's, over the seeds.",
+      "- *The smallest effect that matters* is fixed before the runs. Such a claim is supported if the interval lies above 0 and the mean effect is at least this large; it is contradicted if the whole interval lies below this size; otherwise the study cannot tell.",
+      "- *Equal means within ± d* stands where the claim is that two things are equal: it is supported if the interval lies within ± d, and contradicted if it lies outside.",
+      "- *At the largest x* means at the last point of the figure's horizontal axis, such as the most images or the most compute; without such words the effect is the mean over all points.",
+    ].join("\n"),
+    "## The studies",
     markdownTable(["", "study", "claim", "verdict", "effect", "command"], rows),
     "",
   ].join("\n\n");
