@@ -72,9 +72,12 @@ export function randomFrom(state: readonly [number, number, number, number]): Ra
 }
 
 /** Returns a uniformly random permutation of 0 .. n-1 (Fisher-Yates) drawn from the generator of `keys`. */
-export function permutation(n: number, ...keys: RandomKey[]): Int32Array {
+export const permutation = (n: number, ...keys: RandomKey[]): Int32Array =>
+  drawPermutation(n, createRandom("permutation", ...keys));
+
+/** Draws a uniformly random permutation of 0 .. n-1 (Fisher-Yates). */
+export function drawPermutation(n: number, random: Random): Int32Array {
   const order = Int32Array.from({ length: n }, (_, i) => i);
-  const random = createRandom("permutation", ...keys);
   for (let i = n - 1; i > 0; i--) {
     const j = random.integer(i + 1);
     const swapped = order[i]!;

@@ -8,13 +8,16 @@ import {
   describePreprocessing,
   greyRandom,
   hsvnoise,
+  type PixelImage,
   patchGridOp,
+  permutePatchesOp,
   preprocessImage,
   preprocessing,
   quarterTurns,
   type RawImage,
   randaugOp,
   rawImage,
+  shufflePatches,
   standardiseOp,
   views,
 } from "../../src/images/index.js";
@@ -52,6 +55,9 @@ test("the string form and the functions make the same ops, views within views to
     quarterTurns(3),
     patchGridOp(),
     patchGridOp(2, 8, 5, "centre"),
+    permutePatchesOp(4),
+    permutePatchesOp(4, 7),
+    shufflePatches(4),
     standardiseOp(),
     standardiseOp(64),
     views(8, "inception_crop(64)|hsvnoise|flip_lr"),
@@ -59,7 +65,7 @@ test("the string form and the functions make the same ops, views within views to
   );
   const text = describePreprocessing(ops);
   expect(text).toBe(
-    `randaug(2,15)|randaug(2,0.5,contrast=mean)|augreg(medium1)|augreg("none")|hsvnoise|grey_random(0.5)|rotate90(3)|patch_grid|patch_grid(2,8,5,place=centre)|standardise|standardise(64)|views(8,"inception_crop(64)|hsvnoise|flip_lr")|views(2,'views(3,"flip_lr|hsvnoise")|rotate90(2)')`,
+    `randaug(2,15)|randaug(2,0.5,contrast=mean)|augreg(medium1)|augreg("none")|hsvnoise|grey_random(0.5)|rotate90(3)|patch_grid|patch_grid(2,8,5,place=centre)|permute_patches(4)|permute_patches(4,seed=7)|shuffle_patches(4)|standardise|standardise(64)|views(8,"inception_crop(64)|hsvnoise|flip_lr")|views(2,'views(3,"flip_lr|hsvnoise")|rotate90(2)')`,
   );
   expect(describePreprocessing(text)).toBe(text);
   expect(preprocessing("augreg(none)")[0]!.args["name"]).toBe("none");
@@ -215,6 +221,47 @@ test("patch_grid takes a patch of every cell in row-major order, in the middle f
   }
   await expect(preprocessImage("patch_grid", square(9))).rejects.toThrow(/needs an image of 255x255 \(3 cells of 85\)/);
   expect(() => preprocessing("patch_grid(3,8,9)")).toThrow(/a patch of 9 does not fit into a cell of 8/);
+});
+
+/** The patches of an image in row-major order, as text. */
+function patchesOf({ data, height, width, channels }: PixelImage, patch: number): string[] {
+  const found: string[] = [];
+  for (let top = 0; top < height; top += patch) {
+    for (let left = 0; left < width; left += patch) {
+      const values: number[] = [];
+      for (let y = top; y < top + patch; y++)
+        for (let x = left; x < left + patch; x++)
+          for (let c = 0; c < channels; c++) values.push(data[(y * width + x) * channels + c]!);
+      found.push(values.join(" "));
+    }
+  }
+  return found;
+}
+
+test("permute_patches puts the patches of all images into one order, shuffle_patches into one for each", async () => {
+  const images = [1, 2, 3].map((seed) => noise(8, 12, 3, seed));
+  /** Where each patch of a result comes from. */
+  const orders = async (text: string) =>
+    await Promise.all(
+      images.map(async (image, seed) => {
+        const from = patchesOf(image, 4);
+        expect(new Set(from).size).toBe(6);
+        return patchesOf(await preprocessImage(text, image, { seed }), 4).map((one) => from.indexOf(one));
+      }),
+    );
+  const identity = [0, 1, 2, 3, 4, 5];
+  const fixed = await orders("permute_patches(4)");
+  expect(fixed[0]!.toSorted()).toEqual(identity);
+  expect(fixed[0]).not.toEqual(identity);
+  expect(fixed).toEqual([fixed[0], fixed[0], fixed[0]]);
+  expect(await orders("permute_patches(4,seed=1)")).not.toEqual(fixed);
+  const each = await orders("shuffle_patches(4)");
+  for (const one of each) expect(one.toSorted()).toEqual(identity);
+  expect(new Set(each.map(String)).size).toBe(3);
+  expect(await orders("shuffle_patches(4)")).toEqual(each);
+  await expect(preprocessImage("permute_patches(5)", images[0]!)).rejects.toThrow(
+    "patches of 5x5 do not divide an image of 8x12; resize or crop it to a multiple of 5 first",
+  );
 });
 
 test("standardise works on the image or on every block of rows", async () => {

@@ -227,6 +227,8 @@ test("ops leave the record they are given alone", async () => {
         corrupt: "corrupt(fog,3)",
         rotate90: "rotate90(1)",
         patch_grid: "patch_grid(2,3,2)",
+        permute_patches: "permute_patches(3)",
+        shuffle_patches: "shuffle_patches(3)",
         views: 'views(2,"random_crop(4)|hsvnoise")',
         branches: 'branches("random_crop(4)","central_crop(4)")',
       }[name] ?? name;

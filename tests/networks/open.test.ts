@@ -232,6 +232,8 @@ describe("preprocessing for evaluation", () => {
       [24, 8] as [number, number],
       "decode|resize(8,24)|rotate90(1)|value_range",
     ],
+    ["decode|resize(32)|permute_patches(8)|value_range", 32, "decode|resize(32)|permute_patches(8)|value_range"],
+    ["decode|resize(32)|shuffle_patches(8)|value_range", 32, "decode|resize(32)|value_range"],
     ["decode|resize_small(32)|flip_lr|value_range", 32, "decode|resize_small(32)|central_crop(32)|value_range"],
     ["flip_lr|value_range", 32, "decode_resize(32)|value_range"],
     ["decode_resize(32,fit=fill)|flip_lr|value_range|keep(image,label)", 32, "decode_resize(32,fit=fill)|value_range"],

@@ -1,6 +1,6 @@
 /** Defines the augmentations as preprocessing ops: names, parameters and transforms. */
 
-import type { Random } from "../../random/keyed.js";
+import { drawPermutation, permutation, type Random } from "../../random/keyed.js";
 import {
   type CorruptionName,
   corruption,
@@ -14,7 +14,7 @@ import { ExampleError, type PixelImage, type RawImage } from "../image.js";
 import { augregSettings } from "./augreg.js";
 import { drawHsvChange, hsvNoise, meanGrey } from "./colour.js";
 import { type DataRecord, type InnerPipeline, type OpDefinition, onPixels, type Transform } from "./op.js";
-import { patchGrid, rotate90, stackRows, standardise } from "./patches.js";
+import { patchGrid, permutePatches, rotate90, stackRows, standardise } from "./patches.js";
 import type { ContrastTarget } from "./pointwise.js";
 import { randaug } from "./randaug.js";
 
@@ -124,6 +124,30 @@ export const augmentDefinitions: Readonly<Record<string, OpDefinition>> = {
       const random = args["place"] === "random";
       return onPixels("patch_grid", (image, draws) => patchGrid(image, cells, cell, patch, random ? draws : undefined));
     },
+  },
+  permute_patches: {
+    summary: "put the patch x patch patches of every image into the same random order, which `seed` determines",
+    random: false,
+    changesImage: true,
+    parameters: [
+      { name: "patch", type: "size" },
+      { name: "seed", type: "integer", minimum: 0, maximum: Number.MAX_SAFE_INTEGER, default: 0 },
+    ],
+    create: (args) => {
+      const [patch, seed] = [args["patch"] as number, args["seed"] as number];
+      const order = (patches: number) => permutation(patches, "patches", seed);
+      return onPixels("permute_patches", (image) => permutePatches(image, patch, order));
+    },
+  },
+  shuffle_patches: {
+    summary: "put the patch x patch patches of each image into a random order of its own",
+    random: true,
+    changesImage: true,
+    parameters: [{ name: "patch", type: "size" }],
+    create: (args) =>
+      onPixels("shuffle_patches", (image, random) =>
+        permutePatches(image, args["patch"] as number, (patches) => drawPermutation(patches, random)),
+      ),
   },
   standardise: {
     summary: "to mean 0 and deviation 1 (floored at 1/sqrt(n)), the whole image or every `patch` rows of a stack",

@@ -1,6 +1,6 @@
 /**
- * Stacks views and patches vertically, so that a batch [N, count * H, W, C] is also [N, count, H, W, C]; exact quarter turns; and
- * standardisation of every part of a stack.
+ * Stacks views and patches vertically, so that a batch [N, count * H, W, C] is also [N, count, H, W, C]; permutations of patches; exact
+ * quarter turns; and standardisation of every part of a stack.
  */
 
 import type { Random } from "../../random/keyed.js";
@@ -48,6 +48,29 @@ export function patchGrid(image: PixelImage, cells: number, cell: number, patch:
       }),
     ),
   );
+}
+
+/**
+ * Permutes the patch x patch patches of an image, numbered in row-major order as the tokens of a Vision Transformer are: patch i of the result
+ * is patch `order(patches)[i]` of the image. Throws for an image that is not made of whole patches.
+ */
+export function permutePatches(image: PixelImage, patch: number, order: (patches: number) => Int32Array): PixelImage {
+  const { height, width, channels } = image;
+  if (height % patch !== 0 || width % patch !== 0) {
+    throw new Error(
+      `patches of ${patch}x${patch} do not divide an image of ${height}x${width}; resize or crop it to a multiple of ${patch} first`,
+    );
+  }
+  const columns = width / patch;
+  const out = blankLike(image, height, width);
+  const start = (i: number) => (Math.floor(i / columns) * patch * width + (i % columns) * patch) * channels;
+  for (const [to, from] of order((height / patch) * columns).entries()) {
+    for (let row = 0; row < patch; row++) {
+      const [target, source] = [to, from].map((i) => start(i) + row * width * channels) as [number, number];
+      out.data.set(image.data.subarray(source, source + patch * channels), target);
+    }
+  }
+  return out;
 }
 
 /**

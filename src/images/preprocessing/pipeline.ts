@@ -229,6 +229,11 @@ export const patchGridOp = (
   patch?: number,
   place?: "random" | "centre",
 ): PreprocessingOp => op("patch_grid", [cells, cell, patch], { place });
+/** `permute_patches`: puts the patches of every image into the same random order. */
+export const permutePatchesOp = (patch: number, seed?: number): PreprocessingOp =>
+  op("permute_patches", [patch], { seed });
+/** `shuffle_patches`: puts the patches of each image into a random order of its own. */
+export const shufflePatches = (patch: number): PreprocessingOp => op("shuffle_patches", [patch]);
 /** `standardise`: standardises the image, or every `patch` rows of it, to mean 0 and deviation 1. */
 export const standardiseOp = (patch?: number): PreprocessingOp => op("standardise", [patch]);
 /** `views`: stacks several random results of the same ops. */
