@@ -240,7 +240,7 @@ function patchesOf({ data, height, width, channels }: PixelImage, patch: number)
 
 test("permute_patches puts the patches of all images into one order, shuffle_patches into one for each", async () => {
   const images = [1, 2, 3].map((seed) => noise(8, 12, 3, seed));
-  /** Where each patch of a result comes from. */
+  // Where each patch of a result comes from.
   const orders = async (text: string) =>
     await Promise.all(
       images.map(async (image, seed) => {

@@ -84,14 +84,15 @@ export interface DownstreamFeatures {
   readonly testLabels: Int32Array;
 }
 
-/** Features of the downstream datasets. Throws for images that cannot be read. */
+/** Features of the downstream datasets; the default preprocessing is the network's. Throws for images that cannot be read. */
 export async function downstreamFeatures(
   network: Network,
   datasets: readonly string[],
+  preprocessing = network.preprocessing,
 ): Promise<readonly DownstreamFeatures[]> {
   const found: DownstreamFeatures[] = [];
   for (const spec of datasets) {
-    const { name, classes, train, test } = await preparedDataset(spec, network.preprocessing);
+    const { name, classes, train, test } = await preparedDataset(spec, preprocessing);
     found.push({
       name,
       classes,
@@ -105,16 +106,17 @@ export async function downstreamFeatures(
 }
 
 /**
- * Mean few-shot accuracy over the draws: `fewshot5`, `fewshot10` and `fewshot25`, means over the datasets, and `fewshot10:NAME` of each.
- * Throws for features that are not finite and for images that cannot be read.
+ * Mean few-shot accuracy over the draws: `fewshot5`, `fewshot10` and `fewshot25`, means over the datasets, and `fewshot10:NAME` of each. The
+ * default preprocessing is the network's. Throws for features that are not finite and for images that cannot be read.
  */
 export async function fewShotAccuracy(
   network: Network,
   datasets: readonly string[],
   threads?: number,
+  preprocessing = network.preprocessing,
 ): Promise<Record<string, number>> {
   const values: Record<string, number> = {};
-  for (const { name, ...features } of await downstreamFeatures(network, datasets)) {
+  for (const { name, ...features } of await downstreamFeatures(network, datasets, preprocessing)) {
     const { summary } = await fewShotOnFeatures({ ...features, shots: fewShotProtocol.shots, seeds, threads });
     for (const { shots, mean } of summary) {
       values[`fewshot${shots}`] = (values[`fewshot${shots}`] ?? 0) + mean / datasets.length;

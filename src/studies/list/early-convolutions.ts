@@ -1,13 +1,11 @@
 /** Study 12: do early convolutions make a ViT easier to optimise? */
 import { lineFigure } from "../framework/figures.js";
-import type { Model } from "../framework/scale.js";
 import type { Study } from "../framework/study.js";
 import type { Row } from "../framework/table.js";
 import { fewShotMeasure } from "../framework/texts.js";
 import { commonRecipe, trainingJob } from "../framework/training-job.js";
 import { decide, effectOf } from "../framework/verdict.js";
-
-type ViTModel = Extract<Model, { name: "vit" }>;
+import type { ViTModel } from "../framework/vit.js";
 
 /** Learning rates around the best ones of each optimiser, in factors of about 3. */
 const optimizers = {

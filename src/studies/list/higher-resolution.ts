@@ -1,16 +1,14 @@
 /** Study 11: does fine-tuning at a higher resolution pay, and do interpolated positions carry over? */
 import { dotFigure } from "../framework/figures.js";
 import { gridJob } from "../framework/grid.js";
-import type { Model } from "../framework/scale.js";
 import type { Run, Study, StudyContext } from "../framework/study.js";
 import { meanRows, type Row } from "../framework/table.js";
 import { pairedRule } from "../framework/texts.js";
 import { commonRecipe, preprocessingOf, trainingJob, upstreamData } from "../framework/training-job.js";
 import { decide, difference, points } from "../framework/verdict.js";
+import { patchSizeOf, type ViTModel } from "../framework/vit.js";
 import type { KeptPart } from "../jobs/weights-change.js";
 import { weightsJob } from "../jobs/weights-job.js";
-
-type ViTModel = Extract<Model, { name: "vit" }>;
 
 /** The side of the larger images, relative to pre-training: a common choice is 384 after 224 pixels (papers.md 9.8). */
 const enlargement = 1.5;
@@ -28,7 +26,7 @@ const smallest = 0.01;
 
 /** Side in pixels that is a multiple of the patches. */
 function largerSide({ scale }: StudyContext): number {
-  const { patchSize = 16 } = scale.models.ViT.medium as ViTModel;
+  const patchSize = patchSizeOf(scale.models.ViT.medium);
   return patchSize * Math.round((enlargement * scale.imageSize) / patchSize);
 }
 

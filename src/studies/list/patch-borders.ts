@@ -6,11 +6,12 @@ import { ridge } from "../../transfer/index.js";
 import { lineFigure } from "../framework/figures.js";
 import { type Cell, gridCells, gridJob } from "../framework/grid.js";
 import { defineJob, type Job } from "../framework/job.js";
-import type { Family, Model } from "../framework/scale.js";
+import type { Family } from "../framework/scale.js";
 import type { Study, StudyContext } from "../framework/study.js";
 import { positions, type Row, rowsOfMeasure } from "../framework/table.js";
 import { pairedRule } from "../framework/texts.js";
 import { bySeed, decide, effectOf, pairedEffect, points, type Verdict } from "../framework/verdict.js";
+import { patchSizeOf } from "../framework/vit.js";
 
 /** The ResNet has no patches: it shows what the same shifts do without borders. */
 const compared = ["ViT", "Mixer", "ResNet"] as const satisfies readonly Family[];
@@ -25,16 +26,10 @@ const trained = 500;
 /** The smallest objects that can be distinguished, in pixels (`patchGridSettings`). */
 const smallestObject = 5;
 
-/** Side of the patches of the ViTs of a scale; published variants state it in their names. */
-function patchSideOf({ scale }: StudyContext): number {
-  const { patchSize, variant = "" } = scale.models.ViT.large as Extract<Model, { name: "vit" }>;
-  return patchSize ?? Number(variant.split("/")[1]);
-}
-
 /** Measures frozen features of a network with objects in the middle of patches, on their borders, and a whole patch further. */
 function borderJob(context: StudyContext, cell: Cell): Job {
   const source = gridJob(context, cell);
-  const patchSize = patchSideOf(context);
+  const patchSize = patchSizeOf(context.scale.models.ViT.large);
   const objectSide = Math.max(smallestObject, Math.round(0.75 * patchSize));
   const settings = { patchSize, objectSide, stride: Math.max(1, Math.floor(patchSize / 2)), objects, trained };
   return defineJob({

@@ -1,10 +1,8 @@
 /** Study 25: class token, mean or attention pooling? */
-import type { Model } from "../framework/scale.js";
 import { fewShotMeasure, pairedRule } from "../framework/texts.js";
 import { commonRecipe } from "../framework/training-job.js";
 import { variantStudy } from "../framework/variants.js";
-
-type ViTModel = Extract<Model, { name: "vit" }>;
+import type { ViTModel } from "../framework/vit.js";
 
 const kinds = { "class token": "tok", mean: "gap", "attention pooling": "map" } as const;
 

@@ -1,10 +1,8 @@
 /** Study 6: which dimension of a ViT should grow? */
-import type { Model } from "../framework/scale.js";
 import { fewShotMeasure, pairedRule } from "../framework/texts.js";
 import { commonRecipe } from "../framework/training-job.js";
 import { variantStudy } from "../framework/variants.js";
-
-type ViTModel = Extract<Model, { name: "vit" }>;
+import type { ViTModel } from "../framework/vit.js";
 
 /** A small base, of which one dimension grows: 4 blocks of width 64, MLP of 128, patches of an eighth of the image. */
 function base(imageSize: number): ViTModel {
