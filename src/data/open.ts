@@ -57,7 +57,7 @@ export interface OpenOptions {
  * without a path: `embedded:clothing`, `generated:shapes?label=count&length=2000`. Without `split`, the training split or the only one is
  * opened. All specs have the options `only`, `without` (names separated by commas), `take` (with `balanced=true` equally many of each
  * class) and `seed` (`embedded:clothing?without=hat,dress`), `include=FILE` and `exclude=FILE` (ids, one on each line), `labels=FILE`
- * (labels-file.ts) and `noise=0.2&noiseSeed=1` (wrong labels). Several specs joined by " + " are one source with all their classes.
+ * (labels-file.ts; images then need no class folders) and `noise=0.2&noiseSeed=1` (wrong labels). Several specs joined by " + " are one source with all their classes.
  *
  * @throws for a wrong path (with the nearest existing folder), an empty folder, and an unknown kind, option or split.
  * @example const source = await openSource("embedded:clothing", { split: "test" })
@@ -181,7 +181,7 @@ function takeOptions(text: string): { path: string; options: Record<string, stri
 }
 
 function checkOptions(parsed: ParsedSpec): ParsedSpec {
-  const known = ["split", ...parsed.kind.options, ...selectionOptions];
+  const known = [...new Set(["split", ...parsed.kind.options, ...selectionOptions])];
   for (const option of Object.keys(parsed.options)) {
     if (!known.includes(option)) {
       throw new Error(

@@ -1,6 +1,6 @@
 /** `fovea pseudo-label`: labels by a tiny network over 20 views, and what a source makes of the file. */
 
-import { mkdirSync, readFileSync, rmSync } from "node:fs";
+import { cpSync, mkdirSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import sharp from "sharp";
 import { afterAll, beforeAll, expect, test } from "vitest";
@@ -99,6 +99,19 @@ test("the file has the class of the mean logits over five crops in four turns, a
   expect(source.classNames).toEqual(own.classNames);
   const again = await fovea("pseudo-label", network, photos, "--output", output);
   expect(again).toMatchObject({ status: 1, stderr: expect.stringMatching(/exists already.*--overwrite/) });
+});
+
+test("a folder without class folders is labelled, and opened with the labels", async () => {
+  const unsorted = join(root, "flat");
+  mkdirSync(unsorted);
+  for (const name of names) cpSync(join(photos, name, "0.png"), join(unsorted, `${name}.png`));
+  const output = join(root, "flat.jsonl");
+  const { status, stdout, stderr } = await fovea("pseudo-label", network, unsorted, "--output", output, "--json");
+  expect(status, stderr).toBe(0);
+  expect(JSON.parse(stdout)).toMatchObject({ images: 3, labelled: 3, source: unsorted });
+  const source = await openSource(`${unsorted}?labels=${output}`);
+  expect([...source.labels]).toEqual([0, 4, 8].map((n) => best(expected[n] ?? [])));
+  expect(source.classNames).toEqual([...names]);
 });
 
 test("soft labels as CSV, of the images the network is sure of", async () => {

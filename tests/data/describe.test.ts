@@ -68,7 +68,7 @@ test("faults are found and named", async () => {
     ),
   ]);
   expect(texts("warning")).toEqual([
-    expect.stringMatching(/1 file\(s\) that are not images were left out, such as test\/a\/note.txt/),
+    expect.stringMatching(/1 file\(s\) that are not images were excluded, such as test\/a\/note.txt/),
     expect.stringMatching(/^train: 1 of 7 images have a side below 8 pixels/),
     expect.stringMatching(/^1 image\(s\) are in their split more than once: .*same.png/),
   ]);

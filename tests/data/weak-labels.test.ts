@@ -59,6 +59,10 @@ describe("texts", () => {
     writeFileSync(join(root, "photos.tar"), tar(await files()));
     expect(await readTexts(join(root, "photos"))).toEqual(expected(`${join(root, "photos")}/`));
     expect(await readTexts(join(root, "photos.tar"))).toEqual(expected(`${join(root, "photos.tar")}:`));
+    // an archive of one folder has the ids of the source, without the folder
+    const inFolder = Object.entries(await files()).map(([name, bytes]) => [`photos/${name}`, bytes] as const);
+    writeFileSync(join(root, "folder.tar"), tar(Object.fromEntries(inFolder)));
+    expect(await readTexts(join(root, "folder.tar"))).toEqual(expected(`${join(root, "folder.tar")}:`));
     write(root, {
       "list.csv": 'id,text\na,"one cat, two dogs"\n"b,c",fox\n',
       "list.jsonl": '{"id": "a", "text": "cat"}\n\n{"id": "b", "text": ""}\n',

@@ -5,21 +5,22 @@ import { join } from "node:path";
 import { closable } from "../../files/closable.js";
 import { licenceFilesIn, listFiles, requirePath } from "../../files/paths.js";
 import { ExampleError } from "../../images/index.js";
-import { layOut } from "../source/layout.js";
-import { checkIndex, type ImageSet, type ImageSource, type SourceKind } from "../source/types.js";
+import { classOrigin, layOut } from "../source/layout.js";
+import { checkIndex, type ImageSet, type ImageSource, type SourceKind, type SpecTarget } from "../source/types.js";
 
 export const folderKind: SourceKind = {
   summary: "a folder of image files: class/file or split/class/file",
   options: [],
   recognises: (path) => statSync(path).isDirectory(),
-  read: ({ path, spec, unlabelled }) => readFolder(path, spec, unlabelled === true),
+  read: readFolder,
 };
 
-async function readFolder(root: string, spec: string, unlabelled: boolean): Promise<ImageSet> {
+async function readFolder(target: SpecTarget): Promise<ImageSet> {
+  const { path: root, spec, unlabelled } = target;
   requirePath(root);
   if (!statSync(root).isDirectory()) throw new Error(`"${root}" is a file; expected a folder of images`);
   const { files, problems, unreadable } = await listFiles(root);
-  const layout = layOut(root, files, unlabelled);
+  const layout = layOut(root, files, classOrigin(target));
   return {
     splits: [...layout.splits.keys()],
     problems: [...problems, ...layout.problems],

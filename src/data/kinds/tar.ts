@@ -5,20 +5,22 @@ import { closable } from "../../files/closable.js";
 import { requirePath } from "../../files/paths.js";
 import { type TarEntry, walkTarFile } from "../../formats/tar.js";
 import { ExampleError } from "../../images/index.js";
-import { layOut } from "../source/layout.js";
-import { checkIndex, type ImageSet, type ImageSource, type SourceKind } from "../source/types.js";
+import { classOrigin, layOut } from "../source/layout.js";
+import { checkIndex, type ImageSet, type ImageSource, type SourceKind, type SpecTarget } from "../source/types.js";
 
 export const tarKind: SourceKind = {
   summary: "a .tar file of such a folder, read in place",
   options: [],
   recognises: (path) => statSync(path).isFile() && /\.tar$/i.test(path),
-  read: ({ path, spec, unlabelled }) => readTar(path, spec, unlabelled === true),
+  read: readTar,
 };
 
-async function readTar(path: string, spec: string, unlabelled: boolean): Promise<ImageSet> {
+async function readTar(target: SpecTarget): Promise<ImageSet> {
+  const { path, spec, unlabelled } = target;
   requirePath(path);
   const { entries, problems } = indexTar(path);
-  if (looksLikeShard([...entries.keys()]))
+  const origin = classOrigin(target);
+  if (origin !== "replaced" && looksLikeShard([...entries.keys()]))
     throw new Error(
       `"${path}" is a shard of WebDataset (it has .cls or .json files beside images); read it as webdataset:${path}`,
     );
@@ -26,7 +28,7 @@ async function readTar(path: string, spec: string, unlabelled: boolean): Promise
   const layout = layOut(
     path,
     [...stripped.keys()].filter((name) => !name.split("/").some((part) => part.startsWith("."))),
-    unlabelled,
+    origin,
   );
   const licenceFiles = [...stripped.keys()].filter((name) => /^(licen[cs]e|copying|notice|readme)[^/]*$/i.test(name));
   return {
@@ -75,8 +77,11 @@ function looksLikeShard(names: readonly string[]): boolean {
   return labelled.length > 0 && labelled.every(hasImage);
 }
 
-/** If all files are in one top folder with at least two levels below it, this folder is the dataset's name and not a class. */
-function stripCommonFolder(names: readonly string[]): Map<string, string> {
+/**
+ * Maps the path of each file within the dataset to its name in the archive: if all files are in one top folder with at least two levels below
+ * it, this folder is the dataset's name and not a class.
+ */
+export function stripCommonFolder(names: readonly string[]): Map<string, string> {
   const first = names[0]?.split("/")[0];
   const common = names.length > 0 && names.every((name) => name.split("/")[0] === first && name.split("/").length >= 2);
   const deep = names.some((name) => name.split("/").length >= 3);

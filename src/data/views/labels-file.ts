@@ -25,6 +25,7 @@
 
 import { readLines } from "../../files/lines.js";
 import { didYouMean } from "../../text/nearest.js";
+import { unlabelledClass } from "../source/layout.js";
 
 /** The possible labels of a line. */
 export type LabelValue = number | string | readonly number[] | Readonly<Record<string, number>>;
@@ -165,6 +166,10 @@ function resolveLabel(
     const named = typeof wanted === "string" ? indexOf.get(wanted) : undefined;
     const index = named ?? (typeof wanted === "number" || /^\d+$/.test(wanted) ? Number(wanted) : Number.NaN);
     if (Number.isInteger(index) && index >= 0 && index < classNames.length) return index;
+    if (classNames.length === 1 && classNames[0] === unlabelledClass)
+      throw new Error(
+        `unknown class ${JSON.stringify(wanted)}; the dataset has no class folders, so the first line of the file must be {"classes": ["...", "..."]}, in JSON lines`,
+      );
     const hint = typeof wanted === "string" ? didYouMean(wanted, classNames) : "";
     const shown = classNames.slice(0, 10).join(", ") + (classNames.length > 10 ? ", ..." : "");
     throw new Error(

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { readLines } from "../../files/lines.js";
 import { listFiles, requirePath } from "../../files/paths.js";
 import { append } from "../../text/arrays.js";
-import { indexTar } from "../kinds/tar.js";
+import { indexTar, stripCommonFolder } from "../kinds/tar.js";
 import { imageName } from "../source/layout.js";
 
 /** The id of an image in its source and the text about it; undefined if there is none. */
@@ -37,16 +37,17 @@ export async function readTexts(path: string): Promise<ImageText[]> {
   }
   if (/\.tar$/i.test(path)) {
     const { entries } = indexTar(path);
+    const names = stripCommonFolder([...entries.keys()]);
     await using file = await open(path, "r");
     const read = async (name: string) => {
-      const { offset, size } = entries.get(name)!;
+      const { offset, size } = entries.get(names.get(name)!)!;
       const bytes = Buffer.alloc(size);
       await file.read(bytes, 0, size, offset);
       return bytes.toString("utf8");
     };
     return await besideImages(
-      [...entries.keys()],
-      (name) => entries.has(name),
+      [...names.keys()],
+      (name) => names.has(name),
       read,
       (name) => `${path}:${name}`,
     );

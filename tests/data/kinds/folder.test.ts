@@ -121,6 +121,58 @@ describe("image folders", () => {
     expect((await openSource(at("with-classes"), { unlabelled: true })).classNames).toEqual(["a", "b"]);
   });
 
+  test("a file of labels replaces classes, so images need no class folders", async () => {
+    const classes = '{"classes": ["cat", "dog"]}';
+    const labels = (ids: readonly string[]) => {
+      const path = at("labels.jsonl");
+      const lines = ids.map((id, i) => JSON.stringify({ id, label: i % 2 === 0 ? "dog" : "cat" }));
+      writeFileSync(path, [classes, ...lines].join("\n"));
+      return path;
+    };
+    const images = { "1.png": await flat(1), "2.png": await flat(2), "1.json": Buffer.from("{}") };
+    write(at("no-classes-2"), images);
+    writeFileSync(at("no-classes-2.tar"), tar({ ...images, "2.json": Buffer.from("{}") }));
+    for (const [path, id] of [
+      [at("no-classes-2"), (name: string) => at(`no-classes-2/${name}`)],
+      [at("no-classes-2.tar"), (name: string) => `${at("no-classes-2.tar")}:${name}`],
+    ] as const) {
+      const source = await openSource(`${path}?labels=${labels([id("1.png"), id("2.png")])}`);
+      expect([source.classNames, [...source.labels], source.idOf?.(1)]).toEqual([["cat", "dog"], [1, 0], id("2.png")]);
+      const again = await openRecipe(source.recipe ?? { kind: "open", spec: "", split: "" });
+      expect([...again.labels]).toEqual([1, 0]);
+      await source.close();
+      await again.close();
+      const described = await describeSource(`${path}?labels=${at("labels.jsonl")}`);
+      expect([described.splits.map(({ examples }) => examples), described.problems]).toEqual([[2], []]);
+    }
+    // with split folders
+    write(at("flat-splits"), {
+      "train/1.png": await flat(1),
+      "train/2.png": await flat(3),
+      "test/2.png": await flat(2),
+    });
+    const file = labels(["train/1.png", "train/2.png", "test/2.png"].map((name) => at(`flat-splits/${name}`)));
+    const source = await openSource(`${at("flat-splits")}?labels=${file}`, { split: "train" });
+    expect([source.classNames, [...source.labels]]).toEqual([
+      ["cat", "dog"],
+      [1, 0],
+    ]);
+    // images outside of class folders are labelled beside those in them; the classes of the folders stay
+    write(at("stray"), { "1.png": await flat(1), "a/2.png": await flat(2), "b/3.png": await flat(3) });
+    const csv = at("labels.csv");
+    writeFileSync(csv, `${at("stray/1.png")},b\n${at("stray/a/2.png")},a\n`);
+    const stray = await openSource(`${at("stray")}?labels=${csv}`);
+    expect([stray.classNames, [...stray.labels]]).toEqual([
+      ["a", "b"],
+      [1, 0],
+    ]);
+    // without classes of their own, the file must define them
+    writeFileSync(csv, `${at("no-classes-2/1.png")},cat\n`);
+    await expect(openSource(`${at("no-classes-2")}?labels=${csv}`)).rejects.toThrow(
+      /unknown class "cat"; the dataset has no class folders, so the first line of the file must be \{"classes"/,
+    );
+  });
+
   test("natural order", () => {
     const names = ["b", "a10", "a9", "a", "10", "9", "010", "a9b"];
     expect(names.sort(naturalOrder)).toEqual(["9", "010", "10", "a", "a9", "a9b", "a10", "b"]);

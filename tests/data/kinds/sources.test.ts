@@ -241,6 +241,7 @@ describe("wrong sources are refused with what to do", () => {
       /unknown kind of dataset, "foldr"; did you mean "folder"\? available: embedded, generated/,
     ],
     ["an unknown option", () => `${at("idx")}?clases=a`, /unknown option "clases"; did you mean "classes"\?/],
+    ["options of a kind and of all kinds", () => "generated:shapes?lengh=9", /split, label, .* take, balanced$/],
     ["an empty spec", () => "", /spec of the dataset is empty/],
     ["a kind without a path", () => "folder:", /no path after "folder:"/],
     [
