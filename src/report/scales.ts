@@ -111,13 +111,15 @@ function linearScale({ domain, range, ticks: count = 5, nice = true, format = "n
   };
 }
 
-function logScale({ domain, range, nice = true, format = "number", ticks: count = 5 }: ScaleOptions): Scale {
+function logScale(options: ScaleOptions): Scale {
+  const { domain, range, nice = true, format = "number", ticks: count = 5 } = options;
   let [low, high] = domain;
   if (!(low > 0)) throw new Error(`log axis: cannot show ${low}; give positive values or a linear axis`);
   if (low === high) {
     low /= 2;
     high *= 2;
   }
+  if (high / low < 2) return narrowLogScale(options);
   // Several decades have ticks at powers of ten; otherwise at 1, 2 and 5 times these.
   const decades = Math.log10(high / low);
   const multiples = decades > 2.5 ? [1] : [1, 2, 5];
@@ -141,6 +143,15 @@ function logScale({ domain, range, nice = true, format = "number", ticks: count 
     map: (value) => start + (Math.log(value / low) / span) * (end - start),
     label: (tick) => (small && tick < 1 ? powerOfTen(tick) : labelOf(tick, 0, format)),
   };
+}
+
+/** A logarithmic axis over less than a factor of two, in which 1, 2 and 5 would leave at most one tick: its ticks are those of a linear axis. */
+function narrowLogScale(options: ScaleOptions): Scale {
+  const linear = linearScale(options);
+  const [low, high] = linear.domain;
+  const [start, end] = options.range;
+  const map = (value: number) => start + (Math.log(value / low) / Math.log(high / low)) * (end - start);
+  return { ...linear, map };
 }
 
 /** Creates an axis scale. Throws if the domain is not finite, is reversed, or is not positive on a logarithmic axis. */

@@ -100,6 +100,14 @@ describe("scales", () => {
     expect(() => createScale({ domain: [0, 1], range: [0, 1], type: "log" })).toThrow(/cannot show 0/);
   });
 
+  it("has the ticks of a linear axis on a logarithmic one over less than a factor of two", () => {
+    const narrow = createScale({ domain: [0.757, 0.842], range: [0, 1], type: "log", format: "percent" });
+    expect(narrow.ticks.map(narrow.label)).toEqual(
+      ["74", "76", "78", "80", "82", "84", "86"].map((one) => `${one}\u00a0%`),
+    );
+    expect(narrow.map(Math.sqrt(0.74 * 0.86))).toBeCloseTo(0.5, 9);
+  });
+
   it("any data lies within the range, ticks ascend and read differently", () => {
     const value = fc.double({ min: -1e6, max: 1e6, noNaN: true });
     fc.assert(
