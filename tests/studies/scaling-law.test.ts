@@ -30,6 +30,46 @@ test("the frontier has the smallest error of each bin of log compute", () => {
   expect(frontier(points).map(({ y }) => y)).toEqual([0.8, 0.7, 0.6, 0.5]);
 });
 
+describe("over families", () => {
+  const compute = [1e9, 5e9, 3e10, 1e11, 6e11, 4e12];
+  const law = { a: 60, b: 0.2, c: 0.2, d: 0 };
+  const ofFamily = (series: string, factor: (x: number) => number) =>
+    [0, 1].flatMap((seed) => compute.map((x) => ({ ...row(x, factor(x) * lawAt(law, x), seed), series })));
+  const vits = ofFamily("ViT small", () => 1);
+
+  test("the best of each compute is compared with the law of the ViTs, which alone decide", async () => {
+    const mixers = ofFamily("Mixer large", () => 1.1);
+    // better than the ViTs at little compute: by a tenth at three of six
+    const resnets = ofFamily("ResNet medium", (x) => (x < 5e10 ? 0.9 : 1.2));
+    const alone = await study.judge(vits);
+    expect(alone.text).not.toContain("families");
+    const { effect, text } = await study.judge([...vits, ...mixers, ...resnets]);
+    expect(effect).toBe(alone.effect);
+    const found = /\(([^()]*)\) differs from the law of the ViTs by ([-+\d.]+) %/.exec(text);
+    expect(found?.[1]).toBe("ResNet medium, ViT small");
+    // the mean of three log(0.9) and three zeros; the fitted law is not exactly the true one
+    expect(Number(found?.[2])).toBeCloseTo(50 * Math.log(0.9), 0);
+  });
+
+  test("a second figure shows them", async () => {
+    expect(await study.figures(vits)).toHaveLength(1);
+    const figures = await study.figures([...vits, ...ofFamily("hybrid small", () => 0.9)]);
+    expect(figures.map(({ title }) => title)).toEqual([
+      "10-shot error of ViTs over training compute",
+      "10-shot error of all families over training compute",
+    ]);
+    expect(figures[1]?.draw(720)).toContain("hybrid");
+  });
+
+  test("every family of the grid is planned", () => {
+    const data = { upstream: "x", identity: "y", images: 100, classes: 2, heldSplit: undefined, downstream: [] };
+    const runs = study.runs({ scale: scales.minutes, seeds: [0], data });
+    expect(new Set(runs.map(({ series }) => series.split(" ")[0]))).toEqual(
+      new Set(["ViT", "ResNet", "hybrid", "Mixer", "published"]),
+    );
+  });
+});
+
 describe("the verdict", () => {
   const compute = [1e9, 5e9, 3e10, 1e11, 6e11, 4e12];
   const table = (y: (x: number, seed: number) => number) =>

@@ -6,8 +6,9 @@ import { type LineSeries, lineChart } from "../../report/index.js";
 import { largest, smallest } from "../../text/arrays.js";
 import { gridRuns } from "../framework/grid.js";
 import { defineJob } from "../framework/job.js";
+import { type Family, families } from "../framework/scale.js";
 import type { Measured, Run, Study, StudyFigure } from "../framework/study.js";
-import { bySeries, type Row } from "../framework/table.js";
+import { bySeries, positions, type Row } from "../framework/table.js";
 import { decideEqual, effectOf } from "../framework/verdict.js";
 
 const curvesFile = new URL("../../../assets/published/jft-fewshot-curves.csv", import.meta.url);
@@ -37,11 +38,11 @@ const publishedCurves = defineJob({
 /** Number of bins of log compute, in each of which the smallest error counts (Cherti et al., 2023, use five). */
 const bins = 6;
 
-/** The smallest error in each bin of log compute, ascending. */
-export function frontier(points: readonly LawPoint[]): LawPoint[] {
+/** The points with the smallest error in each bin of log compute, ascending. */
+export function frontier<At extends LawPoint>(points: readonly At[]): At[] {
   const logs = points.map(({ x }) => Math.log(x));
   const [low, high] = [smallest(logs), largest(logs)];
-  const best = new Map<number, LawPoint>();
+  const best = new Map<number, At>();
   for (const [i, point] of points.entries()) {
     const bin = Math.min(bins - 1, Math.floor((((logs[i] ?? 0) - low) / Math.max(high - low, 1e-12)) * bins));
     const found = best.get(bin);
@@ -50,15 +51,27 @@ export function frontier(points: readonly LawPoint[]): LawPoint[] {
   return [...best.values()].sort((a, b) => a.x - b.x);
 }
 
-const own = (rows: readonly Row[]): readonly Row[] => rows.filter(({ series }) => series.startsWith("ViT "));
+const ofFamily = (rows: readonly Row[], family: Family): readonly Row[] =>
+  rows.filter(({ series }) => series.startsWith(`${family} `));
 
-/** The frontier of one seed, without and with its point of most compute, and the law that is fitted without it. */
-async function heldOutLaw(rows: readonly Row[], seed: number) {
-  const points = frontier(
-    own(rows)
-      .filter((row) => row.seed === seed)
-      .map(({ x, y }) => ({ x, y })),
+/** The rows of all networks, without the published curves. */
+const ofGrid = (rows: readonly Row[]): readonly Row[] => families.flatMap((family) => ofFamily(rows, family));
+
+/** A point of a network: the mean over seeds. */
+interface NetworkPoint extends LawPoint {
+  readonly series: string;
+}
+
+/** Means over seeds, one point for each network and compute. */
+function meansOverSeeds(rows: readonly Row[]): NetworkPoint[] {
+  return [...bySeries(rows)].flatMap(([series, own]) =>
+    positions(own).map((x) => ({ series, x, y: meanOf(own.filter((row) => row.x === x).map(({ y }) => y)) })),
   );
+}
+
+/** The frontier without and with its point of most compute, and the law that is fitted without it. */
+async function heldOutLaw(runs: readonly LawPoint[]) {
+  const points = frontier(runs);
   const held = points.at(-1) ?? { x: 1, y: 1 };
   const { law } = await fitPowerLaw(points.slice(0, -1), { shifted: false });
   return { points, held, law };
@@ -73,18 +86,57 @@ const line = (name: string, law: PowerLaw, from: number, to: number): LineSeries
   }),
 });
 
+const axes = {
+  x: { label: "training FLOPs", scale: "log" },
+  y: { label: "10-shot error", scale: "log", format: "percent" },
+} as const;
+
+const dots = (name: string, rows: readonly Row[]): LineSeries => ({
+  name,
+  points: [],
+  samples: rows.map(({ x, y }) => ({ x, y })),
+});
+
+/** The Vision Transformers: all runs by size, the frontier, and the law. */
 async function ownFigure(rows: readonly Row[]): Promise<StudyFigure> {
-  const { points, held, law } = await heldOutLaw(rows, 0);
-  const mine = own(rows);
-  const [first, last] = [points[0]?.x ?? 1, held.x];
-  const title = "10-shot error over training compute, with the law fitted without the last point";
+  const own = ofFamily(rows, "ViT");
+  const { points, held, law } = await heldOutLaw(meansOverSeeds(own));
+  const title = "10-shot error of ViTs over training compute";
   const series: LineSeries[] = [
-    { name: "all runs", points: [], samples: mine.map(({ x, y }) => ({ x, y })) },
-    { name: "frontier of seed 0", points },
-    line("law, fitted without the last point", law, first, 2 * last),
+    { name: "frontier (mean over seeds)", points },
+    line("law, fitted without the last point", law, points[0]?.x ?? 1, 2 * held.x),
+    ...[...bySeries(own)].map(([name, runs]) => dots(name, runs)),
   ];
-  const axes = { x: { label: "training FLOPs", scale: "log" }, y: { label: "10-shot error", scale: "log" } } as const;
   return { title, draw: (width) => lineChart({ title, width, description: title, series, ...axes }) };
+}
+
+/** All families: their runs, the frontier over them, and the law of the Vision Transformers. Undefined for a table of one family. */
+async function familiesFigure(rows: readonly Row[]): Promise<StudyFigure | undefined> {
+  const present = families.filter((family) => ofFamily(rows, family).length > 0);
+  if (present.length < 2) return undefined;
+  const points = frontier(meansOverSeeds(ofGrid(rows)));
+  const { points: fitted, law } = await heldOutLaw(meansOverSeeds(ofFamily(rows, "ViT")));
+  const title = "10-shot error of all families over training compute";
+  const series: LineSeries[] = [
+    { name: "frontier (mean over seeds)", points },
+    line("law of the ViTs", law, fitted[0]?.x ?? 1, 2 * (points.at(-1)?.x ?? 1)),
+    ...present.map((family) => dots(family, ofFamily(rows, family))),
+  ];
+  return { title, draw: (width) => lineChart({ title, width, description: title, series, ...axes }) };
+}
+
+const relative = (value: number): string => `${value >= 0 ? "+" : ""}${(100 * value).toFixed(1)} %`;
+
+/** Says which networks make up the frontier of all families, and how it compares with the law of the ViTs where both have runs. */
+async function familiesText(rows: readonly Row[]): Promise<string> {
+  const all = meansOverSeeds(ofGrid(rows));
+  const { points: fitted, law } = await heldOutLaw(meansOverSeeds(ofFamily(rows, "ViT")));
+  const from = fitted[0]?.x ?? Number.POSITIVE_INFINITY;
+  const shared = frontier(all).filter(({ x }) => x >= from);
+  if (all.every(({ series }) => series.startsWith("ViT ")) || shared.length === 0) return "";
+  const gap = meanOf(shared.map(({ x, y }) => Math.log(y / lawAt(law, x))));
+  const names = [...new Set(shared.map(({ series }) => series))].join(", ");
+  return ` The best of all families at each compute (${names}) differs from the law of the ViTs by ${relative(gap)} on average.`;
 }
 
 async function publishedFigure(rows: readonly Row[]): Promise<StudyFigure | undefined> {
@@ -108,11 +160,12 @@ async function publishedFigure(rows: readonly Row[]): Promise<StudyFigure | unde
   }
   if (series.length === 0) return undefined;
   const title = `Published curves; error of the extrapolated law: ${errors.join(", ")}`;
-  const axes = { x: { label: "images seen", scale: "log" }, y: { label: "few-shot error", scale: "log" } } as const;
+  const x = { label: "images seen", scale: "log" } as const;
+  const y = { label: "few-shot error", scale: "log" } as const;
   return {
     title,
     draw: (width) =>
-      lineChart({ title: "Published few-shot curves (JFT) and laws", width, description: title, series, ...axes }),
+      lineChart({ title: "Published few-shot curves (JFT) and laws", width, description: title, series, x, y }),
   };
 }
 
@@ -128,12 +181,12 @@ export const scalingLaw: Study = {
   prediction: "the error predicted at the largest compute differs from the measured one by at most 5 %",
   smallestEffect: 0.05,
   measure: "10-shot error, of frozen features (ridge), mean over the downstream datasets",
-  varies: "size of the ViT, images seen (checkpoints of one run, averaged weights)",
+  varies: "family (the law is fitted to ViTs), size, images seen (checkpoints of one run, averaged weights)",
   fixed: "upstream images (all of the scale), recipe, image size",
   rule: "the 95 % interval over seeds of log(predicted error / measured error) at the largest compute, which the fit has not seen",
   runs: (context) => [
-    ...gridRuns(context, { families: ["ViT"], subsets: context.scale.subsets.slice(-1) }, ({ size }) => ({
-      series: `ViT ${size}`,
+    ...gridRuns(context, { subsets: context.scale.subsets.slice(-1) }, ({ family, size }) => ({
+      series: `${family} ${size}`,
     })),
     { job: publishedCurves, series: "published", seed: 0 },
   ],
@@ -146,21 +199,22 @@ export const scalingLaw: Study = {
       return { ...at, series, x: at.flops, y: 1 - (values["fewshot10"] ?? 0) };
     }),
   figures: async (rows) => {
-    const published = await publishedFigure(rows);
-    return [await ownFigure(rows), ...(published ? [published] : [])];
+    const found = [await ownFigure(rows), await familiesFigure(rows), await publishedFigure(rows)];
+    return found.filter((one) => one !== undefined);
   },
   judge: async (rows) => {
-    const seeds = [...new Set(own(rows).map(({ seed }) => seed))];
+    const own = ofFamily(rows, "ViT");
     const errors: number[] = [];
-    for (const seed of seeds) {
-      const { held, law } = await heldOutLaw(rows, seed);
+    for (const seed of new Set(own.map((row) => row.seed))) {
+      const { held, law } = await heldOutLaw(own.filter((row) => row.seed === seed));
       errors.push(Math.log(lawAt(law, held.x) / held.y));
     }
-    return decideEqual(effectOf(errors), {
+    const verdict = decideEqual(effectOf(errors), {
       smallest: 0.05,
       what: "predicted minus measured error at the largest compute, relative",
-      format: (value) => `${value >= 0 ? "+" : ""}${(100 * value).toFixed(1)} %`,
+      format: relative,
       next: "more sizes and longer runs give the fit more points",
     });
+    return { ...verdict, text: `${verdict.text}${await familiesText(rows)}` };
   },
 };
