@@ -7,6 +7,7 @@ import { smallest } from "../../text/arrays.js";
 import { planRun, type Recipe, type RecipeInput, readMetrics, resolveRecipe, train } from "../../train/index.js";
 import { fewShotAccuracy, fewShotProtocol } from "./downstream.js";
 import { defineJob, type Job, type JobContext, type Measurement } from "./job.js";
+import type { Scale } from "./scale.js";
 import type { StudyContext, StudyData } from "./study.js";
 
 /** Settings of a training job. */
@@ -44,12 +45,21 @@ export const commonRecipe = {
   average: { name: "ema", halfLife: { percent: 0.025 } },
 } as const satisfies Partial<RecipeInput>;
 
+/** Holds 60,000 decoded images of 64 pixels, which are decoded once. */
+const cacheBytes = 2 ** 30;
+
 const defaultMilestones = [0.125, 0.25, 0.5, 1];
 
-/** Augmentation of training images and preprocessing of evaluation, for images of `side` pixels. */
-export const preprocessingOf = (side: number) => ({
-  train: `decode|inception_crop(${side})|flip_lr|value_range(-1,1)`,
-  evaluation: `decode|resize_small(${side})|central_crop(${side})|value_range(-1,1)`,
+type ImageScale = Pick<Scale, "imageSize" | "smallestCrop">;
+
+/** The preprocessing op that crops a random part of an image. */
+export const cropOf = ({ imageSize, smallestCrop }: ImageScale): string =>
+  `inception_crop(${imageSize},${smallestCrop},100)`;
+
+/** Augmentation of training images and preprocessing of evaluation. */
+export const preprocessingOf = (scale: ImageScale) => ({
+  train: `decode|${cropOf(scale)}|flip_lr|value_range(-1,1)`,
+  evaluation: `decode|resize_small(${scale.imageSize})|central_crop(${scale.imageSize})|value_range(-1,1)`,
 });
 
 /** Adds options to the spec of a dataset. */
@@ -69,13 +79,14 @@ export function heldImages({ scale, data }: StudyContext): { readonly spec: stri
 
 /** The upstream data of a recipe: `upstreamImages`, evaluated on the held-out images where there are such. */
 export function upstreamData(context: StudyContext, images: number, seed: number): RecipeInput["data"] {
-  const { train, evaluation } = preprocessingOf(context.scale.imageSize);
+  const { train, evaluation } = preprocessingOf(context.scale);
   const held = context.data.heldSplit === undefined ? undefined : heldImages(context);
   return {
     train: { source: upstreamImages(context, images, seed), split: "train", preprocessing: train },
     evaluation: held && { source: held.spec, split: held.split, preprocessing: evaluation },
     // one thread decodes: several jobs run side by side
     workers: 1,
+    cacheBytes,
   };
 }
 
@@ -99,8 +110,8 @@ export function trainingFlops(recipe: Recipe, { images, classes }: Pick<StudyDat
 }
 
 /**
- * Makes the job. Its measurements have the values `loss` and those of `fewShotAccuracy`; the last one also has `upstream`, the accuracy on the
- * evaluation images of the recipe (default: held-out upstream images), where there are such.
+ * Makes the job. Its measurements have the values `loss`, those of `fewShotAccuracy`, and `upstream`, the accuracy on the evaluation images of the
+ * recipe (default: held-out upstream images), where there are such.
  */
 export function trainingJob(context: StudyContext, options: TrainingJobOptions): Job {
   const { scale, data } = context;
@@ -160,7 +171,7 @@ async function runTraining(recipe: Recipe, { milestones, flopsPerImage, downstre
     ...withFolders(recipe, job),
     threads,
     output: folder,
-    evaluate: { every: { percent: 1 } },
+    evaluate: { every: { percent: every } },
     checkpoint: { every: { percent: every }, keepLast: Math.ceil(1 / every) + 1 },
     log: { every: { percent: every } },
   };
@@ -182,7 +193,7 @@ async function runTraining(recipe: Recipe, { milestones, flopsPerImage, downstre
       seconds: latest("time"),
       values: {
         loss: latest("loss"),
-        ...(fraction === 1 && trained.evaluation ? { upstream: trained.evaluation.accuracy } : {}),
+        ...(trained.evaluation ? { upstream: latest("evaluation/accuracy") } : {}),
         ...(await fewShotAccuracy(network, downstream, threads)),
       },
     });

@@ -1,13 +1,13 @@
 /** Study 14: does augmentation help more where data are few? */
 import { fewShotMeasure } from "../framework/texts.js";
-import { commonRecipe, upstreamData } from "../framework/training-job.js";
+import { commonRecipe, cropOf, upstreamData } from "../framework/training-job.js";
 import { variantStudy } from "../framework/variants.js";
 
 const kinds: Readonly<Record<string, string>> = {
   none: "decode|resize_small(SIDE)|central_crop(SIDE)|value_range(-1,1)",
-  "crop and flip": "decode|inception_crop(SIDE)|flip_lr|value_range(-1,1)",
-  "light1 (RandAugment, mixup)": "decode|inception_crop(SIDE)|flip_lr|augreg(light1)|value_range(-1,1)",
-  "strong2 (RandAugment, mixup)": "decode|inception_crop(SIDE)|flip_lr|augreg(strong2)|value_range(-1,1)",
+  "crop and flip": "decode|CROP|flip_lr|value_range(-1,1)",
+  "light1 (RandAugment, mixup)": "decode|CROP|flip_lr|augreg(light1)|value_range(-1,1)",
+  "strong2 (RandAugment, mixup)": "decode|CROP|flip_lr|augreg(strong2)|value_range(-1,1)",
 };
 
 /** Mixup of the AugReg settings (papers.md 5.8). */
@@ -36,7 +36,9 @@ export const augmentation = variantStudy({
       context.scale.subsets.map((images) => {
         const { evaluation, ...data } = upstreamData(context, images, seed);
         const train = { ...(data.train as { source: string }), split: "train" };
-        const preprocessing = pipeline.replaceAll("SIDE", String(context.scale.imageSize));
+        const preprocessing = pipeline
+          .replaceAll("SIDE", String(context.scale.imageSize))
+          .replace("CROP", cropOf(context.scale));
         const alpha = mixup[series] ?? 0;
         return {
           series,

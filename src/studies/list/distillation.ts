@@ -2,7 +2,7 @@
 import { gridJob } from "../framework/grid.js";
 import type { StudyContext } from "../framework/study.js";
 import { pairedRule } from "../framework/texts.js";
-import { commonRecipe, jobReference, preprocessingOf, upstreamData } from "../framework/training-job.js";
+import { commonRecipe, cropOf, jobReference, preprocessingOf, upstreamData } from "../framework/training-job.js";
 import { type Variant, variantStudy } from "../framework/variants.js";
 
 /** What the teacher sees, and mixup of the student's images (papers.md 7). */
@@ -19,13 +19,12 @@ function variants(context: StudyContext, seed: number): Variant[] {
   const [images = 0] = scale.subsets;
   const most = scale.subsets.at(-1) ?? images;
   const teacher = gridJob(context, { family: "ResNet", size: "large", images: most, seed });
-  const side = scale.imageSize;
   const own = upstreamData(context, images, seed);
   const train = own.train as { source: string; split: string; preprocessing: string };
-  const twoViews = `decode|views(2,"inception_crop(${side})|flip_lr")|value_range(-1,1)`;
+  const twoViews = `decode|views(2,"${cropOf(scale)}|flip_lr")|value_range(-1,1)`;
   return Object.entries(kinds).flatMap(([series, { views, mixup }]) =>
     [0.5, 2].map((factor) => {
-      const preprocessing = views === "consistent" ? preprocessingOf(side).train : twoViews;
+      const preprocessing = views === "consistent" ? preprocessingOf(scale).train : twoViews;
       return {
         series,
         x: factor * scale.examples,

@@ -36,7 +36,7 @@ function runsOf(context: StudyContext, seed: number): Run[] {
   const source = gridJob(context, { family: "ViT", size: "medium", images, seed });
   return Object.entries(starts).map(([series, { keeps, larger }]): Run => {
     const imageSize = larger ? largerSide(context) : scale.imageSize;
-    const pixels = preprocessingOf(imageSize);
+    const pixels = preprocessingOf({ ...scale, imageSize });
     const { train, evaluation, ...data } = upstreamData(context, images, seed);
     const own = { ...(train as { source: string }), split: "train", preprocessing: pixels.train };
     const held = evaluation && { ...(evaluation as { source: string }), preprocessing: pixels.evaluation };

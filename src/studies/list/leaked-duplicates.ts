@@ -28,7 +28,7 @@ export const leakedDuplicates = variantStudy({
     const { split } = heldImages(context);
     const [images = 0] = scale.subsets;
     const own = upstreamData(context, images, seed);
-    const preprocessing = preprocessingOf(scale.imageSize).train;
+    const preprocessing = preprocessingOf(scale).train;
     return leaked.map((fraction) => {
       const planted = withOptions(data.upstream, `take=${Math.round(fraction * scale.heldImages)}&balanced=true`);
       const parts = [own.train as { source: string; preprocessing: string }, { source: planted, split, preprocessing }];

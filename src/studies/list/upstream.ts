@@ -12,7 +12,7 @@ function recipes(context: StudyContext, seed: number) {
   const { scale } = context;
   const most = scale.subsets.at(-1) ?? 0;
   const model = scale.models.ResNet.medium;
-  const { train } = preprocessingOf(scale.imageSize);
+  const { train } = preprocessingOf(scale);
   const data = upstreamData(context, most, seed);
   const few = upstreamData(context, Math.round(most / 10), seed);
   const unlabelled = { ...(data.train as { source: string }), split: "train", preprocessing: train };
