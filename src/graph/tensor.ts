@@ -52,7 +52,7 @@ export interface Emitter {
     attributes?: Record<string, OnnxAttribute>,
     domain?: string,
   ): void;
-  /** Name of a float constant; equal constants are shared. */
+  /** Name of a scalar or a 1-D constant of a type (default: float32); equal constants are shared. */
   float(value: number | readonly number[], dtype?: DType): string;
   /** Name of a 1-D int64 constant; equal constants are shared. */
   int64(values: readonly number[]): string;

@@ -23,7 +23,7 @@ const views = new Set([
   "reverse",
 ]);
 /** Operations that fail for some input values. */
-const fallible = new Set(["gatherRows"]);
+const fallible = new Set(["gatherRows", "gather", "scatter"]);
 
 /**
  * Names of the state tensors whose next values may overwrite the current ones. All nodes that read the current value must run before the

@@ -42,6 +42,22 @@ describe("FLOPs are twice the multiply-adds", () => {
     expect(flops(...g.grad(g.reduceSum(g.tanh(y)), [image, kernel]))).toBe(2 * forward + kernelPart);
   });
 
+  test("of transposed convolutions: input entries times kernel entries, forward and backward", () => {
+    const [image, kernel] = [x(2, 3, 5, 5), x(3, 4, 2, 2)];
+    const y = g.convolutionTranspose2d(image, kernel, { stride: 2 });
+    const forward = 2 * (2 * 3 * 5 * 5) * (4 * 4);
+    expect(flops(y)).toBe(forward);
+    expect(flops(...g.grad(g.reduceSum(g.tanh(y)), [image, kernel]))).toBe(3 * forward);
+  });
+
+  test("of Einstein sums: those of their matrix products", () => {
+    expect(flops(g.einsum("bti,io->bto", x(2, 5, 3), x(3, 4)))).toBe(2 * 2 * 5 * 3 * 4);
+    expect(flops(g.einsum("nthd,nshd->nhts", x(2, 5, 3, 4), x(2, 6, 3, 4)))).toBe(2 * (2 * 3) * 5 * 6 * 4);
+    expect(flops(g.einsum("ij,ij->ij", x(2, 3), x(2, 3)))).toBe(0);
+    // from left to right: [2, 3] with [3, 4], then [2, 4] with [4, 5]
+    expect(flops(g.einsum("ij,jk,kl->il", x(2, 3), x(3, 4), x(4, 5)))).toBe(2 * (2 * 3 * 4 + 2 * 4 * 5));
+  });
+
   test("of nothing else", () => {
     const a = x(4, 6);
     expect(flops(g.softmax(g.gelu(g.add(a, 1))))).toBe(0);

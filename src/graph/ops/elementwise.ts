@@ -20,6 +20,7 @@ import {
 } from "../tensor.js";
 import { scalar } from "./leaf.js";
 import { reduceSum } from "./reduce.js";
+import { emitRound, emitSign } from "./rounding.js";
 import { scalarBeside, scale } from "./scale.js";
 import { reshape } from "./shape.js";
 
@@ -68,6 +69,39 @@ function binary(name: string, onnx: string, result: DType | "same", gradient?: B
   };
 }
 
+/** A binary operation of bool tensors. */
+function logical(name: string, onnx: string): Operation<object> {
+  const operation = binary(name, onnx, "bool");
+  return {
+    ...operation,
+    infer: (inputs, attributes) => {
+      for (const x of inputs) requireBool(name, x);
+      return operation.infer(inputs, attributes);
+    },
+  };
+}
+
+/** Emits a or b, or on devices without the node not (not a and not b). */
+function emitOr({ inputs, outputs }: Node<object>, emitter: Emitter): void {
+  const [names, result] = [inputs.map(emitter.name), emitter.name(outputs[0]!)];
+  if (emitter.runs("Or")) {
+    emitter.node("Or", names, [result]);
+    return;
+  }
+  const negated = names.map((name) => {
+    const output = emitter.temporary();
+    emitter.node("Not", [name], [output]);
+    return output;
+  });
+  const neither = emitter.temporary();
+  emitter.node("And", negated, [neither]);
+  emitter.node("Not", [neither], [result]);
+}
+
+function requireBool(name: string, x: Tensor): void {
+  if (x.dtype !== "bool") throw new ShapeError(`${name}: needs bool tensors, got ${describe(x)}; compare it first`);
+}
+
 const none = () => undefined;
 const binaryOperations = {
   add: binary("add", "Add", "same", (g) => [() => g, () => g]),
@@ -94,7 +128,8 @@ const binaryOperations = {
   less: binary("less", "Less", "bool"),
   greater: binary("greater", "Greater", "bool"),
   equal: binary("equal", "Equal", "bool"),
-  and: binary("and", "And", "bool"),
+  and: logical("and", "And"),
+  or: { ...logical("or", "Or"), emit: emitOr },
   bitwiseXor: binary("bitwiseXor", "BitwiseXor", "same"),
 };
 
@@ -124,7 +159,9 @@ export const minimum = applyBinary(binaryOperations.minimum);
 export const less = applyBinary(binaryOperations.less);
 export const greater = applyBinary(binaryOperations.greater);
 export const equal = applyBinary(binaryOperations.equal);
+/** Logical operations on bool tensors; a number is 0 (false) or 1 (true). */
 export const and = applyBinary(binaryOperations.and);
+export const or = applyBinary(binaryOperations.or);
 export const bitwiseXor = applyBinary(binaryOperations.bitwiseXor);
 
 function unary(
@@ -202,7 +239,14 @@ const unaryOperations = {
   // Computed from the output, which the next operation keeps anyway.
   relu: unary("relu", "Relu", (g, _, y) => multiply(g, apply(positiveOperation, [y], {})[0]!)),
   softplus: { ...unary("softplus", "Softplus", (g, x) => multiply(g, sigmoid(x))), emit: emitSoftplus },
-  absolute: unary("absolute", "Abs", (g, x) => where(less(x, 0), negate(g), g)),
+  // The derivative at 0 is 0, as in PyTorch.
+  absolute: unary("absolute", "Abs", (g, x) => multiply(g, sign(x))),
+  sin: unary("sin", "Sin", (g, x) => multiply(g, cos(x))),
+  cos: unary("cos", "Cos", (g, x) => negate(multiply(g, sin(x)))),
+  // Constant between their steps: the gradient is zero everywhere, as in PyTorch.
+  sign: { ...unary("sign", "Sign", none), emit: emitSign },
+  floor: unary("floor", "Floor", none),
+  round: { ...unary("round", "Round", none), emit: emitRound },
 };
 
 const applyUnary =
@@ -222,6 +266,51 @@ export const relu = applyUnary(unaryOperations.relu);
 /** log(1 + exp(x)), computed without overflow. */
 export const softplus = applyUnary(unaryOperations.softplus);
 export const absolute = applyUnary(unaryOperations.absolute);
+/** Sine and cosine of radians. */
+export const sin = applyUnary(unaryOperations.sin);
+export const cos = applyUnary(unaryOperations.cos);
+/** -1, 0 or 1; the gradient is zero. */
+export const sign = applyUnary(unaryOperations.sign);
+/** The largest integer that is not above x, as a float; the gradient is zero. */
+export const floor = applyUnary(unaryOperations.floor);
+/** The nearest integer as a float, of two the even one; the gradient is zero. */
+export const round = applyUnary(unaryOperations.round);
+
+const clampOperation: Operation<{ low: number; high: number }> = {
+  name: "clamp",
+  infer: ([x], { low, high }) => {
+    if (!isFloat(x!.dtype)) throw new ShapeError(`clamp: needs a float tensor, got ${describe(x!)}`);
+    if (!(low <= high))
+      throw new ShapeError(`clamp: got the range ${low} to ${high} for ${describe(x!)}; swap the two`);
+    return [{ dtype: x!.dtype, shape: x!.shape }];
+  },
+  emit: ({ inputs: [x], outputs: [y], attributes }, emitter) => {
+    const bound = (value: number) => (Number.isFinite(value) ? emitter.float(value, x!.dtype) : "");
+    emitter.node("Clip", [emitter.name(x!), bound(attributes.low), bound(attributes.high)], [emitter.name(y!)]);
+  },
+  // Inside of the closed interval, x equals y.
+  gradient: ({ inputs: [x], outputs: [y] }, [g]) => [where(equal(x!, y!), g!, zeroLike(g!))],
+};
+
+/**
+ * x limited to the closed interval from `low` to `high` (either may be infinite); the gradient passes inside of it, including its ends.
+ * Throws ShapeError if x is not a float tensor or `low` is above `high`.
+ */
+export const clamp = (x: Tensor, low: number, high: number): Tensor => apply(clampOperation, [x], { low, high })[0]!;
+
+const notOperation: Operation<object> = {
+  name: "not",
+  infer: ([x]) => {
+    requireBool("not", x!);
+    return [x!];
+  },
+  emit: ({ inputs, outputs }, emitter) => {
+    emitter.node("Not", inputs.map(emitter.name), [emitter.name(outputs[0]!)]);
+  },
+};
+
+/** Logical negation of a bool tensor. Throws ShapeError for another type. */
+export const not = applyUnary(notOperation);
 
 const whereOperation: Operation<object> = {
   name: "where",

@@ -3,7 +3,10 @@
 export { type GeluForm, gelu, logSoftmax, softmax } from "./activation.js";
 export { scaledDotProductAttention } from "./attention.js";
 export { after } from "./control.js";
-export { type ConvolutionOptions, convolution2d, outputSides, resolveWindow, type Window } from "./convolution.js";
+export { convolution2d } from "./convolution.js";
+export { convolutionTranspose2d, type TransposedConvolutionOptions } from "./convolution-transpose.js";
+export { cumsum } from "./cumulative.js";
+export { einsum } from "./einsum.js";
 export {
   absolute,
   add,
@@ -11,10 +14,13 @@ export {
   and,
   bitwiseXor,
   cast,
+  clamp,
+  cos,
   divide,
   equal,
   erf,
   exp,
+  floor,
   greater,
   less,
   log,
@@ -22,10 +28,15 @@ export {
   minimum,
   multiply,
   negate,
+  not,
+  or,
   power,
   reciprocal,
   relu,
+  round,
   sigmoid,
+  sign,
+  sin,
   softplus,
   sqrt,
   stopGradient,
@@ -34,6 +45,7 @@ export {
   tanh,
   where,
 } from "./elementwise.js";
+export { argMax, gather, type ScatterReduction, scatter, topK } from "./index-along.js";
 export { constant, input, inputName, scalar } from "./leaf.js";
 export { emitProduct, gemm, linear, matmul, type ProductOptions } from "./matmul.js";
 export { groupNorm, layerNorm, standardise, type WeightStandardisation, weightStandardise } from "./normalisation.js";
@@ -58,3 +70,4 @@ export {
   transpose,
   zerosOf,
 } from "./shape.js";
+export { type ConvolutionOptions, outputSides, resolveWindow, type Window } from "./window.js";

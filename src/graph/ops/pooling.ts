@@ -6,11 +6,11 @@
  * of all positions by one product with a matrix of zeros and ones. Neither needs a scatter node, which some devices do not support.
  */
 import { apply, describe, isFloat, type Operation, ShapeError, type Tensor } from "../tensor.js";
-import { type ConvolutionOptions, outputSides, resolveWindow, type Window } from "./convolution.js";
 import { add, cast, equal, maximum, multiply, subtract } from "./elementwise.js";
 import { constant } from "./leaf.js";
 import { matmul } from "./matmul.js";
 import { concat, interleaveZeros, pad, slice, transpose } from "./shape.js";
+import { type ConvolutionOptions, outputSides, resolveWindow, type Window } from "./window.js";
 
 interface Pool extends Window {
   readonly kernel: readonly [number, number];

@@ -157,6 +157,11 @@ const powerCases = [
   ),
 ];
 
+/** The nearest integer, of two the even one; Math.round takes the larger. */
+const roundToEven = (x: number): number => {
+  const above = Math.round(x);
+  return above - x === 0.5 && above % 2 !== 0 ? above - 1 : above;
+};
 type Unary = keyof typeof unary;
 const unaryOperations = {
   negate: g.negate,
@@ -170,6 +175,11 @@ const unaryOperations = {
   relu: g.relu,
   softplus: g.softplus,
   absolute: g.absolute,
+  sin: g.sin,
+  cos: g.cos,
+  sign: g.sign,
+  floor: g.floor,
+  round: g.round,
 };
 const unary = {
   negate: (x: number) => -x,
@@ -183,7 +193,13 @@ const unary = {
   relu: (x: number) => Math.max(x, 0),
   softplus: (x: number) => Math.max(x, 0) + Math.log1p(Math.exp(-Math.abs(x))),
   absolute: Math.abs,
+  sin: Math.sin,
+  cos: Math.cos,
+  sign: Math.sign,
+  floor: Math.floor,
+  round: roundToEven,
 };
+const isStepwise = (name: Unary) => name === "sign" || name === "floor" || name === "round";
 const needPositive = new Set<Unary>(["log", "sqrt", "reciprocal"]);
 const unaryCases = (Object.keys(unary) as Unary[]).flatMap((name) => {
   const draw = needPositive.has(name) ? positive : distinct;
@@ -194,11 +210,16 @@ const unaryCases = (Object.keys(unary) as Unary[]).flatMap((name) => {
       [draw(...shape)],
       (x) => unaryOperations[name](x),
       (x) => r.map(x, unary[name]),
+      // WGSL allows an error of 2^-11 for both (golden.test.ts compares them closely on the CPU)
+      {
+        tolerance: name === "sin" || name === "cos" ? 2e-3 : 1e-4,
+        gradients: isStepwise(name) ? { 0: noGradient(0) } : {},
+      },
     ),
   );
 });
 const extremes = of([6], [-100, -30, -5, 5, 30, 80]);
-const saturated = (["tanh", "sigmoid", "softplus", "erf", "relu", "absolute"] as const).map((name) =>
+const saturated = (["tanh", "sigmoid", "softplus", "erf", "relu", "absolute", "sign"] as const).map((name) =>
   row(
     `${name} far from zero`,
     name,
@@ -207,6 +228,65 @@ const saturated = (["tanh", "sigmoid", "softplus", "erf", "relu", "absolute"] as
     (x) => r.map(x, unary[name]),
   ),
 );
+
+// at the kinks: PyTorch's gradients there are closed forms
+const kinks = of([5], [-2, -0.5, 0, 0.5, 2]);
+const kinkCases = [
+  row("absolute has the gradient 0 at 0", "absolute", [kinks], g.absolute, (x) => r.map(x, Math.abs), {
+    gradients: { 0: ([w], [x]) => r.zip((a, v) => a * Math.sign(v), w!, x!) },
+  }),
+  row(
+    "sign, floor and round have no gradient",
+    ["sign", "floor", "round"],
+    [kinks],
+    (x) => [g.sign(x), g.floor(x), g.round(x)],
+    (x) => [r.map(x, Math.sign), r.map(x, Math.floor), r.map(x, (v) => (v === -2 || v === 2 ? v : 0))],
+    { gradients: { 0: noGradient(0) } },
+  ),
+  row(
+    "round takes a half to the even integer",
+    "round",
+    [of([8], [-3.5, -2.5, -1.5, -0.75, 0.25, 1.5, 2.5, 3.5])],
+    g.round,
+    () => ({ shape: [8], data: Float64Array.of(-4, -2, -2, -1, 0, 2, 2, 4) }),
+    { gradients: { 0: noGradient(0) } },
+  ),
+];
+
+const clamps: readonly [number, number][] = [
+  [-0.3, 0.3],
+  [Number.NEGATIVE_INFINITY, 0.2],
+  [-0.25, Number.POSITIVE_INFINITY],
+  [-100, 100],
+];
+const clampOf = (x: Array64, low: number, high: number) => r.map(x, (v) => Math.min(Math.max(v, low), high));
+const clampCases = [
+  ...clamps.map(([low, high]) =>
+    row(
+      `clamp from ${low} to ${high}`,
+      "clamp",
+      [distinct(2, 5)],
+      (x) => g.clamp(x, low, high),
+      (x) => clampOf(x, low, high),
+    ),
+  ),
+  row(
+    "clamp passes the gradient at both ends of the interval",
+    "clamp",
+    [kinks],
+    (x) => g.clamp(x, -0.5, 0.5),
+    (x) => clampOf(x, -0.5, 0.5),
+    { gradients: { 0: ([w], [x]) => r.zip((a, v) => (Math.abs(v) <= 0.5 ? a : 0), w!, x!) } },
+  ),
+  row(
+    "clamp to one number",
+    "clamp",
+    [of([3], [-1, 0.25, 2])],
+    (x) => g.clamp(x, 0.25, 0.25),
+    (x) => r.map(x, () => 0.25),
+    { gradients: { 0: ([w], [x]) => r.zip((a, v) => (v === 0.25 ? a : 0), w!, x!) } },
+  ),
+];
 
 const comparisons = {
   less: (a: number, b: number) => Number(a < b),
@@ -237,6 +317,22 @@ const bits = of([2, 2], [1, 0, 1, 0], "bool");
 const choose = (condition: Array64, a: Array64, b: Array64) => r.zip((c, x, y) => (c ? x : y), condition, a, b);
 const selectionCases = [
   row("and", "and", [bits, of([2], [1, 1], "bool")], g.and, (a, b) => r.zip((x, y) => x * y, a, b)),
+  row("or", "or", [bits, of([2], [0, 1], "bool")], g.or, (a, b) => r.zip((x, y) => Math.max(x, y), a, b)),
+  row(
+    "and, or with numbers",
+    ["and", "or"],
+    [bits],
+    (a) => [g.and(a, 0), g.or(1, a)],
+    (a) => [r.map(a, () => 0), r.map(a, () => 1)],
+  ),
+  row("not", "not", [bits], g.not, (a) => r.map(a, (x) => 1 - x)),
+  row(
+    "where between two numbers",
+    ["and", "not", "or"],
+    [normal(2, 3)],
+    (x) => g.where(g.and(g.not(g.less(x, -0.4)), g.or(g.less(x, 0.3), g.equal(x, 0.3))), g.multiply(x, 2), g.exp(x)),
+    (x) => r.map(x, (v) => (v >= -0.4 && v <= 0.3 ? 2 * v : Math.exp(v))),
+  ),
   row(
     "bitwiseXor of int32",
     "bitwiseXor",
@@ -258,6 +354,8 @@ export const elementwiseCases: readonly OperationCase[] = [
   ...powerCases,
   ...unaryCases,
   ...saturated,
+  ...kinkCases,
+  ...clampCases,
   ...comparisonCases,
   ...selectionCases,
 ];
