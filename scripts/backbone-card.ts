@@ -1,4 +1,4 @@
-/** The card of a backbone that comes with the package: what it is, what it can do, how it was made, on what terms. */
+/** The model card of a bundled backbone: what it is, its accuracy, its training, its terms. */
 import { basename } from "node:path";
 import type { BackboneRow, BackbonesBench } from "../src/benchmarks/index.js";
 import type { CorruptionReport } from "../src/benchmarks/robustness/index.js";
@@ -6,19 +6,19 @@ import { groupDigits, inPercent, plural } from "../src/text/format.js";
 import { markdownTable } from "../src/text/table.js";
 import type { Weights } from "../src/weights/index.js";
 
-/** What backbones of the package may be made from, by the name of the file or folder, with its origin and its terms. */
+/** Images and teachers of bundled backbones by the name of the file or folder, with their origins and terms. */
 const origins: Readonly<Record<string, string>> = {
   "tiny-imagenet-64":
-    "60,000 training images of Tiny-ImageNet-200 at 64x64 pixels (github.com/seshuad/IMagenet, commit 153dbc1). They are photographs of ImageNet, whose terms allow non-commercial research and education. None of them is in this package.",
+    "60,000 training images of Tiny-ImageNet-200 at 64x64 pixels (github.com/seshuad/IMagenet, commit 153dbc1). They are photographs of ImageNet, whose terms allow non-commercial research and education. The package contains none of them.",
   "mobilenet_v1_0.75":
-    "MobileNetV1-0.75, trained on ImageNet (github.com/tangmingsh/ml5featureExtractormodel, commit 238fbc5). Its repository states no licence. It is not in this package.",
+    "MobileNetV1-0.75, trained on ImageNet (github.com/tangmingsh/ml5featureExtractormodel, commit 238fbc5). Its repository states no licence. The package does not contain it.",
   "mobilenet_v2_1.0":
-    "MobileNetV2-1.0, trained on ImageNet (the ONNX model zoo's, by way of github.com/BruceDai/test-data, commit 38659df), Apache-2.0. It is not in this package.",
+    "MobileNetV2-1.0, trained on ImageNet (from the ONNX model zoo, by way of github.com/BruceDai/test-data, commit 38659df), Apache-2.0. The package does not contain it.",
   "mobilenet_v2_0.35":
-    "MobileNetV2-0.35, trained on ImageNet (github.com/googlecreativelab/teachablemachine-community, commit 55aa0bb), Apache-2.0. It is not in this package.",
+    "MobileNetV2-0.35, trained on ImageNet (github.com/googlecreativelab/teachablemachine-community, commit 55aa0bb), Apache-2.0. The package does not contain it.",
 };
 
-/** The origin of what a recipe names. Throws for what the table does not know. */
+/** The origin of images or of a teacher of a recipe. Throws for a name that the table does not have. */
 function originOf(spec: string): string {
   const [own, kind] = /^(embedded|generated):[^?]+/.exec(spec) ?? [];
   if (own !== undefined) {
@@ -27,19 +27,17 @@ function originOf(spec: string): string {
   const name = basename(spec.split("?")[0]!.replace(/\/+$/, "")).replace(/\.onnx$/, "");
   const origin = origins[name];
   if (origin !== undefined) return origin;
-  throw new Error(
-    `nothing says where "${name}" is from and on what terms; add it to origins in scripts/backbone-card.ts`,
-  );
+  throw new Error(`the origin and the terms of "${name}" are unknown; add it to origins in scripts/backbone-card.ts`);
 }
 
-/** What is said of images of a source that were left out. */
+/** The sentence on excluded images of a source. */
 function exclusionOf(spec: string): string {
   const [, list] = /[?&]exclude=([^&]+)/.exec(spec) ?? [];
   if (list === undefined) return "";
-  return ` Those that \`fovea dedup\` found in sets a backbone is measured on, or twice, were left out (\`${basename(list)}\` beside the recipe).`;
+  return ` Near-duplicates of test images and repeated images, as \`fovea dedup\` found them, were excluded (\`${basename(list)}\` beside the recipe).`;
 }
 
-/** The part of a run that its card tells of. */
+/** The part of a run that its card describes. */
 export interface TrainedFrom {
   /** The recipe file that makes such a run, from the root of the repository. */
   readonly recipe: string;
@@ -70,11 +68,11 @@ export interface CardContents {
   readonly files: Readonly<Record<string, number>>;
   readonly trained: TrainedFrom;
   readonly figures?: BackbonesBench;
-  /** What a reader of the figures must know of how they were measured. */
+  /** A remark on how the figures were measured. */
   readonly remark?: string;
   /** Accuracy on corrupted images. */
   readonly robustness?: RobustnessFigures;
-  /** What it is bad at, in Markdown. */
+  /** Its limitations, in Markdown. */
   readonly badAt?: string;
 }
 
@@ -84,6 +82,13 @@ const megabytes = (bytes: number): string => `${(bytes / 1e6).toFixed(1)} MB`;
 export const shortLicence =
   "Apache-2.0; learnt from images and networks with terms of their own, see README.md beside it";
 
+const familyOf = (config: Weights["config"]): string =>
+  config.family === "resnet"
+    ? "BiT ResNet"
+    : config.family === "vit" && config.stem.kind !== "patch"
+      ? "hybrid Vision Transformer (convolutional stem)"
+      : config.family;
+
 /** The card, in Markdown. */
 export function backboneCard(contents: CardContents): string {
   const { name, weights, parameters, width, files, trained, figures, remark = "", badAt } = contents;
@@ -92,7 +97,7 @@ export function backboneCard(contents: CardContents): string {
   return [
     `# ${spec}`,
     "",
-    `A ${config.family === "resnet" ? "BiT ResNet" : config.family === "vit" && config.stem.kind !== "patch" ? "Vision Transformer on convolutions" : config.family} that gives an image of ${image.height} x ${image.width} pixels ${width} features; it comes with Fovea and is opened by the name \`${spec}\`.`,
+    `A ${familyOf(config)} with ${width} features for an image of ${image.height} x ${image.width} pixels. It is bundled with Fovea and opened by the name \`${spec}\`.`,
     "",
     "```sh",
     `npx fovea fewshot ${spec} photos/           # few-shot accuracy on your classes`,
@@ -104,40 +109,41 @@ export function backboneCard(contents: CardContents): string {
     `- images: \`${metadata.preprocessing}\`; \`${spec}?size=80\` and so on for other sizes`,
     ...Object.entries(files).map(([file, bytes]) => `- \`${file}\`: ${megabytes(bytes)}, ${about[file]!}`),
     "",
-    "## What it can do",
+    "## Few-shot accuracy",
     "",
     ...(figures ? figuresOf(figures, spec, remark) : ["Not measured yet: `npx fovea compare` does."]),
     "",
-    "## What it is bad at",
+    "## Limitations",
     "",
-    badAt?.trim() ?? "Nobody has looked yet.",
+    badAt?.trim() ?? "Not described yet.",
     "",
     "## Robustness",
     "",
     robustnessOf(spec, contents.robustness),
     "",
-    "## How it was made",
+    "## Training",
     "",
-    `\`${trained.recipe}\` trains it: objective \`${trained.objective}\`, ${groupDigits(trained.steps)} steps of ${trained.batchSize} images of ${trained.imageSize.join(" x ")} pixels, ${trained.epochs.toFixed(1)} passes over the images, ${(trained.seconds / 60).toFixed(0)} minutes${threadsOf(trained)}. Of the run's weights, or their averages where it kept them, the training head was left away and the rest rounded to float16.`,
+    `\`${trained.recipe}\` trains it: objective \`${trained.objective}\`, ${groupDigits(trained.steps)} steps of ${trained.batchSize} images of ${trained.imageSize.join(" x ")} pixels, ${trained.epochs.toFixed(1)} epochs, ${(trained.seconds / 60).toFixed(0)} minutes${threadsOf(trained)}. The weights are those of the run, or their averages if it kept averages; the training head was removed, and the rest is stored in float16.`,
     "",
     `Loss on its evaluation images by step: ${trained.curve.map(({ step, loss }) => `${groupDigits(step)} ${loss.toFixed(3)}`).join(", ")}.`,
     "",
-    "## What it learnt from, and terms",
+    "## Training data, teachers and terms",
     "",
     ...trained.sources.map((source) => `- images: ${originOf(source)}${exclusionOf(source)}`),
     ...trained.teachers.map((teacher) => `- teacher: ${originOf(teacher)}`),
     "",
-    "The weights are given under the Apache License 2.0 like the rest of the package, as far as rights in them are its authors'. They are a product of the above: whether its terms bind you is for you to judge, above all before commercial use. It was not made to tell people apart or to decide about them.",
+    "The weights are under the Apache License 2.0 as far as the project's own rights reach. They were derived from the images and teachers above: whether the terms of these apply to your use is your decision to make, above all before commercial use. The network was not made to identify people or to make decisions about them.",
     "",
   ].join("\n");
 }
 
-const threadsOf = ({ threads }: TrainedFrom): string => (threads === undefined ? "" : ` on ${plural(threads, "core")}`);
+const threadsOf = ({ threads }: TrainedFrom): string =>
+  threads === undefined ? "" : ` on ${threads > 1 ? "at most " : ""}${plural(threads, "core")}`;
 
 const about: Readonly<Record<string, string>> = {
-  "model.safetensors": "float16, in Fovea's layout, with its own description",
+  "model.safetensors": "float16, in Fovea's layout, with the configuration in its metadata",
   "model.onnx":
-    "float16 weights, computed with in float32: `pixel_values` [batch, 3, height, width] to `features` [batch, width]",
+    "float16 weights, computation in float32: `pixel_values` [batch, 3, height, width] to `features` [batch, width]",
 };
 
 function robustnessOf(spec: string, found: RobustnessFigures | undefined): string {
@@ -146,7 +152,7 @@ function robustnessOf(spec: string, found: RobustnessFigures | undefined): strin
   const severities = [...new Set(results.map(({ severity }) => severity))].join(", ");
   const worstFirst = families.toSorted((a, b) => a.accuracy - b.accuracy);
   return [
-    `On ${clean.images} images of ${basename(source).replace(/\.tar$/, "")}, a ridge on features of all clean training images: ${inPercent(clean.accuracy)} % clean (${clean.confidence95.map((share) => inPercent(share)).join(" to ")}), ${inPercent(meanAccuracy)} % under ${families.length} corruptions at severities ${severities} (${(meanAccuracy / clean.accuracy).toFixed(2)} of clean), by \`npx fovea corruptions\`:`,
+    `On ${clean.images} images of ${basename(source).replace(/\.tar$/, "")}, ridge regression on the features of all clean training images: ${inPercent(clean.accuracy)} % clean (${clean.confidence95.map((share) => inPercent(share)).join(" to ")}), ${inPercent(meanAccuracy)} % under ${families.length} corruptions at severities ${severities} (${(meanAccuracy / clean.accuracy).toFixed(2)} of clean), by \`npx fovea corruptions\`:`,
     "",
     `${worstFirst.map(({ corruption, accuracy }) => `${corruption.replaceAll("_", " ")} ${inPercent(accuracy)}`).join(", ")}.`,
   ].join("\n");
@@ -158,7 +164,7 @@ function rowName({ spec, kind, imageShape: [height, width] }: BackboneRow, own: 
   const size = `, ${height} x ${width}`;
   const [path] = spec.split("?") as [string];
   if (path === own) return `**${own}**${size}`;
-  if (path === `random:${own}`) return `the same before training${size}`;
+  if (path === `random:${own}`) return `the same with random weights${size}`;
   return `${/^\w+:/.test(path) ? path : basename(path).replace(/\.onnx$/, "")}${size}`;
 }
 
@@ -180,10 +186,10 @@ function figuresOf({ protocol, sets, backbones }: BackbonesBench, own: string, r
     ...sets.map(({ name }) => accuracies(row.sets[name]!)),
   ]);
   return [
-    `Few-shot accuracy in per cent from ${protocol.shots.join(" / ")} examples a class (mean and standard deviation over ${protocol.seeds} draws; up to ${protocol.testImages} test images a set), by \`npx fovea compare\`, with ${plural(protocol.threads, "thread")}:`,
+    `Few-shot accuracy in per cent from ${protocol.shots.join(" / ")} examples per class (mean and standard deviation over ${protocol.seeds} draws; up to ${protocol.testImages} test images per dataset), by \`npx fovea compare\`, with ${plural(protocol.threads, "thread")}:`,
     "",
     markdownTable(head, rows),
     "",
-    `Numbers of classes are in brackets. MB are those of the file; networks before training are counted as float32 ONNX. ${remark}`.trimEnd(),
+    `The number of classes is in brackets. MB is the size of the file; networks with random weights are counted as float32 ONNX. ${remark}`.trimEnd(),
   ];
 }

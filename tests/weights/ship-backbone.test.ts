@@ -85,11 +85,11 @@ test("the same run gives the same weights; figures go into the card under names 
   const card = readFileSync(join(folder, "README.md"), "utf8");
   expect(card).toContain("| raw pixels 16 x 16 |  |  | 25.0 | 25.0±2.1 |");
   expect(card).toContain("| **embedded:one**, 16 x 16 | 0.0 | 812 | 75.0 | 75.0±2.1 |");
-  expect(card).toContain("| the same before training, 16 x 16 | 0.0 | 812 | 50.0 | 50.0±2.1 |");
+  expect(card).toContain("| the same with random weights, 16 x 16 | 0.0 | 812 | 50.0 | 50.0±2.1 |");
   expect(card).toContain("| other_net, 16 x 16 | 0.0 | 812 | 70.0 | 70.0±2.1 |");
   expect(card).toContain("3 steps of 4 images of 16 pixels");
   expect(card).toMatch(/Loss on its evaluation images by step: (\d+ \d\.\d{3}(, )?)+\./);
-  expect(card).toContain("## What it is bad at\n\n- Pears.\n");
+  expect(card).toContain("## Limitations\n\n- Pears.\n");
   expect(card).toContain("On 60 images of fruit,");
   expect(card).toContain("80.0 % clean (68.0 to 89.0), 50.0 % under 2 corruptions");
   expect(card).toContain("pixelate 40.0, fog 60.0.");
@@ -139,6 +139,6 @@ test("what nothing is known of is not shipped", async () => {
   const path = join(unknown, "recipe.json");
   writeFileSync(path, readFileSync(path, "utf8").replaceAll(/generated:shapes[^"]*/g, "/sets/birds/"));
   await expect(shipBackbone({ ...options, run: unknown, folder: join(root, "no") })).rejects.toThrow(
-    /nothing says where "birds" is from and on what terms; add it to origins/,
+    /the origin and the terms of "birds" are unknown; add it to origins/,
   );
 });
