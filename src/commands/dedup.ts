@@ -16,7 +16,7 @@ const result = z.object({
     z.object({
       name: json.text,
       split: json.text,
-      upstream: json.flag.describe("is it trained on?"),
+      upstream: json.flag.describe("is it the training set?"),
       images: json.number,
       remembered: json.number.describe("images whose description was in the cache"),
       broken: json.unreadable,
@@ -85,7 +85,7 @@ export default command({
       "Test datasets, any number (default: the other splits of the dataset)",
       { rest: true },
     ),
-    split: option(text.optional(), "Split that is trained on (default: train, else the only one)"),
+    split: option(text.optional(), "The training split (default: train, else the only one)"),
     distance: option(
       natural.max(16).default(8).meta({ hint: "BITS" }),
       "Compare images whose 64-bit hashes differ in at most BITS bits, in any flip or quarter turn; at most 16",
@@ -96,7 +96,7 @@ export default command({
     ),
     crops: option(
       z.boolean().default(true),
-      "Skip the search for cropped copies, which compares parts of the thumbnails; without it, the search for neighbours is six times faster",
+      "Skip the search for cropped copies, which compares parts of the thumbnails; the search for neighbours is then six times faster",
     ),
     threshold: option(
       positiveShare.meta({ hint: "SCORE" }),
@@ -160,7 +160,7 @@ export default command({
     return [
       ...sets.map(
         ({ name, upstream, images, broken }) =>
-          `${name.padEnd(width)}  ${String(images).padStart(7)} images, ${upstream ? "trained on" : "test"}${broken.length > 0 ? `, ${broken.length} unreadable` : ""}`,
+          `${name.padEnd(width)}  ${String(images).padStart(7)} images, ${upstream ? "training" : "test"}${broken.length > 0 ? `, ${broken.length} unreadable` : ""}`,
       ),
       "",
       `  same bytes       ${pairs["same bytes"]} pairs`,
@@ -168,22 +168,22 @@ export default command({
       `  near-duplicates  ${pairs["near-duplicate"]} pairs`,
       ...(pairs["near features"] > 0 ? [`  near features    ${pairs["near features"]} pairs`] : []),
       ...groupLines(
-        "in training and in a test",
+        "in the training set and in a test set",
         found,
         groups.filter(({ leaks }) => leaks),
       ),
       ...groupLines(
-        "with labels that disagree",
+        "with different labels",
         found,
         groups.filter(({ classes }) => classes),
       ),
       ...groupLines(
-        "else",
+        "other",
         found,
         groups.filter(({ leaks, classes }) => !leaks && !classes),
       ),
       "",
-      `leave out ${found.leaveOut.length} of the images trained on: ${found.matchesTest} that a test has, ${found.repeated} repeated`,
+      `exclude ${plural(found.leaveOut.length, "training image")}: ${plural(found.matchesTest, "near-duplicate")} of test images, ${plural(found.repeated, "repetition")} of other training images`,
       ...files,
       formatDuration(found.seconds),
     ];

@@ -26,7 +26,7 @@ export function noteUnreadable(
   note: ((text: string) => void) | undefined,
 ): void {
   if (!note || bad.length === 0) return;
-  note(`${plural(bad.length, "image")} could not be read and ${bad.length === 1 ? "was" : "were"} left out:`);
+  note(`${plural(bad.length, "image")} could not be read and ${bad.length === 1 ? "was" : "were"} excluded:`);
   for (const { id, reason } of bad.slice(0, shown)) note(`  ${id}: ${reason}`);
   if (bad.length > shown) note(`  and ${bad.length - shown} more`);
 }

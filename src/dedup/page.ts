@@ -49,29 +49,29 @@ export async function duplicatesPage(summary: Summary, { title, command, shown =
     sections.push({ title: name, content });
   };
   await add(
-    "In training and in a test",
-    "Leaked test images, which the upstream set contains too: training on them makes the test accuracy too high. The least certain groups come first.",
+    "In the training set and in a test set",
+    "Leaked test images, which the training set contains too: training on them makes the test accuracy too high. The least certain groups come first.",
     leaking,
   );
   await add(
-    "Labels that disagree",
-    "One picture, several classes: all but one of the labels are wrong, or the picture shows several things.",
+    "Different labels",
+    "The same image with labels of several classes: at most one of them is right, unless the image shows several things.",
     disagreeing,
   );
-  await add("Repeated within a set", "The least certain groups come first.", others);
+  await add("Repeated within a dataset", "The least certain groups come first.", others);
   sections.push({
-    title: "Sets",
+    title: "Datasets",
     content: [
       table(
         [
-          { title: "Set" },
+          { title: "Dataset" },
           { title: "Role" },
           { title: "Images", numeric: true },
           { title: "Unreadable", numeric: true },
         ],
         sets.map(({ name, upstream, set }) => [
           name,
-          upstream ? "trained on" : "test",
+          upstream ? "training" : "test",
           set.ids.length,
           set.broken.length,
         ]),
@@ -103,10 +103,10 @@ export async function duplicatesPage(summary: Summary, { title, command, shown =
         ...(pairs["near features"] > 0
           ? [{ label: "Near features", value: String(pairs["near features"]), detail: "pairs, by a network alone" }]
           : []),
-        { label: "To leave out", value: String(summary.leaveOut.length), detail: "upstream images" },
+        { label: "To exclude", value: String(summary.leaveOut.length), detail: "training images" },
       ]),
       ...(leaking.length > 0
-        ? [warning(`${count(leaking.length, "group reaches", "groups reach")} from training into a test.`)]
+        ? [warning(`${count(leaking.length, "group contains", "groups contain")} both training and test images.`)]
         : []),
     ],
     sections,

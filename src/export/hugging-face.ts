@@ -65,7 +65,7 @@ export async function writeHuggingFaceFolder(
   const preparation = pixelPreparation(weights.metadata.preprocessing, weights.image);
   const layout = isTheirs(weights.config) ? "huggingface" : "fovea";
   const hasHead = weights.config.classes > 0;
-  const notes = preparation.untold.map((op) => `preprocessor_config.json has no words for ${op}; it is left out`);
+  const notes = preparation.untold.map((op) => `preprocessor_config.json has no field for ${op}, which is omitted`);
   const files: string[] = [];
 
   const fill = async (incoming: string): Promise<void> => {

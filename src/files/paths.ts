@@ -71,7 +71,7 @@ export async function listFiles(root: string): Promise<FileList> {
       const { code, message } = error as NodeJS.ErrnoException;
       const reason = code === "EACCES" ? "this user may not read it" : message;
       if (relative === "") throw new Error(`the folder "${root}" cannot be read: ${reason}`, { cause: error });
-      unreadable.push(`the folder ${join(root, relative)} cannot be read (${reason}); what is in it was left out`);
+      unreadable.push(`the folder ${join(root, relative)} cannot be read (${reason}); its files were excluded`);
       return [];
     }
   };
@@ -104,7 +104,9 @@ export async function listFiles(root: string): Promise<FileList> {
   }
   if (repeated.length > 0) {
     const count = repeated.length === 1 ? "1 link leads" : `${repeated.length} links lead`;
-    problems.push(`${count} to what is listed already and was left out, such as ${repeated[0]}`);
+    problems.push(
+      `${count} to files or folders that are listed already, and ${repeated.length === 1 ? "was" : "were"} skipped, such as ${repeated[0]}`,
+    );
   }
   append(problems, unreadable);
   files.sort(naturalOrder);

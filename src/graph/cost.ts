@@ -111,7 +111,7 @@ export function costByPart(
 
 /**
  * FLOPs of the products of self-attention that grow with the square of the number of tokens: queries with keys, and weights with values.
- * `weights` are tensors [..., tokens, keys]; those of a single query are left out.
+ * `weights` are tensors [..., tokens, keys]; those of a single query are excluded.
  */
 export function attentionFlops(outputs: readonly Tensor[], weights: readonly Tensor[]): number {
   const found = new Set<Node>();

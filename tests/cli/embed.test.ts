@@ -71,7 +71,7 @@ test("broken images are named, counted and left out", async () => {
   const output = join(root, "faulty.safetensors");
   const { status, stdout, stderr } = await fovea("embed", network, faulty, "--output", output);
   expect(status).toBe(0);
-  expect(stderr).toMatch(/3 images could not be read and were left out:\n.*apple\/7\.png: not an image/);
+  expect(stderr).toMatch(/3 images could not be read and were excluded:\n.*apple\/7\.png: not an image/);
   expect(stderr).toMatch(/image 43\/43 {2}100 %/);
   expect(stdout).toMatch(/^.*faulty\.safetensors: features \[40, 16\] and labels \[40\] of .*faulty \(all\)\n/);
   const { tensors, metadata } = await readSafetensors(output);

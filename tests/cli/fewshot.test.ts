@@ -235,7 +235,7 @@ test("a broken image is named, left out, and another drawn in its place", async 
   truncateSync(join(faulty, "test/apple/0.png"), 40);
   const { status, stdout, stderr } = await fovea("fewshot", network, faulty, "--shots", "6", "--seeds", "2", "--json");
   expect(status).toBe(0);
-  expect(stderr).toMatch(/2 images could not be read and were left out:\n.*sky\/0\.png: .*\n.*apple\/0\.png: /);
+  expect(stderr).toMatch(/2 images could not be read and were excluded:\n.*sky\/0\.png: .*\n.*apple\/0\.png: /);
   const { images, warnings } = JSON.parse(stdout);
   expect(images).toMatchObject({ examples: 28, named: 29 });
   expect(images.bad.map(({ id }: { id: string }) => id)).toEqual([

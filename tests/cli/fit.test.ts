@@ -88,7 +88,7 @@ test("a network of ours as the backbone, one JSON document, what is odd about th
   const { status, stdout, stderr } = await fovea(
     ...["fit", odd, "--backbone", network, "--output", output, "--methods", "prototypes,knn", "--json", ...common],
   );
-  expect(stderr).toMatch(/2 images could not be read and were left out:\n.*apple\/1\.png: .*\n.*broken\/0\.png: /);
+  expect(stderr).toMatch(/2 images could not be read and were excluded:\n.*apple\/1\.png: .*\n.*broken\/0\.png: /);
   expect(status).toBe(0);
   const document = JSON.parse(stdout);
   expect(document).toMatchObject({

@@ -84,7 +84,7 @@ describe("predict", () => {
     const { status, stdout, stderr } = await fovea("predict", run, broken, join(photos, "leaf"));
     expect(status).toBe(1);
     expect(stdout).toMatch(/^\S+ +\d+\.\d % {2}.*leaf\/0\.png\n$/);
-    expect(stderr).toMatch(/1 image could not be read and was left out:\n.*broken\.jpg: not an image/);
+    expect(stderr).toMatch(/1 image could not be read and was excluded:\n.*broken\.jpg: not an image/);
   });
 
   test.each<[string, RegExp, string[]]>([

@@ -178,9 +178,11 @@ describe("fovea dedup", () => {
     const [exclude, leaked, page] = ["exclude.txt", "leaked.txt", "page.html"].map((name) => join(root, name));
     const ran = await fovea("dedup", photos, "--exclude", exclude!, "--leaked", leaked!, "--report", page!);
     expect(ran.status).toBe(0);
-    expect(ran.stderr).toContain("1 image could not be read and was left out");
+    expect(ran.stderr).toContain("1 image could not be read and was excluded");
     expect(ran.stderr).toContain("broken.jpg");
-    expect(ran.stdout).toContain("leave out 5 of the images trained on: 2 that a test has, 3 repeated");
+    expect(ran.stdout).toContain(
+      "exclude 5 training images: 2 near-duplicates of test images, 3 repetitions of other training images",
+    );
     expect(ran.stdout).toMatch(/classes a, b/);
     expect(statSync(page!).size).toBeGreaterThan(10_000);
     const train = await openSource(photos, { split: "train" });

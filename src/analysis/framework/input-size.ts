@@ -39,7 +39,7 @@ const compared = [32, 64] as const;
 
 /**
  * Counts the cost at an image size. The bytes of an image are the slope of the estimated peak (`costOf`) between two batches, and the scores and
- * weights of the largest attention, which the estimate leaves out where nothing else reads them. Throws ShapeError for an image that is too
+ * weights of the largest attention, which the estimate excludes where nothing else reads them. Throws ShapeError for an image that is too
  * small.
  */
 export function costAtSize(config: ModelConfig, size: number, channels = 3): SizeCost {

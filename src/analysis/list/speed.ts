@@ -82,7 +82,7 @@ function batchChart(sizes: readonly SizeSpeed[]): AnalysisChart {
   return {
     title: `Largest batch in ${formatBytes(memory)}`,
     caption:
-      "Estimated on the graph, forward only: parameters, images, and the values that are alive together. The process itself and the runtime's allocator need more. Sizes at which not one image fits are left out.",
+      "Estimated on the graph, forward only: parameters, images, and the values that are alive together. The process itself and the runtime's allocator need more. Sizes at which not even one image fits are omitted.",
     draw: (width) =>
       lineChart({
         width,

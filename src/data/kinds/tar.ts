@@ -104,7 +104,7 @@ export function indexTar(path: string): { entries: Map<string, TarEntry>; proble
     if (entry.isFile) {
       if (entries.has(entry.name)) problems.push(`${entry.name} is in the archive more than once; the last one counts`);
       entries.set(entry.name, entry);
-    } else if (!entry.isFolder) problems.push(`${entry.name} is a link or a special file and was left out`);
+    } else if (!entry.isFolder) problems.push(`${entry.name} is a link or a special file and was skipped`);
     return undefined;
   });
   return { entries, problems };

@@ -223,7 +223,7 @@ function collectSamples(where: string, { label: wanted }: ShardOptions) {
       [missing.image, "without an image"],
       [missing.label, "without a label"],
       [missing.twice, "whose name stands in the shard before"],
-    ].flatMap(([count, what]) => ((count as number) > 0 ? [`${count} sample(s) ${what} are left out`] : []));
+    ].flatMap(([count, what]) => ((count as number) > 0 ? [`${count} sample(s) ${what} are excluded`] : []));
     if (!ended) notes.push("the archive does not end as one should; it may be cut off between two files");
     return { ...index, notes };
   };

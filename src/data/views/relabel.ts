@@ -49,7 +49,7 @@ export async function relabel(source: ImageSource, path: string, sha256?: string
   if (unknown > 0) notes.push(`${unknown} line(s) of ${path} name no example, such as ${read.firstUnknown}`);
   if (indices.length < source.length)
     notes.push(
-      `${source.length - indices.length} of ${source.length} examples have no line in ${path} and are left out`,
+      `${source.length - indices.length} of ${source.length} examples have no line in ${path} and are excluded`,
     );
   const self = { name: `${source.name} (labels of ${path})`, length: indices.length };
   return closable<ImageSource>({

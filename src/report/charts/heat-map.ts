@@ -29,7 +29,7 @@ const barSpace = 36;
 const widestBar = 300;
 
 /**
- * Draws a heat map as an SVG document. Cells are square, and labels are left out where they would overlap. Throws an Error if the values are
+ * Draws a heat map as an SVG document. Cells are square, and labels are omitted where they would overlap. Throws an Error if the values are
  * not a matrix of the labels, if a value is not finite, or if the range is empty.
  *
  * @example

@@ -44,7 +44,7 @@ describe("image folders", () => {
     write(at("closed"), { "a/1.png": await flat(1), "b/2.png": await flat(2), "c/3.png": await flat(3) });
     for (const folder of [root, at("closed")]) chmodSync(folder, 0o755);
     chmodSync(at("closed/b"), 0o000);
-    const note = `the folder ${at("closed")}/b cannot be read (this user may not read it); what is in it was left out`;
+    const note = `the folder ${at("closed")}/b cannot be read (this user may not read it); its files were excluded`;
     await unprivileged(async () => {
       const source = await openSource(at("closed"));
       expect([source.classNames, source.length, source.notes]).toEqual([["a", "c"], 2, [note]]);
@@ -78,7 +78,9 @@ describe("image folders", () => {
     symlinkSync(at("store/4.png"), at("loops/a/4.png"));
     const { files, problems } = await listFiles(at("loops"));
     expect(files).toEqual(["a/1.png", "a/4.png", "b/2.png", "d/3.png"]);
-    expect(problems).toEqual(["6 links lead to what is listed already and was left out, such as a/up"]);
+    expect(problems).toEqual([
+      "6 links lead to files or folders that are listed already, and were skipped, such as a/up",
+    ]);
     // a folder that is itself a link
     symlinkSync(at("loops"), at("loops-link"));
     expect((await listFiles(at("loops-link"))).files).toEqual(files);

@@ -111,8 +111,8 @@ describe("samples", () => {
     ]);
     expect(source.idOf!(0)).toBe(`${at("mixed/m-0.tar")}:d/a`);
     expect(source.notes).toEqual([
-      `${at("mixed/m-0.tar")}: 1 sample(s) without an image are left out`,
-      `${at("mixed/m-0.tar")}: 1 sample(s) without a label are left out`,
+      `${at("mixed/m-0.tar")}: 1 sample(s) without an image are excluded`,
+      `${at("mixed/m-0.tar")}: 1 sample(s) without a label are excluded`,
     ]);
     expect([...(await openUntilEnd(`webdataset:${at("mixed")}?label=n`)).labels]).toEqual([1]);
     await expect(openSource(`webdataset:${at("mixed")}?label=cls`)).rejects.toThrow(

@@ -46,7 +46,7 @@ describe("labels=FILE", () => {
       expect(await source.get(1)).toMatchObject({ id: ids[3], label: 1 });
       expect(source.notes).toEqual([
         `1 line(s) of ${path} name no example, such as nowhere.png`,
-        `4 of 6 examples have no line in ${path} and are left out`,
+        `4 of 6 examples have no line in ${path} and are excluded`,
       ]);
     }
     const own = file(classesLine(["1", "0"]), labelLine(ids[0]!, "0"), labelLine(ids[1]!, 0));
