@@ -10,16 +10,18 @@
  * only ever slows a run down. Peak memory is that of the training step, the median over rounds. The output file has
  * every round.
  */
+
 import { execFile } from "node:child_process";
 import { writeFile } from "node:fs/promises";
 import { cpus } from "node:os";
 import { fileURLToPath } from "node:url";
 import { parseArgs, promisify } from "node:util";
+import { median } from "../../src/algebra/statistics.js";
 import { parseModelName } from "../../src/models/index.js";
 import { availableThreads } from "../../src/runtime/index.js";
 import { type EngineWork, measureInProcess } from "../../src/speed/index.js";
 import { markdownTable } from "../../src/text/table.js";
-import { fastestMicrobatches, median } from "../../src/train/index.js";
+import { fastestMicrobatches } from "../../src/train/index.js";
 
 const { values } = parseArgs({
   options: {

@@ -8,18 +8,13 @@
  * which the loader reads images for the first time and rounds with decoded images in its cache (if the dataset fits)
  * are reported separately.
  */
+
 import { parseArgs } from "node:util";
+import { median } from "../../src/algebra/statistics.js";
 import { createLoader } from "../../src/data/index.js";
 import { createRandom } from "../../src/random/keyed.js";
 import { compile, type Feeds } from "../../src/runtime/index.js";
-import {
-  loadRecipe,
-  median,
-  openTrainingData,
-  parseOverrides,
-  prepareTraining,
-  returnedBatch,
-} from "../../src/train/index.js";
+import { loadRecipe, openTrainingData, parseOverrides, prepareTraining, returnedBatch } from "../../src/train/index.js";
 
 const { values, positionals, tokens } = parseArgs({
   options: {

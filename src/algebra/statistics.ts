@@ -43,6 +43,13 @@ export function studentQuantile(freedom: number, probability = 0.95): number {
 export const meanOf = (values: readonly number[]): number =>
   values.reduce((sum, value) => sum + value, 0) / values.length;
 
+/** Median: the mean of the two middle values of an even number; NaN of no value. */
+export function median(values: readonly number[]): number {
+  const sorted = [...values].sort((a, b) => a - b);
+  const half = sorted.length / 2;
+  return meanOf(sorted.slice(Math.ceil(half) - 1, Math.floor(half) + 1));
+}
+
 /** Mean, sample standard deviation and 95 % Student interval of the mean, not cut to any range. Throws when there is no value. */
 export function meanInterval(values: readonly number[]): Summary {
   const count = values.length;

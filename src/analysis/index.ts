@@ -24,6 +24,7 @@ export {
   throughNorm,
 } from "./framework/contributions.js";
 export { cosines } from "./framework/cosines.js";
+export { evenly } from "./framework/evenly.js";
 export { forwardLayers, type Layer } from "./framework/forward-layers.js";
 export {
   costAtSize,
@@ -57,7 +58,7 @@ export {
   meanOfHeads,
   type RolloutOptions,
 } from "./list/attention-rollout.js";
-export { type ColouredMaps, colouredMaps, evenly, featureMaps } from "./list/feature-maps.js";
+export { type ColouredMaps, colouredMaps, featureMaps } from "./list/feature-maps.js";
 export { type FilterRows, type FirstLayer, filterRows, filters, firstLayer, minMaxScaled } from "./list/filters.js";
 export { analyses } from "./list/index.js";
 export { type LayerCost, layerCost, layerFunctions, layerParts } from "./list/layer-cost.js";

@@ -2,11 +2,13 @@
  * Compares training divided over ranks with training in one process with the same total number of threads, each in
  * separate processes.
  */
+
 import { spawn } from "node:child_process";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { median } from "../algebra/statistics.js";
 import { parseModelName } from "../models/index.js";
 import { availableThreads } from "../runtime/index.js";
 import { largest } from "../text/arrays.js";
@@ -131,12 +133,6 @@ async function run([command, ...words]: readonly string[]): Promise<void> {
     child.on("close", resolve);
   });
   if (code !== 0) throw new Error(`${[command, ...words].join(" ")} failed:\n${printed.trimEnd()}`);
-}
-
-function median(values: readonly number[]): number {
-  const sorted = [...values].sort((a, b) => a - b);
-  const middle = sorted.length >> 1;
-  return sorted.length % 2 === 1 ? sorted[middle]! : (sorted[middle - 1]! + sorted[middle]!) / 2;
 }
 
 /** Measures several models, each with its image size, one after the other. */

@@ -3,6 +3,7 @@
  * with the machine's matrix product.
  */
 
+import { median } from "../algebra/statistics.js";
 import { exportedGraph } from "../export/index.js";
 import {
   accumulateGradients,
@@ -22,7 +23,7 @@ import type { OptimizerConfig } from "../optim/index.js";
 import { keyedRandom } from "../random/named.js";
 import { availableThreads, compile, openSession, type ProgramSource, type Results } from "../runtime/index.js";
 import { append } from "../text/arrays.js";
-import { buildTraining, classification, median, openMatmulMeter } from "../train/index.js";
+import { buildTraining, classification, openMatmulMeter } from "../train/index.js";
 
 /**
  * The work to measure: forward and backward pass to all gradients; a whole training step with its optimiser; the

@@ -1,6 +1,6 @@
 /** Measures the closed-form ridge on a large support set, compared with the same algebra in plain loops. */
+import { median } from "../algebra/statistics.js";
 import { numpyGenerator } from "../random/numpy-generator.js";
-import { median } from "../train/index.js";
 import { fitRidges, ridgeClassifiers } from "../transfer/index.js";
 
 export interface FewShotBenchOptions {

@@ -2,9 +2,9 @@
  * Measures how fast this processor multiplies 8-bit integers relative to float32: the upper limit of the gain from
  * 8-bit weights.
  */
+import { median } from "../algebra/statistics.js";
 import { bytesOf, encodeOnnx, type OnnxGraph, onnxNode } from "../graph/index.js";
 import { openSession, type Session } from "../runtime/index.js";
-import { median } from "../train/index.js";
 
 const side = 1024;
 /** Products of different matrices per run. One number of each is returned, so that the time is that of the products. */

@@ -97,7 +97,7 @@ export {
   mixupKinds,
 } from "./objectives/mixup.js";
 export { type DryRun, type DryRunChoice, dryRun } from "./plan/dry-run.js";
-export { evaluateMatmulRate, median, openMatmulMeter } from "./plan/matmul-rate.js";
+export { evaluateMatmulRate, openMatmulMeter } from "./plan/matmul-rate.js";
 export {
   dataOf,
   describeSettings,

@@ -1,8 +1,17 @@
 /** Means with confidence intervals. */
 import { describe, expect, it } from "vitest";
-import { studentQuantile, summarise } from "../../src/algebra/statistics.js";
+import { median, studentQuantile, summarise } from "../../src/algebra/statistics.js";
 
 describe("statistics", () => {
+  it("takes the middle value, or the mean of the two in the middle", () => {
+    const values = [5, 1, 9, 3];
+    expect(median(values)).toBe(4);
+    expect(values).toEqual([5, 1, 9, 3]);
+    expect(median([10, 9, 100])).toBe(10);
+    expect(median([7])).toBe(7);
+    expect(median([])).toBeNaN();
+  });
+
   it("Student quantiles of the printed tables", () => {
     const table: [number, number][] = [
       [1, 12.7062047362],

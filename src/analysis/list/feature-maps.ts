@@ -3,6 +3,7 @@ import { type Features, joinFeatures, rowOf } from "../../algebra/features.js";
 import type { Matrix } from "../../algebra/matrix.js";
 import { barChart, contactSheet, percent, pixelUri, type SheetPicture } from "../../report/index.js";
 import type { Analysis } from "../framework/analysis.js";
+import { evenly } from "../framework/evenly.js";
 import { type SpatialLayer, spatialLayers, vectorsOf } from "../framework/layers.js";
 import { imageName, imageUri } from "../framework/pictures.js";
 import { principalComponents, project } from "../framework/principal-components.js";
@@ -61,13 +62,6 @@ function range({ data, rows, columns }: Matrix, column: number): readonly [numbe
   const sorted = Float64Array.from({ length: rows }, (_, r) => data[r * columns + column] ?? 0).sort();
   const [low = 0, high = 0] = [sorted[Math.floor(clipped * (rows - 1))], sorted[Math.ceil((1 - clipped) * (rows - 1))]];
   return high > low ? [low, high] : [low - 1, low + 1];
-}
-
-/** At most `count` items, evenly spaced, with the first and the last. */
-export function evenly<Item>(items: readonly Item[], count: number): readonly Item[] {
-  if (items.length <= count) return items;
-  const chosen = Array.from({ length: count }, (_, i) => Math.round((i * (items.length - 1)) / (count - 1)));
-  return items.filter((_, i) => chosen.includes(i));
 }
 
 /** The features of every position of every image, by layer. */

@@ -4,11 +4,11 @@ import { largest, smallest } from "../../text/arrays.js";
 import type { Analysis } from "../framework/analysis.js";
 import { chosenPatch, lastGrid } from "../framework/choice.js";
 import { cosines } from "../framework/cosines.js";
+import { evenly } from "../framework/evenly.js";
 import { cellAt, type SpatialLayer, spatialLayers, vectorsOf } from "../framework/layers.js";
 import { firstImages, notShown, photoUri, shownPixels, underMap, withMark } from "../framework/overlays.js";
 import { imageName } from "../framework/pictures.js";
 import type { Subject, Traced } from "../framework/subject.js";
-import { evenly } from "./feature-maps.js";
 
 const shownLayers = 6;
 const mostImages = 3;

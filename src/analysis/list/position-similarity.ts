@@ -4,6 +4,7 @@ import { barChart, type ColourScale, colourOf, contactSheet, mapUri, pixelUri } 
 import { type PatchGrid, type PositionResize, positionResizes, resizePositions } from "../../weights/index.js";
 import type { Analysis, AnalysisChart } from "../framework/analysis.js";
 import { cosines } from "../framework/cosines.js";
+import { evenly } from "../framework/evenly.js";
 import { type Positions, positionsOf, withoutPositions } from "../framework/positions.js";
 
 /** Mean cosines of pairs of different positions. */
@@ -97,7 +98,8 @@ export const positionSimilarity: Analysis = {
     if (!positions) throw new Error(withoutPositions(subject));
     const { grid, table, kind, width } = positions;
     const patches = grid.rows * grid.columns;
-    const [down, across] = [spread(grid.rows), spread(grid.columns)];
+    const among = (count: number) => evenly([...Array(count).keys()], mostShown);
+    const [down, across] = [among(grid.rows), among(grid.columns)];
     const shown = down.flatMap((row) => across.map((column) => row * grid.columns + column));
     const similarity = cosines(table, patches, shown);
     const structure = positionStructure(similarity, grid, shown);
@@ -131,12 +133,6 @@ export const positionSimilarity: Analysis = {
 };
 
 const rounded = (value: number): number => Number(value.toFixed(4));
-
-/** At most `mostShown` evenly spaced numbers from 0 to `count` - 1. */
-function spread(count: number): number[] {
-  const shown = Math.min(count, mostShown);
-  return Array.from({ length: shown }, (_, i) => (shown === 1 ? 0 : Math.round((i * (count - 1)) / (shown - 1))));
-}
 
 /** A symmetric scale over cosines; those of vectors with themselves, which are 1, are not what is looked at. */
 function scaleOf(similarity: Float64Array): ColourScale {

@@ -1,4 +1,5 @@
 /** Measures the machine's matrix multiplication rate, to which all speeds are compared. */
+import { median } from "../../algebra/statistics.js";
 import { input, matmul, slice } from "../../graph/index.js";
 import { compile } from "../../runtime/index.js";
 
@@ -41,9 +42,3 @@ export async function openMatmulMeter(threads?: number) {
     [Symbol.asyncDispose]: () => program.close(),
   };
 }
-
-export const median = (values: readonly number[]): number => {
-  const sorted = [...values].sort((x, y) => x - y);
-  const middle = sorted.length >> 1;
-  return sorted.length % 2 === 1 ? sorted[middle]! : (sorted[middle - 1]! + sorted[middle]!) / 2;
-};
