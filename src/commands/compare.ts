@@ -95,7 +95,7 @@ export default command({
       does: "a table in Markdown with the untrained network; raw pixels are always added",
     },
     {
-      run: "fovea compare runs/one 'embedded:tiny?size=96' --data tars/ --sets clothing --output figures.json",
+      run: "fovea compare runs/one 'embedded:tiny?size=96' --data tars/ --sets clothing-128 --output figures.json",
       does: "one dataset, `tiny` at 96 px, results as JSON",
     },
   ],

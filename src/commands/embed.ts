@@ -3,7 +3,7 @@ import { z } from "zod";
 import { formatDuration } from "../text/format.js";
 import { requireImages } from "./backbone.js";
 import { command } from "./command.js";
-import { device, file, imageSize, imagesWith, leadingBackbone, option, split, threads } from "./options.js";
+import { device, file, imageSize, imagesWith, leadingBackbone, option, overwrite, split, threads } from "./options.js";
 import * as json from "./results.js";
 
 export default command({
@@ -15,6 +15,7 @@ export default command({
     imageSize,
     split,
     output: option(file.default("embeddings.safetensors"), "File to write", { group: "output" }),
+    overwrite,
     device,
     threads,
   },

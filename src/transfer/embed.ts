@@ -3,7 +3,7 @@
 import { existsSync, statSync } from "node:fs";
 import { dirname } from "node:path";
 import { type BadExample, noteUnreadable, openSource, rememberIds } from "../data/index.js";
-import { makeFolder } from "../files/folder.js";
+import { makeFolder, refuseExisting } from "../files/folder.js";
 import { writeSafetensors } from "../formats/safetensors.js";
 import {
   type ComputeOptions,
@@ -24,6 +24,8 @@ export interface EmbedImagesOptions extends ComputeOptions, Hooks {
   readonly split?: string | undefined;
   /** The file to write. Default: embeddings.safetensors. */
   readonly output?: string | undefined;
+  /** Replace an existing file. Default: false, which refuses it. */
+  readonly overwrite?: boolean | undefined;
 }
 
 /** Describes the written file. */
@@ -47,8 +49,8 @@ export interface Embeddings {
  * Writes `features` [images, width] (float32) and `labels` [images] (int32) of the images of a dataset; the metadata of
  * the file has the ids of the images and the names of the classes as JSON.
  *
- * Throws what opening the images or the backbone throws, the errors of the file system, and an Error when the output is
- * a folder.
+ * Throws what opening the images or the backbone throws, the errors of the file system, and an Error when the output
+ * exists and `overwrite` is not set, or is a folder.
  *
  * @example await embed("photos/", { backbone: "runs/one", output: "photos.safetensors" });
  */
@@ -58,6 +60,7 @@ export async function embed(images: string, options: EmbedImagesOptions = {}): P
   if (existsSync(output) && statSync(output).isDirectory()) {
     throw new Error(`${output} is a folder; name the file to write, such as ${output}/embeddings.safetensors`);
   }
+  refuseExisting(output, options.overwrite);
   await using opened = await openSource(images, { unlabelled: true, split });
   for (const text of opened.notes ?? []) note?.(text);
   const { device, threads, imageSize } = options;

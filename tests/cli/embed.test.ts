@@ -1,6 +1,6 @@
 /** `fovea embed` with a tiny trained network. */
 
-import { mkdirSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { openSource } from "../../src/data/index.js";
@@ -59,7 +59,7 @@ test("without a backbone it takes the usual one; another may stand behind the so
   expect(usual.status).toBe(0);
   expect(usual.stderr).toContain(`using the default backbone ${defaultBackbone}`);
   expect(JSON.parse(usual.stdout)).toMatchObject({ source: photos, images: 43, model: { kind: "network" } });
-  const pixels = await fovea("embed", photos, "--backbone", "pixels:2", "--output", output, "--json");
+  const pixels = await fovea("embed", photos, "--backbone", "pixels:2", "--output", output, "--overwrite", "--json");
   expect(JSON.parse(pixels.stdout)).toMatchObject({ source: photos, width: 12, checkpoint: "pixels:2" });
   const two = await fovea("embed", network, photos, "--backbone", "pixels:2");
   expect(two).toMatchObject({ status: 2, stderr: expect.stringContaining("BACKBONE is given by --backbone already") });
@@ -98,11 +98,14 @@ test("nothing is written when it fails, and what was there stays", async () => {
   const none = join(root, "none");
   mkdirSync(join(none, "apple"), { recursive: true });
   writeFileSync(join(none, "apple", "1.png"), "not an image");
-  const failed = await fovea("embed", network, none, "--output", output);
+  const refused = await fovea("embed", network, photos, "--output", output);
+  expect(refused).toMatchObject({ status: 1, stderr: expect.stringMatching(/exists already.*--overwrite/) });
+  const failed = await fovea("embed", network, none, "--output", output, "--overwrite");
   expect(failed).toMatchObject({ status: 1, stdout: "" });
   expect(failed.stderr).toMatch(/1\.png: not an image/);
   expect(readdirSync(root).filter((name) => name.startsWith(".writing"))).toEqual([]);
-  const { status } = await fovea("embed", network, photos, "--output", output);
+  expect(readFileSync(output, "utf8")).toBe("before");
+  const { status } = await fovea("embed", network, photos, "--output", output, "--overwrite");
   expect(status).toBe(0);
   expect((await readSafetensors(output)).tensors.get("labels")!.shape).toEqual([43]);
 });

@@ -22,6 +22,7 @@ export interface DryRun {
   readonly classes: number;
   readonly parameters: number;
   readonly totalSteps: number;
+  /** Training images that are seen, divided by the number of training images. */
   readonly epochs: number;
   /** Matrix FLOPs of one optimiser step, forward and backward. */
   readonly flopsPerStep: number;
@@ -84,7 +85,7 @@ export async function dryRun(given: Recipe, options: { readonly memory?: number 
     classes: source.classNames.length,
     parameters: parameterCount,
     totalSteps: plan.totalSteps,
-    epochs: plan.totalSteps / plan.stepsPerEpoch,
+    epochs: (plan.totalSteps * recipe.batchSize) / source.length,
     flopsPerStep: cost.step.flops,
     totalFlops,
     stateBytes,

@@ -79,13 +79,14 @@ export const recipeSchema = z
     /** Images in a step, over all ranks. */
     batchSize: count.default(128),
     /**
-     * Number of microbatches, over which gradients are accumulated. Default: the number that is fastest on the CPU
-     * (microbatches.ts), or the one that `--memory` chooses; the run's `recipe.json` states the number used.
+     * Number of microbatches, over which gradients are accumulated. Default: the number that is fastest on the CPU, or
+     * the one that `--memory` chooses; the run's `recipe.json` states the number used.
      */
     microbatches: count.optional(),
     /**
      * The network's number type in training. With `float16`, parameters, optimiser state, norms, softmax and losses
-     * stay float32 and the loss is scaled. It needs a WebGPU device with half precision, and is slow on the CPU.
+     * stay float32 and the loss is scaled. It is useful only on a WebGPU device with half precision; the CPU accepts it
+     * but is slower with it.
      */
     compute: z.enum(["float32", "float16"]).default("float32"),
     /** Steps in one call of ONNX Runtime, between which tensors are not copied to the host. Not on WebGPU. */

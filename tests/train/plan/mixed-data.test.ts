@@ -48,6 +48,11 @@ test("classes of one name may stay apart; a dry run counts all parts", async () 
   expect(await dryRun(mixed("dry", { mergeClasses: "disjoint" }))).toMatchObject({ classes: 8 });
 });
 
+test("a dry run has the epochs of the recipe where the batch does not divide the images", async () => {
+  const recipe = resolveRecipe(tinyRecipe(join(root, "epochs"), { batchSize: 10, total: { epochs: 5 } }));
+  expect(await dryRun(recipe)).toMatchObject({ trainingImages: 24, totalSteps: 12, epochs: 5 });
+});
+
 test("parts that bring images to other ranges are refused", async () => {
   await expect(dryRun(mixed("range", { train: parts("decode|value_range(0,1)") }))).rejects.toThrow(
     /data.train.1 has the value range \[\[0,1\]\] and data.train.0 \[\[-1,1\]\]/,
