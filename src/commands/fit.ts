@@ -77,8 +77,9 @@ export default command({
   result,
   async run({ images, ...options }, io) {
     const transfer = await import("../transfer/index.js");
-    const found = await transfer.fit(images, { ...options, ...io });
-    return { ...found, predict: `npx fovea predict ${found.output} photo.jpg` };
+    const output = options.output ?? transfer.classifierFolder(images);
+    await using found = await transfer.fit(images, { ...options, output, ...io });
+    return { ...found, output, predict: `npx fovea predict ${output} photo.jpg` };
   },
   text: (found) => {
     const { source, classNames, images, backbone, expected, output, confusedPairs, candidates, warnings } = found;

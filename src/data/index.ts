@@ -11,6 +11,7 @@ export {
   type SplitDescription,
 } from "./describe.js";
 export { imageFiles, type NamedImage } from "./image-files.js";
+export { type ImageInput, type ImagePixels, type ReadImage, readImage } from "./image-input.js";
 export { embeddedSets } from "./kinds/embedded.js";
 export type { BadExample, BatchArrays } from "./loader/batch.js";
 export {

@@ -6,7 +6,7 @@ export { type RandaugOp, randaug, randaugOps } from "./augment/randaug.js";
 export { type CorruptionName, corruption, corruptionNames, type Severity, severities } from "./corruptions/index.js";
 export { type SeverityTable, severityTableFor, severityTables } from "./corruptions/severities.js";
 export { decodeImage, decodeResize, decodeWithAlpha, type Fit, imageHeader } from "./decode.js";
-export { encodeJpeg, svgToPng } from "./encode.js";
+export { encodeFastPng, encodeJpeg, svgToPng } from "./encode.js";
 export {
   areaProbabilities,
   type CategorySearch,

@@ -10,6 +10,7 @@ export {
   type NetworkOutput,
   type OpenOptions,
 } from "./forward/network.js";
+export { rowOfImage } from "./forward/one-image.js";
 export {
   imageLogits,
   imageRows,

@@ -32,7 +32,7 @@ import { openPart, openTrainingData } from "./plan/open-part.js";
 import { microbatchesOf } from "./plan/plan.js";
 import { prepareTraining } from "./plan/prepare.js";
 import { TrainError } from "./plan/train-error.js";
-import { canonicalJson, type Recipe, type RecipePart } from "./recipe/recipe.js";
+import { canonicalJson, type Recipe, type RecipeInput, type RecipePart, resolveRecipe } from "./recipe/recipe.js";
 import {
   hasRun,
   prepareFolder,
@@ -73,7 +73,8 @@ export interface TrainOptions extends RunHooks {
  * the first step is thrown on every rank. After that, a rank that fails ends the job (`Communicator.abort`), and the
  * last checkpoint is intact.
  */
-export async function train(recipe: Recipe, options: TrainOptions = {}): Promise<TrainResult> {
+export async function train(given: Recipe | RecipeInput, options: TrainOptions = {}): Promise<TrainResult> {
+  const recipe = resolveRecipe(given);
   const { communicator = single } = options;
   const folder = runFolder(recipe);
   const local = await withComputing(recipe, options.resume ? await savedComputing(folder) : undefined, communicator);

@@ -1,8 +1,9 @@
-/** Trains a classifier on a folder of labelled images, estimates its accuracy, and writes it. */
+/** Trains a classifier on a folder of labelled images, estimates its accuracy, uses it and writes it. */
 
 import { basename, join } from "node:path";
 import {
   type BadExample,
+  type ImageInput,
   type ImageSource,
   noteUnreadable,
   openSource,
@@ -11,15 +12,20 @@ import {
   splitSpecs,
   subsetOfClasses,
 } from "../data/index.js";
+import { type Closable, closable } from "../files/closable.js";
 import {
   type ComputeOptions,
   describeNetwork,
+  type Guess,
+  headScores,
   type ImageFeatures,
   imageFeatures,
   type Network,
   type NetworkDescription,
   open,
+  rowOfImage,
   type Setting,
+  topClasses,
 } from "../networks/index.js";
 import { plural } from "../text/format.js";
 import { type Hooks, noProgress, type Progress, withProgress } from "../text/progress.js";
@@ -36,7 +42,7 @@ export interface FitImagesOptions extends ComputeOptions, Hooks {
   readonly backbone?: string | undefined;
   /** Side of the images, or [height, width]. Default: the backbone's own. */
   readonly imageSize?: number | readonly [number, number] | undefined;
-  /** The folder to write. Default: models/NAME, where NAME is the last part of the path of the images. */
+  /** The folder to write, at the end of the fit. Default: nothing is written; see `Classifier.save`. */
   readonly output?: string | undefined;
   /** Replace an existing classifier. */
   readonly overwrite?: boolean | undefined;
@@ -59,11 +65,9 @@ export interface FittedCandidate {
   readonly accuracy: number;
 }
 
-/** A fitted and written classifier. */
-export interface Fitted {
-  /** The folder of the classifier; `predict` and `evaluate` open it. */
-  readonly output: string;
-  /** The files in it. */
+/** A fitted classifier, and how it was selected and measured. */
+export interface Classifier extends Closable {
+  /** The files in the folder `output`; none when it was not given. */
   readonly files: readonly string[];
   readonly source: string;
   readonly split: string;
@@ -91,10 +95,21 @@ export interface Fitted {
   }[];
   readonly warnings: readonly string[];
   readonly seconds: number;
+  /**
+   * The most probable classes of an image, first the most probable. Throws what reading and decoding the image throw.
+   *
+   * @example const [best] = await classifier.predict("photo.jpg"); // { class: 2, name: "boots", probability: 0.93 }
+   */
+  predict(image: ImageInput, options?: { readonly top?: number }): Promise<readonly Guess[]>;
+  /**
+   * Writes the classifier to a folder, which `predict`, `evaluate` and `open` read: an ONNX file from pixels to classes, the head, a report with
+   * the mistakes. Returns the files. Throws for a folder that already holds a classifier, unless `overwrite` is set.
+   */
+  save(folder: string, options?: { readonly overwrite?: boolean }): Promise<readonly string[]>;
 }
 
 /** models/NAME, where NAME is the last part of the path of the (first) images. */
-function defaultOutput(spec: string): string {
+export function classifierFolder(spec: string): string {
   const { path } = parseSpec(splitSpecs(spec)[0] ?? spec);
   const name = basename(path.replace(/[\\/]+$/, "")).replace(/\.(tar|parquet|tar\.gz)$/i, "");
   return join("models", /^[\w][\w .-]*$/.test(name) ? name : "classifier");
@@ -167,44 +182,45 @@ function requireTwoClasses(images: string, { classNames }: ImageSource): void {
   );
 }
 
+/** What a classifier keeps to be written and used. */
 interface Parts {
   readonly fitted: FittedClassifier;
-  readonly source: ImageSource;
-  readonly labels: ArrayLike<number>;
-  readonly backbone: Network;
+  readonly classNames: readonly string[];
   readonly facts: readonly string[];
+  readonly report: string;
 }
 
-/** Writes the classifier with its report, unless `signal` has aborted; returns the files. */
-async function written(
-  output: string,
-  { fitted, source, labels, backbone, facts }: Parts,
-  { signal, overwrite }: Pick<FitImagesOptions, "signal" | "overwrite">,
-): Promise<readonly string[]> {
-  const { classNames } = source;
-  const report = await classifierReport({
-    title: `${basename(output)}: ${classNames.length} classes`,
-    fitted,
-    source,
-    indices: Int32Array.from({ length: labels.length }, (_, row) => row),
-    labels,
-    classNames,
-    backbone: backbone.spec,
-    width: backbone.width,
-  });
-  signal?.throwIfAborted();
-  // Checked again: another process may have written there meanwhile.
-  requireClassifierFolder(output, overwrite);
+/** Writes the folder of a classifier; returns the files. */
+async function write(folder: string, backbone: Network, { fitted, classNames, facts, report }: Parts) {
   const { head, expected } = fitted;
-  return await writeClassifier(output, {
-    backbone,
-    head,
-    classNames,
-    method: methodOf(fitted),
-    expected,
-    facts,
-    report,
-  });
+  const contents = { backbone, head, classNames, method: methodOf(fitted), expected, facts, report };
+  return await writeClassifier(folder, contents);
+}
+
+/** The methods of a classifier. They open the backbone for single images at the first call. */
+function methodsOf(parts: Parts, openBackbone: () => Promise<Network>): Pick<Classifier, "predict" | "save" | "close"> {
+  let opened: Promise<Network> | undefined;
+  const backbone = (): Promise<Network> => {
+    opened ??= openBackbone();
+    return opened;
+  };
+  const { fitted, classNames } = parts;
+  return {
+    predict: async (image, { top = 1 } = {}) => {
+      const data = await rowOfImage(await backbone(), image);
+      const scores = await headScores(fitted.head, { data, rows: 1, columns: data.length });
+      return topClasses(Float32Array.from(scores.data), top, "softmax", classNames);
+    },
+    save: async (folder, { overwrite } = {}) => {
+      requireClassifierFolder(folder, overwrite);
+      return await write(folder, await backbone(), parts);
+    },
+    close: async () => {
+      const open = await opened;
+      opened = undefined;
+      await open?.close();
+    },
+  };
 }
 
 /** The selected evaluator with its setting. */
@@ -238,32 +254,30 @@ function describeFitted(fitted: FittedClassifier, classNames: readonly string[])
 }
 
 /**
- * Trains a classifier on the features of labelled images (one folder per class) and writes it to a folder: an ONNX file
- * from pixels to classes, the head, and a report with the mistakes. The method is selected by cross-validation, and the
- * expected accuracy is measured on images that neither the selection nor the fit has seen.
+ * Trains a classifier on the features of labelled images (one folder per class). The method is selected by cross-validation, and the expected
+ * accuracy is measured on images that neither the selection nor the fit has seen.
  *
- * Throws what opening the images or the backbone throws; also an Error for images of a single class, for a folder that
- * already holds a classifier, and when `signal` aborts. Nothing is written in these cases.
+ * Throws what opening the images or the backbone throws; also an Error for images of a single class, for an `output` that already holds a
+ * classifier, and when `signal` aborts. Nothing is written in these cases.
  *
- * @example const shoes = await fit("photos/", { backbone: "embedded:bit", output: "models/shoes" });
+ * @example
+ * await using shoes = await fit("photos/", { backbone: "embedded:bit" });
  * shoes.expected.accuracy; // 0.93
+ * await shoes.predict("photo.jpg"); // [{ class: 2, name: "boots", probability: 0.97 }]
+ * await shoes.save("models/shoes");
  */
-export async function fit(images: string, options: FitImagesOptions = {}): Promise<Fitted> {
+export async function fit(images: string, options: FitImagesOptions = {}): Promise<Classifier> {
   const started = performance.now();
-  const { signal, note, progress, device, threads, imageSize, overwrite, split, folds = 5, seed = 0 } = options;
+  const { signal, note, progress, device, threads, imageSize, output, overwrite, split, folds = 5, seed = 0 } = options;
   const evaluators = options.methods?.map((name) => evaluatorNamed(name)) ?? closedFormEvaluators;
-  const output = options.output ?? defaultOutput(images);
   const opened = await openSource(images, { split });
   try {
-    requireClassifierFolder(output, overwrite);
+    if (output !== undefined) requireClassifierFolder(output, overwrite);
     for (const text of opened.notes ?? []) note?.(text);
     requireTwoClasses(images, opened);
-    await using backbone = await open(backboneOrDefault(options.backbone, note), {
-      device,
-      threads,
-      imageSize,
-      note,
-    });
+    const spec = backboneOrDefault(options.backbone, note);
+    const compute = { device, threads, imageSize };
+    await using backbone = await open(spec, { ...compute, note });
     const found = await withProgress(progress, opened.length, (onProgress) =>
       imageFeatures(backbone, opened, { maxBadFraction: 1, onProgress, signal }),
     );
@@ -277,9 +291,22 @@ export async function fit(images: string, options: FitImagesOptions = {}): Promi
     );
     const warnings = warningsOf(source, opened, fitted);
     const facts = [`fitted to ${labels.length} images of ${images}`, ...warnings];
-    const files = await written(output, { fitted, source, labels, backbone, facts }, { signal, overwrite });
-    return {
-      output,
+    const report = await classifierReport({
+      title: `${basename(output ?? classifierFolder(images))}: ${classNames.length} classes`,
+      fitted,
+      source,
+      indices: Int32Array.from({ length: labels.length }, (_, row) => row),
+      labels,
+      classNames,
+      backbone: backbone.spec,
+      width: backbone.width,
+    });
+    signal?.throwIfAborted();
+    const parts: Parts = { fitted, classNames, facts, report };
+    // Checked again: another process may have written there meanwhile.
+    if (output !== undefined) requireClassifierFolder(output, overwrite);
+    const files = output === undefined ? [] : await write(output, backbone, parts);
+    return closable<Classifier>({
       files,
       source: images,
       split: source.split,
@@ -288,7 +315,8 @@ export async function fit(images: string, options: FitImagesOptions = {}): Promi
       ...describeFitted(fitted, classNames),
       warnings,
       seconds: (performance.now() - started) / 1000,
-    };
+      ...methodsOf(parts, () => open(spec, { ...compute, batchSize: 1 })),
+    });
   } catch (error) {
     if (signal?.aborted) throw new Error("stopped; nothing was written", { cause: error });
     throw error;

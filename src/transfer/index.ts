@@ -89,7 +89,7 @@ export {
   fitClassifier,
   type Named,
 } from "./fit/index.js";
-export { type FitImagesOptions, type Fitted, type FittedCandidate, fit } from "./fit.js";
+export { type Classifier, classifierFolder, type FitImagesOptions, type FittedCandidate, fit } from "./fit.js";
 export { type ConfusedPair, type ConfusionEntry, confusedPairs, confusionEntries } from "./mistakes/confusion.js";
 export { isDataset, type Prediction, type Predictions, type PredictOptions, predict } from "./predict.js";
 export { type PseudoLabelOptions, type PseudoLabels, pseudoLabel } from "./pseudo-label.js";

@@ -16,9 +16,10 @@ const backbone = "pixels:8";
 test("fit, evaluate and predict return their results and report through hooks only", async () => {
   const notes: string[] = [];
   const units: string[] = [];
-  const fitted = await transfer.fit(images, {
+  const output = join(folder, "clothes");
+  await using fitted = await transfer.fit(images, {
     backbone,
-    output: join(folder, "clothes"),
+    output,
     methods: ["ridge", "prototypes"],
     folds: 3,
     note: (text) => notes.push(text),
@@ -35,14 +36,14 @@ test("fit, evaluate and predict return their results and report through hooks on
   expect(fitted.confusion.flat().reduce((a, b) => a + b)).toBe(30);
   expect(units).toEqual(["image", "image done", "fit", "fit done"]);
 
-  const evaluation = await transfer.evaluate(fitted.output, images, { split: "train" });
+  const evaluation = await transfer.evaluate(output, images, { split: "train" });
   expect(evaluation.top1.images).toBe(30);
   expect(evaluation.mistakes).toHaveLength(30 - evaluation.top1.right);
 
   const side = 8;
   const data = new Uint8Array(side * side * 3).fill(128);
   const bytes = encodePng({ width: side, height: side, channels: 3, data });
-  const { predictions, bad } = await transfer.predict(fitted.output, [{ id: "grey", bytes }], { top: 3 });
+  const { predictions, bad } = await transfer.predict(output, [{ id: "grey", bytes }], { top: 3 });
   expect(bad).toEqual([]);
   expect(predictions.map(({ image }) => image)).toEqual(["grey"]);
   const guesses = predictions[0]?.guesses ?? [];
