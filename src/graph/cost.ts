@@ -1,5 +1,5 @@
 /** Estimates the cost of a graph before it runs: matrix FLOPs and peak memory. */
-import { byteSize, elementCount, type Node, reachable, type Tensor } from "./tensor.js";
+import { byteSize, elementCount, type Node, reachable, type Tensor, viewed } from "./tensor.js";
 
 export interface GraphCost {
   /** FLOPs of all matrix products and convolutions: two for each multiply-add. */
@@ -11,7 +11,7 @@ export interface GraphCost {
   readonly nodes: number;
 }
 
-const aliases = new Set(["reshape", "stopGradient"]);
+const isView = ({ operation }: Node): boolean => operation.sharesMemory === "always";
 
 /**
  * Estimates the cost of a graph. Memory model: nodes run in depth-first order from the outputs, as in the runtime's default order. A value
@@ -23,13 +23,12 @@ export function costOf(outputs: readonly Tensor[], placed: ReadonlySet<Tensor> =
   let flops = 0;
   const readers = new Map<Tensor, number>();
   const root = (tensor: Tensor): Tensor => {
-    let at = tensor;
-    while (aliases.has(at.producer.operation.name)) at = at.producer.inputs[0]!;
-    return at;
+    const source = viewed(tensor);
+    return source ? root(source) : tensor;
   };
   for (const node of nodes) {
     flops += node.operation.flops?.(node) ?? 0;
-    if (aliases.has(node.operation.name)) continue;
+    if (isView(node)) continue;
     for (const tensor of node.inputs) readers.set(root(tensor), (readers.get(root(tensor)) ?? 0) + 1);
   }
   for (const tensor of outputs) readers.set(root(tensor), Number.POSITIVE_INFINITY);
@@ -40,7 +39,7 @@ export function costOf(outputs: readonly Tensor[], placed: ReadonlySet<Tensor> =
   let live = inputBytes;
   let peak = live;
   for (const node of nodes) {
-    if (node.inputs.length === 0 || aliases.has(node.operation.name)) continue;
+    if (node.inputs.length === 0 || isView(node)) continue;
     const kept = node.outputs.filter((tensor) => readers.has(tensor) && !placed.has(tensor));
     live += kept.reduce((total, tensor) => total + byteSize(tensor), 0);
     peak = Math.max(peak, live);
@@ -101,9 +100,7 @@ export function costByPart(
       flops: sum((node) => node.operation.flops?.(node) ?? 0),
       parameters: sum(numbers),
       activationBytes: sum((node) =>
-        fromData.has(node) && !aliases.has(node.operation.name)
-          ? written(node).reduce((n, one) => n + byteSize(one), 0)
-          : 0,
+        fromData.has(node) && !isView(node) ? written(node).reduce((n, one) => n + byteSize(one), 0) : 0,
       ),
     };
   });
@@ -118,10 +115,11 @@ export function attentionFlops(outputs: readonly Tensor[], weights: readonly Ten
   const nodes = reachable(outputs);
   for (const weight of weights.filter(({ shape }) => (shape.at(-2) ?? 1) > 1)) {
     for (const node of nodes) if (node.operation.flops && node.inputs.includes(weight)) found.add(node);
-    const waiting = [weight.producer];
-    for (let node = waiting.pop(); node; node = waiting.pop()) {
-      if (node.operation.flops) found.add(node);
-      else for (const { producer } of node.inputs) waiting.push(producer);
+    const waiting = [weight];
+    for (let tensor = waiting.pop(); tensor; tensor = waiting.pop()) {
+      const source = viewed(tensor);
+      if (tensor.producer.operation.flops) found.add(tensor.producer);
+      else for (const input of source ? [source] : tensor.producer.inputs) waiting.push(input);
     }
   }
   return nodes.reduce((total, node) => total + (found.has(node) ? (node.operation.flops?.(node) ?? 0) : 0), 0);

@@ -1,6 +1,14 @@
 /** Symbolic tensors, operations, automatic differentiation, and the ONNX writer. */
 
 export { attentionFlops, costByPart, costOf, type GraphCost, type GraphPart, type PartCost } from "./cost.js";
+export {
+  type ComposedDefinition,
+  type DefinedOperation,
+  defineOperation,
+  type EmittedDefinition,
+  type OperationUse,
+  type Tensors,
+} from "./define-operation.js";
 export { onnxTypeCodes, type StoredType } from "./element-types.js";
 export { grad } from "./gradients/grad.js";
 export { accumulateGradients, rematerialise } from "./gradients/rematerialise.js";
@@ -139,15 +147,19 @@ export {
 } from "./ops/index.js";
 export { substituted } from "./substitute.js";
 export {
+  broadcastShapes,
   byteSize,
   bytesPerElement,
   type DType,
   describe,
+  type Emitter,
   elementCount,
   isFloat,
   type Node,
   type OnnxAttribute,
   reachable,
+  requireSameDType,
+  resolveAxis,
   type Shape,
   ShapeError,
   sameShape,

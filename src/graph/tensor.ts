@@ -75,6 +75,16 @@ export interface Operation<A = unknown> {
   readonly keptFrom?: number;
   /** FLOPs of matrix products and convolutions: two for each multiply-add. */
   flops?(node: Node<A>): number;
+  /**
+   * Whether the outputs may share the memory of inputs: always, each that of one of the last inputs, or possibly, because the runtime may fold
+   * the operation into its consumers (a transpose or a factor becomes an attribute of a product; casts to half precision and back vanish on
+   * the CPU). Default: never.
+   */
+  readonly sharesMemory?: "always" | "possibly";
+  /** Whether each entry of the output depends only on the same entry of operands of its shape, so that it may be written over one of them. */
+  readonly isElementwise?: boolean;
+  /** Whether a run can fail for some values of the inputs. Default: false. */
+  readonly mayFail?: boolean;
 }
 
 /** Shapes or types do not fit an operation; the message has the operation and its inputs. */
@@ -101,6 +111,11 @@ export function apply<A>(operation: Operation<A>, inputs: readonly Tensor[], att
     outputs.push({ id: nextId++, dtype: type.dtype, shape: type.shape, producer: node, index });
   });
   return outputs;
+}
+
+/** The input whose memory an output shares, or undefined if the operation is not always a view. */
+export function viewed({ producer: { operation, inputs, outputs }, index }: Tensor): Tensor | undefined {
+  return operation.sharesMemory === "always" ? inputs[inputs.length - outputs.length + index] : undefined;
 }
 
 /** Runs `body` and marks every node it creates as belonging to `block`; the outermost block takes precedence. */

@@ -1,30 +1,6 @@
 /** Determines which state a function may overwrite during its run, so that memory holds only one copy of it. */
 import { inputName, type Node, reachable, type Tensor } from "../graph/index.js";
 
-/** Elementwise operations, whose output may be written to the memory of an operand of the same shape. */
-const elementwise = new Set(["add", "subtract", "multiply", "divide", "scale", "maximum", "minimum"]);
-/**
- * Operations whose output may share the memory of their input, or which the runtime's optimisers fold into the consumer: a transpose and a
- * factor become attributes of a product, and casts to half precision and back vanish on the CPU.
- */
-const views = new Set([
-  "reshape",
-  "after",
-  "stopGradient",
-  "transpose",
-  "cast",
-  "scale",
-  "negate",
-  "slice",
-  "split",
-  "pad",
-  "expand",
-  "concat",
-  "reverse",
-]);
-/** Operations that fail for some input values. */
-const fallible = new Set(["gatherRows", "gather", "scatter"]);
-
 /**
  * Names of the state tensors whose next values may overwrite the current ones. All nodes that read the current value must run before the
  * node that computes the next value, or be that node and be elementwise. Nodes that may fail must run before it too, so that a failed run
@@ -43,16 +19,16 @@ export function overwritable(
   const readers = readersOf(nodes);
   const isUsed = (tensor: Tensor): boolean => readers.has(tensor) || outputs.includes(tensor);
   const reading = new Map([...state].map((tensor) => [inputName(tensor)!, throughViews(tensor, readers)]));
-  const failing = nodes.filter(({ operation }) => fallible.has(operation.name)).flatMap((node) => node.outputs);
+  const failing = nodes.filter(({ operation }) => operation.mayFail).flatMap((node) => node.outputs);
   const watched = new Set([...reading.values()].flat().flatMap((node) => node.outputs.filter(isUsed)));
   for (const tensor of failing) watched.add(tensor);
   const comesBefore = ancestry(nodes, [...watched]);
   return Object.entries(next).flatMap(([name, value]) => {
     const last = value.producer;
-    if (last.operation.name === "input" || !failing.every((tensor) => comesBefore(tensor, value))) return [];
+    if (inputName(value) !== undefined || !failing.every((tensor) => comesBefore(tensor, value))) return [];
     const isSafe = (reading.get(name) ?? []).every((reader) =>
       reader === last
-        ? elementwise.has(last.operation.name)
+        ? last.operation.isElementwise
         : reader.outputs.every((output) => !isUsed(output) || comesBefore(output, value)),
     );
     return isSafe ? [name] : [];
@@ -74,7 +50,7 @@ function readersOf(nodes: readonly Node[]): Map<Tensor, Node[]> {
 /** Nodes that read a tensor's memory, including consumers of its views. */
 function throughViews(tensor: Tensor, readers: ReadonlyMap<Tensor, readonly Node[]>): Node[] {
   return (readers.get(tensor) ?? []).flatMap((node) =>
-    views.has(node.operation.name) ? [node, ...node.outputs.flatMap((view) => throughViews(view, readers))] : [node],
+    node.operation.sharesMemory ? [node, ...node.outputs.flatMap((view) => throughViews(view, readers))] : [node],
   );
 }
 

@@ -56,8 +56,10 @@ function backward(loss: Tensor, parameters: readonly Tensor[]): Tensor[] {
     if (flowing.every((gradient) => gradient === undefined)) continue;
     if (!node.inputs.some((tensor) => active.has(tensor))) continue;
     if (!node.operation.gradient) {
-      if (node.operation.name === "stopGradient" || !node.outputs.some((tensor) => isFloat(tensor.dtype))) continue;
-      throw new ShapeError(`grad: ${node.operation.name} has no gradient`);
+      if (!node.outputs.some((tensor) => isFloat(tensor.dtype))) continue;
+      throw new ShapeError(
+        `grad: ${node.operation.name} has no gradient; give its definition a gradient rule, or apply stopGradient to its output`,
+      );
     }
     const { keptFrom = node.outputs.length } = node.operation;
     if (flowing.some((gradient, index) => gradient !== undefined && index >= keptFrom)) {

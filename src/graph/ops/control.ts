@@ -3,6 +3,7 @@ import { apply, describe, type Emitter, isFloat, type Operation, ShapeError, typ
 
 const afterOperation: Operation<object> = {
   name: "after",
+  sharesMemory: "possibly",
   infer: (inputs) => {
     if (!inputs.every((tensor) => isFloat(tensor.dtype))) {
       throw new ShapeError(`after: needs float tensors, got ${inputs.map(describe).join(" and ")}`);

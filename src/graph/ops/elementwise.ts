@@ -45,6 +45,7 @@ type BinaryGradient = (
 function binary(name: string, onnx: string, result: DType | "same", gradient?: BinaryGradient): Operation<object> {
   return {
     name,
+    isElementwise: result === "same",
     infer: ([a, b]) => {
       const dtype = requireSameDType(name, [a!, b!]);
       return [{ dtype: result === "same" ? dtype : result, shape: broadcastShapes(name, a!.shape, b!.shape) }];
@@ -227,7 +228,7 @@ const positiveOperation: Operation<object> = {
 };
 
 const unaryOperations = {
-  negate: unary("negate", "Neg", (g) => negate(g)),
+  negate: { ...unary("negate", "Neg", (g) => negate(g)), sharesMemory: "possibly" as const },
   exp: unary("exp", "Exp", (g, _, y) => multiply(g, y)),
   log: unary("log", "Log", (g, x) => divide(g, x)),
   sqrt: unary("sqrt", "Sqrt", (g, _, y) => divide(multiply(g, 0.5), y)),
@@ -337,6 +338,7 @@ export const where = (condition: Tensor, a: Tensor, b: Tensor): Tensor =>
 
 const castOperation: Operation<{ to: DType }> = {
   name: "cast",
+  sharesMemory: "possibly",
   infer: ([x], { to }) => [{ dtype: to, shape: x!.shape }],
   emit: ({ inputs, outputs, attributes }, emitter) => {
     emitter.node("Cast", inputs.map(emitter.name), [emitter.name(outputs[0]!)], {
@@ -353,10 +355,12 @@ export const cast = (x: Tensor, to: DType): Tensor => (x.dtype === to ? x : appl
 
 const stopGradientOperation: Operation<object> = {
   name: "stopGradient",
+  sharesMemory: "always",
   infer: ([x]) => [x!],
   emit: ({ inputs, outputs }, emitter) => {
     emitter.node("Identity", inputs.map(emitter.name), [emitter.name(outputs[0]!)]);
   },
+  gradient: () => [undefined],
 };
 
 /** Returns the same value without a gradient (torch's detach). */

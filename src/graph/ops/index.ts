@@ -45,7 +45,7 @@ export {
   tanh,
   where,
 } from "./elementwise.js";
-export { argMax, gather, type ScatterReduction, scatter, topK } from "./index-along.js";
+export { argMax, gather, gatherRows, type ScatterReduction, scatter, topK } from "./index-along.js";
 export { constant, input, inputName, scalar } from "./leaf.js";
 export { emitProduct, gemm, linear, matmul, type ProductOptions } from "./matmul.js";
 export { groupNorm, layerNorm, standardise, type WeightStandardisation, weightStandardise } from "./normalisation.js";
@@ -59,7 +59,6 @@ export { oneHot } from "./select.js";
 export {
   concat,
   expand,
-  gatherRows,
   interleaveZeros,
   pad,
   reshape,

@@ -12,6 +12,8 @@ import {
 
 const scaleOperation: Operation<{ factor: number }> = {
   name: "scale",
+  isElementwise: true,
+  sharesMemory: "possibly",
   infer: ([x]) => {
     if (!isFloat(x!.dtype)) throw new ShapeError(`scale: needs a float tensor, got ${describe(x!)}; cast it first`);
     return [{ dtype: x!.dtype, shape: x!.shape }];

@@ -1,5 +1,5 @@
 /**
- * Operations that only move values: reshape, transpose, slice, reverse, pad, concat, split, expand, and gathering of rows.
+ * Operations that only move values: reshape, transpose, slice, reverse, pad, concat, split and expand.
  */
 import { encodeNumbers } from "../numbers.js";
 import {
@@ -19,10 +19,10 @@ import {
 import { sumTo } from "./elementwise.js";
 import { constant, scalar } from "./leaf.js";
 import { matmul } from "./matmul.js";
-import { oneHot } from "./select.js";
 
 const reshapeOperation: Operation<{ shape: Shape }> = {
   name: "reshape",
+  sharesMemory: "always",
   infer: ([x], { shape }) => {
     if (elementCount(x!.shape) !== elementCount(shape)) {
       throw new ShapeError(`reshape: ${describe(x!)} has another number of elements than [${shape.join(", ")}]`);
@@ -59,6 +59,7 @@ export function reshape(x: Tensor, shape: Shape): Tensor {
 
 const transposeOperation: Operation<{ permutation: readonly number[] }> = {
   name: "transpose",
+  sharesMemory: "possibly",
   infer: ([x], { permutation }) => [{ dtype: x!.dtype, shape: permutation.map((axis) => x!.shape[axis]!) }],
   emit: ({ inputs, outputs, attributes }, emitter) => {
     emitter.node("Transpose", [emitter.name(inputs[0]!)], [emitter.name(outputs[0]!)], {
@@ -91,6 +92,7 @@ interface SliceRange {
 
 const sliceOperation: Operation<SliceRange> = {
   name: "slice",
+  sharesMemory: "possibly",
   infer: ([x], { starts, ends, steps }) => [
     { dtype: x!.dtype, shape: starts.map((start, axis) => Math.ceil((ends[axis]! - start) / steps[axis]!)) },
   ],
@@ -184,6 +186,7 @@ export function sliceAxis(x: Tensor, axis: number, start: number, end: number): 
 
 const reverseOperation: Operation<{ axes: readonly number[] }> = {
   name: "reverse",
+  sharesMemory: "possibly",
   infer: ([x]) => [x!],
   emit: ({ inputs, outputs, attributes: { axes } }, emitter) => {
     const sides = axes.map((axis) => inputs[0]!.shape[axis]!);
@@ -209,6 +212,7 @@ export function reverse(x: Tensor, axes: readonly number[]): Tensor {
 
 const padOperation: Operation<{ before: readonly number[]; after: readonly number[]; value: number }> = {
   name: "pad",
+  sharesMemory: "possibly",
   infer: ([x], { before, after }) => [
     { dtype: x!.dtype, shape: x!.shape.map((side, axis) => side + before[axis]! + after[axis]!) },
   ],
@@ -263,6 +267,7 @@ export function pad(
 
 const concatOperation: Operation<{ axis: number }> = {
   name: "concat",
+  sharesMemory: "possibly",
   infer: (inputs, { axis }) => {
     const dtype = requireSameDType("concat", inputs);
     const first = inputs[0]!.shape;
@@ -297,6 +302,7 @@ export function concat(tensors: readonly Tensor[], axis: number): Tensor {
 
 const splitOperation: Operation<{ axis: number; sizes: readonly number[] }> = {
   name: "split",
+  sharesMemory: "possibly",
   infer: ([x], { axis, sizes }) =>
     sizes.map((size) => ({ dtype: x!.dtype, shape: x!.shape.map((side, i) => (i === axis ? size : side)) })),
   emit: ({ inputs, outputs, attributes: { axis, sizes } }, emitter) => {
@@ -334,6 +340,7 @@ function repeatedRows(x: Shape, shape: Shape): number {
 
 const expandOperation: Operation<{ shape: Shape }> = {
   name: "expand",
+  sharesMemory: "possibly",
   infer: ([x], { shape }) => {
     if (!sameShape(broadcastShapes("expand", x!.shape, shape), shape)) {
       throw new ShapeError(`expand: ${describe(x!)} does not broadcast to [${shape.join(", ")}]`);
@@ -366,34 +373,6 @@ const expandOperation: Operation<{ shape: Shape }> = {
 /** Broadcasts a tensor to a shape. Throws ShapeError. */
 export const expand = (x: Tensor, shape: Shape): Tensor =>
   sameShape(x.shape, shape) ? x : apply(expandOperation, [x], { shape: [...shape] })[0]!;
-
-const gatherRowsOperation: Operation<object> = {
-  name: "gatherRows",
-  infer: ([table, indices]) => {
-    if (indices!.dtype !== "int32" && indices!.dtype !== "int64") {
-      throw new ShapeError(`gatherRows: indices must be integers, got ${describe(indices!)}`);
-    }
-    if (table!.shape.length < 1) throw new ShapeError(`gatherRows: ${describe(table!)} has no rows`);
-    return [{ dtype: table!.dtype, shape: [...indices!.shape, ...table!.shape.slice(1)] }];
-  },
-  emit: ({ inputs, outputs }, emitter) => {
-    emitter.node("Gather", inputs.map(emitter.name), [emitter.name(outputs[0]!)], { axis: { int: 0 } });
-  },
-  // The gradient of row r is the sum over all i with indices[i] = r. It is a product with the one-hot indices, which every device
-  // supports (some do not support ScatterElements with a reduction).
-  gradient: ({ inputs: [table, indices] }, [g]) => {
-    if (!isFloat(table!.dtype)) return [undefined, undefined];
-    const rows = table!.shape[0]!;
-    const count = elementCount(indices!.shape);
-    const hot = oneHot(reshape(indices!, [count]), rows, table!.dtype);
-    const flat = reshape(g!, [count, elementCount(table!.shape.slice(1))]);
-    return [reshape(matmul(hot, flat, { transposeA: true }), table!.shape), undefined];
-  },
-};
-
-/** Gathers rows of `table` [R, ...] by integer `indices` [...]; returns [...indices, ...row]. */
-export const gatherRows = (table: Tensor, indices: Tensor): Tensor =>
-  apply(gatherRowsOperation, [table, indices], {})[0]!;
 
 /** Zeros with the shape of a tensor, as a broadcast scalar. */
 export const zerosOf = (tensor: Tensor): Tensor => expand(scalar(0, tensor.dtype), tensor.shape);

@@ -2,6 +2,7 @@
 import type { OperationCase } from "../../support/conformance.js";
 import { alongFamily } from "./along.js";
 import { attentionFamily } from "./attention.js";
+import { definedFamily } from "./defined.js";
 import { einsumFamily } from "./einsum.js";
 import { elementwiseCases } from "./elementwise.js";
 import { matmulFamily } from "./matmul.js";
@@ -23,6 +24,7 @@ export const families: Readonly<Record<string, readonly OperationCase[]>> = {
   einsum: einsumFamily,
   activations: activationFamily,
   attention: attentionFamily,
+  "defined operations": definedFamily,
   normalisation: normalisationFamily,
   images: imageFamily,
   "transposed convolution": transposedConvolutionFamily,
