@@ -117,7 +117,7 @@ export const scales: Readonly<Record<ScaleName, Scale>> = {
       },
     },
     subsets: [1_281_167, 4_000_000, 12_800_000],
-    // papers.md 3.3: the whole range of Inception's crop
+    // papers.md 5.6: the whole range of Inception's crop
     smallestCrop: 5,
     examples: 1_152_000_000,
     batchSize: 4096,
