@@ -4,9 +4,14 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { measurePatchGrid } from "../../src/benchmarks/robustness/index.js";
+import { borderDistance, patchGridSettings } from "../../src/benchmarks/robustness/patch-grid-images.js";
 import { open } from "../../src/networks/index.js";
+import type { Model } from "../../src/studies/framework/scale.js";
+import { patchSizeOf } from "../../src/studies/framework/vit.js";
 import { JobStore, type Row, runJobs, scales, studyData, studyNamed } from "../../src/studies/index.js";
+import { borderJob } from "../../src/studies/list/patch-borders.js";
 import { evaluatorNamed } from "../../src/transfer/index.js";
+import { plannedData } from "../support/study-data.js";
 
 const row = (seed: number, series: string, x: number, y: number): Row => {
   return { job: "a", seed, series, x, y, images: 0, flops: 0, seconds: 0 };
@@ -39,31 +44,48 @@ test("a network that cannot classify the objects tells nothing of borders", asyn
   expect((await studyNamed("patch-borders").judge(rowsOf(0.21, 0.17))).decision).toBe("supports");
 });
 
+const tiny = { name: "vit" as const, patchSize: 8, width: 8, depth: 1, heads: 1, mlpDim: 8, imageSize: 32 };
+
+/** A scale whose ViTs are tiny. */
+const tinyScale = {
+  ...scales.minutes,
+  subsets: [64],
+  examples: 64,
+  batchSize: 16,
+  heldImages: 8,
+  models: { ...scales.minutes.models, ViT: { small: tiny, medium: tiny, large: tiny } },
+};
+
+test("objects fit into the patches of the networks at every scale", () => {
+  for (const scale of Object.values(scales)) {
+    const runs = studyNamed("patch-borders").runs({ scale, seeds: [0], data: plannedData });
+    expect(runs.map(({ series }) => series)).toEqual(["ViT", "Mixer", "ResNet"]);
+    for (const { job, series } of runs) {
+      const { patchSize, objectSide } = job.settings as { readonly patchSize: number; readonly objectSide: number };
+      const planned = job.needs[0]?.settings as { readonly recipe: { readonly model: Model } } | undefined;
+      if (planned && series !== "ResNet") expect(patchSizeOf(planned.recipe.model)).toBe(patchSize);
+      expect(objectSide).toBeLessThanOrEqual(patchSize - 2);
+      const { offsets, middle } = patchGridSettings({ patchSize, objectSide, stride: Math.floor(patchSize / 2) });
+      // in the middle the object lies within a patch; half a patch further its centre is on the border
+      expect(middle + objectSide).toBeLessThan(patchSize);
+      expect(offsets.map((offset) => borderDistance(offset, objectSide, patchSize))).toEqual([patchSize / 2, 0]);
+    }
+  }
+});
+
 test("a job agrees with the benchmark of patch grids at half a patch of stride", async () => {
   const folder = await mkdtemp(join(tmpdir(), "fovea-borders-"));
   try {
     const data = await studyData("generated:shapes?label=count&length=64", ["embedded:sign-digits"]);
-    const model = { name: "vit" as const, patchSize: 4, width: 8, depth: 1, heads: 1, mlpDim: 8, imageSize: 24 };
-    const ViT = { small: model, medium: model, large: model };
-    const models = { ...scales.minutes.models, ViT };
-    const scale = {
-      ...scales.minutes,
-      imageSize: 24,
-      subsets: [64],
-      examples: 64,
-      batchSize: 16,
-      heldImages: 8,
-      models,
-    };
-    const [run] = studyNamed("patch-borders").runs({ scale, seeds: [0], data });
-    if (!run) throw new Error("no run");
+    const cell = { family: "ViT", size: "large", images: 64, seed: 0 } as const;
+    const job = borderJob({ scale: tinyScale, seeds: [0], data }, cell, { objects: 20, trained: 30 });
     const store = new JobStore(folder);
-    await runJobs(store, [run.job], { threads: 1 });
-    const values = (await store.read(run.job))?.measurements[0]?.values ?? {};
-    await using network = await open(join(store.folderOf(run.job.needs[0] ?? run.job), "run"), { threads: 1 });
-    const same = { patchSize: 4, objectSide: 5, stride: 2, objects: 500, trained: 500, seed: 0, threads: 1 };
+    await runJobs(store, [job], { threads: 1 });
+    const values = (await store.read(job))?.measurements[0]?.values ?? {};
+    await using network = await open(join(store.folderOf(job.needs[0] ?? job), "run"), { threads: 1 });
+    const same = { patchSize: 8, objectSide: 6, stride: 4, objects: 20, trained: 30, seed: 0, threads: 1 };
     const { distances, wholePatch } = await measurePatchGrid(network, evaluatorNamed("ridge"), same);
-    expect(distances.map(({ distance }) => distance)).toEqual([0.5, 1.5]);
+    expect(distances.map(({ distance }) => distance)).toEqual([0, 4]);
     for (const { distance, accuracy, cosine } of distances) {
       expect(values[`accuracy, ${distance} px from a border`]).toBe(accuracy.mean);
       expect(values[`similarity, ${distance} px from a border`]).toBe(cosine.mean);
