@@ -26,14 +26,7 @@ export {
 export { cosines } from "./framework/cosines.js";
 export { evenly } from "./framework/evenly.js";
 export { forwardLayers, type Layer } from "./framework/forward-layers.js";
-export {
-  costAtSize,
-  imagesPerSecond,
-  largestBatch,
-  type RateOptions,
-  type SizeCost,
-  sizeOfShare,
-} from "./framework/input-size.js";
+export { imagesPerSecond, type RateOptions } from "./framework/images-per-second.js";
 export { cellAt, type SpatialLayer, spatialLayers, vectorsOf } from "./framework/layers.js";
 export { type Positions, positionsOf } from "./framework/positions.js";
 export { type PrincipalComponents, principalComponents, project } from "./framework/principal-components.js";

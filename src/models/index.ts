@@ -23,7 +23,15 @@ export { type ResNetConfig, type ResNetOutput, resnet, resnetDefaults } from "./
 export type { ResNetAttention } from "./resnet-stages.js";
 export { publishedResNets, resnetBlocks, resnetConfig } from "./resnet-variants.js";
 export { imageShape, type ModelSettings, modelConfig } from "./settings.js";
-export { type ModelSize, modelSize } from "./size.js";
+export {
+  costAtSize,
+  largestBatch,
+  type ModelSize,
+  memoryRatio,
+  modelSize,
+  type SizeCost,
+  sizeOfShare,
+} from "./size.js";
 export {
   type ConvolutionStem,
   convolutionStem,

@@ -36,12 +36,10 @@ export {
   speedInference,
 } from "./inference.js";
 export {
-  attentionShare,
   type InferenceCase,
   type InferenceSecondsOptions,
   inferenceSeconds,
   initialWeights,
-  largestBatch,
 } from "./input-size.js";
 export { integerRate } from "./integer-rate.js";
 export { plainResNet, plainViT } from "./plain-graph.js";

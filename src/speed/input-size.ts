@@ -1,7 +1,7 @@
-/** Measures inference over the size of images: images per second, FLOPs, and how many images fit into memory. */
+/** Measures the speed of inference of exported networks over the size of images. */
 import { exportedGraph } from "../export/index.js";
-import { costOf, encodeOnnx, input } from "../graph/index.js";
-import { type ModelConfig, model, modelSize } from "../models/index.js";
+import { encodeOnnx, input } from "../graph/index.js";
+import { type ModelConfig, model } from "../models/index.js";
 import { initialValue, Scope } from "../nn/index.js";
 import { openSession, type Session } from "../runtime/index.js";
 import type { Weights } from "../weights/index.js";
@@ -61,34 +61,4 @@ export async function inferenceSeconds(
     for (const { session } of opened) await session.close();
   }
   return cases.map(({ batchSize }, i) => (fastest[i] ?? Number.NaN) / batchSize);
-}
-
-/**
- * Fraction of the FLOPs of a Vision Transformer with a patch stem that grows with the square of the number of tokens: the products of queries with
- * keys and of weights with values, 2 x 2 tokens^2 width in each block. 0 for other networks.
- */
-export function attentionShare(config: ModelConfig, side: number): number {
-  if (config.family !== "vit" || config.stem.kind !== "patch") return 0;
-  const tokens = Math.floor(side / config.patchSize) ** 2 + (config.pooling === "tok" ? 1 : 0);
-  return (4 * config.depth * tokens ** 2 * config.width) / modelSize(config, { size: side }).flops;
-}
-
-/**
- * Largest batch whose inference fits into `bytes` of memory, counted on the graph: parameters, and the values that live together at the peak
- * (`costOf`). 0 where one image does not fit.
- */
-export function largestBatch(config: ModelConfig, side: number, bytes: number): number {
-  const peak = (batch: number): number => {
-    const { logits, preLogits } = model(Scope.root(), input("image", "float32", [batch, side, side, 3]), config);
-    return costOf([logits ?? preLogits]).peakBytes;
-  };
-  // the peak is not linear in the batch: convolutions of large batches run image by image
-  let [fits, fails] = [0, 1];
-  while (peak(fails) <= bytes) [fits, fails] = [fails, 2 * fails];
-  while (fails - fits > 1) {
-    const middle = Math.floor((fits + fails) / 2);
-    if (peak(middle) <= bytes) fits = middle;
-    else fails = middle;
-  }
-  return fits;
 }

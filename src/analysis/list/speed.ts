@@ -1,8 +1,9 @@
 /** Speed, memory and the share of attention's quadratic products against the image size (papers.md 9.11, "Speed"). */
+import { costAtSize, largestBatch, memoryRatio, type SizeCost, sizeOfShare } from "../../models/index.js";
 import { lineChart, percent } from "../../report/index.js";
 import { formatBytes, formatCount } from "../../text/format.js";
 import type { Analysis, AnalysisChart } from "../framework/analysis.js";
-import { costAtSize, imagesPerSecond, largestBatch, type SizeCost, sizeOfShare } from "../framework/input-size.js";
+import { imagesPerSecond } from "../framework/images-per-second.js";
 import { spatialLayers } from "../framework/layers.js";
 import type { Subject } from "../framework/subject.js";
 
@@ -78,11 +79,12 @@ function speedChart(sizes: readonly SizeSpeed[]): AnalysisChart {
   };
 }
 
+const uncertainty = `The memory that an image adds was measured to be ${memoryRatio.least} to ${memoryRatio.most} times the estimate, most for a ResNet.`;
+
 function batchChart(sizes: readonly SizeSpeed[]): AnalysisChart {
   return {
     title: `Largest batch in ${formatBytes(memory)}`,
-    caption:
-      "Estimated on the graph, forward only: parameters, images, and the values that are alive together. The process itself and the runtime's allocator need more. Sizes at which not even one image fits are omitted.",
+    caption: `Estimated on the graph, forward only: parameters, images, and the values that are alive together. ${uncertainty} Sizes at which not even one image fits are omitted.`,
     draw: (width) =>
       lineChart({
         width,
@@ -141,10 +143,11 @@ export const speed: Analysis = {
       ? ` Attention's quadratic products are ${percent(here.attentionFlops / here.flops)} of its FLOPs there, and ${begins}.`
       : "";
     return {
-      text: `At ${here.size} pixels, ${here.imagesPerSecond.toFixed(0)} images per second (${formatCount(here.flops)}FLOP each), and batches of up to ${here.largestBatch} in ${formatBytes(memory)}.${attention}`,
+      text: `At ${here.size} pixels, ${here.imagesPerSecond.toFixed(0)} images per second (${formatCount(here.flops)}FLOP each), and batches of up to an estimated ${here.largestBatch} in ${formatBytes(memory)}. ${uncertainty}${attention}`,
       data: {
         threads: subject.threads ?? "default",
         memory,
+        memoryRatio,
         sizes,
         attentionShareReached: { share: noticeable.share, pixels: from ?? null },
       },

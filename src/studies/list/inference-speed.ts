@@ -1,6 +1,6 @@
 /** Study 9: from which image size does the quadratic cost of attention count? */
-import { modelSize, parseModelName } from "../../models/index.js";
-import { attentionShare, inferenceSeconds, largestBatch } from "../../speed/index.js";
+import { costAtSize, largestBatch, memoryRatio, modelSize, parseModelName } from "../../models/index.js";
+import { inferenceSeconds } from "../../speed/index.js";
 import { lineFigure } from "../framework/figures.js";
 import { defineJob, type Job } from "../framework/job.js";
 import type { ScaleName } from "../framework/scale.js";
@@ -46,15 +46,18 @@ function roundJob(names: readonly string[], round: number): Job {
         names.map((name) => ({ name, side, config: parseModelName(name) })),
       );
       for (const { name, side, config } of all) {
-        values[`${name}, ${suffixes.flops} at ${side} px`] = flopsOf(name, side) / 1e9;
-        values[`${name}, ${suffixes.share} at ${side} px`] = attentionShare(config, side);
+        const cost = costAtSize(config, side);
+        values[`${name}, ${suffixes.flops} at ${side} px`] = cost.flops / 1e9;
+        values[`${name}, ${suffixes.share} at ${side} px`] = cost.attentionFlops / cost.flops;
+        if (sides.includes(side)) {
+          values[`${name}, ${suffixes.batch} at ${side} px`] = largestBatch(cost, memoryBytes);
+        }
       }
       const measured = all
         .filter(({ side }) => sides.includes(side))
         .map((one) => ({ ...one, batchSize: batchOf(one.side) }));
       const seconds = await inferenceSeconds(measured, { runs: runsPerRound, threads, signal });
-      for (const [i, { name, side, config }] of measured.entries()) {
-        values[`${name}, ${suffixes.batch} at ${side} px`] = largestBatch(config, side, memoryBytes);
+      for (const [i, { name, side }] of measured.entries()) {
         values[`${name} at ${side} px`] = 1 / (seconds[i] ?? Number.NaN);
       }
       return { measurements: [{ images: 0, flops: 0, seconds: 0, values }], details: { threads: threads ?? 0 } };
@@ -102,7 +105,7 @@ export const inferenceSpeed: Study = {
   },
   prediction: "exponent of time in the side from 256 to 512 pixels, ViT - ResNet, lies within 0.5",
   smallestEffect: smallest,
-  measure: "images per second of exports with random weights; FLOPs and memory are counted on the graph",
+  measure: `images per second of exports with random weights; FLOPs and memory are counted on the graph (measured memory is ${memoryRatio.least} to ${memoryRatio.most} times the count)`,
   varies: "network, side of the images",
   fixed: "pixels in a batch, threads, machine; networks and sizes of a round are measured in alternation",
   rule: "the 95 % Student interval over rounds (the seeds) of the paired difference of exponents",
@@ -130,7 +133,7 @@ export const inferenceSpeed: Study = {
     const shares = rowsOfMeasure(rows, suffixes.share).filter(({ y }) => y > 0);
     return [
       figure("Images per second over the image size", "images per second", rowsOfMeasure(rows)),
-      figure("Largest batch in 16 GiB", "images", rowsOfMeasure(rows, suffixes.batch)),
+      figure("Largest batch in 16 GiB, estimated", "images", rowsOfMeasure(rows, suffixes.batch)),
       lineFigure(shares, {
         title: "Fraction of the FLOPs that is quadratic in tokens",
         description: "A line for each ViT: attention's fraction of the FLOPs over the side of the images.",
