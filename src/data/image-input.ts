@@ -11,8 +11,8 @@ export interface ImagePixels {
   readonly height: number;
 }
 
-/** A path, a URL (`file:`, `http:`, `https:` or `data:`), the bytes of an image file (also a `Buffer`), or pixels. */
-export type ImageInput = string | URL | Uint8Array | ImagePixels;
+/** A path, a URL (`file:`, `http:`, `https:` or `data:`), the bytes of an image file (also a `Buffer`), an image of a dataset, or pixels. */
+export type ImageInput = string | URL | Uint8Array | EncodedImage | ImagePixels;
 
 /** An image with its name in messages. */
 export interface ReadImage {
@@ -30,7 +30,7 @@ export async function readImage(input: ImageInput): Promise<ReadImage> {
   if (typeof input === "string") return isAddress(input) ? await fromAddress(new URL(input)) : await fromPath(input);
   if (input instanceof URL) return await fromAddress(input);
   if (input instanceof Uint8Array) return { id: "image", image: { kind: "encoded", bytes: input } };
-  return { id: "image", image: await fromPixels(input) };
+  return { id: "image", image: "bytes" in input ? input : await fromPixels(input) };
 }
 
 async function fromPath(path: string): Promise<ReadImage> {

@@ -194,6 +194,11 @@ async function openSources(
   const streams: Record<string, ImageSource> = { train };
   if (kind.streams.includes("unlabelled") && unlabelled)
     streams["unlabelled"] = given?.unlabelled ?? (await open(unlabelled, "train"));
+  if (given?.evaluation && !evaluation) {
+    throw new TrainError(
+      "sources.evaluation is given, but the recipe has no data.evaluation; add it, because its preprocessing is needed",
+    );
+  }
   const evaluationSource = evaluation && (given?.evaluation ?? (await open(evaluation, "evaluation")));
   if (evaluationSource && kind.headClasses(recipe.objective, 2) > 0) requireSameClasses(train, evaluationSource);
   return { streams: streams as RunParts["streams"], trainingParts, evaluationSource };

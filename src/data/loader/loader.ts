@@ -318,13 +318,13 @@ function checkOptions(options: LoaderOptions, pipeline: Preprocessing): void {
   whole("epochs", 1);
   whole("views", 1);
   whole("cacheBytes", 0);
-  const { maxBadFraction = 0, workers = 1 } = options;
+  const { maxBadFraction = 0, workers = 0 } = options;
   if (!(maxBadFraction >= 0 && maxBadFraction <= 1))
     throw new Error(`invalid maxBadFraction ${maxBadFraction}; expected a number from 0 to 1`);
   const own = pipeline.find((op) => !op.registered);
   if (own && workers > 0)
     throw new Error(
-      `the op "${own.name}" is a custom function, which cannot be sent to a worker thread; use the loader with workers: 0`,
+      `the op "${own.name}" is a custom function, which cannot be sent to a worker thread; use the loader without workers`,
     );
 }
 

@@ -7,7 +7,10 @@ import type { Plan } from "./plan.js";
 import { createWorkers } from "./workers.js";
 
 export interface ServiceOptions {
-  /** Number of threads that make batches; 0 makes them in the calling thread when they are requested. Default: 1. */
+  /**
+   * Number of threads that make batches; 0 makes them in the calling thread when they are requested. Default: 1; 0 for a source in memory and for
+   * custom ops, which other threads cannot open.
+   */
   readonly workers?: number;
   /** Number of batches made ahead. Default: 2 for each worker. */
   readonly prefetch?: number;
@@ -35,7 +38,8 @@ export function createService(
   pipelines: readonly Preprocessing[],
   options: ServiceOptions,
 ): BatchService {
-  const { workers = 1, concurrency = 2, cacheBytes = 256 * 2 ** 20 } = options;
+  const isShareable = source.recipe !== undefined && pipelines.flat().every(({ registered }) => registered);
+  const { workers = isShareable ? 1 : 0, concurrency = 2, cacheBytes = 256 * 2 ** 20 } = options;
   if (workers === 0) {
     const maker = createBatchMaker(source, plan, pipelines, { concurrency, cacheBytes });
     // One batch is started ahead: sharp decodes in its own threads while the caller does something else.
@@ -43,7 +47,7 @@ export function createService(
   }
   if (!source.recipe) {
     throw new Error(
-      `${source.name} was created in memory, so a worker thread cannot open it; use the loader with workers: 0`,
+      `${source.name} was created in memory, so a worker thread cannot open it; use the loader without workers`,
     );
   }
   const setup = {

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { beforeAll, describe, expect, test } from "vitest";
 import { createLoader, type LoaderOptions, openSource } from "../../../src/data/index.js";
 import { epochOrder } from "../../../src/data/loader/plan.js";
-import { customOp } from "../../../src/images/index.js";
+import { customOp, preprocessing as makePreprocessing } from "../../../src/images/index.js";
 import { collect, training, writeLoaderFolders } from "../../support/batches.js";
 import { flat, numbered, temporaryFolder, write } from "../../support/pictures.js";
 
@@ -213,9 +213,22 @@ describe("the life of a loader", () => {
     expect(make({ workers: 1.5 })).toThrow(/invalid workers 1.5; expected an integer of at least 0/);
     expect(make({ prefetch: 0 })).toThrow(/invalid prefetch 0; expected an integer of at least 1/);
     expect(make({ maxBadFraction: 2 })).toThrow(/invalid maxBadFraction 2; expected a number from 0 to 1/);
-    expect(make({ preprocessing: [customOp("mine", (record) => record)] })).toThrow(
-      /op "mine" is a custom function.*workers: 0/,
+    expect(make({ preprocessing: [customOp("mine", (record) => record)], workers: 1 })).toThrow(
+      /op "mine" is a custom function.*without workers/,
     );
+  });
+
+  test("by default, sources in memory and custom ops need no worker thread", async () => {
+    const doubled = customOp("doubled", (record) => record, { random: false });
+    const plain = "decode|resize(4)|value_range(-1,1)";
+    const preprocessing = [...makePreprocessing(plain), doubled];
+    for (const [source, options] of [
+      [numbered(8), { ...training, preprocessing: plain }],
+      [folder, { ...training, preprocessing }],
+    ] as const) {
+      await using loader = createLoader(source, options);
+      expect((await loader.next())?.mask.length).toBe(training.batchSize);
+    }
   });
 
   test("wrong numbers and sources made by hand are refused with what to do", async () => {
@@ -225,8 +238,8 @@ describe("the life of a loader", () => {
     await expect(createLoader(folder, { ...training, seed: 0.5 }).next()).rejects.toThrow(
       /invalid seed 0.5; expected an integer/,
     );
-    await expect(createLoader(numbered(8), training).next()).rejects.toThrow(
-      /numbered was created in memory, so a worker thread cannot open it; use the loader with workers: 0/,
+    await expect(createLoader(numbered(8), { ...training, workers: 1 }).next()).rejects.toThrow(
+      /numbered was created in memory, so a worker thread cannot open it; use the loader without workers/,
     );
     await expect(createLoader([], training).next()).rejects.toThrow(/list of sources is empty/);
   });

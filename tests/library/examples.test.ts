@@ -1,0 +1,32 @@
+/** Every program of examples/ runs as it stands, on bundled data, and prints what it is meant to print. */
+import { execFile } from "node:child_process";
+import { readdirSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
+import { expect, test } from "vitest";
+
+const root = fileURLToPath(new URL("../..", import.meta.url));
+
+/** The last part of what each program prints. */
+const printed: Readonly<Record<string, RegExp>> = {
+  "classifier.ts": /expected accuracy: \d+ %.*saved and opened again: (hat|pants)\n$/s,
+  "embed-images.ts": /^1536 features; cosine -?0\.\d{3}\n$/,
+  "export-and-run.ts": /MB; \w+ [\d,]+ -> \[ \[ 1, 960 \] \]\n$/,
+  "few-shot.ts": /1-shot: [\d.]+ ± [\d.]+ %\n5-shot: [\d.]+ ± [\d.]+ %\nchance: 33\.3 %\n$/,
+  "look-inside.ts": /attention-distance: .*similarity: .*report\.html\n$/s,
+  "near-duplicates.ts": /groups; exclude \d+ training images/,
+  "own-data-source.ts": /accuracy: (9\d|100) %.*name: 'level'/s,
+  "train.ts": /accuracy [\d.]+ % after \d+ s/,
+};
+
+test("every example is tested", () => {
+  expect(readdirSync(new URL("../../examples", import.meta.url)).filter((name) => name.endsWith(".ts"))).toEqual(
+    Object.keys(printed).sort(),
+  );
+});
+
+test.each(Object.entries(printed))("examples/%s", async (name, expected) => {
+  const jiti = fileURLToPath(new URL("../../node_modules/jiti/lib/jiti-cli.mjs", import.meta.url));
+  const { stdout } = await promisify(execFile)(process.execPath, [jiti, `examples/${name}`], { cwd: root });
+  expect(stdout).toMatch(expected);
+});
