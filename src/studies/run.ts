@@ -8,7 +8,7 @@ import type { Hooks } from "../text/progress.js";
 import { evaluateMatmulRate } from "../train/index.js";
 import { defaultDownstream, studyData } from "./framework/data.js";
 import { JobStore, runJobs, withNeeds } from "./framework/job.js";
-import { type ScaleName, scales } from "./framework/scale.js";
+import { type Scale, type ScaleName, scales } from "./framework/scale.js";
 import { lastValue, type Run, type Study, type StudyContext } from "./framework/study.js";
 import { type Row, readTable, writeTable } from "./framework/table.js";
 import { startProcesses } from "./processes.js";
@@ -16,7 +16,8 @@ import { figureFile, type Reported, studyHtml } from "./report.js";
 
 /** Options of `runStudy` and `planStudy`. */
 export interface StudyOptions extends Hooks {
-  readonly scale: ScaleName;
+  /** A scale by its name, or one with other numbers, whose results are written as those of its name. */
+  readonly scale: ScaleName | Scale;
   /** Number of seeds. Default: that of the study or of the scale. */
   readonly seeds?: number | undefined;
   /** Spec of the labelled dataset to pre-train on. Default: `defaultUpstream`. */
@@ -45,8 +46,10 @@ const figureWidth = 720;
 const threadsOf = ({ threads, processes = 1 }: StudyOptions): number =>
   threads ?? Math.max(1, Math.floor(availableThreads() / processes));
 
+const scaleOf = ({ scale }: StudyOptions): Scale => (typeof scale === "string" ? scales[scale] : scale);
+
 async function contextOf(study: Study, options: StudyOptions): Promise<StudyContext> {
-  const scale = scales[options.scale];
+  const scale = scaleOf(options);
   const count = options.seeds ?? study.seeds ?? scale.seeds;
   return {
     scale,
@@ -128,14 +131,17 @@ export async function runStudy(study: Study, options: StudyOptions): Promise<Stu
     shown?.finish();
   }
   const rows = await tableOf(study, runs, store);
-  const file = tableFile(folder, study, options.scale);
-  makeFolder(join(folder, options.scale));
+  const { name } = context.scale;
+  const file = tableFile(folder, study, name);
+  makeFolder(join(folder, name));
   await writeTable(file, rows);
-  return await reportOf(study, options.scale, rows, file);
+  return await reportOf(study, name, rows, file);
 }
 
 /** Draws the figures and judges a study from its stored table alone. Throws when there is no table. */
-export async function redrawStudy(study: Study, { folder = defaultFolder, scale }: StudyOptions): Promise<StudyReport> {
+export async function redrawStudy(study: Study, options: StudyOptions): Promise<StudyReport> {
+  const { folder = defaultFolder } = options;
+  const { name: scale } = scaleOf(options);
   const file = tableFile(folder, study, scale);
   const table = `${file}.jsonl`;
   if (!existsSync(table)) throw new Error(`there is no table ${table}; run the study without --figure-only first`);
