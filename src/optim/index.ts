@@ -18,6 +18,7 @@ export {
   isFrozen,
   isOptimizerState,
   type OptimizerConfig,
+  optimizerNames,
   type SgdConfig,
 } from "./optimizers.js";
 export {

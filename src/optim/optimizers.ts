@@ -1,4 +1,5 @@
 /** Named optimisers: chains in the order of the reference (papers.md 5.2). */
+import { unknownName } from "../text/nearest.js";
 import { type AdafactorOptions, scaleByAdafactor } from "./adafactor.js";
 import { type MomentumDType, requireMomentumDType } from "./momentum.js";
 import type { Schedule } from "./schedules.js";
@@ -67,9 +68,11 @@ export interface AdafactorConfig extends Common, AdafactorOptions {
 
 export type OptimizerConfig = SgdConfig | AdamConfig | AdafactorConfig;
 
+export const optimizerNames: readonly OptimizerConfig["name"][] = ["sgd", "adam", "adamw", "adafactor"];
+
 /**
  * Creates the chain of a configuration: freeze, clip, L2 penalty, scale, learning rate, rates by pattern, decay, schedule. Throws RangeError
- * if momentum cannot be stored in the given type.
+ * for an unknown name, and if momentum cannot be stored in the given type.
  */
 export function createOptimizer(config: OptimizerConfig, schedule: Schedule): Transformation {
   const { learningRate, weightDecay = 0, l2Penalty = 0, l2PenaltyToInitial = 0, clipNorm } = config;
@@ -98,8 +101,11 @@ function scaling(config: OptimizerConfig): readonly Transformation[] {
     }
     case "adafactor":
       return [scaleByAdafactor(config)];
-    default:
+    case "adam":
+    case "adamw":
       return [scaleByAdam(config)];
+    default:
+      throw new RangeError(unknownName("optimizer", optimizerNames)({ input: config }));
   }
 }
 

@@ -9,6 +9,7 @@ import {
   isFrozen,
   isOptimizerState,
   type OptimizerConfig,
+  optimizerNames,
   type Schedule,
 } from "../../src/optim/index.js";
 import { compile } from "../../src/runtime/index.js";
@@ -284,6 +285,16 @@ describe("state", () => {
       expect(isOptimizerState(name)).toBe(!(names as string[]).includes(name));
       if (isOptimizerState(name)) expect(initial().every((value) => Number(value) === 0)).toBe(true);
     }
+  });
+
+  test("an unknown name is refused, with the known ones and the nearest", () => {
+    const create = (name: string) => createOptimizer({ name, learningRate: 1 } as unknown as OptimizerConfig, () => 1);
+    expect(() => create("adamW")).toThrow(
+      'unknown optimizer "adamW"; expected one of sgd, adam, adamw, adafactor; did you mean "adamw"?',
+    );
+    expect(() => create("lamb")).toThrow(/^unknown optimizer "lamb"; expected one of sgd, adam, adamw, adafactor/);
+    expect(() => create("lamb")).toThrow(RangeError);
+    for (const name of optimizerNames) expect(() => create(name)).not.toThrow();
   });
 
   test("patterns match whole paths", () => {

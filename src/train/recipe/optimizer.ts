@@ -1,6 +1,12 @@
 /** The settings of optimisers, schedules and weight averages, and their conversion to steps. */
 import { z } from "zod";
-import { type AverageConfig, decayOfHalfLife, type ScheduleConfig, unknownMomentumDType } from "../../optim/index.js";
+import {
+  type AverageConfig,
+  decayOfHalfLife,
+  optimizerNames,
+  type ScheduleConfig,
+  unknownMomentumDType,
+} from "../../optim/index.js";
 import { unknownName } from "../../text/nearest.js";
 import { durationSchema } from "./duration.js";
 import { type DurationContext, toSteps } from "./durations.js";
@@ -81,7 +87,7 @@ export const optimizerSchema = z.discriminatedUnion(
       ...everyOptimizer,
     }),
   ],
-  { error: unknownName("optimizer", ["sgd", "adam", "adamw", "adafactor"]) },
+  { error: unknownName("optimizer", optimizerNames) },
 );
 
 const everySchedule = {
