@@ -3,7 +3,10 @@ import { type NumericArray, type Tensor, writeOnnx } from "../graph/index.js";
 import { lackingNodes } from "./devices.js";
 import { openSession, type SessionOptions } from "./session.js";
 
-/** Computes the values of the given tensors from the named inputs. Throws the runtime's errors, with the device in the message. */
+/**
+ * Computes the values of the given tensors from the named inputs. Throws if `feeds` lacks an input that the tensors depend on or has another
+ * name, and the runtime's errors, with the device in the message.
+ */
 export async function evaluate(
   outputs: Readonly<Record<string, Tensor>>,
   feeds: Readonly<Record<string, NumericArray>> = {},

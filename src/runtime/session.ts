@@ -21,7 +21,7 @@ export interface SessionOptions {
 
 export interface Session extends Closable {
   readonly runtime: InferenceSession;
-  /** Runs the model once with inputs by name; throws if one is missing or has the wrong size. */
+  /** Runs the model once with inputs by name; throws if one is missing, is not an input, or has the wrong size. */
   run(feeds: Readonly<Record<string, NumericArray>>): Promise<Record<string, NumericArray>>;
 }
 
@@ -43,6 +43,13 @@ export async function openSession(model: OnnxModel, options: SessionOptions = {}
   return closable<Session>({
     runtime,
     run: async (feeds) => {
+      const unknown = Object.keys(feeds).filter((name) => !types.has(name));
+      if (unknown.length > 0) {
+        const known = types.size > 0 ? [...types.keys()].join(", ") : "none";
+        throw new Error(
+          `unknown input ${unknown.join(", ")}; expected only the inputs that the outputs depend on: ${known}`,
+        );
+      }
       const given: Record<string, RuntimeTensor> = {};
       for (const [name, type] of types) {
         const data = feeds[name];

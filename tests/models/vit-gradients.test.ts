@@ -11,10 +11,11 @@ import {
   type Tensor,
 } from "../../src/graph/index.js";
 import type { ViTConfig } from "../../src/models/index.js";
-import { type Device, evaluate } from "../../src/runtime/index.js";
+import type { Device } from "../../src/runtime/index.js";
 import { testDevices } from "../support/devices.js";
 import { evenlySpread, expectDifferences } from "../support/gradients.js";
 import { plainViT } from "../support/plain-vit.js";
+import { evaluateAmong } from "../support/run.js";
 import {
   type ImageShape,
   parameterValues,
@@ -111,7 +112,7 @@ async function graphGradients(traced: TracedViT, from: string, device: Device) {
   const given = { pixels: uniform(elementCount(image), "pixels"), targets: targetsFor(targets.shape) };
   const names = [...traced.parameters.map(({ name }) => name), "image"];
   const outputs = Object.fromEntries(names.map((name, i) => [`d ${name}`, gradients[i]!]));
-  const found = await evaluate(
+  const found = await evaluateAmong(
     { loss, ...outputs },
     { ...values, image: given.pixels, targets: given.targets },
     { device },

@@ -7,7 +7,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { grad } from "../../src/graph/index.js";
 import { Scope } from "../../src/nn/index.js";
 import { createRandom } from "../../src/random/keyed.js";
-import { compile, type Device, evaluate, type Feeds } from "../../src/runtime/index.js";
+import { compile, type Device, type Feeds } from "../../src/runtime/index.js";
 import { prepareTraining, type RecipeInput, resolveRecipe, train } from "../../src/train/index.js";
 import { courseOf, stoppedAt } from "./course.js";
 import { testDevice } from "./devices.js";
@@ -22,6 +22,7 @@ import {
   side,
   stackedSource,
 } from "./objective-cases.js";
+import { evaluateAmong } from "./run.js";
 import { temporaryFolder, tinyRecipe } from "./trained-run.js";
 import { parameterValues } from "./vit-cases.js";
 
@@ -82,7 +83,7 @@ export function describeObjectives(cases: readonly ObjectiveCase[]): void {
       const feeds = await objective.feeds(batchesOf(one), createRandom("step", seed, 0));
       const inputs = numbers(feeds);
       const outputs = { loss, ...Object.fromEntries(names.map((name, i) => [`d ${name}`, gradients[i]!])) };
-      const found = await evaluate(outputs, { ...values, ...feeds }, { device });
+      const found = await evaluateAmong(outputs, { ...values, ...feeds }, { device });
       const doubles = Object.fromEntries(Object.entries(values).map(([name, data]) => [name, Float64Array.from(data)]));
       const plainLoss = () => average(one.plain(doubles, inputs).map(({ loss }) => loss));
       expect(Number(found["loss"]![0]) / plainLoss()).toBeCloseTo(1, 5);
@@ -116,7 +117,7 @@ export function describeObjectives(cases: readonly ObjectiveCase[]): void {
       const scope = Scope.root({ parameters: training.parameters });
       const { loss } = objective.trace(scope, objective.inputs);
       const feeds = await objective.feeds(batchesOf(one), createRandom("step", seed, 0));
-      const found = await evaluate({ loss }, { ...training.initialState(), ...feeds });
+      const found = await evaluateAmong({ loss }, { ...training.initialState(), ...feeds });
       expect(Number(found["loss"]![0])).toBeCloseTo(one.initialLoss!, 5);
     });
 
@@ -130,7 +131,7 @@ export function describeObjectives(cases: readonly ObjectiveCase[]): void {
       expect(Object.keys(feeds).sort()).toEqual(
         objective.evaluation.inputs.map(({ producer }) => (producer.attributes as { name: string }).name).sort(),
       );
-      const results = await evaluate({ ...objective.evaluation.outputs(scope) }, { ...values, ...feeds });
+      const results = await evaluateAmong({ ...objective.evaluation.outputs(scope) }, { ...values, ...feeds });
       const { loss, correct } = objective.evaluation.score(results, feeds);
       const doubles = Object.fromEntries(Object.entries(values).map(([name, data]) => [name, Float64Array.from(data)]));
       const expected = one.plain(doubles, inputs);

@@ -4,12 +4,14 @@ import {
   type DType,
   encodeNumbers,
   fromFloat16,
+  inputName,
   type NumericArray,
+  reachable,
   type Tensor,
   viewNumbers,
   writeOnnx,
 } from "../../src/graph/index.js";
-import { lackingNodes, openSession, type SessionOptions } from "../../src/runtime/index.js";
+import { evaluate, lackingNodes, openSession, type SessionOptions } from "../../src/runtime/index.js";
 import type { Array64 } from "./arrays.js";
 
 /** A value to feed, already rounded to its type, so that reference and runtime start from the same numbers. */
@@ -49,4 +51,15 @@ export async function run(
       return [name, { shape: dims, values: decode(data as NumericArray, type.dtype) }];
     }),
   );
+}
+
+/** Evaluates with those of the values, of all parameters for example, that the outputs depend on. */
+export function evaluateAmong(
+  outputs: Readonly<Record<string, Tensor>>,
+  values: Readonly<Record<string, NumericArray>>,
+  options: SessionOptions = {},
+): Promise<Record<string, NumericArray>> {
+  const leaves = reachable(Object.values(outputs)).flatMap((node) => node.outputs.map(inputName));
+  const needed = new Set(leaves.filter((name) => name !== undefined));
+  return evaluate(outputs, Object.fromEntries(Object.entries(values).filter(([name]) => needed.has(name))), options);
 }
