@@ -56,13 +56,13 @@ async function fromLoader(): Promise<void> {
   loaded += recipe.batchSize;
   const given = await objective.feeds({ train: batch }, random);
   const feeds = { ...given, ...training.stepInputs(step++, 0) };
-  await program.step(feeds);
+  await program.step(feeds, { transfer: true });
   loader.recycle(returnedBatch(batch, given, feeds));
 }
 
 async function fromFixed(): Promise<void> {
   const feeds = { ...fixed, ...training.stepInputs(step++, 0) };
-  await program.step(feeds);
+  await program.step(feeds, { transfer: true });
   for (const name of Object.keys(fixed)) fixed[name] = feeds[name]!;
 }
 

@@ -6,15 +6,7 @@ import "./telemetry.js";
 import { Worker } from "node:worker_threads";
 import { builtModule } from "../files/built-module.js";
 import { type Closable, closable, closeOnError } from "../files/closable.js";
-import {
-  inputName,
-  type NumericArray,
-  reachable,
-  type Tensor,
-  type TensorType,
-  writeOnnx,
-  writeOnnxLoop,
-} from "../graph/index.js";
+import { inputName, reachable, type Tensor, type TensorType, writeOnnx, writeOnnxLoop } from "../graph/index.js";
 import { type Device, DeviceError, lackingNodes } from "./devices.js";
 import {
   type Attempt,
@@ -25,6 +17,7 @@ import {
   type Feeds,
   type Results,
 } from "./engine.js";
+import { copied, copies, handedOver } from "./feeds.js";
 import { overwritable } from "./overwrites.js";
 import { availableThreads } from "./threads.js";
 
@@ -57,6 +50,14 @@ export interface CompileOptions {
   readonly copyOutputs?: boolean;
 }
 
+export interface FeedOptions {
+  /**
+   * Transfer the arrays to the thread of the program instead of copying them. Until the promise settles they must not be used; afterwards
+   * the record of the feeds holds new arrays over the same memory, and the arrays that were given are empty. Default: false.
+   */
+  readonly transfer?: boolean;
+}
+
 /** A compiled program. Runs are executed sequentially, in the order of the calls. */
 export interface Program extends Closable {
   readonly device: Device;
@@ -67,15 +68,19 @@ export interface Program extends Closable {
   /** Seconds spent writing the graphs and opening the sessions. */
   readonly seconds: { readonly write: number; readonly compile: number };
   readonly nodes: Readonly<Record<string, number>>;
-  /** Runs a function. The arrays are transferred to the program until the promise settles, and must not be used before. */
-  run(name: string, feeds: Feeds): Promise<Results>;
+  /** Runs a function. The arrays are copied first, unless `transfer` is set. */
+  run(name: string, feeds: Feeds, options?: FeedOptions): Promise<Results>;
   /** Runs the function named `step`. */
-  step(feeds: Feeds): Promise<Results>;
+  step(feeds: Feeds, options?: FeedOptions): Promise<Results>;
   /**
    * Runs a function, and replaces state only if every number of the named outputs is finite; the steps of one run are kept all or none.
    * `committed` reports whether state was replaced. Throws before the run if an output does not exist.
    */
-  attempt(name: string, feeds: Feeds, options: { readonly commitWhenFinite: readonly string[] }): Promise<Attempt>;
+  attempt(
+    name: string,
+    feeds: Feeds,
+    options: FeedOptions & { readonly commitWhenFinite: readonly string[] },
+  ): Promise<Attempt>;
   readState(names?: readonly string[]): Promise<Results>;
   /**
    * Replaces state. The arrays are copied; with `transfer` they are transferred and must not be used again, so that memory does not hold a
@@ -177,6 +182,12 @@ export async function startProgram(
   await closeOnError(engine, async () => {
     await engine.call({ kind: "prepare" });
   });
+  const run = async (
+    name: string,
+    feeds: Feeds,
+    { transfer = false, commitWhenFinite }: FeedOptions & { readonly commitWhenFinite?: readonly string[] } = {},
+  ): Promise<Attempt> =>
+    await engine.call({ kind: "run", name, feeds: transfer ? feeds : copies(feeds), commitWhenFinite });
   const names = Object.keys(compiled.state);
   const nodes = Object.fromEntries(
     Object.entries(compiled.functions).map(([name, { model }]) => [name, model.nodeCount]),
@@ -187,28 +198,15 @@ export async function startProgram(
     state: compiled.state,
     nodes,
     seconds: { write: (written - started) / 1000, compile: (performance.now() - written) / 1000 },
-    run: async (name, feeds) => (await engine.call({ kind: "run", name, feeds })).results,
-    step: async (feeds) => (await engine.call({ kind: "run", name: "step", feeds })).results,
-    attempt: (name, feeds, { commitWhenFinite }) => engine.call({ kind: "run", name, feeds, commitWhenFinite }),
+    run: async (name, feeds, options) => (await run(name, feeds, options)).results,
+    step: async (feeds, options) => (await run("step", feeds, options)).results,
+    attempt: run,
     readState: async (wanted = names) => (await engine.call({ kind: "read", names: wanted })).results,
     writeState: async (values, { transfer = false } = {}) => {
-      const own = transfer ? handedOver(values) : mapValues(values, (data) => data.slice());
+      const own = transfer ? handedOver(values) : copies(values);
       await engine.call({ kind: "write", values: own });
     },
     close: () => engine.close(),
-  });
-}
-
-const mapValues = (values: Feeds, change: (data: NumericArray) => NumericArray): Feeds =>
-  Object.fromEntries(Object.entries(values).map(([name, data]) => [name, change(data)]));
-
-/** Returns the arrays to transfer; of several over the same memory, all but the first are copied. */
-function handedOver(values: Feeds): Feeds {
-  const taken = new Set<unknown>();
-  return mapValues(values, (data) => {
-    const isFirst = !taken.has(data.buffer);
-    taken.add(data.buffer);
-    return isFirst ? data : data.slice();
   });
 }
 
@@ -219,7 +217,7 @@ export type Request =
       readonly kind: "run";
       readonly name: string;
       readonly feeds: Feeds;
-      readonly commitWhenFinite?: readonly string[];
+      readonly commitWhenFinite?: readonly string[] | undefined;
     }
   | { readonly kind: "read"; readonly names: readonly string[] }
   | { readonly kind: "write"; readonly values: Feeds };
@@ -288,15 +286,6 @@ export type Answer =
       readonly error: { readonly name: string; readonly message: string };
     };
 
-/** Copies an array into its own memory. Throws if the array is in use by another run. */
-function copied(name: string, array: NumericArray): NumericArray {
-  try {
-    return array.slice();
-  } catch {
-    throw new Error(`${name}: the array is in use by a run that has not ended; wait for that run first`);
-  }
-}
-
 /** Prepares a request for the worker: arrays that cover their whole buffer are transferred, views of larger buffers are copied. */
 function packed(request: Request): { message: Request; buffers: ArrayBuffer[] } {
   if (request.kind === "prepare" || request.kind === "read") return { message: request, buffers: [] };
@@ -350,7 +339,7 @@ class WorkerEngine implements Remote {
     const pending = this.pending.get(answer.id)!;
     this.pending.delete(answer.id);
     if (this.pending.size === 0 && !this.failure) this.worker.unref();
-    // The caller's arrays were transferred to the worker and came back as new objects over the same memory.
+    // The arrays were transferred to the worker and came back as new objects over the same memory.
     if (pending.request.kind === "run" && answer.feeds) Object.assign(pending.request.feeds, answer.feeds);
     if ("error" in answer) {
       const Kind = answer.error.name === "DeviceError" ? DeviceError : Error;

@@ -179,7 +179,7 @@ async function openTraining(options: EngineMeasureOptions, threads: number): Pro
   await program.writeState(built.initial(), { transfer: true });
   const feeds = built.feeds();
   return {
-    step: () => program.step(feeds),
+    step: () => program.step(feeds, { transfer: true }),
     flops: built.flops,
     buildSeconds: traced + program.seconds.write,
     compileSeconds: program.seconds.compile,

@@ -87,11 +87,35 @@ describe.each([
     expect((await program.readState(["count"]))["count"]![0]).toBe(6);
   });
 
-  test("arrays given are back in the record after the run, with what they held", async () => {
+  test("arrays given stay the caller's: they can be read and changed at once, and given again", async () => {
+    const program = await start(options);
+    const { x, rate } = { x: Float32Array.of(1, 2, 3, 4), rate: Float32Array.of(1) };
+    const runs = [program.step({ x, rate }), program.attempt("step", { x, rate }, { commitWhenFinite: [] })];
+    x.fill(100);
+    runs.push(program.run("step", { x, rate }));
+    x.fill(Number.NaN);
+    await Promise.all(runs);
+    expect([x.length, rate.length]).toEqual([4, 1]);
+    const { decay } = firstState();
+    const expected = [1, 2, 3, 4].map((value, i) => {
+      const factor = decay[i]!;
+      return Math.fround((value * factor + value) * factor + 100);
+    });
+    Array.from((await program.readState(["total"]))["total"] as Float32Array).forEach((value, i) => {
+      expect(value).toBeCloseTo(expected[i]!, 4);
+    });
+    const large = new Float32Array(1 << 18).fill(1.5);
+    const feeds = { large };
+    await program.run("twice", feeds);
+    expect(feeds.large).toBe(large);
+    expect(large.every((value) => value === 1.5)).toBe(true);
+  });
+
+  test("arrays transferred are back in the record after the run, with what they held", async () => {
     const program = await start(options);
     const feeds = { large: new Float32Array(1 << 18).fill(1.5) };
     for (let round = 0; round < 3; round++) {
-      const { value } = await program.run("twice", feeds);
+      const { value } = await program.run("twice", feeds, { transfer: true });
       expect(feeds.large.length).toBe(1 << 18);
       expect(feeds.large.every((x) => x === 1.5 * 2 ** round)).toBe(true);
       feeds.large.set(value as Float32Array);
@@ -102,7 +126,7 @@ describe.each([
     const program = await start(options);
     const memory = new Float32Array(10).fill(7);
     const feeds = { x: memory.subarray(2, 6), rate: memory.subarray(9) };
-    await program.step(feeds);
+    await program.step(feeds, { transfer: true });
     expect(Array.from(memory)).toEqual(new Array(10).fill(7));
     expect(Array.from(feeds.x)).toEqual([7, 7, 7, 7]);
     expect(Array.from((await program.readState(["total"]))["total"] as Float32Array)).toEqual([49, 49, 49, 49]);
@@ -289,7 +313,7 @@ describe.each([
   test("closing while runs are under way leaves none of them open", async () => {
     const program = await start(options);
     const feeds = Array.from({ length: 20 }, () => ({ large: new Float32Array(1 << 18) }));
-    const outcomes = Promise.allSettled(feeds.map((each) => program.run("twice", each)));
+    const outcomes = Promise.allSettled(feeds.map((each) => program.run("twice", each, { transfer: true })));
     await program.close();
     for (const outcome of await outcomes) {
       if (outcome.status === "rejected") expect(String(outcome.reason)).toMatch(/the program is closed/);
@@ -302,11 +326,15 @@ describe.each([
 test("arrays that were already given away are refused without losing the program", async () => {
   const program = await start();
   const feeds = feedsAt(0);
-  const running = program.step(feeds);
-  await expect(program.step({ x: feeds.x, rate: Float32Array.of(1) })).rejects.toThrow(
-    "x: the array is in use by a run that has not ended; wait for that run first",
-  );
+  const given = feeds.x;
+  const running = program.step(feeds, { transfer: true });
+  for (const transfer of [false, true]) {
+    await expect(program.step({ x: given, rate: Float32Array.of(1) }, { transfer })).rejects.toThrow(
+      "x: the array was transferred to a run; wait for that run and take the array that the record of its feeds then holds, or run without transfer",
+    );
+  }
   await running;
+  expect([given.length, feeds.x.length]).toEqual([0, width]);
   expectTotal((await program.readState(["total"]))["total"] as Float32Array, 1);
 });
 

@@ -125,7 +125,7 @@ async function measure(subject: Subject, traced: TracedNetwork) {
     if (round >= rounds.fewest && performance.now() - started > 1000 * secondsToMeasure) break;
     for (const [i, { name, feeds }] of runs.entries()) {
       const at = performance.now();
-      await program.run(name, feeds);
+      await program.run(name, feeds, { transfer: true });
       if (round >= 0) seconds[i]?.push((performance.now() - at) / 1000);
     }
   }

@@ -146,7 +146,7 @@ async function scan(
       for (const block of panel) {
         if (!right && block.start > streamed.start) break;
         signal?.throwIfAborted();
-        const running = engine.largest(block.ready.subarray(), streamed.ready.subarray());
+        const running = engine.largest(block.ready, streamed.ready);
         // The next await reports a failure; this handler avoids an unhandled rejection until then.
         running.catch(() => {});
         await waiting?.();
@@ -226,9 +226,5 @@ async function readBlock(source: FeatureRows, start: number, size: number, engin
   for (let row = 0; row < count; row++) {
     for (let c = row * columns; c < (row + 1) * columns; c++) unit[c] = rows[c]! * inverse[row]!;
   }
-  const ready = await engine.ready(unit);
-  // One element more than the block has: a view of part of a buffer is copied when it is sent to the engine, which may hold several copies at once.
-  const kept = new Float32Array(ready.length + 1).subarray(0, ready.length);
-  kept.set(ready);
-  return { start, count, rows, inverse, ready: kept };
+  return { start, count, rows, inverse, ready: await engine.ready(unit) };
 }

@@ -96,10 +96,10 @@ export async function openOnnxNetwork(
       if (dtype === "uint8") {
         // a clamped array rounds and clips to 0 .. 255
         const pixels = new Uint8Array(Uint8ClampedArray.from(feeds.image).buffer);
-        return (await program.run("run", { [port.name]: pixels }))[output] as Float32Array;
+        return (await program.run("run", { [port.name]: pixels }, { transfer: true }))[output] as Float32Array;
       }
       const given = { [port.name]: feeds.image };
-      const results = await program.run("run", given);
+      const results = await program.run("run", given, { transfer: true });
       feeds.image = given[port.name] as Float32Array;
       return results[output] as Float32Array;
     },

@@ -74,7 +74,7 @@ export async function openTrained(spec: string, options: OpenOptions = {}): Prom
       parameters: state.reduce((total, { shape }) => total + elementCount(shape), 0),
       config,
     },
-    run: async (feeds) => (await program.run("run", feeds))[result] as Float32Array,
+    run: async (feeds) => (await program.run("run", feeds, { transfer: true }))[result] as Float32Array,
     identity: async () =>
       existsSync(path)
         ? digest("network", await fileDigest(path), imageShape)

@@ -38,10 +38,10 @@ export interface StepsTaken {
 export async function takeSteps(program: Program, communicator: Communicator, asked: StepsAsked): Promise<StepsTaken> {
   const { name, count, feeds, scalars, commitWhenFinite, stopAsked } = asked;
   if (communicator.size === 1) {
-    const { results, committed } = await program.attempt(name, feeds, { commitWhenFinite });
+    const { results, committed } = await program.attempt(name, feeds, { commitWhenFinite, transfer: true });
     return { steps: scalarsOf(results, count), committed, stop: stopAsked() };
   }
-  const results = await program.run("gradient", feeds);
+  const results = await program.run("gradient", feeds, { transfer: true });
   const names = Object.keys(results).filter((output) => !isBucket(output));
   const buckets = Object.keys(results).filter(isBucket);
   // The loss is already divided by the number of ranks, so sums are means. The stop request is summed with the metrics,
@@ -61,6 +61,7 @@ export async function takeSteps(program: Program, communicator: Communicator, as
     ...Object.fromEntries(buckets.map((bucket, i) => [bucket, gradients[i]!])),
   };
   const update = await program.attempt("update", given, {
+    transfer: true,
     commitWhenFinite: commitWhenFinite.filter((output) => !(output in metrics)),
   });
   return { steps: [{ ...metrics, ...scalarsOf(update.results, 1)[0] }], committed: update.committed, stop };

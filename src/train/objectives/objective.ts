@@ -102,7 +102,7 @@ export interface ObjectiveKind<Settings> {
 }
 
 /**
- * Replaces the arrays of a batch by those that a run returned: a run takes arrays over and returns them as new arrays.
+ * Replaces the arrays of a batch by those that a run returned: a run that takes arrays over (`transfer`) returns them as new arrays.
  */
 export function returnedBatch(batch: Batch, sent: Feeds, returned: Feeds): Batch {
   const back = (array: NumericArray | undefined) => {

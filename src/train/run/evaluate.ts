@@ -35,7 +35,7 @@ export async function evaluateSource(
       if (batch.image.length === 0) continue;
       const feeds = await evaluation.feeds(batch);
       const sent = { ...feeds };
-      const results = await program.run("evaluate", feeds);
+      const results = await program.run("evaluate", feeds, { transfer: true });
       const { loss, correct } = evaluation.score(results, feeds);
       for (let i = 0; i < batch.mask.length; i++) {
         if (batch.mask[i] === 0) continue;

@@ -56,9 +56,10 @@ export async function openTeacher(settings: TeacherSettings, context: TeacherCon
     const adapter = await openAdapter({ imageShape: network.imageShape, valueRange }, context);
     if (adapter) opened.push(adapter);
     const ask = async (images: Float32Array): Promise<Float32Array> => {
-      // a copy: a run takes its arrays over, and the student needs these images too
-      const given = images.slice();
-      const seen = adapter ? ((await adapter.run("adapt", { image: given }))["adapted"] as Float32Array) : given;
+      // a copy: the network takes its images over, and the student needs these too
+      const seen = adapter
+        ? ((await adapter.run("adapt", { image: images }))["adapted"] as Float32Array)
+        : images.slice();
       return selected(await network.run({ image: seen }), settings.classes, context.batchSize);
     };
     // One run determines the width of its output, and whether it runs at all.

@@ -100,14 +100,13 @@ async function openProducts(design: Matrix, classes: number, threads: number | u
     { inThread: true, threads },
   );
   await program.writeState({ design: design.data });
-  // The runtime may transfer its input, and a view would transfer the whole buffer.
   const run = async (name: "forward" | "backward", feeds: Record<string, Float64Array>, size: number) => {
     const { value } = await program.run(name, feeds);
     return { data: value as Float64Array, rows: size, columns: classes };
   };
   return closable<Products>({
-    forward: ({ data }) => run("forward", { kernel: data.slice() }, rows),
-    backward: ({ data }) => run("backward", { errors: data.slice() }, width),
+    forward: ({ data }) => run("forward", { kernel: data }, rows),
+    backward: ({ data }) => run("backward", { errors: data }, width),
     close: () => program.close(),
   });
 }
