@@ -1,6 +1,6 @@
 /** Every program of examples/ runs as it stands, on bundled data, and prints what it is meant to print. */
 import { execFile } from "node:child_process";
-import { readdirSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { expect, test } from "vitest";
@@ -16,6 +16,8 @@ const printed: Readonly<Record<string, RegExp>> = {
   "look-inside.ts": /attention-distance: .*similarity: .*report\.html\n$/s,
   "near-duplicates.ts": /groups; exclude \d+ training images/,
   "own-data-source.ts": /accuracy: (9\d|100) %.*name: 'level'/s,
+  "own-operation.ts":
+    /^d x: (-?\d+\.\d+), by differences \1\nd kernel: (-?\d+\.\d+), by differences \2\n78368 FLOPs for an image\nstep 0: loss 0\.[67]\d\nstep 39: loss 0\.[0-3]\d\n.*resumed: the same to the last bit\nexported: 1[4-6] of 16 right\n$/s,
   "train.ts": /accuracy [\d.]+ % after \d+ s/,
 };
 
@@ -29,4 +31,11 @@ test.each(Object.entries(printed))("examples/%s", async (name, expected) => {
   const jiti = fileURLToPath(new URL("../../node_modules/jiti/lib/jiti-cli.mjs", import.meta.url));
   const { stdout } = await promisify(execFile)(process.execPath, [jiti, `examples/${name}`], { cwd: root });
   expect(stdout).toMatch(expected);
+});
+
+test("the guide to operations shows the operation of its example", () => {
+  const read = (path: string) => readFileSync(new URL(`../../${path}`, import.meta.url), "utf8");
+  const [, shown = ""] = read("docs/own-operation.md").match(/## Example\n.*?```ts\n(.*?)```/s) ?? [];
+  expect(shown).toMatch(/defineOperation/);
+  expect(read("examples/own-operation.ts")).toContain(shown.trim());
 });
