@@ -87,7 +87,9 @@ const familyOf = (config: Weights["config"]): string =>
     ? "BiT ResNet"
     : config.family === "vit" && config.stem.kind !== "patch"
       ? "hybrid Vision Transformer (convolutional stem)"
-      : config.family;
+      : config.family === "vit"
+        ? "plain Vision Transformer (patches, learned positions)"
+        : config.family;
 
 /** The card, in Markdown. */
 export function backboneCard(contents: CardContents): string {

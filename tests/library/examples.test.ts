@@ -13,6 +13,7 @@ const printed: Readonly<Record<string, RegExp>> = {
   "embed-images.ts": /^1536 features; cosine -?0\.\d{3}\n$/,
   "export-and-run.ts": /MB; \w+ [\d,]+ -> \[ \[ 1, 960 \] \]\n$/,
   "few-shot.ts": /1-shot: [\d.]+ ± [\d.]+ %\n5-shot: [\d.]+ ± [\d.]+ %\nchance: 33\.3 %\n$/,
+  "foreign-weights.ts": /32 x 32 x 3 -> 128 features, the first: -?\d+\.\d{4}\n$/,
   "look-inside.ts": /attention-distance: .*similarity: .*report\.html\n$/s,
   "near-duplicates.ts": /groups; exclude \d+ training images/,
   "own-data-source.ts": /accuracy: (9\d|100) %.*name: 'level'/s,
