@@ -18,6 +18,8 @@ export interface Variant extends Omit<TrainingJobOptions, "seed" | "title"> {
 export interface Comparison extends Pick<DecideOptions, "format" | "next"> {
   readonly more: string;
   readonly less: string;
+  /** What is compared, where it is not the accuracy, such as "error". */
+  readonly quantity?: string;
   /**
    * Rows that count: all, those at the largest or the smallest x, or how the difference changes from the smallest to the largest x ("growth") or
    * the other way ("decline"). Default: all.
@@ -88,7 +90,9 @@ const whats = { all: "", largest: ", at the largest x", smallest: ", at the smal
 
 /** Judges a comparison from the table. */
 export function compareSeries(rows: readonly Row[], comparison: Comparison, smallest: number): Verdict {
-  const { more, less, at = "all", equal = false, ...options } = comparison;
+  const { at = "all", equal = false, quantity, more, less, ...options } = comparison;
+  const of = quantity === undefined ? "" : `${quantity} of `;
+  const compared = `${of}${more} minus ${of}${less}`;
   const [first, last] = [positions(rows)[0], positions(rows).at(-1)];
   const values = (series: string, x?: number) =>
     bySeed(rows, (row) => row.series === series && (x === undefined || row.x === x));
@@ -99,9 +103,9 @@ export function compareSeries(rows: readonly Row[], comparison: Comparison, smal
   const rule = equal ? decideEqual : decide;
   if (at === "growth" || at === "decline") {
     const sign = at === "growth" ? 1 : -1;
-    const what = `${more} minus ${less}, ${at === "growth" ? "largest minus smallest x" : "smallest minus largest x"}`;
+    const what = `${compared}, ${at === "growth" ? "largest minus smallest x" : "smallest minus largest x"}`;
     return rule(pairedEffect([...gap(last, sign), ...gap(first, -sign)]), { ...options, smallest, what });
   }
   const x = at === "largest" ? last : at === "smallest" ? first : undefined;
-  return rule(pairedEffect(gap(x, 1)), { ...options, smallest, what: `${more} minus ${less}${whats[at]}` });
+  return rule(pairedEffect(gap(x, 1)), { ...options, smallest, what: `${compared}${whats[at]}` });
 }

@@ -33,5 +33,6 @@ export const sampleEfficiency: Study = {
       y: { label: "10-shot error" },
     }),
   ],
-  judge: (rows) => compareSeries(rows, { more: "ViT small", less: "ViT large", at: "largest" }, 0.01),
+  judge: (rows) =>
+    compareSeries(rows, { more: "ViT small", less: "ViT large", quantity: "error", at: "largest" }, 0.01),
 };
