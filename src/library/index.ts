@@ -1,4 +1,4 @@
-/** The package as a library: one function for each thing that the command line does, and the networks they work with. */
+/** The package as a library: one function for each of the commands that a program needs, and the networks they work with. */
 export { type AnalyseOptions, analyse, type NetworkAnalysis } from "../analysis/index.js";
 export { networkCorruptions as corruptions } from "../benchmarks/index.js";
 export {
