@@ -4,7 +4,7 @@ import { fileURLToPath } from "node:url";
 import { WeightsError } from "../formats/error.js";
 import { didYouMean } from "../text/nearest.js";
 
-/** A backbone of the package. Its weights, ONNX file and card are in models/NAME. */
+/** A backbone of the package. Its weights and card are in models/NAME; the build writes an ONNX file beside them, which is not published. */
 export interface EmbeddedBackbone {
   readonly name: string;
   /** A description in one line. */
