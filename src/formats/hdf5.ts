@@ -1,5 +1,6 @@
 /** Reads HDF5 files in slices with the HDF5 library as WebAssembly (h5wasm), also files larger than memory. */
 import { open, stat } from "node:fs/promises";
+import { importOptional } from "../files/optional.js";
 
 export type Hdf5Numbers =
   | Int8Array
@@ -41,7 +42,7 @@ const magic = [0x89, 0x48, 0x44, 0x46, 0x0d, 0x0a, 0x1a, 0x0a];
 export async function openHdf5(path: string): Promise<Hdf5File> {
   await checkMagic(path);
   // The library is four megabytes of WebAssembly, so it is loaded only when the first file is opened.
-  const { default: library } = await import("h5wasm/node");
+  const { default: library } = await importOptional("h5wasm", "reading HDF5 files", () => import("h5wasm/node"));
   const module = await library.ready;
   // Without this, errors are printed to the terminal and an invalid value is returned.
   module.activate_throwing_error_handler();

@@ -18,6 +18,7 @@ import {
   saveDownload,
   writeRecord,
 } from "../files/cache.js";
+import { importOptional } from "../files/optional.js";
 import { replaceFolder } from "../files/replace-folder.js";
 import { WeightsError } from "../formats/error.js";
 import { formatBytes } from "../text/format.js";
@@ -145,7 +146,11 @@ async function download(
     accessToken: options.accessToken,
   };
   // loaded on demand: it takes longer to load than most commands take to run
-  const { downloadFile, listFiles, modelInfo } = await import("@huggingface/hub");
+  const { downloadFile, listFiles, modelInfo } = await importOptional(
+    "@huggingface/hub",
+    "fetching from the hub",
+    () => import("@huggingface/hub"),
+  );
   const { sha } = await modelInfo({ name: repository, revision, additionalFields: ["sha"], ...access });
   if (known?.revision === sha) return folder;
   const listed = new Map<string, ListFileEntry>();
