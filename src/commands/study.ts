@@ -79,7 +79,7 @@ export default command({
     dryRun: option(flag, "Print the number of jobs, their FLOPs and the expected time, and stop"),
     output: option(folder.default("runs/studies"), "Folder of runs, tables and figures", { group: "output" }),
     processes: option(count.default(1), "Processes that share the jobs", { group: "compute" }),
-    threads: option(threads, "Threads of a job (default: the cores divided among the processes)"),
+    threads: option(threads, "Threads of a job (default: the cores divided among the processes and MPI ranks)"),
   },
   examples: [
     { run: "fovea study", does: "list the studies" },
@@ -91,6 +91,7 @@ export default command({
     { run: "fovea study positions --figure-only", does: "draw the figures again from the stored table" },
   ],
   stopping: "stopping after this step",
+  distributed: ({ name, figureOnly, dryRun }) => name !== undefined && !figureOnly && !dryRun,
   result,
   async run({ name, output, figureOnly, dryRun, ...rest }, hooks): Promise<Result> {
     const { planStudy, redrawStudy, runStudy, studies, studyNamed } = await import("../studies/index.js");

@@ -5,7 +5,7 @@ import { dirname, join } from "node:path";
 import { makeFolder } from "../files/folder.js";
 import { availableThreads } from "../runtime/index.js";
 import type { Hooks } from "../text/progress.js";
-import { evaluateMatmulRate } from "../train/index.js";
+import { evaluateMatmulRate, launchOf } from "../train/index.js";
 import { defaultDownstream, studyData } from "./framework/data.js";
 import { JobStore, runJobs, withNeeds } from "./framework/job.js";
 import { type Scale, type ScaleName, scales } from "./framework/scale.js";
@@ -28,8 +28,10 @@ export interface StudyOptions extends Hooks {
   readonly folder?: string | undefined;
   /** Processes that share the jobs. Default: 1. */
   readonly processes?: number | undefined;
-  /** Threads of a job. Default: the cores divided among the processes. */
+  /** Threads of a job. Default: the cores divided among the processes and ranks. */
   readonly threads?: number | undefined;
+  /** The rank of this process and their number: all run jobs, the first writes the table and figures. Default: those of the MPI launcher. */
+  readonly rank?: { readonly rank: number; readonly size: number } | undefined;
 }
 
 /** Results of a study. */
@@ -43,8 +45,12 @@ export const defaultFolder = "runs/studies";
 /** Width of the figures that are written as files, in CSS pixels. */
 const figureWidth = 720;
 
-const threadsOf = ({ threads, processes = 1 }: StudyOptions): number =>
-  threads ?? Math.max(1, Math.floor(availableThreads() / processes));
+const ranksOf = ({ rank }: StudyOptions) => rank ?? launchOf() ?? { rank: 0, size: 1 };
+
+function threadsOf(options: StudyOptions): number {
+  const { threads, processes = 1 } = options;
+  return threads ?? Math.max(1, Math.floor(availableThreads() / (processes * ranksOf(options).size)));
+}
 
 const scaleOf = ({ scale }: StudyOptions): Scale => (typeof scale === "string" ? scales[scale] : scale);
 
@@ -107,7 +113,7 @@ const tableFile = (folder: string, study: Study, scale: ScaleName) => join(folde
 
 /**
  * Runs what is missing of a study and writes `SCALE/NAME.csv`, `.jsonl` and `.svg` into its folder. The same call continues an interrupted study;
- * several processes may run it at the same time. Throws what its jobs throw.
+ * several processes and MPI ranks may run it at the same time. Throws what its jobs throw.
  */
 export async function runStudy(study: Study, options: StudyOptions): Promise<StudyReport> {
   const { folder = defaultFolder, processes = 1, note, progress, signal } = options;
@@ -132,6 +138,7 @@ export async function runStudy(study: Study, options: StudyOptions): Promise<Stu
   }
   const rows = await tableOf(study, runs, store);
   const { name } = context.scale;
+  if (ranksOf(options).rank > 0) return { ...(await reportFrom(study, name, rows)), files: [] };
   const file = tableFile(folder, study, name);
   makeFolder(join(folder, name));
   await writeTable(file, rows);
