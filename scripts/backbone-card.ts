@@ -79,8 +79,8 @@ export interface CardContents {
 const megabytes = (bytes: number): string => `${(bytes / 1e6).toFixed(1)} MB`;
 
 /** What its licence line says; the whole is in the card. */
-export const shortLicence =
-  "Apache-2.0; learnt from images and networks with terms of their own, see README.md beside it";
+export const shortLicence = (teachers: readonly string[]): string =>
+  `Apache-2.0; learnt from images${teachers.length > 0 ? " and networks" : ""} with terms of their own, see README.md beside it`;
 
 const familyOf = (config: Weights["config"]): string =>
   config.family === "resnet"
@@ -129,12 +129,12 @@ export function backboneCard(contents: CardContents): string {
     "",
     `Loss on its evaluation images by step: ${trained.curve.map(({ step, loss }) => `${groupDigits(step)} ${loss.toFixed(3)}`).join(", ")}.`,
     "",
-    "## Training data, teachers and terms",
+    trained.teachers.length > 0 ? "## Training data, teachers and terms" : "## Training data and terms",
     "",
     ...trained.sources.map((source) => `- images: ${originOf(source)}${exclusionOf(source)}`),
     ...trained.teachers.map((teacher) => `- teacher: ${originOf(teacher)}`),
     "",
-    "The weights are under the Apache License 2.0 as far as the project's own rights reach. They were derived from the images and teachers above: whether the terms of these apply to your use is your decision to make, above all before commercial use. The network was not made to identify people or to make decisions about them.",
+    `The weights are under the Apache License 2.0 as far as the project's own rights reach. They were derived from the images ${trained.teachers.length > 0 ? "and teachers " : ""}above: whether the terms of these apply to your use is your decision to make, above all before commercial use. The network was not made to identify people or to make decisions about them.`,
     "",
   ].join("\n");
 }

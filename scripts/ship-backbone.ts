@@ -57,7 +57,8 @@ export async function shipBackbone(options: ShipOptions): Promise<Readonly<Recor
   const trained = await readNetwork(run, { note, image: imageSize });
   const whole = withPooledStages(asWeights(trained), pooledStages);
   const { classNames: _, ...known } = whole.metadata;
-  const metadata = { ...known, licence: shortLicence, source: `${recipe} of fovea` };
+  const origin = await trainedFrom(run, recipe, trained.step ?? 0);
+  const metadata = { ...known, licence: shortLicence(origin.teachers), source: `${recipe} of fovea` };
   const backbone = withStandardisedKernels(withClasses({ ...whole, metadata }, 0, note));
   await mkdir(folder, { recursive: true });
   const [weightsFile, onnxFile] = [join(folder, "model.safetensors"), join(folder, "model.onnx")];
@@ -76,7 +77,7 @@ export async function shipBackbone(options: ShipOptions): Promise<Readonly<Recor
     parameters,
     width: representationWidth(weights.config),
     files,
-    trained: await trainedFrom(run, recipe, trained.step ?? 0),
+    trained: origin,
     figures,
     remark,
     robustness,

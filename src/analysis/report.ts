@@ -39,7 +39,9 @@ export function analysesNamed(names: readonly string[] | undefined): readonly An
     const found = analyses.find((one) => one.name === name);
     const known = analyses.map((one) => one.name);
     if (!found)
-      throw new RangeError(`unknown analysis "${name}"${didYouMean(name, known) || `; expected ${known.join(", ")}`}`);
+      throw new RangeError(
+        `unknown analysis "${name}"${didYouMean(name, known) || ";"} available: ${known.join(", ")}`,
+      );
     return found;
   });
 }

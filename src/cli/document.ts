@@ -115,7 +115,7 @@ export function cliDocument(): string {
     "",
     "Written by `npx jiti scripts/write-cli-docs.ts` from the table of commands (`src/commands/`); do not edit it by hand.",
     "",
-    "Results go to stdout, everything else to stderr. The exit status is 0, 1 for a failure, 2 for invalid arguments.",
+    "Results go to stdout, everything else to stderr. The exit status is 0, 1 for a failure (also for unknown recipe settings, methods or files, which are checked later), 2 for a command line that cannot be parsed.",
     "`fovea --version` (`-v`) prints the version. Every command also has these options:",
     ...table(
       "option",

@@ -46,7 +46,7 @@ const result = z.object({
       seconds: json.number,
     })
     .optional()
-    .describe("where images, --report or another option of analyses is given"),
+    .describe("where images, --report, --only, --layer, --patch or --compare is given"),
 });
 
 /** Formats the settings of a network, without those that are off. */
@@ -77,7 +77,7 @@ export default command({
   name: "inspect",
   summary: "Describe a network and look into it: attention, positions, filters, features",
   details:
-    "Without images, prints layout, model, preprocessing, classes, licence and tensors. With images, --report or another option of the analyses, also runs analyses and writes a report.",
+    "Without images, prints layout, model, preprocessing, classes, licence and tensors. With images, --report, --only, --layer, --patch or --compare, also runs analyses and writes a report.",
   options: {
     network: storedNetwork,
     images: argument(

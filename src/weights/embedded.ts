@@ -15,8 +15,8 @@ export interface EmbeddedBackbone {
 export const embeddedBackbones: readonly EmbeddedBackbone[] = [
   { name: "tiny", summary: "a BiT ResNet with units 1, 1, 2, 1, taught by MobileNetV1 and V2" },
   { name: "vit", summary: "a plain Vision Transformer, to look into: learned positions, no teachers" },
-  { name: "bit", summary: "the same with 1.6 times the channels, the best of them" },
-  { name: "small", summary: "a Vision Transformer of four blocks on a ResNet, taught by the same" },
+  { name: "bit", summary: "the BiT ResNet of tiny with 1.6 times its channels, the best of them" },
+  { name: "small", summary: "a Vision Transformer of four blocks on a ResNet, taught by MobileNetV1 and V2" },
 ];
 
 /** The prefix of the name of an embedded backbone, wherever a network is accepted. */
