@@ -75,7 +75,7 @@ export async function shipBackbone(options: ShipOptions): Promise<Readonly<Recor
     name,
     weights,
     parameters,
-    width: representationWidth(weights.config),
+    width: representationWidth(weights.config, [weights.image.height, weights.image.width, weights.image.channels]),
     files,
     trained: origin,
     figures,

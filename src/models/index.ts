@@ -1,13 +1,32 @@
 /** The models and their published variants. */
 
-export { type MixerConfig, type MixerOutput, mixer, mixerDefaults } from "./mixer.js";
-export { type MixerShape, mixerConfig, mixerVariants, publishedMixers } from "./mixer-variants.js";
+export {
+  type CustomConfig,
+  type CustomContext,
+  type CustomModel,
+  type CustomOutput,
+  type CustomSettings,
+  customModelProblem,
+  defineModel,
+  type ModelDefinition,
+} from "./custom.js";
+export {
+  type MixerConfig,
+  type MixerOutput,
+  type MixerShape,
+  mixer,
+  mixerConfig,
+  mixerDefaults,
+  mixerVariants,
+  publishedMixers,
+} from "./mixer.js";
 export {
   drawsInTraining,
   type ModelConfig,
   type ModelFamily,
   type ModelOutput,
   model,
+  type PublishedConfig,
   representationWidth,
   requireClassifier,
 } from "./model.js";

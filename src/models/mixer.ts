@@ -1,4 +1,4 @@
-/** MLP-Mixer (Tolstikhin et al., 2021): alternating MLPs over patches and over channels. Facts: papers.md 3.2. */
+/** MLP-Mixer (Tolstikhin et al., 2021): alternating MLPs over patches and over channels, and its published variants. Facts: papers.md 3.2. */
 import { add, cast, type GeluForm, gelu, matmul, reduceMean, reshape, type Tensor, transpose } from "../graph/index.js";
 import {
   dense,
@@ -122,4 +122,48 @@ function channelMixing(scope: Scope, x: Tensor, config: MixerConfig): Tensor {
   const rows = reshape(x, [n * tokens, width]);
   const hidden = gelu(dense(scope.at("Dense_0"), rows, config.channelsMlpDim), config.gelu);
   return reshape(dense(scope.at("Dense_1"), dropout(scope, hidden, config.dropout), width), x.shape);
+}
+
+export interface MixerShape {
+  readonly width: number;
+  readonly depth: number;
+  readonly tokensMlpDim: number;
+  readonly channelsMlpDim: number;
+}
+
+const shape = (width: number, depth: number, tokensMlpDim: number, channelsMlpDim: number): MixerShape => ({
+  width,
+  depth,
+  tokensMlpDim,
+  channelsMlpDim,
+});
+
+export const mixerVariants: Readonly<Record<string, MixerShape>> = {
+  S: shape(512, 8, 256, 2048),
+  B: shape(768, 12, 384, 3072),
+  L: shape(1024, 24, 512, 4096),
+  H: shape(1280, 32, 640, 5120),
+};
+
+/** The seven published Mixers. */
+export const publishedMixers: readonly string[] = [
+  "Mixer-S/32",
+  "Mixer-S/16",
+  "Mixer-B/32",
+  "Mixer-B/16",
+  "Mixer-L/32",
+  "Mixer-L/16",
+  "Mixer-H/14",
+];
+
+/** Configuration of a name such as "Mixer-B/16" with any patch size, with the given changes. Throws RangeError. */
+export function mixerConfig(variant: string, changes: Partial<MixerConfig> = {}): MixerConfig {
+  const [, name = "", patch] = /^Mixer-([A-Z])\/([1-9]\d*)$/.exec(variant) ?? [];
+  const found = Object.hasOwn(mixerVariants, name) ? mixerVariants[name] : undefined;
+  if (!found) {
+    throw new RangeError(
+      `unknown MLP-Mixer "${variant}"; write Mixer-NAME/PATCH, e.g. "Mixer-B/16", with one of ${Object.keys(mixerVariants).join(", ")}`,
+    );
+  }
+  return { ...mixerDefaults, ...found, patchSize: Number(patch), ...changes };
 }

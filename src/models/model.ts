@@ -1,15 +1,19 @@
 /** The common type of all model families, and the function that builds a network from a configuration. */
-import { cast, type Tensor } from "../graph/index.js";
-import type { Scope } from "../nn/index.js";
+import { cast, input, type Shape, type Tensor } from "../graph/index.js";
+import { Scope } from "../nn/index.js";
+import { type CustomConfig, customModel } from "./custom.js";
 import { type MixerConfig, mixer } from "./mixer.js";
 import { type ResNetConfig, resnet, resnetWidth } from "./resnet.js";
 import { type ViTConfig, vit } from "./vit.js";
 
-/** Complete description of a network except for its image size: the family and the family's configuration. */
-export type ModelConfig =
+/** A network of one of the package's families. */
+export type PublishedConfig =
   | ({ readonly family: "vit" } & ViTConfig)
   | ({ readonly family: "resnet" } & ResNetConfig)
   | ({ readonly family: "mixer" } & MixerConfig);
+
+/** Complete description of a network except for its image size: the family and the family's configuration. */
+export type ModelConfig = PublishedConfig | ({ readonly family: "custom" } & CustomConfig);
 
 export type ModelFamily = ModelConfig["family"];
 
@@ -44,11 +48,17 @@ function traced(scope: Scope, image: Tensor, config: ModelConfig): ModelOutput {
       return resnet(scope, image, config);
     case "mixer":
       return mixer(scope, image, config);
+    case "custom":
+      return customModel(scope, image, config);
   }
 }
 
-/** Width of the features (pre-logits), for each token if the network does not pool. */
-export function representationWidth(config: ModelConfig): number {
+/** Width of the features (pre-logits) for images [height, width, channels]; for each token if the network does not pool. */
+export function representationWidth(config: ModelConfig, image: Shape): number {
+  if (config.family === "custom") {
+    const { preLogits } = model(Scope.root(), input("image", "float32", [1, ...image]), config);
+    return preLogits.shape.at(-1) ?? 0;
+  }
   if (config.family === "resnet") return resnetWidth(config);
   if (config.family === "vit" && typeof config.preLogits === "number") return config.preLogits;
   return config.width;
@@ -61,8 +71,9 @@ export function requireClassifier(config: ModelConfig): void {
   }
 }
 
-/** Whether the network draws random numbers in training. */
+/** Whether the network may draw random numbers in training. */
 export function drawsInTraining(config: ModelConfig): boolean {
+  if (config.family === "custom") return true;
   const headDropout = config.family === "resnet" ? 0 : (config.headDropout ?? 0);
   return config.dropout > 0 || headDropout > 0 || config.stochasticDepth > 0;
 }

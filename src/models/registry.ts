@@ -1,7 +1,7 @@
 /** Registers all published models with their input formats, and parses model names. */
 import { didYouMean } from "../text/nearest.js";
-import { mixerConfig, publishedMixers } from "./mixer-variants.js";
-import type { ModelConfig, ModelFamily } from "./model.js";
+import { mixerConfig, publishedMixers } from "./mixer.js";
+import type { PublishedConfig } from "./model.js";
 import { publishedResNets, resnetConfig } from "./resnet-variants.js";
 import { publishedEarlyConvolutions, publishedHybrids, publishedViTs, vitConfig } from "./variants.js";
 
@@ -29,10 +29,10 @@ export type ModelSeries = keyof typeof modelSeries;
 export interface PublishedModel {
   /** Name that `parseModelName` accepts: "S/16", "R50+B/16", "C-4GF", "Mixer-B/16", "R50x1", "ResNet-50". */
   readonly name: string;
-  readonly family: ModelFamily;
+  readonly family: PublishedConfig["family"];
   readonly series: ModelSeries;
   /** Configuration with a head of 1000 classes. */
-  readonly config: ModelConfig;
+  readonly config: PublishedConfig;
   /** Side of the pre-training images, in pixels. */
   readonly imageSize: number;
   /** Scaling of the images, as a stage of a preprocessing string. */
@@ -43,10 +43,10 @@ export interface PublishedModel {
 
 /** Settings common to all families, which can be changed for a name. */
 export type ModelChanges = Partial<
-  Pick<ModelConfig, "classes" | "dropout" | "stochasticDepth" | "rematerialise" | "headBiasInit">
+  Pick<PublishedConfig, "classes" | "dropout" | "stochasticDepth" | "rematerialise" | "headBiasInit">
 >;
 
-function configOf(name: string): ModelConfig {
+function configOf(name: string): PublishedConfig {
   if (name.startsWith("Mixer-")) return { family: "mixer", ...mixerConfig(name) };
   if (/^(ResNet-|R\d+x)/.test(name)) return { family: "resnet", ...resnetConfig(name) };
   // Also accept the papers' spelling: ViT-B/16, R50+ViT-B/16.
@@ -92,8 +92,8 @@ export const publishedModels: readonly PublishedModel[] = [
  *
  *     parseModelName("R50x1", { classes: 10 });
  */
-export function parseModelName(name: string, changes: ModelChanges = {}): ModelConfig {
-  let config: ModelConfig;
+export function parseModelName(name: string, changes: ModelChanges = {}): PublishedConfig {
+  let config: PublishedConfig;
   try {
     config = configOf(name);
   } catch (error) {

@@ -1,6 +1,6 @@
 /** Describes a model by settings, as in recipes and checkpoints: a family or a published variant, and changes to it. */
 import { type MixerConfig, mixerDefaults } from "./mixer.js";
-import type { ModelConfig } from "./model.js";
+import type { ModelConfig, PublishedConfig } from "./model.js";
 import { parseModelName } from "./registry.js";
 import { type ResNetConfig, resnetDefaults } from "./resnet.js";
 import { type ViTConfig, vitDefaults } from "./vit.js";
@@ -20,11 +20,13 @@ export type ModelSettings = {
 export function modelConfig(model: ModelSettings, classes: number): ModelConfig {
   const { name, variant, imageSize: _, channels: __, ...rest } = model;
   const given = Object.fromEntries(Object.entries(rest).filter(([, value]) => value !== undefined));
+  if (name === "custom")
+    return { family: name, headBiasInit: 0, rematerialise: false, ...given, classes } as ModelConfig;
   const start = variant === undefined ? described(name, given) : named(name, variant);
   return { ...start, ...given, classes } as ModelConfig;
 }
 
-function named(family: ModelConfig["family"], variant: string): ModelConfig {
+function named(family: PublishedConfig["family"], variant: string): ModelConfig {
   const config = parseModelName(variant);
   if (config.family !== family) {
     throw new RangeError(
@@ -35,7 +37,7 @@ function named(family: ModelConfig["family"], variant: string): ModelConfig {
 }
 
 /** Defaults of a model without a variant; the given settings override them. */
-function described(family: ModelConfig["family"], given: { readonly width?: number }): Partial<ModelConfig> {
+function described(family: PublishedConfig["family"], given: { readonly width?: number }): Partial<PublishedConfig> {
   const width = given.width ?? 0;
   const defaults = {
     vit: { ...vitDefaults, mlpDim: 4 * width } satisfies Partial<ViTConfig>,

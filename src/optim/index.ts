@@ -9,11 +9,22 @@ export {
   type EmaConfig,
   type PolyakConfig,
 } from "./average.js";
+export {
+  type CustomOptimizer,
+  type CustomSchedule,
+  customOptimizerProblem,
+  customScheduleProblem,
+  defineOptimizer,
+  defineSchedule,
+  type OptimizerDefinition,
+  type ScheduleDefinition,
+} from "./custom.js";
 export { type MomentumDType, unknownMomentumDType } from "./momentum.js";
 export { globalNorm } from "./norms.js";
 export {
   type AdafactorConfig,
   type AdamConfig,
+  type CustomOptimizerConfig,
   createOptimizer,
   isFrozen,
   isOptimizerState,
@@ -24,6 +35,7 @@ export {
 export {
   type ConstantSchedule,
   type CosineSchedule,
+  type CustomScheduleConfig,
   createSchedule,
   type PolynomialSchedule,
   type ReciprocalSquareRootSchedule,

@@ -1,6 +1,7 @@
 /** Named optimisers: chains in the order of the reference (papers.md 5.2). */
 import { unknownName } from "../text/nearest.js";
 import { type AdafactorOptions, scaleByAdafactor } from "./adafactor.js";
+import { type CustomOptimizer, customTransformation } from "./custom.js";
 import { type MomentumDType, requireMomentumDType } from "./momentum.js";
 import type { Schedule } from "./schedules.js";
 import { chain, type Transformation } from "./transformation.js";
@@ -66,6 +67,12 @@ export interface AdafactorConfig extends Common, AdafactorOptions {
   readonly name: "adafactor";
 }
 
+/** A user-defined optimiser (`defineOptimizer`). Weight decay is in units of the learning rate, as in `adamw`. */
+export interface CustomOptimizerConfig extends Common, Readonly<CustomOptimizer> {
+  /** Momentum is part of the definition. */
+  readonly momentumDtype?: undefined;
+}
+
 export type OptimizerConfig = SgdConfig | AdamConfig | AdafactorConfig;
 
 export const optimizerNames: readonly OptimizerConfig["name"][] = ["sgd", "adam", "adamw", "adafactor"];
@@ -74,7 +81,7 @@ export const optimizerNames: readonly OptimizerConfig["name"][] = ["sgd", "adam"
  * Creates the chain of a configuration: freeze, clip, L2 penalty, scale, learning rate, rates by pattern, decay, schedule. Throws RangeError
  * for an unknown name, and if momentum cannot be stored in the given type.
  */
-export function createOptimizer(config: OptimizerConfig, schedule: Schedule): Transformation {
+export function createOptimizer(config: OptimizerConfig | CustomOptimizerConfig, schedule: Schedule): Transformation {
   const { learningRate, weightDecay = 0, l2Penalty = 0, l2PenaltyToInitial = 0, clipNorm } = config;
   const { weightDecayPatterns, learningRatePatterns } = config;
   return chain(
@@ -86,13 +93,16 @@ export function createOptimizer(config: OptimizerConfig, schedule: Schedule): Tr
     scaleBy(learningRate),
     ...(learningRatePatterns ? [scaleByPattern(learningRatePatterns)] : []),
     ...(weightDecay > 0
-      ? [addDecayedWeights(config.name === "adamw" ? weightDecay * learningRate : weightDecay, weightDecayPatterns)]
+      ? [addDecayedWeights(inUnitsOfRate(config) ? weightDecay * learningRate : weightDecay, weightDecayPatterns)]
       : []),
     scaleBySchedule(schedule, config.schedulePatterns),
   );
 }
 
-function scaling(config: OptimizerConfig): readonly Transformation[] {
+const inUnitsOfRate = ({ name }: OptimizerConfig | CustomOptimizerConfig): boolean =>
+  name === "adamw" || name === "custom";
+
+function scaling(config: OptimizerConfig | CustomOptimizerConfig): readonly Transformation[] {
   if (config.momentumDtype !== undefined) requireMomentumDType(config.momentumDtype);
   switch (config.name) {
     case "sgd": {
@@ -101,6 +111,8 @@ function scaling(config: OptimizerConfig): readonly Transformation[] {
     }
     case "adafactor":
       return [scaleByAdafactor(config)];
+    case "custom":
+      return [customTransformation(config, isOptimizerState)];
     case "adam":
     case "adamw":
       return [scaleByAdam(config)];
@@ -110,10 +122,12 @@ function scaling(config: OptimizerConfig): readonly Transformation[] {
 }
 
 /** Whether a parameter is frozen: its rate is multiplied by 0, or its schedule is null. Frozen parameters have no optimiser state. */
-export const isFrozen = (config: OptimizerConfig, path: string): boolean =>
+export const isFrozen = (config: OptimizerConfig | CustomOptimizerConfig, path: string): boolean =>
   patternValue(config.learningRatePatterns ?? [], path, 1) === 0 ||
   patternValue<Schedule | null | undefined>(config.schedulePatterns ?? [], path, undefined) === null;
 
 /** Whether a state name is not a parameter's: optimiser state, or the average or initial value of a parameter. */
 export const isOptimizerState = (name: string): boolean =>
-  /^(adam\/(m|mScale|v)|momentum|momentumScale|adafactor\/(row|column|v|m|mScale)|average|initial)\//.test(name);
+  /^(adam\/(m|mScale|v)|momentum|momentumScale|adafactor\/(row|column|v|m|mScale)|average|initial|optimizer)\//.test(
+    name,
+  );

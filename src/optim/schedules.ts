@@ -1,5 +1,7 @@
 /** Learning-rate schedules: functions from the step (0 is the first update) to a factor of the learning rate. */
 
+import { type CustomSettings, customFactor } from "./custom.js";
+
 /** Settings of every schedule; durations are in steps (train/durations converts epochs, examples and per cent to steps). */
 interface ScheduleCommon {
   /** Peak factor; `end` below has the same units. Default: 1. */
@@ -49,13 +51,22 @@ export interface StairSchedule extends ScheduleCommon {
   mults: readonly number[];
 }
 
+/** A user-defined schedule (`defineSchedule`). */
+export interface CustomScheduleConfig extends ScheduleCommon {
+  decayType: "custom";
+  definition: string;
+  version: string;
+  settings?: CustomSettings;
+}
+
 /** A schedule as plain data, as in recipes. */
 export type ScheduleConfig =
   | ConstantSchedule
   | CosineSchedule
   | PolynomialSchedule
   | ReciprocalSquareRootSchedule
-  | StairSchedule;
+  | StairSchedule
+  | CustomScheduleConfig;
 
 /** The run to which a schedule is applied. */
 export interface ScheduleContext {
@@ -112,7 +123,7 @@ function stairDecay(config: StairSchedule, peak: number): Decay {
   };
 }
 
-function decayOf(config: ScheduleConfig, peak: number, warmup: number): Decay {
+function decayOf(config: ScheduleConfig, peak: number, warmup: number, total: number): Decay {
   switch (config.decayType) {
     case "constant":
       return () => peak;
@@ -126,6 +137,10 @@ function decayOf(config: ScheduleConfig, peak: number, warmup: number): Decay {
     case "stair":
     case "staircase":
       return stairDecay(config, peak);
+    case "custom": {
+      const factor = customFactor(config, total);
+      return (step) => peak * factor(step);
+    }
     default: {
       const given = (config as { decayType?: unknown }).decayType;
       throw new Error(
@@ -166,7 +181,7 @@ export function createSchedule(config: ScheduleConfig, context: ScheduleContext)
     }
     peak *= batchSize / 256;
   }
-  const decay = decayOf(config, peak, warmup);
+  const decay = decayOf(config, peak, warmup, total);
   const span = total - warmup;
 
   return (step) => {

@@ -7,6 +7,7 @@ import {
   type ModelConfig,
   mixerDefaults,
   model,
+  type PublishedConfig,
   type ResNetConfig,
   resnetDefaults,
   resnetStem,
@@ -30,7 +31,7 @@ export interface ImageSize {
 
 /** A network and its images, as described by a file. */
 export interface Described {
-  readonly config: ModelConfig;
+  readonly config: PublishedConfig;
   readonly image: ImageSize;
   readonly notes: readonly string[];
 }
@@ -195,7 +196,7 @@ function fixedPatches(view: View, config: ModelConfig): { readonly count: number
 
 /** The grid of patches that a network divides an image into; undefined for one without patches. */
 export function patchGrid(config: ModelConfig, image: { height: number; width: number }): PatchGrid | undefined {
-  if (config.family === "resnet") return undefined;
+  if (config.family === "resnet" || config.family === "custom") return undefined;
   const strides = config.family === "vit" ? stridesOf(config.stem) : [];
   const side = (pixels: number) =>
     Math.floor(strides.reduce((rest, stride) => Math.ceil(rest / stride), pixels) / config.patchSize);
@@ -208,7 +209,7 @@ function stridesOf(stem: Stem): readonly number[] {
   return stem.kind === "convolutions" ? stem.strides : [2, 2, ...stem.blocks.slice(1).map(() => 2)];
 }
 
-function imageOf(view: View, config: ModelConfig, hints: Hints, channels: number): ImageSize {
+function imageOf(view: View, config: PublishedConfig, hints: Hints, channels: number): ImageSize {
   const patches = fixedPatches(view, config);
   if (!patches) {
     const { height = defaultImageSide, width = defaultImageSide } = hints.image ?? {};
@@ -238,7 +239,7 @@ const maxSetting = 1 << 20;
 const maxBlocks = 1024;
 
 /** Throws when the settings in a file are not those of a network. */
-function requireSane(config: ModelConfig): void {
+function requireSane(config: PublishedConfig): void {
   for (const [name, value] of Object.entries(config)) {
     if (typeof value === "number" && !(Math.abs(value) <= maxSetting)) {
       throw new WeightsError(`its setting ${name} is ${value}; expected at most ${maxSetting}`);
@@ -283,7 +284,7 @@ export function describeNetwork(
     if (other !== undefined && other !== value)
       notes.push(`${name} is ${value}, as requested; its description says ${other}`);
   }
-  const config = { ...settings, ...changes, family } as ModelConfig;
+  const config = { ...settings, ...changes, family } as PublishedConfig;
   // settings in a file may have any type
   sensibly(() => requireSane(config));
   const first =

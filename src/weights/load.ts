@@ -17,7 +17,7 @@
 import { inFile, WeightsError } from "../formats/error.js";
 import type { StoredDType, TensorEntry, TensorFile } from "../formats/stored.js";
 import { elementCount } from "../graph/index.js";
-import { type ModelConfig, representationWidth } from "../models/index.js";
+import { type ModelConfig, type PublishedConfig, representationWidth } from "../models/index.js";
 import { type Described, describeNetwork, type ImageSize, parametersOf, patchGrid } from "./describe.js";
 import type { HubOptions } from "./hub.js";
 import { type FileContents, type Hints, type LayoutName, type Reading, recogniseLayout } from "./layouts/index.js";
@@ -247,7 +247,7 @@ const shown = (shape: Shape) => `[${shape.join(", ")}]`;
 function requireMatch(
   { entries, names }: Reading,
   layout: LayoutName,
-  config: ModelConfig,
+  config: PublishedConfig,
   assignments: readonly Assignment[],
   unplaced: readonly string[],
 ): void {
@@ -273,7 +273,7 @@ function requireMatch(
   );
 }
 
-function summary(config: ModelConfig): string {
+function summary(config: PublishedConfig): string {
   if (config.family === "resnet")
     return `blocks ${config.blocks.join(", ")}, width x${config.widthFactor}, ${config.classes} classes`;
   return `width ${config.width}, depth ${config.depth}, patch ${config.patchSize}, ${config.classes} classes`;
@@ -379,7 +379,7 @@ export function withClasses(weights: Weights, classes: number, note: (text: stri
     for (const name of ["pre_logits/kernel", "pre_logits/bias"]) tensors.delete(name);
     changed = { ...changed, preLogits: false };
   }
-  const width = representationWidth(changed);
+  const width = representationWidth(changed, [weights.image.height, weights.image.width, weights.image.channels]);
   tensors.set("head/kernel", { shape: [width, classes], data: new Float32Array(width * classes) });
   tensors.set("head/bias", { shape: [classes], data: new Float32Array(classes) });
   const old = config.classes > 0 ? `the head of ${config.classes} classes` : "no head";

@@ -24,7 +24,7 @@ test("every setting that a recipe takes is listed, with a description", () => {
 test("a part of them, with types, defaults and the variants that have them", async () => {
   const { status, stdout } = await fovea("settings", "optimizer");
   expect(status).toBe(0);
-  expect(stdout).toContain('optimizer.name: "sgd" or "adam" or "adamw" or "adafactor"\n');
+  expect(stdout).toContain('optimizer.name: "sgd" or "adam" or "adamw" or "adafactor" or "custom"\n');
   expect(stdout).toMatch(/\noptimizer\.beta2Cap: number \(default: 0\.999\); of adafactor\n {4}\S/);
   expect(stdout).not.toMatch(/^(model|schedule)/m);
   for (const line of stdout.split("\n")) expect(line.length).toBeLessThanOrEqual(104);

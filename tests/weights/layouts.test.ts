@@ -162,6 +162,7 @@ function plainLogits({ config, image, tensors }: Weights): Float64Array {
   const shape = [2, image.height, image.width, image.channels] as const;
   const images = uniform(2 * image.height * image.width * image.channels, "image");
   if (config.family === "resnet") return plainResNet(parameters, images, shape, config)["logits"]!;
+  if (config.family === "custom") throw new Error("expected a published family");
   if (config.family === "mixer") return plainMixer(parameters, images, shape, config)["logits"]!;
   return plainHybrid(parameters, images, shape, config)["logits"]!;
 }

@@ -7,9 +7,9 @@ import type { Subject } from "./subject.js";
 export function checkChoice(subject: Subject, { layer, patch }: AnalysisOptions): void {
   const { config, spec } = subject;
   if (layer !== undefined) {
-    if (config.family === "resnet")
+    if (config.family === "resnet" || config.family === "custom")
       throw new RangeError(
-        `${spec} has no layer ${layer}: layers are blocks of a Vision Transformer or an MLP-Mixer; omit the layer of a ResNet`,
+        `${spec} has no layer ${layer}: layers are blocks of a Vision Transformer or an MLP-Mixer; omit the layer of ${config.family === "resnet" ? "a ResNet" : "a user-defined model"}`,
       );
     if (layer >= config.depth) throw new RangeError(`${spec} has no layer ${layer}; expected 0 to ${config.depth - 1}`);
   }

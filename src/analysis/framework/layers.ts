@@ -38,6 +38,8 @@ export function spatialLayers({ config, intermediates, imageShape }: Subject): S
     add("features", "features");
     return layers;
   }
+  // nothing is known about the intermediates of a user-defined model
+  if (config.family === "custom") return layers;
   add("stem", config.family === "vit" && config.stem.kind !== "patch" ? "stem" : "patches");
   for (let l = 0; l < config.depth; l++) {
     add(config.family === "vit" ? `Transformer/encoderblock_${l}/output` : `MixerBlock_${l}/output`, `block ${l}`);

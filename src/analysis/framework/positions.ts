@@ -56,6 +56,7 @@ export function withoutPositions({ config }: Subject): string {
   if (config.family === "resnet") return "a ResNet has no position embedding: its convolutions see neighbours together";
   if (config.family === "mixer")
     return "an MLP-Mixer has no position embedding: its token-mixing weights differ from patch to patch";
+  if (config.family === "custom") return "it is a user-defined model, whose position embeddings are not known";
   return config.posEmbedding === "relative"
     ? "its position embedding is relative: a term in the attention scores for each offset, and no vector for each position"
     : 'it has no position embedding (posEmbedding "none")';

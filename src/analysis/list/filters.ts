@@ -1,7 +1,7 @@
 /** Principal components of the filters of the first layer (Dosovitskiy et al., 2021; papers.md 9.3). */
 import type { Features } from "../../algebra/features.js";
 import { input, type WeightStandardisation, weightStandardise } from "../../graph/index.js";
-import type { ModelConfig } from "../../models/index.js";
+import type { PublishedConfig } from "../../models/index.js";
 import { contactSheet, lineChart, percent, pixelUri } from "../../report/index.js";
 import { evaluate } from "../../runtime/index.js";
 import type { Analysis } from "../framework/analysis.js";
@@ -32,7 +32,7 @@ export interface FilterRows {
 const shownComponents = 28;
 
 /** The layer of a network that reads the image. */
-export function firstLayer(config: ModelConfig): FirstLayer {
+export function firstLayer(config: PublishedConfig): FirstLayer {
   const patches = { layout: "height, width, channels, filters", standardisation: "none" } as const;
   const root = {
     title: "first convolution",
@@ -91,13 +91,20 @@ async function kernelOf(subject: Subject, { kernel, standardisation }: FirstLaye
 
 const shownChannels = (channels: number): channels is 1 | 3 => channels === 1 || channels === 3;
 
+const unknownLayer = "which layer of a user-defined model reads the image is not known";
+
 export const filters: Analysis = {
   name: "filters",
   title: "Filters of the first layer",
   summary: "Principal components of the patch embedding or of the first convolution, as pictures (papers.md 9.3)",
-  unavailable: ({ imageShape: [, , channels] }) =>
-    shownChannels(channels) ? undefined : `images of ${channels} channels cannot be shown as pictures; expected 1 or 3`,
+  unavailable: ({ config, imageShape: [, , channels] }) => {
+    if (config.family === "custom") return unknownLayer;
+    return shownChannels(channels)
+      ? undefined
+      : `images of ${channels} channels cannot be shown as pictures; expected 1 or 3`;
+  },
   async run(subject) {
+    if (subject.config.family === "custom") throw new RangeError(unknownLayer);
     const layer = firstLayer(subject.config);
     const { rows, height, width, channels } = filterRows(await kernelOf(subject, layer), layer.layout);
     const { threads } = subject;

@@ -95,6 +95,8 @@ export function depthOf(name: string, config: ModelConfig): number {
     const before = config.blocks.slice(0, Number(stage) - 1).reduce((sum, units) => sum + units, 0);
     return (before + Number(unit)) / config.blocks.reduce((sum, units) => sum + units, 0);
   }
+  if (config.family === "custom")
+    throw new RangeError("a user-defined model has no known depth; expected a published family");
   const [, block] = /^(?:Transformer\/encoderblock_|MixerBlock_)(\d+)\//.exec(name) ?? [];
   return block === undefined ? 0 : (Number(block) + 1) / config.depth;
 }

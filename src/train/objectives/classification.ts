@@ -12,10 +12,13 @@ import type { Feeds, Results } from "../../runtime/index.js";
 import { drawMixup, mixImages } from "./mixup.js";
 import type { Objective, ObjectiveContext, ObjectiveEvaluation } from "./objective.js";
 
+/** A loss of logits [N, classes] and targets [N, classes], whose rows sum to 1 for single labels: one number for each image, [N]. */
+export type ClassificationLoss = (logits: Tensor, targets: Tensor) => Tensor;
+
 export interface ClassificationSettings {
-  readonly loss: LossName;
-  /** Fraction of the target that is spread over classes. */
-  readonly labelSmoothing: number;
+  readonly loss: LossName | ClassificationLoss;
+  /** Fraction of the target that is spread over classes. Default: 0. */
+  readonly labelSmoothing?: number;
   /** The classes it is spread over; default: "others". */
   readonly labelSmoothingOver?: SmoothingKind;
 }
@@ -29,16 +32,18 @@ export type ClassificationContext = Omit<ObjectiveContext, "openTeacher">;
  */
 export function classification(settings: ClassificationSettings, context: ClassificationContext): Objective {
   const { model, batchSize, image: sides } = context;
+  const { labelSmoothing = 0, labelSmoothingOver } = settings;
+  const loss = lossOf(settings.loss);
   requireClassifier(model);
   const vectorTargets = context.vectorTargets || context.mixup !== undefined;
   const { input: target, targets, feeds } = targetInput({ ...context, vectorTargets });
   return {
-    name: settings.loss,
+    name: typeof settings.loss === "string" ? settings.loss : "classification",
     inputs: { image: input("image", "float32", [batchSize, ...sides]), ...target },
     trace: (scope, part) => {
       const { logits } = network(scope, part["image"]!, model);
-      const smoothed = smoothTargets(targets(part), settings.labelSmoothing, settings.labelSmoothingOver);
-      return { loss: reduceMean(losses[settings.loss](logits!, smoothed)) };
+      const smoothed = smoothTargets(targets(part), labelSmoothing, labelSmoothingOver);
+      return { loss: reduceMean(loss(logits!, smoothed)) };
     },
     feeds: ({ train }, random): Feeds => {
       const { targets: vectors, ...label } = feeds(train);
@@ -49,6 +54,9 @@ export function classification(settings: ClassificationSettings, context: Classi
     evaluation: classifierEvaluation(settings.loss, context),
   };
 }
+
+const lossOf = (loss: LossName | ClassificationLoss): ClassificationLoss =>
+  typeof loss === "string" ? losses[loss] : loss;
 
 /** The targets as an input of a step: labels [N], or target vectors [N, classes] if batches contain them. */
 export interface TargetInput {
@@ -99,7 +107,10 @@ export function drawMix({ mixup, batchSize }: Pick<ObjectiveContext, "mixup" | "
 }
 
 /** Top-1 accuracy and loss of the network's own head on labels. */
-export function classifierEvaluation(loss: LossName, context: ClassificationContext): ObjectiveEvaluation {
+export function classifierEvaluation(
+  loss: LossName | ClassificationLoss,
+  context: ClassificationContext,
+): ObjectiveEvaluation {
   const { model, image: sides, evaluationBatchSize: size, classes } = context;
   const image = input("image", "float32", [size, ...sides]);
   const label = input("label", "int32", [size]);
@@ -107,7 +118,7 @@ export function classifierEvaluation(loss: LossName, context: ClassificationCont
     inputs: [image, label],
     outputs: (scope) => {
       const { logits } = network(scope, image, model);
-      return { logits: logits!, loss: losses[loss](logits!, targetsOf(label, classes)) };
+      return { logits: logits!, loss: lossOf(loss)(logits!, targetsOf(label, classes)) };
     },
     ...byLabel,
   };

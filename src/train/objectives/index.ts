@@ -1,6 +1,7 @@
 /** Lists the objectives by name: the settings that each has in a recipe, and how it is opened for a run. */
 import { z } from "zod";
 import { unknownName } from "../../text/nearest.js";
+import { customObjectiveKind, customObjectiveSchema } from "./custom.js";
 import { distillation, distillationSchema } from "./distillation.js";
 import { exemplar, exemplarSchema } from "./exemplar.js";
 import { featureDistillation, featureDistillationSchema } from "./feature-distillation.js";
@@ -16,7 +17,8 @@ import { sigmoid, sigmoidSchema } from "./sigmoid.js";
 import { softmax, softmaxSchema } from "./softmax.js";
 import { vat, vatSchema } from "./vat.js";
 
-export { byLabel, type ClassificationSettings, classification } from "./classification.js";
+export { byLabel, type ClassificationLoss, type ClassificationSettings, classification } from "./classification.js";
+export { type CustomObjective, defineObjective, type ObjectiveDefinition } from "./custom.js";
 export {
   type Batches,
   type Objective,
@@ -27,6 +29,7 @@ export {
   type StepMetrics,
   type StreamName,
 } from "./objective.js";
+export { isDefined, referenceShape } from "./reference.js";
 
 const kinds = {
   softmax,
@@ -44,7 +47,7 @@ const kinds = {
   moam,
 };
 
-/** `objective` of a recipe: the schema of one objective, selected by `name`. */
+/** `objective` of a recipe: the schema of one objective, selected by `name`; `custom` is that of a `defineObjective`. */
 export const objectiveSchema = z.discriminatedUnion(
   "name",
   [
@@ -61,6 +64,7 @@ export const objectiveSchema = z.discriminatedUnion(
     s4lExemplarSchema,
     vatSchema,
     moamSchema,
+    customObjectiveSchema,
   ],
   {
     error: unknownName("objective", Object.keys(kinds)),
@@ -70,4 +74,5 @@ export const objectiveSchema = z.discriminatedUnion(
 export type ObjectiveSettings = z.output<typeof objectiveSchema>;
 
 /** The kind of objective that belongs to settings. */
-export const objectiveKind = (settings: ObjectiveSettings): ObjectiveKind<ObjectiveSettings> => kinds[settings.name];
+export const objectiveKind = (settings: ObjectiveSettings): ObjectiveKind<ObjectiveSettings> =>
+  settings.name === "custom" ? customObjectiveKind(settings) : kinds[settings.name];

@@ -54,7 +54,7 @@ export interface DryRunChoice {
 // The fraction of the matmul rate that a step reaches (README, "Speed"). Narrow models reach less than wide ones,
 // convolutions less than matrix products.
 function ratioOf(model: ModelConfig): number {
-  if (model.family === "resnet") return 0.5;
+  if (model.family === "resnet" || model.family === "custom") return 0.5;
   return model.width >= 384 ? 0.75 : model.width >= 192 ? 0.6 : 0.45;
 }
 
@@ -121,7 +121,7 @@ async function dryRunChoices(recipe: Recipe, data: TrainingData) {
     if (choice) choices.push({ settings, memoryBytes: choice.memoryBytes, flopsPerStep: choice.flopsPerStep });
   }
   const { optimizer } = recipe;
-  if (optimizer.momentumDtype === "float32") {
+  if (optimizer.name !== "custom" && optimizer.momentumDtype === "float32") {
     const halved = { ...recipe, optimizer: { ...optimizer, momentumDtype: "float16" as const } };
     const choice = await memoryChoice(halved, now, data);
     if (choice) {

@@ -21,10 +21,12 @@ import {
   type AverageConfig,
   applyOptimizer,
   averageName,
+  type CustomOptimizerConfig,
   createOptimizer,
   globalNorm,
   type HostScalar,
   isFrozen,
+  isOptimizerState,
   type OptimizerConfig,
   type Schedule,
   type StateSlot,
@@ -43,7 +45,7 @@ export interface TrainingConfig {
   readonly microbatches: number;
   /** Images per run of `evaluate` and `represent`. */
   readonly evaluationBatchSize: number;
-  readonly optimizer: OptimizerConfig;
+  readonly optimizer: OptimizerConfig | CustomOptimizerConfig;
   readonly schedule: Schedule;
   /** Average the weights, and evaluate and represent with the averages. */
   readonly average?: AverageConfig;
@@ -190,6 +192,9 @@ function traceGradients(objective: Objective, config: TrainingConfig): TracedGra
   // Traced once first, so that the parameters exist before gradients with respect to them are computed.
   objective.trace(training, objective.inputs);
   const parameters = training.parameters;
+  const taken = parameters.find(({ name }) => isOptimizerState(name));
+  if (taken)
+    throw new RangeError(`the parameter "${taken.name}" has the name of an optimiser's state; choose another name`);
   const trained = parameters.filter(({ name }) => !isFrozen(config.optimizer, name));
   const tensors = trained.map((parameter) => parameter.tensor);
   if (tensors.length === 0)

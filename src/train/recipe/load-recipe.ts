@@ -10,7 +10,12 @@ import { fileURLToPath, pathToFileURL } from "node:url";
 import { createJiti } from "jiti";
 import { writeFileAtomically } from "../../files/atomic.js";
 import { makeFolder } from "../../files/folder.js";
+import * as graph from "../../graph/index.js";
+import * as models from "../../models/index.js";
 import { resolvedRecipeFile } from "../../networks/index.js";
+import * as nn from "../../nn/index.js";
+import * as optim from "../../optim/index.js";
+import * as objectives from "../objectives/index.js";
 import * as augreg from "./augreg.js";
 import { applyOverrides, type Override } from "./overrides.js";
 import * as authoring from "./recipe.js";
@@ -59,13 +64,20 @@ async function readJson(file: string, shown: string): Promise<unknown> {
 }
 
 async function importDefault(file: string, shown: string): Promise<unknown> {
-  // `fovea/train` is passed as a loaded module: it needs neither an installed package nor a second copy of the engine.
-  // The other subpaths resolve to this package wherever the recipe is.
+  // What defines the parts of a run is passed as loaded modules: it needs neither an installed package nor a second copy
+  // of the engine, to which definitions would be added in vain. The other subpaths resolve to this package wherever the
+  // recipe is.
   const jiti = createJiti(pathToFileURL(file).href, {
     interopDefault: false,
     moduleCache: false,
     fsCache: false,
-    virtualModules: { "fovea/train": { ...authoring, ...augreg } },
+    virtualModules: {
+      "fovea/train": { ...authoring, ...augreg, ...objectives },
+      "fovea/graph": graph,
+      "fovea/models": models,
+      "fovea/nn": nn,
+      "fovea/optim": optim,
+    },
     alias: { fovea: join(packageRoot, "dist") },
   });
   let loaded: unknown;

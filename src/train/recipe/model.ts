@@ -1,6 +1,8 @@
 /** The model of a recipe: the settings of every family and their defaults (read by `modelConfig` of plan/plan.ts). */
 import { z } from "zod";
+import { customModelProblem } from "../../models/index.js";
 import { unknownName } from "../../text/nearest.js";
+import { isDefined, referenceShape } from "../objectives/index.js";
 
 const count = z.number().int().positive();
 const counts = z.array(count).min(1);
@@ -191,8 +193,21 @@ const mixerSchema = z
     error: 'give a variant such as "Mixer-B/16", or all of patchSize, width and depth',
   });
 
-/** A model of any family, selected by `name`. */
-export const modelSchema = z.discriminatedUnion("name", [vitSchema, resnetSchema, mixerSchema], {
+const customModelSchema = z
+  .strictObject({
+    name: z.literal("custom"),
+    ...referenceShape,
+    imageSize: everyModel.imageSize,
+    channels: everyModel.channels,
+    rematerialise: everyModel.rematerialise,
+    headBiasInit: everyModel.headBiasInit,
+    /** Dropout probability before the head. */
+    headDropout,
+  })
+  .superRefine(isDefined(customModelProblem));
+
+/** A model of any family, selected by `name`; `custom` is the model of a `defineModel`. */
+export const modelSchema = z.discriminatedUnion("name", [vitSchema, resnetSchema, mixerSchema, customModelSchema], {
   error: unknownName("model", ["vit", "resnet", "mixer"]),
 });
 

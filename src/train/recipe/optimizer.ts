@@ -2,12 +2,15 @@
 import { z } from "zod";
 import {
   type AverageConfig,
+  customOptimizerProblem,
+  customScheduleProblem,
   decayOfHalfLife,
   optimizerNames,
   type ScheduleConfig,
   unknownMomentumDType,
 } from "../../optim/index.js";
 import { unknownName } from "../../text/nearest.js";
+import { isDefined, referenceShape } from "../objectives/index.js";
 import { durationSchema } from "./duration.js";
 import { type DurationContext, toSteps } from "./durations.js";
 
@@ -86,6 +89,10 @@ export const optimizerSchema = z.discriminatedUnion(
       epsilon: notNegative.default(1e-30),
       ...everyOptimizer,
     }),
+    /** The optimiser of a `defineOptimizer`. */
+    z
+      .strictObject({ name: z.literal("custom"), ...referenceShape, ...everyOptimizer })
+      .superRefine(isDefined(customOptimizerProblem)),
   ],
   { error: unknownName("optimizer", optimizerNames) },
 );
@@ -135,6 +142,10 @@ export const scheduleSchema = z.discriminatedUnion(
         error: "expected as many mults as steps",
         path: ["mults"],
       }),
+    /** The schedule of a `defineSchedule`. */
+    z
+      .strictObject({ name: z.literal("custom"), ...referenceShape, ...everySchedule })
+      .superRefine(isDefined(customScheduleProblem)),
   ],
   { error: unknownName("schedule", scheduleNames) },
 );

@@ -94,7 +94,10 @@ function valueFor(override: Override, schemas: readonly z.core.$ZodType[]): unkn
 }
 
 function problemWith(value: unknown, schemas: readonly z.core.$ZodType[]): string {
-  const literals = schemas.flatMap((schema) => (schema instanceof z.ZodLiteral ? [...schema.values].map(String) : []));
+  const literals = schemas
+    .flatMap((schema) => (schema instanceof z.ZodLiteral ? [...schema.values].map(String) : []))
+    // user-defined parts are chosen in a recipe file only
+    .filter((name) => name !== "custom");
   if (literals.length > 0) return `expected one of ${literals.join(", ")}${didYouMean(String(value), literals)}`;
   return z.safeParse(schemas[0]!, value).error?.issues[0]?.message ?? "not a value that fits";
 }

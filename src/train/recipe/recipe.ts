@@ -165,24 +165,25 @@ export const recipeSchema = z
   })
   .superRefine((recipe, context) => {
     const refuse = (path: string[], message: string) => context.addIssue({ code: "custom", path, message });
+    const objectiveName = recipe.objective.name === "custom" ? recipe.objective.definition : recipe.objective.name;
     if (recipe.microbatches !== undefined && recipe.batchSize % recipe.microbatches !== 0) {
       refuse(["microbatches"], `${recipe.microbatches} does not divide the batch size ${recipe.batchSize}`);
     }
     if (recipe.mixup.alpha > 0 && !objectiveKind(recipe.objective).mixes) {
-      refuse(["mixup"], `the objective "${recipe.objective.name}" has no targets to mix; remove mixup`);
+      refuse(["mixup"], `the objective "${objectiveName}" has no targets to mix; remove mixup`);
     }
     const { objective, microbatches } = recipe;
     const unlabelled = objectiveKind(objective).streams.includes("unlabelled");
     if (!unlabelled && recipe.data.unlabelled) {
       refuse(
         ["data", "unlabelled"],
-        `the objective "${objective.name}" does not use images without labels; remove data.unlabelled, or use the objective s4lRotation, s4lExemplar, vat or moam`,
+        `the objective "${objectiveName}" does not use images without labels; remove data.unlabelled, or use the objective s4lRotation, s4lExemplar, vat or moam`,
       );
     }
     if (unlabelled && !recipe.data.unlabelled) {
       refuse(
         ["data", "unlabelled"],
-        `the objective "${objective.name}" also needs images without labels; give { source, preprocessing } (for example the source of data.train without ?take)`,
+        `the objective "${objectiveName}" also needs images without labels; give { source, preprocessing } (for example the source of data.train without ?take)`,
       );
     }
     if ("unlabelledBatchSize" in objective && (objective.unlabelledBatchSize ?? 0) % (microbatches ?? 1) !== 0) {

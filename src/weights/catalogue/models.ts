@@ -1,11 +1,11 @@
 /** Lists the published models, with parameters and FLOPs for an image size and a number of classes. */
 import { ShapeError } from "../../graph/index.js";
 import {
-  type ModelConfig,
   type ModelSeries,
   modelSeries,
   modelSize,
   type Pooling,
+  type PublishedConfig,
   type PublishedModel,
   parseModelName,
   publishedModels,
@@ -44,7 +44,7 @@ function selected(filter: string | undefined): readonly PublishedModel[] {
 
 /** A model that was not published but whose name follows the pattern of a series. */
 function unpublished(name: string): PublishedModel {
-  let config: ModelConfig;
+  let config: PublishedConfig;
   try {
     config = parseModelName(name);
   } catch {
@@ -58,7 +58,7 @@ function unpublished(name: string): PublishedModel {
   return { ...alike, name, config };
 }
 
-function seriesOf(config: ModelConfig): ModelSeries {
+function seriesOf(config: PublishedConfig): ModelSeries {
   if (config.family === "mixer") return "mixer";
   if (config.family === "resnet") return config.version === 1 ? "resnet" : "bit";
   return config.stem.kind === "resnet" ? "hybrid" : "vit";
@@ -107,7 +107,7 @@ export function headings(rows: readonly ModelRow[]): ReadonlyMap<string, string>
   return new Map([...series, ...rows.map(({ name, config }) => [name, dimensions(config)] as const)]);
 }
 
-function dimensions(config: ModelConfig): string {
+function dimensions(config: PublishedConfig): string {
   if (config.family === "resnet") return `${config.blocks.join("+")} units, x${config.widthFactor}`;
   const { width, depth } = config;
   if (config.family === "mixer") return `${width} x ${depth}, MLPs ${config.tokensMlpDim} and ${config.channelsMlpDim}`;

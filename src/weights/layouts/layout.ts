@@ -1,7 +1,7 @@
 /** Defines the interface of a published layout of weights, and what reading a file in one returns. */
 
 import type { TensorEntry } from "../../formats/stored.js";
-import type { ModelConfig, ModelFamily } from "../../models/index.js";
+import type { ModelConfig, ModelFamily, PublishedConfig } from "../../models/index.js";
 import type { Row } from "./table.js";
 
 export type LayoutName = "fovea" | "augreg" | "bit" | "mixer" | "huggingface" | "timm";
@@ -22,7 +22,7 @@ export interface Hints {
 
 /** How a file in a layout is read. */
 export interface Reading {
-  readonly family: ModelFamily;
+  readonly family: PublishedConfig["family"];
   /** Pairs our names with the keys of `entries`. */
   readonly rows: readonly Row[];
   /** The file's tensors under the layout's plain names, without prefixes and counters. */
