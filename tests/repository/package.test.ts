@@ -1,8 +1,8 @@
 /** The package as npm sees it: a lock that `npm ci` accepts everywhere, exports that exist, a command that starts. */
 import { spawnSync } from "node:child_process";
-import { copyFileSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { copyFileSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { expect, test } from "vitest";
 
@@ -19,11 +19,16 @@ interface LockedPackage {
 }
 const lock = JSON.parse(read("package-lock.json")) as { packages: Record<string, LockedPackage> };
 const manifest = JSON.parse(read("package.json")) as {
-  exports: Record<string, string>;
+  version: string;
+  sideEffects: string[];
+  exports: Record<string, string | { types: string; default: string }>;
   bin: Record<string, string>;
   engines: { node: string };
   allowScripts: Record<string, boolean>;
 };
+
+/** The exports that are modules. */
+const entries = Object.values(manifest.exports).filter((one) => typeof one !== "string");
 
 test("the lock names no download addresses", () => {
   expect(Object.entries(lock.packages).filter(([, { resolved }]) => resolved !== undefined)).toEqual([]);
@@ -73,7 +78,7 @@ test("libraries for a few formats and for ranks are loaded when they are needed"
     register("data:text/javascript," + encodeURIComponent(${JSON.stringify(hook)}));
     for (const path of process.argv.slice(1)) await import(path);
     await import("koffi");`;
-  const modules = Object.values(manifest.exports).filter((one) => one.startsWith("./dist/"));
+  const modules = entries.map((one) => one.default);
   const { stderr, stdout } = spawnSync(
     process.execPath,
     ["--input-type=module", "-e", script, ...modules.map((path) => pathToFileURL(join(root, path)).href)],
@@ -83,12 +88,39 @@ test("libraries for a few formats and for ranks are loaded when they are needed"
   expect([stdout, stderr.trim().split("\n")]).toEqual(["", [expect.stringMatching(/^koffi from file:.*eval1\]$/)]]);
 });
 
-test("every export is built from a source file", () => {
-  for (const target of Object.values(manifest.exports).filter((one) => one.startsWith("./dist/"))) {
+test("every export is built from a source file, and has declarations", () => {
+  expect(entries.length).toBeGreaterThan(15);
+  for (const { types, default: target } of entries) {
     expect(target).toMatch(/^\.\/dist\/[a-z]+\/index\.js$/);
+    expect(types).toBe(target.replace(/\.js$/, ".d.ts"));
     const source = target.replace("./dist/", "src/").replace(/\.js$/, ".ts");
-    expect(existsSync(join(root, source)), source).toBe(true);
+    for (const path of [source, types]) expect(existsSync(join(root, path)), path).toBe(true);
   }
+});
+
+test("the version is the same in the lock, in README and in CHANGELOG", () => {
+  const { version } = manifest;
+  expect(lock.packages[""]?.version).toBe(version);
+  expect([...read("README.md").matchAll(/fovea-(\d+\.\d+\.\d+)\.tgz/g)].map(([, named]) => named)).toEqual([version]);
+  expect(/^## (.*)$/m.exec(read("CHANGELOG.md"))?.[1]).toBe(version);
+});
+
+test("bundlers keep the modules that are imported for their effect, or run as threads and processes", () => {
+  const patterns = manifest.sideEffects.map(
+    (pattern) => new RegExp(`^${pattern.replaceAll(".", "\\.").replace("**/*", ".*")}$`),
+  );
+  const sources = readdirSync(join(root, "src"), { recursive: true, encoding: "utf8" }).filter((path) =>
+    path.endsWith(".ts"),
+  );
+  const named = sources.flatMap((path) =>
+    [...read(join("src", path)).matchAll(/^import "(.*)";$|builtModule\(import\.meta\.url, "(.*?)"\)/gm)].map(
+      ([, effect, run]) => `./${join("dist", dirname(path), effect ?? run ?? "")}`,
+    ),
+  );
+  // The example in the header of src/files/built-module.ts names a module that does not exist.
+  const built = named.filter((path) => !path.startsWith("./dist/files/"));
+  expect(new Set(built).size).toBeGreaterThan(5);
+  expect(built.filter((path) => !patterns.some((pattern) => pattern.test(path)))).toEqual([]);
 });
 
 test("the licence is Apache-2.0", () => {
