@@ -184,3 +184,4 @@ export { recipeModelOf, startFrom } from "./run/initial-weights.js";
 export { type MetricsRecord, MetricsWriter, readMetrics } from "./run/metrics.js";
 export { TensorBoardWriter, tfRecord } from "./run/tensorboard.js";
 export { type TrainOptions, train } from "./train.js";
+export { type TrainStep, type TrainStepOptions, trainStep } from "./train-step.js";

@@ -1,0 +1,102 @@
+/** Trains a graph from code, without a recipe: a loss, the parameters of a scope and an optimiser make a step. */
+import { type Closable, closable, closeOnError } from "../files/closable.js";
+import { grad, inputName, reachable, type Tensor } from "../graph/index.js";
+import { initialValue, type Scope } from "../nn/index.js";
+import {
+  applyOptimizer,
+  type CustomOptimizerConfig,
+  createOptimizer,
+  type OptimizerConfig,
+  type Schedule,
+  type Transformation,
+} from "../optim/index.js";
+import { type CompileOptions, compile, type Feeds, type Program } from "../runtime/index.js";
+
+export interface TrainStepOptions extends Pick<CompileOptions, "device" | "threads" | "inThread"> {
+  /** Seed of the initial values. Default: 0. */
+  readonly seed?: number;
+  /** Factor of the learning rate at a step (0 is the first); for a chain of transformations, it is part of the chain. Default: 1. */
+  readonly schedule?: Schedule;
+}
+
+/** A step of training, with its parameters and optimiser state. */
+export interface TrainStep extends Closable {
+  /** Finished steps. */
+  readonly finished: number;
+  /** Takes a step on the inputs of the loss, by name, and returns the loss before it. An input `seed` is the number of the step by default. */
+  step(inputs: Feeds): Promise<number>;
+  /** The program: `readState` returns parameters and optimiser state by name, `writeState` replaces them. */
+  readonly program: Program;
+}
+
+/**
+ * Compiles a step that lowers a loss, a float32 scalar, by the gradients of the parameters of a scope. `optimizer` is the configuration of one, or a
+ * chain of transformations (`chain`). Throws RangeError if the loss is not a float32 scalar or the scope has no parameters, and what
+ * `createOptimizer`, `grad` and `compile` throw.
+ *
+ * @example
+ * const scope = Scope.root();
+ * const [x, y] = [input("x", "float32", [8, 2]), input("y", "float32", [8, 1])];
+ * const error = subtract(dense(scope, x, 1), y);
+ * await using training = await trainStep(reduceMean(multiply(error, error)), scope, { name: "sgd", learningRate: 0.1 });
+ * await training.step({ x: new Float32Array(16), y: new Float32Array(8) });
+ */
+export async function trainStep(
+  loss: Tensor,
+  scope: Scope,
+  optimizer: OptimizerConfig | CustomOptimizerConfig | Transformation,
+  options: TrainStepOptions = {},
+): Promise<TrainStep> {
+  const { seed = 0, schedule = () => 1, ...compileOptions } = options;
+  const { parameters } = scope;
+  if (loss.dtype !== "float32" || loss.shape.length > 0) {
+    throw new RangeError(`the loss is ${loss.dtype} [${loss.shape.join(", ")}]; expected float32 [], such as a mean`);
+  }
+  if (parameters.length === 0) throw new RangeError("the scope has no parameters; build the network in it first");
+  const transformation = typeof optimizer === "function" ? optimizer : createOptimizer(optimizer, schedule);
+  const gradients = grad(
+    loss,
+    parameters.map(({ tensor }) => tensor),
+  );
+  const { slots, scalars } = applyOptimizer(
+    transformation,
+    parameters.map((one) => ({ ...one, initial: () => initialValue(one, seed) })),
+    gradients,
+  );
+  const own = new Set(parameters.map(({ tensor }) => tensor));
+  const leaves = reachable([loss]).flatMap(({ outputs }) => outputs);
+  const inputs = leaves.filter((tensor) => inputName(tensor) !== undefined && !own.has(tensor));
+  const drawn = inputs.find((tensor) => inputName(tensor) === "seed" && tensor.dtype === "int32");
+  const replaced = slots.filter(({ input, next }) => next !== input);
+  const program = await compile(
+    {
+      state: slots.map(({ input }) => input),
+      functions: {
+        step: {
+          inputs: [...inputs, ...scalars.map(({ input }) => input)],
+          outputs: { loss },
+          next: Object.fromEntries(replaced.map(({ name, next }) => [name, next])),
+        },
+      },
+    },
+    compileOptions,
+  );
+  await closeOnError(program, async () => {
+    await program.writeState(Object.fromEntries(slots.map(({ name, initial }) => [name, initial()])));
+  });
+  let finished = 0;
+  return closable<TrainStep>({
+    get finished() {
+      return finished;
+    },
+    program,
+    step: async (given) => {
+      const feeds = Object.fromEntries(scalars.map(({ name, at }) => [name, Float32Array.of(at(finished))]));
+      const draws: Feeds = drawn ? { seed: Int32Array.of(finished) } : {};
+      const results = await program.step({ ...draws, ...given, ...feeds });
+      finished++;
+      return Number(results["loss"]?.[0]);
+    },
+    close: () => program.close(),
+  });
+}
