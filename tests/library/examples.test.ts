@@ -19,6 +19,9 @@ const printed: Readonly<Record<string, RegExp>> = {
   "own-data-source.ts": /accuracy: (9\d|100) %.*name: 'level'/s,
   "own-operation.ts":
     /^d x: (-?\d+\.\d+), by differences \1\nd kernel: (-?\d+\.\d+), by differences \2\n78368 FLOPs for an image\nstep 0: loss 0\.[67]\d\nstep 39: loss 0\.[0-3]\d\n.*resumed: the same to the last bit\nexported: 1[4-6] of 16 right\n$/s,
+  "own-loss.ts": /focal loss 0\.\d+, accuracy [789]\d %/,
+  "own-model.ts": /accuracy [789]\d %\n(hat|pants) 32\n$/,
+  "own-training-loop.ts": /^0 \d\.\d{3}\n.*\n19 0\.[0-5]\d\d\n$/s,
   "train.ts": /accuracy [\d.]+ % after \d+ s/,
 };
 
