@@ -20,8 +20,12 @@ const engine = z.object({
   peakBytesRematerialised: json.number,
   peakBytesWithUpdate: json.number,
   ratioRematerialised: json.number,
-  timeRematerialised: json.number,
-  timeImageByImage: json.number.optional(),
+  timeRematerialised: json.number.describe(
+    "time of forward and backward pass with activation checkpointing (rematerialisation) over the time without",
+  ),
+  timeImageByImage: json.number
+    .optional()
+    .describe("the same ratio with convolutions computed image by image; only for networks with convolutions"),
   buildSeconds: json.number,
   compileSeconds: json.number,
   imagesPerSecond: json.number,
@@ -91,7 +95,10 @@ export default command({
     { run: "fovea speed engine --json", does: "rates, their ratio, memory and build time, as JSON" },
     { run: "fovea speed engine --model R50x1 --rounds 5", does: "another model, a ResNet" },
   ],
-  result: z.union([engine.extend({ tiny: engine.optional() }), memory.describe("with `--memory`")]),
+  result: z.union([
+    engine.extend({ tiny: engine.optional().describe("the same of Ti/16 at batch 16; without --model") }),
+    memory.describe("with `--memory`"),
+  ]),
   async run({ batch, memory, ...options }, { note }) {
     const { speedEngine, speedMemory } = await import("../speed/index.js");
     const measure = memory ? speedMemory : speedEngine;
