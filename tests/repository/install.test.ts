@@ -1,6 +1,6 @@
 /** The packed package in an empty project: it installs, its command runs, and every entry is imported and type-checked. */
 import { spawnSync } from "node:child_process";
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -23,7 +23,7 @@ function execute(command: string, args: readonly string[], cwd = project) {
   return { status, stdout, stderr };
 }
 
-execute("npm", ["pack", "--ignore-scripts", "--pack-destination", project], root);
+execute("npm", ["pack", ".", "./assets/data", "--ignore-scripts", "--pack-destination", project], root);
 const tarball = `fovea-${manifest.version}.tgz`;
 writeFileSync(join(project, "package.json"), '{ "private": true, "type": "module" }');
 const installed = execute("npm", [
@@ -45,7 +45,11 @@ test("the tarball has what is published, and nothing that repeats it", () => {
   const listed = execute("tar", ["tzf", tarball]).stdout.trim().split("\n");
   for (const name of ["LICENSE", "NOTICE", "CHANGELOG.md", "SECURITY.md", "README.md", "bin/fovea.js"])
     expect(listed).toContain(`package/${name}`);
-  expect(listed.filter((path) => /\.map$|\.onnx$|^package\/(src|tests|docs|scripts)\//.test(path))).toEqual([]);
+  expect(
+    listed.filter((path) => /\.map$|\.onnx$|^package\/(src|tests|docs|scripts|assets\/data)\//.test(path)),
+  ).toEqual([]);
+  // A release is at most 15 MB.
+  expect(statSync(join(project, tarball)).size).toBeLessThan(15e6);
 });
 
 describe.skipIf(unreachable !== undefined)(
@@ -75,6 +79,17 @@ describe.skipIf(unreachable !== undefined)(
         await backbone.close();`;
       const { stdout, stderr } = execute(process.execPath, ["--input-type=module", "-e", script]);
       expect([stdout, stderr]).toEqual(["1536\n", ""]);
+    });
+
+    test("the embedded datasets are found in their own package, or it is named", () => {
+      const describeFashion = () => execute("npx", ["--no-install", "fovea", "data", "embedded:fashion"]);
+      const without = describeFashion();
+      expect([without.status, without.stderr]).toEqual([1, expect.stringContaining("are in the package fovea-data")]);
+      const data = execute("npm", ["install", "--ignore-scripts", "--no-audit", "--no-fund", "./fovea-data-1.0.0.tgz"]);
+      expect(data.status, data.stderr).toBe(0);
+      const { status, stdout, stderr } = describeFashion();
+      expect([status, stderr]).toEqual([0, ""]);
+      expect(stdout).toContain("6,000");
     });
 
     test.each([

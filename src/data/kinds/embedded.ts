@@ -1,4 +1,7 @@
-/** Opens the small real datasets of the package (assets/data), with which everything runs without a download. */
+/** Opens the small embedded datasets, with which everything runs without a download: assets/data of a checkout, otherwise the package fovea-data. */
+import { existsSync } from "node:fs";
+import { createRequire } from "node:module";
+import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { didYouMean } from "../../text/nearest.js";
 import type { SourceKind } from "../source/types.js";
@@ -27,8 +30,21 @@ export const embeddedKind: SourceKind = {
         `unknown embedded dataset "${target.path}"${didYouMean(target.path, names) || ";"} available: ${names.join(", ")}`,
       );
     }
-    // Both src/data/kinds and dist/data/kinds are three folders below the package.
-    const folder = fileURLToPath(new URL(`../../../assets/data/${target.path}`, import.meta.url));
-    return set.kind.read({ ...target, path: folder });
+    return set.kind.read({ ...target, path: join(dataFolder(), target.path) });
   },
 };
+
+/** The folder of the datasets. Throws if the package fovea-data is not installed. */
+function dataFolder(): string {
+  // Both src/data/kinds and dist/data/kinds are three folders below the package.
+  const inCheckout = fileURLToPath(new URL("../../../assets/data", import.meta.url));
+  if (existsSync(inCheckout)) return inCheckout;
+  try {
+    return dirname(createRequire(import.meta.url).resolve("fovea-data/package.json"));
+  } catch (error) {
+    throw new Error(
+      "the embedded datasets are in the package fovea-data, which is not installed; install the file that `npm pack ./assets/data` writes in a checkout of Fovea",
+      { cause: error },
+    );
+  }
+}
