@@ -61,6 +61,7 @@ export {
   toGrey,
   toRgb,
 } from "./image.js";
+export { definePreprocessing, type PreprocessingDefinition } from "./preprocessing/custom.js";
 export { scalesProblem, valueScales } from "./preprocessing/ops.js";
 export {
   applyPreprocessing,

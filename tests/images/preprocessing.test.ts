@@ -6,6 +6,7 @@ import {
   applyPreprocessing,
   customOp,
   type DataRecord,
+  definePreprocessing,
   describePreprocessing,
   ExampleError,
   exampleRandom,
@@ -321,4 +322,29 @@ describe("torchvision's whole pixels", () => {
       "decode|resize_small(256,method=bicubic,antialias=true,rounding=floor)|central_crop(224,rounding=even)";
     expect(describePreprocessing(preprocessing(text))).toBe(text);
   });
+});
+
+test("a user-defined stage is named in the string form", async () => {
+  const invert = definePreprocessing({
+    name: "inverted",
+    random: false,
+    apply: (image) => (image.kind === "raw" ? { ...image, data: image.data.map((value) => 255 - value) } : image),
+  });
+  expect(invert).toBe('custom("inverted","1")');
+  const pipeline = preprocessing(`decode|${invert}|keep("image")`);
+  expect(describePreprocessing(pipeline)).toContain('|custom("inverted","1")|');
+  expect(pipeline.map(({ registered, random }) => [registered, random])).toEqual([
+    [true, false],
+    [false, false],
+    [true, false],
+  ]);
+  const image = await preprocessImage(`decode|${invert}`, rawImage(Uint8Array.of(0, 100, 255), 1, 1, 3));
+  expect([...image.data]).toEqual([255, 155, 0]);
+  expect(() => preprocessing('decode|custom("inverted","2")')).toThrow(
+    /"inverted" has version "1" here; expected version "2"/,
+  );
+  expect(() => preprocessing('decode|custom("invertd","1")')).toThrow(
+    /did you mean "inverted"\?; first import the file/,
+  );
+  expect(() => preprocessing("decode|custom")).toThrow(/expected custom\("NAME","VERSION"\)/);
 });

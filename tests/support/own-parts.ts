@@ -3,6 +3,7 @@
 /** Its text. Dropout, crops and flips draw random numbers. `width` is a setting of the model, `version` that of the objective. */
 export const ownParts = ({ steps = 30, width = 24, version = "1" } = {}): string => `
 import { add, gelu, maximum, multiply, reduceSum, reshape, scalar, scale, sign, subtract } from "fovea/graph";
+import { definePreprocessing } from "fovea/images";
 import { defineModel } from "fovea/models";
 import { dense, dropout } from "fovea/nn";
 import { defineOptimizer, defineSchedule } from "fovea/optim";
@@ -47,6 +48,14 @@ const optimizer = defineOptimizer({
 });
 const schedule = defineSchedule({ name: "halving", factor: (step, total) => 2 ** -Math.floor((4 * step) / total) });
 
+const brighter = definePreprocessing({
+  name: "brighter",
+  apply: (image, random) => {
+    const more = random.integer(40);
+    return { ...image, data: image.data.map((value) => Math.min(255, value + more)) };
+  },
+});
+
 export default defineRecipe({
   model,
   objective,
@@ -55,10 +64,9 @@ export default defineRecipe({
   data: {
     train: {
       source: "generated:shapes?label=shape&size=20&length=18",
-      preprocessing: "decode|random_crop(16)|flip_lr|value_range(-1,1)",
+      preprocessing: "decode|random_crop(16)|flip_lr|" + brighter + "|value_range(-1,1)",
     },
     evaluation: { source: "generated:shapes?label=shape&size=16&length=9", preprocessing: "decode|value_range(-1,1)" },
-    workers: 0,
   },
   batchSize: 4,
   total: { steps: ${steps} },

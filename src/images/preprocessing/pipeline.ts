@@ -4,9 +4,10 @@ import { createRandom, type Random } from "../../random/keyed.js";
 import { didYouMean } from "../../text/nearest.js";
 import { type Arguments, bindArguments, type Call, type Literal, parseCalls, showCall } from "../augment/arguments.js";
 import type { AugregName } from "../augment/augreg.js";
-import type { DataRecord, InnerPipeline, Transform } from "../augment/op.js";
+import { type DataRecord, type InnerPipeline, onPixels, type Transform } from "../augment/op.js";
 import type { CorruptionName, Severity, SeverityTable } from "../corruptions/index.js";
 import type { EncodedImage, PixelImage } from "../image.js";
+import { customStage, customText } from "./custom.js";
 import { opDefinitions, valueScales } from "./ops.js";
 
 /** One step of a pipeline with its arguments; `text` is its string form. */
@@ -125,7 +126,22 @@ export function splitPreprocessing(pipeline: Preprocessing): SplitPreprocessing 
   return { fixed: ops.slice(0, at), rest: ops.slice(at), lookup, scales };
 }
 
+/** The stage `custom("NAME","VERSION")` of a `definePreprocessing`. */
+function customOpOf({ positional: [name, version], named }: Call, text: string): PreprocessingOp {
+  if (typeof name !== "string" || typeof version !== "string" || Object.keys(named).length > 0) {
+    throw new Error(`"${text}": expected custom("NAME","VERSION"), as definePreprocessing returns it`);
+  }
+  const { apply, random = true } = customStage(name, version);
+  const op = customOp(
+    "custom",
+    onPixels(name, (image, draws) => apply(image, draws)),
+    { random },
+  );
+  return { ...op, text: customText(name, version) };
+}
+
 function makeOp(call: Call, text: string): PreprocessingOp {
+  if (call.name === "custom") return customOpOf(call, text);
   const definition = opDefinitions[call.name];
   if (!definition || !Object.hasOwn(opDefinitions, call.name)) {
     const known = Object.keys(opDefinitions);
@@ -141,7 +157,8 @@ function makeOp(call: Call, text: string): PreprocessingOp {
     random: definition.random,
     changesImage: definition.changesImage,
     apply: definition.create(args, innerPipeline),
-    registered: true,
+    // an inner pipeline may have user-defined stages
+    registered: !Object.values(args).some((value) => typeof value === "string" && /\bcustom\(/.test(value)),
   };
 }
 

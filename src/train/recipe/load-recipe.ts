@@ -11,6 +11,7 @@ import { createJiti } from "jiti";
 import { writeFileAtomically } from "../../files/atomic.js";
 import { makeFolder } from "../../files/folder.js";
 import * as graph from "../../graph/index.js";
+import * as images from "../../images/index.js";
 import * as models from "../../models/index.js";
 import { resolvedRecipeFile } from "../../networks/index.js";
 import * as nn from "../../nn/index.js";
@@ -74,6 +75,7 @@ async function importDefault(file: string, shown: string): Promise<unknown> {
     virtualModules: {
       "fovea/train": { ...authoring, ...augreg, ...objectives },
       "fovea/graph": graph,
+      "fovea/images": images,
       "fovea/models": models,
       "fovea/nn": nn,
       "fovea/optim": optim,
