@@ -119,14 +119,14 @@ test("plans training with and without permuted patches; at test time only, the n
   const planned = (job: Job | undefined) => job?.settings as Planned;
   const ops = (series: string) => {
     const { data } = planned(of(series)?.needs[0]).recipe;
-    return [data.train, data.evaluation].map(({ preprocessing }) => /\w+_patches\(4\)/.exec(preprocessing)?.[0]);
+    return [data.train, data.evaluation].map(({ preprocessing }) => /\w+_patches\(8\)/.exec(preprocessing)?.[0]);
   };
-  expect(ops("permuted once")).toEqual(["permute_patches(4)", "permute_patches(4)"]);
-  expect(ops("permuted anew for each image")).toEqual(["shuffle_patches(4)", "shuffle_patches(4)"]);
+  expect(ops("permuted once")).toEqual(["permute_patches(8)", "permute_patches(8)"]);
+  expect(ops("permuted anew for each image")).toEqual(["shuffle_patches(8)", "shuffle_patches(8)"]);
   for (const series of ["permuted once", "permuted at test time only"]) {
-    expect(of(series)?.settings).toMatchObject({ op: "permute_patches(4)" });
+    expect(of(series)?.settings).toMatchObject({ op: "permute_patches(8)" });
   }
-  expect(of("permuted anew for each image")?.settings).toMatchObject({ op: "shuffle_patches(4)" });
+  expect(of("permuted anew for each image")?.settings).toMatchObject({ op: "shuffle_patches(8)" });
   expect(of("permuted at test time only")?.needs[0]?.id).toBe(of("1-D learned")?.id);
 });
 
