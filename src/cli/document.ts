@@ -21,7 +21,10 @@ function typeName(schema: z.core.$ZodType): string {
   if (schema instanceof z.ZodRecord) return `${typeName(schema.valueType)} by name`;
   if (schema instanceof z.ZodNumber) return "number";
   if (schema instanceof z.ZodBoolean) return "true or false";
-  if (schema instanceof z.ZodObject) return `{ ${Object.keys(schema.shape).join(", ")} }`;
+  if (schema instanceof z.ZodObject) {
+    const further = schema.def.catchall instanceof z.ZodUnknown ? ["..."] : [];
+    return `{ ${[...Object.keys(schema.shape), ...further].join(", ")} }`;
+  }
   return schema instanceof z.ZodString ? "text" : "object";
 }
 
@@ -115,7 +118,7 @@ export function cliDocument(): string {
     "",
     "Written by `npx jiti scripts/write-cli-docs.ts` from the table of commands (`src/commands/`); do not edit it by hand.",
     "",
-    "Results go to stdout, everything else to stderr. The exit status is 0, 1 for a failure (also for unknown recipe settings, methods or files, which are checked later), 2 for a command line that cannot be parsed.",
+    "Results go to stdout, everything else to stderr. The exit status is 0, 1 for a failure (also for unknown recipe settings, an unknown `--method` of `fovea vtab`, and missing files, which are checked later), 2 for a command line that cannot be parsed or has an invalid value.",
     "`fovea --version` (`-v`) prints the version. Every command also has these options:",
     ...table(
       "option",
@@ -134,6 +137,7 @@ export function cliDocument(): string {
     ]),
     "",
     "The tables of `--json` list the fields of the document, and explain nested fields whose names are not self-explanatory.",
+    "`...` stands for further fields that depend on the kind of network; the objects `config`, `image` and `model` have such fields in lists too.",
     ...commands.flatMap(commandLines),
     "",
   ].join("\n");

@@ -112,7 +112,7 @@ export default command({
     ),
     preprocessing: option(
       text.optional().meta({ hint: "NAME|OPS" }),
-      "protocol: resize(256)|central_crop(224), as in published results; network: the network's own; or preprocessing ops (default: protocol for published weights, else network)",
+      "protocol: resize(256)|central_crop(224), as in published results, in proportion for input sizes other than 224; network: the network's own; or preprocessing ops (default: protocol for published weights, else network)",
     ),
     shots: option(list(count).default([1, 5, 10]), "Examples per class"),
     seeds: option(

@@ -46,7 +46,7 @@ export default command({
     ...trainingOptions,
     memory: option(
       trainingOptions.memory,
-      "Memory limit, such as 2GB: gradient accumulation (microbatches) keeps within it (default: the free memory)",
+      "Memory limit, such as 2GB: gradient accumulation (microbatches) keeps within it (default: 70 % of the free memory, or of the limit of the process if that is lower)",
     ),
     settings,
   },

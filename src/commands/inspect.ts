@@ -82,7 +82,7 @@ export default command({
     network: storedNetwork,
     images: argument(
       text.optional(),
-      "Images that the analyses look at: a dataset (default with --report: bundled photos of clothes)",
+      "Images that the analyses look at: a dataset (default with --report, --only, --layer, --patch or --compare: bundled photos of clothes)",
     ),
     report: option(folder.optional(), "Folder for report.html, analysis.json and the charts (default: runs/inspect)", {
       group: "output",
