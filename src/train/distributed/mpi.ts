@@ -29,6 +29,8 @@ export async function openCommunicator(launch: Launch | undefined = launchOf()):
 // Milliseconds that a rank other than the first waits before it reports a failure: when all ranks fail in the same way,
 // the first one reports.
 const othersWait = 1000;
+// Milliseconds that the launcher has to forward the message; MPICH's drops what it has not read when a rank ends the job.
+const forwardWait = 200;
 // Milliseconds that the thread has to end the job; it cannot while it waits inside MPI for another rank.
 const abortWait = 2000;
 
@@ -54,6 +56,7 @@ async function openMpi(launch: Launch): Promise<Communicator> {
   const end = async (error: unknown): Promise<void> => {
     if (launch.rank > 0) await sleep(othersWait);
     reportFailure(launch, error);
+    await sleep(forwardWait);
     void bare.call({ kind: "abort" }).catch(() => undefined);
     await sleep(abortWait);
     // Node cannot end a thread that is inside MPI, so process.exit would wait forever. Launchers end a job when one of
