@@ -67,11 +67,14 @@ export async function imageFiles(places: readonly (string | NamedImage)[]): Prom
 
 const idOf = (image: string | NamedImage): string => (typeof image === "string" ? image : image.id);
 
-async function bytesOf(image: string | NamedImage): Promise<Uint8Array> {
-  if (typeof image !== "string") return image.bytes;
+const bytesOf = async (image: string | NamedImage): Promise<Uint8Array> =>
+  typeof image === "string" ? await readImageFile(image) : image.bytes;
+
+/** The bytes of an image file. Throws ExampleError if it cannot be read. */
+export async function readImageFile(path: string): Promise<Uint8Array> {
   try {
-    return await readFile(image);
+    return await readFile(path);
   } catch (error) {
-    throw new ExampleError(image, `cannot be read (${(error as Error).message})`, error);
+    throw new ExampleError(path, `cannot be read (${(error as Error).message})`, error);
   }
 }

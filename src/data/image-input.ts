@@ -1,8 +1,8 @@
 /** Reads one image, however a program holds it: a path, a URL, the bytes of a file, or pixels. */
-import { readFile } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
 import { requirePath } from "../files/paths.js";
 import { type EncodedImage, ExampleError, encodeFastPng, rawImage } from "../images/index.js";
+import { readImageFile } from "./image-files.js";
 
 /** Pixels, 0 to 255, row by row: RGBA, as an `ImageData` of a browser, RGB, or grey. */
 export interface ImagePixels {
@@ -35,11 +35,7 @@ export async function readImage(input: ImageInput): Promise<ReadImage> {
 
 async function fromPath(path: string): Promise<ReadImage> {
   requirePath(path);
-  try {
-    return { id: path, image: { kind: "encoded", bytes: await readFile(path) } };
-  } catch (error) {
-    throw new ExampleError(path, `cannot be read (${(error as Error).message})`, error);
-  }
+  return { id: path, image: { kind: "encoded", bytes: await readImageFile(path) } };
 }
 
 async function fromAddress(address: URL): Promise<ReadImage> {
@@ -66,5 +62,6 @@ async function fromPixels({ data, width, height }: ImagePixels): Promise<Encoded
       `${data.length} values are not ${width} x ${height} pixels; expected 4 values a pixel (RGBA), 3 (RGB) or 1 (grey)`,
     );
   }
-  return { kind: "encoded", bytes: await encodeFastPng(rawImage(Uint8Array.from(data), height, width, channels)) };
+  const bytes = new Uint8Array(data.buffer, data.byteOffset, data.length);
+  return { kind: "encoded", bytes: await encodeFastPng(rawImage(bytes, height, width, channels)) };
 }
