@@ -62,7 +62,7 @@ const DOORS = [
   {
     library: /^koffi(\/|$)/,
     folders: ["train", "files", "runtime"],
-    why: "MPI is called through src/train/distributed, the system through src/files/exchange.ts, ONNX Runtime's C interface through src/runtime/direct.ts",
+    why: "MPI is called through src/train/distributed, the system through src/files/exchange.ts, ONNX Runtime's C interface through src/runtime/node/direct.ts",
   },
 ];
 

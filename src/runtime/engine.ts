@@ -1,7 +1,6 @@
 /**
  * Owns the state of a program and runs its functions in the calling thread; used by the worker and by in-thread programs.
  */
-import type { Tensor as RuntimeTensor } from "onnxruntime-node";
 import {
   allocate,
   elementCount,
@@ -12,17 +11,9 @@ import {
   type TensorType,
   writeOnnx,
 } from "../graph/index.js";
-import { type Device, explainDeviceFailure } from "./devices.js";
-import { type DirectSession, type DirectTensor, openDirectSession } from "./direct.js";
-import {
-  measuredSettings,
-  openSession,
-  requireKind,
-  requireRows,
-  type Session,
-  shapeOf,
-  toRuntimeTensor,
-} from "./session.js";
+import type { Device } from "./devices.js";
+import type { DirectSession, DirectTensor, Platform, RuntimeTensor } from "./platform.js";
+import { measuredSettings, openSessionOn, requireKind, type Session, shapeOf, toRuntimeTensor } from "./session.js";
 
 /** A compiled function of a program. */
 export interface CompiledFunction {
@@ -72,6 +63,7 @@ export class Engine {
   private readonly spares = new Map<string, NumericArray>();
 
   constructor(
+    private readonly platform: Platform,
     private readonly program: CompiledProgram,
     private readonly options: EngineOptions,
   ) {}
@@ -131,12 +123,11 @@ export class Engine {
   ): Promise<Attempt> {
     const given: Record<string, RuntimeTensor> = {};
     for (const [input, { type, value }] of this.inputsOf(name, compiled, feeds)) {
-      given[input] = isRuntimeTensor(value) ? value : toRuntimeTensor(input, type, value);
+      given[input] = isRuntimeTensor(value)
+        ? value
+        : toRuntimeTensor(this.platform, this.options.device, input, type, value);
     }
-    const results = await session.runtime.run(given).catch((error) => {
-      throw explainDeviceFailure(this.options.device, error);
-    });
-    requireRows(compiled.model, results);
+    const results = await session.runTensors(given);
     const replaced = new Map<string, Held>();
     for (const [state, output] of Object.entries(compiled.writes)) {
       const tensor = results[output]!;
@@ -260,10 +251,10 @@ export class Engine {
     const prefix = profilePrefix === undefined ? undefined : `${profilePrefix}-${name}`;
     if (device === "cpu" && Object.keys(writes).length > 0 && !copyOutputs) {
       const options = { threads, profilePrefix: prefix, settings: measuredSettings };
-      const direct = await openDirectSession(model, options);
+      const direct = await this.platform.openDirect?.(model, options);
       if (direct) return { kind: "direct", session: direct, close: async () => direct.close() };
     }
-    const session = await openSession(model, {
+    const session = await openSessionOn(this.platform, model, {
       device,
       threads,
       profilePrefix: prefix,
@@ -305,10 +296,10 @@ export class Engine {
     const key = `${type.dtype} ${type.shape.join()}`;
     let copier = copiers.get(key);
     if (!copier) {
-      copier = openSession(identityModel(type), this.options);
+      copier = openSessionOn(this.platform, identityModel(type), this.options);
       copiers.set(key, copier);
     }
-    const { value } = await (await copier).runtime.run({ value_in: tensor });
+    const { value } = await (await copier).runTensors({ value_in: tensor });
     return value!.data as NumericArray;
   }
 }

@@ -1,20 +1,13 @@
-/** Runs graphs: devices, sessions, programs. */
+/** Runs graphs: devices, sessions, programs. This is the form for Node; `web/index.ts` is that for browsers. */
 
 export { type Device, DeviceError, devices, lackingNodes, parseDevice } from "./devices.js";
-export { writesInPlace } from "./direct.js";
 export type { Attempt, Feeds, Results } from "./engine.js";
-export { evaluate } from "./evaluate.js";
 export { scalarsOf, stackFeeds } from "./feeds.js";
-export { writeModelFiles } from "./model-files.js";
-export { compileOnnx, inspectOnnx, type OnnxFile, OnnxFileError, readOnnxFile } from "./onnx-file.js";
+export { writesInPlace } from "./node/direct.js";
+export { writeModelFiles } from "./node/model-files.js";
+export { compileOnnx, inspectOnnx, type OnnxFile, OnnxFileError, readOnnxFile } from "./node/onnx-file.js";
+export { compile, evaluate, openSession } from "./node/program.js";
+export { availableThreads, threadsEach } from "./node/threads.js";
 export { overwritable } from "./overwrites.js";
-export {
-  type CompileOptions,
-  compile,
-  type FeedOptions,
-  type Program,
-  type ProgramFunction,
-  type ProgramSource,
-} from "./program.js";
-export { openSession, type Session, type SessionOptions } from "./session.js";
-export { availableThreads, threadsEach } from "./threads.js";
+export type { CompileOptions, FeedOptions, Program, ProgramFunction, ProgramSource } from "./program.js";
+export type { Session, SessionOptions } from "./session.js";

@@ -1,10 +1,4 @@
-/**
- * Programs: graphs compiled for a device, together with their state. They run in a worker thread, because a run blocks the thread that calls
- * it; the data loader, the progress display and Ctrl-C are handled in the main thread.
- */
-import "./telemetry.js";
-import { Worker } from "node:worker_threads";
-import { builtModule } from "../files/built-module.js";
+/** Programs: graphs compiled for a device, together with their state. */
 import { type Closable, closable, closeOnError } from "../files/closable.js";
 import { inputName, reachable, type Tensor, type TensorType, writeOnnx, writeOnnxLoop } from "../graph/index.js";
 import { type Device, DeviceError, lackingNodes } from "./devices.js";
@@ -13,13 +7,13 @@ import {
   type CompiledFunction,
   type CompiledProgram,
   Engine,
-  type EngineOptions,
   type Feeds,
   type Results,
 } from "./engine.js";
-import { copied, copies, handedOver } from "./feeds.js";
+import { copies, handedOver } from "./feeds.js";
 import { overwritable } from "./overwrites.js";
-import { availableThreads } from "./threads.js";
+import type { Platform } from "./platform.js";
+import { LocalEngine, type Remote } from "./remote.js";
 
 /** One function of a program: its inputs, outputs and the state it replaces. */
 export interface ProgramFunction {
@@ -143,7 +137,11 @@ function readBy(outputs: readonly Tensor[], state: ReadonlySet<Tensor>): Tensor[
  * Writes and compiles the functions of a program. Throws DeviceError if the device is not available, and the graph writer's errors if a
  * function uses an input that is neither declared nor state.
  */
-export async function compile(source: ProgramSource, options: CompileOptions = {}): Promise<Program> {
+export async function compileOn(
+  platform: Platform,
+  source: ProgramSource,
+  options: CompileOptions = {},
+): Promise<Program> {
   const device = options.device ?? "cpu";
   const started = performance.now();
   const state = new Set(source.state);
@@ -155,30 +153,32 @@ export async function compile(source: ProgramSource, options: CompileOptions = {
       Object.entries(source.functions).map(([name, body]) => [name, compileFunction(state, body, device)]),
     ),
   };
-  return await startProgram(compiled, options, started);
+  return await startProgramOn(platform, compiled, options, started);
 }
 
 /**
  * Opens the sessions of compiled functions. `started` is the time when writing began, in the milliseconds of `performance.now`. Throws
  * DeviceError if the device is not available.
  */
-export async function startProgram(
+export async function startProgramOn(
+  platform: Platform,
   compiled: CompiledProgram,
   options: CompileOptions = {},
   started = performance.now(),
 ): Promise<Program> {
   const device = options.device ?? "cpu";
   const written = performance.now();
-  const threads = options.threads ?? availableThreads();
+  const threads = options.threads ?? platform.availableThreads();
   const engineOptions = {
     device,
     threads,
     copyOutputs: options.copyOutputs ?? false,
     profilePrefix: options.profilePrefix,
   };
-  const engine: Remote = options.inThread
-    ? new LocalEngine(new Engine(compiled, engineOptions))
-    : new WorkerEngine(compiled, engineOptions);
+  const engine: Remote =
+    options.inThread || !platform.startThread
+      ? new LocalEngine(new Engine(platform, compiled, engineOptions))
+      : platform.startThread(compiled, engineOptions);
   await closeOnError(engine, async () => {
     await engine.call({ kind: "prepare" });
   });
@@ -208,162 +208,4 @@ export async function startProgram(
     },
     close: () => engine.close(),
   });
-}
-
-/** Requests to the engine; the messages between the two threads. */
-export type Request =
-  | { readonly kind: "prepare" }
-  | {
-      readonly kind: "run";
-      readonly name: string;
-      readonly feeds: Feeds;
-      readonly commitWhenFinite?: readonly string[] | undefined;
-    }
-  | { readonly kind: "read"; readonly names: readonly string[] }
-  | { readonly kind: "write"; readonly values: Feeds };
-
-interface Remote {
-  call(request: Request): Promise<Attempt>;
-  close(): Promise<void>;
-}
-
-/** Initial data of the worker thread. */
-export interface EngineWorkerData {
-  readonly program: CompiledProgram;
-  readonly options: EngineOptions;
-  /** Set to 1 when the program is closed: waiting requests are then rejected. */
-  readonly closing: Int32Array;
-}
-
-export const closedMessage = "the program is closed";
-
-/** Executes a request on an engine; requests without results return an empty object. */
-export async function serve(engine: Engine, request: Request): Promise<Attempt> {
-  switch (request.kind) {
-    case "prepare":
-      await engine.prepare();
-      return { results: {}, committed: false };
-    case "run":
-      return engine.run(request.name, request.feeds, request.commitWhenFinite);
-    case "read":
-      return { results: await engine.read(request.names), committed: false };
-    case "write":
-      engine.write(request.values);
-      return { results: {}, committed: true };
-  }
-}
-
-class LocalEngine implements Remote {
-  private last: Promise<unknown> = Promise.resolve();
-  private closed: Promise<void> | undefined;
-  constructor(private readonly engine: Engine) {}
-
-  call(request: Request): Promise<Attempt> {
-    if (this.closed) return Promise.reject(new Error(closedMessage));
-    const result = this.last.then(() => serve(this.engine, request));
-    this.last = result.catch(() => {});
-    return result;
-  }
-
-  async close(): Promise<void> {
-    this.closed ??= this.last.then(() => this.engine.close());
-    await this.closed;
-  }
-}
-
-interface Pending {
-  resolve(answer: Attempt): void;
-  reject(error: Error): void;
-  readonly request: Request;
-}
-
-/** Reply of the worker: the results, and the feeds transferred back. */
-export type Answer =
-  | { readonly id: number; readonly answer: Attempt; readonly feeds: Feeds | undefined }
-  | {
-      readonly id: number;
-      readonly feeds: Feeds | undefined;
-      readonly error: { readonly name: string; readonly message: string };
-    };
-
-/** Prepares a request for the worker: arrays that cover their whole buffer are transferred, views of larger buffers are copied. */
-function packed(request: Request): { message: Request; buffers: ArrayBuffer[] } {
-  if (request.kind === "prepare" || request.kind === "read") return { message: request, buffers: [] };
-  const given = request.kind === "run" ? request.feeds : request.values;
-  const arrays = Object.fromEntries(
-    Object.entries(given).map(([name, array]) => {
-      const { byteLength, buffer } = array;
-      const whole = byteLength > 0 && byteLength === buffer.byteLength && buffer instanceof ArrayBuffer;
-      return [name, whole ? array : copied(name, array)];
-    }),
-  );
-  const buffers = [...new Set(Object.values(arrays).map((array) => array.buffer as ArrayBuffer))];
-  return { message: request.kind === "run" ? { ...request, feeds: arrays } : { ...request, values: arrays }, buffers };
-}
-
-class WorkerEngine implements Remote {
-  private readonly worker: Worker;
-  private readonly ended: Promise<void>;
-  private readonly closing = new Int32Array(new SharedArrayBuffer(4));
-  private readonly pending = new Map<number, Pending>();
-  private nextId = 0;
-  private failure: Error | undefined;
-
-  constructor(program: CompiledProgram, options: EngineOptions) {
-    const workerData: EngineWorkerData = { program, options, closing: this.closing };
-    // No flags of the process: the thread runs built code, and flags such as --input-type would break it.
-    this.worker = new Worker(builtModule(import.meta.url, "./engine-worker.js"), { workerData, execArgv: [] });
-    this.worker.on("message", (answer: Answer) => this.settle(answer));
-    this.worker.on("error", (error: unknown) => this.fail(error instanceof Error ? error : new Error(String(error))));
-    this.ended = new Promise((resolve) => {
-      this.worker.on("exit", (code) => {
-        this.fail(new Error(`the engine's thread ended (code ${code})`));
-        resolve();
-      });
-    });
-    this.worker.unref();
-  }
-
-  call(request: Request): Promise<Attempt> {
-    if (this.failure) return Promise.reject(this.failure);
-    return new Promise((resolve, reject) => {
-      const id = this.nextId++;
-      const { message, buffers } = packed(request);
-      this.worker.postMessage({ id, request: message }, buffers);
-      this.worker.ref();
-      this.pending.set(id, { resolve, reject, request });
-    });
-  }
-
-  private settle(answer: Answer): void {
-    const pending = this.pending.get(answer.id)!;
-    this.pending.delete(answer.id);
-    if (this.pending.size === 0 && !this.failure) this.worker.unref();
-    // The arrays were transferred to the worker and came back as new objects over the same memory.
-    if (pending.request.kind === "run" && answer.feeds) Object.assign(pending.request.feeds, answer.feeds);
-    if ("error" in answer) {
-      const Kind = answer.error.name === "DeviceError" ? DeviceError : Error;
-      pending.reject(new Kind(answer.error.message));
-    } else pending.resolve(answer.answer);
-  }
-
-  private fail(error: Error): void {
-    this.failure ??= error;
-    for (const { reject } of this.pending.values()) reject(this.failure);
-    this.pending.clear();
-  }
-
-  /**
-   * Lets the current run finish and rejects waiting ones. The thread is not terminated: terminating it inside the runtime's native code would
-   * abort the process.
-   */
-  async close(): Promise<void> {
-    if (!this.failure) {
-      this.failure = new Error(closedMessage);
-      Atomics.store(this.closing, 0, 1);
-      this.worker.ref();
-      this.worker.postMessage({ id: this.nextId++, request: { kind: "close" } });
-    }
-    await this.ended;
-  }
 }

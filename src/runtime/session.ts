@@ -1,11 +1,8 @@
 /** Opens an ONNX Runtime session over a model, with the fastest options measured, and runs it with inputs by name. */
-import "./telemetry.js";
-import { InferenceSession, Tensor as RuntimeTensor } from "onnxruntime-node";
 import { type Closable, closable } from "../files/closable.js";
 import { allocate, freeSide, type NumericArray, type OnnxModel, type TensorType } from "../graph/index.js";
-import { type Device, explainDeviceFailure } from "./devices.js";
-import { withModelSource } from "./model-files.js";
-import { availableThreads } from "./threads.js";
+import type { Device } from "./devices.js";
+import type { Platform, RuntimeTensor } from "./platform.js";
 
 export interface SessionOptions {
   readonly device?: Device;
@@ -20,28 +17,32 @@ export interface SessionOptions {
 }
 
 export interface Session extends Closable {
-  readonly runtime: InferenceSession;
+  /** Runs the model once with tensors of the runtime, which may be on the device. */
+  runTensors(inputs: Readonly<Record<string, RuntimeTensor>>): Promise<Readonly<Record<string, RuntimeTensor>>>;
   /** Runs the model once with inputs by name; throws if one is missing, is not an input, or has the wrong size. */
   run(feeds: Readonly<Record<string, NumericArray>>): Promise<Record<string, NumericArray>>;
 }
 
 /** Opens a session. Throws DeviceError if the device is not available. */
-export async function openSession(model: OnnxModel, options: SessionOptions = {}): Promise<Session> {
-  const device = options.device ?? "cpu";
-  const runtimeOptions = sessionOptions(device, options);
-  let runtime: InferenceSession;
-  try {
-    runtime = await withModelSource(model, (source) =>
-      typeof source === "string"
-        ? InferenceSession.create(source, runtimeOptions)
-        : InferenceSession.create(source, runtimeOptions),
-    );
-  } catch (error) {
-    throw explainDeviceFailure(device, error);
-  }
+export async function openSessionOn(
+  platform: Platform,
+  model: OnnxModel,
+  { device = "cpu", ...options }: SessionOptions = {},
+): Promise<Session> {
+  const settings = { ...measuredSettings, ...options.settings };
+  const runtime = await platform.openRuntime(model, { ...options, device, settings }).catch((error) => {
+    throw platform.explainFailure(device, error);
+  });
   const types = new Map(model.inputs.map(({ name, type }) => [name, type]));
+  const runTensors: Session["runTensors"] = async (given) => {
+    const results = await runtime.run(given).catch((error) => {
+      throw platform.explainFailure(device, error);
+    });
+    requireRows(model, results);
+    return results;
+  };
   return closable<Session>({
-    runtime,
+    runTensors,
     run: async (feeds) => {
       const unknown = Object.keys(feeds).filter((name) => !types.has(name));
       if (unknown.length > 0) {
@@ -54,26 +55,17 @@ export async function openSession(model: OnnxModel, options: SessionOptions = {}
       for (const [name, type] of types) {
         const data = feeds[name];
         if (!data) throw new Error(`missing value of input ${name}; inputs are ${[...types.keys()].join(", ")}`);
-        given[name] = toRuntimeTensor(name, type, data);
+        given[name] = toRuntimeTensor(platform, device, name, type, data);
       }
-      const results = await runtime.run(given).catch((error) => {
-        throw explainDeviceFailure(device, error);
-      });
-      requireRows(model, results);
-      return Object.fromEntries(Object.entries(results).map(([name, tensor]) => [name, fromRuntime(tensor)]));
+      const results = await runTensors(given);
+      return Object.fromEntries(Object.entries(results).map(([name, { data }]) => [name, data as NumericArray]));
     },
-    close: async () => {
-      if (options.profilePrefix) runtime.endProfiling();
-      await runtime.release();
-    },
+    close: () => runtime.release(),
   });
 }
 
 /** Throws if an output does not have the number of rows that the model declares; splitting it into images would be wrong. */
-export function requireRows(
-  { rows = {} }: OnnxModel,
-  results: Readonly<Record<string, { dims: readonly number[] }>>,
-): void {
+function requireRows({ rows = {} }: OnnxModel, results: Readonly<Record<string, { dims: readonly number[] }>>): void {
   for (const [name, count] of Object.entries(rows)) {
     const shape = results[name]?.dims ?? [];
     if (shape[0] === count) continue;
@@ -84,12 +76,18 @@ export function requireRows(
 }
 
 /** Wraps an array as a tensor of the runtime without a copy (except shared memory); float16 is passed as bits. Throws if the size or type does not match. */
-export function toRuntimeTensor(name: string, type: TensorType, data: NumericArray): RuntimeTensor {
+export function toRuntimeTensor(
+  platform: Platform,
+  device: Device,
+  name: string,
+  type: TensorType,
+  data: NumericArray,
+): RuntimeTensor {
   const shape = shapeOf(name, type, data);
   // The runtime cannot read shared memory.
   const own = data.buffer instanceof ArrayBuffer ? data : data.slice();
   try {
-    return new RuntimeTensor(type.dtype, own as Float32Array, shape);
+    return platform.tensor(device, type.dtype, own, shape);
   } catch {
     throw wrongKind(name, type, data);
   }
@@ -124,27 +122,6 @@ function filledShape(shape: readonly number[], count: number): number[] {
   return shape.map((side) => (side === freeSide ? Math.ceil(count / known) : side));
 }
 
-const fromRuntime = (tensor: RuntimeTensor): NumericArray => tensor.data as NumericArray;
-
-function sessionOptions(device: Device, options: SessionOptions): InferenceSession.SessionOptions {
-  return {
-    executionProviders: device === "cpu" ? ["cpu"] : [{ name: device }, "cpu"],
-    // The memory pattern optimisation costs ViT-S/16 0.7 GB and gains nothing.
-    enableMemPattern: false,
-    graphOptimizationLevel: "all",
-    logSeverityLevel: 3,
-    // Always set: the runtime's own default may use one core of two (threads.ts).
-    intraOpNumThreads: options.threads ?? availableThreads(),
-    // ONNX Runtime rejects options whose value is undefined.
-    ...(options.profilePrefix !== undefined && { enableProfiling: true, profileFilePrefix: options.profilePrefix }),
-    ...(options.keepOnDevice &&
-      device === "webgpu" && {
-        preferredOutputLocation: Object.fromEntries(options.keepOnDevice.map((name) => [name, "gpu-buffer" as const])),
-      }),
-    extra: nested({ ...measuredSettings, ...options.settings }),
-  };
-}
-
 /** Session configuration entries used by every session. */
 export const measuredSettings = {
   // Disabled: it would fold the transposes that graph/ops/matmul.ts inserts before weight gradients back into slower products.
@@ -153,18 +130,3 @@ export const measuredSettings = {
   // A step of R26x0.5 right after another session's run took 1.4 times as long, and no cost of waking up the threads was measured.
   "session.force_spinning_stop": "1",
 };
-
-/** Converts {"a.b.c": "1"} to {a: {b: {c: "1"}}}, the form that the runtime's binding takes. */
-function nested(settings: Readonly<Record<string, string>>): Record<string, unknown> {
-  const out: Record<string, unknown> = {};
-  for (const [path, value] of Object.entries(settings)) {
-    const keys = path.split(".");
-    let at = out;
-    for (const key of keys.slice(0, -1)) {
-      at[key] ??= {};
-      at = at[key] as Record<string, unknown>;
-    }
-    at[keys.at(-1)!] = value;
-  }
-  return out;
-}

@@ -9,6 +9,7 @@ import { describe, expect, test } from "vitest";
 import * as g from "../../src/graph/index.js";
 import { Engine } from "../../src/runtime/engine.js";
 import { compile, DeviceError, openSession, type Program, parseDevice } from "../../src/runtime/index.js";
+import { nodePlatform } from "../../src/runtime/node/platform.js";
 import { testDevice } from "../support/devices.js";
 import { expectedTotal, feedsAt, firstState, runningSum, started, width } from "./support.js";
 
@@ -161,7 +162,7 @@ describe("WebGPU", () => {
     const model = g.writeOnnx({ here: g.add(x, 1), there: g.add(x, 2) }, [x]);
     await using session = await openSession(model, { device: "webgpu", keepOnDevice: ["there"] });
     const given = new RuntimeTensor("float32", Float32Array.of(1, 2, 3), [3]);
-    const { here, there } = await session.runtime.run({ x: given });
+    const { here, there } = await session.runTensors({ x: given });
     expect([here!.location, there!.location]).toEqual(["cpu", "gpu-buffer"]);
     there!.dispose();
   });
@@ -176,7 +177,7 @@ describe("WebGPU", () => {
       writes: { total: "next:total" },
     };
     const state = { total: { dtype: "float32", shape: [3] } } as const;
-    await using engine = new Engine({ state, functions: { step } }, { device: "webgpu", threads: 1 });
+    await using engine = new Engine(nodePlatform, { state, functions: { step } }, { device: "webgpu", threads: 1 });
     engine.write({ total: new Float32Array(3) });
     const held = () => (engine as unknown as { state: Map<string, { location?: string }> }).state.get("total")!;
     expect(held().location).toBeUndefined();

@@ -5,7 +5,7 @@ import { dirname, join } from "node:path";
 import { afterAll, describe, expect, test } from "vitest";
 import { input, matmul, writeOnnx } from "../../src/graph/index.js";
 import { openSession } from "../../src/runtime/index.js";
-import { availableThreads, processorQuota, threadsEach } from "../../src/runtime/threads.js";
+import { availableThreads, processorQuota, threadsEach } from "../../src/runtime/node/threads.js";
 
 const root = mkdtempSync(join(tmpdir(), "fovea-threads-"));
 afterAll(() => rmSync(root, { recursive: true, force: true }));

@@ -44,7 +44,7 @@ export async function run(
     const data = viewNumbers(bytes, type.dtype) as Float32Array;
     return [name, new RuntimeTensor(type.dtype, data, [...type.shape])] as const;
   });
-  const results = await session.runtime.run(Object.fromEntries(given));
+  const results = await session.runTensors(Object.fromEntries(given));
   return Object.fromEntries(
     model.outputs.map(({ name, type }) => {
       const { dims, data } = results[name]!;

@@ -1,10 +1,12 @@
 /** Worker thread of a program: answers requests in order and transfers the caller's arrays back. */
 import { parentPort, workerData } from "node:worker_threads";
-import { type Attempt, Engine } from "./engine.js";
-import { type Answer, closedMessage, type EngineWorkerData, type Request, serve } from "./program.js";
+import { type Attempt, Engine } from "../engine.js";
+import { closedMessage, type Request, serve } from "../remote.js";
+import { nodePlatform } from "./platform.js";
+import type { Answer, EngineWorkerData } from "./worker-engine.js";
 
 const { program, options, closing } = workerData as EngineWorkerData;
-const engine = new Engine(program, options);
+const engine = new Engine(nodePlatform, program, options);
 const port = parentPort!;
 let last: Promise<void> = Promise.resolve();
 

@@ -5,7 +5,7 @@
 import { existsSync } from "node:fs";
 import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
-import { configured } from "../files/koffi.js";
+import { configured } from "../../files/koffi.js";
 
 /** API version of the table; later runtimes support it too. */
 const tableVersion = 17;

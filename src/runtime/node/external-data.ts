@@ -3,7 +3,7 @@
  */
 import { realpath } from "node:fs/promises";
 import { dirname, isAbsolute, join, relative, sep } from "node:path";
-import { protobufFields } from "../formats/protobuf-reader.js";
+import { protobufFields } from "../../formats/protobuf-reader.js";
 
 /** Message types of onnx.proto3 and, by field number, the nested messages that can contain tensors. */
 type Kind = "model" | "function" | "graph" | "node" | "attribute" | "sparse" | "tensor";

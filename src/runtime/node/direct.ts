@@ -6,33 +6,10 @@
  * writes outputs into the caller's arrays without a copy.
  */
 import "./telemetry.js";
-import { type NumericArray, type OnnxModel, onnxTypeCodes, type TensorType } from "../graph/index.js";
+import { type NumericArray, type OnnxModel, onnxTypeCodes } from "../../graph/index.js";
+import type { DirectSession, DirectSessionOptions, DirectTensor } from "../platform.js";
 import { loadInterface, type RuntimeInterface } from "./c-interface.js";
 import { withModelSource } from "./model-files.js";
-
-export interface DirectTensor {
-  readonly type: TensorType;
-  readonly data: NumericArray;
-  /** Whether the same array is passed repeatedly, so that the runtime's value over it can be reused. */
-  readonly isLasting?: boolean;
-}
-
-export interface DirectSession {
-  /**
-   * Runs the model once in the calling thread, with inputs and outputs in the model's order. An output may share the array of an input only
-   * if no node reads the input after the output is written. Throws the runtime's errors.
-   */
-  run(inputs: readonly DirectTensor[], outputs: readonly DirectTensor[]): void;
-  close(): void;
-}
-
-export interface DirectSessionOptions {
-  readonly threads: number;
-  /** Prefix of the runtime's trace files; `close` completes them. */
-  readonly profilePrefix?: string | undefined;
-  /** Session configuration entries of the runtime, by their dotted names. */
-  readonly settings: Readonly<Record<string, string>>;
-}
 
 /** Opens a session; undefined if the interface is not available: on systems other than Linux, or without koffi. */
 export async function openDirectSession(

@@ -2,10 +2,11 @@
 import "./telemetry.js";
 import { readFile } from "node:fs/promises";
 import { InferenceSession } from "onnxruntime-node";
-import { protobufFields } from "../formats/protobuf-reader.js";
-import type { DType, NamedType, OnnxModel, Shape } from "../graph/index.js";
+import { protobufFields } from "../../formats/protobuf-reader.js";
+import type { DType, NamedType, OnnxModel, Shape } from "../../graph/index.js";
+import type { CompileOptions, Program } from "../program.js";
 import { externalLocations, externalPaths } from "./external-data.js";
-import { type CompileOptions, type Program, startProgram } from "./program.js";
+import { startProgram } from "./program.js";
 
 /** An input or output of a file; a dynamic side is its name, or undefined if it has none. */
 export interface OnnxPort {

@@ -2,7 +2,7 @@
 import { readFileSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import { dirname, join } from "node:path";
-import { smallest } from "../text/arrays.js";
+import { smallest } from "../../text/arrays.js";
 
 /**
  * Default number of threads of every session, at least 1: the cores that this process may use (by its affinity mask), or the CPU quota of

@@ -2,7 +2,7 @@
 import { mkdtemp, open, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import type { OnnxModel } from "../graph/index.js";
+import type { OnnxModel } from "../../graph/index.js";
 
 /** Saves a model and its external weights into a folder; returns the path of the model file. */
 export async function writeModelFiles(model: OnnxModel, folder: string, name = "model.onnx"): Promise<string> {
