@@ -28,10 +28,10 @@ import {
   type Tensor,
   writeOnnx,
 } from "fovea/graph";
-import { loadCheckpoint, saveCheckpoint } from "fovea/networks";
 import { convolution, dense, initialValue, lecunNormal, losses, Scope } from "fovea/nn";
 import { applyOptimizer, createOptimizer, createSchedule } from "fovea/optim";
-import { compile, evaluate } from "fovea/runtime";
+import { compile, compute } from "fovea/runtime";
+import { loadCheckpoint, saveCheckpoint } from "fovea/train";
 import { InferenceSession, Tensor as RuntimeTensor } from "onnxruntime-node";
 
 // The operation.
@@ -89,12 +89,12 @@ const scattered = (count: number, seed: number) =>
   const loss = reduceSum(multiply(y, constant(scattered(elementCount(y.shape), 1), y.shape)));
   const [dx, dkernel] = grad(loss, [x, kernel]) as [Tensor, Tensor];
   const values = { x: scattered(120, 2), kernel: scattered(27, 3) };
-  const found = await evaluate({ "d x": dx, "d kernel": dkernel }, values);
+  const found = await compute({ "d x": dx, "d kernel": dkernel }, values);
   for (const name of ["x", "kernel"] as const) {
     const direction = scattered(values[name].length, 4);
     const at = async (step: number) => {
       const moved = values[name].map((value, i) => value + step * (direction[i] ?? 0));
-      return Number((await evaluate({ loss }, { ...values, [name]: moved }))["loss"]?.[0]);
+      return Number((await compute({ loss }, { ...values, [name]: moved }))["loss"]?.[0]);
     };
     const difference = ((await at(0.01)) - (await at(-0.01))) / 0.02;
     const gradient = direction.reduce((sum, value, i) => sum + value * Number(found[`d ${name}`]?.[i]), 0);
@@ -154,7 +154,7 @@ function stripes(step: number) {
   return { image: pixels, label: labels };
 }
 
-type State = Awaited<ReturnType<typeof evaluate>>;
+type State = Awaited<ReturnType<typeof compute>>;
 
 /** Takes the steps from `start` to `end` (exclusive) from a state; returns the next state. */
 async function train(state: State, start: number, end: number): Promise<State> {

@@ -90,6 +90,9 @@ const TABLES = {
 /** Files that may contain `export *`, with the reason. */
 const STARS = {};
 
+/** Files that are the interface of a module: index.ts for other modules, public.ts for users of the package. */
+const INTERFACES = ["index.ts", "public.ts"];
+
 const MAX_LINES = 400;
 const MAX_FILES = 16;
 const FOLDERS = ["src", "tests", "recipes", "scripts"];
@@ -145,8 +148,8 @@ function circlesOf(imports) {
   const exempt = new Set();
   for (const { from, to, line } of imports) {
     const [a, b] = [dirname(from), dirname(to)];
-    // An index.ts is the interface of its folder: its re-exports from below are not dependencies of the folder.
-    if (a === b || (basename(from) === "index.ts" && isBelow(to, a))) continue;
+    // The re-exports of an interface from below are not dependencies of its folder.
+    if (a === b || (INTERFACES.includes(basename(from)) && isBelow(to, a))) continue;
     const name = `${a} -> ${b}`;
     if (name in CIRCLES) {
       exempt.add(name);
@@ -210,8 +213,8 @@ export function checkLayers(root) {
     imports.push({ from: importer, to: path, line });
     const to = inside[0];
     if (to === from) {
-      if (basename(path) === "index.ts" && (isBelow(importer, dirname(path)) || importer === path)) {
-        offend("a module does not import its own index.ts; import the file that has it");
+      if (INTERFACES.includes(basename(path)) && (isBelow(importer, dirname(path)) || importer === path)) {
+        offend(`a module does not import its own ${basename(path)}; import the file that has it`);
       }
       return;
     }
@@ -224,7 +227,7 @@ export function checkLayers(root) {
       );
     }
     if (path in PAST_INDEX) pastIndex.add(path);
-    else if (basename(path) !== "index.ts" && existsSync(join(source, to, "index.ts"))) {
+    else if (!INTERFACES.includes(basename(path)) && existsSync(join(source, to, "index.ts"))) {
       offend(`import src/${to}/index.ts, or the index.ts of a folder below it, which has what other modules may use`);
     }
   };
@@ -261,6 +264,7 @@ export function checkLayers(root) {
   if (existsSync(source)) {
     const counts = new Map();
     for (const file of filesBelow(source, sourceFile)) {
+      if (basename(file) === "public.ts") continue;
       const folder = relative(root, dirname(file)).split(sep).join("/");
       counts.set(folder, (counts.get(folder) ?? 0) + 1);
     }

@@ -1,4 +1,4 @@
-/** `import ... from "fovea"`: its names, an open network on every form of an image, and a classifier that is fitted, used and saved. */
+/** `import ... from "fovea"`: an open network on every form of an image, and a classifier that is fitted, used and saved. */
 import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
@@ -28,31 +28,6 @@ beforeAll(() => {
 function withoutAlpha(rgba: Uint8ClampedArray): Uint8Array {
   return Uint8Array.from(rgba.filter((_, i) => i % 4 !== 3));
 }
-
-test("the names of the package", () => {
-  expect(Object.keys(fovea).sort()).toEqual([
-    "analyse",
-    "convert",
-    "corruptions",
-    "dedup",
-    "defineRecipe",
-    "describe",
-    "embed",
-    "evaluate",
-    "exportNetwork",
-    "fewshot",
-    "finetune",
-    "fit",
-    "images",
-    "inspect",
-    "loadWeights",
-    "open",
-    "predict",
-    "pseudoLabel",
-    "saveWeights",
-    "train",
-  ]);
-});
 
 test("an open network embeds every form of an image alike, and as a pass over a dataset does", async () => {
   await using network = await fovea.open("embedded:tiny");

@@ -97,6 +97,12 @@ test.each([
     'import { a } from "../index.js";\n',
     /src\/data\/kinds\/tar\.ts:1: .*a module does not import its own index\.ts/,
   ],
+  [
+    "a module's own public names",
+    "src/data/kinds/tar.ts",
+    'import { a } from "../public.js";\n',
+    /src\/data\/kinds\/tar\.ts:1: .*a module does not import its own public\.ts/,
+  ],
 ])("refuses %s", (_name, path, text, message) => {
   const offences = checkLayers(tree({ [path]: text }));
   expect(offences).toHaveLength(1);
@@ -131,6 +137,18 @@ test("folders that import each other in a circle are named with the imports, typ
   expect(checkLayers(folder)).toEqual([
     "circle of folders src/data/kinds -> src/data/views -> src/data/source -> src/data/kinds: src/data/kinds/a.ts:1 imports src/data/views, src/data/views/b.ts:1 imports src/data/source, src/data/source/c.ts:2 imports src/data/kinds; move what both need below them",
   ]);
+});
+
+test("a public.ts names what users of the package may import, also from folders below, and is no file of its folder", () => {
+  const files = {
+    "src/graph/public.ts": 'export { a } from "./ops/a.js";\n',
+    "src/graph/index.ts": "export {};\n",
+    "src/graph/ops/a.ts": 'import { b } from "../b.js";\nexport const a = b;\n',
+    "src/graph/b.ts": "export const b = 1;\n",
+    "src/train/recipe.ts": 'export { a } from "../graph/public.js";\n',
+    ...Object.fromEntries(Array.from({ length: 14 }, (_, i) => [`src/graph/file${i}.ts`, "export {};\n"])),
+  };
+  expect(checkLayers(tree(files))).toEqual([]);
 });
 
 test("a folder has at most 16 files, unless it is a table", () => {

@@ -2,8 +2,8 @@
 
 /** Its text. Dropout, crops and flips draw random numbers. `width` is a setting of the model, `version` that of the objective. */
 export const ownParts = ({ steps = 30, width = 24, version = "1" } = {}): string => `
+import { definePreprocessing } from "fovea/data";
 import { add, gelu, maximum, multiply, reduceSum, reshape, scalar, scale, sign, subtract } from "fovea/graph";
-import { definePreprocessing } from "fovea/images";
 import { defineModel } from "fovea/models";
 import { dense, dropout } from "fovea/nn";
 import { defineOptimizer, defineSchedule } from "fovea/optim";

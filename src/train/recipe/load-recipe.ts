@@ -8,19 +8,23 @@ import { readFile } from "node:fs/promises";
 import { basename, join, resolve } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { createJiti } from "jiti";
+import * as data from "../../data/public.js";
 import { writeFileAtomically } from "../../files/atomic.js";
 import { makeFolder } from "../../files/folder.js";
-import * as graph from "../../graph/index.js";
-import * as images from "../../images/index.js";
-import * as models from "../../models/index.js";
+import * as graph from "../../graph/public.js";
+import * as models from "../../models/public.js";
 import { resolvedRecipeFile } from "../../networks/index.js";
-import * as nn from "../../nn/index.js";
-import * as optim from "../../optim/index.js";
+import * as nn from "../../nn/public.js";
+import * as optim from "../../optim/public.js";
+import * as runtime from "../../runtime/public.js";
 import * as objectives from "../objectives/index.js";
 import * as augreg from "./augreg.js";
 import { applyOverrides, type Override } from "./overrides.js";
 import * as authoring from "./recipe.js";
 import { type Recipe, RecipeError, resolveRecipe } from "./recipe.js";
+
+/** What a recipe file gets of `fovea/train`, and of `fovea`: all that recipes are written with. */
+const definitions = { ...authoring, ...augreg, ...objectives };
 
 const packageRoot = fileURLToPath(new URL("../../..", import.meta.url));
 
@@ -73,14 +77,18 @@ async function importDefault(file: string, shown: string): Promise<unknown> {
     moduleCache: false,
     fsCache: false,
     virtualModules: {
-      "fovea/train": { ...authoring, ...augreg, ...objectives },
+      fovea: definitions,
+      "fovea/data": data,
       "fovea/graph": graph,
-      "fovea/images": images,
       "fovea/models": models,
       "fovea/nn": nn,
       "fovea/optim": optim,
+      "fovea/runtime": runtime,
+      "fovea/train": definitions,
     },
-    alias: { fovea: join(packageRoot, "dist") },
+    alias: Object.fromEntries(
+      ["analysis", "report"].map((name) => [`fovea/${name}`, join(packageRoot, "dist", name, "public.js")]),
+    ),
   });
   let loaded: unknown;
   try {

@@ -41,6 +41,25 @@ describe("loading", () => {
     expect(recipe).toEqual({ ...resolveRecipe(small), seed: 3, name: "my-run" });
   });
 
+  test("a recipe may import from fovea and from every subpath, wherever it is", async () => {
+    const { exports } = JSON.parse(readFileSync(new URL("../../../package.json", import.meta.url), "utf8")) as {
+      exports: Record<string, unknown>;
+    };
+    const subpaths = Object.keys(exports).filter((path) => path !== "." && path !== "./package.json");
+    const file = join(folder(), "all.ts");
+    const imports = subpaths.map((path, i) => `import * as module${i} from "fovea/${path.slice(2)}";`);
+    writeFileSync(
+      file,
+      `import { defineModel } from "fovea/models";
+      import { defineRecipe } from "fovea";
+      ${imports.join("\n")}
+      const empty = [${subpaths.map((_, i) => `module${i}`)}].filter((one) => Object.keys(one).length === 0);
+      if (empty.length > 0 || !defineModel) throw new Error("a subpath exports nothing");
+      export default defineRecipe(${JSON.stringify(small)});`,
+    );
+    expect((await loadRecipe(file)).name).toBe("all");
+  });
+
   test("a recipe that forks another", async () => {
     const at = folder();
     writeFileSync(join(at, "base.ts"), text());
