@@ -7,7 +7,7 @@ import { basename, join, resolve } from "node:path";
 import { writeFileAtomically } from "../files/atomic.js";
 import { replaceFolder } from "../files/replace-folder.js";
 import type { NumericArray, OnnxModel } from "../graph/index.js";
-import type { ModelConfig } from "../models/index.js";
+import { isPlainViT, type ModelConfig } from "../models/index.js";
 import { append } from "../text/arrays.js";
 import { saveWeights, type Weights } from "../weights/index.js";
 import { ExportError } from "./error.js";
@@ -150,6 +150,7 @@ function isTheirs(config: ModelConfig): boolean {
     config.preLogits === false &&
     config.posEmbedding === "learn" &&
     config.posEmbeddingLayers === "input" &&
+    isPlainViT(config) &&
     config.stem.kind === "patch"
   );
 }

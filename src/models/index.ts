@@ -70,5 +70,11 @@ export {
   vitConfig,
   vitVariants,
 } from "./variants.js";
-export { type Pooling, type ViTConfig, type ViTOutput, vit, vitDefaults } from "./vit.js";
-export type { PositionEmbedding, PositionLayers } from "./vit-positions.js";
+export { type BiasPart, isPlainViT, type Pooling, type ViTConfig, type ViTOutput, vit, vitDefaults } from "./vit.js";
+export {
+  classTokenHasRow,
+  hasClassToken,
+  type PositionEmbedding,
+  type PositionLayers,
+  prefixTokens,
+} from "./vit-positions.js";

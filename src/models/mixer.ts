@@ -1,5 +1,5 @@
 /** MLP-Mixer (Tolstikhin et al., 2021): alternating MLPs over patches and over channels, and its published variants. Facts: papers.md 3.2. */
-import { add, cast, type GeluForm, gelu, matmul, reduceMean, reshape, type Tensor, transpose } from "../graph/index.js";
+import { add, cast, gelu, matmul, reduceMean, reshape, type Tensor, transpose } from "../graph/index.js";
 import {
   dense,
   dropout,
@@ -32,7 +32,7 @@ export interface MixerConfig {
   readonly stochasticDepth: number;
   /** Divide kept branches by their probability; false in the published models. */
   readonly stochasticDepthRescale: boolean;
-  readonly gelu: GeluForm;
+  readonly gelu: "tanh" | "erf";
   readonly layerNormEpsilon: number;
   readonly headBiasInit: number;
   /** Recompute each block in the backward pass instead of keeping its intermediates. */

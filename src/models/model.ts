@@ -60,8 +60,9 @@ export function representationWidth(config: ModelConfig, image: Shape): number {
     return preLogits.shape.at(-1) ?? 0;
   }
   if (config.family === "resnet") return resnetWidth(config);
-  if (config.family === "vit" && typeof config.preLogits === "number") return config.preLogits;
-  return config.width;
+  if (config.family !== "vit") return config.width;
+  if (typeof config.preLogits === "number") return config.preLogits;
+  return config.preLogits ? config.width : (config.projection ?? config.width);
 }
 
 /** Throws RangeError unless the network returns one row of logits for each image. */

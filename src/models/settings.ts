@@ -48,7 +48,7 @@ function described(family: PublishedConfig["family"], given: { readonly width?: 
       channelsMlpDim: 4 * width,
     } satisfies Partial<MixerConfig>,
   };
-  return { family, ...defaults[family] };
+  return { family, ...defaults[family] } as Partial<PublishedConfig>;
 }
 
 /** Shape [height, width, channels] of the images. */

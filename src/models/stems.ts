@@ -3,7 +3,18 @@
  *
  * Vision Transformers support all three stems, MLP-Mixers only patches. Facts: papers.md 1.1, 3.1, 10.8.
  */
-import { cast, describe, linear, relu, reshape, ShapeError, slice, type Tensor, transpose } from "../graph/index.js";
+import {
+  cast,
+  describe,
+  linear,
+  matmul,
+  relu,
+  reshape,
+  ShapeError,
+  slice,
+  type Tensor,
+  transpose,
+} from "../graph/index.js";
 import { convolution, groupNormLayer, lecunNormal, type Scope, toNCHW, zeros } from "../nn/index.js";
 import { resnetV1Stages } from "./resnet-v1.js";
 
@@ -60,6 +71,13 @@ export interface Patches {
   readonly columns: number;
 }
 
+interface PatchOptions {
+  readonly patchSize: number;
+  readonly width: number;
+  /** Whether the embedding has a bias. Default: true. */
+  readonly bias?: boolean;
+}
+
 /**
  * Converts an image [N, H, W, C] to patch tokens: a convolution whose kernel and stride are the patch size, without padding, written as one
  * product over flattened patches. Trailing pixels that do not fill a patch are ignored. Parameters: `kernel` [p, p, C, width] and `bias`
@@ -68,7 +86,7 @@ export interface Patches {
 export function patchEmbedding(
   scope: Scope,
   image: Tensor,
-  { patchSize: p, width }: { readonly patchSize: number; readonly width: number },
+  { patchSize: p, width, bias: hasBias = true }: PatchOptions,
 ): Patches {
   const [n, height, imageWidth, channels] = image.shape as [number, number, number, number];
   const rows = Math.floor(height / p);
@@ -78,11 +96,13 @@ export function patchEmbedding(
   }
   const fanIn = p * p * channels;
   const kernel = scope.parameter("kernel", [p, p, channels, width], lecunNormal(fanIn));
-  const bias = scope.parameter("bias", [width], zeros);
   const whole = slice(image, [0, 0, 0, 0], [n, rows * p, columns * p, channels]);
   const cut = transpose(reshape(whole, [n, rows, p, columns, p * channels]), [0, 1, 3, 2, 4]);
   const matrix = cast(reshape(kernel, [fanIn, width]), image.dtype);
-  const flat = linear(reshape(cut, [n * rows * columns, fanIn]), matrix, cast(bias, image.dtype));
+  const flatPatches = reshape(cut, [n * rows * columns, fanIn]);
+  const flat = hasBias
+    ? linear(flatPatches, matrix, cast(scope.parameter("bias", [width], zeros), image.dtype))
+    : matmul(flatPatches, matrix);
   return { tokens: reshape(flat, [n, rows * columns, width]), rows, columns };
 }
 

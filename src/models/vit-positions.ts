@@ -2,8 +2,8 @@
  * Position embeddings of a Vision Transformer, from appendix D.4 of the ViT paper (papers.md 1.1, 1.7, 9.5), and the position of the class
  * token.
  */
-import { add, cast, concat, constant, expand, type Tensor } from "../graph/index.js";
-import { learned2d, normal, relativeScores, type Scope, sincos2dTensor, zeros } from "../nn/index.js";
+import { add, cast, concat, constant, expand, sliceAxis, type Tensor } from "../graph/index.js";
+import { type Initializer, learned2d, normal, relativeScores, type Scope, sincos2dTensor, zeros } from "../nn/index.js";
 
 /**
  * - `learn`: a learned table with one row for each token;
@@ -20,9 +20,8 @@ export type PositionEmbedding = "learn" | "learn2d" | "relative" | "sincos2d" | 
  */
 export type PositionLayers = "input" | "everyLayer" | "everyLayerShared";
 
-export interface PositionConfig {
+export interface PositionConfig extends PrefixConfig {
   readonly heads: number;
-  readonly pooling: string;
   readonly posEmbedding: PositionEmbedding;
   readonly posEmbeddingLayers: PositionLayers;
   readonly classTokenOrder: "before" | "after";
@@ -33,20 +32,51 @@ export interface Grid {
   readonly columns: number;
 }
 
-/** Whether the class token has a row in the table. This is so only in the 1-D table of the original order; otherwise it gets no embedding. */
-const classTokenHasRow = ({ pooling, posEmbedding, classTokenOrder }: PositionConfig): boolean =>
-  pooling === "tok" && posEmbedding === "learn" && classTokenOrder === "before";
+/** Settings that determine the tokens before those of the patches. */
+export interface PrefixConfig {
+  readonly pooling: string;
+  /** Whether there is a class token. Default: only where it is pooled (pooling `tok`). */
+  readonly classToken?: boolean | undefined;
+  /** Number of register tokens. Default: 0. */
+  readonly registers?: number | undefined;
+}
 
-/** Tokens [N, rows * columns, d] with the class token, if any, prepended and the input's position embedding added. */
+export const hasClassToken = ({ pooling, classToken = pooling === "tok" }: PrefixConfig): boolean => classToken;
+
+/** Number of tokens before those of the patches: the class token, then the registers. */
+export const prefixTokens = (config: PrefixConfig): number => (hasClassToken(config) ? 1 : 0) + (config.registers ?? 0);
+
+/** Whether the class token has a row in the table. This is so only in the 1-D table of the original order; otherwise it gets no embedding. */
+export const classTokenHasRow = (
+  config: PrefixConfig & Pick<PositionConfig, "posEmbedding" | "classTokenOrder">,
+): boolean => hasClassToken(config) && config.posEmbedding === "learn" && config.classTokenOrder === "before";
+
+/** Deviation of the registers' initial values (timm and DINOv2). */
+const registerDeviation = 1e-6;
+
+/**
+ * Tokens [N, rows * columns, d] with the input's position embedding added, behind the class token and the registers. Throws RangeError for registers
+ * with positions that are relative or in every layer, which no published network has.
+ */
 export function withPositions(scope: Scope, tokens: Tensor, grid: Grid, config: PositionConfig): Tensor {
-  const [n, , width] = tokens.shape as [number, number, number];
-  const classToken = (x: Tensor) => cast(scope.parameter("cls", [1, 1, width], zeros), x.dtype);
-  const joined = (x: Tensor) => (config.pooling === "tok" ? concat([expand(classToken(x), [n, 1, width]), x], 1) : x);
+  const [n, patches, width] = tokens.shape as [number, number, number];
+  const { registers = 0 } = config;
+  if (registers > 0 && (config.posEmbedding === "relative" || config.posEmbeddingLayers !== "input")) {
+    throw new RangeError("registers need position embeddings that are added to the input, or none");
+  }
+  const prefix = (name: string, count: number, initializer: Initializer) =>
+    expand(cast(scope.parameter(name, [1, count, width], initializer), tokens.dtype), [n, count, width]);
+  const classToken = () => (hasClassToken(config) ? [prefix("cls", 1, zeros)] : []);
+  const registerTokens = () => (registers > 0 ? [prefix("registers", registers, normal(registerDeviation))] : []);
+  const joined = (parts: readonly Tensor[]) => (parts.length > 1 ? concat(parts, 1) : parts[0]!);
   const added = (x: Tensor, name: string) => {
     const table = tableOf(scope, name, width, grid, config, x);
     return table ? add(x, table) : x;
   };
-  return classTokenHasRow(config) ? added(joined(tokens), originalName) : joined(added(tokens, "pos_embedding"));
+  if (!classTokenHasRow(config)) return joined([...classToken(), ...registerTokens(), added(tokens, "pos_embedding")]);
+  const x = added(joined([...classToken(), tokens]), originalName);
+  if (registers === 0) return x;
+  return joined([sliceAxis(x, 1, 0, 1), ...registerTokens(), sliceAxis(x, 1, 1, 1 + patches)]);
 }
 
 /** Name of the table in the original layout (papers.md 1.9), in which the class token has a row. */
@@ -96,5 +126,5 @@ export function attentionBias(
 ): ((query: Tensor) => Tensor) | undefined {
   if (config.posEmbedding !== "relative") return undefined;
   const own = config.posEmbeddingLayers === "everyLayerShared" ? scope.at("Transformer") : attention;
-  return (query) => relativeScores(own, query, { classToken: config.pooling === "tok" });
+  return (query) => relativeScores(own, query, { classToken: hasClassToken(config) });
 }

@@ -1,6 +1,6 @@
 /** Layers, their building blocks, and losses. */
 
-export { multiHeadAttention } from "./attention.js";
+export { type AttentionOptions, type AttentionProjection, multiHeadAttention } from "./attention.js";
 export { type NonLocalOptions, nonLocalBlock, squeezeExcitation } from "./channel-attention.js";
 export {
   type ConvolutionLayerOptions,
@@ -21,7 +21,19 @@ export {
   xavierUniform,
   zeros,
 } from "./initializers.js";
-export { dense, dropout, layerNorm, mlpBlock, stochasticDepth, stochasticDepthRate } from "./layers.js";
+export {
+  type DenseOptions,
+  dense,
+  dropout,
+  layerNorm,
+  layerScale,
+  type MlpOptions,
+  mlpBlock,
+  rmsNorm,
+  stochasticDepth,
+  stochasticDepthRate,
+  swiGlu,
+} from "./layers.js";
 export {
   type LossName,
   losses,
@@ -33,4 +45,5 @@ export {
   targetsOf,
 } from "./losses.js";
 export { learned2d, relativeScores, sincos2d, sincos2dTensor } from "./positions.js";
+export { type RotaryEmbedding, rotaryTables, rotate } from "./rotary.js";
 export { type ComputeType, initialValue, type Parameter, Scope, type ScopeOptions } from "./scope.js";

@@ -1,5 +1,6 @@
 /** Small layers: dense, layer norm, dropout, stochastic depth, the MLP block. */
 import {
+  add,
   bernoulli,
   cast,
   elementCount,
@@ -7,23 +8,32 @@ import {
   gelu,
   layerNorm as layerNormOperation,
   linear,
+  matmul,
   multiply,
+  reciprocal,
+  reduceMean,
   reshape,
+  scalar,
   scale,
+  sigmoid,
+  sqrt,
   type Tensor,
 } from "../graph/index.js";
-import { type Initializer, lecunNormal, normal, ones, xavierUniform, zeros } from "./initializers.js";
+import { filledWith, type Initializer, lecunNormal, normal, ones, xavierUniform, zeros } from "./initializers.js";
 import type { Scope } from "./scope.js";
 
 export interface DenseOptions {
   readonly kernelInitializer?: Initializer;
   readonly biasInitializer?: Initializer;
+  /** Whether there is a bias. Default: true. */
+  readonly bias?: boolean;
 }
 
 /** x W + b over the last axis, in the type of x: [..., in] to [..., width]; by default `kernel` [in, width] is LeCun normal, `bias` zero. */
 export function dense(scope: Scope, x: Tensor, width: number, options: DenseOptions = {}): Tensor {
   const fanIn = x.shape.at(-1)!;
   const kernel = scope.parameter("kernel", [fanIn, width], options.kernelInitializer ?? lecunNormal(fanIn));
+  if (options.bias === false) return matmul(x, cast(kernel, x.dtype));
   const bias = scope.parameter("bias", [width], options.biasInitializer ?? zeros);
   return linear(x, cast(kernel, x.dtype), cast(bias, x.dtype));
 }
@@ -37,6 +47,22 @@ export function layerNorm(scope: Scope, x: Tensor, epsilon: number): Tensor {
     scope.parameter("bias", [width], zeros),
     epsilon,
   );
+}
+
+/**
+ * Root mean square norm over the last axis (Zhang & Sennrich, 2019, arXiv:1910.07467): x / sqrt(mean(x^2) + epsilon) times `scale` (initially
+ * ones), computed in float32.
+ */
+export function rmsNorm(scope: Scope, x: Tensor, epsilon: number): Tensor {
+  const wide = cast(x, "float32");
+  const inverse = reciprocal(sqrt(add(reduceMean(multiply(wide, wide), -1, true), scalar(epsilon))));
+  const weights = scope.parameter("scale", [x.shape.at(-1)!], ones);
+  return cast(multiply(multiply(wide, inverse), weights), x.dtype);
+}
+
+/** Multiplies every channel by a learned number, `scale` [width], initially `value` (Touvron et al., 2021, arXiv:2103.17239). */
+export function layerScale(scope: Scope, x: Tensor, value: number): Tensor {
+  return multiply(x, cast(scope.parameter("scale", [x.shape.at(-1)!], filledWith(value)), x.dtype));
 }
 
 /** Factor of the kept entries; 1 at rate 1, where all are dropped, as in Flax and timm. Throws RangeError for a rate outside 0 to 1. */
@@ -70,16 +96,52 @@ export function stochasticDepth(scope: Scope, branch: Tensor, rate: number, resc
 export const stochasticDepthRate = (last: number, index: number, count: number): number =>
   (last * index) / Math.max(count - 1, 1);
 
-/** Dense, GELU, dropout, dense: [..., d] through [..., hidden] (papers.md 1.1; biases are normal with deviation 1e-6). */
-export function mlpBlock(
+export interface MlpOptions {
+  /** Width of the hidden layer. */
+  readonly hidden: number;
+  readonly dropout: number;
+  /** Whether the dense layers have biases. Default: true. */
+  readonly bias?: boolean;
+  /** Norm of the hidden layer before the last dense layer; none by default. */
+  readonly norm?: (hidden: Tensor) => Tensor;
+}
+
+/** Kernels are Xavier uniform, biases normal with deviation 1e-6 (papers.md 1.3). */
+const mlpLayer = (width: number, { hidden, bias }: MlpOptions): DenseOptions => ({
+  kernelInitializer: xavierUniform(width, hidden),
+  biasInitializer: normal(1e-6),
+  bias,
+});
+
+/** The hidden layer of tokens [..., d] as rows, through norm and dropout and back to [..., d] by the layer `last`. */
+function throughHidden(
   scope: Scope,
   x: Tensor,
-  options: { readonly hidden: number; readonly gelu: GeluForm; readonly dropout: number },
+  options: MlpOptions,
+  last: string,
+  hiddenOf: (rows: Tensor, layer: DenseOptions) => Tensor,
 ): Tensor {
   const width = x.shape.at(-1)!;
-  const initializers = { kernelInitializer: xavierUniform(width, options.hidden), biasInitializer: normal(1e-6) };
-  const rows = reshape(x, [elementCount(x.shape) / width, width]);
-  let hidden = gelu(dense(scope.at("Dense_0"), rows, options.hidden, initializers), options.gelu);
-  hidden = dropout(scope, hidden, options.dropout);
-  return reshape(dense(scope.at("Dense_1"), hidden, width, initializers), x.shape);
+  const layer = mlpLayer(width, options);
+  const hidden = hiddenOf(reshape(x, [elementCount(x.shape) / width, width]), layer);
+  const normed = options.norm ? options.norm(hidden) : hidden;
+  return reshape(dense(scope.at(last), dropout(scope, normed, options.dropout), width, layer), x.shape);
+}
+
+/** Dense, GELU, dropout, dense: [..., d] through [..., hidden] (papers.md 1.1). Parameters: `Dense_0`, `Dense_1`. */
+export function mlpBlock(scope: Scope, x: Tensor, options: MlpOptions & { readonly gelu: GeluForm }): Tensor {
+  return throughHidden(scope, x, options, "Dense_1", (rows, layer) =>
+    gelu(dense(scope.at("Dense_0"), rows, options.hidden, layer), options.gelu),
+  );
+}
+
+/**
+ * Gated MLP (Shazeer, 2020, arXiv:2002.05202): down(silu(gate(x)) up(x)), with silu(a) = a sigmoid(a); [..., d] through [..., hidden].
+ * Parameters: `gate`, `up` and `down`.
+ */
+export function swiGlu(scope: Scope, x: Tensor, options: MlpOptions): Tensor {
+  return throughHidden(scope, x, options, "down", (rows, layer) => {
+    const gate = dense(scope.at("gate"), rows, options.hidden, layer);
+    return multiply(multiply(gate, sigmoid(gate)), dense(scope.at("up"), rows, options.hidden, layer));
+  });
 }

@@ -3,7 +3,7 @@
  * of timm's and Hugging Face's models, every layer consists of small operations; the runtime fuses what it can.
  */
 import { encodeNumbers, freeSide, type Initializer, type OnnxGraph, type OnnxNode } from "../graph/index.js";
-import type { ResNetConfig, ViTConfig } from "../models/index.js";
+import { isPlainViT, type ResNetConfig, type ViTConfig } from "../models/index.js";
 
 /** Parameters by Fovea's names, row-major. */
 export type Parameters = ReadonlyMap<string, { readonly shape: readonly number[]; readonly data: Float32Array }>;
@@ -72,7 +72,8 @@ export function plainViT(
   parameters: Parameters,
 ): OnnxGraph {
   const { patchSize: p, width: d, heads, mlpDim } = config;
-  if (config.pooling !== "tok" || config.gelu !== "erf" || config.posEmbedding !== "learn" || config.preLogits) {
+  const { pooling, gelu, posEmbedding, preLogits } = config;
+  if (pooling !== "tok" || gelu !== "erf" || posEmbedding !== "learn" || preLogits || !isPlainViT(config)) {
     throw new RangeError("the plain graph is written for pooling tok, gelu erf and a learned position embedding");
   }
   const b = new Builder();

@@ -3,6 +3,7 @@
 import { WeightsError } from "../formats/error.js";
 import { elementCount, input } from "../graph/index.js";
 import {
+  classTokenHasRow,
   type MixerConfig,
   type ModelConfig,
   mixerDefaults,
@@ -188,7 +189,7 @@ function fixedPatches(view: View, config: ModelConfig): { readonly count: number
     return count === undefined ? undefined : { count, what: "its token mixing" };
   }
   if (config.family !== "vit" || config.posEmbedding !== "learn") return undefined;
-  const hasRow = config.pooling === "tok" && config.classTokenOrder === "before";
+  const hasRow = classTokenHasRow(config);
   const shape = view.get(hasRow ? "Transformer/posembed_input/pos_embedding" : "pos_embedding");
   const count = (shape?.at(-2) ?? 0) - (hasRow ? 1 : 0);
   return count > 0 ? { count, what: "its position embedding" } : undefined;

@@ -4,6 +4,7 @@
  */
 import { existsSync } from "node:fs";
 import { WeightsError } from "../formats/error.js";
+import type { GeluForm } from "../graph/index.js";
 import { didYouMean } from "../text/nearest.js";
 
 /** An option and how its value is parsed; `read` returns undefined for an invalid value. */
@@ -77,9 +78,9 @@ export const networkOptions = {
     read: (value) => (Number(value) > 0 && Number(value) < 1 ? Number(value) : undefined),
   } as SpecOption<number>,
   gelu: {
-    expected: "erf or tanh",
-    read: (value) => (value === "erf" || value === "tanh" ? value : undefined),
-  } as SpecOption<"erf" | "tanh">,
+    expected: "erf, tanh or quick",
+    read: (value) => (value === "erf" || value === "tanh" || value === "quick" ? value : undefined),
+  } as SpecOption<GeluForm>,
   /** Size of the images it was trained on, if its grid of patches is not square. */
   sourceImage: sides,
   /** Size of the images to use it with; learned positions are resized. */

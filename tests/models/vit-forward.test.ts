@@ -5,7 +5,14 @@ import type { ViTConfig } from "../../src/models/index.js";
 import { testDevices } from "../support/devices.js";
 import { expectIntermediates } from "../support/intermediates.js";
 import { plainViT } from "../support/plain-vit.js";
-import { type ImageShape, parameterValues, relativeError, traceTiny, uniform } from "../support/vit-cases.js";
+import {
+  type ImageShape,
+  parameterValues,
+  relativeError,
+  successors,
+  traceTiny,
+  uniform,
+} from "../support/vit-cases.js";
 
 interface Case {
   readonly changes: Partial<ViTConfig>;
@@ -68,11 +75,14 @@ const cases: Record<string, Case> = {
     image: [1, 10, 7, 3],
   },
   "one head": { changes: { heads: 1 }, image: plain },
+  ...Object.fromEntries(Object.entries(successors).map(([name, changes]) => [name, { changes, image: plain }])),
   "depth 0": { changes: { depth: 0 }, image: plain },
 };
 
 // what every device runs when it is as slow as a software one
 const few = [
+  "DINOv3: rotary, registers, no key bias",
+  "EVA-02: rotary cells, inner norms, mean without the class token",
   "pooling tok, position embedding learn",
   "pooling map, position embedding sincos2d",
   "relative, everyLayer, class token before",

@@ -20,6 +20,7 @@ import {
   type ImageShape,
   parameterValues,
   relativeError,
+  successors,
   type TracedViT,
   traceTiny,
   uniform,
@@ -61,6 +62,7 @@ const cases: Record<string, Partial<ViTConfig>> = {
   "gap, learn, rematerialised": { rematerialise: true },
   "through the attention weights alone": { pooling: "tok" },
   "through tokens of a block": { pooling: "gap", rematerialise: true },
+  ...successors,
   "map, sincos2d, width 16, 4 heads": { pooling: "map", posEmbedding: "sincos2d", width: 16, heads: 4, mlpDim: 24 },
 };
 
@@ -121,6 +123,8 @@ async function graphGradients(traced: TracedViT, from: string, device: Device) {
 }
 
 const few = [
+  "DINOv3: rotary, registers, no key bias",
+  "EVA-02: rotary cells, inner norms, mean without the class token",
   "tok, learn",
   "tok, relative",
   "tok, by axis in every layer",

@@ -7,6 +7,63 @@ import { seeded, seedOf } from "./arrays.js";
 /** Width 8, depth 2, 2 heads; patch 4 of whatever image. */
 export const tiny = { width: 8, depth: 2, heads: 2, mlpDim: 12, classes: 3 } as const satisfies Partial<ViTConfig>;
 
+/** The options of the Vision Transformer's successors, as their networks combine them and one by one. */
+export const successors: Readonly<Record<string, Partial<ViTConfig>>> = {
+  "DeiT III: LayerScale, class token without a place": {
+    pooling: "tok",
+    classTokenOrder: "after",
+    layerScale: 0.1,
+    gelu: "erf",
+  },
+  "CLIP: norm of the input, QuickGELU, projection": {
+    pooling: "tok",
+    inputNorm: "tokens",
+    gelu: "quick",
+    withoutBias: ["patch"],
+    projection: 5,
+    layerNormEpsilon: 1e-5,
+  },
+  "DINOv2 with registers, SwiGLU": { pooling: "tok", registers: 3, layerScale: 1, mlp: "swiglu" },
+  "DINOv3: rotary, registers, no key bias": {
+    pooling: "tok",
+    posEmbedding: "none",
+    rotary: { form: "centred", base: 100 },
+    registers: 2,
+    layerScale: 0.5,
+    withoutBias: ["key"],
+    layerNormEpsilon: 1e-5,
+  },
+  "EVA-02: rotary cells, inner norms, mean without the class token": {
+    pooling: "gap",
+    poolNorm: "after",
+    classToken: true,
+    rotary: { form: "cells", base: 10_000, reference: [4, 4] },
+    mlp: "swiglu",
+    innerNorms: ["attention", "mlp"],
+    withoutBias: ["key"],
+  },
+  "PE: rotary xy with offset, pooling of all tokens with other heads": {
+    pooling: "map",
+    classToken: true,
+    inputNorm: "tokens",
+    rotary: { form: "cells", base: 10_000, reference: [5, 3], offset: 1, order: "xy" },
+    poolHeads: 4,
+    projection: 6,
+  },
+  "AIMv2: RMS norm everywhere, no biases": {
+    pooling: "gap",
+    norm: "rms",
+    inputNorm: "patches",
+    mlp: "swiglu",
+    withoutBias: ["query", "key", "value", "out", "mlp"],
+    layerNormEpsilon: 1e-5,
+  },
+  "RMS norm after the mean and in the pooling head": { pooling: "map", norm: "rms" },
+  "registers without a class token": { pooling: "gap", registers: 2, posEmbedding: "sincos2d" },
+  "registers behind the class token of the original order": { pooling: "tok", registers: 2, rematerialise: true },
+  "norm inside the GELU MLP": { pooling: "gap", innerNorms: ["mlp"] },
+};
+
 export type ImageShape = readonly [number, number, number, number];
 
 export interface TracedViT {

@@ -1,4 +1,5 @@
 /** Attention weights of a Vision Transformer: where they are recorded, and what is a class token. */
+import { hasClassToken, type Pooling, prefixTokens } from "../../models/index.js";
 import { patchGrid } from "../../weights/index.js";
 import type { Subject } from "./subject.js";
 
@@ -12,6 +13,10 @@ export interface AttentionLayout {
   readonly columns: number;
   /** Is the first token a class token? */
   readonly hasClassToken: boolean;
+  /** Number of tokens before those of the patches: the class token and the registers. */
+  readonly prefix: number;
+  /** Is the class token, or the mean over the patches, what is pooled? Attention pooling is neither. */
+  readonly pooling: Pooling;
   /** Pixels between neighbouring patches, vertically and horizontally. */
   readonly step: readonly [number, number];
 }
@@ -24,12 +29,21 @@ export function attentionLayout({ config, intermediates, imageShape }: Subject):
     (_, l) => `Transformer/encoderblock_${l}/MultiHeadDotProductAttention_0/attentionWeights`,
   );
   const [heads = 0, tokens = 0] = intermediates.get(names[0] ?? "") ?? [];
-  const hasClassToken = config.pooling === "tok";
+  const prefix = prefixTokens(config);
   const [height, width] = imageShape;
   const grid = patchGrid(config, { height, width });
-  if (heads === 0 || !grid || grid.rows * grid.columns + (hasClassToken ? 1 : 0) !== tokens) return undefined;
+  if (heads === 0 || !grid || grid.rows * grid.columns + prefix !== tokens) return undefined;
   const { rows, columns } = grid;
-  return { names, heads, rows, columns, hasClassToken, step: [height / rows, width / columns] };
+  return {
+    names,
+    heads,
+    rows,
+    columns,
+    hasClassToken: hasClassToken(config),
+    prefix,
+    pooling: config.pooling,
+    step: [height / rows, width / columns],
+  };
 }
 
 /** Says what a network without attention has instead. */

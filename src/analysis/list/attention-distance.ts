@@ -22,18 +22,18 @@ export interface HeadDistance {
 }
 
 /**
- * Mean distance of one head of one image. `weights` [tokens, tokens] are rows of queries; distances are Euclidean on the grid of patches, times
+ * Mean distance of one head of one image. `weights` [tokens, tokens] are rows of queries, the first `prefix` of them of tokens without a place (class token, registers); distances are Euclidean on the grid of patches, times
  * the pixels between neighbours.
  */
 export function headDistance(
   weights: ArrayLike<number>,
   { rows, columns, step }: DistanceGrid,
-  hasClassToken: boolean,
+  prefix: number,
   convention: ClassTokenConvention = "drop",
 ): HeadDistance {
   const patches = rows * columns;
-  const tokens = patches + (hasClassToken ? 1 : 0);
-  const first = tokens - patches;
+  const tokens = patches + prefix;
+  const first = prefix;
   let [mean, peak] = [0, 0];
   for (let q = 0; q < patches; q++) {
     let [sum, total, most, at] = [0, 0, Number.NEGATIVE_INFINITY, 0];
@@ -62,7 +62,7 @@ export const attentionDistance: Analysis = {
     const images = subject.images.count;
     const layout = attentionLayout(subject);
     if (!layout) throw new Error(withoutAttention(subject));
-    const { names, heads, hasClassToken } = layout;
+    const { names, heads, hasClassToken, prefix } = layout;
     const zeros = () => names.map(() => new Array<number>(heads).fill(0));
     const [mean, renormalised, peak] = [zeros(), zeros(), zeros()];
     for await (const traced of subject.trace(names)) {
@@ -71,8 +71,8 @@ export const attentionDistance: Analysis = {
         const size = (shape[1] ?? 0) ** 2;
         for (let h = 0; h < heads; h++) {
           const weights = data.subarray(h * size, (h + 1) * size);
-          const found = headDistance(weights, layout, hasClassToken);
-          const scaled = headDistance(weights, layout, hasClassToken, "renormalise");
+          const found = headDistance(weights, layout, prefix);
+          const scaled = headDistance(weights, layout, prefix, "renormalise");
           add(mean, l, h, found.mean / images);
           add(renormalised, l, h, scaled.mean / images);
           add(peak, l, h, found.peak / images);

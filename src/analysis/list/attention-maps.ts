@@ -45,7 +45,7 @@ export const attentionMaps: Analysis = {
   async run(subject, options = {}) {
     const layout = attentionLayout(subject);
     if (!layout) throw new Error(withoutAttention(subject));
-    const { names, rows, columns, hasClassToken } = layout;
+    const { names, rows, columns, hasClassToken, prefix } = layout;
     const layer = options.layer ?? names.length - 1;
     const [row, column] = chosenPatch(subject, options);
     const fromClassToken = hasClassToken && options.patch === undefined;
@@ -53,7 +53,7 @@ export const attentionMaps: Analysis = {
     const ofBlock = await mapsOf(subject, names[layer] ?? "", {
       title: `Block ${layer}, from ${fromClassToken ? "the class token" : `patch ${row},${column}`}`,
       caption: `${fromClassToken ? "The image" : "The image with the patch framed"}, then every head.`,
-      query: fromClassToken ? 0 : patch + (hasClassToken ? 1 : 0),
+      query: fromClassToken ? 0 : patch + prefix,
       mark: fromClassToken ? undefined : patch,
     });
     const pooling = poolingAttention(subject);

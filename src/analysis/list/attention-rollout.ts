@@ -58,9 +58,14 @@ export const attentionRolloutAnalysis: Analysis = {
   async run(subject) {
     const layout = attentionLayout(subject);
     if (!layout) throw new Error(withoutAttention(subject));
-    const { names, heads, rows, columns, hasClassToken } = layout;
+    const { names, heads, rows, columns, prefix } = layout;
     const patches = rows * columns;
-    const tokens = patches + (hasClassToken ? 1 : 0);
+    const tokens = patches + prefix;
+    // the class token is pooled, or the mean over the patches
+    const fromClassToken = layout.pooling === "tok";
+    const pooledFrom = Float64Array.from({ length: tokens }, (_, i) =>
+      fromClassToken ? (i === 0 ? 1 : 0) : i < prefix ? 0 : 1 / patches,
+    );
     const pooling = poolingAttention(subject);
     const shown = firstImages(subject);
     const pictures: SheetPicture[] = [];
@@ -69,9 +74,7 @@ export const attentionRolloutAnalysis: Analysis = {
     for await (const traced of subject.trace([...names, ...(pooling ? [pooling] : [])], shown)) {
       const image = shown[at++] ?? 0;
       const blocks = names.map((name) => meanOfHeads(traced[name]?.data ?? [], heads));
-      const output = pooling
-        ? meanOfHeads(traced[pooling]?.data ?? [], heads)
-        : Float64Array.from({ length: tokens }, (_, i) => (hasClassToken ? (i === 0 ? 1 : 0) : 1 / tokens));
+      const output = pooling ? meanOfHeads(traced[pooling]?.data ?? [], heads) : pooledFrom;
       const maps = [true, false].map((identity) =>
         attentionRollout(blocks, output, { identity }).slice(tokens - patches),
       );
@@ -90,7 +93,7 @@ export const attentionRolloutAnalysis: Analysis = {
     }
     const share = (pick: (one: (typeof found)[number]) => number[]) =>
       (100 * found.reduce((sum, one) => sum + shareOfHalf(pick(one)), 0)) / found.length;
-    const start = pooling ? "the pooling's probe" : hasClassToken ? "the class token" : "the mean of the tokens";
+    const start = pooling ? "the pooling's probe" : fromClassToken ? "the class token" : "the mean of the tokens";
     const { imageShape } = subject;
     return {
       text: `Seen from ${start}, half of the rollout falls on ${share((one) => one.withIdentity).toFixed(0)} % of the patches with the identity, and on ${share((one) => one.attentionOnly).toFixed(0)} % without it (${found.length} images; 50 % is uniform).`,

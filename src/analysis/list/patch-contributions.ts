@@ -1,5 +1,6 @@
 /** Which patches decided: parts of the logit of the predicted class, exact where tokens are averaged before a linear head, and gradient times input. */
 import { argmax } from "../../algebra/argmax.js";
+import type { ViTConfig } from "../../models/index.js";
 import { contactSheet, type SheetPicture } from "../../report/index.js";
 import { largest } from "../../text/arrays.js";
 import type { Analysis, AnalysisChart } from "../framework/analysis.js";
@@ -47,10 +48,17 @@ export interface ImageContributions {
   readonly gradient: ContributionMap;
 }
 
+/** Whether the features are the mean of the patch tokens, or its layer norm. */
+const isMeanOfPatches = (config: ViTConfig): boolean =>
+  config.pooling === "gap" &&
+  config.preLogits === false &&
+  config.projection === undefined &&
+  !(config.poolNorm === "after" && config.norm === "rms");
+
 /** The layers whose means, one after the other, are the features; undefined where these are not means. */
 export function pooledLayers(subject: Subject): readonly SpatialLayer[] | undefined {
   const { config, intermediates } = subject;
-  if (config.family === "vit" && (config.pooling !== "gap" || config.preLogits !== false)) return undefined;
+  if (config.family === "vit" && !isMeanOfPatches(config)) return undefined;
   const last = spatialLayers(subject).at(-1);
   if (!last) return undefined;
   if (config.family !== "resnet") return [last];

@@ -5,15 +5,19 @@
  * together in the forward pass, where they share their expensive terms; the backward pass is one multiplication.
  */
 import { apply, describe, isFloat, type Operation, resolveAxis, ShapeError, type Tensor } from "../tensor.js";
-import { exp, multiply, subtract } from "./elementwise.js";
+import { exp, multiply, sigmoid, subtract } from "./elementwise.js";
 import { asFloat32, inFloat32 } from "./half.js";
 import { reduceSum } from "./reduce.js";
+import { scale } from "./scale.js";
 import { transpose } from "./shape.js";
 
-/** `tanh`: 0.5 x (1 + tanh(sqrt(2/pi) (x + 0.044715 x^3))); `erf`: 0.5 x (1 + erf(x / sqrt 2)) (papers.md 1.2). */
-export type GeluForm = "tanh" | "erf";
+/**
+ * `tanh`: 0.5 x (1 + tanh(sqrt(2/pi) (x + 0.044715 x^3))); `erf`: 0.5 x (1 + erf(x / sqrt 2)) (papers.md 1.2); `quick`: x sigmoid(1.702 x), the
+ * approximation of OpenAI's CLIP (QuickGELU).
+ */
+export type GeluForm = "tanh" | "erf" | "quick";
 
-const geluOperation: Operation<{ form: GeluForm }> = {
+const geluOperation: Operation<{ form: Exclude<GeluForm, "quick"> }> = {
   name: "gelu",
   keptFrom: 1,
   infer: ([x]) => {
@@ -57,8 +61,9 @@ const geluOperation: Operation<{ form: GeluForm }> = {
   gradient: ({ outputs: [, derivative] }, [g]) => [multiply(g!, derivative!)],
 };
 
-/** The Gaussian error linear unit in either published form. */
-export const gelu = (x: Tensor, form: GeluForm = "tanh"): Tensor => apply(geluOperation, [x], { form })[0]!;
+/** The Gaussian error linear unit in one of its published forms. */
+export const gelu = (x: Tensor, form: GeluForm = "tanh"): Tensor =>
+  form === "quick" ? multiply(x, sigmoid(scale(x, 1.702))) : apply(geluOperation, [x], { form })[0]!;
 
 // With y = softmax(x) over the last axis: dx = y (g - sum(g y)).
 const softmaxOperation: Operation<object> = {

@@ -65,6 +65,29 @@ const stemSchema = z.discriminatedUnion(
   { error: unknownName("stem", ["patch", "resnet", "convolutions"], "kind") },
 );
 
+const rotarySchema = z.discriminatedUnion(
+  "form",
+  [
+    z.strictObject({
+      form: z.literal("centred"),
+      /** Base of the frequencies; 100 in DINOv3. */
+      base: positive.default(100),
+    }),
+    z.strictObject({
+      form: z.literal("cells"),
+      /** Base of the frequencies; 10000 in EVA-02 and PE. */
+      base: positive.default(10_000),
+      /** Grid of pre-training, [rows, columns], to which positions are scaled. Default: the grid of the images. */
+      reference: z.tuple([count, count]).optional(),
+      /** Added to the numbers of rows and columns; 1 in PE. */
+      offset: z.number().optional(),
+      /** Whether the angles of rows or of columns come first; "xy" in PE. */
+      order: z.enum(["yx", "xy"]).optional(),
+    }),
+  ],
+  { error: unknownName("rotary embedding", ["centred", "cells"], "form") },
+);
+
 const vitSchema = z
   .strictObject({
     name: z.literal("vit"),
@@ -101,9 +124,31 @@ const vitSchema = z
     /** A hidden tanh layer before the head: true for the model's width, or another width. */
     preLogits: z.union([z.boolean(), count]).default(false),
     /** Form of the GELU. */
-    gelu: z.enum(["tanh", "erf"]).default("tanh"),
-    /** Epsilon of the layer norms. */
+    gelu: z.enum(["tanh", "erf", "quick"]).default("tanh"),
+    /** Epsilon of the norms. */
     layerNormEpsilon: positive.optional(),
+    /** Whether there is a class token. Default: only for pooling `tok`. */
+    classToken: z.boolean().optional(),
+    /** Number of register tokens: learned tokens without a position, which are not pooled. */
+    registers: count.optional(),
+    /** Rotary embeddings of the patches in the attention: `centred` as in DINOv3, `cells` as in EVA-02 and PE. */
+    rotary: rotarySchema.optional(),
+    /** Norm of the whole network: layer norm, or the root mean square norm. */
+    norm: z.enum(["layer", "rms"]).optional(),
+    /** Norm of the patch tokens before positions are added, or of all tokens after that. */
+    inputNorm: z.enum(["none", "patches", "tokens"]).optional(),
+    /** Norms inside the branches: of attended values, of the hidden layer of the MLPs. */
+    innerNorms: z.array(z.enum(["attention", "mlp"])).optional(),
+    /** Initial value of learned factors of both branches (LayerScale). */
+    layerScale: positive.optional(),
+    /** MLPs of the blocks: dense, GELU, dense; or gated by SiLU. */
+    mlp: z.enum(["gelu", "swiglu"]).optional(),
+    /** Layers without a bias. */
+    withoutBias: z.array(z.enum(["query", "key", "value", "out", "mlp", "patch"])).optional(),
+    /** Heads of attention pooling. Default: `heads`. */
+    poolHeads: count.optional(),
+    /** Width of a linear projection of the pooled features. */
+    projection: count.optional(),
     /** Dropout probability before the head. */
     headDropout,
     ...everyModel,
