@@ -183,13 +183,13 @@ export function vit(
   if (config.inputNorm === "tokens") x = norm(encoder.at("input_norm"), x, config);
   const prefix = prefixTokens(config);
   const rotary = config.rotary;
-  const turn = rotary && ((y: Tensor) => rotate(y, rotary, rows, columns, prefix));
+  const rotateTokens = rotary && ((y: Tensor) => rotate(y, rotary, rows, columns, prefix));
   for (let l = 0; l < config.depth; l++) {
     const name = `encoderblock_${l}`;
     const drop = stochasticDepthRate(config.stochasticDepth, l, config.depth);
     const positions = {
       bias: attentionBias(scope, encoder.at(name).at("MultiHeadDotProductAttention_0"), config),
-      rotate: turn,
+      rotate: rotateTokens,
     };
     x = encoder.block(name, x, config.rematerialise, (block, x) =>
       encoderBlock(block, withLayerPositions(scope, block, x, l, grid, config), config, drop, positions),

@@ -62,7 +62,7 @@ export function rotaryTables(
 }
 
 /** [-b, a] of every pair (a, b) of channels of x [N, h, t, side]. */
-function turned(x: Tensor, form: RotaryEmbedding["form"]): Tensor {
+function perpendicular(x: Tensor, form: RotaryEmbedding["form"]): Tensor {
   const [n, heads, t, side] = x.shape as [number, number, number, number];
   const half = side / 2;
   if (form === "centred") return concat([negate(sliceAxis(x, 3, half, side)), sliceAxis(x, 3, 0, half)], 3);
@@ -83,5 +83,5 @@ export function rotate(x: Tensor, embedding: RotaryEmbedding, rows: number, colu
     whole.set(values, prefix * side);
     return constant(whole, [1, 1, t, side], x.dtype);
   };
-  return add(multiply(x, table(tables.cos, 1)), multiply(turned(x, embedding.form), table(tables.sin, 0)));
+  return add(multiply(x, table(tables.cos, 1)), multiply(perpendicular(x, embedding.form), table(tables.sin, 0)));
 }
