@@ -8,7 +8,10 @@ export default command({
   name: "train",
   summary: "Train by a recipe; any setting can be changed as --path.to.setting=value",
   options: {
-    recipe: argument(file, "Recipe file (recipes/*.ts, or recipe.json of an earlier run)"),
+    recipe: argument(
+      file,
+      "Recipe file, or recipe.json of an earlier run; recipes/NAME.ts is the package's where the working directory has no such file",
+    ),
     output: option(folder.optional(), "Folder of the run (default: runs/ and the name of the recipe)"),
     ...trainingOptions,
     settings,

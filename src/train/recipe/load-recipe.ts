@@ -5,7 +5,7 @@
 
 import { existsSync, statSync } from "node:fs";
 import { readFile } from "node:fs/promises";
-import { basename, join, resolve } from "node:path";
+import { basename, join, normalize, resolve, sep } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { createJiti } from "jiti";
 import * as data from "../../data/public.js";
@@ -34,15 +34,23 @@ const packageRoot = fileURLToPath(new URL("../../..", import.meta.url));
  * A recipe may import `fovea/train` from any folder, whether inside this package or in a project without it, and other
  * recipes by relative path. Node 20 does not run TypeScript, so jiti strips the types.
  *
- * The default name is that of the file. Throws RecipeError when the file is missing, does not load, has no default
+ * A path `recipes/NAME.ts` that does not exist names a recipe of the package. The default name is that of the file. Throws RecipeError when the file is missing, does not load, has no default
  * export or is not a valid recipe.
  */
 export async function loadRecipe(path: string, overrides: readonly Override[] = []): Promise<Recipe> {
-  const file = resolve(path);
+  const file = fileOf(path);
   requireRecipeFile(file, path);
   const input = file.endsWith(".json") ? await readJson(file, path) : await importDefault(file, path);
   const resolved = resolveRecipe(applyOverrides(input, overrides), path);
   return { ...resolved, name: resolved.name ?? basename(file).replace(/\.[cm]?[jt]s$|\.json$/, "") };
+}
+
+/** The file of a recipe; `recipes/NAME.ts` is that of the package where the working directory has none. */
+function fileOf(path: string): string {
+  const file = resolve(path);
+  if (existsSync(file) || !normalize(path).startsWith(`recipes${sep}`)) return file;
+  const bundled = join(packageRoot, path);
+  return existsSync(bundled) ? bundled : file;
 }
 
 /** Throws RecipeError for a path that is not a recipe file by its name, since importing it would run its code. */

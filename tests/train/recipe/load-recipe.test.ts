@@ -9,6 +9,8 @@ import { loadRecipe, saveRecipe } from "../../../src/train/recipe/load-recipe.js
 import { parseOverrides } from "../../../src/train/recipe/overrides.js";
 import { defineRecipe, type RecipeInput, resolveRecipe } from "../../../src/train/recipe/recipe.js";
 
+const packageRoot = fileURLToPath(new URL("../../..", import.meta.url));
+
 const small: RecipeInput = defineRecipe({
   model: { name: "vit", patchSize: 4, width: 32, depth: 2, heads: 2, imageSize: 28, channels: 1 },
   data: { train: { source: "somewhere", preprocessing: "decode|value_range(-1,1)" } },
@@ -68,6 +70,22 @@ describe("loading", () => {
       'import { defineRecipe } from "fovea/train";\nimport base from "./base.js";\nexport default defineRecipe({ ...base, seed: 7 });\n',
     );
     expect(await loadRecipe(join(at, "fork.ts"))).toMatchObject({ name: "fork", seed: 7, total: { epochs: 2 } });
+  });
+
+  test("recipes/NAME.ts is the package's, where the working directory has none", async () => {
+    const before = process.cwd();
+    const at = folder();
+    try {
+      process.chdir(at);
+      expect(await loadRecipe("recipes/bit.ts")).toEqual(await loadRecipe(`${packageRoot}recipes/bit.ts`));
+      await expect(loadRecipe("bit.ts")).rejects.toThrow(/no recipe at bit\.ts/);
+      await expect(loadRecipe("recipes/none.ts")).rejects.toThrow(/no recipe at recipes\/none\.ts/);
+      mkdirSync(join(at, "recipes"));
+      writeFileSync(join(at, "recipes/bit.ts"), text());
+      expect((await loadRecipe("recipes/bit.ts")).model).toMatchObject({ name: "vit" });
+    } finally {
+      process.chdir(before);
+    }
   });
 
   test("an edited recipe is read again, not remembered", async () => {
