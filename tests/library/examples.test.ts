@@ -1,11 +1,21 @@
-/** Every program of examples/ runs as it stands, on bundled data, and prints what it is meant to print. */
-import { execFile } from "node:child_process";
-import { readdirSync, readFileSync } from "node:fs";
-import { fileURLToPath } from "node:url";
-import { promisify } from "node:util";
-import { expect, test } from "vitest";
-
-const root = fileURLToPath(new URL("../..", import.meta.url));
+/**
+ * Every program of examples/, and README's commands and program, run as they stand and print what they are meant to print:
+ * from the packed package in an empty project, on every Node that is promised.
+ */
+import { copyFileSync, cpSync, existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { inMarkdown, programsIn, read, shellWords } from "../support/command-lines.js";
+import {
+  dataTarball,
+  emptyProject,
+  installNodes,
+  manifest,
+  nodeVersions,
+  packageTarball,
+  root,
+} from "../support/installed-package.js";
+import { imageFolder } from "../support/trained-run.js";
 
 /** The last part of what each program prints. */
 const printed: Readonly<Record<string, RegExp>> = {
@@ -31,10 +41,75 @@ test("every example is tested", () => {
   );
 });
 
-test.each(Object.entries(printed))("examples/%s", async (name, expected) => {
-  const jiti = fileURLToPath(new URL("../../node_modules/jiti/lib/jiti-cli.mjs", import.meta.url));
-  const { stdout } = await promisify(execFile)(process.execPath, [jiti, `examples/${name}`], { cwd: root });
-  expect(stdout).toMatch(expected);
+/** The lines of README's commands that would take minutes, and what takes their place. */
+const shorter: readonly (readonly [RegExp, string])[] = [
+  [/^train recipes\/bit\.ts .*/, "$& --total.steps=2 --batchSize=8 --data.evaluation=null"],
+  [/^(finetune .*)--batch 128 (.*)--steps 200$/, "$1--batch 8 $2--steps 5"],
+  [/^vtab .*/, "$& --dry-run"],
+];
+const readme = read(join(root, "README.md"));
+/** README's commands but for the quickstart, which has tests of its own. */
+const commands = inMarkdown(readme, "README.md")
+  .filter(({ text, mention }) => !mention && !text.startsWith("quickstart"))
+  .map(({ text }) => shorter.reduce((line, [pattern, replaced]) => line.replace(pattern, replaced), text));
+
+/** A Node that runs the programs, and where it runs them. */
+interface Place {
+  readonly title: string;
+  readonly node: string;
+  readonly installed: boolean;
+}
+
+const project = emptyProject();
+afterAll(project.remove);
+const nodes = project.install([`./${packageTarball}`, `./${dataTarball}`]) ?? installNodes(project);
+/** Every promised Node on the installed package; without a registry, this Node on the checkout. */
+const places: readonly Place[] =
+  typeof nodes === "string"
+    ? [{ title: `the checkout, as no other can be installed (${nodes})`, node: process.execPath, installed: false }]
+    : Object.entries(nodes).map(([version, node]) => ({ title: `Node ${version}, installed`, node, installed: true }));
+
+test("the oldest Node that is promised is tested", () => {
+  expect(`>=${nodeVersions[0]}`).toBe(`${manifest.engines.node}.0`);
+});
+
+describe.each(places)("$title", ({ title, node, installed }) => {
+  const packages = join(installed ? project.folder : root, "node_modules");
+  const jiti = join(packages, "jiti/lib/jiti-cli.mjs");
+  const fovea = join(packages, "fovea/bin/fovea.js");
+  // A folder of its own below the project, so that no Node finds what another one wrote.
+  const home = installed ? join(project.folder, title.replace(/\W+/g, "-")) : root;
+  const run = (args: readonly string[]) => project.execute(node, args, { node, cwd: home });
+
+  beforeAll(async () => {
+    if (!installed) return;
+    cpSync(join(root, "examples"), join(home, "examples"), { recursive: true });
+    await imageFolder(join(home, "photos"), { boots: 6, hats: 6, shirts: 6 }, 40);
+    await imageFolder(join(home, "new-photos"), { boots: 3, hats: 3, shirts: 3 }, 36);
+    copyFileSync(join(home, "photos/hats/1.png"), join(home, "photo.jpg"));
+  });
+
+  test.each(Object.entries(printed))("examples/%s", async (name, expected) => {
+    const { stdout, stderr, status } = await run([jiti, `examples/${name}`]);
+    expect(stdout, stderr).toMatch(expected);
+    expect(status).toBe(0);
+  });
+
+  describe.runIf(installed)("README", () => {
+    test.each(commands)("fovea %s", async (line) => {
+      const { status, stdout, stderr } = await run([fovea, ...(shellWords(line) ?? [])]);
+      expect(status, stderr).toBe(0);
+      expect(stdout.length).toBeGreaterThan(10);
+    });
+
+    test.each(programsIn(readme).map((text, i) => [i, text] as const))("program %i", async (i, text) => {
+      writeFileSync(join(home, `readme-${i}.ts`), text);
+      const { status, stdout, stderr } = await run([jiti, `readme-${i}.ts`]);
+      expect(status, stderr).toBe(0);
+      expect(stdout).toMatch(/^[\d.]+ \[ [\d., ]+\]\n\[.*name: 'hats'/s);
+      expect(existsSync(join(home, "models/shoes/classifier.json"))).toBe(true);
+    });
+  });
 });
 
 test("the guide to operations shows the operation of its example", () => {

@@ -1,93 +1,66 @@
 /** The packed package in an empty project: it installs, its command runs, and every entry is imported and type-checked. */
-import { spawnSync } from "node:child_process";
-import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { copyFileSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { afterAll, describe, expect, test } from "vitest";
+import { programsIn, read } from "../support/command-lines.js";
+import { dataTarball, emptyProject, entries, manifest, packageTarball, root } from "../support/installed-package.js";
 
-const root = fileURLToPath(new URL("../..", import.meta.url));
-const manifest = JSON.parse(readFileSync(join(root, "package.json"), "utf8")) as {
-  version: string;
-  exports: Record<string, unknown>;
+const project = emptyProject();
+afterAll(project.remove);
+const { execute, folder } = project;
+/** The version that the checkout has, which `npm ci` has put into npm's cache. */
+const asHere = (name: string) => {
+  const { version } = JSON.parse(readFileSync(join(root, "node_modules", name, "package.json"), "utf8")) as {
+    version: string;
+  };
+  return `${name}@${version}`;
 };
-const modules = Object.keys(manifest.exports)
-  .filter((path) => path !== "./package.json")
-  .map((path) => path.replace(/^\./, "fovea"));
+const unreachable = project.install([`./${packageTarball}`, asHere("typescript"), asHere("@types/node")]);
 
-const project = mkdtempSync(join(tmpdir(), "fovea-install-"));
-afterAll(() => rmSync(project, { recursive: true }));
-
-function execute(command: string, args: readonly string[], cwd = project) {
-  const { status, stdout, stderr } = spawnSync(command, args, { cwd, encoding: "utf8" });
-  return { status, stdout, stderr };
-}
-
-execute("npm", ["pack", ".", "./assets/data", "--ignore-scripts", "--pack-destination", project], root);
-const tarball = `fovea-${manifest.version}.tgz`;
-writeFileSync(join(project, "package.json"), '{ "private": true, "type": "module" }');
-const installed = execute("npm", [
-  "install",
-  "--ignore-scripts",
-  "--no-audit",
-  "--no-fund",
-  "--prefer-offline",
-  "--fetch-retries=0",
-  "--fetch-timeout=20000",
-  `./${tarball}`,
-]);
-/** Why npm could not reach its registry; undefined if it could. */
-const unreachable = /ENOTFOUND|EAI_AGAIN|ECONNREFUSED|ECONNRESET|ETIMEDOUT|ENETUNREACH|ERR_SOCKET_TIMEOUT/.exec(
-  installed.stderr,
-)?.[0];
-
-test("the tarball has what is published, and nothing that repeats it", () => {
-  const listed = execute("tar", ["tzf", tarball]).stdout.trim().split("\n");
+test("the tarball has what is published, and nothing that repeats it", async () => {
+  const listed = (await execute("tar", ["tzf", packageTarball])).stdout.trim().split("\n");
   for (const name of ["LICENSE", "NOTICE", "CHANGELOG.md", "SECURITY.md", "README.md", "bin/fovea.js"])
     expect(listed).toContain(`package/${name}`);
   expect(
     listed.filter((path) => /\.map$|\.onnx$|^package\/(src|tests|docs|scripts|assets\/data)\//.test(path)),
   ).toEqual([]);
   // A release is at most 15 MB.
-  expect(statSync(join(project, tarball)).size).toBeLessThan(15e6);
+  expect(statSync(join(folder, packageTarball)).size).toBeLessThan(15e6);
 });
 
 describe.skipIf(unreachable !== undefined)(
   `in an empty project${unreachable ? ` (skipped: the npm registry cannot be reached: ${unreachable})` : ""}`,
   () => {
-    beforeAll(() => expect(installed.status, installed.stderr).toBe(0));
-
-    test("the command runs", () => {
-      const { stdout, stderr } = execute("npx", ["--no-install", "fovea", "--version"]);
+    test("the command runs", async () => {
+      const { stdout, stderr } = await execute("npx", ["--no-install", "fovea", "--version"]);
       expect([stdout, stderr]).toEqual([`${manifest.version}\n`, ""]);
     });
 
-    test("every entry is imported", () => {
-      const script = `for (const name of ${JSON.stringify(modules)})
+    test("every entry is imported", async () => {
+      const script = `for (const name of ${JSON.stringify(entries)})
         if (Object.keys(await import(name)).length === 0) throw new Error(name + " exports nothing");`;
-      expect(execute(process.execPath, ["--input-type=module", "-e", script])).toEqual({
+      expect(await execute(process.execPath, ["--input-type=module", "-e", script])).toEqual({
         status: 0,
         stdout: "",
         stderr: "",
       });
     });
 
-    test("the bundled backbone embeds an image", () => {
+    test("the bundled backbone embeds an image", async () => {
       const script = `import { open } from "fovea";
         const backbone = await open("embedded:bit");
         console.log((await backbone.embed({ data: new Uint8Array(48), height: 4, width: 4 })).length);
         await backbone.close();`;
-      const { stdout, stderr } = execute(process.execPath, ["--input-type=module", "-e", script]);
+      const { stdout, stderr } = await execute(process.execPath, ["--input-type=module", "-e", script]);
       expect([stdout, stderr]).toEqual(["1536\n", ""]);
     });
 
-    test("the embedded datasets are found in their own package, or it is named", () => {
+    test("the embedded datasets are found in their own package, or it is named", async () => {
       const describeFashion = () => execute("npx", ["--no-install", "fovea", "data", "embedded:fashion"]);
-      const without = describeFashion();
+      const without = await describeFashion();
       expect([without.status, without.stderr]).toEqual([1, expect.stringContaining("are in the package fovea-data")]);
-      const data = execute("npm", ["install", "--ignore-scripts", "--no-audit", "--no-fund", "./fovea-data-1.0.0.tgz"]);
-      expect(data.status, data.stderr).toBe(0);
-      const { status, stdout, stderr } = describeFashion();
+      expect(project.install([`./${dataTarball}`])).toBeUndefined();
+      const { status, stdout, stderr } = await describeFashion();
       expect([status, stderr]).toEqual([0, ""]);
       expect(stdout).toContain("6,000");
     });
@@ -95,12 +68,18 @@ describe.skipIf(unreachable !== undefined)(
     test.each([
       ["NodeNext", "NodeNext"],
       ["ESNext", "Bundler"],
-    ])("its declarations are found with module %s and resolution %s", (module, moduleResolution) => {
+    ])("examples and README are typed as written, with module %s and resolution %s", async (module, resolution) => {
+      mkdirSync(join(folder, "examples"), { recursive: true });
+      const examples = readdirSync(join(root, "examples")).filter((name) => name.endsWith(".ts"));
+      for (const name of examples) copyFileSync(join(root, "examples", name), join(folder, "examples", name));
+      const shown = programsIn(read(join(root, "README.md")));
+      expect(shown.length).toBeGreaterThan(0);
+      for (const [i, program] of shown.entries()) writeFileSync(join(folder, "examples", `readme-${i}.ts`), program);
       writeFileSync(
-        join(project, "program.ts"),
-        `${modules.map((name, i) => `import * as module${i} from "${name}";`).join("\n")}
+        join(folder, "program.ts"),
+        `${entries.map((name, i) => `import * as module${i} from "${name}";`).join("\n")}
         import { fit, open } from "fovea";
-        export const all: readonly object[] = [${modules.map((_, i) => `module${i}`)}];
+        export const all: readonly object[] = [${entries.map((_, i) => `module${i}`)}];
         const backbone = await open("embedded:bit");
         export const features: Float32Array = await backbone.embed("photo.jpg");
         await using shoes = await fit("photos/", { backbone: "embedded:bit" });
@@ -109,20 +88,14 @@ describe.skipIf(unreachable !== undefined)(
         await fit("photos/", { backbones: 1 });
         `,
       );
-      const compilerOptions = {
-        target: "es2022",
-        lib: ["esnext"],
-        module,
-        moduleResolution,
-        strict: true,
-        noEmit: true,
-        skipLibCheck: true,
-        types: ["node"],
-        typeRoots: [join(root, "node_modules", "@types")],
-      };
-      writeFileSync(join(project, "tsconfig.json"), JSON.stringify({ compilerOptions, files: ["program.ts"] }));
-      const compiler = join(root, "node_modules", "typescript", "bin", "tsc");
-      const { status, stdout } = execute(process.execPath, [compiler, "-p", "."]);
+      const options = { target: "es2022", module, moduleResolution: resolution, strict: true, noEmit: true };
+      // Declarations are checked too: skipLibCheck is false by default.
+      const compilerOptions = { ...options, types: ["node"] };
+      writeFileSync(
+        join(folder, "tsconfig.json"),
+        JSON.stringify({ compilerOptions, include: ["program.ts", "examples"] }),
+      );
+      const { status, stdout } = await execute("npx", ["--no-install", "tsc", "-p", "."]);
       expect([stdout, status]).toEqual(["", 0]);
     });
   },

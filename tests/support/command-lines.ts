@@ -55,6 +55,10 @@ export function inMarkdown(text: string, place: string): CommandLine[] {
   ];
 }
 
+/** The blocks of TypeScript in Markdown. */
+export const programsIn = (text: string): string[] =>
+  [...text.matchAll(/^```ts\n(.*?)^```$/gms)].map(([, program = ""]) => program);
+
 /** Those in comments of TypeScript: lines of their own, with what a backslash continues, and code spans. */
 export function inComments(text: string, place: string): CommandLine[] {
   const comments = text
