@@ -1,6 +1,6 @@
 /** The model card of a bundled backbone: what it is, its accuracy, its training, its terms. */
 import { basename } from "node:path";
-import type { BackboneRow, BackbonesBench } from "../src/benchmarks/index.js";
+import type { BackboneRow, Comparison } from "../src/benchmarks/index.js";
 import type { CorruptionReport } from "../src/benchmarks/robustness/index.js";
 import { groupDigits, inPercent, plural } from "../src/text/format.js";
 import { markdownTable } from "../src/text/table.js";
@@ -67,7 +67,7 @@ export interface CardContents {
   readonly width: number;
   readonly files: Readonly<Record<string, number>>;
   readonly trained: TrainedFrom;
-  readonly figures?: BackbonesBench;
+  readonly figures?: Comparison;
   /** A remark on how the figures were measured. */
   readonly remark?: string;
   /** Accuracy on corrupted images. */
@@ -170,7 +170,7 @@ function rowName({ spec, kind, imageShape: [height, width] }: BackboneRow, own: 
   return `${/^\w+:/.test(path) ? path : basename(path).replace(/\.onnx$/, "")}${size}`;
 }
 
-function figuresOf({ protocol, sets, backbones }: BackbonesBench, own: string, remark: string): string[] {
+function figuresOf({ protocol, sets, backbones }: Comparison, own: string, remark: string): string[] {
   const accuracies = (row: readonly { readonly mean: number; readonly standardDeviation: number }[]) =>
     row.map(({ mean, standardDeviation }) => `${inPercent(mean)}±${inPercent(standardDeviation)}`).join(" / ");
   const head = [

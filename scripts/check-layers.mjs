@@ -37,7 +37,7 @@ const KNOWS = {
   benchmarks: ["train", "transfer", "dedup"],
   speed: ["train", "transfer", "dedup"],
   studies: ["benchmarks", "analysis", "speed"],
-  library: ["analysis", "benchmarks"],
+  library: ["studies"],
   commands: ["studies", "analysis", "benchmarks", "speed"],
   cli: ["commands"],
 };

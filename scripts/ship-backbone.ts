@@ -18,7 +18,7 @@ import { mkdir, readFile, stat } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
-import type { BackbonesBench } from "../src/benchmarks/index.js";
+import type { Comparison } from "../src/benchmarks/index.js";
 import { writeBackboneOnnx } from "../src/export/index.js";
 import { writeFileAtomically } from "../src/files/atomic.js";
 import { elementCount } from "../src/graph/index.js";
@@ -37,7 +37,7 @@ export interface ShipOptions {
   readonly recipe: string;
   /** Folder of the backbone. */
   readonly folder: string;
-  readonly figures?: BackbonesBench;
+  readonly figures?: Comparison;
   /** A sentence for the card on how the results were measured. */
   readonly remark?: string;
   readonly robustness?: RobustnessFigures;
@@ -154,7 +154,7 @@ if (process.argv[1] !== undefined && resolve(process.argv[1]) === fileURLToPath(
     recipe,
     folder: join(values.output ?? fileURLToPath(new URL("../models", import.meta.url)), name),
     figures:
-      values.figures === undefined ? undefined : (JSON.parse(await readFile(values.figures, "utf8")) as BackbonesBench),
+      values.figures === undefined ? undefined : (JSON.parse(await readFile(values.figures, "utf8")) as Comparison),
     remark: values.remark,
     imageSize: values["image-size"] === undefined ? undefined : Number(values["image-size"]),
     pooledStages: values["pooled-stages"] === undefined ? undefined : values["pooled-stages"].split(",").map(Number),

@@ -17,29 +17,48 @@ import { percent } from "../text/format.js";
 import { embedDrawn, embedSource, fewShotOnFeatures } from "../transfer/index.js";
 import { measureRates } from "./backbone-rates.js";
 
-export interface BackbonesBenchOptions {
-  /** Specs of backbones, as for `open`. */
-  readonly backbones: readonly string[];
+/** Options of `compare`. */
+export interface CompareOptions {
   /** Folder of the datasets, each a tar of split/class/file with the splits train and test. */
   readonly data: string;
-  /** Names of datasets, without `.tar`; default: all of the folder. */
-  readonly sets?: readonly string[];
-  readonly shots: readonly number[];
-  /** Number of random draws of the support examples: seeds from 0. */
-  readonly seeds: number;
-  /** Approximate number of test images to classify, the same fraction of each class. */
-  readonly testImages: number;
-  /** Side of the images for ONNX files with dynamic size whose spec has none (`x.onnx?size=96`). */
-  readonly imageSize: number;
-  readonly threads?: number;
-  /** Folder of stored results. */
-  readonly cache: string;
-  /** File to which the result is also written, as JSON. */
+  /** Names of datasets, with or without `.tar`. Default: all of the folder. */
+  readonly sets?: readonly string[] | undefined;
+  /** Examples of each class. Default: 5 and 10. */
+  readonly shots?: readonly number[] | undefined;
+  /** Number of random draws of the support examples: seeds from 0. Default: 5. */
+  readonly seeds?: number | undefined;
+  /** Approximate number of test images to classify, the same fraction of each class. Default: 600. */
+  readonly testImages?: number | undefined;
+  /** Side of the images for ONNX files with dynamic size whose spec has none (`x.onnx?size=96`). Default: 128. */
+  readonly imageSize?: number | undefined;
+  /** Threads of ONNX Runtime. Default: `availableThreads`. */
+  readonly threads?: number | undefined;
+  /** Folder of stored results, which are used again while backbone, dataset and protocol are the same. Default: runs/backbones. */
+  readonly cache?: string | undefined;
+  /** File to which the result is also written, as JSON. Default: none. */
   readonly output?: string | undefined;
-  /** Whether an existing file at `output` is replaced; default: false. */
-  readonly overwrite?: boolean;
-  readonly onProgress?: (text: string) => void;
+  /** Whether an existing file at `output` is replaced. Default: false. */
+  readonly overwrite?: boolean | undefined;
+  /** Receives a line for each result. */
+  readonly note?: ((text: string) => void) | undefined;
 }
+
+/** The options with their defaults. */
+interface Protocol {
+  readonly backbones: readonly string[];
+  readonly data: string;
+  readonly sets: readonly string[] | undefined;
+  readonly shots: readonly number[];
+  readonly seeds: number;
+  readonly testImages: number;
+  readonly imageSize: number;
+  readonly threads: number | undefined;
+  readonly cache: string;
+  readonly note: (text: string) => void;
+}
+
+/** The baseline, which is always measured as well. */
+const baseline = "pixels:16";
 
 /** Accuracy over the draws, as fractions; the deviation is the sample standard deviation (n - 1). */
 export interface ShotAccuracy {
@@ -68,7 +87,8 @@ export interface BackboneRow {
   readonly mean: readonly { readonly shots: number; readonly mean: number }[];
 }
 
-export interface BackbonesBench {
+/** Accuracy, size and speed of backbones. */
+export interface Comparison {
   readonly protocol: {
     readonly shots: readonly number[];
     readonly seeds: number;
@@ -93,24 +113,43 @@ interface SetResult {
 }
 
 /**
- * Measures every backbone on every dataset. The support images come from `train` and the test images from `test`; the
- * classifier is the ridge regression of the few-shot protocol (papers.md 6).
+ * Compares backbones, and raw pixels (`pixels:16`) as a baseline, by their few-shot accuracy on every dataset of a folder, with the same examples,
+ * and by their sizes and speeds. The support images come from `train` and the test images from `test`; the classifier is the ridge regression of
+ * the few-shot protocol (papers.md 6). An interrupted comparison continues.
  *
- * Throws when the folder lacks one of the datasets, when `output` exists and may not be replaced, and what opening a
- * backbone or reading images throws.
+ * Throws RangeError for a backbone that is given twice, an Error when the folder lacks one of the datasets or `output` exists and may not be
+ * replaced, and what opening a backbone or reading images throws.
+ *
+ * @example
+ * const { backbones } = await compare(["embedded:bit", "net.onnx?size=96"], { data: "tars/" });
+ * for (const { spec, mean } of backbones) console.log(spec, mean[0]?.mean);
  */
-export async function benchBackbones(options: BackbonesBenchOptions): Promise<BackbonesBench> {
-  const { output, overwrite = false } = options;
+export async function compare(backbones: readonly string[], options: CompareOptions): Promise<Comparison> {
+  const { output, overwrite = false, shots = [5, 10], seeds = 5, testImages = 600, imageSize = 128, ...rest } = options;
+  const all = [baseline, ...backbones.filter((spec) => spec !== baseline)];
+  const repeated = all.find((spec, i) => all.indexOf(spec) < i);
+  if (repeated !== undefined) throw new RangeError(`the backbone ${repeated} is given twice; give each once`);
   if (output !== undefined) refuseExisting(output, overwrite);
-  const bench = await measureBackbones(options);
+  const bench = await measureBackbones({
+    data: rest.data,
+    backbones: all,
+    sets: rest.sets?.map((name) => name.replace(/\.tar$/, "")),
+    shots,
+    seeds,
+    testImages,
+    imageSize,
+    threads: rest.threads,
+    cache: rest.cache ?? "runs/backbones",
+    note: rest.note ?? (() => {}),
+  });
   if (output !== undefined) {
     await writeFileAtomically(output, [new TextEncoder().encode(`${JSON.stringify(bench, undefined, 2)}\n`)]);
   }
   return bench;
 }
 
-async function measureBackbones(options: BackbonesBenchOptions): Promise<BackbonesBench> {
-  const { onProgress = () => {}, threads } = options;
+async function measureBackbones(options: Protocol): Promise<Comparison> {
+  const { note, threads } = options;
   const names = await setsIn(options.data, options.sets);
   const backbones: Network[] = [];
   try {
@@ -129,10 +168,10 @@ async function measureBackbones(options: BackbonesBenchOptions): Promise<Backbon
         const result = await measured(backbone, name, options);
         found.get(backbone)![name] = result;
         const [, last] = [result.accuracies[0], result.accuracies.at(-1)!];
-        onProgress(`${name}: ${backbone.spec} ${percent(last.mean)} of ${last.shots} shots`);
+        note(`${name}: ${backbone.spec} ${percent(last.mean)} of ${last.shots} shots`);
       }
     }
-    onProgress("speed");
+    note("speed");
     const rates = await measureRates(backbones);
     const rows: BackboneRow[] = [];
     for (const [i, backbone] of backbones.entries()) rows.push(await rowOf(backbone, found.get(backbone)!, rates[i]!));
@@ -171,7 +210,7 @@ async function setsIn(folder: string, wanted: readonly string[] | undefined): Pr
 }
 
 /** Reads the stored result of a backbone on a dataset, or measures it. */
-async function measured(backbone: Network, name: string, options: BackbonesBenchOptions): Promise<SetResult> {
+async function measured(backbone: Network, name: string, options: Protocol): Promise<SetResult> {
   const path = join(options.data, `${name}.tar`);
   const { shots, seeds, testImages } = options;
   const { size, mtimeMs } = await stat(path);
@@ -190,7 +229,7 @@ async function measured(backbone: Network, name: string, options: BackbonesBench
 async function measure(
   backbone: Network,
   path: string,
-  { shots, seeds: draws, testImages }: BackbonesBenchOptions,
+  { shots, seeds: draws, testImages }: Protocol,
 ): Promise<SetResult> {
   const seeds = Array.from({ length: draws }, (_, seed) => seed);
   await using train = await openSource(path, { split: "train" });

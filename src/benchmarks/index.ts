@@ -1,9 +1,9 @@
 /** Benchmarks of pre-trained networks: comparisons of backbones, VTAB, robustness and near-duplicate detection. */
 export {
   type BackboneRow,
-  type BackbonesBench,
-  type BackbonesBenchOptions,
-  benchBackbones,
+  type CompareOptions,
+  type Comparison,
+  compare,
   type ShotAccuracy,
 } from "./backbones.js";
 export {

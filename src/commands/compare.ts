@@ -2,11 +2,12 @@
 import { z } from "zod";
 import { groupDigits, inPercent, plural } from "../text/format.js";
 import { markdownTable } from "../text/table.js";
-import { command, UsageError } from "./command.js";
+import { command } from "./command.js";
 import {
   anyNetwork,
   argument,
   count,
+  distinct,
   file,
   folder,
   list,
@@ -17,9 +18,6 @@ import {
   threads,
 } from "./options.js";
 import * as json from "./results.js";
-
-/** The baseline, which is always measured as well. */
-const baseline = "pixels:16";
 
 const row = z.object({
   spec: json.text,
@@ -67,23 +65,26 @@ export default command({
   name: "compare",
   summary: "Compare several backbones: few-shot accuracy on all datasets of a folder, size, speed",
   options: {
-    networks: argument(list(text), `Backbones, any number. ${metaOf(anyNetwork).description ?? ""}`),
+    networks: argument(distinct(text), `Backbones, any number. ${metaOf(anyNetwork).description ?? ""}`),
     data: option(folder, "Folder of datasets: .tar files of split/class/file with the splits train and test"),
     sets: option(list(text).optional(), "Names of datasets (default: all of the folder)"),
-    shots: option(list(count).default([5, 10]), "Examples of each class"),
+    shots: option(list(count).optional(), "Examples of each class (default: 5,10)"),
     seeds: option(
-      count.default(5),
-      "Number of draws of the examples (a count: the seeds are 0 to N - 1); accuracies are means over them",
+      count.optional(),
+      "Number of draws of the examples (a count: the seeds are 0 to N - 1); accuracies are means over them (default: 5)",
     ),
-    testImages: option(count.default(600), "Approximate number of test images of each dataset, stratified by class"),
+    testImages: option(
+      count.optional(),
+      "Approximate number of test images of each dataset, stratified by class (default: 600)",
+    ),
     imageSize: option(
-      count.default(128),
-      "Input image size of ONNX files that take any size; append ?size=96 to any backbone to set its own",
+      count.optional(),
+      "Input image size of ONNX files that take any size; append ?size=96 to any backbone to set its own (default: 128)",
     ),
     output: option(file.optional(), "Also write the figures as JSON", { group: "output" }),
     cache: option(
-      folder.default("runs/backbones"),
-      "Folder of results, which are used again while backbone, dataset and protocol are the same",
+      folder.optional(),
+      "Folder of results, which are used again while backbone, dataset and protocol are the same (default: runs/backbones)",
       { group: "output" },
     ),
     overwrite,
@@ -100,17 +101,9 @@ export default command({
     },
   ],
   result: comparison,
-  async run({ networks, sets, ...options }, { note }) {
-    const { benchBackbones } = await import("../benchmarks/index.js");
-    const backbones = [baseline, ...networks.filter((spec) => spec !== baseline)];
-    const twice = backbones.find((spec, i) => backbones.indexOf(spec) < i);
-    if (twice !== undefined) throw new UsageError(`NETWORKS: ${twice} is given twice`);
-    return await benchBackbones({
-      ...options,
-      backbones,
-      sets: sets?.map((name) => name.replace(/\.tar$/, "")),
-      onProgress: note,
-    });
+  async run({ networks, ...options }, { note }) {
+    const { compare } = await import("../benchmarks/index.js");
+    return await compare(networks, { ...options, note });
   },
   text: (found, { output }) => [
     table(found),

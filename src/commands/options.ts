@@ -50,6 +50,13 @@ export const folder = z.string().meta({ hint: "FOLDER" });
 export const file = z.string().meta({ hint: "FILE" });
 /** A list, on the command line separated by commas. */
 export const list = <T extends z.ZodType>(element: T) => z.array(element).min(1);
+/** A list whose elements differ. */
+export const distinct = <T extends z.ZodType>(element: T) =>
+  list(element).check(({ value, issues }) => {
+    const repeated = value.find((one, i) => value.indexOf(one) < i);
+    if (repeated !== undefined)
+      issues.push({ code: "custom", message: `${String(repeated)} is given twice; give each once`, input: value });
+  });
 /** An amount of memory, such as 2GB. */
 export const bytes = z
   .string()

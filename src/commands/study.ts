@@ -63,8 +63,8 @@ export default command({
   options: {
     name: argument(text.optional(), "Name or number of the study; without one, all studies are listed"),
     scale: option(
-      z.enum(scaleNames).default("minutes"),
-      "Size of models, data and length; paper: the published size, for large machines and data",
+      z.enum(scaleNames).optional(),
+      "Size of models, data and length; paper: the published size, for large machines and data (default: minutes)",
     ),
     seeds: option(count.optional(), "Number of repetitions (default: as the study declares)"),
     upstream: option(
@@ -77,8 +77,10 @@ export default command({
     ),
     figureOnly: option(flag, "Draw the figures and judge from the stored table, without any run"),
     dryRun: option(flag, "Print the number of jobs, their FLOPs and the expected time, and stop"),
-    output: option(folder.default("runs/studies"), "Folder of runs, tables and figures", { group: "output" }),
-    processes: option(count.default(1), "Processes that share the jobs", { group: "compute" }),
+    output: option(folder.optional(), "Folder of runs, tables and figures (default: runs/studies)", {
+      group: "output",
+    }),
+    processes: option(count.optional(), "Processes that share the jobs (default: 1)", { group: "compute" }),
     threads: option(threads, "Threads of a job (default: the cores divided among the processes and MPI ranks)"),
   },
   examples: [
@@ -94,21 +96,20 @@ export default command({
   distributed: ({ name, figureOnly, dryRun }) => name !== undefined && !figureOnly && !dryRun,
   result,
   async run({ name, output, figureOnly, dryRun, ...rest }, hooks): Promise<Result> {
-    const { planStudy, redrawStudy, runStudy, studies, studyNamed } = await import("../studies/index.js");
+    const { planStudy, studies, study, studyNamed } = await import("../studies/index.js");
     if (name === undefined) {
       return {
         studies: studies.map(({ number, name, title, claim }) => ({ number, name, title, claim: claim.text })),
       };
     }
     if (figureOnly && dryRun) throw new UsageError("--figure-only and --dry-run exclude each other");
-    const study = studyNamed(name);
     const { note, progress, signal } = hooks;
-    const options = { ...rest, folder: output, note, progress, signal };
-    if (dryRun) return { plan: await planStudy(study, options) };
-    const report = figureOnly ? await redrawStudy(study, options) : await runStudy(study, options);
+    const options = { ...rest, note, progress, signal };
+    if (dryRun) return { plan: await planStudy(studyNamed(name), { ...options, folder: output }) };
+    const report = await study(name, { ...options, figureOnly, output });
     const { interval, ...found } = report.verdict;
     return {
-      study: study.name,
+      study: report.study.name,
       scale: report.scale,
       verdict: { ...found, interval: interval && [...interval] },
       files: [...report.files],

@@ -1,19 +1,12 @@
 /** `fovea vtab`: evaluates a backbone on the 19 tasks of VTAB or on the embedded suite. */
 
 import { z } from "zod";
-import { backboneOrDefault } from "../weights/embedded.js";
 import { command } from "./command.js";
-import { backbone, count, file, flag, folder, list, natural, option, text, threads } from "./options.js";
+import { backbone, count, distinct, file, flag, folder, list, natural, option, text, threads } from "./options.js";
 import * as json from "./results.js";
 
 const suites = ["vtab", "embedded"] as const;
 const sweeps = ["none", "light", "heavy"] as const;
-
-const differentSeeds = list(natural).check(({ value, issues }) => {
-  if (new Set(value).size < value.length) {
-    issues.push({ code: "custom", message: `expected different seeds, given ${value.join(",")}`, input: value });
-  }
-});
 
 const summary = z.object({
   mean: json.number,
@@ -64,6 +57,8 @@ const report = z.object({
 });
 
 const plan = z.object({
+  backbone: json.text,
+  seeds: json.list(json.number),
   tasks: json.list(
     z.object({
       name: json.text,
@@ -95,8 +90,8 @@ export default command({
   details: "Each task is learned from 1,000 examples; with --sweep, settings are chosen on 200 of them.",
   options: {
     suite: option(
-      z.enum(suites).default("vtab"),
-      "vtab: the 19 published tasks, whose files are in --data; embedded: nine bundled tasks, and the small public datasets that --data has (docs/vtab.md)",
+      z.enum(suites).optional(),
+      "vtab: the 19 published tasks, whose files are in --data; embedded: nine bundled tasks, and the small public datasets that --data has (docs/vtab.md) (default: vtab)",
     ),
     data: option(
       folder.optional(),
@@ -104,21 +99,21 @@ export default command({
     ),
     backbone,
     baseline: option(
-      text.default("pixels:16").meta({ hint: "NETWORK|none" }),
-      "Baseline backbone, evaluated with the same classifier (not with fine-tuning rules)",
+      text.optional().meta({ hint: "NETWORK|none" }),
+      "Baseline backbone, evaluated with the same classifier (not with fine-tuning rules) (default: pixels:16)",
     ),
     method: option(
-      text.default("ridge"),
-      "How the backbone is adapted: a classifier on its features (ridge, knn, probe, ...; docs/photos.md) or a fine-tuning rule; an unknown name lists them",
+      text.optional(),
+      "How the backbone is adapted: a classifier on its features (ridge, knn, probe, ...; docs/photos.md) or a fine-tuning rule; an unknown name lists them (default: ridge)",
     ),
     sweep: option(
-      z.enum(sweeps).default("none"),
-      "Search for the method's settings on the 200 validation images: none (its default settings), light (a few settings) or heavy (a random search)",
+      z.enum(sweeps).optional(),
+      "Search for the method's settings on the 200 validation images: none (its default settings), light (a few settings) or heavy (a random search) (default: none)",
     ),
     trials: option(count.optional(), "Trials of the heavy sweep (default: 40)"),
     seeds: option(
-      differentSeeds.default([0, 1, 2]),
-      "Seeds (a list of them, not a count); the accuracy is the mean over them",
+      distinct(natural).optional(),
+      "Seeds (a list of them, not a count); the accuracy is the mean over them (default: 0,1,2)",
     ),
     draws: option(
       z.enum(["published", "seeded"]).optional(),
@@ -126,12 +121,16 @@ export default command({
     ),
     tasks: option(list(text).optional(), "Names of tasks (default: all of the suite)"),
     imageSize: option(count.optional(), "Input image size (default: the backbone's own)"),
-    output: option(folder.default("runs/vtab"), "Folder of features and results; the same command resumes from them", {
-      group: "output",
-    }),
+    output: option(
+      folder.optional(),
+      "Folder of features and results; the same command resumes from them (default: runs/vtab)",
+      {
+        group: "output",
+      },
+    ),
     report: option(file.optional(), "HTML report to write", { group: "output" }),
     dryRun: option(flag, "Print the estimated cost, and stop"),
-    processes: option(count.default(1), "Processes that share the work", { group: "compute" }),
+    processes: option(count.optional(), "Processes that share the work (default: 1)", { group: "compute" }),
     threads: option(threads, "Threads of ONNX Runtime in each process (default: a share of the cores)"),
   },
   examples: [
@@ -155,21 +154,26 @@ export default command({
   stopping: "stopping after this step",
   distributed: ({ dryRun }) => !dryRun,
   result,
-  async run(options, { signal, note, progress }): Promise<{ document: z.output<typeof result>; lines: string[] }> {
-    const { measureVtab, planLines, planVtab, vtabLines } = await import("../benchmarks/vtab/index.js");
-    const { suite, draws, output, dryRun, data, ...rest } = options;
-    const seeded = (draws ?? (suite === "vtab" ? "published" : "seeded")) === "seeded";
-    const backbone = backboneOrDefault(options.backbone, note);
-    const given = { ...rest, suite, data, backbone, seededDraws: seeded, folder: output, signal, note, progress };
+  async run(
+    { backbone, dryRun, ...options },
+    { signal, note, progress },
+  ): Promise<{ document: z.output<typeof result>; lines: string[] }> {
+    const { NoTaskError, noTaskLines, planLines, planVtab, vtab, vtabLines } = await import(
+      "../benchmarks/vtab/index.js"
+    );
+    const given = { ...options, signal, note, progress };
     if (dryRun) {
-      const plan = await planVtab(given);
-      return { document: plan, lines: planLines(plan, given) };
+      const plan = await planVtab(backbone, given);
+      return { document: plan, lines: planLines(plan) };
     }
-    const found = await measureVtab(given);
-    return {
-      document: "suite" in found ? found : { tasks: [], missing: found.missing },
-      lines: vtabLines(found, data),
-    };
+    try {
+      const document = await vtab(backbone, given);
+      return { document, lines: vtabLines(document) };
+    } catch (error) {
+      if (!(error instanceof NoTaskError)) throw error;
+      const { missing } = error;
+      return { document: { tasks: [], missing }, lines: noTaskLines(missing, options.data) };
+    }
   },
   document: ({ document }) => document,
   text: ({ lines }) => lines,

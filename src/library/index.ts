@@ -1,6 +1,7 @@
 /** The package as a library: one function for each of the commands that a program needs, and the networks they work with. */
 export { type AnalyseOptions, analyse, type NetworkAnalysis } from "../analysis/index.js";
-export { networkCorruptions as corruptions } from "../benchmarks/index.js";
+export { type Comparison, compare, networkCorruptions as corruptions } from "../benchmarks/index.js";
+export { type VtabReport, vtab } from "../benchmarks/vtab/index.js";
 export {
   describeSource as describe,
   type ImageInput,
@@ -10,6 +11,7 @@ export {
 } from "../data/index.js";
 export { dedup } from "../dedup/index.js";
 export { convert, exportNetwork, type Guess, inspect } from "../networks/index.js";
+export { type StudyReport, study } from "../studies/index.js";
 export { defineRecipe, finetune, type Recipe, type RecipeInput, type TrainResult, train } from "../train/index.js";
 export {
   type Classifier,

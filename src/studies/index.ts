@@ -36,3 +36,4 @@ export {
   type StudyPlan,
   type StudyReport,
 } from "./run.js";
+export { type NamedStudyOptions, study } from "./study.js";

@@ -16,8 +16,8 @@ import { figureFile, type Reported, studyHtml } from "./report.js";
 
 /** Options of `runStudy` and `planStudy`. */
 export interface StudyOptions extends Hooks {
-  /** A scale by its name, or one with other numbers, whose results are written as those of its name. */
-  readonly scale: ScaleName | Scale;
+  /** A scale by its name, or one with other numbers, whose results are written as those of its name. Default: minutes. */
+  readonly scale?: ScaleName | Scale | undefined;
   /** Number of seeds. Default: that of the study or of the scale. */
   readonly seeds?: number | undefined;
   /** Spec of the labelled dataset to pre-train on. Default: `defaultUpstream`. */
@@ -52,7 +52,7 @@ function threadsOf(options: StudyOptions): number {
   return threads ?? Math.max(1, Math.floor(availableThreads() / (processes * ranksOf(options).size)));
 }
 
-const scaleOf = ({ scale }: StudyOptions): Scale => (typeof scale === "string" ? scales[scale] : scale);
+const scaleOf = ({ scale = "minutes" }: StudyOptions): Scale => (typeof scale === "string" ? scales[scale] : scale);
 
 async function contextOf(study: Study, options: StudyOptions): Promise<StudyContext> {
   const scale = scaleOf(options);

@@ -2,7 +2,7 @@
 import { mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import type { BackbonesBench } from "../../src/benchmarks/index.js";
+import type { Comparison } from "../../src/benchmarks/index.js";
 import { fovea } from "../support/command-line.js";
 import { tar } from "../support/records.js";
 import { imageFolder, temporaryFolder, trainTiny } from "../support/trained-run.js";
@@ -42,7 +42,7 @@ test("the figures of each set are those of fovea fewshot, beside raw pixels and 
   const output = join(root, "figures.json");
   const { status, stdout } = await fovea(...words("--json", "--output", output));
   expect(status).toBe(0);
-  const found = JSON.parse(stdout) as BackbonesBench;
+  const found = JSON.parse(stdout) as Comparison;
   expect(JSON.parse(readFileSync(output, "utf8"))).toEqual(found);
   const again = await fovea(...words("--output", output));
   expect([again.status, again.stderr]).toEqual([1, expect.stringMatching(/figures\.json.*--overwrite/)]);
@@ -95,7 +95,7 @@ test("what is done is not done again, and what is missing is", async () => {
 
 test("another protocol is measured anew; another set or backbone is asked for by name", async () => {
   const fewer = await fovea(...words("--sets", "fruit", "--seeds", "1", "--json"));
-  expect((JSON.parse(fewer.stdout) as BackbonesBench).sets.map(({ name }) => name)).toEqual(["fruit"]);
+  expect((JSON.parse(fewer.stdout) as Comparison).sets.map(({ name }) => name)).toEqual(["fruit"]);
   expect(kept().size).toBe(9);
   expect((await fovea(...words("--sets", "snow"))).stderr).toMatch(/has no dataset snow; available: fruit, weather/);
   expect((await fovea(...words(network))).stderr).toContain(`${network} is given twice`);

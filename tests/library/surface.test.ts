@@ -11,12 +11,13 @@ const root = fileURLToPath(new URL("../..", import.meta.url));
 const listed: Readonly<Record<string, { readonly values: string; readonly types: string }>> = {
   fovea: {
     values: `
-      analyse convert corruptions dedup defineRecipe describe embed evaluate exportNetwork fewshot finetune
-      fit images inspect loadWeights open predict pseudoLabel saveWeights train
+      analyse compare convert corruptions dedup defineRecipe describe embed evaluate exportNetwork fewshot
+      finetune fit images inspect loadWeights open predict pseudoLabel saveWeights study train vtab
     `,
     types: `
-      AnalyseOptions Classifier Embeddings FewShotMeasurement Guess ImageEvaluation ImageInput ImagePixels
-      ImageSource NetworkAnalysis OpenNetwork OpenOptions Predictions Recipe RecipeInput TrainResult
+      AnalyseOptions Classifier Comparison Embeddings FewShotMeasurement Guess ImageEvaluation ImageInput
+      ImagePixels ImageSource NetworkAnalysis OpenNetwork OpenOptions Predictions Recipe RecipeInput
+      StudyReport TrainResult VtabReport
     `,
   },
   "fovea/graph": {

@@ -6,7 +6,7 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import type { RobustnessFigures } from "../../scripts/backbone-card.js";
 import { shipBackbone } from "../../scripts/ship-backbone.js";
 import { withStandardisedKernels } from "../../scripts/standardised-kernels.js";
-import type { BackboneRow, BackbonesBench } from "../../src/benchmarks/index.js";
+import type { BackboneRow, Comparison } from "../../src/benchmarks/index.js";
 import { fromFloat16, toFloat16 } from "../../src/graph/index.js";
 import { open, readNetwork } from "../../src/networks/index.js";
 import { loadWeights } from "../../src/weights/index.js";
@@ -58,7 +58,7 @@ test("the same run gives the same weights; figures go into the card under names 
     ...{ imageShape: [16, 16, 3], preprocessing: "decode", mean: [{ shots: 5, mean }] },
     sets: { fruit: [{ shots: 5, mean, standardDeviation: 0.021 }] },
   });
-  const figures: BackbonesBench = {
+  const figures: Comparison = {
     protocol: { shots: [5], seeds: 3, testImages: 60, threads: 2 },
     sets: [{ name: "fruit", classes: 4, tested: 60 }],
     backbones: [

@@ -12,7 +12,7 @@ export {
 } from "./benchmark.js";
 export { planSuite, type SuitePlan } from "./dry-run.js";
 export { embeddedTasks, suiteTasks } from "./embedded/index.js";
-export { measureVtab, planVtab, type VtabOptions, type VtabResult } from "./measure.js";
+export { planVtab, type VtabOptions, type VtabPlan, type VtabReport, vtab } from "./measure.js";
 export { methodNamed, type SuiteMethod, suiteMethods } from "./protocol/methods.js";
 export { cutPart, cutTrain1000, suitePreprocessing } from "./protocol/protocol.js";
 export { type PublishedRow, publishedRows, publishedTasks } from "./protocol/published.js";
@@ -31,4 +31,4 @@ export {
 export { suiteHtml } from "./report.js";
 export { type SuiteName, suiteNames, tasksOf } from "./suites.js";
 export { publishedText, tableText } from "./table.js";
-export { planLines, vtabLines } from "./text.js";
+export { noTaskLines, planLines, vtabLines } from "./text.js";

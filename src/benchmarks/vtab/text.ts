@@ -1,9 +1,8 @@
 /** Formats the results of a suite as lines of text. */
 import { largest, smallest } from "../../text/arrays.js";
 import { formatDuration, plural } from "../../text/format.js";
-import type { SuiteOptions, SuiteReport } from "./benchmark.js";
-import type { SuitePlan } from "./dry-run.js";
-import type { VtabResult } from "./measure.js";
+import type { MissingTask, SuiteReport } from "./benchmark.js";
+import type { VtabPlan, VtabReport } from "./measure.js";
 import { publishedText, tableText } from "./table.js";
 
 function missingLines({ missing }: Pick<SuiteReport, "missing">): string[] {
@@ -12,8 +11,8 @@ function missingLines({ missing }: Pick<SuiteReport, "missing">): string[] {
 }
 
 /** Formats the estimated cost of a suite. */
-export function planLines(plan: SuitePlan, { backbone, seeds }: Pick<SuiteOptions, "backbone" | "seeds">): string[] {
-  const { tasks, settings, images, fits, rate, seconds } = plan;
+export function planLines(plan: VtabPlan): string[] {
+  const { backbone, seeds, tasks, settings, images, fits, rate, seconds } = plan;
   return [
     `${plural(tasks.length, "task")}, ${plural(seeds.length, "seed")}, ${plural(settings, "setting")}`,
     ...tasks.map(
@@ -25,13 +24,15 @@ export function planLines(plan: SuitePlan, { backbone, seeds }: Pick<SuiteOption
   ];
 }
 
-/** Formats results as a table with published rows. `data` is the folder of the datasets. */
-export function vtabLines(result: VtabResult, data: string | undefined): string[] {
-  if (!("suite" in result)) {
-    const none =
-      data === undefined ? "give the folder of your datasets with --data" : `none of the datasets is in ${data}`;
-    return [none, ...missingLines(result), ...publishedText()];
-  }
+/** Says which files are missing if none of the tasks can be opened. `data` is the folder of the datasets. */
+export function noTaskLines(missing: readonly MissingTask[], data: string | undefined): string[] {
+  const none =
+    data === undefined ? "give the folder of your datasets with --data" : `none of the datasets is in ${data}`;
+  return [none, ...missingLines({ missing }), ...publishedText()];
+}
+
+/** Formats results as a table with published rows. */
+export function vtabLines(result: VtabReport): string[] {
   const { baseline, suite, backbone, method, sweep, settings, seeds, seededDraws, tasks } = result;
   const sizes = tasks.map(({ test }) => test);
   return [

@@ -177,7 +177,7 @@ describe("fovea vtab", () => {
       [["--suite", "vtap"], /--suite: expected vtab or embedded, given "vtap"/],
       [["--suite", "embedded", "--tasks", "sign-digit"], /unknown task "sign-digit"; did you mean "sign-digits"/],
       [["--method", "rigde"], /unknown method "rigde"/],
-      [["--seeds", "1,1"], /--seeds: expected different seeds, given 1,1/],
+      [["--seeds", "1,1"], /--seeds: 1 is given twice; give each once/],
       [["--data", join(root, "nowhere")], /there is no folder/],
     ] as const) {
       const { status, stderr } = await fovea("vtab", "--backbone", "pixels:4", ...words);
@@ -218,7 +218,8 @@ it("reports which files of a folder the embedded suite has added, and which it d
   const data = mkdtempSync(join(root, "tars-"));
   writeFileSync(join(data, "wbc-96.tar"), "");
   const notes: string[] = [];
-  const plan = await planVtab({ ...options, data, note: (text) => void notes.push(text) });
+  const { suite, tasks, seeds } = options;
+  const plan = await planVtab("pixels:4", { suite, tasks, seeds, data, note: (text) => void notes.push(text) });
   expect(plan.tasks.map(({ name }) => name)).toEqual(["sign-digits"]);
   expect(notes).toEqual([
     `${data}: added wbc-96.tar to the suite`,
