@@ -1,7 +1,7 @@
 /** A recipe file with a model, an objective, an optimiser and a schedule of its own, for tests in processes of their own. */
 
 /** Its text. Dropout, crops and flips draw random numbers. `width` is a setting of the model, `version` that of the objective. */
-export const ownParts = ({ steps = 30, width = 24, version = "1" } = {}): string => `
+export const ownParts = ({ steps = 30, width = 24, version = "1", dropout = 0.1 } = {}): string => `
 import { definePreprocessing } from "fovea/data";
 import { add, gelu, maximum, multiply, reduceSum, reshape, scalar, scale, sign, subtract } from "fovea/graph";
 import { defineModel } from "fovea/models";
@@ -15,7 +15,7 @@ const model = defineModel({
   settings: { width: ${width} },
   build: (scope, images, { settings }) => {
     const pixels = reshape(images, [images.shape[0], 16 * 16 * 3]);
-    return dropout(scope, gelu(dense(scope.at("hidden"), pixels, settings.width)), 0.1);
+    return dropout(scope, gelu(dense(scope.at("hidden"), pixels, settings.width)), ${dropout});
   },
 });
 const objective = defineObjective({

@@ -8,6 +8,7 @@ import { elementCount, input } from "../../../src/graph/index.js";
 import { latestCheckpoint, listCheckpoints } from "../../../src/networks/index.js";
 import {
   bucketGradients,
+  loadRecipe,
   prepareTraining,
   type RecipeInput,
   readMetrics,
@@ -15,6 +16,7 @@ import {
   train,
 } from "../../../src/train/index.js";
 import { noMpi, startRanks } from "../../support/mpi.js";
+import { ownParts } from "../../support/own-parts.js";
 import { temporaryFolder, tinyRecipe } from "../../support/trained-run.js";
 
 const root = temporaryFolder("ranks");
@@ -48,6 +50,18 @@ const recipeOf = (output: string, changes: Partial<RecipeInput> = {}, dropout = 
     ...changes,
   });
 
+/** Expects the numbers of one run to be those of another to rounding, by step and name. */
+function expectSame(found: Course, expected: Course): void {
+  expect(found.map(({ step }) => step)).toEqual(expected.map(({ step }) => step));
+  for (const [i, record] of found.entries()) {
+    expect(Object.keys(record)).toEqual(Object.keys(expected[i]!));
+    for (const [name, value] of Object.entries(record)) {
+      const one = expected[i]![name]!;
+      expect(Math.abs(value! - one), `${name} of step ${record.step}`).toBeLessThanOrEqual(1e-4 * Math.abs(one));
+    }
+  }
+}
+
 /** Writes a recipe as a file of its own; returns its path. */
 function recipeFile(name: string, recipe: RecipeInput): string {
   const path = join(root, `${name}.json`);
@@ -57,6 +71,7 @@ function recipeFile(name: string, recipe: RecipeInput): string {
 
 const courseOf = async (folder: string) =>
   (await readMetrics(join(folder, "metrics.jsonl"))).map(({ time: _, ...record }) => record);
+type Course = Awaited<ReturnType<typeof courseOf>>;
 
 test("gradients go in buckets, the last layer's first, none split", () => {
   const shapes = [[3, 4], [5], [100], [2, 2], [6]];
@@ -88,16 +103,33 @@ describe.skipIf(noMpi)(`two ranks${noMpi ? `: ${noMpi}` : ""}`, () => {
     // one rank prints, for both
     expect(JSON.parse(job.stdout())).toMatchObject({ step: 6, interrupted: false, evaluation: { images: 10 } });
 
-    const expected = await courseOf(alone);
-    const found = await courseOf(together);
-    expect(found.map(({ step }) => step)).toEqual(expected.map(({ step }) => step));
-    for (const [i, record] of found.entries()) {
-      expect(Object.keys(record)).toEqual(Object.keys(expected[i]!));
-      for (const [name, value] of Object.entries(record)) {
-        const one = expected[i]![name]!;
-        expect(Math.abs(value! - one), `${name} of step ${record.step}`).toBeLessThanOrEqual(1e-4 * Math.abs(one));
-      }
-    }
+    expectSame(await courseOf(together), await courseOf(alone));
+  });
+
+  test("train parts that the user defines as one does, and resume them to the same numbers", async () => {
+    const file = join(root, "own.ts");
+    writeFileSync(file, ownParts({ steps: 12, dropout: 0 }));
+    const [alone, together, parts] = [join(root, "own"), join(root, "own-together"), join(root, "own-parts")];
+    await train({ ...(await loadRecipe(file)), output: alone }, { silent: true });
+    const words = (output: string) => [
+      command,
+      "train",
+      file,
+      "--output",
+      output,
+      "--json",
+      "--checkpoint.keepLast=20",
+    ];
+    const job = startRanks(2, words(together));
+    expect(await job.ended(), job.stderr()).toBe(0);
+    expectSame(await courseOf(together), await courseOf(alone));
+
+    cpSync(together, parts, { recursive: true });
+    for (const { path, step } of (await listCheckpoints(join(parts, "checkpoints"))).checkpoints)
+      if (step > 5) rmSync(path);
+    const resumed = startRanks(2, [...words(parts), "--resume"]);
+    expect(await resumed.ended(), resumed.stderr()).toBe(0);
+    expect(await courseOf(parts)).toEqual(await courseOf(together));
   });
 
   test("draw differently, and again the same when resumed", async () => {
