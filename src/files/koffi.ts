@@ -1,7 +1,7 @@
 /** Configures koffi, which calls functions of C libraries, with stacks that are large enough for all of its users. */
 import type koffi from "koffi";
 
-type Koffi = typeof koffi;
+export type Koffi = typeof koffi;
 
 /**
  * Stack size of a call into a library: MPI crashed with koffi's 128 KiB, and kernels of ONNX Runtime keep blocks of matrices on the stack.

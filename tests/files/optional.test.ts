@@ -52,6 +52,13 @@ test("without koffi, folders are not exchanged in one call, and the caller is to
   expect(evaluate("files/exchange.js", `exchange(...${JSON.stringify(paths)})`)).toBe("false");
 });
 
+test("ranks without koffi: the error names the command that installs it", () => {
+  const launch = { rank: 0, size: 2, launcher: "mpiexec", family: "mpich" };
+  expect(evaluate("train/distributed/mpi.js", `openCommunicator(${JSON.stringify(launch)})`)).toBe(
+    "training with several ranks needs the package koffi, which is not installed; run `npm install koffi`",
+  );
+});
+
 test("other errors are not mistaken for a missing package", async () => {
   const other = Object.assign(new Error("Cannot find package 'inner' imported from outer"), {
     code: "ERR_MODULE_NOT_FOUND",

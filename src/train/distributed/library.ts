@@ -1,6 +1,7 @@
 /** Wraps MPI's C functions: finds the library, keeps it loaded, and turns error codes into exceptions. */
-import koffi, { type LibraryHandle } from "koffi";
-import { configured } from "../../files/koffi.js";
+import type { LibraryHandle } from "koffi";
+import { configured, type Koffi } from "../../files/koffi.js";
+import { importOptional } from "../../files/optional.js";
 import { type Abi, abiOf, abis, type Handles } from "./abi.js";
 import { DistributedError } from "./communicator.js";
 import { type Launch, libraryVariable } from "./launcher.js";
@@ -33,15 +34,15 @@ const longestText = 8192;
 
 /**
  * Loads the library, starts MPI and returns its functions. `named` is a file to use instead of searching for one.
- * Throws DistributedError that lists what was tried, and what to install.
+ * Throws an Error if koffi is not installed, and DistributedError that lists what was tried; both say what to install.
  */
-export function openMpiLibrary(
+export async function openMpiLibrary(
   launch: Launch,
   named = process.env[libraryVariable],
   known: readonly Abi[] = abis,
-): MpiLibrary {
-  configured(koffi);
-  const { file, library, abi } = find(launch, named, known);
+): Promise<MpiLibrary> {
+  const imported = await importOptional("koffi", "training with several ranks", () => import("koffi"));
+  const { file, library, abi } = find(configured(imported.default), launch, named, known);
   return start(file, library, abi);
 }
 
@@ -51,9 +52,9 @@ interface Found {
   readonly abi: Abi;
 }
 
-function find(launch: Launch, named: string | undefined, known: readonly Abi[]): Found {
+function find(koffi: Koffi, launch: Launch, named: string | undefined, known: readonly Abi[]): Found {
   if (named !== undefined && named !== "") {
-    const library = load(named);
+    const library = load(koffi, named);
     if (typeof library === "string")
       throw new DistributedError(`${libraryVariable}=${named} cannot be loaded: ${library}`);
     return { file: named, library, abi: abiOf(named, (symbol) => hasSymbol(library, symbol)) };
@@ -63,7 +64,7 @@ function find(launch: Launch, named: string | undefined, known: readonly Abi[]):
   const tried: string[] = [];
   for (const abi of order) {
     for (const file of abi.files) {
-      const library = load(file);
+      const library = load(koffi, file);
       if (typeof library !== "string") return { file, library, abi };
       tried.push(file);
     }
@@ -77,7 +78,7 @@ function find(launch: Launch, named: string | undefined, known: readonly Abi[]):
  * The library, or why it cannot be loaded. It is never unloaded: Open MPI crashes at exit when it is unloaded while its
  * threads run.
  */
-function load(file: string): LibraryHandle | string {
+function load(koffi: Koffi, file: string): LibraryHandle | string {
   try {
     const library = koffi.load(file, { global: true });
     koffi.load(null).func("void *dlopen(const char *file, int flags)")(file, now | global | noDelete);

@@ -9,11 +9,23 @@ import type { Answer, Command } from "./mpi.js";
 const port = parentPort!;
 let mpi: MpiLibrary | undefined;
 
-port.on("message", ({ id, command }: { id: number; command: Command }) => {
+interface Message {
+  readonly id: number;
+  readonly command: Command;
+}
+
+// The first command waits for the library to be imported; the others are carried out after it, in their order.
+let last: Promise<void> = Promise.resolve();
+port.on("message", (message: Message) => {
+  last = last.then(() => answerTo(message));
+});
+
+async function answerTo({ id, command }: Message): Promise<void> {
   let answer: Answer;
   let buffers: ArrayBuffer[] = [];
   try {
-    const value = carryOut(command);
+    mpi ??= await openMpiLibrary(workerData as Launch);
+    const value = carryOut(mpi, command);
     answer = { id, value };
     if (ArrayBuffer.isView(value)) buffers = [value.buffer as ArrayBuffer];
   } catch (error) {
@@ -22,10 +34,9 @@ port.on("message", ({ id, command }: { id: number; command: Command }) => {
   port.postMessage(answer, buffers);
   // The thread ends when its port is closed.
   if (command.kind === "finalize") port.close();
-});
+}
 
-function carryOut(command: Command): unknown {
-  mpi ??= openMpiLibrary(workerData as Launch);
+function carryOut(mpi: MpiLibrary, command: Command): unknown {
   switch (command.kind) {
     case "open":
       return { rank: mpi.rank, size: mpi.size, library: mpi.description };

@@ -61,9 +61,9 @@ test("a rank alone hears only itself", async () => {
 
 const launch = { rank: 0, size: 2, launcher: "mpiexec", family: "mpich" } as const;
 
-test("where there is no library, the error says what to install", () => {
+test("where there is no library, the error says what to install", async () => {
   const nowhere = [{ ...abis[0]!, files: ["libnosuch-mpi.so.7"] }];
-  expect(() => openMpiLibrary(launch, undefined, nowhere)).toThrow(
+  await expect(openMpiLibrary(launch, undefined, nowhere)).rejects.toThrow(
     /rank 0 of 2 by mpiexec, but no MPI library was found \(tried libnosuch-mpi.so.7\).*Debian's package mpich/,
   );
 });
