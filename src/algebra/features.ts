@@ -1,6 +1,6 @@
 /** Feature matrices, the common input of every evaluator, and the raw-pixel baseline. */
 
-/** A row-major matrix: features, logits or scores with one row for each image, and general matrices ({@link Matrix}). */
+/** A row-major matrix: features, logits or scores with one row for each image, and general matrices (`Matrix`). */
 export interface Features<Data extends Float32Array | Float64Array = Float32Array | Float64Array> {
   /** [rows * columns] */
   readonly data: Data;

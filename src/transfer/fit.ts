@@ -86,7 +86,7 @@ export interface Classifier extends Closable {
   readonly expected: Expectation & { readonly chance: number };
   /** How that accuracy was measured, in a sentence. */
   readonly measured: string;
-  /** [classes, classes]: the confusion matrix (rows: true class, columns: predicted class). */
+  /** Confusion matrix, [classes, classes]; rows: true class, columns: predicted class. */
   readonly confusion: readonly (readonly number[])[];
   readonly confusedPairs: readonly {
     readonly classes: readonly string[];

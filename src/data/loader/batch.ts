@@ -20,11 +20,11 @@ export interface BatchArrays {
   readonly shape: readonly [number, number, number, number];
   /** [N] */
   readonly label: Int32Array;
-  /** [N, K]: the targets of the source, or [N, depth] of `onehot`; undefined without either. */
+  /** Targets of the source, [N, K], or of `onehot`, [N, depth]; undefined without either. */
   readonly labels?: Float32Array;
-  /** [N]: 1 for an example, 0 for padding or an example that could not be read. */
+  /** Mask, [N]: 1 for an example, 0 for padding or an example that could not be read. */
   readonly mask: Float32Array;
-  /** [N]: the examples' indices in the source, -1 for padding. */
+  /** Indices of the examples in the source, [N]; -1 for padding. */
   readonly indices: Int32Array;
 }
 

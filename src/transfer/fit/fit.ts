@@ -55,7 +55,7 @@ export interface FittedClassifier {
   /** All candidates, best first. */
   readonly candidates: readonly Candidate[];
   readonly expected: Expectation;
-  /** [classes, classes]: the confusion matrix (rows: true class, columns: predicted class) of the measurement of `expected`. */
+  /** Confusion matrix of the measurement of `expected`, [classes, classes]; rows: true class, columns: predicted class. */
   readonly confusion: Int32Array;
   readonly named: readonly Named[];
   /** Rows that duplicate another: [duplicate, first]. */

@@ -10,7 +10,7 @@ import type { Random } from "../../../random/keyed.js";
 export interface FractalSystem {
   /** [maps, 6], row-major: a, b, c, d, e, f of every map. */
   readonly coefficients: Float64Array;
-  /** [maps]: probability of each map; they sum to 1. */
+  /** Probability of each map, [maps]; they sum to 1. */
   readonly probabilities: Float64Array;
 }
 
