@@ -1,4 +1,4 @@
-/** Runs graphs: devices, sessions, programs. This is the form for Node; `web/index.ts` is that for browsers. */
+/** Runs graphs: devices, sessions, programs. This is the form for Node; `web/public.ts` has that for browsers. */
 
 export { type Device, DeviceError, devices, lackingNodes, parseDevice } from "./devices.js";
 export type { Attempt, Feeds, Results } from "./engine.js";

@@ -175,6 +175,11 @@ export async function startProgramOn(
     copyOutputs: options.copyOutputs ?? false,
     profilePrefix: options.profilePrefix,
   };
+  if (options.inThread === false && !platform.startThread) {
+    throw new Error(
+      "inThread is false, but a browser runs programs in the calling thread; call compile in a Web Worker, and omit inThread",
+    );
+  }
   const engine: Remote =
     options.inThread || !platform.startThread
       ? new LocalEngine(new Engine(platform, compiled, engineOptions))

@@ -21,7 +21,7 @@ const lock = JSON.parse(read("package-lock.json")) as { packages: Record<string,
 const manifest = JSON.parse(read("package.json")) as {
   version: string;
   sideEffects: string[];
-  exports: Record<string, string | { types: string; default: string }>;
+  exports: Record<string, string | { types: string; default: string; browser?: { types: string; default: string } }>;
   bin: Record<string, string>;
   engines: { node: string };
   allowScripts: Record<string, boolean>;
@@ -90,8 +90,8 @@ test("libraries for a few formats and for ranks are loaded when they are needed"
 
 test("every export is built from a source file, and has declarations", () => {
   expect(entries.length).toBeGreaterThan(8);
-  for (const { types, default: target } of entries) {
-    expect(target).toMatch(/^\.\/dist\/[a-z]+\/(index|public)\.js$/);
+  for (const { types, default: target } of entries.flatMap((entry) => [entry, entry.browser ?? []].flat())) {
+    expect(target).toMatch(/^\.\/dist\/[a-z]+\/(index|public|web\/public)\.js$/);
     expect(types).toBe(target.replace(/\.js$/, ".d.ts"));
     const source = target.replace("./dist/", "src/").replace(/\.js$/, ".ts");
     for (const path of [source, types]) expect(existsSync(join(root, path)), path).toBe(true);
