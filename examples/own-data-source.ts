@@ -2,32 +2,26 @@
 import { mkdtemp } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { defineRecipe, type ImageSource, open, train } from "fovea";
+import { defineRecipe, images, open, train } from "fovea";
+import { defineSource } from "fovea/data";
 
 const side = 16;
 /** Stripes: class 0 is upright, class 1 is level. */
-const stripes: ImageSource = {
+const stripes = defineSource({
   name: "stripes",
-  split: "train",
-  length: 256,
-  classNames: ["upright", "level"],
-  labels: Int32Array.from({ length: 256 }, (_, i) => i % 2),
-  get: async (index) => {
-    const at = (x: number, y: number) => ((index % 2 === 0 ? x : y) + (index >> 1)) % 4 < 2;
-    const data = Uint8Array.from({ length: side * side * 3 }, (_, i) =>
-      at(Math.floor(i / 3) % side, Math.floor(i / 3 / side)) ? 255 : 0,
-    );
-    return {
-      id: `stripes/${index}`,
-      label: index % 2,
-      image: { kind: "raw", data, width: side, height: side, channels: 3 },
-    };
-  },
-  close: async () => {},
-  [Symbol.asyncDispose]: async () => {},
-};
+  open: () => ({
+    classNames: ["upright", "level"],
+    labels: Int32Array.from({ length: 256 }, (_, i) => i % 2),
+    // grey pixels; it could also be a path, a URL or the bytes of an image file
+    image: (index) => {
+      const at = (x: number, y: number) => ((index % 2 === 0 ? x : y) + (index >> 1)) % 4 < 2;
+      const data = Uint8Array.from({ length: side * side }, (_, i) => (at(i % side, Math.floor(i / side)) ? 255 : 0));
+      return { data, width: side, height: side };
+    },
+  }),
+});
 
-const part = { source: "stripes", preprocessing: "decode|value_range(-1,1)" };
+const part = { source: stripes, preprocessing: "decode|value_range(-1,1)" };
 const recipe = defineRecipe({
   model: { name: "vit", patchSize: 4, width: 32, depth: 2, heads: 2, mlpDim: 64, imageSize: side },
   data: { train: part, evaluation: part },
@@ -37,12 +31,9 @@ const recipe = defineRecipe({
   optimizer: { name: "adamw", learningRate: 2e-3 },
   output: await mkdtemp(join(tmpdir(), "fovea-run-")),
 });
-const { evaluation } = await train(recipe, {
-  sources: { train: stripes, evaluation: stripes },
-  overwrite: true,
-  silent: true,
-});
+const { evaluation } = await train(recipe, { resume: true, silent: true });
 console.log(`accuracy: ${(100 * (evaluation?.accuracy ?? 0)).toFixed(0)} %`);
 
-await using network = await open(recipe.output ?? "");
-console.log(await network.classify((await stripes.get(1)).image, { top: 2 }));
+await using network = await open(recipe.output);
+await using source = await images(stripes);
+console.log(await network.classify((await source.get(1)).image, { top: 2 }));

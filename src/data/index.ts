@@ -1,5 +1,6 @@
 /** Datasets of labelled images, decoding, preprocessing, generated scenes, and the prefetching loader. */
 
+export { type CustomImages, defineSource, type SourceDefinition, whileDefining } from "./custom.js";
 export {
   type DescribeOptions,
   describeSource,

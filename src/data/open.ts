@@ -4,6 +4,7 @@ import { existsSync } from "node:fs";
 import { closeOnError } from "../files/closable.js";
 import { requirePath } from "../files/paths.js";
 import { didYouMean } from "../text/nearest.js";
+import { customKind, importDefinition } from "./custom.js";
 import { cifarKind } from "./kinds/cifar.js";
 import { embeddedKind } from "./kinds/embedded.js";
 import { folderKind } from "./kinds/folder.js";
@@ -25,6 +26,7 @@ export const sourceKinds: Readonly<Record<string, SourceKind>> = {
   embedded: embeddedKind,
   generated: generatedKind,
   composed: composedKind,
+  custom: customKind,
   tar: tarKind,
   cifar: cifarKind,
   webdataset: webdatasetKind,
@@ -95,6 +97,7 @@ export async function selected({ kind, options }: ParsedSpec, whole: ImageSource
 export async function openRecipe(recipe: SourceRecipe): Promise<ImageSource> {
   switch (recipe.kind) {
     case "open":
+      if (recipe.definedIn) await importDefinition(recipe.definedIn, recipe.spec);
       return openWhole(recipe.spec, recipe.split, recipe.unlabelled === true);
     case "subset":
       return subsetOfClasses(await openRecipe(recipe.of), recipe.classes, recipe.relabel);

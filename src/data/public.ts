@@ -9,6 +9,7 @@ export {
   preprocessing,
   type RawImage,
 } from "../images/index.js";
+export { type CustomImages, defineSource, type SourceDefinition } from "./custom.js";
 export { type ImageInput, type ImagePixels, readImage } from "./image-input.js";
 export { type Batch, createLoader, type Loader, type LoaderOptions } from "./loader/loader.js";
 export type { Example, ImageSource } from "./source/types.js";

@@ -2,6 +2,17 @@
 import { existsSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 
+/** As `builtModule`, but does not check that the file exists. */
+export function builtUrl(callerUrl: string, relative: string): URL {
+  const built = new URL(relative, callerUrl);
+  // The last "/src/" is that of this package: a checkout may itself be in a folder named "src".
+  if (callerUrl.endsWith(".ts")) {
+    const at = built.pathname.lastIndexOf("/src/");
+    if (at >= 0) built.pathname = `${built.pathname.slice(0, at)}/dist/${built.pathname.slice(at + "/src/".length)}`;
+  }
+  return built;
+}
+
 /**
  * Returns the URL of the built module `relative` (such as `"./worker.js"`) to the module whose `import.meta.url` is `callerUrl`.
  *
@@ -12,12 +23,7 @@ import { fileURLToPath } from "node:url";
  * @example new Worker(builtModule(import.meta.url, "./worker.js"))
  */
 export function builtModule(callerUrl: string, relative: string): URL {
-  const built = new URL(relative, callerUrl);
-  // The last "/src/" is that of this package: a checkout may itself be in a folder named "src".
-  if (callerUrl.endsWith(".ts")) {
-    const at = built.pathname.lastIndexOf("/src/");
-    if (at >= 0) built.pathname = `${built.pathname.slice(0, at)}/dist/${built.pathname.slice(at + "/src/".length)}`;
-  }
+  const built = builtUrl(callerUrl, relative);
   if (!existsSync(built)) throw missing(built);
   return built;
 }

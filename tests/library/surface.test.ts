@@ -71,12 +71,12 @@ const listed: Readonly<Record<string, { readonly values: string; readonly types:
   },
   "fovea/data": {
     values: `
-      ExampleError concatenate createLoader definePreprocessing holdOut preprocessImage preprocessing
-      readImage select subsetOfClasses take
+      ExampleError concatenate createLoader definePreprocessing defineSource holdOut preprocessImage
+      preprocessing readImage select subsetOfClasses take
     `,
     types: `
-      Batch EncodedImage Example ImageInput ImagePixels ImageSource Loader LoaderOptions PixelImage
-      PreprocessingDefinition RawImage
+      Batch CustomImages EncodedImage Example ImageInput ImagePixels ImageSource Loader LoaderOptions
+      PixelImage PreprocessingDefinition RawImage SourceDefinition
     `,
   },
   "fovea/train": {

@@ -54,9 +54,21 @@ export interface ShardOrder {
   readonly together: number;
 }
 
+/** The file that defines a source of the user, and the built module (a URL) whose function `importDefinitions` loads such files. */
+export interface DefinedIn {
+  readonly importer: string;
+  readonly file: string;
+}
+
 /** A description of a source that can be sent to another thread or written to a file. */
 export type SourceRecipe =
-  | { readonly kind: "open"; readonly spec: string; readonly split: string; readonly unlabelled?: boolean }
+  | {
+      readonly kind: "open";
+      readonly spec: string;
+      readonly split: string;
+      readonly unlabelled?: boolean;
+      readonly definedIn?: DefinedIn;
+    }
   | {
       readonly kind: "subset";
       readonly of: SourceRecipe;

@@ -8,8 +8,10 @@ import { readFile } from "node:fs/promises";
 import { basename, join, normalize, resolve, sep } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { createJiti } from "jiti";
+import { whileDefining } from "../../data/index.js";
 import * as data from "../../data/public.js";
 import { writeFileAtomically } from "../../files/atomic.js";
+import { builtUrl } from "../../files/built-module.js";
 import { makeFolder } from "../../files/folder.js";
 import * as graph from "../../graph/public.js";
 import * as models from "../../models/public.js";
@@ -76,7 +78,12 @@ async function readJson(file: string, shown: string): Promise<unknown> {
   }
 }
 
-async function importDefault(file: string, shown: string): Promise<unknown> {
+/** Imports a recipe file for what it defines: what a worker thread of the loader does. */
+export async function importDefinitions(file: string): Promise<void> {
+  await importRecipe(file);
+}
+
+async function importRecipe(file: string): Promise<unknown> {
   // What defines the parts of a run is passed as loaded modules: it needs neither an installed package nor a second copy
   // of the engine, to which definitions would be added in vain. The other subpaths resolve to this package wherever the
   // recipe is.
@@ -98,9 +105,14 @@ async function importDefault(file: string, shown: string): Promise<unknown> {
       ["analysis", "report"].map((name) => [`fovea/${name}`, join(packageRoot, "dist", name, "public.js")]),
     ),
   });
+  const built = builtUrl(import.meta.url, "./load-recipe.js").href;
+  return await whileDefining({ importer: built, file }, () => jiti.import(file));
+}
+
+async function importDefault(file: string, shown: string): Promise<unknown> {
   let loaded: unknown;
   try {
-    loaded = await jiti.import(file);
+    loaded = await importRecipe(file);
   } catch (error) {
     throw new RecipeError(`${shown} could not be loaded: ${(error as Error).message}`, { cause: error });
   }

@@ -3,7 +3,14 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
 import { beforeAll, describe, expect, test } from "vitest";
-import { embeddedSets, openRecipe, openSource, sourceKinds } from "../../../src/data/index.js";
+import {
+  defineSource,
+  embeddedSets,
+  openRecipe,
+  openSource,
+  sourceKinds,
+  whileDefining,
+} from "../../../src/data/index.js";
 import { decodeImage } from "../../../src/images/index.js";
 import {
   flat,
@@ -101,6 +108,19 @@ beforeAll(async () => {
   write(at("idx"), { "classes.json": JSON.stringify(sample.classNames) });
 });
 
+// defined as in a file that other threads can import, so that it has a recipe
+await whileDefining({ importer: "unused", file: "unused" }, async () =>
+  defineSource({
+    name: "levels",
+    splits: ["train", "test"],
+    open: () => ({
+      classNames: ["dark", "light"],
+      labels: [0, 1, 0, 1],
+      image: async (index) => ({ data: new Uint8Array(12).fill(60 * index), width: 2, height: 2 }),
+    }),
+  }),
+);
+
 /** One conformance suite over every kind of storage; each holds the same nine pictures where it can. */
 const stored: readonly (readonly [name: string, spec: () => string, kind: string])[] = [
   ["image folder", () => at("folder"), "folder"],
@@ -131,6 +151,7 @@ const others: readonly (readonly [name: string, spec: () => string, kind: string
   ["generated fractals", () => "generated:fractals?categories=3&instances=3&size=24&points=500&fill=0.1", "generated"],
   ["generated colours", () => "generated:shapes?label=color&size=16&length=9", "generated"],
   ["pictures laid on pictures", () => `composed:${at("folder")}?backgrounds=${at("folder")}&size=16`, "composed"],
+  ["a source of the user", () => "custom:levels", "custom"],
   ...Object.keys(embeddedSets).map((name) => [`embedded ${name}`, () => `embedded:${name}`, "embedded"] as const),
 ];
 
