@@ -6,7 +6,15 @@ import { command, UsageError } from "./command.js";
 import { argument, file, natural, network, option, overwrite, sides } from "./options.js";
 import * as json from "./results.js";
 
-const layoutNames = ["fovea", "timm", "huggingface", "augreg", "bit", "mixer"] as const satisfies readonly LayoutName[];
+const layoutNames = [
+  "fovea",
+  "timm",
+  "huggingface",
+  "openclip",
+  "augreg",
+  "bit",
+  "mixer",
+] as const satisfies readonly LayoutName[];
 
 export default command({
   name: "convert",

@@ -3,6 +3,7 @@
 import { WeightsError } from "../formats/error.js";
 import { elementCount, input } from "../graph/index.js";
 import {
+  type BiasPart,
   classTokenHasRow,
   type MixerConfig,
   type ModelConfig,
@@ -144,8 +145,10 @@ function vitOf(view: View, hints: Hints, notes: string[]): ViTConfig {
   const shape = {
     width,
     depth: countOf(view, /^Transformer\/encoderblock_(\d+)\/LayerNorm_0\/scale$/),
-    mlpDim: sizeInAnyBlock(view, "MlpBlock_0/Dense_0/bias"),
+    mlpDim: hiddenWidth(view, width),
   };
+  const hasClass = view.has("cls");
+  const normLast = view.has("fc_norm/scale");
   return {
     ...vitDefaults,
     ...shape,
@@ -153,10 +156,52 @@ function vitOf(view: View, hints: Hints, notes: string[]): ViTConfig {
     patchSize,
     heads: headsOf(view, shape, hints, notes),
     classes: sizeOf(view, "head/bias") ?? 0,
-    poolNorm: view.has("fc_norm/scale") ? "after" : "before",
-    pooling: view.has("cls") ? "tok" : view.has("MAPHead_0/probe") ? "map" : "gap",
+    poolNorm: normLast ? "after" : "before",
+    pooling: view.has("MAPHead_0/probe") ? "map" : hasClass && !normLast ? "tok" : "gap",
     posEmbedding: hasTable ? "learn" : "sincos2d",
     preLogits: preLogits === undefined ? false : preLogits === width ? true : preLogits,
+    ...successorOptions(view),
+  };
+}
+
+/** Hidden width of the MLPs: the size of a bias of theirs or, without one, of the kernel of their last layer. */
+function hiddenWidth(view: View, width: number): number {
+  for (const bias of ["MlpBlock_0/Dense_0/bias", "SwiGLU_0/gate/bias"]) {
+    const shape = inAnyBlock(view, `/${bias}`);
+    if (shape) return elementCount(shape);
+  }
+  const last = inAnyBlock(view, "/SwiGLU_0/down/kernel");
+  return last ? elementCount(last) / width : missing("MlpBlock_0/Dense_0/bias of any block");
+}
+
+/** Options of the Vision Transformer's successors, by the tensors that are there. */
+function successorOptions(view: View): Partial<ViTConfig> {
+  const inBlock = (part: string) => inAnyBlock(view, `/${part}`) !== undefined;
+  const attention = "MultiHeadDotProductAttention_0";
+  const hasSwiGLU = inBlock("SwiGLU_0/down/kernel");
+  const biases: readonly (readonly [BiasPart, boolean])[] = [
+    ...(["query", "key", "value", "out"] as const).map((part) => [part, inBlock(`${attention}/${part}/bias`)] as const),
+    ["mlp", inBlock("MlpBlock_0/Dense_0/bias") || inBlock("SwiGLU_0/gate/bias")],
+    ["patch", view.has("embedding/bias")],
+  ];
+  const withoutBias = biases.flatMap(([part, isThere]) => (isThere ? [] : [part]));
+  const innerNorms = [
+    ...(inBlock(`${attention}/norm/scale`) ? (["attention"] as const) : []),
+    ...(inBlock("MlpBlock_0/norm/scale") || inBlock("SwiGLU_0/norm/scale") ? (["mlp"] as const) : []),
+  ];
+  const { [1]: registers } = view.get("registers") ?? [];
+  const projection = view.get("projection/kernel")?.[1];
+  const hasBias = inBlock("LayerNorm_0/bias");
+  return {
+    ...(registers !== undefined && { registers }),
+    ...(projection !== undefined && { projection }),
+    ...(hasSwiGLU && { mlp: "swiglu" }),
+    ...(inBlock("LayerScale_0/scale") && { layerScale: 1 }),
+    ...(view.has("Transformer/input_norm/scale") && { inputNorm: "tokens" }),
+    ...(view.has("embedding_norm/scale") && { inputNorm: "patches" }),
+    ...(!hasBias && { norm: "rms" }),
+    ...(withoutBias.length > 0 && { withoutBias }),
+    ...(innerNorms.length > 0 && { innerNorms }),
   };
 }
 
@@ -285,7 +330,9 @@ export function describeNetwork(
     if (other !== undefined && other !== value)
       notes.push(`${name} is ${value}, as requested; its description says ${other}`);
   }
-  const config = { ...settings, ...changes, family } as PublishedConfig;
+  const merged = { ...settings, ...changes, family } as PublishedConfig;
+  const config =
+    merged.family === "vit" && view.has("cls") && merged.pooling !== "tok" ? { ...merged, classToken: true } : merged;
   // settings in a file may have any type
   sensibly(() => requireSane(config));
   const first =

@@ -9,7 +9,7 @@ import { WeightsError } from "../formats/error.js";
 import { writeNpz } from "../formats/npz.js";
 import { writeSafetensors } from "../formats/safetensors.js";
 import type { StoredTensor } from "../formats/stored.js";
-import type { ModelConfig } from "../models/index.js";
+import { hasClassToken, type ModelConfig, type ViTConfig } from "../models/index.js";
 import { sincos2d } from "../nn/index.js";
 import { parametersOf, patchGrid } from "./describe.js";
 import { type LayoutName, layoutFor } from "./layouts/index.js";
@@ -30,7 +30,7 @@ export function withClassTokenOrder<W extends Pick<Weights, "config" | "tensors"
   order: "before" | "after",
 ): W {
   const { config, tensors } = weights;
-  if (config.family !== "vit" || config.pooling !== "tok" || config.classTokenOrder === order) return weights;
+  if (config.family !== "vit" || !hasClassToken(config) || config.classTokenOrder === order) return weights;
   const [from, to] = order === "before" ? ["pos_embedding", originalName] : [originalName, "pos_embedding"];
   const table = tensors.get(from);
   const changed = new Map(tensors);
@@ -55,9 +55,14 @@ export function withClassTokenOrder<W extends Pick<Weights, "config" | "tensors"
  */
 const tableLayouts: readonly LayoutName[] = ["timm", "huggingface"];
 
-/** Whether the position embedding is fixed, or there is none; otherwise the network has parameters for it. */
+/** Whether the position embedding is fixed, or there is none, not even a rotary one; otherwise the network has parameters for it, or needs none. */
 const isFixed = (config: ModelConfig): boolean =>
-  config.family === "vit" && (config.posEmbedding === "sincos2d" || config.posEmbedding === "none");
+  config.family === "vit" &&
+  (config.posEmbedding === "sincos2d" || (config.posEmbedding === "none" && config.rotary === undefined));
+
+/** The order in which a layout's own code adds positions. timm has no row for the class token where there are registers (`no_embed_class`). */
+const orderIn = (config: ViTConfig, layout: LayoutName): "before" | "after" =>
+  layout === "timm" && (config.registers ?? 0) > 0 ? "after" : "before";
 
 /** The configuration of the network in a layout; the network's function is the same. */
 function configIn(config: ModelConfig, layout: LayoutName): ModelConfig {
@@ -65,7 +70,8 @@ function configIn(config: ModelConfig, layout: LayoutName): ModelConfig {
   if (tableLayouts.includes(layout) && isFixed(config)) {
     return configIn({ ...config, posEmbedding: "learn", classTokenOrder: "after" }, layout);
   }
-  return config.pooling === "tok" ? { ...config, classTokenOrder: "before" } : config;
+  const movesToken = hasClassToken(config) && config.posEmbedding === "learn";
+  return movesToken ? { ...config, classTokenOrder: orderIn(config, layout) } : config;
 }
 
 /** The weights with their fixed position embedding as a table [1, patches, width], if the layout needs one. */
@@ -100,7 +106,7 @@ export function layoutShapes(
 
 function placed(config: ModelConfig, { image }: Pick<Weights, "image">, name: LayoutName) {
   const written = configIn(config, name);
-  const rows = layoutFor(name, config.family).rowsFor(written);
+  const rows = layoutFor(name, written).rowsFor(written);
   const { assignments, unplaced } = assign(parametersOf(written, image), rows);
   if (unplaced.length > 0) {
     throw new WeightsError(
@@ -110,10 +116,13 @@ function placed(config: ModelConfig, { image }: Pick<Weights, "image">, name: La
   return assignments;
 }
 
+/** The weights in the order in which a layout's own code adds positions. */
+const inOrderOf = (weights: Weights, layout: LayoutName): Weights =>
+  weights.config.family === "vit" ? withClassTokenOrder(weights, orderIn(weights.config, layout)) : weights;
+
 /** A network's tensors under the names and in the shapes of a layout. Throws WeightsError as `saveWeights` does. */
 export function layoutTensors(weights: Weights, layout: LayoutName): Map<string, StoredTensor> {
-  const { config, tensors } =
-    layout === "fovea" ? weights : withClassTokenOrder(withPositionTable(weights, layout), "before");
+  const { config, tensors } = layout === "fovea" ? weights : inOrderOf(withPositionTable(weights, layout), layout);
   const numbers = (name: string): Float32Array => {
     const tensor: WeightTensor | undefined = tensors.get(name);
     if (!tensor) throw new WeightsError(`the weights lack ${name}, which their network has`);
@@ -146,7 +155,7 @@ export async function saveWeights(
   layoutName: LayoutName,
   { dtype = "float32" }: SaveOptions = {},
 ): Promise<{ lost: readonly string[] }> {
-  const layout = layoutFor(layoutName, weights.config.family);
+  const layout = layoutFor(layoutName, configIn(weights.config, layoutName));
   if (!path.endsWith(`.${layout.format}`)) {
     throw new WeightsError(`${path}: the layout "${layoutName}" is written as .${layout.format}`);
   }

@@ -363,11 +363,18 @@ describe("timm", () => {
     expect(await models.forward(await loadWeights(back))).toEqual(await models.forward(weights));
   });
 
-  test("a norm after the mean beside a class token is another network and is refused", async () => {
-    const tensors = tables.theirTensors(tables.timmViTTable(), vit);
-    tensors.set("fc_norm.weight", { dtype: "float32", shape: [8], data: new Float32Array(8) });
+  test("a norm after the mean beside a class token averages the patches alone", async () => {
+    const config = { ...vit.config, pooling: "gap", poolNorm: "after", classToken: true } as ModelConfig;
+    const weights = models.weightsOf(config);
     const path = join(folder, "fc-norm-cls.safetensors");
-    await writeSafetensors(path, tensors);
-    await expect(loadWeights(path)).rejects.toThrow(/fc_norm and a class token: timm then averages the patches/);
+    await saveWeights(path, weights, "timm");
+    const bare = await readSafetensors(path);
+    expect(
+      bare.tensors.has("cls_token") && bare.tensors.has("fc_norm.weight") && !bare.tensors.has("norm.weight"),
+    ).toBe(true);
+    await writeSafetensors(path, bare.tensors);
+    const loaded = await loadWeights(path, { config: { heads: 2, gelu: "tanh" } });
+    expect(loaded.config).toMatchObject({ pooling: "gap", poolNorm: "after", classToken: true });
+    expect(await models.forward(loaded)).toEqual(await models.forward(weights));
   });
 });

@@ -325,7 +325,7 @@ describe("saving", () => {
       "another family",
       {},
       "bit",
-      /"bit" cannot store networks of the family vit; expected fovea, augreg, huggingface, timm/,
+      /"bit" cannot store networks of the family vit; expected fovea, augreg, huggingface, openclip, timm/,
     ],
   ])("refuses %s", async (_name, changes, layout, message) => {
     const config = { ...models.vit, ...changes } as ModelConfig;

@@ -17,9 +17,12 @@ export interface TheirTensor {
 
 export type Table = Readonly<Record<string, TheirTensor>>;
 
-const direct = (ours: string, shape: readonly number[]): TheirTensor => ({ shape, place: (index) => [ours, index] });
+export const direct = (ours: string, shape: readonly number[]): TheirTensor => ({
+  shape,
+  place: (index) => [ours, index],
+});
 /** PyTorch's dense [out, in] of our [in, out]. */
-const dense = (ours: string, from: number, to: number): TheirTensor => ({
+export const dense = (ours: string, from: number, to: number): TheirTensor => ({
   shape: [to, from],
   place: ([o, i]) => [ours, [i!, o!]],
 });
@@ -27,8 +30,8 @@ const both = (name: string, ours: string, size: number, kinds: readonly [string,
   [`${name}${separator}${kinds[0]}`]: direct(`${ours}/scale`, [size]),
   [`${name}${separator}${kinds[1]}`]: direct(`${ours}/bias`, [size]),
 });
-const torchNorm = (name: string, ours: string, size: number) => both(name, ours, size, ["weight", "bias"], ".");
-const torchDense = (name: string, ours: string, from: number, to: number) => ({
+export const torchNorm = (name: string, ours: string, size: number) => both(name, ours, size, ["weight", "bias"], ".");
+export const torchDense = (name: string, ours: string, from: number, to: number) => ({
   [`${name}.weight`]: dense(`${ours}/kernel`, from, to),
   [`${name}.bias`]: direct(`${ours}/bias`, [to]),
 });

@@ -4,7 +4,7 @@
  */
 
 import { WeightsError } from "../../formats/error.js";
-import type { ModelConfig } from "../../models/index.js";
+import { isPlainViT, type ModelConfig } from "../../models/index.js";
 import { defined } from "../../text/defined.js";
 import {
   classTokenOrder,
@@ -137,6 +137,11 @@ export const augreg: Layout = {
   rowsFor(config: ModelConfig) {
     if (config.family !== "vit")
       throw new WeightsError(`the AugReg layout holds Vision Transformers, not a ${config.family}`);
+    if (!isPlainViT(config)) {
+      throw new WeightsError(
+        "the AugReg layout holds plain Vision Transformers; this one has options of their successors",
+      );
+    }
     if (config.pooling === "tok") {
       return rowsOf({ ...published, position: originalPosition, ourPosition: originalPosition });
     }

@@ -1,5 +1,6 @@
 /** The safetensors files of Hugging Face `vit`: ViTForImageClassification, and ViTModel without the prefix (papers.md 1.10). */
 import { WeightsError } from "../../formats/error.js";
+import { isPlainViT } from "../../models/index.js";
 import {
   classTokenOrder,
   type FileContents,
@@ -89,7 +90,9 @@ export const huggingface: Layout = {
             ? "a convolutional stem"
             : config.preLogits !== false && config.classes > 0
               ? "a pre-logits layer under a head"
-              : undefined;
+              : isPlainViT(config)
+                ? undefined
+                : "the options of its successors";
     if (problem) {
       throw new WeightsError(
         `Hugging Face's vit has a class token, a plain patch embedding and one linear head; it cannot store ${problem}; write the layout "fovea" or "timm", or ONNX`,

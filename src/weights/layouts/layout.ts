@@ -4,7 +4,7 @@ import type { TensorEntry } from "../../formats/stored.js";
 import type { ModelConfig, ModelFamily, PublishedConfig } from "../../models/index.js";
 import type { Row } from "./table.js";
 
-export type LayoutName = "fovea" | "augreg" | "bit" | "mixer" | "huggingface" | "timm";
+export type LayoutName = "fovea" | "augreg" | "bit" | "mixer" | "huggingface" | "timm" | "openclip";
 
 /** A file's tensors by name, and its format. */
 export interface FileContents {

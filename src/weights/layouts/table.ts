@@ -7,7 +7,10 @@ import { WeightsError } from "../../formats/error.js";
 export type Shape = readonly number[];
 
 /** One step of the conversion of a tensor from our form to theirs; each step is invertible. */
-export type Step = { readonly permute: readonly number[] } | { readonly reshape: (shape: Shape) => Shape };
+export type Step =
+  | { readonly permute: readonly number[] }
+  /** `back` gives the shape before from the one after, where it follows from it. */
+  | { readonly reshape: (shape: Shape) => Shape; readonly back?: (shape: Shape) => Shape };
 
 /**
  * A pair of names. `{l}` stands for a whole number; in `theirs` also `{l-1}` (counted from 0 where ours counts from 1)
@@ -174,7 +177,12 @@ function ourShape(theirs: Shape, { steps = [] }: Row, parts: number): Shape {
   if (parts > 1) return [productOf(theirs) / parts];
   let shape = theirs;
   for (const step of [...steps].reverse()) {
-    if (!("permute" in step) || step.permute.length !== shape.length) return [productOf(theirs)];
+    if ("reshape" in step) {
+      if (!step.back) return [productOf(theirs)];
+      shape = step.back(shape);
+      continue;
+    }
+    if (step.permute.length !== shape.length) return [productOf(theirs)];
     const back: number[] = [];
     step.permute.forEach((axis, i) => {
       back[axis] = shape[i]!;
@@ -277,6 +285,10 @@ export const turns = {
   outOfHeads: [mergedFirst(2), { permute: [1, 0] }],
   /** Patch kernel [p, p, C, d] to PyTorch's [d, C, p, p]. */
   patches: [{ permute: [3, 2, 0, 1] }],
+  /** A table [1, n, d] to [n, d]. */
+  table: [{ reshape: (s: Shape) => s.slice(1), back: (s: Shape) => [1, ...s] }],
+  /** A token [1, 1, d] to [d]. */
+  token: [{ reshape: (s: Shape) => s.slice(2), back: (s: Shape) => [1, 1, ...s] }],
   /** Convolution kernel OIHW to HWIO. */
   convolution: [{ permute: [2, 3, 1, 0] }],
   /** Dense kernel [in, out] as a 1x1 convolution, HWIO. */
