@@ -101,6 +101,8 @@ interface Opened extends Described {
   readonly assignments: readonly Assignment[];
   readonly parameters: readonly Named[];
   readonly metadata: WeightsMetadata;
+  /** Size of the images to use the network with, if it is not that of the weights. */
+  readonly size: readonly [number, number] | undefined;
 }
 
 /**
@@ -125,11 +127,15 @@ export async function loadWeights(name: string, options: LoadOptions = {}): Prom
       options.note?.(text);
     };
     let weights: Weights = { config, image, metadata, tensors };
-    const wanted = options.image ?? parseNetworkSpec(name).size;
+    const wanted = options.image ?? parseNetworkSpec(name).size ?? opened.size;
     if (wanted !== undefined) {
       const [height, width] = typeof wanted === "number" ? [wanted, wanted] : wanted;
-      const method = options.positionResize ?? defaultResize(layout, file.format);
-      weights = resizeImages(weights, { height, width }, method, report);
+      const method = options.positionResize ?? defaultResize(layout, file.format, config);
+      const size = { height, width, channels: image.channels };
+      // the preprocessing may be for another size than the weights
+      const stated = opened.size ? { height: opened.size[0], width: opened.size[1], channels: image.channels } : image;
+      const resized = metadataFor({ metadata, image: stated }, size, report);
+      weights = { ...resizeImages({ ...weights, metadata: {} }, size, method, report), metadata: resized };
     }
     if (options.classes !== undefined) weights = withClasses(weights, options.classes, report);
     return { ...weights, path: file.path, layout, notes };
@@ -187,7 +193,12 @@ async function openWeights(spec: string, options: LoadOptions): Promise<Opened> 
     const notes = [...description.notes, ...scalarNotes(scalars), ...described.notes];
     const named = withFittingNames(metadata, described.config.classes, notes);
     for (const text of notes) options.note?.(text);
-    return { ...described, file, layout: layout.name, reading, assignments, parameters, metadata: named, notes };
+    const { size } = description;
+    const { image } = described;
+    const isOther = size !== undefined && (size.height !== image.height || size.width !== image.width);
+    const used = isOther ? ([size.height, size.width] as const) : undefined;
+    const opened = { file, layout: layout.name, reading, assignments, parameters, metadata: named, notes };
+    return { ...described, ...opened, size: used };
   } catch (error) {
     await file.close();
     throw inFile(file.path, error);
@@ -292,9 +303,11 @@ async function readTensors({ file, reading, assignments, parameters }: Opened): 
 }
 
 /** The convention of the code a layout comes from (papers.md 1.8). */
-function defaultResize(layout: LayoutName, format: "safetensors" | "npz"): PositionResize {
+function defaultResize(layout: LayoutName, format: "safetensors" | "npz", config: ModelConfig): PositionResize {
   if (format === "npz" || layout === "fovea") return "original";
-  return layout === "huggingface" ? "huggingface" : "timm";
+  // transformers antialiases in dinov2_with_registers alone, as timm does
+  const hasRegisters = config.family === "vit" && (config.registers ?? 0) > 0;
+  return layout === "huggingface" && !hasRegisters ? "huggingface" : "timm";
 }
 
 /**
@@ -351,7 +364,11 @@ export function resizeImages(
 }
 
 /** The metadata for images of another size; a preprocessing that cannot be adapted is reported and dropped. */
-function metadataFor({ metadata, image }: Weights, wanted: ImageSize, note: (text: string) => void): WeightsMetadata {
+function metadataFor(
+  { metadata, image }: Pick<Weights, "metadata" | "image">,
+  wanted: ImageSize,
+  note: (text: string) => void,
+): WeightsMetadata {
   const { preprocessing, ...rest } = metadata;
   if (preprocessing === undefined || (image.height === wanted.height && image.width === wanted.width)) return metadata;
   const resized = resizedPreprocessing(preprocessing, image, wanted);

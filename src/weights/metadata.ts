@@ -5,6 +5,20 @@
 import { readFile, stat } from "node:fs/promises";
 import { WeightsError } from "../formats/error.js";
 import { defined } from "../text/defined.js";
+import { describeHuggingFace } from "./huggingface-description.js";
+import {
+  isObject,
+  type Json,
+  noRange,
+  numbers,
+  own,
+  pillow,
+  positive,
+  sized,
+  sizeOf,
+  text,
+  valueRange,
+} from "./json.js";
 import type { Hints } from "./layouts/index.js";
 import { timmArguments } from "./timm-arguments.js";
 
@@ -33,22 +47,12 @@ export interface Description {
   readonly metadata: WeightsMetadata;
   readonly hints: Hints;
   readonly notes: readonly string[];
+  /** Size of the images after the preprocessing, where it is another than that of pre-training: positions are resized to it. */
+  readonly size?: { readonly height: number; readonly width: number };
 }
 
 /** The largest accepted description, in bytes; one of 21,843 classes has 2 MB. */
 const maxJsonBytes = 16 * 2 ** 20;
-
-type Json = Readonly<Record<string, unknown>>;
-
-const isObject = (value: unknown): value is Json =>
-  typeof value === "object" && value !== null && !Array.isArray(value);
-const own = (object: Json | undefined, key: string): unknown =>
-  object && Object.hasOwn(object, key) ? object[key] : undefined;
-const text = (value: unknown): string | undefined => (typeof value === "string" && value !== "" ? value : undefined);
-const positive = (value: unknown): number | undefined =>
-  typeof value === "number" && Number.isFinite(value) && value > 0 ? value : undefined;
-const numbers = (value: unknown): readonly number[] | undefined =>
-  Array.isArray(value) && value.every((entry) => typeof entry === "number") ? value : undefined;
 
 /**
  * The JSON object in a file; undefined if there is no file. Throws WeightsError when it is too large or not an object.
@@ -67,38 +71,6 @@ export async function readJson(path: string): Promise<Json | undefined> {
     throw error;
   }
 }
-
-function sizeOf(value: unknown): { height: number; width: number } | undefined {
-  if (typeof value === "number") return sizeOf([value, value]);
-  if (isObject(value)) return sizeOf([own(value, "height"), own(value, "width")]);
-  const sides = numbers(value)?.slice(-2);
-  if (sides?.length !== 2 || !sides.every((side) => Number.isInteger(side) && side > 0 && side <= 1 << 14))
-    return undefined;
-  return { height: sides[0]!, width: sides[1]! };
-}
-
-const sized = ({ height, width }: { height: number; width: number }) =>
-  height === width ? `${height}` : `${height},${width}`;
-
-/**
- * `value_range` for a mean and deviation of pixels in 0..1: one pair of numbers if all channels have the same,
- * otherwise a tuple for each; undefined if they do not scale.
- */
-function valueRange(mean: readonly number[], deviation: readonly number[]): string | undefined {
-  const count = Math.max(mean.length, deviation.length);
-  const fits = (values: readonly number[]) => values.length === 1 || values.length === count;
-  if (count === 0 || !fits(mean) || !fits(deviation) || deviation.some((value) => !(value > 0))) return undefined;
-  const each = (values: readonly number[]) => Array.from({ length: count }, (_, c) => values[c] ?? values[0]!);
-  const [m, d] = [each(mean), each(deviation)];
-  const written = (from: number) => {
-    const ends = m.map((value, c) => String(Number(((from - value) / d[c]!).toPrecision(7))));
-    return new Set(ends).size === 1 ? ends[0]! : `(${ends.join(",")})`;
-  };
-  return `value_range(${written(0)},${written(1)})`;
-}
-
-const noRange = (mean: readonly number[], deviation: readonly number[]) =>
-  `its images are scaled by a mean of ${mean.join(", ")} and a deviation of ${deviation.join(", ")}, which do not match any number of channels; its preprocessing is ignored`;
 
 /** An image's two sides, in pixels. */
 interface Sides {
@@ -126,70 +98,6 @@ export function resizedPreprocessing(given: string, from: Sides, to: Sides): str
     return Number(height) === from.height && Number(width) === from.width ? `${name}(${sized(to)}${rest})` : undefined;
   });
   return ops.includes(undefined) ? undefined : ops.join("|");
-}
-
-/** The resize arguments for Pillow's filters, which torchvision and therefore timm use for evaluation. */
-const pillow = (method: string) => `method=${method},antialias=true`;
-
-/** The hidden_act of a config.json as our form of GELU; undefined for another function. */
-const activations: Readonly<Record<string, "erf" | "tanh">> = {
-  gelu: "erf",
-  gelu_new: "tanh",
-  gelu_pytorch_tanh: "tanh",
-  gelu_fast: "tanh",
-};
-
-/** Reads config.json and preprocessor_config.json of a Hugging Face `vit`. Throws WeightsError for another model. */
-export function describeHuggingFace(config: Json, preprocessor: Json | undefined): Description {
-  const type = text(own(config, "model_type"));
-  // A Fovea export declares a model type that transformers.js runs; its weights describe themselves.
-  if (type !== undefined && type !== "vit" && !isObject(own(config, "fovea"))) {
-    throw new WeightsError(`config.json: unsupported model_type "${type}"; expected "vit"`);
-  }
-  const activation = text(own(config, "hidden_act")) ?? "gelu";
-  if (!Object.hasOwn(activations, activation)) {
-    throw new WeightsError(
-      `config.json: unsupported hidden_act "${activation}"; expected ${Object.keys(activations).join(", ")}`,
-    );
-  }
-  const notes: string[] = [];
-  const labels = own(config, "id2label");
-  const names = isObject(labels) ? Object.keys(labels).map((_, i) => text(own(labels, String(i)))) : [];
-  const image = sizeOf(own(config, "image_size"));
-  const heads = positive(own(config, "num_attention_heads"));
-  const epsilon = positive(own(config, "layer_norm_eps"));
-  const size = sizeOf(own(preprocessor, "size")) ?? image;
-  let preprocessing: string | undefined;
-  if (size) {
-    const normalises = own(preprocessor, "do_normalize") !== false;
-    const mean = normalises ? (numbers(own(preprocessor, "image_mean")) ?? [0.5]) : [0];
-    const deviation = normalises ? (numbers(own(preprocessor, "image_std")) ?? [0.5]) : [1];
-    const range = valueRange(mean, deviation);
-    // Pillow's number of its bicubic filter; its bilinear filter antialiases, as decoding to a size does
-    const resize =
-      own(preprocessor, "resample") === 3
-        ? `decode|resize(${sized(size)},${pillow("bicubic")})`
-        : `decode_resize(${sized(size)},fit=fill)`;
-    if (range) preprocessing = `${resize}|${range}`;
-    else notes.push(noRange(mean, deviation));
-  }
-  const licence = text(own(config, "license"));
-  const source = text(own(config, "_name_or_path"));
-  return {
-    metadata: defined({
-      preprocessing,
-      classNames: names.length > 0 && names.every((name) => name !== undefined) ? names : undefined,
-      licence,
-      source,
-    }),
-    hints: defined({
-      image,
-      heads,
-      config:
-        (type ?? "vit") === "vit" ? defined({ gelu: activations[activation], layerNormEpsilon: epsilon }) : undefined,
-    }),
-    notes,
-  };
 }
 
 /**

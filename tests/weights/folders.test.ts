@@ -139,7 +139,7 @@ describe("folders", () => {
     ["empty", {}, /holds no \.safetensors or \.npz file$/],
     ["pickles", { "pytorch_model.bin": {} }, /only pytorch_model\.bin, which are not supported: convert them/],
     ["two", { "a.npz": {}, "b.safetensors": {} }, /2 files of weights \(a\.npz, b\.safetensors\); name one/],
-    ["another", { "config.json": { model_type: "clip" }, "model.safetensors": {} }, /unsupported model_type "clip"/],
+    ["another", { "config.json": { model_type: "swin" }, "model.safetensors": {} }, /unsupported model_type "swin"/],
   ])("%s", async (name, files, message) => {
     await expect(loadWeights(make(`bad-${name}`, files as Record<string, object>))).rejects.toThrow(message);
   });

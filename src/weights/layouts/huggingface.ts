@@ -58,7 +58,8 @@ function recognise({ entries }: FileContents, hints: Hints): Reading | undefined
   const spare = entries.has("classifier.weight") ? [`${prefix}pooler.dense.weight`, `${prefix}pooler.dense.bias`] : [];
   // very old uploads have the last norm without the prefix (papers.md 1.10)
   const inside = renamed(entries, (name) => {
-    if (spare.includes(name)) return undefined;
+    // the decoder of vit_mae is for pre-training
+    if (spare.includes(name) || name.startsWith("decoder.")) return undefined;
     return name.startsWith("layernorm.") ? `${prefix}${name}` : name;
   });
   const length = entries.get(`${prefix}embeddings.position_embeddings`)?.shape.at(-2) ?? 0;
@@ -71,7 +72,10 @@ function recognise({ entries }: FileContents, hints: Hints): Reading | undefined
     names: inside.names,
     // papers.md 1.2; a config.json overrides these defaults
     config: { gelu: "erf", layerNormEpsilon: 1e-12, classTokenOrder: order, pooling: "tok" },
-    notes: inside.left.length > 0 ? ["the pooler is ignored: the classifier does not use it"] : [],
+    notes: [
+      ...(spare.some((name) => entries.has(name)) ? ["the pooler is ignored: the classifier does not use it"] : []),
+      ...(inside.left.some((name) => name.startsWith("decoder.")) ? ["its decoder is ignored"] : []),
+    ],
   };
 }
 
