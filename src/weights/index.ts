@@ -20,9 +20,11 @@ export {
   type TypedArray,
   tensorBytes,
 } from "../formats/stored.js";
+export { resizeImages, withClasses } from "./adapt.js";
 export { publishedCheckpoints } from "./catalogue/checkpoints.js";
 export { bundledBackbones, headings, type ModelRow, modelRows } from "./catalogue/models.js";
 export { type ImageSize, patchGrid } from "./describe.js";
+export { defaultPreprocessing, type PublishedAccuracy, type WeightsMetadata } from "./descriptions/metadata.js";
 export {
   backboneOrDefault,
   defaultBackbone,
@@ -33,18 +35,7 @@ export {
 } from "./embedded.js";
 export { augRegAddress, fetchAugReg, fetchHubModel, type HubName, type HubOptions, parseHubName } from "./hub.js";
 export { type LayoutName, layouts } from "./layouts/index.js";
-export {
-  type InspectedWeights,
-  inspectWeights,
-  type LoadedWeights,
-  type LoadOptions,
-  loadWeights,
-  resizeImages,
-  type Weights,
-  type WeightTensor,
-  withClasses,
-} from "./load.js";
-export { defaultPreprocessing, type PublishedAccuracy, type WeightsMetadata } from "./metadata.js";
+export { type InspectedWeights, inspectWeights, type LoadedWeights, type LoadOptions, loadWeights } from "./load.js";
 export { requireFinite, toFloat32 } from "./numbers.js";
 export { type PatchGrid, type PositionResize, positionResizes, resizeLine, resizePositions } from "./positions.js";
 export {
@@ -58,3 +49,4 @@ export {
 export { layoutShapes, layoutTensors, type SaveOptions, saveWeights, withClassTokenOrder } from "./save.js";
 export { isWeightsName } from "./sources.js";
 export { type NetworkSpec, networkOptions, parseNetworkSpec, readOptions, type SpecOption, splitSpec } from "./spec.js";
+export type { Weights, WeightTensor } from "./types.js";

@@ -2,7 +2,7 @@
 
 import { WeightsError } from "../formats/error.js";
 import { didYouMean } from "../text/nearest.js";
-import type { WeightsMetadata } from "./metadata.js";
+import type { WeightsMetadata } from "./descriptions/metadata.js";
 
 /** A recommended checkpoint of "How to train your ViT" (Steiner et al., 2021). */
 export interface PublishedAugReg {

@@ -12,11 +12,11 @@ import type { StoredTensor } from "../formats/stored.js";
 import { hasClassToken, type ModelConfig, type ViTConfig } from "../models/index.js";
 import { sincos2d } from "../nn/index.js";
 import { parametersOf, patchGrid } from "./describe.js";
+import { writtenMetadata } from "./descriptions/metadata.js";
 import { type LayoutName, layoutFor } from "./layouts/index.js";
 import { assign, toTheirs } from "./layouts/table.js";
-import type { Weights, WeightTensor } from "./load.js";
-import { writtenMetadata } from "./metadata.js";
 import { requireFinite, toFloat16Tensor } from "./numbers.js";
+import type { Weights, WeightTensor } from "./types.js";
 
 const originalName = "Transformer/posembed_input/pos_embedding";
 

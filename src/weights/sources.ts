@@ -7,9 +7,9 @@ import { basename, dirname, join } from "node:path";
 import { WeightsError } from "../formats/error.js";
 import type { TensorFile } from "../formats/stored.js";
 import { didYouMean } from "../text/nearest.js";
+import { type Description, describeFolder, isModelConfig, readJson } from "./descriptions/metadata.js";
 import { embeddedFolder, embeddedPrefix } from "./embedded.js";
 import { fetchAugReg, fetchHubModel, type HubOptions, parseHubName } from "./hub.js";
-import { type Description, describeFolder, isModelConfig, readJson } from "./metadata.js";
 import { findAugReg } from "./published-augreg.js";
 import { openShards, openTensorFile } from "./tensor-files.js";
 

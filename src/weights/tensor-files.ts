@@ -6,7 +6,7 @@ import { inFile, WeightsError } from "../formats/error.js";
 import { NpzFile } from "../formats/npz.js";
 import { SafetensorsFile } from "../formats/safetensors.js";
 import type { StoredTensor, TensorEntry, TensorFile } from "../formats/stored.js";
-import { readJson } from "./metadata.js";
+import { readJson } from "./descriptions/metadata.js";
 
 const magicBytes = 8;
 

@@ -5,12 +5,12 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { writeSafetensors } from "../../src/formats/safetensors.js";
 import type { ModelConfig } from "../../src/models/index.js";
-import { describeHuggingFace, readPreprocessor } from "../../src/weights/huggingface-description.js";
+import { describeHuggingFace, readPreprocessor } from "../../src/weights/descriptions/huggingface.js";
 import { loadWeights, resizePositions, type Weights } from "../../src/weights/index.js";
 import { plainViT } from "../support/plain-vit.js";
 import * as models from "../support/seeded-models.js";
 import { relativeError, uniform } from "../support/vit-cases.js";
-import { successorCases } from "./successor-tables.js";
+import { successorCases } from "./successor-cases.js";
 import { theirTensors } from "./tables.js";
 
 const imageNet = { image_mean: [0.485, 0.456, 0.406], image_std: [0.229, 0.224, 0.225] };
@@ -137,7 +137,7 @@ describe("folders", () => {
     return path;
   }
 
-  /** The features of the float64 network with positions resized as the code of the weights does it. */
+  // The features of the float64 network with positions resized as the code of the weights does it.
   function expected(weights: Weights, side: number, positions: ReadonlyMap<string, Float32Array>): Float64Array {
     const parameters = Object.fromEntries(
       [...weights.tensors].map(([name, { data }]) => [name, Float64Array.from(positions.get(name) ?? data)]),

@@ -20,7 +20,7 @@ import { plainResNet } from "../support/plain-resnet.js";
 import { plainViT } from "../support/plain-vit.js";
 import * as models from "../support/seeded-models.js";
 import { relativeError, uniform } from "../support/vit-cases.js";
-import { successorCases } from "./successor-tables.js";
+import { successorCases } from "./successor-cases.js";
 import * as tables from "./tables.js";
 
 let folder: string;

@@ -6,15 +6,15 @@ import type { ModelConfig, ViTConfig } from "../../src/models/index.js";
 import { vitConfig } from "../../src/models/index.js";
 import { dense, direct, type Table, type TheirTensor, torchDense, torchNorm } from "./tables.js";
 
-const d = 8;
-const h = 2;
+export const d = 8;
+export const h = 2;
 const dh = 4;
 const m = 12;
-const patches = 4;
+export const patches = 4;
 const layers = [0, 1];
 
 /** Patches of 4 on images of 8: a grid of 2 x 2; no head unless `classes` says so. */
-const tiny = (changes: Partial<ViTConfig>): ModelConfig => ({
+export const tiny = (changes: Partial<ViTConfig>): ModelConfig => ({
   family: "vit",
   ...vitConfig("Ti/4", { width: d, depth: 2, heads: h, mlpDim: m, classes: 0, pooling: "tok", ...changes }),
 });
@@ -64,9 +64,9 @@ const rowsOfTable = (name: string, count: number): TheirTensor => ({
   shape: [count, d],
   place: ([row, column]) => [name, [0, row!, column!]],
 });
-const original = "Transformer/posembed_input/pos_embedding";
+export const original = "Transformer/posembed_input/pos_embedding";
 const three = ["query", "key", "value"] as const;
-const without = (table: Table, ...names: readonly RegExp[]): Table =>
+export const without = (table: Table, ...names: readonly RegExp[]): Table =>
   Object.fromEntries(Object.entries(table).filter(([name]) => !names.some((pattern) => pattern.test(name))));
 
 /** Every block of both. */
@@ -79,7 +79,7 @@ const blocks = (make: (l: number, block: string, attention: string) => Table): T
     }),
   );
 
-function huggingFaceDinov2(gated: boolean): Table {
+export function huggingFaceDinov2(gated: boolean): Table {
   return {
     "embeddings.cls_token": direct("cls", [1, 1, d]),
     "embeddings.register_tokens": direct("registers", [1, 2, d]),
@@ -113,7 +113,7 @@ function huggingFaceDinov2(gated: boolean): Table {
   };
 }
 
-function huggingFaceDinov3(gated: boolean): Table {
+export function huggingFaceDinov3(gated: boolean): Table {
   return {
     "embeddings.cls_token": direct("cls", [1, 1, d]),
     "embeddings.register_tokens": direct("registers", [1, 4, d]),
@@ -172,7 +172,7 @@ function tower(): Table {
 
 const pool = "MAPHead_0/MultiHeadDotProductAttention_0";
 
-const siglipTable = (): Table => ({
+export const siglipTable = (): Table => ({
   ...tower(),
   "vision_model.embeddings.patch_embedding.bias": direct("embedding/bias", [d]),
   "vision_model.embeddings.position_embedding.weight": rowsOfTable("pos_embedding", patches),
@@ -184,7 +184,7 @@ const siglipTable = (): Table => ({
   ...torchDense("vision_model.head.mlp.fc2", "MAPHead_0/MlpBlock_0/Dense_1", m, d),
 });
 
-const clipTable = (): Table => ({
+export const clipTable = (): Table => ({
   ...tower(),
   "vision_model.embeddings.class_embedding": { shape: [d], place: ([i]) => ["cls", [0, 0, i!]] },
   "vision_model.embeddings.position_embedding.weight": rowsOfTable(original, patches + 1),
@@ -192,7 +192,7 @@ const clipTable = (): Table => ({
   "visual_projection.weight": dense("projection/kernel", d, 6),
 });
 
-const openclipTable = (): Table => ({
+export const openclipTable = (): Table => ({
   "visual.class_embedding": { shape: [d], place: ([i]) => ["cls", [0, 0, i!]] },
   "visual.positional_embedding": rowsOfTable(original, patches + 1),
   "visual.conv1.weight": patchWeights,
@@ -221,7 +221,7 @@ interface TimmTable {
 }
 
 /** timm's names of the blocks, for its classes VisionTransformer and Eva. */
-function timmBlocks({ scale, attention: kind = "fused", mlp = "gelu", mlpNorm = false }: TimmTable): Table {
+export function timmBlocks({ scale, attention: kind = "fused", mlp = "gelu", mlpNorm = false }: TimmTable): Table {
   return blocks((l, block, attention) => {
     const theirs = `blocks.${l}`;
     const gated = `${block}/SwiGLU_0`;
@@ -274,14 +274,14 @@ function timmBlocks({ scale, attention: kind = "fused", mlp = "gelu", mlpNorm = 
   });
 }
 
-const timmPatches: Table = {
+export const timmPatches: Table = {
   "patch_embed.proj.weight": patchWeights,
   "patch_embed.proj.bias": direct("embedding/bias", [d]),
 };
-const timmClass: Table = { cls_token: direct("cls", [1, 1, d]) };
-const timmNorm = torchNorm("norm", "Transformer/encoder_norm", d);
+export const timmClass: Table = { cls_token: direct("cls", [1, 1, d]) };
+export const timmNorm = torchNorm("norm", "Transformer/encoder_norm", d);
 /** Pooling by attention with heads of `side` channels. */
-const timmPool = (side: number): Table => ({
+export const timmPool = (side: number): Table => ({
   "attn_pool.latent": direct("MAPHead_0/probe", [1, 1, d]),
   ...projections("attn_pool.q", pool, ["query"], ".", side),
   ...projections("attn_pool.kv", pool, ["key", "value"], ".", side),
@@ -290,230 +290,3 @@ const timmPool = (side: number): Table => ({
   ...torchDense("attn_pool.mlp.fc1", "MAPHead_0/MlpBlock_0/Dense_0", d, m),
   ...torchDense("attn_pool.mlp.fc2", "MAPHead_0/MlpBlock_0/Dense_1", m, d),
 });
-
-export interface SuccessorCase {
-  readonly config: ModelConfig;
-  readonly layout: "huggingface" | "timm" | "openclip";
-  readonly table: Table;
-  readonly told: Readonly<Record<string, unknown>>;
-  readonly numerics: Readonly<Record<string, unknown>>;
-  /** The network is written under other names of the same layout. */
-  readonly readOnly?: boolean;
-}
-
-const told = { heads: h };
-const erf = { gelu: "erf", layerNormEpsilon: 1e-6 } as const;
-const coarse = { gelu: "erf", layerNormEpsilon: 1e-5 } as const;
-const dinov3 = { posEmbedding: "none", rotary: { form: "centred", base: 100 }, registers: 4, layerScale: 1 } as const;
-const eva02 = { form: "cells", base: 10_000, reference: [16, 16] } as const;
-const clip = { inputNorm: "tokens", withoutBias: ["patch"] } as const;
-
-export const successorCases: Readonly<Record<string, SuccessorCase>> = {
-  "Hugging Face, DINOv2 with registers": {
-    config: tiny({ registers: 2, layerScale: 1 }),
-    layout: "huggingface",
-    table: huggingFaceDinov2(false),
-    told,
-    numerics: erf,
-  },
-  "Hugging Face, DINOv2 with SwiGLU": {
-    config: tiny({ registers: 2, layerScale: 1, mlp: "swiglu" }),
-    layout: "huggingface",
-    table: huggingFaceDinov2(true),
-    told,
-    numerics: erf,
-  },
-  "Hugging Face, DINOv3": {
-    config: tiny({ ...dinov3, withoutBias: ["key"] }),
-    layout: "huggingface",
-    table: huggingFaceDinov3(false),
-    told,
-    numerics: coarse,
-  },
-  "Hugging Face, DINOv3 with SwiGLU": {
-    config: tiny({ ...dinov3, withoutBias: ["key"], mlp: "swiglu" }),
-    layout: "huggingface",
-    table: huggingFaceDinov3(true),
-    told,
-    numerics: coarse,
-  },
-  "Hugging Face, SigLIP": {
-    config: tiny({ pooling: "map" }),
-    layout: "huggingface",
-    table: siglipTable(),
-    told,
-    numerics: { gelu: "tanh", layerNormEpsilon: 1e-6 },
-  },
-  "Hugging Face, CLIP": {
-    config: tiny({ ...clip, projection: 6 }),
-    layout: "huggingface",
-    table: clipTable(),
-    told,
-    numerics: { gelu: "quick", layerNormEpsilon: 1e-5 },
-  },
-  OpenCLIP: {
-    config: tiny({ ...clip, projection: 6 }),
-    layout: "openclip",
-    table: openclipTable(),
-    told,
-    numerics: coarse,
-  },
-  "timm, CLIP": {
-    config: tiny({ ...clip, classes: 5 }),
-    layout: "timm",
-    table: {
-      ...timmClass,
-      pos_embed: direct(original, [1, patches + 1, d]),
-      ...without(timmPatches, /bias/),
-      ...torchNorm("norm_pre", "Transformer/input_norm", d),
-      ...timmBlocks({}),
-      ...timmNorm,
-      ...torchDense("head", "head", d, 5),
-    },
-    told,
-    numerics: coarse,
-  },
-  "timm, DINOv2 with registers": {
-    config: tiny({ registers: 2, layerScale: 1, classTokenOrder: "after" }),
-    layout: "timm",
-    table: {
-      ...timmClass,
-      reg_token: direct("registers", [1, 2, d]),
-      pos_embed: direct("pos_embedding", [1, patches, d]),
-      ...timmPatches,
-      ...timmBlocks({ scale: "ls" }),
-      ...timmNorm,
-    },
-    told,
-    numerics: erf,
-  },
-  "timm, DINOv2 with SwiGLU": {
-    config: tiny({ layerScale: 1, mlp: "swiglu" }),
-    layout: "timm",
-    table: {
-      ...timmClass,
-      pos_embed: direct(original, [1, patches + 1, d]),
-      ...timmPatches,
-      ...timmBlocks({ scale: "ls", mlp: "packed" }),
-      ...timmNorm,
-    },
-    told,
-    numerics: erf,
-  },
-  "timm, DINOv3": {
-    config: tiny({ ...dinov3, withoutBias: ["key"], pooling: "gap", classToken: true }),
-    layout: "timm",
-    table: {
-      ...timmClass,
-      reg_token: direct("registers", [1, 4, d]),
-      ...timmPatches,
-      ...timmBlocks({ scale: "gamma", attention: "biases apart" }),
-      ...timmNorm,
-    },
-    told,
-    numerics: coarse,
-  },
-  "timm, DINOv3 with SwiGLU and without biases of attention": {
-    config: tiny({
-      ...dinov3,
-      withoutBias: ["query", "key", "value"],
-      mlp: "swiglu",
-      pooling: "gap",
-      classToken: true,
-    }),
-    layout: "timm",
-    table: {
-      ...timmClass,
-      reg_token: direct("registers", [1, 4, d]),
-      ...timmPatches,
-      ...without(timmBlocks({ scale: "gamma", attention: "biases apart", mlp: "separate" }), /[qv]_bias$/),
-      ...timmNorm,
-    },
-    told,
-    numerics: coarse,
-  },
-  "timm, EVA-02 small": {
-    config: tiny({
-      rotary: eva02,
-      withoutBias: ["key"],
-      mlp: "swiglu",
-      pooling: "gap",
-      poolNorm: "after",
-      classToken: true,
-      classes: 5,
-    }),
-    layout: "timm",
-    table: {
-      ...timmClass,
-      pos_embed: direct(original, [1, patches + 1, d]),
-      ...timmPatches,
-      ...timmBlocks({ attention: "biases apart", mlp: "packed" }),
-      ...torchNorm("fc_norm", "fc_norm", d),
-      ...torchDense("head", "head", d, 5),
-    },
-    told,
-    numerics: erf,
-  },
-  "timm, EVA-02 base": {
-    config: tiny({
-      rotary: eva02,
-      withoutBias: ["key"],
-      mlp: "swiglu",
-      innerNorms: ["mlp"],
-      pooling: "gap",
-      poolNorm: "after",
-      classToken: true,
-    }),
-    layout: "timm",
-    table: {
-      ...timmClass,
-      pos_embed: direct(original, [1, patches + 1, d]),
-      ...timmPatches,
-      ...timmBlocks({ attention: "separate", mlp: "separate", mlpNorm: true }),
-      ...torchNorm("fc_norm", "fc_norm", d),
-    },
-    told,
-    numerics: erf,
-    readOnly: true,
-  },
-  "timm, PE": {
-    config: tiny({
-      ...clip,
-      rotary: { form: "cells", base: 10_000, reference: [2, 2], offset: 1, order: "xy" },
-      pooling: "map",
-      poolHeads: 8,
-      classToken: true,
-    }),
-    layout: "timm",
-    table: {
-      ...timmClass,
-      pos_embed: direct(original, [1, patches + 1, d]),
-      ...without(timmPatches, /bias/),
-      ...torchNorm("norm_pre", "Transformer/input_norm", d),
-      ...timmBlocks({}),
-      ...timmNorm,
-      ...timmPool(1),
-    },
-    told,
-    numerics: coarse,
-  },
-  "timm, AIMv2": {
-    config: tiny({
-      norm: "rms",
-      inputNorm: "patches",
-      mlp: "swiglu",
-      withoutBias: ["query", "key", "value", "out", "mlp"],
-      pooling: "gap",
-    }),
-    layout: "timm",
-    table: {
-      pos_embed: direct("pos_embedding", [1, patches, d]),
-      ...timmPatches,
-      "patch_embed.norm.weight": direct("embedding_norm/scale", [d]),
-      ...without(timmBlocks({ mlp: "separate" }), /bias$/),
-      ...without(timmNorm, /bias$/),
-    },
-    told,
-    numerics: coarse,
-  },
-};

@@ -1,7 +1,7 @@
 /** Reads config.json and preprocessor_config.json of Hugging Face's vision models as transformers does. */
-import { WeightsError } from "../formats/error.js";
-import type { GeluForm } from "../graph/index.js";
-import { defined } from "../text/defined.js";
+import { WeightsError } from "../../formats/error.js";
+import type { GeluForm } from "../../graph/index.js";
+import { defined } from "../../text/defined.js";
 import {
   isObject,
   type Json,

@@ -3,9 +3,10 @@
  * each ecosystem.
  */
 import { readFile, stat } from "node:fs/promises";
-import { WeightsError } from "../formats/error.js";
-import { defined } from "../text/defined.js";
-import { describeHuggingFace } from "./huggingface-description.js";
+import { WeightsError } from "../../formats/error.js";
+import { defined } from "../../text/defined.js";
+import type { Hints } from "../layouts/index.js";
+import { describeHuggingFace } from "./huggingface.js";
 import {
   isObject,
   type Json,
@@ -19,7 +20,6 @@ import {
   text,
   valueRange,
 } from "./json.js";
-import type { Hints } from "./layouts/index.js";
 import { timmArguments } from "./timm-arguments.js";
 
 /** Metadata of weights. Every property may be unknown. */

@@ -2,10 +2,10 @@
  * Reads the configuration of a network from timm's config.json: the architecture and `model_args`, the arguments it was
  * built with.
  */
-import { WeightsError } from "../formats/error.js";
-import type { GeluForm } from "../graph/index.js";
-import { defined } from "../text/defined.js";
-import type { Hints } from "./layouts/index.js";
+import { WeightsError } from "../../formats/error.js";
+import type { GeluForm } from "../../graph/index.js";
+import { defined } from "../../text/defined.js";
+import type { Hints } from "../layouts/index.js";
 
 type Json = Readonly<Record<string, unknown>>;
 
