@@ -28,11 +28,11 @@ function smoothed(values: readonly number[], rate: number): number[] {
   return values.map((value) => (average += rate * (value - average)));
 }
 
-const [width, height] = [640, 240];
 const [left, right, top, bottom] = [34, 10, 10, 26];
 
-/** Draws the history; `chance` is the loss of a guess without looking. */
-export function lossCurve({ means, stride }: History, chance: number): string {
+/** Draws the history, as wide as the given pixels; `chance` is the loss of a guess without looking. */
+export function lossCurve({ means, stride }: History, chance: number, width: number): string {
+  const height = Math.round(Math.min(300, Math.max(180, width / 3)));
   const steps = Math.max(50, means.length * stride);
   const highest = Math.max(2, Math.ceil(means.reduce((a, b) => Math.max(a, b), 0) * 2) / 2);
   const x = (step: number) => left + ((width - left - right) * step) / steps;

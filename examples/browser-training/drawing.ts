@@ -1,4 +1,4 @@
-/** Draws the images that the page trains on: one white-edged figure of a random colour, place, size and angle on a noisy ground. */
+/** Draws the images that the page trains on: one figure of a random colour, place, size and tilt on a noisy background. */
 
 export const side = 32;
 export const classNames = ["circle", "square", "triangle", "star", "cross", "ring"] as const;
@@ -64,12 +64,12 @@ export function drawBatch(count: number, random: Random): Batch {
 }
 
 function draw(pixels: Float32Array, figure: Figure, random: Random): void {
-  const radius = side * (0.2 + 0.2 * random());
+  const radius = side * (0.25 + 0.17 * random());
   const [left, top] = [0, 1].map(() => radius + (side - 2 * radius) * random()) as [number, number];
-  const angle = 2 * Math.PI * random();
+  const angle = 1.2 * (random() - 0.5);
   const [cos, sin] = [Math.cos(angle) / radius, Math.sin(angle) / radius];
-  const ground = [random(), random(), random()].map((value) => value - 1);
-  const colour = [random(), random(), random()].map((value) => value * 1.2 - 0.2);
+  const background = [random(), random(), random()].map((value) => 0.8 * value - 1);
+  const colour = [random(), random(), random()].map((value) => 0.1 + 0.9 * value);
   for (let row = 0; row < side; row++) {
     for (let column = 0; column < side; column++) {
       const [x, y] = [column + 0.5 - left, row + 0.5 - top];
@@ -77,7 +77,7 @@ function draw(pixels: Float32Array, figure: Figure, random: Random): void {
       const cover = Math.min(1, Math.max(0, 0.5 - distance));
       const noise = 0.15 * (random() - 0.5);
       for (let channel = 0; channel < 3; channel++) {
-        const value = ground[channel]! + cover * (colour[channel]! - ground[channel]!) + noise;
+        const value = background[channel]! + cover * (colour[channel]! - background[channel]!) + noise;
         pixels[(row * side + column) * 3 + channel] = Math.min(1, Math.max(-1, value));
       }
     }

@@ -39,7 +39,7 @@ function reset(): void {
   history = new History();
   recent = [];
   for (const id of ["step", "loss", "accuracy", "speed"]) element(id).textContent = "–";
-  element("curve").innerHTML = lossCurve(history, chance);
+  drawCurve();
   element("guesses").replaceChildren(...Array.from({ length: 12 }, () => document.createElement("figure")));
   setRunning(false);
   show("Nothing is downloaded or uploaded: images are drawn here, and the network is trained here.");
@@ -96,8 +96,13 @@ function schedule(): void {
   isScheduled = true;
   requestAnimationFrame(() => {
     isScheduled = false;
-    element("curve").innerHTML = lossCurve(history, chance);
+    drawCurve();
   });
+}
+
+function drawCurve(): void {
+  const curve = element("curve");
+  curve.innerHTML = lossCurve(history, chance, curve.clientWidth);
 }
 
 function showGuesses({ images, labels, probabilities }: Guesses): void {
@@ -113,7 +118,7 @@ function showGuesses({ images, labels, probabilities }: Guesses): void {
     }
     canvas.getContext("2d")?.putImageData(pixels, 0, 0);
     const caption = document.createElement("figcaption");
-    caption.textContent = `${classNames[best]} ${Math.round(100 * row[best]!)} %`;
+    caption.textContent = `${best === label ? "✓" : "✗"} ${classNames[best]} ${Math.round(100 * row[best]!)} %`;
     const figure = document.createElement("figure");
     figure.className = best === label ? "right" : "wrong";
     figure.title = best === label ? "correct" : `wrong: it is a ${classNames[label]}`;
@@ -132,6 +137,7 @@ button.addEventListener("click", () => {
 });
 element("reset").addEventListener("click", reset);
 form.addEventListener("change", reset);
+addEventListener("resize", schedule);
 form.addEventListener("submit", (event) => event.preventDefault());
 if (!("gpu" in navigator)) {
   element<HTMLInputElement>("webgpu").disabled = true;

@@ -30,6 +30,9 @@ const builds: Readonly<Record<WebDevice, Build>> = {
   },
 };
 
+/** Milliseconds in which the library, of up to 27 MB, must be loaded and its threads started. */
+const startLimit = 120_000;
+
 /** Threads that the builds are started with; the first program of a page decides. */
 let started: number | undefined;
 
@@ -47,6 +50,8 @@ export async function loadLibrary(device: Device, threads: number = defaultThrea
   if (device === "webgpu") await requireAdapter();
   build.library ??= await build.load();
   build.library.env.wasm.numThreads = threads;
+  // Its threads load the file that the library is in; they never start if a bundler put the library into the page's own file.
+  if (threads > 1) build.library.env.wasm.initTimeout = startLimit;
   started = threads;
   return build.library;
 }

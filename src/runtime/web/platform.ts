@@ -53,7 +53,7 @@ function explainFailure(device: Device, error: unknown): Error {
   }
   if (/no available backend|WebAssembly/.test(text)) {
     return new DeviceError(
-      `ONNX Runtime Web could not start (${text.split("\n")[0]}). Is ${wasmFile(device)}, of onnxruntime-web/dist, beside the script that has the library, and served as application/wasm?`,
+      `ONNX Runtime Web could not start (${text.split("\n")[0]}). Is ${wasmFile(device)}, of onnxruntime-web/dist, beside the script that has the library, and served as application/wasm? Threads need a library in a file of its own: bundle with code splitting.`,
     );
   }
   if (device === "webgpu" && /device.*lost|lost.*device/i.test(text)) {
