@@ -14,17 +14,19 @@ import { groupNames, writePages } from "./docs/pages.mjs";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 
-/** The declaration file of an entry of `exports`, whatever its conditions. */
-const typesOf = (entry) => (typeof entry === "string" ? entry : (entry.types ?? typesOf(Object.values(entry)[0])));
+/** The source file of an entry of `exports`, by the declaration file that it names. */
+const sourceOf = (entry) => join(root, entry.types.replace("./dist/", "src/").replace(/\.d\.ts$/, ".ts"));
 
-/** The name that programs import, by the source file of each entry. */
+/** The name that programs import, by the source file of each entry; an entry may have another file for browsers. */
 function readEntries() {
   const { exports } = JSON.parse(readFileSync(join(root, "package.json"), "utf8"));
-  const entries = Object.entries(exports).map(([path, entry]) => [typesOf(entry), path.replace(/^\./, "fovea")]);
+  const modules = Object.entries(exports).filter(([, entry]) => typeof entry !== "string");
   return new Map(
-    entries
-      .filter(([file]) => file.endsWith(".d.ts"))
-      .map(([file, name]) => [join(root, file.replace("./dist/", "src/").replace(/\.d\.ts$/, ".ts")), name]),
+    modules.flatMap(([path, entry]) => {
+      const name = path.replace(/^\./, "fovea");
+      const browser = entry.browser === undefined ? [] : [[sourceOf(entry.browser), `${name} (browser)`]];
+      return [[sourceOf(entry), name], ...browser];
+    }),
   );
 }
 

@@ -9,7 +9,7 @@ const examplesPage = "examples/README.md";
 /** The groups of the sidebar, in their order, and the pages that belong to each. */
 const groups = [
   ["Guides", (path) => /^docs\/[^/]+\.md$/.test(path) && !reference.includes(path) && path !== "docs/internals.md"],
-  ["Examples", (path) => path === examplesPage],
+  ["Examples", (path) => path.startsWith("examples/")],
   ["Reference", (path) => reference.includes(path)],
   ["Studies", (path) => path.startsWith("docs/studies/")],
   ["Bundled backbones", (path) => path.startsWith("models/")],
@@ -86,12 +86,17 @@ export function readPages(root) {
     const found = [];
     const mapped = mapLinks(text, (target, anchor) => {
       const to = resolved(path, target);
-      const [, program] = /^examples(?:\/(.+\.ts))?$/.exec(to) ?? [];
+      const [, program] = /^examples(?:\/([^/]+\.ts))?$/.exec(to) ?? [];
       if (to === "examples" || program !== undefined) {
         if (program !== undefined && !existsSync(join(root, to))) wrong.push(`${path}: there is no ${to}`);
         found.push(examplesPage);
         const inside = program === undefined ? anchor : `#${anchorOf(program)}`;
         return `${posix.relative(posix.dirname(path), examplesPage)}${inside}`;
+      }
+      // A folder is shown by its README, as on GitHub.
+      if (existsSync(join(root, to, "README.md"))) {
+        found.push(`${to}/README.md`);
+        return `${target.replace(/\/$/, "")}/README.md${anchor}`;
       }
       if (!existsSync(join(root, to)) || !statSync(join(root, to)).isFile())
         wrong.push(`${path}: there is no file ${to}`);

@@ -104,7 +104,7 @@ export default command({
     imageSize,
     method: option(
       evaluator.default("ridge"),
-      "Classifier on the features: ridge, ridge-loo, knn, prototypes, probe, logistic (docs/photos.md explains them)",
+      "Classifier on the features: ridge, ridge-loo, knn, prototypes, probe, logistic (docs/few-shot.md explains them)",
     ),
     setting: option(
       text.optional().meta({ hint: "NAME=NUMBER" }),

@@ -56,7 +56,7 @@ export default command({
     imageSize,
     methods: option(
       list(evaluator).optional(),
-      "Candidate classifiers: ridge, ridge-loo, knn, prototypes, probe, logistic (docs/photos.md; default: the first four)",
+      "Candidate classifiers: ridge, ridge-loo, knn, prototypes, probe, logistic (docs/few-shot.md; default: the first four)",
     ),
     folds: option(z.int().min(2).default(5), "Folds of the cross-validation"),
     split,

@@ -104,7 +104,7 @@ export default command({
     ),
     method: option(
       text.optional(),
-      "How the backbone is adapted: a classifier on its features (ridge, knn, probe, ...; docs/photos.md) or a fine-tuning rule; an unknown name lists them (default: ridge)",
+      "How the backbone is adapted: a classifier on its features (ridge, knn, probe, ...; docs/few-shot.md) or a fine-tuning rule; an unknown name lists them (default: ridge)",
     ),
     sweep: option(
       z.enum(sweeps).optional(),

@@ -19,10 +19,23 @@ const unreachable = project.install([`./${packageTarball}`, asHere("typescript")
 
 test("the tarball has what is published, and nothing that repeats it", async () => {
   const listed = (await execute("tar", ["tzf", packageTarball])).stdout.trim().split("\n");
-  for (const name of ["LICENSE", "NOTICE", "CHANGELOG.md", "SECURITY.md", "README.md", "bin/fovea.js"])
+  for (const name of [
+    "LICENSE",
+    "NOTICE",
+    "CHANGELOG.md",
+    "SECURITY.md",
+    "README.md",
+    "bin/fovea.js",
+    "docs/cli.md",
+    "examples/train.ts",
+  ])
     expect(listed).toContain(`package/${name}`);
   expect(
-    listed.filter((path) => /\.map$|\.onnx$|^package\/(src|tests|docs|scripts|assets\/data)\//.test(path)),
+    listed.filter((path) =>
+      /\.map$|\.onnx$|^package\/(src|tests|scripts|site|docs\/(studies|images)|assets\/data|examples\/.*\/dist)\//.test(
+        path,
+      ),
+    ),
   ).toEqual([]);
   // A release is at most 15 MB.
   expect(statSync(join(folder, packageTarball)).size).toBeLessThan(15e6);

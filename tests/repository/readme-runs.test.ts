@@ -28,11 +28,12 @@ afterAll(() => rmSync(home, { recursive: true }));
 /** README, then the guides, in an order in which each finds what those before it have written. */
 const documents = [
   "README",
-  "docs/photos",
+  "docs/few-shot",
   "docs/data",
   "docs/near-duplicates",
   "docs/robustness",
   "docs/training",
+  "docs/browser",
   "docs/weights",
   "docs/vtab",
 ];
