@@ -5,7 +5,9 @@
 import { existsSync } from "node:fs";
 import { constants } from "node:os";
 import { dirname, join } from "node:path";
+import type { Tensor } from "../../src/graph/index.js";
 import type { Device } from "../../src/runtime/devices.js";
+import type { Result, Value } from "./run.js";
 
 /** Where chromium packages keep the manifest of their software Vulkan device. */
 const manifests = [
@@ -19,6 +21,11 @@ export interface TestDevice {
   readonly device: Device;
   /** Why the device cannot be used here; undefined when it can, and then its tests must run. */
   readonly missing: string | undefined;
+  /** Computes named tensors from named values, where that is not done in this process. */
+  readonly compute?: (
+    outputs: Readonly<Record<string, Tensor>>,
+    feeds: Readonly<Record<string, Value>>,
+  ) => Promise<Record<string, Result>>;
 }
 
 /** Every device of the project, each with the reason it is missing, if it is. */

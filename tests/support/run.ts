@@ -6,12 +6,14 @@ import {
   fromFloat16,
   inputName,
   type NumericArray,
+  type OnnxModel,
   reachable,
   type Tensor,
+  type TensorType,
   viewNumbers,
   writeOnnx,
 } from "../../src/graph/index.js";
-import { evaluate, lackingNodes, openSession, type SessionOptions } from "../../src/runtime/index.js";
+import { type Device, evaluate, lackingNodes, openSession, type SessionOptions } from "../../src/runtime/index.js";
 import type { Array64 } from "./arrays.js";
 
 /** A value to feed, already rounded to its type, so that reference and runtime start from the same numbers. */
@@ -31,16 +33,30 @@ export function decode(data: NumericArray, dtype: DType): number[] {
   return Array.from(data as Float32Array);
 }
 
+/** A model that computes the named tensors on a device, and its inputs as the bytes of tensors, in the model's order. */
+export function modelOf(
+  outputs: Readonly<Record<string, Tensor>>,
+  feeds: Readonly<Record<string, Value>>,
+  device: Device = "cpu",
+): { model: OnnxModel; inputs: { name: string; type: TensorType; bytes: Uint8Array }[] } {
+  const model = writeOnnx(outputs, undefined, { lacking: lackingNodes[device] });
+  const inputs = model.inputs.map(({ name, type }) => ({
+    name,
+    type,
+    bytes: encodeNumbers(feeds[name]!.data, type.dtype),
+  }));
+  return { model, inputs };
+}
+
 /** The named tensors, from the named values, on the device of the options. */
 export async function run(
   outputs: Readonly<Record<string, Tensor>>,
   feeds: Readonly<Record<string, Value>>,
   options: SessionOptions = {},
 ): Promise<Record<string, Result>> {
-  const model = writeOnnx(outputs, undefined, { lacking: lackingNodes[options.device ?? "cpu"] });
+  const { model, inputs } = modelOf(outputs, feeds, options.device);
   await using session = await openSession(model, options);
-  const given = model.inputs.map(({ name, type }) => {
-    const bytes = encodeNumbers(feeds[name]!.data, type.dtype);
+  const given = inputs.map(({ name, type, bytes }) => {
     const data = viewNumbers(bytes, type.dtype) as Float32Array;
     return [name, new RuntimeTensor(type.dtype, data, [...type.shape])] as const;
   });

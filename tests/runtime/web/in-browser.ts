@@ -1,6 +1,7 @@
 /** What the tests call in the browser; bundled beside the page's own script. */
 import { add, constant, greater, input, multiply, reduceSum, where, writeOnnx } from "fovea/graph";
 import { type CompileOptions, compile, compute } from "fovea/runtime";
+import { type OnnxModel, type TensorType, viewNumbers } from "../../../src/graph/index.js";
 import { openSessionOn } from "../../../src/runtime/session.js";
 import { webPlatform } from "../../../src/runtime/web/platform.js";
 import { gradientsOf } from "./gradients.js";
@@ -97,6 +98,37 @@ export async function kept(device: Device): Promise<unknown> {
   await first.close();
   await second.close();
   return [location, squares.y?.location, Array.from(squares.y?.data as Float32Array)];
+}
+
+const fromBase64 = (text: string): Uint8Array => Uint8Array.from(atob(text), (one) => one.charCodeAt(0));
+const toBase64 = (bytes: Uint8Array): string => btoa(Array.from(bytes, (one) => String.fromCharCode(one)).join(""));
+
+/** A tensor as text. */
+export interface Sent {
+  readonly name: string;
+  readonly type: TensorType;
+  readonly bytes: string;
+}
+
+/** Runs a model, in the bytes of its file; returns the shapes and bytes of its outputs. */
+export async function runModel(
+  device: Device,
+  model: Pick<OnnxModel, "inputs" | "outputs" | "nodeCount"> & { readonly bytes: string },
+  inputs: readonly Sent[],
+): Promise<Record<string, { shape: readonly number[]; bytes: string }>> {
+  const session = await openSessionOn(webPlatform, { ...model, bytes: fromBase64(model.bytes) }, { device });
+  const given = inputs.map(({ name, type, bytes }) => {
+    const data = viewNumbers(fromBase64(bytes), type.dtype);
+    return [name, webPlatform.tensor(device, type.dtype, data, [...type.shape])] as const;
+  });
+  const results = await session.runTensors(Object.fromEntries(given));
+  await session.close();
+  return Object.fromEntries(
+    Object.entries(results).map(([name, { dims, data }]) => {
+      const { buffer, byteOffset, byteLength } = data as Float32Array;
+      return [name, { shape: dims, bytes: toBase64(new Uint8Array(buffer, byteOffset, byteLength)) }];
+    }),
+  );
 }
 
 /** Class and message of the error that `compile` throws with these options. */

@@ -1,66 +1,24 @@
 /** Programs in a browser: the example page trains, and the runtime gives what it gives on Node. */
-import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { fileURLToPath } from "node:url";
 import { compile } from "fovea/runtime";
-import { build, type PreviewServer, preview } from "vite";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { drawBatch, seededRandom } from "../../../examples/browser-training/drawing.js";
 import { sizes, training } from "../../../examples/browser-training/network.js";
 import { type Browser, missingChromium, type Page, startChromium } from "../../support/chromium.js";
 import { gradientsOf } from "./gradients.js";
+import { call, type Pages, startPages } from "./pages.js";
 
-const example = fileURLToPath(new URL("../../../examples/browser-training", import.meta.url));
-const harness = fileURLToPath(new URL("./in-browser.ts", import.meta.url));
-const outDir = mkdtempSync(join(tmpdir(), "fovea-page-"));
-
-const servers: PreviewServer[] = [];
-let browser: Browser;
+let pages: Pages;
 /** Addresses of the page: with the headers of the example's configuration, and without. */
 let isolated: string;
 let plain: string;
-
-/** Serves the built page; returns its address. */
-async function served(configFile: string | false): Promise<string> {
-  const options = { root: example, configFile, logLevel: "silent", build: { outDir } } as const;
-  const server = await preview({ ...options, preview: { port: 0, open: false } });
-  servers.push(server);
-  const [url] = server.resolvedUrls?.local ?? [];
-  if (url === undefined) throw new Error("the page is not served");
-  return url;
-}
+let browser: Browser;
 
 beforeAll(async () => {
   if (missingChromium !== undefined) return;
-  await build({
-    root: example,
-    configFile: join(example, "vite.config.ts"),
-    logLevel: "silent",
-    build: {
-      outDir,
-      emptyOutDir: true,
-      rollupOptions: {
-        input: { page: join(example, "index.html"), "in-browser": harness },
-        preserveEntrySignatures: "strict",
-        output: { entryFileNames: "[name].js" },
-      },
-    },
-  });
-  isolated = await served(join(example, "vite.config.ts"));
-  plain = await served(false);
-  browser = await startChromium();
+  pages = await startPages();
+  ({ browser, isolated, plain } = pages);
 });
-
-afterAll(async () => {
-  await browser?.[Symbol.asyncDispose]();
-  for (const server of servers) await server.close();
-  rmSync(outDir, { recursive: true, force: true });
-});
-
-/** Calls a function of in-browser.ts in a page. */
-const call = (page: Page, name: string, ...values: unknown[]): Promise<unknown> =>
-  page.evaluate(`import("./in-browser.js").then((tests) => tests.${name}(...${JSON.stringify(values)}))`);
+afterAll(async () => await pages?.close());
 
 const numberOf = (id: string): string => `Number(document.getElementById("${id}").textContent)`;
 const click = (page: Page, id: string) => page.evaluate(`document.getElementById("${id}").click()`);
