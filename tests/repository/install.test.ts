@@ -81,16 +81,25 @@ describe.skipIf(unreachable !== undefined)(
     test.each([
       ["NodeNext", "NodeNext"],
       ["ESNext", "Bundler"],
-    ])("examples and README are typed as written, with module %s and resolution %s", async (module, resolution) => {
-      mkdirSync(join(folder, "examples"), { recursive: true });
-      const examples = readdirSync(join(root, "examples")).filter((name) => name.endsWith(".ts"));
-      for (const name of examples) copyFileSync(join(root, "examples", name), join(folder, "examples", name));
-      const shown = programsIn(read(join(root, "README.md")));
-      expect(shown.length).toBeGreaterThan(0);
-      for (const [i, program] of shown.entries()) writeFileSync(join(folder, "examples", `readme-${i}.ts`), program);
-      writeFileSync(
-        join(folder, "program.ts"),
-        `${entries.map((name, i) => `import * as module${i} from "${name}";`).join("\n")}
+    ])(
+      "examples, README and guides are typed as written, with module %s and resolution %s",
+      async (module, resolution) => {
+        mkdirSync(join(folder, "examples"), { recursive: true });
+        const examples = readdirSync(join(root, "examples")).filter((name) => name.endsWith(".ts"));
+        for (const name of examples) copyFileSync(join(root, "examples", name), join(folder, "examples", name));
+        const guides = readdirSync(join(root, "docs")).filter((name) => name.endsWith(".md"));
+        const shown = ["README.md", ...guides.map((name) => `docs/${name}`)]
+          .flatMap((name) => programsIn(read(join(root, name))))
+          // the others are parts of programs
+          .filter((program) => /^import /m.test(program));
+        expect(shown.length).toBeGreaterThan(8);
+        for (const [i, program] of shown.entries()) {
+          const [, name = `shown-${i}.ts`] = /^\/\/ (\S+\.ts)\n/.exec(program) ?? [];
+          writeFileSync(join(folder, "examples", name), program);
+        }
+        writeFileSync(
+          join(folder, "program.ts"),
+          `${entries.map((name, i) => `import * as module${i} from "${name}";`).join("\n")}
         import { fit, open } from "fovea";
         export const all: readonly object[] = [${entries.map((_, i) => `module${i}`)}];
         const backbone = await open("embedded:bit");
@@ -100,16 +109,17 @@ describe.skipIf(unreachable !== undefined)(
         // @ts-expect-error: there is no such option, so the declarations are real
         await fit("photos/", { backbones: 1 });
         `,
-      );
-      const options = { target: "es2022", module, moduleResolution: resolution, strict: true, noEmit: true };
-      // Declarations are checked too: skipLibCheck is false by default.
-      const compilerOptions = { ...options, types: ["node"] };
-      writeFileSync(
-        join(folder, "tsconfig.json"),
-        JSON.stringify({ compilerOptions, include: ["program.ts", "examples"] }),
-      );
-      const { status, stdout } = await execute("npx", ["--no-install", "tsc", "-p", "."]);
-      expect([stdout, status]).toEqual(["", 0]);
-    });
+        );
+        const options = { target: "es2022", module, moduleResolution: resolution, strict: true, noEmit: true };
+        // Declarations are checked too: skipLibCheck is false by default.
+        const compilerOptions = { ...options, types: ["node"] };
+        writeFileSync(
+          join(folder, "tsconfig.json"),
+          JSON.stringify({ compilerOptions, include: ["program.ts", "examples"] }),
+        );
+        const { status, stdout } = await execute("npx", ["--no-install", "tsc", "-p", "."]);
+        expect([stdout, status]).toEqual(["", 0]);
+      },
+    );
   },
 );
