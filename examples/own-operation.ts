@@ -86,18 +86,18 @@ const scattered = (count: number, seed: number) =>
 {
   const [x, kernel] = [input("x", "float32", [2, 3, 5, 4]), input("kernel", "float32", [3, 1, 3, 3])];
   const y = depthwise(x, kernel);
-  const loss = reduceSum(multiply(y, constant(scattered(elementCount(y.shape), 1), y.shape)));
-  const [dx, dkernel] = grad(loss, [x, kernel]) as [Tensor, Tensor];
+  const loss = reduceSum(multiply(constant(scattered(elementCount(y.shape), 1), y.shape), y));
+  const [dx, dkernel] = grad(loss, [x, kernel]);
   const values = { x: scattered(120, 2), kernel: scattered(27, 3) };
   const found = await compute({ "d x": dx, "d kernel": dkernel }, values);
   for (const name of ["x", "kernel"] as const) {
     const direction = scattered(values[name].length, 4);
     const at = async (step: number) => {
       const moved = values[name].map((value, i) => value + step * (direction[i] ?? 0));
-      return Number((await compute({ loss }, { ...values, [name]: moved }))["loss"]?.[0]);
+      return (await compute({ loss }, { ...values, [name]: moved })).loss[0] ?? 0;
     };
     const difference = ((await at(0.01)) - (await at(-0.01))) / 0.02;
-    const gradient = direction.reduce((sum, value, i) => sum + value * Number(found[`d ${name}`]?.[i]), 0);
+    const gradient = direction.reduce((sum, value, i) => sum + value * (found[`d ${name}`][i] ?? 0), 0);
     console.log(`d ${name}: ${gradient.toFixed(2)}, by differences ${difference.toFixed(2)}`);
   }
 }
@@ -154,7 +154,7 @@ function stripes(step: number) {
   return { image: pixels, label: labels };
 }
 
-type State = Awaited<ReturnType<typeof compute>>;
+type State = Record<string, ReturnType<(typeof slots)[number]["initial"]>>;
 
 /** Takes the steps from `start` to `end` (exclusive) from a state; returns the next state. */
 async function train(state: State, start: number, end: number): Promise<State> {
@@ -163,7 +163,7 @@ async function train(state: State, start: number, end: number): Promise<State> {
   for (let step = start; step < end; step++) {
     const values = scalars.map(({ name, at }) => [name, Float32Array.of(at(step))]);
     const results = await program.step({ ...stripes(step), ...Object.fromEntries(values) });
-    if (step === 0 || step === steps - 1) console.log(`step ${step}: loss ${Number(results["loss"]?.[0]).toFixed(2)}`);
+    if (step === 0 || step === steps - 1) console.log(`step ${step}: loss ${results.loss[0]?.toFixed(2)}`);
   }
   return await program.readState();
 }

@@ -73,7 +73,7 @@ export interface ComposedDefinition<Attributes, N extends number, Outputs extend
 export type DefinedOperation<Attributes, N extends number, Outputs extends readonly TensorType[]> = (
   inputs: Tensors<N>,
   ...attributes: Partial<Attributes> extends Attributes ? [Attributes?] : [Attributes]
-) => { readonly [K in keyof Outputs]: Tensor };
+) => { readonly [K in keyof Outputs]: Tensor<Outputs[K]["dtype"]> };
 
 /**
  * Defines an operation: a shape rule with ONNX nodes (`infer` and `emit`), or a composition of other operations (`compose`), with a gradient

@@ -12,7 +12,16 @@ export {
 export { onnxTypeCodes, type StoredType } from "./element-types.js";
 export { grad } from "./gradients/grad.js";
 export { accumulateGradients, rematerialise } from "./gradients/rematerialise.js";
-export { allocate, encodeNumbers, fromFloat16, type NumericArray, toFloat16, viewNumbers } from "./numbers.js";
+export {
+  type ArrayOf,
+  type ArraysOf,
+  allocate,
+  encodeNumbers,
+  fromFloat16,
+  type NumericArray,
+  toFloat16,
+  viewNumbers,
+} from "./numbers.js";
 export { type OnnxAddition, withAddition } from "./onnx/addition.js";
 export { type EncodeOptions, encodeOnnx, type OnnxModel, onnxOpsets } from "./onnx/encode.js";
 export {

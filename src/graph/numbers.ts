@@ -1,17 +1,29 @@
 /** Converts numbers to little-endian bytes and back, for every element type of the graph. */
-import type { DType } from "./tensor.js";
+import type { DType, Tensor } from "./tensor.js";
+
+/** Typed arrays with the elements of tensors, by element type: float16 as bits, bool as bytes. */
+interface Arrays {
+  float32: Float32Array;
+  float64: Float64Array;
+  float16: Uint16Array;
+  int32: Int32Array;
+  uint32: Uint32Array;
+  int64: BigInt64Array;
+  uint8: Uint8Array;
+  bool: Uint8Array;
+}
+
+/** The typed array with the elements of a tensor of type `D`. */
+export type ArrayOf<D extends DType> = Arrays[D];
 
 /** A typed array that can hold a tensor's elements. */
-export type NumericArray =
-  | Float32Array
-  | Float64Array
-  | Int32Array
-  | Uint32Array
-  | Uint16Array
-  | Uint8Array
-  | BigInt64Array;
+export type NumericArray = ArrayOf<DType>;
+
+/** The arrays of tensors by the same names: those of `{ loss: Tensor<"float32"> }` are `{ loss: Float32Array }`. */
+export type ArraysOf<T extends Readonly<Record<string, Tensor>>> = { -readonly [K in keyof T]: ArrayOf<T[K]["dtype"]> };
 
 /** Allocates a zero-filled typed array of `length` elements; float16 is stored as bits in a Uint16Array, bool as bytes. */
+export function allocate<D extends DType>(dtype: D, length: number): ArrayOf<D>;
 export function allocate(dtype: DType, length: number): NumericArray {
   switch (dtype) {
     case "float32":

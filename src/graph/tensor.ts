@@ -6,13 +6,13 @@ export type DType = "float32" | "float64" | "float16" | "int32" | "uint32" | "in
 export type Shape = readonly number[];
 
 /** Static type of a tensor: element type and shape. */
-export interface TensorType {
-  readonly dtype: DType;
+export interface TensorType<D extends DType = DType> {
+  readonly dtype: D;
   readonly shape: Shape;
 }
 
-/** A symbolic value: one output of one node. */
-export interface Tensor extends TensorType {
+/** A symbolic value: one output of one node. `D` is its element type, as far as it is known when the program is compiled. */
+export interface Tensor<D extends DType = DType> extends TensorType<D> {
   readonly id: number;
   readonly producer: Node;
   readonly index: number;
@@ -94,6 +94,15 @@ export class ShapeError extends Error {
 
 let nextId = 1;
 const openBlocks: Block[] = [];
+
+/** Applies an operation with one output. The caller states its element type, by the type of the result. */
+export function applied<A, D extends DType = DType>(
+  operation: Operation<A>,
+  inputs: readonly Tensor[],
+  attributes: A,
+): Tensor<D> {
+  return apply(operation, inputs, attributes)[0] as Tensor<D>;
+}
 
 /** Applies an operation to tensors; every op function calls it. */
 export function apply<A>(operation: Operation<A>, inputs: readonly Tensor[], attributes: A): Tensor[] {

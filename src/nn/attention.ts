@@ -2,6 +2,7 @@
 import {
   add,
   cast,
+  type DType,
   describe,
   elementCount,
   linear,
@@ -40,7 +41,7 @@ export interface AttentionOptions {
  * [d, h, d/h], bias [h, d/h]) and `out` (kernel [h, d/h, d]), with Xavier uniform kernels over d by d (papers.md 1.1, 1.3). Records the
  * attention weights [N, h, t, s] as `attentionWeights`. Throws ShapeError if the width is not divisible by the number of heads.
  */
-export function multiHeadAttention(scope: Scope, x: Tensor, options: AttentionOptions): Tensor {
+export function multiHeadAttention<D extends DType>(scope: Scope, x: Tensor<D>, options: AttentionOptions): Tensor<D> {
   const { heads, memory = x, bias, rotate = (y: Tensor) => y, withoutBias = [], norm = (y: Tensor) => y } = options;
   const width = x.shape.at(-1)!;
   if (x.shape.length !== 3 || width % heads !== 0) {
@@ -67,7 +68,7 @@ export function multiHeadAttention(scope: Scope, x: Tensor, options: AttentionOp
     : scaledDotProductAttention(query, key, value);
   scope.name("attentionWeights", weights);
   const merged = reshape(transpose(output, [0, 2, 1, 3]), [elementCount(x.shape) / width, width]);
-  return reshape(product("out", norm(merged), [heads, side, width], [width]), x.shape);
+  return cast(reshape(product("out", norm(merged), [heads, side, width], [width]), x.shape), x.dtype);
 }
 
 function biasedAttention(query: Tensor, key: Tensor, value: Tensor, bias: Tensor) {

@@ -4,6 +4,7 @@
  */
 import {
   add,
+  type DType,
   describe,
   elementCount,
   matmul,
@@ -26,7 +27,7 @@ import type { Scope } from "./scope.js";
  * Multiplies the channels of [N, C, H, W] by a gate computed from their means: `squeeze` C to C / reduction (at least 1), ReLU, `excite` back
  * to C, sigmoid. Both are dense layers with bias. Records the gate [N, C] as `gate`. Throws ShapeError.
  */
-export function squeezeExcitation(scope: Scope, x: Tensor, reduction = 16): Tensor {
+export function squeezeExcitation<D extends DType>(scope: Scope, x: Tensor<D>, reduction = 16): Tensor<D> {
   const [n, channels] = imageSides("squeezeExcitation", x);
   const hidden = dense(scope.at("squeeze"), reduceMean(x, [2, 3]), Math.max(1, Math.floor(channels / reduction)));
   const gate = scope.name("gate", sigmoid(dense(scope.at("excite"), relu(hidden), channels)));

@@ -9,6 +9,7 @@ import {
   type ConvolutionOptions,
   cast,
   convolution2d,
+  type DType,
   describe,
   elementCount,
   groupNorm,
@@ -35,7 +36,7 @@ export interface ConvolutionLayerOptions {
 }
 
 /** Transposes NHWC images to NCHW, the layout of convolutions. Throws ShapeError. */
-export function toNCHW(image: Tensor): Tensor {
+export function toNCHW<D extends DType>(image: Tensor<D>): Tensor<D> {
   if (image.shape.length !== 4) throw new ShapeError(`toNCHW: images ${describe(image)} must be [N, H, W, C]`);
   return transpose(image, [0, 3, 1, 2]);
 }
@@ -86,11 +87,11 @@ function kernelOf(
  * over (C, h, w); no bias. `form`: "bit" divides by sqrt(variance + 1e-10) (papers.md 2.1), "flax" by deviation + 1e-5 (papers.md 3.1),
  * "none" does not standardise. Throws ShapeError.
  */
-export function standardisedConvolution(
+export function standardisedConvolution<D extends DType>(
   scope: Scope,
-  x: Tensor,
+  x: Tensor<D>,
   options: ConvolutionLayerOptions & { readonly form: WeightStandardisation | "none" },
-): Tensor {
+): Tensor<D> {
   const { kernel: sides, window } = resolved(scope, x, options);
   const kernel = kernelOf(scope, x, sides, options);
   const standardised = options.form === "none" ? kernel : weightStandardise(kernel, options.form);
@@ -98,11 +99,11 @@ export function standardisedConvolution(
 }
 
 /** Convolution of [N, C, H, W] with `kernel` [channels, C, h, w] and optional `bias` [channels]. Throws ShapeError. */
-export function convolution(
+export function convolution<D extends DType>(
   scope: Scope,
-  x: Tensor,
+  x: Tensor<D>,
   options: ConvolutionLayerOptions & { readonly bias?: boolean; readonly biasInitializer?: Initializer },
-): Tensor {
+): Tensor<D> {
   const { kernel, window } = resolved(scope, x, options);
   const y = convolution2d(x, cast(kernelOf(scope, x, kernel, options), x.dtype), window);
   if (!options.bias) return y;
@@ -117,7 +118,7 @@ export interface GroupNormOptions {
 }
 
 /** Group norm of [N, C, ...] with `scale` [C] (initially ones by default) and `bias` [C] (initially zeros). Throws ShapeError. */
-export function groupNormLayer(scope: Scope, x: Tensor, options: GroupNormOptions): Tensor {
+export function groupNormLayer<D extends DType>(scope: Scope, x: Tensor<D>, options: GroupNormOptions): Tensor<D> {
   const channels = x.shape[1]!;
   return groupNorm(
     x,

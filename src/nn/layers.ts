@@ -3,6 +3,7 @@ import {
   add,
   bernoulli,
   cast,
+  type DType,
   elementCount,
   type GeluForm,
   gelu,
@@ -30,7 +31,12 @@ export interface DenseOptions {
 }
 
 /** x W + b over the last axis, in the type of x: [..., in] to [..., width]; by default `kernel` [in, width] is LeCun normal, `bias` zero. */
-export function dense(scope: Scope, x: Tensor, width: number, options: DenseOptions = {}): Tensor {
+export function dense<D extends DType>(
+  scope: Scope,
+  x: Tensor<D>,
+  width: number,
+  options: DenseOptions = {},
+): Tensor<D> {
   const fanIn = x.shape.at(-1)!;
   const kernel = scope.parameter("kernel", [fanIn, width], options.kernelInitializer ?? lecunNormal(fanIn));
   if (options.bias === false) return matmul(x, cast(kernel, x.dtype));
@@ -39,7 +45,7 @@ export function dense(scope: Scope, x: Tensor, width: number, options: DenseOpti
 }
 
 /** Layer norm over the last axis with `scale` (initially ones) and `bias` (initially zeros). */
-export function layerNorm(scope: Scope, x: Tensor, epsilon: number): Tensor {
+export function layerNorm<D extends DType>(scope: Scope, x: Tensor<D>, epsilon: number): Tensor<D> {
   const width = x.shape.at(-1)!;
   return layerNormOperation(
     x,
@@ -53,7 +59,7 @@ export function layerNorm(scope: Scope, x: Tensor, epsilon: number): Tensor {
  * Root mean square norm over the last axis (Zhang & Sennrich, 2019, arXiv:1910.07467): x / sqrt(mean(x^2) + epsilon) times `scale` (initially
  * ones), computed in float32.
  */
-export function rmsNorm(scope: Scope, x: Tensor, epsilon: number): Tensor {
+export function rmsNorm<D extends DType>(scope: Scope, x: Tensor<D>, epsilon: number): Tensor<D> {
   const wide = cast(x, "float32");
   const inverse = reciprocal(sqrt(add(reduceMean(multiply(wide, wide), -1, true), scalar(epsilon))));
   const weights = scope.parameter("scale", [x.shape.at(-1)!], ones);
@@ -61,7 +67,7 @@ export function rmsNorm(scope: Scope, x: Tensor, epsilon: number): Tensor {
 }
 
 /** Multiplies every channel by a learned number, `scale` [width], initially `value` (Touvron et al., 2021, arXiv:2103.17239). */
-export function layerScale(scope: Scope, x: Tensor, value: number): Tensor {
+export function layerScale<D extends DType>(scope: Scope, x: Tensor<D>, value: number): Tensor<D> {
   return multiply(x, cast(scope.parameter("scale", [x.shape.at(-1)!], filledWith(value)), x.dtype));
 }
 
@@ -72,7 +78,7 @@ function keptFactor(what: string, rate: number): number {
 }
 
 /** In training, zeroes entries with probability `rate` and divides the rest by 1 - rate. Throws RangeError for a rate outside 0 to 1. */
-export function dropout(scope: Scope, x: Tensor, rate: number): Tensor {
+export function dropout<D extends DType>(scope: Scope, x: Tensor<D>, rate: number): Tensor<D> {
   const factor = keptFactor("dropout", rate);
   if (rate === 0 || !scope.training) return x;
   const { seed, stream } = scope.random();
@@ -83,7 +89,12 @@ export function dropout(scope: Scope, x: Tensor, rate: number): Tensor {
  * In training, drops the whole branch of an example with probability `rate`. With `rescale`, kept branches are divided by 1 - rate (timm);
  * otherwise they are unchanged (big_vision; papers.md 10.10). At rate 1 every branch is dropped. Throws RangeError for a rate outside 0 to 1.
  */
-export function stochasticDepth(scope: Scope, branch: Tensor, rate: number, rescale: boolean): Tensor {
+export function stochasticDepth<D extends DType>(
+  scope: Scope,
+  branch: Tensor<D>,
+  rate: number,
+  rescale: boolean,
+): Tensor<D> {
   const factor = keptFactor("stochastic depth", rate);
   if (rate === 0 || !scope.training) return branch;
   const { seed, stream } = scope.random();
@@ -114,22 +125,26 @@ const mlpLayer = (width: number, { hidden, bias }: MlpOptions): DenseOptions => 
 });
 
 /** The hidden layer of tokens [..., d] as rows, through norm and dropout and back to [..., d] by the layer `last`. */
-function throughHidden(
+function throughHidden<D extends DType>(
   scope: Scope,
-  x: Tensor,
+  x: Tensor<D>,
   options: MlpOptions,
   last: string,
-  hiddenOf: (rows: Tensor, layer: DenseOptions) => Tensor,
-): Tensor {
+  hiddenOf: (rows: Tensor<D>, layer: DenseOptions) => Tensor<D>,
+): Tensor<D> {
   const width = x.shape.at(-1)!;
   const layer = mlpLayer(width, options);
   const hidden = hiddenOf(reshape(x, [elementCount(x.shape) / width, width]), layer);
-  const normed = options.norm ? options.norm(hidden) : hidden;
+  const normed = options.norm ? cast(options.norm(hidden), x.dtype) : hidden;
   return reshape(dense(scope.at(last), dropout(scope, normed, options.dropout), width, layer), x.shape);
 }
 
 /** Dense, GELU, dropout, dense: [..., d] through [..., hidden] (papers.md 1.1). Parameters: `Dense_0`, `Dense_1`. */
-export function mlpBlock(scope: Scope, x: Tensor, options: MlpOptions & { readonly gelu: GeluForm }): Tensor {
+export function mlpBlock<D extends DType>(
+  scope: Scope,
+  x: Tensor<D>,
+  options: MlpOptions & { readonly gelu: GeluForm },
+): Tensor<D> {
   return throughHidden(scope, x, options, "Dense_1", (rows, layer) =>
     gelu(dense(scope.at("Dense_0"), rows, options.hidden, layer), options.gelu),
   );
@@ -139,7 +154,7 @@ export function mlpBlock(scope: Scope, x: Tensor, options: MlpOptions & { readon
  * Gated MLP (Shazeer, 2020, arXiv:2002.05202): down(silu(gate(x)) up(x)), with silu(a) = a sigmoid(a); [..., d] through [..., hidden].
  * Parameters: `gate`, `up` and `down`.
  */
-export function swiGlu(scope: Scope, x: Tensor, options: MlpOptions): Tensor {
+export function swiGlu<D extends DType>(scope: Scope, x: Tensor<D>, options: MlpOptions): Tensor<D> {
   return throughHidden(scope, x, options, "down", (rows, layer) => {
     const gate = dense(scope.at("gate"), rows, options.hidden, layer);
     return multiply(multiply(gate, sigmoid(gate)), dense(scope.at("up"), rows, options.hidden, layer));

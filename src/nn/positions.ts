@@ -40,7 +40,7 @@ export function sincos2d(height: number, width: number, d: number): Float32Array
 }
 
 /** `sincos2d` as a constant of the graph. */
-export const sincos2dTensor = (height: number, width: number, d: number, dtype: DType): Tensor =>
+export const sincos2dTensor = <D extends DType>(height: number, width: number, d: number, dtype: D): Tensor<D> =>
   constant(sincos2d(height, width, d), [1, height * width, d], dtype);
 
 /**
@@ -48,7 +48,7 @@ export const sincos2dTensor = (height: number, width: number, d: number, dtype: 
  * appendix D.4; papers.md 9.5). Parameters: `pos_embedding_x` [1, columns, d/2] and `pos_embedding_y` [1, rows, d/2], normal with deviation
  * 1 / sqrt(d) like the 1-D table. Throws RangeError if d is odd.
  */
-export function learned2d(scope: Scope, rows: number, columns: number, d: number): Tensor {
+export function learned2d(scope: Scope, rows: number, columns: number, d: number): Tensor<"float32"> {
   if (d % 2 !== 0) throw new RangeError(`a position embedding by axis needs an even width, got ${d}`);
   const half = d / 2;
   const initializer = normal(1 / Math.sqrt(d));

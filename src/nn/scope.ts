@@ -3,13 +3,22 @@
  * the same string.
  */
 
-import { describe, input, rematerialise, type Shape, ShapeError, sameShape, type Tensor } from "../graph/index.js";
+import {
+  type DType,
+  describe,
+  input,
+  rematerialise,
+  type Shape,
+  ShapeError,
+  sameShape,
+  type Tensor,
+} from "../graph/index.js";
 import { keyedRandom } from "../random/named.js";
 import type { Initializer } from "./initializers.js";
 
 export interface Parameter {
   readonly name: string;
-  readonly tensor: Tensor;
+  readonly tensor: Tensor<"float32">;
   readonly initializer: Initializer;
 }
 
@@ -80,7 +89,7 @@ export class Scope {
   }
 
   /** Returns the float32 parameter of this name; the first call creates it. Throws ShapeError if it exists with another shape. */
-  parameter(name: string, shape: Shape, initializer: Initializer): Tensor {
+  parameter(name: string, shape: Shape, initializer: Initializer): Tensor<"float32"> {
     const path = this.join(name);
     const known = this.trace.parameters.get(path);
     if (known) {
@@ -95,7 +104,7 @@ export class Scope {
   }
 
   /** Records a tensor under a name for few-shot evaluation, analyses and tests; returns the tensor. */
-  name(name: string, tensor: Tensor): Tensor {
+  name<D extends DType>(name: string, tensor: Tensor<D>): Tensor<D> {
     this.trace.intermediates.set(this.join(name), tensor);
     return tensor;
   }

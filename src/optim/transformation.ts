@@ -5,13 +5,13 @@
  * is a pass over all parameters, but a product of scalars is not, so scalars are multiplied together and applied once at the end.
  */
 import {
+  type ArrayOf,
   add,
   allocate,
   type DType,
   elementCount,
   input,
   multiply,
-  type NumericArray,
   type Shape,
   scalar,
   subtract,
@@ -23,9 +23,9 @@ import { type AverageConfig, averaged, averageName } from "./average.js";
 export interface Update {
   /** Path of the parameter. */
   readonly name: string;
-  readonly parameter: Tensor;
+  readonly parameter: Tensor<StateType>;
   /** Initial value of the parameter. */
-  readonly initial: () => NumericArray;
+  readonly initial: () => ArrayOf<StateType>;
   readonly value: Tensor;
   /** A scalar. */
   readonly factor: Tensor;
@@ -33,15 +33,18 @@ export interface Update {
   readonly decay: Tensor | undefined;
 }
 
+/** Element types of state: its values are numbers. */
+export type StateType = Exclude<DType, "int64">;
+
 /**
  * A state tensor of the optimiser: `input` is its current value, `next` the next one, of the same type (float16 as bits). It is constant if
  * `next` is `input` itself.
  */
 export interface StateSlot {
   readonly name: string;
-  readonly input: Tensor;
+  readonly input: Tensor<StateType>;
   readonly next: Tensor;
-  readonly initial: () => NumericArray;
+  readonly initial: () => ArrayOf<StateType>;
 }
 
 /** A number that the host computes in float64 from the step (0 is the first update) and passes in each step. */
@@ -62,7 +65,7 @@ export class OptimizerContext {
   }
 
   /** Adds a state tensor of any type with initial value zero and update `next(current)`. */
-  slot(name: string, shape: Shape, dtype: DType, next: (current: Tensor) => Tensor): StateSlot {
+  slot(name: string, shape: Shape, dtype: StateType, next: (current: Tensor) => Tensor): StateSlot {
     const current = input(name, dtype, shape);
     const made = { name, input: current, next: next(current), initial: () => allocate(dtype, elementCount(shape)) };
     this.slots.push(made);
@@ -114,7 +117,11 @@ export interface ApplyOptions {
  */
 export function applyOptimizer(
   optimizer: Transformation,
-  parameters: readonly { readonly name: string; readonly tensor: Tensor; readonly initial: () => NumericArray }[],
+  parameters: readonly {
+    readonly name: string;
+    readonly tensor: Tensor<StateType>;
+    readonly initial: () => ArrayOf<StateType>;
+  }[],
   gradients: readonly Tensor[],
   { average }: ApplyOptions = {},
 ): OptimizerGraph {

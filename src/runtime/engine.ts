@@ -43,8 +43,8 @@ export type Feeds = Readonly<Record<string, NumericArray>>;
 export type Results = Record<string, NumericArray>;
 
 /** Results of a run, and whether it replaced the state. */
-export interface Attempt {
-  readonly results: Results;
+export interface Attempt<R extends Results = Results> {
+  readonly results: R;
   readonly committed: boolean;
 }
 

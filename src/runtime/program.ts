@@ -1,6 +1,15 @@
 /** Programs: graphs compiled for a device, together with their state. */
 import { type Closable, closable, closeOnError } from "../files/closable.js";
-import { inputName, reachable, type Tensor, type TensorType, writeOnnx, writeOnnxLoop } from "../graph/index.js";
+import {
+  type ArrayOf,
+  type ArraysOf,
+  inputName,
+  reachable,
+  type Tensor,
+  type TensorType,
+  writeOnnx,
+  writeOnnxLoop,
+} from "../graph/index.js";
 import { type Device, DeviceError, lackingNodes } from "./devices.js";
 import {
   type Attempt,
@@ -52,8 +61,22 @@ export interface FeedOptions {
   readonly transfer?: boolean;
 }
 
-/** A compiled program. Runs are executed sequentially, in the order of the calls. */
-export interface Program extends Closable {
+/** The arrays that a function returns, by the names of its outputs; their types are those of the output tensors. */
+type OutputsOf<F extends ProgramFunction> = ArraysOf<F["outputs"]>;
+
+/** The outputs of the function named `step`. */
+type StepOutputs<S extends ProgramSource> = S["functions"] extends { readonly step: infer F extends ProgramFunction }
+  ? OutputsOf<F>
+  : Results;
+
+/** Values of state tensors by name. */
+type StateOf<S extends ProgramSource> = Record<string, ArrayOf<S["state"][number]["dtype"]>>;
+
+/**
+ * A compiled program. Runs are executed sequentially, in the order of the calls. `S` is the type of its source, which decides the types of its
+ * results.
+ */
+export interface Program<S extends ProgramSource = ProgramSource> extends Closable {
   readonly device: Device;
   /** Threads inside one operation. */
   readonly threads: number;
@@ -63,19 +86,23 @@ export interface Program extends Closable {
   readonly seconds: { readonly write: number; readonly compile: number };
   readonly nodes: Readonly<Record<string, number>>;
   /** Runs a function. The arrays are copied first, unless `transfer` is set. */
-  run(name: string, feeds: Feeds, options?: FeedOptions): Promise<Results>;
+  run<N extends keyof S["functions"] & string>(
+    name: N,
+    feeds: Feeds,
+    options?: FeedOptions,
+  ): Promise<OutputsOf<S["functions"][N]>>;
   /** Runs the function named `step`. */
-  step(feeds: Feeds, options?: FeedOptions): Promise<Results>;
+  step(feeds: Feeds, options?: FeedOptions): Promise<StepOutputs<S>>;
   /**
    * Runs a function, and replaces state only if every number of the named outputs is finite; the steps of one run are kept all or none.
    * `committed` reports whether state was replaced. Throws before the run if an output does not exist.
    */
-  attempt(
-    name: string,
+  attempt<N extends keyof S["functions"] & string>(
+    name: N,
     feeds: Feeds,
     options: FeedOptions & { readonly commitWhenFinite: readonly string[] },
-  ): Promise<Attempt>;
-  readState(names?: readonly string[]): Promise<Results>;
+  ): Promise<Attempt<OutputsOf<S["functions"][N]>>>;
+  readState(names?: readonly string[]): Promise<StateOf<S>>;
   /**
    * Replaces state. The arrays are copied; with `transfer` they are transferred and must not be used again, so that memory does not hold a
    * large state twice.
@@ -137,11 +164,11 @@ function readBy(outputs: readonly Tensor[], state: ReadonlySet<Tensor>): Tensor[
  * Writes and compiles the functions of a program. Throws DeviceError if the device is not available, and the graph writer's errors if a
  * function uses an input that is neither declared nor state.
  */
-export async function compileOn(
+export async function compileOn<S extends ProgramSource>(
   platform: Platform,
-  source: ProgramSource,
+  source: S,
   options: CompileOptions = {},
-): Promise<Program> {
+): Promise<Program<S>> {
   const device = options.device ?? "cpu";
   const started = performance.now();
   const state = new Set(source.state);
@@ -153,7 +180,7 @@ export async function compileOn(
       Object.entries(source.functions).map(([name, body]) => [name, compileFunction(state, body, device)]),
     ),
   };
-  return await startProgramOn(platform, compiled, options, started);
+  return (await startProgramOn(platform, compiled, options, started)) as Program<S>;
 }
 
 /**

@@ -1,6 +1,6 @@
 /** Trains a graph from code, without a recipe: a loss, the parameters of a scope and an optimiser make a step. */
 import { type Closable, closable, closeOnError } from "../files/closable.js";
-import { grad, inputName, reachable, type Tensor } from "../graph/index.js";
+import { cast, grad, inputName, reachable, type Tensor } from "../graph/index.js";
 import { initialValue, type Scope } from "../nn/index.js";
 import {
   applyOptimizer,
@@ -8,6 +8,7 @@ import {
   createOptimizer,
   type OptimizerConfig,
   type Schedule,
+  type StateSlot,
   type Transformation,
 } from "../optim/index.js";
 import { type CompileOptions, compile, type Feeds, type Program } from "../runtime/index.js";
@@ -20,13 +21,21 @@ export interface TrainStepOptions extends Pick<CompileOptions, "device" | "threa
 }
 
 /** A step of training, with its parameters and optimiser state. */
+/** A program of parameters and optimiser state, whose function `step` returns the loss. */
+type StepProgram = Program<{
+  readonly state: readonly StateSlot["input"][];
+  readonly functions: {
+    readonly step: { readonly inputs: readonly Tensor[]; readonly outputs: { readonly loss: Tensor<"float32"> } };
+  };
+}>;
+
 export interface TrainStep extends Closable {
   /** Finished steps. */
   readonly finished: number;
   /** Takes a step on the inputs of the loss, by name, and returns the loss before it. An input `seed` is the number of the step by default. */
   step(inputs: Feeds): Promise<number>;
   /** The program: `readState` returns parameters and optimiser state by name, `writeState` replaces them. */
-  readonly program: Program;
+  readonly program: StepProgram;
 }
 
 /**
@@ -63,7 +72,7 @@ export async function trainStep(
     parameters.map((one) => ({ ...one, initial: () => initialValue(one, seed) })),
     gradients,
   );
-  const own = new Set(parameters.map(({ tensor }) => tensor));
+  const own = new Set<Tensor>(parameters.map(({ tensor }) => tensor));
   const leaves = reachable([loss]).flatMap(({ outputs }) => outputs);
   const inputs = leaves.filter((tensor) => inputName(tensor) !== undefined && !own.has(tensor));
   const drawn = inputs.find((tensor) => inputName(tensor) === "seed" && tensor.dtype === "int32");
@@ -74,7 +83,7 @@ export async function trainStep(
       functions: {
         step: {
           inputs: [...inputs, ...scalars.map(({ input }) => input)],
-          outputs: { loss },
+          outputs: { loss: cast(loss, "float32") },
           next: Object.fromEntries(replaced.map(({ name, next }) => [name, next])),
         },
       },
@@ -95,7 +104,7 @@ export async function trainStep(
       const draws: Feeds = drawn ? { seed: Int32Array.of(finished) } : {};
       const results = await program.step({ ...draws, ...given, ...feeds });
       finished++;
-      return Number(results["loss"]?.[0]);
+      return results.loss[0] ?? Number.NaN;
     },
     close: () => program.close(),
   });

@@ -4,7 +4,7 @@ import { layerCost, layerFunctions, layerParts, openSubject } from "../../src/an
 import { attentionFlops, costByPart, costOf, input, type Tensor } from "../../src/graph/index.js";
 import { type ModelConfig, model, modelSize, parseModelName } from "../../src/models/index.js";
 import { initialValue, Scope } from "../../src/nn/index.js";
-import { compile } from "../../src/runtime/index.js";
+import { compile, type ProgramFunction } from "../../src/runtime/index.js";
 
 const tiny = { classes: 10 };
 const networks: readonly (readonly [string, ModelConfig, number])[] = [
@@ -103,9 +103,9 @@ test.each([0, 2, 4].map((i) => networks[i] as (typeof networks)[0]))(
     // ends of all layers, and each layer from the ends before it
     const functions = layerFunctions(network);
     const ends = { inputs: [image], outputs: Object.fromEntries(parts.map(({ end }, i) => [`end${i}`, end])) };
-    const named = Object.fromEntries(functions.map((one, i) => [`layer${i}`, one]));
+    const named: Record<string, ProgramFunction> = Object.fromEntries(functions.map((one, i) => [`layer${i}`, one]));
     await using program = await compile(
-      { state: parameters, functions: { ...named, ends } },
+      { state: parameters, functions: Object.assign(named, { ends }) },
       { threads: 1, inThread: true },
     );
     const scope = Scope.root();

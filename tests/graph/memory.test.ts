@@ -24,7 +24,7 @@ function stack(rematerialised: boolean) {
     const kept = g.where(g.bernoulli(seed, layer, hidden.shape, 0.8), hidden, g.scalar(0));
     return g.add(h, g.linear(kept, parameter(`down${layer}`, [2 * width, width])));
   };
-  let h = g.linear(x, parameter("embedding", [width, width]));
+  let h: g.Tensor = g.linear(x, parameter("embedding", [width, width]));
   for (let layer = 0; layer < depth; layer++) {
     const entering = h;
     h = rematerialised ? g.rematerialise(() => block(entering, layer)) : block(entering, layer);

@@ -50,15 +50,12 @@ async function run(traced: TracedViT, seed: number | undefined, more: Record<str
     traced.parameters.map(({ tensor }) => tensor),
   );
   const named = Object.fromEntries(traced.parameters.map(({ name }, i) => [`d ${name}`, gradients[i]!]));
-  return evaluate(
-    { loss, ...named, ...more },
-    {
-      ...parameterValues(traced.parameters),
-      image: uniform(elementCount(traced.image.shape), "pixels"),
-      weights: uniform(elementCount(traced.output.logits!.shape), "weights"),
-      ...(seed !== undefined && { seed: Int32Array.of(seed) }),
-    },
-  );
+  return evaluate({ loss, ...named, ...more } as Record<string, Tensor>, {
+    ...parameterValues(traced.parameters),
+    image: uniform(elementCount(traced.image.shape), "pixels"),
+    weights: uniform(elementCount(traced.output.logits!.shape), "weights"),
+    ...(seed !== undefined && { seed: Int32Array.of(seed) }),
+  });
 }
 
 const bytes = (values: NumericArray) => Buffer.from(values.buffer, values.byteOffset, values.byteLength);

@@ -100,9 +100,9 @@ async function measure(subject: Subject, traced: TracedNetwork) {
   const functions = layerFunctions(traced);
   const whole = { inputs: [image], outputs: { first: firstNumber(parts.at(-1)?.end as Tensor) } };
   const ends = { inputs: [image], outputs: Object.fromEntries(parts.map(({ end }, i) => [`end${i}`, end])) };
-  const named = Object.fromEntries(functions.map((one, i) => [inputOf(i), one]));
+  const all: Record<string, ProgramFunction> = Object.fromEntries(functions.map((one, i) => [inputOf(i), one]));
   await using program = await compile(
-    { state: parameters, functions: { ...named, whole, ends } },
+    { state: parameters, functions: Object.assign(all, { whole, ends }) },
     { threads: 1, inThread: true },
   );
   const wanted = parameters.map((tensor) => ({ name: inputName(tensor) ?? "", shape: tensor.shape }));

@@ -16,13 +16,16 @@ import {
   type Tensor,
 } from "../tensor.js";
 
+/** A gradient for each parameter, of its type. */
+type Gradients<P extends readonly Tensor[]> = { -readonly [K in keyof P]: Tensor<P[K]["dtype"]> };
+
 /**
  * Computes the gradients of a float scalar with respect to the given tensors, in their order. A tensor that the loss does not depend on has
  * a zero gradient. The nodes of a rematerialised block are recomputed in the backward pass, each block only after its incoming gradient has
  * been computed. Throws ShapeError if the loss is not a float scalar, if an operation on a path has no gradient, or if a tensor is the
  * output of `scale`.
  */
-export function grad(loss: Tensor, parameters: readonly Tensor[]): Tensor[] {
+export function grad<const P extends readonly Tensor[]>(loss: Tensor, parameters: P): Gradients<P> {
   if (loss.shape.length !== 0 || !isFloat(loss.dtype)) {
     throw new ShapeError(`grad: the loss must be a float scalar, got ${describe(loss)}; reduce it first`);
   }
@@ -33,7 +36,7 @@ export function grad(loss: Tensor, parameters: readonly Tensor[]): Tensor[] {
       );
     }
   }
-  return outsideBlocks(() => backward(loss, parameters));
+  return outsideBlocks(() => backward(loss, parameters)) as Gradients<P>;
 }
 
 function backward(loss: Tensor, parameters: readonly Tensor[]): Tensor[] {

@@ -4,7 +4,16 @@
  * On the CPU, every elementwise node is a pass over memory. The training form of GELU therefore computes the value and the derivative
  * together in the forward pass, where they share their expensive terms; the backward pass is one multiplication.
  */
-import { apply, describe, isFloat, type Operation, resolveAxis, ShapeError, type Tensor } from "../tensor.js";
+import {
+  applied,
+  type DType,
+  describe,
+  isFloat,
+  type Operation,
+  resolveAxis,
+  ShapeError,
+  type Tensor,
+} from "../tensor.js";
 import { exp, multiply, sigmoid, subtract } from "./elementwise.js";
 import { asFloat32, inFloat32 } from "./half.js";
 import { reduceSum } from "./reduce.js";
@@ -62,8 +71,8 @@ const geluOperation: Operation<{ form: Exclude<GeluForm, "quick"> }> = {
 };
 
 /** The Gaussian error linear unit in one of its published forms. */
-export const gelu = (x: Tensor, form: GeluForm = "tanh"): Tensor =>
-  form === "quick" ? multiply(x, sigmoid(scale(x, 1.702))) : apply(geluOperation, [x], { form })[0]!;
+export const gelu = <D extends DType>(x: Tensor<D>, form: GeluForm = "tanh"): Tensor<D> =>
+  form === "quick" ? multiply(x, sigmoid(scale(x, 1.702))) : applied(geluOperation, [x], { form });
 
 // With y = softmax(x) over the last axis: dx = y (g - sum(g y)).
 const softmaxOperation: Operation<object> = {
@@ -100,16 +109,17 @@ const logSoftmaxOperation: Operation<object> = {
   gradient: ({ outputs: [y] }, [g]) => [subtract(g!, multiply(exp(y!), reduceSum(g!, -1, true)))],
 };
 
-function overAxis(operation: Operation<object>, x: Tensor, axis: number): Tensor {
+function overAxis<D extends DType>(operation: Operation<object>, x: Tensor<D>, axis: number): Tensor<D> {
   if (!isFloat(x.dtype)) throw new ShapeError(`${operation.name}: needs a float tensor, got ${describe(x)}`);
   const last = x.shape.length - 1;
   const along = resolveAxis(operation.name, axis, x.shape.length);
-  if (along === last) return apply(operation, [x], {})[0]!;
+  if (along === last) return applied(operation, [x], {});
   const swap = x.shape.map((_, i) => (i === along ? last : i === last ? along : i));
-  return transpose(apply(operation, [transpose(x, swap)], {})[0]!, swap);
+  return transpose<D>(applied(operation, [transpose(x, swap)], {}), swap);
 }
 
 /** exp(x) / sum exp(x) over an axis (default: the last). */
-export const softmax = (x: Tensor, axis = -1): Tensor => overAxis(softmaxOperation, x, axis);
+export const softmax = <D extends DType>(x: Tensor<D>, axis = -1): Tensor<D> => overAxis(softmaxOperation, x, axis);
 /** Logarithm of softmax over an axis (default: the last), computed without overflow. */
-export const logSoftmax = (x: Tensor, axis = -1): Tensor => overAxis(logSoftmaxOperation, x, axis);
+export const logSoftmax = <D extends DType>(x: Tensor<D>, axis = -1): Tensor<D> =>
+  overAxis(logSoftmaxOperation, x, axis);

@@ -7,7 +7,7 @@
  *   dQ = alpha dS K,  dK = alpha dS^T Q
  */
 import { onnxTypeCodes } from "../element-types.js";
-import { apply, describe, type Operation, requireSameDType, ShapeError, type Tensor } from "../tensor.js";
+import { apply, type DType, describe, type Operation, requireSameDType, ShapeError, type Tensor } from "../tensor.js";
 import { add, multiply, subtract } from "./elementwise.js";
 import { inFloat32 } from "./half.js";
 import { emitProduct, matmul } from "./matmul.js";
@@ -64,7 +64,11 @@ const attentionOperation: Operation<{ alpha: number }> = {
  * softmax(q k^T / sqrt(side)) v of [N, heads, t, side] queries and [N, heads, s, side] keys and values: the output
  * [N, heads, t, side] and the attention weights [N, heads, t, s]. Throws ShapeError.
  */
-export function scaledDotProductAttention(q: Tensor, k: Tensor, v: Tensor): { output: Tensor; weights: Tensor } {
+export function scaledDotProductAttention<D extends DType>(
+  q: Tensor<D>,
+  k: Tensor,
+  v: Tensor,
+): { output: Tensor<D>; weights: Tensor<D> } {
   const [output, weights] = apply(attentionOperation, [q, k, v], { alpha: 1 / Math.sqrt(q.shape.at(-1)!) });
-  return { output: output!, weights: weights! };
+  return { output: output as Tensor<D>, weights: weights as Tensor<D> };
 }

@@ -1,5 +1,14 @@
 /** Ordering constraint: delays a value until other values have been computed. */
-import { apply, describe, type Emitter, isFloat, type Operation, ShapeError, type Tensor } from "../tensor.js";
+import {
+  applied,
+  type DType,
+  describe,
+  type Emitter,
+  isFloat,
+  type Operation,
+  ShapeError,
+  type Tensor,
+} from "../tensor.js";
 
 const afterOperation: Operation<object> = {
   name: "after",
@@ -55,5 +64,5 @@ function firstEntries(tensors: readonly Tensor[], emitter: Emitter): string {
  * Returns the value of `x`, computed only after all `dependencies`. It prevents the runtime from starting recomputation (or the next
  * microbatch) early, and from merging recomputed nodes with the originals. Throws ShapeError unless all tensors are float.
  */
-export const after = (x: Tensor, ...dependencies: readonly Tensor[]): Tensor =>
-  dependencies.length === 0 ? x : apply(afterOperation, [x, ...dependencies], {})[0]!;
+export const after = <D extends DType>(x: Tensor<D>, ...dependencies: readonly Tensor[]): Tensor<D> =>
+  dependencies.length === 0 ? x : applied(afterOperation, [x, ...dependencies], {});

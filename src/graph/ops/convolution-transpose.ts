@@ -7,7 +7,8 @@
  *   dx is the convolution of the gradient with the same window, dw the kernel gradient of that convolution.
  */
 import {
-  apply,
+  applied,
+  type DType,
   describe,
   type Emitter,
   elementCount,
@@ -74,14 +75,19 @@ const convolutionTransposeOperation: Operation<TransposedWindow> = {
   },
   gradient: ({ inputs, attributes: window }, [h]) => {
     const [g, w] = inputs as [Tensor, Tensor];
-    return [apply(convolutionOperation, [h!, w], window)[0]!, kernelGradient(h!, w, g, window)];
+    return [applied(convolutionOperation, [h!, w], window), kernelGradient(h!, w, g, window)];
   },
   flops: ({ inputs }) => 2 * elementCount(inputs[0]!.shape) * elementCount(inputs[1]!.shape.slice(1)),
 };
 
 /** Gradient of a convolution with respect to its image: g [N,O,h,w], kernel [O,C,kh,kw] gives [N,C,...sides]. */
-export function gradientOfImage(g: Tensor, w: Tensor, window: Window, sides: readonly number[]): Tensor {
-  return apply(convolutionTransposeOperation, [g, w], { ...window, sides })[0]!;
+export function gradientOfImage<D extends DType>(
+  g: Tensor<D>,
+  w: Tensor,
+  window: Window,
+  sides: readonly number[],
+): Tensor<D> {
+  return applied(convolutionTransposeOperation, [g, w], { ...window, sides });
 }
 
 /** Sides of the result up to the last row and column that a window reaches, without the padding. */
@@ -101,11 +107,11 @@ export interface TransposedConvolutionOptions extends Omit<ConvolutionOptions, "
  * Transposed convolution of images [N,I,H,W] with kernels [I,O,h,w], as `torch.nn.functional.conv_transpose2d`; returns [N,O,H',W'] with
  * H' = (H - 1) stride - top - bottom + dilation (h - 1) + 1 + outputPadding. Throws ShapeError.
  */
-export function convolutionTranspose2d(
-  x: Tensor,
+export function convolutionTranspose2d<D extends DType>(
+  x: Tensor<D>,
   kernel: Tensor,
   { outputPadding = 0, ...options }: TransposedConvolutionOptions = {},
-): Tensor {
+): Tensor<D> {
   const name = "convolutionTranspose2d";
   const window = resolveWindow(name, options);
   if (x.shape.length !== 4 || kernel.shape.length !== 4 || x.shape[1] !== kernel.shape[0] || !isFloat(x.dtype)) {

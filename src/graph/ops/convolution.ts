@@ -8,7 +8,8 @@
  *   Small images and large kernels: one product over all windows of all images (im2col), and its gradients.
  */
 import {
-  apply,
+  applied,
+  type DType,
   describe,
   type Emitter,
   elementCount,
@@ -159,22 +160,26 @@ function convolutionTogether(
 }
 
 /** Convolves images [N,C,H,W] with kernels [O,C,h,w]; returns [N,O,H',W']. Throws ShapeError. */
-export function convolution2d(x: Tensor, kernel: Tensor, options: ConvolutionOptions = {}): Tensor {
+export function convolution2d<D extends DType>(
+  x: Tensor<D>,
+  kernel: Tensor,
+  options: ConvolutionOptions = {},
+): Tensor<D> {
   const window = resolveWindow("convolution2d", options);
   const plain =
     x.shape.length === 4 && kernel.shape.length === 4 && x.shape[1] === kernel.shape[1] && x.dtype === kernel.dtype;
-  if (!plain) return apply(convolutionOperation, [x, kernel], window)[0]!;
+  if (!plain) return applied(convolutionOperation, [x, kernel], window);
   const [n, c] = x.shape as [number, number];
   const shape = kernel.shape as [number, number, number, number];
   const [o, , kh, kw] = shape;
   const [h, w] = outputSides("convolution2d", x.shape.slice(2), shape.slice(2), window) as [number, number];
   const isPointwise = kh === 1 && kw === 1 && window.pads.every((count) => count === 0);
   if (!options.fixedKernel && isTogether(x, h * w, kernel)) {
-    return convolutionTogether(x, kernel, [h, w], window, isPointwise);
+    return convolutionTogether(x, kernel, [h, w], window, isPointwise) as Tensor<D>;
   }
   if (isPointwise) {
     const picked = reshape(everyNth(x, window.strides), [n, c, h * w]);
-    return reshape(matmul(reshape(kernel, [o, c]), picked), [n, o, h, w]);
+    return reshape(matmul(reshape(kernel, [o, c]), picked), [n, o, h, w]) as Tensor<D>;
   }
-  return apply(convolutionOperation, [x, kernel], window)[0]!;
+  return applied(convolutionOperation, [x, kernel], window);
 }

@@ -1,5 +1,15 @@
 /** Cumulative sums along an axis. */
-import { apply, describe, isFloat, type Operation, resolveAxis, ShapeError, type Tensor } from "../tensor.js";
+import {
+  applied,
+  apply,
+  type DType,
+  describe,
+  isFloat,
+  type Operation,
+  resolveAxis,
+  ShapeError,
+  type Tensor,
+} from "../tensor.js";
 import { asFloat32, inFloat32 } from "./half.js";
 
 interface Cumulative {
@@ -31,11 +41,11 @@ const cumsumOperation: Operation<Cumulative> = {
  * Sums of the entries along an axis up to and including each entry; the shape is that of x. `exclusive` excludes the entry itself, `reverse`
  * sums from the end. Throws ShapeError for bool and uint8, and if the axis does not exist.
  */
-export const cumsum = (
-  x: Tensor,
+export const cumsum = <D extends DType>(
+  x: Tensor<D>,
   axis: number,
   { exclusive = false, reverse = false }: { readonly exclusive?: boolean; readonly reverse?: boolean } = {},
-): Tensor => {
+): Tensor<D> => {
   const along = resolveAxis("cumsum", axis, x.shape.length);
-  return apply(cumsumOperation, [x], { axis: along, exclusive, reverse })[0]!;
+  return applied(cumsumOperation, [x], { axis: along, exclusive, reverse });
 };

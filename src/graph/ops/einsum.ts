@@ -4,7 +4,15 @@
  * Operands are contracted from left to right. Of two operands, the axes that both have are a batch of products if a later operand or the
  * output needs them, and are summed by the product otherwise.
  */
-import { broadcastShapes, describe, isFloat, requireSameDType, ShapeError, type Tensor } from "../tensor.js";
+import {
+  broadcastShapes,
+  type DType,
+  describe,
+  isFloat,
+  requireSameDType,
+  ShapeError,
+  type Tensor,
+} from "../tensor.js";
 import { multiply } from "./elementwise.js";
 import { gemm, matmul } from "./matmul.js";
 import { reduceSum } from "./reduce.js";
@@ -23,7 +31,7 @@ interface Labelled {
  *
  * `einsum("bqd,bkd->bqk", q, k)` is a batch of products of q with k transposed. Throws ShapeError with the equation and the operands.
  */
-export function einsum(equation: string, ...operands: readonly Tensor[]): Tensor {
+export function einsum<D extends DType>(equation: string, ...operands: readonly Tensor<D>[]): Tensor<D> {
   const fail = (problem: string): never => {
     throw new ShapeError(`einsum: "${equation}" of ${operands.map(describe).join(" and ")}: ${problem}`);
   };
@@ -60,7 +68,7 @@ export function einsum(equation: string, ...operands: readonly Tensor[]): Tensor
   });
   const { tensor, labels } = summedOver(product, new Set(output));
   return transpose(
-    tensor,
+    tensor as Tensor<D>,
     output.map((label) => labels.indexOf(label)),
   );
 }

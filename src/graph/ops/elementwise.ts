@@ -4,7 +4,7 @@
  */
 import { onnxTypeCodes } from "../element-types.js";
 import {
-  apply,
+  applied,
   broadcastShapes,
   type DType,
   describe,
@@ -25,7 +25,7 @@ import { scalarBeside, scale } from "./scale.js";
 import { reshape } from "./shape.js";
 
 /** Sums a gradient back to the shape of an operand that was broadcast. */
-export function sumTo(gradient: Tensor, shape: Shape): Tensor {
+export function sumTo<D extends DType>(gradient: Tensor<D>, shape: Shape): Tensor<D> {
   if (sameShape(gradient.shape, shape)) return gradient;
   const lead = gradient.shape.length - shape.length;
   const axes: number[] = [];
@@ -134,19 +134,29 @@ const binaryOperations = {
   bitwiseXor: binary("bitwiseXor", "BitwiseXor", "same"),
 };
 
-const zeroLike = (tensor: Tensor): Tensor => scalar(0, tensor.dtype);
+const zeroLike = <D extends DType>(tensor: Tensor<D>): Tensor<D> => scalar(0, tensor.dtype);
 type Operand = Tensor | number;
 const lift = (operand: Operand, other: Operand): Tensor =>
   typeof operand === "number" ? scalar(operand, typeof other === "number" ? "float32" : other.dtype) : operand;
+/** A function of two operands of the same element type, which is that of the result. */
+interface Binary {
+  <D extends DType>(a: Tensor<D>, b: Operand): Tensor<D>;
+  <D extends DType>(a: number, b: Tensor<D>): Tensor<D>;
+  (a: Operand, b: Operand): Tensor;
+}
 const applyBinary =
+  (operation: Operation<object>): Binary =>
+  (a: Operand, b: Operand) =>
+    applied(operation, [lift(a, b), lift(b, a)], {});
+const applyTest =
   (operation: Operation<object>) =>
-  (a: Operand, b: Operand): Tensor =>
-    apply(operation, [lift(a, b), lift(b, a)], {})[0]!;
+  (a: Operand, b: Operand): Tensor<"bool"> =>
+    applied(operation, [lift(a, b), lift(b, a)], {});
 
 /** Elementwise with NumPy broadcasting; a number is a scalar of the other operand's type. Throws ShapeError. */
 export const add = applyBinary(binaryOperations.add);
 export const subtract = applyBinary(binaryOperations.subtract);
-export const multiply = (a: Operand, b: Operand): Tensor => {
+export const multiply: Binary = (a: Operand, b: Operand) => {
   if (typeof b === "number" && typeof a !== "number" && isFloat(a.dtype)) return scale(a, b);
   if (typeof a === "number" && typeof b !== "number" && isFloat(b.dtype)) return scale(b, a);
   return applyBinary(binaryOperations.multiply)(a, b);
@@ -157,12 +167,12 @@ export const power = applyBinary(binaryOperations.power);
 export const maximum = applyBinary(binaryOperations.maximum);
 export const minimum = applyBinary(binaryOperations.minimum);
 /** Comparisons return bool tensors. */
-export const less = applyBinary(binaryOperations.less);
-export const greater = applyBinary(binaryOperations.greater);
-export const equal = applyBinary(binaryOperations.equal);
+export const less = applyTest(binaryOperations.less);
+export const greater = applyTest(binaryOperations.greater);
+export const equal = applyTest(binaryOperations.equal);
 /** Logical operations on bool tensors; a number is 0 (false) or 1 (true). */
-export const and = applyBinary(binaryOperations.and);
-export const or = applyBinary(binaryOperations.or);
+export const and = applyTest(binaryOperations.and);
+export const or = applyTest(binaryOperations.or);
 export const bitwiseXor = applyBinary(binaryOperations.bitwiseXor);
 
 function unary(
@@ -238,7 +248,7 @@ const unaryOperations = {
   // d erf(x)/dx = 2/sqrt(pi) exp(-x^2)
   erf: unary("erf", "Erf", (g, x) => multiply(g, multiply(exp(negate(multiply(x, x))), 2 / Math.sqrt(Math.PI)))),
   // Computed from the output, which the next operation keeps anyway.
-  relu: unary("relu", "Relu", (g, _, y) => multiply(g, apply(positiveOperation, [y], {})[0]!)),
+  relu: unary("relu", "Relu", (g, _, y) => multiply(g, applied(positiveOperation, [y], {}))),
   softplus: { ...unary("softplus", "Softplus", (g, x) => multiply(g, sigmoid(x))), emit: emitSoftplus },
   // The derivative at 0 is 0, as in PyTorch.
   absolute: unary("absolute", "Abs", (g, x) => multiply(g, sign(x))),
@@ -252,8 +262,8 @@ const unaryOperations = {
 
 const applyUnary =
   (operation: Operation<object>) =>
-  (x: Tensor): Tensor =>
-    apply(operation, [x], {})[0]!;
+  <D extends DType>(x: Tensor<D>): Tensor<D> =>
+    applied(operation, [x], {});
 /** Elementwise functions of one float tensor. */
 export const negate = applyUnary(unaryOperations.negate);
 export const exp = applyUnary(unaryOperations.exp);
@@ -297,7 +307,8 @@ const clampOperation: Operation<{ low: number; high: number }> = {
  * x limited to the closed interval from `low` to `high` (either may be infinite); the gradient passes inside of it, including its ends.
  * Throws ShapeError if x is not a float tensor or `low` is above `high`.
  */
-export const clamp = (x: Tensor, low: number, high: number): Tensor => apply(clampOperation, [x], { low, high })[0]!;
+export const clamp = <D extends DType>(x: Tensor<D>, low: number, high: number): Tensor<D> =>
+  applied(clampOperation, [x], { low, high });
 
 const notOperation: Operation<object> = {
   name: "not",
@@ -333,8 +344,8 @@ const whereOperation: Operation<object> = {
 };
 
 /** `a` where the condition is true, else `b`; all three broadcast together. */
-export const where = (condition: Tensor, a: Tensor, b: Tensor): Tensor =>
-  apply(whereOperation, [condition, a, b], {})[0]!;
+export const where = <D extends DType>(condition: Tensor, a: Tensor<D>, b: Tensor): Tensor<D> =>
+  applied(whereOperation, [condition, a, b], {});
 
 const castOperation: Operation<{ to: DType }> = {
   name: "cast",
@@ -350,8 +361,11 @@ const castOperation: Operation<{ to: DType }> = {
   ],
 };
 
+const hasType = <D extends DType>(x: Tensor, dtype: D): x is Tensor<D> => x.dtype === dtype;
+
 /** Converts to another element type; a gradient flows between float types only. */
-export const cast = (x: Tensor, to: DType): Tensor => (x.dtype === to ? x : apply(castOperation, [x], { to })[0]!);
+export const cast = <D extends DType>(x: Tensor, to: D): Tensor<D> =>
+  hasType(x, to) ? x : applied(castOperation, [x], { to });
 
 const stopGradientOperation: Operation<object> = {
   name: "stopGradient",
@@ -364,7 +378,8 @@ const stopGradientOperation: Operation<object> = {
 };
 
 /** Returns the same value without a gradient (torch's detach). */
-export const stopGradient = (x: Tensor): Tensor => apply(stopGradientOperation, [x], {})[0]!;
+export const stopGradient = <D extends DType>(x: Tensor<D>): Tensor<D> => applied(stopGradientOperation, [x], {});
 
 /** Sum of several tensors of the same shape, from left to right. */
-export const addAll = (terms: readonly Tensor[]): Tensor => terms.reduce((total, term) => add(total, term));
+export const addAll = <D extends DType>(terms: readonly Tensor<D>[]): Tensor<D> =>
+  terms.reduce((total, term) => add(total, term));

@@ -6,7 +6,9 @@
  */
 import { onnxTypeCodes } from "../element-types.js";
 import {
+  applied,
   apply,
+  type DType,
   describe,
   type Emitter,
   elementCount,
@@ -47,8 +49,8 @@ const gatherRowsOperation: Operation<object> = {
 };
 
 /** Gathers rows of `table` [R, ...] by integer `indices` [...]; returns [...indices, ...row]. */
-export const gatherRows = (table: Tensor, indices: Tensor): Tensor =>
-  apply(gatherRowsOperation, [table, indices], {})[0]!;
+export const gatherRows = <D extends DType>(table: Tensor<D>, indices: Tensor): Tensor<D> =>
+  applied(gatherRowsOperation, [table, indices], {});
 
 interface Along {
   readonly axis: number;
@@ -92,8 +94,8 @@ const gatherOperation: Operation<Along> = {
  * has the shape of `indices`, which has the axes of x and no larger side except along the axis. Throws ShapeError. A position outside of
  * 0 to side - 1 is an error of the run.
  */
-export function gather(x: Tensor, indices: Tensor, axis: number): Tensor {
-  return apply(gatherOperation, [x, indices], { axis: resolveAxis("gather", axis, x.shape.length) })[0]!;
+export function gather<D extends DType>(x: Tensor<D>, indices: Tensor, axis: number): Tensor<D> {
+  return applied(gatherOperation, [x, indices], { axis: resolveAxis("gather", axis, x.shape.length) });
 }
 
 /** What happens to an entry that updates reach: it is replaced by the update, or their sum is added to it. */
@@ -184,16 +186,16 @@ function emitByComparison(
  * updates for one entry, which one is kept is not defined, nor are their gradients. Throws ShapeError. A position outside of 0 to side - 1
  * is an error of the run.
  */
-export function scatter(
-  x: Tensor,
+export function scatter<D extends DType>(
+  x: Tensor<D>,
   indices: Tensor,
   updates: Tensor,
   axis: number,
   reduction: ScatterReduction = "replace",
-): Tensor {
+): Tensor<D> {
   const along = resolveAxis("scatter", axis, x.shape.length);
   const [result] = apply(scatterOperation, [x, indices, updates], { axis: along, reduction });
-  return elementCount(updates.shape) === 0 ? x : result!;
+  return elementCount(updates.shape) === 0 ? x : (result as Tensor<D>);
 }
 
 /** The scatter of entries whose positions are known to be in range. */
@@ -231,11 +233,11 @@ const topKOperation: Operation<Top> = {
  * smallest on: their values and their positions (int64), both with k entries along the axis. Of equal entries the first comes first. The
  * gradient goes to the chosen entries. Throws ShapeError if k is not between 1 and the side.
  */
-export function topK(
-  x: Tensor,
+export function topK<D extends DType>(
+  x: Tensor<D>,
   k: number,
   { axis = -1, largest = true }: { readonly axis?: number; readonly largest?: boolean } = {},
-): { values: Tensor; indices: Tensor } {
+): { values: Tensor<D>; indices: Tensor<"int64"> } {
   const along = resolveAxis("topK", axis, x.shape.length);
   if (!isFloat(x.dtype) && x.dtype !== "int32" && x.dtype !== "int64") {
     throw new ShapeError(`topK: cannot order ${describe(x)}; cast it first`);
@@ -246,7 +248,7 @@ export function topK(
     );
   }
   const [values, indices] = apply(topKOperation, [x], { axis: along, k, largest });
-  return { values: values!, indices: indices! };
+  return { values: values as Tensor<D>, indices: indices as Tensor<"int64"> };
 }
 
 const argMaxOperation: Operation<Along & { readonly keepDimensions: boolean }> = {
@@ -270,5 +272,5 @@ const argMaxOperation: Operation<Along & { readonly keepDimensions: boolean }> =
  * Position (int64) of the largest entry along an axis (default: the last), of equal ones the first; the axis is removed, or has the side 1
  * with `keepDimensions`. It has no gradient. Throws ShapeError.
  */
-export const argMax = (x: Tensor, axis = -1, keepDimensions = false): Tensor =>
-  apply(argMaxOperation, [x], { axis: resolveAxis("argMax", axis, x.shape.length), keepDimensions })[0]!;
+export const argMax = (x: Tensor, axis = -1, keepDimensions = false): Tensor<"int64"> =>
+  applied(argMaxOperation, [x], { axis: resolveAxis("argMax", axis, x.shape.length), keepDimensions });

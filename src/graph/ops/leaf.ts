@@ -1,7 +1,7 @@
 /** Leaves of the graph: named inputs, constants and scalars. */
 import { encodeNumbers } from "../numbers.js";
 import {
-  apply,
+  applied,
   type DType,
   describe,
   elementCount,
@@ -27,13 +27,13 @@ const constantOperation: Operation<{ dtype: DType; shape: Shape; bytes: Uint8Arr
 };
 
 /** Creates a named input, whose value is passed in every run. */
-export function input(name: string, dtype: DType, shape: Shape): Tensor {
+export function input<D extends DType>(name: string, dtype: D, shape: Shape): Tensor<D> {
   for (const side of shape) {
     if (!Number.isInteger(side) || side < 0) {
       throw new ShapeError(`input ${name}: invalid shape [${shape.join(", ")}]; expected integers of at least 0`);
     }
   }
-  return apply(inputOperation, [], { name, dtype, shape: [...shape] })[0]!;
+  return applied(inputOperation, [], { name, dtype, shape: [...shape] });
 }
 
 /** Name of an input tensor, or undefined if the tensor is not an input. */
@@ -44,14 +44,19 @@ export function inputName(tensor: Tensor): string | undefined {
 }
 
 /** Creates a constant. Throws ShapeError if the number of values does not match the shape. */
-export function constant(values: ArrayLike<number>, shape: Shape, dtype: DType = "float32"): Tensor {
+export function constant<D extends DType = "float32">(
+  values: ArrayLike<number>,
+  shape: Shape,
+  dtype: D = "float32" as D,
+): Tensor<D> {
   if (values.length !== elementCount(shape)) {
     throw new ShapeError(
       `constant: got ${values.length} values for ${describe({ dtype, shape })}; expected ${elementCount(shape)}`,
     );
   }
-  return apply(constantOperation, [], { dtype, shape: [...shape], bytes: encodeNumbers(values, dtype) })[0]!;
+  return applied(constantOperation, [], { dtype, shape: [...shape], bytes: encodeNumbers(values, dtype) });
 }
 
 /** Creates a constant of rank 0. */
-export const scalar = (value: number, dtype: DType = "float32"): Tensor => constant([value], [], dtype);
+export const scalar = <D extends DType = "float32">(value: number, dtype: D = "float32" as D): Tensor<D> =>
+  constant([value], [], dtype);

@@ -6,8 +6,9 @@
  *   B not transposed: dB = alpha op(A)^T G        B transposed: dB = alpha G^T op(A)
  */
 import {
-  apply,
+  applied,
   broadcastShapes,
+  type DType,
   describe,
   type Emitter,
   elementCount,
@@ -104,11 +105,11 @@ export function emitProduct(
 }
 
 /** alpha * op(A) op(B) of [..., m, k] and [..., k, n]; `transposeA` and `transposeB` swap the last two axes. Throws ShapeError. */
-export function matmul(a: Tensor, b: Tensor, options: ProductOptions = {}): Tensor {
+export function matmul<D extends DType>(a: Tensor<D>, b: Tensor, options: ProductOptions = {}): Tensor<D> {
   const [left, leftFactor] = unscale(a);
   const [right, rightFactor] = unscale(b);
   const { transposeA = false, transposeB = false, alpha = 1 } = options;
-  return apply(matmulOperation, [left, right], { transposeA, transposeB, alpha: alpha * leftFactor * rightFactor })[0]!;
+  return applied(matmulOperation, [left, right], { transposeA, transposeB, alpha: alpha * leftFactor * rightFactor });
 }
 
 const gemmOperation: Operation<Product> = {
@@ -174,16 +175,16 @@ function transposed(x: Tensor): Tensor {
 }
 
 /** alpha * op(A) op(B) + C of matrices [m, k] and [k, n]; C broadcasts to [m, n]. Throws ShapeError. */
-export function gemm(a: Tensor, b: Tensor, c?: Tensor, options: ProductOptions = {}): Tensor {
+export function gemm<D extends DType>(a: Tensor<D>, b: Tensor, c?: Tensor, options: ProductOptions = {}): Tensor<D> {
   const [left, leftFactor] = unscale(a);
   const [right, rightFactor] = unscale(b);
   const { transposeA = false, transposeB = false, alpha = 1 } = options;
   const product = { transposeA, transposeB, alpha: alpha * leftFactor * rightFactor };
-  return apply(gemmOperation, c ? [left, right, c] : [left, right], product)[0]!;
+  return applied(gemmOperation, c ? [left, right, c] : [left, right], product);
 }
 
 /** x W + b over the last axis: [..., in] with kernel [in, out] and bias [out] gives [..., out]. Throws ShapeError. */
-export function linear(x: Tensor, kernel: Tensor, bias?: Tensor): Tensor {
+export function linear<D extends DType>(x: Tensor<D>, kernel: Tensor, bias?: Tensor): Tensor<D> {
   const width = x.shape.at(-1);
   if (width === undefined || kernel.shape.length !== 2 || kernel.shape[0] !== width) {
     throw new ShapeError(`linear: ${describe(x)} does not fit the kernel ${describe(kernel)}`);

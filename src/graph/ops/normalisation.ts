@@ -9,7 +9,8 @@
  * Training, 2018, section 3.3). Scale and bias may then be float32 too; the only float32 values kept are one number for each row.
  */
 import {
-  apply,
+  applied,
+  type DType,
   describe,
   elementCount,
   isFloat,
@@ -75,10 +76,10 @@ const layerNormOperation: Operation<{ epsilon: number }> = {
 };
 
 /** Normalises the last axis to mean 0 and variance 1, then applies scale and bias [width] (papers.md 1.2: epsilon 1e-6). */
-export function layerNorm(x: Tensor, scale: Tensor, bias: Tensor, epsilon = 1e-6): Tensor {
+export function layerNorm<D extends DType>(x: Tensor<D>, scale: Tensor, bias: Tensor, epsilon = 1e-6): Tensor<D> {
   // A single row is treated as a matrix: the gradient's products over rows need two axes.
   if (x.shape.length === 1) return reshape(layerNorm(reshape(x, [1, -1]), scale, bias, epsilon), x.shape);
-  return apply(layerNormOperation, [x, scale, bias], { epsilon })[0]!;
+  return applied(layerNormOperation, [x, scale, bias], { epsilon });
 }
 
 const standardiseOperation: Operation<{ epsilon: number }> = {
@@ -108,11 +109,11 @@ const standardiseOperation: Operation<{ epsilon: number }> = {
 };
 
 /** (x - mean) / sqrt(variance + epsilon) over the last axis, with the biased variance. */
-export function standardise(x: Tensor, epsilon: number): Tensor {
+export function standardise<D extends DType>(x: Tensor<D>, epsilon: number): Tensor<D> {
   if (x.dtype !== "float32" || x.shape.length < 1) {
     throw new ShapeError(`standardise: got ${describe(x)}; expected float32 with at least one axis`);
   }
-  return apply(standardiseOperation, [x], { epsilon })[0]!;
+  return applied(standardiseOperation, [x], { epsilon });
 }
 
 /** `bit`: divide by sqrt(variance + 1e-10) (papers.md 2.1); `flax`: divide by deviation + 1e-5 (papers.md 3.1). */
@@ -202,7 +203,13 @@ const groupNormOperation: Operation<GroupNorm> = {
  * Group norm of [N, C, ...]: normalises each group of C / groups channels over its channels and positions, then applies scale and bias [C]
  * (papers.md 2.1: 32 groups, epsilon 1e-5, biased variance). Throws ShapeError.
  */
-export function groupNorm(x: Tensor, scale: Tensor, bias: Tensor, groups = 32, epsilon = 1e-5): Tensor {
+export function groupNorm<D extends DType>(
+  x: Tensor<D>,
+  scale: Tensor,
+  bias: Tensor,
+  groups = 32,
+  epsilon = 1e-5,
+): Tensor<D> {
   const channels = x.shape[1];
   const perChannelEach = [scale, bias].every(({ shape }) => shape.join() === `${channels}`);
   if (x.shape.length < 2 || !isFloat(x.dtype) || channels! % groups !== 0 || !perChannelEach) {
@@ -210,5 +217,5 @@ export function groupNorm(x: Tensor, scale: Tensor, bias: Tensor, groups = 32, e
       `groupNorm: ${describe(x)} cannot be normalised in ${groups} groups with scale ${describe(scale)} and bias ${describe(bias)}; expected divisible channels`,
     );
   }
-  return apply(groupNormOperation, [x, scale, bias], { groups, epsilon })[0]!;
+  return applied(groupNormOperation, [x, scale, bias], { groups, epsilon });
 }

@@ -5,7 +5,7 @@
  * placed at that position in the padded image. The gradient of max pooling is computed for one axis at a time, and places the contributions
  * of all positions by one product with a matrix of zeros and ones. Neither needs a scatter node, which some devices do not support.
  */
-import { apply, describe, isFloat, type Operation, ShapeError, type Tensor } from "../tensor.js";
+import { applied, type DType, describe, isFloat, type Operation, ShapeError, type Tensor } from "../tensor.js";
 import { add, cast, equal, maximum, multiply, subtract } from "./elementwise.js";
 import { constant } from "./leaf.js";
 import { matmul } from "./matmul.js";
@@ -68,7 +68,7 @@ const maxPoolOperation: Operation<Pool> = {
   gradient: ({ inputs: [x], outputs: [y], attributes: pool }, [g]) => {
     const [kernel, strides, pads] = [pool.kernel, pool.strides, pool.pads];
     const rows = { strides: [1, strides[1]], pads: [0, pads[1], 0, pads[3]], dilations: [1, 1] } as const;
-    const maxima = apply(maxPoolOperation, [x!], { ...pool, ...rows, kernel: [1, kernel[1]] })[0]!;
+    const maxima = applied(maxPoolOperation, [x!], { ...pool, ...rows, kernel: [1, kernel[1]] });
     const dMaxima = maximumGradient(maxima, y!, g!, 2, { kernel: kernel[0], stride: strides[0], padding: pads[0] });
     return [maximumGradient(x!, maxima, dMaxima, 3, { kernel: kernel[1], stride: strides[1], padding: pads[1] })];
   },
@@ -166,7 +166,12 @@ export interface PoolOptions extends Omit<ConvolutionOptions, "dilation"> {
   readonly includePadding?: boolean;
 }
 
-function pool(operation: Operation<Pool>, x: Tensor, kernel: number | readonly [number, number], options: PoolOptions) {
+function pool<D extends DType>(
+  operation: Operation<Pool>,
+  x: Tensor<D>,
+  kernel: number | readonly [number, number],
+  options: PoolOptions,
+): Tensor<D> {
   const sides = typeof kernel === "number" ? ([kernel, kernel] as const) : kernel;
   if (sides.some((side) => !Number.isInteger(side) || side < 1)) {
     throw new ShapeError(`${operation.name}: invalid kernel [${sides}]; expected integers of at least 1`);
@@ -177,11 +182,15 @@ function pool(operation: Operation<Pool>, x: Tensor, kernel: number | readonly [
       `${operation.name}: got padding [${window.pads}]; expected at least 0 and less than the kernel [${sides}]`,
     );
   }
-  return apply(operation, [x], { ...window, kernel: sides, includePadding: options.includePadding ?? false })[0]!;
+  return applied(operation, [x], { ...window, kernel: sides, includePadding: options.includePadding ?? false });
 }
 
 /** Maximum of each window. Default stride: the kernel size. Throws ShapeError. */
-export function maxPool2d(x: Tensor, kernel: number | readonly [number, number], options: PoolOptions = {}): Tensor {
+export function maxPool2d<D extends DType>(
+  x: Tensor<D>,
+  kernel: number | readonly [number, number],
+  options: PoolOptions = {},
+): Tensor<D> {
   const y = pool(maxPoolOperation, x, kernel, options);
   if (!options.includePadding) return y;
   // A window that reaches into the padding contains a zero. Applying it to the output is cheaper than padding the image.
@@ -197,8 +206,8 @@ export function maxPool2d(x: Tensor, kernel: number | readonly [number, number],
   return maximum(y, constant(floor, [1, 1, oh, ow], x.dtype));
 }
 /** Mean of each window. Default stride: the kernel size. Throws ShapeError. */
-export const averagePool2d = (
-  x: Tensor,
+export const averagePool2d = <D extends DType>(
+  x: Tensor<D>,
   kernel: number | readonly [number, number],
   options: PoolOptions = {},
-): Tensor => pool(averagePoolOperation, x, kernel, options);
+): Tensor<D> => pool(averagePoolOperation, x, kernel, options);

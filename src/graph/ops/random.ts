@@ -6,7 +6,7 @@
  * shifts 16, 15, 16) of i * 0x9e3779b1 + seed mixed with s. It uses only integer nodes and gives the same numbers on every device.
  */
 import { counterFactor, hashCounter } from "../../random/counter.js";
-import { apply, describe, elementCount, type Operation, type Shape, ShapeError, type Tensor } from "../tensor.js";
+import { applied, describe, elementCount, type Operation, type Shape, ShapeError, type Tensor } from "../tensor.js";
 import { less } from "./elementwise.js";
 
 const toSigned = (value: number): number => value | 0;
@@ -71,9 +71,9 @@ const uniformOperation: Operation<{ shape: Shape; stream: number }> = {
  * Uniform numbers in [0, 1) of the given shape, a pure function of `seed` (one int32, passed anew in each step) and `stream` (an integer
  * that is different for each draw of a step). No gradient flows.
  */
-export const randomUniform = (seed: Tensor, stream: number, shape: Shape): Tensor =>
-  apply(uniformOperation, [seed], { shape: [...shape], stream })[0]!;
+export const randomUniform = (seed: Tensor, stream: number, shape: Shape): Tensor<"float32"> =>
+  applied(uniformOperation, [seed], { shape: [...shape], stream });
 
 /** Bool mask that is true with the given probability. */
-export const bernoulli = (seed: Tensor, stream: number, shape: Shape, probability: number): Tensor =>
+export const bernoulli = (seed: Tensor, stream: number, shape: Shape, probability: number): Tensor<"bool"> =>
   less(randomUniform(seed, stream, shape), probability);

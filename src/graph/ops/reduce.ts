@@ -1,7 +1,8 @@
 /** Reductions over axes: sum, mean, maximum and minimum. */
 import { encodeNumbers } from "../numbers.js";
 import {
-  apply,
+  applied,
+  type DType,
   describe,
   type Emitter,
   elementCount,
@@ -89,7 +90,7 @@ const operations = {
 
 const applyReduction =
   (operation: Operation<Reduction>) =>
-  (x: Tensor, axes?: number | readonly number[], keepDimensions = false): Tensor => {
+  <D extends DType>(x: Tensor<D>, axes?: number | readonly number[], keepDimensions = false): Tensor<D> => {
     const listed = axes === undefined ? x.shape.map((_, axis) => axis) : typeof axes === "number" ? [axes] : axes;
     const resolved = listed.map((axis) => resolveAxis(operation.name, axis, x.shape.length)).sort((a, b) => a - b);
     if (new Set(resolved).size < resolved.length) {
@@ -98,7 +99,7 @@ const applyReduction =
       );
     }
     if (resolved.length === 0) return x;
-    return apply(operation, [x], { axes: resolved, keepDimensions })[0]!;
+    return applied(operation, [x], { axes: resolved, keepDimensions });
   };
 
 /** Reduces the given axes (default: all); negative axes count from the end. Throws ShapeError. */
@@ -106,5 +107,8 @@ export const reduceSum = applyReduction(operations.sum);
 export const reduceMean = applyReduction(operations.mean);
 /** Entries tied for the maximum share its gradient equally. */
 export const reduceMax = applyReduction(operations.maximum);
-export const reduceMin = (x: Tensor, axes?: number | readonly number[], keepDimensions = false): Tensor =>
-  negate(reduceMax(negate(x), axes, keepDimensions));
+export const reduceMin = <D extends DType>(
+  x: Tensor<D>,
+  axes?: number | readonly number[],
+  keepDimensions = false,
+): Tensor<D> => negate(reduceMax(negate(x), axes, keepDimensions));

@@ -1,5 +1,5 @@
 /** Bilinear resizing as two matrix products, which is differentiable and the same on every device. */
-import { describe, isFloat, ShapeError, type Tensor } from "../tensor.js";
+import { type DType, describe, isFloat, ShapeError, type Tensor } from "../tensor.js";
 import { constant } from "./leaf.js";
 import { matmul } from "./matmul.js";
 
@@ -25,12 +25,12 @@ export function bilinearWeights(from: number, to: number, convention: ResizeConv
 }
 
 /** Resizes images [..., H, W] to [..., height, width]. Throws ShapeError. */
-export function resizeBilinear(
-  x: Tensor,
+export function resizeBilinear<D extends DType>(
+  x: Tensor<D>,
   height: number,
   width: number,
   convention: ResizeConvention = "halfPixel",
-): Tensor {
+): Tensor<D> {
   if (x.shape.length < 2 || !isFloat(x.dtype) || ![height, width].every((side) => Number.isInteger(side) && side > 0)) {
     throw new ShapeError(
       `resizeBilinear: cannot resize ${describe(x)} to ${height} x ${width}; expected float images and sides of at least 1`,

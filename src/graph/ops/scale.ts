@@ -1,6 +1,7 @@
 /** Multiplication by a number, as a separate operation so that matrix products can absorb the factor. */
 import {
-  apply,
+  applied,
+  type DType,
   describe,
   type Emitter,
   elementCount,
@@ -26,17 +27,17 @@ const scaleOperation: Operation<{ factor: number }> = {
 };
 
 /** x * factor; consecutive factors are merged, and a factor of 1 adds no node. */
-export function scale(x: Tensor, factor: number): Tensor {
+export function scale<D extends DType>(x: Tensor<D>, factor: number): Tensor<D> {
   const [inner, already] = unscale(x);
   const total = factor * already;
   if (total === 1) return inner;
-  return apply(scaleOperation, [inner], { factor: total })[0]!;
+  return applied(scaleOperation, [inner], { factor: total });
 }
 
 /** Splits a tensor into a tensor and a factor, so that a consumer can absorb the factor into its own arithmetic. */
-export function unscale(x: Tensor): [Tensor, number] {
+export function unscale<D extends DType>(x: Tensor<D>): [Tensor<D>, number] {
   if ((x.producer.operation as unknown) !== scaleOperation || !isFloat(x.dtype)) return [x, 1];
-  return [x.producer.inputs[0]!, (x.producer.attributes as { factor: number }).factor];
+  return [x.producer.inputs[0] as Tensor<D>, (x.producer.attributes as { factor: number }).factor];
 }
 
 /** Number of entries above which reshaping a scalar operand pays off. */

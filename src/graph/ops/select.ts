@@ -5,7 +5,11 @@ import { constant } from "./leaf.js";
 import { reshape } from "./shape.js";
 
 /** Converts integer indices [...] to one-hot vectors [..., classes]; an index out of range gives a row of zeros. */
-export function oneHot(indices: Tensor, classes: number, dtype: DType = "float32"): Tensor {
+export function oneHot<D extends DType = "float32">(
+  indices: Tensor,
+  classes: number,
+  dtype: D = "float32" as D,
+): Tensor<D> {
   if (indices.dtype !== "int32" && indices.dtype !== "int64") {
     throw new ShapeError(`oneHot: indices must be integers, got ${describe(indices)}`);
   }

@@ -3,8 +3,10 @@
  */
 import { encodeNumbers } from "../numbers.js";
 import {
+  applied,
   apply,
   broadcastShapes,
+  type DType,
   describe,
   elementCount,
   isFloat,
@@ -41,12 +43,12 @@ const reshapeOperation: Operation<{ shape: Shape }> = {
 };
 
 /** Returns the input of the last consecutive reshapes, which are merged into one. */
-function unreshaped(x: Tensor): Tensor {
-  return (x.producer.operation as unknown) === reshapeOperation ? unreshaped(x.producer.inputs[0]!) : x;
+function unreshaped<D extends DType>(x: Tensor<D>): Tensor<D> {
+  return (x.producer.operation as unknown) === reshapeOperation ? unreshaped(x.producer.inputs[0] as Tensor<D>) : x;
 }
 
 /** Changes the shape; one side may be -1 and is inferred. Throws ShapeError. */
-export function reshape(x: Tensor, shape: Shape): Tensor {
+export function reshape<D extends DType>(x: Tensor<D>, shape: Shape): Tensor<D> {
   const known = shape.reduce((product, side) => (side === -1 ? product : product * side), 1);
   const resolved = shape.map((side) => (side === -1 ? elementCount(x.shape) / known : side));
   if (shape.filter((side) => side === -1).length > 1 || resolved.some((side) => !Number.isInteger(side) || side < 0)) {
@@ -54,7 +56,7 @@ export function reshape(x: Tensor, shape: Shape): Tensor {
   }
   if (sameShape(x.shape, resolved)) return x;
   const base = unreshaped(x);
-  return sameShape(base.shape, resolved) ? base : apply(reshapeOperation, [base], { shape: resolved })[0]!;
+  return sameShape(base.shape, resolved) ? base : applied(reshapeOperation, [base], { shape: resolved });
 }
 
 const transposeOperation: Operation<{ permutation: readonly number[] }> = {
@@ -75,13 +77,16 @@ const transposeOperation: Operation<{ permutation: readonly number[] }> = {
 };
 
 /** Permutes axes: output axis i is input axis permutation[i]. Default: reversed axes. Throws ShapeError. */
-export function transpose(x: Tensor, permutation: readonly number[] = x.shape.map((_, i) => x.shape.length - 1 - i)) {
+export function transpose<D extends DType>(
+  x: Tensor<D>,
+  permutation: readonly number[] = x.shape.map((_, i) => x.shape.length - 1 - i),
+): Tensor<D> {
   const sorted = [...permutation].sort((a, b) => a - b);
   if (sorted.length !== x.shape.length || sorted.some((axis, i) => axis !== i)) {
     throw new ShapeError(`transpose: [${permutation.join(", ")}] is not a permutation of the axes of ${describe(x)}`);
   }
   if (permutation.every((axis, i) => axis === i)) return x;
-  return apply(transposeOperation, [x], { permutation: [...permutation] })[0]!;
+  return applied(transposeOperation, [x], { permutation: [...permutation] });
 }
 
 interface SliceRange {
@@ -151,12 +156,12 @@ export function interleaveZeros(x: Tensor, axis: number, step: number): Tensor {
  * Slices from `starts` (inclusive) to `ends` (exclusive), with one entry for each axis. Negative positions count from the end, and ends are
  * clipped to the side. Throws ShapeError if a range is empty or an axis is missing.
  */
-export function slice(
-  x: Tensor,
+export function slice<D extends DType>(
+  x: Tensor<D>,
   starts: readonly number[],
   ends: readonly number[],
   steps?: readonly number[],
-): Tensor {
+): Tensor<D> {
   const rank = x.shape.length;
   if (starts.length !== rank || ends.length !== rank || (steps && steps.length !== rank)) {
     throw new ShapeError(`slice: expected one start, end and step for each of the ${rank} axes of ${describe(x)}`);
@@ -171,11 +176,11 @@ export function slice(
     );
   }
   if (from.every((start, axis) => start === 0 && to[axis] === x.shape[axis] && by[axis] === 1)) return x;
-  return apply(sliceOperation, [x], { starts: from, ends: to, steps: [...by] })[0]!;
+  return applied(sliceOperation, [x], { starts: from, ends: to, steps: [...by] });
 }
 
 /** Slices entries `start` to `end` (exclusive) along one axis. */
-export function sliceAxis(x: Tensor, axis: number, start: number, end: number): Tensor {
+export function sliceAxis<D extends DType>(x: Tensor<D>, axis: number, start: number, end: number): Tensor<D> {
   const along = resolveAxis("slice", axis, x.shape.length);
   return slice(
     x,
@@ -204,10 +209,10 @@ const reverseOperation: Operation<{ axes: readonly number[] }> = {
 };
 
 /** Reverses the entries along the given axes. Throws ShapeError. */
-export function reverse(x: Tensor, axes: readonly number[]): Tensor {
+export function reverse<D extends DType>(x: Tensor<D>, axes: readonly number[]): Tensor<D> {
   const along = [...new Set(axes.map((axis) => resolveAxis("reverse", axis, x.shape.length)))];
   if (along.length === 0) return x;
-  return apply(reverseOperation, [x], { axes: along })[0]!;
+  return applied(reverseOperation, [x], { axes: along });
 }
 
 const padOperation: Operation<{ before: readonly number[]; after: readonly number[]; value: number }> = {
@@ -238,13 +243,13 @@ const padOperation: Operation<{ before: readonly number[]; after: readonly numbe
 };
 
 /** Adds `before` and `after` entries of `value` on each axis; a negative count crops. Throws ShapeError. */
-export function pad(
-  x: Tensor,
+export function pad<D extends DType>(
+  x: Tensor<D>,
   before: readonly number[],
   after: readonly number[],
   value = 0,
   expected?: Shape,
-): Tensor {
+): Tensor<D> {
   if (before.length !== x.shape.length || after.length !== x.shape.length) {
     throw new ShapeError(
       `pad: expected one count before and after for each of the ${x.shape.length} axes of ${describe(x)}`,
@@ -262,7 +267,7 @@ export function pad(
       x.shape.map((side, axis) => side + after[axis]!),
     );
   }
-  return apply(padOperation, [x], { before: [...before], after: [...after], value })[0]!;
+  return applied(padOperation, [x], { before: [...before], after: [...after], value });
 }
 
 const concatOperation: Operation<{ axis: number }> = {
@@ -294,10 +299,10 @@ const concatOperation: Operation<{ axis: number }> = {
 };
 
 /** Concatenates tensors along an axis. Throws ShapeError if another axis differs. */
-export function concat(tensors: readonly Tensor[], axis: number): Tensor {
+export function concat<D extends DType>(tensors: readonly Tensor<D>[], axis: number): Tensor<D> {
   if (tensors.length === 0) throw new ShapeError("concat: got no tensor; expected at least one");
   if (tensors.length === 1) return tensors[0]!;
-  return apply(concatOperation, tensors, { axis: resolveAxis("concat", axis, tensors[0]!.shape.length) })[0]!;
+  return applied(concatOperation, tensors, { axis: resolveAxis("concat", axis, tensors[0]!.shape.length) });
 }
 
 const splitOperation: Operation<{ axis: number; sizes: readonly number[] }> = {
@@ -319,7 +324,7 @@ const splitOperation: Operation<{ axis: number; sizes: readonly number[] }> = {
 };
 
 /** Splits a tensor along an axis into pieces of the given sizes. Throws ShapeError if their sum differs from the side. */
-export function split(x: Tensor, axis: number, sizes: readonly number[]): Tensor[] {
+export function split<D extends DType>(x: Tensor<D>, axis: number, sizes: readonly number[]): Tensor<D>[] {
   const along = resolveAxis("split", axis, x.shape.length);
   const total = sizes.reduce((sum, size) => sum + size, 0);
   if (total !== x.shape[along] || sizes.some((size) => !Number.isInteger(size) || size < 0)) {
@@ -327,7 +332,7 @@ export function split(x: Tensor, axis: number, sizes: readonly number[]): Tensor
       `split: sizes [${sizes.join(", ")}] have the sum ${total}; expected the side of axis ${along} of ${describe(x)}`,
     );
   }
-  return sizes.length === 1 ? [x] : apply(splitOperation, [x], { axis: along, sizes: [...sizes] });
+  return sizes.length === 1 ? [x] : (apply(splitOperation, [x], { axis: along, sizes: [...sizes] }) as Tensor<D>[]);
 }
 
 /** Number of values of x that are repeated along the last axes of `shape`; 1 if other axes are broadcast. */
@@ -371,8 +376,8 @@ const expandOperation: Operation<{ shape: Shape }> = {
 };
 
 /** Broadcasts a tensor to a shape. Throws ShapeError. */
-export const expand = (x: Tensor, shape: Shape): Tensor =>
-  sameShape(x.shape, shape) ? x : apply(expandOperation, [x], { shape: [...shape] })[0]!;
+export const expand = <D extends DType>(x: Tensor<D>, shape: Shape): Tensor<D> =>
+  sameShape(x.shape, shape) ? x : applied(expandOperation, [x], { shape: [...shape] });
 
 /** Zeros with the shape of a tensor, as a broadcast scalar. */
-export const zerosOf = (tensor: Tensor): Tensor => expand(scalar(0, tensor.dtype), tensor.shape);
+export const zerosOf = <D extends DType>(tensor: Tensor<D>): Tensor<D> => expand(scalar(0, tensor.dtype), tensor.shape);

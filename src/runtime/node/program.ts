@@ -1,5 +1,5 @@
 /** Programs, sessions and evaluation on Node. */
-import type { NumericArray, OnnxModel, Tensor } from "../../graph/index.js";
+import type { ArraysOf, NumericArray, OnnxModel, Tensor } from "../../graph/index.js";
 import type { CompiledProgram } from "../engine.js";
 import { evaluateOn } from "../evaluate.js";
 import { type CompileOptions, compileOn, type Program, type ProgramSource, startProgramOn } from "../program.js";
@@ -10,7 +10,7 @@ import { nodePlatform } from "./platform.js";
  * Writes and compiles the functions of a program. Throws DeviceError if the device is not available, and the graph writer's errors if a
  * function uses an input that is neither declared nor state.
  */
-export const compile = (source: ProgramSource, options?: CompileOptions): Promise<Program> =>
+export const compile = <const S extends ProgramSource>(source: S, options?: CompileOptions): Promise<Program<S>> =>
   compileOn(nodePlatform, source, options);
 
 /** Opens the sessions of compiled functions. Throws DeviceError if the device is not available. */
@@ -25,8 +25,8 @@ export const openSession = (model: OnnxModel, options?: SessionOptions): Promise
  * Computes the values of the given tensors from the named inputs. Throws if `feeds` lacks an input that the tensors depend on or has another
  * name, and the runtime's errors, with the device in the message.
  */
-export const evaluate = (
-  outputs: Readonly<Record<string, Tensor>>,
+export const evaluate = <T extends Readonly<Record<string, Tensor>>>(
+  outputs: T,
   feeds?: Readonly<Record<string, NumericArray>>,
   options?: SessionOptions,
-): Promise<Record<string, NumericArray>> => evaluateOn(nodePlatform, outputs, feeds, options);
+): Promise<ArraysOf<T>> => evaluateOn(nodePlatform, outputs, feeds, options);

@@ -1,5 +1,5 @@
 /** Programs and evaluation in a browser, in the calling thread. */
-import type { NumericArray, Tensor } from "../../graph/index.js";
+import type { ArraysOf, NumericArray, Tensor } from "../../graph/index.js";
 import { evaluateOn } from "../evaluate.js";
 import {
   compileOn,
@@ -17,15 +17,15 @@ export type CompileOptions = Pick<SharedCompileOptions, "device" | "threads" | "
  * run copies. Nodes without a WebGPU kernel run on the CPU. Throws DeviceError if the device is not available, and the graph writer's errors if a
  * function uses an input that is neither declared nor state.
  */
-export const compile = (source: ProgramSource, options?: CompileOptions): Promise<Program> =>
+export const compile = <const S extends ProgramSource>(source: S, options?: CompileOptions): Promise<Program<S>> =>
   compileOn(webPlatform, source, options);
 
 /**
  * Computes the values of the given tensors from the named inputs. Throws if `feeds` lacks an input that the tensors depend on or has another
  * name, and the runtime's errors.
  */
-export const evaluate = (
-  outputs: Readonly<Record<string, Tensor>>,
+export const evaluate = <T extends Readonly<Record<string, Tensor>>>(
+  outputs: T,
   feeds?: Readonly<Record<string, NumericArray>>,
   options?: Pick<CompileOptions, "device" | "threads">,
-): Promise<Record<string, NumericArray>> => evaluateOn(webPlatform, outputs, feeds, options);
+): Promise<ArraysOf<T>> => evaluateOn(webPlatform, outputs, feeds, options);

@@ -270,7 +270,8 @@ function evaluationFunctions(
   parameters: readonly Parameter[],
   inputs: ReadonlyMap<string, Tensor>,
 ): { readonly evaluate: ProgramFunction; readonly represent: ProgramFunction } {
-  const used = parameters.map((one) => ({ ...one, tensor: inputs.get(averageName(one.name)) ?? one.tensor }));
+  const averageOf = ({ name }: Parameter) => inputs.get(averageName(name)) as Parameter["tensor"] | undefined;
+  const used = parameters.map((one) => ({ ...one, tensor: averageOf(one) ?? one.tensor }));
   const { evaluation } = objective;
   return {
     evaluate: { inputs: evaluation.inputs, outputs: evaluation.outputs(Scope.root({ parameters: used })) },

@@ -1,6 +1,6 @@
 /** The change of an image that virtual adversarial training finds: against float64 differences, and its published lengths. */
 import { expect, test } from "vitest";
-import { input } from "../../../src/graph/index.js";
+import { input, type Tensor } from "../../../src/graph/index.js";
 import { model, vitDefaults } from "../../../src/models/index.js";
 import { Scope } from "../../../src/nn/index.js";
 import { evaluate } from "../../../src/runtime/index.js";
@@ -26,7 +26,7 @@ test("with the default xi the direction is that of float64 differences, and the 
   const [image, direction] = [input("image", "float32", shape), input("direction", "float32", shape)];
   const scope = Scope.root();
   const config = { ...vitDefaults, family: "vit", ...network, pooling: "gap", posEmbedding: "learn", classes } as const;
-  const classify = (images: typeof image) => model(scope, images, config).logits!;
+  const classify = (images: Tensor) => model(scope, images, config).logits!;
   const settings = lengthsAt(side, [-1, 1]);
   const change = adversarialChange(image, classify(image), direction, settings, classify);
   const values = parameterValues(scope.parameters);
