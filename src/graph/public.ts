@@ -2,7 +2,7 @@
 export { costOf } from "./cost.js";
 export { type DefinedOperation, defineOperation } from "./define-operation.js";
 export { grad } from "./gradients/grad.js";
-export type { NumericArray } from "./numbers.js";
+export type { ArraysOf, NumericArray } from "./numbers.js";
 export { writeOnnx } from "./onnx/writer.js";
 export {
   absolute,

@@ -40,8 +40,8 @@ export interface OpenNetwork extends Closable {
 }
 
 /**
- * Opens a network: the folder of a run, published weights, the folder of a classifier that `fit` saved, or an ONNX file (the specs of `open` of
- * fovea/networks). It is compiled for single images now; for classes and for datasets when they are first needed.
+ * Opens a network: the folder of a run, published weights, the folder of a classifier that `fit` saved, or an ONNX file (docs/weights.md lists
+ * the forms). It is compiled for single images now; for classes and for datasets when they are first needed.
  *
  * Throws CheckpointError, WeightsError or OnnxFileError for damaged files, and an Error with the nearest existing path if there is no such file.
  *

@@ -30,7 +30,7 @@ const listed: Readonly<Record<string, { readonly values: string; readonly types:
       softmax softplus split sqrt stopGradient substituted subtract sumTo tanh topK transpose where writeOnnx
     `,
     types: `
-      DType DefinedOperation Emitter NumericArray Shape Tensor
+      ArraysOf DType DefinedOperation Emitter NumericArray Shape Tensor
     `,
   },
   "fovea/nn": {
@@ -118,16 +118,21 @@ interface Exported {
   readonly symbol: ts.Symbol;
 }
 
+/** Before the path of what bundlers for browsers take instead. */
+const browser = "browser:fovea";
+
 /** What each subpath of package.json exports, by the compiler; types that are exported are told from values. */
-function exportedNames(): ReadonlyMap<string, readonly Exported[]> {
+function exportedNames(): { all: ReadonlyMap<string, readonly Exported[]>; checker: ts.TypeChecker } {
   const manifest = JSON.parse(readFileSync(join(root, "package.json"), "utf8")) as {
-    exports: Record<string, string | { types: string }>;
+    exports: Record<string, string | { types: string; browser?: { types: string } }>;
   };
   const files = new Map<string, string>();
   for (const [path, target] of Object.entries(manifest.exports)) {
     if (typeof target === "string") continue;
-    const source = target.types.replace(/^\.\/dist\/(.*)\.d\.ts$/, "src/$1.ts");
-    files.set(path.replace(/^\./, "fovea"), join(root, source));
+    const add = (name: string, types: string) =>
+      files.set(name, join(root, types.replace(/^\.\/dist\/(.*)\.d\.ts$/, "src/$1.ts")));
+    add(path.replace(/^\./, "fovea"), target.types);
+    if (target.browser) add(path.replace(/^\./, browser), target.browser.types);
   }
   const options = ts.readConfigFile(join(root, "tsconfig.json"), ts.sys.readFile).config.compilerOptions as object;
   const parsed = ts.convertCompilerOptionsFromJson(options, root).options;
@@ -144,10 +149,11 @@ function exportedNames(): ReadonlyMap<string, readonly Exported[]> {
     });
     found.set(path, names);
   }
-  return found;
+  return { all: found, checker };
 }
 
-const exported = exportedNames();
+const { all, checker } = exportedNames();
+const exported = new Map([...all].filter(([path]) => !path.startsWith(browser)));
 
 test("each subpath exports what is listed", () => {
   const found = Object.fromEntries(
@@ -166,6 +172,14 @@ test("each subpath exports what is listed", () => {
   expect(found).toEqual(expected);
 });
 
+test("the form for browsers has the same names", () => {
+  const forms = [...all].filter(([path]) => path.startsWith(browser));
+  expect(forms.length).toBeGreaterThan(0);
+  const sorted = (names: readonly Exported[] | undefined) => names?.map(({ name, isValue }) => [name, isValue]).sort();
+  for (const [path, names] of forms)
+    expect(sorted(names), path).toEqual(sorted(exported.get(path.replace(browser, "fovea"))));
+});
+
 test(`there are at most ${most} names`, () => {
   expect(new Set([...exported.values()].flat().map(({ name }) => name)).size).toBeLessThanOrEqual(most);
 });
@@ -181,6 +195,42 @@ test("a name means one thing in all subpaths, and a thing has one name", () => {
       names.set(symbol, name);
     }
   }
+});
+
+test("what is closed by close is closed by await using", () => {
+  const owned: string[] = [];
+  const has = (type: ts.Type, prefix: string) =>
+    checker
+      .getPropertiesOfType(type)
+      .some(({ name, flags }) => name.startsWith(prefix) && !(flags & ts.SymbolFlags.Optional));
+  for (const [path, names] of exported) {
+    for (const { name, isValue, symbol } of names) {
+      const types = isValue
+        ? checker
+            .getTypeOfSymbol(symbol)
+            .getCallSignatures()
+            .map((signature) => signature.getReturnType())
+        : [checker.getDeclaredTypeOfSymbol(symbol)];
+      for (const type of types) {
+        const one = checker.getAwaitedType(type) ?? type;
+        if (checker.getPropertyOfType(one, "close") === undefined || !has(one, "close")) continue;
+        owned.push(name);
+        expect(has(one, "__@asyncDispose"), `${name} of ${path}`).toBe(true);
+      }
+    }
+  }
+  expect(owned).toEqual(
+    expect.arrayContaining([
+      "open",
+      "images",
+      "fit",
+      "createLoader",
+      "compile",
+      "trainStep",
+      "openSubject",
+      "ImageSource",
+    ]),
+  );
 });
 
 test("documents, examples and recipes import what exists", () => {
