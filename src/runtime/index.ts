@@ -5,7 +5,14 @@ export type { Attempt, Feeds, Results } from "./engine.js";
 export { scalarsOf, stackFeeds } from "./feeds.js";
 export { writesInPlace } from "./node/direct.js";
 export { writeModelFiles } from "./node/model-files.js";
-export { compileOnnx, inspectOnnx, type OnnxFile, OnnxFileError, readOnnxFile } from "./node/onnx-file.js";
+export {
+  compileOnnx,
+  inspectOnnx,
+  type OnnxFile,
+  OnnxFileError,
+  type OnnxPort,
+  readOnnxFile,
+} from "./node/onnx-file.js";
 export { compile, evaluate, openSession } from "./node/program.js";
 export { availableThreads, threadsEach } from "./node/threads.js";
 export { overwritable } from "./overwrites.js";

@@ -6,6 +6,7 @@
  * checks for updates. The tests run a local server that answers as hub and bucket are documented to (`endpoint`); no
  * test contacts the real ones.
  */
+import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import type { ListFileEntry } from "@huggingface/hub";
 import {
@@ -22,15 +23,18 @@ import { importOptional } from "../files/optional.js";
 import { replaceFolder } from "../files/replace-folder.js";
 import { WeightsError } from "../formats/error.js";
 import { formatBytes } from "../text/format.js";
+import type { Json } from "./descriptions/json.js";
+import { describeFolder, readJson } from "./descriptions/metadata.js";
+import { noOnnx, type OnnxDType, onnxFiles, onnxIn, onnxName } from "./hub-onnx.js";
 import { augRegFile } from "./published-augreg.js";
 import { insideFolder, shardNames } from "./tensor-files.js";
 
 export interface HubOptions {
   /** The cache folder; default: `FOVEA_CACHE`, otherwise the user's (see `cacheFolder`). */
   readonly cache?: string;
-  /** The address of a mirror to use instead of the hub or the bucket. */
+  /** The address of a mirror to use instead of the hub or the bucket. Default for the hub: the environment variable HF_ENDPOINT. */
   readonly endpoint?: string;
-  /** Access token for models that are not public. */
+  /** Access token for models that are not public. Default: the environment variable HF_TOKEN. */
   readonly accessToken?: string;
   /** Never use the network. */
   readonly offline?: boolean;
@@ -94,20 +98,64 @@ async function saved(...args: Parameters<typeof saveDownload>): Promise<CachedFi
 /** Escapes a part of a name for use as a folder name. */
 const folderName = (name: string) => name.replace(/[^A-Za-z0-9._-]/g, "--");
 
+/** Chooses the files to download by the names that a model of the hub has, and its config.json. Throws WeightsError. */
+type Choice = (repository: string, names: readonly string[], config: Json | undefined) => readonly string[];
+
 /**
  * The cache folder with a model's weights and descriptions, which are downloaded if necessary. Throws WeightsError when
  * there is no such model, it has no safetensors or .npz file, or it is not in the cache and the hub cannot be reached.
  */
 export async function fetchHubModel(name: HubName, options: HubOptions = {}): Promise<string> {
+  return await fetchChosen(name, "", weightFiles, options);
+}
+
+/**
+ * The path in the cache of a model's ONNX file, with its descriptions in the folder above, downloaded if necessary. `dtype` is a key of
+ * `onnxSuffixes`. Throws WeightsError as `fetchHubModel` does, and for a model without such a file.
+ */
+export async function fetchHubOnnx(name: HubName, dtype: OnnxDType, options: HubOptions = {}): Promise<string> {
+  const choose: Choice = (repository, names) => onnxFiles(repository, names, dtype);
+  return onnxIn(await fetchChosen(name, `--onnx-${dtype}`, choose, options)) ?? noOnnx(name.repository, []);
+}
+
+/**
+ * What a model of the hub has: the folder of weights in a layout that can be read, otherwise the path of its ONNX file, downloaded if necessary. Throws
+ * WeightsError as `fetchHubModel` does.
+ */
+export async function fetchHub(
+  name: HubName,
+  options: HubOptions = {},
+): Promise<{ readonly folder: string } | { readonly onnx: string }> {
+  const folder = await fetchChosen(name, "", weightsOrOnnx(options), options);
+  const onnx = onnxIn(folder);
+  return onnx === undefined ? { folder } : { onnx };
+}
+
+/** Weights where their description is that of a network that can be read, otherwise the ONNX file. */
+const weightsOrOnnx =
+  ({ note = () => {} }: HubOptions): Choice =>
+  (repository, names, config) => {
+    try {
+      if (config) describeFolder(config, undefined);
+      return weightFiles(repository, names);
+    } catch (error) {
+      const files = names.some((file) => onnxName.test(file)) ? onnxFiles(repository, names, "fp32") : undefined;
+      if (!files || !(error instanceof WeightsError)) throw error;
+      note(`using the ONNX file of hf:${repository}: ${error.message}`);
+      return files;
+    }
+  };
+
+async function fetchChosen(name: HubName, variant: string, choose: Choice, options: HubOptions): Promise<string> {
   const { note = () => {} } = options;
   const cache = options.cache ?? cacheFolder();
-  const folder = join(cache, "hub", folderName(name.repository), folderName(name.revision));
+  const folder = join(cache, "hub", folderName(name.repository), `${folderName(name.revision)}${variant}`);
   const record = await wholeFolder(folder, note);
   if (record && (!options.refresh || options.offline)) return folder;
   const what = `hf:${name.repository}${name.revision === "main" ? "" : `@${name.revision}`}`;
   requireNetwork(what, options);
   try {
-    return await download(name, folder, record, options);
+    return await download(name, folder, record, choose, options);
   } catch (error) {
     throw hubError(what, error);
   }
@@ -117,7 +165,7 @@ function hubError(what: string, error: unknown): unknown {
   if (error instanceof WeightsError) return error;
   const { statusCode } = error as { statusCode?: number };
   if (statusCode === 401 || statusCode === 403 || statusCode === 404) {
-    const text = `${what}: the hub has no such model, or you have no access to it (${statusCode}); check the name; a model that is not public needs accessToken`;
+    const text = `${what}: the hub has no such model, or you have no access to it (${statusCode}); check the name; a model that is not public, or whose terms must be accepted on its page, needs an access token in HF_TOKEN`;
     return new WeightsError(text, { cause: error });
   }
   if (statusCode !== undefined)
@@ -134,16 +182,25 @@ function hubError(what: string, error: unknown): unknown {
 /** Description files that are downloaded too if they exist. */
 const descriptions = ["config.json", "preprocessor_config.json"];
 
+/** The place of a file of the hub in a folder: in the folder itself, or in its folder `onnx`. */
+async function placeOf(folder: string, path: string): Promise<string> {
+  const [, sub, name = path] = /^(onnx)\/(.*)$/.exec(path) ?? [];
+  const inside = sub === undefined ? folder : join(folder, sub);
+  await mkdir(inside, { recursive: true });
+  return insideFolder(inside, name);
+}
+
 async function download(
   { repository, revision }: HubName,
   folder: string,
   known: CacheRecord | undefined,
+  choose: Choice,
   options: HubOptions,
 ): Promise<string> {
   const { note = () => {} } = options;
   const access = {
-    hubUrl: options.endpoint?.replace(/\/$/, ""),
-    accessToken: options.accessToken,
+    hubUrl: (options.endpoint ?? process.env["HF_ENDPOINT"])?.replace(/\/$/, ""),
+    accessToken: options.accessToken ?? process.env["HF_TOKEN"],
   };
   // loaded on demand: it takes longer to load than most commands take to run
   const { downloadFile, listFiles, modelInfo } = await importOptional(
@@ -165,7 +222,7 @@ async function download(
     note(`fetching ${repository}/${path} (${formatBytes(size)})`);
     const blob = await downloadFile({ repo: repository, path, revision: sha, ...access });
     if (!blob) throw new WeightsError(`hf:${repository} lists ${path} but does not return it`);
-    files[path] = await saved(insideFolder(incoming, path), blob.stream() as AsyncIterable<Uint8Array>, {
+    files[path] = await saved(await placeOf(incoming, path), blob.stream() as AsyncIterable<Uint8Array>, {
       bytes: size,
       sha256: entry.lfs?.oid,
       gitSha1: entry.lfs ? undefined : entry.oid,
@@ -173,7 +230,8 @@ async function download(
   };
   await replaceFolder(folder, async (incoming) => {
     for (const path of descriptions) if (listed.has(path)) await fetchOne(path, incoming);
-    for (const path of weightFiles(repository, [...listed.keys()])) {
+    const config = await readJson(join(incoming, "config.json"));
+    for (const path of choose(repository, [...listed.keys()], config)) {
       await fetchOne(path, incoming);
       if (!path.endsWith(".json")) continue;
       for (const shard of await shardNames(incoming, path)) await fetchOne(shard, incoming);

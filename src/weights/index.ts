@@ -24,7 +24,15 @@ export { resizeImages, withClasses } from "./adapt.js";
 export { publishedCheckpoints } from "./catalogue/checkpoints.js";
 export { bundledBackbones, headings, type ModelRow, modelRows } from "./catalogue/models.js";
 export { type ImageSize, patchGrid } from "./describe.js";
-export { defaultPreprocessing, type PublishedAccuracy, type WeightsMetadata } from "./descriptions/metadata.js";
+export { readPreprocessor } from "./descriptions/huggingface.js";
+export { valueRangeStage } from "./descriptions/json.js";
+export {
+  defaultPreprocessing,
+  type PublishedAccuracy,
+  readJson,
+  resizedPreprocessing,
+  type WeightsMetadata,
+} from "./descriptions/metadata.js";
 export {
   backboneOrDefault,
   defaultBackbone,
@@ -33,7 +41,17 @@ export {
   embeddedFolder,
   embeddedPrefix,
 } from "./embedded.js";
-export { augRegAddress, fetchAugReg, fetchHubModel, type HubName, type HubOptions, parseHubName } from "./hub.js";
+export {
+  augRegAddress,
+  fetchAugReg,
+  fetchHub,
+  fetchHubModel,
+  fetchHubOnnx,
+  type HubName,
+  type HubOptions,
+  parseHubName,
+} from "./hub.js";
+export { type OnnxDType, onnxSuffixes } from "./hub-onnx.js";
 export { type LayoutName, layouts } from "./layouts/index.js";
 export { type InspectedWeights, inspectWeights, type LoadedWeights, type LoadOptions, loadWeights } from "./load.js";
 export { requireFinite, toFloat32 } from "./numbers.js";

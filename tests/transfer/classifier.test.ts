@@ -49,7 +49,7 @@ afterAll(() => rmSync(root, { recursive: true }));
 describe("a classifier of one file", () => {
   it.each([
     ["whose backbone has a head of its own", exported],
-    ["of images [N, H, W, C], whose features have the name of logits", channelsLast],
+    ["of images [N, H, W, C], whose features have the name of logits", `${channelsLast}?range=-1,1`],
     ["from a network of ours", network],
   ])("%s gives what the head gives of its features", async (_, spec) => {
     const backbone = await open(spec, { threads: 1 });
@@ -85,7 +85,7 @@ describe("a classifier of one file", () => {
 describe("the folder of a classifier", () => {
   const folder = join(root, "folder");
   beforeAll(async () => {
-    const backbone = await open(channelsLast, { threads: 1 });
+    const backbone = await open(`${channelsLast}?range=-1,1`, { threads: 1 });
     await writeClassifier(folder, { backbone, head: linear(3), classNames: ["a", "b"], method });
     await backbone.close();
   });
@@ -94,7 +94,7 @@ describe("the folder of a classifier", () => {
     expect(await readClassifier(folder)).toMatchObject({
       classNames: ["a", "b"],
       preprocessing: "decode_resize(8)|value_range(-1,1)",
-      backbone: { spec: channelsLast, kind: "onnx", width: 3, imageShape: [8, 8, 3] },
+      backbone: { spec: `${channelsLast}?range=-1,1`, kind: "onnx", width: 3, imageShape: [8, 8, 3] },
     });
   });
 
@@ -106,7 +106,7 @@ describe("the folder of a classifier", () => {
     const classifier = await open(bare, { output: "logits", threads: 1, note: (text) => notes.push(text) });
     await classifier.close();
     expect(notes).toEqual([
-      `${bare} has no ${join("onnx", "model.onnx")}; using its head on ${channelsLast}`,
+      `${bare} has no ${join("onnx", "model.onnx")}; using its head on ${channelsLast}?range=-1,1`,
       `${channelsLast} has no features output; using its logits as features`,
     ]);
     const image = input("image", "float32", [1, 8, 8, 3]);
@@ -130,7 +130,7 @@ describe("the folder of a classifier", () => {
     await expect(open(features, { output: "logits" })).rejects.toThrow(
       /expected one float32 output, or one named "logits"; found (features, other|other, features)/,
     );
-    const chosen = await open(`${features}?output=other`, { output: "logits", threads: 1 });
+    const chosen = await open(`${features}?output=other&range=-1,1`, { output: "logits", threads: 1 });
     expect(chosen).toMatchObject({ classNames: undefined, batchSize: 2 });
     await chosen.close();
   });

@@ -5,6 +5,7 @@
 import { type Closable, closable } from "../../files/closable.js";
 import { compileOnnx, type Device, type OnnxFile, OnnxFileError } from "../../runtime/index.js";
 import type { NetworkOutput } from "../forward/network.js";
+import { type Pooling, withPooling } from "./onnx-pooling.js";
 
 export interface OnnxNetworkOptions {
   /** Images per run, if the file's batch dimension is dynamic. */
@@ -15,6 +16,8 @@ export interface OnnxNetworkOptions {
   readonly channels?: number | undefined;
   /** The kind of output to return, or the name of one. */
   readonly output: NetworkOutput | { readonly name: string };
+  /** How tokens or a map become a row of features. */
+  readonly pooling?: Pooling | undefined;
   readonly device?: Device | undefined;
   readonly threads?: number | undefined;
 }
@@ -33,6 +36,8 @@ export interface OnnxNetwork extends Closable {
   readonly imageShape: readonly [number, number, number];
   /** Width of the output, if the file states it. */
   readonly width: number | undefined;
+  /** The file that is run: the given one, or with pooled features as its output. */
+  readonly file: OnnxFile;
   /** Maps images in its layout to rows of its output. The array is in `feeds` again afterwards. */
   run(feeds: { image: Float32Array }): Promise<Float32Array>;
 }
@@ -64,7 +69,7 @@ export async function openOnnxNetwork(
     );
   }
   const dtype = port.dtype;
-  const output = outputOf(file, purpose, options.output);
+  const chosen = outputOf(file, purpose, options.output);
   const last = port.shape[3];
   const layout = last === 1 || last === 3 ? "NHWC" : "NCHW";
   const side = (axis: number, open: number): number => {
@@ -80,10 +85,13 @@ export async function openOnnxNetwork(
   ] as const;
   const [height, width, channels] = imageShape;
   const shape = layout === "NHWC" ? [batchSize, height, width, channels] : [batchSize, channels, height, width];
-  const program = await compileOnnx(file, { [port.name]: shape }, { device, threads, rows: { [output]: batchSize } });
-  const wide = file.outputs.find(({ name }) => name === output)!.shape;
+  const { file: used, output } =
+    options.output === "logits" ? { file, output: chosen } : withPooling(file, chosen, options.pooling ?? {}, shape);
+  const program = await compileOnnx(used, { [port.name]: shape }, { device, threads, rows: { [output]: batchSize } });
+  const wide = used.outputs.find(({ name }) => name === output)!.shape;
   const sides = wide.slice(1);
   return closable<OnnxNetwork>({
+    file: used,
     input: port.name,
     output,
     layout,

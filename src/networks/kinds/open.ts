@@ -5,6 +5,7 @@ import type { Network, OpenOptions } from "../forward/network.js";
 import { isClassifierFolder } from "../heads/classifier-folder.js";
 import { isRunPath, randomPrefix, requireInitialisable } from "../stored/read.js";
 import { openFitted } from "./fitted.js";
+import { openHub } from "./hub.js";
 import { openOnnx } from "./onnx.js";
 import { openPixels } from "./pixels.js";
 import { openTrained } from "./trained.js";
@@ -42,7 +43,8 @@ export const networkKinds = {
   },
   onnx: {
     form: "FILE.onnx",
-    summary: "an ONNX file; options after ?: size=HEIGHT,WIDTH, range=LOW,HIGH, output=NAME",
+    summary:
+      "an ONNX file; options after ?: size=HEIGHT,WIDTH, range=LOW,HIGH or mean=R,G,B and std=R,G,B, output=NAME, token=cls|mean|all|N, pool=mean|max|all",
     matches: (spec) => splitSpec(spec).name.endsWith(".onnx"),
     open: openOnnx,
   },
@@ -52,8 +54,15 @@ export const networkKinds = {
     matches: isRunPath,
     open: openTrained,
   },
+  hub: {
+    form: "hf:OWNER/NAME[@REVISION]",
+    summary:
+      "a model of the Hugging Face hub: its weights, or its ONNX file (always with ?dtype=fp32|fp16|int8|...); options of both after ?",
+    matches: (spec) => spec.startsWith("hf:") && !existsSync(splitSpec(spec).name),
+    open: openHub,
+  },
   weights: {
-    form: "FILE, FOLDER, embedded:NAME, augreg:NAME or hf:OWNER/NAME",
+    form: "FILE, FOLDER, embedded:NAME or augreg:NAME",
     summary: "published weights; options after ?: size=HEIGHT,WIDTH, heads=N, layerNormEpsilon=E",
     matches: () => true,
     open: openTrained,
@@ -71,11 +80,13 @@ export function networkKind(spec: string): keyof typeof networkKinds {
  *
  * - the folder of a run, whose best-scored checkpoint is used (the newest if none is scored), or one of its
  *   checkpoints;
- * - published weights: a file, a folder, `embedded:NAME`, `augreg:NAME`, `hf:OWNER/NAME`, with settings that the files
+ * - a model of the hub, `hf:OWNER/NAME`: its weights, or its ONNX file where their layout is not known or `?dtype=fp16` asks for it;
+ * - published weights: a file, a folder, `embedded:NAME`, `augreg:NAME`, with settings that the files
  *   do not state (`?heads=4&layerNormEpsilon=1e-5`) and another image size (`?size=96`);
  * - the folder that `fovea fit` wrote;
- * - an ONNX file that takes images [N, 3, H, W] or [N, H, W, 3]; `?size=128` if its size is dynamic, `?range=0,1` for
- *   its value range (default: the one in the file, otherwise -1 to 1), `?output=NAME`;
+ * - an ONNX file that takes images [N, 3, H, W] or [N, H, W, 3]; `?size=128` if its size is dynamic, `?range=0,1` or `?mean=..&std=..` for its
+ *   values (default: what the file or the preprocessor_config.json beside it states), `?output=NAME`, `?token=cls` and `?pool=mean` for outputs that
+ *   are no rows;
  * - `pixels:16`: the pixels of the image at 16 x 16, 768 numbers;
  * - `random:NETWORK`: a run or published weights before training.
  *

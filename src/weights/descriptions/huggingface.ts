@@ -13,7 +13,7 @@ import {
   sized,
   sizeOf,
   text,
-  valueRange,
+  valueRangeStage,
 } from "./json.js";
 import type { Description } from "./metadata.js";
 
@@ -121,7 +121,7 @@ export function readPreprocessor(
   // a factor other than 1/255 scales pixels to another range than [0, 1] before they are normalised
   const factor = from("do_rescale") === false ? 255 : 255 * (positive(from("rescale_factor")) ?? 1 / 255);
   const unit = Math.abs(factor - 1) < 1e-3 ? 1 : factor;
-  const range = valueRange(
+  const range = valueRangeStage(
     mean.map((value) => value / unit),
     deviation.map((value) => value / unit),
   );

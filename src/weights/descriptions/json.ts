@@ -29,7 +29,7 @@ export const sized = ({ height, width }: { height: number; width: number }) =>
  * `value_range` for a mean and deviation of pixels in 0..1: one pair of numbers if all channels have the same,
  * otherwise a tuple for each; undefined if they do not scale.
  */
-export function valueRange(mean: readonly number[], deviation: readonly number[]): string | undefined {
+export function valueRangeStage(mean: readonly number[], deviation: readonly number[]): string | undefined {
   const count = Math.max(mean.length, deviation.length);
   const fits = (values: readonly number[]) => values.length === 1 || values.length === count;
   if (count === 0 || !fits(mean) || !fits(deviation) || deviation.some((value) => !(value > 0))) return undefined;

@@ -18,7 +18,7 @@ import {
   sized,
   sizeOf,
   text,
-  valueRange,
+  valueRangeStage,
 } from "./json.js";
 import { timmArguments } from "./timm-arguments.js";
 
@@ -113,7 +113,7 @@ export function describeTimm(config: Json): Description {
   const mean = numbers(from("mean")) ?? [0.5];
   const deviation = numbers(from("std")) ?? [0.5];
   const crop = positive(from("crop_pct")) ?? 1;
-  const range = valueRange(mean, deviation);
+  const range = valueRangeStage(mean, deviation);
   let preprocessing: string | undefined;
   if (image && range && image.height === image.width) {
     const resized = Math.floor(image.height / crop);

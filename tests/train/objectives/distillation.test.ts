@@ -65,7 +65,7 @@ describe("a teacher", () => {
 
   test("from an ONNX file sees the images in its own layout and range; some of its classes may be chosen", async () => {
     const context = { image: [8, 8, 3] as const, batchSize: 2, valueRange: [[0, 1]] as const };
-    const teacher = await openTeacher({ network: onnx, classes: [3, 0] }, context);
+    const teacher = await openTeacher({ network: `${onnx}?range=-1,1`, classes: [3, 0] }, context);
     expect(teacher.width).toBe(2);
     const kept = images.slice();
     const found = await teacher.ask(images);
@@ -99,10 +99,10 @@ describe("a teacher", () => {
     await expect(openTeacher({ network: text }, context)).rejects.toThrow(
       /text\.onnx cannot be opened as an ONNX model/,
     );
-    await expect(openTeacher({ network: onnx }, { ...context, batchSize: 3 })).rejects.toThrow(
+    await expect(openTeacher({ network: `${onnx}?range=-1,1` }, { ...context, batchSize: 3 })).rejects.toThrow(
       /takes batches of 2, and the student's have 3/,
     );
-    await expect(openTeacher({ network: onnx, classes: [4] }, context)).rejects.toThrow(
+    await expect(openTeacher({ network: `${onnx}?range=-1,1`, classes: [4] }, context)).rejects.toThrow(
       /has 4 classes .* index 4; expected 0 to 3/,
     );
   });

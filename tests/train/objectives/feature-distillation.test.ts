@@ -29,6 +29,8 @@ import { temporaryFolder, tinyRecipe, trainTiny } from "../../support/trained-ru
 const folder = temporaryFolder("feature-distillation");
 const run = join(folder, "teacher");
 const onnx = join(folder, "teacher.onnx");
+/** A file that does not state how its images are scaled. */
+const scaled = (file: string) => `${file}?range=-1,1`;
 
 const small = join(folder, "small.onnx");
 
@@ -61,7 +63,7 @@ describeObjectives([
     title: "feature distillation",
     settings: {
       name: "featureDistillation",
-      teachers: [{ network: small }, { network: small, output: "logits", weight: 0.5 }],
+      teachers: [{ network: scaled(small) }, { network: scaled(small), output: "logits", weight: 0.5 }],
     },
     plain: (values, inputs) => {
       const [first, second] = ["teacher0", "teacher1"].map((name) => squaredErrors(values, inputs, name));
@@ -129,7 +131,7 @@ describe("columns of answers", () => {
 });
 
 test("what the student is to give are the teachers' answers, standardised over the batch", async () => {
-  const recipe = recipeOf([{ network: onnx }, { network: run, output: "logits", weight: 0.5 }]);
+  const recipe = recipeOf([{ network: scaled(onnx) }, { network: run, output: "logits", weight: 0.5 }]);
   const { objective } = await prepareTraining(recipe, 24, 4);
   const feeds = await objective.feeds({ train: batchOf(pixels) }, createRandom("step", 0, 0));
   const first = feeds["teacher0"] as Float32Array;
@@ -140,8 +142,12 @@ test("what the student is to give are the teachers' answers, standardised over t
 });
 
 test("mirror: the student sees half of the images mirrored, with the teacher's answers to the images themselves", async () => {
-  const recipe = recipeOf([{ network: onnx }], {
-    objective: { name: "featureDistillation", teachers: [{ network: onnx }], mirror: true } as RecipeInput["objective"],
+  const recipe = recipeOf([{ network: scaled(onnx) }], {
+    objective: {
+      name: "featureDistillation",
+      teachers: [{ network: scaled(onnx) }],
+      mirror: true,
+    } as RecipeInput["objective"],
   });
   const { objective } = await prepareTraining(recipe, 24, 4);
   const mirrored = (image: Float32Array) =>
@@ -164,7 +170,7 @@ test("mirror: the student sees half of the images mirrored, with the teacher's a
 });
 
 test("what is learnt is the teacher: the loss falls, and images are told apart by its answers", async () => {
-  const recipe = recipeOf([{ network: onnx }], {
+  const recipe = recipeOf([{ network: scaled(onnx) }], {
     total: { steps: 100 },
     batchSize: 4,
     evaluate: { every: { steps: 100 } },
@@ -190,7 +196,7 @@ test("features of a run are its representation", async () => {
 describe("a teacher that remembers", () => {
   const remember = join(folder, "answers");
   const context = { image: [16, 16, 3] as const, batchSize: 4, valueRange: [[-1, 1]] as const };
-  const settings = { network: onnx, output: "features", remember } as const;
+  const settings = { network: scaled(onnx), output: "features", remember } as const;
   const path = () => join(remember, readdirSync(remember)[0]!);
 
   test("answers as it would, in half precision, and is asked about a picture once", async () => {
@@ -240,9 +246,10 @@ describe("a teacher that remembers", () => {
   test("a copy of its file under another name and date is the same teacher", async () => {
     const sizes = () => readdirSync(remember).map((file) => statSync(join(remember, file)).size);
     const known = sizes();
-    const network = join(folder, "copy.onnx");
-    await copyFile(onnx, network);
-    await utimes(network, 1, 1);
+    const file = join(folder, "copy.onnx");
+    const network = scaled(file);
+    await copyFile(onnx, file);
+    await utimes(file, 1, 1);
     const copy = await openTeacher({ ...settings, network }, context);
     await copy.ask(pixels);
     expect(sizes()).toEqual(known);
@@ -260,7 +267,7 @@ describe("a teacher that remembers", () => {
 });
 
 test("mixed images are what the teacher is asked about", async () => {
-  const mixed = recipeOf([{ network: onnx }], { mixup: { alpha: 1 } });
+  const mixed = recipeOf([{ network: scaled(onnx) }], { mixup: { alpha: 1 } });
   const { objective } = await prepareTraining(mixed, 24, 4);
   const feeds = await objective.feeds({ train: batchOf(pixels.slice()) }, createRandom("step", 0, 0));
   expect(feeds["image"]).not.toEqual(pixels);
