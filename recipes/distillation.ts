@@ -22,7 +22,7 @@
  * or a classifier that was fitted on another network's features, as here:
  *
  *   labels="tiny-imagenet-64/?classNumbers=0-19&take=600&balanced=true"
- *   fovea fit "$labels" --backbone mobilenet.onnx --image-size 128 --methods probe --folds 3 --output models/teacher
+ *   fovea fit "$labels" --backbone "mobilenet.onnx?range=-1,1" --image-size 128 --methods probe --folds 3 --output models/teacher
  *   fovea train recipes/distillation.ts --data.train.source="tiny-imagenet-64/?classNumbers=0-19" \
  *     --data.evaluation.source="tiny-imagenet-64/?classNumbers=0-19" --data.evaluation.split=validation
  *   fovea train recipes/student.ts --data.train.source="$labels" \

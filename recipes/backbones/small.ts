@@ -57,7 +57,7 @@ const folder = "data";
 const excluded = fileURLToPath(new URL("./near-duplicates.txt", import.meta.url));
 
 const teacher = (name: string) => ({
-  network: `${folder}/teachers/${name}.onnx`,
+  network: `${folder}/teachers/${name}.onnx?range=-1,1`,
   // twice the student's side: the teachers' features of images of 64 pixels are best at this size
   imageSize: 128,
   remember: "runs/answers",

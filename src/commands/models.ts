@@ -97,7 +97,40 @@ function variantsText({ classes, models, embedded }: z.output<typeof variants>, 
   return [lines[0] ?? "", ...text, "", settings, ...bundle];
 }
 
-const result = z.union([variants, z.object({ checkpoints: json.list(published) }).describe("with `--published`")]);
+const hubBackbone = z.object({
+  name: json.text,
+  spec: json.text.describe("what the name stands for"),
+  millions: json.number.describe("parameters, in millions"),
+  megabytes: json.number.describe("size of the download"),
+  licence: json.text,
+  published: json.text.describe("published accuracy"),
+  gated: json.flag.optional().describe("its terms must be accepted on its page first"),
+});
+
+function backbonesText(backbones: readonly z.output<typeof hubBackbone>[]): string[] {
+  const head = ["name", "parameters", "download", "published", "licence", "stands for"];
+  const cells = backbones.map((one) => [
+    one.name,
+    `${one.millions.toFixed(1)} M`,
+    `${one.megabytes} MB`,
+    one.published,
+    `${one.licence}${one.gated ? " (gated)" : ""}`,
+    one.spec,
+  ]);
+  return [
+    "Backbones of the Hugging Face hub by short names, downloaded once at first use; accuracies as published",
+    "",
+    ...columns([head, ...cells], (i) => i === 0 || i > 2),
+    "",
+    "Any command that takes a network takes the names: fovea fit photos/ --backbone dinov2-small. For a gated one, accept the terms on its page at the hub, create an access token there, and set HF_TOKEN.",
+  ];
+}
+
+const result = z.union([
+  variants,
+  z.object({ checkpoints: json.list(published) }).describe("with `--published`"),
+  z.object({ backbones: json.list(hubBackbone) }).describe("with `--backbones`"),
+]);
 
 interface Listed {
   readonly document: z.output<typeof result>;
@@ -123,6 +156,7 @@ export default command({
       flag,
       "Instead, list the recommended AugReg checkpoints: accuracy, speed and the name that loads them",
     ),
+    backbones: option(flag, "Instead, list modern backbones of the Hugging Face hub by their short names"),
   },
   examples: [
     { run: "fovea models", does: "list every published model, and the bundled backbones" },
@@ -130,6 +164,7 @@ export default command({
       run: "fovea models --published",
       does: "list checkpoints with their ImageNet accuracy and the name that loads them",
     },
+    { run: "fovea models --backbones", does: "list DINOv2, DINOv3, SigLIP 2 and others with size and licence" },
     { run: "fovea models hybrid", does: "list one series: vit, hybrid, earlyConvolutions, mixer, bit or resnet" },
     { run: "fovea models S", does: "list one variant, at each patch size it was published with" },
     { run: "fovea models B/4 --image-size 32 --classes 10", does: "compute the cost for any patch and image size" },
@@ -139,8 +174,11 @@ export default command({
     },
   ],
   result,
-  async run({ model, imageSize, published, ...counted }): Promise<Listed> {
-    const { bundledBackbones, headings, modelRows, publishedCheckpoints } = await import("../weights/index.js");
+  async run({ model, imageSize, published, backbones, ...counted }): Promise<Listed> {
+    const { bundledBackbones, headings, hubBackbones, modelRows, publishedCheckpoints } = await import(
+      "../weights/index.js"
+    );
+    if (backbones) return { document: { backbones: [...hubBackbones] }, headings: new Map() };
     try {
       if (published) return { document: { checkpoints: publishedCheckpoints(model) }, headings: new Map() };
       const models = modelRows(model, { ...counted, sizes: imageSize });
@@ -152,5 +190,9 @@ export default command({
   },
   document: ({ document }) => document,
   text: ({ document, headings }) =>
-    "checkpoints" in document ? publishedText(document.checkpoints) : variantsText(document, headings),
+    "backbones" in document
+      ? backbonesText(document.backbones)
+      : "checkpoints" in document
+        ? publishedText(document.checkpoints)
+        : variantsText(document, headings),
 });

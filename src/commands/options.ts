@@ -79,8 +79,8 @@ const imagesText =
   "Dataset: a folder, .tar, Parquet, TFRecord, IDX or CIFAR files, or webdataset:, embedded:, generated: or composed:NAME (docs/data.md)";
 const runText = "run folder; checkpoint";
 const filesText = "file or folder of weights";
-const namesText = "hf:OWNER/NAME; augreg:NAME";
-const onnxText = "ONNX file (x.onnx, x.onnx?range=0,1)";
+const namesText = "hf:OWNER/NAME or a short name of `fovea models --backbones`; augreg:NAME";
+const onnxText = "ONNX file (x.onnx, x.onnx?range=0,1; docs/weights.md)";
 const randomText = "random:NETWORK (the architecture of a run or of weights, with random weights)";
 /** Text that follows a list of networks which includes weights. */
 const settingsText =

@@ -1,4 +1,4 @@
-/** Rotary position embeddings of a grid of patches, in both published forms: DINOv3, and EVA-02 with PE. */
+/** Rotary position embeddings of a grid of patches, in both published kinds: DINOv3, and EVA-02 with PE. */
 import { add, concat, constant, multiply, negate, reshape, sliceAxis, type Tensor } from "../graph/index.js";
 
 /**
@@ -13,9 +13,9 @@ import { add, concat, constant, multiply, negate, reshape, sliceAxis, type Tenso
  * k counts from 0 to side / 4 - 1, and side is the number of channels of a head.
  */
 export type RotaryEmbedding =
-  | { readonly form: "centred"; readonly base: number }
+  | { readonly kind: "centred"; readonly base: number }
   | {
-      readonly form: "cells";
+      readonly kind: "cells";
       readonly base: number;
       readonly reference?: readonly [rows: number, columns: number];
       readonly offset?: number;
@@ -24,7 +24,7 @@ export type RotaryEmbedding =
 
 /** Position of cell `i` of `count`, by which angles grow. */
 function positionOf(embedding: RotaryEmbedding, i: number, count: number, axis: 0 | 1): number {
-  if (embedding.form === "centred") return 2 * Math.PI * ((2 * (i + 0.5)) / count - 1);
+  if (embedding.kind === "centred") return 2 * Math.PI * ((2 * (i + 0.5)) / count - 1);
   const { reference, offset = 0 } = embedding;
   return ((i + offset) / count) * (reference?.[axis] ?? count);
 }
@@ -42,7 +42,7 @@ export function rotaryTables(
   if (side % 4 !== 0)
     throw new RangeError(`rotary embeddings need heads of a number of channels that 4 divides; got ${side}`);
   const quarter = side / 4;
-  const columnsFirst = embedding.form === "cells" && embedding.order === "xy";
+  const columnsFirst = embedding.kind === "cells" && embedding.order === "xy";
   const cos = new Float32Array(rows * columns * side);
   const sin = new Float32Array(rows * columns * side);
   for (let cell = 0; cell < rows * columns; cell++) {
@@ -51,7 +51,7 @@ export function rotaryTables(
     const [first, second] = columnsFirst ? [x, y] : [y, x];
     for (let pair = 0; pair < side / 2; pair++) {
       const angle = (pair < quarter ? first : second) * embedding.base ** (-(pair % quarter) / quarter);
-      const channels = embedding.form === "centred" ? [pair, pair + side / 2] : [2 * pair, 2 * pair + 1];
+      const channels = embedding.kind === "centred" ? [pair, pair + side / 2] : [2 * pair, 2 * pair + 1];
       for (const channel of channels) {
         cos[cell * side + channel] = Math.cos(angle);
         sin[cell * side + channel] = Math.sin(angle);
@@ -62,10 +62,10 @@ export function rotaryTables(
 }
 
 /** [-b, a] of every pair (a, b) of channels of x [N, h, t, side]. */
-function perpendicular(x: Tensor, form: RotaryEmbedding["form"]): Tensor {
+function perpendicular(x: Tensor, kind: RotaryEmbedding["kind"]): Tensor {
   const [n, heads, t, side] = x.shape as [number, number, number, number];
   const half = side / 2;
-  if (form === "centred") return concat([negate(sliceAxis(x, 3, half, side)), sliceAxis(x, 3, 0, half)], 3);
+  if (kind === "centred") return concat([negate(sliceAxis(x, 3, half, side)), sliceAxis(x, 3, 0, half)], 3);
   const pairs = reshape(x, [n * heads, t, half, 2]);
   return reshape(concat([negate(sliceAxis(pairs, 3, 1, 2)), sliceAxis(pairs, 3, 0, 1)], 3), x.shape);
 }
@@ -73,7 +73,7 @@ function perpendicular(x: Tensor, form: RotaryEmbedding["form"]): Tensor {
 /**
  * Rotates queries or keys x [N, h, t, side] of the patches of a grid. `prefix` tokens before the patches have no position and are unchanged.
  *
- *     multiHeadAttention(scope, x, { heads, rotate: (y) => rotate(y, { form: "centred", base: 100 }, 14, 14, 5) });
+ *     multiHeadAttention(scope, x, { heads, rotate: (y) => rotate(y, { kind: "centred", base: 100 }, 14, 14, 5) });
  */
 export function rotate(x: Tensor, embedding: RotaryEmbedding, rows: number, columns: number, prefix = 0): Tensor {
   const [, , t, side] = x.shape as [number, number, number, number];
@@ -83,5 +83,5 @@ export function rotate(x: Tensor, embedding: RotaryEmbedding, rows: number, colu
     whole.set(values, prefix * side);
     return constant(whole, [1, 1, t, side], x.dtype);
   };
-  return add(multiply(x, table(tables.cos, 1)), multiply(perpendicular(x, embedding.form), table(tables.sin, 0)));
+  return add(multiply(x, table(tables.cos, 1)), multiply(perpendicular(x, embedding.kind), table(tables.sin, 0)));
 }

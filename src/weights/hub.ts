@@ -231,7 +231,10 @@ async function download(
   await replaceFolder(folder, async (incoming) => {
     for (const path of descriptions) if (listed.has(path)) await fetchOne(path, incoming);
     const config = await readJson(join(incoming, "config.json"));
-    for (const path of choose(repository, [...listed.keys()], config)) {
+    const chosen = choose(repository, [...listed.keys()], config);
+    const total = chosen.reduce((sum, path) => sum + (listed.get(path)?.lfs?.size ?? listed.get(path)?.size ?? 0), 0);
+    note(`hf:${repository}: ${formatBytes(total)} to download once, kept in ${folder}`);
+    for (const path of chosen) {
       await fetchOne(path, incoming);
       if (!path.endsWith(".json")) continue;
       for (const shard of await shardNames(incoming, path)) await fetchOne(shard, incoming);

@@ -21,6 +21,7 @@ export {
   tensorBytes,
 } from "../formats/stored.js";
 export { resizeImages, withClasses } from "./adapt.js";
+export { type HubBackbone, hubBackbones, withoutShortName } from "./catalogue/backbones.js";
 export { publishedCheckpoints } from "./catalogue/checkpoints.js";
 export { bundledBackbones, headings, type ModelRow, modelRows } from "./catalogue/models.js";
 export { type ImageSize, patchGrid } from "./describe.js";

@@ -17,6 +17,7 @@ import {
 } from "../../src/networks/index.js";
 import { fit as fitClassifier } from "../../src/transfer/index.js";
 import { saveWeights } from "../../src/weights/index.js";
+import { serveHub } from "../support/hub-server.js";
 import { imageFolder, temporaryFolder, trainTiny } from "../support/trained-run.js";
 
 const root = temporaryFolder("networks");
@@ -46,6 +47,7 @@ const forms: Readonly<Record<string, Form>> = {
     classes: 4,
   },
   "a file of weights": { kind: "weights", spec: join(root, "weights.safetensors"), isRun: true, width: 16, classes: 4 },
+  "a model of the hub": { kind: "hub", spec: "hf:some/run", isRun: true, width: 16, classes: 4 },
   "an ONNX file": { kind: "onnx", spec: join(root, "model.onnx"), isRun: true, width: 16, classes: 4 },
   "a fitted classifier": { kind: "fitted", spec: join(root, "fitted"), isRun: true, width: 16, classes: 2 },
   "a network before training": { kind: "random", spec: `random:${run}`, isRun: false, width: 16, classes: 4 },
@@ -53,6 +55,8 @@ const forms: Readonly<Record<string, Form>> = {
 };
 
 let reference: Float32Array;
+let hub: Awaited<ReturnType<typeof serveHub>>;
+const environment = { ...process.env };
 
 beforeAll(async () => {
   await trainTiny(run);
@@ -61,9 +65,17 @@ beforeAll(async () => {
   await saveWeights(join(root, "weights.safetensors"), weights, "fovea");
   await writeExport(await exportOnnx(weights, { outputs: "both" }), join(root, "model.onnx"));
   await fitClassifier(photos, { backbone: run, output: join(root, "fitted"), methods: ["ridge"], threads: 1 });
+  const files = { "model.safetensors": readFileSync(join(root, "weights.safetensors")) };
+  hub = await serveHub(new Map([["some/run", files]]));
+  process.env["HF_ENDPOINT"] = hub.endpoint;
+  process.env["FOVEA_CACHE"] = join(root, "cache");
   reference = await featuresOf(run);
 }, 60_000);
-afterAll(() => rmSync(root, { recursive: true }));
+afterAll(() => {
+  hub.close();
+  process.env = environment;
+  rmSync(root, { recursive: true });
+});
 
 async function featuresOf(spec: string, batchSize = 4): Promise<Float32Array> {
   await using network = await open(spec, { threads: 1, batchSize });

@@ -4,7 +4,7 @@
 export const geluQuick = (x: number): number => x / (1 + Math.exp(-1.702 * x));
 
 export interface PlainRotary {
-  readonly form: "centred" | "cells";
+  readonly kind: "centred" | "cells";
   readonly base: number;
   readonly reference?: readonly [number, number];
   readonly offset?: number;
@@ -77,7 +77,7 @@ export interface Rotation extends PlainRotary {
  */
 export function rotateHeads(x: Rows, heads: number, rotation: Rotation): void {
   const side = x.width / heads;
-  const centred = rotation.form === "centred";
+  const centred = rotation.kind === "centred";
   const place = (i: number, n: number, axis: number): number =>
     centred
       ? 2 * Math.PI * ((2 * (i + 0.5)) / n - 1)

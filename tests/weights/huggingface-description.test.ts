@@ -114,7 +114,7 @@ describe("config.json", () => {
     const gated = { model_type: "dinov3_vit", use_gated_mlp: true, hidden_act: "silu", num_attention_heads: 6 };
     expect(of({ ...gated, rope_theta: 50 }).config).toEqual({
       layerNormEpsilon: 1e-5,
-      rotary: { form: "centred", base: 50 },
+      rotary: { kind: "centred", base: 50 },
     });
     expect(() => of({ model_type: "dinov3_vit", hidden_act: "silu" })).toThrow(/unsupported hidden_act "silu"/);
   });

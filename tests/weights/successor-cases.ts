@@ -33,8 +33,8 @@ export interface SuccessorCase {
 const told = { heads: h };
 const erf = { gelu: "erf", layerNormEpsilon: 1e-6 } as const;
 const coarse = { gelu: "erf", layerNormEpsilon: 1e-5 } as const;
-const dinov3 = { posEmbedding: "none", rotary: { form: "centred", base: 100 }, registers: 4, layerScale: 1 } as const;
-const eva02 = { form: "cells", base: 10_000, reference: [16, 16] } as const;
+const dinov3 = { posEmbedding: "none", rotary: { kind: "centred", base: 100 }, registers: 4, layerScale: 1 } as const;
+const eva02 = { kind: "cells", base: 10_000, reference: [16, 16] } as const;
 const clip = { inputNorm: "tokens", withoutBias: ["patch"] } as const;
 
 export const successorCases: Readonly<Record<string, SuccessorCase>> = {
@@ -208,7 +208,7 @@ export const successorCases: Readonly<Record<string, SuccessorCase>> = {
   "timm, PE": {
     config: tiny({
       ...clip,
-      rotary: { form: "cells", base: 10_000, reference: [2, 2], offset: 1, order: "xy" },
+      rotary: { kind: "cells", base: 10_000, reference: [2, 2], offset: 1, order: "xy" },
       pooling: "map",
       poolHeads: 8,
       classToken: true,

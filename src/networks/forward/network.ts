@@ -29,6 +29,8 @@ export interface OpenOptions extends ComputeOptions {
    * 224 x 224.
    */
   readonly openSize?: readonly [number, number] | undefined;
+  /** Values of black and white in the input of an ONNX file of which nothing states how its images are scaled. */
+  readonly valueRange?: readonly [number, number] | undefined;
   /** Channels of the images for an ONNX file with a dynamic dimension. Default: 3. */
   readonly channels?: number | undefined;
   /** Average the logits over several crops and rotations of an image; for Fovea's own networks only. */

@@ -110,7 +110,9 @@ export async function openOnnx(spec: string, options: OpenOptions = {}): Promise
     // If the file does not state the width of its output, one run determines it.
     const width = network.width ?? (await run({ image: new Float32Array(values) })).length / network.batchSize;
     const said = file.metadata["preprocessing"] ?? preprocessingFor(beside, imageShape);
-    const preprocessing = preprocessingOfFile(path, said, settings, imageShape, dtype);
+    const isScaled = said !== undefined || settings.range || settings.mean || settings.std;
+    const scaled = isScaled ? settings : { ...settings, range: options.valueRange };
+    const preprocessing = preprocessingOfFile(path, said, scaled, imageShape, dtype);
     return opened({
       spec,
       kind: "onnx",

@@ -1,6 +1,6 @@
 /** Opens a network by its spec, with a table of all kinds of networks. */
 import { existsSync } from "node:fs";
-import { splitSpec } from "../../weights/index.js";
+import { splitSpec, withoutShortName } from "../../weights/index.js";
 import type { Network, OpenOptions } from "../forward/network.js";
 import { isClassifierFolder } from "../heads/classifier-folder.js";
 import { isRunPath, randomPrefix, requireInitialisable } from "../stored/read.js";
@@ -80,6 +80,7 @@ export function networkKind(spec: string): keyof typeof networkKinds {
  *
  * - the folder of a run, whose best-scored checkpoint is used (the newest if none is scored), or one of its
  *   checkpoints;
+ * - the short name of a backbone of the hub (`dinov2-small`, see `hubBackbones`);
  * - a model of the hub, `hf:OWNER/NAME`: its weights, or its ONNX file where their layout is not known or `?dtype=fp16` asks for it;
  * - published weights: a file, a folder, `embedded:NAME`, `augreg:NAME`, with settings that the files
  *   do not state (`?heads=4&layerNormEpsilon=1e-5`) and another image size (`?size=96`);
@@ -97,5 +98,6 @@ export function networkKind(spec: string): keyof typeof networkKinds {
  * await openSource("embedded:clothing"));
  */
 export function open(spec: string, options: OpenOptions = {}): Promise<Network> {
-  return networkKinds[networkKind(spec)].open(spec, options);
+  const full = existsSync(splitSpec(spec).name) ? spec : withoutShortName(spec);
+  return networkKinds[networkKind(full)].open(full, options);
 }

@@ -14,6 +14,7 @@ import {
   splitSpec,
   type Weights,
   type WeightsMetadata,
+  withoutShortName,
 } from "../../weights/index.js";
 import { CheckpointError, isObjectiveParameter, type LoadedCheckpoint, loadCheckpoint } from "./checkpoint.js";
 import { readClassNames, readDescription } from "./description.js";
@@ -75,6 +76,8 @@ export async function readNetwork(path: string, options: ReadNetworkOptions = {}
     requireInitialisable(path);
     return untrained(await readNetwork(path.slice(randomPrefix.length), options));
   }
+  const full = existsSync(splitSpec(path).name) ? path : withoutShortName(path);
+  if (full !== path) return await readNetwork(full, options);
   const { name, size, config } = parseNetworkSpec(path);
   const wanted = size ? { ...options, image: size } : options;
   if (isWeightsName(name)) return await readWeights(path, wanted);

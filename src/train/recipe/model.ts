@@ -66,15 +66,17 @@ const stemSchema = z.discriminatedUnion(
 );
 
 const rotarySchema = z.discriminatedUnion(
-  "form",
+  "kind",
   [
     z.strictObject({
-      form: z.literal("centred"),
+      /** Centres of patches in [-1, 1], as in DINOv3. */
+      kind: z.literal("centred"),
       /** Base of the frequencies; 100 in DINOv3. */
       base: positive.default(100),
     }),
     z.strictObject({
-      form: z.literal("cells"),
+      /** Numbers of rows and columns, as in EVA-02 and PE. */
+      kind: z.literal("cells"),
       /** Base of the frequencies; 10000 in EVA-02 and PE. */
       base: positive.default(10_000),
       /** Grid of pre-training, [rows, columns], to which positions are scaled. Default: the grid of the images. */
@@ -85,7 +87,7 @@ const rotarySchema = z.discriminatedUnion(
       order: z.enum(["yx", "xy"]).optional(),
     }),
   ],
-  { error: unknownName("rotary embedding", ["centred", "cells"], "form") },
+  { error: unknownName("rotary embedding", ["centred", "cells"], "kind") },
 );
 
 const vitSchema = z

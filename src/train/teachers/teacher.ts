@@ -84,12 +84,13 @@ async function openNetwork(settings: TeacherSettings, context: TeacherContext): 
   const kind = networkKind(spec);
   // Published weights are resized to the student's image size. A run and a file keep their own, unless `imageSize` is
   // set.
-  const isOwn = kind !== "weights" || splitSpec(spec).options.some(([name]) => name === "size");
+  const isOwn = (kind !== "weights" && kind !== "hub") || splitSpec(spec).options.some(([name]) => name === "size");
   const network = await open(spec, {
     output,
     batchSize,
     threads,
     channels: image[2],
+    valueRange: settings.valueRange,
     imageSize: kind === "onnx" ? undefined : (imageSize ?? (isOwn ? undefined : sides)),
     openSize: imageSize === undefined ? sides : [imageSize, imageSize],
   });

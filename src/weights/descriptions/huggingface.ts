@@ -54,7 +54,7 @@ const modelTypes: Readonly<Record<string, ModelType>> = {
     heads: 6,
     epsilon: 1e-5,
     imageSize: 224,
-    config: (config) => ({ rotary: { form: "centred", base: positive(own(config, "rope_theta")) ?? 100 } }),
+    config: (config) => ({ rotary: { kind: "centred", base: positive(own(config, "rope_theta")) ?? 100 } }),
   },
   siglip: { ...siglip, isTower: true },
   siglip_vision_model: siglip,

@@ -127,7 +127,7 @@ function recogniseDinov3(file: FileContents): Reading | undefined {
       layerNormEpsilon: 1e-5,
       pooling: "tok",
       posEmbedding: "none",
-      rotary: { form: "centred", base: 100 },
+      rotary: { kind: "centred", base: 100 },
     },
   };
 }
@@ -172,7 +172,7 @@ export const huggingfaceDinov3: Layout = {
   recognise: recogniseDinov3,
   rowsFor(config) {
     const { mlp } = requireDino(config, "dinov3_vit", ({ rotary, posEmbedding }) =>
-      rotary?.form !== "centred" || posEmbedding !== "none" ? "other positions than rotary ones" : undefined,
+      rotary?.kind !== "centred" || posEmbedding !== "none" ? "other positions than rotary ones" : undefined,
     );
     return dinov3Rows("", mlp === "swiglu");
   },

@@ -159,7 +159,7 @@ function rotarySettings(
   if (network === undefined) return {};
   if (network === "DINOv3") {
     return {
-      rotary: { form: "centred", base: 100 },
+      rotary: { kind: "centred", base: 100 },
       posEmbedding: "none",
       // timm's default; DINOv3's own code takes the class token
       pooling: "gap",
@@ -169,12 +169,12 @@ function rotarySettings(
   if (network === "PE") {
     const side = Math.floor(Math.sqrt(positions));
     return {
-      rotary: { form: "cells", base: 10_000, reference: [side, side], offset: 1, order: "xy" },
+      rotary: { kind: "cells", base: 10_000, reference: [side, side], offset: 1, order: "xy" },
       poolHeads: 8,
       layerNormEpsilon: 1e-5,
     };
   }
-  return { rotary: { form: "cells", base: 10_000, reference: [16, 16] } };
+  return { rotary: { kind: "cells", base: 10_000, reference: [16, 16] } };
 }
 
 /** Whether timm's class `Eva` made a file: only its networks have rotary embeddings. Undefined where the file does not say it. */
@@ -267,7 +267,7 @@ function namesOf(config: ViTConfig): TimmNames {
     mlp:
       mlp !== "swiglu"
         ? "gelu"
-        : innerNorms.includes("mlp") || config.norm === "rms" || rotary?.form === "centred"
+        : innerNorms.includes("mlp") || config.norm === "rms" || rotary?.kind === "centred"
           ? "separate"
           : "packed",
   };
