@@ -1,6 +1,7 @@
 /**
  * Builds the documentation as a static site: README, the pages that it links to, the examples, and the reference of the
- * public interface, which follows `exports` of package.json. Fails if a comment or a page has a broken link.
+ * public interface, which follows `exports` of package.json. Fails if a comment or a page has a broken link, or a public
+ * name has no comment.
  *
  * usage: node scripts/build-docs.mjs [FOLDER]      default: site/
  */
@@ -53,6 +54,15 @@ function nameModules(app, entries) {
   });
 }
 
+/** The public names without a comment. */
+const undocumented = (project) =>
+  (project.children ?? []).flatMap((module) =>
+    (module.children ?? [])
+      .filter((one) => !one.kindOf(ReflectionKind.Module | ReflectionKind.Reference))
+      .filter((one) => !(one.hasComment() || one.signatures?.every((signature) => signature.hasComment())))
+      .map((one) => `${module.name}: ${one.name} has no comment`),
+  );
+
 /** Gives documents the address that they state, and other pages that of TypeDoc. */
 class Router extends KindRouter {
   getIdealBaseName(reflection) {
@@ -104,7 +114,8 @@ export async function buildDocs(folder) {
     app.validate(project);
     await app.generateOutputs(project);
     const warnings = app.logger.warningCount + app.logger.errorCount;
-    return [...(warnings > 0 ? [`TypeDoc printed ${warnings} warnings`] : []), ...brokenLinks(folder)];
+    const warned = warnings > 0 ? [`TypeDoc printed ${warnings} warnings`] : [];
+    return [...warned, ...undocumented(project), ...brokenLinks(folder)];
   } finally {
     rmSync(staging, { recursive: true });
   }

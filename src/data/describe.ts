@@ -6,6 +6,7 @@ import { chooseSplit, type OpenOptions, openSource, parseSpec, readSet, selected
 import type { Example, ImageSource } from "./source/types.js";
 import { splitSpecs } from "./views/selection.js";
 
+/** Options of `describe`. */
 export interface DescribeOptions {
   /** Describe only this split. Default: all splits. */
   readonly split?: string;

@@ -42,6 +42,7 @@ export interface ParsedSpec extends SpecTarget {
   readonly kind: SourceKind;
 }
 
+/** Options of opening a dataset. */
 export interface OpenOptions {
   /** Split to open. Default: the training split, or the only one. */
   readonly split?: string;

@@ -36,6 +36,7 @@ export interface Match {
   readonly turn: number;
 }
 
+/** Options of the search for near-duplicates. */
 export interface FindOptions {
   /** Largest Hamming distance of candidates by hash. */
   readonly distance?: number;

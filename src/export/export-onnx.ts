@@ -28,6 +28,7 @@ import { type OutputKind, type PixelScaling, type TraceOptions, traceNetwork, wi
 
 export type WeightFormat = "float32" | "float16" | "int8";
 
+/** Options of exporting a network as ONNX. */
 export interface ExportOptions {
   /**
    * Outputs of the model: `logits` [batch, classes], `features` [batch, width] (pre-logits), or both, under these names; or a custom name for

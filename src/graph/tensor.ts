@@ -3,6 +3,7 @@ import { append } from "../text/arrays.js";
 
 /** float64 is used only for linear algebra on the host: products on the CPU, without gradients. */
 export type DType = "float32" | "float64" | "float16" | "int32" | "uint32" | "int64" | "uint8" | "bool";
+/** Sizes of the axes; the empty list is the shape of a scalar. */
 export type Shape = readonly number[];
 
 /** Static type of a tensor: element type and shape. */
@@ -148,6 +149,7 @@ export function outsideBlocks<T>(body: () => T): T {
   }
 }
 
+/** Number of elements of a shape. */
 export const elementCount = (shape: Shape): number => shape.reduce((product, side) => product * side, 1);
 export const bytesPerElement: Record<DType, number> = {
   float32: 4,

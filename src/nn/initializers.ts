@@ -17,13 +17,16 @@ const filled = (shape: Shape, draw: () => number): Float32Array => {
 /** Draws a standard normal number (Box-Muller). */
 const gaussian = (random: Uniform): number => Math.sqrt(-2 * Math.log(1 - random())) * Math.cos(2 * Math.PI * random());
 
+/** All 0. */
 export const zeros: Initializer = (shape) => new Float32Array(elementCount(shape));
+/** All 1. */
 export const ones: Initializer = (shape) => new Float32Array(elementCount(shape)).fill(1);
 export const filledWith =
   (value: number): Initializer =>
   (shape) =>
     new Float32Array(elementCount(shape)).fill(value);
 
+/** Normal distribution with mean 0. */
 export const normal =
   (standardDeviation: number): Initializer =>
   (shape, random) =>

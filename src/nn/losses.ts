@@ -54,6 +54,7 @@ export function sigmoidCrossEntropy<D extends DType>(logits: Tensor<D>, targets:
   return subtract(reduceSum(softplus(logits), 1), reduceSum(multiply(targets, logits), 1));
 }
 
+/** The losses by name, of logits and targets [N, K]; each returns one number for each example, [N]. */
 export const losses: Readonly<Record<LossName, <D extends DType>(logits: Tensor<D>, targets: Tensor) => Tensor<D>>> = {
   softmax: softmaxCrossEntropy,
   sigmoid: sigmoidCrossEntropy,

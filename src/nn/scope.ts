@@ -16,7 +16,9 @@ import {
 import { keyedRandom } from "../random/named.js";
 import type { Initializer } from "./initializers.js";
 
+/** A parameter of a network. */
 export interface Parameter {
+  /** Its path in the scopes, the same in checkpoints and logs: `hidden/kernel`. */
   readonly name: string;
   readonly tensor: Tensor<"float32">;
   readonly initializer: Initializer;

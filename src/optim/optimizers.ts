@@ -73,6 +73,7 @@ export interface CustomOptimizerConfig extends Common, Readonly<CustomOptimizer>
   readonly momentumDtype?: undefined;
 }
 
+/** An optimiser of the package by its name, with its settings. */
 export type OptimizerConfig = SgdConfig | AdamConfig | AdafactorConfig;
 
 export const optimizerNames: readonly OptimizerConfig["name"][] = ["sgd", "adam", "adamw", "adafactor"];

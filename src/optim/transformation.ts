@@ -92,6 +92,7 @@ export class OptimizerContext {
 /** State name of the initial value of a parameter. */
 export const initialName = (parameter: string): string => `initial/${parameter}`;
 
+/** A step of an optimiser: turns updates (at first the gradients) of all parameters into others, with state from the context. */
 export type Transformation = (updates: readonly Update[], context: OptimizerContext) => readonly Update[];
 
 /** Applies transformations from left to right. */

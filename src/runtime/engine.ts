@@ -39,7 +39,9 @@ export interface EngineOptions {
   readonly copyOutputs?: boolean;
 }
 
+/** Values of the inputs of a function, by name, in row-major order. */
 export type Feeds = Readonly<Record<string, NumericArray>>;
+/** Values of the outputs of a function, by name, in row-major order. */
 export type Results = Record<string, NumericArray>;
 
 /** Results of a run, and whether it replaced the state. */

@@ -35,13 +35,16 @@ export interface ProgramFunction {
   readonly stepsPerRun?: number;
 }
 
+/** What `compile` makes a program of: functions that share state. */
 export interface ProgramSource {
   /** Graph inputs that the program keeps between runs. */
   readonly state: readonly Tensor[];
   readonly functions: Readonly<Record<string, ProgramFunction>>;
 }
 
+/** Where and with how many threads a program runs. */
 export interface CompileOptions {
+  /** Default: cpu. */
   readonly device?: Device;
   /** Threads inside one operation. Default: `availableThreads()`. */
   readonly threads?: number;

@@ -19,16 +19,24 @@ import { Failures, type StepValues } from "./run/failures.js";
 import { type RunParts, type RunState, startState } from "./run/parts.js";
 import { RunWriter } from "./run/writer.js";
 
+/** The result of a training. */
 export interface TrainResult {
+  /** Folder of the run. */
   readonly folder: string;
+  /** Steps taken, including those before a resumption. */
   readonly step: number;
   readonly totalSteps: number;
+  /** Loss of the last step. */
   readonly loss: number;
+  /** The last evaluation; undefined without evaluation data. */
   readonly evaluation: EvaluationResult | undefined;
+  /** Whether the run stopped before its last step. */
   readonly interrupted: boolean;
   /** Running time in seconds, including resumed parts. */
   readonly seconds: number;
+  /** Number of parameters of the network. */
   readonly parameters: number;
+  /** Training images that could not be read, as `ID: REASON`. */
   readonly bad: readonly string[];
 }
 

@@ -13,6 +13,7 @@ import {
 } from "../optim/index.js";
 import { type CompileOptions, compile, type Feeds, type Program } from "../runtime/index.js";
 
+/** Options of `trainStep`. */
 export interface TrainStepOptions extends Pick<CompileOptions, "device" | "threads" | "inThread"> {
   /** Seed of the initial values. Default: 0. */
   readonly seed?: number;

@@ -37,6 +37,7 @@ import { type Expectation, type FittedClassifier, fitClassifier } from "./fit/fi
 import type { Candidate } from "./fit/selection.js";
 import { confusedPairs, confusionEntries } from "./mistakes/confusion.js";
 
+/** Options of `fit`. */
 export interface FitImagesOptions extends ComputeOptions, Hooks {
   /** Any network with features (see `open`). Default: `defaultBackbone`. */
   readonly backbone?: string | undefined;

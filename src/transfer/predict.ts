@@ -35,6 +35,7 @@ export interface Prediction {
   readonly guesses: readonly Guess[];
 }
 
+/** Predictions for the images of a dataset, and the network that made them. */
 export interface Predictions {
   readonly predictions: readonly Prediction[];
   /** The images that could not be read. */

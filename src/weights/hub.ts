@@ -29,6 +29,7 @@ import { noOnnx, type OnnxDType, onnxFiles, onnxIn, onnxName } from "./hub-onnx.
 import { augRegFile } from "./published-augreg.js";
 import { insideFolder, shardNames } from "./tensor-files.js";
 
+/** Options of downloads. */
 export interface HubOptions {
   /** The cache folder; default: `FOVEA_CACHE`, otherwise the user's (see `cacheFolder`). */
   readonly cache?: string;

@@ -39,6 +39,7 @@ export interface LoadedWeights extends Weights {
   readonly notes: readonly string[];
 }
 
+/** Options of `loadWeights`. */
 export interface LoadOptions {
   /**
    * Size of the images to use the network with, in pixels, [height, width] or one for both: positions are resized, a

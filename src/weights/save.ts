@@ -137,6 +137,7 @@ export function layoutTensors(weights: Weights, layout: LayoutName): Map<string,
   );
 }
 
+/** Options of `saveWeights`. */
 export interface SaveOptions {
   /** Number type in the file: float16 halves its size and keeps three digits of each number; default: float32. */
   readonly dtype?: "float32" | "float16";

@@ -28,7 +28,7 @@ describe("the site", () => {
   const page = (path: string) => readFileSync(join(site, path), "utf8");
 
   beforeAll(() => {
-    // Broken links, warnings of TypeDoc and pages that nothing links to end the build with status 1.
+    // Broken links, warnings of TypeDoc, public names without a comment and pages that nothing links to end it with status 1.
     const { status, stderr } = node(join(root, "scripts/build-docs.mjs"), site);
     expect([status, stderr]).toEqual([0, ""]);
   });

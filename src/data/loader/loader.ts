@@ -18,6 +18,7 @@ import {
 } from "./plan.js";
 import { type BatchService, createService, type ServiceOptions } from "./service.js";
 
+/** Options of `createLoader`. */
 export interface LoaderOptions extends ServiceOptions {
   readonly batchSize: number;
   /** Default for sources without their own: a string or a list of ops. The resulting images must have the same size. */

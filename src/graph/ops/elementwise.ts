@@ -19,6 +19,7 @@ import {
   type Tensor,
 } from "../tensor.js";
 import { scalar } from "./leaf.js";
+import { emitOr, requireBool } from "./logical.js";
 import { reduceSum } from "./reduce.js";
 import { emitRound, emitSign } from "./rounding.js";
 import { scalarBeside, scale } from "./scale.js";
@@ -82,27 +83,6 @@ function logical(name: string, onnx: string): Operation<object> {
   };
 }
 
-/** Emits a or b, or on devices without the node not (not a and not b). */
-function emitOr({ inputs, outputs }: Node<object>, emitter: Emitter): void {
-  const [names, result] = [inputs.map(emitter.name), emitter.name(outputs[0]!)];
-  if (emitter.runs("Or")) {
-    emitter.node("Or", names, [result]);
-    return;
-  }
-  const negated = names.map((name) => {
-    const output = emitter.temporary();
-    emitter.node("Not", [name], [output]);
-    return output;
-  });
-  const neither = emitter.temporary();
-  emitter.node("And", negated, [neither]);
-  emitter.node("Not", [neither], [result]);
-}
-
-function requireBool(name: string, x: Tensor): void {
-  if (x.dtype !== "bool") throw new ShapeError(`${name}: needs bool tensors, got ${describe(x)}; compare it first`);
-}
-
 const none = () => undefined;
 const binaryOperations = {
   add: binary("add", "Add", "same", (g) => [() => g, () => g]),
@@ -153,25 +133,33 @@ const applyTest =
   (a: Operand, b: Operand): Tensor<"bool"> =>
     applied(operation, [lift(a, b), lift(b, a)], {});
 
-/** Elementwise with NumPy broadcasting; a number is a scalar of the other operand's type. Throws ShapeError. */
+/** a + b, elementwise with NumPy broadcasting; a number is a scalar of the other operand's type. Throws ShapeError. */
 export const add = applyBinary(binaryOperations.add);
+/** a - b; broadcasts as `add` does. */
 export const subtract = applyBinary(binaryOperations.subtract);
+/** a * b; broadcasts as `add` does. */
 export const multiply: Binary = (a: Operand, b: Operand) => {
   if (typeof b === "number" && typeof a !== "number" && isFloat(a.dtype)) return scale(a, b);
   if (typeof a === "number" && typeof b !== "number" && isFloat(b.dtype)) return scale(b, a);
   return applyBinary(binaryOperations.multiply)(a, b);
 };
+/** a / b; broadcasts as `add` does. */
 export const divide = applyBinary(binaryOperations.divide);
 /** a to the power b; no gradient flows to the exponent. */
 export const power = applyBinary(binaryOperations.power);
+/** The larger of a and b; for a tie, a receives the whole gradient. */
 export const maximum = applyBinary(binaryOperations.maximum);
+/** The smaller of a and b; for a tie, a receives the whole gradient. */
 export const minimum = applyBinary(binaryOperations.minimum);
-/** Comparisons return bool tensors. */
+/** a < b, a bool tensor; broadcasts as `add` does. */
 export const less = applyTest(binaryOperations.less);
+/** a > b, a bool tensor; broadcasts as `add` does. */
 export const greater = applyTest(binaryOperations.greater);
+/** a = b, a bool tensor; broadcasts as `add` does. */
 export const equal = applyTest(binaryOperations.equal);
-/** Logical operations on bool tensors; a number is 0 (false) or 1 (true). */
+/** Logical and of bool tensors; a number is 0 (false) or 1 (true). */
 export const and = applyTest(binaryOperations.and);
+/** Logical or of bool tensors; a number is 0 (false) or 1 (true). */
 export const or = applyTest(binaryOperations.or);
 export const bitwiseXor = applyBinary(binaryOperations.bitwiseXor);
 
@@ -264,21 +252,29 @@ const applyUnary =
   (operation: Operation<object>) =>
   <D extends DType>(x: Tensor<D>): Tensor<D> =>
     applied(operation, [x], {});
-/** Elementwise functions of one float tensor. */
+/** -x, of a float or signed tensor. */
 export const negate = applyUnary(unaryOperations.negate);
+/** e to the power x. */
 export const exp = applyUnary(unaryOperations.exp);
+/** Natural logarithm. */
 export const log = applyUnary(unaryOperations.log);
+/** Square root. */
 export const sqrt = applyUnary(unaryOperations.sqrt);
 export const reciprocal = applyUnary(unaryOperations.reciprocal);
+/** Hyperbolic tangent. */
 export const tanh = applyUnary(unaryOperations.tanh);
+/** 1 / (1 + exp(-x)). */
 export const sigmoid = applyUnary(unaryOperations.sigmoid);
 export const erf = applyUnary(unaryOperations.erf);
+/** max(x, 0); the gradient at 0 is 0. */
 export const relu = applyUnary(unaryOperations.relu);
 /** log(1 + exp(x)), computed without overflow. */
 export const softplus = applyUnary(unaryOperations.softplus);
+/** |x|; the gradient at 0 is 0. */
 export const absolute = applyUnary(unaryOperations.absolute);
-/** Sine and cosine of radians. */
+/** Sine of radians. */
 export const sin = applyUnary(unaryOperations.sin);
+/** Cosine of radians. */
 export const cos = applyUnary(unaryOperations.cos);
 /** -1, 0 or 1; the gradient is zero. */
 export const sign = applyUnary(unaryOperations.sign);

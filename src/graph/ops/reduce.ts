@@ -102,11 +102,13 @@ const applyReduction =
     return applied(operation, [x], { axes: resolved, keepDimensions });
   };
 
-/** Reduces the given axes (default: all); negative axes count from the end. Throws ShapeError. */
+/** Sum over the given axes (default: all); negative axes count from the end. Throws ShapeError. */
 export const reduceSum = applyReduction(operations.sum);
+/** Mean over the given axes (default: all). */
 export const reduceMean = applyReduction(operations.mean);
-/** Entries tied for the maximum share its gradient equally. */
+/** Maximum over the given axes (default: all); tied entries share its gradient equally. */
 export const reduceMax = applyReduction(operations.maximum);
+/** Minimum over the given axes (default: all); tied entries share its gradient equally. */
 export const reduceMin = <D extends DType>(
   x: Tensor<D>,
   axes?: number | readonly number[],

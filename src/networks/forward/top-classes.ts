@@ -1,6 +1,7 @@
 /** Selects the most probable classes of each image from its logits. */
 import type { LossName } from "../../nn/index.js";
 
+/** A class that a network predicts for an image. */
 export interface Guess {
   /** Index of the class, and its name if the network has class names. */
   readonly class: number;

@@ -15,6 +15,7 @@ export interface ImageFeatures extends Representations {
   readonly cached: boolean;
 }
 
+/** Options of computing the features of a dataset. */
 export interface ImageFeaturesOptions
   extends Partial<Pick<RepresentOptions, "workers" | "maxBadFraction" | "onProgress" | "onBatch" | "signal">> {
   /** Preprocessing to the backbone's size, channels and value range. Default: the backbone's own. */
