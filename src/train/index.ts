@@ -72,6 +72,7 @@ export {
 } from "./finetune/index.js";
 export { type LaunchOptions, launchTraining, OtherRankError } from "./launch.js";
 export type { TrainResult } from "./loop.js";
+export { trainStep } from "./node-step.js";
 export {
   type Batches,
   byLabel,
@@ -184,4 +185,4 @@ export { recipeModelOf, startFrom } from "./run/initial-weights.js";
 export { type MetricsRecord, MetricsWriter, readMetrics } from "./run/metrics.js";
 export { TensorBoardWriter, tfRecord } from "./run/tensorboard.js";
 export { type TrainOptions, train } from "./train.js";
-export { type TrainStep, type TrainStepOptions, trainStep } from "./train-step.js";
+export type { TrainStep, TrainStepOptions } from "./train-step.js";

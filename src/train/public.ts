@@ -6,6 +6,7 @@ export {
   saveCheckpoint,
 } from "../networks/index.js";
 export type { TrainResult } from "./loop.js";
+export { trainStep } from "./node-step.js";
 export {
   type CustomObjective,
   classification,
@@ -21,4 +22,4 @@ export { loadRecipe } from "./recipe/load-recipe.js";
 export { defineRecipe, type Recipe, RecipeError, type RecipeInput } from "./recipe/recipe.js";
 export { readMetrics } from "./run/metrics.js";
 export { type TrainOptions, train } from "./train.js";
-export { type TrainStep, type TrainStepOptions, trainStep } from "./train-step.js";
+export type { TrainStep, TrainStepOptions } from "./train-step.js";

@@ -11,7 +11,7 @@ import {
   type StateSlot,
   type Transformation,
 } from "../optim/index.js";
-import { type CompileOptions, compile, type Feeds, type Program } from "../runtime/index.js";
+import type { CompileOptions, Feeds, Program, ProgramSource } from "../runtime/index.js";
 
 /** Options of `trainStep`. */
 export interface TrainStepOptions extends Pick<CompileOptions, "device" | "threads" | "inThread"> {
@@ -39,19 +39,15 @@ export interface TrainStep extends Closable {
   readonly program: StepProgram;
 }
 
-/**
- * Compiles a step that lowers a loss, a float32 scalar, by the gradients of the parameters of a scope. `optimizer` is the configuration of one, or a
- * chain of transformations (`chain`). Throws RangeError if the loss is not a float32 scalar or the scope has no parameters, and what
- * `createOptimizer`, `grad` and `compile` throw.
- *
- * @example
- * const scope = Scope.root();
- * const [x, y] = [input("x", "float32", [8, 2]), input("y", "float32", [8, 1])];
- * const error = subtract(dense(scope, x, 1), y);
- * await using training = await trainStep(reduceMean(multiply(error, error)), scope, { name: "sgd", learningRate: 0.1 });
- * await training.step({ x: new Float32Array(16), y: new Float32Array(8) });
- */
-export async function trainStep(
+/** `compile` of a platform. */
+type Compile = <const S extends ProgramSource>(
+  source: S,
+  options: Pick<CompileOptions, "device" | "threads" | "inThread">,
+) => Promise<Program<S>>;
+
+/** Compiles a step of training as `trainStep` does, by `compile` of Node or of a browser. */
+export async function trainStepBy(
+  compile: Compile,
   loss: Tensor,
   scope: Scope,
   optimizer: OptimizerConfig | CustomOptimizerConfig | Transformation,

@@ -1,14 +1,17 @@
 /** What the tests call in the browser; bundled beside the page's own script. */
 import { add, constant, greater, input, multiply, reduceSum, where, writeOnnx } from "fovea/graph";
 import { type CompileOptions, compile, compute } from "fovea/runtime";
+import { trainStep } from "fovea/train";
 import { type OnnxModel, type TensorType, viewNumbers } from "../../../src/graph/index.js";
 import { openSessionOn } from "../../../src/runtime/session.js";
 import { webPlatform } from "../../../src/runtime/web/platform.js";
-import { gradientsOf } from "./gradients.js";
+import { gradientsOf, lossesOf } from "./computed.js";
 
 type Device = "cpu" | "webgpu";
 
 export const gradients = (options: { device: Device; threads?: number }) => gradientsOf(compile, options);
+
+export const trained = (device: Device) => lossesOf(trainStep, device);
 
 /** A sum of what it is fed: total becomes total + x, and count grows by 1. */
 function summing(stepsPerRun?: number) {

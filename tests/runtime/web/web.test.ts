@@ -1,10 +1,11 @@
 /** Programs in a browser: the example page trains, and the runtime gives what it gives on Node. */
 import { compile } from "fovea/runtime";
+import { trainStep } from "fovea/train";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { drawBatch, seededRandom } from "../../../examples/browser-training/drawing.js";
 import { sizes, training } from "../../../examples/browser-training/network.js";
 import { type Browser, missingChromium, type Page, startChromium } from "../../support/chromium.js";
-import { gradientsOf } from "./gradients.js";
+import { gradientsOf, lossesOf } from "./computed.js";
 import { call, type Pages, startPages } from "./pages.js";
 
 let pages: Pages;
@@ -91,6 +92,15 @@ describe.skipIf(missingChromium !== undefined)("in chromium", () => {
       worst = Math.max(worst, largest(values.map((value, i) => value - (given[i] ?? Number.NaN))) / largest(values));
     }
     expect(worst).toBeLessThan(1e-4);
+  });
+
+  test.each(["cpu", "webgpu"])("trainStep on %s has the losses of Node", async (device) => {
+    const expected = await lossesOf(trainStep, "cpu");
+    expect(expected.at(-1)).toBeLessThan(0.95 * (expected[0] ?? 0));
+    const page = await browser.open(plain);
+    const found = (await call(page, "trained", device)) as number[];
+    expect(found.length).toBe(expected.length);
+    expect(Math.max(...found.map((loss, i) => Math.abs(loss - (expected[i] ?? 0))))).toBeLessThan(1e-5);
   });
 
   test.each(["cpu", "webgpu"])("a program on %s keeps its state, in the order of its runs", async (device) => {
