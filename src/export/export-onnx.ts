@@ -1,24 +1,10 @@
 /** Exports a network as ONNX with a dynamic batch, folded constants, and the operators that are fastest in inference. */
-import {
-  encodeOnnx,
-  type NumericArray,
-  type OnnxGraph,
-  type OnnxModel,
-  onWholeTokens,
-  withAttentionFound,
-  withFirstTokenOnly,
-  withFusedAttention,
-  withFusedGelu,
-  withoutTransposePairs,
-  withPlainAttention,
-  withPointwiseConvolutions,
-  withScaledChannels,
-} from "../graph/index.js";
+import { encodeOnnx, type NumericArray, type OnnxGraph, type OnnxModel, withScaledChannels } from "../graph/index.js";
 import { defined } from "../text/defined.js";
 import type { Weights } from "../weights/index.js";
 import { withFreeBatch } from "./dynamic-batch.js";
 import { ExportError } from "./error.js";
-import { withConstantsFolded } from "./fold.js";
+import { inferenceGraph } from "./inference.js";
 import { withOpset } from "./opset.js";
 import { photoInput, withPhotoInput } from "./photo.js";
 import { pixelPreparation } from "./pixels.js";
@@ -114,10 +100,7 @@ export async function exportedGraph(weights: Weights, options: ExportOptions = {
   const traced = (size: number) => ({ graph: traceNetwork(trace, size), batch: size });
   const shaped =
     batch === undefined ? withFreeBatch(traced(tracedBatches[0]), traced(tracedBatches[1])) : traced(batch).graph;
-  let graph = await withConstantsFolded(withParameters(shaped, weights.tensors));
-  graph = onWholeTokens(withPointwiseConvolutions(withoutTransposePairs(graph)));
-  graph = withFirstTokenOnly(onWholeTokens(withAttentionFound(graph)));
-  graph = operators === "plain" ? withPlainAttention(graph) : withFusedGelu(withFusedAttention(graph));
+  const graph = await inferenceGraph(withParameters(shaped, weights.tensors), operators);
   switch (options.weights ?? "float32") {
     case "float32":
       return withScaledChannels(graph);

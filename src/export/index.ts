@@ -9,7 +9,8 @@ export {
   preprocessorOf,
   writeHuggingFaceFolder,
 } from "./hugging-face.js";
+export { inferenceGraph } from "./inference.js";
 export { resizingLines } from "./model-card.js";
 export { defaultScaling, type PixelPreparation, pixelPreparation } from "./pixels.js";
-export type { OutputKind, PixelScaling } from "./trace.js";
+export { type OutputKind, type PixelScaling, withParameters } from "./trace.js";
 export { writeExport } from "./write.js";

@@ -6,6 +6,7 @@ export { scalarsOf, stackFeeds } from "./feeds.js";
 export { writesInPlace } from "./node/direct.js";
 export { writeModelFiles } from "./node/model-files.js";
 export {
+  compileModel,
   compileOnnx,
   inspectOnnx,
   type OnnxFile,

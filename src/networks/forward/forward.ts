@@ -11,6 +11,8 @@ export interface ForwardConfig {
   readonly image: readonly [number, number, number];
   /** Images per run. */
   readonly batchSize: number;
+  /** Write parameters as constants of the graph (see `ScopeOptions`). Default: false. */
+  readonly fixedWeights?: boolean | undefined;
 }
 
 export type Representation = ProgramFunction & { readonly outputs: { readonly preLogits: Tensor } };
@@ -36,7 +38,7 @@ export interface ClassifierFunctions {
 
 /** Traces the representation of a network of any family. Throws ShapeError when the model does not fit the images. */
 export function onlyRepresentation(config: ForwardConfig): Forward<{ readonly represent: Representation }> {
-  const scope = Scope.root();
+  const scope = Scope.root({ fixedWeights: config.fixedWeights });
   const represent = representation(config, scope);
   return { parameters: scope.parameters, functions: { represent } };
 }
@@ -50,7 +52,7 @@ export function forwardFunctions(
 ): Forward<ClassifierFunctions> {
   const { model, batchSize, views } = config;
   requireClassifier(model);
-  const scope = Scope.root();
+  const scope = Scope.root({ fixedWeights: config.fixedWeights });
   const image = input("image", "float32", [batchSize, ...config.image]);
   const { logits, preLogits } = network(scope, image, model);
   const viewed = views && input("image", "float32", [batchSize, ...sidesOfViews(config.image, views)]);

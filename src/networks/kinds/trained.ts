@@ -2,12 +2,12 @@
 
 import { existsSync } from "node:fs";
 import { exportOnnx } from "../../export/index.js";
-import { closeOnError } from "../../files/closable.js";
 import { elementCount } from "../../graph/index.js";
 import { valueRangeOf } from "../../images/index.js";
-import { compile, type ProgramFunction } from "../../runtime/index.js";
+import type { ProgramFunction } from "../../runtime/index.js";
 import { parseNetworkSpec, splitSpec } from "../../weights/index.js";
 import { forwardFunctions, onlyRepresentation } from "../forward/forward.js";
+import { compileInference } from "../forward/inference-program.js";
 import { defaultBatchSize, type Network, type OpenOptions, opened, wantedSize } from "../forward/network.js";
 import { preprocessingOfViews } from "../forward/test-views.js";
 import { CheckpointError } from "../stored/checkpoint.js";
@@ -41,17 +41,14 @@ export async function openTrained(spec: string, options: OpenOptions = {}): Prom
     );
   }
   const forward = isHeadless
-    ? onlyRepresentation({ model: config, image: imageShape, batchSize })
-    : forwardFunctions({ model: config, image: imageShape, batchSize, views });
+    ? onlyRepresentation({ model: config, image: imageShape, batchSize, fixedWeights: true })
+    : forwardFunctions({ model: config, image: imageShape, batchSize, views, fixedWeights: true });
   const functions: { readonly represent: ProgramFunction; readonly classify?: ProgramFunction } = forward.functions;
   const forwardFunction = (output === "logits" ? functions.classify : undefined) ?? functions.represent;
   const state = forward.parameters.map(({ tensor }) => tensor);
   const wanted = forward.parameters.map(({ name, tensor }) => ({ name, shape: tensor.shape }));
   const values = restoredState(wanted, network);
-  const program = await compile({ state, functions: { run: forwardFunction } }, { device, threads });
-  await closeOnError(program, async () => {
-    await program.writeState(values);
-  });
+  const program = await compileInference(forwardFunction, forward.parameters, values, { device, threads });
   const result = output === "logits" ? "logits" : "preLogits";
   const preprocessing = views ? preprocessingOfViews(network.preprocessing, imageShape, views) : network.preprocessing;
   const [tensor] = Object.values(forwardFunction.outputs);

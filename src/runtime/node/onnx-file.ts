@@ -136,8 +136,12 @@ export async function compileOnnx(
     file: file.external.length > 0 ? file.path : undefined,
     rows,
   };
-  return await startProgram({ state: {}, functions: { run: { model, reads: [], writes: {} } } }, options);
+  return await compileModel(model, options);
 }
+
+/** Compiles a model whose weights are constants into a program with one function, `run`. */
+export const compileModel = (model: OnnxModel, options: CompileOptions = {}): Promise<Program> =>
+  startProgram({ state: {}, functions: { run: { model, reads: [], writes: {} } } }, options);
 
 const describePort = ({ name, dtype, shape }: OnnxPort): string =>
   `${name} ${dtype} [${shape.map((side) => side ?? "any").join(", ")}]`;
