@@ -5,7 +5,7 @@
 import { copyFileSync, cpSync, existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { inMarkdown, programsIn, read, shellWords } from "../support/command-lines.js";
+import { inMarkdown, needsPublishedWeights, programsIn, read, shellWords } from "../support/command-lines.js";
 import {
   dataTarball,
   emptyProject,
@@ -48,9 +48,9 @@ const shorter: readonly (readonly [RegExp, string])[] = [
   [/^vtab .*/, "$& --dry-run"],
 ];
 const readme = read(join(root, "README.md"));
-/** README's commands but for the quickstart, which has tests of its own. */
+/** README's commands but for the quickstart, which has tests of its own, and those that download weights. */
 const commands = inMarkdown(readme, "README.md")
-  .filter(({ text, mention }) => !mention && !text.startsWith("quickstart"))
+  .filter(({ text, mention }) => !mention && !text.startsWith("quickstart") && !needsPublishedWeights.test(text))
   .map(({ text }) => shorter.reduce((line, [pattern, replaced]) => line.replace(pattern, replaced), text));
 
 /** A Node that runs the programs, and where it runs them. */

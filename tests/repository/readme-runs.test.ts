@@ -16,7 +16,7 @@ import { fileURLToPath } from "node:url";
 import sharp from "sharp";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { createRandom } from "../../src/random/keyed.js";
-import { inMarkdown } from "../support/command-lines.js";
+import { inMarkdown, needsPublishedWeights } from "../support/command-lines.js";
 import { tar } from "../support/records.js";
 import { imageFolder, trainTiny } from "../support/trained-run.js";
 
@@ -46,7 +46,7 @@ const costly: readonly (readonly [RegExp, string])[] = [
   [/^(train|finetune) /, "trains"],
   [/^quickstart/, "has tests of its own"],
   [/^(vtab|compare|speed) /, "measures for minutes"],
-  [/hf:|augreg:|B_16\.npz/, "needs published weights"],
+  [needsPublishedWeights, "needs published weights"],
 ];
 /** Less of the same where a line would take long. */
 const less: Readonly<Record<string, readonly string[]>> = {

@@ -55,6 +55,9 @@ export function inMarkdown(text: string, place: string): CommandLine[] {
   ];
 }
 
+/** Command lines that download published weights. */
+export const needsPublishedWeights = /hf:|augreg:|B_16\.npz|dinov2-small/;
+
 /** The blocks of TypeScript in Markdown. */
 export const programsIn = (text: string): string[] =>
   [...text.matchAll(/^```ts\n(.*?)^```$/gms)].map(([, program = ""]) => program);
