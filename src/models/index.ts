@@ -61,6 +61,7 @@ export {
   type Stem,
   stemFeatures,
 } from "./stems.js";
+export { type PublishedSuccessor, publishedSuccessors } from "./successors.js";
 export {
   patchSizes,
   publishedEarlyConvolutions,

@@ -3,6 +3,7 @@ import { didYouMean } from "../text/nearest.js";
 import { mixerConfig, publishedMixers } from "./mixer.js";
 import type { PublishedConfig } from "./model.js";
 import { publishedResNets, resnetConfig } from "./resnet-variants.js";
+import { publishedSuccessors, successorConfig } from "./successors.js";
 import { publishedEarlyConvolutions, publishedHybrids, publishedViTs, vitConfig } from "./variants.js";
 
 /** The series of published models: their titles and papers. */
@@ -49,6 +50,8 @@ export type ModelChanges = Partial<
 function configOf(name: string): PublishedConfig {
   if (name.startsWith("Mixer-")) return { family: "mixer", ...mixerConfig(name) };
   if (/^(ResNet-|R\d+x)/.test(name)) return { family: "resnet", ...resnetConfig(name) };
+  const successor = successorConfig(name);
+  if (successor) return { family: "vit", ...successor };
   // Also accept the papers' spelling: ViT-B/16, R50+ViT-B/16.
   return { family: "vit", ...vitConfig(name.replace(/^ViT-|(?<=\+)ViT-/, "")) };
 }
@@ -86,7 +89,7 @@ export const publishedModels: readonly PublishedModel[] = [
 ];
 
 /**
- * Configuration of a model name of any family, with the given changes: the names of `publishedModels`, and similar names with any patch size
+ * Configuration of a model name of any family, with the given changes: the names of `publishedModels` and `publishedSuccessors`, and similar names with any patch size
  * ("S/8", "Mixer-B/8"), width or depth ("R26x2", "ResNet-101"). The pooling of Vision Transformers is that of `vitConfig`: the mean, and for
  * hybrids and early convolutions the class token. Throws RangeError with the nearest name.
  *
@@ -100,9 +103,10 @@ export function parseModelName(name: string, changes: ModelChanges = {}): Publis
     if (!(error instanceof RangeError)) throw error;
     const meant = didYouMean(
       name,
-      publishedModels.map((model) => model.name),
+      [...publishedModels, ...publishedSuccessors].map((one) => one.name),
     );
-    const forms = '; names are like "S/16", "R50+B/16", "C-4GF", "Mixer-B/16", "R50x1", "ResNet-50"';
+    const forms =
+      '; names are like "S/16", "R50+B/16", "C-4GF", "Mixer-B/16", "R50x1", "ResNet-50", "DINOv2-S/14", "SigLIP2-B/16"';
     throw new RangeError(`unknown model "${name}"${meant === "" ? forms : meant}`);
   }
   return { ...config, ...changes };
