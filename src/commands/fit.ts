@@ -2,7 +2,7 @@
 
 import { join } from "node:path";
 import { z } from "zod";
-import { formatDuration, percent, plural } from "../text/format.js";
+import { formatBytes, formatDuration, percent, plural } from "../text/format.js";
 import { columns } from "../text/table.js";
 import { command } from "./command.js";
 import {
@@ -13,6 +13,7 @@ import {
   imageSize,
   imagesWith,
   list,
+  metaOf,
   option,
   overwrite,
   seed,
@@ -43,6 +44,19 @@ const result = z.object({
   confusion: json.list(json.list(json.number)).describe("images of a class (row) by predicted class (column)"),
   confusedPairs: json.list(z.object({ classes: json.list(json.text), confused: json.number, images: json.number })),
   warnings: json.list(json.text),
+  compared: json
+    .list(
+      z.object({
+        backbone: json.text,
+        accuracy: json.number,
+        confidence95: json.list(json.number),
+        imagesPerSecond: json.number,
+        bytes: json.number.describe("size of its ONNX file"),
+      }),
+    )
+    .optional()
+    .describe("with several backbones: each with its accuracy and cost"),
+  advice: json.text.optional().describe("with several backbones: which to take"),
   predict: json.text.describe("a command line that uses the classifier"),
   seconds: json.number,
 });
@@ -52,7 +66,10 @@ export default command({
   summary: "Train a classifier on your own images, one folder per class, and estimate its accuracy",
   options: {
     images: imagesWith("one subfolder per class; only one split is used, see --split"),
-    backbone,
+    backbone: option(
+      backbone,
+      `${metaOf(backbone).description ?? ""}. Several, separated by commas, are compared, and the most accurate is used`,
+    ),
     imageSize,
     methods: option(
       list(evaluator).optional(),
@@ -71,6 +88,10 @@ export default command({
   examples: [
     { run: "fovea fit photos/", does: "a classifier of the folders in photos/, in models/photos" },
     { run: "fovea fit photos/ --backbone net.onnx --output shoes", does: "on features of any ONNX file" },
+    {
+      run: "fovea fit photos/ --backbone embedded:bit,dinov2-small",
+      does: "compare two backbones: accuracy, images a second, bytes",
+    },
     { run: "fovea fit photos/ --methods ridge,knn --folds 10", does: "choose between two methods, in ten folds" },
   ],
   stopping: "stopping; nothing is written",
@@ -78,7 +99,12 @@ export default command({
   async run({ images, ...options }, io) {
     const transfer = await import("../transfer/index.js");
     const output = options.output ?? transfer.classifierFolder(images);
-    await using found = await transfer.fit(images, { ...options, output, ...io });
+    const { backbone: text, ...others } = { ...options, output, ...io };
+    const backbones = text === undefined ? [] : transfer.splitBackbones(text);
+    await using found =
+      backbones.length > 1
+        ? await transfer.fitBackbones(images, backbones, others)
+        : await transfer.fit(images, { ...others, backbone: text });
     return { ...found, output, predict: `npx fovea predict ${output} photo.jpg` };
   },
   text: (found) => {
@@ -86,7 +112,17 @@ export default command({
     const [worst] = confusedPairs;
     const rows = candidates.map((one, i) => [one.title, percent(one.accuracy), i === 0 ? "chosen" : ""]);
     const [low, high] = expected.confidence95;
+    const head = ["backbone", "expected accuracy", "95 % interval", "images/s", "ONNX file"];
+    const compared = (found.compared ?? []).map((one) => [
+      one.backbone,
+      percent(one.accuracy),
+      one.confidence95.map((bound) => percent(bound)).join(" to "),
+      one.imagesPerSecond.toPrecision(3),
+      formatBytes(one.bytes),
+    ]);
+    const comparison = found.advice === undefined ? [] : [...columns([head, ...compared]), "", found.advice, ""];
     return [
+      ...comparison,
       `${source}: ${plural(classNames.length, "class", "classes")}, ${plural(images.count, "image")}; backbone ${backbone.spec} (${backbone.width} features)`,
       "",
       ...columns([["cross-validation", "accuracy", ""], ...rows]),

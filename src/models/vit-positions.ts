@@ -73,7 +73,11 @@ export function withPositions(scope: Scope, tokens: Tensor, grid: Grid, config: 
     const table = tableOf(scope, name, width, grid, config, x);
     return table ? add(x, table) : x;
   };
-  if (!classTokenHasRow(config)) return joined([...classToken(), ...registerTokens(), added(tokens, "pos_embedding")]);
+  if (!classTokenHasRow(config)) {
+    // parameters are listed in the order of their first use: the table before the token
+    const patchTokens = added(tokens, "pos_embedding");
+    return joined([...classToken(), ...registerTokens(), patchTokens]);
+  }
   const x = added(joined([...classToken(), tokens]), originalName);
   if (registers === 0) return x;
   return joined([sliceAxis(x, 1, 0, 1), ...registerTokens(), sliceAxis(x, 1, 1, 1 + patches)]);

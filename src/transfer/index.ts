@@ -90,6 +90,7 @@ export {
   type Named,
 } from "./fit/index.js";
 export { type Classifier, classifierFolder, type FitImagesOptions, type FittedCandidate, fit } from "./fit.js";
+export { adviceOf, type ComparedBackbone, fitBackbones, splitBackbones } from "./fit-backbones.js";
 export { type ConfusedPair, type ConfusionEntry, confusedPairs, confusionEntries } from "./mistakes/confusion.js";
 export { isDataset, type Prediction, type Predictions, type PredictOptions, predict } from "./predict.js";
 export { type PseudoLabelOptions, type PseudoLabels, pseudoLabel } from "./pseudo-label.js";

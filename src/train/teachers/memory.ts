@@ -15,6 +15,7 @@ import { closable } from "../../files/closable.js";
 import { makeFolder } from "../../files/folder.js";
 import { fromFloat16, toFloat16 } from "../../graph/index.js";
 import { fileDigest } from "../../networks/index.js";
+import { splitSpec } from "../../weights/index.js";
 import type { Teacher, TeacherContext, TeacherSettings } from "./teacher.js";
 
 const headerBytes = 512;
@@ -32,8 +33,10 @@ export async function remembering(
 ): Promise<Teacher> {
   const { remember, ...asked } = settings;
   // a file is identified by its bytes, so that a copy elsewhere is the same teacher
-  const file = existsSync(settings.network) && (await stat(settings.network)).isFile();
-  const network = file ? await fileDigest(settings.network) : settings.network;
+  const { name, options } = splitSpec(settings.network);
+  const file = existsSync(name) && (await stat(name)).isFile();
+  const given = options.map((option) => option.join("="));
+  const network = file ? [await fileDigest(name), ...given].join("&") : settings.network;
   const identity = JSON.stringify({ ...asked, network, sides, valueRange });
   const memory = openMemory(remember!, identity, teacher.width);
   const imageLength = sides.reduce((product, side) => product * side, 1);
