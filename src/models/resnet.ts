@@ -1,6 +1,6 @@
 /**
  * The ResNet of Big Transfer (Kolesnikov et al., 2020): pre-activation, group norm, standardised weights. Version 1 is the post-activation
- * ResNet with the same norms (resnet-v1.ts) and a head. Facts: papers.md 2.1, 3.1, 10.10.
+ * ResNet with the same norms (resnet-stages.ts) and a head. Facts: papers.md 2.1, 3.1, 10.10.
  */
 import {
   add,
@@ -20,10 +20,10 @@ import {
   type ResNetAttention,
   residualBranch,
   residualStages,
+  resnetV1Stages,
   type StageOptions,
   withNonLocal,
 } from "./resnet-stages.js";
-import { resnetV1Stages } from "./resnet-v1.js";
 
 export interface ResNetConfig {
   /** 2: norm and ReLU before each convolution (BiT). 1: after each (hybrids, "better baselines"). */

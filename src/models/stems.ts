@@ -16,7 +16,7 @@ import {
   transpose,
 } from "../graph/index.js";
 import { convolution, groupNormLayer, lecunNormal, type Scope, toNCHW, zeros } from "../nn/index.js";
-import { resnetV1Stages } from "./resnet-v1.js";
+import { resnetV1Stages } from "./resnet-stages.js";
 
 /** A post-activation ResNet before the patches: the hybrids of the ViT and AugReg papers (papers.md 3.1). */
 export interface ResNetStem {
