@@ -3,7 +3,7 @@ import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, statSyn
 import { dirname, join, posix } from "node:path";
 
 /** Pages of docs/ that are looked up rather than read. */
-const reference = ["docs/cli.md", "docs/papers.md", "docs/results.md"];
+const reference = ["cli", "papers", "results"].map((name) => `docs/${name}.md`);
 const examplesPage = "examples/README.md";
 
 /** The groups of the sidebar, in their order, and the pages that belong to each. */
