@@ -49,7 +49,7 @@ export function adviceOf(compared: readonly ComparedBackbone[]): { readonly best
   const fastest = alike.reduce((a, b) => (b.imagesPerSecond > a.imagesPerSecond ? b : a), first);
   const taken = `${first.backbone} is the most accurate (${percent(first.accuracy)})`;
   if (fastest === first) return { best, text: `take ${first.backbone}: ${taken}` };
-  const times = (fastest.imagesPerSecond / first.imagesPerSecond).toFixed(1);
+  const times = Number((fastest.imagesPerSecond / first.imagesPerSecond).toPrecision(2));
   return {
     best,
     text: `${taken}; ${fastest.backbone} is ${times} times as fast, and its accuracy (${percent(fastest.accuracy)}) is within the 95 % interval of the first: take it where speed counts`,
@@ -57,8 +57,8 @@ export function adviceOf(compared: readonly ComparedBackbone[]): { readonly best
 }
 
 /**
- * Fits a classifier on each backbone, as `fit` does, and writes the most accurate to `output`. Returns it with the comparison, in the order given. Throws what
- * `fit` throws.
+ * Fits a classifier on each different backbone, as `fit` does, and writes the most accurate to `output`. Returns it with the comparison, in the order given.
+ * Throws what `fit` throws.
  */
 export async function fitBackbones(
   images: string,
@@ -70,12 +70,15 @@ export async function fitBackbones(
   const fitted: Classifier[] = [];
   const compared: ComparedBackbone[] = [];
   try {
-    for (const backbone of backbones) {
+    // all are opened before the first fit, so that a wrong name does not cost the time of the others
+    const costs = new Map<string, Awaited<ReturnType<typeof costOf>>>();
+    for (const backbone of backbones) costs.set(backbone, await costOf(backbone, options));
+    for (const [backbone, cost] of costs) {
       options.note?.(`fitting on the features of ${backbone}`);
       const one = await fitClassifier(images, { ...options, backbone, output: undefined });
       fitted.push(one);
       const { accuracy, confidence95 } = one.expected;
-      compared.push({ backbone, accuracy, confidence95, ...(await costOf(backbone, options)) });
+      compared.push({ backbone, accuracy, confidence95, ...cost });
     }
   } catch (error) {
     await Promise.all(fitted.map((one) => one.close()));

@@ -197,6 +197,12 @@ describe("an ONNX file", () => {
   });
 });
 
+test("a short name that is almost right is suggested, and one that is right is looked for at the hub", async () => {
+  await expect(open("dinov2-smal")).rejects.toThrow(/there is no "dinov2-smal".*did you mean "dinov2-small"/);
+  await expect(open("dinov2-small")).rejects.toThrow(/hf:facebook\/dinov2-small: the hub has no such model/);
+  await expect(open("siglip2-base?dtype=q4")).rejects.toThrow(/gives dtype twice/);
+});
+
 describe("by one line each", () => {
   test.each(["hf:some/dinov3", "hf:some/tokens"])(
     "fit, predict, fewshot, embed and export take %s",

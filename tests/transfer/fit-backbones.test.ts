@@ -35,7 +35,7 @@ describe("advice", () => {
     const { best, text } = adviceOf(all);
     expect(best).toBe(1);
     expect(text).toBe(
-      "best is the most accurate (93.0 %); fast is 4.0 times as fast, and its accuracy (89.0 %) is within the 95 % interval of the first: take it where speed counts",
+      "best is the most accurate (93.0 %); fast is 4 times as fast, and its accuracy (89.0 %) is within the 95 % interval of the first: take it where speed counts",
     );
     expect(adviceOf([one("best", 0.93, 20), one("poor", 0.5, 900)]).text).toBe(
       "take best: best is the most accurate (93.0 %)",

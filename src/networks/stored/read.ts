@@ -6,7 +6,9 @@ import { input } from "../../graph/index.js";
 import { type ModelConfig, model } from "../../models/index.js";
 import { initialValue, type LossName, Scope } from "../../nn/index.js";
 import { averageName, isOptimizerState } from "../../optim/index.js";
+import { didYouMean } from "../../text/nearest.js";
 import {
+  hubBackbones,
   isWeightsName,
   loadWeights,
   parseNetworkSpec,
@@ -91,11 +93,16 @@ export async function readNetwork(path: string, options: ReadNetworkOptions = {}
   return forImages(await readRun(run, wanted), wanted);
 }
 
-/** Throws an Error with the nearest path, and the hub's form of a name, when there is nothing at a path. */
+/** Throws an Error with the nearest path, the nearest short name and the hub's form of a name, when there is nothing at a path. */
 function requireNetwork(path: string): void {
   try {
     requirePath(path);
   } catch (error) {
+    const meant = didYouMean(
+      path,
+      hubBackbones.map(({ name }) => name),
+    );
+    if (meant !== "") throw new Error(`${(error as Error).message}${meant}`, { cause: error });
     if (!/^[\w.-]+\/[\w.-]+(@[\w./-]+)?$/.test(path) || /\.\w+$/.test(path)) throw error;
     throw new Error(`${(error as Error).message}; a model of the Hugging Face hub is named hf:${path}`, {
       cause: error,
