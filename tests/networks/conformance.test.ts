@@ -66,7 +66,7 @@ beforeAll(async () => {
   await writeExport(await exportOnnx(weights, { outputs: "both" }), join(root, "model.onnx"));
   await fitClassifier(photos, { backbone: run, output: join(root, "fitted"), methods: ["ridge"], threads: 1 });
   const files = { "model.safetensors": readFileSync(join(root, "weights.safetensors")) };
-  hub = await serveHub(new Map([["some/run", files]]));
+  hub = await serveHub({ filesOf: (name) => (name === "some/run" ? files : undefined) });
   process.env["HF_ENDPOINT"] = hub.endpoint;
   process.env["FOVEA_CACHE"] = join(root, "cache");
   reference = await featuresOf(run);

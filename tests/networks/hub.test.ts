@@ -83,7 +83,7 @@ beforeAll(async () => {
   });
   files.set("some/silent", { "config.json": config, "onnx/model.onnx": tokens });
   files.set("some/map", map);
-  server = await serveHub(files);
+  server = await serveHub({ filesOf: (name) => files.get(name) });
   process.env["HF_ENDPOINT"] = server.endpoint;
   process.env["FOVEA_CACHE"] = join(root, "cache");
 });

@@ -1,6 +1,6 @@
 /** A stand-in for the Hugging Face hub on 127.0.0.1: models with their files, answered as the hub's API is documented to. */
 import { createHash } from "node:crypto";
-import { createServer } from "node:http";
+import { createServer, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 
 const digest = (algorithm: string, bytes: Uint8Array): string => createHash(algorithm).update(bytes).digest("hex");
@@ -9,50 +9,69 @@ const gitName = (bytes: Uint8Array): string =>
 
 export type HubFiles = Readonly<Record<string, Uint8Array>>;
 
-const commit = "b".repeat(40);
+/** What the server has and how it misbehaves. */
+export interface Hub {
+  /** The files of a model, by its name `owner/name`. */
+  readonly filesOf: (model: string) => HubFiles | undefined;
+  /** The commit that every revision names. */
+  readonly commit?: () => string;
+  /** What is sent in place of the bytes of a file. */
+  readonly sent?: (bytes: Uint8Array) => Uint8Array;
+  /** Answers requests that are not of the hub; returns whether it did. */
+  readonly answer?: (path: string, response: ServerResponse) => boolean;
+}
 
-/** Serves models by their names, `owner/name`. The caller closes it. */
-export async function serveHub(
-  models: ReadonlyMap<string, HubFiles>,
-): Promise<{ readonly endpoint: string; readonly requests: string[]; close(): void }> {
+export interface RunningHub {
+  readonly endpoint: string;
+  /** The paths asked for, in order. */
+  readonly requests: string[];
+  close(): void;
+}
+
+/** Serves models. The caller closes it. */
+export async function serveHub(hub: Hub): Promise<RunningHub> {
+  const { filesOf, commit = () => "b".repeat(40), sent = (bytes) => bytes } = hub;
   const requests: string[] = [];
   const server = createServer((request, response) => {
     const path = decodeURIComponent(new URL(request.url ?? "", "http://localhost").pathname);
     requests.push(path);
+    if (hub.answer?.(path, response)) return;
     const [, name = "", rest = ""] = /^\/(?:api\/models\/)?([^/]+\/[^/]+)\/(.*)$/.exec(path) ?? [];
-    const files = models.get(name);
+    const files = filesOf(name);
     const json = (value: unknown) => {
       response.setHeader("content-type", "application/json");
       response.end(JSON.stringify(value));
     };
     if (files && rest.startsWith("revision/")) {
-      return json({ _id: "1", id: name, sha: commit, private: false, lastModified: "2026-01-01T00:00:00Z" });
+      return json({ _id: "1", id: name, sha: commit(), private: false, lastModified: "2026-01-01T00:00:00Z" });
     }
-    if (files && rest.startsWith("tree/")) {
+    if (files && rest === `tree/${commit()}`) {
       return json(
         Object.entries(files).map(([file, bytes]) => ({
           type: "file",
           path: file,
           size: bytes.length,
           oid: gitName(bytes),
-          lfs: /\.(safetensors|onnx)$/.test(file)
+          lfs: /\.(safetensors|npz|onnx)$/.test(file)
             ? { oid: digest("sha256", bytes), size: bytes.length, pointerSize: 130 }
             : undefined,
         })),
       );
     }
-    const bytes = files?.[rest.replace(/^resolve\/[^/]+\//, "")];
+    const resolved = `resolve/${commit()}/`;
+    const bytes = rest.startsWith(resolved) ? files?.[rest.slice(resolved.length)] : undefined;
     if (!bytes) {
       response.statusCode = 404;
       return response.end("Not found");
     }
     response.setHeader("etag", `"${digest("sha256", bytes)}"`);
+    const body = sent(bytes);
     const [, first, last] = /^bytes=(\d+)-(\d*)$/.exec(request.headers.range ?? "") ?? [];
-    if (first === undefined) return response.end(bytes);
-    const end = Math.min(last ? Number(last) : bytes.length - 1, bytes.length - 1);
+    if (first === undefined) return response.end(body);
+    const end = Math.min(last ? Number(last) : body.length - 1, body.length - 1);
     response.statusCode = 206;
-    response.setHeader("content-range", `bytes ${first}-${end}/${bytes.length}`);
-    response.end(bytes.subarray(Number(first), end + 1));
+    response.setHeader("content-range", `bytes ${first}-${end}/${body.length}`);
+    response.end(body.subarray(Number(first), end + 1));
   });
   await new Promise<void>((resolve) => {
     server.listen(0, "127.0.0.1", resolve);

@@ -2,8 +2,7 @@
 
 import { createHash } from "node:crypto";
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from "node:fs";
-import { createServer, type Server } from "node:http";
-import type { AddressInfo } from "node:net";
+import type { ServerResponse } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
@@ -19,6 +18,7 @@ import {
   parseHubName,
   publishedAugReg,
 } from "../../src/weights/index.js";
+import { type RunningHub, serveHub } from "../support/hub-server.js";
 import * as models from "../support/seeded-models.js";
 import * as tables from "./tables.js";
 
@@ -34,89 +34,58 @@ const config = Buffer.from(
 interface State {
   files: Record<string, Buffer>;
   commit: string;
-  requests: string[];
   /** Paths whose bytes are not those that are announced. */
   wrong: "" | "flipped" | "short";
 }
 let state: State;
-let server: Server;
+let server: RunningHub;
 let endpoint: string;
 let cache: string;
 
-const sha = (algorithm: string, bytes: Buffer) => createHash(algorithm).update(bytes).digest("hex");
-const gitName = (bytes: Buffer) => sha("sha1", Buffer.concat([Buffer.from(`blob ${bytes.length}\0`), bytes]));
-const isLarge = (path: string) => /\.(safetensors|npz)$/.test(path);
+const sha = (algorithm: string, bytes: Uint8Array) => createHash(algorithm).update(bytes).digest("hex");
+
+/** The bytes as they are sent: with another last one where the state says so. */
+function sent(bytes: Uint8Array): Buffer {
+  const copy = Buffer.from(bytes);
+  if (state.wrong === "flipped") copy[copy.length - 1]! ^= 1;
+  return copy;
+}
+
+/** The bucket of AugReg checkpoints, which states their checksums in its own header. */
+function bucket(path: string, response: ServerResponse): boolean {
+  if (!path.startsWith("/augreg/")) return false;
+  const bytes = state.files[path.split("/").at(-1)!];
+  if (!bytes) {
+    response.statusCode = 404;
+    response.end("Not found");
+    return true;
+  }
+  const body = sent(bytes);
+  response.setHeader("x-goog-hash", `crc32c=AAAAAA==, md5=${createHash("md5").update(bytes).digest("base64")}`);
+  response.setHeader("content-length", body.length);
+  if (state.wrong === "short") {
+    response.write(body.subarray(0, 100));
+    setTimeout(() => response.destroy(), 20);
+  } else response.end(body);
+  return true;
+}
 
 beforeAll(async () => {
-  server = createServer((request, response) => {
-    const url = new URL(request.url!, "http://localhost");
-    state.requests.push(url.pathname);
-    const json = (value: unknown) => {
-      response.setHeader("content-type", "application/json");
-      response.end(JSON.stringify(value));
-    };
-    const file = decodeURIComponent(url.pathname).split("/").at(-1)!;
-    if (/^\/api\/models\/some\/vit\/revision\//.test(url.pathname)) {
-      return json({
-        _id: "1",
-        id: "some/vit",
-        sha: state.commit,
-        private: false,
-        lastModified: "2026-01-01T00:00:00Z",
-      });
-    }
-    if (url.pathname === `/api/models/some/vit/tree/${state.commit}`) {
-      return json(
-        Object.entries(state.files).map(([path, bytes]) => ({
-          type: "file",
-          path,
-          size: bytes.length,
-          oid: gitName(bytes),
-          lfs: isLarge(path) ? { oid: sha("sha256", bytes), size: bytes.length, pointerSize: 130 } : undefined,
-        })),
-      );
-    }
-    const known = url.pathname.startsWith(`/some/vit/resolve/${state.commit}/`) || url.pathname.startsWith("/augreg/");
-    const bytes = known ? state.files[file] : undefined;
-    if (!bytes) {
-      response.statusCode = 404;
-      return response.end("Not found");
-    }
-    const sent = Buffer.from(bytes);
-    if (state.wrong === "flipped") sent[sent.length - 1]! ^= 1;
-    response.setHeader("etag", `"${sha("sha256", bytes)}"`);
-    if (url.pathname.startsWith("/augreg/")) {
-      const md5 = createHash("md5").update(bytes).digest("base64");
-      response.setHeader("x-goog-hash", `crc32c=AAAAAA==, md5=${md5}`);
-      response.setHeader("content-length", sent.length);
-      if (state.wrong === "short") {
-        response.write(sent.subarray(0, 100));
-        return setTimeout(() => response.destroy(), 20);
-      }
-      return response.end(sent);
-    }
-    const [, first, last] = /^bytes=(\d+)-(\d*)$/.exec(request.headers.range ?? "") ?? [];
-    if (first === undefined) return response.end(sent);
-    const end = Math.min(last ? Number(last) : sent.length - 1, sent.length - 1);
-    response.statusCode = 206;
-    response.setHeader("content-range", `bytes ${first}-${end}/${sent.length}`);
-    response.end(sent.subarray(Number(first), end + 1));
+  server = await serveHub({
+    filesOf: (name) => (name === "some/vit" ? state.files : undefined),
+    commit: () => state.commit,
+    sent,
+    answer: bucket,
   });
-  await new Promise<void>((resolve) => {
-    server.listen(0, "127.0.0.1", resolve);
-  });
-  endpoint = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  endpoint = server.endpoint;
 });
-afterAll(() => {
-  server.closeAllConnections();
-  server.close();
-});
+afterAll(() => server.close());
 beforeEach(() => {
   cache = mkdtempSync(join(tmpdir(), "fovea-cache-"));
+  server.requests.length = 0;
   state = {
     files: { "config.json": config, "model.safetensors": weights },
     commit: "a".repeat(40),
-    requests: [],
     wrong: "",
   };
   return () => rmSync(cache, { recursive: true });
@@ -143,12 +112,12 @@ describe("a model of the hub", () => {
         "model.safetensors": { bytes: weights.length, sha256: sha("sha256", weights) },
       },
     });
-    const asked = state.requests.length;
+    const asked = server.requests.length;
     for (const name of ["hf:some/vit", "hf:some/vit@main"]) {
       const again = await loadWeights(name, hub({ endpoint: "http://127.0.0.1:1", offline: name === "hf:some/vit" }));
       expect(await logits(again)).toEqual(await logits(loaded));
     }
-    expect(state.requests.length).toBe(asked);
+    expect(server.requests.length).toBe(asked);
   });
 
   test.each(["some/vit", "phtos/net", "some/vit@main"])(
@@ -157,20 +126,20 @@ describe("a model of the hub", () => {
       const message = new RegExp(`no (such file or folder|")[\\s\\S]*named hf:${name}`);
       await expect(loadWeights(name, hub())).rejects.toThrow(message);
       await expect(readNetwork(name)).rejects.toThrow(message);
-      expect(state.requests).toEqual([]);
+      expect(server.requests).toEqual([]);
     },
   );
 
   test("a revision has a place of its own, and the newest is asked for on request", async () => {
     await loadWeights("hf:some/vit@v1", hub());
     expect(readdirSync(join(cache, "hub", "some--vit"))).toEqual(["v1"]);
-    expect(state.requests[0]).toBe("/api/models/some/vit/revision/v1");
-    const before = state.requests.length;
+    expect(server.requests[0]).toBe("/api/models/some/vit/revision/v1");
+    const before = server.requests.length;
     await loadWeights("hf:some/vit@v1", hub({ refresh: true }));
-    expect(state.requests.slice(before)).toEqual(["/api/models/some/vit/revision/v1"]);
+    expect(server.requests.slice(before)).toEqual(["/api/models/some/vit/revision/v1"]);
     state.commit = "b".repeat(40);
     await loadWeights("hf:some/vit@v1", hub({ refresh: true }));
-    expect(state.requests.at(-1)).toContain(state.commit);
+    expect(server.requests.at(-1)).toContain(state.commit);
   });
 
   test("several files are fetched by their index", async () => {
@@ -260,11 +229,11 @@ describe("a model of the hub", () => {
 
 describe("AugReg", () => {
   const tiny = publishedAugReg.find(({ name }) => name === "Ti/16")!;
-  const bucket = (more: object = {}) => ({ hub: { endpoint: `${endpoint}/augreg`, cache, ...more } });
+  const inBucket = (more: object = {}) => ({ hub: { endpoint: `${endpoint}/augreg`, cache, ...more } });
 
   test("a checkpoint is fetched by its name in the paper, with what it reaches", async () => {
     state.files = { [`${tiny.fineTuned}.npz`]: npz };
-    const loaded = await loadWeights("augreg:Ti/16", bucket());
+    const loaded = await loadWeights("augreg:Ti/16", inBucket());
     expect(loaded.layout).toBe("augreg");
     expect(loaded.metadata).toEqual({
       preprocessing: "decode|resize(384)|value_range(-1,1)",
@@ -272,9 +241,9 @@ describe("AugReg", () => {
       source: `augreg:${tiny.fineTuned}`,
       accuracies: [{ dataset: "imagenet2012", top1: 78.22, resolution: 384 }],
     });
-    const asked = state.requests.length;
-    await loadWeights(`augreg:${tiny.fineTuned}`, bucket({ offline: true }));
-    expect(state.requests.length).toBe(asked);
+    const asked = server.requests.length;
+    await loadWeights(`augreg:${tiny.fineTuned}`, inBucket({ offline: true }));
+    expect(server.requests.length).toBe(asked);
     const file = join(cache, "augreg", `${tiny.fineTuned}.npz`, `${tiny.fineTuned}.npz`);
     expect((await loadWeights(file)).metadata).toEqual(loaded.metadata);
   });
@@ -285,16 +254,16 @@ describe("AugReg", () => {
   ])("%s bytes are not kept", async (wrong, message) => {
     state.files = { [`${tiny.upstream}.npz`]: npz };
     state.wrong = wrong;
-    await expect(loadWeights("augreg:Ti/16-i21k", bucket())).rejects.toThrow(message);
+    await expect(loadWeights("augreg:Ti/16-i21k", inBucket())).rejects.toThrow(message);
     expect(readdirSync(join(cache, "augreg"))).toEqual([]);
   });
 
   test("errors say what to do", async () => {
-    await expect(loadWeights("augreg:Ti/16", bucket())).rejects.toThrow(/answered 404; is there a checkpoint/);
-    await expect(loadWeights("augreg:Ti/16", bucket({ endpoint: "http://127.0.0.1:1" }))).rejects.toThrow(
+    await expect(loadWeights("augreg:Ti/16", inBucket())).rejects.toThrow(/answered 404; is there a checkpoint/);
+    await expect(loadWeights("augreg:Ti/16", inBucket({ endpoint: "http://127.0.0.1:1" }))).rejects.toThrow(
       /cannot be reached/,
     );
-    await expect(loadWeights("augreg:Ti/61", bucket())).rejects.toThrow(/did you mean "Ti\/16"\? recommended: /);
+    await expect(loadWeights("augreg:Ti/61", inBucket())).rejects.toThrow(/did you mean "Ti\/16"\? recommended: /);
   });
 
   test("the published table (papers.md 1.10)", () => {
