@@ -20,6 +20,7 @@ import {
   vitVariants,
 } from "../models/index.js";
 import { Scope } from "../nn/index.js";
+import { defined } from "../text/defined.js";
 import type { Hints, Reading } from "./layouts/index.js";
 import { type Named, type View, viewOf } from "./layouts/table.js";
 import type { PatchGrid } from "./positions.js";
@@ -178,7 +179,6 @@ function hiddenWidth(view: View, width: number): number {
 function successorOptions(view: View): Partial<ViTConfig> {
   const inBlock = (part: string) => inAnyBlock(view, `/${part}`) !== undefined;
   const attention = "MultiHeadDotProductAttention_0";
-  const hasSwiGLU = inBlock("SwiGLU_0/down/kernel");
   const biases: readonly (readonly [BiasPart, boolean])[] = [
     ...(["query", "key", "value", "out"] as const).map((part) => [part, inBlock(`${attention}/${part}/bias`)] as const),
     ["mlp", inBlock("MlpBlock_0/Dense_0/bias") || inBlock("SwiGLU_0/gate/bias")],
@@ -189,20 +189,17 @@ function successorOptions(view: View): Partial<ViTConfig> {
     ...(inBlock(`${attention}/norm/scale`) ? (["attention"] as const) : []),
     ...(inBlock("MlpBlock_0/norm/scale") || inBlock("SwiGLU_0/norm/scale") ? (["mlp"] as const) : []),
   ];
-  const { [1]: registers } = view.get("registers") ?? [];
-  const projection = view.get("projection/kernel")?.[1];
-  const hasBias = inBlock("LayerNorm_0/bias");
-  return {
-    ...(registers !== undefined && { registers }),
-    ...(projection !== undefined && { projection }),
-    ...(hasSwiGLU && { mlp: "swiglu" }),
-    ...(inBlock("LayerScale_0/scale") && { layerScale: 1 }),
-    ...(view.has("Transformer/input_norm/scale") && { inputNorm: "tokens" }),
-    ...(view.has("embedding_norm/scale") && { inputNorm: "patches" }),
-    ...(!hasBias && { norm: "rms" }),
-    ...(withoutBias.length > 0 && { withoutBias }),
-    ...(innerNorms.length > 0 && { innerNorms }),
-  };
+  const normedTokens = view.has("Transformer/input_norm/scale") ? ("tokens" as const) : undefined;
+  return defined({
+    registers: view.get("registers")?.[1],
+    projection: view.get("projection/kernel")?.[1],
+    mlp: inBlock("SwiGLU_0/down/kernel") ? ("swiglu" as const) : undefined,
+    layerScale: inBlock("LayerScale_0/scale") ? 1 : undefined,
+    inputNorm: view.has("embedding_norm/scale") ? ("patches" as const) : normedTokens,
+    norm: inBlock("LayerNorm_0/bias") ? undefined : ("rms" as const),
+    withoutBias: withoutBias.length > 0 ? withoutBias : undefined,
+    innerNorms: innerNorms.length > 0 ? innerNorms : undefined,
+  });
 }
 
 function mixerOf(view: View): MixerConfig {
