@@ -120,16 +120,14 @@ export async function fetchHubOnnx(name: HubName, dtype: OnnxDType, options: Hub
 }
 
 /**
- * What a model of the hub has: the folder of weights in a layout that can be read, otherwise the path of its ONNX file, downloaded if necessary. Throws
- * WeightsError as `fetchHubModel` does.
+ * The path of the ONNX file of a model whose weights are in no layout that can be read, downloaded if necessary; undefined for a model with such weights, which
+ * are then in the cache. Throws WeightsError as `fetchHubModel` does.
  */
-export async function fetchHub(
-  name: HubName,
-  options: HubOptions = {},
-): Promise<{ readonly folder: string } | { readonly onnx: string }> {
-  const folder = await fetchChosen(name, "", weightsOrOnnx(options), options);
-  const onnx = onnxIn(folder);
-  return onnx === undefined ? { folder } : { onnx };
+export async function fetchHubOnnxIfNeeded(name: HubName, options: HubOptions = {}): Promise<string | undefined> {
+  const record = await readRecord(cachedFolder(name, "", options));
+  // weights in the cache are verified where they are read, not here too
+  const hasWeights = record && !options.refresh && !Object.keys(record.files).some((file) => onnxName.test(file));
+  return hasWeights ? undefined : onnxIn(await fetchChosen(name, "", weightsOrOnnx(options), options));
 }
 
 /** Weights where their description is that of a network that can be read, otherwise the ONNX file. */
@@ -147,10 +145,15 @@ const weightsOrOnnx =
     }
   };
 
+const cachedFolder = (
+  { repository, revision }: HubName,
+  variant: string,
+  { cache = cacheFolder() }: HubOptions,
+): string => join(cache, "hub", folderName(repository), `${folderName(revision)}${variant}`);
+
 async function fetchChosen(name: HubName, variant: string, choose: Choice, options: HubOptions): Promise<string> {
   const { note = () => {} } = options;
-  const cache = options.cache ?? cacheFolder();
-  const folder = join(cache, "hub", folderName(name.repository), `${folderName(name.revision)}${variant}`);
+  const folder = cachedFolder(name, variant, options);
   const record = await wholeFolder(folder, note);
   if (record && (!options.refresh || options.offline)) return folder;
   const what = `hf:${name.repository}${name.revision === "main" ? "" : `@${name.revision}`}`;

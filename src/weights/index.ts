@@ -45,9 +45,9 @@ export {
 export {
   augRegAddress,
   fetchAugReg,
-  fetchHub,
   fetchHubModel,
   fetchHubOnnx,
+  fetchHubOnnxIfNeeded,
   type HubName,
   type HubOptions,
   parseHubName,

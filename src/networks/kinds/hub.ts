@@ -1,7 +1,7 @@
 /** Opens a model of the Hugging Face hub: its weights where their layout is known, otherwise its ONNX file. */
 import {
-  fetchHub,
   fetchHubOnnx,
+  fetchHubOnnxIfNeeded,
   networkOptions,
   type OnnxDType,
   onnxSuffixes,
@@ -43,7 +43,7 @@ export async function openHub(spec: string, options: OpenOptions = {}): Promise<
   const { note } = options;
   const path = ofFiles.some((option) => Object.hasOwn(given, option))
     ? await fetchHubOnnx(hub, given.dtype ?? "fp32", { note })
-    : await onnxOf(hub, options);
+    : await fetchHubOnnxIfNeeded(hub, { note });
   if (path === undefined) return await openTrained(spec, options);
   const kept = spec
     .slice(name.length + 1)
@@ -51,10 +51,4 @@ export async function openHub(spec: string, options: OpenOptions = {}): Promise<
     .filter((option) => option !== "" && !option.startsWith("dtype="));
   const network = await openOnnx(kept.length > 0 ? `${path}?${kept.join("&")}` : path, options);
   return { ...network, spec };
-}
-
-/** The path of the ONNX file of a model without weights that can be read. */
-async function onnxOf(hub: Parameters<typeof fetchHub>[0], { note }: OpenOptions): Promise<string | undefined> {
-  const found = await fetchHub(hub, { note });
-  return "onnx" in found ? found.onnx : undefined;
 }
