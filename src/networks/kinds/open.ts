@@ -98,6 +98,6 @@ export function networkKind(spec: string): keyof typeof networkKinds {
  * await openSource("embedded:clothing"));
  */
 export function open(spec: string, options: OpenOptions = {}): Promise<Network> {
-  const full = existsSync(splitSpec(spec).name) ? spec : withoutShortName(spec);
+  const full = withoutShortName(spec);
   return networkKinds[networkKind(full)].open(full, options);
 }

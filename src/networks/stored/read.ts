@@ -78,7 +78,7 @@ export async function readNetwork(path: string, options: ReadNetworkOptions = {}
     requireInitialisable(path);
     return untrained(await readNetwork(path.slice(randomPrefix.length), options));
   }
-  const full = existsSync(splitSpec(path).name) ? path : withoutShortName(path);
+  const full = withoutShortName(path);
   if (full !== path) return await readNetwork(full, options);
   const { name, size, config } = parseNetworkSpec(path);
   const wanted = size ? { ...options, image: size } : options;

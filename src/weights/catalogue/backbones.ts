@@ -1,4 +1,5 @@
 /** Short names of modern backbones of the Hugging Face hub, with what they cost and what was published about them. */
+import { existsSync } from "node:fs";
 import { splitSpec } from "../spec.js";
 
 export interface HubBackbone {
@@ -92,11 +93,11 @@ export const hubBackbones: readonly HubBackbone[] = [
   },
 ];
 
-/** The spec with what a short name stands for in its place, and the options of both; unchanged for any other spec. */
+/** The spec with what a short name stands for in its place, and the options of both; unchanged for any other spec, and where a file or folder has the name. */
 export function withoutShortName(spec: string): string {
   const { name } = splitSpec(spec);
   const found = hubBackbones.find((one) => one.name === name);
-  if (!found) return spec;
+  if (!found || existsSync(name)) return spec;
   const options = spec.slice(name.length + 1);
   if (options === "") return found.spec;
   return `${found.spec}${found.spec.includes("?") ? "&" : "?"}${options}`;
