@@ -38,7 +38,10 @@ export const fileOptions = {
   } as SpecOption<readonly number[]>,
   std: {
     expected: "a number or one for each channel, of pixels from 0 to 1, such as 0.229,0.224,0.225",
-    read: (value) => (numbersOf(value)?.every((number) => number > 0) ? numbersOf(value) : undefined),
+    read: (value) => {
+      const numbers = numbersOf(value);
+      return numbers?.every((number) => number > 0) ? numbers : undefined;
+    },
   } as SpecOption<readonly number[]>,
   output: { expected: "the name of an output", read: (value) => value || undefined } as SpecOption<string>,
   token: {
