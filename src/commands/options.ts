@@ -81,7 +81,8 @@ const runText = "run folder; checkpoint";
 const filesText = "file or folder of weights";
 const namesText = "hf:OWNER/NAME or a short name of `fovea models --backbones`; augreg:NAME";
 const onnxText = "ONNX file (x.onnx, x.onnx?range=0,1; docs/weights.md)";
-const randomText = "random:NETWORK (the architecture of a run or of weights, with random weights)";
+const randomText =
+  "random:NETWORK (a model of `fovea models`, or the architecture of a run or of weights, with random weights)";
 /** Text that follows a list of networks which includes weights. */
 const settingsText =
   "Settings that the file does not state may follow, such as ?heads=4 (attention heads; docs/weights.md)";

@@ -33,6 +33,7 @@ export {
 export {
   type ModelChanges,
   type ModelSeries,
+  modelInput,
   modelSeries,
   type PublishedModel,
   parseModelName,

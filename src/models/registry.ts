@@ -111,3 +111,12 @@ export function parseModelName(name: string, changes: ModelChanges = {}): Publis
   }
   return { ...config, ...changes };
 }
+
+/**
+ * Side of the images in pixels and scaling of their pixels that a model was pre-trained with; those of the Vision Transformer for names that are
+ * not published ("S/8").
+ */
+export function modelInput(name: string): Pick<PublishedModel, "imageSize" | "preprocessing"> {
+  const found = [...publishedModels, ...publishedSuccessors].find((one) => one.name === name);
+  return found ?? { imageSize: 224, preprocessing: "value_range(-1,1)" };
+}

@@ -115,9 +115,28 @@ describe("a backbone", () => {
     ["a network with random weights", `random:random:${network}`],
   ])("before any training cannot be %s, and the error states what random: takes", async (_, spec) => {
     const expected =
-      /^"random:.*cannot be initialised with random weights; expected random: before a run folder, a checkpoint or weights/;
+      /^"random:.*cannot be initialised with random weights; expected random: before a run folder, a checkpoint, weights or the name of a model/;
     await expect(open(spec)).rejects.toThrow(expected);
     await expect(readNetwork(spec)).rejects.toThrow(expected);
+  });
+
+  it("of a model's name has the initial weights of that model, at the image size of its pre-training or the given one", async () => {
+    const { config, imageShape, preprocessing, tensors } = await readNetwork("random:mu/16");
+    expect(config).toMatchObject({ family: "vit", width: 32, depth: 1, patchSize: 16 });
+    expect(imageShape).toEqual([224, 224, 3]);
+    expect(preprocessing).toBe("decode|resize(224)|value_range(-1,1)");
+    expect(tensors.get("pos_embedding")?.shape).toEqual([1, 196, 32]);
+    const smaller = await featuresOf("random:mu/16?size=32,48");
+    expect(smaller.backbone).toMatchObject({ width: 32, imageShape: [32, 48, 3], details: { name: "vit" } });
+    expect(smaller.features.data).toEqual((await featuresOf("random:mu/16", { imageSize: [32, 48] })).features.data);
+    // a successor: its own image size and scaling
+    const successor = await readNetwork("random:EVA02-Ti/14?size=28");
+    expect(successor.preprocessing).toMatch(/value_range\(\(-1\.792263/);
+    expect(successor.config).toMatchObject({ mlp: "swiglu", patchSize: 14 });
+    await expect(open("random:Q/16")).rejects.toThrow(
+      /no file, run or bundled network "Q\/16", and as a model: unknown/,
+    );
+    await expect(open("random:mu/16?heads=4")).rejects.toThrow(/states its settings; remove heads/);
   });
 
   it("of images [N, H, W, C] in a batch of its own, in the range that is said", async () => {

@@ -28,7 +28,8 @@ export const networkKinds = {
   },
   random: {
     form: "random:NETWORK",
-    summary: "a run or weights before training, initialised with seed 0; not for ONNX files and pixels",
+    summary:
+      "a run or weights before training, or a published model by its name (random:R50x1), initialised with seed 0; not for ONNX files and pixels",
     matches: (spec) => spec.startsWith(randomPrefix),
     open: async (spec, options) => {
       requireInitialisable(spec);
@@ -89,7 +90,7 @@ export function networkKind(spec: string): keyof typeof networkKinds {
  *   values (default: what the file or the preprocessor_config.json beside it states), `?output=NAME`, `?token=cls` and `?pool=mean` for outputs that
  *   are no rows;
  * - `pixels:16`: the pixels of the image at 16 x 16, 768 numbers;
- * - `random:NETWORK`: a run or published weights before training.
+ * - `random:NETWORK`: a run, published weights or a published model (`random:R50x1`) before training.
  *
  * Throws CheckpointError, WeightsError or OnnxFileError for damaged files and missing outputs, and an Error with the
  * nearest existing path if there is no such file.

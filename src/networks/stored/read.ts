@@ -3,11 +3,12 @@ import { existsSync, readdirSync, statSync } from "node:fs";
 import { requirePath } from "../../files/paths.js";
 import type { StoredTensor } from "../../formats/stored.js";
 import { input } from "../../graph/index.js";
-import { type ModelConfig, model } from "../../models/index.js";
+import { type ModelConfig, model, modelInput, parseModelName } from "../../models/index.js";
 import { initialValue, type LossName, Scope } from "../../nn/index.js";
 import { averageName, isOptimizerState } from "../../optim/index.js";
 import { didYouMean } from "../../text/nearest.js";
 import {
+  defaultPreprocessing,
   hubBackbones,
   isWeightsName,
   loadWeights,
@@ -64,8 +65,8 @@ export interface ReadNetworkOptions {
  *   files; if a checkpoint holds averages of the weights, they are the parameters;
  * - published weights in any layout that `loadWeights` reads: a file, a folder, `embedded:NAME`, `hf:OWNER/NAME`,
  *   `augreg:NAME`, optionally with settings that the files do not state: `?heads=4&layerNormEpsilon=1e-5`;
- * - `random:NETWORK`: any of these with the random initial weights of training with seed 0; not for ONNX files and raw
- *   pixels.
+ * - `random:NETWORK`: any of these with the random initial weights of training with seed 0, or a published model by its
+ *   name (`random:R50x1`, see `publishedModels`); not for ONNX files and raw pixels.
  *
  * `?size=HEIGHT,WIDTH` after any of them is the image size; it takes precedence over that of the options.
  *
@@ -76,7 +77,8 @@ export interface ReadNetworkOptions {
 export async function readNetwork(path: string, options: ReadNetworkOptions = {}): Promise<TrainedNetwork> {
   if (path.startsWith(randomPrefix)) {
     requireInitialisable(path);
-    return untrained(await readNetwork(path.slice(randomPrefix.length), options));
+    const spec = path.slice(randomPrefix.length);
+    return untrained(publishedNetwork(spec, options) ?? (await readNetwork(spec, options)));
   }
   const full = withoutShortName(path);
   if (full !== path) return await readNetwork(full, options);
@@ -121,8 +123,47 @@ export function requireInitialisable(randomSpec: string): void {
   const form = name.endsWith(".onnx") ? "an ONNX file" : /^(pixels|random):/.test(name) ? `"${spec}"` : undefined;
   if (form === undefined) return;
   throw new Error(
-    `"${randomSpec}": ${form} cannot be initialised with random weights; expected ${randomPrefix} before a run folder, a checkpoint or weights, such as ${randomPrefix}embedded:bit`,
+    `"${randomSpec}": ${form} cannot be initialised with random weights; expected ${randomPrefix} before a run folder, a checkpoint, weights or the name of a model, such as ${randomPrefix}embedded:bit or ${randomPrefix}R50x1`,
   );
+}
+
+/**
+ * A published model by its name, without weights, with the image size and the scaling of its pre-training; undefined for
+ * a path and for the name of weights. Throws an Error for a name of neither, and CheckpointError for settings after a
+ * model's name other than its size.
+ */
+function publishedNetwork(spec: string, { image }: ReadNetworkOptions): TrainedNetwork | undefined {
+  const { name, size, config: settings } = parseNetworkSpec(spec);
+  if (existsSync(name) || isWeightsName(name) || withoutShortName(spec) !== spec) return undefined;
+  let config: ModelConfig;
+  try {
+    config = parseModelName(name);
+  } catch (error) {
+    if (!(error instanceof RangeError)) throw error;
+    throw new Error(`there is no file, run or bundled network "${name}", and as a model: ${error.message}`, {
+      cause: error,
+    });
+  }
+  const [stated] = Object.keys(settings);
+  if (stated !== undefined) {
+    throw new CheckpointError(`"${randomPrefix}${spec}": the name of a model states its settings; remove ${stated}`);
+  }
+  const trained = modelInput(name);
+  const sides = size ?? image ?? trained.imageSize;
+  const [height, width] = typeof sides === "number" ? [sides, sides] : sides;
+  const imageShape = [height, width, 3] as const;
+  return {
+    path: name,
+    config,
+    imageShape,
+    preprocessing: fittedPreprocessing(defaultPreprocessing({ height, width }, trained.preprocessing), imageShape),
+    classNames: undefined,
+    loss: "softmax",
+    tensors: new Map(),
+    step: undefined,
+    published: false,
+    metadata: {},
+  };
 }
 
 /** The same network before training: its initial values follow from its configuration. */

@@ -82,7 +82,8 @@ interface Sides {
  * The preprocessing of the original code bases: resized directly to the model's size, scaled to [-1, 1] (papers.md 1.1,
  * 2.1).
  */
-export const defaultPreprocessing = (image: Sides): string => `decode|resize(${sized(image)})|value_range(-1,1)`;
+export const defaultPreprocessing = (image: Sides, scaling = "value_range(-1,1)"): string =>
+  `decode|resize(${sized(image)})|${scaling}`;
 
 /**
  * Adapts a preprocessing to images of another size: its sizes become the new ones, and the margin of `resize_small`
