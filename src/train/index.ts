@@ -102,6 +102,7 @@ export {
   mixupKinds,
 } from "./objectives/mixup.js";
 export { type DryRun, type DryRunChoice, dryRun } from "./plan/dry-run.js";
+export { forwardFlops } from "./plan/forward-flops.js";
 export { evaluateMatmulRate, openMatmulMeter } from "./plan/matmul-rate.js";
 export {
   dataOf,

@@ -3,7 +3,7 @@
 import type { Job } from "./job.js";
 import { type Family, families, type Size, sizes } from "./scale.js";
 import type { Run, StudyContext } from "./study.js";
-import { commonRecipe, trainingJob } from "./training-job.js";
+import { commonRecipe, type TrainingJob, trainingJob } from "./training-job.js";
 
 /** A cell of the grid. */
 export interface Cell {
@@ -15,7 +15,7 @@ export interface Cell {
 }
 
 /** The job that trains one cell. */
-export function gridJob(context: StudyContext, { family, size, images, seed }: Cell): Job {
+export function gridJob(context: StudyContext, { family, size, images, seed }: Cell): TrainingJob {
   const title = `${family} ${size}, ${images} images, seed ${seed}`;
   const recipe = { ...commonRecipe, model: context.scale.models[family][size] };
   return trainingJob(context, { title, recipe, images, seed });

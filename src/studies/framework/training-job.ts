@@ -1,10 +1,17 @@
 /** Makes a job of a training run: trains by a recipe, measures its checkpoints, and keeps the last one. */
 import { rm } from "node:fs/promises";
 import { join } from "node:path";
-import { modelSize } from "../../models/index.js";
 import { type CheckpointInfo, listCheckpoints, open } from "../../networks/index.js";
 import { smallest } from "../../text/arrays.js";
-import { planRun, type Recipe, type RecipeInput, readMetrics, resolveRecipe, train } from "../../train/index.js";
+import {
+  canonicalJson,
+  forwardFlops,
+  type Recipe,
+  type RecipeInput,
+  readMetrics,
+  resolveRecipe,
+  train,
+} from "../../train/index.js";
 import { fewShotAccuracy, fewShotProtocol } from "./downstream.js";
 import { defineJob, type Job, type JobContext, type Measurement } from "./job.js";
 import type { Scale } from "./scale.js";
@@ -27,7 +34,12 @@ export interface TrainingJobOptions {
   /** Datasets that few-shot accuracy is measured on. Default: those of the study. */
   readonly downstream?: readonly string[];
   /** Jobs whose last checkpoint is a teacher: the recipe refers to it by `jobReference`. */
-  readonly needs?: readonly Job[];
+  readonly teachers?: readonly TrainingJob[];
+}
+
+export interface TrainingJob extends Job {
+  /** Matrix FLOPs of its network's forward pass for a training image, as its own objective passes it. */
+  forwardFlops(): number;
 }
 
 /** Stands in a recipe for the run folder of another job. */
@@ -103,19 +115,24 @@ export function downstreamTask(spec: string, side: number): RecipeInput["data"] 
   };
 }
 
-/** Matrix FLOPs of training on an image: forward, and backward at twice the forward. */
-export function trainingFlops(recipe: Recipe, { images, classes }: Pick<StudyData, "images" | "classes">): number {
-  const { model, image } = planRun(recipe, images, classes).training;
-  return 3 * modelSize(model, { size: image[0], channels: image[2] }).flops;
+/** Forward FLOPs by what they depend on: many jobs differ in their data and seeds only. */
+const counted = new Map<string, number>();
+
+function countedForward(recipe: Recipe, { images, classes }: Pick<StudyData, "images" | "classes">): number {
+  const { model, objective, batchSize } = recipe;
+  const key = canonicalJson([model, objective, batchSize, classes]);
+  const flops = counted.get(key) ?? forwardFlops(recipe, images, classes);
+  counted.set(key, flops);
+  return flops;
 }
 
 /**
  * Makes the job. Its measurements have the values `loss`, those of `fewShotAccuracy`, and `upstream`, the accuracy on the evaluation images of the
  * recipe (default: held-out upstream images), where there are such.
  */
-export function trainingJob(context: StudyContext, options: TrainingJobOptions): Job {
+export function trainingJob(context: StudyContext, options: TrainingJobOptions): TrainingJob {
   const { scale, data } = context;
-  const { title, seed, start, milestones = defaultMilestones, needs = [], downstream = data.downstream } = options;
+  const { title, seed, start, milestones = defaultMilestones, teachers = [], downstream = data.downstream } = options;
   const images = options.images ?? scale.subsets.at(-1) ?? data.images;
   const examples = options.examples ?? scale.examples;
   const written: RecipeInput = {
@@ -133,18 +150,17 @@ export function trainingJob(context: StudyContext, options: TrainingJobOptions):
     protocol: fewShotProtocol,
     downstream,
   };
-  let perImage: number | undefined;
-  const flopsPerImage = (): number => {
-    perImage ??= trainingFlops(recipe, data);
-    return perImage;
-  };
-  return defineJob({
+  const forward = () => countedForward(recipe, data);
+  // a backward pass costs twice its forward pass; teachers have none
+  const flopsPerImage = () => 3 * forward() + teachers.reduce((sum, teacher) => sum + teacher.forwardFlops(), 0);
+  const job = defineJob({
     title,
     settings,
-    needs: start ? [start, ...needs] : needs,
+    needs: start ? [start, ...teachers] : teachers,
     flops: () => flopsPerImage() * examples,
     run: (job) => runTraining(recipe, { milestones, flopsPerImage: flopsPerImage(), downstream }, job),
   });
+  return { ...job, forwardFlops: forward };
 }
 
 /** The settings with the contents of the upstream dataset in place of its path, which differs between machines. */

@@ -30,7 +30,7 @@ function variants(context: StudyContext, seed: number): Variant[] {
         x: factor * scale.examples,
         images,
         examples: factor * scale.examples,
-        needs: [teacher],
+        teachers: [teacher],
         recipe: {
           ...commonRecipe,
           model: scale.models.ResNet.small,
