@@ -43,12 +43,19 @@ export function studentQuantile(freedom: number, probability = 0.95): number {
 export const meanOf = (values: readonly number[]): number =>
   values.reduce((sum, value) => sum + value, 0) / values.length;
 
-/** Median: the mean of the two middle values of an even number; NaN of no value. */
-export function median(values: readonly number[]): number {
+/**
+ * The value below which a fraction (0 to 1) of the values lies, interpolated linearly between two of them (definition 7 of Hyndman and Fan, The
+ * American Statistician 50, 1996); NaN of no value.
+ */
+export function quantile(values: readonly number[], fraction: number): number {
   const sorted = [...values].sort((a, b) => a - b);
-  const half = sorted.length / 2;
-  return meanOf(sorted.slice(Math.ceil(half) - 1, Math.floor(half) + 1));
+  const place = (sorted.length - 1) * fraction;
+  const [low = Number.NaN, high = low] = sorted.slice(Math.max(0, Math.floor(place)));
+  return low + (high - low) * (place - Math.floor(place));
 }
+
+/** Median: the mean of the two middle values of an even number; NaN of no value. */
+export const median = (values: readonly number[]): number => quantile(values, 0.5);
 
 /** Mean, sample standard deviation and 95 % Student interval of the mean, not cut to any range. Throws when there is no value. */
 export function meanInterval(values: readonly number[]): Summary {

@@ -22,6 +22,7 @@ import predict from "./predict.js";
 import pseudoLabel from "./pseudo-label.js";
 import quickstart from "./quickstart/index.js";
 import settings from "./settings.js";
+import speedBackbones from "./speed-backbones.js";
 import speedDedup from "./speed-dedup.js";
 import speedDistributed from "./speed-distributed.js";
 import speedEngine from "./speed-engine.js";
@@ -63,6 +64,7 @@ export const commands: readonly Command[] = [
   study,
   speedEngine,
   speedInference,
+  speedBackbones,
   speedDistributed,
   speedRidge,
   speedDedup,

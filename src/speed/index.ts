@@ -1,6 +1,13 @@
 /** Measurements of speed and memory. */
 
 export {
+  type BackboneSpeed,
+  type BackbonesBench,
+  type SpeedBackbonesOptions,
+  speedBackbones,
+  speedNetworks,
+} from "./backbones.js";
+export {
   benchDistributed,
   type DistributedBench,
   type DistributedBenchOptions,

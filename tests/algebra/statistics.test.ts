@@ -1,6 +1,6 @@
 /** Means with confidence intervals. */
 import { describe, expect, it } from "vitest";
-import { median, studentQuantile, summarise } from "../../src/algebra/statistics.js";
+import { median, quantile, studentQuantile, summarise } from "../../src/algebra/statistics.js";
 
 describe("statistics", () => {
   it("takes the middle value, or the mean of the two in the middle", () => {
@@ -10,6 +10,13 @@ describe("statistics", () => {
     expect(median([10, 9, 100])).toBe(10);
     expect(median([7])).toBe(7);
     expect(median([])).toBeNaN();
+  });
+
+  it("interpolates quantiles as numpy.quantile does", () => {
+    const values = [5, 1, 9, 3, 4];
+    expect([0, 0.25, 0.5, 0.75, 1].map((fraction) => quantile(values, fraction))).toEqual([1, 3, 4, 5, 9]);
+    expect(quantile([10, 1], 0.25)).toBe(3.25);
+    expect(quantile([], 0.25)).toBeNaN();
   });
 
   it("Student quantiles of the printed tables", () => {

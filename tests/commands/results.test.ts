@@ -57,6 +57,7 @@ const cases: readonly (readonly [string, readonly string[]])[] = [
   ["patch-grid", ["pixels:48", "--patch-size", "8", "--objects", "1", ...quick]],
   ["train", [join(network, "recipe.json"), "--dry-run"]],
   ["finetune", [network, photos, "--dry-run", "--steps", "2", "--batch", "4", "--image-size", "16"]],
+  ["speed backbones", ["random:mu/16?size=32", "--batch", "2", "--rounds", "1", ...quick]],
   ["speed ridge", ["--classes", "3", "--shots", "2", "--width", "8", "--rounds", "1", ...quick]],
 ];
 
