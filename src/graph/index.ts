@@ -73,6 +73,7 @@ export {
   convolutionTranspose2d,
   cos,
   cumsum,
+  depthwiseConvolution2d,
   divide,
   einsum,
   emitProduct,

@@ -19,6 +19,7 @@ export {
   convolutionTranspose2d,
   cos,
   cumsum,
+  depthwiseConvolution2d,
   divide,
   einsum,
   equal,

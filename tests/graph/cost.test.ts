@@ -17,6 +17,10 @@ describe("FLOPs are twice the multiply-adds", () => {
 
   test("of convolutions: output entries times kernel entries", () => {
     expect(flops(g.convolution2d(x(2, 3, 8, 8), x(4, 3, 3, 3), { padding: 1 }))).toBe(2 * (2 * 4 * 8 * 8) * (3 * 9));
+    for (const batch of [2, 16]) {
+      const y = g.depthwiseConvolution2d(x(batch, 3, 8, 8), x(3, 1, 5, 5), { stride: 2, padding: 2 });
+      expect(flops(y)).toBe(2 * (batch * 3 * 4 * 4) * 25);
+    }
     expect(flops(g.convolution2d(x(2, 3, 8, 8), x(4, 3, 3, 3), { stride: 2 }))).toBe(2 * (2 * 4 * 3 * 3) * (3 * 9));
     expect(flops(g.convolution2d(x(1, 3, 6, 6), x(4, 3, 1, 1)))).toBe(2 * (4 * 36) * 3);
     expect(flops(g.convolution2d(x(1, 3, 32, 32), x(8, 3, 16, 16), { stride: 16 }))).toBe(2 * (8 * 4) * (3 * 256));

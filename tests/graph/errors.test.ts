@@ -161,6 +161,13 @@ const refusals: Refusal[] = [
     "float32 [1, 2, 5, 5]",
     "float32 [3, 4, 3, 3]",
   ],
+  [
+    "depthwiseConvolution2d",
+    () => g.depthwiseConvolution2d(x(1, 2, 5, 5), x(2, 2, 3, 3)),
+    "float32 [1, 2, 5, 5]",
+    "float32 [2, 2, 3, 3]",
+  ],
+  ["depthwiseConvolution2d", () => g.depthwiseConvolution2d(x(1, 2, 5, 5), x(2, 1, 6, 3)), "6", "5"],
   ["convolution2d", () => g.convolution2d(x(2, 5, 5), x(3, 2, 3, 3)), "float32 [2, 5, 5]", "float32 [3, 2, 3, 3]"],
   ["convolution2d", () => g.convolution2d(x(1, 2, 5, 5), half(3, 2, 3, 3)), "float32", "float16"],
   ["convolution2d", () => g.convolution2d(x(1, 2, 5, 5), half(3, 2, 1, 1)), "float32", "float16"],

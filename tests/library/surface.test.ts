@@ -23,7 +23,7 @@ const listed: Readonly<Record<string, { readonly values: string; readonly types:
   "fovea/graph": {
     values: `
       ShapeError absolute add and argMax averagePool2d bernoulli cast clamp concat constant convolution2d
-      convolutionTranspose2d cos costOf cumsum defineOperation divide einsum elementCount equal exp expand
+      convolutionTranspose2d cos costOf cumsum defineOperation depthwiseConvolution2d divide einsum elementCount equal exp expand
       floor gather gelu grad greater input less log logSoftmax matmul maxPool2d maximum minimum multiply
       negate not oneHot or pad power randomUniform reduceMax reduceMean reduceMin reduceSum relu reshape
       resizeBilinear reverse round scalar scale scaledDotProductAttention scatter sigmoid sign sin slice

@@ -20,7 +20,15 @@ import {
 } from "../tensor.js";
 import { convolutionOperation, emitConvolution } from "./convolution.js";
 import { kernelGradient } from "./kernel-gradient.js";
-import { type ConvolutionOptions, resolveWindow, type Window, windowAttributes } from "./window.js";
+import {
+  type ConvolutionOptions,
+  missingSides,
+  reachedSides,
+  resolveWindow,
+  unitStrideWindow,
+  type Window,
+  windowAttributes,
+} from "./window.js";
 
 /** Emits w[c,o,kh-1-a,kw-1-b] of kernels w[o,c,a,b] as matrix transposes, which are several times as fast as a transpose of four axes. */
 function emitRotatedKernel(w: Tensor, emitter: Emitter): string {
@@ -39,14 +47,6 @@ function emitRotatedKernel(w: Tensor, emitter: Emitter): string {
   return node("Reshape", [swapped, emitter.int64([c, o, kh, kw])]);
 }
 
-/** Window of the equivalent convolution with the rotated kernel; undefined if strides or cropping rule it out. */
-function rotatedWindow(w: Tensor, window: Window): Window | undefined {
-  const reach = [0, 1].map((axis) => window.dilations[axis]! * (w.shape[axis + 2]! - 1));
-  const pads = window.pads.map((count, i) => reach[i % 2]! - count);
-  const fits = window.strides.every((step) => step === 1) && pads.every((count) => count >= 0);
-  return fits ? { ...window, pads: pads as unknown as Window["pads"] } : undefined;
-}
-
 interface TransposedWindow extends Window {
   readonly sides: readonly number[];
 }
@@ -60,14 +60,14 @@ const convolutionTransposeOperation: Operation<TransposedWindow> = {
   emit: ({ inputs, outputs, attributes: window }, emitter) => {
     const [g, w] = inputs as [Tensor, Tensor];
     const kernel = w.shape.slice(2);
-    const rotated = rotatedWindow(w, window);
+    const rotated = unitStrideWindow(kernel, window);
     if (rotated) {
       const operands = [emitter.name(g), emitRotatedKernel(w, emitter)] as const;
       const shape = [w.shape[1]!, w.shape[0]!, ...kernel];
       emitConvolution(emitter, operands, shape, emitter.name(outputs[0]!), rotated);
       return;
     }
-    const missing = reachedSides(g.shape, kernel, window).map((reached, axis) => window.sides[axis]! - reached);
+    const missing = missingSides(g.shape, kernel, window, window.sides);
     emitter.node("ConvTranspose", inputs.map(emitter.name), [emitter.name(outputs[0]!)], {
       ...windowAttributes(window, kernel),
       output_padding: { ints: missing },
@@ -89,14 +89,6 @@ export function gradientOfImage<D extends DType>(
 ): Tensor<D> {
   return applied(convolutionTransposeOperation, [g, w], { ...window, sides });
 }
-
-/** Sides of the result up to the last row and column that a window reaches, without the padding. */
-const reachedSides = (shape: readonly number[], kernel: readonly number[], window: Window): number[] =>
-  [0, 1].map((axis) => {
-    const last = (shape[axis + 2]! - 1) * window.strides[axis]!;
-    const reach = window.dilations[axis]! * (kernel[axis]! - 1) + 1;
-    return last + reach - window.pads[axis]! - window.pads[axis + 2]!;
-  });
 
 export interface TransposedConvolutionOptions extends Omit<ConvolutionOptions, "fixedKernel"> {
   /** Rows and columns added at the bottom and on the right of the result, [vertical, horizontal] or one for both; less than the stride. Default: 0. */

@@ -6,6 +6,7 @@ export { after } from "./control.js";
 export { convolution2d } from "./convolution.js";
 export { convolutionTranspose2d, type TransposedConvolutionOptions } from "./convolution-transpose.js";
 export { cumsum } from "./cumulative.js";
+export { depthwiseConvolution2d } from "./depthwise-convolution.js";
 export { einsum } from "./einsum.js";
 export {
   absolute,

@@ -62,3 +62,27 @@ export const windowAttributes = (window: Window, kernel: readonly number[]) => (
   pads: { ints: window.pads },
   dilations: { ints: window.dilations },
 });
+
+/** Sides of the result of a transposed convolution up to the last row and column that a window reaches, without the padding. */
+export const reachedSides = (shape: readonly number[], kernel: readonly number[], window: Window): number[] =>
+  [0, 1].map((axis) => {
+    const last = (shape[axis + 2]! - 1) * window.strides[axis]!;
+    const reach = window.dilations[axis]! * (kernel[axis]! - 1) + 1;
+    return last + reach - window.pads[axis]! - window.pads[axis + 2]!;
+  });
+
+/** Rows and columns at the bottom and on the right of `sides` that no window of a transposed convolution of `shape` reaches. */
+export const missingSides = (
+  shape: readonly number[],
+  kernel: readonly number[],
+  window: Window,
+  sides: readonly number[],
+): number[] => reachedSides(shape, kernel, window).map((reached, axis) => sides[axis]! - reached);
+
+/** Window of the convolution with the rotated kernel that equals a transposed convolution; undefined if strides or cropping rule it out. */
+export function unitStrideWindow(kernel: readonly number[], window: Window): Window | undefined {
+  const reach = [0, 1].map((axis) => window.dilations[axis]! * (kernel[axis]! - 1));
+  const pads = window.pads.map((count, i) => reach[i % 2]! - count);
+  const fits = window.strides.every((step) => step === 1) && pads.every((count) => count >= 0);
+  return fits ? { ...window, pads: pads as unknown as Window["pads"] } : undefined;
+}

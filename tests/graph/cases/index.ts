@@ -3,6 +3,7 @@ import type { OperationCase } from "../../support/conformance.js";
 import { alongFamily } from "./along.js";
 import { attentionFamily } from "./attention.js";
 import { definedFamily } from "./defined.js";
+import { depthwiseConvolutionFamily } from "./depthwise-convolution.js";
 import { einsumFamily } from "./einsum.js";
 import { elementwiseCases } from "./elementwise.js";
 import { matmulFamily } from "./matmul.js";
@@ -27,6 +28,7 @@ export const families: Readonly<Record<string, readonly OperationCase[]>> = {
   "defined operations": definedFamily,
   normalisation: normalisationFamily,
   images: imageFamily,
+  "depthwise convolution": depthwiseConvolutionFamily,
   "transposed convolution": transposedConvolutionFamily,
 };
 
