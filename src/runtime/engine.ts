@@ -37,6 +37,11 @@ export interface EngineOptions {
   readonly profilePrefix?: string;
   /** Use only the Node binding, which copies outputs, even if the C interface is available. */
   readonly copyOutputs?: boolean;
+  /**
+   * Whether nothing else happens in the calling thread. Then all functions use the C interface, which blocks it from the start of a run to its end;
+   * otherwise only functions that replace state. Default: false.
+   */
+  readonly ownsThread?: boolean;
 }
 
 /** Values of the inputs of a function, by name, in row-major order. */
@@ -249,9 +254,9 @@ export class Engine {
 
   private async open(name: string): Promise<Opened> {
     const { model, writes } = this.functionOf(name);
-    const { device, threads, profilePrefix, copyOutputs = false } = this.options;
+    const { device, threads, profilePrefix, copyOutputs = false, ownsThread = false } = this.options;
     const prefix = profilePrefix === undefined ? undefined : `${profilePrefix}-${name}`;
-    if (device === "cpu" && Object.keys(writes).length > 0 && !copyOutputs) {
+    if (device === "cpu" && (ownsThread || Object.keys(writes).length > 0) && !copyOutputs) {
       const options = { threads, profilePrefix: prefix, settings: measuredSettings };
       const direct = await this.platform.openDirect?.(model, options);
       if (direct) return { kind: "direct", session: direct, close: async () => direct.close() };

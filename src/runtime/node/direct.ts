@@ -3,7 +3,8 @@
  *
  * The runtime's Node binding copies every output into new memory. A training step returns its whole state, the parameters and moments. For
  * ViT-S/16 with AdamW these are 264 MB, whose copies took 100 ms of an 850 ms step and as much memory again. Here the runtime
- * writes outputs into the caller's arrays without a copy.
+ * writes outputs into the caller's arrays without a copy. Small networks gain the time between a run and its call: with the binding, a batch of
+ * 7 ms in a program took 0.23 ms longer than in a session without a thread of its own, with the C interface 0.13 ms.
  */
 import "./telemetry.js";
 import { type NumericArray, type OnnxModel, onnxTypeCodes } from "../../graph/index.js";

@@ -6,7 +6,7 @@ import { nodePlatform } from "./platform.js";
 import type { Answer, EngineWorkerData } from "./worker-engine.js";
 
 const { program, options, closing } = workerData as EngineWorkerData;
-const engine = new Engine(nodePlatform, program, options);
+const engine = new Engine(nodePlatform, program, { ...options, ownsThread: true });
 const port = parentPort!;
 let last: Promise<void> = Promise.resolve();
 

@@ -124,7 +124,7 @@ export async function compileOnnx(
   const inputs = file.inputs.map(
     ({ name, dtype }): NamedType => ({ name, type: { dtype: dtype as DType, shape: shapes[name]! } }),
   );
-  // The shapes of outputs follow from those of the inputs; only their rows are checked.
+  // The shapes of outputs follow from those of the inputs, by the runtime: it must allocate them. Only their rows are checked.
   const outputs = file.outputs.map(
     ({ name, dtype }): NamedType => ({ name, type: { dtype: dtype as DType, shape: [] } }),
   );
@@ -136,7 +136,7 @@ export async function compileOnnx(
     file: file.external.length > 0 ? file.path : undefined,
     rows,
   };
-  return await compileModel(model, options);
+  return await compileModel(model, { ...options, copyOutputs: true });
 }
 
 /** Compiles a model whose weights are constants into a program with one function, `run`. */
