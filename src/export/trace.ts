@@ -106,9 +106,12 @@ function bytePixels({ image: [height, width, channels], scaling }: TraceOptions,
   return { pixels, scaled };
 }
 
-/** Replaces parameter inputs by constants. Throws ExportError with every parameter that is missing or has another shape. */
-export function withParameters(graph: OnnxGraph, parameters: ReadonlyMap<string, WeightTensor>): OnnxGraph {
-  const [pixels, ...taken] = graph.inputs;
+/**
+ * Replaces parameter inputs by constants; they follow the `ports` inputs that remain. Throws ExportError with every parameter that is missing or
+ * has another shape.
+ */
+export function withParameters(graph: OnnxGraph, parameters: ReadonlyMap<string, WeightTensor>, ports = 1): OnnxGraph {
+  const taken = graph.inputs.slice(ports);
   const wrong: string[] = [];
   const initializers: Initializer[] = [...graph.initializers];
   for (const { name, type } of taken) {
@@ -124,5 +127,5 @@ export function withParameters(graph: OnnxGraph, parameters: ReadonlyMap<string,
   if (wrong.length > 0) {
     throw new ExportError(`the parameters do not fit the configuration:\n  ${wrong.join("\n  ")}`);
   }
-  return { ...graph, inputs: [pixels!], initializers };
+  return { ...graph, inputs: graph.inputs.slice(0, ports), initializers };
 }

@@ -1,5 +1,6 @@
 /** Networks: read from where they are stored, opened for use, and run over images. */
 export { type Representation, representation } from "./forward/forward.js";
+export { compileInference } from "./forward/inference-program.js";
 export {
   type ComputeOptions,
   defaultBatchSize,

@@ -167,7 +167,7 @@ export {
   resolveRecipe,
   trainingParts,
 } from "./recipe/recipe.js";
-export { type EvaluationResult, evaluateSource } from "./run/evaluate.js";
+export { type EvaluationResult, evaluateSource, openEvaluation } from "./run/evaluate.js";
 export {
   bestSoFar,
   checkpointFolder,

@@ -14,9 +14,9 @@ import { type StepsTaken, shareJson, takeSteps } from "./distributed/index.js";
 import { type Batches, returnedBatch } from "./objectives/index.js";
 import { isTime } from "./recipe/durations.js";
 import { RunBatches } from "./run/batches.js";
-import { type EvaluationResult, evaluateSource } from "./run/evaluate.js";
+import { type EvaluationResult, evaluateSource, openEvaluation } from "./run/evaluate.js";
 import { Failures, type StepValues } from "./run/failures.js";
-import { type RunParts, type RunState, startState } from "./run/parts.js";
+import { type RunParts, type RunState, requireFiniteState, startState } from "./run/parts.js";
 import { RunWriter } from "./run/writer.js";
 
 /** The result of a training. */
@@ -178,9 +178,13 @@ export class TrainingLoop {
   }
 
   private async measure(): Promise<EvaluationResult | undefined> {
-    const { evaluationSource, recipe, plan, program, objective, communicator } = this.parts;
+    const { evaluationSource, recipe, plan, training, objective, communicator } = this.parts;
     const part = recipe.data.evaluation;
     if (!evaluationSource || !part) return undefined;
+    const { device, threads } = this.parts.program;
+    const weights = await this.parts.program.readState(Object.values(training.evaluation.weights));
+    requireFiniteState(weights, this.state);
+    await using program = await openEvaluation(training, weights, { device, threads });
     const result = await evaluateSource(program, objective.evaluation, evaluationSource, {
       batchSize: plan.training.evaluationBatchSize * communicator.size,
       preprocessing: part.preprocessing,

@@ -7,16 +7,7 @@ import type { ImageSource } from "../data/index.js";
 import { makeFolder } from "../files/folder.js";
 import { type FolderLock, lockFolder } from "../files/lock.js";
 import type { LoadedCheckpoint } from "../networks/index.js";
-import {
-  availableThreads,
-  compile,
-  type Device,
-  type Feeds,
-  type Program,
-  type ProgramSource,
-  parseDevice,
-} from "../runtime/index.js";
-import { defined } from "../text/defined.js";
+import { availableThreads, compile, type Device, type Feeds, type Program, parseDevice } from "../runtime/index.js";
 import {
   agree,
   type Communicator,
@@ -162,10 +153,7 @@ async function openRun(recipe: Recipe, local: LocalRecipe, options: TrainOptions
       ? await startFrom(prepared.training, initialWeights, prepared.plan.training, (text) => notes.push(text))
       : prepared.training;
   const device: Device = parseDevice(recipe.device);
-  const program = await compile(used(training.source, sources.evaluationSource !== undefined), {
-    device,
-    threads: local.threads,
-  });
+  const program = await compile(training.source, { device, threads: local.threads });
   opened.program = program;
   if (first) opened.state = initialTensors(training, opened.checkpoint);
   const sourceNotes = Object.values(sources.streams).flatMap((source) => notesOf(source, recipe.batchSize));
@@ -230,14 +218,6 @@ const restoredOf = ({ step, meta, path }: LoadedCheckpoint): Restored => ({ step
 async function threadsOf(recipe: Recipe, saved: number | undefined, communicator: Communicator): Promise<number> {
   if (recipe.threads !== undefined) return recipe.threads;
   return communicator.size > 1 ? await threadsPerRank(communicator) : (saved ?? availableThreads());
-}
-
-/**
- * Selects the functions of the program that a run calls: `evaluate` only with an evaluation source, never `represent`.
- */
-function used({ state, functions }: ProgramSource, evaluates: boolean): ProgramSource {
-  const { evaluate, represent: _, ...steps } = functions;
-  return { state, functions: defined({ ...steps, evaluate: evaluates ? evaluate : undefined }) };
 }
 
 /** Messages about a source: its own, and a warning if it is smaller than a batch. */

@@ -16,9 +16,8 @@ import {
   readNetwork,
   saveCheckpoint,
 } from "../../src/networks/index.js";
-import { compile } from "../../src/runtime/index.js";
 import { byLabel, evaluateSource, prepareTraining, resolveRecipe, train } from "../../src/train/index.js";
-import { representing, scored as scoredRows } from "../support/rows.js";
+import { evaluating, representing, scored as scoredRows } from "../support/rows.js";
 import { temporaryFolder, tinyRecipe, trainTiny } from "../support/trained-run.js";
 
 const root = temporaryFolder("load-model");
@@ -83,10 +82,11 @@ describe("a trained network", () => {
     const source = await openSource(recipe.data.evaluation!.source, { split: "test" });
     const checkpoint = await loadCheckpoint((await checkpointsOf(run)).at(-1)!.path);
     const { training } = await prepareTraining(recipe, 24, source.classNames.length);
-    await using trained = await compile(training.source, { threads: 1 });
-    await trained.writeState(
-      Object.fromEntries([...checkpoint.tensors].map(([name, { data }]) => [name, data as Float32Array])),
+    const values = Object.fromEntries(
+      [...checkpoint.tensors].map(([name, { data }]) => [name, data as Float32Array] as const),
     );
+    await using trained = await evaluating(training, "represent", values);
+    await using trainedClassifier = await evaluating(training, "evaluate", values);
     await using model = await open(run, { batchSize: 5, threads: 1 });
     const pass = { preprocessing: model.preprocessing, workers: 0 };
     const expected = await imageRows(representing(trained), source, { ...pass, batchSize: 4 });
@@ -102,7 +102,7 @@ describe("a trained network", () => {
     expect(new Set(found.features.data).size).toBeGreaterThan(100);
     for (const [i, value] of expected.features.data.entries()) expect(found.features.data[i]).toBeCloseTo(value, 5);
     await using classifier = await open(run, { output: "logits", batchSize: 5, threads: 1 });
-    const one = await evaluateSource(trained, byLabel, source, { ...pass, batchSize: 4 });
+    const one = await evaluateSource(trainedClassifier, byLabel, source, { ...pass, batchSize: 4 });
     const other = scoredRows(await imageLogits(classifier, source, { workers: 0 }));
     expect(other.accuracy).toBe(one.accuracy);
     expect(other.loss).toBeCloseTo(one.loss, 5);

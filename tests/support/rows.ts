@@ -1,13 +1,30 @@
 /** Rows of a program's representation, and what a classifier's logits come to. */
 import { rowOf } from "../../src/algebra/features.js";
 import type { Representations, RowsOfImages } from "../../src/networks/index.js";
-import type { Program } from "../../src/runtime/index.js";
+import { compile, type Program, type Results } from "../../src/runtime/index.js";
+import type { TrainingProgram } from "../../src/train/index.js";
+
+/** A program whose function `NAME` is traced with the parameters as state, without the passes of an export. */
+export async function evaluating(
+  { evaluation, parameters }: Pick<TrainingProgram, "evaluation" | "parameters">,
+  name: "evaluate" | "represent",
+  values: Results,
+): Promise<Program> {
+  const program = await compile(
+    { state: parameters.map(({ tensor }) => tensor), functions: { run: evaluation[name] } },
+    { inThread: true, threads: 1 },
+  );
+  await program.writeState(
+    Object.fromEntries(Object.entries(evaluation.weights).map(([parameter, kept]) => [parameter, values[kept]!])),
+  );
+  return program;
+}
 
 /** `represent` of a training program as imageRows takes it. */
 export const representing =
   (program: Program): RowsOfImages =>
   async (feeds) =>
-    (await program.run("represent", feeds))["preLogits"] as Float32Array;
+    (await program.run("run", feeds))["preLogits"] as Float32Array;
 
 /** Accuracy, and the mean cross-entropy in float64, of logits [images, classes]. */
 export function scored({ features, labels }: Pick<Representations, "features" | "labels">): {

@@ -26,6 +26,9 @@ export async function compileInference(
   const weights = new Map(
     parameters.map(({ name, tensor }) => [name, { shape: tensor.shape, data: values[name] as Float32Array }]),
   );
-  const fast = await inferenceGraph(withParameters(graph, weights), device === "cpu" ? "fused" : "plain");
+  const fast = await inferenceGraph(
+    withParameters(graph, weights, inputs.length),
+    device === "cpu" ? "fused" : "plain",
+  );
   return await compileModel(encodeOnnx(withScaledChannels(fast)), options);
 }

@@ -44,7 +44,8 @@ const allocatorFactor = 1.2;
 /**
  * Estimates the peak resident memory of a run as the sum of: the process; the state (parameters, averages, optimiser
  * state), counted twice because its initial values are freed too late; second arrays of what a step does not write in
- * place; and the larger of the values that a step and an evaluation hold together.
+ * place; and the larger of the values that a step and an evaluation hold together. An evaluation holds the weights twice
+ * more, in its graph and as the runtime keeps them.
  */
 export function memoryOf({
   cost,
@@ -52,7 +53,7 @@ export function memoryOf({
   secondStateBytes,
 }: Pick<TrainingProgram, "cost" | "slots" | "secondStateBytes">): number {
   const state = slots.reduce((total, { input }) => total + byteSize(input), 0);
-  const held = [cost.step, cost.evaluate].map(({ peakBytes, inputBytes }) => peakBytes - inputBytes);
+  const held = [cost.step.peakBytes - cost.step.inputBytes, cost.evaluate.peakBytes + cost.evaluate.inputBytes];
   const largest = held.reduce((most, bytes) => Math.max(most, bytes), 0);
   const nodes = cost.step.nodes + cost.evaluate.nodes;
   return Math.round(processBytes + bytesPerNode * nodes + 2 * state + secondStateBytes + allocatorFactor * largest);

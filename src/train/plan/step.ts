@@ -71,6 +71,16 @@ export interface Sharing {
   readonly bucketBytes?: number;
 }
 
+/** Functions of the parameters, traced with fixed weights: programs of them have the weights as constants. */
+export interface EvaluationFunctions {
+  /** The objective's evaluation. */
+  readonly evaluate: ProgramFunction;
+  /** Maps image to preLogits. */
+  readonly represent: ProgramFunction;
+  /** The state that is evaluated, by the names of parameters: averages of the weights if there are any, otherwise the weights. */
+  readonly weights: Readonly<Record<string, string>>;
+}
+
 export interface TrainingProgram {
   /**
    * The functions of the program:
@@ -80,10 +90,9 @@ export interface TrainingProgram {
    * - `singleStep` does the same for one step, when the last steps are taken one by one.
    * - `gradient` and `update` are the two halves of a step on several ranks. `gradient` returns metrics and buckets of
    *   gradients divided by the number of ranks; `update` takes their sums and the scalars and returns gradientNorm.
-   * - `evaluate` (the objective's evaluation) and `represent` (image; returns preLogits) use the averages of the
-   *   weights if there are any.
    */
   readonly source: ProgramSource;
+  readonly evaluation: EvaluationFunctions;
   readonly parameters: readonly Parameter[];
   readonly parameterCount: number;
   readonly slots: readonly StateSlot[];
@@ -112,19 +121,27 @@ export function buildTraining(objective: Objective, config: TrainingConfig, seed
   requireDivisible(objective, config);
   const traced = traceGradients(objective, config);
   const update = traceUpdate(config, traced, seed);
-  const inputs = new Map(update.slots.map(({ name, input }) => [name, input]));
-  const evaluation = evaluationFunctions(objective, config, traced.parameters, inputs);
+  const evaluation = evaluationFunctions(objective, config, traced.parameters, update.slots);
 
   const { parameters, metrics, buckets, lossScale } = traced;
   const { slots, scalars, next } = update;
   const computed = [metrics, buckets?.sent ?? {}, update.norm, next].flatMap((tensors) => Object.values(tensors));
-  const inPlace = new Set(writesInPlace ? overwritable(computed, next, inputs.values()) : []);
+  const inPlace = new Set(
+    writesInPlace
+      ? overwritable(
+          computed,
+          next,
+          update.slots.map((slot) => slot.input),
+        )
+      : [],
+  );
   const second = slots.filter(({ name }) => name in next && !inPlace.has(name));
   return {
     source: {
       state: slots.map((slot) => slot.input),
-      functions: { ...stepFunctions(objective, config, traced, update), ...evaluation },
+      functions: stepFunctions(objective, config, traced, update),
     },
+    evaluation,
     parameters,
     parameterCount: parameters.reduce((total, { tensor }) => total + elementCount(tensor.shape), 0),
     slots,
@@ -260,22 +277,20 @@ function stepFunctions(
   });
 }
 
-/**
- * The functions `evaluate` and `represent`. They use the averages of the weights if the state (`inputs`, by name) has
- * them.
- */
+/** Traces what evaluates the parameters. `slots`: the state of the program. */
 function evaluationFunctions(
-  objective: Objective,
+  { evaluation }: Objective,
   config: TrainingConfig,
   parameters: readonly Parameter[],
-  inputs: ReadonlyMap<string, Tensor>,
-): { readonly evaluate: ProgramFunction; readonly represent: ProgramFunction } {
-  const averageOf = ({ name }: Parameter) => inputs.get(averageName(name)) as Parameter["tensor"] | undefined;
-  const used = parameters.map((one) => ({ ...one, tensor: averageOf(one) ?? one.tensor }));
-  const { evaluation } = objective;
+  slots: readonly StateSlot[],
+): EvaluationFunctions {
+  const kept = new Set(slots.map(({ name }) => name));
+  const average = ({ name }: Parameter) => (kept.has(averageName(name)) ? averageName(name) : name);
+  const scope = () => Scope.root({ parameters, fixedWeights: true });
   return {
-    evaluate: { inputs: evaluation.inputs, outputs: evaluation.outputs(Scope.root({ parameters: used })) },
-    represent: representation({ ...config, batchSize: config.evaluationBatchSize }, Scope.root({ parameters: used })),
+    evaluate: { inputs: evaluation.inputs, outputs: evaluation.outputs(scope()) },
+    represent: representation({ ...config, batchSize: config.evaluationBatchSize }, scope()),
+    weights: Object.fromEntries(parameters.map((one) => [one.name, average(one)])),
   };
 }
 

@@ -1,9 +1,11 @@
-/** Evaluates an objective over a whole source. */
+/** Evaluates the weights of a training program over a whole source. */
 import { type BadExample, createLoader, type ImageSource } from "../../data/index.js";
-import { noneReadable, type PassOptions } from "../../networks/index.js";
-import type { Program } from "../../runtime/index.js";
+import type { NumericArray } from "../../graph/index.js";
+import { compileInference, noneReadable, type PassOptions } from "../../networks/index.js";
+import type { CompileOptions, Program, Results } from "../../runtime/index.js";
 import { type Communicator, single } from "../distributed/index.js";
 import { type ObjectiveEvaluation, returnedBatch } from "../objectives/index.js";
+import type { TrainingProgram } from "../plan/step.js";
 
 export interface EvaluationResult {
   /** Accuracy; for a classifier, the fraction of images whose highest logit is their class. */
@@ -16,7 +18,23 @@ export interface EvaluationResult {
 }
 
 /**
- * Runs `evaluate` of a program over every image of a source and scores the results. Several ranks divide every batch
+ * Compiles a function of `training.evaluation` with the weights of a state as constants, as in an exported file, into a program with the function
+ * `run`. It takes some tenths of a second, and the weights are in memory once more until it is closed.
+ *
+ * @param state of the training program, at least what `training.evaluation.weights` names
+ */
+export async function openEvaluation(
+  { evaluation, parameters }: Pick<TrainingProgram, "evaluation" | "parameters">,
+  state: Results,
+  options: Pick<CompileOptions, "device" | "threads">,
+  name: "evaluate" | "represent" = "evaluate",
+): Promise<Program> {
+  const values = Object.entries(evaluation.weights).map(([one, kept]) => [one, state[kept] as NumericArray] as const);
+  return await compileInference(evaluation[name], parameters, Object.fromEntries(values), options);
+}
+
+/**
+ * Runs an opened evaluation over every image of a source and scores the results. Several ranks divide every batch
  * and sum their results. Throws when no image can be read.
  */
 export async function evaluateSource(
@@ -35,7 +53,7 @@ export async function evaluateSource(
       if (batch.image.length === 0) continue;
       const feeds = await evaluation.feeds(batch);
       const sent = { ...feeds };
-      const results = await program.run("evaluate", feeds, { transfer: true });
+      const results = await program.run("run", feeds, { transfer: true });
       const { loss, correct } = evaluation.score(results, feeds);
       for (let i = 0; i < batch.mask.length; i++) {
         if (batch.mask[i] === 0) continue;

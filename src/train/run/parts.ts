@@ -4,13 +4,14 @@ import type { ImageSource, LoaderPart } from "../../data/index.js";
 import type { FolderLock } from "../../files/lock.js";
 import type { NumericArray } from "../../graph/index.js";
 import { type LoadedCheckpoint, restoredState } from "../../networks/index.js";
-import type { Program } from "../../runtime/index.js";
+import type { Program, Results } from "../../runtime/index.js";
 import type { StartProgress } from "../../text/progress.js";
 import type { Communicator } from "../distributed/index.js";
 import type { Objective, StreamName } from "../objectives/index.js";
 import { firstLossScale, type LossScale } from "../plan/loss-scale.js";
 import type { RunPlan } from "../plan/plan.js";
 import type { TrainingProgram } from "../plan/step.js";
+import { notFiniteError } from "../plan/train-error.js";
 import type { Recipe } from "../recipe/recipe.js";
 import type { EvaluationResult } from "./evaluate.js";
 import type { MetricsRecord } from "./metrics.js";
@@ -91,4 +92,18 @@ export function initialTensors(
   if (!checkpoint) return training.initialState();
   const expected = training.slots.map(({ name, input: { shape, dtype } }) => ({ name, shape, dtype }));
   return restoredState(expected, checkpoint);
+}
+
+/** Throws TrainError with the first tensor of a program's state that has a number that is not finite. */
+export function requireFiniteState(values: Results, { step, lastSaved }: RunState): void {
+  const broken = Object.entries(values).find(([, array]) => !allFinite(array))?.[0];
+  if (broken !== undefined) throw notFiniteError(`${broken} is not finite after step ${step}`, lastSaved);
+}
+
+function allFinite(values: NumericArray): boolean {
+  if (values instanceof BigInt64Array) return true;
+  // float16 bits: an exponent of all ones is not finite
+  if (values instanceof Uint16Array) return values.every((bits) => (bits & 0x7c00) !== 0x7c00);
+  for (let i = 0; i < values.length; i++) if (!Number.isFinite(values[i])) return false;
+  return true;
 }

@@ -2,7 +2,6 @@
 
 import { join } from "node:path";
 import type { StoredTensor, TypedArray } from "../../formats/stored.js";
-import type { NumericArray } from "../../graph/index.js";
 import {
   descriptionKey,
   evaluationPreprocessing,
@@ -14,12 +13,11 @@ import {
 import { defined } from "../../text/defined.js";
 import { objectiveKind } from "../objectives/index.js";
 import type { RunPlan } from "../plan/plan.js";
-import { notFiniteError } from "../plan/train-error.js";
 import { type Recipe, trainingParts } from "../recipe/recipe.js";
 import type { EvaluationResult } from "./evaluate.js";
 import { bestSoFar, checkpointFolder } from "./folder.js";
 import { MetricsWriter } from "./metrics.js";
-import type { RunParts, RunState } from "./parts.js";
+import { type RunParts, type RunState, requireFiniteState } from "./parts.js";
 import { TensorBoardWriter } from "./tensorboard.js";
 
 /** Owns the open files of a run; only rank 0 has one. Close it. */
@@ -69,11 +67,10 @@ export class RunWriter {
   /** Saves a checkpoint of the current step. Throws TrainError when a state tensor is not finite. */
   async saveCheckpoint(loaders: Json, evaluation: EvaluationResult | undefined): Promise<void> {
     const { program, training, recipe, plan, folder, streams, communicator, lock } = this.parts;
-    const { step, loss, lossScale, lastSaved, seconds } = this.state;
+    const { step, loss, lossScale, seconds } = this.state;
     const values = await program.readState();
     // A finite loss may have gradients that are not finite: such a state must not replace a good checkpoint.
-    const broken = Object.entries(values).find(([, array]) => !allFinite(array))?.[0];
-    if (broken !== undefined) throw notFiniteError(`${broken} is not finite after step ${step}`, lastSaved);
+    requireFiniteState(values, this.state);
     const tensors = new Map<string, StoredTensor>(
       training.slots.map(({ name, input }) => [
         name,
@@ -142,12 +139,4 @@ export function describeTrained(recipe: Recipe, { training: { model, image } }: 
     ),
     loss: objectiveKind(recipe.objective).probabilities ?? "softmax",
   });
-}
-
-function allFinite(values: NumericArray): boolean {
-  if (values instanceof BigInt64Array) return true;
-  // float16 bits: an exponent of all ones is not finite
-  if (values instanceof Uint16Array) return values.every((bits) => (bits & 0x7c00) !== 0x7c00);
-  for (let i = 0; i < values.length; i++) if (!Number.isFinite(values[i])) return false;
-  return true;
 }

@@ -7,14 +7,13 @@ import sharp from "sharp";
 import { afterAll, describe, expect, test } from "vitest";
 import { createLoader, openSource } from "../../../src/data/index.js";
 import { imageRows, latestCheckpoint, listCheckpoints } from "../../../src/networks/index.js";
-import { compile } from "../../../src/runtime/index.js";
 import { type RecipeInput, readMetrics, resolveRecipe, train } from "../../../src/train/index.js";
 import { byLabel } from "../../../src/train/objectives/index.js";
 import { openPart } from "../../../src/train/plan/open-part.js";
 import { prepareTraining } from "../../../src/train/plan/prepare.js";
 import { evaluateSource } from "../../../src/train/run/evaluate.js";
 import { testDevice } from "../../support/devices.js";
-import { representing } from "../../support/rows.js";
+import { evaluating, representing } from "../../support/rows.js";
 import { imageFolder, temporaryFolder, tinyRecipe, trainTiny } from "../../support/trained-run.js";
 
 const root = temporaryFolder("train");
@@ -149,15 +148,13 @@ describe("evaluation", () => {
   const batchSize = 4;
   const recipe = resolveRecipe(tinyRecipe("unused", { batchSize }));
 
-  const opened = async () => {
+  const opened = async (name: "evaluate" | "represent") => {
     const { training } = await prepareTraining(recipe, 24, 4);
-    const program = await compile(training.source, { inThread: true, threads: 1 });
-    await program.writeState(training.initialState());
-    return program;
+    return await evaluating(training, name, training.initialState());
   };
 
   test("with an uneven last batch counts every image exactly once", async () => {
-    const program = await opened();
+    await using program = await opened("evaluate");
     const source = await openSource("generated:shapes?label=shape&size=16&length=10");
     const options = { batchSize, preprocessing, workers: 0 };
     const whole = await evaluateSource(program, byLabel, source, options);
@@ -170,7 +167,7 @@ describe("evaluation", () => {
       const padded = new Float32Array(batchSize * image.length);
       padded.set(image);
       const labels = new Int32Array(batchSize).fill(label[0]!);
-      const { logits, loss } = await program.run("evaluate", { image: padded, label: labels });
+      const { logits, loss } = await program.run("run", { image: padded, label: labels });
       const row = Array.from((logits as Float32Array).subarray(0, 4));
       if (row.indexOf(Math.max(...row)) === label[0]) right++;
       lossSum += Number(loss![0]);
@@ -178,11 +175,11 @@ describe("evaluation", () => {
     await loader.close();
     expect(whole.accuracy).toBe(right / 10);
     expect(whole.loss).toBeCloseTo(lossSum / 10, 5);
-    const { indices, labels } = await imageRows(representing(program), source, options);
+    await using features = await opened("represent");
+    const { indices, labels } = await imageRows(representing(features), source, options);
     expect(Array.from(indices)).toEqual([0, 1, 2, 3, 4, 5, 6, 7, 8, 9]);
     expect(Array.from(labels)).toEqual(Array.from(source.labels));
     await source.close();
-    await program.close();
   });
 
   test.each([0, 1])("a batch without one readable image is passed over (%i workers)", async (workers) => {
@@ -191,7 +188,7 @@ describe("evaluation", () => {
     const broken = ["a/4.png", "a/5.png", "b/0.png", "b/1.png"];
     for (const file of broken) writeFileSync(join(folder, file), "not an image");
     const source = await openSource(folder);
-    const program = await opened();
+    const program = await opened("represent");
     const seen: number[] = [];
     const found = await imageRows(representing(program), source, {
       batchSize,
@@ -214,7 +211,7 @@ describe("evaluation", () => {
     const folder = await imageFolder(folderOf("none"), { a: 2, b: 2 });
     for (const file of ["a/0.png", "a/1.png", "b/0.png", "b/1.png"]) writeFileSync(join(folder, file), "not an image");
     const source = await openSource(folder);
-    const program = await opened();
+    const program = await opened("represent");
     const options = { batchSize, preprocessing, workers: 0, maxBadFraction: 1 };
     await expect(imageRows(representing(program), source, options)).rejects.toThrow(
       /no image of .*none could be read; the first, .*a\/0\.png: not an image/,
