@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { lockFolder } from "../../src/files/lock.js";
+import { lastValue } from "../../src/studies/framework/study.js";
 import { meanRows, rowsOfMeasure } from "../../src/studies/framework/table.js";
 import {
   defineJob,
@@ -141,4 +142,19 @@ describe("the table", () => {
     await writeFile(join(folder, "t.jsonl"), `${JSON.stringify(rows[0])}\n{"job":1}\n`);
     await expect(readTable(join(folder, "t.jsonl"))).rejects.toThrow(/t\.jsonl, line 2: expected a row with job/);
   });
+});
+
+test("a job that runs longer than others of its study is read where they end", () => {
+  const job = { id: "", title: "long", settings: {}, needs: [], flops: () => 0, run: () => expect.fail() };
+  const measurements = [25, 50, 100].map((images) => ({
+    images,
+    flops: 10 * images,
+    seconds: 1,
+    values: { fewshot10: images / 1000 },
+  }));
+  const result = { id: "", title: "long", settings: {}, measurements, details: {} };
+  const at = (measuredAt?: number) => lastValue({ job, series: "long", seed: 0, measuredAt }, result)[0];
+  expect(at()).toMatchObject({ y: 0.1, images: 100, flops: 1000 });
+  expect(at(50)).toMatchObject({ y: 0.05, images: 50, flops: 500 });
+  expect(() => at(200)).toThrow("the job of long has measured nothing at 200 images");
 });

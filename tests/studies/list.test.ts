@@ -48,7 +48,7 @@ function invented(id: string, y: number, i: number): JobResult {
     ...transferred,
   };
   const measurements = [0.25, 0.5, 1].map((part) => ({
-    images: 1000 * part,
+    images: scales.minutes.examples * part,
     flops: 1e9 * part * 10 ** (i % 7),
     seconds: part,
     values,

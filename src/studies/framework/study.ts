@@ -34,6 +34,8 @@ export interface Run {
   /** Its position on the x axis; the name of a bar is its series. Default: the images seen. */
   readonly x?: number | undefined;
   readonly seed: number;
+  /** Training images seen where the job is measured, if it runs longer than others of the study. Default: at its end. */
+  readonly measuredAt?: number | undefined;
 }
 
 /** A drawing of a study. */
@@ -73,10 +75,14 @@ export interface Study {
   judge(rows: readonly Row[]): Verdict | Promise<Verdict>;
 }
 
-/** The last measured value of a run. Throws for a job that has measured nothing. */
-export function lastValue({ series, x }: Run, { measurements }: JobResult, name = "fewshot10"): Measured[] {
-  const last = measurements.at(-1);
-  if (!last) throw new Error(`the job of ${series} has measured nothing`);
+/** The value of a run at its end, or at `measuredAt`. Throws for a job that has measured nothing then. */
+export function lastValue({ series, x, measuredAt }: Run, result: JobResult, name = "fewshot10"): Measured[] {
+  const { measurements } = result;
+  const last = measuredAt === undefined ? measurements.at(-1) : measurements.find(({ images }) => images >= measuredAt);
+  if (!last)
+    throw new Error(
+      `the job of ${series} has measured nothing${measuredAt === undefined ? "" : ` at ${measuredAt} images`}`,
+    );
   const { values, ...at } = last;
   return [{ ...at, series, x: x ?? at.images, y: values[name] ?? Number.NaN }];
 }

@@ -12,6 +12,8 @@ export interface Variant extends Omit<TrainingJobOptions, "seed" | "title"> {
   readonly series: string;
   /** Its place on the x axis, where variants are compared over something. */
   readonly x?: number;
+  /** See `Run`. */
+  readonly measuredAt?: number;
 }
 
 /** What is compared: the mean of y of `more` minus that of `less`, paired by seed. */
@@ -74,9 +76,10 @@ export function variantStudy(definition: VariantStudy): Study {
   };
 }
 
-function runOf(context: StudyContext, { series, x = 0, ...options }: Variant, seed: number): Run {
+function runOf(context: StudyContext, { series, x = 0, measuredAt, ...options }: Variant, seed: number): Run {
   const at = x === 0 ? "" : ` at ${x}`;
-  return { series, x, seed, job: trainingJob(context, { ...options, seed, title: `${series}${at}, seed ${seed}` }) };
+  const job = trainingJob(context, { ...options, seed, title: `${series}${at}, seed ${seed}` });
+  return { series, x, seed, measuredAt, job };
 }
 
 function shapeOf(rows: readonly Row[], { anchor, values }: PublishedShape): Record<string, number> {

@@ -25,13 +25,15 @@ export const channelAttention = variantStudy({
   smallestEffect: 0.01,
   measure: fewShotMeasure,
   varies: "attention in the units; size",
-  fixed: "depth and width of each size, upstream images (all of the scale), training images seen, recipe",
+  fixed: "depth and width of each size, upstream images (all of the scale), images seen (half of the scale), recipe",
   rule: `${pairedRule}, mean over three sizes`,
   variants: ({ scale }) =>
     sizes.flatMap((size, i) =>
       Object.entries(kinds).map(([series, attention]) => {
         const model = { ...(scale.models.ResNet[size] as ResNetModel), ...(attention && { attention }) };
-        return { series, x: 2 ** i, recipe: { ...commonRecipe, model } };
+        // the plain networks are those of the grid, which see more images
+        const examples = attention ? scale.examples / 2 : scale.examples;
+        return { series, x: 2 ** i, examples, measuredAt: scale.examples / 2, recipe: { ...commonRecipe, model } };
       }),
     ),
   compares: { more: "squeeze-and-excitation", less: "plain" },

@@ -23,7 +23,7 @@ function variants(context: StudyContext, seed: number): Variant[] {
   const train = own.train as { source: string; split: string; preprocessing: string };
   const twoViews = `decode|views(2,"${cropOf(scale)}|flip_lr")|value_range(-1,1)`;
   return Object.entries(kinds).flatMap(([series, { views, mixup }]) =>
-    [0.5, 2].map((factor) => {
+    [0.25, 1].map((factor) => {
       const preprocessing = views === "consistent" ? preprocessingOf(scale).train : twoViews;
       return {
         series,
