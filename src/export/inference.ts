@@ -6,6 +6,7 @@ import {
   withFirstTokenOnly,
   withFusedAttention,
   withFusedGelu,
+  withInterleavedConvolutions,
   withoutTransposePairs,
   withPlainAttention,
   withPointwiseConvolutions,
@@ -14,10 +15,12 @@ import { withConstantsFolded } from "./fold.js";
 
 /**
  * Folds what depends on weights alone, and rewrites the rest for inference. `fused` uses ONNX Runtime's own operators where they were measured to be
- * faster (attention, GELU with its bias), `plain` only standard ones.
+ * faster (attention, GELU with its bias) and reads interleaved images, `plain` only standard ones.
  */
 export async function inferenceGraph(graph: OnnxGraph, operators: "fused" | "plain"): Promise<OnnxGraph> {
   const folded = onWholeTokens(withPointwiseConvolutions(withoutTransposePairs(await withConstantsFolded(graph))));
   const attention = withFirstTokenOnly(onWholeTokens(withAttentionFound(folded)));
-  return operators === "plain" ? withPlainAttention(attention) : withFusedGelu(withFusedAttention(attention));
+  return operators === "plain"
+    ? withPlainAttention(attention)
+    : withInterleavedConvolutions(withFusedGelu(withFusedAttention(attention)));
 }

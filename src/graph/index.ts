@@ -46,6 +46,7 @@ export {
   withFirstTokenOnly,
   withFusedAttention,
   withFusedGelu,
+  withInterleavedConvolutions,
   withoutTransposePairs,
   withoutUnread,
   withPlainAttention,

@@ -178,3 +178,33 @@ test("a product over channels becomes a convolution, its strides with it", async
   const feeds = { x: numbers(150) };
   expect(relativeDifference((await run(convolved, feeds)).y!, (await run(graph, feeds)).y!)).toBeLessThan(1e-6);
 });
+
+describe("a convolution of interleaved images", () => {
+  const build = (channels: number, options: { stride?: number; padding?: number } = {}, read = false) => {
+    const x = g.input("x", "float32", [2, 9, 11, channels]);
+    const planes = g.transpose(x, [0, 3, 1, 2]);
+    const kernel = g.constant(numbers(6 * channels * 15), [6, channels, 3, 5]);
+    const y = g.convolution2d(planes, kernel, options);
+    return g.onnxGraph(read ? { y, planes } : { y }, [x]);
+  };
+
+  test.each([
+    [3, { stride: 2, padding: 1 }],
+    [1, {}],
+    [4, { padding: 2 }],
+  ])("of %d channels, %j, reads them without a transposition and gives the same", async (channels, options) => {
+    const graph = build(channels, options);
+    expect(typesOf(graph)).toContain("Transpose");
+    const rows = g.withInterleavedConvolutions(graph);
+    expect(typesOf(rows).slice(0, 2)).toEqual(["Reshape", "Conv"]);
+    const feeds = { x: numbers(2 * 99 * channels) };
+    const [before, after] = [await run(graph, feeds), await run(rows, feeds)];
+    expect(relativeDifference(after.y!, before.y!)).toBeLessThan(1e-5);
+  });
+
+  test("is left as it is where the planes are read elsewhere, and for more channels", () => {
+    for (const graph of [build(3, {}, true), build(5)]) {
+      expect(typesOf(g.withInterleavedConvolutions(graph))).toEqual(typesOf(graph));
+    }
+  });
+});

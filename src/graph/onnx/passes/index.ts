@@ -6,6 +6,7 @@ export { withAttentionFound, withFusedAttention, withPlainAttention } from "./at
 export { withFirstTokenOnly } from "./first-token.js";
 export { withFusedGelu } from "./fused-gelu.js";
 export { withPointwiseConvolutions, withScaledChannels } from "./images.js";
+export { withInterleavedConvolutions } from "./interleaved.js";
 export { bytesOf, numberAttribute, onnxNode, producersOf, Rewriter, readersOf, withoutUnread } from "./rewriter.js";
 export { withoutTransposePairs } from "./transpose-pairs.js";
 export { onWholeTokens } from "./whole-tokens.js";
