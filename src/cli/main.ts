@@ -7,6 +7,7 @@ import {
   renamedCommands,
   UsageError,
 } from "../commands/index.js";
+import { withDownloadContext } from "../files/download/context.js";
 import { didYouMean } from "../text/nearest.js";
 import { startProgress } from "../text/progress.js";
 import { launchOf } from "../train/distributed/launcher.js";
@@ -86,7 +87,7 @@ async function runCommand({ command, rest }: Found): Promise<number> {
     stdin: process.stdin,
   };
   try {
-    const outcome = await command.run(options, io);
+    const outcome = await withDownloadContext(io, () => command.run(options, io));
     if (first) printResult(outcome, json);
     return outcome.failed ? exitFailure : 0;
   } finally {

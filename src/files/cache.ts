@@ -2,15 +2,24 @@
 
 import { createHash } from "node:crypto";
 import { createReadStream } from "node:fs";
-import { open, readFile, rename, rm, stat } from "node:fs/promises";
+import { readFile, stat } from "node:fs/promises";
 import { homedir } from "node:os";
-import { dirname, join } from "node:path";
-import { syncFolder, writeFileAtomically } from "./atomic.js";
-import { makeFolder } from "./folder.js";
+import { join } from "node:path";
+import { writeFileAtomically } from "./atomic.js";
 
-/** A download that is incomplete or does not match its checksum; nothing of it is stored. */
+/** A download that is incomplete or does not match its checksum; the file does not exist. */
 export class DownloadError extends Error {
   override name = "DownloadError";
+  constructor(
+    message: string,
+    /** Number of bytes that came and are kept for the next attempt. */
+    readonly bytes = 0,
+    /** The status with which the server refused the request. */
+    readonly statusCode?: number,
+    options?: ErrorOptions,
+  ) {
+    super(message, options);
+  }
 }
 
 /** Size and checksum of a downloaded file. */
@@ -82,64 +91,4 @@ export interface Expected {
   readonly md5?: string;
   /** Git's object name of the contents. */
   readonly gitSha1?: string;
-}
-
-/**
- * Downloads to a file through a temporary one beside it; the file is complete and checked, or not written. `progress` is called with the
- * number of bytes received. Throws DownloadError if the download is incomplete or does not match, and the system's error for a full disk.
- */
-export async function saveDownload(
-  path: string,
-  content: AsyncIterable<Uint8Array>,
-  expected: Expected,
-  progress: (bytes: number) => void = () => {},
-): Promise<CachedFile> {
-  makeFolder(dirname(path));
-  const temporary = join(dirname(path), `.writing-${process.pid}-${Date.now().toString(36)}`);
-  const sha256 = createHash("sha256");
-  const md5 = expected.md5 === undefined ? undefined : createHash("md5");
-  const git = expected.gitSha1 === undefined || expected.bytes === undefined ? undefined : createHash("sha1");
-  git?.update(`blob ${expected.bytes}\0`);
-  let bytes = 0;
-  try {
-    const handle = await open(temporary, "w");
-    try {
-      for await (const chunk of content) {
-        await handle.writeFile(chunk);
-        for (const hash of [sha256, md5, git]) hash?.update(chunk);
-        bytes += chunk.byteLength;
-        if (expected.bytes !== undefined && bytes > expected.bytes) break;
-        progress(bytes);
-      }
-      await handle.sync();
-    } finally {
-      await handle.close();
-    }
-    const sum = sha256.digest("hex");
-    const wrong =
-      expected.bytes !== undefined && bytes !== expected.bytes
-        ? `${bytes > expected.bytes ? "more than" : `${bytes} of`} ${expected.bytes} bytes came`
-        : (expected.sha256 !== undefined && expected.sha256 !== sum) ||
-            (md5 && expected.md5 !== md5.digest("hex")) ||
-            (git && expected.gitSha1 !== git.digest("hex"))
-          ? "what came does not match the checksum of its source"
-          : undefined;
-    if (wrong) throw new DownloadError(`${path}: ${wrong}; nothing is kept; try again`);
-    await rename(temporary, path);
-    await syncFolder(dirname(path));
-    return { bytes, sha256: sum };
-  } catch (error) {
-    // Errors of the disk are system errors and are rethrown; others are errors of the connection.
-    if (error instanceof DownloadError || (error as NodeJS.ErrnoException).syscall !== undefined) throw error;
-    const { message, cause } = error as Error;
-    const reason = cause instanceof Error ? `${message}: ${cause.message}` : message;
-    throw new DownloadError(
-      `${path}: the connection broke after ${bytes} bytes (${reason}); nothing is kept; try again`,
-      {
-        cause: error,
-      },
-    );
-  } finally {
-    await rm(temporary, { force: true });
-  }
 }

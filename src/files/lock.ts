@@ -28,7 +28,8 @@ export interface LockTimes {
 }
 
 const defaultTimes: LockTimes = { heartbeat: 5_000, staleAfter: 60_000 };
-const lockName = "run.lock";
+/** Name of the file in a locked folder. */
+export const lockName = "run.lock";
 
 /** The process that holds a lock. */
 interface Holder {

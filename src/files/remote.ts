@@ -20,7 +20,16 @@ export interface RemoteFile {
 }
 
 /** An error that a retry cannot resolve. */
-class FinalError extends Error {}
+export class FinalError extends Error {
+  constructor(
+    message: string,
+    /** The status with which a server refused the request. */
+    readonly statusCode?: number,
+    options?: ErrorOptions,
+  ) {
+    super(message, options);
+  }
+}
 
 export const isRemote = (path: string): boolean => /^https?:\/\//i.test(path);
 
@@ -36,11 +45,15 @@ export function shownUrl(url: string): string {
 
 const pause = (milliseconds: number) => new Promise((resolve) => setTimeout(resolve, milliseconds));
 
-/** Runs a request until it succeeds, at most `attempts` times, waiting 0.2 s, 0.4 s, ... between. Throws an error with the address. */
-async function persist<T>(
+/**
+ * Runs a request until it succeeds, at most `attempts` times, waiting 0.2 s, 0.4 s, ... between. Throws an error with the address and, if the server
+ * refused, its `statusCode`; errors that `isForeign` selects are thrown as they are, at once.
+ */
+export async function persist<T>(
   url: string,
   retries: RetryPolicy,
   request: (alive: () => AbortSignal) => Promise<T>,
+  isForeign: (error: unknown) => boolean = () => false,
 ): Promise<T> {
   let failure: unknown;
   for (let attempt = 0; attempt < retries.attempts; attempt++) {
@@ -56,6 +69,7 @@ async function persist<T>(
     try {
       return await request(alive);
     } catch (error) {
+      if (isForeign(error)) throw error;
       failure = error;
       if (error instanceof FinalError) break;
     } finally {
@@ -65,7 +79,8 @@ async function persist<T>(
     }
   }
   const tries = failure instanceof FinalError ? "" : ` (tried ${retries.attempts} times)`;
-  throw new Error(`${shownUrl(url)} cannot be read: ${reasonOf(failure)}${tries}`, { cause: failure });
+  const text = `${shownUrl(url)} cannot be read: ${reasonOf(failure)}${tries}`;
+  throw new FinalError(text, failure instanceof FinalError ? failure.statusCode : undefined, { cause: failure });
 }
 
 /** The cause of a network error, which fetch wraps. */
@@ -78,14 +93,22 @@ function reasonOf(error: unknown): string {
 /** Sends a GET request and returns the response. Throws for other statuses than 2xx, with FinalError if a retry cannot help. */
 async function get(url: string, signal: AbortSignal, range?: string): Promise<Response> {
   const response = await fetch(url, { signal, headers: defined({ "accept-encoding": "identity", range }) });
-  if (response.ok && response.body) return response;
-  const text = `the server answered ${response.status}${response.statusText === "" ? "" : ` ${response.statusText}`}`;
-  // 408, 425, 429 and server errors are transient (RFC 9110, RFC 6585).
-  if (response.status >= 500 || [408, 425, 429].includes(response.status)) throw new Error(text);
-  throw new FinalError(text);
+  const refusal = refusalOf(response);
+  if (refusal) throw refusal;
+  return response;
 }
 
-const tagOf = ({ headers }: Response): string => headers.get("etag") ?? headers.get("last-modified") ?? "";
+/** The error for a response that is not a file, a FinalError if a retry cannot help; undefined for one that is. */
+export function refusalOf(response: Response): Error | undefined {
+  if (response.ok && response.body) return undefined;
+  const text = `the server answered ${response.status}${response.statusText === "" ? "" : ` ${response.statusText}`}`;
+  // 408, 425, 429 and server errors are transient (RFC 9110, RFC 6585).
+  if (response.status >= 500 || [408, 425, 429].includes(response.status)) return new Error(text);
+  return new FinalError(text, response.status);
+}
+
+/** The ETag of a response, or else the modification time; "" if it has neither. */
+export const tagOf = ({ headers }: Response): string => headers.get("etag") ?? headers.get("last-modified") ?? "";
 
 /** Requests the first byte of a file to determine its properties. Throws an error with the address. */
 export function probe(url: string, retries: RetryPolicy): Promise<RemoteFile> {
@@ -148,7 +171,7 @@ export function readWhole<T>(
       return await use(pieces());
     } catch (error) {
       if (!isFinal(error)) throw error;
-      throw new FinalError((error as Error).message, { cause: error });
+      throw new FinalError((error as Error).message, undefined, { cause: error });
     }
   });
 }

@@ -1,10 +1,10 @@
 /** Files derived from others once and stored in the user's cache folder: decompressed files, repacked arrays. */
 import { createHash } from "node:crypto";
 import { createReadStream } from "node:fs";
-import { stat } from "node:fs/promises";
+import { open, stat } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { createGunzip } from "node:zlib";
-import { cacheFolder, DownloadError, readRecord, saveDownload, writeRecord } from "./cache.js";
+import { type CachedFile, cacheFolder, readRecord, writeRecord } from "./cache.js";
 import { replaceFolder } from "./replace-folder.js";
 
 /**
@@ -51,12 +51,25 @@ export async function derivedFile(
   if (found && record?.revision === revision && record.files["content"]?.bytes === found.size) return derived;
   try {
     await replaceFolder(folder, async (incoming) => {
-      const saved = await saveDownload(join(incoming, "content"), content(), {});
+      const saved = await writeContent(join(incoming, "content"), content());
       await writeRecord(incoming, { source: resolve(path), revision, files: { content: saved } });
     });
   } catch (error) {
-    const reason = error instanceof DownloadError && error.cause instanceof Error ? error.cause : (error as Error);
-    throw new Error(`"${path}" cannot be ${made}: ${reason.message}`, { cause: error });
+    throw new Error(`"${path}" cannot be ${made}: ${(error as Error).message}`, { cause: error });
   }
   return derived;
+}
+
+/** Writes a new file in pieces; returns its size and checksum. */
+async function writeContent(path: string, content: AsyncIterable<Uint8Array>): Promise<CachedFile> {
+  const sha256 = createHash("sha256");
+  let bytes = 0;
+  await using file = await open(path, "wx");
+  for await (const chunk of content) {
+    await file.appendFile(chunk);
+    sha256.update(chunk);
+    bytes += chunk.byteLength;
+  }
+  await file.sync();
+  return { bytes, sha256: sha256.digest("hex") };
 }

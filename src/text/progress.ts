@@ -1,5 +1,5 @@
 /** Displays the progress of a long run: speed, loss, position and remaining time; rewritten in place on a terminal, or as plain lines in a log. */
-import { formatCount, formatDuration } from "./format.js";
+import { formatBytes, formatCount, formatDuration } from "./format.js";
 import { printable } from "./printable.js";
 
 export { formatBytes, formatCount, formatDuration } from "./format.js";
@@ -16,8 +16,12 @@ export interface ProgressOptions {
   total: number;
   /** Number of steps finished before this process started, if the run was resumed. */
   start?: number;
-  /** Unit of a step. Default: "step". */
+  /** Unit of a step. Default: "step"; numbers of "byte" are formatted as such. */
   unit?: string;
+  /** What is counted, in front of the line. Default: the unit. */
+  label?: string;
+  /** Print nothing where the line cannot be rewritten in place. */
+  terminalOnly?: boolean;
   /** Images per step; without it, images/s are not shown. */
   batchSize?: number;
   /** Print nothing, as with `--json`. */
@@ -86,7 +90,7 @@ export function startProgress(options: ProgressOptions): Progress {
     total,
     unit = "step",
     batchSize,
-    silent = false,
+    label = unit,
     stream = process.stderr,
     now = () => performance.now(),
   } = options;
@@ -98,6 +102,9 @@ export function startProgress(options: ProgressOptions): Progress {
   let drawn = "";
   let finished = false;
   const live = stream.isTTY === true;
+  const silent = options.silent === true || (options.terminalOnly === true && !live);
+  const isBytes = unit === "byte";
+  const amount = isBytes ? formatBytes : String;
 
   const stepsPerSecond = (): number => {
     const first = samples[0]!;
@@ -108,9 +115,10 @@ export function startProgress(options: ProgressOptions): Progress {
   const line = (): string => {
     const speed = stepsPerSecond();
     const share = total > 0 ? Math.floor((100 * step) / total) : 100;
-    const parts = [`${unit} ${step}/${total}`, `${share} %`];
+    const parts = [`${label} ${amount(step)}/${amount(total)}`, `${share} %`];
     for (const [name, value] of Object.entries(values)) parts.push(`${name} ${formatMetric(value)}`);
     if (speed > 0) {
+      if (isBytes) parts.push(`${formatBytes(speed)}/s`);
       if (batchSize) parts.push(`${formatRate(speed * batchSize)} images/s`);
       parts.push(step < total ? `${formatDuration((total - step) / speed)} left` : "done");
     }

@@ -3,24 +3,24 @@
  * bucket.
  *
  * A complete copy in the cache is used without any request, so that it works offline and stays the same; `refresh`
- * checks for updates. The tests run a local server that answers as hub and bucket are documented to (`endpoint`); no
+ * checks for updates. An interrupted download is resumed by the next one. The tests run a local server that answers as hub and bucket are documented to (`endpoint`); no
  * test contacts the real ones.
  */
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import type { ListFileEntry } from "@huggingface/hub";
 import {
-  type CachedFile,
   type CacheRecord,
   cacheFolder,
   DownloadError,
+  type Expected,
   findDamage,
   readRecord,
-  saveDownload,
   writeRecord,
 } from "../files/cache.js";
+import { download } from "../files/download/download.js";
+import { fillFolder } from "../files/download/staging.js";
 import { importOptional } from "../files/optional.js";
-import { replaceFolder } from "../files/replace-folder.js";
 import { WeightsError } from "../formats/error.js";
 import { formatBytes } from "../text/format.js";
 import type { Json } from "./descriptions/json.js";
@@ -87,15 +87,6 @@ function requireNetwork(what: string, { offline }: HubOptions): void {
   );
 }
 
-/** `saveDownload`, with its errors as WeightsError. */
-async function saved(...args: Parameters<typeof saveDownload>): Promise<CachedFile> {
-  try {
-    return await saveDownload(...args);
-  } catch (error) {
-    throw error instanceof DownloadError ? new WeightsError(error.message, { cause: error }) : error;
-  }
-}
-
 /** Escapes a part of a name for use as a folder name. */
 const folderName = (name: string) => name.replace(/[^A-Za-z0-9._-]/g, "--");
 
@@ -159,7 +150,8 @@ async function fetchChosen(name: HubName, variant: string, choose: Choice, optio
   const what = `hf:${name.repository}${name.revision === "main" ? "" : `@${name.revision}`}`;
   requireNetwork(what, options);
   try {
-    return await download(name, folder, record, choose, options);
+    await fetchModel(name, folder, record, choose, options);
+    return folder;
   } catch (error) {
     throw hubError(what, error);
   }
@@ -167,13 +159,14 @@ async function fetchChosen(name: HubName, variant: string, choose: Choice, optio
 
 function hubError(what: string, error: unknown): unknown {
   if (error instanceof WeightsError) return error;
-  const { statusCode } = error as { statusCode?: number };
+  const { statusCode, message } = error as Error & { readonly statusCode?: number };
   if (statusCode === 401 || statusCode === 403 || statusCode === 404) {
     const text = `${what}: the hub has no such model, or you have no access to it (${statusCode}); check the name; a model that is not public, or whose terms must be accepted on its page, needs an access token in HF_TOKEN`;
     return new WeightsError(text, { cause: error });
   }
   if (statusCode !== undefined)
     return new WeightsError(`${what}: the hub answered ${statusCode}; try again`, { cause: error });
+  if (error instanceof DownloadError) return new WeightsError(message, { cause: error });
   if ((error as NodeJS.ErrnoException).code === undefined && error instanceof TypeError) {
     return new WeightsError(
       `${what} is not in the cache (${cacheFolder()}) and the hub cannot be reached: ${reasonOf(error)}; fetch it once with the network; afterwards it works offline`,
@@ -194,58 +187,56 @@ async function placeOf(folder: string, path: string): Promise<string> {
   return insideFolder(inside, name);
 }
 
-async function download(
+async function fetchModel(
   { repository, revision }: HubName,
   folder: string,
   known: CacheRecord | undefined,
   choose: Choice,
   options: HubOptions,
-): Promise<string> {
+): Promise<void> {
   const { note = () => {} } = options;
   const access = {
     hubUrl: (options.endpoint ?? process.env["HF_ENDPOINT"])?.replace(/\/$/, ""),
     accessToken: options.accessToken ?? process.env["HF_TOKEN"],
   };
   // loaded on demand: it takes longer to load than most commands take to run
-  const { downloadFile, listFiles, modelInfo } = await importOptional(
+  const { fileDownloadInfo, listFiles, modelInfo } = await importOptional(
     "@huggingface/hub",
     "fetching from the hub",
     () => import("@huggingface/hub"),
   );
   const { sha } = await modelInfo({ name: repository, revision, additionalFields: ["sha"], ...access });
-  if (known?.revision === sha) return folder;
+  if (known?.revision === sha) return;
   const listed = new Map<string, ListFileEntry>();
   for await (const entry of listFiles({ repo: repository, revision: sha, ...access })) {
     if (entry.type === "file") listed.set(entry.path, entry);
   }
   const files: Record<string, { bytes: number; sha256: string }> = {};
-  const fetchOne = async (path: string, incoming: string) => {
+  const sizeOf = (path: string) => listed.get(path)?.lfs?.size ?? listed.get(path)?.size ?? 0;
+  const fetchOne = async (path: string, staging: string) => {
     const entry = listed.get(path);
     if (!entry) throw new WeightsError(`hf:${repository} has no ${path}, which its index lists`);
-    const size = entry.lfs?.size ?? entry.size;
-    note(`fetching ${repository}/${path} (${formatBytes(size)})`);
-    const blob = await downloadFile({ repo: repository, path, revision: sha, ...access });
-    if (!blob) throw new WeightsError(`hf:${repository} lists ${path} but does not return it`);
-    files[path] = await saved(await placeOf(incoming, path), blob.stream() as AsyncIterable<Uint8Array>, {
-      bytes: size,
-      sha256: entry.lfs?.oid,
-      gitSha1: entry.lfs ? undefined : entry.oid,
+    note(`fetching ${repository}/${path} (${formatBytes(sizeOf(path))})`);
+    const found = await fileDownloadInfo({ repo: repository, path, revision: sha, ...access });
+    if (!found) throw new WeightsError(`hf:${repository} lists ${path} but does not return it`);
+    files[path] = await download(found.url, await placeOf(staging, path), {
+      expected: { bytes: sizeOf(path), sha256: entry.lfs?.oid, gitSha1: entry.lfs ? undefined : entry.oid },
+      headers: access.accessToken === undefined ? {} : { authorization: `Bearer ${access.accessToken}` },
     });
   };
-  await replaceFolder(folder, async (incoming) => {
-    for (const path of descriptions) if (listed.has(path)) await fetchOne(path, incoming);
-    const config = await readJson(join(incoming, "config.json"));
-    const chosen = choose(repository, [...listed.keys()], config);
-    const total = chosen.reduce((sum, path) => sum + (listed.get(path)?.lfs?.size ?? listed.get(path)?.size ?? 0), 0);
+  const fetchAll = async (staging: string) => {
+    for (const path of descriptions) if (listed.has(path)) await fetchOne(path, staging);
+    const chosen = choose(repository, [...listed.keys()], await readJson(join(staging, "config.json")));
+    const total = chosen.reduce((sum, path) => sum + sizeOf(path), 0);
     note(`hf:${repository}: ${formatBytes(total)} to download once, kept in ${folder}`);
     for (const path of chosen) {
-      await fetchOne(path, incoming);
+      await fetchOne(path, staging);
       if (!path.endsWith(".json")) continue;
-      for (const shard of await shardNames(incoming, path)) await fetchOne(shard, incoming);
+      for (const shard of await shardNames(staging, path)) await fetchOne(shard, staging);
     }
-    await writeRecord(incoming, { source: `hf:${repository}`, revision: sha, files });
-  });
-  return folder;
+    await writeRecord(staging, { source: `hf:${repository}`, revision: sha, files });
+  };
+  await fillFolder(folder, async () => (await wholeFolder(folder, note)) !== undefined, fetchAll, note);
 }
 
 /** The files with a model's weights, or their index. Throws WeightsError. */
@@ -276,29 +267,29 @@ export async function fetchAugReg(name: string, options: HubOptions = {}): Promi
   const what = `augreg:${name}`;
   requireNetwork(what, options);
   const address = `${(options.endpoint ?? augRegAddress).replace(/\/$/, "")}/${file}`;
-  let response: Response;
+  note(`fetching ${file}`);
   try {
-    response = await fetch(address);
+    const isDone = async () => (await wholeFolder(folder, note)) !== undefined;
+    await fillFolder(folder, isDone, (staging) => fetchCheckpoint(address, file, staging), note);
   } catch (error) {
-    throw new WeightsError(
-      `${what} is not in the cache (${cacheFolder()}) and ${address} cannot be reached: ${reasonOf(error)}; fetch it once with the network; afterwards it works offline`,
-      { cause: error },
-    );
+    if (!(error instanceof DownloadError)) throw error;
+    const { statusCode, bytes, message } = error;
+    const reason =
+      statusCode !== undefined
+        ? `${what}: ${address} answered ${statusCode}; is there a checkpoint of that name?`
+        : bytes > 0 || !/cannot be read/.test(message)
+          ? `${what}: ${message}`
+          : `${what} is not in the cache (${cacheFolder()}) and cannot be reached: ${message}; fetch it once with the network; afterwards it works offline`;
+    throw new WeightsError(reason, { cause: error });
   }
-  if (!response.ok || !response.body) {
-    await response.body?.cancel();
-    throw new WeightsError(`${what}: ${address} answered ${response.status}; is there a checkpoint of that name?`);
-  }
-  const length = response.headers.get("content-length");
-  const md5 = /(?:^|[, ])md5=([A-Za-z0-9+/=]+)/.exec(response.headers.get("x-goog-hash") ?? "")?.[1];
-  note(`fetching ${file}${length === null ? "" : ` (${formatBytes(Number(length))})`}`);
-  const content = response.body as AsyncIterable<Uint8Array>;
-  await replaceFolder(folder, async (incoming) => {
-    const fetched = await saved(join(incoming, file), content, {
-      bytes: length === null ? undefined : Number(length),
-      md5: md5 === undefined ? undefined : Buffer.from(md5, "base64").toString("hex"),
-    });
-    await writeRecord(incoming, { source: address, files: { [file]: fetched } });
-  });
   return path;
+}
+
+async function fetchCheckpoint(address: string, file: string, staging: string): Promise<void> {
+  const describe = (headers: Headers): Expected => {
+    const md5 = /(?:^|[, ])md5=([A-Za-z0-9+/=]+)/.exec(headers.get("x-goog-hash") ?? "")?.[1];
+    return { md5: md5 === undefined ? undefined : Buffer.from(md5, "base64").toString("hex") };
+  };
+  const fetched = await download(address, join(staging, file), { describe });
+  await writeRecord(staging, { source: address, files: { [file]: fetched } });
 }

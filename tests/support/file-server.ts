@@ -27,9 +27,9 @@ export async function serve(files: Map<string, { content: Uint8Array } & Behavio
     const trouble = file.first?.shift();
     if (trouble === "hang") return;
     if (typeof trouble === "number") return void response.writeHead(trouble).end();
-    const match = noRanges ? null : /^bytes=(\d+)-(\d+)$/.exec(range ?? "");
+    const match = noRanges ? null : /^bytes=(\d+)-(\d*)$/.exec(range ?? "");
     const [start, end] = match
-      ? [Number(match[1]), Math.min(content.length - 1, Number(match[2]))]
+      ? [Number(match[1]), Math.min(content.length - 1, match[2] === "" ? Infinity : Number(match[2]))]
       : [0, content.length - 1];
     const part = content.subarray(start, end + 1);
     response.writeHead(match ? 206 : 200, {

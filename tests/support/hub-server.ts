@@ -17,6 +17,10 @@ export interface Hub {
   readonly commit?: () => string;
   /** What is sent in place of the bytes of a file. */
   readonly sent?: (bytes: Uint8Array) => Uint8Array;
+  /** How many bytes of a file are sent before the connection breaks, in turn; then files are whole. */
+  readonly cuts?: number[];
+  /** Files are always sent from their start. */
+  readonly withoutRanges?: () => boolean;
   /** Answers requests that are not of the hub; returns whether it did. */
   readonly answer?: (path: string, response: ServerResponse) => boolean;
 }
@@ -25,6 +29,8 @@ export interface RunningHub {
   readonly endpoint: string;
   /** The paths asked for, in order. */
   readonly requests: string[];
+  /** Of the requests for more than the first byte of a file, its path and the range asked for. */
+  readonly transfers: string[];
   close(): void;
 }
 
@@ -32,6 +38,7 @@ export interface RunningHub {
 export async function serveHub(hub: Hub): Promise<RunningHub> {
   const { filesOf, commit = () => "b".repeat(40), sent = (bytes) => bytes } = hub;
   const requests: string[] = [];
+  const transfers: string[] = [];
   const server = createServer((request, response) => {
     const path = decodeURIComponent(new URL(request.url ?? "", "http://localhost").pathname);
     requests.push(path);
@@ -64,14 +71,28 @@ export async function serveHub(hub: Hub): Promise<RunningHub> {
       response.statusCode = 404;
       return response.end("Not found");
     }
-    response.setHeader("etag", `"${digest("sha256", bytes)}"`);
+    const tag = `"${digest("sha256", bytes)}"`;
+    response.setHeader("etag", tag);
     const body = sent(bytes);
-    const [, first, last] = /^bytes=(\d+)-(\d*)$/.exec(request.headers.range ?? "") ?? [];
-    if (first === undefined) return response.end(body);
-    const end = Math.min(last ? Number(last) : body.length - 1, body.length - 1);
-    response.statusCode = 206;
-    response.setHeader("content-range", `bytes ${first}-${end}/${body.length}`);
-    response.end(body.subarray(Number(first), end + 1));
+    const { range, "if-range": ifRange } = request.headers;
+    const isProbe = range === "bytes=0-0";
+    if (!isProbe) transfers.push(`${rest.slice(resolved.length)} ${range ?? "whole"}`);
+    const [, first, last] = /^bytes=(\d+)-(\d*)$/.exec(range ?? "") ?? [];
+    const isPart = first !== undefined && (isProbe || !hub.withoutRanges?.()) && (!ifRange || ifRange === tag);
+    if (isPart && Number(first) >= body.length) {
+      response.statusCode = 416;
+      return response.end();
+    }
+    const [start, end] = isPart ? [Number(first), last ? Number(last) + 1 : body.length] : [0, body.length];
+    const piece = body.subarray(start, end);
+    if (isPart) {
+      response.statusCode = 206;
+      response.setHeader("content-range", `bytes ${start}-${start + piece.length - 1}/${body.length}`);
+    }
+    response.setHeader("content-length", piece.length);
+    const cut = isProbe || rest.endsWith(".json") ? undefined : hub.cuts?.shift();
+    if (cut === undefined) return response.end(piece);
+    response.write(piece.subarray(0, cut), () => setTimeout(() => response.destroy(), 250));
   });
   await new Promise<void>((resolve) => {
     server.listen(0, "127.0.0.1", resolve);
@@ -79,6 +100,7 @@ export async function serveHub(hub: Hub): Promise<RunningHub> {
   return {
     endpoint: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
     requests,
+    transfers,
     close: () => {
       server.closeAllConnections();
       server.close();

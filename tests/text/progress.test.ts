@@ -111,3 +111,23 @@ test("numbers of any size are readable", () => {
     "step 3/100  3 %  loss NaN  rate 1.2e-5  big 1.2e+5  mid 42.424  zero 0.0000  12.3k images/s  32 s left\n",
   );
 });
+
+test("bytes have a label, a rate in bytes and the time left; what is for terminals only is silent in a log", () => {
+  const download = {
+    total: 88_200_000,
+    start: 20_000_000,
+    unit: "byte",
+    label: "model.safetensors",
+    terminalOnly: true,
+  };
+  const { progress, pass, taken } = make({ ...download, batchSize: undefined, isTTY: true });
+  pass(1000);
+  progress.update(24_000_000);
+  expect(taken()).toBe("\r\x1b[2Kmodel.safetensors 24.0 MB/88.2 MB  27 %  4.00 MB/s  16 s left");
+  progress.finish();
+  const log = make({ ...download, batchSize: undefined });
+  log.pass(20_000);
+  log.progress.update(24_000_000);
+  log.progress.finish();
+  expect(log.taken()).toBe("");
+});

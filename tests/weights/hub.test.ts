@@ -38,6 +38,8 @@ interface State {
   wrong: "" | "flipped" | "short";
 }
 let state: State;
+const cuts: number[] = [];
+let withoutRanges = false;
 let server: RunningHub;
 let endpoint: string;
 let cache: string;
@@ -65,7 +67,7 @@ function bucket(path: string, response: ServerResponse): boolean {
   response.setHeader("content-length", body.length);
   if (state.wrong === "short") {
     response.write(body.subarray(0, 100));
-    setTimeout(() => response.destroy(), 20);
+    setTimeout(() => response.destroy(), 250);
   } else response.end(body);
   return true;
 }
@@ -75,6 +77,8 @@ beforeAll(async () => {
     filesOf: (name) => (name === "some/vit" ? state.files : undefined),
     commit: () => state.commit,
     sent,
+    cuts,
+    withoutRanges: () => withoutRanges,
     answer: bucket,
   });
   endpoint = server.endpoint;
@@ -83,6 +87,9 @@ afterAll(() => server.close());
 beforeEach(() => {
   cache = mkdtempSync(join(tmpdir(), "fovea-cache-"));
   server.requests.length = 0;
+  server.transfers.length = 0;
+  cuts.length = 0;
+  withoutRanges = false;
   state = {
     files: { "config.json": config, "model.safetensors": weights },
     commit: "a".repeat(40),
@@ -200,6 +207,50 @@ describe("a model of the hub", () => {
     expect(told.join()).toMatch(/has 10 bytes instead of/);
   });
 
+  test("an interrupted fetch keeps what came, and the next one gets the rest", async () => {
+    cuts.push(1000, 500, 0, 0, 0);
+    await expect(loadWeights("hf:some/vit", hub())).rejects.toThrow(/1\.50 kB are kept; try again to get the rest/);
+    const staging = join(cache, "hub", "some--vit", "main.download");
+    expect(readdirSync(staging).sort()).toEqual([
+      "config.json",
+      "config.json.part.json",
+      "model.safetensors.part",
+      "model.safetensors.part.json",
+    ]);
+    await loadWeights("hf:some/vit", hub());
+    const rest = "model.safetensors bytes=1500-";
+    expect(server.transfers).toEqual([
+      "config.json whole",
+      "model.safetensors whole",
+      "model.safetensors bytes=1000-",
+      ...[rest, rest, rest, rest],
+    ]);
+    expect(readdirSync(join(cache, "hub", "some--vit"))).toEqual(["main"]);
+    expect(readdirSync(join(cache, "hub", "some--vit", "main")).sort()).toEqual([
+      "config.json",
+      "model.safetensors",
+      "record.json",
+    ]);
+    expect((await loadWeights("hf:some/vit", hub({ offline: true }))).tensors.size).toBe(vit.tensors.size);
+  }, 20_000);
+
+  test("a hub without ranges sends the whole file again", async () => {
+    cuts.push(1000);
+    withoutRanges = true;
+    await loadWeights("hf:some/vit", hub());
+    expect(server.transfers.at(-1)).toBe("model.safetensors bytes=1000-");
+    expect((await loadWeights("hf:some/vit", hub({ offline: true }))).tensors.size).toBe(vit.tensors.size);
+  });
+
+  test("several that fetch the same at once fetch it once", async () => {
+    const told: string[] = [];
+    const note = (text: string) => told.push(text);
+    await Promise.all([1, 2, 3].map(() => loadWeights("hf:some/vit", { ...hub(), note })));
+    expect(server.transfers).toEqual(["config.json whole", "model.safetensors whole"]);
+    expect(told.filter((text) => text.startsWith("waiting for another process that downloads to"))).toHaveLength(2);
+    expect(readdirSync(join(cache, "hub", "some--vit"))).toEqual(["main"]);
+  });
+
   test("errors say what to do", async () => {
     await expect(loadWeights("hf:some/other", hub())).rejects.toThrow(
       /no such model, or you have no access to it \(404\)/,
@@ -248,14 +299,18 @@ describe("AugReg", () => {
     expect((await loadWeights(file)).metadata).toEqual(loaded.metadata);
   });
 
-  test.each<["flipped" | "short", RegExp]>([
-    ["flipped", /does not match the checksum/],
-    ["short", /the connection broke after \d+ bytes|\d+ of \d+ bytes came/],
-  ])("%s bytes are not kept", async (wrong, message) => {
-    state.files = { [`${tiny.upstream}.npz`]: npz };
-    state.wrong = wrong;
-    await expect(loadWeights("augreg:Ti/16-i21k", inBucket())).rejects.toThrow(message);
+  test("bytes that do not match are not kept, those of a broken connection are until all have come", async () => {
+    const file = `${tiny.upstream}.npz`;
+    state.files = { [file]: npz };
+    state.wrong = "flipped";
+    await expect(loadWeights("augreg:Ti/16-i21k", inBucket())).rejects.toThrow(/does not match the checksum/);
     expect(readdirSync(join(cache, "augreg"))).toEqual([]);
+    state.wrong = "short";
+    await expect(loadWeights("augreg:Ti/16-i21k", inBucket())).rejects.toThrow(/100 B are kept; try again to get the/);
+    expect(readdirSync(join(cache, "augreg"))).toEqual([`${file}.download`]);
+    state.wrong = "";
+    await loadWeights("augreg:Ti/16-i21k", inBucket());
+    expect(readdirSync(join(cache, "augreg"))).toEqual([file]);
   });
 
   test("errors say what to do", async () => {

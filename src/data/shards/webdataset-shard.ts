@@ -2,7 +2,9 @@
 import { createHash } from "node:crypto";
 import { readFile, stat } from "node:fs/promises";
 import { join, resolve } from "node:path";
-import { cacheFolder, readRecord, saveDownload, writeRecord } from "../../files/cache.js";
+import { cacheFolder, readRecord, writeRecord } from "../../files/cache.js";
+import { download } from "../../files/download/download.js";
+import { fillFolder } from "../../files/download/staging.js";
 import {
   isRemote,
   probe,
@@ -12,7 +14,6 @@ import {
   readWhole,
   shownUrl,
 } from "../../files/remote.js";
-import { replaceFolder } from "../../files/replace-folder.js";
 import { type TarEntry, walkTar, walkTarFile } from "../../formats/tar.js";
 import { indexOf, type ShardIndex } from "./shard-index.js";
 import { localShard, type ShardFile } from "./sharded.js";
@@ -37,7 +38,7 @@ export async function openWebDatasetShard(
     if (!isRemote(place)) return await openLocal(place, place, options);
     const remote = await probe(place, options.retries);
     if (options.download || !remote.ranges)
-      return await openLocal(await download(remote, options), shownUrl(place), options);
+      return await openLocal(await cachedShard(remote, options), shownUrl(place), options);
     const file = { place, bytes: remote.bytes, tag: remote.tag, reader: readerOf(options) };
     const index = await indexOf(
       file,
@@ -139,7 +140,7 @@ async function walkStream(content: AsyncIterable<Uint8Array>, walk: ReturnType<t
 }
 
 /** Returns the path of a remote shard in the cache; downloads it if it is missing or has changed. */
-async function download(remote: RemoteFile, { retries }: ShardOptions): Promise<string> {
+async function cachedShard(remote: RemoteFile, { retries }: ShardOptions): Promise<string> {
   const key = createHash("sha256").update(remote.url).digest("hex");
   const folder = join(cacheFolder(), "shards", key);
   const path = join(folder, "shard.tar");
@@ -149,11 +150,11 @@ async function download(remote: RemoteFile, { retries }: ShardOptions): Promise<
     () => -1,
   );
   if (record?.revision === remote.tag && size === remote.bytes) return path;
-  await replaceFolder(folder, async (incoming) => {
-    const saved = await readWhole(remote, retries, (content) =>
-      saveDownload(join(incoming, "shard.tar"), content, { bytes: remote.bytes }),
-    );
-    await writeRecord(incoming, { source: shownUrl(remote.url), revision: remote.tag, files: { "shard.tar": saved } });
+  const isDone = async () => (await readRecord(folder))?.revision === remote.tag;
+  await fillFolder(folder, isDone, async (staging) => {
+    const expected = { bytes: remote.bytes };
+    const saved = await download(remote.url, join(staging, "shard.tar"), { expected, retries });
+    await writeRecord(staging, { source: shownUrl(remote.url), revision: remote.tag, files: { "shard.tar": saved } });
   });
   return path;
 }
