@@ -132,7 +132,7 @@ export function startProgress(options: ProgressOptions): Progress {
     if (text === drawn) return;
     drawn = text;
     // Limited to one row, because a wrapped line could not be rewritten.
-    if (live) stream.write(`\r\x1b[2K${text.slice(0, Math.max(10, (stream.columns ?? 80) - 1))}`);
+    if (live) stream.write(`\r\x1b[2K${text.slice(0, Math.max(10, (stream.columns || 80) - 1))}`);
     else stream.write(`${text}\n`);
   };
 
