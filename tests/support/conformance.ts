@@ -40,6 +40,13 @@ const filled =
 /** Normal numbers (Box and Muller). */
 export const normal = (...shape: number[]): InputSpec =>
   filled(shape, (random) => Math.sqrt(-2 * Math.log(1 - random())) * Math.cos(2 * Math.PI * random()));
+/** Normal numbers around a centre. */
+export const around =
+  (centre: number, ...shape: number[]): InputSpec =>
+  (random) => {
+    const value = normal(...shape)(random);
+    return { ...value, data: value.data.map((x) => Math.fround(x + centre)) };
+  };
 /** Uniform in [0.5, 2.5): for logarithms, roots and divisors. */
 export const positive = (...shape: number[]): InputSpec => filled(shape, (random) => 0.5 + 2 * random());
 /** Given numbers. */

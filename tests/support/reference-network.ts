@@ -1,5 +1,5 @@
 /** Activations, normalisations, convolution, pooling and resizing in float64, as plain loops. */
-import { type Array64, at, build } from "./arrays.js";
+import { type Array64, at, build, count } from "./arrays.js";
 import { map, mean, sum } from "./reference.js";
 
 /** The error function: 2/sqrt(pi) exp(-x^2) sum of 2^n x^(2n+1) / (2n+1)!! (DLMF 7.6.2), all terms of one sign. */
@@ -100,6 +100,22 @@ export function groupNorm(x: Array64, scale: Array64, bias: Array64, groups: num
     }
   }
   return { shape: x.shape, data: out };
+}
+
+/** Batch norm of [N, C, ...] with the statistics of the batch, and these. */
+export function batchNorm(x: Array64, scale: Array64, bias: Array64, epsilon: number) {
+  const [, channels] = x.shape as [number, number];
+  const positions = count(x.shape.slice(2));
+  const channelOf = (i: number) => Math.floor(i / positions) % channels;
+  const all = Array.from({ length: channels }, (_, c) => Array.from(x.data).filter((_, i) => channelOf(i) === c));
+  const means = all.map(mean);
+  const variances = all.map((values, c) => mean(values.map((value) => (value - means[c]!) ** 2)));
+  const data = x.data.map((value, i) => {
+    const c = channelOf(i);
+    return ((value - means[c]!) / Math.sqrt(variances[c]! + epsilon)) * scale.data[c]! + bias.data[c]!;
+  });
+  const vector = (values: number[]): Array64 => ({ shape: [channels], data: Float64Array.from(values) });
+  return { y: { shape: x.shape, data }, mean: vector(means), variance: vector(variances) };
 }
 
 export interface ReferenceWindow {

@@ -1,5 +1,5 @@
 /**
- * GELU in both forms, softmax and log-softmax.
+ * GELU in both forms, the piecewise linear sigmoid of MobileNetV3, softmax and log-softmax.
  *
  * On the CPU, every elementwise node is a pass over memory. The training form of GELU therefore computes the value and the derivative
  * together in the forward pass, where they share their expensive terms; the backward pass is one multiplication.
@@ -14,7 +14,7 @@ import {
   ShapeError,
   type Tensor,
 } from "../tensor.js";
-import { exp, multiply, sigmoid, subtract } from "./elementwise.js";
+import { absolute, cast, exp, less, multiply, sigmoid, subtract } from "./elementwise.js";
 import { asFloat32, inFloat32 } from "./half.js";
 import { reduceSum } from "./reduce.js";
 import { scale } from "./scale.js";
@@ -73,6 +73,26 @@ const geluOperation: Operation<{ form: Exclude<GeluForm, "quick"> }> = {
 /** The Gaussian error linear unit in one of its published forms. */
 export const gelu = <D extends DType>(x: Tensor<D>, form: GeluForm = "tanh"): Tensor<D> =>
   form === "quick" ? multiply(x, sigmoid(scale(x, 1.702))) : applied(geluOperation, [x], { form });
+
+// The derivative is 1/6 between -3 and 3, and 0 at both, as in PyTorch.
+const hardSigmoidOperation: Operation<object> = {
+  name: "hardSigmoid",
+  infer: ([x]) => {
+    if (!isFloat(x!.dtype)) throw new ShapeError(`hardSigmoid: needs a float tensor, got ${describe(x!)}`);
+    return [x!];
+  },
+  emit: ({ inputs, outputs }, emitter) => {
+    const x = asFloat32(inputs[0]!, emitter);
+    const slope = { alpha: { float: 1 / 6 }, beta: { float: 0.5 } };
+    inFloat32(outputs[0]!, emitter, (result) => emitter.node("HardSigmoid", [x], [result], slope));
+  },
+  gradient: ({ inputs: [x] }, [g]) => [multiply(g!, scale(cast(less(absolute(x!), 3), g!.dtype), 1 / 6))],
+};
+
+/** min(max(x / 6 + 1/2, 0), 1), the piecewise linear sigmoid of MobileNetV3 (Howard et al., 2019, arXiv:1905.02244, section 5.2). */
+export const hardSigmoid = <D extends DType>(x: Tensor<D>): Tensor<D> => applied(hardSigmoidOperation, [x], {});
+/** x hardSigmoid(x), the hard swish of the same paper. */
+export const hardSwish = <D extends DType>(x: Tensor<D>): Tensor<D> => multiply(x, hardSigmoid(x));
 
 // With y = softmax(x) over the last axis: dx = y (g - sum(g y)).
 const softmaxOperation: Operation<object> = {

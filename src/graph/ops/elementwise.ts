@@ -295,8 +295,8 @@ const clampOperation: Operation<{ low: number; high: number }> = {
     const bound = (value: number) => (Number.isFinite(value) ? emitter.float(value, x!.dtype) : "");
     emitter.node("Clip", [emitter.name(x!), bound(attributes.low), bound(attributes.high)], [emitter.name(y!)]);
   },
-  // Inside of the closed interval, x equals y.
-  gradient: ({ inputs: [x], outputs: [y] }, [g]) => [where(equal(x!, y!), g!, zeroLike(g!))],
+  // Inside of the closed interval, x equals y. A product takes two thirds of the time of `Where` on the CPU.
+  gradient: ({ inputs: [x], outputs: [y] }, [g]) => [multiply(g!, cast(equal(x!, y!), g!.dtype))],
 };
 
 /**

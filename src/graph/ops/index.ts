@@ -1,7 +1,8 @@
 /** Exports every operation that models use. */
 
-export { type GeluForm, gelu, logSoftmax, softmax } from "./activation.js";
+export { type GeluForm, gelu, hardSigmoid, hardSwish, logSoftmax, softmax } from "./activation.js";
 export { scaledDotProductAttention } from "./attention.js";
+export { type BatchNorm, batchNorm } from "./batch-norm.js";
 export { after } from "./control.js";
 export { convolution2d } from "./convolution.js";
 export { convolutionTranspose2d, type TransposedConvolutionOptions } from "./convolution-transpose.js";

@@ -7,6 +7,7 @@ import { depthwiseConvolutionFamily } from "./depthwise-convolution.js";
 import { einsumFamily } from "./einsum.js";
 import { elementwiseCases } from "./elementwise.js";
 import { matmulFamily } from "./matmul.js";
+import { mobileFamily } from "./mobile.js";
 import { activationFamily, imageFamily, normalisationFamily } from "./network.js";
 import { reductionFamily } from "./reductions.js";
 import { selectionFamily } from "./selection.js";
@@ -27,6 +28,7 @@ export const families: Readonly<Record<string, readonly OperationCase[]>> = {
   attention: attentionFamily,
   "defined operations": definedFamily,
   normalisation: normalisationFamily,
+  "batch norm and hard activations": mobileFamily,
   images: imageFamily,
   "depthwise convolution": depthwiseConvolutionFamily,
   "transposed convolution": transposedConvolutionFamily,

@@ -1,6 +1,6 @@
 /** Activations, normalisations, convolution, pooling and resizing. */
 import * as g from "../../../src/graph/index.js";
-import { distinct, type InputSpec, normal, type OperationCase, of, positive, row } from "../../support/conformance.js";
+import { around, distinct, normal, type OperationCase, of, positive, row } from "../../support/conformance.js";
 import * as r from "../../support/reference.js";
 import * as n from "../../support/reference-network.js";
 
@@ -70,12 +70,6 @@ const activationCases = [
   ),
 ];
 
-const around =
-  (centre: number, ...shape: number[]): InputSpec =>
-  (random) => {
-    const value = normal(...shape)(random);
-    return { ...value, data: value.data.map((x) => Math.fround(x + centre)) };
-  };
 const normalisationCases = [
   ...[[4], [3, 4], [2, 3, 4], [2, 1, 2, 5]].flatMap((shape) => {
     const width = shape.at(-1)!;
