@@ -1,8 +1,7 @@
 /** User-defined models: functions from a scope and images to features, which recipes and checkpoints name. */
 import type { Tensor } from "../graph/index.js";
-import type { Scope } from "../nn/index.js";
+import { classifierHead, type Scope } from "../nn/index.js";
 import { type Definition, definitions, type Reference } from "../text/definitions.js";
-import { classifierHead } from "./head.js";
 
 /** Plain settings of user-defined parts, which recipes and checkpoints store. */
 export type CustomSettings = Readonly<Record<string, number | string | boolean | number[]>>;

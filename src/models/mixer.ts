@@ -1,6 +1,7 @@
 /** MLP-Mixer (Tolstikhin et al., 2021): alternating MLPs over patches and over channels, and its published variants. Facts: papers.md 3.2. */
 import { add, cast, gelu, matmul, reduceMean, reshape, type Tensor, transpose } from "../graph/index.js";
 import {
+  classifierHead,
   dense,
   dropout,
   layerNorm,
@@ -10,7 +11,6 @@ import {
   stochasticDepthRate,
   zeros,
 } from "../nn/index.js";
-import { classifierHead } from "./head.js";
 import { patchEmbedding } from "./stems.js";
 
 export interface MixerConfig {

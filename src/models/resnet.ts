@@ -13,8 +13,7 @@ import {
   type Tensor,
   type WeightStandardisation,
 } from "../graph/index.js";
-import { dropout, groupNormLayer, type Scope, standardisedConvolution, toNCHW } from "../nn/index.js";
-import { classifierHead } from "./head.js";
+import { classifierHead, dropout, groupNormLayer, type Scope, standardisedConvolution, toNCHW } from "../nn/index.js";
 import {
   type Place,
   type ResNetAttention,

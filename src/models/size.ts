@@ -5,6 +5,7 @@ import { type ModelConfig, model as network } from "./model.js";
 import { parseModelName } from "./registry.js";
 
 export interface ModelSize {
+  /** Number of parameters, without running statistics. */
   readonly parameters: number;
   /** FLOPs of one image's forward pass including the head: two for each multiply-add. */
   readonly flops: number;
@@ -24,7 +25,9 @@ export function modelSize(
   const scope = Scope.root();
   const config = typeof model === "string" ? parseModelName(model) : model;
   const { logits, preLogits } = network(scope, input("image", "float32", [1, size, size, channels]), config);
-  const parameters = scope.parameters.reduce((total, { tensor }) => total + elementCount(tensor.shape), 0);
+  const parameters = scope.parameters
+    .filter(({ isStatistic }) => !isStatistic)
+    .reduce((total, { tensor }) => total + elementCount(tensor.shape), 0);
   return { parameters, flops: costOf([logits ?? preLogits]).flops };
 }
 

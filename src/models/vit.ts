@@ -5,6 +5,7 @@
 import { add, cast, expand, type GeluForm, reduceMean, reshape, sliceAxis, type Tensor, tanh } from "../graph/index.js";
 import {
   type AttentionOptions,
+  classifierHead,
   dense,
   dropout,
   layerNorm,
@@ -20,7 +21,6 @@ import {
   swiGlu,
   xavierUniform,
 } from "../nn/index.js";
-import { classifierHead } from "./head.js";
 import { patchEmbedding, type Stem, stemFeatures } from "./stems.js";
 import {
   attentionBias,

@@ -23,14 +23,27 @@ import { zeros } from "./initializers.js";
 import { dense } from "./layers.js";
 import type { Scope } from "./scope.js";
 
+export interface SqueezeExcitationOptions {
+  /** Width of the hidden layer. */
+  readonly hidden: number;
+  /** Maps numbers to gates. Default: sigmoid. */
+  readonly gate?: <D extends DType>(x: Tensor<D>) => Tensor<D>;
+}
+
 /**
- * Multiplies the channels of [N, C, H, W] by a gate computed from their means: `squeeze` C to C / reduction (at least 1), ReLU, `excite` back
- * to C, sigmoid. Both are dense layers with bias. Records the gate [N, C] as `gate`. Throws ShapeError.
+ * Multiplies the channels of [N, C, H, W] by a gate computed from their means: `squeeze` C to C / reduction (at least 1; or another width, by options), ReLU,
+ * `excite` back to C, sigmoid. Both are dense layers with bias. Records the gate [N, C] as `gate`. Throws ShapeError.
  */
-export function squeezeExcitation<D extends DType>(scope: Scope, x: Tensor<D>, reduction = 16): Tensor<D> {
+export function squeezeExcitation<D extends DType>(
+  scope: Scope,
+  x: Tensor<D>,
+  reduction: number | SqueezeExcitationOptions = 16,
+): Tensor<D> {
   const [n, channels] = imageSides("squeezeExcitation", x);
-  const hidden = dense(scope.at("squeeze"), reduceMean(x, [2, 3]), Math.max(1, Math.floor(channels / reduction)));
-  const gate = scope.name("gate", sigmoid(dense(scope.at("excite"), relu(hidden), channels)));
+  const { hidden: width, gate: gated = sigmoid }: SqueezeExcitationOptions =
+    typeof reduction === "number" ? { hidden: Math.max(1, Math.floor(channels / reduction)) } : reduction;
+  const hidden = dense(scope.at("squeeze"), reduceMean(x, [2, 3]), width);
+  const gate = scope.name("gate", gated(dense(scope.at("excite"), relu(hidden), channels)));
   return multiply(x, reshape(gate, [n, channels, 1, 1]));
 }
 

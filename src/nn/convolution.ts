@@ -55,10 +55,11 @@ export function samePadding(size: number, kernel: number, stride: number): [befo
 const pair = (value: number | readonly [number, number]): readonly [number, number] =>
   typeof value === "number" ? [value, value] : value;
 
-function resolved(
+/** The sides of the kernel, and the window with its padding in numbers. Throws ShapeError if the images do not have four axes. */
+export function convolutionWindow(
   scope: Scope,
   x: Tensor,
-  options: ConvolutionLayerOptions,
+  options: Omit<ConvolutionLayerOptions, "channels">,
 ): { kernel: readonly [number, number]; window: ConvolutionOptions } {
   if (x.shape.length !== 4) throw new ShapeError(`convolution: images ${describe(x)} must be [N, C, H, W]`);
   const { stride = 1, padding = 0 } = options;
@@ -92,7 +93,7 @@ export function standardisedConvolution<D extends DType>(
   x: Tensor<D>,
   options: ConvolutionLayerOptions & { readonly form: WeightStandardisation | "none" },
 ): Tensor<D> {
-  const { kernel: sides, window } = resolved(scope, x, options);
+  const { kernel: sides, window } = convolutionWindow(scope, x, options);
   const kernel = kernelOf(scope, x, sides, options);
   const standardised = options.form === "none" ? kernel : weightStandardise(kernel, options.form);
   return convolution2d(x, cast(standardised, x.dtype), window);
@@ -104,7 +105,7 @@ export function convolution<D extends DType>(
   x: Tensor<D>,
   options: ConvolutionLayerOptions & { readonly bias?: boolean; readonly biasInitializer?: Initializer },
 ): Tensor<D> {
-  const { kernel, window } = resolved(scope, x, options);
+  const { kernel, window } = convolutionWindow(scope, x, options);
   const y = convolution2d(x, cast(kernelOf(scope, x, kernel, options), x.dtype), window);
   if (!options.bias) return y;
   const bias = scope.parameter("bias", [options.channels], options.biasInitializer ?? zeros);

@@ -1,7 +1,13 @@
 /** Layers, their building blocks, and losses. */
 
 export { type AttentionOptions, type AttentionProjection, multiHeadAttention } from "./attention.js";
-export { type NonLocalOptions, nonLocalBlock, squeezeExcitation } from "./channel-attention.js";
+export { type BatchNormConvolutionOptions, type BatchNormOptions, batchNormConvolution } from "./batch-norm.js";
+export {
+  type NonLocalOptions,
+  nonLocalBlock,
+  type SqueezeExcitationOptions,
+  squeezeExcitation,
+} from "./channel-attention.js";
 export {
   type ConvolutionLayerOptions,
   convolution,
@@ -11,6 +17,7 @@ export {
   standardisedConvolution,
   toNCHW,
 } from "./convolution.js";
+export { classifierHead } from "./head.js";
 export {
   filledWith,
   type Initializer,

@@ -22,6 +22,8 @@ export interface Parameter {
   readonly name: string;
   readonly tensor: Tensor<"float32">;
   readonly initializer: Initializer;
+  /** A running statistic: part of the weights, but without a gradient. Training steps compute its next value (`Scope.update`). */
+  readonly isStatistic?: boolean;
 }
 
 /** Initial value of a parameter; it depends only on the seed and the parameter's name. */
@@ -38,6 +40,7 @@ interface Trace {
   readonly seed: Tensor | undefined;
   readonly compute: ComputeType;
   readonly fixedWeights: boolean;
+  readonly updates: Map<string, Tensor<"float32">> | undefined;
   streams: number;
 }
 
@@ -48,6 +51,11 @@ export interface ScopeOptions {
   readonly compute?: ComputeType;
   /** Write parameters as constants of the graph, as in exported files, so that the runtime can optimise their layout. */
   readonly fixedWeights?: boolean;
+  /**
+   * Collects the next values of running statistics, by name. With it, batch norm uses the statistics of the batch; default: the running
+   * statistics.
+   */
+  readonly updates?: Map<string, Tensor<"float32">>;
   /** Parameters of another trace to share. */
   readonly parameters?: readonly Parameter[];
 }
@@ -67,6 +75,7 @@ export class Scope {
       seed: options.seed,
       compute: options.compute ?? "float32",
       fixedWeights: options.fixedWeights ?? false,
+      updates: options.updates,
       streams: 0,
     });
   }
@@ -85,6 +94,11 @@ export class Scope {
     return this.trace.fixedWeights;
   }
 
+  /** Whether batch norm uses the statistics of the batch, and running statistics are updated. */
+  get usesBatchStatistics(): boolean {
+    return this.trace.updates !== undefined;
+  }
+
   /** Whether dropout and stochastic depth are active. */
   get training(): boolean {
     return this.trace.seed !== undefined;
@@ -92,6 +106,27 @@ export class Scope {
 
   /** Returns the float32 parameter of this name; the first call creates it. Throws ShapeError if it exists with another shape. */
   parameter(name: string, shape: Shape, initializer: Initializer): Tensor<"float32"> {
+    return this.weight(name, shape, { initializer });
+  }
+
+  /** Returns the float32 running statistic of this name; the first call creates it. Throws ShapeError if it exists with another shape. */
+  statistic(name: string, shape: Shape, initializer: Initializer): Tensor<"float32"> {
+    return this.weight(name, shape, { initializer, isStatistic: true });
+  }
+
+  /**
+   * Replaces the running statistic of this name by `next` of its value at the end of the step; replacements in one step are composed in the order of the
+   * calls. Does nothing where running statistics are not updated.
+   */
+  update(name: string, next: (current: Tensor<"float32">) => Tensor<"float32">): void {
+    const path = this.join(name);
+    const { updates, parameters } = this.trace;
+    const statistic = parameters.get(path);
+    if (!statistic?.isStatistic) throw new Error(`${path} is not a running statistic; create it with Scope.statistic`);
+    updates?.set(path, next(updates.get(path) ?? statistic.tensor));
+  }
+
+  private weight(name: string, shape: Shape, rest: Omit<Parameter, "name" | "tensor">): Tensor<"float32"> {
     const path = this.join(name);
     const known = this.trace.parameters.get(path);
     if (known) {
@@ -101,7 +136,7 @@ export class Scope {
       return known.tensor;
     }
     const tensor = input(path, "float32", shape);
-    this.trace.parameters.set(path, { name: path, tensor, initializer });
+    this.trace.parameters.set(path, { name: path, tensor, ...rest });
     return tensor;
   }
 
@@ -129,13 +164,19 @@ export class Scope {
 
   /**
    * Returns the same scope in a second trace that shares the parameters and repeats the random draws from here on. It is used for passes that
-   * differ in their images but not in their dropout.
+   * differ in their images but not in their dropout. It does not update running statistics.
    */
   again(): Scope {
-    return new Scope(this.path, { ...this.trace, intermediates: new Map() });
+    const updates = this.trace.updates && new Map<string, Tensor<"float32">>();
+    return new Scope(this.path, { ...this.trace, intermediates: new Map(), updates });
   }
 
-  /** Every parameter of the model, in order of first use. */
+  /** The next values of running statistics so far, by name; undefined where they are not updated. */
+  get updates(): ReadonlyMap<string, Tensor<"float32">> | undefined {
+    return this.trace.updates;
+  }
+
+  /** Every parameter and running statistic of the model, in order of first use. */
   get parameters(): readonly Parameter[] {
     return [...this.trace.parameters.values()];
   }

@@ -102,13 +102,23 @@ export const chain =
     transformations.reduce((current, transformation) => transformation(current, context), updates);
 
 export interface OptimizerGraph {
-  /** Parameters and optimiser state, each with its next value. */
+  /** Parameters, statistics and optimiser state, each with its next value. */
   readonly slots: readonly StateSlot[];
   readonly scalars: readonly HostScalar[];
 }
 
+/** State that a step computes without the optimiser, such as the running statistics of batch norm. */
+export interface Statistic {
+  readonly name: string;
+  readonly tensor: Tensor<StateType>;
+  readonly next: Tensor;
+  readonly initial: () => ArrayOf<StateType>;
+}
+
 export interface ApplyOptions {
-  /** Keep an average of every trainable parameter, as state `average/{parameter}`. */
+  /** State whose next values are given; it is averaged like parameters. */
+  readonly statistics?: readonly Statistic[];
+  /** Keep an average of every trainable parameter and of every statistic, as state `average/{parameter}`. */
   readonly average?: AverageConfig;
 }
 
@@ -124,7 +134,7 @@ export function applyOptimizer(
     readonly initial: () => ArrayOf<StateType>;
   }[],
   gradients: readonly Tensor[],
-  { average }: ApplyOptions = {},
+  { average, statistics = [] }: ApplyOptions = {},
 ): OptimizerGraph {
   const context = new OptimizerContext();
   const start = parameters.map(({ name, tensor, initial }, i) => ({
@@ -140,8 +150,13 @@ export function applyOptimizer(
     const update = updates.get(name);
     return { name, input: tensor, next: update ? subtracted(update) : tensor, initial };
   });
-  const averages = average ? slots.filter(({ name }) => updates.has(name)).map(averageOf(average, context)) : [];
-  return { slots: [...slots, ...averages, ...context.slots], scalars: [...context.scalars.values()] };
+  const given = statistics.map(({ tensor, ...rest }): StateSlot => ({ ...rest, input: tensor }));
+  const moving = [
+    ...slots.filter(({ name }) => updates.has(name)),
+    ...given.filter(({ input, next }) => next !== input),
+  ];
+  const averages = average ? moving.map(averageOf(average, context)) : [];
+  return { slots: [...slots, ...given, ...averages, ...context.slots], scalars: [...context.scalars.values()] };
 }
 
 const averageOf =

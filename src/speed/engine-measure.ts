@@ -100,10 +100,10 @@ function configOf({ model, rematerialise }: EngineMeasureOptions): ModelConfig {
 function forwardBackward(options: EngineMeasureOptions): Built {
   const { batchSize, imageSize, microbatches, imageByImage = false } = options;
   const model = configOf(options);
-  const scope = Scope.root({ fixedWeights: imageByImage });
+  const scope = Scope.root({ fixedWeights: imageByImage, updates: new Map() });
   const sides = [imageSize, imageSize, 3];
   network(scope, input("declare", "float32", [1, ...sides]), model);
-  const parameters = scope.parameters.map(({ tensor }) => tensor);
+  const parameters = scope.parameters.filter(({ isStatistic }) => !isStatistic).map(({ tensor }) => tensor);
   const image = input("image", "float32", [batchSize, ...sides]);
   const label = input("label", "int32", [batchSize]);
   const lossOf = (part: Readonly<Record<string, Tensor>>) => {

@@ -54,7 +54,8 @@ export async function trainStepBy(
   options: TrainStepOptions = {},
 ): Promise<TrainStep> {
   const { seed = 0, schedule = () => 1, ...compileOptions } = options;
-  const { parameters } = scope;
+  const parameters = scope.parameters.filter(({ isStatistic }) => !isStatistic);
+  const statistics = scope.parameters.filter(({ isStatistic }) => isStatistic);
   if (loss.dtype !== "float32" || loss.shape.length > 0) {
     throw new RangeError(`the loss is ${loss.dtype} [${loss.shape.join(", ")}]; expected float32 [], such as a mean`);
   }
@@ -68,8 +69,15 @@ export async function trainStepBy(
     transformation,
     parameters.map((one) => ({ ...one, initial: () => initialValue(one, seed) })),
     gradients,
+    {
+      statistics: statistics.map((one) => ({
+        ...one,
+        next: scope.updates?.get(one.name) ?? one.tensor,
+        initial: () => initialValue(one, seed),
+      })),
+    },
   );
-  const own = new Set<Tensor>(parameters.map(({ tensor }) => tensor));
+  const own = new Set<Tensor>(scope.parameters.map(({ tensor }) => tensor));
   const leaves = reachable([loss]).flatMap(({ outputs }) => outputs);
   const inputs = leaves.filter((tensor) => inputName(tensor) !== undefined && !own.has(tensor));
   const drawn = inputs.find((tensor) => inputName(tensor) === "seed" && tensor.dtype === "int32");

@@ -93,7 +93,9 @@ export interface TrainingProgram {
    */
   readonly source: ProgramSource;
   readonly evaluation: EvaluationFunctions;
+  /** Parameters and running statistics. */
   readonly parameters: readonly Parameter[];
+  /** Number of parameters, without running statistics. */
   readonly parameterCount: number;
   readonly slots: readonly StateSlot[];
   readonly scalars: readonly HostScalar[];
@@ -143,7 +145,9 @@ export function buildTraining(objective: Objective, config: TrainingConfig, seed
     },
     evaluation,
     parameters,
-    parameterCount: parameters.reduce((total, { tensor }) => total + elementCount(tensor.shape), 0),
+    parameterCount: parameters
+      .filter(({ isStatistic }) => !isStatistic)
+      .reduce((total, { tensor }) => total + elementCount(tensor.shape), 0),
     slots,
     scalars,
     scalesLoss: lossScale !== undefined,
@@ -185,6 +189,8 @@ interface TracedGradients {
   readonly parameters: readonly Parameter[];
   /** The parameters that are not frozen. */
   readonly trained: readonly Parameter[];
+  /** Next values of the running statistics, by name; with several ranks their means over the ranks. */
+  readonly statistics: ReadonlyMap<string, Tensor>;
   readonly metrics: StepMetrics;
   /**
    * The gradient of each trained parameter. With several ranks it is the sum over the ranks, cut from `buckets.inputs`.
@@ -204,15 +210,17 @@ function traceGradients(objective: Objective, config: TrainingConfig): TracedGra
   const { ranks } = sharing;
   const seedInput = input("seed", "int32", [1]);
   const seed = drawsInTraining(config.model) || objective.draws === true ? seedInput : undefined;
-  const training = Scope.root({ compute, seed });
+  const updates = new Map<string, Tensor<"float32">>();
+  const training = Scope.root({ compute, seed, updates });
   const lossScale = compute === "float16" ? input("lossScale", "float32", []) : undefined;
   // Traced once first, so that the parameters exist before gradients with respect to them are computed.
   objective.trace(training, objective.inputs);
+  updates.clear();
   const parameters = training.parameters;
   const taken = parameters.find(({ name }) => isOptimizerState(name));
   if (taken)
     throw new RangeError(`the parameter "${taken.name}" has the name of an optimiser's state; choose another name`);
-  const trained = parameters.filter(({ name }) => !isFrozen(config.optimizer, name));
+  const trained = parameters.filter(({ name, isStatistic }) => !isStatistic && !isFrozen(config.optimizer, name));
   const tensors = trained.map((parameter) => parameter.tensor);
   if (tensors.length === 0)
     throw new RangeError("every parameter is frozen; leave at least one with a learning rate pattern above 0");
@@ -223,13 +231,27 @@ function traceGradients(objective: Objective, config: TrainingConfig): TracedGra
     (part) => shareOf(objective.trace(training, part), ranks),
     lossScale,
   );
-  const buckets = ranks > 1 ? bucketGradients(own, sharing.bucketBytes) : undefined;
-  return { parameters, trained, metrics, gradients: buckets?.received ?? own, buckets, seed, lossScale };
+  const statistics = [...updates].filter(([name]) => !isFrozen(config.optimizer, name));
+  const shares = statistics.map(([, next]) => scale(next, 1 / ranks));
+  const buckets = ranks > 1 ? bucketGradients([...own, ...shares], sharing.bucketBytes) : undefined;
+  const [gradients, means] = buckets
+    ? [buckets.received.slice(0, own.length), buckets.received.slice(own.length)]
+    : [own, shares];
+  return {
+    parameters,
+    trained,
+    statistics: new Map(statistics.map(([name], i) => [name, means[i]!])),
+    metrics,
+    gradients,
+    buckets,
+    seed,
+    lossScale,
+  };
 }
 
 /** The optimiser's part of a step. */
 interface TracedUpdate {
-  /** Parameters, averages and optimiser state, followed by the frozen parameters. */
+  /** Parameters, running statistics, averages and optimiser state, followed by what is frozen. */
   readonly slots: readonly StateSlot[];
   readonly scalars: readonly HostScalar[];
   /** The next value of each slot that a step replaces. */
@@ -240,11 +262,18 @@ interface TracedUpdate {
 
 function traceUpdate(config: TrainingConfig, traced: TracedGradients, seed: number): TracedUpdate {
   const { average } = config;
-  const { parameters, trained, gradients } = traced;
+  const { parameters, trained, statistics, gradients } = traced;
   const optimizer = createOptimizer(config.optimizer, config.schedule);
   const withInitial = (parameter: Parameter) => ({ ...parameter, initial: () => initialValue(parameter, seed) });
-  const applied = applyOptimizer(optimizer, trained.map(withInitial), gradients, average && { average });
-  const frozen = parameters.filter((parameter) => !trained.includes(parameter)).map(withInitial);
+  const updated = parameters.filter(({ name }) => statistics.has(name)).map(withInitial);
+  const applied = applyOptimizer(
+    optimizer,
+    trained.map(withInitial),
+    gradients,
+    defined({ average, statistics: updated.map((one) => ({ ...one, next: statistics.get(one.name) ?? one.tensor })) }),
+  );
+  const taken = new Set([...trained, ...updated].map(({ name }) => name));
+  const frozen = parameters.filter(({ name }) => !taken.has(name)).map(withInitial);
   const kept = frozen.map((one): StateSlot => ({ ...one, input: one.tensor, next: one.tensor }));
   const givesNorm = config.optimizer.clipNorm !== undefined || config.reportNorm || traced.lossScale;
   const replaced = applied.slots.filter((slot) => slot.next !== slot.input);

@@ -1,6 +1,8 @@
 /** Linear classification head of all model families. */
 import type { Tensor } from "../graph/index.js";
-import { dense, dropout, filledWith, type Scope, zeros } from "../nn/index.js";
+import { filledWith, zeros } from "./initializers.js";
+import { dense, dropout } from "./layers.js";
+import type { Scope } from "./scope.js";
 
 /**
  * Computes logits [..., classes] from features [..., width], recorded as `logits`; returns undefined for 0 classes. The kernel is initialised
