@@ -158,7 +158,7 @@ function isTheirs(config: ModelConfig): boolean {
 /** Output names that transformers.js expects. */
 function outputsOf(config: ModelConfig): ExportOptions["outputs"] {
   if (config.classes > 0) return { logits: "logits", features: "pooler_output" };
-  return config.family === "resnet"
+  return config.family === "resnet" || config.family === "mobilenet"
     ? { features: "pooler_output" }
     : { tokens: "last_hidden_state", features: "pooler_output" };
 }
@@ -168,7 +168,7 @@ function configOf({ config, image, metadata }: Weights, dtype: string, external:
     metadata.classNames?.length === config.classes
       ? metadata.classNames
       : Array.from({ length: config.classes }, (_, i) => `LABEL_${i}`);
-  const type = config.family === "resnet" ? "resnet" : "vit";
+  const type = config.family === "resnet" || config.family === "mobilenet" ? "resnet" : "vit";
   const prefix = type === "vit" ? "ViT" : "ResNet";
   return {
     architectures: [config.classes > 0 ? `${prefix}ForImageClassification` : `${prefix}Model`],

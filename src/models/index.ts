@@ -21,6 +21,16 @@ export {
   publishedMixers,
 } from "./mixer.js";
 export {
+  activationNames,
+  type MobileNetConfig,
+  type MobileNetOutput,
+  mobilenet,
+  mobilenetConfig,
+  mobilenetDefaults,
+  mobilenetShapes,
+  publishedMobileNets,
+} from "./mobilenet/index.js";
+export {
   drawsInTraining,
   type ModelConfig,
   type ModelFamily,

@@ -3,6 +3,7 @@ import { cast, input, type Shape, type Tensor } from "../graph/index.js";
 import { Scope } from "../nn/index.js";
 import { type CustomConfig, customModel } from "./custom.js";
 import { type MixerConfig, mixer } from "./mixer.js";
+import { type MobileNetConfig, mobilenet, mobilenetWidth } from "./mobilenet/index.js";
 import { type ResNetConfig, resnet, resnetWidth } from "./resnet.js";
 import { type ViTConfig, vit } from "./vit.js";
 
@@ -10,7 +11,8 @@ import { type ViTConfig, vit } from "./vit.js";
 export type PublishedConfig =
   | ({ readonly family: "vit" } & ViTConfig)
   | ({ readonly family: "resnet" } & ResNetConfig)
-  | ({ readonly family: "mixer" } & MixerConfig);
+  | ({ readonly family: "mixer" } & MixerConfig)
+  | ({ readonly family: "mobilenet" } & MobileNetConfig);
 
 /** Complete description of a network except for its image size: the family and the family's configuration. */
 export type ModelConfig = PublishedConfig | ({ readonly family: "custom" } & CustomConfig);
@@ -48,6 +50,8 @@ function traced(scope: Scope, image: Tensor, config: ModelConfig): ModelOutput {
       return resnet(scope, image, config);
     case "mixer":
       return mixer(scope, image, config);
+    case "mobilenet":
+      return mobilenet(scope, image, config);
     case "custom":
       return customModel(scope, image, config);
   }
@@ -60,6 +64,7 @@ export function representationWidth(config: ModelConfig, image: Shape): number {
     return preLogits.shape.at(-1) ?? 0;
   }
   if (config.family === "resnet") return resnetWidth(config);
+  if (config.family === "mobilenet") return mobilenetWidth(config);
   if (config.family !== "vit") return config.width;
   if (typeof config.preLogits === "number") return config.preLogits;
   return config.preLogits ? config.width : (config.projection ?? config.width);
@@ -75,6 +80,6 @@ export function requireClassifier(config: ModelConfig): void {
 /** Whether the network may draw random numbers in training. */
 export function drawsInTraining(config: ModelConfig): boolean {
   if (config.family === "custom") return true;
-  const headDropout = config.family === "resnet" ? 0 : (config.headDropout ?? 0);
+  const headDropout = config.family === "resnet" || config.family === "mobilenet" ? 0 : (config.headDropout ?? 0);
   return config.dropout > 0 || headDropout > 0 || config.stochasticDepth > 0;
 }

@@ -1,6 +1,7 @@
 /** Registers all published models with their input formats, and parses model names. */
 import { didYouMean } from "../text/nearest.js";
 import { mixerConfig, publishedMixers } from "./mixer.js";
+import { mobilenetConfig, publishedMobileNets } from "./mobilenet/index.js";
 import type { PublishedConfig } from "./model.js";
 import { publishedResNets, resnetConfig } from "./resnet-variants.js";
 import { publishedSuccessors, successorConfig } from "./successors.js";
@@ -22,13 +23,14 @@ export const modelSeries = {
   },
   mixer: { title: "MLP-Mixer", source: "Tolstikhin et al., 2021" },
   bit: { title: "BiT ResNet-v2", source: "Kolesnikov et al., 2020" },
+  mobilenet: { title: "MobileNetV2 and V3", source: "Sandler et al., 2018; Howard et al., 2019" },
   resnet: { title: "ResNet-v1 with group norm", source: "big_vision, after He et al., 2016" },
 } as const satisfies Record<string, { readonly title: string; readonly source: string }>;
 
 export type ModelSeries = keyof typeof modelSeries;
 
 export interface PublishedModel {
-  /** Name that `parseModelName` accepts: "S/16", "R50+B/16", "C-4GF", "Mixer-B/16", "R50x1", "ResNet-50". */
+  /** Name that `parseModelName` accepts: "S/16", "R50+B/16", "C-4GF", "Mixer-B/16", "R50x1", "ResNet-50", "MobileNetV2-1.0". */
   readonly name: string;
   readonly family: PublishedConfig["family"];
   readonly series: ModelSeries;
@@ -50,6 +52,7 @@ export type ModelChanges = Partial<
 function configOf(name: string): PublishedConfig {
   if (name.startsWith("Mixer-")) return { family: "mixer", ...mixerConfig(name) };
   if (/^(ResNet-|R\d+x)/.test(name)) return { family: "resnet", ...resnetConfig(name) };
+  if (/^(MobileNet)?V[23]-/.test(name)) return { family: "mobilenet", ...mobilenetConfig(name) };
   const successor = successorConfig(name);
   if (successor) return { family: "vit", ...successor };
   // Also accept the papers' spelling: ViT-B/16, R50+ViT-B/16.
@@ -59,7 +62,7 @@ function configOf(name: string): PublishedConfig {
 const series = (key: ModelSeries, names: readonly string[]): PublishedModel[] =>
   names.map((name) => {
     const config = configOf(name);
-    // All take images in [-1, 1] at 224 pixels (papers.md 1.1, 2.1, 3.1, 3.2). The early convolutions were trained on images normalised by
+    // All take images in [-1, 1] at 224 pixels (papers.md 1.1, 2.1, 3.1, 3.2, 15). The early convolutions were trained on images normalised by
     // ImageNet's mean and deviation, but with another norm, so there are no published weights to be compatible with.
     return {
       name,
@@ -86,6 +89,7 @@ export const publishedModels: readonly PublishedModel[] = [
     "resnet",
     publishedResNets.filter((name) => name.startsWith("ResNet-")),
   ),
+  ...series("mobilenet", publishedMobileNets),
 ];
 
 /**
@@ -106,7 +110,7 @@ export function parseModelName(name: string, changes: ModelChanges = {}): Publis
       [...publishedModels, ...publishedSuccessors].map((one) => one.name),
     );
     const forms =
-      '; names are like "S/16", "R50+B/16", "C-4GF", "Mixer-B/16", "R50x1", "ResNet-50", "DINOv2-S/14", "SigLIP2-B/16"';
+      '; names are like "S/16", "R50+B/16", "C-4GF", "Mixer-B/16", "R50x1", "ResNet-50", "MobileNetV2-1.0", "DINOv2-S/14", "SigLIP2-B/16"';
     throw new RangeError(`unknown model "${name}"${meant === "" ? forms : meant}`);
   }
   return { ...config, ...changes };

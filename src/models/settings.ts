@@ -1,5 +1,6 @@
 /** Describes a model by settings, as in recipes and checkpoints: a family or a published variant, and changes to it. */
 import { type MixerConfig, mixerDefaults } from "./mixer.js";
+import { type MobileNetConfig, mobilenetDefaults } from "./mobilenet/index.js";
 import type { ModelConfig, PublishedConfig } from "./model.js";
 import { parseModelName } from "./registry.js";
 import { type ResNetConfig, resnetDefaults } from "./resnet.js";
@@ -49,6 +50,7 @@ function described(family: PublishedConfig["family"], given: { readonly width?: 
   const defaults = {
     vit: { ...vitDefaults, mlpDim: 4 * width } satisfies Partial<ViTConfig>,
     resnet: resnetDefaults satisfies Partial<ResNetConfig>,
+    mobilenet: mobilenetDefaults satisfies Partial<MobileNetConfig>,
     mixer: {
       ...mixerDefaults,
       tokensMlpDim: Math.max(1, Math.floor(width / 2)),

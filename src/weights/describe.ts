@@ -6,8 +6,11 @@ import {
   type BiasPart,
   classTokenHasRow,
   type MixerConfig,
+  type MobileNetConfig,
   type ModelConfig,
   mixerDefaults,
+  mobilenetDefaults,
+  mobilenetShapes,
   model,
   type PublishedConfig,
   type ResNetConfig,
@@ -21,6 +24,7 @@ import {
 } from "../models/index.js";
 import { Scope } from "../nn/index.js";
 import { defined } from "../text/defined.js";
+import { maxStages, requireSane } from "./descriptions/sane.js";
 import type { Hints, Reading } from "./layouts/index.js";
 import { type Named, type View, viewOf } from "./layouts/table.js";
 import type { PatchGrid } from "./positions.js";
@@ -75,9 +79,6 @@ function countOf(view: View, expression: RegExp): number {
   }
   return found.size;
 }
-
-/** The largest accepted number of stages. */
-const maxStages = 64;
 
 function blocksOf(view: View): number[] {
   const units = new Map<number, Set<string>>();
@@ -224,6 +225,24 @@ function resnetOf(view: View): ResNetConfig {
   };
 }
 
+/**
+ * The settings that the shapes determine. The width factor is that of the last block, which rounding to multiples of 8 may have changed; the
+ * description of the package's own files states the exact one.
+ */
+function mobilenetOf(view: View): MobileNetConfig {
+  const isThird = view.has("hidden/kernel");
+  const architecture = !isThird ? "V2" : view.has("block12/depthwise/kernel") ? "V3-large" : "V3-small";
+  const { blocks } = mobilenetShapes[architecture];
+  const last = shapeOf(view, `block${blocks.length}/project/kernel`, 4)[0] ?? 0;
+  return {
+    ...mobilenetDefaults,
+    architecture,
+    widthFactor: last / (blocks.at(-1)?.channels ?? 1),
+    featureWidth: sizeOf(view, isThird ? "hidden/bias" : "last/norm/bias"),
+    classes: sizeOf(view, "head/bias") ?? 0,
+  };
+}
+
 /** The number of patches that a learned table or a token MLP requires; undefined if any image fits. */
 function fixedPatches(view: View, config: ModelConfig): { readonly count: number; readonly what: string } | undefined {
   if (config.family === "mixer") {
@@ -239,7 +258,7 @@ function fixedPatches(view: View, config: ModelConfig): { readonly count: number
 
 /** The grid of patches that a network divides an image into; undefined for one without patches. */
 export function patchGrid(config: ModelConfig, image: { height: number; width: number }): PatchGrid | undefined {
-  if (config.family === "resnet" || config.family === "custom") return undefined;
+  if (config.family !== "vit" && config.family !== "mixer") return undefined;
   const strides = config.family === "vit" ? stridesOf(config.stem) : [];
   const side = (pixels: number) =>
     Math.floor(strides.reduce((rest, stride) => Math.ceil(rest / stride), pixels) / config.patchSize);
@@ -263,7 +282,7 @@ function imageOf(view: View, config: PublishedConfig, hints: Hints, channels: nu
     return grid.rows * grid.columns === patches.count;
   };
   if (hints.image && fits(hints.image)) return { ...hints.image, channels };
-  const patch = config.family === "resnet" ? 1 : config.patchSize;
+  const patch = config.family === "vit" || config.family === "mixer" ? config.patchSize : 1;
   const perPatch =
     patch * (config.family === "vit" ? stridesOf(config.stem).reduce((product, s) => product * s, 1) : 1);
   const side = Math.round(Math.sqrt(patches.count)) * perPatch;
@@ -273,35 +292,6 @@ function imageOf(view: View, config: PublishedConfig, hints: Hints, channels: nu
     `${patches.what} has ${patches.count} patches, which do not form a square${hints.image ? ` and are not those of ${hints.image.height} x ${hints.image.width} pixels` : ""}; give sourceImage: [height, width] they were trained on`,
   );
 }
-
-/** The largest accepted value of a setting; larger ones would make building the graph endless. */
-const maxSetting = 1 << 20;
-/**
- * The largest accepted number of blocks; the deepest published network has 56 blocks, the deepest ResNet here 66 units.
- */
-const maxBlocks = 1024;
-
-/** Throws when the settings in a file are not those of a network. */
-function requireSane(config: PublishedConfig): void {
-  for (const [name, value] of Object.entries(config)) {
-    if (typeof value === "number" && !(Math.abs(value) <= maxSetting)) {
-      throw new WeightsError(`its setting ${name} is ${value}; expected at most ${maxSetting}`);
-    }
-  }
-  const counts = config.family === "mixer" ? [] : config.family === "resnet" ? config.blocks : stemCounts(config.stem);
-  const depth = config.family === "resnet" ? 0 : config.depth;
-  const sides = config.family === "resnet" ? [] : [config.width, config.patchSize];
-  const strides = config.family === "vit" && config.stem.kind === "convolutions" ? config.stem.strides : [];
-  const whole = [depth, config.classes, ...counts, ...sides].every((value) => Number.isInteger(value) && value >= 0);
-  if (!whole || [...sides, ...strides].some((side) => side < 1) || counts.length > maxStages) {
-    throw new WeightsError("its settings are invalid: sides, strides and counts must be whole numbers");
-  }
-  const blocks = counts.reduce((sum, count) => sum + count, depth);
-  if (blocks > maxBlocks) throw new WeightsError(`it has ${blocks} blocks, more than any network has`);
-}
-
-const stemCounts = (stem: Stem): readonly number[] =>
-  stem.kind === "resnet" ? stem.blocks : stem.kind === "convolutions" ? stem.strides : [];
 
 /**
  * Describes the network in a file. `changes` are settings that take precedence over those in the file. Throws
@@ -319,7 +309,12 @@ export function describeNetwork(
     .find((value) => typeof value === "number");
   const given = heads === undefined ? hints : { ...hints, heads };
   const { family } = reading;
-  const shapes = family === "vit" ? vitOf(view, given, notes) : family === "mixer" ? mixerOf(view) : resnetOf(view);
+  const shapes = {
+    vit: () => vitOf(view, given, notes),
+    mixer: () => mixerOf(view),
+    resnet: () => resnetOf(view),
+    mobilenet: () => mobilenetOf(view),
+  }[family]();
   const settings: Readonly<Record<string, unknown>> = { ...shapes, ...reading.config, ...hints.config };
   for (const [name, value] of Object.entries(changes)) {
     if (!(name in settings)) throw new WeightsError(`a network of the family ${family} has no setting ${name}`);
@@ -333,11 +328,15 @@ export function describeNetwork(
   // settings in a file may have any type
   sensibly(() => requireSane(config));
   const first =
-    family === "mixer" ? "stem/kernel" : view.has("conv_root/kernel") ? "conv_root/kernel" : "embedding/kernel";
+    family === "mixer" || family === "mobilenet"
+      ? "stem/kernel"
+      : view.has("conv_root/kernel")
+        ? "conv_root/kernel"
+        : "embedding/kernel";
   const channels =
     config.family === "vit" && config.stem.kind === "convolutions"
       ? shapeOf(view, "stem/conv1/kernel", 4)[1]!
-      : shapeOf(view, first, 4)[first === "conv_root/kernel" ? 1 : 2]!;
+      : shapeOf(view, first, 4)[first === "conv_root/kernel" || family === "mobilenet" ? 1 : 2]!;
   return { config, image: sensibly(() => imageOf(view, config, hints, channels)), notes };
 }
 

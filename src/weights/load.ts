@@ -273,6 +273,8 @@ function requireMatch(
 function summary(config: PublishedConfig): string {
   if (config.family === "resnet")
     return `blocks ${config.blocks.join(", ")}, width x${config.widthFactor}, ${config.classes} classes`;
+  if (config.family === "mobilenet")
+    return `${config.architecture}, width x${config.widthFactor}, ${config.classes} classes`;
   return `width ${config.width}, depth ${config.depth}, patch ${config.patchSize}, ${config.classes} classes`;
 }
 

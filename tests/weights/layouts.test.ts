@@ -16,6 +16,7 @@ import {
 } from "../../src/weights/index.js";
 import { plainHybrid } from "../support/plain-hybrid.js";
 import { plainMixer } from "../support/plain-mixer.js";
+import { plainMobileNet } from "../support/plain-mobilenet.js";
 import { plainResNet } from "../support/plain-resnet.js";
 import { plainViT } from "../support/plain-vit.js";
 import * as models from "../support/seeded-models.js";
@@ -170,6 +171,7 @@ function plainLogits({ config, image, tensors }: Weights): Float64Array {
   const images = uniform(2 * image.height * image.width * image.channels, "image");
   if (config.family === "resnet") return plainResNet(parameters, images, shape, config)["logits"]!;
   if (config.family === "custom") throw new Error("expected a published family");
+  if (config.family === "mobilenet") return plainMobileNet(parameters, images, shape, config)["logits"]!;
   if (config.family === "mixer") return plainMixer(parameters, images, shape, config)["logits"]!;
   if (config.stem.kind !== "patch") return plainHybrid(parameters, images, shape, config)["logits"]!;
   const { logits, preLogits } = plainViT(parameters, images, shape, config);

@@ -48,6 +48,8 @@ export function attentionLayout({ config, intermediates, imageShape }: Subject):
 
 /** Says what a network without attention has instead. */
 export function withoutAttention({ config }: Subject): string {
+  if (config.family === "mobilenet")
+    return "a MobileNet has no attention over patches: see its filters, feature maps and layers";
   return config.family === "resnet"
     ? "a ResNet has no attention over patches: see its filters, feature maps and layers"
     : "an MLP-Mixer has no attention: its token-mixing layers have fixed weights; see its filters, feature maps and layers";

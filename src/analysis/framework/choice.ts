@@ -7,9 +7,9 @@ import type { Subject } from "./subject.js";
 export function checkChoice(subject: Subject, { layer, patch }: AnalysisOptions): void {
   const { config, spec } = subject;
   if (layer !== undefined) {
-    if (config.family === "resnet" || config.family === "custom")
+    if (config.family !== "vit" && config.family !== "mixer")
       throw new RangeError(
-        `${spec} has no layer ${layer}: layers are blocks of a Vision Transformer or an MLP-Mixer; omit the layer of ${config.family === "resnet" ? "a ResNet" : "a user-defined model"}`,
+        `${spec} has no layer ${layer}: layers are blocks of a Vision Transformer or an MLP-Mixer; omit the layer of ${withoutLayers[config.family]}`,
       );
     if (layer >= config.depth) throw new RangeError(`${spec} has no layer ${layer}; expected 0 to ${config.depth - 1}`);
   }
@@ -23,7 +23,9 @@ export function checkChoice(subject: Subject, { layer, patch }: AnalysisOptions)
   }
 }
 
-/** The grid of the patches, of a ResNet that of its last stage. */
+const withoutLayers = { resnet: "a ResNet", mobilenet: "a MobileNet", custom: "a user-defined model" } as const;
+
+/** The grid of the patches, of a convolutional network that of its last stage. */
 export function lastGrid(subject: Subject): { readonly rows: number; readonly columns: number } {
   return spatialLayers(subject).at(-1) ?? { rows: 1, columns: 1 };
 }

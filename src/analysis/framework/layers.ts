@@ -1,4 +1,5 @@
 /** Layers of a network that keep the places of the image: tokens of patches, or maps of channels. */
+import { mobilenetShapes } from "../../models/index.js";
 import { patchGrid } from "../../weights/index.js";
 import type { Subject, Traced } from "./subject.js";
 
@@ -35,6 +36,13 @@ export function spatialLayers({ config, intermediates, imageShape }: Subject): S
     for (const [i, units] of config.blocks.entries()) {
       for (let j = 1; j <= units; j++) add(`block${i + 1}/unit${j}/output`, `block${i + 1}/unit${j}`);
     }
+    add("features", "features");
+    return layers;
+  }
+  if (config.family === "mobilenet") {
+    add("stem", "stem");
+    const { blocks } = mobilenetShapes[config.architecture];
+    for (const i of blocks.keys()) add(`block${i + 1}/output`, `block${i + 1}`);
     add("features", "features");
     return layers;
   }

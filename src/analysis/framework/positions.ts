@@ -54,6 +54,8 @@ export function joined(x: Float32Array, y: Float32Array, { rows, columns }: Patc
 /** Says what a network without vectors of positions has instead. */
 export function withoutPositions({ config }: Subject): string {
   if (config.family === "resnet") return "a ResNet has no position embedding: its convolutions see neighbours together";
+  if (config.family === "mobilenet")
+    return "a MobileNet has no position embedding: its convolutions see neighbours together";
   if (config.family === "mixer")
     return "an MLP-Mixer has no position embedding: its token-mixing weights differ from patch to patch";
   if (config.family === "custom") return "it is a user-defined model, whose position embeddings are not known";

@@ -40,6 +40,7 @@ export function firstLayer(config: PublishedConfig): FirstLayer {
     layout: "filters, channels, height, width",
   } as const;
   if (config.family === "mixer") return { title: "patch embedding", kernel: "stem/kernel", ...patches };
+  if (config.family === "mobilenet") return { ...root, kernel: "stem/kernel", standardisation: "none" };
   if (config.family === "resnet") return { ...root, standardisation: config.weightStandardisation };
   switch (config.stem.kind) {
     case "patch":

@@ -25,9 +25,10 @@ const memory = 1e9;
 /** Attention begins to cost at this share of the FLOPs; sizes up to this many pixels are tried. */
 const noticeable = { share: 0.1, pixels: 4096 };
 
-/** Pixels that the side of an image must be divisible by for all of it to be used: a patch, or the reduction of a ResNet. */
+/** Pixels that the side of an image must be divisible by for all of it to be used: a patch, or the reduction of a convolutional network. */
 export function sizeUnit(subject: Subject): number {
   const rows = spatialLayers(subject).at(-1)?.rows ?? 1;
+  if (subject.config.family === "mobilenet") return 32;
   return subject.config.family === "resnet"
     ? 2 ** (subject.config.blocks.length + 1)
     : Math.floor(subject.imageShape[0] / rows);

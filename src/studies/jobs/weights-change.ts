@@ -1,6 +1,6 @@
 /** Start weights that keep a part of what a trained network has: its statistics, its values without their places, or some of its blocks. */
 import { input } from "../../graph/index.js";
-import { type ModelConfig, model } from "../../models/index.js";
+import { type ModelConfig, mobilenetShapes, model } from "../../models/index.js";
 import { initialValue, normal, Scope } from "../../nn/index.js";
 import { permutation } from "../../random/keyed.js";
 import { keyedRandom } from "../../random/named.js";
@@ -82,7 +82,8 @@ export function momentsOf(data: Float32Array): { readonly mean: number; readonly
 }
 
 /** What comes after the last block: the last norm and the head. */
-const afterBlocks = /^(head|pre_logits|MAPHead|Transformer\/encoder_norm|pre_head_layer_norm|norm)(_\d+)?\//;
+const afterBlocks =
+  /^(head|pre_logits|MAPHead|last|hidden|Transformer\/encoder_norm|pre_head_layer_norm|norm)(_\d+)?\//;
 
 /**
  * Where a tensor of a network lies: 0 in the stem (with positions and the class token), k / blocks in the k-th block, 2 after the blocks.
@@ -94,6 +95,10 @@ export function depthOf(name: string, config: ModelConfig): number {
     if (stage === undefined) return 0;
     const before = config.blocks.slice(0, Number(stage) - 1).reduce((sum, units) => sum + units, 0);
     return (before + Number(unit)) / config.blocks.reduce((sum, units) => sum + units, 0);
+  }
+  if (config.family === "mobilenet") {
+    const [, block] = /^block(\d+)\//.exec(name) ?? [];
+    return block === undefined ? 0 : Number(block) / mobilenetShapes[config.architecture].blocks.length;
   }
   if (config.family === "custom")
     throw new RangeError("a user-defined model has no known depth; expected a published family");

@@ -85,8 +85,10 @@ export function fineTuningRecipe(parts: FineTuningRecipe): RecipeInput {
   const pixels = planPreprocessing(plan, network);
   const { dropout = 0 } = plan;
   const plain = {
-    // settings of only one family must be absent for the others; a ResNet only has dropout before the head
-    ...(config.family === "resnet" ? { dropout } : { dropout: 0, headDropout: dropout === 0 ? undefined : dropout }),
+    // settings of only one family must be absent for the others; convolutional networks only have dropout before the head
+    ...(config.family === "resnet" || config.family === "mobilenet"
+      ? { dropout }
+      : { dropout: 0, headDropout: dropout === 0 ? undefined : dropout }),
     stochasticDepth: 0,
     headBiasInit: 0,
     ...(config.family === "vit" && { preLogits: false }),

@@ -1,6 +1,6 @@
 /** The model of a recipe: the settings of every family and their defaults (read by `modelConfig` of plan/plan.ts). */
 import { z } from "zod";
-import { customModelProblem } from "../../models/index.js";
+import { activationNames, customModelProblem, mobilenetShapes } from "../../models/index.js";
 import { unknownName } from "../../text/nearest.js";
 import { isDefined, referenceShape } from "../objectives/index.js";
 
@@ -19,7 +19,7 @@ const everyModel = {
   imageSize: imageSize.default(224),
   /** Channels of the input images. */
   channels: count.default(3),
-  /** Dropout probability in the blocks, or before the head of a ResNet. */
+  /** Dropout probability in the blocks, or before the head of a convolutional network. */
   dropout: fraction.default(0),
   /** Drop probability of the last block's residual branches; it rises linearly from 0 at the first. */
   stochasticDepth: fraction.default(0),
@@ -240,6 +240,27 @@ const mixerSchema = z
     error: 'give a variant such as "Mixer-B/16", or all of patchSize, width and depth',
   });
 
+const mobilenetSchema = z.strictObject({
+  name: z.literal("mobilenet"),
+  /** A published variant such as "V2-1.0" or "V3-large-0.75"; the settings below replace single ones of it. */
+  variant: z.string().optional(),
+  /** The layers: those of MobileNetV2, or of the large or the small MobileNetV3. */
+  architecture: z.enum(Object.keys(mobilenetShapes) as (keyof typeof mobilenetShapes)[]).optional(),
+  /** Factor of the number of channels, which are rounded to multiples of 8. */
+  widthFactor: positive.optional(),
+  /** Replaces every activation of the published network. */
+  activation: z.enum(activationNames).optional(),
+  /** Width of the features. */
+  featureWidth: count.optional(),
+  /** Padding of the convolutions: as in TensorFlow and the published networks, or as in PyTorch. */
+  padding: z.enum(["same", "symmetric"]).optional(),
+  /** Epsilon of the batch norms. */
+  batchNormEpsilon: positive.optional(),
+  /** Weight of the running statistics of the batch norms in their next value. */
+  batchNormMomentum: fraction.optional(),
+  ...everyModel,
+});
+
 const customModelSchema = z
   .strictObject({
     name: z.literal("custom"),
@@ -254,8 +275,12 @@ const customModelSchema = z
   .superRefine(isDefined(customModelProblem));
 
 /** A model of any family, selected by `name`; `custom` is the model of a `defineModel`. */
-export const modelSchema = z.discriminatedUnion("name", [vitSchema, resnetSchema, mixerSchema, customModelSchema], {
-  error: unknownName("model", ["vit", "resnet", "mixer"]),
-});
+export const modelSchema = z.discriminatedUnion(
+  "name",
+  [vitSchema, resnetSchema, mixerSchema, mobilenetSchema, customModelSchema],
+  {
+    error: unknownName("model", ["vit", "resnet", "mixer", "mobilenet"]),
+  },
+);
 
 export type RecipeModel = z.output<typeof modelSchema>;

@@ -2,6 +2,7 @@
 import { ShapeError } from "../../graph/index.js";
 import {
   type ModelSeries,
+  mobilenetShapes,
   modelSeries,
   modelSize,
   type Pooling,
@@ -60,6 +61,7 @@ function unpublished(name: string): PublishedModel {
 
 function seriesOf(config: PublishedConfig): ModelSeries {
   if (config.family === "mixer") return "mixer";
+  if (config.family === "mobilenet") return "mobilenet";
   if (config.family === "resnet") return config.version === 1 ? "resnet" : "bit";
   return config.stem.kind === "resnet" ? "hybrid" : "vit";
 }
@@ -109,6 +111,10 @@ export function headings(rows: readonly ModelRow[]): ReadonlyMap<string, string>
 
 function dimensions(config: PublishedConfig): string {
   if (config.family === "resnet") return `${config.blocks.join("+")} units, x${config.widthFactor}`;
+  if (config.family === "mobilenet") {
+    const { blocks } = mobilenetShapes[config.architecture];
+    return `${blocks.length} blocks, x${config.widthFactor}`;
+  }
   const { width, depth } = config;
   if (config.family === "mixer") return `${width} x ${depth}, MLPs ${config.tokensMlpDim} and ${config.channelsMlpDim}`;
   const { heads, mlpDim, stem, pooling } = config;

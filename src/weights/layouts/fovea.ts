@@ -10,6 +10,7 @@ const marks = {
   vit: "Transformer/encoderblock_0/LayerNorm_0/scale",
   mixer: "pre_head_layer_norm/scale",
   resnet: "block1/unit1/conv1/kernel",
+  mobilenet: "block1/depthwise/kernel",
 } as const;
 
 function recognise({ format, entries }: FileContents): Reading | undefined {
@@ -28,7 +29,7 @@ function recognise({ format, entries }: FileContents): Reading | undefined {
 export const fovea: Layout = {
   name: "fovea",
   format: "safetensors",
-  families: ["vit", "resnet", "mixer"],
+  families: ["vit", "resnet", "mixer", "mobilenet"],
   recognise,
   rowsFor: () => rows,
   lost: () => [],
