@@ -60,9 +60,9 @@ const DOORS = [
     why: "HDF5 files are read through src/formats/hdf5.ts",
   },
   {
-    library: /^koffi(\/|$)/,
-    folders: ["train", "files", "runtime"],
-    why: "MPI is called through src/train/distributed, the system through src/files/exchange.ts, ONNX Runtime's C interface through src/runtime/node/direct.ts",
+    library: /^(koffi|@koromix\/koffi-[^/]+)(\/|$)/,
+    folders: ["files"],
+    why: "C libraries are called through loadKoffi of src/files/koffi.ts",
   },
 ];
 

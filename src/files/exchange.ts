@@ -1,5 +1,5 @@
 /** Exchanges two folders in one system call, so that a reader of either name always finds a complete folder. */
-import { configured } from "./koffi.js";
+import { loadKoffi } from "./koffi.js";
 
 /** Error codes if the system or the file system does not support the call (errno.h of Linux and macOS). */
 const unsupported: readonly string[] = ["ENOSYS", "EINVAL", "ENOTSUP", "EOPNOTSUPP", "EPERM"];
@@ -17,7 +17,7 @@ let prepared: Promise<SystemCall | undefined> | undefined;
 async function prepare(): Promise<SystemCall | undefined> {
   if (process.platform !== "linux" && process.platform !== "darwin") return undefined;
   try {
-    const koffi = configured((await import("koffi")).default);
+    const koffi = await loadKoffi();
     const library = koffi.load(null);
     const names = new Map(Object.entries(koffi.os.errno).map(([name, code]) => [code, name]));
     const failure = (): string => names.get(koffi.errno()) ?? `error ${koffi.errno()}`;

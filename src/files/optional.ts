@@ -6,7 +6,7 @@ const notFound: readonly unknown[] = ["ERR_MODULE_NOT_FOUND", "MODULE_NOT_FOUND"
  * The module that `load` imports from the package `name`; `purpose` states what needs it, such as "reading HDF5 files".
  *
  * @throws Error with the command that installs the package, if it is not installed. Other errors are rethrown.
- * @example const { default: koffi } = await importOptional("koffi", "calling MPI", () => import("koffi"));
+ * @example const { default: library } = await importOptional("h5wasm", "reading HDF5 files", () => import("h5wasm/node"));
  */
 export async function importOptional<T>(name: string, purpose: string, load: () => Promise<T>): Promise<T> {
   try {

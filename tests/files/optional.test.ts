@@ -5,6 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { koffiPackage } from "../../src/files/koffi.js";
 import { importOptional } from "../../src/files/optional.js";
 
 /** A copy of dist/ outside of the checkout, from where no package can be found. */
@@ -55,7 +56,7 @@ test("without koffi, folders are not exchanged in one call, and the caller is to
 test("ranks without koffi: the error names the command that installs it", () => {
   const launch = { rank: 0, size: 2, launcher: "mpiexec", family: "mpich" };
   expect(evaluate("train/distributed/mpi.js", `openCommunicator(${JSON.stringify(launch)})`)).toBe(
-    "training with several ranks needs the package koffi, which is not installed; run `npm install koffi`",
+    `training with several ranks needs the package ${koffiPackage}, which is not installed; run \`npm install ${koffiPackage}\``,
   );
 });
 

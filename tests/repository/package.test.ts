@@ -71,13 +71,13 @@ test("the oldest Node that is named satisfies every dependency of a user", () =>
 
 test("libraries for a few formats and for ranks are loaded when they are needed", () => {
   const hook = `export async function resolve(name, context, next) {
-    if (/^(koffi|h5wasm|@huggingface\\/hub)(\\/|$)/.test(name)) console.error(name, "from", context.parentURL);
+    if (/^(koffi|@koromix|h5wasm|@huggingface\\/hub)(\\/|$)/.test(name)) console.error(name, "from", context.parentURL);
     return next(name, context);
   }`;
   const script = `import { register } from "node:module";
     register("data:text/javascript," + encodeURIComponent(${JSON.stringify(hook)}));
     for (const path of process.argv.slice(1)) await import(path);
-    await import("koffi");`;
+    await import("h5wasm");`;
   const modules = entries.map((one) => one.default);
   const { stderr, stdout } = spawnSync(
     process.execPath,
@@ -85,7 +85,7 @@ test("libraries for a few formats and for ranks are loaded when they are needed"
     { encoding: "utf8", cwd: root },
   );
   // The one line is of the import that shows the hook to be at work.
-  expect([stdout, stderr.trim().split("\n")]).toEqual(["", [expect.stringMatching(/^koffi from file:.*eval1\]$/)]]);
+  expect([stdout, stderr.trim().split("\n")]).toEqual(["", [expect.stringMatching(/^h5wasm from file:.*eval1\]$/)]]);
 });
 
 test("every export is built from a source file, and has declarations", () => {

@@ -5,7 +5,7 @@
 import { existsSync } from "node:fs";
 import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
-import { configured } from "../../files/koffi.js";
+import { loadKoffi } from "../../files/koffi.js";
 
 /** API version of the table; later runtimes support it too. */
 const tableVersion = 17;
@@ -41,7 +41,7 @@ export async function loadInterface() {
   const main = createRequire(import.meta.url).resolve("onnxruntime-node");
   const file = join(dirname(main), "..", "bin", "napi-v6", process.platform, process.arch, "libonnxruntime.so.1");
   if (!existsSync(file)) return undefined;
-  const koffi = configured((await import("koffi")).default);
+  const koffi = await loadKoffi();
   const library = koffi.load(file);
   const base = library.func("void *OrtGetApiBase()")() as bigint;
   const [getApi] = koffi.decode(base, koffi.array("void *", 2)) as bigint[];

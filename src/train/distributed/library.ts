@@ -1,6 +1,5 @@
 /** Wraps MPI's C functions: finds the library, keeps it loaded, and turns error codes into exceptions. */
-import type { LibraryHandle } from "koffi";
-import { configured, type Koffi } from "../../files/koffi.js";
+import { type Koffi, koffiPackage, type LibraryHandle, loadKoffi } from "../../files/koffi.js";
 import { importOptional } from "../../files/optional.js";
 import { type Abi, abiOf, abis, type Handles } from "./abi.js";
 import { DistributedError } from "./communicator.js";
@@ -41,8 +40,8 @@ export async function openMpiLibrary(
   named = process.env[libraryVariable],
   known: readonly Abi[] = abis,
 ): Promise<MpiLibrary> {
-  const imported = await importOptional("koffi", "training with several ranks", () => import("koffi"));
-  const { file, library, abi } = find(configured(imported.default), launch, named, known);
+  const koffi = await importOptional(koffiPackage, "training with several ranks", loadKoffi);
+  const { file, library, abi } = find(koffi, launch, named, known);
   return start(file, library, abi);
 }
 
