@@ -7,6 +7,7 @@ const report = process.env.FOVEA_TEST_REPORT;
 export default defineConfig({
   test: {
     include: ["tests/**/*.test.ts"],
+    globalSetup: ["tests/support/packed-folder.ts"],
     testTimeout: 120_000,
     hookTimeout: 120_000,
     // Two workers: ONNX Runtime brings threads of its own, and the machines we promise to run on have two cores.

@@ -3,7 +3,7 @@ import { mkdtemp } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { exportNetwork } from "fovea";
-import { InferenceSession, Tensor } from "onnxruntime-node";
+import { InferenceSession, Tensor } from "fovea-onnxruntime";
 
 const [spec = "embedded:tiny"] = process.argv.slice(2);
 const file = join(await mkdtemp(join(tmpdir(), "fovea-")), "network.onnx");

@@ -32,7 +32,7 @@ import { convolution, dense, initialValue, lecunNormal, losses, Scope } from "fo
 import { applyOptimizer, createOptimizer, createSchedule } from "fovea/optim";
 import { compile, compute } from "fovea/runtime";
 import { loadCheckpoint, saveCheckpoint } from "fovea/train";
-import { InferenceSession, Tensor as RuntimeTensor } from "onnxruntime-node";
+import { InferenceSession, Tensor as RuntimeTensor } from "fovea-onnxruntime";
 
 // The operation.
 

@@ -8,7 +8,16 @@
  */
 import { spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
-import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 
@@ -73,6 +82,12 @@ function removeLeftovers() {
   }
 }
 
+/** Links packages/onnxruntime into node_modules, as npm ci does, where node_modules is older than the package. */
+function linkPackages() {
+  const link = join(root, "node_modules", "fovea-onnxruntime");
+  if (!existsSync(link)) symlinkSync("../packages/onnxruntime", link, "junction");
+}
+
 /** Swaps the new folder with dist/; the old one is then in `incoming`, and is removed. */
 async function putInPlace(incoming) {
   const { exchange } = await import(pathToFileURL(join(incoming, "files", "exchange.js")).href);
@@ -92,6 +107,7 @@ async function build(checkTypes) {
   const made = fingerprint();
   const incoming = join(root, `${temporaryPrefix}${process.pid}`);
   removeLeftovers();
+  linkPackages();
   mkdirSync(incoming);
   try {
     const compiler = join(root, "node_modules", "typescript", "bin", "tsc");

@@ -45,7 +45,7 @@ const KNOWS = {
 /** Libraries that only these folders of src/ may import, so that they can be replaced, omitted or run in a worker. */
 const DOORS = [
   {
-    library: /^onnxruntime-(common|node|web)(\/|$)/,
+    library: /^(fovea-onnxruntime|onnxruntime-(common|node|web))(\/|$)/,
     folders: ["runtime"],
     why: "ONNX Runtime is reached through src/runtime",
   },

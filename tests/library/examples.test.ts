@@ -7,12 +7,11 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { inMarkdown, needsPublishedWeights, programsIn, read, shellWords } from "../support/command-lines.js";
 import {
-  dataTarball,
   emptyProject,
   installNodes,
   manifest,
   nodeVersions,
-  packageTarball,
+  packPackages,
   root,
 } from "../support/installed-package.js";
 import { imageFolder } from "../support/trained-run.js";
@@ -62,7 +61,8 @@ interface Place {
 
 const project = emptyProject();
 afterAll(project.remove);
-const nodes = project.install([`./${packageTarball}`, `./${dataTarball}`]) ?? installNodes(project);
+const { fovea: packed, data, runtime } = packPackages();
+const nodes = project.install([packed, data, ...runtime]) ?? installNodes(project);
 /** Every promised Node on the installed package; without a registry, this Node on the checkout. */
 const places: readonly Place[] =
   typeof nodes === "string"

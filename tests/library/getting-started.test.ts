@@ -3,11 +3,12 @@ import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { programsIn, read, shellWords } from "../support/command-lines.js";
-import { dataTarball, emptyProject, packageTarball, root } from "../support/installed-package.js";
+import { emptyProject, packPackages, root } from "../support/installed-package.js";
 
 const project = emptyProject();
 afterAll(project.remove);
-const unreachable = project.install([`./${packageTarball}`, `./${dataTarball}`]);
+const { fovea, data, runtime } = packPackages();
+const unreachable = project.install([fovea, data, ...runtime]);
 
 const guide = read(join(root, "docs/getting-started.md"));
 const lines = [...guide.matchAll(/^npx .*$/gm)].map(([line]) => line.replace(/ +#.*$/, ""));

@@ -3,8 +3,9 @@ import { copyFileSync, mkdirSync, readdirSync, readFileSync, statSync, writeFile
 import { join } from "node:path";
 import { afterAll, describe, expect, test } from "vitest";
 import { programsIn, read } from "../support/command-lines.js";
-import { dataTarball, emptyProject, entries, manifest, packageTarball, root } from "../support/installed-package.js";
+import { emptyProject, entries, manifest, packPackages, root } from "../support/installed-package.js";
 
+const packages = packPackages();
 const project = emptyProject();
 afterAll(project.remove);
 const { execute, folder } = project;
@@ -15,10 +16,10 @@ const asHere = (name: string) => {
   };
   return `${name}@${version}`;
 };
-const unreachable = project.install([`./${packageTarball}`, asHere("typescript"), asHere("@types/node")]);
+const unreachable = project.install([packages.fovea, ...packages.runtime, asHere("typescript"), asHere("@types/node")]);
 
 test("the tarball has what is published, and nothing that repeats it", async () => {
-  const listed = (await execute("tar", ["tzf", packageTarball])).stdout.trim().split("\n");
+  const listed = (await execute("tar", ["tzf", packages.fovea])).stdout.trim().split("\n");
   for (const name of [
     "LICENSE",
     "NOTICE",
@@ -38,7 +39,7 @@ test("the tarball has what is published, and nothing that repeats it", async () 
     ),
   ).toEqual([]);
   // A release is at most 15 MB.
-  expect(statSync(join(folder, packageTarball)).size).toBeLessThan(15e6);
+  expect(statSync(packages.fovea).size).toBeLessThan(15e6);
 });
 
 describe.skipIf(unreachable !== undefined)(
@@ -72,7 +73,7 @@ describe.skipIf(unreachable !== undefined)(
       const describeFashion = () => execute("npx", ["--no-install", "fovea", "data", "embedded:fashion"]);
       const without = await describeFashion();
       expect([without.status, without.stderr]).toEqual([1, expect.stringContaining("are in the package fovea-data")]);
-      expect(project.install([`./${dataTarball}`])).toBeUndefined();
+      expect(project.install([packages.data])).toBeUndefined();
       const { status, stdout, stderr } = await describeFashion();
       expect([status, stderr]).toEqual([0, ""]);
       expect(stdout).toContain("6,000");

@@ -73,6 +73,12 @@ test.each([
     'import type { Tensor } from "onnxruntime-common";\n',
     /reached through src\/runtime$/,
   ],
+  [
+    "ONNX Runtime elsewhere, as packed",
+    "src/weights/a.ts",
+    'import { Tensor } from "fovea-onnxruntime";\n',
+    /reached through src\/runtime$/,
+  ],
   ["sharp in a report", "src/report/a.ts", 'import sharp from "sharp";\n', /decoded through src\/images/],
   [
     "a recipe reaching in",

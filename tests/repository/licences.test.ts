@@ -8,8 +8,13 @@ const root = fileURLToPath(new URL("../..", import.meta.url));
 const read = (path: string) => readFileSync(join(root, path), "utf8");
 
 interface LockedPackage {
+  /** Of a package of the repository. */
+  readonly name?: string;
   readonly license?: string;
   readonly dev?: boolean;
+  /** A package for development that a user may install too, on purpose. */
+  readonly devOptional?: boolean;
+  readonly link?: boolean;
 }
 const lock = JSON.parse(read("package-lock.json")) as { packages: Record<string, LockedPackage> };
 const manifest = JSON.parse(read("package.json")) as {
@@ -23,11 +28,11 @@ const [, distributed = "", installed = "", development = ""] = read("NOTICE").sp
 const permissive = /^\(?(MIT|ISC|BSD-[23]-Clause|Apache-2\.0)( (OR|AND) (MIT|ISC|BSD-[23]-Clause|Apache-2\.0))*\)?$/;
 
 const packages = Object.entries(lock.packages)
-  .filter(([path]) => path !== "")
-  .map(([path, { license = "none", dev = false }]) => ({
-    name: path.replace(/^.*node_modules\//, ""),
+  .filter(([path, { link }]) => path !== "" && link !== true)
+  .map(([path, { name, license = "none", dev = false, devOptional = false }]) => ({
+    name: name ?? path.replace(/^.*node_modules\//, ""),
     license,
-    dev,
+    dev: dev || devOptional,
   }));
 const others = packages.filter(({ license }) => !permissive.test(license));
 

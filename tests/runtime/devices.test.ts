@@ -1,10 +1,10 @@
 /** Devices: state that stays on one, the message where one is missing, and processes that end when they should. */
 import { spawnSync } from "node:child_process";
 import { existsSync } from "node:fs";
-import { createRequire } from "node:module";
-import { dirname, join } from "node:path";
+import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { Tensor as RuntimeTensor } from "onnxruntime-node";
+import { Tensor as RuntimeTensor } from "fovea-onnxruntime";
+import { binaries } from "fovea-onnxruntime/location";
 import { describe, expect, test } from "vitest";
 import * as g from "../../src/graph/index.js";
 import { Engine } from "../../src/runtime/engine.js";
@@ -84,17 +84,14 @@ describe("processes", () => {
 });
 
 describe("CUDA", () => {
-  const binaries = join(
-    dirname(createRequire(import.meta.url).resolve("onnxruntime-node")),
-    "../bin/napi-v6/linux/x64",
-  );
-
   test("without the provider's library the error says how to get it", async ({ skip }) => {
     skip(existsSync(join(binaries, "libonnxruntime_providers_cuda.so")), "the CUDA provider is installed");
     const opened = compile(runningSum(4), { device: "cuda", inThread: true });
     await expect(opened).rejects.toThrow(DeviceError);
     const onLinux = process.platform === "linux" && process.arch === "x64";
-    await expect(opened).rejects.toThrow(onLinux ? /npm rebuild onnxruntime-node/ : /Linux x64 only/);
+    await expect(opened).rejects.toThrow(
+      onLinux ? /onnxruntime-node@1\.30\.0" and "node .*install\.js"/ : /Linux x64 only/,
+    );
   });
 });
 

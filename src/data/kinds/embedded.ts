@@ -43,7 +43,7 @@ function dataFolder(): string {
     return dirname(createRequire(import.meta.url).resolve("fovea-data/package.json"));
   } catch (error) {
     throw new Error(
-      "the embedded datasets are in the package fovea-data, which is not installed; install the file that `npm pack ./assets/data` writes in a checkout of Fovea",
+      "the embedded datasets are in the package fovea-data, which is not installed; install the file that `npm run pack` writes in a checkout of Fovea",
       { cause: error },
     );
   }

@@ -3,8 +3,8 @@
  * (onnxruntime_c_api.h, struct OrtApi).
  */
 import { existsSync } from "node:fs";
-import { createRequire } from "node:module";
-import { dirname, join } from "node:path";
+import { join } from "node:path";
+import { binaries } from "fovea-onnxruntime/location";
 import { loadKoffi } from "../../files/koffi.js";
 
 /** API version of the table; later runtimes support it too. */
@@ -36,10 +36,9 @@ type RuntimeInterface = NonNullable<Awaited<ReturnType<typeof loadInterface>>>;
 
 export type { RuntimeInterface };
 
-/** Loads the interface from the library of onnxruntime-node; undefined if the library or the version is not available. */
+/** Loads the interface from ONNX Runtime's library; undefined if the library or the version is not available. */
 export async function loadInterface() {
-  const main = createRequire(import.meta.url).resolve("onnxruntime-node");
-  const file = join(dirname(main), "..", "bin", "napi-v6", process.platform, process.arch, "libonnxruntime.so.1");
+  const file = join(binaries, "libonnxruntime.so.1");
   if (!existsSync(file)) return undefined;
   const koffi = await loadKoffi();
   const library = koffi.load(file);

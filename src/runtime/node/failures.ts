@@ -1,4 +1,5 @@
 /** Explains why a device is not available in Node. */
+import { env } from "fovea-onnxruntime";
 import { type Device, DeviceError } from "../devices.js";
 
 /** Converts a failure to open a session on a device, or to run it, into an error that states what to do. */
@@ -22,7 +23,7 @@ export function explainDeviceFailure(device: Device, error: unknown): Error {
 function explainCuda(text: string): string {
   const first = text.split("\n")[0];
   if (process.platform !== "linux" || process.arch !== "x64") {
-    return `onnxruntime-node has CUDA on Linux x64 only, and this is ${process.platform} ${process.arch}; use --device cpu or webgpu`;
+    return `ONNX Runtime for Node has CUDA on Linux x64 only, and this is ${process.platform} ${process.arch}; use --device cpu or webgpu`;
   }
-  return `no CUDA device could be opened (${first}). It needs the provider's libraries, which are downloaded by "ONNXRUNTIME_NODE_INSTALL=true npm rebuild onnxruntime-node" and missing otherwise, CUDA 12 and cuDNN 9 on the library path, and an NVIDIA driver; use --device cpu otherwise.`;
+  return `no CUDA device could be opened (${first}). It needs the provider's libraries, which "npm install --ignore-scripts onnxruntime-node@${env.versions.node}" and "node node_modules/onnxruntime-node/script/install.js" install, CUDA 12 and cuDNN 9 on the library path, and an NVIDIA driver; use --device cpu otherwise.`;
 }

@@ -1,7 +1,7 @@
 /** Reads ONNX files written by other programs: their inputs and outputs, and a program that runs one. */
 import "./telemetry.js";
 import { readFile } from "node:fs/promises";
-import { InferenceSession } from "onnxruntime-node";
+import { InferenceSession } from "fovea-onnxruntime";
 import { protobufFields } from "../../formats/protobuf-reader.js";
 import type { DType, NamedType, OnnxModel, Shape } from "../../graph/index.js";
 import type { CompileOptions, Program } from "../program.js";

@@ -1,6 +1,6 @@
 /** Node as a platform: ONNX Runtime's native library, worker threads, and sessions that work in place. */
 import "./telemetry.js";
-import { InferenceSession, Tensor } from "onnxruntime-node";
+import { InferenceSession, Tensor } from "fovea-onnxruntime";
 import type { Platform, RuntimeSession } from "../platform.js";
 import { sharedOptions } from "../runtime-options.js";
 import { openDirectSession } from "./direct.js";
