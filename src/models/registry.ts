@@ -23,8 +23,8 @@ export const modelSeries = {
   },
   mixer: { title: "MLP-Mixer", source: "Tolstikhin et al., 2021" },
   bit: { title: "BiT ResNet-v2", source: "Kolesnikov et al., 2020" },
-  mobilenet: { title: "MobileNetV2 and V3", source: "Sandler et al., 2018; Howard et al., 2019" },
   resnet: { title: "ResNet-v1 with group norm", source: "big_vision, after He et al., 2016" },
+  mobilenet: { title: "MobileNetV2 and V3", source: "Sandler et al., 2018; Howard et al., 2019" },
 } as const satisfies Record<string, { readonly title: string; readonly source: string }>;
 
 export type ModelSeries = keyof typeof modelSeries;

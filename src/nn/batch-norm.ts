@@ -31,6 +31,9 @@ export interface BatchNormOptions {
   readonly momentum: number;
 }
 
+/** Whether a stored tensor is a running statistic, by its name. */
+export const isStatisticName = (name: string): boolean => /\/norm\/(mean|variance)$/.test(name);
+
 export interface BatchNormConvolutionOptions extends Omit<ConvolutionLayerOptions, "channels">, BatchNormOptions {
   /** Number of output channels, or "depthwise": a kernel for each channel. */
   readonly channels: number | "depthwise";

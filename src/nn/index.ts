@@ -1,7 +1,12 @@
 /** Layers, their building blocks, and losses. */
 
 export { type AttentionOptions, type AttentionProjection, multiHeadAttention } from "./attention.js";
-export { type BatchNormConvolutionOptions, type BatchNormOptions, batchNormConvolution } from "./batch-norm.js";
+export {
+  type BatchNormConvolutionOptions,
+  type BatchNormOptions,
+  batchNormConvolution,
+  isStatisticName,
+} from "./batch-norm.js";
 export {
   type NonLocalOptions,
   nonLocalBlock,

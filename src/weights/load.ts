@@ -18,6 +18,7 @@ import { inFile, WeightsError } from "../formats/error.js";
 import type { StoredDType, TensorEntry, TensorFile } from "../formats/stored.js";
 import { elementCount } from "../graph/index.js";
 import type { ModelConfig, PublishedConfig } from "../models/index.js";
+import { isStatisticName } from "../nn/index.js";
 import { metadataFor, resizeImages, withClasses } from "./adapt.js";
 import { type Described, describeNetwork, type ImageSize, parametersOf } from "./describe.js";
 import { defaultPreprocessing, describeOwn, type WeightsMetadata } from "./descriptions/metadata.js";
@@ -142,7 +143,9 @@ export async function inspectWeights(
 ): Promise<InspectedWeights> {
   const { file, layout, config, image, metadata, parameters, notes } = await openWeights(name, options);
   await file.close();
-  const parameterCount = parameters.reduce((total, { shape }) => total + elementCount(shape), 0);
+  const parameterCount = parameters
+    .filter(({ name }) => !isStatisticName(name))
+    .reduce((total, { shape }) => total + elementCount(shape), 0);
   return {
     path: file.path,
     format: file.format,

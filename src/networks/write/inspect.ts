@@ -1,5 +1,6 @@
 /** Describes the contents of a file of weights or a run, without running the network. */
 import { elementCount } from "../../graph/index.js";
+import { isStatisticName } from "../../nn/index.js";
 import { type InspectedWeights, inspectWeights } from "../../weights/index.js";
 import { asWeights, isRunPath, readNetwork } from "../stored/read.js";
 
@@ -19,7 +20,9 @@ export async function inspect(spec: string, note?: (text: string) => void): Prom
   if (!isRunPath(spec)) return await inspectWeights(spec, {});
   const network = await readNetwork(spec, { note });
   const { config, image, metadata } = asWeights(network);
-  const parameterCount = [...network.tensors.values()].reduce((total, { shape }) => total + elementCount(shape), 0);
+  const parameterCount = [...network.tensors]
+    .filter(([name]) => !isStatisticName(name))
+    .reduce((total, [, { shape }]) => total + elementCount(shape), 0);
   const entries = network.tensors;
   return { path: network.path, layout: "run", config, image, metadata, parameterCount, entries, notes: [] };
 }
