@@ -28,6 +28,9 @@ const libraries = {
   "win32-x64": ["onnxruntime.dll"],
 };
 
+/** What of package.json is for checkouts only. */
+const ofCheckout = ["workspaces", "scripts", "allowScripts", "devDependencies"];
+
 const readJson = (path) => JSON.parse(readFileSync(path, "utf8"));
 const writeJson = (path, value) => writeFileSync(path, `${JSON.stringify(value, undefined, 2)}\n`);
 const nameOf = (platform) => `fovea-onnxruntime-${platform}`;
@@ -70,10 +73,21 @@ function writeFacade(folder, platforms, manifest) {
   writeJson(join(folder, "package.json"), { ...manifest, optionalDependencies });
 }
 
-function pack(packages, destination) {
+/** Writes the package fovea into a folder, without what only a checkout needs: npm would warn of the script `prepare`. */
+function writeFovea(folder) {
+  pack(["."], folder, "ignore");
+  const [tarball] = readdirSync(folder);
+  const { status } = spawnSync("tar", ["-xzf", tarball, "--strip-components=1"], { cwd: folder });
+  if (status !== 0) throw new Error(`tar ended with status ${status}`);
+  rmSync(join(folder, tarball));
+  const manifest = Object.entries(readJson(join(folder, "package.json")));
+  writeJson(join(folder, "package.json"), Object.fromEntries(manifest.filter(([key]) => !ofCheckout.includes(key))));
+}
+
+function pack(packages, destination, stdout = "inherit") {
   const { status } = spawnSync("npm", ["pack", ...packages, "--silent", "--pack-destination", destination], {
     cwd: root,
-    stdio: "inherit",
+    stdio: ["ignore", stdout, "inherit"],
     shell: process.platform === "win32",
   });
   if (status !== 0) throw new Error(`npm pack ended with status ${status}`);
@@ -89,12 +103,13 @@ function packAll(destination, platforms) {
   }
   const staging = mkdtempSync(join(tmpdir(), "fovea-pack-"));
   try {
-    const folders = ["facade", ...platforms].map((name) => join(staging, name));
+    const folders = ["fovea", "facade", ...platforms].map((name) => join(staging, name));
     for (const folder of folders) mkdirSync(folder);
-    writeFacade(folders[0], platforms, manifest);
+    writeFovea(join(staging, "fovea"));
+    writeFacade(join(staging, "facade"), platforms, manifest);
     for (const platform of platforms) writePlatform(join(staging, platform), platform, manifest);
     mkdirSync(destination, { recursive: true });
-    pack([".", "./assets/data", ...folders], destination);
+    pack(["./assets/data", ...folders], destination);
   } finally {
     rmSync(staging, { recursive: true, force: true });
   }

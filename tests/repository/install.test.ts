@@ -38,6 +38,9 @@ test("the tarball has what is published, and nothing that repeats it", async () 
       ),
     ),
   ).toEqual([]);
+  const packed = (await execute("tar", ["-xzOf", packages.fovea, "package/package.json"])).stdout;
+  // npm warns of scripts that may run in an installation.
+  expect(JSON.parse(packed)).not.toHaveProperty("scripts");
   // A release is at most 15 MB.
   expect(statSync(packages.fovea).size).toBeLessThan(15e6);
 });
