@@ -144,7 +144,7 @@ export default command({
   options: {
     model: argument(
       text.optional(),
-      "Only these: a series (vit, hybrid, earlyConvolutions, mixer, bit, resnet), a variant (S, Mixer-B) or a model (S/16, R50x1)",
+      "Only these: a series (vit, hybrid, earlyConvolutions, mixer, bit, resnet, mobilenet, successors), a variant (S, Mixer-B, DINOv2) or a model (S/16, R50x1)",
     ),
     imageSize: option(list(count).default([224, 384]), "Input image sizes in pixels at which the cost is counted"),
     pooling: option(
@@ -165,7 +165,10 @@ export default command({
       does: "list checkpoints with their ImageNet accuracy and the name that loads them",
     },
     { run: "fovea models --backbones", does: "list DINOv2, DINOv3, SigLIP 2 and others with size and licence" },
-    { run: "fovea models hybrid", does: "list one series: vit, hybrid, earlyConvolutions, mixer, bit or resnet" },
+    {
+      run: "fovea models hybrid",
+      does: "list one series: vit, hybrid, earlyConvolutions, mixer, bit, resnet, mobilenet or successors",
+    },
     { run: "fovea models S", does: "list one variant, at each patch size it was published with" },
     { run: "fovea models B/4 --image-size 32 --classes 10", does: "compute the cost for any patch and image size" },
     {

@@ -25,16 +25,17 @@ export const modelSeries = {
   bit: { title: "BiT ResNet-v2", source: "Kolesnikov et al., 2020" },
   resnet: { title: "ResNet-v1 with group norm", source: "big_vision, after He et al., 2016" },
   mobilenet: { title: "MobileNetV2 and V3", source: "Sandler et al., 2018; Howard et al., 2019" },
+  successors: { title: "Successors of the Vision Transformer", source: "papers.md 14" },
 } as const satisfies Record<string, { readonly title: string; readonly source: string }>;
 
 export type ModelSeries = keyof typeof modelSeries;
 
 export interface PublishedModel {
-  /** Name that `parseModelName` accepts: "S/16", "R50+B/16", "C-4GF", "Mixer-B/16", "R50x1", "ResNet-50", "MobileNetV2-1.0". */
+  /** Name that `parseModelName` accepts: "S/16", "R50+B/16", "C-4GF", "Mixer-B/16", "R50x1", "ResNet-50", "MobileNetV2-1.0", "DINOv2-S/14". */
   readonly name: string;
   readonly family: PublishedConfig["family"];
   readonly series: ModelSeries;
-  /** Configuration with a head of 1000 classes. */
+  /** Configuration with a head of 1000 classes; successors of the Vision Transformer have none. */
   readonly config: PublishedConfig;
   /** Side of the pre-training images, in pixels. */
   readonly imageSize: number;
@@ -90,10 +91,18 @@ export const publishedModels: readonly PublishedModel[] = [
     publishedResNets.filter((name) => name.startsWith("ResNet-")),
   ),
   ...series("mobilenet", publishedMobileNets),
+  ...publishedSuccessors.map(
+    (one): PublishedModel => ({
+      ...one,
+      config: { family: "vit", ...one.config },
+      family: "vit",
+      series: "successors",
+    }),
+  ),
 ];
 
 /**
- * Configuration of a model name of any family, with the given changes: the names of `publishedModels` and `publishedSuccessors`, and similar names with any patch size
+ * Configuration of a model name of any family, with the given changes: the names of `publishedModels`, and similar names with any patch size
  * ("S/8", "Mixer-B/8"), width or depth ("R26x2", "ResNet-101"). The pooling of Vision Transformers is that of `vitConfig`: the mean, and for
  * hybrids and early convolutions the class token. Throws RangeError with the nearest name.
  *
@@ -107,7 +116,7 @@ export function parseModelName(name: string, changes: ModelChanges = {}): Publis
     if (!(error instanceof RangeError)) throw error;
     const meant = didYouMean(
       name,
-      [...publishedModels, ...publishedSuccessors].map((one) => one.name),
+      publishedModels.map((one) => one.name),
     );
     const forms =
       '; names are like "S/16", "R50+B/16", "C-4GF", "Mixer-B/16", "R50x1", "ResNet-50", "MobileNetV2-1.0", "DINOv2-S/14", "SigLIP2-B/16"';
@@ -121,6 +130,5 @@ export function parseModelName(name: string, changes: ModelChanges = {}): Publis
  * not published ("S/8").
  */
 export function modelInput(name: string): Pick<PublishedModel, "imageSize" | "preprocessing"> {
-  const found = [...publishedModels, ...publishedSuccessors].find((one) => one.name === name);
-  return found ?? { imageSize: 224, preprocessing: "value_range(-1,1)" };
+  return publishedModels.find((one) => one.name === name) ?? { imageSize: 224, preprocessing: "value_range(-1,1)" };
 }

@@ -4,7 +4,6 @@ import { type MobileNetConfig, mobilenetDefaults } from "./mobilenet/index.js";
 import type { ModelConfig, PublishedConfig } from "./model.js";
 import { parseModelName } from "./registry.js";
 import { type ResNetConfig, resnetDefaults } from "./resnet.js";
-import { successorConfig } from "./successors.js";
 import { type ViTConfig, vitDefaults } from "./vit.js";
 
 /** Settings of a model; `name` is its family, and other settings belong to the family's configuration. */
@@ -29,12 +28,6 @@ export function modelConfig(model: ModelSettings, classes: number): ModelConfig 
 }
 
 function named(family: PublishedConfig["family"], variant: string): ModelConfig {
-  if (successorConfig(variant)) {
-    // pooling, positions and GELU of a recipe have defaults, which would silently replace those of the network
-    throw new RangeError(
-      `"${variant}" cannot be the variant of a recipe, whose other settings have defaults of their own; start from its weights with \`fovea finetune\`, or state its settings without a variant`,
-    );
-  }
   const config = parseModelName(variant);
   if (config.family !== family) {
     throw new RangeError(

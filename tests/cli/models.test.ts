@@ -53,9 +53,9 @@ describe("fovea models", () => {
     expect(classes).toBe(1000);
     expect(models).toEqual(
       publishedModels.map((one) => {
-        const { parameters, flops } = modelSize(one.config);
+        const { parameters, flops } = modelSize({ ...one.config, classes: 1000 });
         // JSON leaves out what is undefined
-        const config = JSON.parse(JSON.stringify(one.config)) as object;
+        const config = JSON.parse(JSON.stringify({ ...one.config, classes: 1000 })) as object;
         return { ...one, config, parameters, cost: [{ imageSize: 224, flops }] };
       }),
     );
@@ -109,6 +109,8 @@ describe("fovea models", () => {
       expect(await namesOf(series.toLowerCase(), ...small)).toEqual(all);
     }
     expect(await namesOf("R+Ti/16", ...small)).toEqual(["R+Ti/16"]);
+    expect(await namesOf("CLIP", ...small)).toEqual(["CLIP-B/32", "CLIP-B/16", "CLIP-L/14"]);
+    expect(await namesOf("DINOv3-H+/16", ...small)).toEqual(["DINOv3-H+/16"]);
   });
 
   test("takes models that were not published but are written like them", async () => {
@@ -141,7 +143,7 @@ describe("fovea models", () => {
     [["Mixr-B/16"], /unknown model "Mixr-B\/16"; did you mean "Mixer-B\/16"/],
     [
       ["zzzzzzzzzzz"],
-      /unknown model "zzzzzzzzzzz"; available series: vit, hybrid, earlyConvolutions, mixer, bit, resnet/,
+      /unknown model "zzzzzzzzzzz"; available series: vit, hybrid, earlyConvolutions, mixer, bit, resnet, mobilenet, successors/,
     ],
     [["constructor"], /unknown model "constructor"/],
     [["B/16/2", "--json"], /unknown model "B\/16\/2"/],

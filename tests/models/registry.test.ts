@@ -78,9 +78,12 @@ const table: Record<string, number> = {
   "MobileNetV3-small-1.0": 2_542_856,
 };
 
+/** The others are counted in successor-counts.test.ts. */
+const own = publishedModels.filter(({ series }) => series !== "successors");
+
 describe("published models", () => {
   test("each has a row, once", () => {
-    expect(publishedModels.map(({ name }) => name).sort()).toEqual(Object.keys(table).sort());
+    expect(own.map(({ name }) => name).sort()).toEqual(Object.keys(table).sort());
   });
 
   test.each(Object.entries(table))("%s has %i parameters", (name, expected) => {
@@ -88,7 +91,7 @@ describe("published models", () => {
   });
 
   test("each says what it takes, and its name gives its configuration", () => {
-    for (const { name, series, family, config, imageSize, preprocessing, source } of publishedModels) {
+    for (const { name, series, family, config, imageSize, preprocessing, source } of own) {
       expect(config.classes).toBe(1000);
       expect(parseModelName(name)).toEqual(config);
       expect(config.family).toBe(family);

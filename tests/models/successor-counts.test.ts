@@ -5,6 +5,7 @@ import {
   modelConfig,
   modelSize,
   parseModelName,
+  publishedModels,
   publishedSuccessors,
 } from "../../src/models/index.js";
 
@@ -54,10 +55,11 @@ test.each(Object.entries(timm))("%s has the parameters of timm's", (name, [milli
 test("every successor is traced at the size it was trained at, and is known by its name", () => {
   for (const { name, config, imageSize, preprocessing } of publishedSuccessors) {
     expect(parseModelName(name)).toEqual({ family: "vit", ...config });
+    expect(publishedModels.find((one) => one.name === name)).toMatchObject({ series: "successors", imageSize });
     expect(imageSize % config.patchSize).toBe(0);
     expect(preprocessing).toMatch(/^value_range\(/);
   }
   const recipe = { name: "vit", variant: "DINOv2-S/14", imageSize: 224, channels: 3 } as const;
-  expect(() => modelConfig(recipe, 10)).toThrow(/cannot be the variant of a recipe/);
+  expect(modelConfig(recipe, 10)).toEqual({ ...parseModelName("DINOv2-S/14"), classes: 10 });
   expect(() => parseModelName("DINOv2-S/15")).toThrow(/did you mean "DINOv2-S\/14"/);
 });

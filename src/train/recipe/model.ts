@@ -1,6 +1,6 @@
 /** The model of a recipe: the settings of every family and their defaults (read by `modelConfig` of plan/plan.ts). */
 import { z } from "zod";
-import { activationNames, customModelProblem, mobilenetShapes } from "../../models/index.js";
+import { activationNames, customModelProblem, mobilenetShapes, publishedSuccessors } from "../../models/index.js";
 import { unknownName } from "../../text/nearest.js";
 import { isDefined, referenceShape } from "../objectives/index.js";
 
@@ -93,7 +93,7 @@ const rotarySchema = z.discriminatedUnion(
 const vitSchema = z
   .strictObject({
     name: z.literal("vit"),
-    /** A published variant such as "S/16", "R50+B/16" or "C-4GF"; the settings below replace single ones of it. */
+    /** A published variant such as "S/16", "R50+B/16", "C-4GF" or "DINOv2-S/14"; the settings below replace single ones of it. */
     variant: z.string().optional(),
     /** The layers before the blocks: `patch` embeds patches of the pixels, `resnet` and `convolutions` embed patches of their output. Default: patch. */
     stem: stemSchema.optional(),
@@ -109,7 +109,7 @@ const vitSchema = z
     mlpDim: count.optional(),
     /**
      * How tokens are pooled: `gap` takes their mean, `tok` the class token, `map` pools by attention, `none` returns
-     * all tokens. A variant does not set it; the published hybrids need `tok`.
+     * all tokens. Of the variants only successors such as "DINOv2-S/14" set it; the published hybrids need `tok`.
      */
     pooling: z.enum(["gap", "tok", "map", "none"]).default("gap"),
     /** Whether the last norm is before or after the mean over tokens; "after" is timm's `fc_norm`, for pooling gap. */
@@ -284,3 +284,16 @@ export const modelSchema = z.discriminatedUnion(
 );
 
 export type RecipeModel = z.output<typeof modelSchema>;
+
+/**
+ * The model of a recipe before its defaults are filled in: a variant that is a successor of the Vision Transformer brings all settings of the published
+ * network, which a recipe's defaults would replace otherwise. Settings that are given take precedence.
+ */
+export function withVariantSettings(model: unknown): unknown {
+  if (typeof model !== "object" || model === null) return model;
+  const given = Object.fromEntries(Object.entries(model).filter(([, value]) => value !== undefined));
+  const found = given["name"] === "vit" && publishedSuccessors.find(({ name }) => name === given["variant"]);
+  if (!found) return model;
+  const known = Object.entries(found.config).filter(([key]) => Object.hasOwn(vitSchema.shape, key));
+  return { ...Object.fromEntries(known), ...given };
+}

@@ -5,7 +5,7 @@ import { didYouMean } from "../../text/nearest.js";
 import { objectiveKind, objectiveSchema } from "../objectives/index.js";
 import { mixupKinds } from "../objectives/mixup.js";
 import { durationSchema, totalSchema } from "./duration.js";
-import { modelSchema } from "./model.js";
+import { modelSchema, withVariantSettings } from "./model.js";
 import { averageSchema, optimizerSchema, schedulePatternsSchema, scheduleSchema } from "./optimizer.js";
 import { keysAt } from "./schema.js";
 
@@ -247,7 +247,9 @@ function describeIssue(issue: z.core.$ZodIssue, input: unknown): string[] {
  * Throws RecipeError that lists every invalid setting with its path and what was expected; for an unknown key also the
  * nearest known one.
  */
-export function resolveRecipe(input: unknown, origin = "recipe"): Recipe {
+export function resolveRecipe(given: unknown, origin = "recipe"): Recipe {
+  const hasModel = typeof given === "object" && given !== null && "model" in given;
+  const input = hasModel ? { ...given, model: withVariantSettings(given.model) } : given;
   const result = recipeSchema.safeParse(input);
   if (result.success) return result.data;
   const lines = result.error.issues.flatMap((issue) => describeIssue(issue, input));

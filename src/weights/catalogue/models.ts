@@ -39,7 +39,9 @@ function selected(filter: string | undefined): readonly PublishedModel[] {
   if (series) return publishedModels.filter((one) => one.series === series);
   const found = publishedModels.filter(({ name }) => name === filter);
   if (found.length > 0) return found;
-  const ofVariant = publishedModels.filter(({ name }) => variantOf(name) === filter);
+  const ofVariant = publishedModels.filter(
+    ({ name, series: kind }) => variantOf(name) === filter || (kind === "successors" && name.startsWith(`${filter}-`)),
+  );
   return ofVariant.length > 0 ? ofVariant : [unpublished(filter)];
 }
 
@@ -74,7 +76,9 @@ interface Counted {
 
 function rowOf(model: PublishedModel, { sizes, classes, pooling }: Counted): ModelRow {
   const changed = { ...model.config, classes };
-  const config = pooling && changed.family === "vit" ? { ...changed, pooling } : changed;
+  // the pooling of a successor is part of the published network
+  const isOpen = changed.family === "vit" && model.series !== "successors";
+  const config = pooling && isOpen ? { ...changed, pooling } : changed;
   const counted = sizes.map((size) => {
     try {
       return { size, ...modelSize(config, { size }) };

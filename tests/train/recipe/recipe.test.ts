@@ -1,5 +1,6 @@
 /** Recipes: defaults, strictness with the nearest key, overrides from the command line, loading TypeScript, saving, comparing. */
 import { describe, expect, test } from "vitest";
+import { modelConfig, publishedSuccessors } from "../../../src/models/index.js";
 import { averageConfig, scheduleConfig } from "../../../src/train/recipe/optimizer.js";
 import { applyOverrides, nearestPath, parseOverrides } from "../../../src/train/recipe/overrides.js";
 import {
@@ -255,6 +256,31 @@ describe("overrides", () => {
     expect(set("--evaluate.every.steps=7").evaluate.every).toEqual({ steps: 7 });
     expect(set("--checkpoint.every.examples=700").checkpoint).toEqual({ every: { examples: 700 }, keepLast: 2 });
     expect(set("--schedule.warmup.steps=5").schedule).toEqual({ name: "cosine", warmup: { steps: 5 } });
+  });
+
+  test.each(publishedSuccessors.map(({ name, config }) => [name, config] as const))(
+    "the variant %s brings all settings of the published network",
+    (variant, published) => {
+      const named = (more: object = {}) => ({ ...small, model: { name: "vit", variant, ...more } });
+      const recipe = resolveRecipe(named());
+      expect(modelConfig(recipe.model, 10)).toEqual({ family: "vit", ...published, classes: 10 });
+      expect(recipe.model).toMatchObject({ imageSize: 224, pooling: published.pooling, gelu: published.gelu });
+      expect(resolveRecipe(recipe)).toEqual(recipe);
+      // what is given takes precedence
+      const changed = resolveRecipe(named({ layerNormEpsilon: 1e-3, stochasticDepth: 0.1, pooling: undefined }));
+      expect(modelConfig(changed.model, 10)).toEqual({
+        family: "vit",
+        ...published,
+        classes: 10,
+        layerNormEpsilon: 1e-3,
+        stochasticDepth: 0.1,
+      });
+    },
+  );
+
+  test("an unknown variant names the nearest", () => {
+    const recipe = resolveRecipe({ ...small, model: { name: "vit", variant: "DINOv2-S/15" } });
+    expect(() => modelConfig(recipe.model, 10)).toThrow(/did you mean "DINOv2-S\/14"/);
   });
 
   test("a variant is chosen before its settings are set, and null removes what it does not have", () => {
