@@ -115,7 +115,11 @@ describe("the model of a recipe", () => {
     ["no dimensions", { name: "mixer", width: 8 }, /model: give a variant such as "Mixer-B\/16"/],
     ["no stages", { name: "resnet", widthFactor: 2 }, /model: give a variant such as "R50x1", or the blocks/],
     ["another family's setting", { name: "mixer", variant: "Mixer-B/16", heads: 2 }, /model\.heads: unknown key/],
-    ["an unknown family", { name: "mixr" }, /unknown model "mixr"; expected one of vit, resnet, mixer; did you mean/],
+    [
+      "an unknown family",
+      { name: "mixr" },
+      /unknown model "mixr"; expected one of vit, resnet, mixer, mobilenet; did you mean/,
+    ],
     [
       "an unknown stem",
       { ...tinyViT, stem: { kind: "convolution" } },
