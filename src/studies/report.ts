@@ -47,7 +47,7 @@ function summaryRows(rows: readonly Row[]): [string, string, string, string][] {
     const last = own.reduce((most, { x }) => Math.max(most, x), Number.NEGATIVE_INFINITY);
     const values = own.filter(({ x }) => x === last).map(({ y }) => y);
     const flops = own.reduce((most, row) => Math.max(most, row.flops), 0);
-    return [series, percent(meanOf(values)), String(values.length), flops.toExponential(1)];
+    return [series, percent(meanOf(values)), String(values.length), flops > 0 ? flops.toExponential(1) : "-"];
   });
 }
 
