@@ -13,7 +13,15 @@ import {
 } from "../graph/index.js";
 import type { Device } from "./devices.js";
 import type { DirectSession, DirectTensor, Platform, RuntimeTensor } from "./platform.js";
-import { measuredSettings, openSessionOn, requireKind, type Session, shapeOf, toRuntimeTensor } from "./session.js";
+import {
+  forwardSettings,
+  measuredSettings,
+  openSessionOn,
+  requireKind,
+  type Session,
+  shapeOf,
+  toRuntimeTensor,
+} from "./session.js";
 
 /** A compiled function of a program. */
 export interface CompiledFunction {
@@ -256,8 +264,10 @@ export class Engine {
     const { model, writes } = this.functionOf(name);
     const { device, threads, profilePrefix, copyOutputs = false, ownsThread = false } = this.options;
     const prefix = profilePrefix === undefined ? undefined : `${profilePrefix}-${name}`;
-    if (device === "cpu" && (ownsThread || Object.keys(writes).length > 0) && !copyOutputs) {
-      const options = { threads, profilePrefix: prefix, settings: measuredSettings };
+    const replacesState = Object.keys(writes).length > 0;
+    const settings = replacesState ? measuredSettings : forwardSettings;
+    if (device === "cpu" && (ownsThread || replacesState) && !copyOutputs) {
+      const options = { threads, profilePrefix: prefix, settings };
       const direct = await this.platform.openDirect?.(model, options);
       if (direct) return { kind: "direct", session: direct, close: async () => direct.close() };
     }
@@ -266,6 +276,7 @@ export class Engine {
       threads,
       profilePrefix: prefix,
       keepOnDevice: Object.values(writes),
+      settings,
     });
     return { kind: "bound", session, close: () => session.close() };
   }

@@ -130,3 +130,11 @@ export const measuredSettings = {
   // A step of R26x0.5 right after another session's run took 1.4 times as long, and no cost of waking up the threads was measured.
   "session.force_spinning_stop": "1",
 };
+
+/** Those of sessions that replace no state. */
+export const forwardSettings = {
+  ...measuredSettings,
+  // The second one would make a product and its bias, in graphs of a fixed batch, one Gemm: on two threads, S/16 at batch 32 took 870 ms with it
+  // and 842 ms without, as its export of any batch does. Training steps gain nothing.
+  "optimization.disable_specified_optimizers": "GemmTransposeFusion;MatMulAddFusion",
+};
