@@ -78,8 +78,7 @@ function overwritten(operands: readonly [string, string, string], x: Tensor, emi
     return output;
   };
   const [image, factor, addend] = operands;
-  const ends = x.shape.map((side, axis) => (axis === 1 ? side : 1));
-  const first = node("Slice", [image, emitter.int64(x.shape.map(() => 0)), emitter.int64(ends)]);
+  const first = node("Slice", [image, emitter.int64(x.shape.map(() => 0)), emitter.int64(channelShape(x))]);
   const scaledFirst = node("Mul", [node("Reshape", [first, emitter.int64([x.shape[1]!])]), factor]);
   return [node("Add", [scaledFirst, addend]), node("Sub", [scaledFirst, addend])];
 }
