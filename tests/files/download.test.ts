@@ -1,4 +1,4 @@
-/** Downloads that are interrupted, resumed, changed in between and damaged, from a server that fails as told. */
+/** Downloads that are interrupted, resumed, changed in between and damaged, from a server that fails when the test asks it to. */
 import { createHash } from "node:crypto";
 import { existsSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
