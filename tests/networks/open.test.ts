@@ -81,12 +81,12 @@ describe("a trained network", () => {
     const recipe = resolveRecipe(tinyRecipe(run));
     const source = await openSource(recipe.data.evaluation!.source, { split: "test" });
     const checkpoint = await loadCheckpoint((await checkpointsOf(run)).at(-1)!.path);
-    const { training } = await prepareTraining(recipe, 24, source.classNames.length);
+    const prepared = await prepareTraining(recipe, 24, source.classNames.length);
     const values = Object.fromEntries(
       [...checkpoint.tensors].map(([name, { data }]) => [name, data as Float32Array] as const),
     );
-    await using trained = await evaluating(training, "represent", values);
-    await using trainedClassifier = await evaluating(training, "evaluate", values);
+    await using trained = await evaluating(prepared, "represent", values);
+    await using trainedClassifier = await evaluating(prepared, "evaluate", values);
     await using model = await open(run, { batchSize: 5, threads: 1 });
     const pass = { preprocessing: model.preprocessing, workers: 0 };
     const expected = await imageRows(representing(trained), source, { ...pass, batchSize: 4 });

@@ -1,17 +1,27 @@
 /** Rows of a program's representation, and what a classifier's logits come to. */
 import { rowOf } from "../../src/algebra/features.js";
-import type { Representations, RowsOfImages } from "../../src/networks/index.js";
+import { type Representations, type RowsOfImages, representation } from "../../src/networks/index.js";
+import { Scope } from "../../src/nn/index.js";
 import { compile, type Program, type Results } from "../../src/runtime/index.js";
-import type { TrainingProgram } from "../../src/train/index.js";
+import type { PreparedTraining } from "../../src/train/index.js";
 
-/** A program whose function `NAME` is traced with the parameters as state, without the passes of an export. */
+/**
+ * A program of the evaluation, or of the representation, of prepared training: the traced graph with the parameters as state, without the passes
+ * of an export.
+ */
 export async function evaluating(
-  { evaluation, parameters }: Pick<TrainingProgram, "evaluation" | "parameters">,
+  { training, plan }: Pick<PreparedTraining, "training" | "plan">,
   name: "evaluate" | "represent",
   values: Results,
 ): Promise<Program> {
+  const { evaluation, parameters } = training;
+  const { evaluationBatchSize: batchSize } = plan.training;
+  const run =
+    name === "evaluate"
+      ? evaluation.evaluate
+      : representation({ ...plan.training, batchSize }, Scope.root({ parameters }));
   const program = await compile(
-    { state: parameters.map(({ tensor }) => tensor), functions: { run: evaluation[name] } },
+    { state: parameters.map(({ tensor }) => tensor), functions: { run } },
     { inThread: true, threads: 1 },
   );
   await program.writeState(
@@ -20,7 +30,7 @@ export async function evaluating(
   return program;
 }
 
-/** `represent` of a training program as imageRows takes it. */
+/** The representation of `evaluating` as imageRows takes it. */
 export const representing =
   (program: Program): RowsOfImages =>
   async (feeds) =>

@@ -1,7 +1,4 @@
-/**
- * Builds the program of a run: one optimiser step of an objective, its evaluation, and the representation, with shared
- * parameters.
- */
+/** Builds the program of a run: one optimiser step of an objective; and traces the evaluation of its parameters. */
 
 import {
   accumulateGradients,
@@ -15,7 +12,6 @@ import {
   type Tensor,
 } from "../../graph/index.js";
 import { drawsInTraining, type ModelConfig } from "../../models/index.js";
-import { representation } from "../../networks/index.js";
 import { type ComputeType, initialValue, type Parameter, Scope } from "../../nn/index.js";
 import {
   type AverageConfig,
@@ -43,11 +39,11 @@ export interface TrainingConfig {
   /** [height, width, channels] of one image. */
   readonly image: readonly [number, number, number];
   readonly microbatches: number;
-  /** Images per run of `evaluate` and `represent`. */
+  /** Images per run of the evaluation. */
   readonly evaluationBatchSize: number;
   readonly optimizer: OptimizerConfig | CustomOptimizerConfig;
   readonly schedule: Schedule;
-  /** Average the weights, and evaluate and represent with the averages. */
+  /** Average the weights, and evaluate the averages. */
   readonly average?: AverageConfig;
   /** Return the global norm of the gradients even if they are not clipped. */
   readonly reportNorm?: boolean;
@@ -71,12 +67,10 @@ export interface Sharing {
   readonly bucketBytes?: number;
 }
 
-/** Functions of the parameters, traced with fixed weights: programs of them have the weights as constants. */
-export interface EvaluationFunctions {
-  /** The objective's evaluation. */
+/** The objective's evaluation. */
+export interface TracedEvaluation {
+  /** Traced with fixed weights: a program of it has the weights as constants. */
   readonly evaluate: ProgramFunction;
-  /** Maps image to preLogits. */
-  readonly represent: ProgramFunction;
   /** The state that is evaluated, by the names of parameters: averages of the weights if there are any, otherwise the weights. */
   readonly weights: Readonly<Record<string, string>>;
 }
@@ -92,7 +86,7 @@ export interface TrainingProgram {
    *   gradients divided by the number of ranks; `update` takes their sums and the scalars and returns gradientNorm.
    */
   readonly source: ProgramSource;
-  readonly evaluation: EvaluationFunctions;
+  readonly evaluation: TracedEvaluation;
   /** Parameters and running statistics. */
   readonly parameters: readonly Parameter[];
   /** Number of parameters, without running statistics. */
@@ -123,7 +117,7 @@ export function buildTraining(objective: Objective, config: TrainingConfig, seed
   requireDivisible(objective, config);
   const traced = traceGradients(objective, config);
   const update = traceUpdate(config, traced, seed);
-  const evaluation = evaluationFunctions(objective, config, traced.parameters, update.slots);
+  const evaluation = traceEvaluation(objective, traced.parameters, update.slots);
 
   const { parameters, metrics, buckets, lossScale } = traced;
   const { slots, scalars, next } = update;
@@ -306,19 +300,17 @@ function stepFunctions(
   });
 }
 
-/** Traces what evaluates the parameters. `slots`: the state of the program. */
-function evaluationFunctions(
+/** Traces the evaluation of the parameters. `slots`: the state of the program. */
+function traceEvaluation(
   { evaluation }: Objective,
-  config: TrainingConfig,
   parameters: readonly Parameter[],
   slots: readonly StateSlot[],
-): EvaluationFunctions {
+): TracedEvaluation {
   const kept = new Set(slots.map(({ name }) => name));
   const average = ({ name }: Parameter) => (kept.has(averageName(name)) ? averageName(name) : name);
-  const scope = () => Scope.root({ parameters, fixedWeights: true });
+  const scope = Scope.root({ parameters, fixedWeights: true });
   return {
-    evaluate: { inputs: evaluation.inputs, outputs: evaluation.outputs(scope()) },
-    represent: representation({ ...config, batchSize: config.evaluationBatchSize }, scope()),
+    evaluate: { inputs: evaluation.inputs, outputs: evaluation.outputs(scope) },
     weights: Object.fromEntries(parameters.map((one) => [one.name, average(one)])),
   };
 }

@@ -18,7 +18,7 @@ export interface EvaluationResult {
 }
 
 /**
- * Compiles a function of `training.evaluation` with the weights of a state as constants, as in an exported file, into a program with the function
+ * Compiles the evaluation of a training program with the weights of a state as constants, as in an exported file, into a program with the function
  * `run`. It takes some tenths of a second, and the weights are in memory once more until it is closed.
  *
  * @param state of the training program, at least what `training.evaluation.weights` names
@@ -27,10 +27,9 @@ export async function openEvaluation(
   { evaluation, parameters }: Pick<TrainingProgram, "evaluation" | "parameters">,
   state: Results,
   options: Pick<CompileOptions, "device" | "threads">,
-  name: "evaluate" | "represent" = "evaluate",
 ): Promise<Program> {
   const values = Object.entries(evaluation.weights).map(([one, kept]) => [one, state[kept] as NumericArray] as const);
-  return await compileInference(evaluation[name], parameters, Object.fromEntries(values), options);
+  return await compileInference(evaluation.evaluate, parameters, Object.fromEntries(values), options);
 }
 
 /**

@@ -31,26 +31,26 @@ async function prepared(changes: Partial<RecipeInput>) {
     output: "runs/any",
     ...changes,
   } as RecipeInput);
-  const { training } = await prepareTraining(recipe, 20, classes);
+  const { training, plan } = await prepareTraining(recipe, 20, classes);
   // weights of every layer that are not zero, and averages that differ from them
   const state = training.initialState();
   for (const [name, values] of Object.entries(state)) {
     const shift = name.startsWith("average/") ? 0.02 : 0.01;
     state[name] = (values as Float32Array).map((value, i) => value + shift * Math.sin(i));
   }
-  return { training, state };
+  return { training, plan, state };
 }
 
 const image = Float32Array.from({ length: batchSize * side * side * 3 }, (_, i) => Math.sin(0.37 * i));
 const label = Int32Array.from({ length: batchSize }, (_, i) => i % classes);
 const feedsOf = (inputs: readonly unknown[]): Feeds => (inputs.length === 1 ? { image } : { image, label });
 
-async function compared(changes: Partial<RecipeInput>, name: "evaluate" | "represent" = "evaluate") {
-  const { training, state } = await prepared(changes);
-  const fast = await openEvaluation(training, state, { threads: 1 }, name);
-  const plain = await evaluating(training, name, state);
+async function compared(changes: Partial<RecipeInput>) {
+  const { training, plan, state } = await prepared(changes);
+  const fast = await openEvaluation(training, state, { threads: 1 });
+  const plain = await evaluating({ training, plan }, "evaluate", state);
   opened.push(fast, plain);
-  const feeds = feedsOf(training.evaluation[name].inputs);
+  const feeds = feedsOf(training.evaluation.evaluate.inputs);
   return { fast: await fast.run("run", feeds), plain: await plain.run("run", feeds) };
 }
 
@@ -72,8 +72,9 @@ describe("an evaluation inside training", () => {
 
   test("uses the averages of the weights where there are any", async () => {
     const changes = { average: { name: "ema", decay: 0.9 } } as Partial<RecipeInput>;
-    const averaged = (await compared(changes, "represent")).fast["preLogits"];
-    const weights = (await compared({}, "represent")).fast["preLogits"];
+    const averaged = (await compared(changes)).fast["logits"];
+    const weights = (await compared({})).fast["logits"];
+    expect(averaged).toHaveLength(batchSize * classes);
     expect(averaged).not.toEqual(weights);
   });
 });

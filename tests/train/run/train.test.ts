@@ -149,8 +149,8 @@ describe("evaluation", () => {
   const recipe = resolveRecipe(tinyRecipe("unused", { batchSize }));
 
   const opened = async (name: "evaluate" | "represent") => {
-    const { training } = await prepareTraining(recipe, 24, 4);
-    return await evaluating(training, name, training.initialState());
+    const prepared = await prepareTraining(recipe, 24, 4);
+    return await evaluating(prepared, name, prepared.training.initialState());
   };
 
   test("with an uneven last batch counts every image exactly once", async () => {
