@@ -2,6 +2,7 @@
  * Implements a communicator with MPI. A separate thread makes every MPI call; this side sends it commands and memory.
  */
 import { setTimeout as sleep } from "node:timers/promises";
+import { setFlagsFromString } from "node:v8";
 import { Worker } from "node:worker_threads";
 import { builtModule } from "../../files/built-module.js";
 import { closable } from "../../files/closable.js";
@@ -48,7 +49,16 @@ const tick = 500;
  */
 const ucxSettings = { UCX_MEM_EVENTS: "n", UCX_ERROR_SIGNALS: "" };
 
+/**
+ * Collects garbage in one go. Gradients pass from one thread to another in every step, and each thread counts them as
+ * memory of its own: V8 then starts an incremental collection about twice a step, whose many small steps wait for cores
+ * that the ranks compute on. Two ranks on two cores train a MobileNetV3 (5 million numbers in the gradients, batches of
+ * 2 x 32 images of 64 pixels) at 597 images/s without it, 398 with it.
+ */
+const garbageCollection = "--no-incremental-marking";
+
 async function openMpi(launch: Launch): Promise<Communicator> {
+  setFlagsFromString(garbageCollection);
   // set here because a worker's environment is a copy that C code does not see
   for (const [name, value] of Object.entries(ucxSettings)) process.env[name] ??= value;
   const limit = waitingLimit();
