@@ -16,9 +16,11 @@ import {
   multiply,
   type NumericArray,
   reduceMean,
+  resizeBilinear,
   type Shape,
   subtract,
   type Tensor,
+  transpose,
 } from "../../graph/index.js";
 import { model as network } from "../../models/index.js";
 import { dense, type Scope } from "../../nn/index.js";
@@ -47,6 +49,12 @@ export const featureDistillationSchema = z.strictObject({
    * the target of the flipped image. One cached output then serves for two images.
    */
   mirror: z.boolean().default(false),
+  /**
+   * Side of the student's images, in pixels, which are resized from those that the teachers see. A run on larger images
+   * that starts from the weights of this one then finds the outputs of its teachers in their caches. Only for networks
+   * whose weights do not depend on the image size (ResNet, MobileNet). Default: the images as they are.
+   */
+  imageSize: z.number().int().positive().optional(),
 });
 
 type Settings = z.output<typeof featureDistillationSchema>;
@@ -81,10 +89,15 @@ export function standardiseColumns(rows: Float32Array, width: number, counts?: A
   return rows.map((value, at) => (value - mean[at % width]!) * square[at % width]!);
 }
 
-/** Throws RangeError when the network does not pool, and what opening a teacher throws. */
-async function open({ teachers: named, mirror }: Settings, context: ObjectiveContext): Promise<Objective> {
+/** Throws RangeError when the network does not pool or cannot take images of `imageSize`, and what opening a teacher throws. */
+async function open({ teachers: named, mirror, imageSize }: Settings, context: ObjectiveContext): Promise<Objective> {
   const { model, batchSize, evaluationBatchSize, image: sides } = context;
   requirePooled("featureDistillation", model);
+  if (imageSize !== undefined && model.family !== "resnet" && model.family !== "mobilenet") {
+    throw new RangeError(
+      `the weights of a ${model.family} depend on the image size; remove objective.imageSize, and set the image size of the data and the model`,
+    );
+  }
   const { all: teachers, close } = await openTeachers(
     named.map(({ weight: _, ...teacher }) => teacher),
     context,
@@ -96,7 +109,7 @@ async function open({ teachers: named, mirror }: Settings, context: ObjectiveCon
   });
   // The error of every image [N], and the projection to the first teacher's features [N, width].
   const errors = (scope: Scope, part: Readonly<Record<string, Tensor>>) => {
-    const { preLogits } = network(scope, part["image"]!, model);
+    const { preLogits } = network(scope, resized(part["image"]!, imageSize), model);
     const projections = teachers.map(({ width }, i) =>
       dense(scope.at("objective").at(`teacher${i}`), preLogits, width),
     );
@@ -138,6 +151,12 @@ async function open({ teachers: named, mirror }: Settings, context: ObjectiveCon
     },
     close,
   };
+}
+
+/** Images [N, H, W, C] with sides of `side` pixels, resized bilinearly. */
+function resized(images: Tensor, side: number | undefined): Tensor {
+  if (side === undefined) return images;
+  return transpose(resizeBilinear(transpose(images, [0, 3, 1, 2]), side, side), [0, 2, 3, 1]);
 }
 
 /** Mirrors each of the images [N, H, W, C] left to right with probability 1/2. */

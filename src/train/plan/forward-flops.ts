@@ -17,7 +17,11 @@ export function forwardFlops(recipe: Recipe, datasetSize: number, classes: numbe
   const plan = planRun(recipe, datasetSize, classes);
   const { model, image } = plan.training;
   // a student sees every image once
-  if ("teachers" in recipe.objective) return modelSize(model, { size: image[0], channels: image[2] }).flops;
+  const { objective } = recipe;
+  if ("teachers" in objective) {
+    const side = "imageSize" in objective ? objective.imageSize : undefined;
+    return modelSize(model, { size: side ?? image[0], channels: image[2] }).flops;
+  }
   const { inputs, trace } = withoutTeachers(recipe, plan);
   // convolutions image by image, as published counts have them: those of a batch pad their products
   const scope = Scope.root({ fixedWeights: true, seed: input("seed", "int32", [1]) });

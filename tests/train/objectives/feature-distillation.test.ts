@@ -9,7 +9,9 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import * as g from "../../../src/graph/index.js";
 import { open } from "../../../src/networks/index.js";
+import { initialValue, Scope } from "../../../src/nn/index.js";
 import { createRandom } from "../../../src/random/keyed.js";
+import { compile } from "../../../src/runtime/index.js";
 import { prepareTraining, type RecipeInput, resolveRecipe, train } from "../../../src/train/index.js";
 import { standardiseColumns } from "../../../src/train/objectives/feature-distillation.js";
 import { openTeacher } from "../../../src/train/teachers/teacher.js";
@@ -167,6 +169,56 @@ test("mirror: the student sees half of the images mirrored, with the teacher's a
   }
   expect(seen.size).toBe(2);
   await objective.close?.();
+});
+
+describe("a student of smaller images than its teachers", () => {
+  const resnet = { name: "resnet", blocks: [1, 1], widthFactor: 0.125, groups: 4 } as const;
+  const studentOf = (side: number, model: object, imageSize?: number) => {
+    const source = `generated:shapes?label=shape&size=${side}&length=24`;
+    const part = { source, preprocessing: "decode|value_range(-1,1)" };
+    const teachers = [{ network: scaled(onnx), imageSize: 16 }];
+    return recipeOf([], {
+      model: { ...model, imageSize: side } as RecipeInput["model"],
+      data: { train: part, evaluation: part },
+      objective: { name: "featureDistillation", teachers, imageSize } as RecipeInput["objective"],
+    });
+  };
+  // The projection of its features for images of a recipe, with the initial weights.
+  const projected = async (recipe: ReturnType<typeof studentOf>, image: Float32Array) => {
+    const { objective } = await prepareTraining(recipe, 24, 4);
+    const { inputs, outputs } = objective.evaluation;
+    const scope = Scope.root();
+    const { first: projection } = outputs(scope);
+    const seen = [inputs[0]!, ...scope.parameters.map(({ tensor }) => tensor)];
+    const program = await compile({
+      state: [],
+      functions: { project: { inputs: seen, outputs: { first: projection! } } },
+    });
+    const values = Object.fromEntries(scope.parameters.map((one) => [one.name, initialValue(one, 0)]));
+    const { first } = await program.run("project", { image: image.slice(), ...values });
+    await program.close();
+    await objective.close?.();
+    return first as Float32Array;
+  };
+
+  test("sees them resized", async () => {
+    const halved = Float32Array.from({ length: 4 * 8 * 8 * 3 }, (_, at) => {
+      const [n, y, x, c] = [Math.floor(at / 192), Math.floor(at / 24) % 8, Math.floor(at / 3) % 8, at % 3];
+      const at16 = (dy: number, dx: number) => pixels[((n * 16 + 2 * y + dy) * 16 + 2 * x + dx) * 3 + c]!;
+      return (at16(0, 0) + at16(0, 1) + at16(1, 0) + at16(1, 1)) / 4;
+    });
+    const found = await projected(studentOf(16, resnet, 8), pixels);
+    const expected = await projected(studentOf(8, resnet), halved);
+    expect(found).toHaveLength(expected.length);
+    for (const [i, value] of expected.entries()) expect(found[i]).toBeCloseTo(value, 4);
+  });
+
+  test("is not a network whose weights depend on the image size", async () => {
+    const vit = { name: "vit", patchSize: 8, width: 16, depth: 1, heads: 2, mlpDim: 32 };
+    await expect(prepareTraining(studentOf(16, vit, 8), 24, 4)).rejects.toThrow(
+      /weights of a vit depend on the image size; remove objective.imageSize/,
+    );
+  });
 });
 
 test("what is learnt is the teacher: the loss falls, and images are told apart by its answers", async () => {

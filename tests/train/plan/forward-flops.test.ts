@@ -64,6 +64,25 @@ test("the views of exemplar are counted", () => {
   expect(flops / network).toBeGreaterThan(2.9);
 });
 
+test("a student of smaller images than its teachers is counted on those", () => {
+  const teachers = [{ network: "runs/teacher" }];
+  const of = (imageSize?: number) => counted({ name: "featureDistillation", teachers, imageSize }, {}, resnet).flops;
+  const model = planRun(
+    resolveRecipe({
+      model: resnet,
+      data: { train: part },
+      batchSize: 8,
+      total: { steps: 10 },
+      objective: { name: "featureDistillation", teachers },
+      optimizer: { name: "adamw", learningRate: 1e-3 },
+    }),
+    images,
+    classes,
+  ).training.model;
+  expect(of(16)).toBe(modelSize(model, { size: 16 }).flops);
+  expect(of()).toBe(modelSize(model, { size: 32 }).flops);
+});
+
 test("a student's teachers are not counted", () => {
   const { flops, network } = counted({ name: "distillation", teachers: [{ network: "runs/teacher" }], classes });
   expect(flops).toBe(network);
