@@ -40,6 +40,8 @@ export interface TrainedNetwork {
   readonly loss: LossName;
   /** Tensors by name: the parameters, and possibly others. */
   readonly tensors: ReadonlyMap<string, StoredTensor>;
+  /** The parameters of the objective of a run, which are not the network's own. */
+  readonly objective?: ReadonlyMap<string, StoredTensor>;
   /** Finished training steps, if known. */
   readonly step: number | undefined;
   /**
@@ -267,19 +269,24 @@ async function readRun({ folder, file }: StoredRun, options: ReadNetworkOptions)
     ...description,
     path: checkpoint.path,
     classNames: readClassNames(checkpoint),
-    tensors: trainedParameters(checkpoint, options.note),
+    ...trainedParameters(checkpoint, options.note),
     step: checkpoint.step,
     published: false,
     metadata: {},
   };
 }
 
-/** The network's parameters in a checkpoint: their averages over training if those were stored. */
+/** The parameters of the network and of the objective in a checkpoint: their averages over training if those were stored. */
 function trainedParameters({ tensors }: LoadedCheckpoint, note: (text: string) => void = () => {}) {
-  const names = [...tensors.keys()].filter((name) => !isOptimizerState(name) && !isObjectiveParameter(name));
-  const averaged = names.filter((name) => tensors.has(averageName(name)));
-  if (averaged.length > 0) note("using the averages of its weights over training, with which the run was evaluated");
-  return new Map(names.map((name) => [name, tensors.get(averageName(name)) ?? tensors.get(name)!]));
+  const names = [...tensors.keys()].filter((name) => !isOptimizerState(name));
+  if (names.some((name) => tensors.has(averageName(name))))
+    note("using the averages of its weights over training, with which the run was evaluated");
+  const read = (some: readonly string[]) =>
+    new Map(some.map((name) => [name, tensors.get(averageName(name)) ?? tensors.get(name)!]));
+  return {
+    tensors: read(names.filter((name) => !isObjectiveParameter(name))),
+    objective: read(names.filter(isObjectiveParameter)),
+  };
 }
 
 /** Whether the path of a network spec belongs to a run: its folder, or a checkpoint in it. */

@@ -4,7 +4,8 @@
  */
 
 import { WeightsError } from "../../formats/error.js";
-import type { NumericArray } from "../../graph/index.js";
+import type { StoredTensor } from "../../formats/stored.js";
+import { type NumericArray, sameShape } from "../../graph/index.js";
 import type { ModelConfig } from "../../models/index.js";
 import { asWeights, isObjectiveParameter, readNetwork, restoredState } from "../../networks/index.js";
 import { averageName, initialName } from "../../optim/index.js";
@@ -43,7 +44,9 @@ const changeable = [
  * - The head, and a pre-logits layer that belongs to it, are replaced by a zero-initialised head, even if the number of
  *   classes is the same, because the classes differ. BiT, ViT and VTAB all start fine-tuning in this way (papers.md
  *   1.6, 2.1, 4.3).
- * - An objective's own parameters, and the optimiser's state, keep their initial values.
+ * - An objective's own parameters keep their initial values, unless `from` is a run with the same ones: its objective is
+ *   then continued.
+ * - The optimiser's state keeps its initial values.
  *
  * All of that, and settings in which the two networks differ, is reported through `note`. Throws what `readNetwork`
  * throws, CheckpointError that lists every parameter that does not fit, and WeightsError for images with other channels
@@ -66,14 +69,21 @@ export async function startFrom(
   const { config, tensors } = withClasses(withClasses(resized, 0), model.classes);
   note(`starting from ${network.path}${headLine(resized.config, config)}`);
   for (const line of differences(config, model)) note(`${from}: ${line}`);
-  const parameters = training.parameters.filter(({ name }) => !isObjectiveParameter(name));
-  const values = restoredState(
-    parameters.map(({ name, tensor: { shape } }) => ({ name, shape })),
-    {
-      path: network.path,
-      tensors: new Map([...tensors].map(([name, { shape, data }]) => [name, { dtype: "float32", shape, data }])),
-    },
-  );
+  const slots = training.parameters.map(({ name, tensor: { shape } }) => ({ name, shape }));
+  const own = slots.filter(({ name }) => isObjectiveParameter(name));
+  const theirs = network.objective ?? new Map<string, StoredTensor>();
+  const continues = own.length > 0 && own.every(({ name, shape }) => sameShape(theirs.get(name)?.shape ?? [], shape));
+  if (continues) note("its objective is continued with its parameters");
+  const values = restoredState(continues ? slots : slots.filter((slot) => !own.includes(slot)), {
+    path: network.path,
+    tensors: new Map([
+      ...(continues ? theirs : []),
+      ...[...tensors].map(([name, { shape, data }]): [string, StoredTensor] => [
+        name,
+        { dtype: "float32", shape, data },
+      ]),
+    ]),
+  });
   return { ...training, initialState: () => replaced(training.initialState(), values) };
 }
 

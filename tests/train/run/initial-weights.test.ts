@@ -4,6 +4,7 @@ import { rmSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, expect, test } from "vitest";
 import { type ModelConfig, modelConfig, parseModelName, publishedModels } from "../../../src/models/index.js";
+import { readNetwork } from "../../../src/networks/index.js";
 import {
   prepareTraining,
   type RecipeInput,
@@ -13,7 +14,7 @@ import {
 } from "../../../src/train/index.js";
 import { resizePositions, saveWeights, type Weights } from "../../../src/weights/index.js";
 import { hybrid, mixer, resnet, vit, weightsOf } from "../../support/seeded-models.js";
-import { temporaryFolder } from "../../support/trained-run.js";
+import { temporaryFolder, tinyRecipe, trainTiny } from "../../support/trained-run.js";
 
 const root = temporaryFolder("initial-weights");
 afterAll(() => rmSync(root, { recursive: true }));
@@ -115,6 +116,31 @@ test("an objective's own parameters keep their first values", async () => {
   expect(own.length).toBeGreaterThan(0);
   for (const name of own) expect(first[name], name).toEqual(random[name]);
   expect(notes[0]).toMatch(/; the head of 5 classes is removed$/);
+});
+
+test("a run with the same objective is continued with the objective's parameters; another objective begins anew", async () => {
+  const run = await trainTiny(join(root, "rotation"), { objective: { name: "rotation" } });
+  const stored = (await readNetwork(run)).objective!;
+  const startWith = async (objective: RecipeInput["objective"]) => {
+    const prepared = await prepareTraining(resolveRecipe(tinyRecipe(join(root, "next"), { objective })), 24, 4);
+    await prepared.objective.close?.();
+    const notes: string[] = [];
+    const { training, plan } = prepared;
+    const program = await startFrom(training, run, plan.training, (text) => notes.push(text));
+    const [first, random] = [program.initialState(), training.initialState()];
+    const own = Object.keys(first).filter((name) => /^objective\//.test(name));
+    expect(own.length).toBeGreaterThan(0);
+    return { first, random, own, notes: notes.join("\n") };
+  };
+  const same = await startWith({ name: "rotation" });
+  for (const name of same.own) {
+    expect(same.first[name], name).toEqual(stored.get(name)!.data);
+    expect(same.first[name], name).not.toEqual(same.random[name]);
+  }
+  expect(same.notes).toMatch(/its objective is continued/);
+  const other = await startWith({ name: "maskedPatch" });
+  for (const name of other.own) expect(other.first[name], name).toEqual(other.random[name]);
+  expect(other.notes).not.toMatch(/continued/);
 });
 
 test("what does not fit is named", async () => {
