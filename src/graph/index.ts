@@ -15,6 +15,7 @@ export { accumulateGradients, rematerialise } from "./gradients/rematerialise.js
 export {
   type ArrayOf,
   type ArraysOf,
+  allFinite,
   allocate,
   encodeNumbers,
   fromFloat16,

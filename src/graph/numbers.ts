@@ -117,3 +117,12 @@ function decodeFloat16(bits: number): number {
   if (exponent === 0) return sign * fraction * 2 ** -24;
   return sign * (1 + fraction / 1024) * 2 ** (exponent - 15);
 }
+
+/** Whether all numbers are finite. A Uint16Array holds the bits of float16 numbers. */
+export function allFinite(values: NumericArray): boolean {
+  if (values instanceof BigInt64Array) return true;
+  // float16 bits: an exponent of all ones is not finite
+  if (values instanceof Uint16Array) return values.every((bits) => (bits & 0x7c00) !== 0x7c00);
+  for (let i = 0; i < values.length; i++) if (!Number.isFinite(values[i])) return false;
+  return true;
+}

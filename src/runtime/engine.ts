@@ -2,6 +2,7 @@
  * Owns the state of a program and runs its functions in the calling thread; used by the worker and by in-thread programs.
  */
 import {
+  allFinite,
   allocate,
   elementCount,
   input,
@@ -149,7 +150,7 @@ export class Engine {
       replaced.set(state, tensor.location === "cpu" ? (tensor.data as NumericArray) : tensor);
       delete (results as Record<string, unknown>)[output];
     }
-    const committed = guards.every((output) => allFinite(results[output]!));
+    const committed = guards.every((output) => allFinite(results[output]!.data as NumericArray));
     for (const [state, value] of replaced) {
       if (committed) this.replace(state, value);
       else release(value);
@@ -190,9 +191,7 @@ export class Engine {
       outputs.set(output, { type, data, isLasting: state !== undefined });
     }
     session.run(inputs, [...outputs.values()]);
-    const committed = guards.every((output) =>
-      allFinite({ type: outputs.get(output)!.type.dtype, data: outputs.get(output)!.data }),
-    );
+    const committed = guards.every((output) => allFinite(outputs.get(output)!.data));
     if (committed)
       for (const [output, state] of states)
         if (!overwritten.has(state)) this.exchange(state, outputs.get(output)!.data);
@@ -328,17 +327,6 @@ function guardOf(name: string, compiled: CompiledFunction, output: string): stri
   const known = compiled.model.outputs.map((entry) => entry.name).filter((entry) => !written.has(entry));
   if (known.includes(output)) return output;
   throw new Error(`${name} has no output ${output}; commitWhenFinite expects some of ${known.join(", ")}`);
-}
-
-/** Whether no number is infinite or NaN; always true for integers. float16 arrives as bits, or as numbers on platforms with Float16Array. */
-function allFinite({ type, data }: Pick<RuntimeTensor, "type" | "data">): boolean {
-  if (type !== "float32" && type !== "float16") return true;
-  const finite =
-    data instanceof Uint16Array
-      ? (bits: number) => (bits & 0x7c00) !== 0x7c00
-      : (value: number) => Number.isFinite(value);
-  for (const value of data as Float32Array | Uint16Array) if (!finite(value)) return false;
-  return true;
 }
 
 /** Converts a state tensor or feed for the C interface. Throws if the size or type of the array does not match. */

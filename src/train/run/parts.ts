@@ -2,7 +2,7 @@
 
 import type { ImageSource, LoaderPart } from "../../data/index.js";
 import type { FolderLock } from "../../files/lock.js";
-import type { NumericArray } from "../../graph/index.js";
+import { allFinite, type NumericArray } from "../../graph/index.js";
 import { type LoadedCheckpoint, restoredState } from "../../networks/index.js";
 import type { Program, Results } from "../../runtime/index.js";
 import type { StartProgress } from "../../text/progress.js";
@@ -98,12 +98,4 @@ export function initialTensors(
 export function requireFiniteState(values: Results, { step, lastSaved }: RunState): void {
   const broken = Object.entries(values).find(([, array]) => !allFinite(array))?.[0];
   if (broken !== undefined) throw notFiniteError(`${broken} is not finite after step ${step}`, lastSaved);
-}
-
-function allFinite(values: NumericArray): boolean {
-  if (values instanceof BigInt64Array) return true;
-  // float16 bits: an exponent of all ones is not finite
-  if (values instanceof Uint16Array) return values.every((bits) => (bits & 0x7c00) !== 0x7c00);
-  for (let i = 0; i < values.length; i++) if (!Number.isFinite(values[i])) return false;
-  return true;
 }
