@@ -72,7 +72,11 @@ export async function startFrom(
   const slots = training.parameters.map(({ name, tensor: { shape } }) => ({ name, shape }));
   const own = slots.filter(({ name }) => isObjectiveParameter(name));
   const theirs = network.objective ?? new Map<string, StoredTensor>();
-  const continues = own.length > 0 && own.every(({ name, shape }) => sameShape(theirs.get(name)?.shape ?? [], shape));
+  const isSame = ({ name, shape }: (typeof own)[number]) => {
+    const found = theirs.get(name);
+    return found !== undefined && sameShape(found.shape, shape);
+  };
+  const continues = own.length > 0 && own.length === theirs.size && own.every(isSame);
   if (continues) note("its objective is continued with its parameters");
   const values = restoredState(continues ? slots : slots.filter((slot) => !own.includes(slot)), {
     path: network.path,

@@ -143,6 +143,19 @@ test("a run with the same objective is continued with the objective's parameters
   expect(other.notes).not.toMatch(/continued/);
 });
 
+test("a run whose objective has more parameters is not continued", async () => {
+  const teacher = { network: await trainTiny(join(root, "teacher")), output: "features" as const };
+  const distilled = (...teachers: (typeof teacher)[]) => ({ name: "featureDistillation" as const, teachers });
+  const run = await trainTiny(join(root, "two-teachers"), { objective: distilled(teacher, teacher) });
+  const one = resolveRecipe(tinyRecipe(join(root, "one-teacher"), { objective: distilled(teacher) }));
+  const { training, plan, objective } = await prepareTraining(one, 24, 4);
+  await objective.close?.();
+  const [first, random] = [(await startFrom(training, run, plan.training)).initialState(), training.initialState()];
+  const own = Object.keys(first).filter((name) => name.startsWith("objective/"));
+  expect(own).toHaveLength(2);
+  for (const name of own) expect(first[name], name).toEqual(random[name]);
+});
+
 test("what does not fit is named", async () => {
   const weights = weightsOf(vit);
   const model = modelOf(weights);
