@@ -14,6 +14,7 @@ import {
   elementCount,
   groupNorm,
   reshape,
+  resizeBilinear,
   ShapeError,
   type Tensor,
   transpose,
@@ -39,6 +40,11 @@ export interface ConvolutionLayerOptions {
 export function toNCHW<D extends DType>(image: Tensor<D>): Tensor<D> {
   if (image.shape.length !== 4) throw new ShapeError(`toNCHW: images ${describe(image)} must be [N, H, W, C]`);
   return transpose(image, [0, 3, 1, 2]);
+}
+
+/** Resizes NHWC images bilinearly, without antialiasing. Throws ShapeError. */
+export function resizeNHWC<D extends DType>(image: Tensor<D>, height: number, width: number): Tensor<D> {
+  return transpose(resizeBilinear(toNCHW(image), height, width), [0, 2, 3, 1]);
 }
 
 /**

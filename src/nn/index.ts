@@ -18,6 +18,7 @@ export {
   convolution,
   type GroupNormOptions,
   groupNormLayer,
+  resizeNHWC,
   samePadding,
   standardisedConvolution,
   toNCHW,

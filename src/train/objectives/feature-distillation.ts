@@ -16,14 +16,12 @@ import {
   multiply,
   type NumericArray,
   reduceMean,
-  resizeBilinear,
   type Shape,
   subtract,
   type Tensor,
-  transpose,
 } from "../../graph/index.js";
 import { model as network } from "../../models/index.js";
-import { dense, type Scope } from "../../nn/index.js";
+import { dense, resizeNHWC, type Scope } from "../../nn/index.js";
 import type { Random } from "../../random/keyed.js";
 import { openTeachers, teacherSettings } from "../teachers/open.js";
 import { drawMix } from "./classification.js";
@@ -109,7 +107,9 @@ async function open({ teachers: named, mirror, imageSize }: Settings, context: O
   });
   // The error of every image [N], and the projection to the first teacher's features [N, width].
   const errors = (scope: Scope, part: Readonly<Record<string, Tensor>>) => {
-    const { preLogits } = network(scope, resized(part["image"]!, imageSize), model);
+    const image = part["image"]!;
+    const seen = imageSize === undefined ? image : resizeNHWC(image, imageSize, imageSize);
+    const { preLogits } = network(scope, seen, model);
     const projections = teachers.map(({ width }, i) =>
       dense(scope.at("objective").at(`teacher${i}`), preLogits, width),
     );
@@ -151,12 +151,6 @@ async function open({ teachers: named, mirror, imageSize }: Settings, context: O
     },
     close,
   };
-}
-
-/** Images [N, H, W, C] with sides of `side` pixels, resized bilinearly. */
-function resized(images: Tensor, side: number | undefined): Tensor {
-  if (side === undefined) return images;
-  return transpose(resizeBilinear(transpose(images, [0, 3, 1, 2]), side, side), [0, 2, 3, 1]);
 }
 
 /** Mirrors each of the images [N, H, W, C] left to right with probability 1/2. */

@@ -4,9 +4,10 @@
  */
 
 import { type Closable, closable, closeOnError } from "../../files/closable.js";
-import { add, constant, input, multiply, resizeBilinear, transpose } from "../../graph/index.js";
+import { add, constant, input, multiply } from "../../graph/index.js";
 import type { ValueRange } from "../../images/index.js";
 import { type Network, type NetworkOutput, networkKind, open } from "../../networks/index.js";
+import { resizeNHWC } from "../../nn/index.js";
 import { compile, OnnxFileError, type Program } from "../../runtime/index.js";
 import { splitSpec } from "../../weights/index.js";
 import { remembering } from "./memory.js";
@@ -123,7 +124,7 @@ async function openAdapter(
     const shifts = from.map(([low], c) => to[c]![0] - low * factors[c]!);
     x = add(multiply(x, constant(factors, [channels])), constant(shifts, [channels]));
   }
-  if (!sameSize) x = transpose(resizeBilinear(transpose(x, [0, 3, 1, 2]), height, width), [0, 2, 3, 1]);
+  if (!sameSize) x = resizeNHWC(x, height, width);
   return await compile({ state: [], functions: { adapt: { inputs: [given], outputs: { adapted: x } } } }, { threads });
 }
 
