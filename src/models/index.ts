@@ -49,7 +49,14 @@ export {
   parseModelName,
   publishedModels,
 } from "./registry.js";
-export { type ResNetConfig, type ResNetOutput, resnet, resnetDefaults } from "./resnet.js";
+export {
+  allPooledStages,
+  type ResNetConfig,
+  type ResNetOutput,
+  resnet,
+  resnetDefaults,
+  stageWidth,
+} from "./resnet.js";
 export type { ResNetAttention } from "./resnet-stages.js";
 export { publishedResNets, resnetBlocks, resnetConfig } from "./resnet-variants.js";
 export { imageShape, type ModelSettings, modelConfig } from "./settings.js";
@@ -90,3 +97,4 @@ export {
   type PositionLayers,
   prefixTokens,
 } from "./vit-positions.js";
+export { whiteningEpsilon } from "./whitening.js";

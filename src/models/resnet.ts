@@ -23,6 +23,7 @@ import {
   type StageOptions,
   withNonLocal,
 } from "./resnet-stages.js";
+import { whitened } from "./whitening.js";
 
 export interface ResNetConfig {
   /** 2: norm and ReLU before each convolution (BiT). 1: after each (hybrids, "better baselines"). */
@@ -48,6 +49,11 @@ export interface ResNetConfig {
    * (Evci et al., "Head2Toe", 2022, arXiv:2201.03529).
    */
   readonly pooledStages?: readonly number[] | undefined;
+  /**
+   * Whiten the means of each pooled stage in part, along this many directions (whitening.ts), which are fitted to images after training. Default:
+   * no whitening.
+   */
+  readonly whitening?: number | undefined;
   /** Dropout rate on the features before the head. */
   readonly dropout: number;
   /** Drop probability of the last unit's branch; it rises linearly from 0 at the first unit. */
@@ -79,7 +85,7 @@ export const resnetDefaults = {
 export interface ResNetOutput {
   /**
    * Features: the spatial mean [N, 2048 widthFactor] (of four stages), followed by those of `pooledStages`, 256 widthFactor 2^(i - 1) numbers
-   * for stage i.
+   * for stage i; with `whitening` each whitened.
    */
   readonly preLogits: Tensor;
   /** [N, classes]; undefined without a head. */
@@ -100,8 +106,8 @@ export interface ResNetOutput {
 /**
  * Applies the network to images [N, H, W, C] of any size, scaled to [-1, 1]. Parameters: `conv_root/kernel`,
  * `block{i}/unit{j}/{conv1,conv2,conv3,conv_proj}/kernel` and `.../{gn1,gn2,gn3}/{scale,bias}`, `norm/{scale,bias}`,
- * `head/{kernel,bias}`; version 1 has `gn_root` and `gn_proj` and no `norm`. Throws ShapeError if the images do not have four axes or the
- * channels are not divisible by the groups, and RangeError for an invalid `pooledStages`.
+ * `head/{kernel,bias}`, with `whitening` also `whitening/block{i}/{mean,components,scales}`; version 1 has `gn_root` and `gn_proj` and
+ * no `norm`. Throws ShapeError if the images do not have four axes or the channels are not divisible by the groups, and RangeError for an invalid `pooledStages`.
  */
 export function resnet(scope: Scope, image: Tensor, config: ResNetConfig): ResNetOutput {
   if (image.shape.length !== 4) throw new ShapeError(`resnet: images ${describe(image)} must be [N, H, W, C]`);
@@ -117,9 +123,11 @@ export function resnet(scope: Scope, image: Tensor, config: ResNetConfig): ResNe
     return relu(groupNormLayer(scope.at(norm), outputs[stage]!, options));
   };
   const features = scope.name("features", active(last));
-  const earlier = pooledStages(config).map((stage) => scope.at(`block${stage}`).name("pooled", active(stage)));
-  const pooled = [features, ...earlier];
-  const means = pooled.map((one) => reduceMean(one, [2, 3]));
+  const means = allPooledStages(config).map((stage) => {
+    const pooled = stage === last ? features : scope.at(`block${stage}`).name("pooled", active(stage));
+    const mean = reduceMean(pooled, [2, 3]);
+    return config.whitening ? whitened(scope.at("whitening").at(`block${stage}`), mean, config.whitening) : mean;
+  });
   const preLogits = scope.name("preLogits", means.length === 1 ? means[0]! : concat(means, 1));
   const logits = classifierHead(scope, dropout(scope, preLogits, config.dropout), config);
   return { preLogits, logits, features, intermediates: scope.intermediates };
@@ -127,9 +135,18 @@ export function resnet(scope: Scope, image: Tensor, config: ResNetConfig): ResNe
 
 /** Width of the features. */
 export function resnetWidth(config: ResNetConfig): number {
-  const channels = (stage: number) => 4 * Math.floor(64 * config.widthFactor) * 2 ** (stage - 1);
-  return [config.blocks.length, ...pooledStages(config)].reduce((total, stage) => total + channels(stage), 0);
+  return allPooledStages(config).reduce((total, stage) => total + stageWidth(config, stage), 0);
 }
+
+/** Channels of the output of a stage, numbered from 1. */
+export const stageWidth = ({ widthFactor }: Pick<ResNetConfig, "widthFactor">, stage: number): number =>
+  4 * Math.floor(64 * widthFactor) * 2 ** (stage - 1);
+
+/** The stages whose means are the features, in their order: the last, then `pooledStages`. Throws RangeError as described for `resnet`. */
+export const allPooledStages = (config: ResNetConfig): readonly number[] => [
+  config.blocks.length,
+  ...pooledStages(config),
+];
 
 /** Validates `pooledStages` (default: none). Throws RangeError as described for `resnet`. */
 function pooledStages({ pooledStages: stages = [], blocks }: ResNetConfig): readonly number[] {

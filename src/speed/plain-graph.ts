@@ -141,14 +141,15 @@ export function plainViT(
 
 /**
  * A BiT ResNet-v2, images [batch, C, H, W] to logits; its standardised kernels are constants, which a converter folds.
- * Throws RangeError for version 1, attention and pooled stages.
+ * Throws RangeError for version 1, attention, pooled stages and whitening.
  */
 export function plainResNet(
   config: ResNetConfig,
   image: readonly [number, number, number],
   parameters: Parameters,
 ): OnnxGraph {
-  if (config.version !== 2 || config.attention || config.pooledStages || config.weightStandardisation !== "bit") {
+  const { version, attention, pooledStages, whitening, weightStandardisation } = config;
+  if (version !== 2 || attention || pooledStages || whitening || weightStandardisation !== "bit") {
     throw new RangeError("the plain graph is written for BiT's ResNet-v2");
   }
   const b = new Builder();

@@ -185,11 +185,12 @@ describe("exact contributions", () => {
   });
 
   it.each([
-    ["a class token", { pooling: "tok" }],
-    ["attention pooling", { pooling: "map" }],
-    ["a layer before the head", { pooling: "gap", preLogits: true }],
-  ] as const)("are not there for %s", async (_, changes) => {
-    await withSubject(vit(changes), wide, async (subject) => {
+    ["a class token", vit({ pooling: "tok" }), wide],
+    ["attention pooling", vit({ pooling: "map" }), wide],
+    ["a layer before the head", vit({ pooling: "gap", preLogits: true }), wide],
+    ["whitened features", resnet({ whitening: 3 }), larger],
+  ] as const)("are not there for %s", async (_, config, size) => {
+    await withSubject(config, size, async (subject) => {
       expect(pooledLayers(subject)).toBeUndefined();
       const [one] = await contributionsOf(subject, [0]);
       expect(one?.exact).toBeUndefined();

@@ -47,6 +47,11 @@ const cases: Record<string, Case> = {
     image: plain,
   },
   "version 1, both stages pooled": { changes: { version: 1, pooledStages: [1] }, image: plain },
+  "version 2, both stages pooled and whitened": {
+    changes: { pooledStages: [1], whitening: 3 },
+    image: plain,
+  },
+  "version 1, whitened": { changes: { version: 1, whitening: 3 }, image: plain },
   "version 1": { changes: { version: 1 }, image: plain },
   "version 1, other odd and even sides": { changes: { version: 1 }, image: [1, 19, 16, 3] },
   "version 1, BiT's standardisation and epsilon": {

@@ -20,6 +20,7 @@ export interface PlainResNetConfig {
       }
     | undefined;
   readonly pooledStages?: readonly number[] | undefined;
+  readonly whitening?: number | undefined;
 }
 
 /** One image: channels of rows of columns. */
@@ -210,6 +211,20 @@ function one(
   else x = maxPooled(x, 3, 2, 1, config.rootPoolPadding === "zeros" ? 0 : undefined);
   note("root", x.data);
 
+  const whitened = (stage: number, means: Float64Array): Float64Array => {
+    const { whitening } = config;
+    if (!whitening) return means;
+    const of = (name: string) => at(`whitening/block${stage}/${name}`);
+    const [mean, components, scales] = [of("mean"), of("components"), of("scales")];
+    const centred = means.map((value, i) => Math.sqrt(value + 1e-4) - mean[i]!);
+    const along = scales.map(
+      (scale, k) => scale * centred.reduce((sum, x, i) => sum + x * components[i * whitening + k]!, 0),
+    );
+    const scaled = centred.map((x, i) =>
+      along.reduce((sum, value, k) => sum + value * components[i * whitening + k]!, x),
+    );
+    return cosinesOfGrid(scaled);
+  };
   const earlier: number[] = [];
   blocks.forEach((units, stage) => {
     const middle = root * 2 ** stage;
@@ -249,14 +264,30 @@ function one(
     if (config.pooledStages?.includes(stage + 1)) {
       const active = version === 1 ? x : relu(norm(`block${stage + 2}/unit1/gn1`, x));
       note(`block${stage + 1}/pooled`, active.data);
-      earlier.push(...channelMeans(active));
+      earlier.push(...whitened(stage + 1, channelMeans(active)));
     }
   });
   if (version === 2) x = relu(norm("norm", x));
   note("features", x.data);
-  const pooled = Float64Array.of(...channelMeans(x), ...earlier);
+  const pooled = Float64Array.of(...whitened(config.blocks.length, channelMeans(x)), ...earlier);
   note("preLogits", pooled);
   if (config.classes > 0) note("logits", dense(pooled, at("head/kernel"), at("head/bias")));
+}
+
+/** Orthonormal cosine transform (DCT-II) along both sides of a grid whose height is the largest divisor up to the root. */
+function cosinesOfGrid(x: Float64Array): Float64Array {
+  let height = Math.floor(Math.sqrt(x.length));
+  while (x.length % height !== 0) height--;
+  const width = x.length / height;
+  const entry = (k: number, i: number, n: number) =>
+    Math.sqrt((k === 0 ? 1 : 2) / n) * Math.cos((Math.PI * (2 * i + 1) * k) / (2 * n));
+  return x.map((_, out) => {
+    const [row, column] = [Math.floor(out / width), out % width];
+    let sum = 0;
+    for (let k = 0; k < height; k++)
+      for (let l = 0; l < width; l++) sum += x[k * width + l]! * entry(k, row, height) * entry(l, column, width);
+    return sum;
+  });
 }
 
 const includes = (stages: readonly number[] | undefined, stage: number): boolean =>

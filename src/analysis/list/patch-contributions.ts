@@ -62,6 +62,7 @@ export function pooledLayers(subject: Subject): readonly SpatialLayer[] | undefi
   const last = spatialLayers(subject).at(-1);
   if (!last) return undefined;
   if (config.family !== "resnet") return [last];
+  if (config.whitening) return undefined;
   const earlier = (config.pooledStages ?? []).flatMap((stage): SpatialLayer[] => {
     const name = `block${stage}/pooled`;
     const [width = 0, rows = 0, columns = 0] = intermediates.get(name) ?? [];

@@ -207,6 +207,8 @@ const resnetSchema = z
     attention: attentionSchema.optional(),
     /** Stages before the last whose averaged activations are also part of the representation. */
     pooledStages: counts.optional(),
+    /** Number of directions along which the means of each pooled stage are whitened in part (`ResNetConfig.whitening`). */
+    whitening: count.optional(),
     ...everyModel,
   })
   .refine((model) => model.variant !== undefined || model.blocks, {

@@ -72,9 +72,9 @@ export const bit: Layout = {
   families: ["resnet"],
   recognise,
   rowsFor(config) {
-    if (config.family !== "resnet" || config.version !== 2 || config.pooledStages) {
+    if (config.family !== "resnet" || config.version !== 2 || config.pooledStages || config.whitening) {
       throw new WeightsError(
-        "the BiT layout can only store ResNets of version 2 (pre-activation) that only pool their last stage",
+        "the BiT layout can only store ResNets of version 2 (pre-activation) that only pool their last stage, without whitening",
       );
     }
     return publishedRows;

@@ -38,9 +38,9 @@ export const timmResNet: Layout = {
   families: ["resnet"],
   recognise,
   rowsFor(config) {
-    if (config.family !== "resnet" || config.version !== 2 || config.pooledStages) {
+    if (config.family !== "resnet" || config.version !== 2 || config.pooledStages || config.whitening) {
       throw new WeightsError(
-        "timm's resnetv2_*_bit store ResNets of version 2 (pre-activation) that only pool their last stage",
+        "timm's resnetv2_*_bit store ResNets of version 2 (pre-activation) that only pool their last stage, without whitening",
       );
     }
     return rows;
