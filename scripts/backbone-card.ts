@@ -10,6 +10,8 @@ import type { Weights } from "../src/weights/index.js";
 const origins: Readonly<Record<string, string>> = {
   "tiny-imagenet-64":
     "60,000 training images of Tiny-ImageNet-200 at 64x64 pixels (github.com/seshuad/IMagenet, commit 153dbc1). They are photographs of ImageNet, whose terms allow non-commercial research and education. The package contains none of them.",
+  "upstream-128":
+    "29,500 photographs, drawings and icons of 18 sets at 128 pixels, without their labels: ImageNet samples, BSDS500, birds, Flickr8k, Caltech-101, PACS, houses, sports, cats, dogs and pandas, texture-shape conflicts, Noto Emoji, faces with masks, CamVid, brain scans, steel surfaces, Intel scenes. Of these only the texture-shape conflicts (CC BY 4.0) and Noto Emoji (Apache-2.0) state a permissive licence in their repositories; treat the rest as for research only. The package contains none of them.",
   "mobilenet_v1_0.75":
     "MobileNetV1-0.75, trained on ImageNet (github.com/tangmingsh/ml5featureExtractormodel, commit 238fbc5). Its repository states no licence. The package does not contain it.",
   "mobilenet_v2_1.0":
@@ -29,6 +31,12 @@ function originOf(spec: string): string {
   if (origin !== undefined) return origin;
   throw new Error(`the origin and the terms of "${name}" are unknown; add it to origins in scripts/backbone-card.ts`);
 }
+
+/** The sentence on what was fitted after the training. */
+const whiteningOf = (config: Weights["config"]): string =>
+  config.family === "resnet" && config.whitening
+    ? " The partial whitening of its features was fitted to training images (`scripts/whitening.ts`)."
+    : "";
 
 /** The sentence on excluded images of a source. */
 function exclusionOf(spec: string): string {
@@ -51,8 +59,10 @@ export interface TrainedFrom {
   /** Sides of the images in training, one or two. */
   readonly imageSize: readonly number[];
   readonly seconds: number;
-  /** Threads it was trained with, where the recipe says. */
-  readonly threads: number | undefined;
+  /** Number of cores it was trained on, if known. */
+  readonly cores: number | undefined;
+  /** The recipe of the run whose weights it started from. */
+  readonly startedFrom?: string | undefined;
   /** The loss of its objective on the evaluation images, by step. */
   readonly curve: readonly { readonly step: number; readonly loss: number }[];
 }
@@ -125,7 +135,7 @@ export function backboneCard(contents: CardContents): string {
     "",
     "## Training",
     "",
-    `\`${trained.recipe}\` trains it: objective \`${trained.objective}\`, ${groupDigits(trained.steps)} steps of ${trained.batchSize} images of ${trained.imageSize.join(" x ")} pixels, ${trained.epochs.toFixed(1)} epochs, ${(trained.seconds / 60).toFixed(0)} minutes${threadsOf(trained)}. The weights are those of the run, or their averages if it kept averages; the training head was removed, and the rest is stored in float16.`,
+    `\`${trained.recipe}\` trains it: objective \`${trained.objective}\`, ${groupDigits(trained.steps)} steps of ${trained.batchSize} images of ${trained.imageSize.join(" x ")} pixels, ${trained.epochs.toFixed(1)} epochs, ${(trained.seconds / 60).toFixed(0)} minutes${coresOf(trained)}. ${startOf(trained)}The weights are those of the run, or their averages if it kept averages; the training head was removed, and the rest is stored in float16.${whiteningOf(config)}`,
     "",
     `Loss on its evaluation images by step: ${trained.curve.map(({ step, loss }) => `${groupDigits(step)} ${loss.toFixed(3)}`).join(", ")}.`,
     "",
@@ -139,8 +149,11 @@ export function backboneCard(contents: CardContents): string {
   ].join("\n");
 }
 
-const threadsOf = ({ threads }: TrainedFrom): string =>
-  threads === undefined ? "" : ` on ${threads > 1 ? "at most " : ""}${plural(threads, "core")}`;
+const coresOf = ({ cores }: TrainedFrom): string =>
+  cores === undefined ? "" : ` on ${cores > 1 ? "at most " : ""}${plural(cores, "core")}`;
+
+const startOf = ({ startedFrom }: TrainedFrom): string =>
+  startedFrom === undefined ? "" : `It started from the weights that \`${startedFrom}\` trained. `;
 
 const about: Readonly<Record<string, string>> = {
   "model.safetensors": "float16, in Fovea's layout, with the configuration in its metadata",

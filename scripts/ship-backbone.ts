@@ -3,14 +3,16 @@
  * without the training head, and its card.
  *
  *   npm run build && npx jiti scripts/ship-backbone.ts RUN NAME [--recipe FILE] [--figures FILE.json [--remark TEXT]] [--robustness FILE.json]
- *     [--bad-at FILE.md] [--image-size N] [--pooled-stages 3] [--output FOLDER]
+ *     [--bad-at FILE.md] [--image-size N] [--pooled-stages 3] [--whiten-on DATASET]... [--started-from RECIPE] [--cores N] [--output FOLDER]
  *
  * The same run gives the same files. Run it twice, the second time with measurements of the first result: --figures is
  * what `fovea compare embedded:NAME ... --output FILE.json` wrote, --robustness what `fovea corruptions embedded:NAME
  * ... --json` printed, and --bad-at (default: NAME.md beside the recipe) its known limitations. --image-size is the
  * side of the images it is opened for, if it performs best at another size than in training; --pooled-stages adds
- * earlier stages of a ResNet to its representation. A new NAME must also be added to the table in
- * src/weights/embedded.ts.
+ * earlier stages of a ResNet to its representation. --whiten-on fits a whitening
+ * of the features (whitening.ts) to the images of a dataset. --started-from is the recipe of the run that this one started
+ * from, and --cores the number of cores it was trained on, if not the threads of the recipe. A new NAME must also be
+ * added to the table in src/weights/embedded.ts.
  */
 
 import { existsSync } from "node:fs";
@@ -28,6 +30,7 @@ import { readMetrics } from "../src/train/index.js";
 import { loadWeights, saveWeights, type Weights, withClasses } from "../src/weights/index.js";
 import { backboneCard, type RobustnessFigures, shortLicence, type TrainedFrom } from "./backbone-card.js";
 import { withStandardisedKernels } from "./standardised-kernels.js";
+import { withWhitening } from "./whitening.js";
 
 export interface ShipOptions {
   /** Folder of the run. */
@@ -45,24 +48,38 @@ export interface ShipOptions {
   readonly badAt?: string;
   /** Side of the images it is opened for, in pixels; default: as in training. */
   readonly imageSize?: number;
+  /** Datasets to whose images a whitening of the features is fitted (whitening.ts). Default: none, no whitening. */
+  readonly whitenOn?: readonly string[];
+  /** The recipe of the run whose weights this one started from. */
+  readonly startedFrom?: string;
+  /** Number of cores that it was trained on, if not the threads of the recipe. */
+  readonly cores?: number;
   /** For a ResNet: the other stages in the representation (`ResNetConfig`). */
   readonly pooledStages?: readonly number[];
   readonly note?: (text: string) => void;
 }
 
+/** Directions along which the features of a stage are whitened. */
+const whitenedDirections = 128;
+
 /** Writes model.safetensors, model.onnx and README.md; returns the size of each in bytes. */
 export async function shipBackbone(options: ShipOptions): Promise<Readonly<Record<string, number>>> {
   const { run, name, recipe, folder, figures, remark, robustness, badAt, note = () => {} } = options;
-  const { imageSize, pooledStages } = options;
+  const { imageSize, pooledStages, startedFrom, cores, whitenOn = [] } = options;
   const trained = await readNetwork(run, { note, image: imageSize });
   const whole = withPooledStages(asWeights(trained), pooledStages);
   const { classNames: _, ...known } = whole.metadata;
-  const origin = await trainedFrom(run, recipe, trained.step ?? 0);
+  const read = await trainedFrom(run, recipe, trained.step ?? 0);
+  const origin = { ...read, startedFrom, cores: cores ?? read.cores };
   const metadata = { ...known, licence: shortLicence(origin.teachers), source: `${recipe} of fovea` };
   const backbone = withStandardisedKernels(withClasses({ ...whole, metadata }, 0, note));
   await mkdir(folder, { recursive: true });
   const [weightsFile, onnxFile] = [join(folder, "model.safetensors"), join(folder, "model.onnx")];
   await saveWeights(weightsFile, backbone, "fovea", { dtype: "float16" });
+  if (whitenOn.length > 0) {
+    const whitened = await withWhitening(backbone, weightsFile, whitenOn, whitenedDirections);
+    await saveWeights(weightsFile, whitened, "fovea", { dtype: "float16" });
+  }
   // read back, so that both files have the same rounded numbers
   const weights = await loadWeights(weightsFile);
   await writeBackboneOnnx(folder);
@@ -100,7 +117,11 @@ async function trainedFrom(run: string, recipe: string, step: number): Promise<T
   const written = JSON.parse(await readFile(join(run, "recipe.json"), "utf8")) as {
     readonly model: { readonly imageSize: number | readonly number[] };
     readonly data: { readonly train: { readonly source: string } | readonly { readonly source: string }[] };
-    readonly objective: { readonly name: string; readonly teachers?: readonly { readonly network: string }[] };
+    readonly objective: {
+      readonly name: string;
+      readonly teachers?: readonly { readonly network: string }[];
+      readonly imageSize?: number;
+    };
     readonly batchSize: number;
     readonly threads?: number;
   };
@@ -116,9 +137,9 @@ async function trainedFrom(run: string, recipe: string, step: number): Promise<T
     steps: step,
     epochs: last.epoch,
     batchSize,
-    imageSize: [model.imageSize].flat(),
+    imageSize: [objective.imageSize ?? model.imageSize].flat(),
     seconds: last.time,
-    threads: written.threads,
+    cores: written.threads,
     curve: metrics.flatMap((one) => {
       const loss = one["evaluation/loss"];
       return loss == null ? [] : [{ step: one.step, loss }];
@@ -136,6 +157,9 @@ if (process.argv[1] !== undefined && resolve(process.argv[1]) === fileURLToPath(
       "bad-at": { type: "string" },
       "image-size": { type: "string" },
       "pooled-stages": { type: "string" },
+      "whiten-on": { type: "string", multiple: true },
+      "started-from": { type: "string" },
+      cores: { type: "string" },
       output: { type: "string" },
     },
     allowPositionals: true,
@@ -158,6 +182,9 @@ if (process.argv[1] !== undefined && resolve(process.argv[1]) === fileURLToPath(
     remark: values.remark,
     imageSize: values["image-size"] === undefined ? undefined : Number(values["image-size"]),
     pooledStages: values["pooled-stages"] === undefined ? undefined : values["pooled-stages"].split(",").map(Number),
+    whitenOn: values["whiten-on"],
+    startedFrom: values["started-from"],
+    cores: values.cores === undefined ? undefined : Number(values.cores),
     robustness:
       values.robustness === undefined
         ? undefined
