@@ -3,7 +3,7 @@
  * into (`fovea inspect embedded:vit`) rather than to classify with: `embedded:bit` has better features.
  *
  * It is the largest ViT of the grid that studies share, at the scale hours, on all images with seed 0 (src/studies/framework/grid.ts): the same
- * recipe, seed and images. Result: 16.8 % of 5,000 held-out images of 200 classes after 640,000 images (10.7 epochs), in 40 minutes of one core beside
+ * recipe, seed and images, for twice as long. Result: 16.8 % of 5,000 held-out images of 200 classes after 640,000 images (10.7 epochs), in 40 minutes of one core beside
  * other programs. Few-shot accuracy: models/vit/README.md.
  *
  *   fovea train recipes/backbones/vit.ts

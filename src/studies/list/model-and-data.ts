@@ -51,7 +51,7 @@ export const modelAndData: Study = {
       {
         smallest: 0.01,
         what: "gain of the large ViT from more images minus the gain of the small one",
-        next: "at --scale hours every image of the largest subset is seen eight times",
+        next: "at larger scales each run sees more images",
       },
     ),
 };
