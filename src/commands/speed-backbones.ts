@@ -39,12 +39,12 @@ export default command({
       "Networks, any number: runs, weights, embedded:NAME, random:MODEL (default: random:S/16, random:R50x1 and the bundled backbones)",
     ),
     batch: option(count.default(32), "Batch size"),
-    rounds: option(count.default(9), "Number of measurements of each form, in turn"),
+    rounds: option(count.default(21), "Number of measurements of each form, in turn"),
     threads,
   },
   examples: [
     { run: "fovea speed backbones --json", does: "images/s of both forms and their ratio, as JSON" },
-    { run: "fovea speed backbones embedded:tiny random:Ti/16 --rounds 21", does: "two networks, more measurements" },
+    { run: "fovea speed backbones embedded:tiny random:Ti/16 --rounds 41", does: "two networks, more measurements" },
   ],
   result: bench,
   async run({ networks, batch, ...options }, { note, signal }) {

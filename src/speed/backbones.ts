@@ -9,7 +9,7 @@ import { embeddedBackbones, embeddedPrefix } from "../weights/index.js";
 export interface SpeedBackbonesOptions {
   /** Images per run of both forms. Default: 32, as networks are opened. */
   readonly batchSize?: number | undefined;
-  /** Pairs of measurements of each network. Default: 9. */
+  /** Pairs of measurements of each network. Default: 21. */
   readonly rounds?: number | undefined;
   /** Least duration of a measurement in seconds: faster runs are repeated. Default: 0.25. */
   readonly leastSeconds?: number | undefined;
@@ -66,7 +66,7 @@ export async function speedBackbones(
   specs: readonly string[] = speedNetworks,
   options: SpeedBackbonesOptions = {},
 ): Promise<BackbonesBench> {
-  const { batchSize = 32, rounds = 9, leastSeconds = 0.25, onProgress = () => {} } = options;
+  const { batchSize = 32, rounds = 21, leastSeconds = 0.25, onProgress = () => {} } = options;
   const threads = options.threads ?? availableThreads();
   const foreign = specs.find((spec) => networkKind(spec) === "onnx");
   if (foreign !== undefined) {
