@@ -27,6 +27,8 @@ describe("a backbone of the package", () => {
     const found = await document("inspect", defaultBackbone);
     expect(found).toMatchObject({ parameterCount: parameters, config: { classes: 0 } });
     expect(found.metadata.licence).toMatch(/Apache-2\.0/);
+    const before = await document("inspect", `random:${defaultBackbone}`);
+    expect(before).toMatchObject({ layout: "random", parameterCount: parameters, config: found.config });
     const listed = await document("models");
     expect(listed.embedded.map(({ name }: { name: string }) => name)).toEqual(
       embeddedBackbones.map(({ name }) => `embedded:${name}`),

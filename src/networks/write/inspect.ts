@@ -2,11 +2,11 @@
 import { elementCount } from "../../graph/index.js";
 import { isStatisticName } from "../../nn/index.js";
 import { type InspectedWeights, inspectWeights } from "../../weights/index.js";
-import { asWeights, isRunPath, readNetwork } from "../stored/read.js";
+import { asWeights, isRunPath, randomPrefix, readNetwork } from "../stored/read.js";
 
-/** The contents of a file of weights, or of the checkpoint of a run (layout `run`). */
+/** The contents of a file of weights, of the checkpoint of a run (layout `run`), or random weights (layout `random`). */
 export interface InspectedNetwork extends Omit<InspectedWeights, "format" | "layout"> {
-  readonly layout: InspectedWeights["layout"] | "run";
+  readonly layout: InspectedWeights["layout"] | "run" | "random";
   /** Only for a file of weights. */
   readonly format?: InspectedWeights["format"];
 }
@@ -17,12 +17,14 @@ export interface InspectedNetwork extends Omit<InspectedWeights, "format" | "lay
  * Throws what `readNetwork` and `inspectWeights` throw.
  */
 export async function inspect(spec: string, note?: (text: string) => void): Promise<InspectedNetwork> {
-  if (!isRunPath(spec)) return await inspectWeights(spec, {});
+  const random = spec.startsWith(randomPrefix);
+  if (!random && !isRunPath(spec)) return await inspectWeights(spec, {});
   const network = await readNetwork(spec, { note });
   const { config, image, metadata } = asWeights(network);
   const parameterCount = [...network.tensors]
     .filter(([name]) => !isStatisticName(name))
     .reduce((total, [, { shape }]) => total + elementCount(shape), 0);
-  const entries = network.tensors;
-  return { path: network.path, layout: "run", config, image, metadata, parameterCount, entries, notes: [] };
+  const { path, tensors: entries } = network;
+  const layout = random ? "random" : "run";
+  return { path, layout, config, image, metadata, parameterCount, entries, notes: [] };
 }
