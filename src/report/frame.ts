@@ -26,11 +26,24 @@ export interface LegendEntry {
 /** Size of text on axes, in CSS pixels. */
 export const fontSize = 12;
 
+const titleSize = 15;
+
 const fontFamily = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', Arial, sans-serif";
 
 /** Estimated width of a line of sans-serif text at the axis size: 0.6 em for each character, so that wide fonts fit too. */
 export function textWidth(text: string, size = fontSize): number {
   return text.length * size * 0.6;
+}
+
+/** Breaks text between words into lines of at most a width in pixels; a longer word has a line of its own. */
+function linesOf(text: string, width: number, size: number): string[] {
+  const lines: string[] = [];
+  for (const word of text.split(" ")) {
+    const line = lines.length > 0 ? `${lines.at(-1)} ${word}` : word;
+    if (lines.length > 0 && textWidth(line, size) <= width) lines[lines.length - 1] = line;
+    else lines.push(word);
+  }
+  return lines;
 }
 
 /** Shortens text to a width in pixels, with an ellipsis. */
@@ -95,8 +108,10 @@ export function createFrame(
   const parts: Markup[] = [];
   let y = 4;
   if (options.title) {
-    y += 16;
-    parts.push(label(options.title, 0, y, { size: 15, weight: 600 }));
+    for (const line of linesOf(options.title, width, titleSize)) {
+      y += y > 4 ? 19 : 16;
+      parts.push(label(line, 0, y, { size: titleSize, weight: 600 }));
+    }
     y += 8;
   }
   if (legend.length > 0) {

@@ -223,6 +223,24 @@ describe("line chart", () => {
     expect(elementsNamed(root, "title").map(textOf)).toContain("ViT & friends: 0.5 at 10");
   });
 
+  it.each([
+    [350, ["Few-shot accuracy over upstream", "images, mean of 3 sizes"]],
+    [720, ["Few-shot accuracy over upstream images, mean of 3 sizes"]],
+  ])("breaks a title that is wider than %i pixels between words", (width, lines) => {
+    const svg = lineChart({
+      title: "Few-shot accuracy over upstream images, mean of 3 sizes",
+      description: "",
+      width,
+      series,
+      x: { label: "images" },
+      y: { label: "accuracy" },
+    });
+    const root = parseChart(svg);
+    const titles = elementsNamed(root, "text").filter(({ attributes }) => attributes["font-weight"] === "600");
+    expect(titles.map(textOf)).toEqual(lines);
+    expectTextInside(root);
+  });
+
   it("breaks a line at NaN and keeps lone points", () => {
     const points = [1, 2, Number.NaN, 4, Number.NaN, 6, 7].map((y, x) => ({ x, y }));
     const root = parseChart(lineChart({ description: "", series: [{ name: "loss", points, markers: false }] }));
