@@ -1,5 +1,5 @@
 /** Studies: claims of the field, each declared before it runs, tested by runs that studies share, and judged by a rule. */
-export { defaultDownstream, defaultUpstream, studyData } from "./framework/data.js";
+export { defaultDownstream, studyData } from "./framework/data.js";
 export { type Cell, type GridPart, gridCells, gridJob, gridRuns } from "./framework/grid.js";
 export { defineJob, type Job, type JobResult, JobStore, type Measurement, runJobs } from "./framework/job.js";
 export { type Scale, type ScaleName, scaleNames, scales } from "./framework/scale.js";

@@ -6,7 +6,7 @@ import { makeFolder } from "../files/folder.js";
 import { availableThreads } from "../runtime/index.js";
 import type { Hooks } from "../text/progress.js";
 import { evaluateMatmulRate, launchOf } from "../train/index.js";
-import { defaultDownstream, studyData } from "./framework/data.js";
+import { defaultDownstream, fractals, studyData } from "./framework/data.js";
 import { JobStore, runJobs, withNeeds } from "./framework/job.js";
 import { type Scale, type ScaleName, scales } from "./framework/scale.js";
 import { lastValue, type Run, type Study, type StudyContext } from "./framework/study.js";
@@ -20,7 +20,7 @@ export interface StudyOptions extends Hooks {
   readonly scale?: ScaleName | Scale | undefined;
   /** Number of seeds. Default: that of the study or of the scale. */
   readonly seeds?: number | undefined;
-  /** Spec of the labelled dataset to pre-train on. Default: `defaultUpstream`. */
+  /** Spec of the labelled dataset to pre-train on. Default: `fractals` of the scale's image size. */
   readonly upstream?: string | undefined;
   /** Specs of the datasets to transfer to. Default: three datasets of the package. */
   readonly downstream?: readonly string[] | undefined;
@@ -60,7 +60,7 @@ async function contextOf(study: Study, options: StudyOptions): Promise<StudyCont
   return {
     scale,
     seeds: Array.from({ length: count }, (_, seed) => seed),
-    data: await studyData(options.upstream, options.downstream ?? defaultDownstream),
+    data: await studyData(options.upstream ?? fractals(scale.imageSize), options.downstream ?? defaultDownstream),
   };
 }
 

@@ -1,5 +1,6 @@
 /** Every study of the list: its declaration, its plan at every scale, and its figures and verdict from a table. */
 import { describe, expect, test } from "vitest";
+import { fractals } from "../../src/studies/framework/data.js";
 import { lastValue } from "../../src/studies/framework/study.js";
 import {
   type JobResult,
@@ -11,6 +12,7 @@ import {
   studies,
   studyNamed,
 } from "../../src/studies/index.js";
+import type { Recipe } from "../../src/train/index.js";
 import { plannedData as data } from "../support/study-data.js";
 
 const context = (name: (typeof scaleNames)[number]): StudyContext => ({ scale: scales[name], seeds: [0, 1, 2], data });
@@ -112,4 +114,22 @@ describe.each(studies.map((study) => [study.name, study] as const))("%s", (_, st
     expect(text.length).toBeGreaterThan(20);
     expect(next.length).toBeGreaterThan(5);
   });
+});
+
+test("fractals have FractalDB's size for large images, and its density of points at three times the side of small ones", () => {
+  const drawn = (imageSize: number) => fractals(imageSize).split("?")[1]!.split("&").slice(2).join(" ");
+  expect(drawn(224)).toBe("size=362 points=200000 padding=6");
+  expect(drawn(32)).toBe("size=96 points=14066 padding=2");
+});
+
+test("upstream: every task sees the same number of images, S4L half of them without labels", () => {
+  const runs = studyNamed("upstream").runs(context("minutes"));
+  const seenBy = (series: string) => {
+    const { recipe } = runs.find((run) => run.series.startsWith(series))!.job.settings as { recipe: Recipe };
+    return recipe.total;
+  };
+  const { examples } = scales.minutes;
+  expect(seenBy("supervised")).toEqual({ examples });
+  expect(seenBy("self-supervised")).toEqual({ examples });
+  expect(seenBy("semi-supervised")).toEqual({ examples: examples / 2 });
 });

@@ -1,13 +1,8 @@
 /** Study 16: do synthetic images teach features? */
+import { fractals } from "../framework/data.js";
 import { fewShotMeasure, pairedRule } from "../framework/texts.js";
 import { commonRecipe, upstreamData } from "../framework/training-job.js";
 import { variantStudy } from "../framework/variants.js";
-
-/** Generated datasets: fractals of 200 categories (FractalDB), and scenes whose objects are counted. */
-const generated = {
-  fractals: "generated:fractals?categories=200&instances=300",
-  scenes: "generated:shapes?label=count&length=60000",
-};
 
 export const synthetic = variantStudy({
   number: 16,
@@ -29,6 +24,11 @@ export const synthetic = variantStudy({
     const most = scale.subsets.at(-1) ?? 0;
     const data = upstreamData(context, most, seed);
     const model = scale.models.ResNet.medium;
+    // fractals of 200 categories (FractalDB), and scenes whose objects are counted
+    const generated = {
+      fractals: fractals(scale.imageSize),
+      scenes: "generated:shapes?label=count&length=60000",
+    };
     const preprocessing = `decode|resize(${scale.imageSize})|flip_lr|value_range(-1,1)`;
     const alone = { ...data, evaluation: undefined };
     // a learning rate of 0 leaves the random weights as they are

@@ -1,11 +1,10 @@
 /** Study 1: which upstream task gives the best features? */
 
+import { fractals } from "../framework/data.js";
 import type { StudyContext } from "../framework/study.js";
 import { fewShotMeasure, pairedRule } from "../framework/texts.js";
 import { commonRecipe, preprocessingOf, upstreamData } from "../framework/training-job.js";
 import { variantStudy } from "../framework/variants.js";
-
-const fractals = "generated:fractals?categories=200&instances=300";
 
 /** The recipe of every upstream task; a tenth of the images has labels where labels are few. */
 function recipes(context: StudyContext, seed: number) {
@@ -17,7 +16,10 @@ function recipes(context: StudyContext, seed: number) {
   const few = upstreamData(context, Math.round(most / 10), seed);
   const unlabelled = { ...(data.train as { source: string }), split: "train", preprocessing: train };
   const alone = { ...data, evaluation: undefined };
-  const synthetic = { source: fractals, preprocessing: `decode|resize(${scale.imageSize})|flip_lr|value_range(-1,1)` };
+  const synthetic = {
+    source: fractals(scale.imageSize),
+    preprocessing: `decode|resize(${scale.imageSize})|flip_lr|value_range(-1,1)`,
+  };
   const optimizer = { ...commonRecipe.optimizer, learningRate: 0 };
   return {
     random: { ...commonRecipe, model, data: alone, optimizer },
@@ -48,13 +50,15 @@ export const upstreamTasks = variantStudy({
   smallestEffect: 0.02,
   measure: fewShotMeasure,
   varies: "upstream task, labels, images",
-  fixed: "model (medium BiT ResNet), training images seen (S4L and rotation see each in four rotations), recipe",
+  fixed:
+    "model (medium BiT ResNet), training images seen (S4L and rotation see each in four rotations; half of S4L's have no labels), recipe",
   rule: pairedRule,
   variants: (context, seed) =>
     Object.entries(recipes(context, seed)).map(([series, recipe]) => {
-      const isRandom = series === "random";
-      const examples = isRandom ? context.scale.batchSize * 8 : context.scale.examples;
-      return { series, recipe, examples };
+      const { batchSize, examples } = context.scale;
+      // an unlabelled image is seen beside each labelled one
+      const seen = series === "random" ? batchSize * 8 : "unlabelled" in recipe.data ? examples / 2 : examples;
+      return { series, recipe, examples: seen };
     }),
   compares: { more: "supervised", less: "self-supervised (rotation)" },
 });
