@@ -12,9 +12,8 @@
  * (51.5 / 61.7), all directions 54.4 / 62.2 (51.9 / 62.1).
  */
 
-import { symmetricEigen } from "../src/algebra/eigen.js";
 import { type Features, joinFeatures, rowOf } from "../src/algebra/features.js";
-import { gram } from "../src/algebra/products.js";
+import { principalComponents } from "../src/analysis/index.js";
 import { openSource } from "../src/data/index.js";
 import { allPooledStages, stageWidth, whiteningEpsilon } from "../src/models/index.js";
 import { imageFeatures, open } from "../src/networks/index.js";
@@ -30,21 +29,23 @@ export interface Whitening {
   readonly scales: Float32Array;
 }
 
-/** Fits the whitening along some directions to pooled means, rows [N, width]. Throws RangeError unless there are fewer directions than columns. */
+/**
+ * Fits the whitening along some directions to pooled means, rows [N, width]. Throws RangeError unless there are fewer directions than the means vary
+ * in, which is at most their width.
+ */
 export async function fitWhitening(means: Float32Array, width: number, directions: number): Promise<Whitening> {
-  if (directions >= width) throw new RangeError(`${directions} directions; expected fewer than the ${width} features`);
-  const rows = means.length / width;
-  const roots = Float64Array.from(means, (value) => Math.sqrt(value + whiteningEpsilon));
-  const mean = new Float64Array(width);
-  for (const [at, value] of roots.entries()) mean[at % width]! += value / rows;
-  const centred = roots.map((value, at) => value - mean[at % width]!);
-  const { values, vectors } = symmetricEigen(await gram({ data: centred, rows, columns: width }, "columns"));
-  const order = [...values.keys()].sort((a, b) => values[b]! - values[a]!);
-  const kept = values[order[directions]!]!;
-  const components = new Float32Array(width * directions);
-  for (const [k, at] of order.slice(0, directions).entries())
-    for (let i = 0; i < width; i++) components[i * directions + k] = vectors.data[at * width + i]!;
-  const scales = Float32Array.from({ length: directions }, (_, k) => (values[order[k]!]! / kept) ** (-power / 2) - 1);
+  const data = Float64Array.from(means, (value) => Math.sqrt(value + whiteningEpsilon));
+  const roots = { data, rows: means.length / width, columns: width };
+  const { mean, components: found, explained } = await principalComponents(roots, directions + 1);
+  const kept = explained[directions];
+  if (kept === undefined) {
+    throw new RangeError(`${directions} directions; expected fewer than the ${explained.length} features that vary`);
+  }
+  const components = Float32Array.from(
+    { length: width * directions },
+    (_, at) => found.data[(at % directions) * width + Math.floor(at / directions)]!,
+  );
+  const scales = Float32Array.from(explained.slice(0, directions), (share) => (share / kept) ** (-power / 2) - 1);
   return { mean: Float32Array.from(mean), components, scales };
 }
 
