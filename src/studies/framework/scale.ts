@@ -93,7 +93,7 @@ export const scales: Readonly<Record<ScaleName, Scale>> = {
     models: smallModels,
     subsets: [4000, 15_000, 60_000],
     smallestCrop: 25,
-    examples: 320_000,
+    examples: 192_000,
     batchSize: 64,
     seeds: 3,
     heldImages: 5000,
