@@ -64,6 +64,19 @@ describe("a job", () => {
     expect(order).toEqual(['"first"', '"second"']);
   });
 
+  test("is run again if another one needs its folder, which is gone", async () => {
+    const first = counted("first");
+    const second = counted("second", [first.job]);
+    const third = counted("third", [first.job]);
+    const store = new JobStore(folder);
+    await runJobs(store, [second.job]);
+    await rm(store.folderOf(first.job), { recursive: true });
+    await runJobs(store, [second.job]);
+    expect(first.runs).toHaveLength(1);
+    await runJobs(store, [second.job, third.job]);
+    expect([first.runs.length, second.runs.length, third.runs.length]).toEqual([2, 1, 1]);
+  });
+
   test("waits while another process runs it", async () => {
     const { job, runs } = counted("shared");
     const store = new JobStore(folder);

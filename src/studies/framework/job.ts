@@ -1,7 +1,7 @@
 /** A job of a study: a computation named by the hash of its settings, with one result file that appears whole. */
 import { createHash } from "node:crypto";
 import { existsSync } from "node:fs";
-import { readFile } from "node:fs/promises";
+import { readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { writeFileAtomically } from "../../files/atomic.js";
 import { makeFolder } from "../../files/folder.js";
@@ -90,6 +90,11 @@ export class JobStore {
     return existsSync(this.file(job));
   }
 
+  /** Forgets the result of a job that another one needs if its folder, such as that of its weights, does not exist any more. */
+  async forgetWithoutFolder(job: Job): Promise<void> {
+    if (this.isDone(job) && !existsSync(this.folderOf(job))) await rm(this.file(job), { force: true });
+  }
+
   async read(job: Job): Promise<JobResult | undefined> {
     if (!this.isDone(job)) return undefined;
     return JSON.parse(await readFile(this.file(job), "utf8")) as JobResult;
@@ -140,12 +145,17 @@ export interface RunJobsOptions extends Hooks {
 const waiting = 2000;
 
 /**
- * Runs all jobs whose results do not exist, in order. Several processes may run the same jobs at the same time: each job runs in one of them, and
- * all return when every result exists. Throws what a job throws, and the reason of `signal` when it aborts.
+ * Runs all jobs whose results do not exist, in order, and those that they need if their folders do not exist. Several processes may run the same
+ * jobs at the same time: each job runs in one of them, and all return when every result exists. Throws what a job throws, and the reason of
+ * `signal` when it aborts.
  */
 export async function runJobs(store: JobStore, jobs: readonly Job[], options: RunJobsOptions = {}): Promise<void> {
   const { onJob, signal } = options;
   const all = withNeeds(jobs);
+  // from the last to the first: a forgotten job needs the folders of others in turn
+  for (const job of all.toReversed()) {
+    if (!store.isDone(job)) for (const one of job.needs) await store.forgetWithoutFolder(one);
+  }
   let open = all;
   while (open.length > 0) {
     let ran = false;
