@@ -77,7 +77,7 @@ export interface StudyPlan {
   readonly open: number;
   /** Matrix FLOPs of the open jobs. */
   readonly flops: number;
-  /** Estimated seconds of the open jobs on this machine, with the given processes and threads. */
+  /** Estimated seconds of the open jobs on machines like this one, with the given processes, threads and MPI ranks. */
   readonly seconds: number;
 }
 
@@ -90,8 +90,9 @@ export async function planStudy(study: Study, options: StudyOptions): Promise<St
   const store = new JobStore(options.folder ?? defaultFolder);
   const open = jobs.filter((job) => !store.isDone(job));
   const flops = open.reduce((sum, job) => sum + job.flops(), 0);
-  // processes and threads divide the same cores
-  const gflops = open.length === 0 ? 1 : await evaluateMatmulRate(threadsOf(options) * (options.processes ?? 1));
+  // processes and threads divide the same cores; every MPI rank has as many
+  const cores = threadsOf(options) * (options.processes ?? 1);
+  const gflops = open.length === 0 ? 1 : ranksOf(options).size * (await evaluateMatmulRate(cores));
   return { jobs: jobs.length, open: open.length, flops, seconds: flops / (gflops * 1e9 * assumedRatio) };
 }
 
