@@ -1,9 +1,9 @@
 /** Writes what a study found: an HTML report, a Markdown page, and the index of all studies. */
 import { meanOf } from "../algebra/statistics.js";
 import { chartFigure, facts, htmlReport, paragraph, table } from "../report/index.js";
-import { percent } from "../text/format.js";
+import { groupDigits, percent } from "../text/format.js";
 import { markdownTable } from "../text/table.js";
-import type { ScaleName } from "./framework/scale.js";
+import { type ScaleName, scales } from "./framework/scale.js";
 import type { Study, StudyFigure } from "./framework/study.js";
 import { bySeries, type Row } from "./framework/table.js";
 import type { Verdict } from "./framework/verdict.js";
@@ -101,12 +101,17 @@ export function studyMarkdown({ study, scale, rows, verdict, figures }: Reported
 /** Name of the file of a figure: `NAME.svg` for the first, then `NAME-2.svg`. */
 export const figureFile = (name: string, i: number): string => `${name}${i === 0 ? "" : `-${i + 1}`}.svg`;
 
+const examplesAt = (scale: ScaleName): string => groupDigits(scales[scale].examples);
+
 /** The index of all studies: claims, verdicts by scale, pages and commands. Studies without a stored table are listed as not run. */
 export function studiesIndex(all: readonly Study[], reports: readonly Reported[]): string {
   const rows = all.map((study) => {
     const own = reports.filter((one) => one.study.name === study.name);
     const verdicts = own.map(({ scale, verdict }) => `[${scale}](${scale}/${study.name}.md): **${verdict.decision}**`);
-    const effects = own.map(({ verdict }) => verdict.text.replaceAll("|", "/"));
+    const effects = own.map(({ scale, verdict }) => {
+      const text = verdict.text.replaceAll("|", "/");
+      return own.length > 1 ? `${scale}: ${text}` : text;
+    });
     const found = own.length === 0 ? "not run here yet" : verdicts.join("; ");
     return [
       String(study.number),
@@ -119,8 +124,8 @@ export function studiesIndex(all: readonly Study[], reports: readonly Reported[]
   });
   return [
     "# Studies",
-    "Each study tests a claim of the field. It declares the claim, the prediction and the decision rule before it runs, trains what it needs (runs are shared among studies), and ends in a verdict: supports, contradicts, or cannot tell at this scale. A verdict holds for the scale that it was run at. `--scale` chooses it: `minutes` (the default), `hours` or `paper`. `minutes` and `hours` train small models on images of 32 pixels: the ViTs small, medium and large have 6 blocks of width 32, 64 and 128 on patches of 8 pixels (0.08, 0.3 and 1.2 million parameters), not the sizes of ViT-S, ViT-B and ViT-L; `paper` has published sizes (ViT: B/32, B/16, L/16), for large machines and data.",
-    "This page and the pages of the studies are generated from the tables beside them by `scripts/write-studies.ts`. Studies without a verdict have not been run here. Features are transferred to three bundled datasets (clothing, fashion, sign-digits).",
+    `Each study tests a claim of the field. It declares the claim, the prediction and the decision rule before it runs, trains what it needs (runs are shared among studies), and ends in a verdict: supports, contradicts, or cannot tell at this scale. A verdict holds for the scale that it was run at. \`--scale\` chooses it: \`minutes\` (the default), \`hours\` or \`paper\`. \`minutes\` and \`hours\` train small models on images of 32 pixels; a run of usual length sees ${examplesAt("minutes")} images at \`minutes\` and ${examplesAt("hours")} at \`hours\`. There the ViTs small, medium and large have 6 blocks of width 32, 64 and 128 on patches of 8 pixels (0.08, 0.3 and 1.2 million parameters), not the sizes of ViT-S, ViT-B and ViT-L; \`paper\` has published sizes (ViT: B/32, B/16, L/16), for large machines and data.`,
+    "This page and the pages of the studies are generated from the tables beside them by `scripts/write-studies.ts`. Studies without a verdict have not been run here. `results.jsonl` has the results of the jobs at `hours`: `npx jiti scripts/study-results.ts unpack runs/studies` adds them to a folder of studies, so that a study with other runs trains only what is missing. Features are transferred to three bundled datasets (clothing, fashion, sign-digits).",
     "## The upstream dataset",
     "The tables were made with 60,000 training images of Tiny-ImageNet (200 classes, 64 x 64 pixels; the [model card of `bit`](../../models/bit/README.md) states their origin and terms). Fovea does not download them. `--upstream` takes any labelled dataset with a split `train` ([data.md](../data.md)); without it a study pre-trains on generated fractals.",
     "The zip file of the publisher (`tiny-imagenet-200.zip`, 100,000 training images) has `train/CLASS/images/FILE.JPEG`, which can be used as it is. Delete its folders `val/` and `test/`: their images are not sorted into classes and would count as one more class named `images`. With other images than those of the tables the numbers differ.",
