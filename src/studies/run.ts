@@ -73,7 +73,7 @@ export async function runStudyJobs(study: Study, options: StudyOptions): Promise
 /** What a study will cost. */
 export interface StudyPlan {
   readonly jobs: number;
-  /** Jobs without a result. */
+  /** Jobs that are to be run. */
   readonly open: number;
   /** Matrix FLOPs of the open jobs. */
   readonly flops: number;
@@ -88,7 +88,7 @@ const assumedRatio = 0.25;
 export async function planStudy(study: Study, options: StudyOptions): Promise<StudyPlan> {
   const jobs = withNeeds(study.runs(await contextOf(study, options)).map(({ job }) => job));
   const store = new JobStore(options.folder ?? defaultFolder);
-  const open = jobs.filter((job) => !store.isDone(job));
+  const open = store.open(jobs);
   const flops = open.reduce((sum, job) => sum + job.flops(), 0);
   // processes and threads divide the same cores; every MPI rank has as many
   const cores = threadsOf(options) * (options.processes ?? 1);
@@ -123,7 +123,7 @@ export async function runStudy(study: Study, options: StudyOptions): Promise<Stu
   const store = new JobStore(folder);
   const runs = study.runs(context);
   const jobs = withNeeds(runs.map(({ job }) => job));
-  const start = jobs.filter((job) => store.isDone(job)).length;
+  const start = jobs.length - store.open(jobs).length;
   const shown = progress?.({ total: jobs.length, start, unit: "job" });
   const helpers = start < jobs.length ? startProcesses(study.name, { ...options, threads }, processes - 1) : [];
   try {

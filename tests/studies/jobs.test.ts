@@ -73,8 +73,21 @@ describe("a job", () => {
     await rm(store.folderOf(first.job), { recursive: true });
     await runJobs(store, [second.job]);
     expect(first.runs).toHaveLength(1);
+    expect(store.open([first.job, second.job])).toEqual([]);
+    expect(store.open([first.job, second.job, third.job])).toEqual([first.job, third.job]);
     await runJobs(store, [second.job, third.job]);
     expect([first.runs.length, second.runs.length, third.runs.length]).toEqual([2, 1, 1]);
+  });
+
+  test("is not run where its result was carried to, even without settings", async () => {
+    const { job, runs } = counted("carried");
+    const [there, here] = [new JobStore(join(folder, "there")), new JobStore(join(folder, "here"))];
+    await runJobs(there, [job]);
+    await writeFile(join(folder, "there", "jobs", ".writing-1-half.json"), "{");
+    for (const { settings: _, ...result } of await there.results()) await here.add(result);
+    await runJobs(here, [job]);
+    expect(runs).toHaveLength(1);
+    expect((await here.read(job))?.measurements).toEqual((await there.read(job))?.measurements);
   });
 
   test("waits while another process runs it", async () => {

@@ -1,9 +1,9 @@
 /** A job of a study: a computation named by the hash of its settings, with one result file that appears whole. */
 import { createHash } from "node:crypto";
 import { existsSync } from "node:fs";
-import { readFile, rm } from "node:fs/promises";
+import { readdir, readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
-import { writeFileAtomically } from "../../files/atomic.js";
+import { isTemporary, writeFileAtomically } from "../../files/atomic.js";
 import { makeFolder } from "../../files/folder.js";
 import { LockError, lockFolder } from "../../files/lock.js";
 import type { Hooks } from "../../text/progress.js";
@@ -25,7 +25,8 @@ export interface Measurement {
 export interface JobResult {
   readonly id: string;
   readonly title: string;
-  readonly settings: unknown;
+  /** Left out where results are carried to another machine: the id is their hash. */
+  readonly settings?: unknown;
   /** In the order in which they were made; the last one is that of the finished job. */
   readonly measurements: readonly Measurement[];
   /** What else is known of the job, such as the number of parameters. */
@@ -77,8 +78,8 @@ export class JobStore {
     makeFolder(join(folder, "jobs"));
   }
 
-  private file(job: Job): string {
-    return join(this.folder, "jobs", `${job.id}.json`);
+  private file({ id }: Pick<Job, "id">): string {
+    return join(this.folder, "jobs", `${id}.json`);
   }
 
   /** The folder of a job: its run, checkpoints and whatever it keeps. */
@@ -86,13 +87,41 @@ export class JobStore {
     return join(this.folder, "work", job.id);
   }
 
-  isDone(job: Job): boolean {
+  isDone(job: Pick<Job, "id">): boolean {
     return existsSync(this.file(job));
   }
 
-  /** Forgets the result of a job that another one needs if its folder, such as that of its weights, does not exist any more. */
-  async forgetWithoutFolder(job: Job): Promise<void> {
-    if (this.isDone(job) && !existsSync(this.folderOf(job))) await rm(this.file(job), { force: true });
+  /**
+   * The jobs that are to be run, in the given order, in which each stands behind those that it needs: without a result, or needed by one of these
+   * and without a folder, such as that of the weights that another machine kept.
+   */
+  open(jobs: readonly Job[]): Job[] {
+    const needed = new Set<string>();
+    const isOpen = (job: Job): boolean => {
+      const open = !this.isDone(job) || (needed.has(job.id) && !existsSync(this.folderOf(job)));
+      if (open) for (const { id } of job.needs) needed.add(id);
+      return open;
+    };
+    return jobs.toReversed().filter(isOpen).toReversed();
+  }
+
+  /** Forgets the results of open jobs that have one. What another process finishes meanwhile has a folder and stays. */
+  async forget(open: readonly Job[]): Promise<void> {
+    for (const job of open) if (!existsSync(this.folderOf(job))) await rm(this.file(job), { force: true });
+  }
+
+  /** Every result of the folder. */
+  async results(): Promise<JobResult[]> {
+    const folder = join(this.folder, "jobs");
+    const names = (await readdir(folder)).filter((name) => !isTemporary(name));
+    return await Promise.all(
+      names.map(async (name) => JSON.parse(await readFile(join(folder, name), "utf8")) as JobResult),
+    );
+  }
+
+  /** Stores a result. */
+  async add(result: JobResult): Promise<void> {
+    await writeFileAtomically(this.file(result), [new TextEncoder().encode(`${JSON.stringify(result)}\n`)]);
   }
 
   async read(job: Job): Promise<JobResult | undefined> {
@@ -113,8 +142,7 @@ export class JobStore {
     try {
       if (this.isDone(job)) return true;
       const { tidy, ...found } = await job.run({ ...context, folder, folderOf: (other) => this.folderOf(other) });
-      const result: JobResult = { id: job.id, title: job.title, settings: job.settings, ...found };
-      await writeFileAtomically(this.file(job), [new TextEncoder().encode(`${JSON.stringify(result)}\n`)]);
+      await this.add({ id: job.id, title: job.title, settings: job.settings, ...found });
       await tidy?.();
       return true;
     } finally {
@@ -145,17 +173,13 @@ export interface RunJobsOptions extends Hooks {
 const waiting = 2000;
 
 /**
- * Runs all jobs whose results do not exist, in order, and those that they need if their folders do not exist. Several processes may run the same
- * jobs at the same time: each job runs in one of them, and all return when every result exists. Throws what a job throws, and the reason of
- * `signal` when it aborts.
+ * Runs the open jobs (`JobStore.open`), in order. Several processes may run the same jobs at the same time: each job runs in one of them,
+ * and all return when every result exists. Throws what a job throws, and the reason of `signal` when it aborts.
  */
 export async function runJobs(store: JobStore, jobs: readonly Job[], options: RunJobsOptions = {}): Promise<void> {
   const { onJob, signal } = options;
   const all = withNeeds(jobs);
-  // from the last to the first: a forgotten job needs the folders of others in turn
-  for (const job of all.toReversed()) {
-    if (!store.isDone(job)) for (const one of job.needs) await store.forgetWithoutFolder(one);
-  }
+  await store.forget(store.open(all));
   let open = all;
   while (open.length > 0) {
     let ran = false;
