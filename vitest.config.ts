@@ -10,8 +10,8 @@ export default defineConfig({
     globalSetup: ["tests/support/packed-folder.ts"],
     testTimeout: 120_000,
     hookTimeout: 120_000,
-    // Two workers: ONNX Runtime brings threads of its own, and the machines we promise to run on have two cores.
-    maxWorkers: 2,
+    // One more than the two cores we promise to run on: many tests wait for a program that they have started.
+    maxWorkers: 3,
     pool: "forks",
     reporters: report ? ["default", ["json", { outputFile: report }]] : ["default"],
   },

@@ -3,6 +3,7 @@ import { expect, test } from "vitest";
 import { add, input } from "../../src/graph/index.js";
 import { conformance, of } from "../support/conformance.js";
 import { testDevice } from "../support/devices.js";
+import { casesOf } from "../support/extent.js";
 import type { ExecutedNode } from "../support/profile.js";
 import { run } from "../support/run.js";
 import { families, halfFamily } from "./cases/index.js";
@@ -27,7 +28,9 @@ function onlyIntegersFallBack(nodes: readonly ExecutedNode[]): void {
   expect(nodes.some(({ device }) => device === "webgpu")).toBe(true);
 }
 
-for (const [family, cases] of Object.entries(families)) conformance(family, cases, device, onlyIntegersFallBack);
+for (const [family, cases] of Object.entries(families)) {
+  conformance(family, casesOf(cases), device, onlyIntegersFallBack);
+}
 
 /** What the device says to a float16 addition: nothing when it has half precision (the WebGPU feature shader-f16). */
 async function halfPrecisionRefusal(): Promise<string | undefined> {

@@ -8,6 +8,7 @@ import { join } from "node:path";
 import ts from "typescript";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { programsIn, read } from "../support/command-lines.js";
+import { everything } from "../support/extent.js";
 import { emptyProject, packPackages, root } from "../support/installed-package.js";
 import { type Registry, reachRegistry, refusingEnvironment, startRegistry } from "../support/registry.js";
 import { imageFolder } from "../support/trained-run.js";
@@ -33,7 +34,7 @@ const npm = { ...common, program: "bin/npm-cli.js", add: "install", command: ["e
 const yarn4 = ["nodeLinker: node-modules", 'unsafeHttpWhitelist: ["127.0.0.1"]', "enableTelemetry: false"];
 
 /** npm 11.15 is the last that runs install scripts of dependencies; of the others the newest that run on Node 20. */
-const managers: readonly Manager[] = [
+const all: readonly Manager[] = [
   { ...npm, title: "npm 10", package: "npm@10.9.9", runsScripts: true },
   { ...npm, title: "npm 11", package: "npm@11.15.0", runsScripts: true },
   {
@@ -47,6 +48,9 @@ const managers: readonly Manager[] = [
   { ...common, title: "yarn 1", package: "yarn@1.22.22", command: ["run", "--silent"], runsScripts: true },
   { ...common, title: "yarn 4", package: "@yarnpkg/cli-dist@4.18.1", settings: yarn4, runsScripts: false },
 ];
+
+/** Those that are tested: without FOVEA_TEST_EVERYTHING one that runs install scripts unasked, and one that does not. */
+const managers = all.filter(({ title }) => everything || title === "npm 10" || title === "pnpm 12");
 
 /** Holds the package managers. */
 const project = emptyProject();

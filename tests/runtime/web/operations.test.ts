@@ -5,6 +5,7 @@ import { families, halfFamily } from "../../graph/cases/index.js";
 import { missingChromium, type Page } from "../../support/chromium.js";
 import { conformance, of } from "../../support/conformance.js";
 import type { TestDevice } from "../../support/devices.js";
+import { casesOf } from "../../support/extent.js";
 import { decode, modelOf, type Result } from "../../support/run.js";
 import { call, type Pages, startPages } from "./pages.js";
 
@@ -45,9 +46,9 @@ const inBrowser = (device: "cpu" | "webgpu"): TestDevice => ({
 });
 
 for (const device of ["cpu", "webgpu"] as const) {
-  for (const [family, cases] of Object.entries(families)) conformance(family, cases, inBrowser(device));
+  for (const [family, cases] of Object.entries(families)) conformance(family, casesOf(cases), inBrowser(device));
 }
-conformance("float16", halfFamily, inBrowser("cpu"));
+conformance("float16", casesOf(halfFamily), inBrowser("cpu"));
 
 test.skipIf(missingChromium !== undefined)(
   "float16 on WebGPU is right, or refused by a device without it",
