@@ -7,11 +7,11 @@ import type { OperationCase } from "./conformance.js";
 /** Whether everything is tested. */
 export const everything = Boolean(process.env["FOVEA_TEST_EVERYTHING"]);
 
-/** The first case of each operation; every case where everything is tested. */
+/** The first case of each operation and those that name none; every case where everything is tested. */
 export function casesOf(cases: readonly OperationCase[]): readonly OperationCase[] {
   const seen = new Set<string>();
   return cases.filter(({ operations }) => {
-    const isNew = operations.some((operation) => !seen.has(operation));
+    const isNew = operations.length === 0 || operations.some((operation) => !seen.has(operation));
     for (const operation of operations) seen.add(operation);
     return everything || isNew;
   });
