@@ -11,7 +11,6 @@ import { episodeSets, openPool } from "../../src/commands/quickstart/sets.js";
 import { openSource } from "../../src/data/index.js";
 import { loadRecipe, trainingParts } from "../../src/train/index.js";
 import { fovea } from "../support/command-line.js";
-import { everything } from "../support/extent.js";
 
 const folder = mkdtempSync(join(tmpdir(), "fovea-quickstart-"));
 const tiny = [
@@ -75,8 +74,7 @@ test.each(["trained", "shipped"])(
   },
 );
 
-// docs/getting-started.md is tested with the command as well.
-test.runIf(everything)("the command prints the games at once and says which option trains", async () => {
+test("the command prints the games at once and says which option trains", async () => {
   const output = join(folder, "command");
   const { status, stdout, stderr } = await fovea("quickstart", "--output", output);
   expect(status, stderr).toBe(0);

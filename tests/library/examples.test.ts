@@ -58,8 +58,6 @@ interface Place {
   readonly title: string;
   readonly node: string;
   readonly installed: boolean;
-  /** Its place among the Nodes, the oldest first. */
-  readonly age: number;
 }
 
 const project = emptyProject();
@@ -69,20 +67,8 @@ const nodes = project.install([packed, data, ...runtime]) ?? installNodes(projec
 /** Every promised Node on the installed package; without a registry, this Node on the checkout. */
 const places: readonly Place[] =
   typeof nodes === "string"
-    ? [
-        {
-          title: `the checkout, as no other can be installed (${nodes})`,
-          node: process.execPath,
-          installed: false,
-          age: 0,
-        },
-      ]
-    : Object.entries(nodes).map(([version, node], age) => ({
-        title: `Node ${version}, installed`,
-        node,
-        installed: true,
-        age,
-      }));
+    ? [{ title: `the checkout, as no other can be installed (${nodes})`, node: process.execPath, installed: false }]
+    : Object.entries(nodes).map(([version, node]) => ({ title: `Node ${version}, installed`, node, installed: true }));
 
 /** The examples that a Node runs: the oldest all, each newer one a third where not everything is tested. */
 const examplesOf = (age: number) =>
@@ -92,7 +78,9 @@ test("the oldest Node that is promised is tested", () => {
   expect(`>=${nodeVersions[0]}`).toBe(`${manifest.engines.node}.0`);
 });
 
-describe.each(places)("$title", ({ title, node, installed, age }) => {
+describe.each(places)("$title", ({ title, node, installed }) => {
+  // The oldest has age 0.
+  const age = places.findIndex((place) => place.title === title);
   const packages = join(installed ? project.folder : root, "node_modules");
   const jiti = join(packages, "jiti/lib/jiti-cli.mjs");
   const fovea = join(packages, "fovea/bin/fovea.js");

@@ -4,7 +4,7 @@
 import { describe, test } from "vitest";
 import type { ResNetConfig } from "../../src/models/index.js";
 import { testDevice } from "../support/devices.js";
-import { everything } from "../support/extent.js";
+import { firstOf } from "../support/extent.js";
 import { evenlySpread, expectGradients, expectGradientsOfCpu } from "../support/gradients.js";
 import { plainResNet } from "../support/plain-resnet.js";
 import { resnetValues, traceTinyResNet } from "../support/resnet-cases.js";
@@ -34,10 +34,8 @@ const cases: Record<string, Partial<ResNetConfig>> = {
     rematerialise: true,
   },
 };
-/** Between them: both versions, both kinds of attention, rematerialised convolutions. */
-const few = ["version 2, squeeze-and-excitation, rematerialised", "version 1, non-local, rematerialised"].slice(
-  everything ? 0 : 1,
-);
+/** All between them: both versions, both kinds of attention, rematerialised convolutions. */
+const few = firstOf(["version 1, non-local, rematerialised", "version 2, squeeze-and-excitation, rematerialised"]);
 
 function traced(title: string) {
   const network = traceTinyResNet(cases[title]!, image);
@@ -61,7 +59,7 @@ test.each(Object.keys(cases))("%s, on the cpu", async (title) => {
     "cpu",
     // the bias of a key moves all scores of a query alike: softmax takes it out
     (name) => name.endsWith("phi/bias"),
-    (length) => evenlySpread(length, everything ? 6 : 3),
+    (length) => evenlySpread(length, 6),
     valuesOf(network),
   );
 });

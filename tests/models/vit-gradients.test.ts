@@ -13,7 +13,7 @@ import {
 import type { ViTConfig } from "../../src/models/index.js";
 import type { Device } from "../../src/runtime/index.js";
 import { testDevices } from "../support/devices.js";
-import { everything } from "../support/extent.js";
+import { firstOf } from "../support/extent.js";
 import { evenlySpread, expectDifferences } from "../support/gradients.js";
 import { plainViT } from "../support/plain-vit.js";
 import { evaluateAmong } from "../support/run.js";
@@ -123,7 +123,7 @@ async function graphGradients(traced: TracedViT, from: string, device: Device) {
   return { found, names, values, given, classes: answers.shape.at(-1)! };
 }
 
-const few = [
+const few = firstOf([
   "DINOv3: rotary, registers, no key bias",
   "EVA-02: rotary cells, inner norms, mean without the class token",
   "tok, learn",
@@ -131,7 +131,7 @@ const few = [
   "tok, by axis in every layer",
   "map, sincos2d",
   "gap, learn, rematerialised",
-].slice(0, everything ? undefined : 1);
+]);
 
 for (const { device, missing } of testDevices) {
   const names = device === "cpu" ? Object.keys(cases) : few;
@@ -155,7 +155,7 @@ for (const { device, missing } of testDevices) {
         doubles,
         loss,
         step,
-        positions: (length) => evenlySpread(length, everything ? 12 : 6),
+        positions: (length) => evenlySpread(length, 12),
         tolerance: { own: 2e-5, largest: 1e-7 },
         // a key's bias moves all scores of a query alike: softmax takes it out, so its gradient is zero
         // and of the last block only the class token is read, which has no place that could be relative to another

@@ -7,6 +7,9 @@ import type { OperationCase } from "./conformance.js";
 /** Whether everything is tested. */
 export const everything = Boolean(process.env["FOVEA_TEST_EVERYTHING"]);
 
+/** The first of a list; all where everything is tested. */
+export const firstOf = <T>(all: readonly T[]): readonly T[] => (everything ? all : all.slice(0, 1));
+
 /** The first case of each operation and those that name none; every case where everything is tested. */
 export function casesOf(cases: readonly OperationCase[]): readonly OperationCase[] {
   const seen = new Set<string>();

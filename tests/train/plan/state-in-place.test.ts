@@ -6,7 +6,6 @@ import { compile, type Feeds, type Program } from "../../../src/runtime/index.js
 import { overwritable } from "../../../src/runtime/overwrites.js";
 import { buildTraining, classification, type RecipeInput, resolveRecipe } from "../../../src/train/index.js";
 import type { TrainingConfig } from "../../../src/train/plan/step.js";
-import { everything } from "../../support/extent.js";
 import { tinyRecipe } from "../../support/trained-run.js";
 
 const side = 16;
@@ -99,12 +98,8 @@ async function stateAfter(one: Built, copyOutputs: boolean, take: Take) {
   return await program.readState();
 }
 
-/** The optimizers of a model: every second one, each of them with three or four models, where not everything is tested. */
-const optimizersOf = (title: string) =>
-  Object.entries(optimizers).filter((_, i) => everything || (Object.keys(models).indexOf(title) + i) % 2 === 0);
-
-describe.each(Object.entries(models))("%s", (title, model) => {
-  test.each(optimizersOf(title))("%s", async (__, changes) => {
+describe.each(Object.entries(models))("%s", (_, model) => {
+  test.each(Object.entries(optimizers))("%s", async (__, changes) => {
     const one = built(model, changes);
     const copied = await stateAfter(one, true, (program, feeds) => program.step(feeds));
     // written over where it may be, else into second arrays that take turns
