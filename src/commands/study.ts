@@ -25,7 +25,7 @@ const result = z.object({
   plan: z
     .object({
       jobs: json.number,
-      open: json.number.describe("jobs without a result"),
+      open: json.number.describe("jobs still to run"),
       flops: json.number,
       seconds: json.number.describe("estimate"),
     })
@@ -47,7 +47,7 @@ function resultText({ studies, plan, verdict, files = [] }: Result): string[] {
   }
   if (plan) {
     return [
-      `${plan.jobs} jobs, ${plan.open} of them without a result; ${formatCount(plan.flops)} FLOPs to go, about ${formatDuration(plan.seconds)} here`,
+      `${plan.jobs} jobs, ${plan.open} of them still to run; ${formatCount(plan.flops)} FLOPs to go, about ${formatDuration(plan.seconds)} here`,
     ];
   }
   if (!verdict) return [];
