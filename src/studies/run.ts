@@ -3,7 +3,7 @@ import { existsSync } from "node:fs";
 import { writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { makeFolder } from "../files/folder.js";
-import { availableThreads } from "../runtime/index.js";
+import { threadsEach } from "../runtime/index.js";
 import type { Hooks } from "../text/progress.js";
 import { evaluateMatmulRate, launchOf } from "../train/index.js";
 import { defaultDownstream, fractals, studyData } from "./framework/data.js";
@@ -49,7 +49,7 @@ const ranksOf = ({ rank }: StudyOptions) => rank ?? launchOf() ?? { rank: 0, siz
 
 function threadsOf(options: StudyOptions): number {
   const { threads, processes = 1 } = options;
-  return threads ?? Math.max(1, Math.floor(availableThreads() / (processes * ranksOf(options).size)));
+  return threads ?? threadsEach(processes * ranksOf(options).size);
 }
 
 const scaleOf = ({ scale = "minutes" }: StudyOptions): Scale => (typeof scale === "string" ? scales[scale] : scale);

@@ -2,13 +2,16 @@
 import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { availableParallelism, tmpdir } from "node:os";
 import { dirname, join } from "node:path";
-import { afterAll, describe, expect, test } from "vitest";
+import { afterAll, afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { input, matmul, writeOnnx } from "../../src/graph/index.js";
 import { openSession } from "../../src/runtime/index.js";
 import { availableThreads, processorQuota, threadsEach } from "../../src/runtime/node/threads.js";
 
 const root = mkdtempSync(join(tmpdir(), "fovea-threads-"));
 afterAll(() => rmSync(root, { recursive: true, force: true }));
+
+beforeEach(() => vi.stubEnv("FOVEA_THREADS", ""));
+afterEach(() => vi.unstubAllEnvs());
 
 let machines = 0;
 /** A machine's files: which cgroups the process is in, and what the kernel says of them. */
@@ -56,6 +59,16 @@ test("processes that compute at the same time share the threads, and each has on
   expect(threadsEach(1)).toBe(availableThreads());
   expect(threadsEach(2)).toBe(Math.max(1, Math.floor(availableThreads() / 2)));
   expect(threadsEach(1000)).toBe(1);
+});
+
+test("FOVEA_THREADS is the number of each process", () => {
+  vi.stubEnv("FOVEA_THREADS", "3");
+  expect(availableThreads()).toBe(3);
+  expect(threadsEach(2)).toBe(3);
+  for (const text of ["0", "-1", "1.5", "all"]) {
+    vi.stubEnv("FOVEA_THREADS", text);
+    expect(() => availableThreads()).toThrow(`FOVEA_THREADS=${text} is not a number of threads`);
+  }
 });
 
 // The runtime starts one thread less than an operation may use: the caller's does its part.

@@ -1,21 +1,34 @@
-/** Determines the number of threads of an operation: the cores available to this process, within its container's quota. */
+/** Determines the number of threads of an operation: `FOVEA_THREADS`, or the cores available to this process, within its container's quota. */
 import { readFileSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import { dirname, join } from "node:path";
 import { smallest } from "../../text/arrays.js";
 
+/** The environment variable for the number of threads of each process, whatever else computes on the machine. */
+const threadsVariable = "FOVEA_THREADS";
+
 /**
- * Default number of threads of every session, at least 1: the cores that this process may use (by its affinity mask), or the CPU quota of
- * its cgroup rounded down, whichever is less.
+ * Default number of threads of every session, at least 1: `FOVEA_THREADS`; without it, the cores that this process may use (by its affinity
+ * mask), or the CPU quota of its cgroup rounded down, whichever is less. Throws an Error if the variable is not a whole number of at least 1.
  *
  * The number is always passed to ONNX Runtime. The runtime's default counts physical cores. On a virtual machine whose two cores look like
  * two threads of one core, it silently uses a single thread.
  */
-export const availableThreads = (): number =>
-  Math.max(1, Math.min(availableParallelism(), Math.floor(processorQuota())));
+export const availableThreads = (): number => threadsEach(1);
 
-/** Threads for each of `count` processes, ranks or workers that compute concurrently on this machine; at least 1. */
-export const threadsEach = (count: number): number => Math.max(1, Math.floor(availableThreads() / count));
+/**
+ * Threads for each of `count` processes, ranks or workers that compute concurrently on this machine: `FOVEA_THREADS`; without it, an equal
+ * share of the cores, at least 1. Throws as `availableThreads` does.
+ */
+export const threadsEach = (count: number): number =>
+  givenThreads() ?? Math.max(1, Math.floor(Math.min(availableParallelism(), Math.floor(processorQuota())) / count));
+
+function givenThreads(): number | undefined {
+  const text = process.env[threadsVariable];
+  if (text === undefined || text === "") return undefined;
+  if (/^[1-9]\d{0,3}$/.test(text)) return Number(text);
+  throw new Error(`${threadsVariable}=${text} is not a number of threads; expected a whole number of at least 1`);
+}
 
 /** Paths of the cgroup files on Linux; tests pass other paths. */
 export interface CgroupFiles {
