@@ -134,7 +134,7 @@ export function cliDocument(): string {
       ["FOVEA_DEBUG", "1 shows the stack of an error"],
       ["FOVEA_MPI_LIBRARY", "MPI library to load (docs/distributed.md)"],
       ["FOVEA_MPI_TIMEOUT", "Seconds after which a rank that does not answer ends the job (default: 600)"],
-      ["FOVEA_THREADS", "Threads of each process, where `--threads` names none (docs/devices.md)"],
+      ["FOVEA_THREADS", "Default number of threads of each process (docs/devices.md)"],
     ]),
     "",
     "The tables of `--json` list the fields of the document, and explain nested fields whose names are not self-explanatory.",

@@ -21,7 +21,7 @@ export const availableThreads = (): number => threadsEach(1);
  * share of the cores, at least 1. Throws as `availableThreads` does.
  */
 export const threadsEach = (count: number): number =>
-  givenThreads() ?? Math.max(1, Math.floor(Math.min(availableParallelism(), Math.floor(processorQuota())) / count));
+  givenThreads() ?? Math.max(1, Math.floor(Math.min(availableParallelism(), processorQuota()) / count));
 
 function givenThreads(): number | undefined {
   const text = process.env[threadsVariable];
