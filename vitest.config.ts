@@ -10,9 +10,6 @@ export default defineConfig({
     globalSetup: ["tests/support/packed-folder.ts"],
     testTimeout: 120_000,
     hookTimeout: 120_000,
-    // Three processes compute on two cores: with a thread each, the seven longest files of gradients and operations take a seventh less time.
-    // Tests of threads, README's commands and FOVEA_TEST_EVERYTHING=1 use the default.
-    env: process.env.FOVEA_TEST_EVERYTHING ? {} : { FOVEA_THREADS: "1" },
     // One more than the two cores we promise to run on: many tests wait for a program that they have started.
     maxWorkers: 3,
     pool: "forks",

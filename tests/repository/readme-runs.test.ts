@@ -97,7 +97,7 @@ test("many lines are cheap, and nothing is skipped for another reason", () => {
 
 test.each(cheap.map((line) => [line.text, line.words] as const))("fovea %s", (text, words) => {
   const more = Object.entries(less).flatMap(([flag, added]) => (words.includes(flag) ? added : []));
-  const environment = { ...process.env, FOVEA_CACHE: join(home, "cache"), FOVEA_THREADS: "" };
+  const environment = { ...process.env, FOVEA_CACHE: join(home, "cache") };
   const { status, stdout, stderr } = spawnSync(process.execPath, [program, ...words, ...more], {
     cwd: home,
     encoding: "utf8",
